@@ -1,0 +1,1 @@
+"""The command line: parse, call a stage, render, exit code. The only reader of the clock."""

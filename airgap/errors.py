@@ -1,0 +1,119 @@
+"""Every error that this library raises, in one tree.
+
+An error carries facts (`facts`, a flat mapping that goes into JSON reports unchanged), the sentence for a
+person (`str(error)`), the way out (`remedy`) and the exit code that the command ends with. Nothing parses the
+sentence.
+
+    AirgapError                 1   could not do it
+    ├── UsageError              2   the call itself makes no sense
+    ├── NotFoundError          11   the named artifact is not there
+    ├── FormatError             1   bytes are not what they have to be; knows where
+    │   └── LimitError          1   ... because they exceed a bound of airgap.limits
+    ├── ContentError           16   content is missing, has another size or another digest
+    ├── TrustMaterialError     18   a policy, a trust store or a bundle is malformed
+    ├── NetworkForbiddenError   1   something tried to use the network while verifying
+    ├── Rejected                -   a rule of the specification refuses this; has a reason code
+    └── Undecided               -   there is too little evidence to tell; has a reason code
+
+`Rejected` and `Undecided` are verdicts, not accidents: checks raise them, and only the verifier's engine turns
+them into findings (style: raise, never return a bool that may be ignored). The exit code of a verdict follows
+from its reason code (airgap.reasons).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+from airgap.reasons import REASONS
+
+Fact = str | int | float | bool | None | list[str] | dict[str, str]
+
+
+class AirgapError(Exception):
+    """Could not do it: the root of all errors of this library (exit code 1)."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, remedy: str = "", **facts: Fact) -> None:
+        super().__init__(message)
+        self.remedy: str = remedy
+        self.facts: Mapping[str, Fact] = facts
+
+
+class UsageError(AirgapError):
+    """The call itself makes no sense (exit code 2)."""
+
+    exit_code = 2
+
+
+class NotFoundError(AirgapError):
+    """The named tag, digest or path does not exist (exit code 11)."""
+
+    exit_code = 11
+
+
+class FormatError(AirgapError):
+    """Bytes are not what they have to be.
+
+    `problem` says what, `where` is the path of members to it (`manifests[2].digest`), grown from the inside
+    out with `under`.
+    """
+
+    def __init__(self, problem: str, *, where: str = "", remedy: str = "", **facts: Fact) -> None:
+        super().__init__(f"{where}: {problem}" if where else problem, remedy=remedy, **facts)
+        self.problem: str = problem
+        self.where: str = where
+
+    def under(self, parent: str) -> Self:
+        """The same error, seen from one level further out."""
+        joint = "" if not self.where or self.where.startswith("[") else "."
+        return type(self)(self.problem, where=f"{parent}{joint}{self.where}", remedy=self.remedy, **self.facts)
+
+
+class LimitError(FormatError):
+    """Bytes, depth or count exceed a bound of airgap.limits: refused, never truncated."""
+
+
+class ContentError(AirgapError):
+    """Content is missing, or has another size or digest than its descriptor says (exit code 16).
+
+    `reason` is one of the `content.*` codes of airgap.reasons.
+    """
+
+    exit_code = 16
+
+    def __init__(self, reason: str, message: str, *, remedy: str = "", **facts: Fact) -> None:
+        super().__init__(message, remedy=remedy or REASONS[reason].remedy, **facts)
+        self.reason: str = reason
+
+
+class TrustMaterialError(AirgapError):
+    """A trust policy, a trust store or a bundle is malformed (exit code 18).
+
+    `reason` is one of the `policy.*`, `store.*` or `evidence.*` codes of airgap.reasons.
+    """
+
+    exit_code = 18
+
+    def __init__(self, reason: str, message: str, *, remedy: str = "", **facts: Fact) -> None:
+        super().__init__(message, remedy=remedy or REASONS[reason].remedy, **facts)
+        self.reason: str = reason
+
+
+class NetworkForbiddenError(AirgapError):
+    """Something tried to use the network while the no-network guard was up."""
+
+
+class _Verdict(AirgapError):
+    def __init__(self, reason: str, message: str, **facts: Fact) -> None:
+        super().__init__(message, remedy=REASONS[reason].remedy, **facts)
+        self.reason: str = reason
+
+
+class Rejected(_Verdict):  # noqa: N818 - a verdict, not an accident
+    """A rule refuses this. `reason` is a code of airgap.reasons."""
+
+
+class Undecided(_Verdict):  # noqa: N818 - a verdict, not an accident
+    """There is too little evidence to tell. `reason` is a code of airgap.reasons."""

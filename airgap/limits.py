@@ -1,0 +1,90 @@
+"""Every bound, with its reason. More than a bound is refused, never truncated."""
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+MANIFEST_BYTES: Final = 4 * MIB
+"""Manifests and indexes: distribution-spec asks registries for at least 4 MiB; LIM-1 and LIM-4 take no more."""
+
+INDEX_ENTRIES: Final = 200_000
+"""Descriptors in one index: a 4 MiB manifest holds some 25,000; `index.json` of a large mirror may hold more."""
+
+LAYOUT_INDEX_BYTES: Final = 64 * MIB
+"""`index.json`: unlike a manifest it grows with the mirror; 64 MiB are some 200,000 artifacts."""
+
+LAYERS: Final = 4096
+"""Layers or blobs of one manifest: container engines stop near 128."""
+
+GRAPH_DEPTH: Final = 16
+"""Nesting of indexes and of referrers of referrers: real ones have 3; a bomb has more."""
+
+GRAPH_NODES: Final = 1_000_000
+"""Manifests that one layout may hold."""
+
+REFERRERS: Final = 10_000
+"""Referrers of one subject that are looked at."""
+
+SIGNATURES: Final = 100
+"""Signatures judged per artifact by default (LIM-5)."""
+
+ENVELOPE_BYTES: Final = 4 * MIB
+"""Signature envelope: real ones have 2 to 16 KiB; the reference takes 32 MiB (LIM-2), design 8 says 4."""
+
+CHAIN_CERTIFICATES: Final = 10
+"""Certificates in a chain: real chains have 1 to 4; the reference has no limit (LIM-13), design 8 says 10."""
+
+TOKEN_CERTIFICATES: Final = 64
+"""Certificates embedded in one RFC 3161 token."""
+
+TOKEN_BYTES: Final = 1 * MIB
+"""RFC 3161 token: the reference bounds the TSA's answer so (LIM-8)."""
+
+CERTIFICATE_BYTES: Final = 64 * KIB
+"""One DER certificate."""
+
+STORE_FILE_BYTES: Final = 1 * MIB
+"""One file of a trust store."""
+
+STORE_CERTIFICATES: Final = 1000
+"""Certificates in one named trust store."""
+
+POLICY_BYTES: Final = 1 * MIB
+"""One trust policy document."""
+
+POLICY_STATEMENTS: Final = 1000
+"""Statements of one trust policy document."""
+
+CRL_BYTES: Final = 64 * MIB
+"""One CRL: a million entries are 49 MB; the reference takes 32 MiB (LIM-6), design 8 says 64."""
+
+OCSP_BYTES: Final = 64 * KIB
+"""One OCSP response: the reference cuts at 20 KiB (LIM-7), delegated responders with long chains need more."""
+
+EVIDENCE_FILES: Final = 10_000
+"""Files in one evidence directory."""
+
+EVIDENCE_INDEX_BYTES: Final = 4 * MIB
+"""`crls/index.json` and `ocsp/index.json`."""
+
+JSON_DEPTH: Final = 32
+"""Nesting of a JSON document; OCI and Notary documents have at most 8."""
+
+CBOR_DEPTH: Final = 8
+"""Nesting of a COSE envelope; ours have 3."""
+
+DER_DEPTH: Final = 32
+"""Nesting of a DER structure; a timestamp token has some 15."""
+
+TAR_MEMBERS: Final = 2_000_000
+"""Members of a layout tar."""
+
+TAR_PAX_BYTES: Final = 1 * MIB
+"""One PAX extended header: names and sizes need some hundred bytes."""
+
+TEXT_CHARACTERS: Final = 512
+"""Longest untrusted text shown on a terminal; longer ones are cut with a mark."""
+
+CHUNK_BYTES: Final = 1 * MIB
+"""Read size for hashing and copying: larger is not faster (measured in benchmarks/)."""

@@ -1,0 +1,169 @@
+"""Strict I-JSON: UTF-8, no BOM, no duplicate or case-folded member names, no floats, bounded (LAYOUT-11, D49).
+
+The standard library's parser is the only one that can refuse duplicate names; every faster one keeps the last
+duplicate silently, which lets two verifiers read two documents in one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+from airgap import limits
+from airgap.errors import FormatError, LimitError
+from airgap.text import safe
+
+T = TypeVar("T")
+JsonObject = Mapping[str, Any]
+
+
+def load(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "document") -> Any:
+    """The JSON value that `data` holds, and nothing beside it.
+
+    Numbers must be integers: no document of this field has fractions, and `1e400` is no size. Raises
+    FormatError (LimitError where a bound is exceeded).
+    """
+    if len(data) > limit:
+        raise LimitError(f"the {what} has {len(data)} bytes, more than {limit}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"the {what} is not UTF-8 (byte {error.start})") from None
+    if text.startswith("\ufeff"):
+        raise FormatError(f"the {what} starts with a byte order mark")
+    _bound_depth(text, what)
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_members, parse_float=_no_float, parse_constant=_no_constant, parse_int=_integer
+        )
+    except FormatError:
+        raise
+    except RecursionError:
+        raise LimitError(f"the {what} is nested too deeply") from None
+    except ValueError as error:
+        raise FormatError(f"the {what} is not JSON: {safe(error)}") from None
+    return value
+
+
+def load_object(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "document") -> JsonObject:
+    """Like `load`, for a document whose top must be an object."""
+    value = load(data, limit=limit, what=what)
+    if not isinstance(value, dict):
+        raise FormatError(f"the {what} is not a JSON object but {_name(type(value))}")
+    return value
+
+
+def take(source: JsonObject, key: str, kind: type[T]) -> T:
+    """The required member `key` of type `kind`. Raises FormatError with the member's name."""
+    if key not in source:
+        raise FormatError("is missing", where=key)
+    return _checked(source[key], key, kind)
+
+
+def take_optional(source: JsonObject, key: str, kind: type[T]) -> T | None:
+    """The optional member `key`; null is refused, as it is neither present nor absent."""
+    return _checked(source[key], key, kind) if key in source else None
+
+
+def take_list(source: JsonObject, key: str, parse: Callable[[Any], T], *, limit: int, required: bool = True) -> tuple[T, ...]:
+    """The member `key`, a list of at most `limit` items, each put through `parse`; errors name the index."""
+    if key not in source and not required:
+        return ()
+    items = take(source, key, list)
+    if len(items) > limit:
+        raise LimitError(f"has {len(items)} items, more than {limit}", where=key)
+    return tuple(_item(parse, item, f"{key}[{number}]") for number, item in enumerate(items))
+
+
+def take_strings(source: JsonObject, key: str) -> Mapping[str, str]:
+    """The optional member `key`, an object of strings (OCI annotations); absent is empty."""
+    members = take_optional(source, key, dict) or {}
+    for name, value in members.items():
+        _checked(value, f"{key}[{safe(name, limit=64)!r}]", str)
+    return members
+
+
+def text(value: Any) -> str:
+    """A parser for `take_list`: an item that must be a string."""
+    return _checked(value, "", str)
+
+
+def _item(parse: Callable[[Any], T], item: Any, where: str) -> T:
+    try:
+        return parse(item)
+    except FormatError as error:
+        raise error.under(where) from None
+
+
+def _checked(value: Any, where: str, kind: type[T]) -> T:
+    # bool is an int in Python, but `"size": true` is no size
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise FormatError(f"is {_name(type(value))}, not {_name(kind)}", where=where)
+    return value
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    folded: set[str] = set()
+    for name, value in pairs:
+        if name in members:
+            raise FormatError(f"the member {safe(name, limit=64)!r} stands there twice")
+        # Go's encoding/json matches names regardless of case: such a twin reads differently there (JWS-23)
+        if (fold := name.casefold()) in folded:
+            raise FormatError(f"the member {safe(name, limit=64)!r} stands there twice, in different case")
+        if not name.isascii() and _has_surrogate(name):
+            raise FormatError("a member name holds a lone surrogate")
+        folded.add(fold)
+        members[name] = value
+        if isinstance(value, str) and not value.isascii() and _has_surrogate(value):
+            raise FormatError(f"the member {safe(name, limit=64)!r} holds a lone surrogate")
+    return members
+
+
+def _has_surrogate(value: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _bound_depth(document: str, what: str) -> None:
+    # A cheap over-estimate first: only a document with many brackets is scanned.
+    if document.count("[") + document.count("{") <= limits.JSON_DEPTH:
+        return
+    depth, in_string, escaped = 0, False, False
+    for character in document:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            if depth > limits.JSON_DEPTH:
+                raise LimitError(f"the {what} is nested more than {limits.JSON_DEPTH} deep")
+        elif character in "]}":
+            depth -= 1
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20:  # noqa: PLR2004 - 64 bits and a sign
+        raise LimitError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _no_float(digits: str) -> NoReturn:
+    raise FormatError(f"the number {safe(digits, limit=32)} is not an integer")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise FormatError(f"{name} is not JSON")
+
+
+_NAMES = {str: "a string", int: "an integer", dict: "an object", list: "a list", bool: "a boolean", type(None): "null"}
+
+
+def _name(kind: type) -> str:
+    return _NAMES.get(kind, kind.__name__)

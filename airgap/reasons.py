@@ -1,0 +1,203 @@
+"""The catalogue of reason codes: stable names for everything that a verdict can rest on.
+
+One row per code: the exit code it leads to where it decides, what it means, what to do. Reports, exit codes and
+docs/reference/reason-codes.md all come from this table (a test holds the page to it).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+
+class ExitCode:
+    """Exit codes of the command (design 6). The order of severity is `SEVERITY`."""
+
+    OK: Final = 0
+    ERROR: Final = 1
+    USAGE: Final = 2
+    UNSIGNED: Final = 10
+    NOT_FOUND: Final = 11
+    INVALID: Final = 12
+    UNTRUSTED: Final = 13
+    REVOKED: Final = 14
+    INDETERMINATE: Final = 15
+    CONTENT: Final = 16
+    ROLLBACK: Final = 17
+    MALFORMED: Final = 18
+    PARTIAL: Final = 20
+    INTERRUPTED: Final = 130
+
+
+SEVERITY: Final = (
+    ExitCode.MALFORMED,
+    ExitCode.CONTENT,
+    ExitCode.INVALID,
+    ExitCode.REVOKED,
+    ExitCode.ROLLBACK,
+    ExitCode.UNTRUSTED,
+    ExitCode.UNSIGNED,
+    ExitCode.NOT_FOUND,
+    ExitCode.INDETERMINATE,
+)
+"""With several exit codes, the first of these that occurs is the command's."""
+
+
+class Reason(NamedTuple):
+    """One row of the catalogue."""
+
+    code: str
+    exit_code: int
+    meaning: str
+    remedy: str
+
+
+_RESIGN = "Ask the publisher for a correctly made signature; this one can not become valid."
+_CHAIN = "Ask the publisher to sign with a certificate chain that meets the Notary Project's requirements."
+_TIMESTAMP = "Ask the publisher for a signature with a valid timestamp countersignature."
+_CRL = "Fetch the current CRL on the connected side and put it into the trust directory's crls/ folder."
+_OCSP = "Fetch a current OCSP response on the connected side and put it into the trust directory's ocsp/ folder."
+_STORE = "Correct the named trust store below truststore/x509/ in the trust directory."
+_POLICY = "Correct the trust policy at the place that the message names."
+_CONTENT = "Copy the artifact again from its source; what arrived here is not what was sent."
+
+_ROWS: Final = (
+    # signatures as artifacts: section 1 of the requirements
+    ("signature.none", 10, "The artifact has no signature.",
+     "Copy it again with its referrers; if the publisher signs it, the signature was left behind."),
+    ("signature.manifest", 12, "A signature manifest does not have the form that the specification demands.", _RESIGN),
+    ("signature.unreadable", 12, "A signature's manifest or envelope is missing or corrupt.", _CONTENT),
+    ("signature.limit", 12, "The artifact has more signatures than were to be looked at.",
+     "Raise --max-signatures if so many signatures are expected."),
+    # envelopes: sections 3 to 5
+    ("envelope.malformed", 12, "The envelope can not be parsed as its media type says.", _RESIGN),
+    ("envelope.algorithm", 12, "The algorithm is missing, not allowed, or not the one that the key demands.", _RESIGN),
+    ("envelope.critical", 12, "The list of critical headers is missing, empty or wrong.", _RESIGN),
+    ("envelope.critical.unknown", 12, "A critical attribute is not understood.",
+     "Use a verifier that understands the attribute; ignoring it is forbidden."),
+    ("envelope.content_type", 12, "The payload's content type is not the Notary Project's.", _RESIGN),
+    ("envelope.scheme", 12, "The signing scheme is missing or unknown.", _RESIGN),
+    ("envelope.time", 12, "A signing time or expiry is missing, misplaced or malformed.", _RESIGN),
+    ("envelope.certificates", 12, "The envelope carries no usable certificate chain.", _RESIGN),
+    ("envelope.signature", 12, "The signature value does not verify under the signing certificate's key.",
+     "The signature or what it covers was altered, or it was made with another key. Get it again from its source."),
+    ("payload.malformed", 12, "The signed payload is not a descriptor as the specification demands.", _RESIGN),
+    ("payload.mismatch", 12, "The signature is about another artifact.",
+     "This signature was attached to the wrong artifact; get the artifact again from its source."),
+    # certificate chains: section 6
+    ("chain.malformed", 12, "A certificate of the chain can not be parsed.", _CHAIN),
+    ("chain.length", 12, "The chain has more certificates than are accepted.", _CHAIN),
+    ("chain.order", 12, "The chain is incomplete, out of order, or a certificate was not issued by the next.", _CHAIN),
+    ("chain.root", 12, "The chain does not end in a self-signed root.", _CHAIN),
+    ("chain.self_signed", 12, "A self-signed certificate stands where it may not.", _CHAIN),
+    ("chain.hash", 12, "A certificate is signed with SHA-1 or another hash that is not accepted.", _CHAIN),
+    ("chain.ca.basic_constraints", 12, "A CA certificate lacks critical basic constraints with cA true.", _CHAIN),
+    ("chain.ca.path_length", 12, "A CA certificate's path length is exceeded.", _CHAIN),
+    ("chain.ca.key_usage", 12, "A CA certificate lacks critical key usage with keyCertSign.", _CHAIN),
+    ("chain.ca.key", 12, "A CA certificate's key is too weak or of an unknown kind.", _CHAIN),
+    ("chain.leaf.basic_constraints", 12, "The signing certificate is a CA.", _CHAIN),
+    ("chain.leaf.key_usage", 12, "The signing certificate's key usage does not fit.", _CHAIN),
+    ("chain.leaf.extended_key_usage", 12, "The signing certificate's extended key usage does not fit.", _CHAIN),
+    ("chain.leaf.key", 12, "The signing certificate's key is not of an allowed kind and size.", _CHAIN),
+    ("chain.extension", 12, "A certificate of the timestamping chain has a constraint that is not met.", _CHAIN),
+    # trust: section 7
+    ("policy.missing", 18, "The trust directory holds no trust policy.",
+     "Put a trustpolicy.oci.json into the trust directory, or name another directory with --trust."),
+    ("policy.malformed", 18, "The trust policy breaks a rule; nothing was judged.", _POLICY),
+    ("policy.no_statement", 13, "No statement of the trust policy applies to this repository.",
+     "Add the repository to a statement's registryScopes, or name the right one with --scope."),
+    ("policy.skip", 0, "The trust policy says that signatures of this repository are not verified.",
+     "Nothing vouches for this artifact. Use another level if that is not meant."),
+    ("store.missing", 18, "A trust store that the policy names does not exist.", _STORE),
+    ("store.empty", 18, "A trust store that the policy names holds no certificate.", _STORE),
+    ("store.malformed", 18, "A trust store holds something that it may not hold.", _STORE),
+    ("store.ignored", 0, "A trust store holds a folder, which is ignored.", _STORE),
+    ("authenticity.no_store", 13, "The policy names no trust store of the kind that the signing scheme needs.", _POLICY),
+    ("authenticity.no_anchor", 13, "No certificate of the chain is in the trust stores that the policy names.",
+     "If this publisher is to be trusted, add its root certificate to the trust store, after checking its fingerprint."),
+    ("identity.mismatch", 13, "The signer is not one of the policy's trusted identities.",
+     "If this signer is to be trusted, add its subject to the statement's trustedIdentities."),
+    ("identity.none", 13, "The policy has no identity of a kind that can be checked here.", _POLICY),
+    ("identity.subject", 13, "The signing certificate's subject can not be compared with identities.", _CHAIN),
+    ("plugin.required", 13, "The signature demands a verification plugin.",
+     "Name the plugin with --allow-plugin where it is installed, or ask the publisher for a plain signature."),
+    ("plugin.failed", 13, "The verification plugin could not do its work or refused.",
+     "Read the plugin's message; check its version and what it needs."),
+    ("metadata.missing", 13, "Required metadata is not in the signature.",
+     "Check the -m option's key, or ask the publisher for a signature with this metadata."),
+    ("metadata.different", 13, "Required metadata has another value in the signature.",
+     "Check the -m option's value, or that this is the build that was meant."),
+    # times: sections 5, 8 and 9
+    ("expiry.passed", 13, "The signature has expired.", "Ask the publisher for a newer signature."),
+    ("time.certificate.expired", 13, "A certificate of the signing chain has expired.",
+     "Ask the publisher for a timestamped signature, and name a tsa trust store in the policy."),
+    ("time.certificate.not_yet", 13, "A certificate of the signing chain is not valid yet.",
+     "Check this machine's clock; name the right moment with --at."),
+    ("time.authentic", 13, "The authentic signing time lies outside a certificate's validity.", _RESIGN),
+    ("timestamp.missing", 13, "The policy demands a timestamp, and the signature has none.", _TIMESTAMP),
+    ("timestamp.malformed", 13, "The timestamp token can not be parsed, or breaks a rule of RFC 3161.", _TIMESTAMP),
+    ("timestamp.hash", 13, "The timestamp token uses a hash that is not accepted.", _TIMESTAMP),
+    ("timestamp.imprint", 13, "The timestamp is about another signature.", _TIMESTAMP),
+    ("timestamp.attributes", 13, "The token's signed attributes do not match its content.", _TIMESTAMP),
+    ("timestamp.signer", 13, "The token's signing certificate can not be established.", _TIMESTAMP),
+    ("timestamp.signature", 13, "The token's signature does not verify.", _TIMESTAMP),
+    ("timestamp.chain", 13, "The timestamping chain breaks a rule.", _TIMESTAMP),
+    ("timestamp.validity", 13, "A certificate of the timestamping chain was not valid at the stated time.", _TIMESTAMP),
+    ("timestamp.untrusted", 13, "The timestamping chain does not end in the policy's tsa trust stores.",
+     "If this timestamping authority is to be trusted, add its root to a tsa store that the policy names."),
+    ("timestamp.range", 13, "The timestamp lies outside the validity of a signing certificate.", _TIMESTAMP),
+    # revocation: section 10
+    ("revocation.revoked", 14, "A certificate has been revoked.",
+     "Do not use this artifact. Ask the publisher for one signed with a good certificate."),
+    ("revocation.on_hold", 14, "A certificate is on hold.",
+     "Do not use this artifact until the issuer lifts the hold in a newer CRL."),
+    ("revocation.crl.missing", 15, "No CRL for a distribution point is at hand.", _CRL),
+    ("revocation.crl.stale", 15, "The CRL is past its nextUpdate.", _CRL),
+    ("revocation.crl.future", 15, "The CRL is from the future.", "Check this machine's clock; name the moment with --at."),
+    ("revocation.crl.malformed", 15, "The CRL can not be parsed or breaks a rule of RFC 5280.", _CRL),
+    ("revocation.crl.issuer", 15, "The CRL is not from the certificate's issuer.", _CRL),
+    ("revocation.crl.signature", 15, "The CRL's signature does not verify under the issuer's key.", _CRL),
+    ("revocation.crl.scope", 15, "The CRL does not cover this certificate.", _CRL),
+    ("revocation.crl.extension", 15, "The CRL has a critical extension that is not understood.", _CRL),
+    ("revocation.crl.delta", 15, "The delta CRL is missing, stale or does not fit the base CRL.", _CRL),
+    ("revocation.ocsp.missing", 15, "No OCSP response for a certificate is at hand.", _OCSP),
+    ("revocation.ocsp.stale", 15, "The OCSP response is past its nextUpdate, or names none.", _OCSP),
+    ("revocation.ocsp.future", 15, "The OCSP response is from the future.",
+     "Check this machine's clock; name the moment with --at."),
+    ("revocation.ocsp.malformed", 15, "The OCSP response can not be parsed or is an error.", _OCSP),
+    ("revocation.ocsp.signature", 15, "The OCSP response's signature does not verify.", _OCSP),
+    ("revocation.ocsp.responder", 15, "The OCSP responder may not answer for this issuer.", _OCSP),
+    ("revocation.ocsp.unknown", 15, "The OCSP responder does not know the certificate.", _OCSP),
+    # evidence and clock: sections 4 and 9 of the design
+    ("evidence.malformed", 18, "An evidence index or the freshness file is malformed.",
+     "Correct crls/index.json, ocsp/index.json or airgap.toml in the trust directory."),
+    ("evidence.unusable", 0, "An evidence file can not be used and is left out.", "Replace the named file."),
+    ("evidence.stale.accepted", 0, "Stale evidence was accepted, as airgap.toml or --max-age allows.",
+     "Refresh the evidence when a medium comes next."),
+    ("clock.behind", 0, "The moment judged for lies before the newest evidence was made.",
+     "Check this machine's clock."),
+    # content: section 13
+    ("content.missing", 16, "A blob is not there.", _CONTENT),
+    ("content.size", 16, "A blob has another size than its descriptor says.", _CONTENT),
+    ("content.digest", 16, "A blob's bytes do not match its digest.", _CONTENT),
+    ("content.data", 16, "A descriptor's embedded data is not what it describes.", _CONTENT),
+    ("content.malformed", 16, "A manifest or index can not be parsed.", _CONTENT),
+    ("content.algorithm", 16, "A digest algorithm can not be checked here.", _CONTENT),
+    ("content.limit", 16, "The artifact exceeds a bound of depth, count or size.", _CONTENT),
+    ("content.absent", 0, "A platform was left out on purpose when this was copied.",
+     "Copy it again without --platform if it is needed."),
+    # reading a layout
+    ("layout.malformed", 16, "This is not an OCI image layout that can be read.", _CONTENT),
+    ("layout.entry", 0, "An entry of the layout can not be read and is left out.", _CONTENT),
+)  # fmt: skip
+
+REASONS: Final = MappingProxyType({row[0]: Reason(*row) for row in _ROWS})
+"""Every reason code with its row."""
+
+
+def most_severe(exit_codes: frozenset[int] | set[int]) -> int:
+    """The exit code that stands for all of them (design 6); `OK` where there is none."""
+    for code in SEVERITY:
+        if code in exit_codes:
+            return code
+    return max(exit_codes, default=ExitCode.OK)

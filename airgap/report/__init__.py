@@ -1,0 +1,1 @@
+"""Outcomes into words and JSON documents. Pure functions."""

@@ -1,0 +1,1 @@
+"""Envelopes (JWS, COSE) to one neutral record, and the manifests that carry them."""

@@ -1,0 +1,33 @@
+"""The one function that makes untrusted text safe for a terminal, a log or a sentence."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from airgap import limits
+
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def safe(value: object, *, limit: int = limits.TEXT_CHARACTERS) -> str:
+    r"""Untrusted text with everything escaped that could move a cursor, hide or reorder characters.
+
+    Control and format characters (ESC, CSI, bidirectional overrides, zero width), surrogates, unassigned and
+    private characters and exotic spaces become `\xNN`, `\uNNNN` or `\UNNNNNNNN`. Text longer than `limit`
+    characters is cut and marked. The result holds no line break. Markup of rich is the renderer's business: it
+    is never interpreted there.
+    """
+    text = str(value)
+    cut = len(text) > limit
+    escaped = "".join(map(_escape, text[:limit]))
+    return f"{escaped}… ({len(text)} characters)" if cut else escaped
+
+
+def _escape(character: str) -> str:
+    category = unicodedata.category(character)
+    if category not in _UNSAFE_CATEGORIES and (category != "Zs" or character == " "):
+        return character
+    code = ord(character)
+    if code <= 0xFF:  # noqa: PLR2004
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004

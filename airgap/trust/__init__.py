@@ -1,0 +1,1 @@
+"""What the operator believes: trust stores, trust policy, identities, evidence directory, freshness."""

@@ -1,0 +1,1 @@
+"""The judgement: (artifact, envelopes, trust, moment) to an outcome. No file, no socket, no clock."""
