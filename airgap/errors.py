@@ -105,15 +105,15 @@ class NetworkForbiddenError(AirgapError):
     """Something tried to use the network while the no-network guard was up."""
 
 
-class _Verdict(AirgapError):
+class _Verdict(AirgapError):  # noqa: N818 - verdicts, not accidents
     def __init__(self, reason: str, message: str, **facts: Fact) -> None:
         super().__init__(message, remedy=REASONS[reason].remedy, **facts)
         self.reason: str = reason
 
 
-class Rejected(_Verdict):  # noqa: N818 - a verdict, not an accident
+class Rejected(_Verdict):
     """A rule refuses this. `reason` is a code of airgap.reasons."""
 
 
-class Undecided(_Verdict):  # noqa: N818 - a verdict, not an accident
+class Undecided(_Verdict):
     """There is too little evidence to tell. `reason` is a code of airgap.reasons."""

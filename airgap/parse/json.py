@@ -7,6 +7,7 @@ duplicate silently, which lets two verifiers read two documents in one.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
@@ -66,7 +67,9 @@ def take_optional(source: JsonObject, key: str, kind: type[T]) -> T | None:
     return _checked(source[key], key, kind) if key in source else None
 
 
-def take_list(source: JsonObject, key: str, parse: Callable[[Any], T], *, limit: int, required: bool = True) -> tuple[T, ...]:
+def take_list(
+    source: JsonObject, key: str, parse: Callable[[Any], T], *, limit: int, required: bool = True
+) -> tuple[T, ...]:
     """The member `key`, a list of at most `limit` items, each put through `parse`; errors name the index."""
     if key not in source and not required:
         return ()
@@ -129,23 +132,15 @@ def _bound_depth(document: str, what: str) -> None:
     # A cheap over-estimate first: only a document with many brackets is scanned.
     if document.count("[") + document.count("{") <= limits.JSON_DEPTH:
         return
-    depth, in_string, escaped = 0, False, False
-    for character in document:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            if depth > limits.JSON_DEPTH:
-                raise LimitError(f"the {what} is nested more than {limits.JSON_DEPTH} deep")
-        elif character in "]}":
-            depth -= 1
+    depth = 0
+    for token in _STRUCTURE.finditer(document):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth > limits.JSON_DEPTH:
+            raise LimitError(f"the {what} is nested more than {limits.JSON_DEPTH} deep")
+
+
+# Strings are matched so that brackets inside them do not count.
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 def _integer(digits: str) -> int:
