@@ -1,4 +1,4 @@
-"""Strict I-JSON: UTF-8, no BOM, no duplicate or case-folded member names, no floats, bounded (LAYOUT-11, D49).
+"""Strict I-JSON: UTF-8, no BOM, no duplicate member names, no floats, bounded (LAYOUT-11, D49).
 
 The standard library's parser is the only one that can refuse duplicate names; every faster one keeps the last
 duplicate silently, which lets two verifiers read two documents in one.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, NoReturn, TypeVar
 
 from airgap import limits
@@ -44,6 +45,7 @@ def load(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "docume
         raise LimitError(f"the {what} is nested too deeply") from None
     except ValueError as error:
         raise FormatError(f"the {what} is not JSON: {safe(error)}") from None
+    _refuse_surrogates(text, value, what)
     return value
 
 
@@ -57,6 +59,7 @@ def load_object(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = 
 
 def take(source: JsonObject, key: str, kind: type[T]) -> T:
     """The required member `key` of type `kind`. Raises FormatError with the member's name."""
+    _refuse_twin_of(key, source)
     if key not in source:
         raise FormatError("is missing", where=key)
     return _checked(source[key], key, kind)
@@ -64,7 +67,13 @@ def take(source: JsonObject, key: str, kind: type[T]) -> T:
 
 def take_optional(source: JsonObject, key: str, kind: type[T]) -> T | None:
     """The optional member `key`; null is refused, as it is neither present nor absent."""
+    _refuse_twin_of(key, source)
     return _checked(source[key], key, kind) if key in source else None
+
+
+def _refuse_twin_of(key: str, source: JsonObject) -> None:
+    if isinstance(source, _Twinned) and sum(name.casefold() == key.casefold() for name in source) > 1:
+        raise FormatError("stands there twice, in different case", where=key)
 
 
 def take_list(
@@ -106,26 +115,41 @@ def _checked(value: Any, where: str, kind: type[T]) -> T:
     return value
 
 
+class _Twinned(dict[str, Any]):
+    """An object in which some names differ only in case.
+
+    That is fine for annotations. For a name that a document defines it is not: Go's encoding/json matches names
+    regardless of case, so such a twin is read differently there (JWS-23). `take` and `refuse_twins` look.
+    """
+
+
+def refuse_twins(source: JsonObject) -> None:
+    """Refuse an object with names that differ only in case, for objects whose every name has a meaning."""
+    if isinstance(source, _Twinned):
+        names = sorted(source, key=str.casefold)
+        twin = next(b for a, b in pairwise(names) if a.casefold() == b.casefold())
+        raise FormatError(f"the member {safe(twin, limit=64)!r} stands there twice, in different case")
+
+
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    folded: set[str] = set()
-    for name, value in pairs:
-        if name in members:
-            raise FormatError(f"the member {safe(name, limit=64)!r} stands there twice")
-        # Go's encoding/json matches names regardless of case: such a twin reads differently there (JWS-23)
-        if (fold := name.casefold()) in folded:
-            raise FormatError(f"the member {safe(name, limit=64)!r} stands there twice, in different case")
-        if not name.isascii() and _has_surrogate(name):
-            raise FormatError("a member name holds a lone surrogate")
-        folded.add(fold)
-        members[name] = value
-        if isinstance(value, str) and not value.isascii() and _has_surrogate(value):
-            raise FormatError(f"the member {safe(name, limit=64)!r} holds a lone surrogate")
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise FormatError(f"the member {safe(double, limit=64)!r} stands there twice")
+    if len({name.casefold() for name in members}) != len(members):
+        return _Twinned(members)
     return members
 
 
-def _has_surrogate(value: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in value)
+def _refuse_surrogates(document: str, value: Any, what: str) -> None:
+    # UTF-8 holds no surrogates, so only an escape can bring one in: `"\\ud800"`
+    if "\\ud" not in document and "\\uD" not in document:
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise FormatError(f"the {what} holds a lone surrogate") from None
 
 
 def _bound_depth(document: str, what: str) -> None:
