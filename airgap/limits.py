@@ -77,6 +77,9 @@ CBOR_DEPTH: Final = 8
 DER_DEPTH: Final = 32
 """Nesting of a DER structure; a timestamp token has some 15."""
 
+DER_INTEGER_BYTES: Final = 64
+"""Octets of one INTEGER or OBJECT IDENTIFIER that is read as such: serial numbers have at most 20 (RFC 5280)."""
+
 TAR_MEMBERS: Final = 2_000_000
 """Members of a layout tar."""
 
