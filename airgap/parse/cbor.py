@@ -116,8 +116,7 @@ def _walk_heads(data: bytes, *, times: bool) -> None:
         elif major in (_ARRAY, _MAP):
             _open(open_levels, argument * (2 if major == _MAP else 1), len(data) - offset, start)
         elif major == _TAG:
-            if argument != _EPOCH or not times:
-                raise FormatError(f"tag {argument} at byte {start} is not allowed there")
+            _check_tag(argument, start, times=times)
             open_levels[-1] += 1
         elif major == _SIMPLE:
             _check_simple(info, start, in_epoch=in_epoch)
@@ -149,6 +148,11 @@ def _open(open_levels: list[int], items: int, left: int, start: int) -> None:
     open_levels.append(items)
     if len(open_levels) > limits.CBOR_DEPTH + 1:
         raise LimitError(f"it is nested more than {limits.CBOR_DEPTH} deep")
+
+
+def _check_tag(tag: int, start: int, *, times: bool) -> None:
+    if tag != _EPOCH or not times:
+        raise FormatError(f"tag {tag} at byte {start} is not allowed there")
 
 
 def _check_number(major: int, info: int, start: int) -> None:
