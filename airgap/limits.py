@@ -1,5 +1,6 @@
 """Every bound, with its reason. More than a bound is refused, never truncated."""
 
+from datetime import timedelta
 from typing import Final
 
 KIB: Final = 1024
@@ -91,3 +92,6 @@ TEXT_CHARACTERS: Final = 512
 
 CHUNK_BYTES: Final = 1 * MIB
 """Read size for hashing and copying: larger is not faster (measured in benchmarks/)."""
+
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far ahead of the moment judged for evidence may have been made: clocks differ by minutes, not by hours (D52)."""
