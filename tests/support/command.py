@@ -1,0 +1,111 @@
+"""Runs the command as a user does, in a process of its own or in this one, and reads its JSON report."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document on stdout; an AssertionError that shows everything where it is none."""
+        try:
+            document = json.loads(self.out)
+        except ValueError:
+            raise AssertionError(f"stdout is no JSON document\n{self}") from None
+        assert isinstance(document, dict), self
+        return document
+
+    def check_sound(self) -> None:
+        """No traceback anywhere, and the report's exit code is the real one."""
+        assert "Traceback" not in self.err + self.out, self
+        assert self.document["exit_code"] == self.code, self
+
+    def blocking(self) -> Iterator[tuple[str, str]]:
+        """(check, reason) of everything that kept something from being accepted.
+
+        The check is one of the policy's checks, or "content", "policy", "signature" or "run".
+        """
+        document = self.document
+        for problem in document.get("problems", ()):
+            yield "run", problem.get("reason") or ""
+        for artifact in document.get("artifacts", ()):
+            yield from _blocking_of(artifact)
+
+    @property
+    def reasons(self) -> frozenset[str]:
+        """Reason codes of everything that blocked."""
+        return frozenset(reason for _, reason in self.blocking())
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """Checks of everything that blocked."""
+        return frozenset(check for check, _ in self.blocking())
+
+    def logged(self) -> frozenset[tuple[str, str]]:
+        """(check, reason) of failures that the policy only logs."""
+        return frozenset(
+            (finding["check"], finding["reason"])
+            for artifact in self.document["artifacts"]
+            for signature in artifact["signatures"]
+            for finding in signature["findings"]
+            if finding["action"] == "log" and finding["verdict"] in {"fail", "indeterminate"}
+        )
+
+
+def _blocking_of(artifact: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    content = artifact.get("content") or {}
+    for problem in content.get("problems", ()):
+        yield "content", problem["reason"]
+    policy = artifact.get("policy") or {}
+    if policy.get("reason"):
+        yield "policy", policy["reason"]
+    if artifact.get("reason"):
+        yield "signature", artifact["reason"]
+    for signature in artifact["signatures"]:
+        for finding in signature["findings"]:
+            if finding["action"] == "enforce" and finding["verdict"] in {"fail", "indeterminate"}:
+                yield finding["check"], finding["reason"]
+
+
+Runner = Callable[[Sequence[str]], Ran]
+
+
+def run_process(arguments: Sequence[str]) -> Ran:
+    """As a user: `python -m airgap ...`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "airgap", *arguments],
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def run_here(arguments: Sequence[str]) -> Ran:
+    """The same entry point, without the cost of a new process."""
+    from airgap.cli.app import main
+
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = int(main(list(arguments)) or 0)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return Ran(code, out.getvalue(), err.getvalue())
