@@ -15,6 +15,12 @@ INDEX_ENTRIES: Final = 200_000
 LAYOUT_INDEX_BYTES: Final = 64 * MIB
 """`index.json`: unlike a manifest it grows with the mirror; 64 MiB are some 200,000 artifacts."""
 
+DIGEST_CHARACTERS: Final = 255
+"""A digest as text: sha512 has 135 characters; it must do as a file's name."""
+
+DESCRIPTOR_URLS: Final = 64
+"""URLs of one descriptor: foreign layers have one or two."""
+
 LAYERS: Final = 4096
 """Layers or blobs of one manifest: container engines stop near 128."""
 
@@ -23,6 +29,9 @@ GRAPH_DEPTH: Final = 16
 
 GRAPH_NODES: Final = 1_000_000
 """Manifests that one layout may hold."""
+
+GRAPH_BYTES: Final = 256 * MIB
+"""Manifests of one layout that are kept in memory together: 200,000 of the usual kilobyte."""
 
 REFERRERS: Final = 10_000
 """Referrers of one subject that are looked at."""
@@ -48,6 +57,9 @@ CERTIFICATE_BYTES: Final = 64 * KIB
 STORE_FILE_BYTES: Final = 1 * MIB
 """One file of a trust store."""
 
+STORE_FILES: Final = 1000
+"""Entries of one named trust store's directory."""
+
 STORE_CERTIFICATES: Final = 1000
 """Certificates in one named trust store."""
 
@@ -56,6 +68,15 @@ POLICY_BYTES: Final = 1 * MIB
 
 POLICY_STATEMENTS: Final = 1000
 """Statements of one trust policy document."""
+
+POLICY_SCOPES: Final = 10_000
+"""Repositories of one policy statement."""
+
+POLICY_IDENTITIES: Final = 1000
+"""Trusted identities of one policy statement: each is compared with each other (ID-13)."""
+
+POLICY_STORES: Final = 100
+"""Trust stores that one policy statement names."""
 
 CRL_BYTES: Final = 64 * MIB
 """One CRL: a million entries are 49 MB; the reference takes 32 MiB (LIM-6), design 8 says 64."""
@@ -68,6 +89,9 @@ EVIDENCE_FILES: Final = 10_000
 
 EVIDENCE_INDEX_BYTES: Final = 4 * MIB
 """`crls/index.json` and `ocsp/index.json`."""
+
+CONFIG_BYTES: Final = 64 * KIB
+"""`airgap.toml`: it has four lines."""
 
 JSON_DEPTH: Final = 32
 """Nesting of a JSON document; OCI and Notary documents have at most 8."""

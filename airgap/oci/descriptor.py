@@ -1,0 +1,180 @@
+"""Descriptors: what points at content (image-spec descriptor.md), and the media types that mean something here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from airgap import limits
+from airgap.errors import FormatError
+from airgap.oci.digest import Digest
+from airgap.parse.base64 import decode_standard, encode_standard
+from airgap.parse.json import JsonObject, take, take_list, take_optional, take_strings, text
+from airgap.text import safe
+
+IMAGE_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+IMAGE_INDEX: Final = "application/vnd.oci.image.index.v1+json"
+ARTIFACT_MANIFEST: Final = "application/vnd.oci.artifact.manifest.v1+json"
+"""Withdrawn from the specification, still read (MAN-11)."""
+DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
+IMAGE_CONFIG: Final = "application/vnd.oci.image.config.v1+json"
+IMAGE_LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
+EMPTY: Final = "application/vnd.oci.empty.v1+json"
+NOTARY_SIGNATURE: Final = "application/vnd.cncf.notary.signature"
+JWS_ENVELOPE: Final = "application/jose+json"
+COSE_ENVELOPE: Final = "application/cose"
+
+INDEX_TYPES: Final = frozenset({IMAGE_INDEX, DOCKER_LIST})
+MANIFEST_TYPES: Final = frozenset({IMAGE_MANIFEST, ARTIFACT_MANIFEST, DOCKER_MANIFEST}) | INDEX_TYPES
+"""Media types whose content points further; everything else is opaque (LAYOUT-2, LAYOUT-14)."""
+ENVELOPE_TYPES: Final = frozenset({JWS_ENVELOPE, COSE_ENVELOPE})
+EXTERNAL_LAYERS: Final = frozenset(
+    {
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    }
+)
+"""Layers that a registry need not hold: they may be left out of a copy."""
+
+REF_NAME: Final = "org.opencontainers.image.ref.name"
+"""The annotation of `index.json` entries that holds a tag (LAYOUT-6)."""
+
+_LARGEST_SIZE: Final = 2**63 - 1
+# RFC 6838, section 4.2, as image-spec's schema has it; parameters are taken too, because writers add them
+_MEDIA_TYPE: Final = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}(?: ?;[ -~]{1,128})?", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """For whom an entry of an index is."""
+
+    architecture: str
+    os: str
+    os_version: str | None = None
+    os_features: tuple[str, ...] = ()
+    variant: str | None = None
+
+    @classmethod
+    def from_json(cls, source: JsonObject) -> Self:
+        """Raises FormatError."""
+        return cls(
+            architecture=take(source, "architecture", str),
+            os=take(source, "os", str),
+            os_version=take_optional(source, "os.version", str),
+            os_features=take_list(source, "os.features", text, limit=64, required=False),
+            variant=take_optional(source, "variant", str),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object as image-index.md has it."""
+        members: dict[str, Any] = {"architecture": self.architecture, "os": self.os}
+        if self.os_version is not None:
+            members["os.version"] = self.os_version
+        if self.os_features:
+            members["os.features"] = list(self.os_features)
+        if self.variant is not None:
+            members["variant"] = self.variant
+        return members
+
+    def __str__(self) -> str:
+        """`os/architecture[/variant]`, made safe to show."""
+        parts = (self.os, self.architecture, self.variant)
+        return "/".join(safe(part, limit=32) for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
+    """What points at content: its type, digest and size in bytes; the rest are hints."""
+
+    media_type: str
+    digest: Digest
+    size: int
+    artifact_type: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    platform: Platform | None = None
+    urls: tuple[str, ...] = ()
+    data: bytes | None = None
+    """Embedded content, as received: nothing has compared it with `digest` yet (LAYOUT-5)."""
+
+    @classmethod
+    def from_json(cls, source: Any) -> Self:
+        """The descriptor that a parsed JSON value holds. Raises FormatError naming the member."""
+        if not isinstance(source, dict):
+            raise FormatError("is not a descriptor object")
+        platform = take_optional(source, "platform", dict)
+        data = take_optional(source, "data", str)
+        return cls(
+            media_type=_media_type(source),
+            digest=_digest(source),
+            size=_size(source),
+            artifact_type=take_optional(source, "artifactType", str) or None,
+            annotations=take_strings(source, "annotations"),
+            platform=None if platform is None else _platform(platform),
+            urls=take_list(source, "urls", text, limit=limits.DESCRIPTOR_URLS, required=False),
+            data=None if data is None else decode_standard(data, where="data"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object as descriptor.md has it; for new documents only, received ones are never rewritten."""
+        members: dict[str, Any] = {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
+        if self.urls:
+            members["urls"] = list(self.urls)
+        if self.annotations:
+            members["annotations"] = dict(self.annotations)
+        if self.data is not None:
+            members["data"] = encode_standard(self.data)
+        if self.platform is not None:
+            members["platform"] = self.platform.to_json()
+        if self.artifact_type is not None:
+            members["artifactType"] = self.artifact_type
+        return members
+
+    def same_content(self, other: Descriptor) -> bool:
+        """Whether both name the same content: media type, digest and size (MAN-31, PAY-6)."""
+        return self.digest == other.digest and self.size == other.size and self.media_type == other.media_type
+
+    @property
+    def is_manifest(self) -> bool:
+        """Whether the content is of a type that points further."""
+        return self.media_type in MANIFEST_TYPES
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the content may rightly be elsewhere: a foreign layer, or one with URLs to fetch it from."""
+        return self.media_type in EXTERNAL_LAYERS
+
+
+def _media_type(source: JsonObject) -> str:
+    media_type = take(source, "mediaType", str)
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        raise FormatError(f"{safe(media_type, limit=160)!r} is not a media type", where="mediaType")
+    return media_type
+
+
+def _digest(source: JsonObject) -> Digest:
+    try:
+        return Digest.parse(take(source, "digest", str))
+    except FormatError as error:
+        raise error if error.where else error.under("digest") from None
+
+
+def _size(source: JsonObject) -> int:
+    size = take(source, "size", int)
+    if not 0 <= size <= _LARGEST_SIZE:
+        raise FormatError(f"{size} is not a size in bytes", where="size")
+    return size
+
+
+def _platform(source: JsonObject) -> Platform:
+    try:
+        return Platform.from_json(source)
+    except FormatError as error:
+        raise error.under("platform") from None

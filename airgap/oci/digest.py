@@ -1,0 +1,77 @@
+"""Content digests: the only door from text to a blob's name (LAYOUT-4).
+
+A `Digest` holds characters that can not leave a directory: whoever has one may build a path from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Self
+
+from airgap import limits
+from airgap.errors import ContentError, FormatError
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+_GRAMMAR: Final = re.compile(r"([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)", re.ASCII)
+_HEX: Final = re.compile(r"[0-9a-f]+", re.ASCII)
+
+_HEX_CHARACTERS: Final = MappingProxyType({"sha256": 64, "sha384": 96, "sha512": 128, "blake3": 64})
+"""Algorithms with a registered encoding: so many lower-case hexadecimal digits."""
+
+SUPPORTED: Final = frozenset({"sha256", "sha384", "sha512"})
+"""Algorithms that can be computed here; MAN-14: the reference takes the same three."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Digest:
+    """`algorithm:encoded`, valid by construction through `parse` or `of`; ordered as its text is."""
+
+    algorithm: str
+    encoded: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The digest that `text` spells. Raises FormatError.
+
+        An unknown algorithm passes if it fits the grammar (LAYOUT-4: it SHOULD), but is not `supported`.
+        """
+        match = _GRAMMAR.fullmatch(text) if len(text) <= limits.DIGEST_CHARACTERS else None
+        if match is None:
+            raise FormatError(f"{safe(text, limit=160)!r} is not a digest (algorithm:encoded)")
+        algorithm, encoded = match.groups()
+        characters = _HEX_CHARACTERS.get(algorithm)
+        if characters is not None and (len(encoded) != characters or not _HEX.fullmatch(encoded)):
+            raise FormatError(
+                f"{safe(text, limit=160)!r} is not a digest: {algorithm} has {characters} lower-case hexadecimal digits"
+            )
+        return cls(algorithm, encoded)
+
+    @classmethod
+    def of(cls, data: bytes | memoryview, algorithm: str = "sha256") -> Self:
+        """The digest of `data`."""
+        return cls(algorithm, hashlib.new(algorithm, data).hexdigest())
+
+    @property
+    def supported(self) -> bool:
+        """Whether content can be checked against this digest here."""
+        return self.algorithm in SUPPORTED
+
+    def new_hash(self) -> _Hash:
+        """A fresh hash object of this algorithm. Raises ContentError (`content.algorithm`)."""
+        if self.algorithm not in SUPPORTED:
+            raise ContentError(
+                "content.algorithm",
+                f"{self}: the algorithm {safe(self.algorithm, limit=64)!r} can not be checked here "
+                f"(known: {', '.join(sorted(SUPPORTED))})",
+                digest=str(self),
+            )
+        return hashlib.new(self.algorithm)
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.encoded}"
