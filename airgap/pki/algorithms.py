@@ -1,0 +1,311 @@
+"""The one table of algorithms, and the only place that verifies a signature value.
+
+Two vocabularies meet here and stay apart: the algorithms of envelopes, where the key alone decides (section 3.4,
+table ALG), and the AlgorithmIdentifiers with which certificates, CRLs, OCSP responses and timestamp tokens are signed
+(CHAIN-15, TS-21). Nothing else in the package compares the name of an algorithm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from airgap.errors import AirgapError, FormatError, Rejected
+from airgap.parse import der
+from airgap.text import safe
+
+PublicKey = PublicKeyTypes
+"""Any public key that cryptography can load."""
+
+CA_RSA_BITS: Final = 2048
+"""The smallest RSA key of a CA (design 8, D17)."""
+
+
+KeyFamily = Literal["RSA", "EC"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Algorithm:
+    """One row of table ALG: what a signing key demands of an envelope."""
+
+    name: str
+    """As plugins call it: `RSASSA-PSS-SHA-256`."""
+    jws: str
+    """JWS `alg` (RFC 7518)."""
+    cose: int
+    """COSE `alg` (RFC 9053)."""
+    hash_name: str
+    """As hashlib calls it."""
+    key_spec: str
+    """As plugins call the key: `RSA-2048`."""
+    family: KeyFamily
+    key_bits: int
+    """Exact length of the modulus, or of the curve's field (ALG-2, D11)."""
+
+    @property
+    def hash(self) -> hashes.HashAlgorithm:
+        """The hash as cryptography wants it."""
+        return _HASHES[self.hash_name]
+
+    @property
+    def coordinate_bytes(self) -> int:
+        """Width of r and of s in an ES* signature (JWS-41)."""
+        return (self.key_bits + 7) // 8
+
+
+_HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+
+
+def _row(name: str, jws: str, cose: int, hash_name: str, family: KeyFamily, key_bits: int) -> Algorithm:
+    return Algorithm(
+        name=name,
+        jws=jws,
+        cose=cose,
+        hash_name=hash_name,
+        key_spec=f"{family}-{key_bits}",
+        family=family,
+        key_bits=key_bits,
+    )
+
+
+# Notary signature-specification, "Algorithm Selection"
+ALGORITHMS: Final = (
+    _row("RSASSA-PSS-SHA-256", "PS256", -37, "sha256", "RSA", 2048),
+    _row("RSASSA-PSS-SHA-384", "PS384", -38, "sha384", "RSA", 3072),
+    _row("RSASSA-PSS-SHA-512", "PS512", -39, "sha512", "RSA", 4096),
+    _row("ECDSA-SHA-256", "ES256", -7, "sha256", "EC", 256),
+    _row("ECDSA-SHA-384", "ES384", -35, "sha384", "EC", 384),
+    _row("ECDSA-SHA-512", "ES512", -36, "sha512", "EC", 521),
+)
+"""Table ALG; every other key is refused for signing (ALG-1)."""
+
+_BY_JWS: Final = MappingProxyType({row.jws: row for row in ALGORITHMS})
+_BY_COSE: Final = MappingProxyType({row.cose: row for row in ALGORITHMS})
+_BY_KEY_SPEC: Final = MappingProxyType({row.key_spec: row for row in ALGORITHMS})
+_CURVES: Final = MappingProxyType({"secp256r1": "EC-256", "secp384r1": "EC-384", "secp521r1": "EC-521"})
+
+
+def by_jws(name: str) -> Algorithm | None:
+    """The row with this JWS `alg`."""
+    return _BY_JWS.get(name)
+
+
+def by_cose(label: int) -> Algorithm | None:
+    """The row with this COSE `alg`."""
+    return _BY_COSE.get(label)
+
+
+def for_key(public_key: PublicKey) -> Algorithm | None:
+    """The row that this key demands, by its exact size (ALG-1, ALG-2); None where there is none."""
+    return _BY_KEY_SPEC.get(key_name(public_key))
+
+
+def key_name(public_key: PublicKey) -> str:
+    """Kind and size of a key, for messages: `RSA-2048`, `EC-384`, `EC secp256k1`, `Ed25519`."""
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return f"RSA-{public_key.key_size}"
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        return _CURVES.get(public_key.curve.name, f"EC {public_key.curve.name}")
+    return type(public_key).__name__.removesuffix("PublicKey")
+
+
+def strong_enough_for_ca(public_key: PublicKey) -> bool:
+    """Whether a CA may have this key: RSA of 2048 bits or more, or a curve of table ALG (design 8, D17)."""
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return public_key.key_size >= CA_RSA_BITS
+    return isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.name in _CURVES
+
+
+def verify(algorithm: Algorithm, public_key: PublicKey, signature: bytes, message: bytes) -> None:
+    """The signature value of an envelope over `message`.
+
+    PS*: the salt is as long as the hash (JWS-42, D11). ES*: r and s side by side, each of exactly the field's width
+    (JWS-41). Raises Rejected("envelope.signature").
+    """
+    if for_key(public_key) is not algorithm:
+        raise Rejected(
+            "envelope.signature",
+            f"the signature can not be {algorithm.name}: the signing key is {key_name(public_key)}, "
+            f"not {algorithm.key_spec}",
+            algorithm=algorithm.name,
+            key=key_name(public_key),
+        )
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        signature = _from_raw(algorithm, signature)
+    try:
+        _verify(_ENVELOPE_FAMILY[algorithm.family], algorithm.hash, public_key, signature, message)
+    except InvalidSignature:
+        raise Rejected(
+            "envelope.signature",
+            f"the signature value does not verify as {algorithm.name} under the {key_name(public_key)} key of the "
+            "signing certificate",
+            algorithm=algorithm.name,
+            key=key_name(public_key),
+        ) from None
+
+
+def _from_raw(algorithm: Algorithm, signature: bytes) -> bytes:
+    width = algorithm.coordinate_bytes
+    if len(signature) != 2 * width:
+        raise Rejected(
+            "envelope.signature",
+            f"the {algorithm.jws} signature value has {len(signature)} bytes, not {2 * width}",
+            algorithm=algorithm.name,
+            bytes=len(signature),
+        )
+    return encode_dss_signature(int.from_bytes(signature[:width], "big"), int.from_bytes(signature[width:], "big"))
+
+
+# Signatures of certificates, CRLs, OCSP responses and timestamp tokens
+
+SchemeFamily = Literal["RSASSA-PKCS1-v1_5", "RSASSA-PSS", "ECDSA"]
+_ENVELOPE_FAMILY: Final[dict[str, SchemeFamily]] = {"RSA": "RSASSA-PSS", "EC": "ECDSA"}
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureScheme:
+    """How an X.509 structure is signed: one of the nine accepted ways (CHAIN-15, TS-21)."""
+
+    family: SchemeFamily
+    hash_name: str
+
+    @property
+    def name(self) -> str:
+        """For messages: `ECDSA with SHA-384`."""
+        return f"{self.family} with {self.hash_name.upper().replace('SHA', 'SHA-')}"
+
+
+class UnverifiedError(AirgapError):
+    """A signature does not verify. The caller knows what that means for what it checks and says so.
+
+    `problem` completes a sentence about the signed thing: "its signature ...".
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem: str = problem
+
+
+_RSA_ENCRYPTION: Final = "1.2.840.113549.1.1"
+_PSS_OID: Final = f"{_RSA_ENCRYPTION}.10"
+_MGF1_OID: Final = f"{_RSA_ENCRYPTION}.8"
+_HASH_OIDS: Final = {
+    "sha256": "2.16.840.1.101.3.4.2.1",
+    "sha384": "2.16.840.1.101.3.4.2.2",
+    "sha512": "2.16.840.1.101.3.4.2.3",
+}
+_PKCS1_OIDS: Final = {f"{_RSA_ENCRYPTION}.{11 + row}": name for row, name in enumerate(_HASHES)}
+_ECDSA_OIDS: Final = {f"1.2.840.10045.4.3.{2 + row}": name for row, name in enumerate(_HASHES)}
+_REFUSED: Final = MappingProxyType(
+    {
+        f"{_RSA_ENCRYPTION}.4": ("MD5 with RSA", "md5"),
+        f"{_RSA_ENCRYPTION}.5": ("SHA-1 with RSA", "sha1"),
+        "1.3.14.3.2.29": ("SHA-1 with RSA", "sha1"),
+        f"{_RSA_ENCRYPTION}.14": ("SHA-224 with RSA", "sha224"),
+        _PSS_OID: ("RSASSA-PSS with parameters other than one SHA-2 hash and a salt of its length", None),
+        "1.2.840.10040.4.3": ("SHA-1 with DSA", "sha1"),
+        "2.16.840.1.101.3.4.3.2": ("SHA-256 with DSA", "sha256"),
+        "1.2.840.10045.4.1": ("SHA-1 with ECDSA", "sha1"),
+        "1.2.840.10045.4.3.1": ("SHA-224 with ECDSA", "sha224"),
+        "1.3.101.112": ("Ed25519", None),
+        "1.3.101.113": ("Ed448", None),
+    }
+)
+
+
+def _accepted_identifiers() -> dict[bytes, SignatureScheme]:
+    """AlgorithmIdentifiers, byte for byte: parameters NULL or absent, as issuers disagree (RFC 4055, 5; RFC 5758, 3.2).
+
+    PSS (RFC 4055, 3.1) counts only with one hash for message and mask and a salt of its length: that is what the
+    reference takes too, and all other parameters weaken it.
+    """
+    accepted: dict[bytes, SignatureScheme] = {}
+    for parameters in (der.null(), b""):
+        for dotted, name in _PKCS1_OIDS.items():
+            accepted[der.sequence(der.oid(dotted), parameters)] = SignatureScheme("RSASSA-PKCS1-v1_5", name)
+        for dotted, name in _ECDSA_OIDS.items():
+            accepted[der.sequence(der.oid(dotted), parameters)] = SignatureScheme("ECDSA", name)
+        for inner in (der.null(), b""):
+            for name, dotted in _HASH_OIDS.items():
+                mask = der.sequence(der.oid(_MGF1_OID), der.sequence(der.oid(dotted), inner))
+                pss = der.sequence(
+                    der.tlv(der.context(0), der.sequence(der.oid(dotted), parameters)),
+                    der.tlv(der.context(1), mask),
+                    der.tlv(der.context(2), der.integer(_HASHES[name].digest_size)),
+                )
+                accepted[der.sequence(der.oid(_PSS_OID), pss)] = SignatureScheme("RSASSA-PSS", name)
+    return accepted
+
+
+_IDENTIFIERS: Final = MappingProxyType(_accepted_identifiers())
+
+
+def signature_scheme(identifier: bytes) -> SignatureScheme | None:
+    """The accepted scheme that this DER AlgorithmIdentifier names; None for SHA-1 and whatever else is not accepted."""
+    return _IDENTIFIERS.get(identifier)
+
+
+def signature_hash(identifier: bytes) -> str | None:
+    """The hash that this DER AlgorithmIdentifier implies, also where it is not accepted; None where it is unknown."""
+    scheme = _IDENTIFIERS.get(identifier)
+    return scheme.hash_name if scheme else _REFUSED.get(_identifier_oid(identifier), ("", None))[1]
+
+
+def signature_text(identifier: bytes) -> str:
+    """What this DER AlgorithmIdentifier is called, for messages: `SHA-1 with RSA`."""
+    if scheme := _IDENTIFIERS.get(identifier):
+        return scheme.name
+    dotted = _identifier_oid(identifier)
+    return _REFUSED[dotted][0] if dotted in _REFUSED else f"the algorithm {safe(dotted, limit=64)}"
+
+
+def _identifier_oid(identifier: bytes) -> str:
+    try:
+        return der.read(identifier).fields("algorithm").any("algorithm").oid()
+    except FormatError:
+        return "(malformed)"
+
+
+def verify_scheme(scheme: SignatureScheme, public_key: PublicKey, signature: bytes, message: bytes) -> None:
+    """The signature of an X.509 structure over its raw bytes. Raises UnverifiedError."""
+    try:
+        _verify(scheme.family, _HASHES[scheme.hash_name], public_key, signature, message)
+    except InvalidSignature:
+        raise UnverifiedError(f"does not verify as {scheme.name} under the {key_name(public_key)} key") from None
+
+
+def verify_identified(identifier: bytes, public_key: PublicKey, signature: bytes, message: bytes) -> None:
+    """Like `verify_scheme`, with the scheme that a DER AlgorithmIdentifier names. Raises UnverifiedError."""
+    scheme = signature_scheme(identifier)
+    if scheme is None:
+        raise UnverifiedError(f"is made with {signature_text(identifier)}, which is not accepted")
+    verify_scheme(scheme, public_key, signature, message)
+
+
+def _verify(
+    family: SchemeFamily, algorithm: hashes.HashAlgorithm, public_key: PublicKey, signature: bytes, message: bytes
+) -> None:
+    try:
+        if isinstance(public_key, rsa.RSAPublicKey) and family == "RSASSA-PKCS1-v1_5":
+            public_key.verify(signature, message, padding.PKCS1v15(), algorithm)
+        elif isinstance(public_key, rsa.RSAPublicKey) and family == "RSASSA-PSS":
+            salt = padding.PSS(mgf=padding.MGF1(algorithm), salt_length=algorithm.digest_size)
+            public_key.verify(signature, message, salt, algorithm)
+        elif isinstance(public_key, ec.EllipticCurvePublicKey) and family == "ECDSA":
+            public_key.verify(signature, message, ec.ECDSA(algorithm))
+        else:
+            raise InvalidSignature
+    except (ValueError, UnsupportedAlgorithm):
+        # a key too small for the padding, or a curve that OpenSSL was built without
+        raise InvalidSignature from None

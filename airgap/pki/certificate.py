@@ -1,0 +1,308 @@
+"""X.509 certificates as facts, read strictly from the bytes as received.
+
+The form is checked as the reference's parser checks it (CHAIN-20): versions 1 to 3, nothing behind the end, no
+duplicate extension, no negative serial number, equal inner and outer algorithm, well-formed known extensions. Whether
+a certificate may be used for anything is said elsewhere (airgap.pki.chain).
+
+Chains repeat across thousands of artifacts: parsed certificates and verified pairs are kept, within bounds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Final, NewType
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from airgap import limits
+from airgap.errors import FormatError, LimitError, Rejected
+from airgap.parse import der
+from airgap.parse.base64 import decode_standard
+from airgap.pki import algorithms
+from airgap.pki import extensions as ext
+from airgap.pki.algorithms import Algorithm, PublicKey, UnverifiedError
+from airgap.pki.extensions import BasicConstraints, DistributionPoint, ExtendedKeyUsage, Extension, KeyUsage
+from airgap.pki.names import Rdn, name_text, read_name
+from airgap.text import safe
+
+__all__ = [
+    "BasicConstraints",
+    "Certificate",
+    "DistributionPoint",
+    "ExtendedKeyUsage",
+    "KeyUsage",
+    "Offered",
+    "load_certificates",
+    "verify_issued",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """One certificate. Equal and hashed by its DER bytes."""
+
+    der: bytes = field(repr=False)
+    fingerprint: str = field(compare=False)
+    """SHA-256 of the DER, lower-case hex."""
+    version: int = field(compare=False)
+    """1, 2 or 3."""
+    serial: int = field(compare=False)
+    subject: bytes = field(repr=False, compare=False)
+    """The raw DER Name."""
+    issuer: bytes = field(repr=False, compare=False)
+    """The raw DER Name."""
+    subject_rdns: tuple[Rdn, ...] = field(repr=False, compare=False)
+    subject_text: str = field(compare=False)
+    """For people; made by others, so use `safe` before a terminal sees it."""
+    issuer_text: str = field(compare=False)
+    not_before: datetime = field(compare=False)
+    not_after: datetime = field(compare=False)
+    public_key: PublicKey = field(repr=False, compare=False)
+    public_key_bits: bytes = field(repr=False, compare=False)
+    """The octets of the subjectPublicKey BIT STRING, which OCSP hashes."""
+    key_name: str = field(compare=False)
+    """Kind and size of the key: `RSA-2048`, `EC-384`, `RSA-2048 (PSS only)`."""
+    algorithm: Algorithm | None = field(compare=False)
+    """What the key demands of an envelope (table ALG); None where it may not sign one (ALG-1)."""
+    basic_constraints: BasicConstraints | None = field(compare=False)
+    key_usage: KeyUsage | None = field(compare=False)
+    extended_key_usage: ExtendedKeyUsage | None = field(compare=False)
+    ocsp_urls: tuple[str, ...] = field(compare=False)
+    distribution_points: tuple[DistributionPoint, ...] = field(compare=False)
+    freshest_crl: tuple[DistributionPoint, ...] = field(compare=False)
+    extensions: Mapping[str, Extension] = field(repr=False, compare=False)
+    """All extensions by identifier, those included that are parsed above."""
+    critical_extensions: frozenset[str] = field(compare=False)
+    tbs: bytes = field(repr=False, compare=False)
+    """What the signature covers, as received."""
+    signature_algorithm: bytes = field(repr=False, compare=False)
+    """The raw DER AlgorithmIdentifier."""
+    signature_hash: str | None = field(compare=False)
+    """The hash of its signature as hashlib calls it, also where it is not accepted; None where unknown."""
+    signature: bytes = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, data: bytes) -> Certificate:
+        """The certificate that `data` (DER) holds. Raises FormatError, nothing else."""
+        if len(data) > limits.CERTIFICATE_BYTES:
+            raise LimitError(f"the certificate has {len(data)} bytes, more than {limits.CERTIFICATE_BYTES}")
+        return _parse(data)
+
+    @property
+    def self_issued(self) -> bool:
+        """Issuer and subject are the same bytes."""
+        return self.issuer == self.subject
+
+    @property
+    def self_signed(self) -> bool:
+        """Self-issued, and the signature verifies under its own key in an accepted way."""
+        return self.self_issued and _signature_problem(self, self) is None
+
+    @property
+    def is_ca(self) -> bool:
+        """Basic constraints with cA true."""
+        return self.basic_constraints is not None and self.basic_constraints.ca
+
+
+Offered = NewType("Offered", tuple[Certificate, ...])
+"""Certificates that came with what is judged: they may help to build a chain and never end one (design 2, rule 1)."""
+
+
+def verify_issued(child: Certificate, issuer: Certificate) -> None:
+    """`child` names `issuer` byte for byte and its signature verifies under that key (CHAIN-2).
+
+    Raises Rejected("chain.order").
+    """
+    facts = {"certificate": child.subject_text, "issuer": issuer.subject_text}
+    if child.issuer != issuer.subject:
+        raise Rejected(
+            "chain.order",
+            f"certificate {_quoted(child.subject_text)} was issued by {_quoted(child.issuer_text)}, "
+            f"but the next certificate is {_quoted(issuer.subject_text)}"
+            + (" (the same text in other bytes)" if child.issuer_text == issuer.subject_text else ""),
+            **facts,
+        )
+    if problem := _signature_problem(child, issuer):
+        raise Rejected(
+            "chain.order",
+            f"certificate {_quoted(child.subject_text)} was not issued by {_quoted(issuer.subject_text)}: "
+            f"its signature {problem}",
+            **facts,
+        )
+
+
+def load_certificates(data: bytes) -> tuple[Certificate, ...]:
+    """All certificates of a trust store's file (STORE-6).
+
+    Where there is a PEM block, every PEM block must be a certificate, whatever its label, and text around them is
+    ignored; otherwise DER certificates, one behind the other. At least one. Raises FormatError.
+    """
+    blocks = _pem_blocks(data) if _PEM_BEGIN.search(data) else _der_blocks(data)
+    if not blocks:
+        raise FormatError("holds no certificate")
+    if len(blocks) > limits.STORE_CERTIFICATES:
+        raise LimitError(f"holds {len(blocks)} certificates, more than {limits.STORE_CERTIFICATES}")
+    return tuple(_numbered(block, number, len(blocks)) for number, block in enumerate(blocks, 1))
+
+
+_RSA_PSS_KEY: Final = "1.2.840.113549.1.1.10"
+_PEM_BEGIN = re.compile(rb"^(?:\xef\xbb\xbf)?-----BEGIN [^\r\n]*-----[ \t]*$", re.MULTILINE)
+_PEM_HEADER = re.compile(r"[A-Za-z0-9-]+:.*")
+_VERSION: Final = der.context(0)
+_UNIQUE_IDS: Final = (der.context(1, constructed=False), der.context(2, constructed=False))
+_EXTENSIONS: Final = der.context(3)
+
+
+def _quoted(text: str) -> str:
+    return f'"{safe(text, limit=200)}"'
+
+
+@lru_cache(maxsize=4096)
+def _signature_problem(child: Certificate, issuer: Certificate) -> str | None:
+    try:
+        algorithms.verify_identified(child.signature_algorithm, issuer.public_key, child.signature, child.tbs)
+    except UnverifiedError as error:
+        return error.problem
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _parse(data: bytes) -> Certificate:
+    outer = der.read(data, "certificate").fields("certificate")
+    tbs = outer.take(der.SEQUENCE, "tbsCertificate")
+    algorithm = outer.take(der.SEQUENCE, "signatureAlgorithm").raw
+    signature = outer.any("signatureValue").bits("certificate.signatureValue")
+    outer.end()
+    fields = tbs.fields("tbsCertificate")
+    version = _version(fields)
+    serial = fields.any("serialNumber").integer("serialNumber")
+    if serial < 0:
+        raise FormatError("is negative", where="serialNumber")
+    if fields.take(der.SEQUENCE, "signature").raw != algorithm:
+        raise FormatError("differs from the algorithm outside of the signed part", where="tbsCertificate.signature")
+    issuer = fields.any("issuer")
+    not_before, not_after = _validity(fields.any("validity"))
+    subject = fields.any("subject")
+    key, key_bits, key_name = _public_key(fields.any("subjectPublicKeyInfo"))
+    found = _extensions(fields, version)
+    issuer_rdns, subject_rdns = read_name(issuer, "issuer"), read_name(subject, "subject")
+    return Certificate(
+        der=data,
+        fingerprint=hashlib.sha256(data).hexdigest(),
+        version=version,
+        serial=serial,
+        subject=subject.raw,
+        issuer=issuer.raw,
+        subject_rdns=subject_rdns,
+        subject_text=name_text(subject_rdns),
+        issuer_text=name_text(issuer_rdns),
+        not_before=not_before,
+        not_after=not_after,
+        public_key=key,
+        public_key_bits=key_bits,
+        key_name=key_name,
+        algorithm=algorithms.for_key(key) if key_name == algorithms.key_name(key) else None,
+        basic_constraints=ext.basic_constraints(found),
+        key_usage=ext.key_usage(found),
+        extended_key_usage=ext.extended_key_usage(found),
+        ocsp_urls=ext.ocsp_urls(found),
+        distribution_points=ext.distribution_points(found, ext.CRL_DISTRIBUTION_POINTS),
+        freshest_crl=ext.distribution_points(found, ext.FRESHEST_CRL),
+        extensions=found,
+        critical_extensions=frozenset(extension.oid for extension in found.values() if extension.critical),
+        tbs=tbs.raw,
+        signature_algorithm=algorithm,
+        signature_hash=algorithms.signature_hash(algorithm),
+        signature=signature,
+    )
+
+
+def _version(fields: der.Fields) -> int:
+    explicit = fields.maybe(_VERSION)
+    if explicit is None:
+        return 1
+    version = explicit.only("version").integer("version") + 1
+    if version not in (2, 3):
+        raise FormatError(f"is {version}; only versions 1 to 3 exist, and 1 is never written", where="version")
+    return version
+
+
+def _validity(element: der.Element) -> tuple[datetime, datetime]:
+    fields = element.fields("validity")
+    not_before = fields.any("notBefore").time("validity.notBefore")
+    not_after = fields.any("notAfter").time("validity.notAfter")
+    fields.end()
+    return not_before, not_after
+
+
+def _public_key(element: der.Element) -> tuple[PublicKey, bytes, str]:
+    where = "subjectPublicKeyInfo"
+    fields = element.fields(where)
+    oid = fields.take(der.SEQUENCE, "algorithm").fields(where).any("algorithm").oid(where)
+    bits = fields.any("subjectPublicKey").bits(f"{where}.subjectPublicKey")
+    fields.end()
+    try:
+        key = load_der_public_key(element.raw)
+    except UnsupportedAlgorithm:
+        raise FormatError(
+            f"holds a key of a kind that is not known here ({safe(oid, limit=64)})", where=where
+        ) from None
+    except (ValueError, TypeError):
+        raise FormatError(f"holds no valid key ({safe(oid, limit=64)})", where=where) from None
+    name = algorithms.key_name(key)
+    # RFC 4055, 1.2: such a key may only make PSS signatures. cryptography forgets that, and no row of table ALG has it.
+    return key, bits, f"{name} (PSS only)" if isinstance(key, rsa.RSAPublicKey) and oid == _RSA_PSS_KEY else name
+
+
+def _extensions(fields: der.Fields, version: int) -> Mapping[str, Extension]:
+    if version > 1:
+        for tag in _UNIQUE_IDS:
+            fields.maybe(tag)
+    explicit = fields.maybe(_EXTENSIONS) if version == 3 else None  # noqa: PLR2004
+    fields.end()
+    return ext.read_extensions(explicit.only("extensions")) if explicit else {}
+
+
+def _numbered(block: bytes, number: int, count: int) -> Certificate:
+    try:
+        return Certificate.parse(block)
+    except FormatError as error:
+        raise (error.under(f"certificate {number} of {count}") if count > 1 else error) from None
+
+
+def _der_blocks(data: bytes) -> tuple[bytes, ...]:
+    blocks: list[bytes] = []
+    position = 0
+    while position < len(data):
+        element = der.element_at(data, position, len(data))
+        blocks.append(element.raw)
+        position = element.end
+    return tuple(blocks)
+
+
+def _pem_blocks(data: bytes) -> tuple[bytes, ...]:
+    blocks: list[bytes] = []
+    lines = iter(data.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\r\n", "\n").split("\n"))
+    for raw in lines:
+        line = raw.rstrip(" \t")
+        if not (line.startswith("-----BEGIN ") and line.endswith("-----")):
+            continue
+        where = f"PEM block {len(blocks) + 1}"
+        end, body = line.replace("BEGIN", "END", 1), list[str]()
+        for inner in lines:
+            if inner.rstrip(" \t") == end:
+                break
+            body.append(inner.strip())
+        else:
+            raise FormatError("has no end", where=where)
+        while body and (not body[0] or _PEM_HEADER.fullmatch(body[0])):
+            del body[0]
+        blocks.append(decode_standard("".join(body), where=where))
+    return tuple(blocks)

@@ -1,0 +1,103 @@
+"""X.500 names: from DER to attributes, and to one line for people.
+
+Names are compared by their raw bytes (CHAIN-2); what is read here is for messages and for the identities of a policy.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from airgap.errors import FormatError
+from airgap.parse import der
+
+_PRINTABLE = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?*&]*")
+_NUMERIC = re.compile(rb"[0-9 ]*")
+_SPECIAL = re.compile(r'[,+"\\<>;=]|^[ #]| $')
+
+SHORT_NAMES: Final = {
+    "2.5.4.3": "CN",
+    "2.5.4.5": "SERIALNUMBER",
+    "2.5.4.6": "C",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.9": "STREET",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "2.5.4.17": "POSTALCODE",
+    "0.9.2342.19200300.100.1.1": "UID",
+    "0.9.2342.19200300.100.1.25": "DC",
+}
+"""Attribute types by the short names of RFC 4514 and of the reference."""
+
+
+class Attribute(NamedTuple):
+    """One attribute of a name."""
+
+    oid: str
+    text: str
+
+    def written(self) -> str:
+        """As RFC 4514 writes it: `CN=Build`."""
+        value = _SPECIAL.sub(lambda match: f"\\{match[0]}", self.text)
+        return f"{SHORT_NAMES.get(self.oid, self.oid)}={value}"
+
+
+Rdn = tuple[Attribute, ...]
+
+
+def parse_name(raw: bytes, *, where: str = "name") -> tuple[Rdn, ...]:
+    """The relative distinguished names of a DER Name, in their order there.
+
+    Strings are read as the reference reads them: UTF8String, PrintableString (with its common abuses `*` and `&`),
+    NumericString, IA5String, BMPString and T61String as Latin-1. Raises FormatError for anything else.
+    """
+    return read_name(der.read(raw, where), where)
+
+
+def read_name(element: der.Element, where: str) -> tuple[Rdn, ...]:
+    """Like `parse_name`, for a Name inside a larger structure."""
+    return tuple(_rdn(item, where) for item in element.expect(der.SEQUENCE, where).walk())
+
+
+def name_text(rdns: tuple[Rdn, ...]) -> str:
+    """The name as RFC 4514 writes it, most specific first: `CN=Build,O=Example,C=DE`. Not made safe for a terminal."""
+    return ",".join("+".join(map(Attribute.written, rdn)) for rdn in reversed(rdns))
+
+
+def _rdn(element: der.Element, where: str) -> Rdn:
+    attributes = tuple(_attribute(item, where) for item in element.expect(der.SET, where).walk())
+    if not attributes:
+        raise FormatError("has a relative name without attributes", where=where)
+    return attributes
+
+
+def _attribute(element: der.Element, where: str) -> Attribute:
+    fields = element.fields(where)
+    oid = fields.any("type").oid(where)
+    text = _string(fields.any("value"), where)
+    fields.end()
+    return Attribute(oid, text)
+
+
+_UTF8, _NUMERIC_STRING, _PRINTABLE_STRING, _T61, _IA5, _BMP = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1E
+
+
+def _string(element: der.Element, where: str) -> str:
+    value = element.value
+    try:
+        if element.tag == _UTF8:
+            return value.decode("utf-8")
+        if element.tag == _PRINTABLE_STRING and _PRINTABLE.fullmatch(value):
+            return value.decode("ascii")
+        if element.tag == _NUMERIC_STRING and _NUMERIC.fullmatch(value):
+            return value.decode("ascii")
+        if element.tag == _IA5:
+            return value.decode("ascii")
+        if element.tag == _BMP:
+            return value.decode("utf-16-be")
+        if element.tag == _T61:
+            return value.decode("latin-1")
+    except UnicodeDecodeError:
+        pass
+    raise FormatError(f"has a value that is no valid string ({der.tag_name(element.tag)})", where=where)
