@@ -1,0 +1,167 @@
+"""COSE envelopes: COSE_Sign1, tagged (requirements section 4).
+
+The protected header is a byte string; those bytes, as they arrived, are what is signed (COSE-5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from airgap import limits
+from airgap.errors import FormatError, Rejected
+from airgap.oci.descriptor import COSE_ENVELOPE
+from airgap.parse import cbor
+from airgap.pki.algorithms import Algorithm, by_cose
+from airgap.signature import model
+from airgap.signature.attributes import Attributes, Dialect, read_attributes, show
+from airgap.signature.certificates import parse_certificates
+from airgap.signature.model import Envelope
+
+ALGORITHM: Final = 1
+CRITICAL: Final = 2
+CONTENT_TYPE: Final = 3
+X5CHAIN: Final = 33
+
+PREFIX: Final = b"\xd2\x84"
+"""Tag 18 in one byte and an array of four in one byte: the only accepted beginning (COSE-1)."""
+
+
+def parse_cose(raw: bytes) -> Envelope:
+    """The envelope that `raw` holds; nothing of it is verified. Raises Rejected envelope.* or chain.*."""
+    try:
+        return _parse(raw)
+    except FormatError as error:
+        raise Rejected("envelope.malformed", f"the COSE envelope can not be read: {error}") from None
+
+
+def sig_structure(protected: bytes, payload: bytes) -> bytes:
+    """What the signature value covers: RFC 9052, section 4.4, without external data (COSE-5)."""
+    return cbor.encode(["Signature1", protected, b"", payload])
+
+
+def _parse(raw: bytes) -> Envelope:
+    if not raw.startswith(PREFIX):
+        raise FormatError("it does not begin with tag 18 (COSE_Sign1) and an array of four (d2 84)")
+    # no tags here: times exist inside the protected header only (COSE-3)
+    items = cbor.load(raw[1:], limit=limits.ENVELOPE_BYTES, what="message")
+    protected = _bytes(items[0], "protected header")
+    unprotected = items[1]
+    if not isinstance(unprotected, dict):
+        raise FormatError(f"the unprotected header is {cbor.name(unprotected)}, not a map")
+    payload = _bytes(items[2], "payload")  # COSE-2: neither detached nor empty
+    signature = _bytes(items[3], "signature")
+    attributes, protected_chain = _attributes(protected, unprotected)
+    return Envelope(
+        media_type=COSE_ENVELOPE,
+        algorithm=attributes.algorithm,
+        content_type=attributes.content_type,
+        payload=payload,
+        scheme=attributes.scheme,
+        signing_time=attributes.signing_time,
+        authentic_signing_time=attributes.authentic_signing_time,
+        expiry=attributes.expiry,
+        extended=attributes.extended,
+        plugin=attributes.plugin,
+        certificates=parse_certificates(_x5chain(unprotected, protected_chain)),
+        signature=signature,
+        signing_input=sig_structure(protected, payload),
+        timestamp_token=_token(unprotected),
+        signing_agent=_agent(unprotected),
+    )
+
+
+def _bytes(item: Any, what: str) -> bytes:
+    if not isinstance(item, bytes):
+        raise FormatError(f"the {what} is {cbor.name(item)}, not a byte string")
+    if not item:
+        raise FormatError(f"the {what} is empty")
+    return item
+
+
+_ABSENT: Final = object()
+
+
+def _attributes(protected: bytes, unprotected: cbor.CborMap) -> tuple[Attributes, Any]:
+    header = cbor.load_map(protected, limit=limits.ENVELOPE_BYTES, what="protected header", times=True)
+    if CRITICAL in unprotected:  # COSE-11
+        raise FormatError("crit (label 2) stands in the unprotected header, where it may not be")
+    # RFC 9052, section 3. The chain alone may be in both, then equal (D10).
+    if double := sorted((header.keys() & unprotected.keys()) - {X5CHAIN}, key=str):
+        raise FormatError(
+            f"the label {show(double[0])} stands in the protected and in the unprotected header, "
+            "which RFC 9052, section 3 forbids"
+        )
+    return read_attributes(header, _DIALECT), header.get(X5CHAIN, _ABSENT)
+
+
+def _find_algorithm(stated: Any) -> Algorithm | None:
+    return by_cose(stated) if isinstance(stated, int) and not isinstance(stated, bool) else None
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _parse_time(stated: Any) -> datetime:
+    # COSE-15: tag 1 around an integer or a float, before or after 1970
+    if not isinstance(stated, cbor.Epoch):
+        raise FormatError(f"is {cbor.name(stated)}, not a time (tag 1)")
+    try:
+        return _EPOCH + timedelta(seconds=stated.seconds)
+    except (OverflowError, ValueError):
+        raise FormatError(f"is {show(stated.seconds)} seconds, which is no moment that exists") from None
+
+
+_DIALECT: Final = Dialect(
+    algorithm=ALGORITHM,
+    critical=CRITICAL,
+    content_type=CONTENT_TYPE,
+    find_algorithm=_find_algorithm,
+    parse_time=_parse_time,
+    is_label=lambda label: isinstance(label, int | str) and not isinstance(label, bool),
+    is_registered=lambda label: isinstance(label, int) and 0 <= label <= 8,  # noqa: PLR2004 - COSE-12
+    clause="the Notary Project's COSE specification (labels 0 to 8)",
+    not_extended=frozenset({X5CHAIN}),
+)
+
+
+def _x5chain(unprotected: cbor.CborMap, protected_chain: Any) -> list[bytes]:
+    # COSE-20, D10: as an array in the unprotected header, where the reference looks for it
+    if X5CHAIN not in unprotected:
+        if protected_chain is not _ABSENT:
+            raise Rejected(
+                "envelope.certificates",
+                "the certificate chain (x5chain) stands in the protected header only; it must be in the unprotected",
+            )
+        raise Rejected("envelope.certificates", "the unprotected header has no certificate chain (x5chain)")
+    chain = unprotected[X5CHAIN]
+    if isinstance(chain, bytes):
+        raise Rejected(
+            "envelope.certificates",
+            "the certificate chain (x5chain) is one byte string; it must be an array, for one certificate too",
+        )
+    if not isinstance(chain, list) or not chain or not all(isinstance(item, bytes) for item in chain):
+        raise Rejected("envelope.certificates", "the certificate chain (x5chain) is empty or no array of byte strings")
+    if protected_chain is not _ABSENT and protected_chain != chain:
+        raise Rejected(
+            "envelope.certificates",
+            "the protected and the unprotected header hold different certificate chains (x5chain)",
+        )
+    return chain
+
+
+def _token(unprotected: Mapping[cbor.Label, Any]) -> bytes | None:
+    # COSE-21; a wrong type is refused as in JWS (JWS-31), not taken for an absent token
+    if model.TIMESTAMP not in unprotected:
+        return None
+    token = unprotected[model.TIMESTAMP]
+    if not isinstance(token, bytes):
+        raise FormatError(f"is {cbor.name(token)}, not a byte string", where=model.TIMESTAMP)
+    return token
+
+
+def _agent(unprotected: Mapping[cbor.Label, Any]) -> str | None:
+    # COSE-21, D59: must not influence the verdict, so a wrong type is no agent
+    agent = unprotected.get(model.SIGNING_AGENT)
+    return agent if isinstance(agent, str) else None

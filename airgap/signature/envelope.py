@@ -1,0 +1,92 @@
+"""From an envelope's bytes to one neutral record, and the check of its signature value.
+
+`parse_envelope` and `parse_payload` judge form only, so that an envelope can be shown without being believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from airgap import limits
+from airgap.errors import Rejected
+from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE
+from airgap.pki import algorithms
+from airgap.signature.cose import parse_cose
+from airgap.signature.jws import parse_jws
+from airgap.signature.model import Envelope
+from airgap.signature.payload import parse_payload
+from airgap.text import safe
+
+__all__ = ["PARSERS", "parse_envelope", "parse_payload", "verify_signature"]
+
+PARSERS: Final[Mapping[str, Callable[[bytes], Envelope]]] = MappingProxyType(
+    {JWS_ENVELOPE: parse_jws, COSE_ENVELOPE: parse_cose}
+)
+"""The envelope formats by media type of their layer (MAN-5)."""
+
+
+def parse_envelope(media_type: str, raw: bytes) -> Envelope:
+    """The envelope that `raw` holds in the format of `media_type`.
+
+    Neither the signature value nor the chain nor the payload is judged. Raises Rejected envelope.*,
+    chain.malformed or chain.length, and nothing else for whatever bytes.
+    """
+    parser = PARSERS.get(media_type)
+    if parser is None:
+        raise Rejected(
+            "envelope.malformed",
+            f"the envelope's media type {safe(media_type, limit=128)!r} is none of {', '.join(PARSERS)}",
+            media_type=safe(media_type),
+        )
+    if len(raw) > limits.ENVELOPE_BYTES:
+        raise Rejected(
+            "envelope.malformed",
+            f"the envelope has {len(raw)} bytes, more than {limits.ENVELOPE_BYTES}",
+            size=len(raw),
+            limit=limits.ENVELOPE_BYTES,
+        )
+    _check_label(media_type, raw)
+    return parser(raw)
+
+
+def verify_signature(envelope: Envelope) -> None:
+    """Check the algorithm and the signature value against the key of the first certificate (JWS-40, COSE-10).
+
+    Raises Rejected chain.leaf.key, envelope.algorithm or envelope.signature. Says nothing about whose key it is.
+    """
+    leaf = envelope.certificates[0]
+    demanded = leaf.algorithm
+    if demanded is None:
+        raise Rejected(
+            "chain.leaf.key",
+            f"the signing certificate's key ({leaf.key_name}) is of no kind and size that may sign",
+            key=leaf.key_name,
+        )
+    if envelope.algorithm != demanded:
+        raise Rejected(
+            "envelope.algorithm",
+            f"the envelope states {envelope.algorithm.name}, and the signing key ({demanded.key_spec}) demands "
+            f"{demanded.name}",
+            stated=envelope.algorithm.name,
+            demanded=demanded.name,
+        )
+    algorithms.verify(demanded, leaf.public_key, envelope.signature, envelope.signing_input)
+
+
+def _check_label(media_type: str, raw: bytes) -> None:
+    # NEG-43: without this the message would be about some byte, not about the label
+    if media_type == COSE_ENVELOPE and raw.lstrip(_JSON_WHITESPACE).startswith(b"{"):
+        raise Rejected("envelope.malformed", "the envelope is labelled as COSE, but its bytes are JSON (JWS)")
+    if media_type == JWS_ENVELOPE and raw.startswith(b"\xd2"):
+        raise Rejected("envelope.malformed", "the envelope is labelled as JWS, but its bytes are CBOR (COSE)")
+    if media_type == JWS_ENVELOPE and raw.startswith(_COMPACT):
+        raise Rejected(
+            "envelope.malformed", "the JWS is in compact serialisation, and only the flattened JSON one is allowed"
+        )
+
+
+_JSON_WHITESPACE: Final = b" \t\r\n"
+_COMPACT: Final = b"eyJ"
+"""Base64url of `{"`: how every compact serialisation begins."""

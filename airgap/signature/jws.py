@@ -1,0 +1,150 @@
+"""JWS envelopes: flattened JSON serialisation, read by hand (requirements section 3).
+
+JOSE libraries decode and encode again before they verify, keep the last of two members and forgive base64; so what
+they verify need not be what arrived. Here the strings are taken as transmitted (JWS-4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from airgap import limits
+from airgap.errors import FormatError, Rejected
+from airgap.oci.descriptor import JWS_ENVELOPE
+from airgap.parse import base64, json
+from airgap.parse.time import rfc3339
+from airgap.pki.algorithms import Algorithm, by_jws
+from airgap.signature import model
+from airgap.signature.attributes import Attributes, Dialect, Label, read_attributes, show
+from airgap.signature.certificates import parse_certificates
+from airgap.signature.model import Envelope
+from airgap.text import safe
+
+X5C: Final = "x5c"
+
+
+def parse_jws(raw: bytes) -> Envelope:
+    """The envelope that `raw` holds; nothing of it is verified. Raises Rejected envelope.* or chain.*."""
+    try:
+        return _parse(raw)
+    except FormatError as error:
+        raise Rejected("envelope.malformed", f"the JWS envelope can not be read: {error}") from None
+
+
+_MEMBERS: Final = frozenset({"payload", "protected", "header", "signature"})
+_REGISTERED: Final = frozenset(
+    {"alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit", "enc", "zip", "epk"}
+    | {"apu", "apv", "iv", "tag", "p2s", "p2c"}
+)
+"""Header parameters that RFC 7515, 7516 and 7518 define."""
+_PROTECTED_ONLY: Final = ("crit", "b64")
+"""RFC 7515, section 4.1.11 and RFC 7797, section 6: must be integrity protected."""
+
+
+def _parse(raw: bytes) -> Envelope:
+    members = json.load_object(raw, limit=limits.ENVELOPE_BYTES, what="envelope")
+    json.refuse_twins(members)
+    _check_members(members)
+    protected, payload, signature = (json.take(members, key, str) for key in ("protected", "payload", "signature"))
+    header = json.take(members, "header", dict)
+    attributes = _attributes(protected, header)
+    return Envelope(
+        media_type=JWS_ENVELOPE,
+        algorithm=attributes.algorithm,
+        content_type=attributes.content_type,
+        payload=base64.decode_url(payload, where="payload"),
+        scheme=attributes.scheme,
+        signing_time=attributes.signing_time,
+        authentic_signing_time=attributes.authentic_signing_time,
+        expiry=attributes.expiry,
+        extended=attributes.extended,
+        plugin=attributes.plugin,
+        certificates=parse_certificates(_x5c(header)),
+        signature=base64.decode_url(signature, where="signature"),
+        signing_input=f"{protected}.{payload}".encode("ascii"),
+        timestamp_token=_token(header),
+        signing_agent=_agent(header),
+    )
+
+
+def _check_members(members: json.JsonObject) -> None:
+    # JWS-1, JWS-2, D7
+    if "signatures" in members:
+        raise FormatError("it is in general serialisation (`signatures`), and only the flattened one is allowed")
+    if unknown := sorted(members.keys() - _MEMBERS):
+        raise FormatError(f"the member {safe(unknown[0], limit=64)!r} is not allowed beside {sorted(_MEMBERS)}")
+
+
+def _attributes(protected: str, unprotected: json.JsonObject) -> Attributes:
+    header = json.load_object(
+        base64.decode_url(protected, where="protected"), limit=limits.ENVELOPE_BYTES, what="protected header"
+    )
+    json.refuse_twins(header)
+    json.refuse_twins(unprotected)
+    if double := sorted(header.keys() & unprotected.keys()):
+        raise FormatError(
+            f"the header parameter {safe(double[0], limit=64)!r} stands in the protected and in the unprotected "
+            "header, which RFC 7515, section 4 forbids"
+        )
+    for name in _PROTECTED_ONLY:
+        if name in unprotected:
+            raise FormatError(f"the header parameter {name!r} stands in the unprotected header, where it may not be")
+    if "b64" in header:
+        raise FormatError(
+            "the protected header holds 'b64' (RFC 7797), which changes what is signed and is no part of the format"
+        )
+    return read_attributes(dict[Label, Any](header.items()), _DIALECT)
+
+
+def _find_algorithm(stated: Any) -> Algorithm | None:
+    return by_jws(stated) if isinstance(stated, str) else None
+
+
+def _parse_time(stated: Any) -> datetime:
+    # JWS-18
+    if not isinstance(stated, str):
+        raise FormatError(f"is {show(stated)}, not a text in RFC 3339")
+    try:
+        return rfc3339(stated)
+    except FormatError as error:
+        raise FormatError(f"holds {error.problem}") from None
+
+
+_DIALECT: Final = Dialect(
+    algorithm="alg",
+    critical="crit",
+    content_type="cty",
+    find_algorithm=_find_algorithm,
+    parse_time=_parse_time,
+    is_label=lambda label: isinstance(label, str),
+    is_registered=_REGISTERED.__contains__,
+    clause="RFC 7515, section 4.1.11",
+)
+
+
+def _x5c(header: Mapping[str, Any]) -> list[bytes]:
+    # JWS-30
+    listed = header.get(X5C)
+    if not isinstance(listed, list) or not listed:
+        raise Rejected("envelope.certificates", "the unprotected header has no certificate chain (x5c)")
+    ders = []
+    for number, item in enumerate(listed):
+        where = f"header.x5c[{number}]"
+        if not isinstance(item, str):
+            raise FormatError(f"is {show(item)}, not a text", where=where)
+        ders.append(base64.decode_standard(item, where=where))
+    return ders
+
+
+def _token(header: Mapping[str, Any]) -> bytes | None:
+    # JWS-31: what is no base64 breaks the envelope, whether or not a timestamp is asked for
+    text = json.take_optional(header, model.TIMESTAMP, str)
+    return None if text is None else base64.decode_standard(text, where=f"header.{model.TIMESTAMP}")
+
+
+def _agent(header: Mapping[str, Any]) -> str | None:
+    # JWS-32, D59: must not influence the verdict, so a wrong type is no agent
+    agent = header.get(model.SIGNING_AGENT)
+    return agent if isinstance(agent, str) else None

@@ -1,0 +1,56 @@
+"""The signed payload: what artifact the signature is about (requirements section 2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airgap import limits
+from airgap.errors import FormatError, Rejected
+from airgap.oci.digest import Digest
+from airgap.parse import json
+from airgap.signature.model import Envelope, Payload
+
+
+def parse_payload(envelope: Envelope) -> Payload:
+    """The descriptor that the envelope's payload holds. Raises Rejected payload.malformed.
+
+    Exact member names, no duplicates (PAY-11). Members that the specification does not name are tolerated, in the
+    payload and in the descriptor, and mean nothing (PAY-3, PAY-12, D4).
+    """
+    try:
+        return _parse(envelope.payload)
+    except FormatError as error:
+        raise Rejected("payload.malformed", f"the signed payload can not be read: {error}") from None
+
+
+TARGET: Final = "targetArtifact"
+LARGEST_SIZE: Final = 2**63 - 1
+"""PAY-2: an int64."""
+
+
+def _parse(raw: bytes) -> Payload:
+    document = json.load_object(raw, limit=limits.ENVELOPE_BYTES, what="payload")
+    target = json.take(document, TARGET, dict)
+    try:
+        return Payload(
+            media_type=json.take(target, "mediaType", str),
+            digest=_digest(json.take(target, "digest", str)),
+            size=_size(json.take(target, "size", int)),
+            annotations=json.take_strings(target, "annotations"),
+            raw=raw,
+        )
+    except FormatError as error:
+        raise error.under(TARGET) from None
+
+
+def _digest(text: str) -> Digest:
+    try:
+        return Digest.parse(text)
+    except FormatError as error:
+        raise FormatError(error.problem, where="digest") from None
+
+
+def _size(size: int) -> int:
+    if not 0 <= size <= LARGEST_SIZE:
+        raise FormatError(f"is {size}, and must be from 0 to {LARGEST_SIZE}", where="size")
+    return size

@@ -1,0 +1,77 @@
+"""Who signs: the port that envelopes are made through, and keys that lie at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from airgap.errors import UsageError
+from airgap.pki.algorithms import Algorithm
+from airgap.pki.certificate import Certificate
+from airgap.text import safe
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+class Signer(Protocol):
+    """A private key with its chain, wherever the key is."""
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What the key demands (table ALG)."""
+        ...
+
+    @property
+    def chain(self) -> tuple[Certificate, ...]:
+        """Leaf first, root last (CHAIN-1)."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature value over `message`, as `airgap.pki.algorithms.verify` takes it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSigner:
+    """A private key in memory."""
+
+    private_key: PrivateKey = field(repr=False)
+    chain: tuple[Certificate, ...]
+
+    def __post_init__(self) -> None:
+        if not self.chain:
+            raise UsageError("a signing key needs its certificate chain")
+        if _public_bytes(self.private_key.public_key()) != _public_bytes(self.chain[0].public_key):
+            subject = safe(self.chain[0].subject_text)
+            raise UsageError(f"the signing key is not the one of the first certificate ({subject})")
+        _demanded(self.chain[0])
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What the key demands (table ALG)."""
+        return _demanded(self.chain[0])
+
+    def sign(self, message: bytes) -> bytes:
+        """PS*: the salt is as long as the hash (JWS-42). ES*: r and s side by side (JWS-41, COSE-22)."""
+        algorithm, key = self.algorithm, self.private_key
+        if isinstance(key, rsa.RSAPrivateKey):
+            pss = padding.PSS(mgf=padding.MGF1(algorithm.hash), salt_length=algorithm.hash.digest_size)
+            return key.sign(message, pss, algorithm.hash)
+        width = algorithm.coordinate_bytes
+        r, s = decode_dss_signature(key.sign(message, ec.ECDSA(algorithm.hash)))
+        return r.to_bytes(width, "big") + s.to_bytes(width, "big")
+
+
+def _demanded(leaf: Certificate) -> Algorithm:
+    if leaf.algorithm is None:
+        raise UsageError(f"a key of kind {leaf.key_name} may not sign (ALG-1)")
+    return leaf.algorithm
+
+
+def _public_bytes(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
