@@ -12,6 +12,9 @@ MANIFEST_BYTES: Final = 4 * MIB
 INDEX_ENTRIES: Final = 200_000
 """Descriptors in one index: a 4 MiB manifest holds some 25,000; `index.json` of a large mirror may hold more."""
 
+LAYOUT_FILE_BYTES: Final = 64 * KIB
+"""`oci-layout`: the usual one has 30 bytes."""
+
 LAYOUT_INDEX_BYTES: Final = 64 * MIB
 """`index.json`: unlike a manifest it grows with the mirror; 64 MiB are some 200,000 artifacts."""
 
@@ -47,6 +50,9 @@ CHAIN_CERTIFICATES: Final = 10
 
 TOKEN_CERTIFICATES: Final = 64
 """Certificates embedded in one RFC 3161 token."""
+
+PATH_SIGNATURES: Final = 100
+"""Signatures checked while the chain of a timestamp is searched: the reference's bound (LIM-13)."""
 
 TOKEN_BYTES: Final = 1 * MIB
 """RFC 3161 token: the reference bounds the TSA's answer so (LIM-8)."""
@@ -107,6 +113,9 @@ DER_INTEGER_BYTES: Final = 64
 
 TAR_MEMBERS: Final = 2_000_000
 """Members of a layout tar."""
+
+TAR_BYTES: Final = 2**60
+"""One member of a tar: larger numbers are damage, and additions to them would overflow elsewhere."""
 
 TAR_PAX_BYTES: Final = 1 * MIB
 """One PAX extended header: names and sizes need some hundred bytes."""

@@ -43,11 +43,14 @@ class Algorithm:
     """COSE `alg` (RFC 9053)."""
     hash_name: str
     """As hashlib calls it."""
-    key_spec: str
-    """As plugins call the key: `RSA-2048`."""
     family: KeyFamily
     key_bits: int
     """Exact length of the modulus, or of the curve's field (ALG-2, D11)."""
+
+    @property
+    def key_spec(self) -> str:
+        """As plugins call the key: `RSA-2048`."""
+        return f"{self.family}-{self.key_bits}"
 
     @property
     def hash(self) -> hashes.HashAlgorithm:
@@ -67,26 +70,14 @@ _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
 }
 
 
-def _row(name: str, jws: str, cose: int, hash_name: str, family: KeyFamily, key_bits: int) -> Algorithm:
-    return Algorithm(
-        name=name,
-        jws=jws,
-        cose=cose,
-        hash_name=hash_name,
-        key_spec=f"{family}-{key_bits}",
-        family=family,
-        key_bits=key_bits,
-    )
-
-
 # Notary signature-specification, "Algorithm Selection"
 ALGORITHMS: Final = (
-    _row("RSASSA-PSS-SHA-256", "PS256", -37, "sha256", "RSA", 2048),
-    _row("RSASSA-PSS-SHA-384", "PS384", -38, "sha384", "RSA", 3072),
-    _row("RSASSA-PSS-SHA-512", "PS512", -39, "sha512", "RSA", 4096),
-    _row("ECDSA-SHA-256", "ES256", -7, "sha256", "EC", 256),
-    _row("ECDSA-SHA-384", "ES384", -35, "sha384", "EC", 384),
-    _row("ECDSA-SHA-512", "ES512", -36, "sha512", "EC", 521),
+    Algorithm(name="RSASSA-PSS-SHA-256", jws="PS256", cose=-37, hash_name="sha256", family="RSA", key_bits=2048),
+    Algorithm(name="RSASSA-PSS-SHA-384", jws="PS384", cose=-38, hash_name="sha384", family="RSA", key_bits=3072),
+    Algorithm(name="RSASSA-PSS-SHA-512", jws="PS512", cose=-39, hash_name="sha512", family="RSA", key_bits=4096),
+    Algorithm(name="ECDSA-SHA-256", jws="ES256", cose=-7, hash_name="sha256", family="EC", key_bits=256),
+    Algorithm(name="ECDSA-SHA-384", jws="ES384", cose=-35, hash_name="sha384", family="EC", key_bits=384),
+    Algorithm(name="ECDSA-SHA-512", jws="ES512", cose=-36, hash_name="sha512", family="EC", key_bits=521),
 )
 """Table ALG; every other key is refused for signing (ALG-1)."""
 

@@ -18,7 +18,6 @@ from functools import lru_cache
 from typing import Final, NewType
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from airgap import limits
@@ -69,6 +68,8 @@ class Certificate:
     """The octets of the subjectPublicKey BIT STRING, which OCSP hashes."""
     key_name: str = field(compare=False)
     """Kind and size of the key: `RSA-2048`, `EC-384`, `RSA-2048 (PSS only)`."""
+    pss_only: bool = field(compare=False)
+    """Its key is an id-RSASSA-PSS one, which no row of table ALG has and which no CA may have here."""
     algorithm: Algorithm | None = field(compare=False)
     """What the key demands of an envelope (table ALG); None where it may not sign one (ALG-1)."""
     basic_constraints: BasicConstraints | None = field(compare=False)
@@ -190,7 +191,7 @@ def _parse(data: bytes) -> Certificate:
     issuer = fields.any("issuer")
     not_before, not_after = _validity(fields.any("validity"))
     subject = fields.any("subject")
-    key, key_bits, key_name = _public_key(fields.any("subjectPublicKeyInfo"))
+    key, key_bits, pss_only = _public_key(fields.any("subjectPublicKeyInfo"))
     found = _extensions(fields, version)
     issuer_rdns, subject_rdns = read_name(issuer, "issuer"), read_name(subject, "subject")
     return Certificate(
@@ -207,8 +208,9 @@ def _parse(data: bytes) -> Certificate:
         not_after=not_after,
         public_key=key,
         public_key_bits=key_bits,
-        key_name=key_name,
-        algorithm=algorithms.for_key(key) if key_name == algorithms.key_name(key) else None,
+        key_name=algorithms.key_name(key) + (" (PSS only)" if pss_only else ""),
+        pss_only=pss_only,
+        algorithm=None if pss_only else algorithms.for_key(key),
         basic_constraints=ext.basic_constraints(found),
         key_usage=ext.key_usage(found),
         extended_key_usage=ext.extended_key_usage(found),
@@ -242,7 +244,7 @@ def _validity(element: der.Element) -> tuple[datetime, datetime]:
     return not_before, not_after
 
 
-def _public_key(element: der.Element) -> tuple[PublicKey, bytes, str]:
+def _public_key(element: der.Element) -> tuple[PublicKey, bytes, bool]:
     where = "subjectPublicKeyInfo"
     fields = element.fields(where)
     oid = fields.take(der.SEQUENCE, "algorithm").fields(where).any("algorithm").oid(where)
@@ -256,9 +258,8 @@ def _public_key(element: der.Element) -> tuple[PublicKey, bytes, str]:
         ) from None
     except (ValueError, TypeError):
         raise FormatError(f"holds no valid key ({safe(oid, limit=64)})", where=where) from None
-    name = algorithms.key_name(key)
-    # RFC 4055, 1.2: such a key may only make PSS signatures. cryptography forgets that, and no row of table ALG has it.
-    return key, bits, f"{name} (PSS only)" if isinstance(key, rsa.RSAPublicKey) and oid == _RSA_PSS_KEY else name
+    # RFC 4055, 1.2: a key with this identifier may only make PSS signatures; cryptography forgets that
+    return key, bits, oid == _RSA_PSS_KEY
 
 
 def _extensions(fields: der.Fields, version: int) -> Mapping[str, Extension]:

@@ -145,8 +145,7 @@ def basic_constraints(extensions: Mapping[str, Extension]) -> BasicConstraints |
     length = fields.maybe(der.INTEGER)
     fields.end()
     path_length = length.integer("basicConstraints.pathLenConstraint") if length else None
-    if path_length is not None and path_length < 0:
-        raise FormatError("is negative", where="basicConstraints.pathLenConstraint")
+    _not_negative(path_length or 0, "basicConstraints.pathLenConstraint")
     return BasicConstraints(flag is not None and flag.boolean("basicConstraints.cA"), path_length, extension.critical)
 
 
@@ -313,12 +312,17 @@ def _policy_constraints(value: bytes) -> None:
     fields = der.read(value, "policyConstraints").fields("policyConstraints")
     for tag in (der.context(0, constructed=False), der.context(1, constructed=False)):
         if skip := fields.maybe(tag):
-            skip.integer("policyConstraints", tag=tag)
+            _not_negative(skip.integer("policyConstraints", tag=tag), "policyConstraints")
     fields.end()
 
 
 def _inhibit_any_policy(value: bytes) -> None:
-    der.read(value, "inhibitAnyPolicy").integer("inhibitAnyPolicy")
+    _not_negative(der.read(value, "inhibitAnyPolicy").integer("inhibitAnyPolicy"), "inhibitAnyPolicy")
+
+
+def _not_negative(number: int, where: str) -> None:
+    if number < 0:
+        raise FormatError("is negative", where=where)
 
 
 _NEVER_CRITICAL: Final = {

@@ -1,0 +1,389 @@
+"""Certificate chains: the rules of section 6, with the decisions of design 8 (D12 to D17).
+
+A code-signing chain arrives ordered and complete in its envelope and is judged as it stands. A timestamping chain is
+built from the token's certificates and the anchors. Whom to trust is decided elsewhere: what is `Offered` never ends a
+path, and no function here takes anchors and offered certificates as one list (design 2, rule 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, NoReturn, Self
+
+from airgap import limits
+from airgap.errors import Rejected
+from airgap.parse.time import iso
+from airgap.pki import algorithms
+from airgap.pki import extensions as ext
+from airgap.pki.certificate import Certificate, Offered, verify_issued
+from airgap.pki.constraints import check_names, check_policies
+from airgap.text import safe
+
+__all__ = [
+    "Anchors",
+    "Offered",
+    "build_timestamping_chain",
+    "check_code_signing_chain",
+    "check_timestamping_chain",
+    "check_validity",
+]
+
+_TIME_STAMPING: Final = "1.3.6.1.5.5.7.3.8"
+_ANY_PURPOSE: Final = "2.5.29.37.0"
+# CHAIN-12, CHAIN-13; D14 and D15 in design 8
+_FORBIDDEN_PURPOSES: Final = {
+    "1.3.6.1.5.5.7.3.1": "serverAuth",
+    "1.3.6.1.5.5.7.3.2": "clientAuth",
+    "1.3.6.1.5.5.7.3.4": "emailProtection",
+    _TIME_STAMPING: "timeStamping",
+    "1.3.6.1.5.5.7.3.9": "OCSPSigning",
+    _ANY_PURPOSE: "anyExtendedKeyUsage",
+}
+# CHAIN-11
+_FORBIDDEN_USAGES: Final = frozenset(ext.KEY_USAGE_BITS) - {"digitalSignature", "contentCommitment"}
+# What is understood when it is critical (TSACH-6)
+_UNDERSTOOD: Final = frozenset(
+    {
+        ext.KEY_USAGE,
+        ext.BASIC_CONSTRAINTS,
+        ext.EXTENDED_KEY_USAGE,
+        ext.SUBJECT_ALTERNATIVE_NAME,
+        ext.NAME_CONSTRAINTS,
+        ext.CERTIFICATE_POLICIES,
+        ext.POLICY_MAPPINGS,
+        ext.POLICY_CONSTRAINTS,
+        ext.INHIBIT_ANY_POLICY,
+        ext.CRL_DISTRIBUTION_POINTS,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """The certificates that the operator trusts, each with the store that it came from (`ca:name`).
+
+    Made by `Anchors.of` from trust stores and from nothing else. Membership is equality of all bytes (CHAIN-21).
+    """
+
+    stores: Mapping[Certificate, str]
+    _by_subject: Mapping[bytes, tuple[Certificate, ...]] = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, stores: Mapping[str, Iterable[Certificate]]) -> Self:
+        """Anchors from store names and their certificates; the first store that holds one is the one named."""
+        named: dict[Certificate, str] = {}
+        subjects: dict[bytes, tuple[Certificate, ...]] = {}
+        for store, certificates in stores.items():
+            for certificate in certificates:
+                if certificate not in named:
+                    named[certificate] = store
+                    subjects[certificate.subject] = (*subjects.get(certificate.subject, ()), certificate)
+        return cls(MappingProxyType(named), MappingProxyType(subjects))
+
+    def __contains__(self, certificate: Certificate) -> bool:
+        return certificate in self.stores
+
+    def __len__(self) -> int:
+        return len(self.stores)
+
+    def __iter__(self) -> Iterator[Certificate]:
+        return iter(self.stores)
+
+    def store_of(self, certificate: Certificate) -> str:
+        """The store that this anchor came from. Raises KeyError if it is none."""
+        return self.stores[certificate]
+
+    def named(self, subject: bytes) -> tuple[Certificate, ...]:
+        """The anchors with this raw subject Name."""
+        return self._by_subject.get(subject, ())
+
+
+def check_code_signing_chain(chain: Offered) -> None:
+    """The chain of an envelope, signing certificate first (CHAIN-1 to CHAIN-15).
+
+    Validity in time and trust are not part of it (CHAIN-17, CHAIN-18, CHAIN-21); extensions beside basic constraints,
+    key usage and extended key usage are ignored, also critical ones (CHAIN-16). Raises Rejected("chain.*").
+    """
+    _check_order(chain)
+    _check_leaf_key(chain)
+    _check_leaf_constraints(chain)
+    _check_leaf_usage(chain, critical=True)
+    _check_code_signing_purposes(chain)
+    _check_authorities(chain, critical=True)
+
+
+def check_timestamping_chain(chain: Sequence[Certificate]) -> None:
+    """A complete timestamping chain, the authority's certificate first (TSACH-1 to TSACH-5).
+
+    Raises Rejected("timestamp.chain"); its fact `rule` is the reason code that the same flaw has in a code-signing
+    chain.
+    """
+    try:
+        _check_order(chain)
+        _check_leaf_key(chain)
+        _check_leaf_constraints(chain)
+        # TSACH-2: that key usage is critical is only a SHOULD here
+        _check_leaf_usage(chain, critical=False)
+        _check_timestamping_purpose(chain)
+        _check_authorities(chain, critical=False)
+    except Rejected as error:
+        raise Rejected(
+            "timestamp.chain", f"the timestamping chain: {error}", **{**error.facts, "rule": error.reason}
+        ) from None
+
+
+def check_validity(chain: Sequence[Certificate], at: datetime) -> None:
+    """Every certificate is valid at the moment `at`, both ends included.
+
+    Raises Rejected("time.certificate.expired" or "time.certificate.not_yet").
+    """
+    for position, certificate in enumerate(chain):
+        facts = {"certificate": certificate.subject_text, "at": iso(at)}
+        if at < certificate.not_before:
+            raise Rejected(
+                "time.certificate.not_yet",
+                f"{_named(chain, position)} is valid from {iso(certificate.not_before)}, which is after {iso(at)}",
+                **facts,
+                not_before=iso(certificate.not_before),
+            )
+        if at > certificate.not_after:
+            raise Rejected(
+                "time.certificate.expired",
+                f"{_named(chain, position)} expired at {iso(certificate.not_after)}, before {iso(at)}",
+                **facts,
+                not_after=iso(certificate.not_after),
+            )
+
+
+# Rules of one chain
+
+
+def _check_order(chain: Sequence[Certificate]) -> None:
+    if not chain:
+        raise Rejected("chain.order", "the chain has no certificate")
+    if len(chain) > limits.CHAIN_CERTIFICATES:
+        raise Rejected(
+            "chain.length",
+            f"the chain has {len(chain)} certificates, more than {limits.CHAIN_CERTIFICATES}",
+            certificates=len(chain),
+            limit=limits.CHAIN_CERTIFICATES,
+        )
+    for position, certificate in enumerate(chain):
+        # CHAIN-15, D16: also a lone self-signed certificate, and also a root's own signature
+        if algorithms.signature_scheme(certificate.signature_algorithm) is None:
+            text = algorithms.signature_text(certificate.signature_algorithm)
+            _refuse("chain.hash", chain, position, f"is signed with {text}, which is not accepted")
+    last = len(chain) - 1
+    for position, certificate in enumerate(chain[:last]):
+        if certificate.self_signed:  # CHAIN-3, CHAIN-5
+            _refuse("chain.self_signed", chain, position, "is self-signed, which only the last one may be")
+        verify_issued(certificate, chain[position + 1])  # CHAIN-2
+    if not chain[last].self_signed:  # CHAIN-1
+        issuer = safe(chain[last].issuer_text, limit=200)
+        ending = "its signature is not its own" if chain[last].self_issued else f'it was issued by "{issuer}"'
+        _refuse("chain.root", chain, last, f"ends the chain and is not a self-signed root: {ending}")
+
+
+def _check_leaf_key(chain: Sequence[Certificate]) -> None:
+    if chain[0].algorithm is None:  # CHAIN-14, ALG-1, ALG-2
+        allowed = ", ".join(row.key_spec for row in algorithms.ALGORITHMS)
+        problem = f"has the key {chain[0].key_name}; only {allowed} may sign"
+        _refuse("chain.leaf.key", chain, 0, problem, key=chain[0].key_name)
+
+
+def _check_leaf_constraints(chain: Sequence[Certificate]) -> None:
+    if chain[0].is_ca:  # CHAIN-4, CHAIN-9
+        _refuse("chain.leaf.basic_constraints", chain, 0, "signs and is a CA certificate (cA is true)")
+
+
+def _check_leaf_usage(chain: Sequence[Certificate], *, critical: bool) -> None:
+    reason, usage = "chain.leaf.key_usage", chain[0].key_usage
+    if usage is None:
+        _refuse(reason, chain, 0, "has no key usage")
+    if critical and not usage.critical:
+        _refuse(reason, chain, 0, "has a key usage that is not marked critical")
+    if "digitalSignature" not in usage.bits:
+        _refuse(reason, chain, 0, f"has the key usage {_listed(usage.bits)}, without digitalSignature")
+    if forbidden := usage.bits & _FORBIDDEN_USAGES:
+        _refuse(reason, chain, 0, f"has the key usage {_listed(forbidden)}, which a signing certificate must not have")
+
+
+def _check_code_signing_purposes(chain: Sequence[Certificate]) -> None:
+    purposes = chain[0].extended_key_usage
+    forbidden = [_FORBIDDEN_PURPOSES[oid] for oid in purposes.oids if oid in _FORBIDDEN_PURPOSES] if purposes else []
+    if forbidden:
+        problem = f"has the extended key usage {_listed(forbidden)}, which a code-signing certificate must not have"
+        _refuse("chain.leaf.extended_key_usage", chain, 0, problem)
+
+
+def _check_timestamping_purpose(chain: Sequence[Certificate]) -> None:
+    reason, purposes = "chain.leaf.extended_key_usage", chain[0].extended_key_usage
+    if purposes is None:
+        _refuse(reason, chain, 0, "has no extended key usage; it must be exactly timeStamping")
+    if purposes.oids != (_TIME_STAMPING,):
+        shown = _listed(_FORBIDDEN_PURPOSES.get(oid, oid) for oid in purposes.oids)
+        _refuse(reason, chain, 0, f"has the extended key usage {shown}; it must be exactly timeStamping")
+    if not purposes.critical:
+        _refuse(reason, chain, 0, "has an extended key usage that is not marked critical")
+
+
+def _check_authorities(chain: Sequence[Certificate], *, critical: bool) -> None:
+    for position in range(1, len(chain)):
+        _check_authority_constraints(chain, position)
+        _check_authority_usage(chain, position, critical=critical)
+        certificate = chain[position]
+        if certificate.pss_only or not algorithms.strong_enough_for_ca(certificate.public_key):  # D17
+            problem = (
+                f"has the key {certificate.key_name}; a CA needs RSA of {algorithms.CA_RSA_BITS} bits or more, "
+                "or one of the curves P-256, P-384 and P-521"
+            )
+            _refuse("chain.ca.key", chain, position, problem, key=certificate.key_name)
+
+
+def _check_authority_constraints(chain: Sequence[Certificate], position: int) -> None:
+    constraints = chain[position].basic_constraints
+    if constraints is None:
+        _refuse("chain.ca.basic_constraints", chain, position, "issues certificates without basic constraints")
+    if not constraints.ca:
+        _refuse("chain.ca.basic_constraints", chain, position, "issues certificates although its cA is false")
+    if not constraints.critical:  # CHAIN-6, D13
+        _refuse("chain.ca.basic_constraints", chain, position, "has basic constraints that are not marked critical")
+    below = position - 1
+    if constraints.path_length is not None and constraints.path_length < below:  # CHAIN-7
+        problem = f"allows {constraints.path_length} CA certificates below it, and {below} stand there"
+        _refuse("chain.ca.path_length", chain, position, problem)
+
+
+def _check_authority_usage(chain: Sequence[Certificate], position: int, *, critical: bool) -> None:
+    reason, usage = "chain.ca.key_usage", chain[position].key_usage
+    if usage is None:
+        _refuse(reason, chain, position, "issues certificates without a key usage")
+    if critical and not usage.critical:
+        _refuse(reason, chain, position, "has a key usage that is not marked critical")
+    if "keyCertSign" not in usage.bits:
+        _refuse(reason, chain, position, f"has the key usage {_listed(usage.bits)}, without keyCertSign")
+
+
+# Building a timestamping chain
+
+
+def build_timestamping_chain(
+    leaf: Certificate, offered: Offered, anchors: Anchors, *, at: datetime
+) -> tuple[Certificate, ...]:
+    """A chain from `leaf` to one of the anchors that keeps every rule at the moment `at` (TS-22, TSACH-1 to TSACH-6).
+
+    Only anchors end a path; the root need not be among what the token offers, and a root that it offers counts for
+    nothing. Where an issuer's name is borne by several certificates all are tried, within bounds. The first path that
+    keeps all rules is taken; where none does, the flaw of the first complete path is reported.
+
+    Raises Rejected: "timestamp.untrusted" (no path ends in an anchor), "timestamp.chain" (a rule of section 6.2),
+    "timestamp.validity" (a certificate was not valid at `at`), "chain.extension" (a constraint is not met).
+    """
+    if not len(anchors):
+        raise Rejected("timestamp.untrusted", "no trust store for timestamping holds a certificate")
+    subjects: dict[bytes, tuple[Certificate, ...]] = {}
+    for certificate in dict.fromkeys(offered):
+        subjects[certificate.subject] = (*subjects.get(certificate.subject, ()), certificate)
+    search = _Search(subjects, anchors)
+    flaw: Rejected | None = None
+    for path in search.paths((leaf,)):
+        try:
+            _check_path(path, at)
+        except Rejected as error:
+            flaw = flaw or error
+        else:
+            return path
+    raise flaw or search.dead_end()
+
+
+class _Search:
+    """Depth first from the leaf to anchors, bounded in length and in signatures checked, as the reference does."""
+
+    def __init__(self, offered: Mapping[bytes, tuple[Certificate, ...]], anchors: Anchors) -> None:
+        self._offered = offered
+        self._anchors = anchors
+        self._checks = 0
+        self._longest: tuple[Certificate, ...] = ()
+        self._mismatch: Rejected | None = None
+
+    def paths(self, path: tuple[Certificate, ...]) -> Iterator[tuple[Certificate, ...]]:
+        """Every path that begins with `path` and ends in an anchor."""
+        if len(path) > len(self._longest):
+            self._longest = path
+        for anchor in self._issuers(path, self._anchors.named(path[-1].issuer)):
+            yield (*path, anchor)
+        if len(path) < limits.CHAIN_CERTIFICATES - 1:
+            for issuer in self._issuers(path, self._offered.get(path[-1].issuer, ())):
+                yield from self.paths((*path, issuer))
+
+    def dead_end(self) -> Rejected:
+        """Why there is no path: the issuer that is missing where the search came furthest."""
+        end = self._longest[-1]
+        missing = safe(end.issuer_text, limit=200)
+        text = f'no trusted certificate for timestamping ends the chain of "{safe(self._longest[0].subject_text)}": '
+        if end.self_issued:
+            text += f'it leads to "{missing}", which is not in the trust stores'
+        else:
+            text += f'the issuer "{missing}" is neither in the trust stores nor in the token'
+        if self._mismatch:
+            text += f" ({self._mismatch})"
+        return Rejected("timestamp.untrusted", text, certificate=end.subject_text, issuer=end.issuer_text)
+
+    def _issuers(self, path: tuple[Certificate, ...], candidates: tuple[Certificate, ...]) -> Iterator[Certificate]:
+        for candidate in candidates:
+            # the same name and key again is a loop through cross-certificates
+            if any(_same_entity(candidate, member) for member in path):
+                continue
+            self._checks += 1
+            if self._checks > limits.PATH_SIGNATURES:
+                raise Rejected(
+                    "timestamp.chain",
+                    f"the timestamping chain needs more than {limits.PATH_SIGNATURES} signature checks to be found",
+                    limit=limits.PATH_SIGNATURES,
+                )
+            try:
+                verify_issued(path[-1], candidate)
+            except Rejected as error:
+                self._mismatch = error
+            else:
+                yield candidate
+
+
+def _same_entity(one: Certificate, other: Certificate) -> bool:
+    return one.subject == other.subject and one.public_key_bits == other.public_key_bits
+
+
+def _check_path(path: tuple[Certificate, ...], at: datetime) -> None:
+    check_timestamping_chain(path)
+    try:
+        check_validity(path, at)
+    except Rejected as error:
+        raise Rejected("timestamp.validity", f"the timestamping chain: {error}", **error.facts) from None
+    for position, certificate in enumerate(path):
+        if unknown := certificate.critical_extensions - _UNDERSTOOD:
+            problem = f"has the critical extension {_listed(unknown)}, which is not understood"
+            _refuse("chain.extension", path, position, problem)
+        purposes = certificate.extended_key_usage
+        if purposes and not {_TIME_STAMPING, _ANY_PURPOSE} & set(purposes.oids):
+            _refuse("chain.extension", path, position, "limits what is below it to purposes without timeStamping")
+    check_names(path)
+    check_policies(path)
+
+
+# Sentences
+
+
+def _refuse(reason: str, chain: Sequence[Certificate], position: int, problem: str, **facts: str) -> NoReturn:
+    subject = chain[position].subject_text
+    raise Rejected(reason, f"{_named(chain, position)} {problem}", certificate=subject, position=position, **facts)
+
+
+def _named(chain: Sequence[Certificate], position: int) -> str:
+    return f'certificate {position + 1} of {len(chain)}, "{safe(chain[position].subject_text, limit=200)}",'
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "(empty)"
