@@ -1,0 +1,93 @@
+"""What every layout has, whatever carries it: `oci-layout` and `index.json`; and the one way to open its files."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError, Fact, FormatError
+from airgap.oci.manifest import Index, parse_layout_index
+from airgap.parse.json import load_object, take
+from airgap.text import safe
+
+LAYOUT_FILE: Final = "oci-layout"
+LAYOUT_INDEX: Final = "index.json"
+BLOBS: Final = "blobs"
+_VERSION: Final = "1.0.0"
+
+# A symbolic link is refused by the system itself where it can; a pipe must not make the opener wait for a writer.
+_FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_KINDS: Final = (
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISBLK, "a block device"),
+    (stat.S_ISCHR, "a character device"),
+)
+
+
+class NotRegularError(OSError):
+    """There is something at the path, but no regular file; `str()` says what it is."""
+
+
+def malformed(message: str, *, remedy: str = "", **facts: Fact) -> ContentError:
+    """The error for what is no readable layout."""
+    return ContentError("layout.malformed", message, remedy=remedy, **facts)
+
+
+def kind_of(mode: int) -> str:
+    """What a file mode is, for a sentence."""
+    return next((words for test, words in _KINDS if test(mode)), "a file")
+
+
+def open_regular(path: str) -> io.FileIO:
+    """The regular file at `path`, itself and not through a symbolic link. Raises OSError, NotRegularError."""
+    _check_regular(os.lstat(path).st_mode)  # before opening: to open a device may already do something
+    descriptor = os.open(path, _FLAGS)
+    try:
+        _check_regular(os.fstat(descriptor).st_mode)  # it may have been swapped in between
+        return io.FileIO(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check_regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise NotRegularError(errno.EINVAL, f"is {kind_of(mode)}, not a file")
+
+
+def check_layout_file(raw: bytes, source: str) -> None:
+    """`oci-layout` states the one version there is (LAYOUT-1). Raises ContentError."""
+    try:
+        version = take(
+            load_object(raw, limit=limits.LAYOUT_FILE_BYTES, what=f"file {LAYOUT_FILE}"), "imageLayoutVersion", str
+        )
+    except FormatError as error:
+        raise malformed(f"{source} is no OCI image layout that can be read: {LAYOUT_FILE}: {error}") from None
+    if version != _VERSION:
+        raise malformed(
+            f"{source} is an OCI image layout of version {safe(version, limit=32)!r}; only {_VERSION!r} is known",
+            remedy="Read it with a newer airgap, or write it again with a tool that writes version 1.0.0.",
+            version=safe(version, limit=32),
+        )
+
+
+def read_index(raw: bytes, source: str) -> Index:
+    """`index.json`, parsed. Raises ContentError."""
+    try:
+        return parse_layout_index(raw)
+    except FormatError as error:
+        raise malformed(f"{source} has an {LAYOUT_INDEX} that can not be read: {error}") from None

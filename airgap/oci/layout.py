@@ -1,0 +1,176 @@
+"""A layout as a directory, and the one door to layouts of both kinds."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from airgap import limits
+from airgap.errors import ContentError, NotFoundError
+from airgap.oci.archive import LayoutArchive, open_archive
+from airgap.oci.digest import Digest
+from airgap.oci.documents import (
+    BLOBS,
+    LAYOUT_FILE,
+    LAYOUT_INDEX,
+    NotRegularError,
+    check_layout_file,
+    kind_of,
+    malformed,
+    open_regular,
+    read_index,
+)
+from airgap.oci.manifest import Index
+from airgap.oci.recognise import explain_directory
+from airgap.oci.store import missing, unreadable
+from airgap.text import safe
+
+
+class LayoutDirectory:
+    """An OCI image layout in a directory (a `Store`). It holds no open files; threads and processes may share it.
+
+    No symbolic link inside of the layout is followed, and nothing but regular files is opened: a medium must not be
+    able to point at the machine's own files, or make it wait for ever.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Use `open_directory`."""
+        self.path: Final = path
+        self._directories: dict[str, str | None] = {}
+        check_layout_file(self._document(LAYOUT_FILE, limits.LAYOUT_FILE_BYTES), self.name)
+        self._index: Final = read_index(self._document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES), self.name)
+
+    @property
+    def name(self) -> str:
+        """The path, made safe to show."""
+        return safe(self.path)
+
+    def index(self) -> Index:
+        """The layout's `index.json`, as it was when the layout was opened."""
+        return self._index
+
+    def size(self, digest: Digest) -> int | None:
+        """The blob's size in bytes, or None where there is none. Raises ContentError (`content.unreadable`)."""
+        directory = self._directory(digest)
+        if directory is None:
+            return None
+        try:
+            status = os.lstat(f"{directory}{digest.encoded}")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise unreadable(digest, f"can not be read: {error.strerror}") from None
+        if not stat.S_ISREG(status.st_mode):
+            raise unreadable(digest, f"is {kind_of(status.st_mode)}, not a file")
+        return status.st_size
+
+    def open(self, digest: Digest) -> io.RawIOBase:
+        """The blob's bytes. Raises ContentError (`content.missing`, `content.unreadable`)."""
+        directory = self._directory(digest)
+        if directory is None:
+            raise missing(self, digest)
+        try:
+            return open_regular(f"{directory}{digest.encoded}")
+        except FileNotFoundError:
+            raise missing(self, digest) from None
+        except OSError as error:
+            problem = error.strerror if isinstance(error, NotRegularError) else f"can not be read: {error.strerror}"
+            raise unreadable(digest, problem or "can not be read") from None
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _directory(self, digest: Digest) -> str | None:
+        """`blobs/<algorithm>/` if it is there and a real directory; looked at once."""
+        algorithm = digest.algorithm
+        if algorithm not in self._directories:
+            # Only these few names ever become a path: an unknown algorithm could be called like a Windows device.
+            self._directories[algorithm] = self._look(algorithm) if digest.supported else None
+        return self._directories[algorithm]
+
+    def _look(self, algorithm: str) -> str | None:
+        path = Path(self.path, BLOBS, algorithm)
+        try:
+            mode = path.lstat().st_mode
+        except OSError:
+            return None
+        if not stat.S_ISDIR(mode):
+            raise malformed(f"{safe(path)} is {kind_of(mode)}, where a layout has a directory")
+        return f"{path}{os.sep}"
+
+    def _document(self, name: str, limit: int) -> bytes:
+        path = str(Path(self.path, name))
+        try:
+            with open_regular(path) as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > limit:
+                    raise malformed(f"{self.name}: {name} has {size} bytes, more than {limit}")
+                return file.read(limit)
+        except NotRegularError as error:
+            raise malformed(f"{safe(path)} {error.strerror}") from None
+        except OSError as error:
+            raise _denied(path, error) from None
+
+
+Layout = LayoutDirectory | LayoutArchive
+"""Both have `path`, are context managers, and are stores."""
+
+
+def open_layout(path: str | os.PathLike[str]) -> Layout:
+    """The layout at `path`, a directory or a tar.
+
+    Raises NotFoundError where nothing is, and ContentError (`layout.malformed`) with a sentence that says what is there
+    instead and what to do.
+    """
+    place = os.fspath(path)
+    try:
+        mode = Path(place).stat().st_mode  # what the operator names may be a link; what is in it may not
+        if stat.S_ISDIR(mode):
+            return open_directory(place)
+        if stat.S_ISREG(mode):
+            return open_archive(str(Path(place).resolve()) if Path(place).is_symlink() else place)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise NotFoundError(f"there is no file or directory {safe(place)}", path=safe(place)) from None
+    except OSError as error:
+        raise _denied(place, error) from None
+    raise malformed(f"{safe(place)} is {kind_of(mode)}, not a layout", remedy=_other_remedy(mode))
+
+
+def open_directory(path: str) -> LayoutDirectory:
+    """The layout in the directory `path`. Raises OSError, and ContentError saying what the directory is instead."""
+    for part in (LAYOUT_FILE, LAYOUT_INDEX, BLOBS):
+        if not os.path.lexists(Path(path, part)):
+            raise explain_directory(path)
+    blobs = Path(path, BLOBS)
+    mode = blobs.lstat().st_mode
+    if not stat.S_ISDIR(mode):
+        raise malformed(
+            f"{safe(blobs)} is {kind_of(mode)}, where a layout has a directory; links are not followed",
+            remedy="Copy the layout with its links resolved: cp -rL LAYOUT NEW",
+        )
+    return LayoutDirectory(path)
+
+
+def _denied(path: str, error: OSError) -> ContentError:
+    return malformed(
+        f"{safe(path)} can not be read: {error.strerror or type(error).__name__}",
+        remedy="Check its permissions, that the medium is mounted, and that it reports no read errors.",
+    )
+
+
+def _other_remedy(mode: int) -> str:
+    if stat.S_ISBLK(mode):
+        return "Mount the device, then name the directory or the tar on it."
+    return "Save what comes out of it to a file first; a layout is read at many places, not from start to end."

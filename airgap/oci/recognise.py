@@ -1,0 +1,160 @@
+"""What something is that is no OCI image layout, and what to do about it: one sentence each.
+
+Field engineers name what they have; "not a layout" does not tell them what they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from airgap.errors import ContentError
+from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, malformed
+from airgap.text import safe
+
+_SKOPEO: Final = "skopeo copy --all"
+_COPY_AGAIN: Final = f"Make one on the connected side: airgap copy REGISTRY/REPOSITORY:TAG oci:DIRECTORY, or {_SKOPEO}."
+TELLING: Final = frozenset({"manifest.json", "repositories"})
+"""Members that say that a tar was made by docker save."""
+_SHOWN_NAMES: Final = 3
+_BLOCK: Final = 512
+
+_COMPRESSED: Final = (
+    (b"\x1f\x8b", "a gzip file", "gunzip"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file", "zstd -d"),
+    (b"\xfd7zXZ\x00", "an xz file", "unxz"),
+    (b"BZh", "a bzip2 file", "bunzip2"),
+    (b"\x04\x22\x4d\x18", "an lz4 file", "lz4 -d"),
+)
+_PACKED: Final = (
+    (b"PK\x03\x04", "a zip file", "unzip"),
+    (b"PK\x05\x06", "an empty zip file", "unzip"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z file", "7z x"),
+)
+
+
+def check_head(path: str, head: bytes, size: int) -> None:
+    """Refuses a file that starts with `head` and so is no tar. Raises ContentError saying what it is instead."""
+    shown = safe(path)
+    if size == 0:
+        raise malformed(
+            f"{shown} is an empty file (0 bytes)", remedy="The copy did not happen or broke off; copy it again."
+        )
+    for magic, what, tool in _COMPRESSED:
+        if head.startswith(magic):
+            raise malformed(
+                f"{shown} is {what}; layouts are read in place, at any offset, and so must not be compressed",
+                remedy=f"Decompress it first ({tool} {shown}), then name the tar that comes out.",
+            )
+    for magic, what, tool in _PACKED:
+        if head.startswith(magic):
+            raise malformed(
+                f"{shown} is {what}; a layout is a directory or a tar",
+                remedy=f"Unpack it into a new directory ({tool} {shown}), then name that directory.",
+            )
+    if head.lstrip()[:1] in {b"{", b"["}:
+        raise malformed(
+            f"{shown} is a JSON file, not a layout",
+            remedy="Name the directory that holds oci-layout and index.json, or a tar of it.",
+        )
+    if size < _BLOCK or (head[257:262] != b"ustar" and not _plausible_checksum(head)):
+        raise malformed(
+            f"{shown} is neither a layout directory nor a tar of one",
+            remedy=f"Check that it was copied whole and is the right file. {_COPY_AGAIN}",
+        )
+
+
+def explain_tar(path: str, names: Collection[str]) -> ContentError:
+    """What a tar is that holds no layout, by the names of its members."""
+    shown = safe(path)
+    nested = sorted(name for name in names if name.endswith(f"/{LAYOUT_FILE}"))
+    if not names:
+        return malformed(f"{shown} is an empty tar", remedy=_COPY_AGAIN)
+    if TELLING & set(names):
+        return malformed(
+            f"{shown} is a docker save archive, not an OCI image layout; it holds no signatures, and its digests "
+            "are not those that were signed",
+            remedy="Copy the image again from its registry, so that its signatures come along (airgap copy). Without "
+            f"signatures it can be converted: skopeo copy docker-archive:{shown} oci-archive:NEW.tar",
+        )
+    if nested:
+        folder = safe(nested[0].removesuffix(f"/{LAYOUT_FILE}"), limit=160)
+        return malformed(
+            f"{shown} holds a layout in its folder {folder!r}, not at its top",
+            remedy=f"Pack what is inside of the folder: tar -C {folder} -cf NEW.tar oci-layout index.json blobs",
+        )
+    if LAYOUT_FILE in names or LAYOUT_INDEX in names or any(name.startswith(f"{BLOBS}/") for name in names):
+        return malformed(f"{shown} is an incomplete layout: it has no {_absent(names)}", remedy=_COPY_AGAIN)
+    return malformed(f"{shown} is a tar, but not of an OCI image layout; it holds {_some(names)}", remedy=_COPY_AGAIN)
+
+
+def explain_directory(path: str) -> ContentError:
+    """What a directory is that holds no layout. Raises OSError if it can not be listed."""
+    shown = safe(path)
+    names = {entry.name for entry in Path(path).iterdir()}
+    if not names:
+        return malformed(
+            f"{shown} is an empty directory", remedy=f"Check that the medium is mounted, and the path. {_COPY_AGAIN}"
+        )
+    if _has(path, "docker/registry/v2") or _has(path, "registry/v2") or {"repositories", BLOBS} <= names:
+        return malformed(
+            f"{shown} is the storage directory of a registry, not an OCI image layout",
+            remedy="Start a registry on it and copy out of that: airgap copy REGISTRY/REPOSITORY:TAG oci:DIRECTORY",
+        )
+    if LAYOUT_FILE in names or LAYOUT_INDEX in names:
+        return malformed(f"{shown} is an incomplete layout: it has no {_absent(names)}", remedy=_COPY_AGAIN)
+    if "manifest.json" in names and "version" in names:
+        return malformed(
+            f"{shown} is a directory of skopeo's dir: transport, not an OCI image layout",
+            remedy=f"Better copy again from the registry, with signatures. To convert: {_SKOPEO} dir:{shown} oci:NEW",
+        )
+    if "manifest.json" in names:
+        return malformed(
+            f"{shown} is an unpacked docker save archive, not an OCI image layout",
+            remedy="Copy the image again from its registry, so that its signatures come along (airgap copy).",
+        )
+    if _is_blobs(path, names):
+        return malformed(
+            f"{shown} is the {BLOBS}/ directory of a layout, without the layout",
+            remedy="Name the directory above it, the one that holds oci-layout and index.json.",
+        )
+    if BLOBS in names:
+        return malformed(f"{shown} is an incomplete layout: it has no {_absent(names)}", remedy=_COPY_AGAIN)
+    nested = sorted(name for name in names if _has(path, f"{name}/{LAYOUT_FILE}"))
+    if nested:
+        return malformed(
+            f"{shown} is not a layout itself, but holds {_some(nested, 'layout')}",
+            remedy=f"Name the layout: {safe(Path(path, nested[0]))}",
+        )
+    return malformed(f"{shown} is not an OCI image layout; it holds {_some(names)}", remedy=_COPY_AGAIN)
+
+
+def _is_blobs(path: str, names: Collection[str]) -> bool:
+    return Path(path).name == BLOBS or set(names) <= {"sha256", "sha384", "sha512"}
+
+
+def _has(path: str, inner: str) -> bool:
+    return Path(path, inner).exists()
+
+
+def _absent(names: Collection[str]) -> str:
+    parts = [part for part in (LAYOUT_FILE, LAYOUT_INDEX) if part not in names]
+    if not any(name == BLOBS or name.startswith(f"{BLOBS}/") for name in names):
+        parts.append(f"{BLOBS}/")
+    return " and no ".join(parts)
+
+
+def _some(names: Collection[str], what: str = "") -> str:
+    shown = ", ".join(repr(safe(name, limit=64)) for name in sorted(names)[:_SHOWN_NAMES])
+    more = len(names) - _SHOWN_NAMES
+    listed = f"{shown} and {more} more" if more > 0 else shown
+    return f"the {what}{'s' if len(names) > 1 else ''} {listed}" if what else listed
+
+
+def _plausible_checksum(head: bytes) -> bool:
+    # a tar from before ustar has no magic; its checksum tells it from other files
+    digits = head[148:156].strip(b" \0")
+    if not digits or digits.strip(b"01234567"):
+        return False
+    return sum(head) - sum(head[148:156]) + 8 * 32 == int(digits, 8)

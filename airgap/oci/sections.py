@@ -1,0 +1,98 @@
+"""One file, read at many places by many threads at once: what a layout tar is served from, without unpacking."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+PositionedRead = Callable[[memoryview, int], int]
+"""Fills the view from an offset in bytes, and returns how many bytes came (0 at the end)."""
+
+
+class SharedFile:
+    """An open regular file with reads at any offset that do not disturb each other."""
+
+    def __init__(self, file: io.FileIO, *, portable: bool = False) -> None:
+        """`portable` chooses the way that every system has, which reads one at a time."""
+        self._file: Final = file
+        self.size: Final = os.fstat(file.fileno()).st_size
+        self._lock: Final = threading.Lock()
+        self.read_into: Final[PositionedRead] = self._pick(portable=portable)
+
+    def read(self, offset: int, count: int) -> bytes:
+        """At most `count` bytes from `offset`; fewer only at the end of the file."""
+        buffer = bytearray(max(0, min(count, self.size - offset)))
+        view = memoryview(buffer)
+        done = 0
+        while done < len(buffer) and (step := self.read_into(view[done:], offset + done)):
+            done += step
+        return bytes(view[:done])
+
+    def close(self) -> None:
+        """Sections that are still open fail with ValueError or OSError from now on."""
+        self._file.close()
+
+    def _pick(self, *, portable: bool) -> PositionedRead:
+        if portable or not hasattr(os, "pread"):
+            return self._seek_and_read  # Windows
+        return self._preadv if hasattr(os, "preadv") else self._pread
+
+    def _preadv(self, view: memoryview, offset: int) -> int:
+        return os.preadv(self._file.fileno(), [view], offset)
+
+    def _pread(self, view: memoryview, offset: int) -> int:
+        data = os.pread(self._file.fileno(), len(view), offset)
+        view[: len(data)] = data
+        return len(data)
+
+    def _seek_and_read(self, view: memoryview, offset: int) -> int:
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.readinto(view) or 0
+
+
+class Section(io.RawIOBase):
+    """`size` bytes of a shared file from `start` on, as a file of their own; closing it leaves the file open."""
+
+    def __init__(self, shared: SharedFile, start: int, size: int) -> None:
+        super().__init__()
+        self._read_into: Final = shared.read_into
+        self._start: Final = start
+        self._size: Final = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """The next byte, counted from the section's start."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Moves there; behind the end there is nothing to read."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """As many bytes as the system gives at once, straight into `buffer`; 0 at the end."""
+        if self.closed:
+            raise ValueError("read of a closed section")
+        left = self._size - self._position
+        if left <= 0:
+            return 0
+        view = memoryview(buffer).cast("B")
+        count = self._read_into(view if len(view) <= left else view[:left], self._start + self._position)
+        self._position += count
+        return count

@@ -1,0 +1,192 @@
+"""Stores: where blobs are read from, and the only two ways to their bytes.
+
+Everything that reads content goes through `read_verified` (small things, returned) or `hash_blob` (large things,
+streamed): size first, then digest (LAYOUT-5, MAN-14). Embedded `data` is compared as well, and stands in for a blob
+that is not there.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from airgap import limits
+from airgap.errors import ContentError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.manifest import Index
+from airgap.text import safe
+
+
+class Store(Protocol):
+    """The read side of every transport: a layout directory, a layout tar, memory."""
+
+    @property
+    def name(self) -> str:
+        """What the operator calls it, for sentences."""
+
+    def index(self) -> Index:
+        """The layout's `index.json`, parsed once."""
+
+    def size(self, digest: Digest) -> int | None:
+        """The size in bytes of the blob as it lies there; None where it is not. Raises ContentError."""
+
+    def open(self, digest: Digest) -> io.RawIOBase:
+        """The blob's bytes, nothing verified yet; close it. Raises ContentError (`content.missing`, ...)."""
+
+
+def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANIFEST_BYTES) -> bytes:
+    """The content of `descriptor`, at most `limit` bytes, proven to have its size and digest.
+
+    Raises ContentError: `content.limit`, `content.data`, `content.missing`, `content.unreadable`, `content.size`,
+    `content.algorithm` or `content.digest`.
+    """
+    digest = descriptor.digest
+    if descriptor.size > limit:
+        raise ContentError(
+            "content.limit",
+            f"{digest} has {descriptor.size} bytes, more than the {limit} accepted for its kind",
+            digest=str(digest),
+            media_type=safe(descriptor.media_type),
+            expected_size=descriptor.size,
+            limit=limit,
+        )
+    if not check_descriptor(store, descriptor):
+        return descriptor.data or b""
+    with reading(digest), store.open(digest) as blob:
+        content = _read_all(blob, descriptor.size)
+    if len(content) != descriptor.size:
+        raise _size_error(descriptor, len(content))
+    hasher = digest.new_hash()
+    hasher.update(content)
+    _compare(digest, hasher.hexdigest())
+    return content
+
+
+def hash_blob(store: Store, descriptor: Descriptor) -> None:
+    """Prove that the content of `descriptor` has its size and digest, in memory that does not grow with it.
+
+    Raises ContentError as `read_verified` does, except `content.limit`.
+    """
+    if check_descriptor(store, descriptor):
+        hash_bytes(store, descriptor.digest)
+
+
+def hash_bytes(store: Store, digest: Digest) -> int:
+    """Prove that the bytes in the store have this digest; returns how many they are. Raises ContentError."""
+    hasher = digest.new_hash()
+    view = _buffer()
+    total = 0
+    with reading(digest), store.open(digest) as blob:
+        while count := blob.readinto(view):
+            hasher.update(view[:count])
+            total += count
+    _compare(digest, hasher.hexdigest())
+    return total
+
+
+def check_descriptor(store: Store, descriptor: Descriptor) -> bool:
+    """All that can be checked of a descriptor without reading the blob: embedded data, presence and size.
+
+    Returns whether the blob lies in the store; False says that verified embedded data stands in for it. Raises
+    ContentError.
+    """
+    digest = descriptor.digest
+    if descriptor.data is not None:
+        _check_data(descriptor, descriptor.data)
+    if not digest.supported:
+        digest.new_hash()  # says why not
+    found = store.size(digest)
+    if found is None:
+        if descriptor.data is not None:
+            return False
+        raise missing(store, digest)
+    if found != descriptor.size:
+        raise _size_error(descriptor, found)
+    return True
+
+
+def missing(store: Store, digest: Digest) -> ContentError:
+    """The error for a blob that `store` does not hold."""
+    return ContentError("content.missing", f"{digest} is not in {store.name}", digest=str(digest))
+
+
+def unreadable(digest: Digest, problem: str) -> ContentError:
+    """The error for a blob that is there but is no file, or can not be read."""
+    return ContentError("content.unreadable", f"{digest} {problem}", digest=str(digest))
+
+
+@contextmanager
+def reading(digest: Digest) -> Iterator[None]:
+    """Turns what the medium says (a read error, a permission) into ContentError."""
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(digest, f"can not be read: {error.strerror or type(error).__name__}") from None
+
+
+_local = threading.local()
+
+
+def _buffer() -> memoryview:
+    # One buffer a thread: to allocate a fresh one per blob costs more than to hash a small blob.
+    if not hasattr(_local, "view"):
+        _local.view = memoryview(bytearray(limits.CHUNK_BYTES))
+    view: memoryview = _local.view
+    return view
+
+
+def _read_all(blob: io.RawIOBase, expected: int) -> bytes:
+    # One byte more than expected, so that trailing bytes are seen; a raw read may return less than asked for.
+    pieces: list[bytes] = []
+    wanted = expected + 1
+    while wanted and (piece := blob.read(wanted)):
+        pieces.append(piece)
+        wanted -= len(piece)
+    return b"".join(pieces)
+
+
+def _check_data(descriptor: Descriptor, data: bytes) -> None:
+    digest = descriptor.digest
+    if len(data) != descriptor.size:
+        raise ContentError(
+            "content.data",
+            f"{digest}: the embedded data has {len(data)} bytes, its descriptor says {descriptor.size}",
+            digest=str(digest),
+            expected_size=descriptor.size,
+            found_size=len(data),
+        )
+    hasher = digest.new_hash()
+    hasher.update(data)
+    if hasher.hexdigest() != digest.encoded:
+        found = f"{digest.algorithm}:{hasher.hexdigest()}"
+        raise ContentError(
+            "content.data",
+            f"{digest}: the embedded data has the digest {found}",
+            digest=str(digest),
+            found_digest=found,
+        )
+
+
+def _compare(digest: Digest, found: str) -> None:
+    if found != digest.encoded:
+        raise ContentError(
+            "content.digest",
+            f"{digest}: the bytes have the digest {digest.algorithm}:{found}",
+            digest=str(digest),
+            found_digest=f"{digest.algorithm}:{found}",
+        )
+
+
+def _size_error(descriptor: Descriptor, found: int) -> ContentError:
+    return ContentError(
+        "content.size",
+        f"{descriptor.digest} has {found} bytes, its descriptor says {descriptor.size}",
+        digest=str(descriptor.digest),
+        media_type=safe(descriptor.media_type),
+        expected_size=descriptor.size,
+        found_size=found,
+    )

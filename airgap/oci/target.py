@@ -1,0 +1,60 @@
+"""A reference, opened: the layout behind it, its graph, and the artifacts that it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from airgap.errors import NotFoundError, UsageError
+from airgap.oci.graph import Graph, Root
+from airgap.oci.open import open_layout
+from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.oci.store import Store
+from airgap.text import safe
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An open layout and what of it is meant."""
+
+    reference: LayoutReference
+    store: Store
+    graph: Graph
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the whole layout is meant, not one artifact."""
+        return self.reference.tag is None and self.reference.digest is None
+
+    def roots(self) -> tuple[Root, ...]:
+        """The artifact that the reference names, or all of the layout's own. Raises NotFoundError."""
+        if self.reference.digest is not None:
+            return (self.graph.resolve(self.reference.digest),)
+        if self.reference.tag is not None:
+            return (self.graph.resolve(self.reference.tag),)
+        roots = tuple(self.graph.roots())
+        if not roots and not self.graph.problems:
+            raise NotFoundError(f"the layout {safe(self.reference.path)} holds no artifact")
+        return roots
+
+    def name(self, root: Root) -> str:
+        """The reference to `root` alone, safe for a terminal."""
+        return safe(self.reference.naming(root.tags, root.descriptor.digest))
+
+
+@contextmanager
+def open_target(text: str) -> Iterator[Target]:
+    """The layout that `text` names (design 5), open for reading.
+
+    Raises UsageError for a registry, ContentError for what is no layout, NotFoundError.
+    """
+    reference = parse_reference(text, exists=os.path.exists)
+    if not isinstance(reference, LayoutReference):
+        raise UsageError(
+            f"{safe(text)} is no file or folder here; as a name in a registry it would need the network",
+            remedy="Check the path. To verify what lies in a registry, copy it into a layout first.",
+        )
+    with open_layout(reference.path) as store:
+        yield Target(reference, store, Graph(store))
