@@ -1,0 +1,50 @@
+"""Writing files that appear complete or not at all (design 2, rule 7)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A new file that takes the name `path` when the block ends well, and leaves nothing when it does not.
+
+    Written under a temporary name in the same folder, flushed to the medium, then renamed: whoever opens `path` sees
+    the old content or the new, never half. Raises OSError.
+    """
+    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(6)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """`data` under the name `path`, completely or not at all. Raises OSError."""
+    with complete_or_absent(path, mode=mode) as file:
+        file.write(data)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` survive a power cut, where the platform can (Windows can not open folders)."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    with suppress(OSError):  # some file systems (exFAT, network shares) refuse; the rename itself has happened
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

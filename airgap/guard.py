@@ -1,0 +1,71 @@
+"""A guard against network use while verifying.
+
+An audit hook makes every attempt to open, connect, bind or resolve an error, also inside third-party code, and
+counts it. It is a guard, not a sandbox: native code that does not go through Python's socket module is not seen,
+and hostile Python code could disarm it. Use a network namespace where that matters.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from airgap.errors import NetworkForbiddenError
+
+_FORBIDDEN = frozenset({
+    "socket.__new__",
+    "socket.bind",
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.gethostbyaddr",
+    "socket.gethostbyname",
+    "socket.getnameinfo",
+    "socket.sendmsg",
+    "socket.sendto",
+    "urllib.Request",
+    "http.client.connect",
+})  # fmt: skip
+
+
+@dataclass(slots=True)
+class NetworkGuard:
+    """Whether the guard is up, and how often it had to act."""
+
+    active: bool = False
+    attempts: int = 0
+
+
+_guards: list[NetworkGuard] = []
+_installed = False
+
+
+@contextmanager
+def no_network() -> Iterator[NetworkGuard]:
+    """While the block runs, any use of the network by this process raises NetworkForbiddenError.
+
+    The guard holds for the whole process, in every thread: use it in a process that does nothing else meanwhile.
+    """
+    global _installed  # noqa: PLW0603 - an audit hook can be installed but never removed
+    if not _installed:
+        sys.addaudithook(_audit)
+        _installed = True
+    guard = NetworkGuard(active=True)
+    _guards.append(guard)
+    try:
+        yield guard
+    finally:
+        guard.active = False
+        _guards.remove(guard)
+
+
+def _audit(event: str, _arguments: tuple[object, ...]) -> None:
+    if _guards and event in _FORBIDDEN:
+        for guard in _guards:
+            guard.attempts += 1
+        raise NetworkForbiddenError(
+            f"something tried to use the network ({event}) while verifying",
+            remedy="This is a defect of airgap or of a library: please report it.",
+            event=event,
+        )

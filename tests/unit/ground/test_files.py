@@ -1,0 +1,37 @@
+"""airgap.files: a file appears complete or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airgap.files import complete_or_absent, write_file
+
+
+def test_writes_and_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    write_file(path, b"old")
+    write_file(path, b"new", mode=0o600)
+    assert path.read_bytes() == b"new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    write_file(path, b"old")
+
+    def fail() -> None:
+        with complete_or_absent(path) as file:
+            file.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_missing_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_file(tmp_path / "none" / "report.json", b"")

@@ -1,0 +1,42 @@
+"""airgap.text.safe: nothing untrusted moves a cursor."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airgap.text import safe
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text, ünïcödé 漢字", "plain text, ünïcödé 漢字"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\nb\rc\td", "a\\x0ab\\x0dc\\x09d"),
+        ("\x9b1m", "\\x9b1m"),
+        ("abc\u202edef", "abc\\u202edef"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("\u2028\u00a0", "\\u2028\\xa0"),
+        ("\U000e0041", "\\U000e0041"),
+        ("\ud800", "\\ud800"),
+        ("[red]markup[/red]", "[red]markup[/red]"),
+    ],
+)
+def test_escapes(text: str, shown: str) -> None:
+    assert safe(text) == shown
+
+
+def test_cuts_long_text_and_says_so() -> None:
+    assert safe("x" * 1000, limit=10) == "xxxxxxxxxx… (1000 characters)"
+
+
+@given(st.text(max_size=600))
+def test_result_holds_no_control_character_and_can_be_encoded(text: str) -> None:
+    shown = safe(text)
+    assert not any(unicodedata.category(character).startswith(("Cc", "Cf", "Cs", "Zl", "Zp")) for character in shown)
+    assert len(shown.splitlines()) <= 1
+    shown.encode()

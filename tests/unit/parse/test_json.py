@@ -1,0 +1,158 @@
+"""airgap.parse.json: one reading for each document (LAYOUT-11, D49, JWS-23)."""
+
+from __future__ import annotations
+
+import json as reference
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airgap import limits
+from airgap.errors import FormatError, LimitError
+from airgap.parse import json
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (b'{"a":1,"a":2}', "stands there twice"),
+        (b'{"x":{"a":1,"a":1}}', "stands there twice"),
+        (b'{"a":1} trailing', "not JSON"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b"{}\xff", "not UTF-8"),
+        ("{}".encode("utf-16"), "not UTF-8"),
+        (b"", "not JSON"),
+        (b"// comment\n{}", "not JSON"),
+        (b'{"a":NaN}', "not JSON"),
+        (b'{"a":Infinity}', "not JSON"),
+        (b'{"size":16724.0}', "not an integer"),
+        (b'{"size":1e400}', "not an integer"),
+        (b'["\\ud800"]', "surrogate"),
+        (b'{"\\udfff":1}', "surrogate"),
+    ],
+)
+def test_refuses(document: bytes, problem: str) -> None:
+    with pytest.raises(FormatError, match=problem):
+        json.load(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"[" * (limits.JSON_DEPTH + 1) + b"]" * (limits.JSON_DEPTH + 1),
+        b"[" * 100_000,
+        b'{"a":' * 40 + b"1" + b"}" * 40,
+        b"9" * 5000,
+    ],
+)
+def test_bounds_depth_and_digits(document: bytes) -> None:
+    with pytest.raises(LimitError):
+        json.load(document)
+
+
+def test_bounds_bytes() -> None:
+    with pytest.raises(LimitError, match="more than 10"):
+        json.load(b'"0123456789"', limit=10)
+
+
+def test_brackets_inside_strings_are_no_depth() -> None:
+    text = "[" * 500 + '\\"{'
+    assert json.load(reference.dumps([text]).encode()) == [text]
+
+
+def test_depth_at_the_bound_is_accepted() -> None:
+    depth = limits.JSON_DEPTH
+    assert json.load(b"[" * depth + b"]" * depth)
+
+
+def test_pairs_of_surrogates_are_a_character() -> None:
+    assert json.load(b'["\\ud83d\\ude00"]') == ["\U0001f600"]
+
+
+class TestNamesThatDifferInCase:
+    document: Any = json.load(b'{"digest":"a","Digest":"b","other":1}')
+
+    def test_are_kept_where_they_are_data(self) -> None:
+        assert dict(self.document) == {"digest": "a", "Digest": "b", "other": 1}
+
+    def test_are_refused_where_the_name_is_read(self) -> None:
+        with pytest.raises(FormatError, match="digest: stands there twice, in different case"):
+            json.take(self.document, "digest", str)
+        with pytest.raises(FormatError, match="DIGEST: stands there twice"):
+            json.take_optional(self.document, "DIGEST", str)
+
+    def test_do_not_hinder_other_names(self) -> None:
+        assert json.take(self.document, "other", int) == 1
+
+    def test_are_refused_where_every_name_has_a_meaning(self) -> None:
+        with pytest.raises(FormatError, match="twice, in different case"):
+            json.refuse_twins(self.document)
+        json.refuse_twins({"a": 1})
+
+
+class TestTake:
+    @pytest.mark.parametrize(
+        ("value", "kind", "problem"),
+        [
+            ("x", int, "size: is a string, not an integer"),
+            (True, int, "size: is a boolean, not an integer"),
+            (None, str, "size: is null, not a string"),
+            (1, dict, "size: is an integer, not an object"),
+        ],
+    )
+    def test_refuses_another_type(self, value: object, kind: type, problem: str) -> None:
+        with pytest.raises(FormatError, match=problem):
+            json.take({"size": value}, "size", kind)
+
+    def test_names_what_is_missing(self) -> None:
+        with pytest.raises(FormatError, match="^size: is missing"):
+            json.take({}, "size", int)
+
+    def test_optional_is_none_only_where_absent(self) -> None:
+        assert json.take_optional({}, "size", int) is None
+        with pytest.raises(FormatError):
+            json.take_optional({"size": None}, "size", int)
+
+    def test_list_errors_name_the_index_and_the_path_grows(self) -> None:
+        def parse(item: Any) -> str:
+            return json.take(item, "digest", str)
+
+        with pytest.raises(FormatError) as caught:
+            json.take_list({"manifests": [{"digest": "a"}, {"digest": 7}]}, "manifests", parse, limit=5)
+        assert str(caught.value.under("index")) == "index.manifests[1].digest: is an integer, not a string"
+
+    def test_list_is_bounded(self) -> None:
+        with pytest.raises(LimitError, match="has 3 items, more than 2"):
+            json.take_list({"a": ["x", "y", "z"]}, "a", json.text, limit=2)
+
+    def test_strings_are_strings(self) -> None:
+        assert json.take_strings({"annotations": {"a": "b"}}, "annotations") == {"a": "b"}
+        assert json.take_strings({}, "annotations") == {}
+        with pytest.raises(FormatError, match="'a'"):
+            json.take_strings({"annotations": {"a": 1}}, "annotations")
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(_values)
+def test_reads_what_the_standard_library_writes(value: object) -> None:
+    assert json.load(reference.dumps(value).encode()) == value
+    assert json.load(reference.dumps(value, ensure_ascii=False).encode()) == value
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_value_or_a_format_error(data: bytes) -> None:
+    try:
+        json.load(data)
+    except FormatError:
+        return
+    reference.loads(data)
