@@ -51,6 +51,9 @@ CHAIN_CERTIFICATES: Final = 10
 TOKEN_CERTIFICATES: Final = 64
 """Certificates embedded in one RFC 3161 token."""
 
+TOKEN_SIGNERS: Final = 8
+"""Signers of one RFC 3161 token, each of which may cost a path search: real tokens have one."""
+
 PATH_SIGNATURES: Final = 100
 """Signatures checked while the chain of a timestamp is searched: the reference's bound (LIM-13)."""
 
@@ -128,3 +131,21 @@ CHUNK_BYTES: Final = 1 * MIB
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far ahead of the moment judged for evidence may have been made: clocks differ by minutes, not by hours (D52)."""
+
+REGISTRY_PAGES: Final = 1000
+"""Pages of one list (tags, referrers) of a registry: a page has 100 to 1000 entries, or is meant to never end."""
+
+REGISTRY_TAGS: Final = 1_000_000
+"""Tags of one repository; the largest that are known have some 100,000."""
+
+TAG_PAGE_BYTES: Final = 32 * MIB
+"""One page of tags: distribution 2.8 sends all of them in one."""
+
+UPLOAD_CHUNK_BYTES: Final = 8 * MIB
+"""One piece of a chunked upload, held in memory so that it can be sent again."""
+
+UPLOAD_CHUNK_LEAST_BYTES: Final = 256 * KIB
+"""Smallest piece tried where a proxy refuses larger ones; nginx takes 1 MiB unless told otherwise."""
+
+MANIFEST_CACHE_BYTES: Final = 16 * MIB
+"""Manifests of one repository kept in memory, as looking for referrers and copying them read the same ones."""

@@ -73,7 +73,16 @@ def crl(
     """
     private = signed_by or issuer.key
     listed = b"".join(_entry(item) for item in revoked) if entries is None else entries
-    members = list(_extensions(issuer, number, delta_base, scope, freshest, freshest_critical, extra))
+    members = [Extension(extensions.AUTHORITY_KEY_IDENTIFIER, _authority(issuer))]
+    if number is not None:
+        members.append(Extension(CRL_NUMBER, asn1.integer(number)))
+    if delta_base is not None:
+        members.append(Extension(DELTA_INDICATOR, asn1.integer(delta_base), critical=True))
+    if scope is not None:
+        members.append(scope)
+    if points := [Point((item,)) if isinstance(item, str) else item for item in freshest]:
+        members.append(extensions.points(extensions.FRESHEST_CRL, points)._replace(critical=freshest_critical))
+    members += extra
     body = asn1.sequence(
         *([] if version is None else [asn1.integer(version - 1)]),
         algorithm_identifier(private, hash_name, pss=pss),
@@ -161,23 +170,5 @@ def _entry(item: Issued | int | bytes) -> bytes:
     return entry(item if isinstance(item, int) else item.serial)
 
 
-def _extensions(
-    issuer: Issued,
-    number: int | None,
-    delta_base: int | None,
-    idp: Extension | None,
-    freshest: Iterable[str | Point],
-    freshest_critical: bool,
-    extra: Iterable[Extension],
-) -> Iterable[Extension]:
-    authority = asn1.sequence(asn1.implicit(0, key_identifier(issuer.key)))
-    yield Extension(extensions.AUTHORITY_KEY_IDENTIFIER, authority)
-    if number is not None:
-        yield Extension(CRL_NUMBER, asn1.integer(number))
-    if delta_base is not None:
-        yield Extension(DELTA_INDICATOR, asn1.integer(delta_base), critical=True)
-    if idp is not None:
-        yield idp
-    if points := [Point((item,)) if isinstance(item, str) else item for item in freshest]:
-        yield extensions.points(extensions.FRESHEST_CRL, points)._replace(critical=freshest_critical)
-    yield from extra
+def _authority(issuer: Issued) -> bytes:
+    return asn1.sequence(asn1.implicit(0, key_identifier(issuer.key)))

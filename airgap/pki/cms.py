@@ -1,0 +1,156 @@
+"""CMS SignedData as timestamp tokens use it: a frame of facts over the bytes as received (RFC 5652; TS-15, TS-16).
+
+Only what is needed to verify a token is read. CRLs inside are legal and ignored (D51): evidence comes from the trust
+directory. Sets may be unsorted, as real authorities write them; the signed attributes are hashed as they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from airgap import limits
+from airgap.errors import FormatError, LimitError
+from airgap.parse import der
+from airgap.parse.der import Element
+from airgap.pki.certificate import Certificate, Offered
+from airgap.pki.digests import hash_identifier
+from airgap.text import safe
+
+SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
+CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
+MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
+SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
+
+_VERSION: Final = 3
+_WHERE: Final = "signedData"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerInfo:
+    """One signer, as it names itself."""
+
+    version: int
+    issuer: bytes | None = field(repr=False)
+    """The raw issuer Name of its certificate; None where it names a key identifier instead."""
+    serial: int | None
+    digest_name: str
+    """As hashlib calls it, or the dotted identifier of a hash that is not known."""
+    attributes: Mapping[str, Element] = field(repr=False)
+    """The SET of values of each signed attribute."""
+    signed: bytes | None = field(repr=False)
+    """What the signature covers: the signed attributes as received, under the tag of a SET; None without attributes."""
+    signature_algorithm: bytes = field(repr=False)
+    """The raw DER AlgorithmIdentifier."""
+    signature: bytes = field(repr=False)
+
+    def attribute(self, oid: str, name: str) -> Element | None:
+        """The single value of a signed attribute; None where it is absent. Raises FormatError."""
+        values = self.attributes.get(oid)
+        return values.only(f"signedAttrs.{name}") if values else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedData:
+    """The content with its signers and the certificates that came along."""
+
+    content_type: str
+    content: bytes = field(repr=False)
+    certificates: Offered = field(repr=False)
+    signers: tuple[SignerInfo, ...]
+
+    @classmethod
+    def parse(cls, element: Element) -> Self:
+        """SignedData of version 3. Raises FormatError."""
+        fields = element.fields(_WHERE)
+        version = fields.any("version").integer(f"{_WHERE}.version")
+        if version != _VERSION:  # TS-16
+            raise FormatError(f"is {version}, not {_VERSION}", where=f"{_WHERE}.version")
+        fields.take(der.SET, "digestAlgorithms")
+        content_type, content = _content(fields.any("encapContentInfo"))
+        certificates = fields.maybe(der.context(0))
+        fields.maybe(der.context(1))  # crls
+        signers = fields.take(der.SET, "signerInfos").children()
+        fields.end()
+        if len(signers) > limits.TOKEN_SIGNERS:
+            raise LimitError(f"has {len(signers)} signers, more than {limits.TOKEN_SIGNERS}", where=_WHERE)
+        return cls(
+            content_type=content_type,
+            content=content,
+            certificates=_certificates(certificates),
+            signers=tuple(map(_signer, signers)),
+        )
+
+
+def _content(element: Element) -> tuple[str, bytes]:
+    where = f"{_WHERE}.encapContentInfo"
+    fields = element.fields(where)
+    content_type = fields.any("eContentType").oid(f"{where}.eContentType")
+    explicit = fields.take(der.context(0), "eContent")
+    fields.end()
+    return content_type, explicit.only(f"{where}.eContent").octets(f"{where}.eContent")
+
+
+def _certificates(element: Element | None) -> Offered:
+    items = element.children() if element else ()
+    where = f"{_WHERE}.certificates"
+    if len(items) > limits.TOKEN_CERTIFICATES:
+        raise LimitError(f"has {len(items)} certificates, more than {limits.TOKEN_CERTIFICATES}", where=where)
+    if any(item.tag != der.SEQUENCE for item in items):
+        raise FormatError("holds something that is no X.509 certificate", where=where)
+    return Offered(tuple(_certificate(item, f"{where}[{number}]") for number, item in enumerate(items)))
+
+
+def _certificate(element: Element, where: str) -> Certificate:
+    try:
+        return Certificate.parse(element.raw)
+    except FormatError as error:
+        raise error.under(where) from None
+
+
+def _signer(element: Element) -> SignerInfo:
+    where = "signerInfo"
+    fields = element.fields(where)
+    version = fields.any("version").integer(f"{where}.version")
+    issuer, serial = _signer_identifier(fields.any("sid"), f"{where}.sid")
+    digest_name = hash_identifier(fields.any("digestAlgorithm"), f"{where}.digestAlgorithm")
+    signed = fields.maybe(der.context(0))
+    algorithm = fields.take(der.SEQUENCE, "signatureAlgorithm").raw
+    signature = fields.any("signature").octets(f"{where}.signature")
+    fields.maybe(der.context(1))  # unsigned attributes prove nothing
+    fields.end()
+    return SignerInfo(
+        version=version,
+        issuer=issuer,
+        serial=serial,
+        digest_name=digest_name,
+        attributes=_attributes(signed) if signed else {},
+        # RFC 5652, 5.4: hashed under the tag of a SET OF instead of [0]; all other bytes as received
+        signed=bytes((der.SET,)) + signed.raw[1:] if signed else None,
+        signature_algorithm=algorithm,
+        signature=signature,
+    )
+
+
+def _signer_identifier(element: Element, where: str) -> tuple[bytes | None, int | None]:
+    if element.tag == der.context(0, constructed=False):
+        return None, None
+    fields = element.fields(where)
+    issuer = fields.take(der.SEQUENCE, "issuer").raw
+    serial = fields.any("serialNumber").integer(f"{where}.serialNumber")
+    fields.end()
+    return issuer, serial
+
+
+def _attributes(element: Element) -> Mapping[str, Element]:
+    found: dict[str, Element] = {}
+    for item in element.walk():
+        fields = item.fields("signedAttrs")
+        oid = fields.any("attrType").oid("signedAttrs.attrType")
+        values = fields.take(der.SET, "attrValues")
+        fields.end()
+        if oid in found:
+            raise FormatError(f"has the attribute {safe(oid, limit=64)} twice", where="signedAttrs")
+        found[oid] = values
+    return found

@@ -1,0 +1,44 @@
+"""Hash algorithms as DER AlgorithmIdentifiers name them."""
+
+from __future__ import annotations
+
+import hashlib
+from types import MappingProxyType
+from typing import Final
+
+from airgap.parse import der
+
+SHA2: Final = frozenset({"sha256", "sha384", "sha512"})
+"""What timestamps may rest on (TS-12, TS-19, TS-20)."""
+
+_HASHES: Final = MappingProxyType(
+    {
+        "1.3.14.3.2.26": "sha1",
+        "2.16.840.1.101.3.4.2.1": "sha256",
+        "2.16.840.1.101.3.4.2.2": "sha384",
+        "2.16.840.1.101.3.4.2.3": "sha512",
+    }
+)
+
+
+def hash_identifier(element: der.Element, where: str) -> str:
+    """The hash that an AlgorithmIdentifier names, as hashlib calls it; its dotted identifier where it is not known.
+
+    Parameters are absent or NULL, as writers disagree (RFC 5754, 2). Raises FormatError.
+    """
+    fields = element.fields(where)
+    oid = fields.any("algorithm").oid(f"{where}.algorithm")
+    fields.maybe(der.NULL)
+    fields.end()
+    return _HASHES.get(oid, oid)
+
+
+def known(name: str) -> bool:
+    """Whether `digest` can compute this hash."""
+    return name in _HASHES.values()
+
+
+def digest(name: str, data: bytes) -> bytes:
+    """The digest of `data` under a hash that is `known`."""
+    # SHA-1 only ever names an issuer in OCSP (OCSP-2); nothing rests on it
+    return hashlib.new(name, data, usedforsecurity=name in SHA2).digest()

@@ -1,0 +1,332 @@
+"""OCSP responses as facts (RFC 6960; requirements 10.2).
+
+Read over their bytes as received. Whose answer counts is decided here (D35): the issuer itself, or a delegate that the
+issuer issued directly, with id-kp-OCSPSigning, valid at the moment asked for, and never about itself. How old an
+answer may be and what it means for a signature is said elsewhere (airgap.verifier.revocation).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal, NoReturn, Self
+
+from airgap import limits
+from airgap.errors import Fact, FormatError, LimitError, Rejected, Undecided
+from airgap.parse import der
+from airgap.parse.der import Element
+from airgap.parse.time import iso
+from airgap.pki import digests
+from airgap.pki.algorithms import UnverifiedError, strong_enough_for_ca, verify_identified
+from airgap.pki.certificate import Certificate, Offered, verify_issued
+from airgap.pki.extensions import Extension, read_extensions
+from airgap.pki.names import name_text, parse_name
+from airgap.pki.native import guarded
+from airgap.pki.revoked import INVALIDITY_DATE, read_invalidity_date, read_reason
+from airgap.text import safe
+
+__all__ = ["OcspResponse", "Responder", "SingleResponse"]
+
+BASIC_RESPONSE: Final = "1.3.6.1.5.5.7.48.1.1"
+NO_CHECK: Final = "1.3.6.1.5.5.7.48.1.5"
+OCSP_SIGNING: Final = "1.3.6.1.5.5.7.3.9"
+
+Status = Literal["good", "revoked", "unknown"]
+_ERRORS: Final = {
+    1: "malformedRequest",
+    2: "internalError",
+    3: "tryLater",
+    5: "sigRequired",
+    6: "unauthorized",
+}
+_SEVERITY: Final[tuple[Status, ...]] = ("revoked", "unknown", "good")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleResponse:
+    """What the responder says about one certificate."""
+
+    hash_name: str
+    """The hash of the CertID as hashlib calls it (SHA-1 is usual and harmless), or its identifier."""
+    issuer_name_hash: bytes
+    issuer_key_hash: bytes
+    serial: int
+    status: Status
+    this_update: datetime
+    next_update: datetime | None
+    """None where the responder states none: what that means is the caller's decision (D36)."""
+    revocation_time: datetime | None = None
+    reason: str | None = None
+    """A name of RFC 5280, 5.3.1; None where none is stated."""
+    invalidity_date: datetime | None = None
+
+    def is_about(self, certificate: Certificate, issuer: Certificate) -> bool:
+        """The CertID names this certificate of this issuer: name hash, key hash and serial number (RFC 6960, 4.1.1)."""
+        return (
+            self.serial == certificate.serial
+            and digests.known(self.hash_name)
+            and self.issuer_name_hash == digests.digest(self.hash_name, issuer.subject)
+            and self.issuer_key_hash == digests.digest(self.hash_name, issuer.public_key_bits)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responder:
+    """Who answered, and with what right."""
+
+    certificate: Certificate
+    delegated: bool
+    """False where the issuer itself answered."""
+    no_check: bool
+    """The delegate's issuer waives the check of the delegate's own revocation (id-pkix-ocsp-nocheck, D37)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcspResponse:
+    """One successful basic response. Equal and hashed by its fingerprint."""
+
+    fingerprint: str
+    """SHA-256 of the DER, lower-case hex."""
+    responses: tuple[SingleResponse, ...] = field(compare=False)
+    produced_at: datetime = field(compare=False)
+    responder_name: bytes | None = field(repr=False, compare=False)
+    """The raw DER Name, where the responder is named by name."""
+    responder_key_hash: bytes | None = field(repr=False, compare=False)
+    """SHA-1 of the key, where the responder is named by key."""
+    certificates: Offered = field(repr=False, compare=False)
+    signature_algorithm: bytes = field(repr=False, compare=False)
+    """The raw DER AlgorithmIdentifier."""
+    _signed: bytes = field(repr=False, compare=False)
+    _signature: bytes = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """The response that `data` (DER) holds.
+
+        Raises FormatError, nothing else: also where the responder answered with an error, or with a critical extension
+        that is not understood (OCSP-3, OCSP-6).
+        """
+        if len(data) > limits.OCSP_BYTES:
+            raise LimitError(f"the OCSP response has {len(data)} bytes, more than {limits.OCSP_BYTES}")
+        basic = der.read(_basic(data), "ocsp").fields("ocsp")
+        signed = basic.take(der.SEQUENCE, "tbsResponseData")
+        algorithm = basic.take(der.SEQUENCE, "signatureAlgorithm").raw
+        signature = basic.any("signature").bits("ocsp.signature")
+        explicit = basic.maybe(der.context(0))
+        basic.end()
+        fields = signed.fields("ocsp")
+        version = fields.maybe(der.context(0))
+        if version and version.only("ocsp.version").integer("ocsp.version"):
+            raise FormatError("is not 1", where="ocsp.version")
+        name, key_hash = _responder(fields.any("responderID"))
+        produced_at = fields.any("producedAt").generalized_time("ocsp.producedAt", fractions=False)
+        singles = fields.take(der.SEQUENCE, "responses").children()
+        extensions = fields.maybe(der.context(1))
+        fields.end()
+        _understood(extensions, "ocsp.responseExtensions", frozenset())
+        return cls(
+            fingerprint=hashlib.sha256(data).hexdigest(),
+            responses=tuple(map(_single, singles)),
+            produced_at=produced_at,
+            responder_name=name,
+            responder_key_hash=key_hash,
+            certificates=_certificates(explicit),
+            signature_algorithm=algorithm,
+            _signed=signed.raw,
+            _signature=signature,
+        )
+
+    @property
+    def responder(self) -> str:
+        """Who the response says that it is from, for people (not made safe)."""
+        if self.responder_name is not None:
+            return name_text(parse_name(self.responder_name))
+        return f"key {self.responder_key_hash.hex()}" if self.responder_key_hash else "nobody"
+
+    def find(self, certificate: Certificate, issuer: Certificate) -> SingleResponse | None:
+        """What it says about `certificate`; None if nothing. Nothing of it is verified yet.
+
+        Of several answers the gravest counts, then the newest.
+        """
+        answers = [single for single in self.responses if single.is_about(certificate, issuer)]
+        newest_first = sorted(answers, key=lambda single: single.this_update, reverse=True)
+        return min(newest_first, key=lambda single: _SEVERITY.index(single.status), default=None)
+
+    def verify_signed_for(self, issuer: Certificate, *, at: datetime) -> Responder:
+        """Someone signed this who may answer for the certificates of `issuer`, at the moment `at` (OCSP-4, D35).
+
+        Raises Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
+        """
+        candidates = [
+            certificate for certificate in dict.fromkeys((issuer, *self.certificates)) if self._names(certificate)
+        ]
+        if not candidates:
+            self._refuse(
+                "revocation.ocsp.responder",
+                f"is from {_quoted(self.responder)}: neither the issuer {_quoted(issuer.subject_text)} nor a "
+                "certificate in the response",
+            )
+        refusals: list[Undecided] = []
+        for candidate in candidates:
+            try:
+                return self._accept(candidate, issuer, at)
+            except Undecided as error:
+                refusals.append(error)
+        raise refusals[0]
+
+    def _names(self, certificate: Certificate) -> bool:
+        if self.responder_name is not None:
+            return certificate.subject == self.responder_name
+        # RFC 6960, 4.2.1: always SHA-1
+        return digests.digest("sha1", certificate.public_key_bits) == self.responder_key_hash
+
+    def _accept(self, candidate: Certificate, issuer: Certificate, at: datetime) -> Responder:
+        delegated = candidate != issuer
+        if delegated:
+            self._check_delegate(candidate, issuer, at)
+        try:
+            guarded(verify_identified, self.signature_algorithm, candidate.public_key, self._signature, self._signed)
+        except (UnverifiedError, FormatError) as error:
+            self._refuse("revocation.ocsp.signature", f"is not valid: its signature {error}")
+        return Responder(certificate=candidate, delegated=delegated, no_check=NO_CHECK in candidate.extensions)
+
+    def _check_delegate(self, delegate: Certificate, issuer: Certificate, at: datetime) -> None:
+        """Issued directly by the same CA, with id-kp-OCSPSigning (RFC 6960, 4.2.2.2); valid; not about itself."""
+
+        def refuse(problem: str) -> NoReturn:
+            self._refuse(
+                "revocation.ocsp.responder",
+                f"is from {_quoted(delegate.subject_text)}, {problem}",
+                responder=safe(delegate.subject_text),
+            )
+
+        try:
+            verify_issued(delegate, issuer)
+        except Rejected as error:
+            refuse(f"which was not issued by the certificate's issuer: {error}")
+        usage, extended = delegate.key_usage, delegate.extended_key_usage
+        if not extended or OCSP_SIGNING not in extended.oids:
+            refuse("which has no extended key usage OCSPSigning")
+        if usage and "digitalSignature" not in usage.bits:
+            refuse("whose key usage does not allow signatures")
+        if delegate.pss_only or not strong_enough_for_ca(delegate.public_key):
+            refuse(f"whose key {delegate.key_name} is too weak or of an unknown kind")
+        if at < delegate.not_before:
+            refuse(f"which is not valid before {iso(delegate.not_before)}, and the answer was needed at {iso(at)}")
+        if at > delegate.not_after:
+            refuse(f"which expired on {iso(delegate.not_after)}, before {iso(at)}")
+        if any(single.is_about(delegate, issuer) for single in self.responses):
+            refuse("which answers for itself")
+
+    def _refuse(self, reason: str, problem: str, **facts: Fact) -> NoReturn:
+        raise Undecided(reason, f"the OCSP response {problem}", ocsp=self.fingerprint, **facts)
+
+
+def _basic(data: bytes) -> bytes:
+    """The BasicOCSPResponse inside an OCSPResponse."""
+    fields = der.read(data, "ocsp").fields("ocsp")
+    status = fields.any("responseStatus").integer("ocsp.responseStatus", tag=der.ENUMERATED)
+    if status:
+        name = _ERRORS.get(status, "which no specification knows")
+        raise FormatError(f"the OCSP responder answered with error {status} ({name}) instead of a status")
+    explicit = fields.maybe(der.context(0))
+    fields.end()
+    if not explicit:
+        raise FormatError("the OCSP response is successful but empty")
+    inner = explicit.only("ocsp").fields("ocsp")
+    kind = inner.any("responseType").oid("ocsp.responseType")
+    content = inner.any("response").octets("ocsp.response")
+    inner.end()
+    if kind != BASIC_RESPONSE:
+        raise FormatError(f"is {safe(kind, limit=64)}, not a basic OCSP response", where="ocsp.responseType")
+    return content
+
+
+def _responder(element: Element) -> tuple[bytes | None, bytes | None]:
+    where = "ocsp.responderID"
+    if element.tag == der.context(1):
+        name = element.only(where).expect(der.SEQUENCE, where).raw
+        parse_name(name, where=where)
+        return name, None
+    return None, element.expect(der.context(2), where).only(where).octets(where)
+
+
+def _single(element: Element) -> SingleResponse:
+    where = "ocsp.responses"
+    fields = element.fields(where)
+    identifier = fields.any("certID").fields(f"{where}.certID")
+    hash_name = digests.hash_identifier(identifier.any("hashAlgorithm"), f"{where}.certID.hashAlgorithm")
+    name_hash = identifier.any("issuerNameHash").octets(f"{where}.certID.issuerNameHash")
+    key_hash = identifier.any("issuerKeyHash").octets(f"{where}.certID.issuerKeyHash")
+    serial = identifier.any("serialNumber").integer(f"{where}.certID.serialNumber")
+    identifier.end()
+    status, revocation_time, reason = _status(fields.any("certStatus"))
+    this_update = fields.any("thisUpdate").generalized_time(f"{where}.thisUpdate", fractions=False)
+    next_update = fields.maybe(der.context(0))
+    extensions = _understood(fields.maybe(der.context(1)), f"{where}.singleExtensions", frozenset({INVALIDITY_DATE}))
+    fields.end()
+    invalidity = extensions.get(INVALIDITY_DATE)
+    return SingleResponse(
+        hash_name=hash_name,
+        issuer_name_hash=name_hash,
+        issuer_key_hash=key_hash,
+        serial=serial,
+        status=status,
+        this_update=this_update,
+        next_update=_time(next_update, f"{where}.nextUpdate") if next_update else None,
+        revocation_time=revocation_time,
+        reason=reason,
+        invalidity_date=_invalidity_date(invalidity),
+    )
+
+
+def _status(element: Element) -> tuple[Status, datetime | None, str | None]:
+    where = "ocsp.responses.certStatus"
+    if element.tag == der.context(1):
+        fields = element.fields(where, tag=der.context(1))
+        moment = fields.any("revocationTime").generalized_time(f"{where}.revocationTime", fractions=False)
+        reason = fields.maybe(der.context(0))
+        fields.end()
+        return "revoked", moment, read_reason(reason.only(where)) if reason else None
+    if element.tag not in (der.context(0, constructed=False), der.context(2, constructed=False)) or element.value:
+        raise FormatError("is neither good, revoked nor unknown", where=where)
+    return ("good" if element.tag == der.context(0, constructed=False) else "unknown"), None, None
+
+
+def _invalidity_date(extension: Extension | None) -> datetime | None:
+    """OCSP-7: a date that can not be read softens nothing."""
+    try:
+        return read_invalidity_date(extension.value) if extension else None
+    except FormatError:
+        return None
+
+
+def _time(explicit: Element, where: str) -> datetime:
+    return explicit.only(where).generalized_time(where, fractions=False)
+
+
+def _understood(explicit: Element | None, where: str, known: frozenset[str]) -> Mapping[str, Extension]:
+    if explicit is None:
+        return {}
+    found = read_extensions(explicit.only(where))
+    for extension in found.values():
+        if extension.critical and extension.oid not in known:
+            raise FormatError(
+                f"has a critical extension that is not understood ({safe(extension.oid, limit=64)})", where=where
+            )
+    return found
+
+
+def _certificates(explicit: Element | None) -> Offered:
+    if explicit is None:
+        return Offered(())
+    items = explicit.only("ocsp.certs").expect(der.SEQUENCE, "ocsp.certs").children()
+    if len(items) > limits.TOKEN_CERTIFICATES:
+        raise LimitError(f"has {len(items)} certificates, more than {limits.TOKEN_CERTIFICATES}", where="ocsp.certs")
+    return Offered(tuple(Certificate.parse(item.raw) for item in items))
+
+
+def _quoted(text: str) -> str:
+    return f'"{safe(text, limit=200)}"'

@@ -1,0 +1,43 @@
+"""One revocation as CRLs and OCSP responses state it: why, when, and since when the key is not to be trusted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from airgap.errors import FormatError
+from airgap.parse import der
+
+REASON_CODE: Final = "2.5.29.21"
+INVALIDITY_DATE: Final = "2.5.29.24"
+CERTIFICATE_ISSUER: Final = "2.5.29.29"
+
+REASONS: Final = MappingProxyType(
+    {
+        0: "unspecified",
+        1: "keyCompromise",
+        2: "cACompromise",
+        3: "affiliationChanged",
+        4: "superseded",
+        5: "cessationOfOperation",
+        6: "certificateHold",
+        8: "removeFromCRL",
+        9: "privilegeWithdrawn",
+        10: "aACompromise",
+    }
+)
+"""CRLReason (RFC 5280, 5.3.1) by number; 7 is not used."""
+
+
+def read_reason(element: der.Element) -> str:
+    """The name of a CRLReason. Raises FormatError for a number that has none."""
+    code = element.integer("reasonCode", tag=der.ENUMERATED)
+    if code not in REASONS:
+        raise FormatError(f"is {code}, which is no reason of RFC 5280", where="reasonCode")
+    return REASONS[code]
+
+
+def read_invalidity_date(value: bytes) -> datetime:
+    """The content of the extension invalidityDate (RFC 5280, 5.3.2)."""
+    return der.read(value, "invalidityDate").generalized_time("invalidityDate", fractions=False)
