@@ -1,0 +1,97 @@
+"""The trust policy for blobs outside registries: `trustpolicy.blob.json` (sections 7.2 and 7.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from airgap.errors import FormatError, Rejected, UsageError
+from airgap.parse import json
+from airgap.parse.json import JsonObject
+from airgap.text import safe
+from airgap.trust.levels import Level
+from airgap.trust.notice import Notice
+from airgap.trust.statement import (
+    Document,
+    Statement,
+    at_statement,
+    parse_document,
+    parse_statement,
+    statement_path,
+)
+
+_GLOBAL = "globalPolicy"
+_HINTS = {"registryScopes": "it belongs into trustpolicy.oci.json; a blob has no repository"}
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPolicy:
+    """A valid blob policy document: every statement kept all rules."""
+
+    document: Document
+
+    @classmethod
+    def parse(cls, data: bytes, source: str) -> Self:
+        """The policy that the file's bytes hold; `source` is what messages call it.
+
+        Raises TrustMaterialError("policy.malformed") with the facts `statement` and `member`.
+        """
+        return cls(parse_document(data, source, _statement, _check_global))
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """In the order of the document."""
+        return self.document.statements
+
+    @property
+    def digest(self) -> str:
+        """`sha256:...` of the file as it stands."""
+        return self.document.digest
+
+    @property
+    def source(self) -> str:
+        """What messages call the document."""
+        return self.document.source
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What is allowed and hardly meant."""
+        return self.document.notices
+
+    def select(self, name: str | None) -> Statement:
+        """The statement of this name; without one (None or empty) the global statement (BLOB-1, BLOB-2).
+
+        Raises Rejected("policy.no_statement"), or UsageError for a name of nothing but blanks.
+        """
+        if name and not name.strip():
+            raise UsageError("the name of a policy statement is blank", remedy="Leave it out for the global statement.")
+        for statement in self.statements:
+            if statement.name == name if name else statement.is_global:
+                return statement
+        asked = f"is named {safe(name, limit=128)!r}" if name else f"is global ({_GLOBAL}: true)"
+        raise Rejected(
+            "policy.no_statement",
+            f"no statement of {safe(self.source)} {asked}",
+            name=safe(name, limit=128) if name else None,
+            source=safe(self.source),
+        )
+
+
+def _statement(source: JsonObject) -> Statement:
+    is_global = json.take_optional(source, _GLOBAL, bool) or False
+    statement = parse_statement(source, own=(_GLOBAL,), hints=_HINTS, scopes=(), is_global=is_global)
+    if is_global and statement.base_level is Level.SKIP:  # BLOB-3, D22: the specification, not the reference
+        raise FormatError("is true in a statement of level skip, which would accept every blob", where=_GLOBAL)
+    return statement
+
+
+def _check_global(statements: Sequence[Statement]) -> None:
+    """At most one statement is global (BLOB-2)."""
+    seen: int | None = None
+    for number, statement in enumerate(statements):
+        if not statement.is_global:
+            continue
+        if seen is not None:
+            raise at_statement(number, statement, _GLOBAL, f"is true in {statement_path(seen)} already")
+        seen = number

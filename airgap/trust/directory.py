@@ -1,0 +1,201 @@
+"""The trust directory: what the operator of this machine believes, and the evidence at hand (design 4).
+
+Nothing is ever written here. Policies and stores are read when they are first needed and then kept, so that one run
+judges everything by the same material.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Final, Self, TypeVar
+
+from airgap import limits
+from airgap.errors import Fact, FormatError, TrustMaterialError
+from airgap.parse.time import iso
+from airgap.pki.chain import Anchors
+from airgap.text import safe
+from airgap.trust.blob_policy import BlobPolicy
+from airgap.trust.evidence import EvidenceDirectory
+from airgap.trust.files import read_regular
+from airgap.trust.freshness import FILE, Freshness
+from airgap.trust.location import Location, locate
+from airgap.trust.notice import Notice
+from airgap.trust.once import Once
+from airgap.trust.policy import OciPolicy, Statement
+from airgap.trust.stores import LoadedStore, StoreRef, load_store
+
+__all__ = ["Location", "TrustDirectory", "locate"]
+
+OCI_POLICY_FILES: Final = ("trustpolicy.oci.json", "trustpolicy.json")
+"""The second, older name counts if and only if the first is absent (POLICY-1)."""
+BLOB_POLICY_FILES: Final = ("trustpolicy.blob.json",)
+"""There is no older name (POLICY-2)."""
+
+T = TypeVar("T")
+
+
+class _Beliefs:
+    """Policies and stores below one directory, each read at most once."""
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self.policy = Once(lambda: self._read_policy(OCI_POLICY_FILES, OciPolicy.parse))
+        self.blob_policy = Once(lambda: self._read_policy(BLOB_POLICY_FILES, BlobPolicy.parse))
+        self._stores: dict[StoreRef, LoadedStore] = {}
+        self._lock = Lock()
+
+    def store(self, ref: StoreRef) -> LoadedStore:
+        with self._lock:
+            if ref not in self._stores:
+                self._stores[ref] = load_store(self._location.path, ref)
+            return self._stores[ref]
+
+    def notices(self) -> list[Notice]:
+        policies = [policy for policy in (self.policy.peek(), self.blob_policy.peek()) if policy]
+        with self._lock:
+            stores = list(self._stores.values())
+        return [notice for source in (*policies, *stores) for notice in source.notices]
+
+    def _read_policy(self, names: tuple[str, ...], parse: Callable[[bytes, str], T]) -> T:
+        for name in names:
+            path = self._location.path / name
+            if _is_there(path):
+                return parse(_read_policy_file(path), str(path))
+        raise TrustMaterialError(
+            "policy.missing",
+            f"the trust directory {safe(self._location.path)} holds no {names[0]}",
+            path=safe(self._location.path),
+            origin=self._location.origin,
+        )
+
+
+class TrustDirectory:
+    """One trust directory, open for reading; made by `open`. All methods may be called from several threads."""
+
+    def __init__(
+        self, location: Location, beliefs: _Beliefs, evidence: EvidenceDirectory, freshness: Freshness
+    ) -> None:
+        self.location: Final = location
+        self.path: Final = location.path
+        self.evidence: Final = evidence
+        self.freshness: Final = freshness
+        self._beliefs = beliefs
+
+    @classmethod
+    def open(cls, where: Path | Location) -> Self:
+        """The trust directory at a path, or where `locate` found it.
+
+        Reads `airgap.toml` and lists the evidence. Raises TrustMaterialError: policy.missing where there is no
+        directory, evidence.malformed.
+        """
+        location = where if isinstance(where, Location) else Location(path=where, origin="--trust")
+        if not location.path.is_dir():
+            raise TrustMaterialError(
+                "policy.missing",
+                f"there is no trust directory at {safe(location.path)} ({location.origin})",
+                remedy="Create it with a trustpolicy.oci.json and its trust stores, or name another one with --trust.",
+                path=safe(location.path),
+                origin=location.origin,
+            )
+        return cls(location, _Beliefs(location), EvidenceDirectory.open(location.path), _freshness(location.path))
+
+    def policy(self) -> OciPolicy:
+        """The policy for artifacts. Raises TrustMaterialError: policy.missing, policy.malformed."""
+        return self._beliefs.policy()
+
+    def blob_policy(self) -> BlobPolicy:
+        """The policy for blobs. Raises TrustMaterialError: policy.missing, policy.malformed."""
+        return self._beliefs.blob_policy()
+
+    def anchors(self, statement: Statement, kind: str, /) -> Anchors:
+        """What `statement` trusts for one purpose: the stores of this type that it names, and no others (STORE-11).
+
+        All certificates of all of them (STORE-10); empty where the statement names none. Raises TrustMaterialError:
+        store.missing, store.empty, store.malformed.
+        """
+        stores = [self._beliefs.store(ref) for ref in statement.stores_of(kind)]
+        return Anchors.of({str(store.ref): store.certificates for store in stores})
+
+    def accepting(self, ages: Mapping[str, timedelta]) -> TrustDirectory:
+        """The same directory under other limits of freshness (`freshness.parse_ages`)."""
+        return TrustDirectory(self.location, self._beliefs, self.evidence, self.freshness.accepting(ages))
+
+    def newest_evidence(self) -> datetime | None:
+        """When the newest evidence was made, by its own word: a clock that stands before that is wrong."""
+        newest = self.evidence.newest()
+        return newest.moment if newest else None
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What there is to say about the policies and stores that were read so far, and about the evidence."""
+        return (*self._beliefs.notices(), *self.evidence.notices())
+
+    def overview(self, at: datetime, policy: OciPolicy | BlobPolicy | None = None) -> dict[str, Fact]:
+        """What a report says about this directory, JSON-ready.
+
+        `policy` is the one that was used; by default the one for artifacts, if it was read. Ages are whole seconds
+        before `at`, negative where `at` lies before the evidence.
+        """
+        used = policy or self._beliefs.policy.peek()
+        summary = self.evidence.summary()
+        return {
+            "path": safe(self.path),
+            "origin": self.location.origin,
+            "read_only": self.location.read_only,
+            "policy": safe(used.source) if used else None,
+            "policy_digest": used.digest if used else None,
+            "crls": summary.crls,
+            "ocsp_responses": summary.ocsp_responses,
+            "unusable": summary.unusable,
+            "newest_evidence": iso(summary.newest) if summary.newest else None,
+            "newest_evidence_age": _age(summary.newest, at),
+            "oldest_evidence": iso(summary.oldest) if summary.oldest else None,
+            "oldest_evidence_age": _age(summary.oldest, at),
+            "accepted_staleness": self.freshness.to_json(),
+            "accepted_staleness_from": self.freshness.origin,
+        }
+
+
+def _age(made: datetime | None, at: datetime) -> int | None:
+    return int((at - made).total_seconds()) if made else None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether anything has this name, a link to nowhere included: a broken new policy never revives the old one."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _read_policy_file(path: Path) -> bytes:
+    try:
+        return read_regular(path, limits.POLICY_BYTES)
+    except FormatError as error:  # POLICY-3
+        raise TrustMaterialError(
+            "policy.malformed",
+            f"the trust policy {safe(path)} {error.problem}",
+            source=safe(path),
+            statement=None,
+            member="",
+            problem=error.problem,
+        ) from None
+
+
+def _freshness(root: Path) -> Freshness:
+    path = root / FILE
+    if not _is_there(path):
+        return Freshness()
+    try:
+        data = read_regular(path, limits.CONFIG_BYTES)
+    except FormatError as error:
+        raise TrustMaterialError(
+            "evidence.malformed", f"{safe(path)} {error.problem}", source=safe(path), member="", problem=error.problem
+        ) from None
+    return Freshness.parse(data, str(path))

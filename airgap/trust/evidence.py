@@ -1,0 +1,362 @@
+"""Evidence: CRLs and OCSP responses at hand, found by what they may answer (design 4).
+
+Evidence vouches for nothing by lying here: each piece carries its own proof, which the verifier checks. So a piece
+that can not be used is left out with a notice and never stops a judgement; only where an index names it as the answer
+for a URL does it stay a candidate, whose `load` says what is wrong with it.
+
+Headers are read when evidence is first asked for, bodies when a candidate is loaded; both are remembered. All
+methods may be called from several threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from airgap import limits
+from airgap.errors import FormatError, TrustMaterialError
+from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.crl import Crl, CrlHeader, read_header
+from airgap.pki.ocsp import OcspResponse
+from airgap.text import safe
+from airgap.trust.evidence_index import INDEX, EvidenceIndex
+from airgap.trust.files import read_regular, reading_problem
+from airgap.trust.notice import Notice
+from airgap.trust.once import Once
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+"""Sorts what has no readable date behind all that has one."""
+_NO_INDEX: Final = EvidenceIndex()
+_CRL_FILE_BYTES: Final = limits.CRL_BYTES * 3 // 2  # PEM is longer than the DER in it, whose bound its parser keeps
+
+
+_File = TypeVar("_File", "CrlFile", "OcspFile")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One file of evidence, not read yet."""
+
+    name: str
+    origin: str
+    read: Callable[[], bytes] = field(repr=False)
+    """Its bytes. Raises FormatError where it can not be read or is too large."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrlFile:
+    """A CRL that may answer."""
+
+    name: str
+    """The file's name, safe for a terminal."""
+    origin: str
+    """From where it came: "trust directory", ..."""
+    header: CrlHeader | None
+    """What it says about itself, unproven; None where it can not be read, and then `load` says why."""
+    _body: Once[Crl] = field(repr=False)
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether it calls itself a delta CRL."""
+        return self.header is not None and self.header.is_delta
+
+    @property
+    def this_update(self) -> datetime:
+        """When it says it was made; the dawn of time where it can not be read."""
+        return self.header.this_update if self.header else _NEVER
+
+    def load(self) -> Crl:
+        """The whole CRL. Raises FormatError."""
+        return self._body()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OcspFile:
+    """An OCSP response that may answer."""
+
+    name: str
+    """The file's name, safe for a terminal."""
+    origin: str
+    produced_at: datetime
+    """When it says it was made; the dawn of time where it can not be read."""
+    _body: Once[OcspResponse] = field(repr=False)
+
+    def load(self) -> OcspResponse:
+        """The response. Raises FormatError."""
+        return self._body()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The piece of evidence that was made last."""
+
+    moment: datetime
+    name: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What is at hand, for a report."""
+
+    crls: int
+    ocsp_responses: int
+    unusable: int
+    newest: datetime | None
+    """The latest thisUpdate or producedAt."""
+    oldest: datetime | None
+    """The earliest thisUpdate or producedAt: older generations stay on purpose, for questions about the past."""
+
+
+class Evidence(Protocol):
+    """Where the verifier asks for evidence. Candidates come newest first, and prove nothing yet."""
+
+    def crls(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
+        """Base and delta CRLs that may answer for a certificate of `issuer` (raw Name) with this distribution point.
+
+        Where an index maps a URI of the point, exactly the files that it names, whoever issued them; else the files
+        of this issuer that no URL claims.
+        """
+        ...
+
+    def ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
+        """Responses that may answer for `certificate`, by the same rule."""
+        ...
+
+    def newest(self) -> Newest | None:
+        """The piece that was made last, by its own word: a clock that stands before it is wrong (design 9)."""
+        ...
+
+    def notices(self) -> tuple[Notice, ...]:
+        """`evidence.unusable`, for each piece that is left out."""
+        ...
+
+
+class EvidencePool:
+    """Evidence out of pieces, wherever they are read from."""
+
+    def __init__(
+        self,
+        *,
+        crls: Sequence[Piece] = (),
+        ocsp: Sequence[Piece] = (),
+        crl_index: EvidenceIndex = _NO_INDEX,
+        ocsp_index: EvidenceIndex = _NO_INDEX,
+        notices: Sequence[Notice] = (),
+    ) -> None:
+        self._notices = tuple(notices)
+        self._crls = Once(lambda: _CrlTable.read(crls, crl_index))
+        self._ocsp = Once(lambda: _OcspTable.read(ocsp, ocsp_index))
+
+    def crls(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
+        """See `Evidence`."""
+        return self._crls().find(issuer, point)
+
+    def ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
+        """See `Evidence`."""
+        return self._ocsp().find(certificate, issuer)
+
+    def newest(self) -> Newest | None:
+        """See `Evidence`."""
+        return max(self._dated(), key=lambda made: made.moment, default=None)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """See `Evidence`."""
+        return (*self._notices, *self._crls().notices, *self._ocsp().notices)
+
+    def summary(self) -> Summary:
+        """Counts and ages of all that is at hand."""
+        moments = [made.moment for made in self._dated()]
+        return Summary(
+            crls=sum(file.header is not None for file in self._crls().files.values()),
+            ocsp_responses=sum(file.produced_at != _NEVER for file in self._ocsp().files.values()),
+            unusable=len(self.notices()),
+            newest=max(moments, default=None),
+            oldest=min(moments, default=None),
+        )
+
+    def _dated(self) -> list[Newest]:
+        made = [(file.this_update, file.name, file.origin) for file in self._crls().files.values()]
+        made += [(file.produced_at, file.name, file.origin) for file in self._ocsp().files.values()]
+        return [Newest(moment=at, name=name, origin=origin) for at, name, origin in made if at != _NEVER]
+
+
+class MemoryEvidence(EvidencePool):
+    """Evidence that is at hand as bytes: file names to content, URLs to file names."""
+
+    def __init__(
+        self,
+        crls: Mapping[str, bytes] | None = None,
+        ocsp: Mapping[str, bytes] | None = None,
+        *,
+        crl_index: EvidenceIndex = _NO_INDEX,
+        ocsp_index: EvidenceIndex = _NO_INDEX,
+        origin: str = "memory",
+    ) -> None:
+        super().__init__(
+            crls=_pieces(crls or {}, origin),
+            ocsp=_pieces(ocsp or {}, origin),
+            crl_index=crl_index,
+            ocsp_index=ocsp_index,
+        )
+
+
+class EvidenceDirectory(EvidencePool):
+    """The folders `crls` and `ocsp` of a trust directory; either may be absent."""
+
+    @classmethod
+    def open(cls, root: Path, origin: str = "trust directory") -> EvidenceDirectory:
+        """Lists the folders below `root` and reads their indexes; what the files hold is read when it is asked for.
+
+        Raises TrustMaterialError("evidence.malformed") where a folder can not be listed or an index is malformed.
+        """
+        crls, crl_index, crl_notices = _folder(root / "crls", ".crl", _CRL_FILE_BYTES, origin)
+        ocsp, ocsp_index, ocsp_notices = _folder(root / "ocsp", ".ors", limits.OCSP_BYTES, origin)
+        return cls(
+            crls=crls, ocsp=ocsp, crl_index=crl_index, ocsp_index=ocsp_index, notices=(*crl_notices, *ocsp_notices)
+        )
+
+
+def _folder(folder: Path, ending: str, limit: int, origin: str) -> tuple[list[Piece], EvidenceIndex, list[Notice]]:
+    """The pieces of a folder in the order of their names: all with the right ending, and all that the index names."""
+    names = _list(folder)
+    index = _read_index(folder / INDEX) if INDEX in names else _NO_INDEX
+    pieces: list[Piece] = []
+    notices: list[Notice] = []
+    for name in names:
+        if name in index.claimed or (name.lower().endswith(ending) and not name.startswith(".")):
+            pieces.append(Piece(name, origin, partial(read_regular, folder / name, limit)))
+        elif name != INDEX and not name.startswith("."):  # what file managers leave behind is no evidence
+            notices.append(unusable(name, f"its name does not end in {ending}, and the index does not name it"))
+    return pieces, index, notices
+
+
+def _list(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _malformed(folder, f"can not be listed ({reading_problem(error)})") from None
+    if len(names) > limits.EVIDENCE_FILES:
+        raise _malformed(folder, f"has {len(names)} entries, more than {limits.EVIDENCE_FILES}")
+    return names
+
+
+def _read_index(path: Path) -> EvidenceIndex:
+    try:
+        data = read_regular(path, limits.EVIDENCE_INDEX_BYTES)
+    except FormatError as error:
+        raise _malformed(path, error.problem) from None
+    return EvidenceIndex.parse(data, str(path))
+
+
+def _malformed(path: Path, problem: str) -> TrustMaterialError:
+    return TrustMaterialError(
+        "evidence.malformed", f"{safe(path)} {problem}", source=safe(path), member="", problem=problem
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CrlTable:
+    index: EvidenceIndex
+    files: Mapping[str, CrlFile]
+    by_issuer: Mapping[bytes, Sequence[CrlFile]]
+    notices: tuple[Notice, ...]
+
+    @classmethod
+    def read(cls, pieces: Sequence[Piece], index: EvidenceIndex) -> _CrlTable:
+        files: dict[str, CrlFile] = {}
+        by_issuer: defaultdict[bytes, list[CrlFile]] = defaultdict(list)
+        notices: list[Notice] = []
+        for piece in pieces:
+            header: CrlHeader | None = None
+            try:
+                header = read_header(piece.read())
+            except FormatError as error:
+                notices.append(unusable(piece.name, str(error)))
+            file = CrlFile(safe(piece.name), piece.origin, header, Once(partial(_load_crl, piece)))
+            files[piece.name] = file
+            if header and piece.name not in index.claimed:
+                by_issuer[header.issuer].append(file)
+        notices += _absent(index, files)
+        return cls(index=index, files=files, by_issuer=by_issuer, notices=tuple(notices))
+
+    def find(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
+        mapped = self.index.find(point.uris)
+        files = self.by_issuer.get(issuer, ()) if mapped is None else _named(self.files, mapped)
+        return tuple(sorted(files, key=lambda file: file.this_update, reverse=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OcspTable:
+    index: EvidenceIndex
+    files: Mapping[str, OcspFile]
+    by_serial: Mapping[int, Sequence[OcspFile]]
+    notices: tuple[Notice, ...]
+
+    @classmethod
+    def read(cls, pieces: Sequence[Piece], index: EvidenceIndex) -> _OcspTable:
+        files: dict[str, OcspFile] = {}
+        by_serial: defaultdict[int, list[OcspFile]] = defaultdict(list)
+        notices: list[Notice] = []
+        for piece in pieces:
+            body = Once(partial(_load_ocsp, piece))
+            produced_at, serials = _NEVER, frozenset[int]()
+            try:
+                response = body()  # responses are small: they are parsed at once, and kept
+                produced_at = response.produced_at
+                serials = frozenset(single.serial for single in response.responses)
+            except FormatError as error:
+                notices.append(unusable(piece.name, str(error)))
+            file = OcspFile(safe(piece.name), piece.origin, produced_at, body)
+            files[piece.name] = file
+            for serial in serials if piece.name not in index.claimed else ():
+                by_serial[serial].append(file)
+        notices += _absent(index, files)
+        return cls(index=index, files=files, by_serial=by_serial, notices=tuple(notices))
+
+    def find(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
+        mapped = self.index.find(certificate.ocsp_urls)
+        files = _named(self.files, mapped) if mapped is not None else self._answering(certificate, issuer)
+        return tuple(sorted(files, key=lambda file: file.produced_at, reverse=True))
+
+    def _answering(self, certificate: Certificate, issuer: Certificate) -> list[OcspFile]:
+        files = self.by_serial.get(certificate.serial, ())
+        return [file for file in files if file.load().find(certificate, issuer) is not None]
+
+
+def unusable(name: str, problem: str) -> Notice:
+    """The notice about a piece that is left out."""
+    return Notice(
+        reason="evidence.unusable",
+        message=f"the evidence file {safe(name)!r} is left out: {problem}",
+        facts={"name": safe(name), "problem": problem},
+    )
+
+
+def _named(files: Mapping[str, _File], names: Iterable[str]) -> list[_File]:
+    return [files[name] for name in names if name in files]
+
+
+def _absent(index: EvidenceIndex, files: Mapping[str, object]) -> list[Notice]:
+    return [unusable(name, "the index names it, and it is not there") for name in sorted(index.claimed - files.keys())]
+
+
+def _pieces(contents: Mapping[str, bytes], origin: str) -> list[Piece]:
+    return [Piece(name, origin, partial(bytes, data)) for name, data in contents.items()]
+
+
+def _load_crl(piece: Piece) -> Crl:
+    return Crl.parse(piece.read())
+
+
+def _load_ocsp(piece: Piece) -> OcspResponse:
+    return OcspResponse.parse(piece.read())

@@ -1,0 +1,144 @@
+"""How stale evidence may be: `airgap.toml`, or `--max-age` in its place (design 9)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, Literal, Self
+
+from airgap import limits
+from airgap.errors import FormatError, TrustMaterialError, UsageError
+from airgap.text import safe
+
+EvidenceKind = Literal["crl", "ocsp"]
+ChainKind = Literal["signing", "tsa"]
+
+FILE: Final = "airgap.toml"
+_TABLE: Final = "freshness"
+_KEYS: Final[Mapping[str, tuple[EvidenceKind, ChainKind]]] = {
+    "crl": ("crl", "signing"),
+    "ocsp": ("ocsp", "signing"),
+    "tsa-crl": ("crl", "tsa"),
+    "tsa-ocsp": ("ocsp", "tsa"),
+}
+_DURATION = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?", re.ASCII)
+_LONGEST: Final = timedelta(days=36525)  # a century: what is longer is a slip of the hand
+_UNITS: Final = ("weeks", "days", "hours", "minutes", "seconds")
+
+
+def parse_duration(text: str, *, where: str = "") -> timedelta:
+    """A span of time: `7d`, `36h`, `1w2d12h`, `0d`; units w, d, h, m, s, largest first. Raises FormatError."""
+    match = _DURATION.fullmatch(text)
+    if not text or not match:
+        raise FormatError(f"{safe(text, limit=64)!r} is not a duration as 7d, 36h or 1d12h", where=where)
+    span = timedelta(**{unit: int(digits) for unit, digits in zip(_UNITS, match.groups(), strict=True) if digits})
+    if span > _LONGEST:
+        raise FormatError(f"{text!r} is longer than {_LONGEST.days} days", where=where)
+    return span
+
+
+def format_duration(span: timedelta) -> str:
+    """The text that `parse_duration` reads back as `span` (whole seconds, not negative): `7d`, `1d12h`, `0d`."""
+    hours, seconds = divmod(span.seconds, 3600)
+    parts = ((span.days, "d"), (hours, "h"), (seconds // 60, "m"), (seconds % 60, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0d"
+
+
+def parse_ages(texts: Sequence[str]) -> dict[str, timedelta]:
+    """What `--max-age` says: `7d` for all evidence, `crl=7d` for one kind; what stands later counts.
+
+    Raises UsageError.
+    """
+    ages: dict[str, timedelta] = {}
+    for text in texts:
+        kind, equals, age = text.rpartition("=")
+        if equals and kind not in _KEYS:
+            raise UsageError(
+                f"--max-age {safe(text, limit=64)!r}: {safe(kind, limit=64)!r} is no kind of evidence",
+                remedy=f"Write one of {', '.join(_KEYS)} before the '=', or only an age.",
+            )
+        try:
+            span = parse_duration(age)
+        except FormatError as error:
+            raise UsageError(f"--max-age: {error}", remedy="Write an age as 7d, 36h or 1d12h.") from None
+        ages |= dict.fromkeys([kind] if equals else _KEYS, span)
+    return ages
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How long after its nextUpdate evidence is still accepted; zero, the default, is not a moment longer."""
+
+    by_use: Mapping[tuple[EvidenceKind, ChainKind], timedelta] = field(default_factory=dict)
+    origin: str = "default"
+    """Where the limits come from, for the report: `default`, a file's name, or `--max-age`."""
+
+    @classmethod
+    def parse(cls, data: bytes, source: str) -> Self:
+        """The table `[freshness]` of airgap.toml.
+
+        Raises TrustMaterialError("evidence.malformed") with the facts `source`, `member` and `problem`; an unknown key
+        is refused, because a misspelt limit would silently not hold.
+        """
+        try:
+            return cls(_parse(data), source)
+        except FormatError as error:
+            raise TrustMaterialError(
+                "evidence.malformed",
+                f"{safe(source)}: {error}",
+                source=safe(source),
+                member=error.where,
+                problem=error.problem,
+            ) from None
+
+    def accepting(self, ages: Mapping[str, timedelta], origin: str = "--max-age") -> Freshness:
+        """These limits with those of `ages` (`parse_ages`) in place of the ones that they name."""
+        if not ages:
+            return self
+        return Freshness({**self.by_use, **{_KEYS[key]: span for key, span in ages.items()}}, origin)
+
+    def to_json(self) -> dict[str, str]:
+        """Every limit, `crl` to `7d`."""
+        return {key: format_duration(self.allowed(*use)) for key, use in _KEYS.items()}
+
+    def allowed(self, kind: EvidenceKind, chain: ChainKind) -> timedelta:
+        """How long evidence of this kind, about a chain of this kind, may be past its nextUpdate."""
+        return self.by_use.get((kind, chain), timedelta(0))
+
+
+def _parse(data: bytes) -> dict[tuple[EvidenceKind, ChainKind], timedelta]:
+    document = _toml(data)
+    _refuse_unknown(document, (_TABLE,), "")
+    table = document.get(_TABLE, {})
+    if not isinstance(table, dict):
+        raise FormatError("is not a table", where=_TABLE)
+    _refuse_unknown(table, tuple(_KEYS), f"{_TABLE}.")
+    return {_KEYS[key]: _span(value, f"{_TABLE}.{key}") for key, value in table.items()}
+
+
+def _toml(data: bytes) -> dict[str, Any]:
+    if len(data) > limits.CONFIG_BYTES:
+        raise FormatError(f"has {len(data)} bytes, more than {limits.CONFIG_BYTES}")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise FormatError(f"is not UTF-8 (byte {error.start})") from None
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"is not TOML: {safe(error)}") from None
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: tuple[str, ...], prefix: str) -> None:
+    for key in table:
+        if key not in known:
+            raise FormatError(
+                f"is not known here; known are {', '.join(known)}", where=f"{prefix}{safe(key, limit=64)}"
+            )
+
+
+def _span(value: Any, where: str) -> timedelta:
+    if not isinstance(value, str):
+        raise FormatError('is not a text as "7d"', where=where)
+    return parse_duration(value, where=where)

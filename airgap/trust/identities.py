@@ -1,0 +1,176 @@
+"""Trusted identities: who may have signed, compared with the signing certificate's subject (ID-1 to ID-15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from types import MappingProxyType
+from typing import Any, Final
+
+from airgap.errors import FormatError, Rejected
+from airgap.pki.certificate import Certificate
+from airgap.text import safe
+from airgap.trust.names import is_known, parse_name, read_subject, render_name
+
+ANY: Final = "*"
+"""The identity that every signer has whose chain ends in the statement's trust stores (ID-1)."""
+
+X509_SUBJECT: Final = "x509.subject"
+"""The one kind of identity that is compared here; others are for plugins (ID-3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """One entry of `trustedIdentities`."""
+
+    text: str
+    """As it stands in the policy."""
+    kind: str
+    """What stands before the first ":", or "*"."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Attribute type to value, of an x509.subject."""
+
+    def __str__(self) -> str:
+        return self.text
+
+    def covers(self, attributes: Mapping[str, str]) -> bool:
+        """Whether every attribute of this identity is there with the same value (ID-8).
+
+        An empty value stands for "does not have this attribute" (ID-9).
+        """
+        return all(attributes.get(name, "") == value for name, value in self.attributes.items())
+
+
+def parse_identity(text: str) -> Identity:
+    """One entry of `trustedIdentities`. Raises FormatError."""
+    if text == ANY:
+        return Identity(text=text, kind=ANY)
+    kind, colon, value = text.partition(":")
+    if not colon:
+        raise FormatError(f"{safe(text, limit=128)!r} has no ':'; write {X509_SUBJECT}: C=US, ST=WA, O=Example")
+    if not kind.strip() or not value.strip():
+        raise FormatError(f"{safe(text, limit=128)!r} lacks its {'value' if kind.strip() else 'kind'}")
+    if kind != X509_SUBJECT:
+        return Identity(text=text, kind=kind)
+    try:
+        return Identity(text=text, kind=kind, attributes=MappingProxyType(parse_name(value)))
+    except FormatError as error:
+        raise FormatError(f"{safe(text, limit=128)!r} {error.problem}") from None
+
+
+def check_together(identities: Sequence[Identity]) -> None:
+    """What the entries of one statement may not be to each other. Raises FormatError with the later one's index."""
+    for number, identity in enumerate(identities):
+        if identity.kind == ANY and len(identities) > 1:  # ID-1
+            raise FormatError("'*' is every identity and must stand alone", where=f"[{number}]")
+    for (first, one), (second, other) in combinations(_subjects(identities), 2):
+        if one.covers(other.attributes) or other.covers(one.attributes):  # ID-13
+            raise FormatError(
+                f"{safe(other.text, limit=128)!r} and [{first}] {safe(one.text, limit=128)!r} overlap: "
+                "whoever is the narrower one is the wider one too; keep one of them",
+                where=f"[{second}]",
+            )
+
+
+def doubts(identities: Sequence[Identity]) -> tuple[str, ...]:
+    """What is allowed and hardly meant, one sentence part for each (D57, ID-3, ID-6)."""
+    found = [*_overlaps(_subjects(identities))]
+    for identity in identities:
+        if identity.kind not in (ANY, X509_SUBJECT):
+            found.append(
+                f"the identity {safe(identity.text, limit=128)!r} is of the kind {safe(identity.kind, limit=64)!r}, "
+                f"which only a plugin can check ({X509_SUBJECT} is the kind that is checked here)"
+            )
+        found.extend(
+            f"no certificate has the attribute {safe(name, limit=64)!r} of the identity "
+            f"{safe(identity.text, limit=128)!r}: types are case-sensitive, and types without a short name are OIDs"
+            for name in identity.attributes
+            if not is_known(name)
+        )
+    return tuple(found)
+
+
+def match(identities: Sequence[Identity], leaf: Certificate) -> Identity:
+    """The first identity that the signing certificate's subject has; nothing but the subject is looked at (ID-14).
+
+    Raises Rejected: identity.none, identity.subject, identity.mismatch.
+    """
+    for identity in identities:
+        if identity.kind == ANY:
+            return identity
+    subjects = [identity for _, identity in _subjects(identities)]
+    shown = safe(leaf.subject_text)
+    if not subjects:  # ID-3
+        raise Rejected(
+            "identity.none",
+            f"the policy names no identity of the kind {X509_SUBJECT}, and no other can be checked here",
+            subject=shown,
+            identities=_texts(identities),
+        )
+    try:
+        attributes = read_subject(leaf.subject)
+    except FormatError as error:
+        raise Rejected(
+            "identity.subject",
+            f"the signing certificate's subject {shown!r} {error.problem}",
+            subject=shown,
+            identities=_texts(subjects),
+        ) from None
+    for identity in subjects:
+        if identity.covers(attributes):
+            return identity
+    raise Rejected(
+        "identity.mismatch",
+        f"the signer {shown!r} is none of the policy's trusted identities: {'; '.join(_texts(subjects))}",
+        subject=shown,
+        identities=_texts(subjects),
+        identity_of_signer=safe(suggest(attributes)),
+    )
+
+
+def suggest(attributes: Mapping[str, str]) -> str:
+    """The identity that fits exactly a subject with these attributes (`names.read_subject`)."""
+    return f"{X509_SUBJECT}: {render_name(attributes)}"
+
+
+def parse_identities(items: Sequence[Any]) -> tuple[Identity, ...]:
+    """A whole `trustedIdentities` list. Raises FormatError with the entry's index."""
+    identities: list[Identity] = []
+    for number, item in enumerate(items):
+        try:
+            identities.append(_entry(item))
+        except FormatError as error:
+            raise error.under(f"[{number}]") from None
+    check_together(identities)
+    return tuple(identities)
+
+
+def _entry(item: Any) -> Identity:
+    if not isinstance(item, str):
+        raise FormatError("is not a string")
+    return parse_identity(item)
+
+
+def _subjects(identities: Sequence[Identity]) -> list[tuple[int, Identity]]:
+    return [(number, identity) for number, identity in enumerate(identities) if identity.kind == X509_SUBJECT]
+
+
+def _compatible(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether a subject can exist that has the attributes of both."""
+    return all(other[name] == value for name, value in one.items() if name in other)
+
+
+def _overlaps(subjects: Sequence[tuple[int, Identity]]) -> Iterator[str]:
+    for place, (_, other) in enumerate(subjects):
+        for _, one in subjects[:place]:
+            if _compatible(one.attributes, other.attributes):
+                yield (
+                    f"the identities {safe(one.text, limit=128)!r} and {safe(other.text, limit=128)!r} "
+                    "can both fit one certificate"
+                )
+                break  # one example for each is enough
+
+
+def _texts(identities: Sequence[Identity]) -> list[str]:
+    return [safe(identity.text) for identity in identities]

@@ -1,0 +1,134 @@
+"""What is checked, and what a failed check means: levels, overrides and their table (POLICY-8, 12, 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from airgap.errors import FormatError
+from airgap.parse import json
+from airgap.text import safe
+from airgap.trust.members import as_choice, as_object, refuse_unknown
+
+
+class Check(StrEnum):
+    """The checks of one signature, in the order in which they are made and reported (design 8)."""
+
+    INTEGRITY = "integrity"
+    AUTHENTICITY = "authenticity"
+    EXPIRY = "expiry"
+    AUTHENTIC_TIMESTAMP = "authenticTimestamp"
+    REVOCATION = "revocation"
+    PLUGIN = "plugin"
+    """What a verification plugin says; not in the policy language, always enforced."""
+    METADATA = "metadata"
+    """Metadata that the caller requires; not in the policy language, always enforced."""
+
+
+class Action(StrEnum):
+    """What a failed check leads to (VERIFY-18)."""
+
+    ENFORCE = "enforce"
+    """The signature is refused."""
+    LOG = "log"
+    """The failure is reported and the signature may still be accepted."""
+    SKIP = "skip"
+    """The check is not made."""
+
+
+class Level(StrEnum):
+    """The named levels of a policy."""
+
+    STRICT = "strict"
+    PERMISSIVE = "permissive"
+    AUDIT = "audit"
+    SKIP = "skip"
+
+
+class VerifyTimestamp(StrEnum):
+    """When a timestamp is looked at (POLICY-9)."""
+
+    ALWAYS = "always"
+    AFTER_CERT_EXPIRY = "afterCertExpiry"
+
+
+CUSTOM: Final = "custom"
+"""What a level with overrides is called (POLICY-13)."""
+
+_E, _L, _S = Action.ENFORCE, Action.LOG, Action.SKIP
+_COLUMNS: Final = (Level.STRICT, Level.PERMISSIVE, Level.AUDIT, Level.SKIP)
+_ROWS: Final = {
+    Check.INTEGRITY: (_E, _E, _E, _S),
+    Check.AUTHENTICITY: (_E, _E, _L, _S),
+    Check.EXPIRY: (_E, _L, _L, _S),
+    Check.AUTHENTIC_TIMESTAMP: (_E, _L, _L, _S),
+    Check.REVOCATION: (_E, _L, _L, _S),
+    # outside the specification's table: fatal at every level but skip (section 7.2, below the table)
+    Check.PLUGIN: (_E, _E, _E, _S),
+    Check.METADATA: (_E, _E, _E, _S),
+}
+ACTIONS: Final[Mapping[Level, Mapping[Check, Action]]] = MappingProxyType(
+    {
+        level: MappingProxyType({check: actions[column] for check, actions in _ROWS.items()})
+        for column, level in enumerate(_COLUMNS)
+    }
+)
+"""The action table: level and check to action."""
+
+_OVERRIDES: Final[Mapping[str, tuple[str, ...]]] = {
+    Check.AUTHENTICITY: (_E, _L),
+    Check.AUTHENTIC_TIMESTAMP: (_E, _L),
+    Check.EXPIRY: (_E, _L),
+    Check.REVOCATION: (_E, _L, _S),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureVerification:
+    """The member `signatureVerification` of a statement."""
+
+    base: Level
+    name: str
+    """The level's name, or "custom" where it is overridden."""
+    actions: Mapping[Check, Action]
+    verify_timestamp: VerifyTimestamp
+
+
+def parse_verification(value: Any) -> SignatureVerification:
+    """The member `signatureVerification`. Raises FormatError with the member's path."""
+    source = as_object(value)
+    refuse_unknown(source, ("level", "override", "verifyTimestamp"))
+    level = json.take(source, "level", str)
+    as_choice(level, tuple(Level), "level")
+    base = Level(level)
+    override = json.take_optional(source, "override", dict) or {}
+    if override and base is Level.SKIP:
+        raise FormatError("nothing can be overridden under level skip", where="override")
+    return SignatureVerification(
+        base=base,
+        name=CUSTOM if override else base.value,
+        actions=MappingProxyType({**ACTIONS[base], **dict(_override(*item) for item in override.items())}),
+        verify_timestamp=_verify_timestamp(source),
+    )
+
+
+def _override(check: str, action: Any) -> tuple[Check, Action]:
+    where = f"override.{safe(check, limit=64)}"
+    if check == Check.INTEGRITY:
+        raise FormatError("integrity can not be overridden", where=where)
+    as_choice(check, tuple(_OVERRIDES), where)
+    if not isinstance(action, str):
+        raise FormatError("is not a string", where=where)
+    as_choice(action, _OVERRIDES[check], where)
+    return Check(check), Action(action)
+
+
+def _verify_timestamp(source: json.JsonObject) -> VerifyTimestamp:
+    value = json.take_optional(source, "verifyTimestamp", str)
+    if value is None:
+        return VerifyTimestamp.ALWAYS
+    as_choice(value, tuple(VerifyTimestamp), "verifyTimestamp")
+    return VerifyTimestamp(value)

@@ -1,0 +1,83 @@
+"""Where the trust directory is (design 4): named, else the environment's, else ours, else notation's."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from airgap.errors import TrustMaterialError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A trust directory that was found, or where it would have to be."""
+
+    path: Path
+    origin: str
+    """What named it: `--trust`, `AIRGAP_TRUST`; `XDG_CONFIG_HOME` or `default`; `NOTATION_CONFIG` or `notation`."""
+    read_only: bool = False
+    """Whether it belongs to notation, and nothing of ours may write there."""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def locate(
+    explicit: Path | None, env: Mapping[str, str], home: Path | None, *, platform: str = sys.platform
+) -> Location:
+    """The trust directory to use: `explicit`, else `$AIRGAP_TRUST`, else `$XDG_CONFIG_HOME/airgap`, else notation's.
+
+    The first two count as they are named, whether they exist or not: to look elsewhere then would be to judge by
+    another policy than the one that was asked for. Ours and notation's count where they exist; where none does, ours
+    is returned, for the message that says where to create it. `platform` is a value of `sys.platform`. Raises
+    TrustMaterialError("policy.missing") where there is not even a home directory to look in.
+    """
+    if explicit is not None:
+        return Location(path=explicit, origin="--trust")
+    if named := env.get("AIRGAP_TRUST"):
+        return Location(path=Path(named), origin="AIRGAP_TRUST")
+    ours = _ours(env, home)
+    for candidate in (ours, _notation(env, home, platform)):
+        if candidate is not None and candidate.path.is_dir():
+            return candidate
+    if ours is None:
+        raise TrustMaterialError(
+            "policy.missing",
+            "there is no trust directory: no home directory is known, and none is named",
+            remedy="Name it with --trust or AIRGAP_TRUST.",
+        )
+    return ours
+
+
+def _ours(env: Mapping[str, str], home: Path | None) -> Location | None:
+    if base := _xdg(env):
+        return Location(path=base / "airgap", origin="XDG_CONFIG_HOME")
+    return Location(path=home / ".config" / "airgap", origin="default") if home else None
+
+
+def _notation(env: Mapping[str, str], home: Path | None, platform: str) -> Location | None:
+    """As CLI-7 and CLI-8 say, but for notation's last resort `./.notation`.
+
+    A folder that may lie on the very medium that is to be judged vouches for nothing (design 2, rule 1).
+    """
+    if named := env.get("NOTATION_CONFIG"):
+        return Location(path=Path(named), origin="NOTATION_CONFIG", read_only=True)
+    base = _config_base(env, home, platform)
+    return Location(path=base / "notation", origin="notation", read_only=True) if base else None
+
+
+def _config_base(env: Mapping[str, str], home: Path | None, platform: str) -> Path | None:
+    if platform == "win32":
+        named = env.get("APPDATA")
+        return Path(named) if named else None
+    if platform == "darwin":
+        return home / "Library" / "Application Support" if home else None
+    return _xdg(env) or (home / ".config" if home else None)
+
+
+def _xdg(env: Mapping[str, str]) -> Path | None:
+    """`$XDG_CONFIG_HOME`; a relative path there is to be ignored (XDG base directory specification)."""
+    named = env.get("XDG_CONFIG_HOME")
+    return Path(named) if named and Path(named).is_absolute() else None

@@ -1,0 +1,125 @@
+"""The trust policy for artifacts in registries and layouts: `trustpolicy.oci.json` (sections 7.2 and 7.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from airgap import limits
+from airgap.errors import FormatError, Rejected
+from airgap.parse import json
+from airgap.parse.json import JsonObject
+from airgap.text import safe
+from airgap.trust.levels import ACTIONS, CUSTOM, Action, Check, Level, VerifyTimestamp
+from airgap.trust.notice import Notice
+from airgap.trust.scopes import EVERY, check_scope, parse_scope
+from airgap.trust.statement import (
+    Document,
+    Statement,
+    at_statement,
+    parse_document,
+    parse_statement,
+    statement_path,
+)
+
+__all__ = [
+    "ACTIONS",
+    "CUSTOM",
+    "Action",
+    "Check",
+    "Level",
+    "OciPolicy",
+    "Statement",
+    "VerifyTimestamp",
+    "check_scope",
+]
+
+_SCOPES = "registryScopes"
+_HINTS = {"globalPolicy": 'it belongs into trustpolicy.blob.json; here, registryScopes ["*"] is the same'}
+
+
+@dataclass(frozen=True, slots=True)
+class OciPolicy:
+    """A valid policy document: every statement kept all rules."""
+
+    document: Document
+
+    @classmethod
+    def parse(cls, data: bytes, source: str) -> Self:
+        """The policy that the file's bytes hold; `source` is what messages call it.
+
+        Raises TrustMaterialError("policy.malformed") with the facts `statement` and `member`.
+        """
+        return cls(parse_document(data, source, _statement, _check_scopes))
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """In the order of the document."""
+        return self.document.statements
+
+    @property
+    def digest(self) -> str:
+        """`sha256:...` of the file as it stands."""
+        return self.document.digest
+
+    @property
+    def source(self) -> str:
+        """What messages call the document."""
+        return self.document.source
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What is allowed and hardly meant."""
+        return self.document.notices
+
+    def select(self, scope: str | None) -> Statement:
+        """The statement for a repository; None, where it is not known, can only be answered by `*` (design 5).
+
+        A statement that names the repository, letter for letter, comes before `*` (SCOPE-4). A text that is no
+        repository name gets no statement at all, not even `*`: a caller's own is checked with `check_scope` first.
+        Raises Rejected("policy.no_statement").
+        """
+        if scope is not None:
+            try:
+                parse_scope(scope)
+            except FormatError as error:
+                raise Rejected("policy.no_statement", f"no policy applies: {error}", scope=safe(scope)) from None
+        for wanted in (scope, EVERY):
+            for statement in self.statements:
+                if wanted in statement.scopes:
+                    return statement
+        asked = f"the repository {safe(scope)!r}" if scope else "an artifact whose repository is not known"
+        raise Rejected(
+            "policy.no_statement",
+            f"no statement of {safe(self.source)} applies to {asked}",
+            scope=None if scope is None else safe(scope),
+            source=safe(self.source),
+        )
+
+
+def _statement(source: JsonObject) -> Statement:
+    scopes = json.take_list(source, _SCOPES, _scope, limit=limits.POLICY_SCOPES)
+    if not scopes:
+        raise FormatError("is empty; name repositories, or '*' for all", where=_SCOPES)
+    if EVERY in scopes and set(scopes) != {EVERY}:
+        raise FormatError("has '*' beside repositories; it must stand alone", where=f"{_SCOPES}[{scopes.index(EVERY)}]")
+    return parse_statement(source, own=(_SCOPES,), hints=_HINTS, scopes=scopes, is_global=EVERY in scopes)
+
+
+def _scope(value: Any) -> str:
+    text = json.text(value)
+    return text if text == EVERY else parse_scope(text)
+
+
+def _check_scopes(statements: Sequence[Statement]) -> None:
+    """A repository stands once in the document, so that one statement applies, not the first of two (SCOPE-3)."""
+    seen: dict[str, int] = {}
+    for number, statement in enumerate(statements):
+        for place, scope in enumerate(statement.scopes):
+            if scope in seen:
+                raise at_statement(
+                    number, statement, f"{_SCOPES}[{place}]",
+                    f"{safe(scope, limit=128)!r} stands in {statement_path(seen[scope])} already",
+                )  # fmt: skip
+            seen[scope] = number

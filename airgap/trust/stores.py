@@ -1,0 +1,188 @@
+"""Named trust stores on disk: the certificates that the operator believes (section 7.1).
+
+`truststore/x509/<type>/<name>/` holds certificate files and nothing else. Sub-directories are ignored with a notice
+(D18); anything else that is not a readable certificate file fails its store, because a store that is read in part
+is not the store that the operator meant (D18, D19). Being here gives no trust unless a statement of the policy
+names the store (STORE-13). Whether an anchor has expired is judged as part of the chain (STORE-8).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, NoReturn, Self
+
+from airgap import limits
+from airgap.errors import FormatError, TrustMaterialError
+from airgap.pki.certificate import Certificate, load_certificates
+from airgap.text import safe
+from airgap.trust.files import read_regular, reading_problem
+from airgap.trust.members import as_choice
+from airgap.trust.notice import Notice
+
+FOLDER: Final = ("truststore", "x509")
+"""Where the stores lie below the trust directory (STORE-1, D20)."""
+
+EXTENSIONS: Final = (".pem", ".crt", ".cer")
+"""File name endings of certificates, in any case (STORE-5)."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_.-]+", re.ASCII)
+
+
+class StoreType(StrEnum):
+    """What the certificates of a store are believed to vouch for."""
+
+    CA = "ca"
+    """Signatures of the scheme notary.x509."""
+    SIGNING_AUTHORITY = "signingAuthority"
+    """Signatures of the scheme notary.x509.signingAuthority."""
+    TSA = "tsa"
+    """Timestamps."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRef:
+    """A named store, as a policy writes it: `ca:acme`."""
+
+    type: StoreType
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`type:name`, split at the first ":" (POLICY-11). Raises FormatError."""
+        kind, colon, name = text.partition(":")
+        if not colon:
+            raise FormatError(f"{safe(text, limit=64)!r} has no ':'; write a type and a name, as ca:acme")
+        as_choice(kind, tuple(StoreType), "")
+        if not _NAME.fullmatch(name):
+            raise FormatError(f"{safe(text, limit=64)!r} has no store name of letters, digits, '_', '.' and '-'")
+        if name in (".", ".."):  # D23: the reference's expression lets them through
+            raise FormatError(f"{safe(text, limit=64)!r} names no store but a directory above it")
+        return cls(StoreType(kind), name)
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.name}"
+
+    def folder(self, root: Path) -> Path:
+        """Where the store lies below the trust directory `root`."""
+        return root.joinpath(*FOLDER, self.type, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedStore:
+    """A store whose every file was read."""
+
+    ref: StoreRef
+    certificates: tuple[Certificate, ...]
+    """Each once, in the order of the file names."""
+    notices: tuple[Notice, ...] = ()
+
+
+def load_store(root: Path, ref: StoreRef) -> LoadedStore:
+    """The store `ref` of the trust directory `root`.
+
+    Raises TrustMaterialError: store.missing, store.empty or store.malformed, with the facts `store`, `path` and, where
+    a file is to blame, `file`.
+    """
+    folder = ref.folder(root)
+    files, ignored = _list(folder, ref)
+    notices = [
+        Notice(
+            reason="store.ignored",
+            message=f"the trust store {ref} holds the directory {safe(name)!r}, which is ignored",
+            facts={"store": str(ref), "file": safe(name)},
+        )
+        for name in ignored
+    ]
+    found: dict[Certificate, None] = {}
+    for name in files:
+        for certificate in _load_file(folder, ref, name):
+            _check_certificate(folder, ref, name, certificate)
+            if certificate not in found and not certificate.self_signed:
+                notices.append(_intermediate(ref, name, certificate))
+            found[certificate] = None
+        if len(found) > limits.STORE_CERTIFICATES:
+            _refuse(folder, ref, f"holds more than {limits.STORE_CERTIFICATES} certificates")
+    if not found:  # STORE-9
+        raise TrustMaterialError(
+            "store.empty",
+            f"the trust store {ref} holds no certificate ({safe(folder)})",
+            store=str(ref),
+            path=safe(folder),
+        )
+    return LoadedStore(ref=ref, certificates=tuple(found), notices=tuple(notices))
+
+
+def _list(folder: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
+    """Names of the files, and of the directories that are ignored."""
+    try:
+        mode = folder.lstat().st_mode
+        if not stat.S_ISDIR(mode):  # STORE-3
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "a file"
+            _refuse(folder, ref, f"is {kind}, not a directory")
+        with os.scandir(folder) as entries:
+            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    except FileNotFoundError:
+        raise TrustMaterialError(
+            "store.missing", f"the trust store {ref} does not exist ({safe(folder)})", store=str(ref), path=safe(folder)
+        ) from None
+    except OSError as error:
+        _refuse(folder, ref, f"can not be read ({reading_problem(error)})")
+    if len(found) > limits.STORE_FILES:
+        _refuse(folder, ref, f"has {len(found)} entries, more than {limits.STORE_FILES}")
+    return [name for name, folded in found if not folded], [name for name, folded in found if folded]
+
+
+def _load_file(folder: Path, ref: StoreRef, name: str) -> tuple[Certificate, ...]:
+    try:
+        _check_file_name(name)
+        return load_certificates(read_regular(folder / name, limits.STORE_FILE_BYTES))
+    except FormatError as error:
+        _refuse(folder, ref, str(error), name)
+
+
+def _check_file_name(name: str) -> None:
+    if name.startswith("."):  # D19; what macOS and editors leave on a medium
+        raise FormatError("is a hidden file; a trust store holds certificate files alone")
+    if not name.lower().endswith(EXTENSIONS):
+        raise FormatError(f"is not named as a certificate file ({', '.join(EXTENSIONS)})")
+
+
+def _check_certificate(folder: Path, ref: StoreRef, name: str, certificate: Certificate) -> None:
+    """STORE-7 for every store, and STORE-12 for timestamping roots."""
+    shown = f"the certificate {safe(certificate.subject_text)!r}, which"
+    if not certificate.is_ca and not certificate.self_signed:
+        _refuse(folder, ref, f"holds {shown} is neither a CA nor self-signed", name)
+    if ref.type is not StoreType.TSA:
+        return
+    if not certificate.self_signed:
+        _refuse(folder, ref, f"holds {shown} is not a root; tsa stores hold self-signed root CAs alone", name)
+    usage = certificate.key_usage
+    if not certificate.is_ca or (usage is not None and "keyCertSign" not in usage.bits):
+        _refuse(folder, ref, f"holds {shown} is not a CA; tsa stores hold self-signed root CAs alone", name)
+
+
+def _intermediate(ref: StoreRef, name: str, certificate: Certificate) -> Notice:
+    subject = safe(certificate.subject_text)
+    return Notice(
+        reason="store.intermediate",
+        message=f"the trust store {ref} holds {subject!r} ({safe(name)}), a CA that is not a root",
+        facts={"store": str(ref), "file": safe(name), "certificate": subject},
+    )
+
+
+def _refuse(folder: Path, ref: StoreRef, problem: str, name: str | None = None) -> NoReturn:
+    place = f"the file {safe(name)!r} of the trust store {ref}" if name is not None else f"the trust store {ref}"
+    path = safe(folder if name is None else folder / name)
+    raise TrustMaterialError(
+        "store.malformed",
+        f"{place} {problem}",
+        store=str(ref),
+        path=path,
+        file=None if name is None else safe(name),
+        problem=problem,
+    )
