@@ -109,7 +109,7 @@ def _parse_time(stated: Any) -> datetime:
     try:
         return rfc3339(stated)
     except FormatError as error:
-        raise FormatError(f"holds {error.problem}") from None
+        raise FormatError(f"can not be read: {error.problem}") from None
 
 
 _DIALECT: Final = Dialect(
