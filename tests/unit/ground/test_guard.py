@@ -28,9 +28,8 @@ def test_refuses_and_counts(attempt: Callable[[], object]) -> None:
 
 
 def test_holds_in_other_threads() -> None:
-    with no_network() as guard, ThreadPoolExecutor(1) as pool:
-        with pytest.raises(NetworkForbiddenError):
-            pool.submit(socket.socket).result()
+    with no_network() as guard, ThreadPoolExecutor(1) as pool, pytest.raises(NetworkForbiddenError):
+        pool.submit(socket.socket).result()
     assert guard.attempts == 1
 
 
@@ -45,7 +44,6 @@ def test_is_lifted_afterwards_also_after_an_error() -> None:
 
 
 def test_can_be_nested() -> None:
-    with no_network() as outer, no_network() as inner:
-        with pytest.raises(NetworkForbiddenError):
-            socket.socket()
+    with no_network() as outer, no_network() as inner, pytest.raises(NetworkForbiddenError):
+        socket.socket()
     assert (outer.attempts, inner.attempts) == (1, 1)

@@ -107,7 +107,7 @@ class TestTake:
             json.take({"size": value}, "size", kind)
 
     def test_names_what_is_missing(self) -> None:
-        with pytest.raises(FormatError, match="^size: is missing"):
+        with pytest.raises(FormatError, match=r"^size: is missing"):
             json.take({}, "size", int)
 
     def test_optional_is_none_only_where_absent(self) -> None:

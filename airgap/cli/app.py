@@ -1,0 +1,54 @@
+"""The command `airgap`: the list of commands, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, ClassVar
+
+import typer
+
+from airgap import __version__
+from airgap.cli.lazy import Lazy, LazyGroup, typer_app
+
+
+class Commands(LazyGroup):
+    """Every command, in the order of the journey."""
+
+    COMMANDS: ClassVar = {
+        "discover": Lazy("airgap.cli.discover", "Show the tree of referrers of an artifact."),
+        "inspect": Lazy("airgap.cli.inspect", "Show what an artifact's signatures say, without judging them."),
+        "verify": Lazy("airgap.cli.verify", "Verify signatures and content, with no network. The verdict."),
+        "version": Lazy("airgap.cli.version", "Show the version."),
+        "completion": Lazy("airgap.cli.completion", "Print a shell completion script."),
+    }
+    ALIASES: ClassVar = {"tree": "discover", "ls": "discover"}
+
+
+app = typer_app(
+    "Carry signed container images across an air gap, and verify them on the far side.",
+    cls=Commands,
+    no_args_is_help=True,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"airgap {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Carry signed container images across an air gap, and verify them on the far side."""
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    for stream in (sys.stdout, sys.stderr):
+        # a console that can not show a character gets an escape, not a crash
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    app(prog_name="airgap")

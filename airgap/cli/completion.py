@@ -1,0 +1,34 @@
+"""`airgap completion`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from airgap.cli.lazy import typer_app
+
+app = typer_app()
+
+
+class Shell(StrEnum):
+    """Shells that a script can be made for."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+    POWERSHELL = "powershell"
+
+
+@app.command()
+def completion(shell: Annotated[Shell, typer.Argument(help="The shell to make the script for.")]) -> None:
+    """Print a completion script; load it as your shell's manual says.
+
+    For example: airgap completion bash > ~/.local/share/bash-completion/completions/airgap
+    """
+    from typer.completion import get_completion_script  # type: ignore[attr-defined] - not in typer's __all__
+
+    script = get_completion_script(prog_name="airgap", complete_var="_AIRGAP_COMPLETE", shell=shell.value)
+    sys.stdout.write(script.rstrip() + "\n")

@@ -1,0 +1,117 @@
+"""What every command shares: the error boundary, the clock, the console and the common options."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from airgap.errors import AirgapError, UsageError
+from airgap.reasons import ExitCode
+from airgap.report.style import Style
+from airgap.text import safe
+
+
+class Format(StrEnum):
+    """How the result is written to standard output."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="Format of the result on standard output.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
+DebugOption = Annotated[bool, typer.Option("--debug", "-d", help="Show a traceback where an error is unexpected.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")]
+NoTtyOption = Annotated[bool, typer.Option("--no-tty", help="No colours or progress bars, even on a terminal.")]
+LayoutOption = Annotated[
+    bool, typer.Option("--oci-layout", help="The reference names a layout (as for oras and notation).")
+]
+
+
+def clock() -> datetime:
+    """The moment, in UTC. The only place of the project that asks the clock."""
+    return datetime.now(UTC)
+
+
+def style(*, no_tty: bool) -> Style:
+    """Colour on a terminal that wants it (https://no-color.org)."""
+    plain = no_tty or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return Style(colour=sys.stdout.isatty() and not plain)
+
+
+def write(text: str) -> None:
+    """The result, on standard output."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def write_json(document: Any) -> None:
+    """The result as JSON, in ASCII: nothing in it can reach a terminal unescaped."""
+    import json
+
+    write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
+
+
+def note(text: str, *, quiet: bool = False) -> None:
+    """Part of the story, on standard error."""
+    if not quiet:
+        sys.stderr.write(text + "\n")
+
+
+def layout_reference(text: str, *, oci_layout: bool) -> str:
+    """The reference with its transport spelt out where `--oci-layout` says that it is a layout."""
+    if not oci_layout or text.startswith(("oci:", "oci-archive:")):
+        return text
+    return f"oci:{text}"
+
+
+@contextmanager
+def boundary(*, debug: bool = False) -> Iterator[None]:
+    """The one place where errors become a sentence and an exit code (design 6)."""
+    try:
+        yield
+    except AirgapError as error:
+        _complain(str(error), error.remedy)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        _complain("interrupted", "")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # whoever read our output has left
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the interpreter's last flush
+            raise typer.Exit(ExitCode.ERROR) from None
+        name = f"{safe(error.filename)}: " if error.filename else ""
+        _complain(f"{name}{error.strerror or error}", "")
+        raise typer.Exit(ExitCode.ERROR) from None
+    except typer.Exit:
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        _complain(
+            f"unexpected {type(error).__name__}: {safe(error)}", "This is a defect; --debug shows where. Report it."
+        )
+        raise typer.Exit(ExitCode.ERROR) from None
+
+
+def key_values(items: list[str], option: str) -> dict[str, str]:
+    """`KEY=VALUE` options as a mapping; the last of a repeated key wins (CLI-2). Raises UsageError."""
+    values = {}
+    for item in items:
+        key, separator, value = item.partition("=")
+        if not (key and separator and value):
+            raise UsageError(f"{option} {safe(item)!r} is not KEY=VALUE")
+        values[key] = value
+    return values
+
+
+def _complain(message: str, remedy: str) -> None:
+    sys.stderr.write(f"Error: {message}\n" + (f"       {remedy}\n" if remedy else ""))

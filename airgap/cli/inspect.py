@@ -1,0 +1,55 @@
+"""`airgap inspect`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from airgap.cli.console import (
+    DebugOption,
+    Format,
+    FormatOption,
+    LayoutOption,
+    NoTtyOption,
+    boundary,
+    layout_reference,
+    style,
+    write,
+    write_json,
+)
+from airgap.cli.lazy import typer_app
+from airgap.reasons import ExitCode
+
+app = typer_app()
+
+
+@app.command()
+def inspect(
+    target: Annotated[
+        str, typer.Argument(metavar="REF", help="Layout directory or tar, with :TAG or @DIGEST for one artifact.")
+    ],
+    output: FormatOption = Format.TEXT,
+    oci_layout: LayoutOption = False,
+    no_tty: NoTtyOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show what an artifact's signatures say: signer, times, metadata, certificates, timestamp.
+
+    Nothing is judged: everything that is shown is a claim of whoever made the signature. `airgap verify` judges.
+
+    Exit code 12 where a signature can not be decoded; the others are shown all the same.
+    """
+    with boundary(debug=debug):
+        from airgap.guard import no_network
+        from airgap.report.inspection import inspect_document, inspect_text
+        from airgap.stages.inspect import inspect as look
+
+        with no_network():
+            artifacts = look(layout_reference(target, oci_layout=oci_layout))
+        if output is Format.JSON:
+            write_json(inspect_document(artifacts))
+        else:
+            write(inspect_text(artifacts, style=style(no_tty=no_tty)))
+        if any(signature.obstacles for artifact in artifacts for signature in artifact.signatures):
+            raise typer.Exit(ExitCode.INVALID)

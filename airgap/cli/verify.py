@@ -1,0 +1,163 @@
+"""`airgap verify`."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airgap.cli.console import (
+    DebugOption,
+    Format,
+    FormatOption,
+    LayoutOption,
+    NoTtyOption,
+    QuietOption,
+    VerboseOption,
+    boundary,
+    clock,
+    key_values,
+    layout_reference,
+    style,
+    write,
+    write_json,
+)
+from airgap.cli.lazy import typer_app
+
+app = typer_app()
+
+
+class Content(StrEnum):
+    """How much of the content is checked."""
+
+    ALL = "all"
+    MANIFESTS = "manifests"
+    NONE = "none"
+
+
+@app.command()
+def verify(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET...",
+            help="Layout directory or tar, with :TAG or @DIGEST for one artifact: ./stick, trip.tar:v1, oci:PATH@sha256:...",
+        ),
+    ],
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Trust directory. Default: $AIRGAP_TRUST, then the user's own, then notation's.",
+        ),
+    ] = None,
+    scope: Annotated[
+        str | None, typer.Option(metavar="REPOSITORY", help="Repository that the trust policy is asked about.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now.")
+    ] = None,
+    max_age: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="Accept CRLs and OCSP responses that are stale by up to AGE (7d, 36h)."),
+    ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Metadata that must be in the signature."),
+    ] = None,
+    content: Annotated[Content, typer.Option(help="How much of the content to check.")] = Content.ALL,
+    max_signatures: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Judge at most so many signatures of an artifact.")
+    ] = 100,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the JSON report to this file, too.")
+    ] = None,
+    output: FormatOption = Format.TEXT,
+    oci_layout: LayoutOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+    no_tty: NoTtyOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Verify signatures, certificate chains, timestamps, revocation and every byte of content, with no network.
+
+    Anchors and policy come from the trust directory alone; nothing that lies in a TARGET is believed. Without :TAG or
+    @DIGEST every artifact of the layout is verified. Nothing is written beside the report.
+
+    Exit codes: 0 good, 10 unsigned, 11 not found, 12 signature invalid, 13 not trusted, 14 revoked, 15 evidence
+    missing or stale, 16 content corrupt, 18 trust material malformed.
+    """
+    with boundary(debug=debug):
+        from airgap import __version__
+        from airgap.guard import no_network
+        from airgap.report.document import verify_document
+        from airgap.report.text import headline, verify_text
+        from airgap.stages.verify import VerifyRequest
+        from airgap.stages.verify import verify as judge
+        from airgap.trust.directory import locate
+        from airgap.trust.scopes import check_scope
+
+        now = clock()
+        if scope is not None:
+            check_scope(scope)
+        request = VerifyRequest(
+            targets=[layout_reference(target, oci_layout=oci_layout) for target in targets],
+            at=_moment(at) if at else now,
+            clock=now,
+            scope=scope,
+            metadata=key_values(metadata or [], "--user-metadata"),
+            content=content.value,
+            max_signatures=max_signatures,
+            max_age=_span(max_age) if max_age is not None else None,
+        )
+        with no_network() as guard:
+            outcome = judge(request, locate(trust, os.environ, Path.home()))
+            document = verify_document(outcome, version=__version__, attempts=guard.attempts)
+        if report:
+            _write_report(report, document)
+        if output is Format.JSON:
+            write_json(document)
+        elif quiet:
+            write(headline(outcome) + "\n")
+        else:
+            write(verify_text(outcome, style=style(no_tty=no_tty), verbose=verbose))
+        raise typer.Exit(outcome.exit_code)
+
+
+def _moment(text: str) -> datetime:
+    from airgap.errors import FormatError, UsageError
+    from airgap.parse.time import rfc3339
+    from airgap.text import safe
+
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    try:
+        return rfc3339(text)
+    except FormatError as error:
+        raise UsageError(
+            f"--at {safe(text)!r} is no time: {error.problem}", remedy="Write 2026-12-24 or 2026-12-24T18:00:00Z."
+        ) from None
+
+
+def _span(text: str) -> timedelta:
+    from airgap.errors import FormatError, UsageError
+    from airgap.trust.freshness import parse_duration
+
+    try:
+        return parse_duration(text)
+    except FormatError as error:
+        raise UsageError(f"--max-age {error.problem}") from None
+
+
+def _write_report(path: Path, document: object) -> None:
+    import json
+
+    from airgap.files import write_file
+
+    write_file(path, (json.dumps(document, indent=2, ensure_ascii=True) + "\n").encode())

@@ -1,0 +1,68 @@
+"""What `airgap discover` shows: a tree, or the document `airgap.discover/1`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airgap.oci.outline import Discovered, Outline
+from airgap.report.style import PLAIN, Style
+from airgap.report.tree import Node
+from airgap.text import safe
+
+DISCOVER_SCHEMA = "airgap.discover/1"
+
+Json = dict[str, Any]
+
+
+def discover_text(artifacts: Sequence[Discovered], *, style: Style = PLAIN) -> str:
+    """One tree an artifact."""
+    lines: list[str] = []
+    for artifact in artifacts:
+        root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.tree.descriptor.digest}")
+        _add(root, artifact.tree, style)
+        lines.extend(root.lines())
+    return "\n".join(lines) + "\n"
+
+
+def _add(node: Node, tree: Outline, style: Style) -> None:
+    if tree.missing:
+        node.add(style.paint("bad", tree.missing))
+    for below in tree.below:
+        _add(node.add(_label(below, style)), below, style)
+
+
+def _label(tree: Outline, style: Style) -> str:
+    if tree.role == "child":
+        what = str(tree.descriptor.platform) if tree.descriptor.platform else safe(tree.descriptor.media_type)
+        return f"{style.paint('quiet', 'child')} {safe(what)}  {tree.descriptor.digest}"
+    kind = safe(tree.artifact_type or tree.descriptor.media_type)
+    return f"{style.paint('strong', kind)}  {tree.descriptor.digest} {style.paint('quiet', f'({tree.mechanism})')}"
+
+
+def discover_document(artifacts: Sequence[Discovered]) -> Json:
+    """The same as JSON."""
+    return {
+        "schema": DISCOVER_SCHEMA,
+        "artifacts": [
+            {"reference": artifact.reference, "tags": [safe(tag) for tag in artifact.tags], **_tree(artifact.tree)}
+            for artifact in artifacts
+        ],
+    }
+
+
+def _tree(tree: Outline) -> Json:
+    descriptor = tree.descriptor
+    return {
+        "role": tree.role,
+        "digest": str(descriptor.digest),
+        "media_type": safe(descriptor.media_type),
+        "size": descriptor.size,
+        "artifact_type": safe(tree.artifact_type) if tree.artifact_type else None,
+        "platform": safe(descriptor.platform) if descriptor.platform else None,
+        "mechanism": tree.mechanism,
+        "annotations": {safe(key): safe(value) for key, value in tree.annotations.items()},
+        "missing": tree.missing,
+        "referrers": [_tree(below) for below in tree.below if below.role == "referrer"],
+        "children": [_tree(below) for below in tree.below if below.role == "child"],
+    }

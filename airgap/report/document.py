@@ -1,0 +1,197 @@
+"""Outcomes as JSON documents: `airgap.verify/1` (schema in docs/reference/verify.schema.json)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from airgap.oci.content import ContentReport
+from airgap.oci.descriptor import Descriptor
+from airgap.parse.time import iso
+from airgap.text import safe
+from airgap.verifier.outcome import (
+    ArtifactOutcome,
+    EvidenceUse,
+    Finding,
+    Outcome,
+    Problem,
+    ReferrerOutcome,
+    SignatureOutcome,
+    Signer,
+)
+
+VERIFY_SCHEMA = "airgap.verify/1"
+
+Json = dict[str, Any]
+
+
+def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> Json:
+    """The whole outcome. `attempts` is what the no-network guard counted, None where no guard was up."""
+    expiry = outcome.earliest_expiry
+    return {
+        "schema": VERIFY_SCHEMA,
+        "tool": {"name": "airgap", "version": version},
+        "verdict": outcome.verdict.value,
+        "exit_code": outcome.exit_code,
+        "exit_codes": sorted(outcome.exit_codes),
+        "time": {
+            "judged": iso(outcome.moment.judged),
+            "clock": iso(outcome.moment.clock),
+            "is_now": outcome.moment.is_now,
+        },
+        "network": {"guard": attempts is not None, "attempts": attempts or 0},
+        "trust": dict(outcome.trust),
+        "evidence_expires": {"at": iso(expiry[0]), "evidence": expiry[1]} if expiry else None,
+        "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
+        "problems": [_problem(problem) for problem in outcome.problems],
+        "warnings": [_problem(warning) for warning in outcome.warnings],
+    }
+
+
+def _artifact(artifact: ArtifactOutcome) -> Json:
+    policy = artifact.policy
+    reason, message = artifact.policy_finding or (None, None)
+    return {
+        "reference": artifact.reference,
+        "digest": str(artifact.descriptor.digest),
+        "media_type": safe(artifact.descriptor.media_type),
+        "size": artifact.descriptor.size,
+        "tags": [safe(tag) for tag in artifact.tags],
+        "scope": artifact.scope,
+        "verdict": artifact.verdict.value,
+        "exit_codes": sorted(artifact.exit_codes),
+        "policy": {
+            "statement": safe(policy.statement) if policy else None,
+            "level": policy.level if policy else None,
+            "actions": {check.value: action.value for check, action in policy.actions.items()} if policy else {},
+            "wildcard": policy.wildcard if policy else False,
+            "reason": reason,
+            "message": message,
+        },
+        "signature_verdict": artifact.signature_verdict.value,
+        "signatures": [_signature(signature) for signature in artifact.signatures],
+        "content": _content(artifact.content),
+        "referrers": [_referrer(referrer) for referrer in artifact.referrers],
+        "warnings": list(artifact.warnings),
+    }
+
+
+def _content(content: ContentReport | None) -> Json:
+    if content is None:
+        return {"verdict": "not-applicable", "mode": "none", "blobs": 0, "bytes": 0}
+    return {
+        "verdict": content.verdict,
+        "mode": content.mode,
+        "blobs": content.blobs,
+        "bytes": content.bytes,
+        "problems": [
+            {
+                "reason": problem.reason,
+                "digest": str(problem.descriptor.digest),
+                "media_type": safe(problem.descriptor.media_type),
+                "path": problem.path,
+                "message": problem.message,
+            }
+            for problem in content.problems
+        ],
+        "absent": [str(digest) for digest in content.absent],
+        "external": [str(digest) for digest in content.external],
+    }
+
+
+def _referrer(referrer: ReferrerOutcome) -> Json:
+    return {
+        "digest": str(referrer.descriptor.digest),
+        "artifact_type": safe(referrer.artifact_type) if referrer.artifact_type else None,
+        "verdict": referrer.verdict.value if referrer.verdict else "unsigned",
+        "signatures": [_signature(signature) for signature in referrer.signatures],
+    }
+
+
+def _signature(signature: SignatureOutcome) -> Json:
+    return {
+        "digest": str(signature.digest),
+        "envelope": _envelope(signature.envelope),
+        "verdict": signature.verdict.value,
+        "exit_codes": sorted(signature.exit_codes),
+        "signer": _signer(signature.signer),
+        "metadata": dict(signature.metadata),
+        "findings": [_finding(finding) for finding in signature.findings],
+        "evidence": [_evidence(use) for use in signature.evidence],
+        "warnings": list(signature.warnings),
+    }
+
+
+def _envelope(descriptor: Descriptor | None) -> Json | None:
+    if descriptor is None:
+        return None
+    return {
+        "media_type": safe(descriptor.media_type),
+        "digest": str(descriptor.digest),
+        "size": descriptor.size,
+    }
+
+
+def _signer(signer: Signer | None) -> Json | None:
+    if signer is None:
+        return None
+    timestamp = signer.timestamp
+    return {
+        "subject": signer.subject,
+        "issuer": signer.issuer,
+        "fingerprint": signer.fingerprint,
+        "scheme": signer.scheme,
+        "algorithm": signer.algorithm,
+        "signing_time": _moment(signer.signing_time),
+        "expiry": _moment(signer.expiry),
+        "agent": signer.agent,
+        "timestamp": {"earliest": iso(timestamp[0]), "latest": iso(timestamp[1])} if timestamp else None,
+        "anchor": signer.anchor,
+    }
+
+
+def _finding(finding: Finding) -> Json:
+    return {
+        "check": finding.check.value,
+        "action": finding.action.value,
+        "verdict": finding.verdict.value,
+        "reason": finding.reason,
+        "message": finding.message,
+        "facts": dict(finding.facts),
+    }
+
+
+def _evidence(use: EvidenceUse) -> Json:
+    return {
+        "certificate": use.certificate,
+        "chain": use.chain,
+        "kind": use.kind,
+        "status": use.status,
+        "name": use.name,
+        "origin": use.origin,
+        "number": use.number,
+        "this_update": _moment(use.this_update),
+        "next_update": _moment(use.next_update),
+        "accepted_stale": use.accepted_stale,
+    }
+
+
+def _problem(problem: Problem) -> Json:
+    return {
+        "reason": problem.reason,
+        "exit_code": problem.exit_code,
+        "target": problem.target,
+        "message": problem.message,
+        "remedy": problem.remedy,
+        "facts": dict(problem.facts),
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return iso(moment) if moment else None
+
+
+def strings(items: Sequence[object]) -> list[str]:
+    """Items as text that is safe anywhere."""
+    return [safe(item) for item in items]

@@ -1,0 +1,163 @@
+"""What `airgap inspect` shows: a tree, or the document `airgap.inspect/1`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from airgap.parse.time import iso
+from airgap.pki.certificate import Certificate
+from airgap.pki.timestamp import TimestampToken
+from airgap.report.style import PLAIN, Style
+from airgap.report.tree import Node
+from airgap.signature.inspected import InspectedArtifact, InspectedSignature
+from airgap.signature.model import Envelope, Payload
+from airgap.text import safe
+
+INSPECT_SCHEMA = "airgap.inspect/1"
+_WARNING = "Nothing here was judged: all of it is what the signatures claim. airgap verify gives the verdict."
+
+Json = dict[str, Any]
+
+
+def inspect_text(artifacts: Sequence[InspectedArtifact], *, style: Style = PLAIN) -> str:
+    """A tree for each artifact, below the warning that nothing was judged."""
+    lines = [style.paint("unsure", _WARNING)]
+    for artifact in artifacts:
+        root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.descriptor.digest}")
+        for signature in artifact.signatures:
+            _signature_node(root, signature, style)
+        if not artifact.signatures:
+            root.add("no signature")
+        lines.extend(root.lines())
+    return "\n".join(lines) + "\n"
+
+
+def _signature_node(parent: Node, signature: InspectedSignature, style: Style) -> None:
+    node = parent.add(f"signature {signature.descriptor.digest} ({signature.mechanism})")
+    for obstacle in signature.obstacles:
+        code = f" [{obstacle.reason}]" if obstacle.reason else ""
+        node.add(style.paint("bad", f"can not be decoded: {obstacle.message}{code}"))
+    if signature.media_type:
+        node.add(f"envelope: {safe(signature.media_type)}")
+    if signature.envelope:
+        _envelope_nodes(node, signature.envelope)
+    if signature.payload:
+        _payload_nodes(node, signature.payload)
+    if signature.timestamp:
+        timestamp = signature.timestamp
+        stamp = node.add(f"timestamp: {iso(timestamp.gen_time)}, accurate to {timestamp.accuracy.total_seconds():g} s")
+        _certificate_nodes(stamp, timestamp.certificates)
+    if signature.envelope:
+        _certificate_nodes(node.add("certificate chain"), signature.envelope.certificates)
+
+
+def _envelope_nodes(node: Node, envelope: Envelope) -> None:
+    node.add(f"algorithm: {envelope.algorithm.name}")
+    node.add(f"signing scheme: {envelope.scheme.value}")
+    if envelope.stated_time:
+        node.add(f"signing time: {iso(envelope.stated_time)}")
+    if envelope.expiry:
+        node.add(f"expiry: {iso(envelope.expiry)}")
+    if envelope.plugin:
+        node.add(f"verification plugin: {safe(envelope.plugin.name)}")
+    for name, attribute in envelope.extended.items():
+        critical = ", critical" if attribute.critical else ""
+        node.add(f"attribute {safe(name)}: {safe(attribute.value)}{critical}")
+    if envelope.signing_agent:
+        node.add(f"signing agent: {safe(envelope.signing_agent)} (unsigned)")
+
+
+def _payload_nodes(node: Node, payload: Payload) -> None:
+    target = node.add(f"signed artifact: {payload.digest}")
+    target.add(f"media type: {safe(payload.media_type)}")
+    target.add(f"size: {payload.size}")
+    for key, value in payload.annotations.items():
+        node.add(f"metadata {safe(key)}: {safe(value)}")
+
+
+def _certificate_nodes(node: Node, certificates: Sequence[Certificate]) -> None:
+    for certificate in certificates:
+        entry = node.add(safe(certificate.subject_text))
+        entry.add(f"issued by: {safe(certificate.issuer_text)}")
+        entry.add(f"valid: {iso(certificate.not_before)} to {iso(certificate.not_after)}")
+        entry.add(f"SHA-256: {certificate.fingerprint}")
+
+
+def inspect_document(artifacts: Sequence[InspectedArtifact]) -> Json:
+    """The same as JSON."""
+    return {
+        "schema": INSPECT_SCHEMA,
+        "judged": False,
+        "artifacts": [
+            {
+                "reference": artifact.reference,
+                "digest": str(artifact.descriptor.digest),
+                "media_type": safe(artifact.descriptor.media_type),
+                "signatures": [_signature(signature) for signature in artifact.signatures],
+            }
+            for artifact in artifacts
+        ],
+    }
+
+
+def _signature(signature: InspectedSignature) -> Json:
+    envelope, payload = signature.envelope, signature.payload
+    return {
+        "digest": str(signature.descriptor.digest),
+        "mechanism": signature.mechanism,
+        "envelope_media_type": safe(signature.media_type) if signature.media_type else None,
+        "obstacles": [{"reason": item.reason, "message": item.message} for item in signature.obstacles],
+        "algorithm": envelope.algorithm.name if envelope else None,
+        "signed_attributes": _attributes(envelope) if envelope else None,
+        "signing_agent": safe(envelope.signing_agent) if envelope and envelope.signing_agent else None,
+        "certificates": _certificates(envelope.certificates) if envelope else [],
+        "timestamp": _timestamp(signature.timestamp) if signature.timestamp else None,
+        "signed_artifact": _payload(payload) if payload else None,
+        "metadata": {safe(key): safe(value) for key, value in payload.annotations.items()} if payload else {},
+    }
+
+
+def _attributes(envelope: Envelope) -> Json:
+    return {
+        "content_type": safe(envelope.content_type),
+        "signing_scheme": envelope.scheme.value,
+        "signing_time": _moment(envelope.stated_time),
+        "expiry": _moment(envelope.expiry),
+        "verification_plugin": safe(envelope.plugin.name) if envelope.plugin else None,
+        "extended": {
+            safe(name): {"value": safe(attribute.value), "critical": attribute.critical}
+            for name, attribute in envelope.extended.items()
+        },
+    }
+
+
+def _certificates(certificates: Sequence[Certificate]) -> list[Json]:
+    return [
+        {
+            "subject": safe(certificate.subject_text),
+            "issuer": safe(certificate.issuer_text),
+            "fingerprint": certificate.fingerprint,
+            "not_before": iso(certificate.not_before),
+            "not_after": iso(certificate.not_after),
+        }
+        for certificate in certificates
+    ]
+
+
+def _timestamp(token: TimestampToken) -> Json:
+    return {
+        "time": iso(token.gen_time),
+        "accuracy_seconds": token.accuracy.total_seconds(),
+        "policy": token.policy,
+        "certificates": _certificates(token.certificates),
+    }
+
+
+def _payload(payload: Payload) -> Json:
+    return {"media_type": safe(payload.media_type), "digest": str(payload.digest), "size": payload.size}
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return iso(moment) if moment else None

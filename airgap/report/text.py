@@ -1,0 +1,218 @@
+"""Outcomes in words, for a person: the verdict first, then one line an artifact, then what to do about failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airgap.parse.time import iso
+from airgap.reasons import REASONS
+from airgap.report.style import PLAIN, Style
+from airgap.text import safe
+from airgap.trust.policy import Action
+from airgap.verifier.outcome import (
+    ArtifactOutcome,
+    Finding,
+    Outcome,
+    Problem,
+    ReferrerOutcome,
+    SignatureOutcome,
+    Verdict,
+)
+
+_KIND = {
+    Verdict.PASS: "good",
+    Verdict.FAIL: "bad",
+    Verdict.INDETERMINATE: "unsure",
+    Verdict.SKIPPED: "unsure",
+    Verdict.NOT_APPLICABLE: "quiet",
+}
+_WORD = {
+    Verdict.PASS: "pass",
+    Verdict.FAIL: "FAIL",
+    Verdict.INDETERMINATE: "UNSURE",
+    Verdict.SKIPPED: "SKIPPED",
+    Verdict.NOT_APPLICABLE: "-",
+}
+_PROBLEMS_SHOWN = 20
+
+
+def verify_text(outcome: Outcome, *, style: Style = PLAIN, verbose: bool = False) -> str:
+    """The whole outcome; `verbose` adds every check of every signature and the evidence that decided."""
+    return "\n".join(_lines(outcome, style, verbose)) + "\n"
+
+
+def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:
+    yield style.paint(_KIND[outcome.verdict], headline(outcome))
+    for artifact in outcome.artifacts:
+        yield _artifact_line(artifact, style)
+        yield from _artifact_details(artifact, style, verbose)
+    for problem in outcome.problems:
+        yield from _problem_lines(problem, style, "problem", "bad")
+    for warning in outcome.warnings:
+        yield from _problem_lines(warning, style, "warning", "unsure")
+    yield from _footer(outcome, style)
+
+
+def headline(outcome: Outcome) -> str:
+    """The verdict in one sentence."""
+    artifacts = outcome.artifacts
+    total = len(artifacts)
+    passed = sum(artifact.verdict is Verdict.PASS for artifact in artifacts)
+    match outcome.verdict:
+        case Verdict.PASS if passed == total:
+            content = "signatures and content are" if _content_checked(outcome) else "signatures are"
+            return f"PASS: {content} good ({_count(total, 'artifact')})."
+        case Verdict.PASS:
+            return f"PASS: {passed} of {_count(total, 'artifact')}; the policy skips the rest: NOTHING vouches for it."
+        case Verdict.SKIPPED:
+            return f"SKIPPED: the policy verifies no signature of {_count(total, 'artifact')}. NOTHING vouches for it."
+        case Verdict.INDETERMINATE:
+            unsure = sum(artifact.verdict is Verdict.INDETERMINATE for artifact in artifacts)
+            return f"UNSURE: evidence is missing or stale for {unsure} of {_count(total, 'artifact')}. Do not use yet."
+        case _ if not artifacts:
+            return "FAIL: nothing was verified."
+        case _:
+            failed = sum(artifact.verdict is Verdict.FAIL for artifact in artifacts)
+            if not failed:
+                return f"FAIL: {_count(len(outcome.problems), 'problem')}; see below."
+            return f"FAIL: {failed} of {_count(total, 'artifact')} did not verify. Do not use what failed."
+
+
+def _content_checked(outcome: Outcome) -> bool:
+    return all(artifact.content is not None and artifact.content.mode == "all" for artifact in outcome.artifacts)
+
+
+def _artifact_line(artifact: ArtifactOutcome, style: Style) -> str:
+    word = style.paint(_KIND[artifact.verdict], f"{_WORD[artifact.verdict]:<7}")
+    return f"  {word} {artifact.reference}  {_summary(artifact)}"
+
+
+def _summary(artifact: ArtifactOutcome) -> str:
+    parts = []
+    good = [signature for signature in artifact.signatures if signature.verdict is Verdict.PASS]
+    if artifact.signature_verdict is Verdict.PASS and good[0].signer:
+        more = f" and {len(good) - 1} more" if len(good) > 1 else ""
+        parts.append(f"signed by {good[0].signer.subject}{more}")
+    elif artifact.signatures:
+        parts.append(f"none of {_count(len(artifact.signatures), 'signature')} is accepted")
+    elif not artifact.policy_finding:
+        parts.append("no signature")
+    content = artifact.content
+    if content is None:
+        parts.append("content NOT checked")
+    elif content.problems:
+        parts.append(f"content: {_count(len(content.problems), 'problem')}")
+    else:
+        scope = "manifests only, layers NOT checked" if content.mode != "all" else "every byte"
+        parts.append(f"content good ({_count(content.blobs, 'blob')}, {_size(content.bytes)}, {scope})")
+    return "; ".join(parts)
+
+
+def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) -> Iterator[str]:
+    if artifact.policy_finding:
+        reason, message = artifact.policy_finding
+        yield from _reason_lines(message, reason, style, "unsure" if reason == "policy.skip" else "bad")
+    elif not artifact.signatures:
+        yield from _reason_lines("the artifact has no signature", "signature.none", style, "bad")
+    for signature in artifact.signatures:
+        yield from _signature_lines(signature, style, verbose, quiet=artifact.signature_verdict is Verdict.PASS)
+    yield from _content_lines(artifact, style)
+    for referrer in artifact.referrers:
+        yield from _referrer_lines(referrer, style, verbose)
+    for warning in artifact.warnings:
+        yield f"          {style.paint('unsure', 'note')} {warning}"
+
+
+def _signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *, quiet: bool) -> Iterator[str]:
+    signer = signature.signer.subject if signature.signer else "unknown signer"
+    if verbose or signature.verdict is not Verdict.PASS:
+        word = style.paint(_KIND[signature.verdict], _WORD[signature.verdict])
+        yield f"          signature {signature.digest}: {word}, {signer}"
+    for finding in signature.findings:
+        if verbose:
+            yield f"            {finding.check.value:<19} {_WORD[finding.verdict]:<8}{finding.message}"
+        elif finding.blocks:
+            shown = "quiet" if quiet else _KIND[finding.verdict]
+            yield from _reason_lines(finding.message, finding.reason, style, shown, check=finding.check.value)
+        elif _is_logged(finding):
+            yield f"          {style.paint('unsure', 'note')} {finding.check.value} is only logged: {finding.message}"
+    if verbose:
+        for use in signature.evidence:
+            until = f", good until {iso(use.next_update)}" if use.next_update else ""
+            source = f" by {use.name} ({use.origin})" if use.name else ""
+            yield f"            {use.kind:<19} {use.certificate}: {use.status}{source}{until}"
+    for use in signature.evidence:
+        if use.accepted_stale:
+            stale = iso(use.next_update) if use.next_update else "unknown"
+            yield f"          {style.paint('unsure', 'note')} stale evidence accepted: {use.name} was due on {stale}"
+
+
+def _is_logged(finding: Finding) -> bool:
+    return finding.action is Action.LOG and finding.verdict in {Verdict.FAIL, Verdict.INDETERMINATE}
+
+
+def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
+    content = artifact.content
+    if content is None:
+        return
+    for problem in content.problems[:_PROBLEMS_SHOWN]:
+        message = f"{problem.path}: {problem.message}"
+        yield from _reason_lines(message, problem.reason, style, "bad", check="content")
+    hidden = len(content.problems) - _PROBLEMS_SHOWN
+    if hidden > 0:
+        yield f"          … and {hidden} more; all of them are in --format json"
+    if content.absent:
+        yield f"          {style.paint('unsure', 'note')} left out on purpose: {_count(len(content.absent), 'manifest')}"
+    if content.external:
+        what = _count(len(content.external), "layer")
+        yield f"          {style.paint('unsure', 'note')} {what} lie elsewhere by design and were not checked"
+
+
+def _referrer_lines(referrer: ReferrerOutcome, style: Style, verbose: bool) -> Iterator[str]:
+    if referrer.verdict is None and not verbose:
+        return
+    word = _WORD[referrer.verdict] if referrer.verdict else "unsigned"
+    kind = style.paint(_KIND[referrer.verdict] if referrer.verdict else "quiet", word)
+    yield f"          attached {safe(referrer.artifact_type or 'artifact')} {referrer.descriptor.digest}: {kind}"
+    if referrer.verdict is not Verdict.PASS or verbose:
+        for signature in referrer.signatures:
+            yield from _signature_lines(signature, style, verbose, quiet=True)
+
+
+def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
+    target = f"{problem.target}: " if problem.target else ""
+    yield f"  {style.paint(kind, word)} {target}{problem.message}"
+    remedy = problem.remedy or (REASONS[problem.reason].remedy if problem.reason else "")
+    if remedy:
+        yield f"          → {remedy}"
+
+
+def _reason_lines(message: str, reason: str | None, style: Style, kind: str, check: str = "") -> Iterator[str]:
+    code = style.paint(kind, f"[{reason}]") if reason else ""
+    yield f"          {check + ': ' if check else ''}{message} {code}".rstrip()
+    if reason and REASONS[reason].remedy and kind != "quiet":
+        yield f"          → {REASONS[reason].remedy}"
+
+
+def _footer(outcome: Outcome, style: Style) -> Iterator[str]:
+    moment = outcome.moment
+    judged = f"judged for {iso(moment.judged)}"
+    if not moment.is_now:
+        judged += f" (the clock says {iso(moment.clock)})"
+    parts = [judged, f"trust {outcome.trust.get('directory', 'unknown')}"]
+    if expiry := outcome.earliest_expiry:
+        parts.append(f"evidence good until {iso(expiry[0])} ({expiry[1]})")
+    yield style.paint("quiet", "; ".join(parts))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _size(count: int) -> str:
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:  # noqa: PLR2004
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"

@@ -1,0 +1,32 @@
+"""Trees of text, as every command that shows structure draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Node:
+    """A line with lines below it. The label is already safe for a terminal."""
+
+    label: str
+    children: list[Node] = field(default_factory=list)
+
+    def add(self, label: str) -> Node:
+        """A new child."""
+        child = Node(label)
+        self.children.append(child)
+        return child
+
+    def lines(self) -> Iterator[str]:
+        """This node and everything below it, top down."""
+        yield self.label
+        yield from _below(self.children, "")
+
+
+def _below(children: Sequence[Node], indent: str) -> Iterator[str]:
+    for number, child in enumerate(children, start=1):
+        last = number == len(children)
+        yield f"{indent}{'└── ' if last else '├── '}{child.label}"
+        yield from _below(child.children, indent + ("    " if last else "│   "))

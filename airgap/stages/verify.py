@@ -1,0 +1,265 @@
+"""Verify: layouts and tars, believed by nothing but the trust directory at hand, to one outcome.
+
+Reads, never writes, and opens no socket: it can not even import what could (import contracts hold it to that).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from airgap import limits
+from airgap.errors import AirgapError, ContentError, Rejected, TrustMaterialError
+from airgap.oci.content import ContentChecker, ContentReport
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.graph import Referrer, Root
+from airgap.oci.store import Store, read_verified
+from airgap.oci.target import Target, open_target
+from airgap.parse.time import iso
+from airgap.pki.chain import Anchors
+from airgap.reasons import REASONS, ExitCode
+from airgap.signature.manifest import envelope_descriptor, is_signature
+from airgap.text import safe
+from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.evidence import Evidence
+from airgap.trust.freshness import Freshness
+from airgap.trust.notice import Notice
+from airgap.trust.policy import OciPolicy, Statement
+from airgap.trust.stores import StoreType
+from airgap.verifier.engine import Candidate, Judge
+from airgap.verifier.outcome import (
+    AppliedPolicy,
+    ArtifactOutcome,
+    Moment,
+    Outcome,
+    Problem,
+    ReferrerOutcome,
+    SignatureOutcome,
+)
+
+ContentMode = Literal["all", "manifests", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyRequest:
+    """What to verify, and how."""
+
+    targets: Sequence[str]
+    """References as in design 5: layout directories and tars, with or without a tag or digest."""
+    at: datetime
+    """The moment judged for; aware."""
+    clock: datetime
+    """What the clock says; equal to `at` unless another moment was asked for."""
+    scope: str | None = None
+    """The repository that the policy is asked about."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """User metadata that must be signed."""
+    content: ContentMode = "all"
+    max_signatures: int = limits.SIGNATURES
+    max_age: timedelta | None = None
+    """How stale evidence may be, in place of what the trust directory's airgap.toml says."""
+
+
+def verify(
+    request: VerifyRequest, trust: TrustDirectory | Location | Path, *, executor: Executor | None = None
+) -> Outcome:
+    """Judge every artifact of every target.
+
+    Never raises for what targets or the trust directory hold: malformed policies, unreadable layouts and missing
+    references are problems of the outcome. A malformed policy is refused before anything is judged. `executor` runs
+    the hashing; without one, a pool with a thread for every core is made for this call.
+    """
+    moment = Moment(judged=request.at, clock=request.clock)
+    try:
+        directory = trust if isinstance(trust, TrustDirectory) else TrustDirectory.open(trust)
+        policy = directory.policy()
+    except TrustMaterialError as error:
+        path = trust if isinstance(trust, Path) else trust.path
+        return Outcome(moment=moment, trust={"directory": safe(path)}, problems=(_problem(error),))
+    with ExitStack() as stack:
+        pool = executor or stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
+        run = _Run(request, directory, policy, pool)
+        for target in request.targets:
+            run.target(target)
+        return run.outcome(moment)
+
+
+class _Believed:
+    """The trust directory as the judge asks for it; remembers what is to be told about it."""
+
+    def __init__(self, directory: TrustDirectory, max_age: timedelta | None) -> None:
+        self.evidence: Evidence = directory.evidence
+        self.freshness = directory.freshness if max_age is None else Freshness.uniform(max_age)
+        self.notices: dict[str, Notice] = {}
+        self._directory = directory
+
+    def anchors(self, statement: Statement, kind: StoreType, /) -> Anchors:
+        """See airgap.verifier.engine.Believed."""
+        anchors, notices = self._directory.anchors(statement, kind)
+        self.notices.update((notice.message, notice) for notice in notices)
+        return anchors
+
+
+class _Run:
+    """One call of `verify`: the state that its targets share."""
+
+    def __init__(self, request: VerifyRequest, directory: TrustDirectory, policy: OciPolicy, pool: Executor) -> None:
+        self._request = request
+        self._directory = directory
+        self._policy = policy
+        self._believed = _Believed(directory, request.max_age)
+        self._judge = Judge(self._believed, at=request.at, metadata=request.metadata)
+        self._pool = pool
+        self._artifacts: list[ArtifactOutcome] = []
+        self._problems: list[Problem] = []
+        self._warnings: list[Problem] = []
+
+    def target(self, text: str) -> None:
+        """Judge one target; what keeps it from being judged becomes a problem, and the next target has its turn."""
+        try:
+            with open_target(text) as target:
+                checker = ContentChecker(target.store, self._pool)
+                for root in target.roots():
+                    self._artifacts.append(self._artifact(target, checker, root))
+                self._report_entries(target, text)
+        except AirgapError as error:
+            self._problems.append(_problem(error, text))
+
+    def outcome(self, moment: Moment) -> Outcome:
+        """Everything that the targets came to."""
+        return Outcome(
+            moment=moment,
+            trust=self._directory.overview(self._request.at, self._policy).to_json(),
+            artifacts=tuple(self._artifacts),
+            problems=tuple(self._problems),
+            warnings=(*self._warnings, *self._clock_warning(moment), *self._trust_warnings()),
+        )
+
+    def _clock_warning(self, moment: Moment) -> Iterator[Problem]:
+        newest = self._directory.newest_evidence()
+        if moment.is_now and newest and newest.moment > moment.clock + limits.CLOCK_SKEW:  # design 9
+            yield Problem(
+                message=f"the clock says {iso(moment.clock)}, but {newest.name} was made on {iso(newest.moment)}: "
+                "the clock is wrong, or the evidence is",
+                reason="clock.behind",
+            )
+
+    def _trust_warnings(self) -> Iterator[Problem]:
+        for notice in (*self._policy.notices, *self._believed.notices.values(), *self._directory.evidence.notices()):
+            yield Problem(message=notice.message, reason=notice.reason, facts=notice.facts)
+
+    def _report_entries(self, target: Target, text: str) -> None:
+        """Entries that can not be read: wrong content where the whole layout is meant, else only told."""
+        found = self._problems if target.is_whole else self._warnings
+        for problem in target.graph.problems:
+            found.append(
+                Problem(
+                    message=f"{problem.path}: {problem.message}",
+                    exit_code=ExitCode.CONTENT if target.is_whole else ExitCode.OK,
+                    reason=problem.reason,
+                    target=safe(text),
+                )
+            )
+
+    # --- one artifact ---
+
+    def _artifact(self, target: Target, checker: ContentChecker, root: Root) -> ArtifactOutcome:
+        policy: AppliedPolicy | None = None
+        finding: tuple[str, str] | None = None
+        signatures: tuple[SignatureOutcome, ...] = ()
+        referrers: tuple[ReferrerOutcome, ...] = ()
+        warnings: list[str] = []
+        try:
+            statement = self._policy.select(self._request.scope)
+            policy = AppliedPolicy(
+                statement=statement.name,
+                level=statement.level,
+                actions=statement.actions,
+                wildcard=statement.is_global,
+            )
+            if statement.skip:
+                finding = ("policy.skip", f"the statement {safe(statement.name)!r} has level skip")
+            else:
+                signatures = self._signatures(target, root.descriptor, statement, warnings)
+                referrers = tuple(self._referrers(target, root.descriptor, statement))
+        except Rejected as error:
+            finding = (error.reason, str(error))
+        return ArtifactOutcome(
+            reference=target.name(root),
+            descriptor=root.descriptor,
+            tags=root.tags,
+            scope=self._request.scope,
+            policy=policy,
+            policy_finding=finding,
+            content=self._content(target, checker, root.descriptor),
+            signatures=signatures,
+            referrers=referrers,
+            warnings=tuple(warnings),
+        )
+
+    def _content(self, target: Target, checker: ContentChecker, descriptor: Descriptor) -> ContentReport | None:
+        if self._request.content == "none":
+            return None
+        return checker.check(target.graph.closure(descriptor), mode=self._request.content)
+
+    def _signatures(
+        self, target: Target, subject: Descriptor, statement: Statement, warnings: list[str]
+    ) -> tuple[SignatureOutcome, ...]:
+        """Every signature of `subject`, in digest order, judged; all of them, also after a good one (D27)."""
+        found = [referrer for referrer in target.graph.referrers(subject) if is_signature(referrer.manifest)]
+        limit = self._request.max_signatures
+        if len(found) > limit:
+            warnings.append(f"{len(found)} signatures are attached; only the first {limit} were judged")
+        return tuple(
+            self._judge.judge(_candidate(target.store, referrer, subject), target=subject, statement=statement)
+            for referrer in found[:limit]
+        )
+
+    def _referrers(
+        self, target: Target, subject: Descriptor, statement: Statement, depth: int = 0
+    ) -> Iterator[ReferrerOutcome]:
+        """What is attached and is not itself a signature, with what its own signatures say."""
+        if depth >= limits.GRAPH_DEPTH:
+            return
+        for referrer in target.graph.referrers(subject):
+            if is_signature(referrer.manifest):
+                continue
+            yield ReferrerOutcome(
+                descriptor=referrer.descriptor,
+                artifact_type=referrer.artifact_type,
+                signatures=self._signatures(target, referrer.descriptor, statement, []),
+            )
+            yield from self._referrers(target, referrer.descriptor, statement, depth + 1)
+
+
+def _candidate(store: Store, referrer: Referrer, subject: Descriptor) -> Candidate:
+    """The signature's envelope, or why it can not be had."""
+    digest = referrer.descriptor.digest
+    try:
+        envelope = envelope_descriptor(referrer.manifest, subject)
+    except Rejected as error:
+        return Candidate(digest=digest, obstacle=error)
+    try:
+        raw = read_verified(store, envelope, limits.ENVELOPE_BYTES)
+    except AirgapError as error:
+        obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} can not be read: {error}")
+        return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
+    return Candidate(digest=digest, envelope=envelope, raw=raw)
+
+
+def _problem(error: AirgapError, target: str | None = None) -> Problem:
+    reason = error.reason if isinstance(error, (ContentError, TrustMaterialError, Rejected)) else None
+    return Problem(
+        message=str(error),
+        exit_code=REASONS[reason].exit_code if reason else error.exit_code,
+        reason=reason,
+        target=safe(target) if target is not None else None,
+        remedy=error.remedy,
+        facts=error.facts,
+    )

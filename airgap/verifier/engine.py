@@ -1,0 +1,331 @@
+"""The judgement of one signature: every check in order, each turned into a finding.
+
+Order (design 8; section 8.2 of the requirements): integrity with the payload's match, authenticity, expiry, authentic
+timestamp, revocation, plugin, metadata. Checks raise `Rejected` or `Undecided`; only this module turns them into
+findings, under the action that the policy statement gives to the check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from airgap.errors import ContentError, Fact, Rejected, TrustMaterialError, Undecided
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.parse.time import iso
+from airgap.pki.chain import Anchors, check_code_signing_chain, check_validity
+from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp
+from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
+from airgap.signature.model import Envelope, Payload, Scheme
+from airgap.text import safe
+from airgap.trust.evidence import Evidence
+from airgap.trust.freshness import Freshness
+from airgap.trust.identities import match
+from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
+from airgap.trust.stores import StoreType
+from airgap.verifier.outcome import EvidenceUse, Finding, SignatureOutcome, Signer, Verdict
+from airgap.verifier.revocation import RevocationJudge
+
+T = TypeVar("T")
+
+
+class Believed(Protocol):
+    """What the operator believes, as far as a judgement needs it."""
+
+    @property
+    def evidence(self) -> Evidence:
+        """CRLs and OCSP responses; each proves itself."""
+
+    @property
+    def freshness(self) -> Freshness:
+        """How old evidence may be."""
+
+    def anchors(self, statement: Statement, kind: StoreType, /) -> Anchors:
+        """The certificates of the statement's stores of one type. Raises TrustMaterialError (store.*)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A signature that is attached to an artifact, as it was found."""
+
+    digest: Digest
+    """Digest of the signature manifest."""
+    envelope: Descriptor | None = None
+    raw: bytes = b""
+    """The envelope's bytes."""
+    obstacle: Rejected | None = None
+    """Why the envelope could not be had, where it could not (D27: that stops nothing but this signature)."""
+
+
+@dataclass(slots=True)
+class _Dossier:
+    """What is known about one signature while it is being judged."""
+
+    statement: Statement
+    target: Descriptor
+    candidate: Candidate
+    findings: list[Finding] = field(default_factory=list)
+    evidence: list[EvidenceUse] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    envelope: Envelope | None = None
+    payload: Payload | None = None
+    timestamp: VerifiedTimestamp | None = None
+    anchor: str | None = None
+
+
+class Judge:
+    """Judges signatures for one moment under one body of trust."""
+
+    def __init__(self, trust: Believed, *, at: datetime, metadata: Mapping[str, str] | None = None) -> None:
+        self._trust = trust
+        self._at = at
+        self._metadata = metadata or {}
+        self._revocation = RevocationJudge(trust.evidence, trust.freshness)
+
+    def judge(self, candidate: Candidate, *, target: Descriptor, statement: Statement) -> SignatureOutcome:
+        """Every check on one signature of `target`. Never raises for what a signature holds."""
+        dossier = _Dossier(statement, target, candidate)
+        self._check(dossier, Check.INTEGRITY, self._integrity)
+        if dossier.envelope is None or dossier.findings[0].verdict is not Verdict.PASS:
+            for check in list(Check)[1:]:
+                self._pass_over(dossier, check, "not judged, as the signature's integrity is broken")
+            return self._outcome(dossier)
+        self._check(dossier, Check.AUTHENTICITY, self._authenticity)
+        self._check(dossier, Check.EXPIRY, self._expiry)
+        self._check(dossier, Check.AUTHENTIC_TIMESTAMP, self._authentic_timestamp)
+        if dossier.findings[1].blocks:
+            # evidence is signed by this chain's own issuers, whom nobody trusts
+            self._pass_over(dossier, Check.REVOCATION, "not judged, as the chain is not trusted")
+        else:
+            self._check(dossier, Check.REVOCATION, self._chain_revocation)
+        self._check(dossier, Check.PLUGIN, self._plugin)
+        self._check(dossier, Check.METADATA, self._required_metadata)
+        return self._outcome(dossier)
+
+    # --- the checks: each returns what it found, or raises ---
+
+    def _integrity(self, dossier: _Dossier) -> str:
+        candidate = dossier.candidate
+        if candidate.obstacle:
+            raise candidate.obstacle
+        if candidate.envelope is None:
+            raise Rejected("signature.unreadable", "the signature has no envelope")
+        envelope = parse_envelope(candidate.envelope.media_type, candidate.raw)
+        dossier.envelope = envelope
+        verify_signature(envelope)
+        check_code_signing_chain(envelope.certificates)
+        payload = parse_payload(envelope)
+        dossier.payload = payload
+        target = dossier.target
+        for name, claimed, actual in (
+            ("digest", str(payload.digest), str(target.digest)),
+            ("size", payload.size, target.size),
+            ("media type", payload.media_type, target.media_type),
+        ):  # PAY-6, reported as integrity (D5)
+            if claimed != actual:
+                raise Rejected(
+                    "payload.mismatch",
+                    f"the signature is about an artifact of {name} {safe(claimed)}, this one has {safe(actual)}",
+                    signed=safe(claimed),
+                    actual=safe(actual),
+                )
+        return f"signed with {envelope.algorithm.name}; the payload names this artifact"
+
+    def _authenticity(self, dossier: _Dossier) -> str:
+        envelope = _known(dossier.envelope)
+        kind = StoreType.CA if envelope.scheme is Scheme.X509 else StoreType.SIGNING_AUTHORITY
+        if not dossier.statement.stores_of(kind):  # SCHEME-4
+            raise Rejected(
+                "authenticity.no_store",
+                f"the signing scheme is {envelope.scheme.value}, and the statement {safe(dossier.statement.name)!r} "
+                f"names no trust store of type {kind.value}",
+                scheme=envelope.scheme.value,
+            )
+        anchors = self._trust.anchors(dossier.statement, kind)
+        anchor = next((certificate for certificate in envelope.certificates if certificate in anchors), None)
+        if anchor is None:  # CHAIN-21: byte-equality, no path building
+            root = envelope.certificates[-1]
+            raise Rejected(
+                "authenticity.no_anchor",
+                f"no certificate of the chain is in the trust stores; its root is {safe(root.subject_text)!r} "
+                f"(SHA-256 {root.fingerprint})",
+                root=safe(root.subject_text),
+                fingerprint=root.fingerprint,
+            )
+        identity = match(dossier.statement.identities, envelope.certificates[0])
+        dossier.anchor = anchors.store_of(anchor)
+        return f"trusted through {dossier.anchor}, as identity {safe(identity.text)}"
+
+    def _expiry(self, dossier: _Dossier) -> str | None:
+        expiry = _known(dossier.envelope).expiry
+        if expiry is None:
+            return None
+        if self._at >= expiry:  # D24
+            raise Rejected(
+                "expiry.passed", f"the signature expired on {iso(expiry)}", expiry=iso(expiry), at=iso(self._at)
+            )
+        return f"expires on {iso(expiry)}"
+
+    def _authentic_timestamp(self, dossier: _Dossier) -> str:
+        envelope = _known(dossier.envelope)
+        if envelope.scheme is Scheme.SIGNING_AUTHORITY:
+            return _authentic_time_inside(envelope)
+        if not self._needs_timestamp(dossier.statement, envelope):
+            check_validity(envelope.certificates, self._at)  # TS-2
+            return "every certificate of the chain is valid at the moment judged for"
+        return self._timestamp(dossier, envelope)
+
+    def _needs_timestamp(self, statement: Statement, envelope: Envelope) -> bool:
+        """TS-1: the statement names a tsa store, and its verifyTimestamp asks for the check."""
+        if not statement.stores_of(StoreType.TSA):
+            return False
+        if statement.verify_timestamp is VerifyTimestamp.ALWAYS:
+            return True
+        return any(self._at > certificate.not_after for certificate in envelope.certificates)
+
+    def _timestamp(self, dossier: _Dossier, envelope: Envelope) -> str:
+        if envelope.timestamp_token is None:  # TS-3
+            raise Rejected(
+                "timestamp.missing",
+                f"the statement {safe(dossier.statement.name)!r} names a tsa trust store, and the signature has no "
+                "timestamp",
+            )
+        anchors = self._trust.anchors(dossier.statement, StoreType.TSA)
+        token = TimestampToken.parse(envelope.timestamp_token)
+        timestamp = token.verify(envelope.signature, anchors)
+        for certificate in envelope.certificates:  # TS-26
+            if timestamp.earliest < certificate.not_before or timestamp.latest > certificate.not_after:
+                raise Rejected(
+                    "timestamp.range",
+                    f"the timestamp [{iso(timestamp.earliest)}, {iso(timestamp.latest)}] is not within the validity "
+                    f"of {safe(certificate.subject_text)!r}, [{iso(certificate.not_before)}, "
+                    f"{iso(certificate.not_after)}]",
+                    certificate=safe(certificate.subject_text),
+                    earliest=iso(timestamp.earliest),
+                    latest=iso(timestamp.latest),
+                )
+        # TS-27: always judged, whatever the action for revocation is; no time of signing softens it
+        uses = self._revocation.check_chain(timestamp.chain, kind="tsa", at=self._at, signed_at=None)
+        dossier.evidence.extend(uses)
+        dossier.timestamp = timestamp
+        return f"timestamped between {iso(timestamp.earliest)} and {iso(timestamp.latest)}"
+
+    def _chain_revocation(self, dossier: _Dossier) -> str:
+        envelope = _known(dossier.envelope)
+        signed_at = envelope.authentic_signing_time  # D31
+        if dossier.timestamp:
+            signed_at = dossier.timestamp.latest
+        uses = self._revocation.check_chain(envelope.certificates, kind="signing", at=self._at, signed_at=signed_at)
+        dossier.evidence.extend(uses)
+        named = [use for use in uses if use.kind != "none"]
+        return "no certificate is revoked" if named else "no certificate names a way to ask about its revocation"
+
+    def _plugin(self, dossier: _Dossier) -> str | None:
+        plugin = _known(dossier.envelope).plugin
+        if plugin is None:
+            return None
+        raise Rejected(  # VERIFY-25; never run unless the operator allowed it
+            "plugin.required",
+            f"the signature demands the verification plugin {safe(plugin.name)!r}",
+            plugin=safe(plugin.name),
+        )
+
+    def _required_metadata(self, dossier: _Dossier) -> str | None:
+        signed = _known(dossier.payload).annotations
+        for key, value in self._metadata.items():  # PAY-9
+            facts: dict[str, Fact] = {"key": key, "required": value}
+            if key not in signed:
+                raise Rejected("metadata.missing", f"the signature has no metadata {safe(key)!r}", **facts)
+            if signed[key] != value:
+                raise Rejected(
+                    "metadata.different",
+                    f"the signature's metadata {safe(key)!r} is {safe(signed[key])!r}, not {safe(value)!r}",
+                    signed=safe(signed[key]),
+                    **facts,
+                )
+        return "all required metadata is signed" if self._metadata else None
+
+    # --- from checks to findings ---
+
+    def _check(self, dossier: _Dossier, check: Check, rule: Callable[[_Dossier], str | None]) -> None:
+        action = dossier.statement.actions[check]
+        if action is Action.SKIP:
+            finding = Finding(
+                check=check, action=action, verdict=Verdict.SKIPPED, message="the trust policy says to skip this"
+            )
+            dossier.findings.append(finding)
+            return
+        try:
+            message = rule(dossier)
+        except Undecided as error:
+            verdict, reason, facts, text = Verdict.INDETERMINATE, error.reason, error.facts, str(error)
+        except (Rejected, TrustMaterialError, ContentError) as error:
+            verdict, reason, facts, text = Verdict.FAIL, error.reason, error.facts, str(error)
+        else:
+            verdict = Verdict.NOT_APPLICABLE if message is None else Verdict.PASS
+            dossier.findings.append(
+                Finding(check=check, action=action, verdict=verdict, message=message or "nothing to check")
+            )
+            return
+        dossier.findings.append(
+            Finding(check=check, action=action, verdict=verdict, reason=reason, message=text, facts=facts)
+        )
+
+    def _pass_over(self, dossier: _Dossier, check: Check, why: str) -> None:
+        action = dossier.statement.actions[check]
+        dossier.findings.append(Finding(check=check, action=action, verdict=Verdict.NOT_APPLICABLE, message=why))
+
+    def _outcome(self, dossier: _Dossier) -> SignatureOutcome:
+        annotations = dossier.payload.annotations if dossier.payload else {}
+        return SignatureOutcome(
+            digest=dossier.candidate.digest,
+            envelope=dossier.candidate.envelope,
+            signer=_signer(dossier) if dossier.envelope else None,
+            findings=tuple(dossier.findings),
+            evidence=tuple(dossier.evidence),
+            metadata={safe(key): safe(value) for key, value in annotations.items()},
+            warnings=tuple(dossier.warnings),
+        )
+
+
+def _authentic_time_inside(envelope: Envelope) -> str:
+    """SCHEME-3: the authentic signing time lies within every certificate's validity, bounds included."""
+    moment = _known(envelope.authentic_signing_time)
+    for certificate in envelope.certificates:
+        if not certificate.not_before <= moment <= certificate.not_after:
+            raise Rejected(
+                "time.authentic",
+                f"the authentic signing time {iso(moment)} is not within the validity of "
+                f"{safe(certificate.subject_text)!r}, [{iso(certificate.not_before)}, {iso(certificate.not_after)}]",
+                certificate=safe(certificate.subject_text),
+                signed_at=iso(moment),
+            )
+    return f"signed at {iso(moment)}, says the signing authority"
+
+
+def _signer(dossier: _Dossier) -> Signer:
+    envelope = _known(dossier.envelope)
+    leaf = envelope.certificates[0]
+    timestamp = dossier.timestamp
+    return Signer(
+        subject=safe(leaf.subject_text),
+        issuer=safe(leaf.issuer_text),
+        fingerprint=leaf.fingerprint,
+        scheme=envelope.scheme.value,
+        algorithm=envelope.algorithm.name,
+        signing_time=envelope.stated_time,
+        expiry=envelope.expiry,
+        agent=safe(envelope.signing_agent) if envelope.signing_agent else None,
+        timestamp=(timestamp.earliest, timestamp.latest) if timestamp else None,
+        anchor=dossier.anchor,
+    )
+
+
+def _known(value: T | None) -> T:
+    """A value that an earlier check has established; its absence is a defect of this module, never of the input."""
+    if value is None:
+        raise AssertionError("judged out of order")
+    return value

@@ -1,0 +1,283 @@
+"""What a judgement says: findings, and the verdicts that follow from them.
+
+Verdicts are never stored beside what they follow from; they are derived, so that no outcome can say "pass" over a
+finding that says otherwise. The absence of a finding is never a pass: an outcome without every check is not accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from airgap.errors import Fact
+from airgap.oci.content import ContentReport
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.reasons import REASONS, ExitCode, most_severe
+from airgap.trust.policy import Action, Check
+
+
+class Verdict(StrEnum):
+    """What came out of a check, a signature, an artifact or a run."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    INDETERMINATE = "indeterminate"
+    SKIPPED = "skipped"
+    NOT_APPLICABLE = "not-applicable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One check on one signature."""
+
+    check: Check
+    action: Action
+    verdict: Verdict
+    message: str
+    reason: str | None = None
+    """A code of airgap.reasons; None where nothing is wrong."""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def blocks(self) -> bool:
+        """Whether this finding keeps the signature from being accepted (VERIFY-18)."""
+        return self.action is Action.ENFORCE and self.verdict in {Verdict.FAIL, Verdict.INDETERMINATE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceUse:
+    """One piece of evidence that a revocation verdict rests on."""
+
+    certificate: str
+    """Subject of the certificate that was asked about."""
+    chain: str
+    """`signing` or `tsa`."""
+    kind: str
+    """`crl`, `delta-crl`, `ocsp`, or `none` for a certificate that names no way to ask."""
+    status: str
+    """`good` or `revoked`, and how."""
+    name: str = ""
+    origin: str = ""
+    number: int | None = None
+    this_update: datetime | None = None
+    next_update: datetime | None = None
+    accepted_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """What a signature says about its making. Claims, until the signature's verdict is pass."""
+
+    subject: str
+    issuer: str
+    fingerprint: str
+    """SHA-256 of the signing certificate, lower-case hex."""
+    scheme: str
+    algorithm: str
+    signing_time: datetime | None
+    """As claimed (notary.x509) or as the signing authority states (notary.x509.signingAuthority)."""
+    expiry: datetime | None
+    agent: str | None
+    timestamp: tuple[datetime, datetime] | None = None
+    """Earliest and latest moment that a verified RFC 3161 timestamp allows."""
+    anchor: str | None = None
+    """The trust store that holds the chain's anchor: `ca:acme`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureOutcome:
+    """The judgement of one signature."""
+
+    digest: Digest
+    """Digest of the signature manifest."""
+    envelope: Descriptor | None
+    signer: Signer | None
+    findings: tuple[Finding, ...]
+    evidence: tuple[EvidenceUse, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """User metadata inside the signed payload."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """FAIL where an enforced check failed, else INDETERMINATE where one could not tell, else PASS."""
+        blocking = {finding.verdict for finding in self.findings if finding.blocks}
+        if Verdict.FAIL in blocking:
+            return Verdict.FAIL
+        if blocking or {finding.check for finding in self.findings} != set(Check):
+            return Verdict.INDETERMINATE
+        return Verdict.PASS
+
+    @property
+    def exit_codes(self) -> frozenset[int]:
+        """What the verdict rests on, as exit codes; empty for a pass."""
+        return exit_codes_of(self.findings, self.verdict)
+
+
+def exit_codes_of(findings: Iterable[Finding], verdict: Verdict) -> frozenset[int]:
+    """The exit codes of the blocking findings that made `verdict`."""
+    return frozenset(
+        REASONS[finding.reason].exit_code
+        for finding in findings
+        if finding.blocks and finding.verdict is verdict and finding.reason
+    )
+
+
+_BEST_FIRST = (Verdict.PASS, Verdict.INDETERMINATE, Verdict.FAIL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferrerOutcome:
+    """An artifact attached to another one (an SBOM, an attestation), and what its own signatures say.
+
+    It is told, and does not change the verdict on the artifact that it is attached to.
+    """
+
+    descriptor: Descriptor
+    artifact_type: str | None
+    signatures: tuple[SignatureOutcome, ...]
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The best verdict of its signatures; None where it has none."""
+        return best(self.signatures)
+
+
+def best(signatures: Iterable[SignatureOutcome]) -> Verdict | None:
+    """The best verdict counts (D27); None where there is no signature."""
+    verdicts = {signature.verdict for signature in signatures}
+    return next((verdict for verdict in _BEST_FIRST if verdict in verdicts), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedPolicy:
+    """The statement that an artifact was judged by."""
+
+    statement: str
+    level: str
+    actions: Mapping[Check, Action]
+    wildcard: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactOutcome:
+    """The judgement of one artifact: its signatures, and apart from them its content."""
+
+    reference: str
+    descriptor: Descriptor
+    tags: tuple[str, ...]
+    scope: str | None
+    policy: AppliedPolicy | None
+    policy_finding: tuple[str, str] | None
+    """Reason code and sentence where no statement applies or the statement skips; None otherwise."""
+    content: ContentReport | None
+    """None where the content was not looked at (`--content none`)."""
+    signatures: tuple[SignatureOutcome, ...]
+    referrers: tuple[ReferrerOutcome, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def signature_verdict(self) -> Verdict:
+        """What the signatures alone say."""
+        if self.policy_finding:
+            return Verdict.SKIPPED if self.policy_finding[0] == "policy.skip" else Verdict.FAIL
+        return best(self.signatures) or Verdict.FAIL
+
+    @property
+    def content_failed(self) -> bool:
+        """Whether some byte that the artifact reaches is missing or wrong."""
+        return self.content is not None and bool(self.content.problems)
+
+    @property
+    def verdict(self) -> Verdict:
+        """FAIL where the content is bad, else what the signatures say (design 2.4)."""
+        return Verdict.FAIL if self.content_failed else self.signature_verdict
+
+    @property
+    def exit_codes(self) -> frozenset[int]:
+        """Everything that is wrong, as exit codes; empty for pass and skipped."""
+        codes: set[int] = {ExitCode.CONTENT} if self.content_failed else set()
+        if self.policy_finding:
+            codes.add(REASONS[self.policy_finding[0]].exit_code)
+        elif not self.signatures:
+            codes.add(ExitCode.UNSIGNED)
+        else:
+            verdict = self.signature_verdict
+            for signature in self.signatures:
+                if signature.verdict is verdict:
+                    codes |= signature.exit_codes
+        return frozenset(codes - {ExitCode.OK})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that kept a target, or the whole run, from being judged; or a warning."""
+
+    message: str
+    exit_code: int = ExitCode.OK
+    reason: str | None = None
+    target: str | None = None
+    remedy: str = ""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The moment judged for, and the clock."""
+
+    judged: datetime
+    clock: datetime
+
+    @property
+    def is_now(self) -> bool:
+        """False where `--at` named another moment."""
+        return self.judged == self.clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The judgement of a run."""
+
+    moment: Moment
+    trust: Mapping[str, object]
+    """Facts about the trust directory, JSON-ready: path, policy, evidence."""
+    artifacts: tuple[ArtifactOutcome, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def exit_codes(self) -> frozenset[int]:
+        """Every exit code that applies, without 0."""
+        codes = {problem.exit_code for problem in self.problems}
+        return frozenset(codes.union(*(artifact.exit_codes for artifact in self.artifacts)) - {ExitCode.OK})
+
+    @property
+    def exit_code(self) -> int:
+        """The most severe one (design 6)."""
+        return most_severe(self.exit_codes)
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS only where there is an artifact and every one passed or is skipped by policy."""
+        verdicts = {artifact.verdict for artifact in self.artifacts}
+        if self.problems or Verdict.FAIL in verdicts or not verdicts:
+            return Verdict.FAIL
+        if Verdict.INDETERMINATE in verdicts:
+            return Verdict.INDETERMINATE
+        return Verdict.PASS if Verdict.PASS in verdicts else Verdict.SKIPPED
+
+    @property
+    def earliest_expiry(self) -> tuple[datetime, str] | None:
+        """When the first piece of evidence that passed goes stale, and which; None without dated evidence."""
+        dates = [
+            (use.next_update, use.name)
+            for artifact in self.artifacts
+            for signature in artifact.signatures
+            if signature.verdict is Verdict.PASS
+            for use in signature.evidence
+            if use.next_update is not None
+        ]
+        return min(dates, default=None)

@@ -1,0 +1,404 @@
+"""Revocation from files: which CRL or OCSP response counts, and what it says (section 10).
+
+Per certificate, the root excepted (D38): an OCSP response first where the certificate names a responder; only if
+there is no usable answer, its CRL distribution points. Every distribution point must be answered, by any one of its
+URIs (D32). The newest CRL that counts decides. Revoked in any certificate wins over unknown in another (REV-4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import pairwise
+from typing import Literal, NoReturn, TypeVar
+
+from airgap import limits
+from airgap.errors import Fact, FormatError, Rejected, Undecided
+from airgap.parse.time import iso
+from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.crl import Crl, RevokedEntry
+from airgap.pki.ocsp import SingleResponse
+from airgap.text import safe
+from airgap.trust.evidence import CrlFile, Evidence, OcspFile
+from airgap.trust.freshness import Freshness
+from airgap.verifier.outcome import EvidenceUse
+
+ChainKind = Literal["signing", "tsa"]
+
+_HOLD = "certificateHold"
+_REMOVED = "removeFromCRL"
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One certificate, asked about at one moment."""
+
+    certificate: Certificate
+    issuer: Certificate
+    chain: ChainKind
+    at: datetime
+    signed_at: datetime | None
+    """The latest moment at which the signature can have been made, if that is proven (D31)."""
+
+
+class RevocationJudge:
+    """Answers for chains, out of one body of evidence. Answers are remembered: chains repeat across artifacts."""
+
+    def __init__(self, evidence: Evidence, freshness: Freshness) -> None:
+        self._evidence = evidence
+        self._freshness = freshness
+        self._answers: dict[Question, tuple[EvidenceUse, ...] | Rejected | Undecided] = {}
+
+    def check_chain(
+        self, chain: Sequence[Certificate], *, kind: ChainKind, at: datetime, signed_at: datetime | None
+    ) -> tuple[EvidenceUse, ...]:
+        """What the evidence says about every certificate of `chain` but the last, leaf first.
+
+        Raises Rejected (revocation.revoked, revocation.on_hold) where one is revoked, else Undecided where one can
+        not be answered for.
+        """
+        uses: list[EvidenceUse] = []
+        undecided: Undecided | None = None
+        for certificate, issuer in pairwise(chain):
+            answer = self._answer(Question(certificate, issuer, kind, at, signed_at))
+            if isinstance(answer, Rejected):
+                raise answer
+            if isinstance(answer, Undecided):
+                undecided = undecided or answer
+            else:
+                uses.extend(answer)
+        if undecided:
+            raise undecided
+        return tuple(uses)
+
+    def _answer(self, question: Question) -> tuple[EvidenceUse, ...] | Rejected | Undecided:
+        # The time of signing only ever softens a revocation, so that most answers are the same for all signatures.
+        answer = self._remembered(replace(question, signed_at=None))
+        if question.signed_at and isinstance(answer, Rejected):
+            return self._remembered(question)
+        return answer
+
+    def _remembered(self, question: Question) -> tuple[EvidenceUse, ...] | Rejected | Undecided:
+        if question not in self._answers:
+            try:
+                self._answers[question] = self._ask(question)
+            except (Rejected, Undecided) as error:
+                self._answers[question] = error
+        return self._answers[question]
+
+    def _ask(self, question: Question) -> tuple[EvidenceUse, ...]:
+        certificate = question.certificate
+        points = certificate.distribution_points
+        if not certificate.ocsp_urls and not points:  # REV-1
+            return (_use(question, kind="none", status="good (names no way to ask)"),)
+        if not certificate.ocsp_urls:
+            return self._ask_points(question)
+        try:
+            return (self._ask_ocsp(question),)  # REV-3: good and revoked are final
+        except Undecided as no_answer:
+            if not points:
+                raise
+            try:
+                return self._ask_points(question)
+            except Undecided as error:
+                raise Undecided(error.reason, f"{error}; and {no_answer}", **error.facts) from None
+
+    def _ask_points(self, question: Question) -> tuple[EvidenceUse, ...]:
+        answers = (self._ask_point(question, point) for point in question.certificate.distribution_points)
+        return tuple(use for answer in answers for use in answer)
+
+    # --- OCSP (10.2) ---
+
+    def _ask_ocsp(self, question: Question) -> EvidenceUse:
+        files = self._evidence.ocsp(question.certificate, question.issuer)
+        counting = partial(self._counting_response, question)
+        file, single = _newest(files, counting, _no_ocsp(question))
+        facts = _facts(question, file.name, single.this_update, single.next_update)
+        if single.status == "unknown":  # OCSP-8
+            raise Undecided(
+                "revocation.ocsp.unknown", f"the responder of {file.name} does not know {_who(question)}", **facts
+            )
+        stale = self._staleness(question, "ocsp", single.next_update, file.name, single.this_update)
+        use = _use(
+            question, kind="ocsp", status="good", name=file.name, origin=file.origin,
+            this_update=single.this_update, next_update=single.next_update, accepted_stale=stale,
+        )  # fmt: skip
+        if single.status == "good":
+            return use
+        if _made_before(question, single.invalidity_date):  # OCSP-7
+            return replace(use, status="revoked, but its key was only invalid after this signature was made")
+        raise _rejection(question, file.name, single.reason, single.revocation_time, facts)
+
+    def _counting_response(self, question: Question, file: OcspFile) -> SingleResponse:
+        facts: dict[str, Fact] = {"certificate": safe(question.certificate.subject_text), "evidence": file.name}
+        try:
+            response = file.load()
+        except FormatError as error:
+            raise Undecided("revocation.ocsp.malformed", f"{file.name} is no OCSP response: {error}", **facts) from None
+        single = response.find(question.certificate, question.issuer)
+        if single is None:
+            raise Undecided("revocation.ocsp.missing", f"{file.name} does not answer for {_who(question)}", **facts)
+        response.verify_signed_for(question.issuer, at=single.this_update)
+        if single.this_update > question.at + limits.CLOCK_SKEW:  # D36
+            raise Undecided(
+                "revocation.ocsp.future",
+                f"{file.name} was made at {iso(single.this_update)}, after the moment judged for, {iso(question.at)}",
+                **facts,
+            )
+        return single
+
+    # --- CRL (10.3) ---
+
+    def _ask_point(self, question: Question, point: DistributionPoint) -> tuple[EvidenceUse, ...]:
+        files = self._evidence.crls(question.certificate.issuer, point)
+        bases = [file for file in files if not file.is_delta]
+        file, base = _newest(bases, partial(self._counting_crl, question, point), _no_crl(question, point))
+        entries = self._entries(question, file, base)
+        self._refuse_if_dropped(question, point, bases, base)
+        uses = [_crl_use(question, "crl", file, base)]
+        if base.freshest:
+            delta_file, delta = self._delta(question, base)
+            entries += self._entries(question, delta_file, delta)
+            uses.append(_crl_use(question, "delta-crl", delta_file, delta))
+        elif question.certificate.freshest_crl:  # CRL-15
+            raise Undecided(
+                "revocation.crl.delta",
+                f"{_who(question)} names a delta CRL that its base CRL {file.name} does not name",
+                **_facts(question, file.name, base.this_update, base.next_update),
+            )
+        stale = self._staleness(question, "crl", base.next_update, file.name, base.this_update)
+        hold = _hold(entries)  # a stale hold may have been lifted since, so staleness comes first (D33)
+        if hold and not _made_before(question, hold.invalidity_date):
+            raise _revoked(question, file, base, hold)
+        status = "revoked, but its key was only invalid after this signature was made" if entries else "good"
+        return tuple(replace(use, status=status, accepted_stale=stale) for use in uses)
+
+    def _entries(self, question: Question, file: CrlFile, crl: Crl) -> tuple[RevokedEntry, ...]:
+        """The entries of `crl` for the certificate. One that is for good is raised at once, however old (D33)."""
+        entries = crl.entries(question.certificate.serial)
+        for entry in entries:
+            if entry.reason not in {_HOLD, _REMOVED} and not _made_before(question, entry.invalidity_date):
+                raise _revoked(question, file, crl, entry)
+        return entries
+
+    def _counting_crl(self, question: Question, point: DistributionPoint, file: CrlFile) -> Crl:
+        facts: dict[str, Fact] = {"certificate": safe(question.certificate.subject_text), "evidence": file.name}
+        try:
+            crl = file.load()
+        except FormatError as error:
+            raise Undecided("revocation.crl.malformed", f"{file.name} is no usable CRL: {error}", **facts) from None
+        if crl.base_number is not None:  # CRL-16
+            raise Undecided("revocation.crl.malformed", f"{file.name} is a delta CRL where a base is needed", **facts)
+        crl.verify_signed_by(question.issuer)
+        crl.check_covers(question.certificate, point)
+        if crl.this_update > question.at + limits.CLOCK_SKEW:  # CRL-6, D52
+            raise Undecided(
+                "revocation.crl.future",
+                f"{file.name} was made at {iso(crl.this_update)}, after the moment judged for, {iso(question.at)}",
+                **facts,
+            )
+        return crl
+
+    def _refuse_if_dropped(
+        self, question: Question, point: DistributionPoint, files: Sequence[CrlFile], newest: Crl
+    ) -> None:
+        """Older CRLs decide about a certificate that had expired when the newest one was made.
+
+        RFC 5280, 3.3: an issuer may drop entries of expired certificates, so that absence from a newer CRL no longer
+        means "not revoked" for them. Timestamped signatures outlive their certificates.
+        """
+        if question.certificate.not_after >= newest.this_update:
+            return
+        for file in files:
+            try:
+                older = self._counting_crl(question, point, file)
+                self._entries(question, file, older)
+            except Undecided:  # it does not count, so it says nothing
+                continue
+
+    def _delta(self, question: Question, base: Crl) -> tuple[CrlFile, Crl]:
+        files = [file for point in base.freshest for file in self._evidence.crls(question.certificate.issuer, point)]
+        files = sorted((file for file in files if file.is_delta), key=lambda file: file.this_update, reverse=True)
+        return _newest(files, partial(self._counting_delta, question, base), _no_delta(question))
+
+    def _counting_delta(self, question: Question, base: Crl, file: CrlFile) -> Crl:
+        facts: dict[str, Fact] = {"certificate": safe(question.certificate.subject_text), "evidence": file.name}
+
+        def refuse(problem: str) -> NoReturn:
+            raise Undecided("revocation.crl.delta", f"the delta CRL {file.name} {problem}", **facts)
+
+        try:
+            delta = file.load()
+        except FormatError as error:
+            refuse(f"can not be used: {error}")
+        if delta.base_number is None:
+            refuse("has no delta CRL indicator")
+        delta.verify_signed_by(question.issuer)
+        delta.check_fits(base)
+        if base.number is None:  # D50
+            refuse("can not be applied: the base CRL has no number")
+        if delta.number is None or delta.number <= base.number:  # CRL-13
+            refuse(f"has number {delta.number}, not above the base CRL's {base.number}")
+        if delta.base_number > base.number:  # CRL-14
+            refuse(f"builds on base number {delta.base_number}, newer than the base CRL's {base.number}")
+        if delta.this_update > question.at + limits.CLOCK_SKEW:
+            refuse(f"was made at {iso(delta.this_update)}, after the moment judged for, {iso(question.at)}")
+        self._staleness(question, "crl", delta.next_update, file.name, delta.this_update)
+        return delta
+
+    # --- dates ---
+
+    def _staleness(
+        self,
+        question: Question,
+        kind: Literal["crl", "ocsp"],
+        next_update: datetime | None,
+        name: str,
+        this_update: datetime,
+    ) -> bool:
+        """Whether evidence is stale and accepted all the same. Raises Undecided where it is too old (design 9)."""
+        what = "CRL" if kind == "crl" else "OCSP response"
+        facts = _facts(question, name, this_update, next_update)
+        reason = f"revocation.{kind}.stale"
+        if next_update is None:  # CRL-5, D36: without an end it is stale, not eternal
+            raise Undecided(reason, f"the {what} {name} names no nextUpdate", **facts)
+        if question.at <= next_update:
+            return False
+        allowed = self._freshness.allowed(kind, question.chain)
+        if question.at <= next_update + allowed:
+            return True
+        days = (question.at - next_update).days
+        tolerance = f", more than the {allowed.days} that are accepted" if allowed else ""
+        raise Undecided(
+            reason, f"the {what} {name} was due for renewal on {iso(next_update)}, {days} days ago{tolerance}", **facts
+        )
+
+
+def _newest(files: Sequence[T], counting: Callable[[T], U], missing: Undecided) -> tuple[T, U]:
+    """The first of `files` (newest first) that counts; where none does, why the newest does not."""
+    first: Undecided | None = None
+    for file in files:
+        try:
+            return file, counting(file)
+        except Undecided as error:
+            first = first or error
+    raise first or missing
+
+
+def _hold(entries: Sequence[RevokedEntry]) -> RevokedEntry | None:
+    """The hold that is in force: the latest of holds and removals, the one seen first on a tie (CRL-10)."""
+    passing = [entry for entry in entries if entry.reason in {_HOLD, _REMOVED}]
+    latest = max(passing, key=lambda entry: entry.revocation_date, default=None)
+    return latest if latest and latest.reason == _HOLD else None
+
+
+def _made_before(question: Question, invalidity_date: datetime | None) -> bool:
+    """Whether the signature was provably made before the key became invalid (CRL-12, D31)."""
+    return invalidity_date is not None and question.signed_at is not None and question.signed_at < invalidity_date
+
+
+def _revoked(question: Question, file: CrlFile, crl: Crl, entry: RevokedEntry) -> Rejected:
+    facts = _facts(question, file.name, crl.this_update, crl.next_update)
+    return _rejection(question, file.name, entry.reason, entry.revocation_date, facts)
+
+
+def _rejection(
+    question: Question, name: str, reason: str | None, when: datetime | None, facts: dict[str, Fact]
+) -> Rejected:
+    since = f" on {iso(when)}" if when else ""
+    if reason == _HOLD:
+        return Rejected("revocation.on_hold", f"{_who(question)} was put on hold{since}, says {name}", **facts)
+    why = f" ({reason})" if reason else ""
+    facts |= {"revoked_at": iso(when) if when else None, "revocation_reason": reason}
+    return Rejected("revocation.revoked", f"{_who(question)} was revoked{since}{why}, says {name}", **facts)
+
+
+def _no_ocsp(question: Question) -> Undecided:
+    urls = [safe(url) for url in question.certificate.ocsp_urls]
+    return Undecided(
+        "revocation.ocsp.missing",
+        f"no OCSP response for {_who(question)} is at hand; its responder is {urls[0]}",
+        certificate=safe(question.certificate.subject_text),
+        chain=question.chain,
+        urls=urls,
+    )
+
+
+def _no_crl(question: Question, point: DistributionPoint) -> Undecided:
+    urls = [safe(uri) for uri in point.uris]
+    return Undecided(
+        "revocation.crl.missing",
+        f"no CRL for {_who(question)} is at hand; its distribution point is {urls[0] if urls else 'not a URL'}",
+        certificate=safe(question.certificate.subject_text),
+        chain=question.chain,
+        urls=urls,
+    )
+
+
+def _no_delta(question: Question) -> Undecided:
+    return Undecided(
+        "revocation.crl.delta",
+        f"the CRL for {_who(question)} names a delta CRL, and none is at hand",
+        certificate=safe(question.certificate.subject_text),
+        chain=question.chain,
+    )
+
+
+def _who(question: Question) -> str:
+    role = "timestamping certificate" if question.chain == "tsa" else "certificate"
+    return f"the {role} {safe(question.certificate.subject_text)!r}"
+
+
+def _facts(question: Question, name: str, this_update: datetime, next_update: datetime | None) -> dict[str, Fact]:
+    return {
+        "certificate": safe(question.certificate.subject_text),
+        "serial": format(question.certificate.serial, "x"),
+        "chain": question.chain,
+        "evidence": name,
+        "this_update": iso(this_update),
+        "next_update": iso(next_update) if next_update else None,
+    }
+
+
+def _use(
+    question: Question,
+    *,
+    kind: str,
+    status: str,
+    name: str = "",
+    origin: str = "",
+    number: int | None = None,
+    this_update: datetime | None = None,
+    next_update: datetime | None = None,
+    accepted_stale: bool = False,
+) -> EvidenceUse:
+    return EvidenceUse(
+        certificate=safe(question.certificate.subject_text),
+        chain=question.chain,
+        kind=kind,
+        status=status,
+        name=name,
+        origin=origin,
+        number=number,
+        this_update=this_update,
+        next_update=next_update,
+        accepted_stale=accepted_stale,
+    )
+
+
+def _crl_use(question: Question, kind: str, file: CrlFile, crl: Crl) -> EvidenceUse:
+    return _use(
+        question,
+        kind=kind,
+        status="good",
+        name=file.name,
+        origin=file.origin,
+        number=crl.number,
+        this_update=crl.this_update,
+        next_update=crl.next_update,
+    )
