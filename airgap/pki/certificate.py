@@ -154,7 +154,7 @@ def load_certificates(data: bytes) -> tuple[Certificate, ...]:
 
 
 _RSA_PSS_KEY: Final = "1.2.840.113549.1.1.10"
-_PEM_BEGIN = re.compile(rb"^(?:\xef\xbb\xbf)?-----BEGIN [^\r\n]*-----[ \t]*$", re.MULTILINE)
+_PEM_BEGIN = re.compile(rb"^(?:\xef\xbb\xbf)?-----BEGIN [^\r\n]*-----[ \t\r]*$", re.MULTILINE)
 _PEM_HEADER = re.compile(r"[A-Za-z0-9-]+:.*")
 _VERSION: Final = der.context(0)
 _UNIQUE_IDS: Final = (der.context(1, constructed=False), der.context(2, constructed=False))
@@ -279,6 +279,8 @@ def _numbered(block: bytes, number: int, count: int) -> Certificate:
 
 
 def _der_blocks(data: bytes) -> tuple[bytes, ...]:
+    if data and data[0] != der.SEQUENCE:
+        raise FormatError("holds neither PEM nor DER certificates")
     blocks: list[bytes] = []
     position = 0
     while position < len(data):
