@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwcrypto import jwk
+from jwcrypto import jws as jwcrypto_jws
 
 from airgap.errors import UsageError
 from airgap.oci.descriptor import Descriptor
@@ -97,6 +99,18 @@ def test_a_written_jws_has_sorted_members_and_no_white_space() -> None:
     assert json.loads(header) == envelopes.jws_header(LEAF)
 
 
+@pytest.mark.parametrize("kind", ["rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521"])
+def test_jwcrypto_verifies_a_written_jws(kind: str) -> None:
+    """A second engine on what is written here."""
+    leaf = Pki().code_chain(kind)
+    understood = jwcrypto_jws.JWSEHeaderParameter("notary", mustprotect=True, supported=True, check_fn=None)
+    token = jwcrypto_jws.JWS(header_registry={envelopes.SCHEME: understood, envelopes.EXPIRY: understood})
+    token.allowed_algs = [envelopes.algorithm_for(leaf.key)]
+    token.deserialize(encode_jws(replace(DRAFT, expiry=EXPIRES_AT), local(leaf)).decode())
+    token.verify(jwk.JWK.from_pem(leaf.pem))
+    assert token.payload == DRAFT.payload
+
+
 def test_a_written_cose_is_core_deterministic() -> None:
     """COSE-1, COSE-4."""
     raw = encode_cose(replace(DRAFT, expiry=EXPIRES_AT), local(LEAF))
@@ -105,7 +119,7 @@ def test_a_written_cose_is_core_deterministic() -> None:
     assert cbor.encode(items) == raw[1:]
     header = cbor.load_map(items[0], times=True)
     assert cbor.encode(header) == items[0]
-    # RFC 8949, 4.2.1: by encoded bytes; expiry (78 15) before signingTime (78 1a) before signingScheme (78 1c)
+    # RFC 8949, 4.2.1: by encoded bytes; expiry (75) before signingTime (78 1a) before signingScheme (78 1c)
     assert list(header) == [1, 2, 3, "io.cncf.notary.expiry", envelopes.SIGNING_TIME, envelopes.SCHEME]
 
 
