@@ -157,6 +157,8 @@ class OcspResponse:
     def verify_signed_for(self, issuer: Certificate, *, at: datetime) -> Responder:
         """Someone signed this who may answer for the certificates of `issuer`, at the moment `at` (OCSP-4, D35).
 
+        A delegate must have been valid at `at` and when the response was produced. Whether its own revocation has to
+        be checked is the caller's decision (D37): `Responder.no_check` says whether its issuer waives that.
         Raises Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
         """
         candidates = [
@@ -213,10 +215,12 @@ class OcspResponse:
             refuse("whose key usage does not allow signatures")
         if delegate.pss_only or not strong_enough_for_ca(delegate.public_key):
             refuse(f"whose key {delegate.key_name} is too weak or of an unknown kind")
-        if at < delegate.not_before:
-            refuse(f"which is not valid before {iso(delegate.not_before)}, and the answer was needed at {iso(at)}")
-        if at > delegate.not_after:
-            refuse(f"which expired on {iso(delegate.not_after)}, before {iso(at)}")
+        # when it signed, and when its word is needed: an expired key vouches for nothing new
+        for moment, what in ((self.produced_at, "and the answer was made"), (at, "and the answer was needed")):
+            if moment < delegate.not_before:
+                refuse(f"which is not valid before {iso(delegate.not_before)}, {what} at {iso(moment)}")
+            if moment > delegate.not_after:
+                refuse(f"which expired at {iso(delegate.not_after)}, {what} at {iso(moment)}")
         if any(single.is_about(delegate, issuer) for single in self.responses):
             refuse("which answers for itself")
 

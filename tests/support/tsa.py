@@ -159,7 +159,7 @@ def signed_data(
     crls: Iterable[bytes] = (),
     digest: str = "sha256",
 ) -> bytes:
-    """ContentInfo around SignedData. `embed`: certificates (or raw choices) in this order; `crls`: in the crls field."""
+    """ContentInfo around SignedData. `embed`: certificates or raw choices, in this order; `crls`: the crls field."""
     items = [item if isinstance(item, bytes) else item.der for item in embed]
     if sort_certificates:
         items.sort()

@@ -1,0 +1,546 @@
+"""CRLs: who signed, what they cover, who is listed (requirements 10.3; design 8: D33, D34, D50)."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airgap import limits
+from airgap.errors import FormatError, LimitError, Undecided
+from airgap.pki import crl as crl_module
+from airgap.pki import native
+from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.crl import Crl, read_header
+from tests.support import asn1, extensions, names
+from tests.support.crls import NEXT_UPDATE, REVOKED_AT, THIS_UPDATE, crl, entry, many, pem, scope
+from tests.support.extensions import UNKNOWN_CRITICAL, BasicConstraints, Extension, KeyUsage, Point
+from tests.support.pki import AT, Issued, Pki, issue
+
+URL = "http://crl.harbour.example/ca.crl"
+OTHER_URL = "http://crl.harbour.example/other.crl"
+
+LEAF = Pki().code_chain(leaf={"crl_urls": [URL, OTHER_URL], "serial": 0x1234_5678_9ABC})
+CA = LEAF.chain[1]
+ROOT = LEAF.root
+NON_CRITICAL = Extension("1.3.6.1.4.1.55555.9", asn1.null())
+
+
+def certificate(issued: Issued) -> Certificate:
+    return Certificate.parse(issued.der)
+
+
+def judged(data: bytes, of: Issued = LEAF) -> tuple[crl_module.RevokedEntry, ...]:
+    """All that a caller does with a CRL for one certificate."""
+    parsed = Crl.parse(data)
+    parsed.verify_signed_by(certificate(of.chain[1]))
+    parsed.check_covers(certificate(of))
+    return parsed.entries(of.serial)
+
+
+def undecided(data: bytes, of: Issued = LEAF) -> Undecided:
+    with pytest.raises(Undecided) as caught:
+        judged(data, of)
+    return caught.value
+
+
+def test_not_listed_and_listed() -> None:
+    assert judged(crl(CA, revoked=[7])) == ()
+    (found,) = judged(crl(CA, revoked=[7, LEAF]))
+    assert (found.reason, found.revocation_date, found.invalidity_date) == (None, REVOKED_AT, None)
+
+
+def test_facts() -> None:
+    data = crl(CA, number=9, freshest=[URL])
+    parsed = Crl.parse(data)
+    assert (parsed.this_update, parsed.next_update, parsed.number) == (THIS_UPDATE, NEXT_UPDATE, 9)
+    assert (parsed.issuer, parsed.issuer_text) == (CA.subject, "CN=Intermediate 1,O=Harbour Works,ST=WA,C=US")
+    assert (parsed.base_number, parsed.scope, [point.uris for point in parsed.freshest]) == (None, None, [(URL,)])
+    assert parsed == Crl.parse(pem(data))
+    assert hash(parsed) == hash(Crl.parse(data))
+    assert parsed != Crl.parse(crl(CA))
+
+
+def test_next_update_may_be_absent_and_is_then_none() -> None:
+    """CRL-5."""
+    assert Crl.parse(crl(CA, next_update=None)).next_update is None
+
+
+def test_header_is_read_without_the_entries() -> None:
+    broken_list = crl(CA, entries=b"\x30\x03\x02\x01", number=3, delta_base=1)
+    header = read_header(broken_list)
+    assert (header.issuer, header.this_update, header.next_update) == (CA.subject, THIS_UPDATE, NEXT_UPDATE)
+    assert (header.number, header.is_delta, header.size) == (3, True, len(broken_list))
+    assert read_header(pem(broken_list)) == header
+
+
+# Form (CRL-3)
+
+
+@pytest.mark.parametrize("version", [None, 1, 3])
+def test_only_version_2(version: int | None) -> None:
+    """CRL-3."""
+    with pytest.raises(FormatError, match=r"crl.version: is not 2"):
+        Crl.parse(crl(CA, version=version))
+
+
+def test_inner_and_outer_algorithm_are_equal() -> None:
+    """CRL-3."""
+    with pytest.raises(FormatError, match="differs from the algorithm outside"):
+        Crl.parse(crl(CA, outer_hash_name="sha384"))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (crl(CA) + b"\x00", "1 bytes behind its end"),
+        (crl(CA)[:-1], "ends inside an element"),
+        (b"", "neither DER nor a PEM block"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "neither DER nor a PEM block"),
+        (pem(crl(CA)) * 2, "more than one CRL"),
+        (pem(crl(CA)).replace(b"M", b"=", 1), "not standard base64"),
+        (crl(CA, number=-1), "negative"),
+        (crl(CA, extra=[Extension("2.5.29.20", asn1.integer(2))]), "stands there twice"),
+        (crl(CA, scope=Extension("2.5.29.28", b"\x30\x03\x81\x01\x01")), "neither 00 nor FF"),
+    ],
+)
+def test_malformed_is_a_format_error(data: bytes, says: str) -> None:
+    """CRL-3."""
+    with pytest.raises(FormatError, match=says):
+        Crl.parse(data)
+
+
+def test_text_around_a_pem_block_is_ignored() -> None:
+    assert Crl.parse(b"Certificate Revocation List (CRL):\n" + pem(crl(CA)).replace(b"\n", b"\r\n")).number == 1
+
+
+def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LIM-6."""
+    data = crl(CA)
+    monkeypatch.setattr(limits, "CRL_BYTES", len(data) - 1)
+    with pytest.raises(LimitError, match="more than"):
+        Crl.parse(data)
+    monkeypatch.setattr(crl_module, "_PEM_BYTES", 100)
+    with pytest.raises(LimitError, match="more than 100"):
+        Crl.parse(data)
+
+
+# Who signed (CRL-4)
+
+
+@pytest.mark.parametrize("kind", ["rsa2048", "rsa3072", "p256", "p384", "p521"])
+@pytest.mark.parametrize("hash_name", ["sha256", "sha384", "sha512"])
+def test_signatures_with_sha_2(kind: str, hash_name: str) -> None:
+    """CRL-4."""
+    root = issue("root", key=kind)
+    leaf = issue("leaf", issuer=root)
+    assert judged(crl(root, hash_name=hash_name), leaf) == ()
+    if kind.startswith("rsa"):
+        assert judged(crl(root, hash_name=hash_name, pss=True), leaf) == ()
+
+
+def test_another_key() -> None:
+    """CRL-4, NEG-105."""
+    error = undecided(crl(CA, signed_by=ROOT.key))
+    assert error.reason == "revocation.crl.signature"
+    assert "its signature does not verify as ECDSA with SHA-256" in str(error)
+
+
+def test_sha_1() -> None:
+    """CRL-4: the reference takes it; the specification wants SHA-2."""
+    root = issue("root", key="rsa2048")
+    error = undecided(crl(root, hash_name="sha1"), issue("leaf", issuer=root))
+    assert error.reason == "revocation.crl.signature"
+    assert "SHA-1 with RSA, which is not accepted" in str(error)
+
+
+def test_another_issuer_name_with_the_same_key() -> None:
+    """NEG-107: the reference does not compare names."""
+    error = undecided(crl(CA, issuer_name=names.harbour("Somebody")))
+    assert error.reason == "revocation.crl.issuer"
+    assert "CN=Somebody" in str(error)
+    parsed = Crl.parse(crl(CA, issuer_name=names.harbour("Somebody")))
+    with pytest.raises(Undecided) as caught:
+        parsed.check_covers(certificate(LEAF))
+    assert caught.value.reason == "revocation.crl.issuer"
+
+
+def test_issuer_without_crl_sign() -> None:
+    """CRL-4, NEG-106."""
+    root = issue("root", key_usage=KeyUsage(("keyCertSign",)))
+    error = undecided(crl(root), issue("leaf", issuer=root))
+    assert error.reason == "revocation.crl.issuer"
+    assert "key usage does not allow it to sign CRLs" in str(error)
+
+
+def test_issuer_without_key_usage() -> None:
+    """CRL-4: the bit counts only where there is a key usage."""
+    root = issue("root", key_usage=None)
+    assert judged(crl(root), issue("leaf", issuer=root)) == ()
+
+
+@pytest.mark.parametrize("constraints", [None, BasicConstraints(ca=False)])
+def test_issuer_that_is_no_ca(constraints: BasicConstraints | None) -> None:
+    """CRL-4."""
+    root = issue("root", basic_constraints=constraints)
+    error = undecided(crl(root), issue("leaf", issuer=root))
+    assert error.reason == "revocation.crl.issuer"
+    assert "which is no CA" in str(error)
+
+
+def test_a_verified_signature_is_remembered_per_issuer() -> None:
+    parsed = Crl.parse(crl(CA))
+    parsed.verify_signed_by(certificate(CA))
+    twin = issue("intermediate", issuer=ROOT, key=ROOT.key, subject=CA.subject)
+    with pytest.raises(Undecided):
+        parsed.verify_signed_by(certificate(twin))
+    parsed.verify_signed_by(certificate(CA))
+
+
+# Extensions (CRL-7)
+
+
+@pytest.mark.parametrize("extension", [UNKNOWN_CRITICAL, Extension("2.5.29.20", asn1.integer(1), critical=True)])
+def test_critical_extension_that_is_not_understood(extension: Extension) -> None:
+    """CRL-7, NEG-109: nothing may be concluded, neither from absence nor from an entry."""
+    parsed = Crl.parse(crl(CA, number=None, extra=[extension]))
+    for question in (lambda: parsed.check_covers(certificate(LEAF)), lambda: parsed.entries(LEAF.serial)):
+        with pytest.raises(Undecided) as caught:
+            question()
+        assert caught.value.reason == "revocation.crl.extension"
+        assert caught.value.facts["extension"] == extension.oid
+
+
+def test_critical_freshest_crl() -> None:
+    """CRL-7."""
+    error = undecided(crl(CA, freshest=[URL], freshest_critical=True))
+    assert error.reason == "revocation.crl.extension"
+
+
+def test_other_extensions_are_ignored() -> None:
+    """CRL-7."""
+    assert judged(crl(CA, extra=[NON_CRITICAL])) == ()
+
+
+# Scope (D34; CRL-8, NEG-108)
+
+HERE = scope(uris=[URL])
+
+
+@pytest.mark.parametrize(
+    "covering",
+    [
+        HERE,
+        scope(uris=[URL], critical=False),
+        scope(uris=["http://elsewhere.example/", OTHER_URL]),
+        scope(only_user=True),
+        scope(),
+        scope(uris=[URL], only_user=True),
+    ],
+)
+def test_scope_that_covers(covering: Extension) -> None:
+    """CRL-8, D34."""
+    assert judged(crl(CA, scope=covering)) == ()
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (scope(only_ca=True), "only covers CA certificates"),
+        (scope(only_ca=True, critical=False), "only covers CA certificates"),
+        (scope(only_attribute=True), "attribute certificates"),
+        (scope(indirect=True), "indirect CRL"),
+        (scope(reasons=("keyCompromise",)), r"some reasons \(keyCompromise\)"),
+        (scope(uris=["http://elsewhere.example/"]), r"another distribution point \(http://elsewhere.example/\)"),
+        (scope(names=[extensions.directory_name(names.harbour("x"))]), "another distribution point"),
+        (scope(relative_name=names.Attribute("CN", "x").der()), "another distribution point"),
+    ],
+)
+def test_scope_that_does_not_cover(other: Extension, says: str) -> None:
+    """CRL-8, D34, NEG-108: no answer, even where the certificate is listed."""
+    for revoked in ([], [LEAF]):
+        error = undecided(crl(CA, scope=other, revoked=revoked))
+        assert error.reason == "revocation.crl.scope"
+        with pytest.raises(Undecided, match=says):
+            raise error
+
+
+def test_scope_of_ca_certificates() -> None:
+    """CRL-8, D34."""
+    assert judged(crl(ROOT, scope=scope(only_ca=True)), CA) == ()
+    assert undecided(crl(ROOT, scope=scope(only_user=True)), CA).reason == "revocation.crl.scope"
+
+
+def test_scope_is_held_against_the_point_that_is_asked() -> None:
+    """D32, D34: each distribution point must be answered by its own CRL."""
+    leaf = certificate(LEAF)
+    here, other = leaf.distribution_points
+    parsed = Crl.parse(crl(CA, scope=HERE))
+    parsed.check_covers(leaf, here)
+    with pytest.raises(Undecided, match="another distribution point"):
+        parsed.check_covers(leaf, other)
+
+
+def test_relative_names_match_by_their_bytes() -> None:
+    relative = names.Attribute("CN", "part 1").der()
+    parsed = Crl.parse(crl(CA, scope=scope(relative_name=relative)))
+    point = DistributionPoint(relative=asn1.tlv(0xA1, relative))
+    parsed.check_covers(certificate(LEAF), point)
+
+
+def test_point_with_its_own_crl_issuer() -> None:
+    """CRL-4, D34: indirect CRLs are not supported."""
+    leaf = issue("leaf", issuer=CA, points=[Point((URL,), crl_issuer=names.harbour("CRL signer"))])
+    parsed = Crl.parse(crl(CA))
+    with pytest.raises(Undecided, match="names a CRL issuer") as caught:
+        parsed.check_covers(certificate(leaf), certificate(leaf).distribution_points[0])
+    assert caught.value.reason == "revocation.crl.scope"
+
+
+# Entries (CRL-9 to CRL-12)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded", "cessationOfOperation",
+     "certificateHold", "removeFromCRL", "privilegeWithdrawn", "aACompromise"],
+)  # fmt: skip
+def test_reasons(reason: str) -> None:
+    """CRL-10, NEG-102."""
+    (found,) = judged(crl(CA, revoked=[entry(LEAF.serial, reason=reason)]))
+    assert found.reason == reason
+
+
+def test_every_entry_for_a_serial_is_found_in_order() -> None:
+    """CRL-10: cryptography and others return the first only."""
+    later = REVOKED_AT + timedelta(days=1)
+    items = [
+        entry(LEAF.serial, reason="certificateHold"),
+        entry(5),
+        entry(LEAF.serial, reason="removeFromCRL", at=later),
+        entry(LEAF.serial),
+    ]
+    found = judged(crl(CA, revoked=items))
+    assert [(item.reason, item.revocation_date) for item in found] == [
+        ("certificateHold", REVOKED_AT),
+        ("removeFromCRL", later),
+        (None, REVOKED_AT),
+    ]
+
+
+def test_invalidity_date() -> None:
+    """CRL-12."""
+    (found,) = judged(crl(CA, revoked=[entry(LEAF.serial, reason="keyCompromise", invalidity=AT)]))
+    assert found.invalidity_date == AT
+
+
+def test_unknown_critical_entry_extension_on_the_match() -> None:
+    """CRL-9, NEG-109."""
+    error = undecided(crl(CA, revoked=[entry(LEAF.serial, extra=[UNKNOWN_CRITICAL])]))
+    assert error.reason == "revocation.crl.extension"
+    assert error.facts["extension"] == UNKNOWN_CRITICAL.oid
+
+
+def test_unknown_entry_extensions_elsewhere_are_ignored() -> None:
+    """CRL-9."""
+    others = [entry(5, extra=[UNKNOWN_CRITICAL]), entry(LEAF.serial, extra=[NON_CRITICAL])]
+    assert len(judged(crl(CA, revoked=others))) == 1
+
+
+@pytest.mark.parametrize("at_match", [True, False])
+def test_entries_of_another_issuer(at_match: bool) -> None:
+    """CRL-4, CRL-9: certificateIssuer is inherited by later entries, so the serial may be another CA's."""
+    foreign = names.harbour("Other CA")
+    items = [entry(LEAF.serial if at_match else 5, certificate_issuer=foreign), entry(LEAF.serial)]
+    error = undecided(crl(CA, revoked=items))
+    assert error.reason == "revocation.crl.extension"
+    assert "another issuer" in str(error)
+
+
+def test_bytes_of_certificate_issuer_by_chance() -> None:
+    decoy = Extension("1.3.6.1.4.1.55555.9", asn1.oid("2.5.29.29"))
+    assert len(judged(crl(CA, revoked=[entry(5, extra=[decoy]), LEAF]))) == 1
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        entry(LEAF.serial, reason=7),
+        entry(LEAF.serial, reason=11),
+        entry(LEAF.serial, extra=[Extension("2.5.29.24", asn1.null())]),
+        entry(LEAF.serial, reason=1, extra=[Extension("2.5.29.21", asn1.tlv(0x0A, b"\x01"))]),
+        asn1.sequence(asn1.integer(LEAF.serial), asn1.tlv(asn1.UTC_TIME, b"260230000000Z")),
+    ],
+)
+def test_malformed_match(item: bytes) -> None:
+    """CRL-3."""
+    assert undecided(crl(CA, revoked=[item])).reason == "revocation.crl.malformed"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        asn1.sequence(asn1.tlv(asn1.INTEGER, b"\x00\x12\x34\x56\x78\x9a\xbc"), asn1.time(AT)),
+        asn1.sequence(asn1.tlv(asn1.INTEGER, b""), asn1.time(AT)),
+        asn1.sequence(asn1.octet_string(b"x"), asn1.time(AT)),
+        asn1.sequence(asn1.integer(5)),
+        asn1.sequence(asn1.integer(5), asn1.time(AT), asn1.null()),
+        asn1.tlv(asn1.SET, asn1.integer(5), asn1.time(AT)),
+        b"\x30\x81\x12" + entry(5)[2:],
+        b"\x30\x80" + entry(5)[2:] + b"\x00\x00",
+        entry(5)[:-1],
+    ],
+)
+def test_malformed_entry_elsewhere_spoils_the_list(item: bytes) -> None:
+    """A list that is not strict DER could hide a serial number from a search for its bytes (LEAF's, in the first)."""
+    for entries in (item, entry(4) + item + entry(6)):
+        assert undecided(crl(CA, entries=entries)).reason == "revocation.crl.malformed"
+
+
+def test_chance_hits_are_no_entries() -> None:
+    """The serial's bytes inside an extension, a date and across two entries."""
+    serial = 0x0201
+    needle = asn1.integer(serial)
+    inside = entry(5, extra=[Extension("1.3.6.1.4.1.55555.9", needle + asn1.sequence(needle) + entry(serial))])
+    across = asn1.sequence(asn1.integer(int.from_bytes(b"\x09" + needle)), asn1.time(AT))
+    leaf = issue("leaf", issuer=CA, serial=serial)
+    data = crl(CA, revoked=[inside, across, entry(serial << 8 | 5), inside])
+    assert data.count(needle) >= 5
+    assert judged(data, leaf) == ()
+    assert len(judged(crl(CA, revoked=[inside, across, leaf, inside]), leaf)) == 1
+
+
+def test_empty_list_and_no_list() -> None:
+    assert judged(crl(CA)) == ()
+    assert judged(crl(CA, entries=b"")) == ()
+
+
+def test_long_lists() -> None:
+    first = 1 << 126
+    entries = many(50_000, first=first)
+    parsed = Crl.parse(crl(CA, entries=entries))
+    parsed.verify_signed_by(certificate(CA))
+    for serial in (first, first + 25_000, first + 49_999):
+        assert [item.reason for item in parsed.entries(serial)] == ["keyCompromise"]
+    for serial in (first - 1, first + 50_000, 1, first >> 8):
+        assert parsed.entries(serial) == ()
+
+
+SERIALS = st.integers(min_value=0, max_value=0x3FF) | st.integers(min_value=0, max_value=2**160 - 1)
+
+
+@given(st.lists(SERIALS, max_size=12), SERIALS)
+def test_lookup_agrees_with_a_walk_by_another_parser(serials: list[int], asked: int) -> None:
+    data = crl(CA, revoked=serials)
+    walked = [item.serial_number for item in x509.load_der_x509_crl(data)]
+    parsed = Crl.parse(data)
+    for serial in {asked, *serials}:
+        assert len(parsed.entries(serial)) == walked.count(serial)
+
+
+# Delta CRLs (CRL-13 to CRL-16)
+
+
+def test_delta_is_known_as_such() -> None:
+    """CRL-14, CRL-16, NEG-114: the verifier refuses it as a base."""
+    parsed = Crl.parse(crl(CA, number=6, delta_base=5))
+    assert (parsed.number, parsed.base_number) == (6, 5)
+    assert read_header(parsed.der).is_delta
+
+
+def test_base_without_number() -> None:
+    """CRL-13, D50, NEG-113: the reference crashes."""
+    assert Crl.parse(crl(CA, number=None)).number is None
+
+
+def _fits(delta: bytes, base: bytes) -> None:
+    Crl.parse(delta).check_fits(Crl.parse(base))
+
+
+def test_delta_of_the_same_scope_fits() -> None:
+    """CRL-14; RFC 5280, 6.3.3 (c)."""
+    _fits(crl(CA, number=2, delta_base=1), crl(CA))
+    _fits(crl(CA, number=2, delta_base=1, scope=HERE), crl(CA, scope=HERE))
+
+
+@pytest.mark.parametrize(
+    ("delta", "says"),
+    [
+        (crl(CA, number=2, delta_base=1, scope=scope(uris=[OTHER_URL])), "another scope"),
+        (crl(CA, number=2, delta_base=1), "another scope"),
+        (crl(ROOT, number=2, delta_base=1, scope=HERE), "another issuer"),
+    ],
+)
+def test_delta_that_does_not_fit(delta: bytes, says: str) -> None:
+    """CRL-14; RFC 5280, 6.3.3 (c)."""
+    with pytest.raises(Undecided, match=says) as caught:
+        _fits(delta, crl(CA, scope=HERE))
+    assert caught.value.reason == "revocation.crl.delta"
+
+
+def test_delta_with_an_unknown_critical_extension() -> None:
+    """CRL-7, CRL-14."""
+    with pytest.raises(Undecided) as caught:
+        _fits(crl(CA, number=2, delta_base=1, extra=[UNKNOWN_CRITICAL]), crl(CA))
+    assert caught.value.reason == "revocation.crl.extension"
+
+
+# Around
+
+
+def test_panic_of_the_library_is_a_format_error() -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panics() -> None:
+        raise PanicException
+
+    with pytest.raises(FormatError, match="makes the cryptographic library fail"):
+        native.guarded(panics)
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
+def test_other_exceptions_pass_the_guard(kind: type[BaseException]) -> None:
+    def raises() -> None:
+        raise kind
+
+    with pytest.raises(kind):
+        native.guarded(raises)
+
+
+def test_facts_name_the_crl() -> None:
+    parsed = Crl.parse(crl(CA, number=4, scope=scope(only_ca=True)))
+    with pytest.raises(Undecided) as caught:
+        parsed.check_covers(certificate(LEAF))
+    facts = caught.value.facts
+    assert facts["crl"] == parsed.fingerprint
+    assert (facts["crl_issuer"], facts["crl_number"]) == (parsed.issuer_text, "4")
+
+
+def test_hostile_issuer_name_is_made_safe() -> None:
+    evil = names.name(("CN", "\x1b[2Jgood"))
+    error = undecided(crl(CA, issuer_name=evil))
+    assert "\x1b" not in str(error) + str(dict(error.facts))
+
+
+def _openssl(*arguments: str | Path) -> str:
+    run = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, check=False)
+    return run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("kind", ["p256", "rsa2048"])
+def test_openssl_reads_the_same(tmp_path: Path, kind: str) -> None:
+    root = issue("root", key=kind)
+    (tmp_path / "ca.pem").write_bytes(root.pem)
+    items: Iterable[bytes] = [entry(0xABCDEF, reason="keyCompromise", invalidity=AT)]
+    (tmp_path / "a.crl").write_bytes(crl(root, revoked=items, number=77, scope=HERE, freshest=[URL]))
+    text = _openssl("crl", "-inform", "DER", "-in", tmp_path / "a.crl", "-CAfile", tmp_path / "ca.pem", "-text")
+    assert "verify OK" in text
+    assert "ABCDEF" in text
+    assert "Key Compromise" in text
