@@ -1,0 +1,21 @@
+"""Registries: the only sockets of the package (design 2, rule 2).
+
+Nothing on the lower floors and nothing that verifies may import this folder.
+
+    options.py      how to connect: TLS, timeouts, retries
+    errors.py       what can go wrong on the way
+    url.py          origins, and where a server's Location may lead
+    session.py      the one module that imports oras (and requests)
+    http.py         one request: errors mapped, bounded retries
+    challenge.py    WWW-Authenticate
+    credentials.py  docker's and containers' configuration, credential helpers
+    auth.py         Authorization for a request: basic, bearer tokens, their cache
+    login.py        `airgap login` and `logout`
+    client.py       requests to one registry: http + auth + redirects
+    wire.py         what registries put into headers and bodies, parsed
+    download.py     a blob as a stream: verified, resumed
+    upload.py       a blob to a registry: mount, monolithic, chunked
+    referrers.py    referrers: API, tag schema, cosign's tags
+    fallback.py     the referrers tag kept up to date on push
+    registry.py     RegistryStore: all of it for one repository
+"""

@@ -1,0 +1,237 @@
+"""Authorization for requests to one registry: basic, or bearer tokens from the service that the registry names.
+
+Tokens are kept for each set of scopes and renewed before they expire or when the registry refuses one. Credentials
+go to the registry's own origin, and to the realm that the registry's own challenge names, if that is https or the
+registry's own origin; nowhere else, and into no message.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
+
+from airgap import limits
+from airgap.errors import FormatError
+from airgap.net.challenge import Challenge, parse_challenges
+from airgap.net.credentials import Credential, Credentials, Lookup
+from airgap.net.errors import AuthenticationError
+from airgap.net.http import Body, Http, Reply, Request
+from airgap.net.session import basic_credentials
+from airgap.net.url import Origin, is_loopback, origin_of, with_query
+from airgap.parse.json import load_object, take_optional
+from airgap.text import safe
+
+_CLIENT: Final = "airgap"
+_DEFAULT_SECONDS: Final = 60
+"""A token without `expires_in` (distribution's token specification)."""
+_MARGIN_SECONDS: Final = 10
+"""A token is renewed so long before its end: a request must not start with one and arrive without."""
+_LONGEST_SECONDS: Final = 24 * 3600
+_MOST_SCOPES: Final = 8
+"""Scopes taken from one challenge; real ones have one or two."""
+
+
+class Access(NamedTuple):
+    """What a request needs: actions (`pull`, `pull,push`) on a repository, and `pull` on the ones to mount from."""
+
+    repository: str = ""
+    actions: str = "pull"
+    sources: tuple[str, ...] = ()
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes as token services know them."""
+        own = (f"repository:{self.repository}:{self.actions}",) if self.repository else ()
+        return own + tuple(f"repository:{source}:pull" for source in self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str = field(repr=False)
+    expires: float  # of time.monotonic
+
+
+class Authorizer:
+    """Makes the Authorization header for one registry. Safe for threads."""
+
+    def __init__(self, http: Http, home: Origin, credentials: Credentials, *, host: str) -> None:
+        """`host` is the registry's name in configuration files, `home` where its API is."""
+        self._http, self._home, self._credentials, self._host = http, home, credentials, host
+        self._lock = threading.Lock()
+        self._fetching: dict[tuple[str, ...], threading.Lock] = {}
+        self._tokens: dict[tuple[str, ...], _Token] = {}
+        self._lookups: dict[str, Lookup] = {}
+        self._challenge: Challenge | None = None
+        self._wanted: dict[Access, tuple[str, ...]] = {}
+
+    def header(self, access: Access) -> str | None:
+        """The Authorization to send along, as far as the registry has said what it wants."""
+        challenge = self._challenge
+        if challenge is None:
+            return None
+        if challenge.scheme == "basic":
+            return self._basic(access)
+        return self._bearer(challenge, access, rejected=None)
+
+    def answer(self, reply: Reply, access: Access, *, sent: str | None) -> str:
+        """The Authorization that meets a 401, after `sent` was refused. Raises AuthenticationError.
+
+        `reply` must come from the registry's own origin: a challenge from elsewhere would be a way to have the
+        credentials sent elsewhere.
+        """
+        challenges = {
+            item.scheme: item for item in reversed(parse_challenges(reply.headers.get("WWW-Authenticate", "")))
+        }
+        if "bearer" in challenges:
+            self._challenge = challenges["bearer"]
+            self._wanted[access] = _scopes(access, challenges["bearer"].parameters.get("scope", ""))
+            return self._bearer(challenges["bearer"], access, rejected=sent)
+        if "basic" in challenges:
+            self._challenge = challenges["basic"]
+            header = self._basic(access)
+            if header is None or header == sent:
+                raise self.refusal(access, reply.status)
+            return header
+        raise self.refusal(access, reply.status)
+
+    def refusal(self, access: Access, status: int, said: str = "") -> AuthenticationError:
+        """The sentence for 401 and 403: who was refused, what, and what to do."""
+        found = self._lookup(access)
+        what = f"{self._host}/{access.repository}" if access.repository else self._host
+        wanted = f"{access.actions.replace(',', ' and ')} on {what}" if access.repository else what
+        detail = f" ({said})" if said else ""
+        if found.credential is None:
+            message = f"{self._host} wants credentials for {safe(wanted)}, and there are none{detail}"
+            remedy = f"Log in with: airgap login {self._host}"
+        else:
+            who = safe(found.credential.username, limit=80) or "the token"
+            message = f"{self._host} refused {who} (from {found.source}) for {safe(wanted)}: {status}{detail}"
+            remedy = f"Check the password and the rights, and log in with: airgap login {self._host}"
+        for problem in found.problems:
+            message += f"; {problem}"
+        return AuthenticationError(message, remedy=remedy, host=self._host, status=status)
+
+    def _lookup(self, access: Access) -> Lookup:
+        found = self._lookups.get(access.repository)
+        if found is None:
+            found = self._lookups[access.repository] = self._credentials.lookup(self._host, access.repository)
+        return found
+
+    def _basic(self, access: Access) -> str | None:
+        credential = self._lookup(access).credential
+        if credential is None or not credential.username:
+            return None
+        return f"Basic {basic_credentials(credential.username, credential.password)}"
+
+    def _bearer(self, challenge: Challenge, access: Access, *, rejected: str | None) -> str:
+        credential = self._lookup(access).credential
+        if credential is not None and credential.registry_token:
+            header = f"Bearer {credential.registry_token}"
+            if header == rejected:
+                raise self.refusal(access, 401)
+            return header
+        scopes = self._wanted.get(access) or _scopes(access, "")
+        with self._lock:
+            lock = self._fetching.setdefault(scopes, threading.Lock())
+        with lock:  # one thread fetches, the others find what it got
+            token = self._tokens.get(scopes)
+            fresh = token is not None and token.expires > time.monotonic() and f"Bearer {token.value}" != rejected
+            if token is None or not fresh:
+                token = self._tokens[scopes] = self._fetch(challenge, scopes, access, credential)
+        return f"Bearer {token.value}"
+
+    def _fetch(
+        self, challenge: Challenge, scopes: tuple[str, ...], access: Access, credential: Credential | None
+    ) -> _Token:
+        realm = self._realm(challenge, secret=credential is not None)
+        service = challenge.parameters.get("service", "")
+        request = _token_request(realm, service, scopes, credential)
+        started = time.monotonic()
+        reply = self._http.send(request)
+        if reply.status in {400, 401, 403}:
+            raise self.refusal(access, reply.status, f"said the token service {origin_of(realm).netloc}")
+        if reply.status != 200:  # noqa: PLR2004
+            raise AuthenticationError(
+                f"the token service {origin_of(realm).netloc} of {self._host} answered {reply.status}",
+                host=self._host,
+                status=reply.status,
+            )
+        try:
+            return _parse_token(reply.body, started)
+        except FormatError as error:
+            raise AuthenticationError(
+                f"the token service {origin_of(realm).netloc} of {self._host} answered with no token: {error.problem}",
+                host=self._host,
+                status=reply.status,
+            ) from None
+
+    def _realm(self, challenge: Challenge, *, secret: bool) -> str:
+        realm = challenge.parameters.get("realm", "")
+        try:
+            origin = origin_of(realm)
+        except FormatError as error:
+            raise AuthenticationError(
+                f"{self._host} names a token service that can not be used: {error.problem}", host=self._host
+            ) from None
+        secure = origin.scheme == "https" or origin == self._home
+        # two ports of this machine: nothing leaves it
+        local = is_loopback(origin.host) and is_loopback(self._home.host)
+        if not (secure or local) and (secret or self._home.scheme == "https"):
+            raise AuthenticationError(
+                f"{self._host} names the token service {origin.url}, which is not https: no credentials are sent there",
+                remedy="Ask whoever runs the registry for a token service over https.",
+                host=self._host,
+            )
+        return realm
+
+
+def _scopes(access: Access, asked: str) -> tuple[str, ...]:
+    """Ours and what the challenge asks for beside them; sorted, so that equal sets share a token."""
+    merged: dict[str, set[str]] = {}
+    for scope in (*access.scopes, *asked.split()[:_MOST_SCOPES]):
+        resource, _, actions = scope.rpartition(":")
+        merged.setdefault(resource, set()).update(actions.split(","))
+    return tuple(sorted(f"{resource}:{','.join(sorted(actions))}" for resource, actions in merged.items()))
+
+
+def _token_request(realm: str, service: str, scopes: tuple[str, ...], credential: Credential | None) -> Request:
+    if credential is not None and credential.identity_token:
+        fields = {
+            "grant_type": "refresh_token",
+            "service": service,
+            "client_id": _CLIENT,
+            "scope": " ".join(scopes),
+            "refresh_token": credential.identity_token,
+        }
+        return Request(
+            method="POST",
+            url=realm,
+            headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+            body=Body.of(urlencode(fields).encode()),
+            limit=limits.MIB,
+            repeatable=True,
+        )
+    query = [("service", service)] if service else []
+    query += [("scope", scope) for scope in scopes]
+    headers = {"Accept": "application/json"}
+    if credential is not None:
+        query.append(("account", credential.username))
+        headers["Authorization"] = f"Basic {basic_credentials(credential.username, credential.password)}"
+    url = with_query(realm, urlencode(query)) if query else realm
+    return Request(method="GET", url=url, headers=headers, limit=limits.MIB)
+
+
+def _parse_token(body: bytes, started: float) -> _Token:
+    document = load_object(body, limit=limits.MIB, what="token service's answer")
+    value = take_optional(document, "token", str) or take_optional(document, "access_token", str)
+    if not value:
+        raise FormatError("it holds neither token nor access_token")
+    if not value.isascii() or not value.isprintable():
+        raise FormatError("the token holds characters that no header can carry")
+    lifetime = take_optional(document, "expires_in", int) or _DEFAULT_SECONDS
+    lifetime = min(max(lifetime, 1), _LONGEST_SECONDS)
+    # for a short-lived token the margin shrinks, or it would never be used
+    return _Token(value, started + lifetime - min(_MARGIN_SECONDS, lifetime / 2))

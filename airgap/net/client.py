@@ -1,0 +1,180 @@
+"""Requests to one registry: authorization, redirects and refusals.
+
+One client serves all repositories of a registry, so that connections and tokens are shared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, Self
+
+from airgap import limits
+from airgap.errors import FormatError, UsageError
+from airgap.net.auth import Access, Authorizer
+from airgap.net.credentials import Credentials
+from airgap.net.errors import RegistryError
+from airgap.net.http import Body, Http, Reply, Request
+from airgap.net.options import TransportOptions
+from airgap.net.url import Origin, follow, is_loopback, origin_of
+from airgap.net.wire import ERROR_BYTES, failure, said
+from airgap.text import safe
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS: Final = 5
+_HOST: Final = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+)
+_DOCKER_HUB_API: Final = {"docker.io": "registry-1.docker.io", "index.docker.io": "registry-1.docker.io"}
+_WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
+_FIRST_ERROR: Final = 400
+
+
+class RegistryClient:
+    """A registry, as `host` or `host:port`. Safe for threads; close it when done."""
+
+    def __init__(self, host: str, credentials: Credentials, options: TransportOptions | None = None) -> None:
+        """Nothing is sent yet. Raises UsageError for what is no host, AirgapError for unusable TLS files."""
+        if not _HOST.fullmatch(host):
+            raise UsageError(f"{safe(host, limit=160)!r} is not a registry (host or host:port)")
+        self.host: Final = host
+        self.options: Final = options or TransportOptions()
+        self.origin: Final = _home(host, self.options)
+        self.http: Final = Http(self.origin, self.options)
+        self._authorizer = Authorizer(self.http, self.origin, credentials, host=host)
+        self._warned: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        self.http.close()
+
+    def url(self, path: str) -> str:
+        """The URL of a path of the API, whose parts were checked by their grammars, so that nothing is quoted."""
+        return f"{self.origin.url}/v2/{path}"
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        access: Access,
+        accept: frozenset[int],
+        what: str,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        limit: int | None = ERROR_BYTES,
+        repeatable: bool | None = None,
+    ) -> Reply:
+        """The answer, if its status is one of `accept`; `what` begins the sentence if not.
+
+        `url` may lie on another origin (an upload's Location): then nothing is authorized there. Redirects of GET
+        and HEAD are followed, without Authorization on other origins, never from https to http (DIST-3). A `limit`
+        of None leaves an accepted answer's body to be streamed. Raises AuthenticationError, RegistryError,
+        TransportError, LimitError.
+        """
+        request = Request(method=method, url=url, headers=headers or {}, body=body, limit=limit, repeatable=repeatable)
+        reply = self._follow(self._authorized(request, access), access)
+        self._report_warning(reply)
+        if reply.status in accept:
+            return reply
+        self._read_error(reply)
+        if reply.status in {401, 403} and origin_of(reply.request.url) == self.origin:
+            raise self._authorizer.refusal(access, reply.status, said(reply))
+        raise failure(reply, what)
+
+    def check(self) -> None:
+        """Ask for `/v2/` (DIST-27): is there a registry, and does it take the credentials?
+
+        Raises AuthenticationError, RegistryError, TransportError.
+        """
+        self.send(
+            "GET",
+            f"{self.origin.url}/v2/",
+            access=Access(),
+            accept=frozenset({200}),
+            what=f"{self.host} is no registry",
+        )
+
+    def _authorized(self, request: Request, access: Access) -> Reply:
+        """The answer to the request, authorized on the registry's own origin; a 401 is met once."""
+        if origin_of(request.url) != self.origin:
+            return self.http.send(request)
+        sent = self._authorizer.header(access)
+        reply = self.http.send(_with_authorization(request, sent))
+        if reply.status != 401:  # noqa: PLR2004
+            return reply
+        self._read_error(reply)
+        return self.http.send(_with_authorization(request, self._authorizer.answer(reply, access, sent=sent)))
+
+    def _follow(self, reply: Reply, access: Access) -> Reply:
+        for _ in range(_MOST_REDIRECTS):
+            if reply.status not in _REDIRECTS or reply.request.method not in {"GET", "HEAD"}:
+                return reply
+            reply.discard()
+            before = reply.request
+            try:
+                target = follow(before.url, reply.headers.get("Location", ""), home=self.origin)
+            except FormatError as error:
+                raise RegistryError(
+                    f"{before}: the answer redirects to where it can not be followed: {error.problem}",
+                    host=self.host,
+                    status=reply.status,
+                ) from None
+            request = Request(method=before.method, url=target, headers=_plain(before.headers), limit=before.limit)
+            # a storage host that sent us back home would be a way to spend our credentials: only home may
+            home = origin_of(before.url) == self.origin
+            reply = self._authorized(request, access) if home else self.http.send(request)
+        reply.close()
+        raise RegistryError(f"{reply.request}: more than {_MOST_REDIRECTS} redirects", host=self.host)
+
+    def _read_error(self, reply: Reply) -> None:
+        if reply.request.method == "HEAD" or reply.body:
+            return
+        try:
+            reply.read(ERROR_BYTES)
+        except FormatError:
+            reply.close()  # too long to be an error body: the status says enough
+
+    def _report_warning(self, reply: Reply) -> None:
+        match = _WARNING.search(reply.headers.get("Warning", "")[: 4 * limits.KIB])
+        if match is not None and match[1] not in self._warned:  # DIST-10: report only
+            self._warned.add(match[1])
+            self.options.notice(f"{self.host} warns: {safe(match[1])}")
+
+
+def _with_authorization(request: Request, header: str | None) -> Request:
+    if header is None:
+        return request
+    return Request(
+        method=request.method,
+        url=request.url,
+        headers={**request.headers, "Authorization": header},
+        body=request.body,
+        limit=request.limit,
+        repeatable=request.repeatable,
+    )
+
+
+def _plain(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() != "authorization"}
+
+
+def _home(host: str, options: TransportOptions) -> Origin:
+    scheme = "http" if _speaks_plain(host, options) else "https"
+    try:
+        return origin_of(f"{scheme}://{_DOCKER_HUB_API.get(host, host)}")
+    except FormatError:
+        raise UsageError(f"{safe(host, limit=160)!r} is not a registry (host or host:port)") from None
+
+
+def _speaks_plain(host: str, options: TransportOptions) -> bool:
+    if options.plain_http is not None:
+        return options.plain_http
+    name, colon, _ = host.rpartition(":")
+    return bool(colon) and not host.endswith("]") and is_loopback(name) and not options.has_tls_option

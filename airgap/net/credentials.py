@@ -1,0 +1,281 @@
+"""Where credentials stand: docker's and containers' configuration files, and credential helpers.
+
+Searched in this order; the first file that knows the registry decides:
+
+1. the file named explicitly (`--registry-config`): then no other
+2. `$REGISTRY_AUTH_FILE`
+3. `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`
+4. `$XDG_RUNTIME_DIR/containers/auth.json`
+5. `$XDG_CONFIG_HOME/containers/auth.json`, else `~/.config/containers/auth.json`
+
+`airgap login` writes to the first of 1 to 3, so that what was just entered is also what is used. Within a file the
+longest entry that is the repository or a parent of it counts (`host/team/app`, `host/team`, `host`), as
+containers-auth.json(5) has it; credHelpers before auths before credsStore.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from airgap import limits
+from airgap.errors import AirgapError, FormatError
+from airgap.parse.base64 import decode_standard
+from airgap.parse.json import JsonObject, load_object, take_optional
+from airgap.text import safe
+
+_HELPER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_HELPER_SECONDS: Final = 60
+"""A helper may ask its user, or a cloud, but not for ever."""
+_TOKEN_USER: Final = "<token>"  # noqa: S105 - what helpers call an identity token's user
+_NOT_FOUND: Final = "credentials not found"
+_DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+DOCKER_HUB_KEY: Final = "https://index.docker.io/v1/"
+"""The name that docker gives to its hub in configuration files and helpers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What to show to a registry. Nothing of it but `username` is ever printed."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+    """Exchanged for access tokens (OAuth2 refresh token)."""
+    registry_token: str = field(default="", repr=False)
+    """Sent as a bearer token as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """What was found for a repository, where, and what went wrong on the way."""
+
+    credential: Credential | None = None
+    source: str = ""
+    problems: tuple[str, ...] = ()
+
+
+def credential_files(explicit: Path | None, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files that are searched, in order; they need not exist."""
+    if explicit is not None:
+        return (explicit,)
+    home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
+    docker = environment.get("DOCKER_CONFIG")
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    config = environment.get("XDG_CONFIG_HOME")
+    named = environment.get("REGISTRY_AUTH_FILE")
+    candidates = (
+        Path(named) if named else None,
+        (Path(docker) if docker else home / ".docker") / "config.json",
+        Path(runtime) / "containers" / "auth.json" if runtime else None,
+        (Path(config) if config else home / ".config") / "containers" / "auth.json",
+    )
+    return tuple(path for path in candidates if path is not None)
+
+
+class Credentials:
+    """Looks up what to show to a registry. Files are read at each look: a run asks once for each repository."""
+
+    def __init__(
+        self, *, environment: Mapping[str, str], explicit_file: Path | None = None, given: Credential | None = None
+    ) -> None:
+        """`given` (from options or the environment) counts for every registry, before all files."""
+        self.environment: Final = environment
+        self.explicit_file: Final = explicit_file
+        self._given = given
+        self._lock = threading.Lock()
+        self._answers: dict[tuple[str, str], Credential | str | None] = {}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are searched, in order."""
+        return credential_files(self.explicit_file, self.environment)
+
+    def lookup(self, host: str, repository: str = "") -> Lookup:
+        """What to show for `host/repository`. Raises AirgapError for a file that can not be read."""
+        if self._given is not None:
+            return Lookup(credential=self._given, source="the command line")
+        problems: list[str] = []
+        for path in self.files:
+            configuration = read_configuration(path)
+            if configuration is None:
+                continue
+            try:
+                credential = self._search(configuration, host, repository, problems)
+            except FormatError as error:
+                raise _unusable(path, error) from None
+            if credential is not None:
+                return Lookup(credential=credential, source=safe(path), problems=tuple(problems))
+        return Lookup(problems=tuple(problems))
+
+    def _search(self, configuration: JsonObject, host: str, repository: str, problems: list[str]) -> Credential | None:
+        helpers = take_optional(configuration, "credHelpers", dict) or {}
+        entries = {_normal(key): value for key, value in (take_optional(configuration, "auths", dict) or {}).items()}
+        for key in _keys(host, repository):
+            helper = helpers.get(key)
+            if isinstance(helper, str) and helper:
+                credential = self._ask(helper, key, problems)
+            else:
+                credential = _entry(entries[key], key) if key in entries else None
+            if credential is not None:
+                return credential
+        store = take_optional(configuration, "credsStore", str)
+        return self._ask(store, server_key(host), problems) if store else None
+
+    def _ask(self, helper: str, server: str, problems: list[str]) -> Credential | None:
+        with self._lock:  # one process for all repositories of a registry
+            if (helper, server) not in self._answers:
+                self._answers[helper, server] = _ask_helper(helper, server, self.environment)
+            answer = self._answers[helper, server]
+        if isinstance(answer, str):
+            # a helper left behind in a configuration must not stop what works without credentials; where the
+            # registry then refuses, its message names this problem
+            problems.append(answer)
+            return None
+        return answer
+
+
+def _ask_helper(helper: str, server: str, environment: Mapping[str, str]) -> Credential | str | None:
+    """The credential, None, or what went wrong."""
+    try:
+        answer = run_helper(helper, "get", server, environment)
+        return None if answer is None else _helper_credential(answer)
+    except AirgapError as error:
+        return str(error)
+
+
+def server_key(host: str) -> str:
+    """How configuration files and helpers call the registry."""
+    return DOCKER_HUB_KEY if host in _DOCKER_HUB else host
+
+
+def read_configuration(path: Path) -> JsonObject | None:
+    """The JSON object in a configuration file; None where there is no such file. Raises AirgapError."""
+    try:
+        if path.stat().st_size > limits.MANIFEST_BYTES:
+            raise AirgapError(f"the registry configuration {safe(path)} is too large to be one")
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise AirgapError(f"the registry configuration {safe(path)} can not be read: {safe(error.strerror)}") from None
+    if not data.strip():
+        return {}
+    try:
+        return load_object(data, what="registry configuration")
+    except FormatError as error:
+        raise _unusable(path, error) from None
+
+
+def run_helper(helper: str, action: str, sent: str, environment: Mapping[str, str]) -> bytes | None:
+    """What `docker-credential-<helper> <action>` answers to `sent`; None: it has no such credentials.
+
+    Raises AirgapError. What the helper printed is shown only for `get` and `erase` failures, never its answer.
+    """
+    if not _HELPER.fullmatch(helper):  # the name becomes part of a program's name: no paths, no options
+        raise AirgapError(f"{safe(helper, limit=64)!r} is not the name of a credential helper")
+    program = f"docker-credential-{helper}"
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own configuration names it, as for docker
+            [program, action],
+            input=sent.encode(),
+            capture_output=True,
+            timeout=_HELPER_SECONDS,
+            env=dict(environment),
+            check=False,
+        )
+    except FileNotFoundError:
+        raise AirgapError(f"the credential helper {program} is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise AirgapError(f"the credential helper {program} gave no answer in {_HELPER_SECONDS} s") from None
+    except OSError as error:
+        raise AirgapError(f"the credential helper {program} can not be run: {safe(error.strerror)}") from None
+    if done.returncode == 0:
+        return done.stdout
+    said = (done.stdout or done.stderr).decode(errors="replace").strip()
+    if said.lower().startswith(_NOT_FOUND):
+        return None
+    raise AirgapError(
+        f"the credential helper {program} failed: {safe(said.splitlines()[0] if said else '', limit=160)}"
+    )
+
+
+def _helper_credential(answer: bytes) -> Credential | None:
+    try:
+        document = load_object(answer, limit=limits.MIB, what="credential helper's answer")
+        username = take_optional(document, "Username", str) or ""
+        secret = take_optional(document, "Secret", str) or ""
+    except FormatError as error:
+        # never the parser's sentence: it may quote what stands there
+        raise AirgapError("the credential helper's answer is not what helpers answer") from error
+    if not secret:
+        return None
+    if username == _TOKEN_USER:
+        return Credential(identity_token=secret)
+    return Credential(username=username, password=secret)
+
+
+def _entry(entry: Any, key: str) -> Credential | None:
+    if not isinstance(entry, dict):
+        raise FormatError("is not an object", where=f"auths[{safe(key, limit=80)!r}]")
+    where = f"auths[{safe(key, limit=80)!r}]"
+    try:
+        identity = take_optional(entry, "identitytoken", str) or ""
+        registry = take_optional(entry, "registrytoken", str) or ""
+        username = take_optional(entry, "username", str) or ""
+        password = take_optional(entry, "password", str) or ""
+        encoded = take_optional(entry, "auth", str) or ""
+    except FormatError as error:
+        raise error.under(where) from None
+    if encoded:
+        username, password = _decoded(encoded, where)
+    if username == _TOKEN_USER:
+        username, password, identity = "", "", identity or password
+    if not (identity or registry or username):
+        return None  # docker leaves empty entries for what a credsStore holds
+    return Credential(username=username, password=password, identity_token=identity, registry_token=registry)
+
+
+def _decoded(encoded: str, where: str) -> tuple[str, str]:
+    try:
+        text = decode_standard(encoded.strip()).decode()
+    except (FormatError, UnicodeDecodeError):
+        raise FormatError("is not base64 of user:password", where=f"{where}.auth") from None
+    username, colon, password = text.partition(":")
+    if not colon:
+        raise FormatError("is not base64 of user:password", where=f"{where}.auth")
+    return username, password.rstrip("\0")  # docker's own writers pad with NUL
+
+
+def _keys(host: str, repository: str) -> Iterator[str]:
+    """The names of entries that count for the repository, the longest first."""
+    parts = [part for part in repository.split("/") if part]
+    hosts = (host, *sorted(_DOCKER_HUB - {host})) if host in _DOCKER_HUB else (host,)
+    for count in range(len(parts), 0, -1):
+        yield from ("/".join((name, *parts[:count])) for name in hosts)
+    yield from hosts
+    if host in _DOCKER_HUB:
+        yield DOCKER_HUB_KEY
+
+
+def _normal(key: str) -> str:
+    """Old entries are URLs: `https://registry.example/v1/` means `registry.example`."""
+    return re.sub(r"^https?://|/(v[12]/?)?$", "", key.strip())
+
+
+def _unusable(path: Path, error: FormatError) -> AirgapError:
+    return AirgapError(
+        f"the registry configuration {safe(path)} can not be used: {error}",
+        remedy="Correct the file, or name another with --registry-config.",
+    )
+
+
+def dump_configuration(configuration: JsonObject) -> bytes:
+    """The bytes of a configuration file, indented as docker writes it."""
+    return (json.dumps(configuration, indent="\t", ensure_ascii=False) + "\n").encode()

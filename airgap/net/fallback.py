@@ -1,0 +1,132 @@
+"""The referrers tag of registries without the API, kept up to date on push (DIST-25).
+
+The tag names one index that every writer reads, adds to and writes back, so writers can lose each other's entries.
+Against that: If-Match where the registry gives an ETag; a second look right before writing; a look after writing,
+and one more for all tags when the copy is done (`settle`), as a writer that read before us may write after us.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any, Final
+
+from airgap import limits
+from airgap.errors import FormatError, LimitError
+from airgap.net.client import RegistryClient
+from airgap.net.errors import RegistryError
+from airgap.net.manifests import Fetched, ManifestApi, PreconditionError
+from airgap.net.referrers import referrers_tag
+from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
+from airgap.oci.digest import Digest
+from airgap.parse.json import load_object, take
+
+_ATTEMPTS: Final = 8
+
+
+class FallbackTags:
+    """The referrers tags that this run wrote in one repository. Safe for threads."""
+
+    def __init__(self, client: RegistryClient, repository: str, manifests: ManifestApi) -> None:
+        self._client, self._repository, self._manifests = client, repository, manifests
+        self._lock = threading.Lock()
+        self._writing: dict[Digest, threading.Lock] = {}
+        self._written: dict[Digest, dict[Digest, Descriptor]] = {}
+
+    def add(self, subject: Digest, referrer: Descriptor) -> bool:
+        """List `referrer` (with its artifact type and annotations); False: it was listed already.
+
+        Raises RegistryError where the tag names no index, or other writers do not stop.
+        """
+        with self._lock:
+            lock = self._writing.setdefault(subject, threading.Lock())
+        with lock:
+            changed = self._merge(subject, (referrer,))
+            self._written.setdefault(subject, {})[referrer.digest] = referrer
+        return changed
+
+    def settle(self) -> int:
+        """Look again at every tag written and add what others overwrote; returns how many tags had to be mended."""
+        mended = 0
+        for subject, referrers in sorted(self._written.items()):
+            with self._writing[subject]:
+                mended += self._merge(subject, tuple(referrers.values()))
+        return mended
+
+    def _merge(self, subject: Digest, referrers: tuple[Descriptor, ...]) -> bool:
+        tag = referrers_tag(subject)
+        changed = False
+        for attempt in range(_ATTEMPTS):
+            current = self._read(tag)
+            document, missing = _document(current, tag), self._missing(current, tag, referrers)
+            if not missing:
+                return changed
+            fetched = _with_entries(document, missing)
+            if self._is_unchanged(tag, current) and self._write(tag, fetched, current):
+                changed = True
+            if attempt:
+                self._client.http.pause(attempt - 1, f"{self._repository}:{tag}: another writer is at work")
+        raise RegistryError(
+            f"the referrers tag {self._repository}:{tag} could not be updated in {_ATTEMPTS} attempts: others write it",
+            remedy="Copy again when the others are done.",
+            host=self._client.host,
+        )
+
+    def _read(self, tag: str) -> Fetched | None:
+        return self._manifests.find(tag)
+
+    def _is_unchanged(self, tag: str, current: Fetched | None) -> bool:
+        if current is not None and current.etag is not None:
+            return True  # If-Match decides
+        found = self._manifests.head(tag)
+        if isinstance(found, Digest):
+            return current is not None and found == current.descriptor.digest
+        return found is (current is not None)
+
+    def _write(self, tag: str, fetched: Fetched, current: Fetched | None) -> bool:
+        try:
+            self._manifests.put(fetched, tag, if_match=None if current is None else current.etag)
+        except PreconditionError:
+            return False
+        return True
+
+    def _missing(self, current: Fetched | None, tag: str, referrers: tuple[Descriptor, ...]) -> tuple[Descriptor, ...]:
+        if current is None:
+            return referrers
+        if current.descriptor.media_type != IMAGE_INDEX:  # DIST-25: report and stop
+            raise RegistryError(
+                f"the tag {self._repository}:{tag} should list referrers but is {current.descriptor.media_type}",
+                remedy="Somebody used the tag for something else; remove it, or use a registry with the referrers API.",
+                host=self._client.host,
+            )
+        listed = {item.get("digest") for item in _entries(current, tag) if isinstance(item, dict)}
+        return tuple(referrer for referrer in referrers if str(referrer.digest) not in listed)
+
+
+def _document(current: Fetched | None, tag: str) -> dict[str, Any]:
+    if current is None:
+        return {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": []}
+    return {**_load(current, tag), "manifests": list(_entries(current, tag))}
+
+
+def _load(current: Fetched, tag: str) -> dict[str, Any]:
+    try:
+        return dict(load_object(current.raw, what="index"))
+    except FormatError as error:
+        raise RegistryError(f"the index under the referrers tag {tag} can not be read: {error}") from None
+
+
+def _entries(current: Fetched, tag: str) -> list[Any]:
+    try:
+        return take(_load(current, tag), "manifests", list)
+    except FormatError as error:
+        raise RegistryError(f"the index under the referrers tag {tag} can not be read: {error}") from None
+
+
+def _with_entries(document: dict[str, Any], added: tuple[Descriptor, ...]) -> Fetched:
+    """The index with `added` behind; every other member and entry stays as another writer left it."""
+    entries = document["manifests"] + [descriptor.to_json() for descriptor in added]
+    raw = json.dumps({**document, "manifests": entries}, separators=(",", ":"), ensure_ascii=False).encode()
+    if len(entries) > limits.REFERRERS or len(raw) > limits.MANIFEST_BYTES:
+        raise LimitError(f"an index of {len(entries)} referrers is too large for a referrers tag")
+    return Fetched(descriptor=Descriptor(media_type=IMAGE_INDEX, digest=Digest.of(raw), size=len(raw)), raw=raw)

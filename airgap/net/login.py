@@ -1,0 +1,116 @@
+"""`airgap login` and `airgap logout`: check credentials with the registry, keep them where docker would."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from airgap.errors import AirgapError, UsageError
+from airgap.net.client import RegistryClient
+from airgap.net.credentials import (
+    Credential,
+    Credentials,
+    dump_configuration,
+    read_configuration,
+    run_helper,
+    server_key,
+)
+from airgap.net.options import TransportOptions
+from airgap.parse.base64 import encode_standard
+from airgap.parse.json import JsonObject, take_optional
+from airgap.text import safe
+
+_PRIVATE: Final = 0o600
+
+
+def login(host: str, credential: Credential, credentials: Credentials, options: TransportOptions | None = None) -> str:
+    """Check `credential` with the registry and keep it; returns where, for a sentence.
+
+    With a helper (credHelpers, credsStore) it goes there, else into the first configuration file, which then only
+    its owner can read. Raises AuthenticationError where the registry refuses it: then nothing is kept.
+    """
+    if not credential.identity_token and not (credential.username and credential.password):
+        raise UsageError("a login needs a user name and a password, or an identity token")
+    trial = Credentials(environment=credentials.environment, given=credential)
+    with RegistryClient(host, trial, options) as client:
+        client.check()
+    path = _target(credentials)
+    configuration = read_configuration(path) or {}
+    helper = _helper(configuration, host)
+    if helper:
+        secret = credential.identity_token or credential.password
+        username = "<token>" if credential.identity_token else credential.username
+        entry = {"ServerURL": server_key(host), "Username": username, "Secret": secret}
+        run_helper(helper, "store", json.dumps(entry), credentials.environment)
+        return f"the credential helper {helper}"
+    _update(path, configuration, lambda auths: auths.__setitem__(server_key(host), _entry(credential)))
+    return safe(path)
+
+
+def logout(host: str, credentials: Credentials) -> bool:
+    """Forget the credentials for `host` in the helper and the file that `login` writes; False: there were none."""
+    path = _target(credentials)
+    configuration = read_configuration(path)
+    if configuration is None:
+        return False
+    known = False
+    helper = _helper(configuration, host)
+    if helper:
+        known = run_helper(helper, "get", server_key(host), credentials.environment) is not None
+        if known:
+            run_helper(helper, "erase", server_key(host), credentials.environment)
+    auths = take_optional(configuration, "auths", dict) or {}
+    keys = {server_key(host), host, f"https://{host}", f"https://{host}/v1/", f"https://{host}/v2/"} & auths.keys()
+    if keys:
+        _update(path, configuration, lambda entries: [entries.pop(key) for key in keys])
+    return known or bool(keys)
+
+
+def _target(credentials: Credentials) -> Path:
+    return credentials.files[0]
+
+
+def _helper(configuration: JsonObject, host: str) -> str | None:
+    helpers = take_optional(configuration, "credHelpers", dict) or {}
+    named = helpers.get(server_key(host)) or helpers.get(host)
+    if isinstance(named, str) and named:
+        return named
+    return take_optional(configuration, "credsStore", str) or None
+
+
+def _entry(credential: Credential) -> dict[str, str]:
+    pair = encode_standard(f"{credential.username}:{credential.password}".encode())
+    return {"auth": pair, "identitytoken": credential.identity_token} if credential.identity_token else {"auth": pair}
+
+
+def _update(path: Path, configuration: JsonObject, change: Callable[[dict[str, Any]], object]) -> None:
+    """Write the configuration with its entries changed: complete or not at all, for its owner only."""
+    auths = dict(take_optional(configuration, "auths", dict) or {})
+    change(auths)
+    data = dump_configuration({**configuration, "auths": auths})
+    target = Path(os.path.realpath(path))  # a symbolic link stays one
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")  # created with mode 0600
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(_PRIVATE)
+        Path(name).replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> AirgapError:
+    return AirgapError(f"the registry configuration {safe(path)} can not be written: {safe(error.strerror)}")

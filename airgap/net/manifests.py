@@ -1,0 +1,233 @@
+"""Manifests of one repository: read with their bytes proven, and put there as they are (DIST-2, DIST-24)."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
+from airgap.net.auth import Access
+from airgap.net.client import RegistryClient
+from airgap.net.errors import RegistryError
+from airgap.net.http import Body, Reply
+from airgap.net.wire import check_stated_digest, failure, has_code, missing_digests, stated_digest
+from airgap.oci.descriptor import (
+    ARTIFACT_MANIFEST,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    IMAGE_INDEX,
+    IMAGE_MANIFEST,
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    Descriptor,
+)
+from airgap.oci.digest import Digest
+from airgap.parse.json import load_object, take_optional
+from airgap.text import safe
+
+# a plain */* gets a 404, or a manifest that was converted to an older kind, from distribution 2.8
+ACCEPT: Final = f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFEST}, {ARTIFACT_MANIFEST}"
+_UNSPECIFIC: Final = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
+_MISSING_CODES: Final = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN")
+_PRECONDITION_FAILED: Final = 412
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A manifest's bytes, and the descriptor that they have."""
+
+    descriptor: Descriptor
+    raw: bytes
+    etag: str | None = None
+
+
+class IncompleteError(RegistryError):
+    """The registry refuses a manifest because content that it names is not there. `facts["missing"]` lists it."""
+
+
+class PreconditionError(RegistryError):
+    """If-Match did not hold: somebody else wrote the tag."""
+
+
+class ManifestApi:
+    """The manifests of one repository. Safe for threads."""
+
+    def __init__(self, client: RegistryClient, repository: str, access: Access) -> None:
+        self._client, self._repository, self._access = client, repository, access
+        self._cache = _Cache()
+
+    def find(self, reference: str | Digest) -> Fetched | None:
+        """The manifest under a tag or digest, its bytes proven; None where there is none.
+
+        A repository that does not exist has none, too. Raises ContentError for bytes that are not what the digest,
+        Docker-Content-Digest or Content-Type say, and what the client raises.
+        """
+        if isinstance(reference, Digest) and (cached := self._cache.get(reference)) is not None:
+            return cached
+        name = _name(self._repository, reference)
+        try:
+            reply = self._client.send(
+                "GET",
+                self._url(reference),
+                access=self._access,
+                accept=frozenset({200, 404}),
+                what=f"the manifest {name} can not be read",
+                headers={"Accept": ACCEPT},
+                limit=limits.MANIFEST_BYTES,
+            )
+        except LimitError as error:
+            raise ContentError("content.limit", f"the manifest {name} is too large: {error.problem}") from None
+        if reply.status != 200:  # noqa: PLR2004
+            return None
+        fetched = _proven(reply, reference, name)
+        self._cache.put(fetched)
+        return fetched
+
+    def get(self, reference: str | Digest) -> Fetched:
+        """As `find`, but raises NotFoundError where there is none."""
+        fetched = self.find(reference)
+        if fetched is None:
+            kind = "manifest" if isinstance(reference, Digest) else "tag"
+            raise NotFoundError(
+                f"{self._client.host}/{self._repository} has no {kind} {reference}",
+                remedy="Check the name; `airgap discover` and the registry's list of tags show what is there.",
+                host=self._client.host,
+                repository=self._repository,
+            )
+        return fetched
+
+    def head(self, reference: str | Digest) -> Digest | bool:
+        """Whether there is such a manifest; its digest where the registry says one (a claim)."""
+        reply = self._client.send(
+            "HEAD",
+            self._url(reference),
+            access=self._access,
+            accept=frozenset({200, 404}),
+            what=f"whether {self._repository} holds {reference} can not be asked",
+            headers={"Accept": ACCEPT},
+        )
+        return reply.status == 200 and (stated_digest(reply.headers) or True)  # noqa: PLR2004
+
+    def put(self, fetched: Fetched, reference: str | Digest, *, if_match: str | None = None) -> Reply:
+        """Put exactly these bytes under a tag or digest. Raises IncompleteError, PreconditionError, ContentError."""
+        what = f"the manifest {_name(self._repository, reference)} can not be written"
+        headers = {"Content-Type": fetched.descriptor.media_type}
+        if if_match is not None:
+            headers["If-Match"] = if_match
+        reply = self._client.send(
+            "PUT",
+            self._url(reference),
+            access=self._access,
+            accept=frozenset({200, 201, 202, 204, 400, 404, _PRECONDITION_FAILED}),
+            what=what,
+            headers=headers,
+            body=Body.of(fetched.raw),
+            repeatable=if_match is None,  # the same bytes under the same name; after If-Match a success looks lost
+        )
+        if reply.status == _PRECONDITION_FAILED:
+            raise PreconditionError(what, host=self._client.host, status=reply.status)
+        if reply.status >= 400:  # noqa: PLR2004
+            raise self._refused(reply, fetched, what)
+        stated = stated_digest(reply.headers)
+        if stated is not None and stated.algorithm == fetched.descriptor.digest.algorithm:
+            self._compare(stated, fetched)
+        self._cache.put(fetched)
+        return reply
+
+    def _compare(self, stated: Digest, fetched: Fetched) -> None:
+        if stated != fetched.descriptor.digest:
+            raise ContentError(
+                "content.digest",
+                f"{self._client.host}/{self._repository} stored {fetched.descriptor.digest} as {stated}",
+                remedy="The registry changes what it is given; signatures would break there. Use another registry.",
+                digest=str(fetched.descriptor.digest),
+                found_digest=str(stated),
+            )
+
+    def _refused(self, reply: Reply, fetched: Fetched, what: str) -> RegistryError | ContentError:
+        if has_code(reply, "DIGEST_INVALID"):
+            return ContentError("content.digest", f"{what}: the registry computes another digest")
+        plain = failure(reply, what)
+        if not has_code(reply, *_MISSING_CODES):
+            return plain
+        index = fetched.descriptor.media_type in INDEX_TYPES
+        return IncompleteError(
+            f"{plain}: it wants all that the {'index' if index else 'manifest'} names to be there first",
+            remedy=(
+                "This registry takes no index with platforms left out. Copy all platforms, or copy one platform's "
+                "image by its own digest, or have sparse indexes allowed there."
+                if index
+                else "Copy again: what is missing will be sent."
+            ),
+            **{**plain.facts, "missing": [str(digest) for digest in missing_digests(reply)]},
+        )
+
+    def _url(self, reference: str | Digest) -> str:
+        return self._client.url(f"{self._repository}/manifests/{reference}")
+
+
+def _name(repository: str, reference: str | Digest) -> str:
+    return f"{repository}{'@' if isinstance(reference, Digest) else ':'}{reference}"
+
+
+def _proven(reply: Reply, reference: str | Digest, name: str) -> Fetched:
+    stated = check_stated_digest(reply, name)
+    digest = reference if isinstance(reference, Digest) else (stated or Digest.of(reply.body))
+    hasher = digest.new_hash()
+    hasher.update(reply.body)
+    if hasher.hexdigest() != digest.encoded:
+        raise ContentError(
+            "content.digest",
+            f"{name}: what the registry sent is {digest.algorithm}:{hasher.hexdigest()}",
+            digest=str(digest),
+            found_digest=f"{digest.algorithm}:{hasher.hexdigest()}",
+        )
+    descriptor = Descriptor(media_type=_media_type(reply, name), digest=digest, size=len(reply.body))
+    return Fetched(descriptor=descriptor, raw=reply.body, etag=reply.headers.get("ETag"))
+
+
+def _media_type(reply: Reply, name: str) -> str:
+    """What the body says it is, else the header; two different answers are refused (DIST-2)."""
+    said = reply.media_type
+    try:
+        stated = take_optional(load_object(reply.body, what="manifest"), "mediaType", str)
+    except FormatError as error:
+        raise ContentError("content.malformed", f"{name}: {error}") from None
+    if stated is not None and said not in _UNSPECIFIC and stated != said:
+        raise ContentError(
+            "content.malformed",
+            f"{name} says that it is {safe(stated, limit=120)!r}, the registry sent it as {safe(said, limit=120)!r}",
+        )
+    media_type = stated or said
+    if media_type not in MANIFEST_TYPES:
+        raise ContentError(
+            "content.malformed", f"{name} is {safe(media_type, limit=120)!r}, which is no manifest or index known here"
+        )
+    return media_type
+
+
+class _Cache:
+    """The manifests last seen, by digest, within a bound of bytes. They were proven when they came in."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[Digest, Fetched] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, digest: Digest) -> Fetched | None:
+        with self._lock:
+            if digest in self._known:
+                self._known.move_to_end(digest)
+            return self._known.get(digest)
+
+    def put(self, fetched: Fetched) -> None:
+        with self._lock:
+            if fetched.descriptor.digest in self._known:
+                return
+            self._known[fetched.descriptor.digest] = fetched
+            self._bytes += len(fetched.raw)
+            while self._bytes > limits.MANIFEST_CACHE_BYTES:
+                self._bytes -= len(self._known.popitem(last=False)[1].raw)

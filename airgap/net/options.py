@@ -1,0 +1,79 @@
+"""How to connect to a registry."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+RETRY_AFTER_SECONDS: Final = 60.0
+"""Longest wait that a registry can ask for; it says 3600 at times, and would be asked again after this."""
+
+BACKOFF_SECONDS: Final = 15.0
+"""Longest wait of our own between two attempts."""
+
+_FIRST_BACKOFF_SECONDS: Final = 0.5
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportOptions:
+    """How to connect: one value for all registries of a run."""
+
+    plain_http: bool | None = None
+    """True: http. False: https. None: http for a loopback name or address with a port (`localhost:5000`) where
+    no TLS option is given, else https. CLI-11 and oras do so for `localhost`, docker for 127.0.0.0/8 too."""
+
+    insecure: bool = False
+    """Do not check certificates. Not the same as plain http."""
+
+    ca_file: Path | None = None
+    """PEM file of the authorities for the registry itself, instead of the system's. Other hosts (token services,
+    blob storage) are checked against the system's authorities and these."""
+
+    cert_file: Path | None = None
+    """Client certificate (PEM), shown to the registry itself only."""
+
+    key_file: Path | None = None
+    """Its key (PEM); where absent, `cert_file` holds both."""
+
+    connect_timeout: float = 10.0
+    """Seconds until a connection must stand."""
+
+    read_timeout: float = 60.0
+    """Seconds that may pass without a byte."""
+
+    retries: int = 5
+    """Repetitions of a call that may be repeated, and of a blob without progress."""
+
+    connections: int = 8
+    """Idle connections kept for each host: as many as there are threads."""
+
+    proxies: Mapping[str, str] | None = None
+    """Proxy by scheme; None: as the environment says (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)."""
+
+    notice: Callable[[str], None] = field(default=_silent)
+    """Told of retries and of registries' warnings, in one safe sentence each, from any thread."""
+
+    sleep: Callable[[float], object] = field(default=time.sleep)
+    """Waits; hand in an event's `wait` to cut waiting short."""
+
+    @property
+    def has_tls_option(self) -> bool:
+        """Whether something was said that only makes sense over TLS."""
+        return self.insecure or any((self.ca_file, self.cert_file, self.key_file))
+
+
+def backoff(attempt: int, asked: float | None = None) -> float:
+    """Seconds to wait before repetition `attempt` (0, 1, ...): doubling with jitter, or what Retry-After asked.
+
+    Jitter, because all threads of a run meet the same 429 in the same moment.
+    """
+    own = min(_FIRST_BACKOFF_SECONDS * 2**attempt, BACKOFF_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311
+    return own if asked is None else max(min(asked, RETRY_AFTER_SECONDS), 0.0)

@@ -1,0 +1,169 @@
+"""The one module that imports oras: its session, sent through by our rules.
+
+oras brings the HTTP session (requests, with cookies refused, as some registries take a client with cookies for a
+browser) and the encoding of basic credentials. Its transfers, retries, token handling, layouts and parsing of
+references are not used: they check no digest, wait up to 131 seconds, keep one token for all repositories, send
+`~/.netrc` and the token to any host (docs/decisions). Replacing oras means replacing this file.
+"""
+
+from __future__ import annotations
+
+import ssl
+import warnings
+from collections.abc import Mapping
+from functools import cached_property
+from io import RawIOBase
+from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
+
+import oras.auth.utils
+import oras.provider
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy, should_bypass_proxies
+from urllib3.exceptions import InsecureRequestWarning
+
+from airgap import limits
+from airgap.errors import AirgapError
+from airgap.net.url import Origin, is_loopback, origin_of
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.net.options import TransportOptions
+
+
+def basic_credentials(username: str, password: str) -> str:
+    """`username:password` in base64, as the Authorization header carries it."""
+    encoded: str = oras.auth.utils.get_basic_auth(username, password)
+    return encoded
+
+
+class Session:
+    """Connections for one registry and the hosts it names. Safe for threads.
+
+    The client certificate and `ca_file` alone count for the registry's own origin; every other host gets the
+    system's authorities, `ca_file` beside them, and no client certificate.
+    """
+
+    def __init__(self, home: Origin, options: TransportOptions) -> None:
+        self._home = home
+        self._options = options
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what oras says while it loads is not for our users
+            registry = oras.provider.Registry(hostname=home.netloc, insecure=home.scheme == "http", tls_verify=True)
+        self._session: requests.Session = registry.session
+        self._session.trust_env = False  # no ~/.netrc; proxies are looked up here
+        if options.insecure:
+            warnings.filterwarnings("ignore", category=InsecureRequestWarning)  # the user asked for it
+
+    @cached_property
+    def _own(self) -> HTTPAdapter:
+        return _Adapter(_own_context(self._options) if self._home.scheme == "https" else None, self._options)
+
+    @cached_property
+    def _foreign(self) -> HTTPAdapter:
+        return _Adapter(_foreign_context(self._options), self._options)
+
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: RawIOBase | None, size: int
+    ) -> requests.Response:
+        """One request, nothing followed and nothing repeated; the answer's body is not read yet.
+
+        `size` is the length of `body`. Raises what requests and urllib3 raise (airgap.net.http maps it).
+        """
+        request = requests.PreparedRequest()
+        request.prepare(method=method, url=url, headers=dict(headers), hooks={})
+        if body is not None:
+            request.body = body  # not handed to prepare(): it would guess the length
+            request.headers["Content-Length"] = str(size)
+        adapter = self._own if origin_of(url) == self._home else self._foreign
+        timeout = (self._options.connect_timeout, self._options.read_timeout)
+        return adapter.send(request, stream=True, timeout=timeout, proxies=self._proxies(url))
+
+    def _proxies(self, url: str) -> dict[str, str]:
+        if self._options.proxies is not None:
+            return dict(self._options.proxies)
+        # a loopback address means this machine, not the proxy's; Go's tools, which users come from, agree
+        if is_loopback(origin_of(url).host) or should_bypass_proxies(url, no_proxy=None):
+            return {}
+        return getproxies()
+
+    def proxy_for(self, url: str) -> str | None:
+        """The proxy that a request to `url` goes through."""
+        return select_proxy(url, self._proxies(url))
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        for name in ("_own", "_foreign"):
+            adapter = self.__dict__.get(name)
+            if adapter is not None:
+                adapter.close()
+        self._session.close()
+
+
+class _Adapter(HTTPAdapter):
+    """Connections whose TLS context alone decides; requests would add its own list of authorities."""
+
+    def __init__(self, context: ssl.SSLContext | None, options: TransportOptions) -> None:
+        self._context = context
+        super().__init__(pool_connections=8, pool_maxsize=max(options.connections, 1), max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002 - requests' signature
+        super().init_poolmanager(connections, maxsize, block, **kwargs, **self._arguments())
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, **kwargs, **self._arguments())
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:  # noqa: ARG002
+        origin = origin_of(request.url)
+        return {"scheme": origin.scheme, "host": origin.host, "port": origin.port}, {}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the connection as it is."""
+
+    def _arguments(self) -> dict[str, Any]:
+        arguments: dict[str, Any] = {"blocksize": limits.CHUNK_BYTES}
+        return arguments if self._context is None else {**arguments, "ssl_context": self._context}
+
+
+def _own_context(options: TransportOptions) -> ssl.SSLContext:
+    context = ssl.create_default_context() if options.ca_file is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if options.ca_file is not None:
+        _load_authorities(context, options)
+    if options.cert_file is not None:
+        try:
+            context.load_cert_chain(options.cert_file, options.key_file, password=_no_password)
+        except (OSError, ValueError) as error:
+            raise AirgapError(
+                f"the client certificate {safe(options.cert_file)} or its key can not be used: {safe(error)}",
+                remedy="Give PEM files with --cert-file and --key-file; the key must not be encrypted.",
+            ) from None
+    return _relaxed(context) if options.insecure else context
+
+
+def _foreign_context(options: TransportOptions) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if options.ca_file is not None:
+        _load_authorities(context, options)
+    return _relaxed(context) if options.insecure else context
+
+
+def _load_authorities(context: ssl.SSLContext, options: TransportOptions) -> None:
+    try:
+        context.load_verify_locations(cafile=options.ca_file)
+    except (OSError, ValueError) as error:
+        raise AirgapError(
+            f"no certificate authority can be read from {safe(options.ca_file)}: {safe(error)}",
+            remedy="Give a PEM file with --ca-file.",
+        ) from None
+
+
+def _relaxed(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _no_password() -> str:
+    # without this OpenSSL would ask on the terminal
+    return ""

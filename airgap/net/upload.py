@@ -1,0 +1,288 @@
+"""A blob to a registry: looked for, mounted, sent in one piece, or in chunks where one piece is refused.
+
+A registry says where to send to (`Location`); that place is checked, and where it lies on another origin nothing is
+authorized there (the client sees to it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing, suppress
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlencode
+
+from airgap import limits
+from airgap.errors import AirgapError, ContentError, FormatError
+from airgap.net.auth import Access
+from airgap.net.client import RegistryClient
+from airgap.net.errors import AuthenticationError, RegistryError, TransportError
+from airgap.net.http import Body, Readable, Reply, is_transient
+from airgap.net.url import follow, origin_of, with_query
+from airgap.net.wire import failure, has_code, upload_offset
+from airgap.oci.descriptor import Descriptor
+from airgap.text import safe
+
+_STARTED: Final = frozenset({202})
+_STORED: Final = frozenset({200, 201, 204})
+_REFUSED_WHOLE: Final = frozenset({400, 411, 413, 416})
+"""Answers to a monolithic upload after which chunks are tried."""
+_TOO_LARGE: Final = 413
+_CREATED: Final = 201
+_STREAM: Final = {"Content-Type": "application/octet-stream"}
+
+
+class Sent(StrEnum):
+    """How a blob came to be in the repository."""
+
+    EXISTED = "existed"
+    MOUNTED = "mounted"
+    UPLOADED = "uploaded"
+
+
+class _Upload:
+    """A session of a chunked upload: where to send the next bytes, and how many the registry has."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self.offset = 0
+        self.failures = 0
+
+
+class BlobUploader:
+    """Uploads into one repository. Safe for threads."""
+
+    def __init__(self, client: RegistryClient, repository: str, access: Access, *, chunked: bool = False) -> None:
+        """`chunked` sends in chunks from the start."""
+        self._client, self._repository, self._reading = client, repository, access
+        self._whole_limit = 0 if chunked else None
+        """Blobs of at least so many bytes are not tried in one piece: it was refused."""
+        self._piece = limits.UPLOAD_CHUNK_BYTES
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        """Whether the repository holds the blob. Raises ContentError where it has another size."""
+        reply = self._client.send(
+            "HEAD",
+            self._client.url(f"{self._repository}/blobs/{descriptor.digest}"),
+            access=self._reading,
+            accept=frozenset({200, 404}),
+            what=f"whether {self._repository} holds {descriptor.digest} can not be asked",
+        )
+        if reply.status != 200:  # noqa: PLR2004
+            return False
+        if reply.length not in {None, descriptor.size}:
+            raise ContentError(
+                "content.size",
+                f"{descriptor.digest} has {reply.length} bytes in {self._client.host}/{self._repository}, "
+                f"its descriptor says {descriptor.size}",
+                digest=str(descriptor.digest),
+                expected_size=descriptor.size,
+                found_size=reply.length,
+            )
+        return True
+
+    def push(
+        self,
+        descriptor: Descriptor,
+        source: Callable[[], Readable],
+        *,
+        mount_from: str | None,
+        progress: Callable[[int], None] | None,
+    ) -> Sent:
+        """Bring the blob into the repository; see `RegistryStore.push_blob`."""
+        location: str | None = None
+        attempt, in_chunks = 0, False
+        while True:
+            if self.exists(descriptor):
+                return Sent.EXISTED if attempt == 0 else Sent.UPLOADED
+            if mount_from and attempt == 0:
+                mounted, location = self._mount(descriptor, mount_from)
+                if mounted:
+                    return Sent.MOUNTED
+            try:
+                self._send(descriptor, Body(descriptor.size, source, progress), location, in_chunks=in_chunks)
+            except (TransportError, RegistryError) as error:
+                if attempt >= self._client.options.retries or not _worth_repeating(error):
+                    raise
+                asked = error.facts.get("retry_after")
+                self._client.http.pause(attempt, str(error), float(asked) if isinstance(asked, int | float) else None)
+                # a proxy that takes no large bodies often cuts the connection instead of answering 413
+                in_chunks = in_chunks or error.facts.get("cause") == "reset"
+                attempt, location = attempt + 1, None
+            else:
+                return Sent.UPLOADED
+
+    def _send(self, descriptor: Descriptor, body: Body, location: str | None, *, in_chunks: bool) -> None:
+        location = location or self._start(descriptor)
+        large = self._whole_limit is not None and descriptor.size >= self._whole_limit
+        if descriptor.size and (large or in_chunks):
+            self._send_chunks(descriptor, body, location)
+            return
+        reply = self._call("PUT", _with_digest(location, descriptor), _STORED | _REFUSED_WHOLE, descriptor, body)
+        if reply.status in _STORED:
+            return
+        self._check_content(reply, descriptor)
+        if not descriptor.size:
+            raise failure(reply, f"{descriptor.digest} can not be uploaded to {self._repository}")
+        self._whole_limit = min(descriptor.size, self._whole_limit or descriptor.size)
+        self._send_chunks(descriptor, body, self._start(descriptor))
+
+    def _access(self) -> Access:
+        return Access(self._repository, "pull,push")
+
+    def _mount(self, descriptor: Descriptor, source: str) -> tuple[bool, str | None]:
+        """Whether the blob was mounted, else where a session was opened instead (DIST-21)."""
+        query = urlencode({"mount": str(descriptor.digest), "from": source})
+        try:
+            reply = self._client.send(
+                "POST",
+                self._client.url(f"{self._repository}/blobs/uploads/?{query}"),
+                access=Access(self._repository, "pull,push", (source,)),
+                accept=_STARTED | {_CREATED},
+                what=f"{descriptor.digest} can not be mounted from {source}",
+            )
+        except (AuthenticationError, RegistryError):
+            return False, None  # no right to read there, or no mounting at all: it is uploaded
+        return reply.status == _CREATED, None if reply.status == _CREATED else self._location(reply)
+
+    def _start(self, descriptor: Descriptor) -> str:
+        path = f"{self._repository}/blobs/uploads/"
+        if descriptor.digest.algorithm != "sha256":
+            path += f"?digest-algorithm={descriptor.digest.algorithm}"
+        return self._location(self._call("POST", self._client.url(path), _STARTED, descriptor, Body.of(b"")))
+
+    def _send_chunks(self, descriptor: Descriptor, body: Body, location: str) -> None:
+        upload = _Upload(location)
+        with closing(body.open()) as source:
+            while upload.offset < descriptor.size:
+                try:
+                    chunk = _read_chunk(source, min(limits.UPLOAD_CHUNK_BYTES, descriptor.size - upload.offset))
+                except AirgapError:
+                    self._abandon(upload)
+                    raise
+                self._send_chunk(descriptor, upload, chunk)
+                if body.progress is not None:
+                    body.progress(len(chunk))
+        reply = self._call("PUT", _with_digest(upload.location, descriptor), _STORED | {400}, descriptor, Body.of(b""))
+        if reply.status not in _STORED:
+            self._check_content(reply, descriptor)
+            raise failure(reply, f"{descriptor.digest} can not be uploaded to {self._repository}")
+
+    def _send_chunk(self, descriptor: Descriptor, upload: _Upload, chunk: bytes) -> None:
+        """One chunk, in pieces that the registry takes; a piece that was cut goes on where the registry says."""
+        start, end = upload.offset, upload.offset + len(chunk)
+        while upload.offset < end:
+            piece = chunk[upload.offset - start : upload.offset - start + self._piece]
+            headers = {**_STREAM, "Content-Range": f"{upload.offset}-{upload.offset + len(piece) - 1}"}
+            try:
+                reply = self._call(
+                    "PATCH", upload.location, frozenset({202, 413, 416}), descriptor, Body.of(piece), headers
+                )
+            except (TransportError, RegistryError) as error:
+                self._count_failure(upload, error)
+                self._synchronise(descriptor, upload, start, end)
+                continue
+            if reply.status == _TOO_LARGE and self._piece > limits.UPLOAD_CHUNK_LEAST_BYTES:
+                self._piece = max(self._piece // 4, limits.UPLOAD_CHUNK_LEAST_BYTES)
+                continue
+            if reply.status in _STARTED:
+                upload.location = self._location(reply)
+                upload.offset += len(piece)
+                continue
+            self._count_failure(
+                upload, failure(reply, f"{descriptor.digest} can not be uploaded to {self._repository}")
+            )
+            self._synchronise(descriptor, upload, start, end)
+
+    def _count_failure(self, upload: _Upload, error: TransportError | RegistryError) -> None:
+        out_of_order = error.facts.get("status") == 416  # noqa: PLR2004
+        if upload.failures >= self._client.options.retries or not (out_of_order or _worth_repeating(error)):
+            raise error
+        self._client.http.pause(upload.failures, str(error))
+        upload.failures += 1
+
+    def _synchronise(self, descriptor: Descriptor, upload: _Upload, start: int, end: int) -> None:
+        """Ask how far the registry is (DIST-23); only what is still in memory can be sent again."""
+        reply = self._call("GET", upload.location, frozenset({200, 202, 204}), descriptor)
+        have = upload_offset(reply.headers)
+        if have is None or not start <= have <= end:
+            raise RegistryError(
+                f"the upload of {descriptor.digest} to {self._repository} broke at byte {upload.offset}; "
+                f"the registry goes on at {have}",
+                host=self._client.host,
+                status=503,  # the whole upload may be tried again
+            )
+        upload.offset = have
+        if reply.headers.get("Location"):
+            upload.location = self._location(reply)
+
+    def _abandon(self, upload: _Upload) -> None:
+        if origin_of(upload.location) == self._client.origin:
+            with suppress(AirgapError):
+                self._client.send(
+                    "DELETE", upload.location, access=self._access(), accept=frozenset({204}), what="upload"
+                )
+
+    def _call(
+        self,
+        method: str,
+        url: str,
+        accept: frozenset[int],
+        descriptor: Descriptor,
+        body: Body | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Reply:
+        return self._client.send(
+            method,
+            url,
+            access=self._access(),
+            accept=accept,
+            what=f"{descriptor.digest} can not be uploaded to {self._repository}",
+            headers=headers or (_STREAM if body is not None and body.size else {}),
+            body=body,
+        )
+
+    def _location(self, reply: Reply) -> str:
+        location = reply.headers.get("Location", "")
+        try:
+            return follow(reply.request.url, location, home=self._client.origin)
+        except FormatError as error:
+            raise RegistryError(
+                f"{self._client.host} wants the upload to go where it can not: {error.problem}",
+                host=self._client.host,
+                status=reply.status,
+            ) from None
+
+    def _check_content(self, reply: Reply, descriptor: Descriptor) -> None:
+        if has_code(reply, "DIGEST_INVALID", "SIZE_INVALID"):
+            raise ContentError(
+                "content.digest",
+                f"{descriptor.digest}: {self._client.host} says that what it got has another digest or size",
+                digest=str(descriptor.digest),
+            )
+
+
+def _worth_repeating(error: AirgapError) -> bool:
+    """Content-addressed uploads do no harm when repeated as a whole."""
+    status, codes = error.facts.get("status"), error.facts.get("codes")
+    if isinstance(codes, list) and "BLOB_UPLOAD_UNKNOWN" in codes:  # the session is lost: the registry was restarted
+        return True
+    if isinstance(status, int):
+        return is_transient(status)
+    return error.facts.get("cause") in {"reset", "timeout"}
+
+
+def _with_digest(location: str, descriptor: Descriptor) -> str:
+    return with_query(location, urlencode({"digest": str(descriptor.digest)}))
+
+
+def _read_chunk(source: Readable, size: int) -> bytes:
+    chunk = bytearray()
+    try:
+        while len(chunk) < size and (piece := source.read(size - len(chunk))):
+            chunk += piece
+    except OSError as error:
+        raise AirgapError(f"what is to be uploaded can not be read: {safe(error)}") from error
+    if len(chunk) < size:
+        raise ContentError("content.size", f"what is to be uploaded ends {size - len(chunk)} bytes too early")
+    return bytes(chunk)

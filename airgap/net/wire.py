@@ -1,0 +1,149 @@
+"""What registries put into headers and bodies, parsed strictly and told safely."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError, FormatError
+from airgap.net.errors import RegistryError
+from airgap.net.http import Reply, retry_after
+from airgap.net.url import origin_of
+from airgap.oci.digest import Digest
+from airgap.parse.json import load_object, take_list, take_optional
+from airgap.text import safe
+
+ERROR_BYTES: Final = 64 * limits.KIB
+"""Read of an answer that says no."""
+_MOST_ERRORS: Final = 100
+_SHOWN_ERRORS: Final = 3
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
+_RANGE: Final = re.compile(r"(?:bytes=)?([0-9]{1,19})-([0-9]{1,19})")
+_LINK: Final = re.compile(r'<([^<>]*)>((?:\s*;\s*[A-Za-z]+\s*=\s*(?:"[^"]*"|[^\s",;]+))*)')
+_NEXT: Final = re.compile(r';\s*rel\s*=\s*"?next"?\s*(?:;|$)', re.IGNORECASE)
+
+
+def error_codes(reply: Reply) -> tuple[tuple[str, str], ...]:
+    """The (code, message) pairs of an error body (DIST-10); empty where it has another form."""
+    try:
+        if not reply.body:
+            reply.read(ERROR_BYTES)
+        document = load_object(reply.body, limit=ERROR_BYTES, what="error answer")
+        return take_list(document, "errors", _error, limit=_MOST_ERRORS, required=False)
+    except FormatError:
+        return ()
+
+
+def _error(item: object) -> tuple[str, str]:
+    if not isinstance(item, dict):
+        raise FormatError("is not an object")
+    return take_optional(item, "code", str) or "", take_optional(item, "message", str) or ""
+
+
+def has_code(reply: Reply, *codes: str) -> bool:
+    """Whether the error body names one of the codes."""
+    return any(code in codes for code, _ in error_codes(reply))
+
+
+def said(reply: Reply) -> str:
+    """What the error body says, for a sentence; empty where it says nothing readable."""
+    pairs = error_codes(reply)
+    if pairs:
+        parts = (": ".join(part for part in pair if part) for pair in pairs[:_SHOWN_ERRORS])
+        return safe("; ".join(parts), limit=300)
+    if reply.media_type == "text/plain":
+        return safe(reply.body.decode(errors="replace").strip(), limit=160)
+    return ""
+
+
+def failure(reply: Reply, what: str, *, remedy: str = "") -> RegistryError:
+    """The error for an answer that says no: `what` could not be done (`the manifest x can not be read`)."""
+    words = said(reply)
+    host = origin_of(reply.request.url).netloc
+    hint = remedy or ("The registry limits its use; try again later or log in." if reply.status == 429 else "")  # noqa: PLR2004
+    return RegistryError(
+        f"{what}: {host} answered {reply.status}{f' ({words})' if words else ''}",
+        remedy=hint,
+        host=host,
+        method=reply.request.method,
+        url=str(reply.request).partition(" ")[2],
+        status=reply.status,
+        retry_after=retry_after(reply.headers),
+        codes=[safe(code, limit=64) for code, _ in error_codes(reply)[:_SHOWN_ERRORS]],
+    )
+
+
+def content_range(headers: Mapping[str, str]) -> tuple[int, int, int | None] | None:
+    """First byte, last byte and total of Content-Range; None where it is not one."""
+    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    if match is None:
+        return None
+    first, last, total = match.groups()
+    return int(first), int(last), None if total == "*" else int(total)
+
+
+def upload_offset(headers: Mapping[str, str]) -> int | None:
+    """How many bytes of an upload the registry has, by its Range header (`0-1023`: 1024); None: it does not say."""
+    match = _RANGE.fullmatch(headers.get("Range", "").strip())
+    if match is None or int(match[1]) != 0:
+        return None
+    last = int(match[2])
+    return last + 1 if last else 0  # distribution answers 0-0 for "nothing yet"
+
+
+def next_page(headers: Mapping[str, str]) -> str | None:
+    """The target of Link with rel="next" (DIST-7)."""
+    for match in _LINK.finditer(headers.get("Link", "")[: 16 * limits.KIB]):
+        if _NEXT.search(match[2]):
+            return match[1]
+    return None
+
+
+def stated_digest(headers: Mapping[str, str]) -> Digest | None:
+    """Docker-Content-Digest; None where it is absent or cannot be compared. It is a claim, never a name."""
+    text = headers.get("Docker-Content-Digest", "").strip()
+    try:
+        digest = Digest.parse(text)
+    except FormatError:
+        return None
+    return digest if digest.supported else None
+
+
+def check_stated_digest(reply: Reply, what: str) -> Digest | None:
+    """The digest that the answer claims, once its body is found to have it. Raises ContentError."""
+    stated = stated_digest(reply.headers)
+    if stated is None:
+        return None
+    actual = Digest.of(reply.body, stated.algorithm)
+    if actual != stated:
+        raise ContentError(
+            "content.digest",
+            f"{what}: the registry calls it {stated}, but what it sent is {actual}",
+            digest=str(stated),
+            found_digest=str(actual),
+        )
+    return stated
+
+
+def missing_digests(reply: Reply) -> tuple[Digest, ...]:
+    """The digests that the details of an error body name: as text, or as a member `digest` of an object."""
+    try:
+        document = load_object(reply.body, limit=ERROR_BYTES, what="error answer")
+        details = take_list(document, "errors", _detail, limit=_MOST_ERRORS, required=False)
+    except FormatError:
+        return ()
+    found: list[Digest] = []
+    for detail in details:
+        with suppress(FormatError):
+            found.append(Digest.parse(detail))
+    return tuple(found)
+
+
+def _detail(item: object) -> str:
+    detail = item.get("detail") if isinstance(item, dict) else None
+    if isinstance(detail, dict):
+        detail = detail.get("digest") or detail.get("Digest")
+    return detail if isinstance(detail, str) else ""
