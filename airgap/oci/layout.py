@@ -1,4 +1,4 @@
-"""A layout as a directory, and the one door to layouts of both kinds."""
+"""A layout as a directory."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from airgap import limits
-from airgap.errors import ContentError, NotFoundError
-from airgap.oci.archive import LayoutArchive, open_archive
+from airgap.errors import ContentError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
     BLOBS,
@@ -92,6 +91,10 @@ class LayoutDirectory:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # an executor of processes opens the layout again on its side
+        return (open_directory, (self.path,))
+
     def _directory(self, digest: Digest) -> str | None:
         """`blobs/<algorithm>/` if it is there and a real directory; looked at once."""
         algorithm = digest.algorithm
@@ -121,31 +124,7 @@ class LayoutDirectory:
         except NotRegularError as error:
             raise malformed(f"{safe(path)} {error.strerror}") from None
         except OSError as error:
-            raise _denied(path, error) from None
-
-
-Layout = LayoutDirectory | LayoutArchive
-"""Both have `path`, are context managers, and are stores."""
-
-
-def open_layout(path: str | os.PathLike[str]) -> Layout:
-    """The layout at `path`, a directory or a tar.
-
-    Raises NotFoundError where nothing is, and ContentError (`layout.malformed`) with a sentence that says what is there
-    instead and what to do.
-    """
-    place = os.fspath(path)
-    try:
-        mode = Path(place).stat().st_mode  # what the operator names may be a link; what is in it may not
-        if stat.S_ISDIR(mode):
-            return open_directory(place)
-        if stat.S_ISREG(mode):
-            return open_archive(str(Path(place).resolve()) if Path(place).is_symlink() else place)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        raise NotFoundError(f"there is no file or directory {safe(place)}", path=safe(place)) from None
-    except OSError as error:
-        raise _denied(place, error) from None
-    raise malformed(f"{safe(place)} is {kind_of(mode)}, not a layout", remedy=_other_remedy(mode))
+            raise denied(path, error) from None
 
 
 def open_directory(path: str) -> LayoutDirectory:
@@ -163,14 +142,9 @@ def open_directory(path: str) -> LayoutDirectory:
     return LayoutDirectory(path)
 
 
-def _denied(path: str, error: OSError) -> ContentError:
+def denied(path: str, error: OSError) -> ContentError:
+    """The error for what the system does not let us read."""
     return malformed(
         f"{safe(path)} can not be read: {error.strerror or type(error).__name__}",
         remedy="Check its permissions, that the medium is mounted, and that it reports no read errors.",
     )
-
-
-def _other_remedy(mode: int) -> str:
-    if stat.S_ISBLK(mode):
-        return "Mount the device, then name the directory or the tar on it."
-    return "Save what comes out of it to a file first; a layout is read at many places, not from start to end."

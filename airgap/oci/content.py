@@ -1,0 +1,191 @@
+"""Content, verified to the last byte: every blob that an artifact reaches is there, of its size and of its digest.
+
+A signature covers the root manifest alone (rule 4: a signature is not the content); this covers the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from airgap import limits
+from airgap.errors import ContentError, Fact
+from airgap.oci.digest import Digest
+from airgap.oci.graph import Closure, Reached
+from airgap.oci.problems import ContentProblem
+from airgap.oci.store import Store, check_descriptor, hash_bytes
+
+Mode = Literal["all", "manifests"]
+"""`all`: every byte. `manifests`: manifests, configs and envelopes; layers are not even looked for."""
+
+_INLINE_BYTES: Final = limits.MIB
+"""Less than this in all is hashed here and now: to hand it over costs more."""
+_BATCH_BYTES: Final = 8 * limits.MIB
+_BATCH_BLOBS: Final = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentReport:
+    """What became of an artifact's content."""
+
+    verdict: Literal["pass", "fail"]
+    mode: Mode
+    blobs: int
+    """Different blobs that were proven good."""
+    bytes: int
+    """Their bytes."""
+    problems: tuple[ContentProblem, ...]
+    absent: tuple[Digest, ...]
+    """Not there, and declared to be left out on purpose (`content.absent`)."""
+    external: tuple[Digest, ...]
+    """Foreign layers that are not there: they may rightly be elsewhere, and nothing is said of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A ContentError as a plain value, so that it crosses processes."""
+
+    reason: str
+    message: str
+    facts: Mapping[str, Fact]
+
+    def at(self, reached: Reached) -> ContentProblem:
+        return ContentProblem(
+            reason=self.reason,
+            message=self.message,
+            path=reached.path,
+            descriptor=reached.descriptor,
+            facts=self.facts,
+        )
+
+
+_Outcome = _Failure | None
+_Batch = tuple[Digest, ...]
+
+
+class ContentChecker:
+    """Checks closures of one store. A blob that several artifacts share is hashed once.
+
+    `executor` runs the hashing, biggest blobs first; without one it runs here. Call `prepare` with all closures before
+    `check` is called for each: then the cores are busy across artifacts, and while signatures are judged.
+    """
+
+    def __init__(self, store: Store, executor: Executor | None = None) -> None:
+        self._store: Final = store
+        self._executor: Final = executor
+        self._outcomes: Final[dict[Digest, _Outcome]] = {}
+        self._running: Final[dict[Digest, tuple[_Batch, Future[tuple[_Outcome, ...]]]]] = {}
+
+    def prepare(self, closures: Iterable[Closure], *, mode: Mode = "all") -> None:
+        """Starts hashing what these closures reach, and returns at once; does nothing without an executor."""
+        if self._executor is None:
+            return
+        sizes: dict[Digest, int] = {}
+        for closure in closures:
+            for reached in _unparsed(closure, mode):
+                descriptor = reached.descriptor
+                with suppress(ContentError):  # check() comes across it again, and says where it is
+                    if descriptor.digest not in sizes and check_descriptor(self._store, descriptor):
+                        sizes[descriptor.digest] = descriptor.size
+        self._submit(self._executor, sizes)
+
+    def check(self, closure: Closure, *, mode: Mode = "all") -> ContentReport:
+        """The report on one closure. Never raises for what the store holds."""
+        problems = list(closure.problems)
+        absent, external = list(closure.absent), list[Digest]()
+        good = {reached.descriptor.digest: reached.descriptor.size for reached in closure.reached if reached.parsed}
+        to_hash: list[Reached] = []
+        for reached in _unparsed(closure, mode):
+            descriptor = reached.descriptor
+            try:
+                if check_descriptor(self._store, descriptor):
+                    to_hash.append(reached)
+                else:
+                    good[descriptor.digest] = descriptor.size
+            except ContentError as error:
+                if error.reason == "content.missing" and descriptor.is_external:
+                    external.append(descriptor.digest)
+                elif error.reason == "content.missing" and descriptor.digest in closure.declared_absent:
+                    absent.append(descriptor.digest)
+                else:
+                    problems.append(ContentProblem.of(error, descriptor, reached.path))
+        self._hash({reached.descriptor.digest: reached.descriptor.size for reached in to_hash})
+        for reached in to_hash:
+            failure = self._outcomes[reached.descriptor.digest]
+            if failure is None:
+                good[reached.descriptor.digest] = reached.descriptor.size
+            else:
+                problems.append(failure.at(reached))
+        return ContentReport(
+            verdict="fail" if problems else "pass",
+            mode=mode,
+            blobs=len(good),
+            bytes=sum(good.values()),
+            problems=tuple(problems),
+            absent=tuple(dict.fromkeys(absent)),
+            external=tuple(dict.fromkeys(external)),
+        )
+
+    def _hash(self, sizes: dict[Digest, int]) -> None:
+        """Fills `_outcomes` for all of these."""
+        new = {digest: size for digest, size in sizes.items() if digest not in self._running}
+        new = {digest: size for digest, size in new.items() if digest not in self._outcomes}
+        if self._executor is not None and len(new) > 1 and sum(new.values()) > _INLINE_BYTES:
+            self._submit(self._executor, new)
+        else:
+            for digest in new:
+                self._outcomes[digest] = _hash_one(self._store, digest)
+        for digest in sizes:
+            if digest in self._running:
+                batch, future = self._running[digest]
+                for one, outcome in zip(batch, future.result(), strict=True):
+                    self._outcomes[one] = outcome
+                    del self._running[one]
+
+    def _submit(self, executor: Executor, sizes: dict[Digest, int]) -> None:
+        new = {digest: size for digest, size in sizes.items() if digest not in self._running}
+        for batch in _batches({digest: size for digest, size in new.items() if digest not in self._outcomes}):
+            future = executor.submit(_hash_batch, self._store, batch)
+            for digest in batch:
+                self._running[digest] = (batch, future)
+
+
+def verify_content(
+    store: Store, closure: Closure, *, mode: Mode = "all", executor: Executor | None = None
+) -> ContentReport:
+    """The report on one closure; for several of one store use one `ContentChecker`, which remembers."""
+    return ContentChecker(store, executor).check(closure, mode=mode)
+
+
+def _unparsed(closure: Closure, mode: Mode) -> Iterator[Reached]:
+    """What the graph has not read and verified already, as far as the mode asks for it."""
+    return (reached for reached in closure.reached if not reached.parsed and (mode == "all" or reached.small))
+
+
+def _batches(sizes: dict[Digest, int]) -> Iterator[_Batch]:
+    """Biggest first, so that no core is left with a big one at the end; small ones many at once."""
+    batch: list[Digest] = []
+    total = 0
+    for digest, size in sorted(sizes.items(), key=lambda item: -item[1]):
+        if batch and (total + size > _BATCH_BYTES or len(batch) == _BATCH_BLOBS):
+            yield tuple(batch)
+            batch, total = [], 0
+        batch.append(digest)
+        total += size
+    if batch:
+        yield tuple(batch)
+
+
+def _hash_batch(store: Store, batch: _Batch) -> tuple[_Outcome, ...]:
+    return tuple(_hash_one(store, digest) for digest in batch)
+
+
+def _hash_one(store: Store, digest: Digest) -> _Outcome:
+    try:
+        hash_bytes(store, digest)
+    except ContentError as error:
+        return _Failure(error.reason, str(error), error.facts)
+    return None

@@ -1,0 +1,292 @@
+"""A layout's graph: what its own artifacts are, what refers to them, and all that each of them reaches.
+
+Every manifest is read, verified and parsed once. One that can not be read never keeps others from being found (D27,
+MAN-34); it becomes a problem. Cycles can not be made with sound digests, and nothing here would follow one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
+from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, REF_NAME, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.problems import ContentProblem, EntryProblem
+from airgap.oci.scan import Mechanism, Referrer, Root, Scan, scan
+from airgap.oci.store import Store, read_verified
+from airgap.oci.tags import tag_part
+from airgap.text import safe
+
+__all__ = ["Closure", "Graph", "Mechanism", "Reached", "Referrer", "Root"]
+
+_Key = tuple[Digest, str, int, bytes | None]
+_TAGS_SHOWN: Final = 10
+_SHORT: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """One descriptor of a closure, and the way to it: `index > linux/arm64 > layers[2]`."""
+
+    descriptor: Descriptor
+    path: str
+    parsed: bool
+    """Its content was read, verified and parsed while the graph was walked."""
+    small: bool
+    """A manifest, config or envelope: what is checked in mode `manifests`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closure:
+    """All that an artifact reaches: children, configs, layers, and its referrers with theirs."""
+
+    root: Descriptor
+    reached: tuple[Reached, ...]
+    problems: tuple[ContentProblem, ...]
+    """Manifests that could not be read; what is below them is unknown."""
+    absent: tuple[Digest, ...]
+    """Manifests that are not there and were declared to be left out."""
+    declared_absent: frozenset[Digest]
+    """What the caller declared to be left out."""
+
+
+class Graph:
+    """The graph of one layout. Not for several threads at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store: Final = store
+        self._manifests: Final[dict[_Key, Manifest | Index | ContentError]] = {}
+        self._bytes = 0
+
+    # --- reading ---
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+        """The verified content of a manifest or index. Raises ContentError; reads each only once."""
+        key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data)
+        known = self._manifests.get(key)
+        if known is None:
+            try:
+                known = self._read(descriptor)
+            except ContentError as error:
+                known = error
+            self._manifests[key] = known
+        if isinstance(known, ContentError):
+            raise known.with_traceback(None)
+        return known
+
+    def _read(self, descriptor: Descriptor) -> Manifest | Index:
+        if len(self._manifests) >= limits.GRAPH_NODES or self._bytes + descriptor.size > limits.GRAPH_BYTES:
+            raise ContentError(
+                "content.limit",
+                f"the layout has more than {limits.GRAPH_NODES} manifests, or than {limits.GRAPH_BYTES} bytes of them",
+                digest=str(descriptor.digest),
+            )
+        raw = read_verified(self._store, descriptor, limits.MANIFEST_BYTES)
+        self._bytes += len(raw)
+        try:
+            return parse_manifest(raw, descriptor.media_type)
+        except FormatError as error:
+            reason = "content.limit" if isinstance(error, LimitError) else "content.malformed"
+            raise ContentError(
+                reason,
+                f"{descriptor.digest} can not be read as {safe(descriptor.media_type, limit=128)}: {error}",
+                digest=str(descriptor.digest),
+                media_type=safe(descriptor.media_type),
+            ) from None
+
+    @cached_property
+    def _scan(self) -> Scan:
+        return scan(self._store, self.manifest)
+
+    @property
+    def problems(self) -> tuple[EntryProblem, ...]:
+        """Entries of `index.json` that can not be read, and so belong to no artifact that is known."""
+        return self._scan.problems
+
+    @property
+    def notes(self) -> tuple[EntryProblem, ...]:
+        """What is odd and harmless (`layout.entry`): a tag given twice, a referrer of what is not here, ..."""
+        return self._scan.notes
+
+    # --- naming ---
+
+    def roots(self) -> tuple[Root, ...]:
+        """The layout's own artifacts, in the order of `index.json`: no referrers, no children of indexes."""
+        return self._scan.roots
+
+    def resolve(self, name: str | Digest | None) -> Root:
+        """The artifact with this tag or digest, or the only one. Raises NotFoundError.
+
+        A tag is an entry's whole ref.name, or the tag part of one that is a full reference, if that is unambiguous. A
+        digest may be that of a child at any depth, or of a referrer: its descriptor is the one that points at it, with
+        its real media type (MAN-35, D3).
+        """
+        if name is None:
+            return self._only()
+        return self._by_digest(name) if isinstance(name, Digest) else self._by_tag(name)
+
+    def _only(self) -> Root:
+        roots = self.roots()
+        if len(roots) != 1:
+            tags = (tag for root in roots for tag in root.tags)
+            raise NotFoundError(f"{self._store.name} holds {len(roots)} artifacts, not one; name one{_listed(tags)}")
+        return roots[0]
+
+    def _by_tag(self, name: str) -> Root:
+        entries = self._store.index().manifests
+        tags = {tag: entry for entry in entries if (tag := entry.annotations.get(REF_NAME)) is not None}
+        found = [tags[name]] if name in tags else [entry for tag, entry in tags.items() if tag_part(tag) == name]
+        if not found:
+            raise NotFoundError(
+                f"{self._store.name} has no tag {safe(name, limit=200)!r}{_listed(tags)}",
+                remedy="Name one of its tags, or a digest with @.",
+                tag=safe(name),
+            )
+        if any(entry.digest != found[0].digest for entry in found):
+            full = (tag for tag in tags if tag_part(tag) == name)
+            raise NotFoundError(
+                f"the tag {safe(name, limit=200)!r} is ambiguous in {self._store.name}{_listed(full)}",
+                remedy="Give the whole name.",
+                tag=safe(name),
+            )
+        chosen = found[-1]
+        return Root(chosen, tuple(tag for tag, entry in tags.items() if entry.same_content(chosen)))
+
+    def _by_digest(self, digest: Digest) -> Root:
+        for root in self.roots():
+            if root.descriptor.digest == digest:
+                return root
+        descriptor = self._scan.known.get(digest)
+        if descriptor is None:
+            raise NotFoundError(
+                f"{self._store.name} has no artifact {digest}{self._orphan(digest)}",
+                remedy="See what there is with airgap discover.",
+                digest=str(digest),
+            )
+        return Root(descriptor, ())
+
+    def _orphan(self, digest: Digest) -> str:
+        try:
+            there = self._store.size(digest) is not None
+        except ContentError:
+            there = False
+        # NEG-150: blobs that merely exist are not found, and the operator is told why
+        return "; a blob of this digest lies there, but no entry of index.json leads to it" if there else ""
+
+    # --- referring ---
+
+    def referrers(self, descriptor: Descriptor) -> tuple[Referrer, ...]:
+        """Everything whose subject is exactly this (media type, digest, size: MAN-31), in the order of digests.
+
+        All forms are read: entries of `index.json`, fallback-tag indexes (only entries that truly have this subject),
+        and cosign's tags, which name a digest alone. Raises ContentError beyond limits.REFERRERS.
+        """
+        found: dict[Digest, Referrer] = {}
+        for referrer in self._scan.referrers.get(descriptor.digest, ()):
+            if referrer.subject is None or referrer.subject.same_content(descriptor):
+                found.setdefault(referrer.descriptor.digest, referrer)
+        if len(found) > limits.REFERRERS:
+            raise ContentError(
+                "content.limit",
+                f"{descriptor.digest} has {len(found)} referrers, more than {limits.REFERRERS}",
+                digest=str(descriptor.digest),
+            )
+        return tuple(found[digest] for digest in sorted(found))
+
+    # --- reaching ---
+
+    def closure(self, descriptor: Descriptor, *, declared_absent: frozenset[Digest] = frozenset()) -> Closure:
+        """All that `descriptor` reaches, breadth first, each once. Never raises for what the layout holds.
+
+        `declared_absent`: manifests that a record says were left out on purpose; they are no problem if they are not
+        there.
+        """
+        return _Walk(self, declared_absent).run(descriptor)
+
+    def unreadable_referrers(self, descriptor: Descriptor) -> tuple[ContentProblem, ...]:
+        """What claims by its place (a fallback tag, a cosign tag) to refer to this, and can not be read."""
+        return self._scan.unreadable.get(descriptor.digest, ())
+
+
+@dataclass(slots=True)
+class _Walk:
+    graph: Graph
+    declared_absent: frozenset[Digest]
+    reached: list[Reached] = field(default_factory=list)
+    problems: list[ContentProblem] = field(default_factory=list)
+    absent: list[Digest] = field(default_factory=list)
+    seen: set[tuple[Digest, str, int, bool]] = field(default_factory=set)
+
+    def run(self, root: Descriptor) -> Closure:
+        label = "index" if root.media_type in INDEX_TYPES else "manifest" if root.is_manifest else "blob"
+        queue = deque([(root, label, 0, True)])
+        while queue:
+            descriptor, path, depth, small = queue.popleft()
+            key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data is not None)
+            if key in self.seen:
+                continue
+            self.seen.add(key)
+            if depth > limits.GRAPH_DEPTH or len(self.seen) > limits.GRAPH_NODES:
+                self._bound(descriptor, path)
+                break
+            for step, below, is_small in self._visit(descriptor, path, small=small):
+                queue.append((below, f"{path} > {step}", depth + 1, is_small))
+        return Closure(
+            root=root,
+            reached=tuple(self.reached),
+            problems=tuple(self.problems),
+            absent=tuple(dict.fromkeys(self.absent)),
+            declared_absent=self.declared_absent,
+        )
+
+    def _visit(self, descriptor: Descriptor, path: str, *, small: bool) -> Iterator[tuple[str, Descriptor, bool]]:
+        if not descriptor.is_manifest:
+            self.reached.append(Reached(descriptor, path, parsed=False, small=small))
+        else:
+            try:
+                manifest = self.graph.manifest(descriptor)
+            except ContentError as error:
+                self._unread(descriptor, path, error)
+            else:
+                self.reached.append(Reached(descriptor, path, parsed=True, small=True))
+                for step, below in manifest.successors():
+                    yield step, below, step == "config" or below.media_type in ENVELOPE_TYPES
+        try:
+            for referrer in self.graph.referrers(descriptor):
+                yield f"referrer {_short(referrer.descriptor.digest)}", referrer.descriptor, True
+        except ContentError as error:
+            self.problems.append(ContentProblem.of(error, descriptor, path))
+        for problem in self.graph.unreadable_referrers(descriptor):
+            self.problems.append(problem.below(path))
+
+    def _unread(self, descriptor: Descriptor, path: str, error: ContentError) -> None:
+        if error.reason == "content.missing" and descriptor.digest in self.declared_absent:
+            self.absent.append(descriptor.digest)
+        else:
+            self.problems.append(ContentProblem.of(error, descriptor, path))
+
+    def _bound(self, descriptor: Descriptor, path: str) -> None:
+        message = (
+            f"the artifact is nested more than {limits.GRAPH_DEPTH} deep or reaches more than {limits.GRAPH_NODES} "
+            "descriptors; what lies beyond was not looked at"
+        )
+        self.problems.append(ContentProblem.of(ContentError("content.limit", message), descriptor, path))
+
+
+def _short(digest: Digest) -> str:
+    return f"{digest.algorithm}:{digest.encoded[:_SHORT]}"
+
+
+def _listed(tags: Iterable[str] | dict[str, Descriptor]) -> str:
+    names = list(tags)
+    if not names:
+        return "; it has no tags" if isinstance(tags, dict) else ""
+    shown = ", ".join(repr(safe(name, limit=100)) for name in names[:_TAGS_SHOWN])
+    more = len(names) - _TAGS_SHOWN
+    return f"; there are {shown}{f' and {more} more' if more > 0 else ''}"

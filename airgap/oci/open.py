@@ -1,0 +1,42 @@
+"""The one door to layouts of both kinds."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from airgap.errors import NotFoundError
+from airgap.oci.archive import LayoutArchive, open_archive
+from airgap.oci.documents import kind_of, malformed
+from airgap.oci.layout import LayoutDirectory, denied, open_directory
+from airgap.text import safe
+
+Layout = LayoutDirectory | LayoutArchive
+"""Both have `path`, are context managers, and are stores."""
+
+
+def open_layout(path: str | os.PathLike[str]) -> Layout:
+    """The layout at `path`, a directory or a tar.
+
+    Raises NotFoundError where nothing is, and ContentError (`layout.malformed`) with a sentence that says what is there
+    instead and what to do.
+    """
+    place = os.fspath(path)
+    try:
+        mode = Path(place).stat().st_mode  # what the operator names may be a link; what is in it may not
+        if stat.S_ISDIR(mode):
+            return open_directory(place)
+        if stat.S_ISREG(mode):
+            return open_archive(str(Path(place).resolve()) if Path(place).is_symlink() else place)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise NotFoundError(f"there is no file or directory {safe(place)}", path=safe(place)) from None
+    except OSError as error:
+        raise denied(place, error) from None
+    raise malformed(f"{safe(place)} is {kind_of(mode)}, not a layout", remedy=_other_remedy(mode))
+
+
+def _other_remedy(mode: int) -> str:
+    if stat.S_ISBLK(mode):
+        return "Mount the device, then name the directory or the tar on it."
+    return "Save what comes out of it to a file first; a layout is read at many places, not from start to end."

@@ -1,0 +1,48 @@
+"""What is wrong with one piece of content, as a value for reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from airgap.errors import ContentError, Fact
+from airgap.oci.descriptor import Descriptor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentProblem:
+    """One piece of an artifact's content that is not what it has to be."""
+
+    reason: str
+    """A `content.*` code of airgap.reasons."""
+    message: str
+    """The sentence, safe for a terminal; names the digest."""
+    path: str
+    """The way to it: `index > linux/arm64 > layers[2]`."""
+    descriptor: Descriptor
+    """What points at it."""
+    facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
+    """`expected_size`, `found_size`, `found_digest`, ... where they are known."""
+
+    @classmethod
+    def of(cls, error: ContentError, descriptor: Descriptor, path: str) -> Self:
+        """What `error` says of the content at `path`."""
+        return cls(reason=error.reason, message=str(error), path=path, descriptor=descriptor, facts=error.facts)
+
+    def below(self, path: str) -> Self:
+        """The same, seen from further out."""
+        return replace(self, path=f"{path} > {self.path}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryProblem:
+    """Something about an entry of `index.json` that belongs to no artifact."""
+
+    reason: str
+    """A `content.*` code where it can not be read; `layout.entry` where it is merely odd."""
+    message: str
+    path: str
+    """`index.json > manifests[3]`, or the tag of a fallback index and the place in it."""
+    descriptor: Descriptor | None
+    """None where the entry describes nothing."""

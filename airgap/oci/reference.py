@@ -1,0 +1,200 @@
+r"""How artifacts are named (design 5).
+
+    registry.example/repo:tag    registry.example/repo@sha256:...      a registry
+    oci:PATH[:TAG|@DIGEST]       oci-archive:FILE[:TAG|@DIGEST]        a layout directory, a layout tar
+    PATH[:TAG|@DIGEST]                                                 either, if PATH exists or looks like a path
+
+Paths may contain `:` and `@`, and so may tags (a layout's tag can be a full reference, LAYOUT-6): the longest part that
+exists on disk is the path. Where nothing exists, the first `:` ends the path, but that of a drive (`C:\stick`) never.
+With a tag and a digest, the digest decides, as everywhere in this field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from airgap.errors import FormatError, UsageError
+from airgap.oci.digest import Digest
+from airgap.text import safe
+
+Exists = Callable[[str], bool]
+
+_TRANSPORTS: Final = ("oci-archive:", "oci:")
+_FOREIGN: Final = ("docker-archive:", "docker-daemon:", "containers-storage:", "dir:", "ostree:", "sif:", "tarball:")
+_DRIVE: Final = re.compile(r"[A-Za-z]:(?=[/\\])")
+_LONGEST_NAME: Final = 255
+_LONGEST_TEXT: Final = 8192
+
+# DIST-1; distribution-spec, Pulling manifests
+_REPOSITORY: Final = re.compile(
+    r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*", re.ASCII
+)
+_TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
+_LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+_REGISTRY: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutReference:
+    """A layout, or one artifact in it; at most one of `tag` and `digest` is set."""
+
+    path: str
+    tag: str | None = None
+    digest: Digest | None = None
+    transport: str = ""
+    """`oci:`, `oci-archive:`, or empty where the path says it."""
+
+    def naming(self, tags: Sequence[str], digest: Digest) -> str:
+        """The reference to one artifact of this layout, as it can be typed."""
+        chosen = self.tag if self.tag in tags else (tags[0] if tags else None)
+        if self.digest is not None or chosen is None:
+            return f"{self.transport}{self.path}@{digest}"
+        return f"{self.transport}{self.path}:{chosen}"
+
+    def __str__(self) -> str:
+        suffix = f"@{self.digest}" if self.digest else f":{self.tag}" if self.tag is not None else ""
+        return f"{self.transport}{self.path}{suffix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryReference:
+    """A repository of a registry, or one artifact in it; the digest decides where there is one."""
+
+    registry: str
+    """Host, with its port where it has one. `docker.io` is not expanded and not implied."""
+    repository: str
+    tag: str | None = None
+    digest: Digest | None = None
+
+    @property
+    def name(self) -> str:
+        """Registry and repository: what a policy's scopes are compared with."""
+        return f"{self.registry}/{self.repository}"
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag is not None else ""
+        return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
+
+
+def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryReference:
+    """What `text` names; `exists` tells whether a path is on disk. Raises UsageError."""
+    if not text or len(text) > _LONGEST_TEXT or "\0" in text:
+        raise UsageError(f"{safe(text, limit=160)!r} names nothing", remedy=_FORMS)
+    for transport in _TRANSPORTS:
+        if text.startswith(transport):
+            return _layout(text.removeprefix(transport), transport, exists)
+    if any(_splits_at_existing(text, exists)):
+        return _layout(text, "", exists)
+    for transport in _FOREIGN:
+        if text.startswith(transport):
+            raise UsageError(
+                f"{safe(text, limit=160)!r} names a {transport} source, which is no OCI image layout",
+                remedy=f"Convert it with skopeo: skopeo copy --all {safe(text)} oci:DIRECTORY",
+            )
+    if _looks_like_path(text):
+        return _layout(text, "", exists)
+    return parse_registry_reference(text)
+
+
+def parse_registry_reference(text: str) -> RegistryReference:
+    """`registry/repository[:tag][@digest]` and nothing else; `docker://` before it is dropped. Raises UsageError."""
+    plain = text.removeprefix("docker://")
+    name, at, pinned = plain.partition("@")
+    digest = _digest(pinned, text) if at else None
+    registry, slash, rest = name.partition("/")
+    repository, colon, tag = rest.partition(":")
+    if not slash or not _is_registry(registry):
+        raise UsageError(
+            f"{safe(text, limit=160)!r} is neither a file or directory here nor the name of a registry's repository",
+            remedy=_FORMS,
+        )
+    if not _REPOSITORY.fullmatch(repository):
+        raise UsageError(f"{safe(repository, limit=160)!r} is no repository name: {_REPOSITORY_RULE}", remedy=_FORMS)
+    if colon and not _TAG.fullmatch(tag):
+        raise UsageError(f"{safe(tag, limit=160)!r} is no tag: {_TAG_RULE}", remedy=_FORMS)
+    if len(registry) + 1 + len(repository) > _LONGEST_NAME:
+        raise UsageError(f"{safe(name, limit=64)!r} is longer than {_LONGEST_NAME} characters", remedy=_FORMS)
+    return RegistryReference(registry=registry, repository=repository, tag=tag if colon else None, digest=digest)
+
+
+_FORMS: Final = (
+    "Name a registry's repository in full (docker.io/library/alpine:3, not alpine:3), a layout directory or tar that "
+    "exists, or use oci:DIRECTORY[:TAG] or oci-archive:FILE[:TAG]."
+)
+_REPOSITORY_RULE: Final = (
+    "lower-case letters, digits and single separators (. _ __ -) between them, in parts joined by /"
+)
+_TAG_RULE: Final = "at most 128 letters, digits, and . _ -, starting with a letter, digit or _"
+
+
+def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
+    path, rest = next(_splits_at_existing(text, exists), None) or _first_split(text)
+    if not path:
+        raise UsageError(f"{safe(transport + text, limit=160)!r} names no path", remedy=_FORMS)
+    if rest.startswith("@"):
+        return LayoutReference(path=path, digest=_digest(rest[1:], text), transport=transport)
+    if rest == ":":
+        raise UsageError(f"{safe(text, limit=160)!r} ends in ':' without a tag", remedy=_FORMS)
+    tag = rest[1:] or None
+    if tag is not None:
+        plain, at, pinned = tag.rpartition("@")
+        if at and _TAG.fullmatch(plain) and ":" in pinned:
+            return LayoutReference(path=path, digest=_digest(pinned, text), transport=transport)
+    return LayoutReference(path=path, tag=tag, transport=transport)
+
+
+def _splits_at_existing(text: str, exists: Exists) -> Iterator[tuple[str, str]]:
+    """Ways to split into a path that exists and the rest, the longest path first."""
+    if exists(text):
+        yield text, ""
+    start = _path_start(text)
+    for position in range(len(text) - 1, start - 1, -1):
+        if text[position] in ":@" and position and exists(text[:position]):
+            yield text[:position], text[position:]
+
+
+def _first_split(text: str) -> tuple[str, str]:
+    start = _path_start(text)
+    for position in range(start, len(text)):
+        if text[position] == ":" or (text[position] == "@" and _is_digest(text[position + 1 :])):
+            return text[:position], text[position:]
+    return text, ""
+
+
+def _path_start(text: str) -> int:
+    """Where the first separator may stand: behind the colon of a drive."""
+    match = _DRIVE.match(text)
+    return match.end() if match else 0
+
+
+def _looks_like_path(text: str) -> bool:
+    return (
+        text.startswith(("./", "../", "/", "~", ".\\", "..\\", "\\\\"))
+        or text in {".", ".."}
+        or bool(_DRIVE.match(text))
+        or "\\" in text
+    )
+
+
+def _is_registry(host: str) -> bool:
+    # As docker has it: without a dot, a port or this one name, the first part belongs to a repository of a registry
+    # that nobody named.
+    return bool(_REGISTRY.fullmatch(host)) and ("." in host or ":" in host or host == "localhost")
+
+
+def _is_digest(text: str) -> bool:
+    try:
+        Digest.parse(text)
+    except FormatError:
+        return False
+    return True
+
+
+def _digest(text: str, whole: str) -> Digest:
+    try:
+        return Digest.parse(text)
+    except FormatError as error:
+        raise UsageError(f"{safe(whole, limit=200)!r}: {error}", remedy=_FORMS) from None

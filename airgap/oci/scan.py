@@ -1,0 +1,399 @@
+"""One pass over a layout: which entries of `index.json` are its own artifacts, and what refers to what.
+
+A layout has no list of either (LAYOUT-10): every manifest that `index.json` leads to is read and its subject noted.
+All known ways to record referrers are understood (design 5): untagged entries, fallback-tag indexes, cosign's tags.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError
+from airgap.oci.descriptor import INDEX_TYPES, REF_NAME, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.documents import LAYOUT_INDEX
+from airgap.oci.manifest import Index, Manifest
+from airgap.oci.problems import ContentProblem, EntryProblem
+from airgap.oci.store import Store
+from airgap.oci.tags import cosign_target, fallback_tags, may_be_fallback, tag_part
+from airgap.text import safe
+
+Read = Callable[[Descriptor], Manifest | Index]
+"""Gives the verified manifest of a descriptor; raises ContentError."""
+
+
+class Mechanism(StrEnum):
+    """How a referrer is recorded in the layout."""
+
+    ENTRY = "index entry"
+    FALLBACK = "fallback tag"
+    COSIGN = "cosign tag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referrer:
+    """A manifest that refers to another."""
+
+    descriptor: Descriptor
+    mechanism: Mechanism
+    artifact_type: str | None
+    """The effective type (LAYOUT-13)."""
+    manifest: Manifest | Index
+    subject: Descriptor | None
+    """None for cosign's tags: they name a digest alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """An artifact of the layout's own, with all its tags."""
+
+    descriptor: Descriptor
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What one pass found."""
+
+    roots: tuple[Root, ...]
+    referrers: Mapping[Digest, list[Referrer]]
+    known: Mapping[Digest, Descriptor]
+    """Every manifest and entry that `index.json` leads to, by the descriptor that points at it."""
+    unreadable: Mapping[Digest, tuple[ContentProblem, ...]]
+    """By subject: what claims by its place to refer to it, and can not be read."""
+    problems: tuple[EntryProblem, ...]
+    notes: tuple[EntryProblem, ...]
+
+
+def scan(store: Store, read: Read) -> Scan:
+    """Reads every manifest that `index.json` leads to. Never raises for what the layout holds."""
+    return _Scanner(store, read).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    descriptor: Descriptor
+    place: str
+    tag: str | None
+
+
+class _Scanner:
+    def __init__(self, store: Store, read: Read) -> None:
+        self._store: Final = store
+        self._read: Final = read
+        self._referrers: Final[defaultdict[Digest, list[Referrer]]] = defaultdict(list)
+        self._known: Final[dict[Digest, Descriptor]] = {}
+        self._visited: Final[set[tuple[Digest, str]]] = set()
+        self._problems: Final[list[EntryProblem]] = []
+        self._notes: Final[list[EntryProblem]] = []
+        self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
+        """Unreadable referrers, by the fallback tag or the digest that they stand under."""
+
+    def run(self) -> Scan:
+        index = self._store.index()
+        for error in index.unreadable:
+            self._problems.append(
+                EntryProblem(
+                    reason="content.malformed",
+                    message=f"{LAYOUT_INDEX}: {error}",
+                    path=f"{LAYOUT_INDEX} > {error.where}",
+                    descriptor=None,
+                )
+            )
+        entries = self._entries(index)
+        fallbacks = [entry for entry in entries if self._is_fallback(entry)]
+        special = set(map(id, fallbacks))
+        cosigned = [entry for entry in entries if id(entry) not in special and entry.tag and cosign_target(entry.tag)]
+        special.update(map(id, cosigned))
+        plain = [entry for entry in entries if id(entry) not in special]
+        self._walk([entry.descriptor for entry in plain], Mechanism.ENTRY)
+        for entry in cosigned:
+            self._take_cosign(entry)
+        for entry in fallbacks:
+            self._take_fallback(entry)
+        roots = self._roots(plain)
+        self._note_dangling(plain)
+        return Scan(
+            roots=roots,
+            referrers=self._referrers,
+            known=self._known,
+            unreadable=self._attributed(),
+            problems=tuple(self._problems),
+            notes=tuple(self._notes),
+        )
+
+    def _entries(self, index: Index) -> list[_Entry]:
+        last: dict[str, int] = {}
+        for number, descriptor in enumerate(index.manifests):
+            tag = descriptor.annotations.get(REF_NAME)
+            if tag is None:
+                continue
+            if tag in last and not index.manifests[last[tag]].same_content(descriptor):
+                # LAYOUT-7: not forbidden; as the reference does, the last one counts
+                self._note(descriptor, number, f"the tag {safe(tag, limit=200)!r} stands there twice; the last counts")
+            last[tag] = number
+        return [
+            _Entry(
+                descriptor,
+                _place(number),
+                tag if tag is not None and self._keeps(index, last[tag], descriptor) else None,
+            )
+            for number, descriptor in enumerate(index.manifests)
+            for tag in [descriptor.annotations.get(REF_NAME)]
+        ]
+
+    @staticmethod
+    def _keeps(index: Index, last: int, descriptor: Descriptor) -> bool:
+        tag = descriptor.annotations[REF_NAME]
+        # an older fallback index under the same tag still names referrers: their own subjects decide
+        return index.manifests[last].same_content(descriptor) or may_be_fallback(tag)
+
+    def _note(self, descriptor: Descriptor, number: int, message: str) -> None:
+        self._notes.append(
+            EntryProblem(reason="layout.entry", message=message, path=_place(number), descriptor=descriptor)
+        )
+
+    # --- walking ---
+
+    def _walk(self, start: Iterable[Descriptor], mechanism: Mechanism) -> None:
+        """Everything below, and what it refers to (MAN-30), breadth first, so that depths are the least ones."""
+        queue = deque((descriptor, 0) for descriptor in start)
+        while queue:
+            descriptor, depth = queue.popleft()
+            self._known.setdefault(descriptor.digest, descriptor)
+            key = (descriptor.digest, descriptor.media_type)
+            if not descriptor.is_manifest or key in self._visited or depth > limits.GRAPH_DEPTH:
+                continue
+            manifest = self._try(descriptor)
+            if manifest is None:
+                continue
+            self._visited.add(key)
+            queue.extend((below, depth + 1) for below in _manifests_below(manifest))
+            if manifest.subject is not None:
+                self._register(descriptor, manifest, manifest.subject, mechanism)
+                if manifest.subject.is_manifest and self._has(manifest.subject.digest):
+                    queue.append((manifest.subject, depth + 1))
+
+    def _register(
+        self, descriptor: Descriptor, manifest: Manifest | Index, subject: Descriptor, mechanism: Mechanism
+    ) -> None:
+        self._referrers[subject.digest].append(
+            Referrer(
+                descriptor=descriptor,
+                mechanism=mechanism,
+                artifact_type=manifest.artifact_type,
+                manifest=manifest,
+                subject=subject,
+            )
+        )
+
+    def _try(self, descriptor: Descriptor) -> Manifest | Index | None:
+        try:
+            return self._read(descriptor)
+        except ContentError:
+            return None  # whoever needs it asks again, and is told why
+
+    def _has(self, digest: Digest) -> bool:
+        try:
+            return self._store.size(digest) is not None
+        except ContentError:
+            return False
+
+    # --- forms of referrers ---
+
+    def _is_fallback(self, entry: _Entry) -> bool:
+        """An index under such a tag that holds a referrer the tag is about, or nothing, or nothing readable."""
+        if entry.tag is None or entry.descriptor.media_type not in INDEX_TYPES or not may_be_fallback(entry.tag):
+            return False
+        index = self._try(entry.descriptor)
+        if not isinstance(index, Index):
+            return True
+        readable = [manifest for child in index.manifests if (manifest := self._try(child)) is not None]
+        return not readable or any(_refers(manifest, entry.tag) for manifest in readable)
+
+    def _take_fallback(self, entry: _Entry) -> None:
+        tag = tag_part(entry.tag or "")
+        self._known.setdefault(entry.descriptor.digest, entry.descriptor)
+        try:
+            index = self._read(entry.descriptor)
+        except ContentError as error:
+            self._claims.append(
+                (tag, ContentProblem.of(error, entry.descriptor, f"fallback tag {safe(tag, limit=160)}"))
+            )
+            return
+        for number, (_, child) in enumerate(index.successors()):
+            place = f"fallback tag {safe(tag, limit=160)} > manifests[{number}]"
+            try:
+                manifest = self._read(child)
+            except ContentError as error:
+                self._claims.append((tag, ContentProblem.of(error, child, place)))
+                continue
+            if _refers(manifest, tag):  # design 5: only entries that truly have this subject count
+                self._walk([child], Mechanism.FALLBACK)
+            else:
+                message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
+                self._notes.append(EntryProblem(reason="layout.entry", message=message, path=place, descriptor=child))
+
+    def _take_cosign(self, entry: _Entry) -> None:
+        target = cosign_target(entry.tag or "")
+        self._known.setdefault(entry.descriptor.digest, entry.descriptor)
+        if target is None:
+            return
+        try:
+            manifest = self._read(entry.descriptor)
+        except ContentError as error:
+            place = f"cosign tag {safe(entry.tag, limit=160)}"
+            self._claims.append((target, ContentProblem.of(error, entry.descriptor, place)))
+            return
+        self._walk([entry.descriptor], Mechanism.COSIGN)
+        self._referrers[target].append(
+            Referrer(
+                descriptor=entry.descriptor,
+                mechanism=Mechanism.COSIGN,
+                artifact_type=manifest.artifact_type,
+                manifest=manifest,
+                subject=None,
+            )
+        )
+
+    def _attributed(self) -> dict[Digest, tuple[ContentProblem, ...]]:
+        if not self._claims:
+            return {}
+        subjects = {tag: digest for digest in self._known for tag in fallback_tags(digest)}
+        found: defaultdict[Digest, list[ContentProblem]] = defaultdict(list)
+        for claim, problem in self._claims:
+            subject = claim if isinstance(claim, Digest) else subjects.get(claim)
+            if subject in self._known:
+                found[subject].append(problem)
+            else:
+                self._problems.append(
+                    EntryProblem(
+                        reason=problem.reason, message=problem.message, path=problem.path, descriptor=problem.descriptor
+                    )
+                )
+        return {subject: tuple(problems) for subject, problems in found.items()}
+
+    # --- roots ---
+
+    def _roots(self, plain: list[_Entry]) -> tuple[Root, ...]:
+        """Tagged entries; and untagged ones without subject that no other artifact of the layout reaches anyway.
+
+        Tools add the children of an index as entries of their own; those are not artifacts beside it.
+        """
+        candidates = [entry for entry in plain if entry.tag is not None or self._may_be_root(entry)]
+        children = self._children(candidates)
+        covered: set[Digest] = set()
+        for entry in candidates:
+            if entry.tag is not None:
+                self._cover(entry.descriptor, covered)
+        chosen: list[_Entry] = []
+        for entry in candidates:
+            digest = entry.descriptor.digest
+            if entry.tag is None:
+                if digest in children or digest in covered:
+                    continue
+                self._cover(entry.descriptor, covered)
+            chosen.append(entry)
+        self._report_unreadable(plain, covered)
+        return _merged(chosen)
+
+    def _may_be_root(self, entry: _Entry) -> bool:
+        if not entry.descriptor.is_manifest:
+            return True  # LAYOUT-2: an unknown type is no error, and its bytes can be checked
+        manifest = self._try(entry.descriptor)
+        return manifest is not None and manifest.subject is None
+
+    def _children(self, candidates: list[_Entry]) -> set[Digest]:
+        """What candidates lead to by their own words; digests make this free of cycles."""
+        found: set[Digest] = set()
+        queue = deque(below for entry in candidates for below in self._below(entry.descriptor))
+        while queue:
+            descriptor = queue.popleft()
+            if descriptor.digest not in found:
+                found.add(descriptor.digest)
+                queue.extend(self._below(descriptor))
+        return found
+
+    def _cover(self, root: Descriptor, covered: set[Digest]) -> None:
+        """Adds what `root` reaches, its referrers and theirs included.
+
+        Two artifacts can each list the other in a referrer: the first of them then counts, never none.
+        """
+        queue = deque([root])
+        while queue:
+            descriptor = queue.popleft()
+            if descriptor.digest in covered:
+                continue
+            covered.add(descriptor.digest)
+            queue.extend(self._below(descriptor))
+            queue.extend(
+                referrer.descriptor
+                for referrer in self._referrers.get(descriptor.digest, ())
+                if referrer.subject is None or referrer.subject.same_content(descriptor)
+            )
+
+    def _below(self, descriptor: Descriptor) -> Iterator[Descriptor]:
+        manifest = self._try(descriptor) if descriptor.is_manifest else None
+        return _manifests_below(manifest) if manifest else iter(())
+
+    def _report_unreadable(self, plain: list[_Entry], covered: set[Digest]) -> None:
+        for entry in plain:
+            descriptor = entry.descriptor
+            if entry.tag is not None or not descriptor.is_manifest or descriptor.digest in covered:
+                continue
+            try:
+                self._read(descriptor)
+            except ContentError as error:
+                self._problems.append(
+                    EntryProblem(reason=error.reason, message=str(error), path=entry.place, descriptor=descriptor)
+                )
+
+    def _note_dangling(self, plain: list[_Entry]) -> None:
+        for entry in plain:
+            manifest = self._try(entry.descriptor) if entry.descriptor.is_manifest else None
+            subject = manifest.subject if manifest else None
+            if subject is None:
+                continue
+            digest, target = entry.descriptor.digest, self._known.get(subject.digest)
+            if target is None:
+                message = f"{digest} refers to {subject.digest}, which is not in this layout"
+            elif not target.same_content(subject):  # MAN-31: it refers to nothing that is here
+                message = (
+                    f"{digest} refers to {subject.digest} with media type {safe(subject.media_type, limit=128)} and "
+                    f"{subject.size} bytes, but that is {safe(target.media_type, limit=128)} with {target.size} bytes"
+                )
+            else:
+                continue
+            self._notes.append(
+                EntryProblem(reason="layout.entry", message=message, path=entry.place, descriptor=entry.descriptor)
+            )
+
+
+def _place(number: int) -> str:
+    return f"{LAYOUT_INDEX} > manifests[{number}]"
+
+
+def _refers(manifest: Manifest | Index, tag: str) -> bool:
+    return manifest.subject is not None and tag_part(tag) in fallback_tags(manifest.subject.digest)
+
+
+def _manifests_below(manifest: Manifest | Index) -> Iterator[Descriptor]:
+    return (below for _, below in manifest.successors() if below.is_manifest)
+
+
+def _merged(entries: list[_Entry]) -> tuple[Root, ...]:
+    """One root for all entries of the same content, in the order of the first."""
+    tags: dict[tuple[Digest, str, int], dict[str, None]] = {}
+    first: dict[tuple[Digest, str, int], Descriptor] = {}
+    for entry in entries:
+        key = (entry.descriptor.digest, entry.descriptor.media_type, entry.descriptor.size)
+        first.setdefault(key, entry.descriptor)
+        named = tags.setdefault(key, {})
+        if entry.tag is not None:
+            named[entry.tag] = None
+    return tuple(Root(descriptor, tuple(tags[key])) for key, descriptor in first.items())
