@@ -29,6 +29,7 @@ from airgap.pki import extensions as ext
 from airgap.pki.algorithms import Algorithm, PublicKey, UnverifiedError
 from airgap.pki.extensions import BasicConstraints, DistributionPoint, ExtendedKeyUsage, Extension, KeyUsage
 from airgap.pki.names import Rdn, name_text, read_name
+from airgap.pki.native import guarded
 from airgap.text import safe
 
 __all__ = [
@@ -104,7 +105,7 @@ class Certificate:
     @property
     def self_signed(self) -> bool:
         """Self-issued, and the signature verifies under its own key in an accepted way."""
-        return self.self_issued and _signature_problem(self, self) is None
+        return self.self_issued and not _signature_problem(self, self)
 
     @property
     def is_ca(self) -> bool:
@@ -165,16 +166,31 @@ def _quoted(text: str) -> str:
     return f'"{safe(text, limit=200)}"'
 
 
-@lru_cache(maxsize=4096)
-def _signature_problem(child: Certificate, issuer: Certificate) -> str | None:
+_PAIRS: Final = 4096
+_problems: dict[tuple[str, str], str] = {}
+
+
+def _signature_problem(child: Certificate, issuer: Certificate) -> str:
+    """What is wrong with the signature of `child` under the key of `issuer`; empty if it verifies.
+
+    Kept by fingerprints, so that hostile certificates are not kept alive. Where threads race, a pair is verified twice.
+    """
+    pair = (child.fingerprint, issuer.fingerprint)
+    known = _problems.get(pair)
+    if known is not None:
+        return known
+    problem = ""
     try:
         algorithms.verify_identified(child.signature_algorithm, issuer.public_key, child.signature, child.tbs)
     except UnverifiedError as error:
-        return error.problem
-    return None
+        problem = error.problem
+    if len(_problems) >= _PAIRS:
+        _problems.clear()
+    _problems[pair] = problem
+    return problem
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _parse(data: bytes) -> Certificate:
     outer = der.read(data, "certificate").fields("certificate")
     tbs = outer.take(der.SEQUENCE, "tbsCertificate")
@@ -251,7 +267,7 @@ def _public_key(element: der.Element) -> tuple[PublicKey, bytes, bool]:
     bits = fields.any("subjectPublicKey").bits(f"{where}.subjectPublicKey")
     fields.end()
     try:
-        key = load_der_public_key(element.raw)
+        key = guarded(load_der_public_key, element.raw)
     except UnsupportedAlgorithm:
         raise FormatError(
             f"holds a key of a kind that is not known here ({safe(oid, limit=64)})", where=where

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -164,6 +165,7 @@ def test_nine_schemes_are_accepted(kind: str, pss: bool, family: str, hash_name:
     assert scheme is not None
     assert (scheme.family, scheme.hash_name) == (family, hash_name)
     assert algorithms.signature_hash(identifier) == hash_name
+    assert algorithms.signature_text(identifier) == f"{family} with SHA-{hash_name[3:]}"
     signature = raw_signature(key(kind), MESSAGE, hash_name, pss=pss)
     algorithms.verify_identified(identifier, key(kind).public_key(), signature, MESSAGE)
     with pytest.raises(UnverifiedError, match="does not verify"):
@@ -233,6 +235,23 @@ def test_a_key_of_another_kind_does_not_verify(signer: str, kind: str) -> None:
     signature = raw_signature(key(signer), MESSAGE)
     with pytest.raises(UnverifiedError, match="does not verify"):
         algorithms.verify_identified(algorithm_identifier(key(signer)), key(kind).public_key(), signature, MESSAGE)
+
+
+def test_a_key_too_small_for_the_padding_does_not_verify() -> None:
+    """RSA-1024 has no room for SHA-512 and its salt."""
+    with pytest.raises(UnverifiedError, match="does not verify"):
+        algorithms.verify_scheme(
+            SignatureScheme("RSASSA-PSS", "sha512"), key("rsa1024").public_key(), b"\0" * 128, MESSAGE
+        )
+
+
+def test_a_curve_that_the_library_lacks_does_not_verify(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(_: object) -> None:
+        raise UnsupportedAlgorithm("no such curve in this build")
+
+    monkeypatch.setattr(ec, "ECDSA", lacking)
+    with pytest.raises(UnverifiedError, match="does not verify"):
+        algorithms.verify_scheme(SignatureScheme("ECDSA", "sha256"), key("p256").public_key(), b"", MESSAGE)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Rejected
 from airgap.parse import der
+from airgap.pki import algorithms
+from airgap.pki import certificate as certificate_module
+from airgap.pki.algorithms import PublicKey
 from airgap.pki.certificate import Certificate, load_certificates, verify_issued
 from airgap.pki.extensions import DistributionPoint
 from tests.support import asn1, extensions, names
@@ -215,6 +218,11 @@ def test_every_usual_string_type_is_read(tag: int, value: bytes, text: str) -> N
 )
 def test_a_name_with_a_broken_string_is_refused(tag: int, value: bytes) -> None:
     refused(issue("leaf", issuer=ROOT, subject=names.name(names.Attribute("O", value, tag))).der, "no valid string")
+
+
+@pytest.mark.parametrize("subject", [asn1.sequence(asn1.set_of()), asn1.null(), asn1.sequence(asn1.sequence())])
+def test_a_malformed_name_is_refused(subject: bytes) -> None:
+    refused(issue("leaf", issuer=ROOT, subject=subject).der, "subject: ")
 
 
 @pytest.mark.parametrize(
@@ -491,6 +499,30 @@ def test_a_self_signature_with_sha1_is_none() -> None:
     certificate = parse(issue("root", key="rsa2048", hash_name="sha1"))
     assert certificate.signature_hash == "sha1"
     assert not certificate.self_signed
+
+
+def test_a_verified_pair_is_not_verified_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[bytes] = []
+    real = algorithms.verify_identified
+
+    def counted(identifier: bytes, public_key: PublicKey, signature: bytes, message: bytes) -> None:
+        calls.append(signature)
+        real(identifier, public_key, signature, message)
+
+    monkeypatch.setattr(algorithms, "verify_identified", counted)
+    monkeypatch.setattr(certificate_module, "_PAIRS", 1)
+    monkeypatch.setattr(certificate_module, "_problems", {})
+    root = issue("root")
+    good, bad = parse(issue("leaf", issuer=root)), parse(issue("leaf", issuer=root, signed_by=key("p256", 3)))
+    for _ in range(3):
+        verify_issued(good, parse(root))
+    assert len(calls) == 1
+    for _ in range(3):
+        with pytest.raises(Rejected):
+            verify_issued(bad, parse(root))
+    assert len(calls) == 2
+    verify_issued(good, parse(root))
+    assert len(calls) == 3, "the memory of pairs is bounded"
 
 
 # STORE-6: files of a trust store

@@ -10,9 +10,10 @@ from airgap.pki.chain import (
     Anchors,
     build_timestamping_chain,
 )
+from airgap.pki.constraints import check_policies
 from tests.support import asn1, extensions, names
 from tests.support.extensions import Extension
-from tests.support.pki import AT, Issued, Pki
+from tests.support.pki import AT, Issued, Pki, issue
 
 
 def tsa_chain(*kind: Any, **changes: Any) -> tuple[Issued, ...]:
@@ -158,6 +159,11 @@ def test_a_required_policy_holds_down_to_the_leaf(
         passes(**changes)
     else:
         deviating("explicit certificate policy", **changes)
+
+
+def test_a_root_alone_requires_nothing() -> None:
+    """RFC 5280, 6.1.1: the anchor itself is not part of the path."""
+    check_policies(offered(issue("root", extra=[require_policy(0)])))
 
 
 def test_any_policy_can_be_inhibited() -> None:
