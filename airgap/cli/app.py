@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 import typer
@@ -14,14 +15,14 @@ from airgap.cli.lazy import Lazy, LazyGroup, typer_app
 class Commands(LazyGroup):
     """Every command, in the order of the journey."""
 
-    COMMANDS: ClassVar = {
+    COMMANDS: ClassVar[Mapping[str, Lazy]] = {
         "discover": Lazy("airgap.cli.discover", "Show the tree of referrers of an artifact."),
         "inspect": Lazy("airgap.cli.inspect", "Show what an artifact's signatures say, without judging them."),
         "verify": Lazy("airgap.cli.verify", "Verify signatures and content, with no network. The verdict."),
         "version": Lazy("airgap.cli.version", "Show the version."),
         "completion": Lazy("airgap.cli.completion", "Print a shell completion script."),
     }
-    ALIASES: ClassVar = {"tree": "discover", "ls": "discover"}
+    ALIASES: ClassVar[Mapping[str, str]] = {"tree": "discover", "ls": "discover"}
 
 
 app = typer_app(

@@ -28,7 +28,8 @@ def completion(shell: Annotated[Shell, typer.Argument(help="The shell to make th
 
     For example: airgap completion bash > ~/.local/share/bash-completion/completions/airgap
     """
-    from typer.completion import get_completion_script  # type: ignore[attr-defined] - not in typer's __all__
+    # not in typer's __all__, but there is no other way to the scripts
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     script = get_completion_script(prog_name="airgap", complete_var="_AIRGAP_COMPLETE", shell=shell.value)
     sys.stdout.write(script.rstrip() + "\n")

@@ -37,8 +37,8 @@ LayoutOption = Annotated[
 
 
 def clock() -> datetime:
-    """The moment, in UTC. The only place of the project that asks the clock."""
-    return datetime.now(UTC)
+    """The moment, in UTC and whole seconds. The only place of the project that asks the clock."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def style(*, no_tty: bool) -> Style:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -25,8 +25,8 @@ class Lazy(NamedTuple):
 class LazyGroup(TyperGroup):
     """A group over `COMMANDS`; `--help` imports none of them."""
 
-    COMMANDS: Mapping[str, Lazy] = {}
-    ALIASES: Mapping[str, str] = {}
+    COMMANDS: ClassVar[Mapping[str, Lazy]] = {}
+    ALIASES: ClassVar[Mapping[str, str]] = {}
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Names in the order in which help shows them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -45,7 +45,7 @@ def verify(
         list[str],
         typer.Argument(
             metavar="TARGET...",
-            help="Layout directory or tar, with :TAG or @DIGEST for one artifact: ./stick, trip.tar:v1, oci:PATH@sha256:...",
+            help="Layout directory or tar, with :TAG or @DIGEST for one artifact: ./stick, trip.tar:v1.",
         ),
     ],
     trust: Annotated[
@@ -62,8 +62,11 @@ def verify(
         str | None, typer.Option(metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now.")
     ] = None,
     max_age: Annotated[
-        str | None,
-        typer.Option(metavar="AGE", help="Accept CRLs and OCSP responses that are stale by up to AGE (7d, 36h)."),
+        list[str] | None,
+        typer.Option(
+            metavar="[KIND=]AGE",
+            help="Accept evidence that is stale by up to AGE (7d, 36h); KIND: crl, ocsp, tsa-crl, tsa-ocsp.",
+        ),
     ] = None,
     metadata: Annotated[
         list[str] | None,
@@ -99,6 +102,7 @@ def verify(
         from airgap.stages.verify import VerifyRequest
         from airgap.stages.verify import verify as judge
         from airgap.trust.directory import locate
+        from airgap.trust.freshness import parse_ages
         from airgap.trust.scopes import check_scope
 
         now = clock()
@@ -112,7 +116,7 @@ def verify(
             metadata=key_values(metadata or [], "--user-metadata"),
             content=content.value,
             max_signatures=max_signatures,
-            max_age=_span(max_age) if max_age is not None else None,
+            max_age=parse_ages(max_age or []),
         )
         with no_network() as guard:
             outcome = judge(request, locate(trust, os.environ, Path.home()))
@@ -143,16 +147,6 @@ def _moment(text: str) -> datetime:
         raise UsageError(
             f"--at {safe(text)!r} is no time: {error.problem}", remedy="Write 2026-12-24 or 2026-12-24T18:00:00Z."
         ) from None
-
-
-def _span(text: str) -> timedelta:
-    from airgap.errors import FormatError, UsageError
-    from airgap.trust.freshness import parse_duration
-
-    try:
-        return parse_duration(text)
-    except FormatError as error:
-        raise UsageError(f"--max-age {error.problem}") from None
 
 
 def _write_report(path: Path, document: object) -> None:

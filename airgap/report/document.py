@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -92,6 +91,7 @@ def _content(content: ContentReport | None) -> Json:
                 "media_type": safe(problem.descriptor.media_type),
                 "path": problem.path,
                 "message": problem.message,
+                "facts": dict(problem.facts),
             }
             for problem in content.problems
         ],
@@ -190,8 +190,3 @@ def _problem(problem: Problem) -> Json:
 
 def _moment(moment: datetime | None) -> str | None:
     return iso(moment) if moment else None
-
-
-def strings(items: Sequence[object]) -> list[str]:
-    """Items as text that is safe anywhere."""
-    return [safe(item) for item in items]

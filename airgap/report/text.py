@@ -162,7 +162,8 @@ def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
     if hidden > 0:
         yield f"          … and {hidden} more; all of them are in --format json"
     if content.absent:
-        yield f"          {style.paint('unsure', 'note')} left out on purpose: {_count(len(content.absent), 'manifest')}"
+        what = _count(len(content.absent), "manifest")
+        yield f"          {style.paint('unsure', 'note')} left out on purpose when this was copied: {what}"
     if content.external:
         what = _count(len(content.external), "layer")
         yield f"          {style.paint('unsure', 'note')} {what} lie elsewhere by design and were not checked"
@@ -180,7 +181,7 @@ def _referrer_lines(referrer: ReferrerOutcome, style: Style, verbose: bool) -> I
 
 
 def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
-    target = f"{problem.target}: " if problem.target else ""
+    target = f"{problem.target}: " if problem.target and problem.target not in problem.message else ""
     yield f"  {style.paint(kind, word)} {target}{problem.message}"
     remedy = problem.remedy or (REASONS[problem.reason].remedy if problem.reason else "")
     if remedy:

@@ -6,7 +6,7 @@ Reads, never writes, and opens no socket: it can not even import what could (imp
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,16 +22,11 @@ from airgap.oci.graph import Referrer, Root
 from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target, open_target
 from airgap.parse.time import iso
-from airgap.pki.chain import Anchors
 from airgap.reasons import REASONS, ExitCode
 from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.text import safe
 from airgap.trust.directory import Location, TrustDirectory
-from airgap.trust.evidence import Evidence
-from airgap.trust.freshness import Freshness
-from airgap.trust.notice import Notice
 from airgap.trust.policy import OciPolicy, Statement
-from airgap.trust.stores import StoreType
 from airgap.verifier.engine import Candidate, Judge
 from airgap.verifier.outcome import (
     AppliedPolicy,
@@ -44,6 +39,8 @@ from airgap.verifier.outcome import (
 )
 
 ContentMode = Literal["all", "manifests", "none"]
+_Contents = Callable[[Descriptor], ContentReport | None]
+"""What became of an artifact's content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +59,8 @@ class VerifyRequest:
     """User metadata that must be signed."""
     content: ContentMode = "all"
     max_signatures: int = limits.SIGNATURES
-    max_age: timedelta | None = None
-    """How stale evidence may be, in place of what the trust directory's airgap.toml says."""
+    max_age: Mapping[str, timedelta] = field(default_factory=dict)
+    """How stale evidence may be, by kind (`airgap.trust.freshness.parse_ages`), over what airgap.toml says."""
 
 
 def verify(
@@ -90,31 +87,14 @@ def verify(
         return run.outcome(moment)
 
 
-class _Believed:
-    """The trust directory as the judge asks for it; remembers what is to be told about it."""
-
-    def __init__(self, directory: TrustDirectory, max_age: timedelta | None) -> None:
-        self.evidence: Evidence = directory.evidence
-        self.freshness = directory.freshness if max_age is None else Freshness.uniform(max_age)
-        self.notices: dict[str, Notice] = {}
-        self._directory = directory
-
-    def anchors(self, statement: Statement, kind: StoreType, /) -> Anchors:
-        """See airgap.verifier.engine.Believed."""
-        anchors, notices = self._directory.anchors(statement, kind)
-        self.notices.update((notice.message, notice) for notice in notices)
-        return anchors
-
-
 class _Run:
     """One call of `verify`: the state that its targets share."""
 
     def __init__(self, request: VerifyRequest, directory: TrustDirectory, policy: OciPolicy, pool: Executor) -> None:
         self._request = request
-        self._directory = directory
+        self._directory = directory.accepting(request.max_age)
         self._policy = policy
-        self._believed = _Believed(directory, request.max_age)
-        self._judge = Judge(self._believed, at=request.at, metadata=request.metadata)
+        self._judge = Judge(self._directory, at=request.at, metadata=request.metadata)
         self._pool = pool
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = []
@@ -124,9 +104,9 @@ class _Run:
         """Judge one target; what keeps it from being judged becomes a problem, and the next target has its turn."""
         try:
             with open_target(text) as target:
-                checker = ContentChecker(target.store, self._pool)
+                content = self._contents(target)
                 for root in target.roots():
-                    self._artifacts.append(self._artifact(target, checker, root))
+                    self._artifacts.append(self._artifact(target, content, root))
                 self._report_entries(target, text)
         except AirgapError as error:
             self._problems.append(_problem(error, text))
@@ -135,14 +115,14 @@ class _Run:
         """Everything that the targets came to."""
         return Outcome(
             moment=moment,
-            trust=self._directory.overview(self._request.at, self._policy).to_json(),
+            trust=self._directory.overview(self._request.at, self._policy),
             artifacts=tuple(self._artifacts),
             problems=tuple(self._problems),
             warnings=(*self._warnings, *self._clock_warning(moment), *self._trust_warnings()),
         )
 
     def _clock_warning(self, moment: Moment) -> Iterator[Problem]:
-        newest = self._directory.newest_evidence()
+        newest = self._directory.evidence.newest()
         if moment.is_now and newest and newest.moment > moment.clock + limits.CLOCK_SKEW:  # design 9
             yield Problem(
                 message=f"the clock says {iso(moment.clock)}, but {newest.name} was made on {iso(newest.moment)}: "
@@ -151,7 +131,7 @@ class _Run:
             )
 
     def _trust_warnings(self) -> Iterator[Problem]:
-        for notice in (*self._policy.notices, *self._believed.notices.values(), *self._directory.evidence.notices()):
+        for notice in self._directory.notices:
             yield Problem(message=notice.message, reason=notice.reason, facts=notice.facts)
 
     def _report_entries(self, target: Target, text: str) -> None:
@@ -169,7 +149,7 @@ class _Run:
 
     # --- one artifact ---
 
-    def _artifact(self, target: Target, checker: ContentChecker, root: Root) -> ArtifactOutcome:
+    def _artifact(self, target: Target, content: _Contents, root: Root) -> ArtifactOutcome:
         policy: AppliedPolicy | None = None
         finding: tuple[str, str] | None = None
         signatures: tuple[SignatureOutcome, ...] = ()
@@ -197,16 +177,21 @@ class _Run:
             scope=self._request.scope,
             policy=policy,
             policy_finding=finding,
-            content=self._content(target, checker, root.descriptor),
+            content=content(root.descriptor),
             signatures=signatures,
             referrers=referrers,
             warnings=tuple(warnings),
         )
 
-    def _content(self, target: Target, checker: ContentChecker, descriptor: Descriptor) -> ContentReport | None:
-        if self._request.content == "none":
-            return None
-        return checker.check(target.graph.closure(descriptor), mode=self._request.content)
+    def _contents(self, target: Target) -> _Contents:
+        """Starts to check all content that is meant, so that it is hashed while signatures are judged."""
+        mode = self._request.content
+        if mode == "none":
+            return lambda _: None
+        checker = ContentChecker(target.store, self._pool)
+        closures = {root.descriptor: target.graph.closure(root.descriptor) for root in target.roots()}
+        checker.prepare(closures.values(), mode=mode)
+        return lambda descriptor: checker.check(closures[descriptor], mode=mode)
 
     def _signatures(
         self, target: Target, subject: Descriptor, statement: Statement, warnings: list[str]

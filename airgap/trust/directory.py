@@ -142,7 +142,7 @@ class TrustDirectory:
         used = policy or self._beliefs.policy.peek()
         summary = self.evidence.summary()
         return {
-            "path": safe(self.path),
+            "directory": safe(self.path),
             "origin": self.location.origin,
             "read_only": self.location.read_only,
             "policy": safe(used.source) if used else None,

@@ -43,7 +43,7 @@ class Believed(Protocol):
     def freshness(self) -> Freshness:
         """How old evidence may be."""
 
-    def anchors(self, statement: Statement, kind: StoreType, /) -> Anchors:
+    def anchors(self, statement: Statement, kind: str, /) -> Anchors:
         """The certificates of the statement's stores of one type. Raises TrustMaterialError (store.*)."""
 
 

@@ -256,8 +256,11 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """The most severe one (design 6)."""
-        return most_severe(self.exit_codes)
+        """The most severe one (design 6); never 0 for a verdict that is not pass or skipped."""
+        if self.verdict in {Verdict.PASS, Verdict.SKIPPED}:
+            return ExitCode.OK
+        unnamed = ExitCode.INDETERMINATE if self.verdict is Verdict.INDETERMINATE else ExitCode.ERROR
+        return most_severe(self.exit_codes) or unnamed
 
     @property
     def verdict(self) -> Verdict:

@@ -174,6 +174,7 @@ def test_fitting_thumbprints_are_no_warning(spell: Any) -> None:
         (json.dumps([certificate.fingerprint for certificate in reversed(CHAIN)]), "are not those"),
         (json.dumps([CHAIN[0].fingerprint]), "are not those"),
     ],
+    ids=["absent", "empty", "no-json", "object", "numbers", "none", "reversed", "leaf-only"],
 )
 def test_other_thumbprints_are_a_warning(value: str | None, problem: str) -> None:
     """MAN-10, D1: never more than a warning."""

@@ -345,7 +345,9 @@ def test_neg_139_without_a_statement_nothing_is_judged(scope: str | None) -> Non
     assert caught.value.facts["scope"] == scope
 
 
-@pytest.mark.parametrize("scope", ["", "*", "app", "registry.example/app:v1", "registry.example/app@sha256:00", "a/b\x1b"])
+@pytest.mark.parametrize(
+    "scope", ["", "*", "app", "registry.example/app:v1", "registry.example/app@sha256:00", "a/b\x1b"]
+)
 def test_a_text_that_is_no_repository_gets_no_statement(policy: OciPolicy, scope: str) -> None:
     with pytest.raises(Rejected) as caught:
         policy.select(scope)

@@ -1,0 +1,60 @@
+"""The architecture as a test: floors, and what a verify may load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NETWORK = {"requests", "urllib3", "oras", "http.client", "ssl", "airgap.net"}
+"""Not `socket`: cryptography.x509 loads it. That nothing uses it is shown by tests/e2e/test_no_network.py."""
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """Modules that a run of the command has loaded when it ends."""
+    script = (
+        "import sys, runpy, atexit\n"
+        "atexit.register(lambda: sys.stderr.write('\\nLOADED ' + ' '.join(sys.modules)))\n"
+        f"sys.argv = ['airgap', *{arguments!r}]\n"
+        "runpy.run_module('airgap', run_name='__main__')\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
+    _, marker, modules = result.stderr.rpartition("LOADED ")
+    assert marker, result.stderr
+    return set(modules.split())
+
+
+def test_floors() -> None:
+    """Imports go down only; verifying code can not import fetching code."""
+    result = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    loaded = loaded_by("--help")
+    assert not loaded & (NETWORK | {"cryptography", "cbor2", "rich", "jwcrypto", "jsonschema", "airgap.verifier"})
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_verify_loads_no_network_code(output: str) -> None:
+    layout = ROOT / "layouts" / "good"
+    loaded = loaded_by("verify", str(layout), "--trust", str(ROOT / "layouts" / "trust"), "--format", output)
+    assert "airgap.verifier.engine" in loaded
+    assert "airgap.signature.jws" in loaded
+    assert not loaded & (NETWORK | {"rich", "jwcrypto", "jsonschema"})
+
+
+def test_the_public_names_are_these() -> None:
+    """A contract: a name that goes away breaks its users."""
+    import airgap
+
+    for name in airgap.__all__:
+        assert getattr(airgap, name) is not None
+    with pytest.raises(AttributeError):
+        airgap.nothing  # noqa: B018

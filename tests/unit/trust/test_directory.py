@@ -1,0 +1,240 @@
+"""The trust directory as a whole: POLICY-1 to POLICY-3, STORE-10 to STORE-13, NEG-70, NEG-72, NEG-140."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from airgap.errors import TrustMaterialError
+from airgap.pki.certificate import Certificate
+from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.freshness import parse_ages
+from tests.support import crls
+from tests.support.pki import AT, issue
+from tests.support.trust import oci_policy, statement, store_folder, write_trust
+
+ROOT = issue("root")
+OTHER = issue("root", slot=3, subject="C=US,ST=WA,O=Other")
+BLOB = {"version": "1.0", "trustPolicies": [statement(registryScopes=None, globalPolicy=True)]}
+
+
+def refusal(path: Path, *, blob: bool = False) -> TrustMaterialError:
+    with pytest.raises(TrustMaterialError) as caught:
+        directory = TrustDirectory.open(path)
+        if blob:
+            directory.blob_policy()
+        else:
+            directory.policy()
+    return caught.value
+
+
+def test_policy_1_the_new_name_is_first(tmp_path: Path) -> None:
+    write_trust(tmp_path, policy=oci_policy(statement(name="old")), policy_name="trustpolicy.json")
+    write_trust(tmp_path, policy=oci_policy(statement(name="new")))
+    policy = TrustDirectory.open(tmp_path).policy()
+    assert policy.select(None).name == "new"
+    assert policy.source == str(tmp_path / "trustpolicy.oci.json")
+
+
+def test_policy_1_the_old_name_counts_where_the_new_one_is_absent(tmp_path: Path) -> None:
+    write_trust(tmp_path, policy=oci_policy(statement(name="old")), policy_name="trustpolicy.json")
+    assert TrustDirectory.open(tmp_path).policy().select(None).name == "old"
+
+
+def test_policy_1_a_broken_new_file_does_not_revive_the_old_one(tmp_path: Path) -> None:
+    write_trust(tmp_path, policy_name="trustpolicy.json")
+    (tmp_path / "trustpolicy.oci.json").write_bytes(b"{")
+    assert refusal(tmp_path).reason == "policy.malformed"
+
+
+def test_policy_1_a_link_to_nowhere_does_not_revive_the_old_one(tmp_path: Path) -> None:
+    write_trust(tmp_path, policy_name="trustpolicy.json")
+    (tmp_path / "trustpolicy.oci.json").symlink_to(tmp_path / "nowhere")
+    assert refusal(tmp_path).reason == "policy.malformed"
+
+
+@pytest.mark.parametrize("blob", [False, True])
+def test_policy_3_an_absent_policy(tmp_path: Path, blob: bool) -> None:
+    write_trust(tmp_path, policy=b"")
+    error = refusal(tmp_path, blob=blob)
+    assert error.reason == "policy.missing"
+    assert ("blob" if blob else "oci") in str(error)
+
+
+def test_policy_2_the_old_name_is_no_blob_policy(tmp_path: Path) -> None:
+    write_trust(tmp_path, policy=json.dumps(BLOB).encode(), policy_name="trustpolicy.json")
+    assert refusal(tmp_path, blob=True).reason == "policy.missing"
+
+
+def test_neg_140_policy_3_a_policy_that_is_a_symbolic_link(tmp_path: Path) -> None:
+    write_trust(tmp_path, policy_name="elsewhere.json")
+    (tmp_path / "trustpolicy.oci.json").symlink_to(tmp_path / "elsewhere.json")
+    error = refusal(tmp_path)
+    assert error.reason == "policy.malformed"
+    assert "symbolic link" in str(error)
+    assert error.facts["statement"] is None
+
+
+def test_neg_140_policy_3_a_policy_that_is_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "trustpolicy.oci.json").mkdir()
+    assert "is a directory" in str(refusal(tmp_path))
+
+
+def test_policy_14_a_bad_statement_refuses_all(tmp_path: Path) -> None:
+    bad = statement(name="b", registryScopes=["other.example/app"], trustedIdentities=["nobody"])
+    write_trust(tmp_path, policy=oci_policy(statement(), bad))
+    assert refusal(tmp_path).facts["statement"] == "b"
+
+
+def test_there_is_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(TrustMaterialError) as caught:
+        TrustDirectory.open(Location(path=tmp_path / "none", origin="AIRGAP_TRUST"))
+    assert caught.value.reason == "policy.missing"
+    assert "AIRGAP_TRUST" in str(caught.value)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> TrustDirectory:
+    stores = ["ca:one", "ca:two", "tsa:absent", "signingAuthority:broken"]
+    path = write_trust(
+        tmp_path,
+        policy=oci_policy(statement(trustStores=stores)),
+        blob_policy=BLOB,
+        stores={
+            "ca:one": [ROOT],
+            "ca:two": [OTHER, ROOT],
+            "ca:unnamed": [issue("root", slot=5)],
+            "signingAuthority:broken": {"README": b""},
+        },
+        crls={"root.crl": crls.crl(ROOT), "garbage.crl": b"garbage"},
+        freshness='[freshness]\ncrl = "7d"\n',
+    )
+    return TrustDirectory.open(path)
+
+
+def test_store_10_and_13_the_stores_that_the_statement_names_and_no_others(directory: TrustDirectory) -> None:
+    anchors = directory.anchors(directory.policy().select(None), "ca")
+    assert {anchor.der for anchor in anchors} == {ROOT.der, OTHER.der}
+    assert anchors.store_of(Certificate.parse(ROOT.der)) == "ca:one"
+    assert anchors.store_of(Certificate.parse(OTHER.der)) == "ca:two"
+
+
+def test_neg_72_store_11_only_stores_of_the_type_asked_for_are_opened(directory: TrustDirectory) -> None:
+    chosen = directory.policy().select(None)
+    assert len(directory.anchors(chosen, "ca")) == 2
+    with pytest.raises(TrustMaterialError) as caught:
+        directory.anchors(chosen, "tsa")
+    assert caught.value.reason == "store.missing"
+    with pytest.raises(TrustMaterialError) as caught:
+        directory.anchors(chosen, "signingAuthority")
+    assert caught.value.reason == "store.malformed"
+
+
+def test_store_10_one_failing_store_fails_its_type(directory: TrustDirectory) -> None:
+    (store_folder(directory.path, "ca:two") / "x.pem").write_bytes(b"garbage")
+    with pytest.raises(TrustMaterialError) as caught:
+        directory.anchors(directory.policy().select(None), "ca")
+    assert caught.value.facts["store"] == "ca:two"
+
+
+def test_neg_70_a_certificate_in_no_named_store_is_no_anchor(directory: TrustDirectory) -> None:
+    anchors = directory.anchors(directory.policy().select(None), "ca")
+    unnamed = (store_folder(directory.path, "ca:unnamed") / "0.pem").read_bytes()
+    assert len(anchors) == 2
+    assert all(anchor.der not in unnamed for anchor in anchors)
+    assert Certificate.parse(issue("root", slot=5, serial=1).der) not in anchors
+
+
+def test_a_statement_without_stores_of_a_type_has_no_anchors(directory: TrustDirectory) -> None:
+    chosen = directory.blob_policy().select(None)
+    assert len(directory.anchors(chosen, "tsa")) == 0
+
+
+def test_one_run_judges_by_one_policy_and_one_store(directory: TrustDirectory) -> None:
+    chosen = directory.policy().select(None)
+    anchors = directory.anchors(chosen, "ca")
+    (directory.path / "trustpolicy.oci.json").write_bytes(b"{")
+    (store_folder(directory.path, "ca:one") / "x.pem").write_bytes(b"garbage")
+    assert directory.policy().select(None) is chosen
+    assert directory.anchors(chosen, "ca") == anchors
+
+
+def test_a_policy_that_failed_is_read_again(directory: TrustDirectory) -> None:
+    good = (directory.path / "trustpolicy.oci.json").read_bytes()
+    (directory.path / "trustpolicy.oci.json").write_bytes(b"{")
+    with pytest.raises(TrustMaterialError):
+        directory.policy()
+    (directory.path / "trustpolicy.oci.json").write_bytes(good)
+    assert directory.policy().statements
+
+
+def test_notices_gather_what_was_read(directory: TrustDirectory) -> None:
+    (store_folder(directory.path, "ca:one") / "inner").mkdir()
+    assert [notice.reason for notice in directory.notices] == ["evidence.unusable"]
+    directory.anchors(directory.policy().select(None), "ca")
+    assert [notice.reason for notice in directory.notices] == ["store.ignored", "evidence.unusable"]
+
+
+def test_limits_of_the_call_stand_before_those_of_the_file(directory: TrustDirectory) -> None:
+    policy = directory.policy()
+    changed = directory.accepting(parse_ages(["tsa-crl=30d"]))
+    assert changed.freshness.allowed("crl", "tsa") == timedelta(days=30)
+    assert changed.freshness.allowed("crl", "signing") == timedelta(days=7)
+    assert directory.freshness.allowed("crl", "tsa") == timedelta(0)
+    assert changed.policy() is policy
+
+
+def test_the_overview_says_what_was_believed(directory: TrustDirectory) -> None:
+    before = directory.overview(AT)
+    assert (before["policy"], before["policy_digest"]) == (None, None)
+    policy = directory.policy()
+    said = directory.overview(AT)
+    assert json.loads(json.dumps(said)) == said
+    assert said["directory"] == str(directory.path)
+    assert said["origin"] == "--trust"
+    assert said["read_only"] is False
+    assert said["policy"] == policy.source
+    assert said["policy_digest"] == policy.digest
+    assert (said["crls"], said["ocsp_responses"], said["unusable"]) == (1, 0, 1)
+    assert said["newest_evidence_age"] == int((AT - crls.THIS_UPDATE).total_seconds())
+    assert said["accepted_staleness"] == {"crl": "7d", "ocsp": "0d", "tsa-crl": "0d", "tsa-ocsp": "0d"}
+    assert directory.overview(AT, directory.blob_policy())["policy_digest"] == directory.blob_policy().digest
+
+
+def test_the_newest_evidence_tells_a_clock_that_is_behind(directory: TrustDirectory) -> None:
+    assert directory.newest_evidence() == crls.THIS_UPDATE
+
+
+def test_without_evidence_there_is_no_newest(tmp_path: Path) -> None:
+    directory = TrustDirectory.open(write_trust(tmp_path))
+    assert directory.newest_evidence() is None
+    assert directory.overview(AT)["newest_evidence_age"] is None
+    assert directory.notices == ()
+
+
+@pytest.mark.parametrize("kind", ["link", "directory", "unknown key"])
+def test_a_freshness_file_that_can_not_be_used_stops_everything(tmp_path: Path, kind: str) -> None:
+    write_trust(tmp_path)
+    file = tmp_path / "airgap.toml"
+    if kind == "link":
+        file.symlink_to(tmp_path / "nowhere")
+    elif kind == "directory":
+        file.mkdir()
+    else:
+        file.write_text('[freshness]\ncrls = "7d"\n', encoding="utf-8")
+    with pytest.raises(TrustMaterialError) as caught:
+        TrustDirectory.open(tmp_path)
+    assert caught.value.reason == "evidence.malformed"
+
+
+def test_nothing_is_written(directory: TrustDirectory) -> None:
+    def listing() -> list[tuple[Path, int]]:
+        return sorted((path, path.stat().st_mtime_ns) for path in directory.path.rglob("*"))
+
+    before = listing()
+    directory.anchors(directory.policy().select(None), "ca")
+    directory.overview(AT)
+    assert listing() == before

@@ -1,0 +1,116 @@
+"""How stale evidence may be (design 9): airgap.toml and --max-age."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import product
+
+import pytest
+
+from airgap import limits
+from airgap.errors import FormatError, TrustMaterialError, UsageError
+from airgap.trust.freshness import Freshness, format_duration, parse_ages, parse_duration
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("7d", 7 * DAY),
+        ("36h", 1.5 * DAY),
+        ("0d", 0 * DAY),
+        ("1w2d12h", 9.5 * DAY),
+        ("90m", timedelta(minutes=90)),
+        ("45s", timedelta(seconds=45)),
+        ("36525d", 36525 * DAY),
+    ],
+)
+def test_durations(text: str, span: timedelta) -> None:
+    assert parse_duration(text) == span
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "7", "d", "-1d", "1.5d", "7 d", "7D", "12h1d", "1d1d", "7d\n", "\u0667d", "36526d", "9" * 99 + "d", "inf"],
+)
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(FormatError):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0d"), (86400 * 7, "7d"), (129600, "1d12h"), (3661, "1h1m1s"), (59, "59s")]
+)
+def test_durations_are_written_as_they_are_read(seconds: int, text: str) -> None:
+    assert format_duration(timedelta(seconds=seconds)) == text
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+def test_by_default_nothing_stale_is_accepted() -> None:
+    for kind, chain in product(("crl", "ocsp"), ("signing", "tsa")):
+        assert Freshness().allowed(kind, chain) == timedelta(0)  # type: ignore[arg-type]
+    assert Freshness.parse(b"", "airgap.toml").allowed("crl", "signing") == timedelta(0)
+
+
+def test_every_limit_is_its_own() -> None:
+    text = b'[freshness]\ncrl = "1d"\nocsp = "2d"\ntsa-crl = "3d"\ntsa-ocsp = "4d"\n'
+    found = Freshness.parse(text, "airgap.toml")
+    assert found.allowed("crl", "signing") == DAY
+    assert found.allowed("ocsp", "signing") == 2 * DAY
+    assert found.allowed("crl", "tsa") == 3 * DAY
+    assert found.allowed("ocsp", "tsa") == 4 * DAY
+    assert found.origin == "airgap.toml"
+    assert found.to_json() == {"crl": "1d", "ocsp": "2d", "tsa-crl": "3d", "tsa-ocsp": "4d"}
+
+
+@pytest.mark.parametrize(
+    ("text", "member"),
+    [
+        (b'[freshness]\ncrls = "1d"\n', "freshness.crls"),
+        (b'[freshness]\nCRL = "1d"\n', "freshness.CRL"),
+        (b'[fresh]\ncrl = "1d"\n', "fresh"),
+        (b'crl = "1d"\n', "crl"),
+        (b"freshness = 7\n", "freshness"),
+        (b"[freshness]\ncrl = 7\n", "freshness.crl"),
+        (b'[freshness]\ncrl = "7"\n', "freshness.crl"),
+        (b'[freshness]\ncrl = "-7d"\n', "freshness.crl"),
+        (b"[[freshness]]\n", "freshness"),
+        (b"[freshness\n", ""),
+        (b'[freshness]\ncrl = "1d"\ncrl = "2d"\n', ""),
+        (b"\xff", ""),
+        (b"a = " + b"[" * 5000, ""),
+        (b"#" * (limits.CONFIG_BYTES + 1), ""),
+    ],
+)
+def test_what_is_not_understood_is_refused_with_its_key(text: bytes, member: str) -> None:
+    with pytest.raises(TrustMaterialError) as caught:
+        Freshness.parse(text, "airgap.toml")
+    assert caught.value.reason == "evidence.malformed"
+    assert caught.value.facts["member"] == member
+    assert "airgap.toml" in str(caught.value)
+
+
+def test_max_age_for_all_evidence_and_for_one_kind() -> None:
+    assert parse_ages([]) == {}
+    assert parse_ages(["7d", "tsa-crl=90d"]) == {
+        "crl": 7 * DAY,
+        "ocsp": 7 * DAY,
+        "tsa-crl": 90 * DAY,
+        "tsa-ocsp": 7 * DAY,
+    }
+    assert parse_ages(["crl=1d", "crl=2d"]) == {"crl": 2 * DAY}
+
+
+@pytest.mark.parametrize("text", ["", "7", "crl=", "crl=x", "=7d", "CRL=7d", "x=7d", "crl=ocsp=7d"])
+def test_max_age_that_says_nothing_is_usage(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_ages([text])
+
+
+def test_max_age_stands_in_place_of_the_files_limit_also_where_it_is_stricter() -> None:
+    found = Freshness.parse(b'[freshness]\ncrl = "7d"\nocsp = "7d"\n', "airgap.toml").accepting(parse_ages(["crl=1d"]))
+    assert found.allowed("crl", "signing") == DAY
+    assert found.allowed("ocsp", "signing") == 7 * DAY
+    assert found.origin == "--max-age"
+    assert found.accepting({}) is found

@@ -1,0 +1,259 @@
+"""Named trust stores: section 7.1, NEG-71 to NEG-76."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airgap import limits
+from airgap.errors import FormatError, TrustMaterialError
+from airgap.pki.certificate import Certificate
+from airgap.pki.chain import Anchors
+from airgap.trust.stores import LoadedStore, StoreRef, StoreType, load_store
+from tests.support.extensions import BasicConstraints, KeyUsage
+from tests.support.pki import Issued, issue
+from tests.support.trust import store_folder, write_trust
+
+ROOT = issue("root")
+INTERMEDIATE = issue("intermediate", issuer=ROOT)
+LEAF = issue("leaf", issuer=ROOT)
+SELF_SIGNED_LEAF = issue("leaf")
+
+
+def store(path: Path, content: dict[str, bytes], ref: str = "ca:harbour") -> LoadedStore:
+    write_trust(path, stores={ref: content})
+    return load_store(path, StoreRef.parse(ref))
+
+
+def refusal(path: Path, ref: str = "ca:harbour") -> TrustMaterialError:
+    with pytest.raises(TrustMaterialError) as caught:
+        load_store(path, StoreRef.parse(ref))
+    assert caught.value.facts["store"] == ref
+    assert str(store_folder(path, ref)) in str(caught.value.facts["path"])
+    return caught.value
+
+
+def refused(path: Path, content: dict[str, bytes], ref: str = "ca:harbour") -> TrustMaterialError:
+    write_trust(path, stores={ref: content})
+    return refusal(path, ref)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ca",
+        "CA:x",
+        "foo:x",
+        "ca:",
+        ":x",
+        "ca:a/b",
+        "ca:a\\b",
+        "ca:a:b",
+        "ca:.",
+        "ca:..",
+        "ca:a\n",
+        "ca:\u00e4",
+        "tsa :x",
+    ],
+)
+def test_neg_134_references_that_are_refused(text: str) -> None:
+    """STORE-1, STORE-2, D23."""
+    with pytest.raises(FormatError):
+        StoreRef.parse(text)
+
+
+@pytest.mark.parametrize("kind", list(StoreType))
+def test_store_1_where_a_store_lies(kind: StoreType, tmp_path: Path) -> None:
+    ref = StoreRef.parse(f"{kind}:a.B_c-9")
+    assert ref == StoreRef(kind, "a.B_c-9")
+    assert ref.folder(tmp_path) == tmp_path / "truststore" / "x509" / kind.value / "a.B_c-9"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.pem", ROOT.pem), ("a.crt", ROOT.der), ("a.cer", ROOT.der), ("A.CER", ROOT.pem), ("a.b.pem", ROOT.der)],
+)
+def test_store_5_pem_and_der_in_files_of_three_endings(tmp_path: Path, name: str, data: bytes) -> None:
+    assert [item.der for item in store(tmp_path, {name: data}).certificates] == [ROOT.der]
+
+
+def test_store_6_several_certificates_in_one_file_and_each_once(tmp_path: Path) -> None:
+    other = issue("root", slot=3, subject="C=US,ST=WA,O=Other")
+    loaded = store(tmp_path, {"a.pem": b"text\n" + ROOT.pem + other.pem, "b.crt": other.der + ROOT.der})
+    assert [item.der for item in loaded.certificates] == [ROOT.der, other.der]
+    assert loaded.notices == ()
+
+
+def test_neg_73_an_absent_store(tmp_path: Path) -> None:
+    write_trust(tmp_path)
+    assert refusal(tmp_path).reason == "store.missing"
+
+
+def test_neg_73_an_empty_store(tmp_path: Path) -> None:
+    assert refused(tmp_path, {}).reason == "store.empty"
+
+
+def test_neg_73_a_store_with_nothing_but_directories_is_empty(tmp_path: Path) -> None:
+    (store_folder(tmp_path, "ca:harbour") / "inner").mkdir(parents=True)
+    assert refusal(tmp_path).reason == "store.empty"
+
+
+def test_neg_73_store_3_a_store_that_is_a_symbolic_link(tmp_path: Path) -> None:
+    write_trust(tmp_path, stores={"ca:real": {"a.pem": ROOT.pem}})
+    store_folder(tmp_path, "ca:harbour").symlink_to(store_folder(tmp_path, "ca:real"))
+    error = refusal(tmp_path)
+    assert error.reason == "store.malformed"
+    assert "symbolic link" in str(error)
+
+
+def test_store_3_a_store_that_is_a_file(tmp_path: Path) -> None:
+    folder = store_folder(tmp_path, "ca:harbour")
+    folder.parent.mkdir(parents=True)
+    folder.write_bytes(ROOT.pem)
+    assert refusal(tmp_path).reason == "store.malformed"
+
+
+def test_neg_74_d18_a_directory_is_ignored_with_a_notice(tmp_path: Path) -> None:
+    inner = store_folder(tmp_path, "ca:harbour") / "old\x1b"
+    inner.mkdir(parents=True)
+    (inner / "b.pem").write_bytes(issue("root", slot=3).pem)
+    loaded = store(tmp_path, {"a.pem": ROOT.pem})
+    assert [item.der for item in loaded.certificates] == [ROOT.der]
+    (notice,) = loaded.notices
+    assert notice.reason == "store.ignored"
+    assert notice.facts == {"store": "ca:harbour", "file": "old\\x1b"}
+
+
+def test_neg_74_d18_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.pem").write_bytes(ROOT.pem)
+    write_trust(tmp_path, stores={"ca:harbour": {"a.pem": ROOT.pem}})
+    (store_folder(tmp_path, "ca:harbour") / "b.pem").symlink_to(tmp_path / "elsewhere.pem")
+    error = refusal(tmp_path)
+    assert error.facts["file"] == "b.pem"
+    assert "symbolic link" in str(error)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_refused_and_nothing_waits_for_it(tmp_path: Path) -> None:
+    write_trust(tmp_path, stores={"ca:harbour": {"a.pem": ROOT.pem}})
+    os.mkfifo(store_folder(tmp_path, "ca:harbour") / "b.pem")
+    assert "not a regular file" in str(refusal(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["README", "README.txt", "a.key", "a.pem.bak", "apem", "index.json"])
+def test_neg_74_d19_a_file_of_another_ending_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    error = refused(tmp_path, {"a.pem": ROOT.pem, name: ROOT.pem})
+    assert error.reason == "store.malformed"
+    assert error.facts["file"] == name
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "._a.pem", ".pem", ".hidden.crt"])
+def test_neg_74_d19_a_hidden_file_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    error = refused(tmp_path, {"a.pem": ROOT.pem, name: ROOT.pem})
+    assert error.facts["file"] == name
+    assert "hidden" in str(error)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"garbage",
+        ROOT.pem[:-30],
+        ROOT.der[:-1],
+        ROOT.pem + b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    ],
+    ids=["empty", "garbage", "cut PEM", "cut DER", "a key behind"],
+)
+def test_d19_a_file_that_does_not_parse_fails_its_store(tmp_path: Path, data: bytes) -> None:
+    error = refused(tmp_path, {"a.pem": ROOT.pem, "b.pem": data})
+    assert error.reason == "store.malformed"
+    assert error.facts["file"] == "b.pem"
+
+
+def test_neg_75_store_7_a_certificate_that_is_neither_a_ca_nor_self_signed(tmp_path: Path) -> None:
+    error = refused(tmp_path, {"a.pem": ROOT.pem, "b.pem": LEAF.pem})
+    assert error.facts["file"] == "b.pem"
+    assert "neither a CA nor self-signed" in str(error)
+
+
+def test_store_7_a_certificate_that_only_names_itself_as_issuer_is_not_self_signed(tmp_path: Path) -> None:
+    forged = issue("leaf", signed_by=ROOT.key)
+    assert refused(tmp_path, {"a.pem": forged.pem}).reason == "store.malformed"
+
+
+@pytest.mark.parametrize("kind", ["ca", "signingAuthority"])
+def test_store_7_a_self_signed_leaf_is_an_anchor(tmp_path: Path, kind: str) -> None:
+    loaded = store(tmp_path, {"a.pem": SELF_SIGNED_LEAF.pem}, f"{kind}:harbour")
+    assert [item.der for item in loaded.certificates] == [SELF_SIGNED_LEAF.der]
+    assert loaded.notices == ()
+
+
+@pytest.mark.parametrize("kind", ["ca", "signingAuthority"])
+def test_d21_an_intermediate_is_an_anchor_with_a_notice(tmp_path: Path, kind: str) -> None:
+    loaded = store(tmp_path, {"a.pem": INTERMEDIATE.pem, "b.pem": INTERMEDIATE.pem}, f"{kind}:harbour")
+    (notice,) = loaded.notices
+    assert notice.reason == "store.intermediate"
+    assert notice.facts["file"] == "a.pem"
+
+
+def test_store_8_an_expired_root_loads(tmp_path: Path) -> None:
+    expired = issue("root", not_before=ROOT_TIMES[0], not_after=ROOT_TIMES[1])
+    assert len(store(tmp_path, {"a.pem": expired.pem}).certificates) == 1
+
+
+ROOT_TIMES = (Certificate.parse(ROOT.der).not_before, Certificate.parse(ROOT.der).not_before)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: INTERMEDIATE, "not a root"),
+        (lambda: SELF_SIGNED_LEAF, "not a CA"),
+        (lambda: issue("root", key_usage=KeyUsage(("cRLSign",))), "not a CA"),
+        (lambda: issue("root", basic_constraints=BasicConstraints(ca=False)), "not a CA"),
+        (lambda: issue("root", basic_constraints=None), "not a CA"),
+        (lambda: issue("root", signed_by=SELF_SIGNED_LEAF.key), "not a root"),
+    ],
+    ids=["intermediate", "leaf", "no keyCertSign", "no cA", "no basicConstraints", "not its own signature"],
+)
+def test_neg_76_store_12_tsa_stores_hold_roots_alone(tmp_path: Path, make: Callable[[], Issued], said: str) -> None:
+    error = refused(tmp_path, {"a.pem": make().pem}, "tsa:harbour")
+    assert error.reason == "store.malformed"
+    assert said in str(error)
+
+
+def test_store_12_a_root_without_key_usage_is_a_root(tmp_path: Path) -> None:
+    root = issue("root", key_usage=None)
+    assert len(store(tmp_path, {"a.pem": root.pem}, "tsa:harbour").certificates) == 1
+
+
+def test_neg_71_an_anchor_is_all_of_its_bytes(tmp_path: Path) -> None:
+    """CHAIN-21: the same name and key in another certificate is another certificate."""
+    twin = issue("root", serial=ROOT.serial + 1)
+    loaded = store(tmp_path, {"a.pem": twin.pem})
+    anchors = Anchors.of({"ca:harbour": loaded.certificates})
+    assert Certificate.parse(twin.der) in anchors
+    assert Certificate.parse(ROOT.der) not in anchors
+
+
+def test_a_file_over_its_bound_is_refused(tmp_path: Path) -> None:
+    padded = ROOT.pem + b" " * limits.STORE_FILE_BYTES
+    assert "more than" in str(refused(tmp_path, {"a.pem": padded}))
+
+
+def test_a_store_over_its_bound_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "STORE_CERTIFICATES", 1)
+    content = {"a.pem": ROOT.pem, "b.pem": issue("root", slot=3).pem}
+    assert "more than 1 certificates" in str(refused(tmp_path / "a", content))
+    monkeypatch.setattr(limits, "STORE_FILES", 1)
+    assert "2 entries" in str(refused(tmp_path / "b", content))
+
+
+def test_names_are_shown_escaped(tmp_path: Path) -> None:
+    error = refused(tmp_path, {"\x1b[2J.txt": b""})
+    assert "\x1b" not in str(error)
+    assert error.facts["file"] == "\\x1b[2J.txt"
