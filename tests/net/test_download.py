@@ -1,0 +1,317 @@
+"""Blobs and manifests come out proven, or not at all (DIST-2, DIST-3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from airgap.errors import ContentError, NotFoundError, UsageError
+from airgap.net.errors import RegistryError, TransportError
+from airgap.oci.descriptor import IMAGE_MANIFEST
+from airgap.oci.digest import Digest
+from tests.support.net import Diary, described, store
+from tests.support.registry import LoopbackRegistry, answer, cut, digest_of, error, reset
+
+BLOB = bytes(range(256)) * 8192  # 2 MiB
+
+
+def _read(registry: LoopbackRegistry, data: bytes, **options: object) -> bytes:
+    with store(registry.host, **options) as repository, repository.open(described(data)) as blob:  # type: ignore[arg-type]
+        return blob.read()
+
+
+def test_a_blob_is_streamed(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", BLOB)
+    assert _read(registry, BLOB) == BLOB
+    assert registry.requests("GET", "/blobs/")[0].headers["accept-encoding"] == "identity"
+
+
+def test_an_empty_blob_is_streamed(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", b"")
+    assert _read(registry, b"") == b""
+
+
+def test_readinto_gives_the_same_bytes(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", BLOB)
+    buffer, got = bytearray(100_000), bytearray()
+    with store(registry.host) as repository, repository.open(described(BLOB)) as blob:
+        while count := blob.readinto(buffer):
+            got += buffer[:count]
+    assert bytes(got) == BLOB
+
+
+def test_a_cut_blob_is_resumed_where_it_was_cut(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", BLOB)
+    registry.on("GET", "/blobs/", cut(after=1_000_000), times=1)
+    diary = Diary()
+    assert _read(registry, BLOB, diary=diary) == BLOB
+    assert registry.requests("GET", "/blobs/")[1].headers["range"] == "bytes=1000000-"
+    assert len(diary.waits) == 1
+    assert "cut after 1000000 of 2097152 bytes" in diary.notices[0]
+
+
+def test_a_server_without_range_is_read_over(registry: LoopbackRegistry) -> None:
+    registry.ranges = False
+    registry.put_blob("app", BLOB)
+    registry.on("GET", "/blobs/", cut(after=1_500_000), times=2)
+    assert _read(registry, BLOB) == BLOB
+
+
+def test_an_answer_with_another_range_is_refused(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", BLOB)
+    registry.on("GET", "/blobs/", cut(after=1000), times=1)
+    registry.on("GET", "/blobs/", answer(206, BLOB[:-7], Content_Range=f"bytes 7-{len(BLOB) - 1}/{len(BLOB)}"))
+    with pytest.raises(RegistryError, match="asked for the bytes from 1000 on, the answer has others"):
+        _read(registry, BLOB)
+
+
+def test_a_range_of_another_total_is_refused(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", BLOB)
+    registry.on("GET", "/blobs/", cut(after=1000), times=1)
+    registry.on("GET", "/blobs/", answer(206, b"x", Content_Range="bytes 1000-1000/1001"))
+    with pytest.raises(RegistryError, match="the answer has others"):
+        _read(registry, BLOB)
+
+
+def test_a_blob_that_is_cut_without_progress_is_given_up(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", BLOB)
+    registry.on("GET", "/blobs/", cut(after=10))
+    diary = Diary()
+    with pytest.raises(TransportError):
+        _read(registry, BLOB, diary=diary)
+    assert len(registry.requests("GET", "/blobs/")) == 4  # once and three repetitions
+    assert len(diary.waits) == 3
+
+
+def test_progress_between_cuts_renews_the_patience(registry: LoopbackRegistry) -> None:
+    data = BLOB * 4
+    registry.put_blob("app", data)
+    registry.on("GET", "/blobs/", cut(after=1_200_000), times=6)
+    assert _read(registry, data) == data
+
+
+def test_wrong_bytes_are_an_error_at_the_end(registry: LoopbackRegistry) -> None:
+    registry.repositories["app"].blobs[digest_of(b"right")] = b"wrong"
+    with pytest.raises(ContentError, match="what the registry sent is sha256:") as caught:
+        _read(registry, b"right")
+    assert caught.value.reason == "content.digest"
+
+
+def test_without_verify_only_the_size_is_checked(registry: LoopbackRegistry) -> None:
+    registry.repositories["app"].blobs[digest_of(b"right")] = b"wrong"
+    with store(registry.host) as repository, repository.open(described(b"right"), verify=False) as blob:
+        assert blob.read() == b"wrong"
+
+
+def test_resumed_bytes_of_another_content_are_an_error(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", BLOB)
+    registry.on("GET", "/blobs/", cut(after=1000), times=1)
+    registry.on("GET", "/blobs/", answer(206, b"x" * (len(BLOB) - 1000), Content_Range=f"bytes 1000-{len(BLOB) - 1}/*"))
+    with pytest.raises(ContentError) as caught:
+        _read(registry, BLOB)
+    assert caught.value.reason == "content.digest"
+
+
+@pytest.mark.parametrize("sent", [b"righ", b"right!"])
+def test_a_blob_of_another_size_is_refused_before_it_is_read(registry: LoopbackRegistry, sent: bytes) -> None:
+    registry.repositories["app"].blobs[digest_of(b"right")] = sent
+    with pytest.raises(ContentError, match="its descriptor says 5 bytes") as caught:
+        _read(registry, b"right")
+    assert caught.value.reason == "content.size"
+
+
+def test_more_bytes_than_announced_are_noticed(registry: LoopbackRegistry) -> None:
+    registry.repositories["app"].blobs[digest_of(b"right")] = b"right"
+    chunked = answer(200, b"6\r\nright!\r\n0\r\n\r\n", Transfer_Encoding="chunked", Content_Length="0")
+    registry.on("GET", "/blobs/", chunked)
+    with pytest.raises(ContentError) as caught:
+        _read(registry, b"right")
+    assert caught.value.reason == "content.size"
+
+
+def test_a_missing_blob_is_said_when_it_is_opened(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", b"else")
+    with store(registry.host) as repository, pytest.raises(ContentError, match="is not in 127.0.0.1") as caught:
+        repository.open(described(BLOB))
+    assert caught.value.reason == "content.missing"
+
+
+def test_a_reset_before_the_answer_is_repeated(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", BLOB)
+    registry.on("GET", "/blobs/", reset, times=2)
+    assert _read(registry, BLOB) == BLOB
+
+
+# manifests
+
+
+def test_a_tag_is_resolved_from_bytes_that_were_hashed(registry: LoopbackRegistry) -> None:
+    digest = registry.put_image("app", tag="v1")
+    with store(registry.host) as repository:
+        found = repository.resolve("v1")
+    assert str(found.digest) == digest
+    assert found.media_type == IMAGE_MANIFEST
+    assert "application/vnd.oci.image.index.v1+json" in registry.seen[0].headers["accept"]
+
+
+def test_a_manifest_is_kept_byte_for_byte(registry: LoopbackRegistry) -> None:
+    raw = b'{ "schemaVersion":2,\n "mediaType":"application/vnd.oci.image.index.v1+json", "manifests":[] }\n'
+    registry.put_manifest("app", raw, tag="v1")
+    with store(registry.host) as repository:
+        assert repository.fetch("v1").raw == raw
+
+
+def test_a_missing_tag_is_named(registry: LoopbackRegistry) -> None:
+    registry.put_image("app", tag="v1")
+    with store(registry.host) as repository, pytest.raises(NotFoundError, match=r"/app has no tag v2"):
+        repository.resolve("v2")
+
+
+def test_a_lying_content_digest_is_refused(registry: LoopbackRegistry) -> None:
+    """Docker-Content-Digest must be verified where it is used (DIST-2)."""
+    registry.put_image("app", tag="v1")
+    raw = next(iter(registry.repositories["app"].manifests.values()))[1]
+    registry.on("GET", "/manifests/", answer(200, raw, Content_Type=IMAGE_MANIFEST, Docker_Content_Digest=digest_of(b"x")))
+    with store(registry.host) as repository, pytest.raises(ContentError, match="but what it sent is") as caught:
+        repository.resolve("v1")
+    assert caught.value.reason == "content.digest"
+
+
+def test_a_manifest_by_digest_must_have_it(registry: LoopbackRegistry) -> None:
+    digest = registry.put_image("app")
+    other = registry.put_image("app", layers=(b"other",))
+    registry.repositories["app"].manifests[digest] = registry.repositories["app"].manifests[other]
+    registry.on("GET", "/manifests/", answer(200, registry.repositories["app"].manifests[other][1], Content_Type=IMAGE_MANIFEST))
+    with store(registry.host) as repository, pytest.raises(ContentError, match="what the registry sent is"):
+        repository.fetch(Digest.parse(digest))
+
+
+def test_content_type_and_media_type_must_agree(registry: LoopbackRegistry) -> None:
+    """DIST-2: a body that calls itself something else SHOULD be rejected."""
+    digest = registry.put_image("app", tag="v1")
+    raw = registry.repositories["app"].manifests[digest][1]
+    registry.repositories["app"].manifests[digest] = ("application/vnd.oci.image.index.v1+json", raw)
+    with store(registry.host) as repository, pytest.raises(ContentError, match="the registry sent it as"):
+        repository.resolve("v1")
+
+
+def test_parameters_of_the_content_type_are_ignored(registry: LoopbackRegistry) -> None:
+    digest = registry.put_image("app", tag="v1")
+    raw = registry.repositories["app"].manifests[digest][1]
+    registry.repositories["app"].manifests[digest] = (f"{IMAGE_MANIFEST}; charset=utf-8", raw)
+    with store(registry.host) as repository:
+        assert repository.resolve("v1").media_type == IMAGE_MANIFEST
+
+
+def test_a_huge_manifest_is_refused(registry: LoopbackRegistry) -> None:
+    registry.on("GET", "/manifests/", answer(200, b"x" * (5 * 2**20), Content_Type=IMAGE_MANIFEST))
+    with store(registry.host) as repository, pytest.raises(ContentError) as caught:
+        repository.resolve("v1")
+    assert caught.value.reason == "content.limit"
+
+
+def test_a_login_page_is_no_manifest(registry: LoopbackRegistry) -> None:
+    registry.on("GET", "/manifests/", answer(200, b"<html>", Content_Type="text/html"))
+    with store(registry.host) as repository, pytest.raises(ContentError, match="not JSON"):
+        repository.resolve("v1")
+
+
+def test_read_manifest_compares_the_size(registry: LoopbackRegistry) -> None:
+    digest = registry.put_image("app")
+    with store(registry.host) as repository:
+        right = repository.resolve(Digest.parse(digest))
+        wrong = described(b"", IMAGE_MANIFEST)
+        with pytest.raises(ContentError) as caught:
+            repository.read_manifest(type(right)(media_type=IMAGE_MANIFEST, digest=right.digest, size=right.size + 1))
+        with pytest.raises(ContentError) as absent:
+            repository.read_manifest(wrong)
+    assert caught.value.reason == "content.size"
+    assert absent.value.reason == "content.missing"
+
+
+def test_has_asks_by_head(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", BLOB)
+    digest = registry.put_image("app")
+    with store(registry.host) as repository:
+        image = repository.resolve(Digest.parse(digest))
+        assert repository.has(described(BLOB))
+        assert not repository.has(described(b"absent"))
+        assert repository.has(image)
+        assert not repository.has(described(b"absent", IMAGE_MANIFEST))
+    assert len(registry.requests("HEAD")) == 4
+
+
+def test_a_known_manifest_is_asked_for_once(registry: LoopbackRegistry) -> None:
+    digest = Digest.parse(registry.put_image("app"))
+    with store(registry.host) as repository:
+        assert repository.fetch(digest) is repository.fetch(digest)
+    assert len(registry.requests("GET", "/manifests/")) == 1
+
+
+@pytest.mark.parametrize("tag", ["", "a/b", "../x", "a" * 129, "-a", "v1\n"])
+def test_what_is_no_tag_is_never_sent(registry: LoopbackRegistry, tag: str) -> None:
+    with store(registry.host) as repository, pytest.raises(UsageError):
+        repository.resolve(tag)
+    assert registry.seen == []
+
+
+@pytest.mark.parametrize("name", ["", "App", "a//b", "a/../b", "a b", "/a", "a/", "a?b"])
+def test_what_is_no_repository_is_refused(registry: LoopbackRegistry, name: str) -> None:
+    with pytest.raises(UsageError), store(registry.host, name):
+        pass
+
+
+# lists of tags
+
+
+def test_tags_follow_pages(registry: LoopbackRegistry) -> None:
+    """DIST-7"""
+    for number in range(7):
+        registry.put_image("app", tag=f"v{number}")
+    registry.page_size = 3
+    with store(registry.host) as repository:
+        assert list(repository.tags()) == [f"v{number}" for number in range(7)]
+    assert len(registry.requests("GET", "/tags/list")) == 3
+
+
+def test_pages_of_another_host_are_not_followed(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
+    for number in range(3):
+        registry.put_image("app", tag=f"v{number}")
+    registry.page_size, registry.link = 1, lambda path: other.url + path
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="a next page on another host"):
+        list(repository.tags())
+    assert other.seen == []
+
+
+def test_pages_that_turn_in_a_circle_end(registry: LoopbackRegistry) -> None:
+    for number in range(3):
+        registry.put_image("app", tag=f"v{number}")
+    registry.page_size, registry.link = 1, lambda _: "/v2/app/tags/list?n=1000"
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="twice"):
+        list(repository.tags())
+
+
+def test_tags_that_are_none_are_refused(registry: LoopbackRegistry) -> None:
+    registry.on("GET", "/tags/list", answer(200, b'{"name":"app","tags":["ok","../../etc"]}'))
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="is not a tag"):
+        list(repository.tags())
+
+
+def test_a_repository_without_tags_has_none(registry: LoopbackRegistry) -> None:
+    """distribution answers null where all tags were deleted."""
+    registry.on("GET", "/tags/list", answer(200, b'{"name":"app","tags":null}'))
+    with store(registry.host) as repository:
+        assert list(repository.tags()) == []
+
+
+def test_an_unknown_repository_is_not_found(registry: LoopbackRegistry) -> None:
+    with store(registry.host, "nothing") as repository, pytest.raises(NotFoundError, match="has no repository nothing"):
+        list(repository.tags())
+
+
+def test_the_registrys_own_words_are_shown_safely(registry: LoopbackRegistry) -> None:
+    registry.on("GET", "/manifests/", error(400, "MANIFEST_INVALID", "bad \x1b[31mthing"))
+    with store(registry.host) as repository, pytest.raises(RegistryError) as caught:
+        repository.resolve("v1")
+    assert "MANIFEST_INVALID: bad \\x1b[31mthing" in str(caught.value)
+    assert caught.value.facts["codes"] == ["MANIFEST_INVALID"]
+    assert caught.value.facts["status"] == 400

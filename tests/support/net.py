@@ -1,0 +1,60 @@
+"""Clients for the loopback registry: no waiting, everything noted."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airgap.net.client import RegistryClient
+from airgap.net.credentials import Credential, Credentials
+from airgap.net.options import TransportOptions
+from airgap.net.registry import RegistryStore
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+
+NOWHERE: Mapping[str, str] = {"HOME": "/nonexistent", "PATH": ""}
+"""An environment without any configuration."""
+
+
+@dataclass
+class Diary:
+    """What a client did beside answering."""
+
+    notices: list[str] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+
+
+@contextmanager
+def client(
+    host: str,
+    *,
+    given: Credential | None = None,
+    environment: Mapping[str, str] = NOWHERE,
+    explicit_file: Path | None = None,
+    diary: Diary | None = None,
+    **options: Any,
+) -> Iterator[RegistryClient]:
+    diary = diary or Diary()
+    chosen = {"retries": 3, "read_timeout": 5.0, "connect_timeout": 2.0, "proxies": {}, **options}
+    transport = TransportOptions(notice=diary.notices.append, sleep=diary.waits.append, **chosen)
+    credentials = Credentials(environment=environment, explicit_file=explicit_file, given=given)
+    with RegistryClient(host, credentials, transport) as connected:
+        yield connected
+
+
+@contextmanager
+def store(host: str, repository: str = "app", *, writable: bool = False, chunked: bool = False, **options: Any) -> Iterator[RegistryStore]:
+    with client(host, **options) as connected:
+        yield RegistryStore(connected, repository, writable=writable, chunked=chunked)
+
+
+def described(data: bytes, media_type: str = "application/octet-stream") -> Descriptor:
+    return Descriptor(media_type=media_type, digest=Digest.of(data), size=len(data))
+
+
+def source(data: bytes) -> Callable[[], io.BytesIO]:
+    return lambda: io.BytesIO(data)
