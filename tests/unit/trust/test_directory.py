@@ -22,12 +22,10 @@ BLOB = {"version": "1.0", "trustPolicies": [statement(registryScopes=None, globa
 
 
 def refusal(path: Path, *, blob: bool = False) -> TrustMaterialError:
+    directory = TrustDirectory.open(path)
+    load = directory.blob_policy if blob else directory.policy
     with pytest.raises(TrustMaterialError) as caught:
-        directory = TrustDirectory.open(path)
-        if blob:
-            directory.blob_policy()
-        else:
-            directory.policy()
+        load()
     return caught.value
 
 

@@ -93,10 +93,10 @@ def test_urls_that_differ_in_case_are_two_urls(tmp_path: Path) -> None:
     assert found(evidence, URL) == ["a.crl"]
 
 
-BROKEN: list[tuple[str, Callable[[Path], None]]] = [
-    ("garbage", lambda path: path.write_bytes(b"garbage") and None),
-    ("empty", lambda path: path.write_bytes(b"") and None),
-    ("cut", lambda path: path.write_bytes(NEW[:-20]) and None),
+BROKEN: list[tuple[str, Callable[[Path], object]]] = [
+    ("garbage", lambda path: path.write_bytes(b"garbage")),
+    ("empty", lambda path: path.write_bytes(b"")),
+    ("cut", lambda path: path.write_bytes(NEW[:-20])),
     ("link", lambda path: path.symlink_to("b.crl")),
     ("directory", lambda path: path.mkdir()),
 ]
@@ -104,7 +104,7 @@ BROKEN: list[tuple[str, Callable[[Path], None]]] = [
 
 @pytest.mark.parametrize(("kind", "make"), BROKEN, ids=[kind for kind, _ in BROKEN])
 def test_a_file_that_can_not_be_used_is_left_out_with_a_notice(
-    tmp_path: Path, kind: str, make: Callable[[Path], None]
+    tmp_path: Path, kind: str, make: Callable[[Path], object]
 ) -> None:
     write_trust(tmp_path, crls={"b.crl": NEW})
     make(tmp_path / "crls" / "a.crl")
@@ -118,7 +118,7 @@ def test_a_file_that_can_not_be_used_is_left_out_with_a_notice(
 
 @pytest.mark.parametrize(("kind", "make"), BROKEN, ids=[kind for kind, _ in BROKEN])
 def test_a_mapped_file_that_can_not_be_used_stays_a_candidate_that_says_why(
-    tmp_path: Path, kind: str, make: Callable[[Path], None]
+    tmp_path: Path, kind: str, make: Callable[[Path], object]
 ) -> None:
     write_trust(tmp_path, crls={"b.crl": NEW}, crl_index=json.dumps({URL: ["a.crl", "b.crl"]}).encode())
     make(tmp_path / "crls" / "a.crl")

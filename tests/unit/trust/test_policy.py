@@ -106,7 +106,7 @@ REFUSALS = [
     pytest.param({"trustedIdentities": None}, "trustedIdentities", id="NEG-133 no identities"),
     *[
         pytest.param({"trustStores": ["ca:ok", text]}, "trustStores[1]", id=f"NEG-134 {text!r}")
-        for text in ("ca", "CA:x", "foo:x", "ca:", "ca:a/b", "ca:a:b", ":a", "", "ca:..", "ca:.", "ca: a", "ca:\u00e4", 7)
+        for text in ("ca", "CA:x", "foo:x", "ca:", "ca:a/b", "ca:a:b", ":a", "", "ca:..", "ca:.", "ca: a", "ca:\u00e4", 7)  # noqa: E501
     ],
     pytest.param({"registryScopes": None}, "registryScopes", id="NEG-135 no scopes"),
     pytest.param({"registryScopes": []}, "registryScopes", id="NEG-135 empty scopes"),
@@ -182,7 +182,7 @@ def test_a_refusal_names_the_statement_the_member_and_the_reason(changes: dict[s
     """POLICY-14: the bad statement is the second one, and the first is not even usable."""
     good = statement(name="first", registryScopes=["other.example/app"])
     error = refused(oci_policy(good, statement(**changes)))
-    named = changes["name"] if "name" in changes else "harbour"
+    named = changes.get("name", "harbour")
     assert error.facts["statement"] == (named if isinstance(named, str) and named else "trustPolicies[1]")
     assert error.facts["member"] == f"trustPolicies[1].{member}"
     assert f"trustPolicies[1].{member}" in str(error)
