@@ -97,7 +97,7 @@ def _attributes(protected: bytes, unprotected: cbor.CborMap) -> tuple[Attributes
 
 
 def _find_algorithm(stated: Any) -> Algorithm | None:
-    return by_cose(stated) if isinstance(stated, int) and not isinstance(stated, bool) else None
+    return by_cose(stated) if isinstance(stated, int) else None
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -81,7 +81,7 @@ def _check_label(media_type: str, raw: bytes) -> None:
         raise Rejected("envelope.malformed", "the envelope is labelled as COSE, but its bytes are JSON (JWS)")
     if media_type == JWS_ENVELOPE and raw.startswith(b"\xd2"):
         raise Rejected("envelope.malformed", "the envelope is labelled as JWS, but its bytes are CBOR (COSE)")
-    if media_type == JWS_ENVELOPE and raw.startswith(_COMPACT):
+    if raw.startswith(_COMPACT):
         raise Rejected(
             "envelope.malformed", "the JWS is in compact serialisation, and only the flattened JSON one is allowed"
         )

@@ -283,5 +283,5 @@ def _cose_value(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return epoch(int(value.timestamp()))
     if name == "alg":
-        return COSE_LABELS.get(value, value)
+        return COSE_LABELS.get(value, value) if isinstance(value, str) else value
     return value

@@ -148,7 +148,9 @@ def test_a_time_is_refused_where_times_are_not_allowed() -> None:
     assert "tag 1 at byte 1 is not allowed there" in refused("81c100")
 
 
-@pytest.mark.parametrize("text", ["c16161", "c18100", "c1f5", "c1f6", "c1c100", "c14100"])
+@pytest.mark.parametrize(
+    "text", ["c16161", "c179000161", "c199000100", "c1f8ff", "c18100", "c1f5", "c1f6", "c1c100", "c14100"]
+)
 def test_a_time_around_anything_but_a_number_is_refused(text: str) -> None:
     """COSE-15, NEG-29."""
     message = refused(text, times=True)
@@ -182,6 +184,7 @@ def test_depth_counts_a_time_as_no_level() -> None:
 
 
 def test_size_is_bounded() -> None:
+    assert cbor.load(b"\x43abc", limit=4) == b"abc"
     with pytest.raises(LimitError, match="the thing has 5 bytes, more than 4"):
         cbor.load(b"\x44abcd", limit=4, what="thing")
 

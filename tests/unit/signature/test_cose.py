@@ -243,7 +243,7 @@ def test_bytes_and_times_are_kept_in_extended_attributes() -> None:
     assert extended["t"].value.seconds == 5
 
 
-@pytest.mark.parametrize("chain", [REMOVED, [], None, "text", {}, ["text"], [CHAIN[0], None]])
+@pytest.mark.parametrize("chain", [REMOVED, [], None, "text", {}, 1, True, ["text"], [CHAIN[0], None]])
 def test_a_missing_or_wrong_chain_is_refused(chain: Any) -> None:
     """NEG-15, COSE-20."""
     assert "x5chain" in refused(cose(LEAF, unprotected={33: chain}), "envelope.certificates")

@@ -60,6 +60,8 @@ def test_the_compact_serialisation_is_refused() -> None:
     document = json.loads(GOOD)
     compact = ".".join(document[name] for name in ("protected", "payload", "signature"))
     assert "compact" in refused(compact.encode())
+    with pytest.raises(Rejected, match="compact"):
+        parse_envelope("application/cose", compact.encode())
     assert "not a JSON object" in refused(json.dumps(compact).encode())
 
 
