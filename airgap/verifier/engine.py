@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from airgap.errors import ContentError, Fact, Rejected, TrustMaterialError, Undecided
+from airgap.errors import ContentError, Fact, FormatError, Rejected, TrustMaterialError, Undecided
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
@@ -194,7 +194,10 @@ class Judge:
                 "timestamp",
             )
         anchors = self._trust.anchors(dossier.statement, StoreType.TSA)
-        token = TimestampToken.parse(envelope.timestamp_token)
+        try:
+            token = TimestampToken.parse(envelope.timestamp_token)
+        except FormatError as error:  # TS-15 to TS-17
+            raise Rejected("timestamp.malformed", f"the timestamp token can not be read: {error}") from None
         timestamp = token.verify(envelope.signature, anchors)
         for certificate in envelope.certificates:  # TS-26
             if timestamp.earliest < certificate.not_before or timestamp.latest > certificate.not_after:

@@ -109,8 +109,16 @@ class RevocationJudge:
                 raise Undecided(error.reason, f"{error}; and {no_answer}", **error.facts) from None
 
     def _ask_points(self, question: Question) -> tuple[EvidenceUse, ...]:
-        answers = (self._ask_point(question, point) for point in question.certificate.distribution_points)
-        return tuple(use for answer in answers for use in answer)
+        uses: list[EvidenceUse] = []
+        undecided: Undecided | None = None
+        for point in question.certificate.distribution_points:
+            try:
+                uses.extend(self._ask_point(question, point))
+            except Undecided as error:  # another point may still revoke, and revoked wins (REV-4)
+                undecided = undecided or error
+        if undecided:
+            raise undecided
+        return tuple(uses)
 
     # --- OCSP (10.2) ---
 
