@@ -42,7 +42,7 @@ def test_saved_image_passes_with_both_signatures_and_all_content(name: str, suff
     assert artifact["digest"] == IMAGE
     assert artifact["content"]["verdict"] == "pass"
     assert not artifact["content"]["problems"]
-    envelopes = {signature["envelope"]["mediaType"] for signature in artifact["signatures"]}
+    envelopes = {signature["envelope"]["media_type"] for signature in artifact["signatures"]}
     assert envelopes == {"application/jose+json", "application/cose"}
     assert {signature["verdict"] for signature in artifact["signatures"]} == {"pass"}
 

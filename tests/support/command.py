@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airgap.reasons import ExitCode
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:
@@ -68,14 +70,13 @@ class Ran:
 
 
 def _blocking_of(artifact: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    content = artifact.get("content") or {}
-    for problem in content.get("problems", ()):
+    for problem in artifact["content"].get("problems", ()):
         yield "content", problem["reason"]
-    policy = artifact.get("policy") or {}
-    if policy.get("reason"):
-        yield "policy", policy["reason"]
-    if artifact.get("reason"):
-        yield "signature", artifact["reason"]
+    policy = artifact["policy"]["reason"]
+    if policy and policy != "policy.skip":
+        yield "policy", policy
+    if ExitCode.UNSIGNED in artifact["exit_codes"]:
+        yield "signature", "signature.none"
     for signature in artifact["signatures"]:
         for finding in signature["findings"]:
             if finding["action"] == "enforce" and finding["verdict"] in {"fail", "indeterminate"}:
@@ -99,13 +100,13 @@ def run_process(arguments: Sequence[str]) -> Ran:
 
 def run_here(arguments: Sequence[str]) -> Ran:
     """The same entry point, without the cost of a new process."""
-    from airgap.cli.app import main
+    from airgap.cli.app import app
 
     out, err = io.StringIO(), io.StringIO()
     code = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = int(main(list(arguments)) or 0)
+            app(list(arguments), prog_name="airgap")
         except SystemExit as stop:
             code = int(stop.code or 0)
     return Ran(code, out.getvalue(), err.getvalue())

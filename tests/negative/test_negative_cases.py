@@ -1,0 +1,111 @@
+"""Section 14 of the requirements, row by row: one deviation from what is accepted, refused for its one reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from airgap.reasons import REASONS, ExitCode, most_severe
+from tests.negative import (
+    cases_chain,
+    cases_content,
+    cases_envelope,
+    cases_policy,
+    cases_revocation,
+    cases_timestamp,
+    cases_trust,
+)
+from tests.support.case import Case
+from tests.support.command import Ran, run_here
+from tests.support.scenario import Scene
+
+MODULES: Final = (
+    cases_envelope,
+    cases_chain,
+    cases_trust,
+    cases_timestamp,
+    cases_revocation,
+    cases_policy,
+    cases_content,
+)
+CASES: Final = [case for module in MODULES for case in module.CASES]
+PAIRS: Final = [(case, form) for case in CASES for form in case.forms]
+
+
+def _name(pair: tuple[Case, str]) -> str:
+    case, form = pair
+    return f"{case.id}[{form}]" if len(case.forms) > 1 else case.id
+
+
+def _run(case: Case, form: str, folder: Path, level: str | None = None) -> Ran:
+    scene = Scene(form=form, level=level)
+    case.change(scene)
+    ran = run_here(scene.write(folder).arguments())
+    ran.check_sound()
+    return ran
+
+
+def _check(case: Case, ran: Ran) -> None:
+    blocking = set(ran.blocking())
+    assert set(case.also) <= blocking, (blocking, ran)
+    ((check, reason),) = blocking - set(case.also)
+    assert check == case.check, (blocking, ran)
+    if case.code is not None:
+        assert (ran.code, ran.document["verdict"]) == (case.code, "fail"), ran
+        return
+    assert reason == case.reason or (case.reason.endswith(".") and reason.startswith(case.reason)), (reason, ran)
+    code = most_severe({REASONS[reason].exit_code, *(REASONS[also].exit_code for _, also in case.also)})
+    assert ran.code == code, ran
+    assert ran.document["verdict"] == ("indeterminate" if code == ExitCode.INDETERMINATE else "fail"), ran
+
+
+@pytest.mark.parametrize("form", ["jws", "cose"])
+def test_the_scene_without_a_deviation_is_accepted(form: str, tmp_path: Path) -> None:
+    """Without this, every case below could fail for nothing."""
+    ran = run_here(Scene(form=form).write(tmp_path).arguments())
+    assert (ran.code, ran.document["verdict"], list(ran.blocking())) == (0, "pass", []), ran
+
+
+@pytest.mark.parametrize(("case", "form"), PAIRS, ids=map(_name, PAIRS))
+def test_one_deviation_is_refused_for_its_reason(case: Case, form: str, tmp_path: Path) -> None:
+    _check(case, _run(case, form, tmp_path))
+
+
+FATAL: Final = [(case, case.forms[0]) for case in CASES if case.fatal]
+
+
+@pytest.mark.parametrize("level", ["permissive", "audit"])
+@pytest.mark.parametrize(("case", "form"), FATAL, ids=map(_name, FATAL))
+def test_what_is_fatal_is_so_at_every_level(case: Case, form: str, level: str, tmp_path: Path) -> None:
+    """Integrity, metadata and plugins can not be logged away (POLICY-12, VERIFY-17)."""
+    _check(case, _run(case, form, tmp_path, level))
+
+
+# Rows that are not about verifying layouts, and where they are proven or why they can not occur.
+ELSEWHERE: Final = {
+    124: "plugins are never run, so that their metadata is never read (design 8)",
+    125: "plugins are never run",
+    126: "plugins are never run",
+    127: "plugins are never run",
+    141: "accepted by decision D22, and said aloud: test_accepted_cases",
+    142: "blob policies: tests/unit/trust",
+    143: "blob signatures are not verified by this version",
+    144: "blob signatures are not verified by this version",
+    156: "registries: no network while verifying",
+    157: "registries: no network while verifying; the same entry in a layout is NEG-157 in cases_content",
+    158: "registries: no network while verifying",
+    160: "supported: test_accepted_cases",
+}
+
+
+def test_every_row_is_proven_or_said_to_be_elsewhere() -> None:
+    proven = {int(case.id.split("-")[1]) for case in CASES}
+    assert proven | set(ELSEWHERE) >= set(range(1, 161)), sorted(set(range(1, 161)) - proven - set(ELSEWHERE))
+    assert set(ELSEWHERE) - proven - {157} == set(ELSEWHERE) - {157}
+
+
+def test_ids_are_unique() -> None:
+    ids = [case.id for case in CASES]
+    assert len(ids) == len(set(ids)), sorted(item for item in ids if ids.count(item) > 1)
