@@ -136,6 +136,8 @@ class _Headers:
     def _check_end(self, offset: int) -> None:
         second = self._block(offset + BLOCK)
         # POSIX writes two zero blocks; some writers only one, at the very end
+        if 0 < len(second) < BLOCK:
+            raise FormatError(f"the tar is cut short inside of its end marker (byte {offset})")
         if second and second != _ZERO:
             raise FormatError(f"behind the zero block at byte {offset} of the tar stands data: it is damaged")
 

@@ -1,0 +1,174 @@
+"""What is no layout gets a sentence that says what it is, and another that says what to do."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import socket
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from airgap.errors import ContentError
+from airgap.oci.open import open_layout
+from tests.support.layouts import END, LAYOUT_FILE, tar_member, tar_of, write_tree
+
+INDEX = b'{"schemaVersion":2,"manifests":[]}'
+TAR = tar_of({"oci-layout": LAYOUT_FILE, "index.json": INDEX})
+
+
+def explained(path: Path) -> ContentError:
+    with pytest.raises(ContentError) as caught:
+        open_layout(path)
+    assert caught.value.reason == "layout.malformed"
+    assert caught.value.exit_code == 16
+    assert str(path) in str(caught.value)
+    return caught.value
+
+
+def zipped() -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("oci-layout", LAYOUT_FILE)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "what", "todo"),
+    [
+        pytest.param(b"", "is an empty file (0 bytes)", "copy it again", id="empty"),
+        pytest.param(gzip.compress(TAR), "is a gzip file", "gunzip", id="gzip"),
+        pytest.param(b"\x28\xb5\x2f\xfd" + bytes(600), "is a zstd file", "zstd -d", id="zstd"),
+        pytest.param(lzma.compress(TAR), "is an xz file", "unxz", id="xz"),
+        pytest.param(bz2.compress(TAR), "is a bzip2 file", "bunzip2", id="bzip2"),
+        pytest.param(zipped(), "is a zip file", "unzip", id="zip"),
+        pytest.param(INDEX, "is a JSON file", "the directory that holds", id="json"),
+        pytest.param(b"hello", "neither a layout directory nor a tar", "copied whole", id="short-text"),
+        pytest.param(b"\x7fELF" + bytes(2000), "neither a layout directory nor a tar", "right file", id="binary"),
+        pytest.param(END, "neither a layout directory nor a tar", "right file", id="zeros"),
+        pytest.param(
+            tar_of({"manifest.json": b"[]", "repositories": b"{}", "x/layer.tar": b""}),
+            "is a docker save archive",
+            "skopeo copy docker-archive:",
+            id="docker-save",
+        ),
+        pytest.param(
+            tar_of({"a.txt": b""}),
+            "is a tar, but not of an OCI image layout; it holds 'a.txt'",
+            "airgap copy",
+            id="tar",
+        ),
+        pytest.param(
+            tar_of({"my/oci-layout": LAYOUT_FILE, "my/index.json": INDEX}),
+            "in its folder 'my'",
+            "tar -C my",
+            id="nested",
+        ),
+        pytest.param(tar_of({"oci-layout": LAYOUT_FILE}), "has no index.json", "airgap copy", id="no-index"),
+        pytest.param(tar_of({"index.json": INDEX}), "has no oci-layout", "airgap copy", id="no-oci-layout"),
+        pytest.param(tar_member("d/", b"", kind=b"5") + END, "is an empty tar", "airgap copy", id="only-directories"),
+    ],
+)
+def test_file_that_is_no_layout(tmp_path: Path, data: bytes, what: str, todo: str) -> None:
+    path = tmp_path / "thing"
+    path.write_bytes(data)
+    error = explained(path)
+    assert what in str(error)
+    assert todo in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("files", "what", "todo"),
+    [
+        pytest.param({}, "is an empty directory", "is mounted", id="empty"),
+        pytest.param(
+            {"a": b"", "b": b"", "c": b"", "d": b""}, "it holds 'a', 'b', 'c' and 1 more", "airgap copy", id="other"
+        ),
+        pytest.param(
+            {"index.json": INDEX, "blobs/x": b""}, "it has no oci-layout", "airgap copy", id="NEG-152-no-oci-layout"
+        ),
+        pytest.param(
+            {"oci-layout": LAYOUT_FILE, "blobs/x": b""}, "it has no index.json", "airgap copy", id="NEG-152-no-index"
+        ),
+        pytest.param(
+            {"oci-layout": LAYOUT_FILE, "index.json": INDEX}, "it has no blobs/", "airgap copy", id="LAYOUT-3-no-blobs"
+        ),
+        pytest.param({"blobs/x": b""}, "no oci-layout and no index.json", "airgap copy", id="blobs-alone"),
+        pytest.param({"sha256/x": b"", "sha512/x": b""}, "is the blobs/ directory", "above it", id="inside-of-blobs"),
+        pytest.param(
+            {"docker/registry/v2/blobs/x": b""}, "storage directory of a registry", "Start a registry", id="registry"
+        ),
+        pytest.param(
+            {"v2/x": b"", "repositories/x": b"", "blobs/x": b""}, "storage directory of a registry", "Start", id="v2"
+        ),
+        pytest.param(
+            {"manifest.json": b"[]", "repositories": b"{}"}, "unpacked docker save", "signatures", id="docker"
+        ),
+        pytest.param(
+            {"manifest.json": b"{}", "version": b"Directory Transport"}, "dir: transport", "skopeo copy", id="dir"
+        ),
+        pytest.param(
+            {"one/oci-layout": LAYOUT_FILE, "two/x": b""}, "holds the layout 'one'", "Name the layout", id="parent"
+        ),
+    ],
+)
+def test_directory_that_is_no_layout(tmp_path: Path, files: Mapping[str, bytes], what: str, todo: str) -> None:
+    path = tmp_path / "thing"
+    path.mkdir()
+    write_tree(path, files)
+    error = explained(path)
+    assert what in str(error)
+    assert todo in error.remedy
+
+
+def test_blobs_directory_is_recognised_by_its_name(tmp_path: Path) -> None:
+    path = write_tree(tmp_path / "blobs", {"sha256/x": b"", "note": b""})
+    assert "is the blobs/ directory" in str(explained(path))
+
+
+def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    error = explained(tmp_path / "pipe")
+    assert "is a pipe, not a layout" in str(error)
+    assert "to a file first" in error.remedy
+
+
+def test_device_is_named(tmp_path: Path) -> None:
+    assert "is a character device" in str(explained(Path("/dev/zero")))
+
+
+def test_socket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("s")
+        assert "is a socket" in str(explained(Path("s")))
+
+
+@pytest.mark.parametrize("name", ["thing.tar", "thing"])
+def test_what_may_not_be_read_is_told(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / name
+    if name == "thing":
+        write_tree(path, {"oci-layout": LAYOUT_FILE, "index.json": INDEX, "blobs/x": b""})
+    else:
+        path.write_bytes(TAR)
+
+    def refuses(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuses)  # the superuser, who runs many test machines, is never refused
+    error = explained(path)
+    assert "can not be read: Permission denied" in str(error)
+    assert "permissions" in error.remedy
+
+
+def test_name_in_the_sentence_is_safe(tmp_path: Path) -> None:
+    path = tmp_path / "\x1b[2Jx"
+    path.write_bytes(b"")
+    with pytest.raises(ContentError) as caught:
+        open_layout(path)
+    assert "\x1b" not in str(caught.value)
