@@ -31,6 +31,8 @@ Json = dict[str, Any]
 TarFormat = Literal["ustar", "pax", "gnu"]
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 BLOCK = 512
+NAME = 100
+"""Bytes of a name in a header."""
 END = bytes(2 * BLOCK)
 
 
@@ -202,8 +204,16 @@ def tar_of(files: Mapping[str, bytes], form: TarFormat = "ustar", *, prefix: str
 
 
 def tar_member(name: str, data: bytes, form: TarFormat = "ustar", *, kind: bytes = b"0", **fields: Any) -> bytes:
-    """One member with its data; for PAX with an extended header that states its path and size."""
-    extended = b"" if form != "pax" else tar_pax({"path": name, "size": str(len(data))})
+    """One member with its data; for PAX with an extended header that states its path and size.
+
+    Names that a header can not hold (those of sha512 blobs) are stated as GNU tar or PAX do.
+    """
+    raw = name.encode()
+    extended = b""
+    if form == "gnu" and len(raw) > NAME:
+        extended = tar_header("././@LongLink", len(raw) + 1, form, kind=b"L") + pad(raw + b"\0")
+    elif form == "pax" or len(raw) > NAME:
+        extended = tar_pax({"path": name, "size": str(len(data))})
     return extended + tar_header(name, len(data), form, kind=kind, **fields) + pad(data)
 
 
@@ -233,7 +243,7 @@ def tar_header(
         magic = b"ustar  \0" if form == "gnu" else b"ustar\x0000"
     block = bytearray(BLOCK)
     for offset, value in (
-        (0, raw[:100]),
+        (0, raw[:NAME]),
         (100, b"0000644\0" + b"0000000\0" * 2),
         (124, size_field),
         (136, b"14000000000\0"),

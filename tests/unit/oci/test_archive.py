@@ -219,6 +219,5 @@ def test_other_algorithms_have_their_own_folders(
     """LAYOUT-4."""
     builder = LayoutBuilder()
     blob = builder.add_blob(b"x", algorithm="sha512")
-    with open_layout(build(builder)(tmp_path / "layout")) as layout:
-        with layout.open(blob.digest) as file:
-            assert file.read() == b"x"
+    with open_layout(build(builder)(tmp_path / "layout")) as layout, layout.open(blob.digest) as file:
+        assert file.read() == b"x"
