@@ -54,6 +54,23 @@ def test_policy_1_a_link_to_nowhere_does_not_revive_the_old_one(tmp_path: Path) 
     assert refusal(tmp_path).reason == "policy.malformed"
 
 
+def test_policy_1_a_new_file_that_can_not_be_looked_at_does_not_revive_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_trust(tmp_path, policy_name="trustpolicy.json")
+    lstat = Path.lstat
+
+    def forbidden(path: Path) -> object:
+        if path.name == "trustpolicy.oci.json":
+            raise PermissionError(13, "Permission denied")
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", forbidden)
+    error = refusal(tmp_path)
+    assert error.reason == "policy.malformed"
+    assert "Permission denied" in str(error)
+
+
 @pytest.mark.parametrize("blob", [False, True])
 def test_policy_3_an_absent_policy(tmp_path: Path, blob: bool) -> None:
     write_trust(tmp_path, policy=b"")

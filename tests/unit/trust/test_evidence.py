@@ -250,6 +250,11 @@ def test_a_responder_that_is_mapped_is_answered_by_its_files_alone(tmp_path: Pat
         files[1].load()
 
 
+def test_a_response_that_a_url_claims_answers_for_no_other_responder(tmp_path: Path) -> None:
+    evidence = folder(tmp_path, ocsp={"a.ors": ocsp_response(LEAF)}, ocsp_index={"http://elsewhere.example": "a.ors"})
+    assert evidence.ocsp(parsed(LEAF), parsed(ROOT)) == ()
+
+
 def test_the_newest_piece_and_the_counts(tmp_path: Path) -> None:
     late = ocsp_response(LEAF, produced_at=crls.THIS_UPDATE + 9 * DAY)
     evidence = folder(tmp_path, crls={"a.crl": OLD, "b.crl": NEW, "c.crl": b""}, ocsp={"a.ors": late})

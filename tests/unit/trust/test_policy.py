@@ -363,6 +363,23 @@ def test_scope_2_a_callers_scope_that_is_no_repository_is_usage(scope: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        ("registry.example/app:v1", "has a tag"),
+        ("registry.example/app@sha256:00", "has a digest"),
+        ("https://registry.example/app", "has a scheme"),
+        ("registry.example/*", "has a wildcard"),
+        ("app", "not fully qualified"),
+        ("registry.example/App", "lower case"),
+        ("[::1]/app", "no valid registry name"),
+    ],
+)
+def test_scope_2_what_is_wrong_with_it_is_said(scope: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        check_scope(scope)
+
+
+@pytest.mark.parametrize(
     "scope",
     ["local/x", "localhost:5000/a", "a/b", "registry.example/a.b_c__d-e--f/0", "A.Example/x", "127.0.0.1:5000/x"],
 )
