@@ -170,7 +170,9 @@ def test_a_lying_content_digest_is_refused(registry: LoopbackRegistry) -> None:
     """Docker-Content-Digest must be verified where it is used (DIST-2)."""
     registry.put_image("app", tag="v1")
     raw = next(iter(registry.repositories["app"].manifests.values()))[1]
-    registry.on("GET", "/manifests/", answer(200, raw, Content_Type=IMAGE_MANIFEST, Docker_Content_Digest=digest_of(b"x")))
+    registry.on(
+        "GET", "/manifests/", answer(200, raw, Content_Type=IMAGE_MANIFEST, Docker_Content_Digest=digest_of(b"x"))
+    )
     with store(registry.host) as repository, pytest.raises(ContentError, match="but what it sent is") as caught:
         repository.resolve("v1")
     assert caught.value.reason == "content.digest"
@@ -180,7 +182,9 @@ def test_a_manifest_by_digest_must_have_it(registry: LoopbackRegistry) -> None:
     digest = registry.put_image("app")
     other = registry.put_image("app", layers=(b"other",))
     registry.repositories["app"].manifests[digest] = registry.repositories["app"].manifests[other]
-    registry.on("GET", "/manifests/", answer(200, registry.repositories["app"].manifests[other][1], Content_Type=IMAGE_MANIFEST))
+    registry.on(
+        "GET", "/manifests/", answer(200, registry.repositories["app"].manifests[other][1], Content_Type=IMAGE_MANIFEST)
+    )
     with store(registry.host) as repository, pytest.raises(ContentError, match="what the registry sent is"):
         repository.fetch(Digest.parse(digest))
 

@@ -47,7 +47,9 @@ def client(
 
 
 @contextmanager
-def store(host: str, repository: str = "app", *, writable: bool = False, chunked: bool = False, **options: Any) -> Iterator[RegistryStore]:
+def store(
+    host: str, repository: str = "app", *, writable: bool = False, chunked: bool = False, **options: Any
+) -> Iterator[RegistryStore]:
     with client(host, **options) as connected:
         yield RegistryStore(connected, repository, writable=writable, chunked=chunked)
 
