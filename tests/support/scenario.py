@@ -217,12 +217,12 @@ class Scene:
         return authority
 
     def put_crls(self, by_url: Mapping[str, bytes]) -> None:
-        """CRLs with the URL that each was fetched from."""
-        self.crl_index = {**(self.crl_index if isinstance(self.crl_index, dict) else {})}
+        """CRLs with the URL that each was fetched from; one for a URL that has one already replaces it."""
+        index = dict(self.crl_index) if isinstance(self.crl_index, Mapping) else {}
         for url, data in by_url.items():
-            name = f"{len(self.crls)}.crl"
+            name = index.setdefault(url, f"{len(self.crls)}.crl")
             self.crls[name] = data
-            self.crl_index = {**self.crl_index, url: name}
+        self.crl_index = index
 
     def write(self, folder: Path) -> Written:
         """Write the layout to `folder`/layout and the trust directory to `folder`/trust."""
