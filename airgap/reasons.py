@@ -99,7 +99,7 @@ _ROWS: Final = (
     ("chain.leaf.key_usage", 12, "The signing certificate's key usage does not fit.", _CHAIN),
     ("chain.leaf.extended_key_usage", 12, "The signing certificate's extended key usage does not fit.", _CHAIN),
     ("chain.leaf.key", 12, "The signing certificate's key is not of an allowed kind and size.", _CHAIN),
-    ("chain.extension", 12, "A certificate of the timestamping chain has a constraint that is not met.", _CHAIN),
+    ("chain.extension", 13, "A certificate of the timestamping chain has a constraint that is not met.", _CHAIN),
     # trust: section 7
     ("policy.missing", 18, "The trust directory holds no trust policy.",
      "Put a trustpolicy.oci.json into the trust directory, or name another directory with --trust."),

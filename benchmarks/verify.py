@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -118,6 +117,10 @@ def run(*command: str) -> None:
 
 
 def peak_memory(*command: str) -> float:
-    """MiB of the largest child so far: run the smaller one first."""
-    run(*command)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    """MiB of `command`, measured by a small process: a child's peak starts at that of whoever forks it."""
+    script = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    result = subprocess.run([sys.executable, "-c", script, *command], check=True, capture_output=True, text=True)
+    return int(result.stdout) / 1024

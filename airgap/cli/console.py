@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,14 @@ LayoutOption = Annotated[
 def clock() -> datetime:
     """The moment, in UTC and whole seconds. The only place of the project that asks the clock."""
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def home() -> Path | None:
+    """The user's home directory; None for a user that has none (services, some containers)."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def style(*, no_tty: bool) -> Style:

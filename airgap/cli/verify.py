@@ -20,6 +20,7 @@ from airgap.cli.console import (
     VerboseOption,
     boundary,
     clock,
+    home,
     key_values,
     layout_reference,
     style,
@@ -119,7 +120,7 @@ def verify(
             max_age=parse_ages(max_age or []),
         )
         with no_network() as guard:
-            outcome = judge(request, locate(trust, os.environ, Path.home()))
+            outcome = judge(request, locate(trust, os.environ, home()))
             document = verify_document(outcome, version=__version__, attempts=guard.attempts)
         if report:
             _write_report(report, document)

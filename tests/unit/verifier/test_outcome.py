@@ -88,9 +88,7 @@ def test_a_check_that_was_not_made_is_no_pass(absent: Check) -> None:
         ((BAD, BAD), Verdict.FAIL, {13}),
     ],
 )
-def test_the_best_signature_counts(
-    signatures: tuple[SignatureOutcome, ...], verdict: Verdict, codes: set[int]
-) -> None:
+def test_the_best_signature_counts(signatures: tuple[SignatureOutcome, ...], verdict: Verdict, codes: set[int]) -> None:
     """D27."""
     judged = artifact(*signatures)
     assert judged.verdict is verdict
