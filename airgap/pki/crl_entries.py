@@ -54,8 +54,6 @@ class RevokedList:
         revocation.crl.extension where such an entry has a critical extension that is not understood (CRL-9), or where
         an entry belongs to another issuer than the CRL's, so that the serial may mean another certificate.
         """
-        if self._element is None:
-            return ()
         try:
             self._check_form()
             found = tuple(self._entries_for(der.integer(serial)))
@@ -66,7 +64,7 @@ class RevokedList:
             raise Undecided("revocation.crl.malformed", f"the CRL's list is malformed: {error}") from None
 
     def _check_form(self) -> None:
-        if self._checked:
+        if self._checked or self._element is None:
             return
         try:
             guarded(x509.load_der_x509_crl, self._data)

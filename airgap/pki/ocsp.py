@@ -143,7 +143,7 @@ class OcspResponse:
         """Who the response says that it is from, for people (not made safe)."""
         if self.responder_name is not None:
             return name_text(parse_name(self.responder_name))
-        return f"key {self.responder_key_hash.hex()}" if self.responder_key_hash else "nobody"
+        return f"key {(self.responder_key_hash or b'').hex()}"
 
     def find(self, certificate: Certificate, issuer: Certificate) -> SingleResponse | None:
         """What it says about `certificate`; None if nothing. Nothing of it is verified yet.

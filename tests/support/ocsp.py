@@ -87,6 +87,7 @@ def ocsp_response(
     response_extensions: Iterable[Extension] = (),
     singles: Iterable[bytes] | None = None,
     response_type: str = BASIC,
+    version: int | None = None,
     status: Status = "good",
     reason: str | int | None = None,
     revoked_at: datetime = REVOKED_AT,
@@ -102,9 +103,10 @@ def ocsp_response(
     """A successful basic response about `certificate` as DER.
 
     `issuer`: by default the certificate's. `responder`: who signs and is named, by default the issuer. `embed`:
-    certificates in the response, by default the responder if it is not the issuer. `responder_id`: a ready
-    ResponderID. `signed_by`: another key than the responder's. `singles`: ready SingleResponses instead of the one
-    that the keywords from `status` on describe (see `single`). `extra`: single extensions.
+    certificates in the response, by default the responder if it is not the issuer. `version`: written out, though 1
+    is the default. `responder_id`: a ready ResponderID. `signed_by`: another key than the responder's. `singles`:
+    ready SingleResponses instead of the one that the keywords from `status` on describe (see `single`). `extra`:
+    single extensions.
     """
     parent = issuer or certificate.issuer or certificate
     signer = responder or parent
@@ -133,6 +135,7 @@ def ocsp_response(
         responder_id = asn1.explicit(2, asn1.octet_string(key_digest)) if by_key else name
     members = [item.der() for item in response_extensions]
     data = asn1.sequence(
+        *([] if version is None else [asn1.explicit(0, asn1.integer(version - 1))]),
         responder_id,
         asn1.generalized_time(produced_at or this_update),
         asn1.sequence(*singles),

@@ -21,7 +21,7 @@ from airgap.pki.crl import Crl, read_header
 from tests.support import asn1, extensions, names
 from tests.support.crls import NEXT_UPDATE, REVOKED_AT, THIS_UPDATE, crl, entry, many, pem, scope
 from tests.support.extensions import UNKNOWN_CRITICAL, BasicConstraints, Extension, KeyUsage, Point
-from tests.support.pki import AT, Issued, Pki, issue
+from tests.support.pki import AT, Issued, Pki, algorithm_identifier, issue, sign_der
 
 URL = "http://crl.harbour.example/ca.crl"
 OTHER_URL = "http://crl.harbour.example/other.crl"
@@ -116,6 +116,18 @@ def test_malformed_is_a_format_error(data: bytes, says: str) -> None:
         Crl.parse(data)
 
 
+def test_no_extensions_at_all() -> None:
+    """CRL-3, CRL-13."""
+    algorithm = algorithm_identifier(CA.key)
+    body = asn1.sequence(asn1.integer(1), algorithm, CA.subject, asn1.time(AT))
+    parsed = Crl.parse(sign_der(body, CA.key))
+    parsed.verify_signed_by(certificate(CA))
+    assert (parsed.number, parsed.next_update, parsed.entries(1)) == (None, None, ())
+    with pytest.raises(Undecided) as caught:
+        parsed.check_covers(certificate(ROOT))
+    assert caught.value.facts["crl_number"] is None
+
+
 def test_text_around_a_pem_block_is_ignored() -> None:
     assert Crl.parse(b"Certificate Revocation List (CRL):\n" + pem(crl(CA)).replace(b"\n", b"\r\n")).number == 1
 
@@ -168,6 +180,9 @@ def test_another_issuer_name_with_the_same_key() -> None:
     parsed = Crl.parse(crl(CA, issuer_name=names.harbour("Somebody")))
     with pytest.raises(Undecided) as caught:
         parsed.check_covers(certificate(LEAF))
+    assert caught.value.reason == "revocation.crl.issuer"
+    with pytest.raises(Undecided) as caught:
+        parsed.verify_signed_by(certificate(CA))
     assert caught.value.reason == "revocation.crl.issuer"
 
 
@@ -361,6 +376,17 @@ def test_entries_of_another_issuer(at_match: bool) -> None:
     error = undecided(crl(CA, revoked=items))
     assert error.reason == "revocation.crl.extension"
     assert "another issuer" in str(error)
+
+
+def test_entries_of_another_issuer_do_not_spoil_an_absence() -> None:
+    """CRL-9: whoever they belong to, the serial is not among them."""
+    assert judged(crl(CA, revoked=[entry(5, certificate_issuer=names.harbour("Other CA"))])) == ()
+
+
+@pytest.mark.parametrize("size", [60, 70, 80, 90, 100, 120, 250, 300])
+def test_entries_of_any_length_are_passed_over(size: int) -> None:
+    big = entry(5, extra=[Extension("1.3.6.1.4.1.55555.9", asn1.octet_string(bytes(size)))])
+    assert len(judged(crl(CA, revoked=[big, big, LEAF, big]))) == 1
 
 
 def test_bytes_of_certificate_issuer_by_chance() -> None:

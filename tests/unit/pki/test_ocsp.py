@@ -13,12 +13,13 @@ from cryptography.x509 import ocsp as other_parser
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Undecided
+from airgap.parse import der
 from airgap.pki.certificate import Certificate
 from airgap.pki.ocsp import OcspResponse, Responder, SingleResponse
 from tests.support import asn1, extensions, names
 from tests.support.extensions import UNKNOWN_CRITICAL, ExtendedKeyUsage, Extension, KeyUsage
 from tests.support.ocsp import NEXT_UPDATE, THIS_UPDATE, key_bits, ocsp_error, ocsp_response, single, wrap
-from tests.support.pki import AT, END, START, Issued, Pki, issue
+from tests.support.pki import AT, END, START, Issued, Pki, issue, key_identifier
 
 LEAF = Pki().code_chain()
 CA, ROOT = LEAF.chain[1:]
@@ -339,12 +340,35 @@ def test_malformed_is_a_format_error(data: bytes, says: str) -> None:
         OcspResponse.parse(data)
 
 
-def test_status_that_does_not_exist() -> None:
-    good = single(LEAF)
-    strange = good.replace(b"\x80\x00", b"\x83\x00")
-    assert strange != good
+@pytest.mark.parametrize("status", [asn1.implicit(3, b""), asn1.implicit(0, b"x"), asn1.implicit(2, b"x"), asn1.null()])
+def test_status_that_does_not_exist(status: bytes) -> None:
+    good = asn1.implicit(0, b"")
+    members = der.read(single(LEAF)).children()
+    assert members[1].raw == good
+    strange = asn1.sequence(members[0].raw, status, *(item.raw for item in members[2:]))
     with pytest.raises(FormatError, match="neither good, revoked nor unknown"):
         OcspResponse.parse(ocsp_response(LEAF, singles=[strange]))
+
+
+def test_version() -> None:
+    """1 is the default; written out it is accepted all the same."""
+    assert OcspResponse.parse(ocsp_response(LEAF, version=1)).produced_at == THIS_UPDATE
+    with pytest.raises(FormatError, match=r"ocsp.version: is not 1"):
+        OcspResponse.parse(ocsp_response(LEAF, version=2))
+
+
+def test_critical_invalidity_date_is_understood() -> None:
+    """OCSP-6, OCSP-7."""
+    date = Extension("2.5.29.24", asn1.generalized_time(AT), critical=True)
+    found = answer(ocsp_response(LEAF, status="revoked", extra=[date]))
+    assert found is not None
+    assert found.invalidity_date == AT
+
+
+def test_responder_in_words() -> None:
+    named, keyed = ocsp_response(LEAF), ocsp_response(LEAF, by_key=True)
+    assert OcspResponse.parse(named).responder == "CN=Intermediate 1,O=Harbour Works,ST=WA,C=US"
+    assert OcspResponse.parse(keyed).responder == f"key {key_identifier(CA.key).hex()}"
 
 
 def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

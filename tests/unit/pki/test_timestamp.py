@@ -89,6 +89,7 @@ def test_a_whole_response_is_named_as_such() -> None:
         (token(TSA, VALUE)[:-1], "ends inside an element"),
         (b"garbage", "tag number|inside an element"),
         (b"", "inside an element"),
+        (asn1.sequence(), "contentType: is missing"),
         (asn1.sequence(asn1.oid("1.2.840.113549.1.7.1"), asn1.explicit(0, asn1.null())), "not signed data"),
         (asn1.sequence(asn1.oid(SIGNED_DATA)), "content: is missing"),
     ],
