@@ -151,7 +151,7 @@ class RevocationJudge:
         single = response.find(question.certificate, question.issuer)
         if single is None:
             raise Undecided("revocation.ocsp.missing", f"{file.name} does not answer for {_who(question)}", **facts)
-        response.verify_signed_for(question.issuer, at=single.this_update)
+        response.verify_signed_for(question.issuer, at=min(question.at, single.next_update or question.at))
         if single.this_update > question.at + limits.CLOCK_SKEW:  # D36
             raise Undecided(
                 "revocation.ocsp.future",
