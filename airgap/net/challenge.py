@@ -9,7 +9,7 @@ from typing import Final
 
 _HEADER_CHARACTERS: Final = 16 * 1024
 _SCHEME: Final = re.compile(r"[ \t,]*([A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*)(?:[ \t]+|$|(?=,))")
-_PARAMETER: Final = re.compile(r'[ \t,]*([A-Za-z0-9!#$%&\'*+.^_`|~-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]*))')
+_PARAMETER: Final = re.compile(r'[ \t,]*([A-Za-z0-9!#$%&\'*+.^_`|~-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
 _ESCAPED: Final = re.compile(r"\\(.)")
 
 

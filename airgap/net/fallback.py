@@ -57,11 +57,11 @@ class FallbackTags:
         tag = referrers_tag(subject)
         changed = False
         for attempt in range(_ATTEMPTS):
-            current = self._read(tag)
-            document, missing = _document(current, tag), self._missing(current, tag, referrers)
+            current = self._manifests.find(tag)
+            missing = self._missing(current, tag, referrers)
             if not missing:
                 return changed
-            fetched = _with_entries(document, missing)
+            fetched = _with_entries(_document(current, tag), missing)
             if self._is_unchanged(tag, current) and self._write(tag, fetched, current):
                 changed = True
             if attempt:
@@ -71,9 +71,6 @@ class FallbackTags:
             remedy="Copy again when the others are done.",
             host=self._client.host,
         )
-
-    def _read(self, tag: str) -> Fetched | None:
-        return self._manifests.find(tag)
 
     def _is_unchanged(self, tag: str, current: Fetched | None) -> bool:
         if current is not None and current.etag is not None:

@@ -130,7 +130,7 @@ def test_more_bytes_than_announced_are_noticed(registry: LoopbackRegistry) -> No
 
 def test_a_missing_blob_is_said_when_it_is_opened(registry: LoopbackRegistry) -> None:
     registry.put_blob("app", b"else")
-    with store(registry.host) as repository, pytest.raises(ContentError, match="is not in 127.0.0.1") as caught:
+    with store(registry.host) as repository, pytest.raises(ContentError, match=r"is not in 127\.0\.0\.1") as caught:
         repository.open(described(BLOB))
     assert caught.value.reason == "content.missing"
 

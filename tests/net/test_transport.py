@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,7 +141,7 @@ def test_unusable_tls_files_are_named(tmp_path: Path, name: str) -> None:
         ("registry.example", {"plain_http": True}, "http"),
     ],
 )
-def test_plain_http_is_for_loopback_or_asked_for(host: str, options: dict[str, bool], scheme: str) -> None:
+def test_plain_http_is_for_loopback_or_asked_for(host: str, options: dict[str, Any], scheme: str) -> None:
     """CLI-11"""
     with client(host, **options) as connected:
         assert connected.origin.scheme == scheme
@@ -228,7 +229,12 @@ def test_a_cut_connection_is_tried_again(registry: LoopbackRegistry) -> None:
 def test_connections_are_kept(registry: LoopbackRegistry) -> None:
     digest = registry.put_image("app", tag="v1")
     addresses: set[object] = set()
-    registry.on("*", "", lambda handler: bool(addresses.add(handler.client_address)))
+
+    def note(handler: Any) -> bool:
+        addresses.add(handler.client_address)
+        return False
+
+    registry.on("*", "", note)
     with store(registry.host) as repository:
         for _ in range(3):
             repository.resolve("v1")

@@ -1,0 +1,178 @@
+"""Against Debian's docker-registry (distribution 2.8): no referrers API, no OCI-Subject, its own ideas of uploads."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airgap.errors import ContentError, NotFoundError
+from airgap.net.manifests import IncompleteError
+from airgap.net.referrers import Mechanism, referrers_tag
+from airgap.net.upload import Sent
+from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
+from tests.support.net import described, source, store
+from tests.support.registry import blob_descriptor, digest_of, free_port, wait_for_port
+
+LAYER = bytes(range(256)) * 80_000  # 20 MB
+
+
+def _binary() -> str:
+    found = shutil.which("docker-registry", path=f"{os.environ.get('PATH', '')}:/usr/bin")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("docker-registry is required in CI (apt install docker-registry)")
+        pytest.skip("docker-registry is not installed")
+    return found
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp("registry")
+    port = free_port()
+    configuration = directory / "config.yml"
+    configuration.write_text(
+        f"""version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {directory}/data}}, delete: {{enabled: true}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+    )
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen([_binary(), "serve", str(configuration)], stdout=log, stderr=log)
+        try:
+            assert wait_for_port(port, seconds=20), (directory / "log").read_text()
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+
+
+def _image(number: int = 0, subject: Descriptor | None = None, layer: bytes = b"layer") -> tuple[Descriptor, bytes]:
+    document: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "config": blob_descriptor(b"{}", "application/vnd.oci.image.config.v1+json"),
+        "layers": [blob_descriptor(layer, "application/vnd.oci.image.layer.v1.tar")],
+        "annotations": {"number": str(number)},
+    }
+    if subject is not None:
+        document |= {"subject": subject.to_json(), "artifactType": "application/vnd.cncf.notary.signature"}
+    raw = json.dumps(document).encode()
+    return described(raw, IMAGE_MANIFEST), raw
+
+
+def _push(host: str, name: str, number: int = 0) -> Descriptor:
+    descriptor, raw = _image(number)
+    with store(host, name, writable=True) as repository:
+        for blob in (b"{}", b"layer"):
+            repository.push_blob(described(blob), source(blob))
+        repository.push_manifest(descriptor, raw, tags=(f"v{number}",))
+    return descriptor
+
+
+def test_an_image_goes_in_and_comes_out(host: str) -> None:
+    descriptor = _push(host, "plain/app")
+    with store(host, "plain/app") as repository:
+        assert repository.resolve("v0") == descriptor
+        assert list(repository.tags()) == ["v0"]
+        assert repository.has(descriptor)
+        with repository.open(described(b"layer")) as blob:
+            assert blob.read() == b"layer"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_blob_goes_in_and_comes_out(host: str, *, chunked: bool) -> None:
+    name = f"large/{chunked}".lower()
+    with store(host, name, writable=True, chunked=chunked) as repository:
+        assert repository.push_blob(described(LAYER), source(LAYER)) is Sent.UPLOADED
+        assert repository.push_blob(described(LAYER), source(LAYER)) is Sent.EXISTED
+        with repository.open(described(LAYER)) as blob:
+            assert blob.read() == LAYER
+
+
+def test_a_blob_is_mounted(host: str) -> None:
+    with store(host, "mount/from", writable=True) as repository:
+        repository.push_blob(described(b"shared"), source(b"shared"))
+    with store(host, "mount/to", writable=True) as repository:
+        assert repository.push_blob(described(b"shared"), source(b"shared"), mount_from="mount/from") is Sent.MOUNTED
+        assert repository.push_blob(described(b"new"), source(b"new"), mount_from="mount/from") is Sent.UPLOADED
+
+
+def test_a_blob_is_resumed(host: str) -> None:
+    with store(host, "resume/app", writable=True) as repository:
+        repository.push_blob(described(LAYER), source(LAYER))
+        with repository.open(described(LAYER)) as blob:
+            got = bytearray(blob.read(1_000_000))
+            blob._reply.close()  # type: ignore[union-attr]  # the connection is lost
+            blob._reply = None  # type: ignore[union-attr]
+            while chunk := blob.read(1 << 20):
+                got += chunk
+    assert bytes(got) == LAYER
+
+
+def test_wrong_bytes_are_refused(host: str) -> None:
+    with store(host, "wrong/app", writable=True) as repository, pytest.raises(ContentError):
+        repository.push_blob(described(b"right"), source(b"wrong"))
+
+
+def test_referrers_go_into_the_tag(host: str) -> None:
+    """distribution 2.8 has no referrers API (404 text/plain) and answers no OCI-Subject."""
+    subject = _push(host, "signed/app")
+    with store(host, "signed/app", writable=True) as repository:
+        before = repository.referrers(subject.digest)
+        signatures = [_image(number, subject) for number in (1, 2)]
+        puts = [repository.push_manifest(*signature) for signature in signatures]
+        assert repository.settle() == 0
+        after = repository.referrers(subject.digest, artifact_types={"application/vnd.cncf.notary.signature"})
+        assert repository.resolve(referrers_tag(subject.digest)).media_type == IMAGE_INDEX
+    assert (before.entries, before.api_status, before.tag_status) == ((), 404, 404)
+    assert [put.fallback_updated for put in puts] == [True, True]
+    assert {entry.digest for entry in after.entries} == {descriptor.digest for descriptor, _ in signatures}
+    assert (after.mechanism, after.api_status, after.tag_status) == (Mechanism.TAG, 404, 200)
+
+
+def test_cosigns_tags_are_found(host: str) -> None:
+    subject = _push(host, "cosigned/app")
+    descriptor, raw = _image(9)
+    with store(host, "cosigned/app", writable=True) as repository:
+        repository.push_manifest(descriptor, raw, tags=(f"sha256-{subject.digest.encoded}.sig",))
+        found = repository.digest_tags(subject.digest)
+    assert [(item.tag.rpartition(".")[2], item.descriptor) for item in found] == [("sig", descriptor)]
+
+
+def test_a_sparse_index_is_refused(host: str) -> None:
+    present = _push(host, "sparse/app")
+    entries = [present.to_json(), {"mediaType": IMAGE_MANIFEST, "digest": digest_of(b"left out"), "size": 8}]
+    raw = json.dumps({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": entries}).encode()
+    with store(host, "sparse/app", writable=True) as repository, pytest.raises(IncompleteError) as caught:
+        repository.push_manifest(described(raw, IMAGE_INDEX), raw)
+    assert "Copy all platforms" in caught.value.remedy
+
+
+def test_what_is_not_there_is_not_found(host: str) -> None:
+    with store(host, "nothing/here") as repository:
+        with pytest.raises(NotFoundError):
+            repository.resolve("v1")
+        with pytest.raises(NotFoundError):
+            list(repository.tags())
+        with pytest.raises(ContentError):
+            repository.open(described(b"nothing"))
+
+
+def test_many_tags_are_all_listed(host: str) -> None:
+    descriptor, raw = _image()
+    _push(host, "many/app")
+    with store(host, "many/app", writable=True) as repository:
+        for number in range(40):
+            repository.tag(descriptor, raw, f"t{number:02}")
+        assert len(list(repository.tags())) == 41

@@ -1,0 +1,338 @@
+""" "None there" and "could not look" are two answers (design 2, rule 6; DIST-5 to 9; MAN-20 to 23)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airgap.errors import NotFoundError
+from airgap.net.errors import AuthenticationError, RegistryError, TransportError
+from airgap.net.referrers import Mechanism, referrers_tag
+from airgap.oci.digest import Digest
+from tests.support.net import Diary, store
+from tests.support.registry import INDEX, LoopbackRegistry, answer, digest_of, error, reset
+
+NOTARY = "application/vnd.cncf.notary.signature"
+SBOM = "application/spdx+json"
+
+
+@pytest.fixture
+def subject(registry: LoopbackRegistry) -> Digest:
+    return Digest.parse(registry.put_image("app", tag="v1"))
+
+
+def _sign(registry: LoopbackRegistry, subject: Digest, number: int = 0, artifact_type: str = NOTARY) -> str:
+    return registry.put_image(
+        "app",
+        layers=(f"signature {number}".encode(),),
+        subject=str(subject),
+        artifact_type=artifact_type,
+        annotations={"number": str(number)},
+    )
+
+
+def _tag(registry: LoopbackRegistry, subject: Digest, *entries: str) -> None:
+    registry.put_index("app", entries, tag=referrers_tag(subject))
+
+
+def test_the_api_lists_referrers(registry: LoopbackRegistry, subject: Digest) -> None:
+    signature = _sign(registry, subject)
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject)
+    assert [str(entry.digest) for entry in answered.entries] == [signature]
+    assert answered.entries[0].artifact_type == NOTARY
+    assert answered.entries[0].annotations == {"number": "0"}
+    assert (answered.mechanism, answered.api_status, answered.tag_status) == (Mechanism.API, 200, None)
+    assert (answered.listed, answered.pages) == (1, 1)
+
+
+def test_the_api_says_none(registry: LoopbackRegistry, subject: Digest) -> None:
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject)
+    assert answered.entries == ()
+    assert answered.mechanism is Mechanism.API
+    assert registry.requests("GET", "/manifests/") == []  # no look at the tag: the API has answered
+
+
+def test_all_pages_are_read(registry: LoopbackRegistry, subject: Digest) -> None:
+    """MAN-23"""
+    signatures = {_sign(registry, subject, number) for number in range(7)}
+    registry.page_size = 2
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject)
+    assert {str(entry.digest) for entry in answered.entries} == signatures
+    assert answered.pages == 4
+
+
+def test_an_entry_that_stands_on_two_pages_counts_once(registry: LoopbackRegistry, subject: Digest) -> None:
+    signature = _sign(registry, subject)
+    page = json.dumps(
+        {"schemaVersion": 2, "mediaType": INDEX, "manifests": [registry.descriptor("app", signature)]}
+    ).encode()
+    link = f'<{registry.url}/v2/app/referrers/{subject}?next=1>; rel="next"'
+    registry.on("GET", "/referrers/", answer(200, page, Content_Type=INDEX, Link=link), times=1)
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject)
+    assert len(answered.entries) == 1
+    assert answered.listed == 2
+
+
+def test_a_broken_page_is_an_error_not_the_end(registry: LoopbackRegistry, subject: Digest) -> None:
+    for number in range(4):
+        _sign(registry, subject, number)
+    registry.page_size = 2
+    registry.on("GET", r"/referrers/.*start=", answer(404))
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="answered 404"):
+        repository.referrers(subject)
+
+
+def test_pages_of_another_host_are_not_followed(
+    registry: LoopbackRegistry, other: LoopbackRegistry, subject: Digest
+) -> None:
+    for number in range(3):
+        _sign(registry, subject, number)
+    registry.page_size, registry.link = 1, lambda path: other.url + path
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="a next page on another host"):
+        repository.referrers(subject)
+    assert other.seen == []
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_the_filter_is_applied_here_where_the_registry_does_not(
+    registry: LoopbackRegistry, subject: Digest, *, filters: bool
+) -> None:
+    """DIST-6, MAN-20: OCI-Filters-Applied says who filtered."""
+    registry.filters = filters
+    signature = _sign(registry, subject)
+    _sign(registry, subject, 1, SBOM)
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject, artifact_types={NOTARY})
+    assert [str(entry.digest) for entry in answered.entries] == [signature]
+    assert answered.filtered_by_registry is filters
+    assert answered.listed == (1 if filters else 2)
+    assert registry.requests("GET", "/referrers/")[0].query["artifactType"] == [NOTARY]
+
+
+def test_several_types_are_filtered_here(registry: LoopbackRegistry, subject: Digest) -> None:
+    _sign(registry, subject)
+    _sign(registry, subject, 1, SBOM)
+    _sign(registry, subject, 2, "application/other")
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject, artifact_types={NOTARY, SBOM})
+    assert len(answered.entries) == 2
+    assert registry.requests("GET", "/referrers/")[0].query == {}
+
+
+# could not look
+
+
+@pytest.mark.parametrize("status", [400, 405, 429, 500, 502, 503])
+def test_errors_are_never_none(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
+    """DIST-9, MAN-21"""
+    _tag(registry, subject, _sign(registry, subject))
+    registry.on("GET", "/referrers/", answer(status))
+    with store(registry.host) as repository, pytest.raises(RegistryError, match=f"answered {status}"):
+        repository.referrers(subject)
+    assert registry.requests("GET", "/manifests/") == []
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refusals_are_never_none(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
+    registry.on("GET", "/referrers/", answer(status))
+    with store(registry.host) as repository, pytest.raises(AuthenticationError):
+        repository.referrers(subject)
+
+
+def test_a_cut_connection_is_never_none(registry: LoopbackRegistry, subject: Digest) -> None:
+    registry.on("GET", "/referrers/", reset)
+    with store(registry.host) as repository, pytest.raises(TransportError, match="cut the connection"):
+        repository.referrers(subject)
+
+
+def test_an_unknown_repository_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
+    """NEG-158: 404 with NAME_UNKNOWN: no fallback."""
+    registry.on("GET", "/referrers/", error(404, "NAME_UNKNOWN"))
+    with store(registry.host) as repository, pytest.raises(NotFoundError, match="has no repository app"):
+        repository.referrers(subject)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"schemaVersion":2,"manifests":[{"digest":"sha256:../x"}]}'])
+def test_a_list_that_can_not_be_read_is_an_error(registry: LoopbackRegistry, subject: Digest, body: bytes) -> None:
+    registry.on("GET", "/referrers/", answer(200, body, Content_Type=INDEX))
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="can not be read"):
+        repository.referrers(subject)
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500])
+def test_a_tag_that_can_not_be_asked_for_is_an_error(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
+    registry.referrers_api = False
+    registry.on("GET", "/manifests/sha256-", answer(status))
+    with store(registry.host) as repository, pytest.raises((RegistryError, AuthenticationError)):
+        repository.referrers(subject)
+
+
+# the tag schema
+
+
+def test_without_the_api_the_tag_is_read(registry: LoopbackRegistry, subject: Digest) -> None:
+    """DIST-8"""
+    registry.referrers_api = False
+    signature = _sign(registry, subject)
+    _tag(registry, subject, signature)
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject)
+    assert [str(entry.digest) for entry in answered.entries] == [signature]
+    assert answered.entries[0].artifact_type == NOTARY  # as the manifest says, the tag's entry has none
+    assert answered.entries[0].annotations == {"number": "0"}
+    assert (answered.mechanism, answered.api_status, answered.tag_status) == (Mechanism.TAG, 404, 200)
+
+
+def test_no_api_and_no_tag_is_none(registry: LoopbackRegistry, subject: Digest) -> None:
+    """NEG-156"""
+    registry.referrers_api = False
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject)
+    assert answered.entries == ()
+    assert (answered.mechanism, answered.api_status, answered.tag_status) == (Mechanism.TAG, 404, 404)
+
+
+def test_another_content_type_means_no_api(registry: LoopbackRegistry, subject: Digest) -> None:
+    """DIST-9: 200 with a wrong Content-Type, as from a web page that answers everything."""
+    signature = _sign(registry, subject)
+    _tag(registry, subject, signature)
+    registry.on("GET", "/referrers/", answer(200, b"<html></html>", Content_Type="text/html"))
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject)
+    assert [str(entry.digest) for entry in answered.entries] == [signature]
+    assert (answered.mechanism, answered.api_status) == (Mechanism.TAG, 200)
+
+
+def test_a_registry_without_api_is_asked_once(registry: LoopbackRegistry, subject: Digest) -> None:
+    registry.referrers_api = False
+    with store(registry.host) as repository:
+        for _ in range(3):
+            assert repository.referrers(subject).api_status == 404
+    assert len(registry.requests("GET", "/referrers/")) == 1
+
+
+def test_an_image_under_the_tag_is_no_list(registry: LoopbackRegistry, subject: Digest) -> None:
+    """GitLab answers the referrers tag with an image (oras-go#1396)."""
+    registry.referrers_api = False
+    registry.put_image("app", layers=(b"else",), tag=referrers_tag(subject))
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject)
+    assert answered.entries == ()
+    assert answered.tag_status == 200
+    assert "names no index" in answered.notes[0]
+
+
+def test_the_artifact_itself_under_the_tag_is_no_list(registry: LoopbackRegistry) -> None:
+    registry.referrers_api = False
+    child = registry.put_image("app", layers=(b"child",))
+    index = Digest.parse(registry.put_index("app", (child,)))
+    registry.repositories["app"].tags[referrers_tag(index)] = str(index)
+    with store(registry.host) as repository:
+        answered = repository.referrers(index)
+    assert answered.entries == ()
+    assert "names the artifact itself" in answered.notes[0]
+
+
+def test_entries_of_another_subject_do_not_count(registry: LoopbackRegistry, subject: Digest) -> None:
+    registry.referrers_api = False
+    signature = _sign(registry, subject)
+    stranger = registry.put_image("app", layers=(b"stranger",))
+    foreign = registry.put_image("app", layers=(b"f",), subject=stranger, artifact_type=NOTARY)
+    _tag(registry, subject, stranger, signature, foreign)
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject)
+    assert [str(entry.digest) for entry in answered.entries] == [signature]
+    assert answered.listed == 3
+    assert [note.partition(" ")[0] for note in answered.notes] == [stranger, foreign]
+    assert answered.problems == ()
+
+
+def test_a_listed_referrer_that_is_gone_is_a_problem(registry: LoopbackRegistry, subject: Digest) -> None:
+    """One that is missing does not stop the others, but is not silent."""
+    registry.referrers_api = False
+    signature = _sign(registry, subject)
+    _tag(registry, subject, digest_of(b"gone"), signature)
+    with store(registry.host) as repository:
+        answered = repository.referrers(subject)
+    assert [str(entry.digest) for entry in answered.entries] == [signature]
+    assert digest_of(b"gone") in str(answered.problems[0])
+
+
+def test_the_type_of_tagged_entries_is_the_manifests(registry: LoopbackRegistry, subject: Digest) -> None:
+    """LAYOUT-13: what stands in the tag's index is anybody's word."""
+    registry.referrers_api = False
+    signature = _sign(registry, subject)
+    registry.put_index("app", (signature,), tag=referrers_tag(subject), artifact_type=SBOM)
+    with store(registry.host) as repository:
+        assert repository.referrers(subject, artifact_types={SBOM}).entries == ()
+        assert len(repository.referrers(subject, artifact_types={NOTARY}).entries) == 1
+
+
+def test_a_broken_index_under_the_tag_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
+    registry.referrers_api = False
+    registry.put_manifest("app", {"schemaVersion": 2, "mediaType": INDEX}, tag=referrers_tag(subject))
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="can not be read"):
+        repository.referrers(subject)
+
+
+def test_a_mechanism_can_be_forced(registry: LoopbackRegistry, subject: Digest) -> None:
+    signature = _sign(registry, subject)
+    with store(registry.host) as repository:
+        assert repository.referrers(subject, mechanism=Mechanism.TAG).entries == ()
+        _tag(registry, subject, signature)
+        by_tag = repository.referrers(subject, mechanism=Mechanism.TAG)
+    assert len(by_tag.entries) == 1
+    assert by_tag.api_status is None
+    assert registry.requests("GET", "/referrers/") == []
+
+
+def test_a_forced_api_that_is_missing_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
+    registry.referrers_api = False
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="has no referrers API"):
+        repository.referrers(subject, mechanism=Mechanism.API)
+
+
+@pytest.mark.parametrize(
+    ("digest", "tag"),
+    [
+        ("sha256:" + "a" * 64, "sha256-" + "a" * 64),
+        ("sha512:" + "b" * 128, "sha512-" + "b" * 64),
+        (
+            "multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8",
+            "multihash-base58-QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8",
+        ),
+        ("a" * 40 + ":" + "c" * 70, "a" * 32 + "-" + "c" * 64),
+        ("x:a=b", "x-a-b"),
+    ],
+)
+def test_the_tag_is_made_as_the_specification_says(digest: str, tag: str) -> None:
+    """DIST-8, D46"""
+    assert referrers_tag(Digest.parse(digest)) == tag
+
+
+# cosign's tags
+
+
+def test_cosigns_tags_are_found(registry: LoopbackRegistry, subject: Digest) -> None:
+    for suffix in ("sig", "sbom"):
+        registry.put_image("app", layers=(suffix.encode(),), tag=f"sha256-{subject.encoded}.{suffix}")
+    with store(registry.host) as repository:
+        found = repository.digest_tags(subject)
+    assert [item.tag for item in found] == [f"sha256-{subject.encoded}.sig", f"sha256-{subject.encoded}.sbom"]
+    assert len(registry.requests("HEAD")) == 3
+    assert len(registry.requests("GET")) == 2
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_cosigns_tags_that_can_not_be_asked_for_are_an_error(
+    registry: LoopbackRegistry, subject: Digest, status: int
+) -> None:
+    registry.on("HEAD", r"\.att$", answer(status))
+    diary = Diary()
+    with store(registry.host, diary=diary) as repository, pytest.raises((RegistryError, AuthenticationError)):
+        repository.digest_tags(subject)

@@ -1,0 +1,566 @@
+"""Blobs and manifests go in as they are, once, and nowhere else (DIST-20 to 25)."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from airgap import limits
+from airgap.errors import AirgapError, ContentError
+from airgap.net.credentials import Credential
+from airgap.net.errors import AuthenticationError, RegistryError
+from airgap.net.manifests import IncompleteError
+from airgap.net.referrers import referrers_tag
+from airgap.net.registry import RegistryStore
+from airgap.net.upload import Sent
+from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
+from tests.support.net import Diary, client, described, source, store
+from tests.support.registry import (
+    INDEX,
+    LoopbackRegistry,
+    answer,
+    blob_descriptor,
+    digest_of,
+    error,
+    reset,
+    then,
+)
+
+BLOB = bytes(range(256)) * 16384  # 4 MiB
+ALICE = Credential(username="alice", password="secret-of-alice")
+
+
+def _push(registry: LoopbackRegistry, data: bytes, **options: Any) -> Sent:
+    with store(registry.host, writable=True, **options) as repository:
+        return repository.push_blob(described(data), source(data))
+
+
+def _held(registry: LoopbackRegistry, data: bytes) -> bool:
+    return registry.repositories["app"].blobs.get(digest_of(data)) == data
+
+
+def test_a_blob_is_sent_in_one_piece(registry: LoopbackRegistry) -> None:
+    assert _push(registry, BLOB) is Sent.UPLOADED
+    assert _held(registry, BLOB)
+    put = registry.requests("PUT")[0]
+    assert put.headers["content-length"] == str(len(BLOB))
+    assert put.headers["content-type"] == "application/octet-stream"
+    assert put.query["_state"] == ["opaque="]  # the Location's own query is kept (DIST-22)
+    assert [seen.method for seen in registry.seen] == ["HEAD", "POST", "PUT"]
+
+
+def test_an_empty_blob_is_sent(registry: LoopbackRegistry) -> None:
+    assert _push(registry, b"") is Sent.UPLOADED
+    assert _held(registry, b"")
+
+
+def test_what_is_there_is_not_sent(registry: LoopbackRegistry) -> None:
+    """DIST-21: HEAD first."""
+    registry.put_blob("app", BLOB)
+    assert _push(registry, BLOB) is Sent.EXISTED
+    assert [seen.method for seen in registry.seen] == ["HEAD"]
+
+
+def test_what_is_there_with_another_size_is_an_error(registry: LoopbackRegistry) -> None:
+    registry.repositories["app"].blobs[digest_of(BLOB)] = b"short"
+    with pytest.raises(ContentError, match="has 5 bytes in"):
+        _push(registry, BLOB)
+
+
+def test_a_blob_is_mounted_from_another_repository(registry: LoopbackRegistry) -> None:
+    registry.put_blob("base/image", BLOB)
+    with store(registry.host, writable=True) as repository:
+        assert repository.push_blob(described(BLOB), source(BLOB), mount_from="base/image") is Sent.MOUNTED
+    assert _held(registry, BLOB)
+    assert registry.requests("PUT") == []
+
+
+def test_a_mount_that_becomes_an_upload_goes_on_there(registry: LoopbackRegistry) -> None:
+    """DIST-21: 202 is a normal session."""
+    registry.mounts = False
+    with store(registry.host, writable=True) as repository:
+        assert repository.push_blob(described(BLOB), source(BLOB), mount_from="base/image") is Sent.UPLOADED
+    assert len(registry.requests("POST")) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405])
+def test_a_refused_mount_becomes_an_upload(registry: LoopbackRegistry, status: int) -> None:
+    registry.on("POST", "mount=", answer(status))
+    with store(registry.host, writable=True) as repository:
+        assert repository.push_blob(described(BLOB), source(BLOB), mount_from="base/image") is Sent.UPLOADED
+
+
+@pytest.mark.parametrize("status", [400, 413, 416])
+def test_chunks_follow_where_one_piece_is_refused(registry: LoopbackRegistry, status: int) -> None:
+    registry.refuse_whole = status
+    data = BLOB * 3
+    assert _push(registry, data) is Sent.UPLOADED
+    assert _held(registry, data)
+    patches = registry.requests("PATCH")
+    assert [seen.headers["content-range"] for seen in patches] == ["0-8388607", "8388608-12582911"]
+    assert registry.requests("PUT")[-1].headers["content-length"] == "0"
+
+
+def test_chunks_shrink_where_they_are_too_large(registry: LoopbackRegistry) -> None:
+    registry.largest_body = limits.MIB
+    assert _push(registry, BLOB) is Sent.UPLOADED
+    assert _held(registry, BLOB)
+    sizes = [int(seen.headers["content-length"]) for seen in registry.requests("PATCH") if seen.status == 202]
+    assert max(sizes) <= limits.MIB
+
+
+def test_chunks_can_be_asked_for(registry: LoopbackRegistry) -> None:
+    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _held(registry, BLOB)
+    assert len(registry.requests("PATCH")) == 1
+
+
+def test_a_refusal_is_remembered_for_larger_blobs(registry: LoopbackRegistry) -> None:
+    registry.refuse_whole = 413
+    with store(registry.host, writable=True) as repository:
+        repository.push_blob(described(BLOB), source(BLOB))
+        repository.push_blob(described(BLOB + b"x"), source(BLOB + b"x"))
+    assert len([seen for seen in registry.requests("PUT") if seen.headers["content-length"] != "0"]) == 1
+
+
+def test_a_lost_chunk_is_sent_again(registry: LoopbackRegistry) -> None:
+    """DIST-23: ask the registry how far it is, and go on there."""
+    registry.on("PATCH", "", reset, times=2)
+    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _held(registry, BLOB)
+    assert len(registry.requests("GET", "/uploads/")) == 2
+
+
+def test_a_chunk_whose_answer_was_lost_is_not_sent_twice(registry: LoopbackRegistry) -> None:
+    def lose(handler: Any) -> bool:
+        upload = registry.repositories["app"].uploads[handler.parts.path.rpartition("/")[2]]
+        upload += handler.drain()
+        return reset(handler)
+
+    registry.on("PATCH", "", lose, times=1)
+    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _held(registry, BLOB)
+    assert len(registry.requests("PATCH")) == 1
+
+
+def test_a_chunk_of_which_half_arrived_goes_on_in_the_middle(registry: LoopbackRegistry) -> None:
+    def keep_half(handler: Any) -> bool:
+        upload = registry.repositories["app"].uploads[handler.parts.path.rpartition("/")[2]]
+        upload += handler.drain()[:1_000_000]
+        return reset(handler)
+
+    registry.on("PATCH", "", keep_half, times=1)
+    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _held(registry, BLOB)
+    assert registry.requests("PATCH")[1].headers["content-range"] == f"1000000-{len(BLOB) - 1}"
+
+
+def test_a_chunk_out_of_order_is_put_right(registry: LoopbackRegistry) -> None:
+    registry.on("PATCH", "", error(416, "BLOB_UPLOAD_INVALID"), times=1)
+    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _held(registry, BLOB)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_upload_is_begun_again(registry: LoopbackRegistry, status: int) -> None:
+    registry.on("PUT", "", answer(status, Retry_After="3"), times=1)
+    diary = Diary()
+    assert _push(registry, BLOB, diary=diary) is Sent.UPLOADED
+    assert _held(registry, BLOB)
+    assert diary.waits == [3.0]
+
+
+def test_a_cut_upload_is_begun_again(registry: LoopbackRegistry) -> None:
+    registry.on("PUT", "", reset, times=1)
+    assert _push(registry, BLOB) is Sent.UPLOADED
+    assert _held(registry, BLOB)
+
+
+def test_an_upload_whose_answer_was_lost_is_found_to_be_there(registry: LoopbackRegistry) -> None:
+    def lose(handler: Any) -> bool:
+        registry.repositories["app"].blobs[digest_of(BLOB)] = handler.drain()
+        return reset(handler)
+
+    registry.on("PUT", "", lose, times=1)
+    assert _push(registry, BLOB) is Sent.UPLOADED
+    assert len(registry.requests("PUT")) == 1
+
+
+def test_a_lost_session_is_begun_again(registry: LoopbackRegistry) -> None:
+    registry.on("PATCH", "", then(registry.repositories["app"].uploads.clear), times=1)
+    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _held(registry, BLOB)
+
+
+def test_uploads_are_given_up(registry: LoopbackRegistry) -> None:
+    registry.on("PUT", "", answer(503))
+    with pytest.raises(RegistryError, match="answered 503"):
+        _push(registry, BLOB)
+    assert len(registry.requests("PUT")) == 4
+
+
+def test_a_refused_upload_is_not_repeated(registry: LoopbackRegistry) -> None:
+    registry.on("POST", "", error(403, "DENIED"))
+    with pytest.raises(AuthenticationError, match="pull and push on"):
+        _push(registry, BLOB)
+    assert len(registry.requests("POST")) == 1
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_wrong_bytes_are_refused_by_the_registry_and_said(registry: LoopbackRegistry, *, chunked: bool) -> None:
+    with store(registry.host, writable=True, chunked=chunked) as repository, pytest.raises(ContentError) as caught:
+        repository.push_blob(described(b"right"), source(b"wrong"))
+    assert caught.value.reason == "content.digest"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_source_that_is_too_short_is_said(registry: LoopbackRegistry, *, chunked: bool) -> None:
+    with store(registry.host, writable=True, chunked=chunked) as repository, pytest.raises(ContentError) as caught:
+        repository.push_blob(described(BLOB), source(BLOB[:-1]))
+    assert caught.value.reason == "content.size"
+    assert not _held(registry, BLOB)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_vanished_stick_is_no_network_problem(registry: LoopbackRegistry, *, chunked: bool) -> None:
+    class Stick(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with (
+        store(registry.host, writable=True, chunked=chunked) as repository,
+        pytest.raises(AirgapError, match=r"can not be read: .*Input/output error"),
+    ):
+        repository.push_blob(described(BLOB), Stick)
+
+
+def test_progress_is_told(registry: LoopbackRegistry) -> None:
+    told: list[int] = []
+    with store(registry.host, writable=True) as repository:
+        repository.push_blob(described(BLOB), source(BLOB), progress=told.append)
+    assert sum(told) == len(BLOB)
+    assert len(told) <= 8
+
+
+def test_a_blob_goes_from_registry_to_registry(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
+    registry.put_blob("app", BLOB)
+    with store(registry.host) as here, store(other.host, writable=True) as there:
+        assert there.push_blob(described(BLOB), lambda: here.open(described(BLOB))) is Sent.UPLOADED
+    assert _held(other, BLOB)
+
+
+# where a registry sends uploads
+
+
+def test_credentials_do_not_follow_an_upload_to_another_host(
+    registry: LoopbackRegistry, other: LoopbackRegistry
+) -> None:
+    registry.auth, registry.users = "bearer", {"alice": "secret-of-alice"}
+    registry.location = lambda path: other.url + path
+    with pytest.raises(AirgapError):
+        _push(registry, BLOB, given=ALICE)
+    assert other.seen
+    assert {seen.authorization for seen in other.seen} == {None}
+
+
+def test_a_relative_location_is_followed(registry: LoopbackRegistry) -> None:
+    registry.location = lambda path: path.rpartition("/")[2]
+    assert _push(registry, BLOB) is Sent.UPLOADED
+
+
+@pytest.mark.parametrize("location", ["", "file:///etc/passwd", "http://a b/", "gopher://127.0.0.1/"])
+def test_a_strange_location_is_refused(registry: LoopbackRegistry, location: str) -> None:
+    registry.location = lambda _: location
+    with pytest.raises(RegistryError, match="wants the upload to go where it can not"):
+        _push(registry, BLOB)
+
+
+# manifests
+
+
+def _manifest(registry: LoopbackRegistry, subject: Digest | None = None, number: int = 0) -> tuple[Descriptor, bytes]:
+    layer = f"layer {number}".encode()
+    for blob in (b"{}", layer):
+        registry.put_blob("app", blob)
+    document: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": "application/vnd.example",
+        "config": blob_descriptor(b"{}"),
+        "layers": [blob_descriptor(layer)],
+        "annotations": {"number": str(number)},
+    }
+    if subject is not None:
+        document["subject"] = {"mediaType": IMAGE_MANIFEST, "digest": str(subject), "size": 7}
+    raw = json.dumps(document, indent=1).encode()
+    return described(raw, IMAGE_MANIFEST), raw
+
+
+def test_a_manifest_is_put_byte_for_byte(registry: LoopbackRegistry) -> None:
+    """DIST-24"""
+    descriptor, raw = _manifest(registry)
+    with store(registry.host, writable=True) as repository:
+        repository.push_manifest(descriptor, raw, tags=("v1", "latest"))
+    held = registry.repositories["app"]
+    assert held.manifests[str(descriptor.digest)] == (IMAGE_MANIFEST, raw)
+    assert held.tags == {"v1": str(descriptor.digest), "latest": str(descriptor.digest)}
+    assert [seen.path.rpartition("/")[2] for seen in registry.requests("PUT")] == [
+        str(descriptor.digest),
+        "v1",
+        "latest",
+    ]
+
+
+def test_bytes_that_are_not_the_descriptors_are_not_sent(registry: LoopbackRegistry) -> None:
+    descriptor, raw = _manifest(registry)
+    with store(registry.host, writable=True) as repository, pytest.raises(ContentError):
+        repository.push_manifest(descriptor, raw + b" ")
+    assert registry.requests("PUT") == []
+
+
+def test_a_registry_that_changes_manifests_is_found_out(registry: LoopbackRegistry) -> None:
+    descriptor, raw = _manifest(registry)
+    registry.on("PUT", "/manifests/", answer(201, Docker_Content_Digest=digest_of(b"converted")))
+    with store(registry.host, writable=True) as repository, pytest.raises(ContentError, match="stored .* as"):
+        repository.push_manifest(descriptor, raw)
+
+
+def test_a_sparse_index_that_is_refused_names_the_way_out(registry: LoopbackRegistry) -> None:
+    registry.sparse = False
+    raw = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [{"mediaType": IMAGE_MANIFEST, "digest": digest_of(b"left out"), "size": 8}],
+        }
+    ).encode()
+    with store(registry.host, writable=True) as repository, pytest.raises(IncompleteError) as caught:
+        repository.push_manifest(described(raw, IMAGE_INDEX), raw)
+    assert caught.value.facts["missing"] == [digest_of(b"left out")]
+    assert "Copy all platforms" in caught.value.remedy
+
+
+def test_a_missing_blob_is_named(registry: LoopbackRegistry) -> None:
+    """A registry may say "there" to HEAD and forget it: the copy can send it again."""
+    descriptor, raw = _manifest(registry)
+    del registry.repositories["app"].blobs[digest_of(b"{}")]
+    with store(registry.host, writable=True) as repository, pytest.raises(IncompleteError) as caught:
+        repository.push_manifest(descriptor, raw)
+    assert caught.value.facts["missing"] == [digest_of(b"{}")]
+
+
+def test_a_manifest_is_put_again_after_a_cut(registry: LoopbackRegistry) -> None:
+    descriptor, raw = _manifest(registry)
+    registry.on("PUT", "/manifests/", reset, times=1)
+    registry.on("PUT", "/manifests/", answer(503), times=1)
+    with store(registry.host, writable=True) as repository:
+        repository.push_manifest(descriptor, raw)
+    assert str(descriptor.digest) in registry.repositories["app"].manifests
+
+
+def test_a_too_large_manifest_is_said(registry: LoopbackRegistry) -> None:
+    descriptor, raw = _manifest(registry)
+    registry.on("PUT", "/manifests/", error(413, "SIZE_INVALID", "manifest too large"))
+    with store(registry.host, writable=True) as repository, pytest.raises(RegistryError, match="manifest too large"):
+        repository.push_manifest(descriptor, raw)
+
+
+# the referrers tag on push
+
+
+def _listed(registry: LoopbackRegistry, subject: Digest) -> list[dict[str, Any]]:
+    held = registry.repositories["app"]
+    entries: list[dict[str, Any]] = json.loads(held.manifests[held.tags[referrers_tag(subject)]][1])["manifests"]
+    return entries
+
+
+SUBJECT = Digest.of(b"the subject, which need not be there")
+
+
+def test_a_subject_that_the_registry_handles_needs_no_tag(registry: LoopbackRegistry) -> None:
+    """DIST-25: OCI-Subject"""
+    with store(registry.host, writable=True) as repository:
+        put = repository.push_manifest(*_manifest(registry, SUBJECT))
+    assert put.subject_handled
+    assert not put.fallback_updated
+    assert registry.repositories["app"].tags == {}
+
+
+def test_a_subject_that_is_not_handled_goes_into_the_tag(registry: LoopbackRegistry) -> None:
+    registry.referrers_api = False
+    descriptor, raw = _manifest(registry, SUBJECT)
+    with store(registry.host, writable=True) as repository:
+        put = repository.push_manifest(descriptor, raw)
+        found = repository.referrers(SUBJECT)
+    assert put.fallback_updated
+    assert _listed(registry, SUBJECT) == [
+        {
+            "mediaType": IMAGE_MANIFEST,
+            "digest": str(descriptor.digest),
+            "size": len(raw),
+            "annotations": {"number": "0"},
+            "artifactType": "application/vnd.example",
+        }
+    ]
+    assert [entry.digest for entry in found.entries] == [descriptor.digest]
+
+
+def test_what_others_wrote_into_the_tag_stays(registry: LoopbackRegistry) -> None:
+    registry.referrers_api = False
+    theirs = {
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "manifests": [{"mediaType": IMAGE_MANIFEST, "digest": digest_of(b"x"), "size": 1, "x-unknown": {"a": 1}}],
+        "annotations": {"by": "another tool"},
+    }
+    registry.put_manifest("app", theirs, tag=referrers_tag(SUBJECT))
+    with store(registry.host, writable=True) as repository:
+        repository.push_manifest(*_manifest(registry, SUBJECT))
+    held = registry.repositories["app"]
+    after = json.loads(held.manifests[held.tags[referrers_tag(SUBJECT)]][1])
+    assert after["annotations"] == {"by": "another tool"}
+    assert after["manifests"][0] == theirs["manifests"][0]  # type: ignore[index]
+    assert len(after["manifests"]) == 2
+
+
+def test_what_is_listed_is_not_listed_twice(registry: LoopbackRegistry) -> None:
+    registry.referrers_api = False
+    with store(registry.host, writable=True) as repository:
+        repository.push_manifest(*_manifest(registry, SUBJECT))
+        again = repository.push_manifest(*_manifest(registry, SUBJECT))
+    assert not again.fallback_updated
+    assert len(_listed(registry, SUBJECT)) == 1
+
+
+def test_a_tag_that_is_something_else_is_not_overwritten(registry: LoopbackRegistry) -> None:
+    """DIST-25: not an index: report and stop."""
+    registry.referrers_api = False
+    image = registry.put_image("app", tag=referrers_tag(SUBJECT))
+    with (
+        store(registry.host, writable=True) as repository,
+        pytest.raises(RegistryError, match="should list referrers but is"),
+    ):
+        repository.push_manifest(*_manifest(registry, SUBJECT))
+    assert registry.repositories["app"].tags[referrers_tag(SUBJECT)] == image
+
+
+def _other_writer(registry: LoopbackRegistry, number: int) -> Callable[[], None]:
+    """Another tool that reads the tag, adds an entry and writes it back."""
+
+    def write() -> None:
+        descriptor, raw = _manifest(registry, SUBJECT, number)
+        held = registry.repositories["app"]
+        held.manifests[str(descriptor.digest)] = (IMAGE_MANIFEST, raw)
+        tag = referrers_tag(SUBJECT)
+        entries = _listed(registry, SUBJECT) if tag in held.tags else []
+        entry = {"mediaType": IMAGE_MANIFEST, "digest": str(descriptor.digest), "size": len(raw)}
+        registry.put_manifest("app", {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*entries, entry]}, tag=tag)
+
+    return write
+
+
+def test_another_writer_between_reading_and_writing_is_not_lost(registry: LoopbackRegistry) -> None:
+    registry.referrers_api = False
+
+    def after_answer(handler: Any) -> bool:
+        # the answer is the old state; the other writer is faster than our next request
+        handler.registry.lock.acquire()
+        try:
+            handler._manifest(registry.repositories["app"], "app", referrers_tag(SUBJECT))
+            _other_writer(registry, 77)()
+        finally:
+            handler.registry.lock.release()
+        return True
+
+    registry.on("GET", "/manifests/sha256-", after_answer, times=1)
+    with store(registry.host, writable=True) as repository:
+        repository.push_manifest(*_manifest(registry, SUBJECT, 1))
+    assert len(_listed(registry, SUBJECT)) == 2
+
+
+def test_if_match_is_used_where_there_is_an_etag(registry: LoopbackRegistry) -> None:
+    registry.referrers_api, registry.etags = False, True
+    _other_writer(registry, 1)()
+    registry.on("PUT", "/manifests/sha256-", then(_other_writer(registry, 2)), times=1)
+    with store(registry.host, writable=True) as repository:
+        repository.push_manifest(*_manifest(registry, SUBJECT, 3))
+    puts = registry.requests("PUT", "/manifests/sha256-")
+    assert [seen.status for seen in puts] == [412, 201]
+    assert all("if-match" in seen.headers for seen in puts)
+    assert len(_listed(registry, SUBJECT)) == 3
+
+
+def test_an_entry_that_was_overwritten_at_once_is_added_again(registry: LoopbackRegistry) -> None:
+    registry.referrers_api = False
+    lost = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
+    registry.on("GET", "/manifests/sha256-", answer(404), times=1)
+    # after our write, another writer's older state is there
+    registry.on(
+        "GET",
+        "/manifests/sha256-",
+        then(lambda: registry.put_manifest("app", lost, tag=referrers_tag(SUBJECT))),
+        times=1,
+    )
+    with store(registry.host, writable=True) as repository:
+        repository.push_manifest(*_manifest(registry, SUBJECT))
+    assert len(_listed(registry, SUBJECT)) == 1
+
+
+def test_settle_mends_what_a_slow_writer_overwrote(registry: LoopbackRegistry) -> None:
+    """A writer that read before us may write after we looked: the end of a copy looks once more."""
+    registry.referrers_api = False
+    with store(registry.host, writable=True) as repository:
+        repository.push_manifest(*_manifest(registry, SUBJECT, 1))
+        registry.repositories["app"].tags.pop(referrers_tag(SUBJECT))
+        _other_writer(registry, 2)()
+        assert repository.settle() == 1
+        assert repository.settle() == 0
+    assert len(_listed(registry, SUBJECT)) == 2
+
+
+def test_threads_do_not_lose_each_others_entries(registry: LoopbackRegistry) -> None:
+    registry.referrers_api = False
+    manifests = [_manifest(registry, SUBJECT, number) for number in range(12)]
+    with store(registry.host, writable=True) as repository, ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(repository.push_manifest, *manifest) for manifest in manifests]:
+            done.result()
+    assert len(_listed(registry, SUBJECT)) == 12
+
+
+def test_two_programs_settle(registry: LoopbackRegistry) -> None:
+    registry.referrers_api = False
+    start, one_by_one = threading.Barrier(2), threading.Lock()
+
+    def copy(first: int) -> None:
+        with client(registry.host) as connected:
+            repository = RegistryStore(connected, "app", writable=True)
+            start.wait()
+            for number in range(first, first + 5):
+                repository.push_manifest(*_manifest(registry, SUBJECT, number))
+            start.wait()
+            with one_by_one:
+                repository.settle()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(copy, 0), pool.submit(copy, 100)]:
+            done.result()
+    with store(registry.host, writable=True) as repository:
+        assert len(repository.referrers(SUBJECT).entries) == 10
+
+
+def test_writers_that_never_stop_are_named(registry: LoopbackRegistry) -> None:
+    registry.referrers_api, registry.etags = False, True
+    _other_writer(registry, 0)()
+    registry.on("PUT", "/manifests/sha256-", answer(412))
+    with (
+        store(registry.host, writable=True) as repository,
+        pytest.raises(RegistryError, match="could not be updated in 8 attempts"),
+    ):
+        repository.push_manifest(*_manifest(registry, SUBJECT, 1))
