@@ -59,10 +59,10 @@ def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANI
     with reading(digest), store.open(digest) as blob:
         content = _read_all(blob, descriptor.size)
     if len(content) != descriptor.size:
-        raise _size_error(descriptor, len(content))
+        raise size_error(descriptor, len(content))
     hasher = digest.new_hash()
     hasher.update(content)
-    _compare(digest, hasher.hexdigest())
+    compare_digest(digest, hasher.hexdigest())
     return content
 
 
@@ -78,13 +78,13 @@ def hash_blob(store: Store, descriptor: Descriptor) -> None:
 def hash_bytes(store: Store, digest: Digest) -> int:
     """Prove that the bytes in the store have this digest; returns how many they are. Raises ContentError."""
     hasher = digest.new_hash()
-    view = _buffer()
+    view = buffer()
     total = 0
     with reading(digest), store.open(digest) as blob:
         while count := blob.readinto(view):
             hasher.update(view[:count])
             total += count
-    _compare(digest, hasher.hexdigest())
+    compare_digest(digest, hasher.hexdigest())
     return total
 
 
@@ -105,7 +105,7 @@ def check_descriptor(store: Store, descriptor: Descriptor) -> bool:
             return False
         raise missing(store, digest)
     if found != descriptor.size:
-        raise _size_error(descriptor, found)
+        raise size_error(descriptor, found)
     return True
 
 
@@ -131,7 +131,8 @@ def reading(digest: Digest) -> Iterator[None]:
 _local = threading.local()
 
 
-def _buffer() -> memoryview:
+def buffer() -> memoryview:
+    """This thread's own chunk to read into: whoever calls it next reads over what is in it."""
     # One buffer a thread: to allocate a fresh one per blob costs more than to hash a small blob.
     if not hasattr(_local, "view"):
         _local.view = memoryview(bytearray(limits.CHUNK_BYTES))
@@ -171,7 +172,8 @@ def _check_data(descriptor: Descriptor, data: bytes) -> None:
         )
 
 
-def _compare(digest: Digest, found: str) -> None:
+def compare_digest(digest: Digest, found: str) -> None:
+    """Raises ContentError (`content.digest`) where the bytes had another hexadecimal digest."""
     if found != digest.encoded:
         raise ContentError(
             "content.digest",
@@ -181,7 +183,8 @@ def _compare(digest: Digest, found: str) -> None:
         )
 
 
-def _size_error(descriptor: Descriptor, found: int) -> ContentError:
+def size_error(descriptor: Descriptor, found: int) -> ContentError:
+    """The error for content of another size."""
     return ContentError(
         "content.size",
         f"{descriptor.digest} has {found} bytes, its descriptor says {descriptor.size}",

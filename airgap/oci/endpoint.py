@@ -1,0 +1,136 @@
+"""What a copy reads from and writes to: two small protocols that every transport speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from airgap.errors import AirgapError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.manifest import Index, Manifest
+from airgap.oci.pump import Advance, Readable
+
+
+class How(StrEnum):
+    """How content came to be in the destination."""
+
+    EXISTED = "existed"
+    COPIED = "copied"
+    CLONED = "cloned"
+    """Shared with the source by the file system, until one of both changes (reflink)."""
+    LINKED = "linked"
+    """The same file under two names (hard link)."""
+    MOUNTED = "mounted"
+    """Taken over by the registry from another of its repositories."""
+
+
+class BlobStream(Readable, Protocol):
+    """A blob that is being read."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes."""
+
+    def close(self) -> None:
+        """Done with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referral:
+    """A referrer that a source names for a subject; its manifest is yet to be read, and its subject to be compared."""
+
+    descriptor: Descriptor
+    artifact_type: str | None
+    mechanism: str
+    tag: str | None = None
+    """Cosign's tag, where that is what names it: then its manifest states no subject."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """How the referrers of one subject were looked for, and what came back (design 2, rule 6)."""
+
+    subject: Digest
+    mechanism: str | None
+    """`v1.1-referrers-api`, `v1.1-referrers-tag`, `layout`; None where nobody looked, or looking failed."""
+    api_status: int | None = None
+    tag_status: int | None = None
+    listed: int = 0
+    """Entries before filters and checks."""
+    referrals: tuple[Referral, ...] = ()
+    notes: tuple[str, ...] = ()
+    problems: tuple[AirgapError, ...] = ()
+    """What was named and could not be read: it stays behind."""
+
+
+class Source(Protocol):
+    """The read side of a transport."""
+
+    @property
+    def name(self) -> str:
+        """What the operator calls it, safe to show."""
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether manifests and referrers may be asked for by several threads at once; blobs always may."""
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+        """A manifest, its bytes proven. Raises AirgapError."""
+
+    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> Looked:
+        """What refers to a manifest; `digest_tags`: by cosign's tags, too. Raises AirgapError where it can not look."""
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        """A blob's bytes, not proven yet. Raises ContentError (`content.missing`, ...)."""
+
+    def path(self, descriptor: Descriptor) -> str | None:
+        """The regular file that holds exactly this blob and nothing else, where there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What the destination shall name: a root or cosign tag under a tag, a referrer or a digest without one."""
+
+    descriptor: Descriptor
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What naming changed."""
+
+    added: int = 0
+    moved: tuple[str, ...] = ()
+    """Tags that named something else before."""
+
+
+class Sink(Protocol):
+    """The write side of a transport. Safe for threads, except `finish`."""
+
+    @property
+    def name(self) -> str:
+        """What the operator calls it, safe to show."""
+
+    @property
+    def vouches(self) -> bool:
+        """Whether a manifest that is there proves that all it points at is there, too (registries refuse it else)."""
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether the content is there, with its size. Raises AirgapError."""
+
+    def put_blob(self, descriptor: Descriptor, source: Source, advance: Advance) -> How:
+        """Bring a blob in, proven on its way. Raises ContentError, WriteError, ..."""
+
+    def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
+        """Bring a manifest in; all that it points at is there. Raises AirgapError."""
+
+    def misses(self, error: AirgapError) -> bool:
+        """Whether `put_manifest` failed because something it points at is not there, whatever `has` said before."""
+
+    def flush(self) -> None:
+        """Everything that was put is on the medium under its final name when this returns."""
+
+    def finish(self, entries: Sequence[Entry]) -> Named:
+        """Name what was copied: the last step."""

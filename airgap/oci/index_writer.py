@@ -1,0 +1,125 @@
+"""`index.json`, written and merged: others' entries and members stay as they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from airgap import limits
+from airgap.errors import FormatError, LimitError
+from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME
+from airgap.oci.digest import Digest
+from airgap.oci.documents import LAYOUT_INDEX, malformed
+from airgap.oci.endpoint import Entry, Named
+from airgap.parse.json import load_object, take
+
+LAYOUT_CONTENT: Final = b'{"imageLayoutVersion":"1.0.0"}'
+EMPTY_INDEX: Final = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+
+
+def dump(document: Any) -> bytes:
+    """JSON without spaces, as most tools write it."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def index_document(entries: Sequence[Entry]) -> bytes:
+    """A new `index.json` that lists `entries`, the same bytes for the same entries in any order."""
+    manifests = [entry_json(entry) for entry in sorted(set(entries), key=_order)]
+    return dump({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": manifests})
+
+
+def merged(current: bytes, entries: Sequence[Entry], *, drop: Collection[Digest], source: str) -> tuple[bytes, Named]:
+    """`current` with `entries` listed; the very same bytes where they are already.
+
+    A tag names one thing: it moves, and what it named stays listed without it. Raises ContentError for an
+    `index.json` that can not be read, LimitError for one that would become too large.
+    """
+    try:
+        document = dict(load_object(current, limit=limits.LAYOUT_INDEX_BYTES, what=f"layout's {LAYOUT_INDEX}"))
+        listed = list(take(document, "manifests", list))
+    except FormatError as error:
+        raise malformed(f"{source} has an {LAYOUT_INDEX} that can not be read: {error}") from None
+    dropped = {str(digest) for digest in drop} - {str(entry.descriptor.digest) for entry in entries}
+    kept = [item for item in listed if not (isinstance(item, dict) and item.get("digest") in dropped)]
+    table = _Table(kept)
+    for entry in sorted(set(entries), key=_order):
+        table.take(entry)
+    if table.items == listed:
+        return current, Named()
+    raw = dump({**document, "manifests": table.items})
+    if len(table.items) > limits.INDEX_ENTRIES or len(raw) > limits.LAYOUT_INDEX_BYTES:
+        raise LimitError(
+            f"{source} would list {len(table.items)} entries in {len(raw)} bytes, more than readers accept"
+        )
+    return raw, Named(table.added, tuple(table.moved))
+
+
+class _Table:
+    """The entries of an `index.json` by what they name."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+        self.added = 0
+        self.moved: list[str] = []
+        self._tags: dict[str, int] = {}
+        self._digests: dict[str, int] = {}
+        for number, item in enumerate(items):
+            if isinstance(item, dict):
+                self._digests.setdefault(str(item.get("digest")), number)
+                if (tag := _tag(item)) is not None:
+                    self._tags[tag] = number
+
+    def take(self, entry: Entry) -> None:
+        digest = str(entry.descriptor.digest)
+        if entry.tag is None:
+            if digest not in self._digests:
+                self._append(entry, digest)
+            return
+        at = self._tags.get(entry.tag)
+        if at is not None and self.items[at].get("digest") == digest:
+            return
+        if at is not None:
+            self.moved.append(entry.tag)
+            self._untag(at)
+        bare = self._digests.get(digest)
+        if bare is not None and _tag(self.items[bare]) is None and bare != at:
+            # an entry without a tag gets one; to list the same twice would say nothing more
+            self.items[bare] = entry_json(entry)
+            self._tags[entry.tag] = bare
+            self.added += 1
+            return
+        self._append(entry, digest)
+
+    def _append(self, entry: Entry, digest: str) -> None:
+        self._digests.setdefault(digest, len(self.items))
+        if entry.tag is not None:
+            self._tags[entry.tag] = len(self.items)
+        self.items.append(entry_json(entry))
+        self.added += 1
+
+    def _untag(self, number: int) -> None:
+        item = self.items[number]
+        annotations = {key: value for key, value in item["annotations"].items() if key != REF_NAME}
+        self.items[number] = {**item, "annotations": annotations}
+        if not annotations:
+            del self.items[number]["annotations"]
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """The entry as `index.json` has it."""
+    annotations = {key: value for key, value in entry.descriptor.annotations.items() if key != REF_NAME}
+    if entry.tag is not None:
+        annotations[REF_NAME] = entry.tag
+    return replace(entry.descriptor, annotations=annotations, data=None).to_json()
+
+
+def _tag(item: Mapping[str, Any]) -> str | None:
+    annotations = item.get("annotations")
+    tag = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
+    return tag if isinstance(tag, str) else None
+
+
+def _order(entry: Entry) -> tuple[bool, str, str]:
+    return entry.tag is None, entry.tag or "", str(entry.descriptor.digest)

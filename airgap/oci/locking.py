@@ -1,0 +1,96 @@
+"""Locks on folders: they vanish with the process that holds them, however it ends.
+
+A folder itself is locked, so that no lock file stays behind in a layout. Where the system can not do that (Windows,
+some network shares), a lock file that only one process can create stands in for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from airgap.errors import AirgapError
+from airgap.text import safe
+
+if sys.platform != "win32":
+    import fcntl
+
+_LOCK_FILE: Final = "airgap.lock"
+_POLL_SECONDS: Final = 0.02
+PATIENCE_SECONDS: Final = 60.0
+"""How long another writer may hold the lock: it is held while one file is written."""
+
+
+def try_lock(folder: Path) -> int | None:
+    """An open descriptor that holds the lock on `folder` until it is closed, or None: it is taken, or can not be."""
+    if sys.platform == "win32":
+        return None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+@contextmanager
+def exclusive(folder: Path, *, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+    """While the block runs no other process or thread is in such a block for `folder`. Raises AirgapError, OSError."""
+    deadline = time.monotonic() + patience
+    lock_file = folder / _LOCK_FILE
+    while True:
+        descriptor = try_lock(folder) if _can_lock(folder) else _create(lock_file)
+        if descriptor is not None:
+            break
+        if time.monotonic() > deadline:
+            raise AirgapError(
+                f"another process has been writing {safe(folder)} for {patience:.0f} seconds",
+                remedy=f"Wait for it to end. If there is none, remove {safe(lock_file)} if it is there.",
+            )
+        time.sleep(_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+        if not _can_lock(folder):
+            with suppress(OSError):
+                lock_file.unlink()
+
+
+_lockable: dict[Path, bool] = {}
+
+
+def _can_lock(folder: Path) -> bool:
+    """Whether folders of this file system can be locked; asked once, of a moment when a refusal means "never"."""
+    if sys.platform == "win32":
+        return False
+    known = _lockable.get(folder)
+    if known is None:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            known = True
+        except BlockingIOError:
+            known = True
+        except OSError:
+            known = False
+        finally:
+            os.close(descriptor)
+        _lockable[folder] = known
+    return known
+
+
+def _create(path: Path) -> int | None:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    except FileExistsError:
+        return None

@@ -1,0 +1,166 @@
+"""What a copy will move: the graph below its artifacts, walked once, before a byte of content is moved.
+
+Manifests and referrers are read here, blobs are not: so the plan knows every size, a dry run costs nothing more, and a
+tar can be written in one pass. Referrers are followed recursively, of children of an index and of referrers, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from airgap.errors import AirgapError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import Entry, Looked, Source
+from airgap.oci.manifest import Index, Manifest
+from airgap.oci.platforms import PlatformFilter
+
+Key = tuple[Digest, str, int]
+"""Digest, media type (of manifests; else empty) and size: what is the same content to a destination."""
+
+
+def key_of(descriptor: Descriptor) -> Key:
+    """The key of what a descriptor describes."""
+    return descriptor.digest, descriptor.media_type if descriptor.is_manifest else "", descriptor.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What of an artifact is copied."""
+
+    referrers: bool = True
+    artifact_types: frozenset[str] = frozenset()
+    """Only referrers of these types; what refers to a chosen one (its signature) comes with it. Empty: all."""
+    depth: int | None = None
+    """Levels of referrers; 1: those of the artifact and its children, but not theirs. None: all."""
+    digest_tags: bool = False
+    """Look for cosign's tags in registries, too."""
+    platforms: tuple[PlatformFilter, ...] = ()
+    """Only these platforms of an index; empty: all."""
+    skip_types: frozenset[str] = frozenset()
+    """Referrers of these types are never copied: the destination gets its own, or none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One artifact to copy."""
+
+    source: Source
+    descriptor: Descriptor
+    reference: str
+    """What the operator calls it, safe to show."""
+    tags: tuple[str, ...] = ()
+    """Its tags in the destination."""
+    declared_absent: frozenset[Digest] = frozenset()
+    """Manifests that the source's own record says are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One content to copy."""
+
+    descriptor: Descriptor
+    source: Source
+    manifest: Manifest | Index | None = None
+    """None for blobs."""
+    below: tuple[Key, ...] = ()
+    subject: Key | None = None
+
+    @property
+    def optional(self) -> bool:
+        """May rightly lie elsewhere, and is left there if the source has it not."""
+        return self.descriptor.is_external
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A referrer that is copied along."""
+
+    descriptor: Descriptor
+    subject: Digest
+    artifact_type: str | None
+    mechanism: str
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One artifact with all that is copied with it."""
+
+    wanted: Wanted
+    keys: frozenset[Key] = frozenset()
+    attached: tuple[Attached, ...] = ()
+    looked: tuple[Looked, ...] = ()
+    left_out: tuple[Descriptor, ...] = ()
+    """Children of indexes that were not chosen, or that the source declares absent."""
+    problems: tuple[AirgapError, ...] = ()
+    """What stays behind: referrers that could not be looked for or read."""
+    notes: tuple[str, ...] = ()
+    error: AirgapError | None = None
+    """Why it can not be copied at all."""
+
+    def entries(self) -> tuple[Entry, ...]:
+        """What the destination has to name: the artifact, its cosign tags, and (for layouts) its referrers."""
+        root = self.wanted.descriptor
+        tagged = tuple(Entry(descriptor=root, tag=tag) for tag in self.wanted.tags)
+        return (tagged or (Entry(descriptor=root),)) + tuple(
+            Entry(
+                descriptor=Descriptor(
+                    media_type=item.descriptor.media_type,
+                    digest=item.descriptor.digest,
+                    size=item.descriptor.size,
+                    # as oras and notation write it; annotations stay in the manifest: one of them could be a tag
+                    artifact_type=item.artifact_type,
+                ),
+                tag=item.tag,
+            )
+            for item in self.attached
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that is copied in one run, each content once."""
+
+    artifacts: tuple[Planned, ...]
+    nodes: Mapping[Key, Node]
+    extra: tuple[Entry, ...] = field(default=())
+    """Entries beside those of the artifacts."""
+
+    def blobs(self) -> tuple[Node, ...]:
+        """Everything but manifests, the biggest first, so that no thread is left with a big one at the end."""
+        found = [node for node in self.nodes.values() if node.manifest is None]
+        return tuple(sorted(found, key=lambda node: (-node.descriptor.size, node.descriptor.digest)))
+
+    def levels(self) -> tuple[tuple[Node, ...], ...]:
+        """Manifests in the order of putting: all that one points at, and its subject, stand on earlier levels."""
+        heights: dict[Key, int] = {}
+        for key in self.nodes:
+            self._measure(key, heights)
+        table: list[list[Node]] = []
+        for key, node in self.nodes.items():
+            if node.manifest is not None:
+                while len(table) <= heights[key]:
+                    table.append([])
+                table[heights[key]].append(node)
+        return tuple(tuple(level) for level in table if level)
+
+    def _measure(self, start: Key, heights: dict[Key, int]) -> None:
+        stack = [start]
+        while stack:
+            key = stack[-1]
+            if key in heights:
+                stack.pop()
+                continue
+            open_ones = [step for step in self._before(key) if step not in heights]
+            if open_ones:
+                stack.extend(open_ones)
+                continue
+            heights[stack.pop()] = max((heights[step] + 1 for step in self._before(key)), default=0)
+
+    def _before(self, key: Key) -> Sequence[Key]:
+        node = self.nodes[key]
+        # sound digests can not make a circle: both were compared with a manifest's proven bytes
+        subject = (node.subject,) if node.subject is not None and node.subject in self.nodes else ()
+        return [step for step in (*node.below, *subject) if step in self.nodes]

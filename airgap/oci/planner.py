@@ -1,0 +1,341 @@
+"""Walks the graph below the artifacts of a copy, each manifest once, several at a time where the source allows it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+from typing import Final
+
+from airgap import limits
+from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import Looked, Referral, Source
+from airgap.oci.manifest import Index, Manifest
+from airgap.oci.plan import Attached, Key, Node, Plan, Planned, Selection, Wanted, key_of
+from airgap.oci.platforms import choose
+
+
+def make_plan(wanted: Sequence[Wanted], selection: Selection, executor: Executor, *, keep_going: bool = False) -> Plan:
+    """What a copy of `wanted` moves.
+
+    Raises AirgapError for the first artifact that can not be read as a whole, referrers included; with `keep_going`
+    it becomes the artifact's error or one of its problems, and the others are planned.
+    """
+    planner = _Planner(selection, executor, keep_going=keep_going)
+    for item in wanted:
+        planner.start(item)
+    planner.run()
+    return planner.plan(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One manifest as it is visited; what `level` and `chosen` do not change is visited once all the same."""
+
+    source: Source
+    key: Key
+    level: int
+    """Referrers between here and the artifact, counted only where there is a limit."""
+    inside: bool
+    """Below a referrer: neither platforms nor types are chosen any more."""
+
+
+@dataclass(slots=True)
+class _Visited:
+    descriptor: Descriptor
+    manifest: Manifest | Index | None = None
+    error: AirgapError | None = None
+    looked: Looked | None = None
+    below: list[tuple[Descriptor, _Step | None]] = field(default_factory=list)
+    """Blobs have no step."""
+    referrers: list[tuple[Referral, _Step]] = field(default_factory=list)
+    left_out: list[Descriptor] = field(default_factory=list)
+
+
+class _Planner:
+    def __init__(self, selection: Selection, executor: Executor, *, keep_going: bool) -> None:
+        self._selection: Final = selection
+        self._executor: Final = executor
+        self._keep_going: Final = keep_going
+        self._visited: Final[dict[_Step, _Visited]] = {}
+        self._queue: Final[deque[tuple[_Step, int]]] = deque()
+        self._bytes = 0
+        self._known: Final[set[Key]] = set()
+
+    # --- walking ---
+
+    def start(self, wanted: Wanted) -> None:
+        if wanted.descriptor.is_manifest:
+            self._add(self._step(wanted.source, wanted.descriptor, 0, inside=False), wanted.descriptor, 0)
+
+    def _step(self, source: Source, descriptor: Descriptor, level: int, *, inside: bool) -> _Step:
+        counted = level if self._selection.depth is not None else 0
+        return _Step(source, key_of(descriptor), counted, inside)
+
+    def _add(self, step: _Step, descriptor: Descriptor, depth: int) -> _Step:
+        if step not in self._visited:
+            if depth > limits.GRAPH_DEPTH or len(self._visited) >= limits.GRAPH_NODES:
+                raise LimitError(
+                    f"{descriptor.digest}: the artifact is nested more than {limits.GRAPH_DEPTH} deep or reaches more "
+                    f"than {limits.GRAPH_NODES} manifests"
+                )
+            self._visited[step] = _Visited(descriptor)
+            self._queue.append((step, depth))
+        return step
+
+    def run(self) -> None:
+        """Visits everything that can be reached; in this thread where the source is for one thread only."""
+        running: dict[Future[tuple[Manifest | Index, Looked | None]], tuple[_Step, int]] = {}
+        try:
+            while self._queue or running:
+                while self._queue:
+                    step, depth = self._queue.popleft()
+                    descriptor = self._visited[step].descriptor
+                    if step.source.concurrent:
+                        running[self._executor.submit(self._read, step, descriptor)] = (step, depth)
+                    else:
+                        self._take(step, depth, self._read_here(step, descriptor))
+                if running:
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        step, depth = running.pop(future)
+                        self._take(step, depth, _outcome(future))
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _read(self, step: _Step, descriptor: Descriptor) -> tuple[Manifest | Index, Looked | None]:
+        manifest = step.source.manifest(descriptor)
+        if not self._looks_at(step):
+            return manifest, None
+        try:
+            return manifest, step.source.referrers(descriptor, digest_tags=self._selection.digest_tags)
+        except AirgapError as error:
+            if not self._keep_going:
+                raise
+            return manifest, Looked(subject=descriptor.digest, mechanism=None, problems=(error,))
+
+    def _read_here(self, step: _Step, descriptor: Descriptor) -> tuple[Manifest | Index, Looked | None] | AirgapError:
+        try:
+            return self._read(step, descriptor)
+        except AirgapError as error:
+            return error
+
+    def _looks_at(self, step: _Step) -> bool:
+        selection = self._selection
+        return selection.referrers and (selection.depth is None or step.level < selection.depth)
+
+    def _take(self, step: _Step, depth: int, outcome: tuple[Manifest | Index, Looked | None] | AirgapError) -> None:
+        visited = self._visited[step]
+        if isinstance(outcome, AirgapError):
+            if not self._keep_going and not isinstance(outcome, (ContentError, NotFoundError)):
+                raise outcome  # the way to the source is broken: nothing else will come through either
+            visited.error = outcome
+            return
+        visited.manifest, visited.looked = outcome
+        self._count(step, visited.manifest)
+        try:
+            self._follow(step, visited, depth)
+        except (LimitError, NotFoundError) as error:
+            visited.error = error
+
+    def _count(self, step: _Step, manifest: Manifest | Index) -> None:
+        if step.key not in self._known:
+            self._known.add(step.key)
+            self._bytes += len(manifest.raw)
+            if self._bytes > limits.GRAPH_BYTES:
+                raise LimitError(
+                    f"the manifests to copy have more than {limits.GRAPH_BYTES} bytes",
+                    remedy="Copy in several runs, some artifacts at a time.",
+                )
+
+    def _follow(self, step: _Step, visited: _Visited, depth: int) -> None:
+        for descriptor in self._chosen(step, visited):
+            below = None
+            if descriptor.is_manifest:
+                below = self._step(step.source, descriptor, step.level, inside=step.inside)
+                self._add(below, descriptor, depth + 1)
+            visited.below.append((descriptor, below))
+        for referral in visited.looked.referrals if visited.looked else ():
+            if self._takes(step, referral):
+                above = self._step(step.source, referral.descriptor, step.level + 1, inside=True)
+                self._add(above, referral.descriptor, depth + 1)
+                visited.referrers.append((referral, above))
+
+    def _chosen(self, step: _Step, visited: _Visited) -> Iterator[Descriptor]:
+        manifest = visited.manifest
+        if isinstance(manifest, Index) and self._selection.platforms and not step.inside:
+            chosen = choose(manifest, self._selection.platforms, str(visited.descriptor.digest))
+            visited.left_out.extend(entry for entry in manifest.manifests if entry not in chosen)
+            yield from chosen
+        elif manifest is not None:
+            yield from (descriptor for _, descriptor in manifest.successors())
+
+    def _takes(self, step: _Step, referral: Referral) -> bool:
+        kind = referral.artifact_type
+        if kind in self._selection.skip_types or not referral.descriptor.is_manifest:
+            return False
+        # a listing may leave the type out: then the manifest itself decides
+        return step.inside or not self._selection.artifact_types or not kind or kind in self._selection.artifact_types
+
+    # --- gathering ---
+
+    def plan(self, wanted: Sequence[Wanted]) -> Plan:
+        nodes: dict[Key, Node] = {}
+        artifacts = []
+        for item in wanted:
+            try:
+                planned = _Gathering(item, self._visited, self._selection, keep_going=self._keep_going).run(nodes)
+            except AirgapError as error:
+                if not self._keep_going:
+                    raise
+                planned = Planned(wanted=item, error=error)
+            artifacts.append(planned)
+        used = frozenset[Key]().union(*(artifact.keys for artifact in artifacts))
+        return Plan(artifacts=tuple(artifacts), nodes={key: node for key, node in nodes.items() if key in used})
+
+
+class _Gathering:
+    """What belongs to one artifact."""
+
+    def __init__(
+        self, wanted: Wanted, visited: dict[_Step, _Visited], selection: Selection, *, keep_going: bool
+    ) -> None:
+        self._wanted, self._visited, self._selection, self._keep_going = wanted, visited, selection, keep_going
+        self._keys: set[Key] = set()
+        self._attached: dict[Digest, Attached] = {}
+        self._looked: dict[Digest, Looked] = {}
+        self._left_out: dict[Digest, Descriptor] = {}
+        self._problems: list[AirgapError] = []
+        self._notes: list[str] = []
+
+    def run(self, nodes: dict[Key, Node]) -> Planned:
+        """Adds to `nodes` what is not there yet. Raises AirgapError."""
+        root = self._wanted.descriptor
+        if not root.is_manifest:
+            self._keys.add(key_of(root))
+            nodes.setdefault(key_of(root), Node(descriptor=root, source=self._wanted.source))
+            return self._planned()
+        start = _Step(self._wanted.source, key_of(root), 0, inside=False)
+        queue = deque([start])
+        seen = {start}
+        while queue:
+            step = queue.popleft()
+            for following in self._visit(step, nodes):
+                if following not in seen:
+                    seen.add(following)
+                    queue.append(following)
+        return self._planned()
+
+    def _visit(self, step: _Step, nodes: dict[Key, Node]) -> Iterator[_Step]:
+        visited = self._visited[step]
+        if visited.error is not None or visited.manifest is None:
+            if self._is_declared_absent(visited):
+                self._left_out[visited.descriptor.digest] = visited.descriptor
+                return
+            raise visited.error or AirgapError(f"{visited.descriptor.digest} was not read")
+        self._keys.add(step.key)
+        subject = visited.manifest.subject
+        nodes.setdefault(
+            step.key,
+            Node(
+                descriptor=visited.descriptor,
+                source=step.source,
+                manifest=visited.manifest,
+                below=tuple(key_of(descriptor) for descriptor, _ in visited.below),
+                subject=key_of(subject) if subject else None,
+            ),
+        )
+        for entry in visited.left_out:
+            self._left_out[entry.digest] = entry
+        for descriptor, below in visited.below:
+            if below is not None:
+                yield below
+            else:
+                self._keys.add(key_of(descriptor))
+                nodes.setdefault(key_of(descriptor), Node(descriptor=descriptor, source=step.source))
+        yield from self._referrers(step, visited)
+
+    def _is_declared_absent(self, visited: _Visited) -> bool:
+        error = visited.error
+        return (
+            isinstance(error, ContentError)
+            and error.reason == "content.missing"
+            and visited.descriptor.digest in self._wanted.declared_absent
+        )
+
+    def _referrers(self, step: _Step, visited: _Visited) -> Iterator[_Step]:
+        looked = visited.looked
+        if looked is None:
+            return
+        self._looked.setdefault(looked.subject, looked)
+        self._notes.extend(looked.notes)
+        for problem in looked.problems:
+            self._left_behind(problem)
+        for referral, above in visited.referrers:
+            if self._is_true(step, visited.descriptor, referral, above):
+                digest = referral.descriptor.digest
+                manifest = self._visited[above].manifest
+                self._attached.setdefault(
+                    digest,
+                    Attached(
+                        descriptor=referral.descriptor,
+                        subject=visited.descriptor.digest,
+                        artifact_type=manifest.artifact_type if manifest else referral.artifact_type,
+                        mechanism=referral.mechanism,
+                        tag=referral.tag,
+                    ),
+                )
+                yield above
+
+    def _is_true(self, step: _Step, subject: Descriptor, referral: Referral, above: _Step) -> bool:
+        """Whether the referrer could be read, has this very subject (MAN-31) and is of a chosen type."""
+        visited = self._visited[above]
+        digest = referral.descriptor.digest
+        if visited.error is not None or visited.manifest is None:
+            error = visited.error or AirgapError(f"{digest} was not read")
+            self._left_behind(
+                AirgapError(
+                    f"{subject.digest} has the referrer {digest}, which can not be read: {error}",
+                    remedy="Copy again later. --keep-going leaves it behind, and the record says so.",
+                )
+            )
+            return False
+        manifest = visited.manifest
+        if referral.tag is None and (manifest.subject is None or not manifest.subject.same_content(subject)):
+            self._notes.append(f"{digest} is listed as a referrer of {subject.digest} but has another subject")
+            return False
+        kind = manifest.artifact_type
+        if kind in self._selection.skip_types:
+            return False
+        return step.inside or not self._selection.artifact_types or kind in self._selection.artifact_types
+
+    def _left_behind(self, problem: AirgapError) -> None:
+        if not self._keep_going:
+            raise problem
+        self._problems.append(problem)
+
+    def _planned(self) -> Planned:
+        # what was left out in one place may be an entry, and be there, in another
+        digests = {digest for digest, _, _ in self._keys}
+        return Planned(
+            wanted=self._wanted,
+            keys=frozenset(self._keys),
+            attached=tuple(self._attached.values()),
+            looked=tuple(self._looked.values()),
+            left_out=tuple(item for digest, item in sorted(self._left_out.items()) if digest not in digests),
+            problems=tuple(self._problems),
+            notes=tuple(dict.fromkeys(self._notes)),
+        )
+
+
+def _outcome(
+    future: Future[tuple[Manifest | Index, Looked | None]],
+) -> tuple[Manifest | Index, Looked | None] | AirgapError:
+    try:
+        return future.result()
+    except AirgapError as error:
+        return error

@@ -1,0 +1,95 @@
+"""One pass from a source to a file: read, hash, write. Nothing that was not hashed on its way gets a final name."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Protocol
+
+from airgap.errors import AirgapError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.store import buffer, compare_digest, reading, size_error
+from airgap.text import safe
+
+Advance = Callable[[int], None]
+"""Told how many bytes went through, once a chunk; may raise to stop."""
+
+
+class Readable(Protocol):
+    """What a blob is read from."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """As many bytes as come at once; 0 at the end."""
+
+
+def pump(
+    source: Readable, descriptor: Descriptor, write: Callable[[memoryview], object] | None, advance: Advance
+) -> None:
+    """Pass the content of `descriptor` to `write`, in memory that does not grow with it.
+
+    Raises ContentError (`content.size`, `content.digest`, `content.unreadable`) where it is not what it has to be:
+    what was written by then has to be thrown away. What `write` raises passes through.
+    """
+    digest = descriptor.digest
+    hasher = digest.new_hash()
+    view = buffer()
+    total = 0
+    while True:
+        with reading(digest):
+            count = source.readinto(view)
+        if not count:
+            break
+        total += count
+        if total > descriptor.size:
+            raise size_error(descriptor, total)
+        chunk = view[:count]
+        hasher.update(chunk)
+        if write is not None:
+            write(chunk)
+        advance(count)
+    if total != descriptor.size:
+        raise size_error(descriptor, total)
+    compare_digest(digest, hasher.hexdigest())
+
+
+def write_all(descriptor: int) -> Callable[[memoryview], None]:
+    """Writes whole chunks to an open file: a system call may take less than it is given."""
+
+    def write(chunk: memoryview) -> None:
+        while chunk:
+            chunk = chunk[os.write(descriptor, chunk) :]
+
+    return write
+
+
+class WriteError(AirgapError):
+    """The destination can not be written. The fact `cause` is full, read_only, denied, too_large, gone or other."""
+
+
+_GONE: Final = "The medium may have been pulled out or be failing. What was complete stays; copy again to go on."
+_CAUSES: Final = {
+    errno.ENOSPC: ("full", "Make room there, then copy again: what is complete is not copied twice."),
+    errno.EDQUOT: ("full", "Raise the quota or make room, then copy again: what is complete is not copied twice."),
+    errno.EROFS: ("read_only", "Mount the medium writable (its write protection may be on), or choose another place."),
+    errno.EACCES: ("denied", "Check the permissions of the folder."),
+    errno.EPERM: ("denied", "Check the permissions of the folder."),
+    errno.EFBIG: ("too_large", "FAT32 holds no file of 4 GiB or more: format the medium with exFAT or ext4."),
+    errno.EIO: ("gone", _GONE),
+    errno.ENODEV: ("gone", _GONE),
+    errno.ENXIO: ("gone", _GONE),
+    errno.ESTALE: ("gone", _GONE),
+}
+
+
+@contextmanager
+def writing(place: Path | str) -> Iterator[None]:
+    """Turns what the system says about `place` into WriteError, with the way out."""
+    try:
+        yield
+    except OSError as error:
+        cause, remedy = _CAUSES.get(error.errno or 0, ("other", ""))
+        reason = error.strerror or type(error).__name__
+        raise WriteError(f"{safe(place)} can not be written: {reason}", remedy=remedy, cause=cause) from None

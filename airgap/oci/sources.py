@@ -1,0 +1,142 @@
+"""What a copy reads from, without a network: layouts, and bytes at hand."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from airgap.errors import AirgapError, ContentError
+from airgap.oci.descriptor import REF_NAME, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.documents import BLOBS
+from airgap.oci.endpoint import BlobStream, Looked, Referral
+from airgap.oci.graph import Graph
+from airgap.oci.layout import LayoutDirectory
+from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.scan import Mechanism
+from airgap.oci.store import Store
+from airgap.oci.tags import cosign_target
+
+LAYOUT: Final = "layout"
+"""The mechanism by which a layout knows referrers: its whole index was read."""
+
+
+class LayoutSource:
+    """A `Source` over a layout, directory or tar."""
+
+    concurrent: Final = False
+
+    def __init__(self, store: Store, graph: Graph) -> None:
+        self.store: Final = store
+        self.graph: Final = graph
+        self._folder: Final = store.path if isinstance(store, LayoutDirectory) else None
+        self._cosign: Final = {
+            entry.digest: tag
+            for entry in store.index().manifests
+            if (tag := entry.annotations.get(REF_NAME)) is not None and cosign_target(tag)
+        }
+
+    @property
+    def name(self) -> str:
+        """The path, safe to show."""
+        return self.store.name
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+        """See `Source`."""
+        return self.graph.manifest(descriptor)
+
+    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> Looked:  # noqa: ARG002
+        """All forms at once: a layout is read as a whole, so cosign's tags cost nothing and are never left behind."""
+        referrals = tuple(
+            Referral(
+                descriptor=referrer.descriptor,
+                artifact_type=referrer.artifact_type,
+                mechanism=referrer.mechanism.value,
+                tag=self._cosign.get(referrer.descriptor.digest) if referrer.mechanism is Mechanism.COSIGN else None,
+            )
+            for referrer in self.graph.referrers(descriptor)
+        )
+        problems = self.graph.unreadable_referrers(descriptor)
+        return Looked(
+            subject=descriptor.digest,
+            mechanism=LAYOUT,
+            listed=len(referrals) + len(problems),
+            referrals=referrals,
+            problems=tuple(ContentError(problem.reason, problem.message) for problem in problems),
+        )
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        """See `Source`; embedded data stands in for a blob that is not there."""
+        if descriptor.data is not None and self.store.size(descriptor.digest) is None:
+            return io.BytesIO(descriptor.data)
+        return _Stream(self.store.open(descriptor.digest))
+
+    def path(self, descriptor: Descriptor) -> str | None:
+        """The blob's file in a layout directory; a tar has none."""
+        if self._folder is None or self.store.size(descriptor.digest) != descriptor.size:
+            return None
+        return str(Path(self._folder, BLOBS, descriptor.digest.algorithm, descriptor.digest.encoded))
+
+
+class MemorySource:
+    """A `Source` over bytes at hand: what a copy writes of its own."""
+
+    concurrent: Final = False
+    name: Final = "memory"
+
+    def __init__(self, contents: Mapping[Digest, bytes]) -> None:
+        self._contents: Final = contents
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+        """See `Source`."""
+        return parse_manifest(self._bytes(descriptor), descriptor.media_type)
+
+    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> Looked:  # noqa: ARG002
+        """None."""
+        return Looked(subject=descriptor.digest, mechanism=LAYOUT)
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        """See `Source`."""
+        return io.BytesIO(self._bytes(descriptor))
+
+    def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
+        """There is no file."""
+        return None
+
+    def _bytes(self, descriptor: Descriptor) -> bytes:
+        try:
+            return self._contents[descriptor.digest]
+        except KeyError:
+            raise ContentError("content.missing", f"{descriptor.digest} is not at hand") from None
+
+
+class _Stream:
+    """A raw file whose errors are the medium's, not the destination's."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw: Final = raw
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        try:
+            return self._raw.readinto(buffer)
+        except OSError as error:
+            raise _unreadable(error) from None
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._raw.read(size) or b""
+        except OSError as error:
+            raise _unreadable(error) from None
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+def _unreadable(error: OSError) -> AirgapError:
+    return AirgapError(
+        f"the source can not be read any more: {error.strerror or os.strerror(error.errno or 0)}",
+        remedy="The medium may have been pulled out or be failing.",
+    )

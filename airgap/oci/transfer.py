@@ -1,0 +1,254 @@
+"""Moves what a plan names: blobs first, then manifests from the leaves up, names last.
+
+Each content is moved once, by as many threads as the executor has. What the destination has is not moved again, so a
+copy that was interrupted goes on where it stopped. The first error ends the copy, unless it is told to keep going: then
+what depends on the failed content is left out, and everything else is completed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from airgap.errors import AirgapError, ContentError
+from airgap.oci.endpoint import Entry, How, Named, Sink
+from airgap.oci.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, ManifestDone, Progress, Started, silent
+from airgap.oci.plan import Key, Node, Plan, Planned, key_of
+
+_BATCH: Final = 64
+"""Blobs that one task asks a layout for: to ask for one takes less time than to start a task."""
+_WINDOW: Final = 64
+"""Tasks handed to the executor at a time: it may be shared, and what is queued can not be taken back everywhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What of a plan the destination has not."""
+
+    missing: frozenset[Key]
+    bytes: int
+    """Of blobs and manifests that are missing."""
+    present_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transferred:
+    """What a copy did."""
+
+    survey: Survey
+    moved: Mapping[Key, How]
+    """What is new in the destination, and how it came there."""
+    skipped: frozenset[Key] = frozenset()
+    """External layers that the source does not hold."""
+    failures: Mapping[Key, AirgapError] = field(default_factory=dict)
+    named: Named = field(default_factory=Named)
+
+    def error_of(self, artifact: Planned) -> AirgapError | None:
+        """Why an artifact is not complete."""
+        return artifact.error or next((self.failures[key] for key in artifact.keys if key in self.failures), None)
+
+
+def survey(plan: Plan, sink: Sink, executor: Executor) -> Survey:
+    """Ask the destination what it has. Where it vouches for what lies below its manifests, only for those."""
+    missing: set[Key] = set()
+    covered: set[Key] = set()
+    for level in reversed(plan.levels()):
+        asked = [node for node in level if key_of(node.descriptor) not in covered]
+        for node, there in zip(asked, executor.map(lambda node: sink.has(node.descriptor), asked), strict=True):
+            if not there:
+                missing.add(key_of(node.descriptor))
+            elif sink.vouches:
+                covered |= _below(plan, node)
+    blobs = [node for node in plan.blobs() if key_of(node.descriptor) not in covered]
+    if sink.vouches:
+        # a push asks itself, right before it sends; to ask twice would cost a call for every blob
+        missing.update(key_of(node.descriptor) for node in blobs)
+    else:
+        for absent in executor.map(
+            partial(_absent, sink), (blobs[start : start + _BATCH] for start in range(0, len(blobs), _BATCH))
+        ):
+            missing.update(absent)
+    total = sum(node.descriptor.size for node in plan.nodes.values())
+    wanted = sum(plan.nodes[key].descriptor.size for key in missing)
+    return Survey(missing=frozenset(missing), bytes=wanted, present_bytes=total - wanted)
+
+
+def _absent(sink: Sink, nodes: tuple[Node, ...]) -> list[Key]:
+    return [key_of(node.descriptor) for node in nodes if not sink.has(node.descriptor)]
+
+
+def _below(plan: Plan, node: Node) -> set[Key]:
+    found: set[Key] = set()
+    stack = list(node.below)
+    while stack:
+        key = stack.pop()
+        if key in plan.nodes and key not in found:
+            found.add(key)
+            stack.extend(plan.nodes[key].below)
+    return found
+
+
+def transfer(
+    plan: Plan,
+    sink: Sink,
+    executor: Executor,
+    *,
+    progress: Progress = silent,
+    keep_going: bool = False,
+    finish: Callable[[tuple[Entry, ...]], Named] | None = None,
+) -> Transferred:
+    """Bring everything that `plan` names into `sink`, and name it there.
+
+    `finish` names in place of `sink.finish`. Raises the first error (AirgapError, OSError), unless `keep_going`.
+    """
+    found = survey(plan, sink, executor)
+    progress(
+        Started(
+            artifacts=len(plan.artifacts),
+            blobs=sum(plan.nodes[key].manifest is None for key in found.missing),
+            manifests=sum(plan.nodes[key].manifest is not None for key in found.missing),
+            bytes=found.bytes,
+            present_bytes=found.present_bytes,
+        )
+    )
+    run = _Transfer(plan, sink, executor, progress, keep_going=keep_going)
+    run.blobs(node for node in plan.blobs() if key_of(node.descriptor) in found.missing)
+    sink.flush()
+    for level in plan.levels():
+        run.manifests(node for node in level if key_of(node.descriptor) in found.missing)
+    sink.flush()
+    complete = [artifact for artifact in plan.artifacts if run.is_complete(artifact)]
+    entries = tuple(entry for artifact in complete for entry in artifact.entries())
+    entries += tuple(entry for entry in plan.extra if key_of(entry.descriptor) not in run.failures)
+    named = (finish or sink.finish)(entries)
+    for artifact in complete:
+        progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
+    return Transferred(
+        survey=found, moved=run.moved, skipped=frozenset(run.skipped), failures=run.failures, named=named
+    )
+
+
+class _StoppedError(Exception):
+    """Another task failed: no use in going on."""
+
+
+class _Transfer:
+    """The state of one transfer."""
+
+    def __init__(self, plan: Plan, sink: Sink, executor: Executor, progress: Progress, *, keep_going: bool) -> None:
+        self._plan, self._sink, self._executor, self._progress = plan, sink, executor, progress
+        self._keep_going = keep_going
+        self._stop = threading.Event()
+        self.moved: dict[Key, How] = {}
+        self.skipped: set[Key] = set()
+        self.failures: dict[Key, AirgapError] = {}
+
+    def is_complete(self, artifact: Planned) -> bool:
+        return artifact.error is None and not (self.failures and artifact.keys & self.failures.keys())
+
+    def blobs(self, nodes: Iterable[Node]) -> None:
+        self._all(nodes, self._put_blob)
+
+    def manifests(self, nodes: Iterable[Node]) -> None:
+        self._all(self._with_everything_below(nodes), self._put_manifest)
+
+    def _with_everything_below(self, nodes: Iterable[Node]) -> Iterator[Node]:
+        for node in nodes:
+            failed = next((key for key in node.below if key in self.failures), None)
+            if failed is None:
+                yield node
+            else:
+                self.failures[key_of(node.descriptor)] = self.failures[failed]
+
+    def _all(self, nodes: Iterable[Node], put: Callable[[Node], How | None]) -> None:
+        """Runs `put` for every node in the executor, a window of them at a time."""
+        waiting = iter(nodes)
+        running: dict[Future[How | None], Node] = {}
+        try:
+            while True:
+                while len(running) < _WINDOW and (node := next(waiting, None)) is not None:
+                    running[self._executor.submit(put, node)] = node
+                if not running:
+                    return
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._collect(running.pop(future), future)
+        except BaseException:
+            self._stop.set()
+            for future in running:
+                future.cancel()
+            # whoever still writes must have stopped before the destination is closed
+            for future in running:
+                with suppress(BaseException):
+                    future.result()
+            raise
+
+    def _collect(self, node: Node, future: Future[How | None]) -> None:
+        key = key_of(node.descriptor)
+        try:
+            how = future.result()
+        except AirgapError as error:
+            if not self._keep_going or _ends_everything(error):
+                raise
+            self.failures[key] = error
+            return
+        if how is None:
+            self.skipped.add(key)
+        elif how is not How.EXISTED:
+            self.moved[key] = how
+
+    def _put_blob(self, node: Node) -> How | None:
+        descriptor = node.descriptor
+        if self._stop.is_set():
+            raise _StoppedError
+        self._progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
+        try:
+            how = self._sink.put_blob(descriptor, node.source, partial(self._advance, node))
+        except ContentError as error:
+            if node.optional and error.reason == "content.missing":
+                return None
+            raise
+        self._progress(BlobDone(digest=descriptor.digest, size=descriptor.size, how=how))
+        return how
+
+    def _advance(self, node: Node, count: int) -> None:
+        if self._stop.is_set():
+            raise _StoppedError
+        self._progress(BlobAdvanced(digest=node.descriptor.digest, bytes=count))
+
+    def _put_manifest(self, node: Node) -> How:
+        if node.manifest is None:
+            raise TypeError("a blob is no manifest")
+        if self._stop.is_set():
+            raise _StoppedError
+        try:
+            self._sink.put_manifest(node.descriptor, node.manifest.raw)
+        except AirgapError as error:
+            if not self._sink.misses(error):
+                raise
+            # it said that it has what lies below, and has it not: bring everything, then ask once more
+            self._mend(node)
+            self._sink.put_manifest(node.descriptor, node.manifest.raw)
+        self._progress(ManifestDone(digest=node.descriptor.digest))
+        return How.COPIED
+
+    def _mend(self, node: Node) -> None:
+        for key in node.below:
+            below = self._plan.nodes.get(key)
+            if below is None:
+                continue
+            if below.manifest is None:
+                self._put_blob(below)
+            else:
+                self._mend(below)
+                self._sink.put_manifest(below.descriptor, below.manifest.raw)
+
+
+def _ends_everything(error: AirgapError) -> bool:
+    """Whether no other content can come through either."""
+    return error.facts.get("cause") in {"full", "read_only", "denied", "gone", "refused", "dns", "unreachable"}

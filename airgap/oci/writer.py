@@ -1,0 +1,272 @@
+"""Writing into a layout directory: killed at any instant it is a valid layout, and the next copy completes it.
+
+Blobs are written beside `blobs/`, hashed on the way, flushed to the medium and only then renamed to their digest;
+`index.json` is merged under a lock and replaced as a whole, at the very end. Two processes may write at once.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from airgap import limits
+from airgap.errors import AirgapError, ContentError, UsageError
+from airgap.files import sync_folder, write_file
+from airgap.oci.clone import clone
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, malformed, open_regular
+from airgap.oci.endpoint import Entry, How, Named, Source
+from airgap.oci.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
+from airgap.oci.layout import LayoutDirectory, open_directory
+from airgap.oci.locking import exclusive
+from airgap.oci.pump import Advance, pump, write_all, writing
+from airgap.oci.staging import Staging
+from airgap.oci.store import unreadable
+from airgap.text import safe
+
+_BATCH_FILES: Final = 256
+_BATCH_BYTES: Final = 64 * limits.MIB
+_SMALL_BYTES: Final = 4 * limits.MIB
+"""Smaller files are flushed many at once: to wait for the medium after each would take most of the time."""
+
+
+class LayoutWriter:
+    """A `Sink` over a layout directory, which is made if it is not there. Safe for threads; close it when done."""
+
+    vouches: Final = False
+
+    def __init__(self, path: str, *, link: bool = False, verify_existing: bool = False) -> None:
+        """`link` makes hard links to local sources; `verify_existing` hashes what is there before it is relied upon.
+
+        Raises UsageError where something else is at `path`, WriteError where it can not be written.
+        """
+        self.path: Final = Path(path)
+        self._link, self._verify_existing = link, verify_existing
+        _prepare(self.path)
+        self._layout: Final = open_directory(path)
+        self._staging: Final = Staging(self.path)
+        self._lock: Final = threading.Lock()
+        self._pending: list[tuple[Path, Path]] = []
+        self._pending_bytes = 0
+        self._proven: Final[set[Digest]] = set()
+        self._clonable = True
+
+    @property
+    def name(self) -> str:
+        """The path, safe to show."""
+        return safe(self.path)
+
+    @property
+    def layout(self) -> LayoutDirectory:
+        """The layout as it was when writing began."""
+        return self._layout
+
+    # --- content ---
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether the blob is there with its size (and with `verify_existing`, its digest); a wrong one is not."""
+        try:
+            status = self._target(descriptor.digest).lstat()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise unreadable(descriptor.digest, f"can not be looked at: {error.strerror}") from None
+        if not stat.S_ISREG(status.st_mode) or status.st_size != descriptor.size:
+            return False
+        return not self._verify_existing or self._is_good(descriptor)
+
+    def put_blob(self, descriptor: Descriptor, source: Source, advance: Advance) -> How:
+        """See `Sink`: hard link where asked, reflink where possible, else one pass of reading, hashing and writing."""
+        descriptor.digest.new_hash()  # refuses an algorithm that can not be checked, before anything is written
+        path = source.path(descriptor)
+        if path is not None and self._link and self._put_link(descriptor, path, advance):
+            return How.LINKED
+        if path is not None and self._clonable:
+            if self._put_clone(descriptor, path, advance):
+                return How.CLONED
+            self._clonable = False
+        with self._staging.file() as (file, staged):
+            stream = source.open(descriptor)
+            try:
+                pump(stream, descriptor, self._writer(file), advance)
+            finally:
+                stream.close()
+            self._done(file, staged, descriptor)
+        return How.COPIED
+
+    def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
+        """See `Sink`; the bytes are compared with the descriptor."""
+        hasher = descriptor.digest.new_hash()
+        hasher.update(raw)
+        if len(raw) != descriptor.size or hasher.hexdigest() != descriptor.digest.encoded:
+            raise ContentError(
+                "content.digest", f"{descriptor.digest}: the bytes to write are others", digest=str(descriptor.digest)
+            )
+        with self._staging.file() as (file, staged):
+            self._writer(file)(memoryview(raw))
+            self._done(file, staged, descriptor)
+
+    def misses(self, error: AirgapError) -> bool:  # noqa: ARG002
+        """Never: nothing is refused here."""
+        return False
+
+    def flush(self) -> None:
+        """Everything that was put is on the medium and has its name."""
+        with self._lock:
+            pending, self._pending, self._pending_bytes = self._pending, [], 0
+        self._settle(pending)
+
+    # --- names ---
+
+    def finish(self, entries: Sequence[Entry], *, drop: Collection[Digest] = ()) -> Named:
+        """List `entries` in `index.json`, beside whatever others have listed by now.
+
+        A tag that names something else moves, and what it named stays listed without it. `drop`: entries that are
+        replaced by new ones (older acquisition records). Raises WriteError, LimitError.
+        """
+        self.flush()
+        with writing(self.path), exclusive(self.path):
+            with open_regular(str(self.path / LAYOUT_INDEX)) as file:
+                current = file.read(limits.LAYOUT_INDEX_BYTES + 1)
+            document, named = merged(current, entries, drop=frozenset(drop), source=self.name)
+            if document != current:
+                write_file(self.path / LAYOUT_INDEX, document)
+        return named
+
+    def close(self) -> None:
+        """Removes what did not become complete."""
+        self._staging.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- inside ---
+
+    def _target(self, digest: Digest) -> Path:
+        digest.new_hash()  # only the few names of known algorithms ever become a path
+        return self.path / BLOBS / digest.algorithm / digest.encoded
+
+    def _is_good(self, descriptor: Descriptor) -> bool:
+        if descriptor.digest in self._proven:
+            return True
+        try:
+            with self._layout.open(descriptor.digest) as blob:
+                pump(blob, descriptor, None, _ignore)
+        except ContentError:
+            return False
+        self._proven.add(descriptor.digest)
+        return True
+
+    def _writer(self, file: int) -> Callable[[memoryview], None]:
+        write = write_all(file)
+
+        def guarded(chunk: memoryview) -> None:
+            with writing(self.path):
+                write(chunk)
+
+        return guarded
+
+    def _put_link(self, descriptor: Descriptor, path: str, advance: Advance) -> bool:
+        staged = self._staging.path()
+        try:
+            os.link(path, staged, follow_symlinks=False)
+        except OSError:
+            return False  # another file system, or one without links: the bytes are copied
+        try:
+            with open_regular(str(staged)) as file:
+                pump(file, descriptor, None, advance)
+            self._place([(staged, self._target(descriptor.digest))])
+        finally:
+            # renaming a file onto another name of itself does nothing at all
+            with suppress(FileNotFoundError):
+                staged.unlink()
+        return True
+
+    def _put_clone(self, descriptor: Descriptor, path: str, advance: Advance) -> bool:
+        with self._staging.file() as (file, staged):
+            if not clone(path, file):
+                staged.unlink()
+                return False
+            with open_regular(str(staged)) as blob:
+                pump(blob, descriptor, None, advance)
+            self._done(file, staged, descriptor)
+        return True
+
+    def _done(self, file: int, staged: Path, descriptor: Descriptor) -> None:
+        """The content is written and proven: bring it under its name, at once or with many others."""
+        target = self._target(descriptor.digest)
+        if descriptor.size >= _SMALL_BYTES:
+            with writing(self.path):
+                os.fsync(file)
+            self._place([(staged, target)])
+            return
+        with self._lock:
+            self._pending.append((staged, target))
+            self._pending_bytes += descriptor.size
+            if len(self._pending) < _BATCH_FILES and self._pending_bytes < _BATCH_BYTES:
+                return
+            pending, self._pending, self._pending_bytes = self._pending, [], 0
+        self._settle(pending)
+
+    def _settle(self, pending: list[tuple[Path, Path]]) -> None:
+        with writing(self.path):
+            for staged, _ in pending:
+                _sync(staged)
+        self._place(pending)
+
+    def _place(self, moves: Collection[tuple[Path, Path]]) -> None:
+        with writing(self.path):
+            folders = {target.parent for _, target in moves}
+            for folder in folders:
+                folder.mkdir(exist_ok=True)
+                if folder.is_symlink():
+                    raise malformed(f"{safe(folder)} is a symbolic link, where a layout has a directory")
+            for staged, target in moves:
+                staged.replace(target)
+            for folder in folders:
+                sync_folder(folder)
+
+
+def _sync(path: Path) -> None:
+    # a second descriptor does as well as the first: what is flushed is the file
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _ignore(_: int) -> None:
+    """Nobody wants to know."""
+
+
+def _prepare(path: Path) -> None:
+    """Make an empty layout at `path`, or complete one whose making was interrupted. Raises UsageError, WriteError."""
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
+        parts = {LAYOUT_FILE, LAYOUT_INDEX, BLOBS}
+        if parts <= names:
+            return
+        if names - parts or (LAYOUT_INDEX not in names and BLOBS in names and any((path / BLOBS).iterdir())):
+            raise UsageError(
+                f"{safe(path)} is not empty and no layout", remedy="Choose a layout, an empty folder, or a new one."
+            )
+        with exclusive(path):
+            (path / BLOBS).mkdir(exist_ok=True)
+            if not (path / LAYOUT_INDEX).exists():
+                write_file(path / LAYOUT_INDEX, EMPTY_INDEX)
+            if not (path / LAYOUT_FILE).exists():
+                write_file(path / LAYOUT_FILE, LAYOUT_CONTENT)
