@@ -33,6 +33,12 @@ def hash_identifier(element: der.Element, where: str) -> str:
     return _HASHES.get(oid, oid)
 
 
+def hash_algorithm(name: str) -> bytes:
+    """The DER AlgorithmIdentifier of a hash that is `known`, with NULL parameters, as most writers have it."""
+    dotted = next(oid for oid, known_name in _HASHES.items() if known_name == name)
+    return der.sequence(der.oid(dotted), der.null())
+
+
 def known(name: str) -> bool:
     """Whether `digest` can compute this hash."""
     return name in _HASHES.values()

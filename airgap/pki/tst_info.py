@@ -37,13 +37,15 @@ class TstInfo:
     accuracy: timedelta
     earliest: datetime
     latest: datetime
+    nonce: bytes | None = field(default=None, repr=False)
+    """The octets of the request's number: compared by whoever asked (airgap.pki.tsp), by no verifier (TS-18)."""
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
         """TSTInfo of version 1.
 
-        Order, nonce and the authority's name are not looked at: they matter to who asked for the token (TS-18). A
-        critical extension is refused, as none is understood here. Raises FormatError.
+        Order and the authority's name are not looked at, and the nonce is only noted: it matters to who asked for the
+        token (TS-18). A critical extension is refused, as none is understood here. Raises FormatError.
         """
         fields = der.read(content, _WHERE).fields(_WHERE)
         version = fields.any("version").integer(f"{_WHERE}.version")
@@ -59,7 +61,7 @@ class TstInfo:
         accuracy = _accuracy(fields.maybe(der.SEQUENCE), policy)
         if ordering := fields.maybe(der.BOOLEAN):
             ordering.boolean(f"{_WHERE}.ordering")
-        fields.maybe(der.INTEGER)
+        nonce = fields.maybe(der.INTEGER)
         fields.maybe(der.context(0))
         _refuse_critical(fields.maybe(der.context(1)))
         fields.end()
@@ -76,6 +78,7 @@ class TstInfo:
             accuracy=accuracy,
             earliest=earliest,
             latest=latest,
+            nonce=nonce.value if nonce else None,
         )
 
 
