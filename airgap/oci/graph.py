@@ -14,18 +14,22 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
-from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, REF_NAME, Descriptor
+from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, MANIFEST_TYPES, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.problems import ContentProblem, EntryProblem
-from airgap.oci.scan import Mechanism, Referrer, Root, Scan, scan
+from airgap.oci.records import Mechanism, Referrer, Root
+from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import tag_part
+from airgap.parse.json import load_object
 from airgap.text import safe
 
 __all__ = ["Closure", "Graph", "Mechanism", "Reached", "Referrer", "Root"]
 
 _Key = tuple[Digest, str, int, bytes | None]
+_SCHEMA: Final = 2
+_FORMS: Final = frozenset({"manifests", "layers"})
 _TAGS_SHOWN: Final = 10
 _SHORT: Final = 12
 
@@ -99,6 +103,29 @@ class Graph:
                 digest=str(descriptor.digest),
                 media_type=safe(descriptor.media_type),
             ) from None
+
+    def check_opaque(self, descriptor: Descriptor) -> None:
+        """Refuses a manifest that its descriptor gives out for something unknown, so that nobody looks below it.
+
+        LAYOUT-2 allows types that are unknown, not those that are known and called otherwise. Raises ContentError
+        (`content.malformed`); content that can not be read is left to whoever checks it.
+        """
+        if descriptor.size > limits.MANIFEST_BYTES:
+            return
+        try:
+            document = load_object(read_verified(self._store, descriptor))
+        except (ContentError, FormatError):
+            return
+        stated = document.get("mediaType")
+        known = isinstance(stated, str) and stated in MANIFEST_TYPES
+        if known or (document.get("schemaVersion") == _SCHEMA and _FORMS & document.keys()):
+            form = f"says of itself that it is {stated!r}" if known else "has the form of a manifest"
+            raise ContentError(
+                "content.malformed",
+                f"{descriptor.digest} {form}, but its descriptor says {safe(descriptor.media_type, limit=128)!r}",
+                digest=str(descriptor.digest),
+                media_type=safe(descriptor.media_type),
+            )
 
     @cached_property
     def _scan(self) -> Scan:
@@ -214,6 +241,21 @@ class Graph:
         return self._scan.unreadable.get(descriptor.digest, ())
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One descriptor on the way, and how it was come to."""
+
+    descriptor: Descriptor
+    path: str
+    depth: int
+    small: bool
+    entry: bool
+    """The root, or an entry of an index: nothing but a type that is really unknown makes it a blob."""
+
+    def to(self, name: str, below: Descriptor, *, small: bool, entry: bool) -> _Step:
+        return _Step(below, f"{self.path} > {name}", self.depth + 1, small, entry)
+
+
 @dataclass(slots=True)
 class _Walk:
     graph: Graph
@@ -221,22 +263,23 @@ class _Walk:
     reached: list[Reached] = field(default_factory=list)
     problems: list[ContentProblem] = field(default_factory=list)
     absent: list[Digest] = field(default_factory=list)
-    seen: set[tuple[Digest, str, int, bool]] = field(default_factory=set)
+    seen: set[tuple[Digest, str, int, bool, bool]] = field(default_factory=set)
 
     def run(self, root: Descriptor) -> Closure:
         label = "index" if root.media_type in INDEX_TYPES else "manifest" if root.is_manifest else "blob"
-        queue = deque([(root, label, 0, True)])
+        queue = deque([_Step(root, label, 0, small=True, entry=True)])
         while queue:
-            descriptor, path, depth, small = queue.popleft()
-            key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data is not None)
+            step = queue.popleft()
+            descriptor = step.descriptor
+            entry = step.entry and not descriptor.is_manifest
+            key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data is not None, entry)
             if key in self.seen:
                 continue
             self.seen.add(key)
-            if depth > limits.GRAPH_DEPTH or len(self.seen) > limits.GRAPH_NODES:
-                self._bound(descriptor, path)
+            if step.depth > limits.GRAPH_DEPTH or len(self.seen) > limits.GRAPH_NODES:
+                self._bound(step)
                 break
-            for step, below, is_small in self._visit(descriptor, path, small=small):
-                queue.append((below, f"{path} > {step}", depth + 1, is_small))
+            queue.extend(self._visit(step))
         return Closure(
             root=root,
             reached=tuple(self.reached),
@@ -245,38 +288,43 @@ class _Walk:
             declared_absent=self.declared_absent,
         )
 
-    def _visit(self, descriptor: Descriptor, path: str, *, small: bool) -> Iterator[tuple[str, Descriptor, bool]]:
-        if not descriptor.is_manifest:
-            self.reached.append(Reached(descriptor, path, parsed=False, small=small))
-        else:
-            try:
+    def _visit(self, step: _Step) -> Iterator[_Step]:
+        descriptor = step.descriptor
+        try:
+            if descriptor.is_manifest:
                 manifest = self.graph.manifest(descriptor)
-            except ContentError as error:
-                self._unread(descriptor, path, error)
+                self.reached.append(Reached(descriptor, step.path, parsed=True, small=True))
+                entry = isinstance(manifest, Index)
+                for name, below in manifest.successors():
+                    small = name == "config" or below.media_type in ENVELOPE_TYPES
+                    yield step.to(name, below, small=small, entry=entry)
             else:
-                self.reached.append(Reached(descriptor, path, parsed=True, small=True))
-                for step, below in manifest.successors():
-                    yield step, below, step == "config" or below.media_type in ENVELOPE_TYPES
+                if step.entry:
+                    self.graph.check_opaque(descriptor)
+                self.reached.append(Reached(descriptor, step.path, parsed=False, small=step.small))
+        except ContentError as error:
+            self._unread(step, error)
         try:
             for referrer in self.graph.referrers(descriptor):
-                yield f"referrer {_short(referrer.descriptor.digest)}", referrer.descriptor, True
+                name = f"referrer {_short(referrer.descriptor.digest)}"
+                yield step.to(name, referrer.descriptor, small=True, entry=True)
         except ContentError as error:
-            self.problems.append(ContentProblem.of(error, descriptor, path))
+            self.problems.append(ContentProblem.of(error, descriptor, step.path))
         for problem in self.graph.unreadable_referrers(descriptor):
-            self.problems.append(problem.below(path))
+            self.problems.append(problem.below(step.path))
 
-    def _unread(self, descriptor: Descriptor, path: str, error: ContentError) -> None:
-        if error.reason == "content.missing" and descriptor.digest in self.declared_absent:
-            self.absent.append(descriptor.digest)
+    def _unread(self, step: _Step, error: ContentError) -> None:
+        if error.reason == "content.missing" and step.descriptor.digest in self.declared_absent:
+            self.absent.append(step.descriptor.digest)
         else:
-            self.problems.append(ContentProblem.of(error, descriptor, path))
+            self.problems.append(ContentProblem.of(error, step.descriptor, step.path))
 
-    def _bound(self, descriptor: Descriptor, path: str) -> None:
+    def _bound(self, step: _Step) -> None:
         message = (
             f"the artifact is nested more than {limits.GRAPH_DEPTH} deep or reaches more than {limits.GRAPH_NODES} "
             "descriptors; what lies beyond was not looked at"
         )
-        self.problems.append(ContentProblem.of(ContentError("content.limit", message), descriptor, path))
+        self.problems.append(ContentProblem.of(ContentError("content.limit", message), step.descriptor, step.path))
 
 
 def _short(digest: Digest) -> str:

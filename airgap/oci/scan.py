@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from airgap import limits
@@ -19,41 +18,15 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.problems import ContentProblem, EntryProblem
+from airgap.oci.records import Mechanism, Referrer, Root
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target, fallback_tags, may_be_fallback, tag_part
 from airgap.text import safe
 
+__all__ = ["Mechanism", "Referrer", "Root", "Scan", "scan"]
+
 Read = Callable[[Descriptor], Manifest | Index]
 """Gives the verified manifest of a descriptor; raises ContentError."""
-
-
-class Mechanism(StrEnum):
-    """How a referrer is recorded in the layout."""
-
-    ENTRY = "index entry"
-    FALLBACK = "fallback tag"
-    COSIGN = "cosign tag"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Referrer:
-    """A manifest that refers to another."""
-
-    descriptor: Descriptor
-    mechanism: Mechanism
-    artifact_type: str | None
-    """The effective type (LAYOUT-13)."""
-    manifest: Manifest | Index
-    subject: Descriptor | None
-    """None for cosign's tags: they name a digest alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """An artifact of the layout's own, with all its tags."""
-
-    descriptor: Descriptor
-    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +85,12 @@ class _Scanner:
         special.update(map(id, cosigned))
         plain = [entry for entry in entries if id(entry) not in special]
         self._walk([entry.descriptor for entry in plain], Mechanism.ENTRY)
-        for entry in cosigned:
-            self._take_cosign(entry)
         for entry in fallbacks:
             self._take_fallback(entry)
+        orphans = set(map(id, self._take_cosigned(cosigned)))
+        plain = [entry for entry in entries if id(entry) not in special or id(entry) in orphans]
         roots = self._roots(plain)
-        self._note_dangling(plain)
+        self._note_dangling({entry.descriptor.digest: entry.place for entry in plain})
         return Scan(
             roots=roots,
             referrers=self._referrers,
@@ -239,6 +212,20 @@ class _Scanner:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
                 self._notes.append(EntryProblem(reason="layout.entry", message=message, path=place, descriptor=child))
 
+    def _take_cosigned(self, entries: list[_Entry]) -> list[_Entry]:
+        """Takes those whose target is here, which may be another of them; the rest are nobody's but their tag's."""
+        waiting = entries
+        while True:
+            ready = [entry for entry in waiting if cosign_target(entry.tag or "") in self._known]
+            if not ready:
+                break
+            taken = set(map(id, ready))
+            waiting = [entry for entry in waiting if id(entry) not in taken]
+            for entry in ready:
+                self._take_cosign(entry)
+        self._walk([entry.descriptor for entry in waiting], Mechanism.ENTRY)
+        return waiting
+
     def _take_cosign(self, entry: _Entry) -> None:
         target = cosign_target(entry.tag or "")
         self._known.setdefault(entry.descriptor.digest, entry.descriptor)
@@ -353,24 +340,24 @@ class _Scanner:
                     EntryProblem(reason=error.reason, message=str(error), path=entry.place, descriptor=descriptor)
                 )
 
-    def _note_dangling(self, plain: list[_Entry]) -> None:
-        for entry in plain:
-            manifest = self._try(entry.descriptor) if entry.descriptor.is_manifest else None
-            subject = manifest.subject if manifest else None
-            if subject is None:
+    def _note_dangling(self, places: Mapping[Digest, str]) -> None:
+        """Notes what refers to nothing that is here (MAN-31): not a fault, but the reason why it is not shown."""
+        noted: set[Digest] = set()
+        for referrer in (referrer for found in self._referrers.values() for referrer in found):
+            digest, subject = referrer.descriptor.digest, referrer.subject
+            target = self._known.get(subject.digest) if subject else None
+            if subject is None or digest in noted or (target is not None and target.same_content(subject)):
                 continue
-            digest, target = entry.descriptor.digest, self._known.get(subject.digest)
-            if target is None:
-                message = f"{digest} refers to {subject.digest}, which is not in this layout"
-            elif not target.same_content(subject):  # MAN-31: it refers to nothing that is here
+            noted.add(digest)
+            message = f"{digest} refers to {subject.digest}, which is not in this layout"
+            if target is not None:
                 message = (
                     f"{digest} refers to {subject.digest} with media type {safe(subject.media_type, limit=128)} and "
                     f"{subject.size} bytes, but that is {safe(target.media_type, limit=128)} with {target.size} bytes"
                 )
-            else:
-                continue
+            path = places.get(digest, referrer.mechanism.value)
             self._notes.append(
-                EntryProblem(reason="layout.entry", message=message, path=entry.place, descriptor=entry.descriptor)
+                EntryProblem(reason="layout.entry", message=message, path=path, descriptor=referrer.descriptor)
             )
 
 

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import pickle
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.oci.content import ContentChecker, ContentReport, Mode, verify_content
+from airgap.oci.descriptor import Descriptor, Platform
+from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
+from airgap.oci.layout import LayoutDirectory
+from airgap.oci.open import open_layout
+from tests.support.layouts import LayoutBuilder, tar_member, write_sparse_tar
+
+FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+BIG = 700_000
+"""Some of these together are more than is hashed without an executor."""
+
+
+@pytest.fixture
+def builder() -> LayoutBuilder:
+    return LayoutBuilder()
+
+
+class Pickling(Executor):
+    """What a pool of processes or a cluster demands of work, without one."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        function, arguments = pickle.loads(pickle.dumps((fn, args)))  # noqa: S301 - our own
+        future: Future[Any] = Future()
+        future.set_result(pickle.loads(pickle.dumps(function(*arguments))))  # noqa: S301 - our own
+        for argument in arguments:
+            if hasattr(argument, "close"):
+                argument.close()
+        return future
+
+
+@pytest.fixture(params=["here", "threads", "processes"])
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor | None]:
+    """The report must not depend on who hashes."""
+    if request.param == "threads":
+        with ThreadPoolExecutor(2) as pool:
+            yield pool
+    else:
+        yield Pickling() if request.param == "processes" else None
+
+
+def check(
+    builder: LayoutBuilder,
+    root: Descriptor,
+    place: Path,
+    executor: Executor | None = None,
+    *,
+    mode: Mode = "all",
+    absent: frozenset[Digest] = frozenset(),
+) -> ContentReport:
+    """The report on a directory, which must be the one on a tar of it."""
+    reports = []
+    for write in (builder.write_directory, builder.write_tar):
+        with open_layout(write(place / write.__name__)) as store:
+            closure = Graph(store).closure(root, declared_absent=absent)
+            report = verify_content(store, closure, mode=mode, executor=executor)
+            reports.append(report)
+            reasons = [(problem.reason, problem.path, problem.facts) for problem in report.problems]
+            assert reasons == [(problem.reason, problem.path, problem.facts) for problem in reports[0].problems]
+    assert (reports[0].blobs, reports[0].bytes) == (reports[1].blobs, reports[1].bytes)
+    return reports[0]
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
+def test_good_content_passes_to_the_last_byte(
+    builder: LayoutBuilder, tmp_path: Path, algorithm: str, executor: Executor | None
+) -> None:
+    image = builder.tag(builder.add_image(b"a" * BIG, b"b" * BIG, b"c", algorithm=algorithm), "v1")
+    builder.add_referrer(image, b"sig")
+    report = check(builder, image, tmp_path, executor)
+    assert report.verdict == "pass"
+    assert not report.problems
+    assert report.absent == report.external == ()
+    assert report.blobs == len(builder.blobs)
+    assert report.bytes == sum(map(len, builder.blobs.values()))
+
+
+@pytest.mark.parametrize("damage", ["missing", "size", "digest"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_bad_layer_is_named(
+    builder: LayoutBuilder, tmp_path: Path, damage: str, which: int, executor: Executor | None
+) -> None:
+    """Field note 6: the reference says "successfully verified" over a layer that is corrupt or gone."""
+    layers = [builder.add_blob(b"a" * BIG), builder.add_blob(b"b" * BIG)]
+    image = builder.add_image(*layers, platform=Platform(architecture="arm64", os="linux"))
+    index = builder.tag(builder.add_index(image), "v1")
+    bad = layers[which]
+    if damage == "missing":
+        builder.drop(bad)
+    else:
+        data = builder.blobs[bad.digest]
+        builder.damage(bad, data[:-1] if damage == "size" else data[:-1] + b"!")
+    report = check(builder, index, tmp_path, executor)
+    assert report.verdict == "fail"
+    (problem,) = report.problems
+    assert problem.reason == f"content.{damage}"
+    assert problem.path == f"index > linux/arm64 > layers[{which}]"
+    assert problem.descriptor.digest == bad.digest
+    assert str(bad.digest) in problem.message
+    assert report.blobs == 4
+    if damage == "size":
+        assert (problem.facts["expected_size"], problem.facts["found_size"]) == (BIG, BIG - 1)
+    if damage == "digest":
+        assert problem.facts["found_digest"] == str(Digest.of(builder.blobs[bad.digest]))
+
+
+def test_every_bad_blob_is_told(builder: LayoutBuilder, tmp_path: Path, executor: Executor | None) -> None:
+    layers = [builder.add_blob(bytes([number]) * BIG) for number in range(4)]
+    image = builder.tag(builder.add_image(*layers), "v1")
+    for layer in layers[1:3]:
+        builder.damage(layer, b"x" * BIG)
+    assert [problem.path for problem in check(builder, image, tmp_path, executor).problems] == [
+        "manifest > layers[1]",
+        "manifest > layers[2]",
+    ]
+
+
+@pytest.mark.parametrize("which", ["manifest", "envelope"])
+def test_bad_signature_is_bad_content(builder: LayoutBuilder, tmp_path: Path, which: str) -> None:
+    """Rule 4: referrers belong to the content."""
+    image = builder.tag(builder.add_image(), "v1")
+    envelope = builder.add_blob(b"envelope", "application/jose+json")
+    signature = builder.add_referrer(image, [envelope], listed=False)
+    builder.tag_fallback(image, signature)
+    bad = signature if which == "manifest" else envelope
+    builder.damage(bad, builder.blobs[bad.digest].swapcase())
+    (problem,) = check(builder, image, tmp_path).problems
+    assert (problem.reason, problem.descriptor.digest) == ("content.digest", bad.digest)
+
+
+def test_root_itself_is_content(builder: LayoutBuilder, tmp_path: Path) -> None:
+    image = builder.tag(builder.add_image(), "v1")
+    builder.damage(image, builder.blobs[image.digest].swapcase())
+    report = check(builder, image, tmp_path)
+    assert [(problem.reason, problem.path) for problem in report.problems] == [("content.digest", "manifest")]
+
+
+def test_opaque_root_is_hashed(builder: LayoutBuilder, tmp_path: Path) -> None:
+    blob = builder.tag(builder.add_blob(b"x" * 9, "application/x.unknown"), "v1")
+    assert check(builder, blob, tmp_path).blobs == 1
+    builder.damage(blob, b"y" * 9)
+    assert [problem.path for problem in check(builder, blob, tmp_path).problems] == ["blob"]
+
+
+def test_unknown_algorithm_is_a_problem(builder: LayoutBuilder, tmp_path: Path) -> None:
+    layer = Descriptor(media_type="a/b", digest=Digest.parse("blake3:" + "0" * 64), size=1)
+    image = builder.tag(builder.add_image(layer), "v1")
+    assert [problem.reason for problem in check(builder, image, tmp_path).problems] == ["content.algorithm"]
+
+
+def test_wrong_size_of_one_descriptor_is_told_beside_good_ones(builder: LayoutBuilder, tmp_path: Path) -> None:
+    layer = builder.add_blob(b"layer")
+    image = builder.tag(builder.add_image(layer, replace(layer, size=4)), "v1")
+    assert [(problem.reason, problem.path) for problem in check(builder, image, tmp_path).problems] == [
+        ("content.size", "manifest > layers[1]")
+    ]
+
+
+def test_embedded_data_is_checked_and_stands_in(builder: LayoutBuilder, tmp_path: Path) -> None:
+    """LAYOUT-5."""
+    layer = builder.add_blob(b"layer", embed=True)
+    image = builder.tag(builder.add_image(layer), "v1")
+    builder.drop(layer)
+    assert check(builder, image, tmp_path).verdict == "pass"
+    wrong = builder.tag(builder.add_image(replace(layer, data=b"LAYER")), "v2")
+    assert [problem.reason for problem in check(builder, wrong, tmp_path).problems] == ["content.data"]
+
+
+@pytest.mark.parametrize("media_type", [FOREIGN, NONDISTRIBUTABLE])
+def test_foreign_layer_may_be_elsewhere(builder: LayoutBuilder, tmp_path: Path, media_type: str) -> None:
+    layer = builder.add_blob(b"windows", media_type, urls=("https://example.test/x",))
+    image = builder.tag(builder.add_image(layer), "v1")
+    assert check(builder, image, tmp_path).external == ()
+    builder.damage(layer, b"WINDOWS")
+    assert check(builder, image, tmp_path).verdict == "fail"
+    builder.drop(layer)
+    report = check(builder, image, tmp_path / "gone")
+    assert (report.verdict, report.external) == ("pass", (layer.digest,))
+
+
+def test_url_alone_does_not_excuse_a_missing_layer(builder: LayoutBuilder, tmp_path: Path) -> None:
+    layer = builder.add_blob(b"layer", urls=("https://example.test/x",))
+    image = builder.tag(builder.add_image(layer), "v1")
+    builder.drop(layer)
+    assert [problem.reason for problem in check(builder, image, tmp_path).problems] == ["content.missing"]
+
+
+def test_what_was_declared_to_be_left_out_is_absent(builder: LayoutBuilder, tmp_path: Path) -> None:
+    layer = builder.add_blob(b"layer")
+    child = builder.add_image(b"other")
+    index = builder.tag(builder.add_index(builder.add_image(layer), child), "v1")
+    builder.drop(layer)
+    builder.drop(child)
+    report = check(builder, index, tmp_path, absent=frozenset({layer.digest, child.digest}))
+    assert (report.verdict, set(report.absent)) == ("pass", {layer.digest, child.digest})
+
+
+def test_declared_absence_does_not_excuse_bad_content(builder: LayoutBuilder, tmp_path: Path) -> None:
+    layer = builder.add_blob(b"layer")
+    image = builder.tag(builder.add_image(layer), "v1")
+    builder.damage(layer, b"LAYER")
+    assert check(builder, image, tmp_path, absent=frozenset({layer.digest})).verdict == "fail"
+
+
+def test_mode_manifests_looks_at_no_layer(builder: LayoutBuilder, tmp_path: Path) -> None:
+    layer = builder.add_blob(b"layer")
+    image = builder.tag(builder.add_image(layer), "v1")
+    builder.drop(layer)
+    report = check(builder, image, tmp_path, mode="manifests")
+    assert (report.verdict, report.mode, report.blobs) == ("pass", "manifests", 2)
+
+
+@pytest.mark.parametrize("which", ["config", "envelope"])
+def test_mode_manifests_looks_at_configs_and_envelopes(builder: LayoutBuilder, tmp_path: Path, which: str) -> None:
+    config = b'{"os":"linux"}'
+    image = builder.tag(builder.add_image(config=config), "v1")
+    envelope = builder.add_blob(b"envelope", "application/cose")
+    builder.add_referrer(image, [envelope])
+    digest = Digest.of(config) if which == "config" else envelope.digest
+    builder.blobs[digest] = builder.blobs[digest].swapcase()
+    (problem,) = check(builder, image, tmp_path, mode="manifests").problems
+    assert problem.descriptor.digest == digest
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_shared_blob_is_hashed_once_and_told_everywhere(
+    builder: LayoutBuilder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    executor: Executor | None,
+    prepared: bool,
+) -> None:
+    shared, other = builder.add_blob(b"a" * BIG), builder.add_blob(b"b" * BIG)
+    images = [builder.add_image(shared, other, bytes([number])) for number in range(5)]
+    for number, image in enumerate(images):
+        builder.tag(image, f"v{number}")
+    builder.damage(shared, b"!" * BIG)
+    opened: Counter[Digest] = Counter()
+    original = LayoutDirectory.open
+
+    def counting(self: LayoutDirectory, digest: Digest) -> object:
+        opened[digest] += 1
+        return original(self, digest)
+
+    monkeypatch.setattr(LayoutDirectory, "open", counting)
+    with open_layout(builder.write_directory(tmp_path / "layout")) as store:
+        graph, checker = Graph(store), ContentChecker(store, executor)
+        closures = [graph.closure(image) for image in images]
+        if prepared:
+            checker.prepare(closures)
+        reports = [checker.check(closure) for closure in closures]
+    assert all([problem.path for problem in report.problems] == ["manifest > layers[0]"] for report in reports)
+    assert set(opened.values()) == {1}
+
+
+def test_memory_does_not_grow_with_the_blob(tmp_path: Path) -> None:
+    size = 48 * 2**20
+    digest = Digest.of(bytes(size))
+    builder = LayoutBuilder()
+    layer = Descriptor(media_type="a/b", digest=digest, size=size)
+    image = builder.tag(builder.add_image(layer), "v1")
+    path = tmp_path / "x.tar"
+    rest = [tar_member(name, data) for name, data in builder.files().items()]
+    write_sparse_tar(path, "gnu", f"blobs/sha256/{digest.encoded}", size, rest)
+    tracemalloc.start()
+    with open_layout(path) as store:
+        report = verify_content(store, Graph(store).closure(image))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert report.bytes > size
+    assert peak < 4 * 2**20
