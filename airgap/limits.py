@@ -149,3 +149,27 @@ UPLOAD_CHUNK_LEAST_BYTES: Final = 256 * KIB
 
 MANIFEST_CACHE_BYTES: Final = 16 * MIB
 """Manifests of one repository kept in memory, as looking for referrers and copying them read the same ones."""
+
+SNAPSHOT_FILES: Final = 4096
+"""Files of one trust snapshot: each is a layer, and `LAYERS` is the same number."""
+
+SNAPSHOT_BYTES: Final = 1024 * MIB
+"""Files of one trust snapshot together: a dozen of the largest CRLs that are accepted."""
+
+SNAPSHOT_PATH_CHARACTERS: Final = 240
+"""Path of one file of a snapshot: Windows stops at 260 with the folder before it."""
+
+PINS: Final = 1000
+"""Pinned signers of snapshots; a site has one or two."""
+
+STATE_BYTES: Final = 4 * MIB
+"""`state.json` and `pins.json` below `.airgap/`."""
+
+STATE_HISTORY: Final = 1000
+"""Entries of the history in `state.json`; older ones are dropped."""
+
+REPORT_BYTES: Final = 256 * MIB
+"""One verify report: a few kilobytes for each signature."""
+
+TUF_BYTES: Final = 5 * MIB
+"""One file of TUF metadata: the bound that python-tuf has for targets."""

@@ -59,6 +59,7 @@ _CRL = "Fetch the current CRL on the connected side and put it into the trust di
 _OCSP = "Fetch a current OCSP response on the connected side and put it into the trust directory's ocsp/ folder."
 _STORE = "Correct the named trust store below truststore/x509/ in the trust directory."
 _POLICY = "Correct the trust policy at the place that the message names."
+_SNAPSHOT = "Ask the sender for the snapshot again; do not apply this one."
 _CONTENT = "Copy the artifact again from its source; what arrived here is not what was sent."
 
 _ROWS: Final = (
@@ -179,6 +180,33 @@ _ROWS: Final = (
      "Refresh the evidence when a medium comes next."),
     ("clock.behind", 0, "The moment judged for lies before the newest evidence was made.",
      "Check this machine's clock."),
+    # snapshots: the design's section 9 and docs/reference/snapshot.md
+    ("snapshot.malformed", 18, "A trust snapshot does not have the form that it must have.", _SNAPSHOT),
+    ("snapshot.missing", 11, "There is no trust snapshot here, or more than one.",
+     "Name the snapshot with :TAG or @DIGEST; see what there is with airgap discover."),
+    ("snapshot.unpinned", 13, "Nobody is pinned who may sign snapshots of this stream.",
+     "Pin the signer with airgap trust pin add, after comparing the fingerprint over another channel."),
+    ("snapshot.rollback", 17, "The snapshot is older than the last one accepted of its stream.",
+     "Get the current snapshot. To go back on purpose, say why with --allow-rollback REASON."),
+    ("snapshot.fork", 17, "Another snapshot with this number was accepted before.",
+     "Two snapshots have the same number: find out who made both, and make a new one with a higher number."),
+    ("snapshot.state.lost", 17, "The memory of which snapshots were accepted is lost, or older than it was.",
+     "Restore it from a backup. If it is gone, compare the number with the sender and say --accept-lost-state REASON."),
+    ("snapshot.state.malformed", 18, "The file of pins or the memory of accepted snapshots is malformed.",
+     "Restore pins.json or state.json below .airgap/ in the trust directory from a backup."),
+    ("snapshot.stale", 0, "The snapshot is past its use-by date.", "Get the current snapshot when a medium comes next."),
+    ("snapshot.undone", 0, "The trust directory as it was before the last snapshot is in force again.",
+     "Apply a corrected snapshot with a higher number."),
+    ("snapshot.tuf.malformed", 18, "The TUF metadata of a snapshot is missing or malformed.", _SNAPSHOT),
+    ("snapshot.tuf.signature", 12, "TUF metadata is not signed by as many pinned keys as it must be.", _SNAPSHOT),
+    ("snapshot.tuf.expired", 13, "TUF metadata has expired: perhaps newer snapshots are being withheld.",
+     "Get the current snapshot; check this machine's clock."),
+    ("snapshot.tuf.content", 16, "What the TUF metadata vouches for is not what the snapshot holds.", _CONTENT),
+    # judging again
+    ("recheck.unproven", 15, "The report does not hold what is needed to judge again.",
+     "Name the layout instead, or verify it again with --report."),
+    ("recheck.unsigned_report", 0, "The layout is gone; what the report says about signature and content is taken as it is.",
+     "Keep reports where only the verifier can write."),
     # content: section 13
     ("content.missing", 16, "A blob is not there.", _CONTENT),
     ("content.unreadable", 16, "A blob is there but can not be read, or is not a regular file.",
