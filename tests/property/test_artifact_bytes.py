@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airgap.reasons import ExitCode
 from airgap.stages.verify import VerifyRequest, verify
 from airgap.verifier.outcome import ArtifactOutcome, Outcome, Verdict
 from tests.support import names
@@ -31,7 +32,10 @@ UNCOVERED: Final = {
 
 def _verify(written: Written) -> Outcome:
     request = VerifyRequest(targets=[written.target], at=written.at, clock=written.at, scope=written.scope)
-    return verify(request, written.trust)
+    outcome = verify(request, written.trust)
+    # bytes are judged, whatever they are: "could not do it" is no answer to them
+    assert outcome.exit_code not in {ExitCode.ERROR, ExitCode.USAGE}, outcome.problems
+    return outcome
 
 
 def _accepted(outcome: Outcome) -> bool:
