@@ -15,7 +15,9 @@ Nothing on the lower floors and nothing that verifies may import this folder.
     wire.py         what registries put into headers and bodies, parsed
     download.py     a blob as a stream: verified, resumed
     upload.py       a blob to a registry: mount, monolithic, chunked
+    manifests.py    manifests: read proven, put as they are
     referrers.py    referrers: API, tag schema, cosign's tags
     fallback.py     the referrers tag kept up to date on push
     registry.py     RegistryStore: all of it for one repository
+    endpoint.py     a repository as source and sink of a copy
 """

@@ -54,7 +54,7 @@ class BlobReader(io.RawIOBase):
         """It is."""
         return True
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes. Raises ContentError, TransportError, RegistryError."""
         if size < 0:
             return self.readall()
@@ -63,7 +63,7 @@ class BlobReader(io.RawIOBase):
             self._hash.update(chunk)
         return chunk
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         """As `read`, into a buffer; returns how many bytes."""
         view = memoryview(buffer).cast("B")
         chunk = self.read(len(view))

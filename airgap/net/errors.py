@@ -7,6 +7,8 @@ bytes are `ContentError`, as everywhere.
     ├── TransportError        no answer: refused, unknown host, TLS, timeout, cut off
     ├── AuthenticationError   401 or 403, or a token service that refuses
     └── RegistryError         an answer that says no, or breaks the specification
+        ├── IncompleteError   a manifest names what is not there
+        └── PreconditionError somebody else wrote the tag
 
 Facts: `host`, and where there was an answer `method`, `url` (without its query, which may hold secrets),
 `status` and `codes` (DIST-10).
@@ -27,3 +29,11 @@ class AuthenticationError(AirgapError):
 
 class RegistryError(AirgapError):
     """The registry answered with an error or against the specification."""
+
+
+class IncompleteError(RegistryError):
+    """The registry refuses a manifest because content that it names is not there. `facts["missing"]` lists it."""
+
+
+class PreconditionError(RegistryError):
+    """If-Match did not hold: somebody else wrote the tag."""

@@ -14,8 +14,8 @@ from typing import Any, Final
 from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.net.client import RegistryClient
-from airgap.net.errors import RegistryError
-from airgap.net.manifests import Fetched, ManifestApi, PreconditionError
+from airgap.net.errors import PreconditionError, RegistryError
+from airgap.net.manifests import Fetched, ManifestApi
 from airgap.net.referrers import referrers_tag
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest

@@ -11,7 +11,7 @@ from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
-from airgap.net.errors import RegistryError
+from airgap.net.errors import IncompleteError, PreconditionError, RegistryError
 from airgap.net.http import Body, Reply
 from airgap.net.wire import check_stated_digest, failure, has_code, missing_digests, stated_digest
 from airgap.oci.descriptor import (
@@ -42,14 +42,6 @@ class Fetched:
     descriptor: Descriptor
     raw: bytes
     etag: str | None = None
-
-
-class IncompleteError(RegistryError):
-    """The registry refuses a manifest because content that it names is not there. `facts["missing"]` lists it."""
-
-
-class PreconditionError(RegistryError):
-    """If-Match did not hold: somebody else wrote the tag."""
 
 
 class ManifestApi:

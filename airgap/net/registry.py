@@ -102,6 +102,17 @@ class RegistryStore:
         """As `resolve`, with the manifest's bytes."""
         return self._manifests.get(_reference(reference))
 
+    def find(self, reference: str | Digest) -> Fetched | None:
+        """As `fetch`; None where there is no such manifest."""
+        return self._manifests.find(_reference(reference))
+
+    def digest_of(self, tag: str) -> Digest | None:
+        """What a tag names now, as the registry claims (one HEAD), to be compared only; None where it is not there."""
+        found = self._manifests.head(_reference(tag))
+        if isinstance(found, Digest):
+            return found
+        return self.resolve(tag).digest if found else None
+
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """The bytes of a manifest that something points at, proven to have its digest and size.
 
@@ -141,6 +152,10 @@ class RegistryStore:
         """
         if descriptor.is_manifest:
             return io.BytesIO(self.read_manifest(descriptor))
+        return self.open_blob(descriptor, verify=verify)
+
+    def open_blob(self, descriptor: Descriptor, *, verify: bool = True) -> BlobReader:
+        """As `open`, from the repository's blobs, whatever the media type says."""
 
         def fetch(offset: int) -> Reply:
             return self._get_blob(descriptor, offset)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airgap.errors import ContentError, NotFoundError
-from airgap.net.manifests import IncompleteError
+from airgap.net.errors import IncompleteError
 from airgap.net.referrers import Mechanism, referrers_tag
 from airgap.net.upload import Sent
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor

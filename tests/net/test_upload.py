@@ -14,8 +14,7 @@ import pytest
 from airgap import limits
 from airgap.errors import AirgapError, ContentError
 from airgap.net.credentials import Credential
-from airgap.net.errors import AuthenticationError, RegistryError
-from airgap.net.manifests import IncompleteError
+from airgap.net.errors import AuthenticationError, IncompleteError, RegistryError
 from airgap.net.referrers import referrers_tag
 from airgap.net.registry import RegistryStore
 from airgap.net.upload import Sent
@@ -328,7 +327,7 @@ def test_bytes_that_are_not_the_descriptors_are_not_sent(registry: LoopbackRegis
 def test_a_registry_that_changes_manifests_is_found_out(registry: LoopbackRegistry) -> None:
     descriptor, raw = _manifest(registry)
     registry.on("PUT", "/manifests/", answer(201, Docker_Content_Digest=digest_of(b"converted")))
-    with store(registry.host, writable=True) as repository, pytest.raises(ContentError, match="stored .* as"):
+    with store(registry.host, writable=True) as repository, pytest.raises(ContentError, match=r"stored .* as"):
         repository.push_manifest(descriptor, raw)
 
 

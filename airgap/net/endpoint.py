@@ -1,0 +1,199 @@
+"""A repository as `Source` and `Sink` of a copy (airgap.oci.endpoint)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from airgap.errors import AirgapError, ContentError, FormatError
+from airgap.net.errors import IncompleteError
+from airgap.net.referrers import Mechanism
+from airgap.net.registry import RegistryStore
+from airgap.net.upload import Sent
+from airgap.oci.descriptor import INDEX_TYPES, Descriptor
+from airgap.oci.endpoint import BlobStream, Entry, How, Looked, Named, Referral, Source
+from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.pump import Advance
+
+COSIGN: Final = "cosign-tag"
+"""The mechanism of a referrer that cosign's tag names."""
+
+_HOW: Final = {Sent.EXISTED: How.EXISTED, Sent.MOUNTED: How.MOUNTED, Sent.UPLOADED: How.COPIED}
+
+
+class RegistrySource:
+    """A `Source` over a repository."""
+
+    concurrent: Final = True
+
+    def __init__(self, store: RegistryStore, *, mechanism: Mechanism | None = None) -> None:
+        """`mechanism` forces the way to referrers (`--distribution-spec`)."""
+        self.store: Final = store
+        self._mechanism = mechanism
+
+    @property
+    def name(self) -> str:
+        """`host/repository`."""
+        return self.store.name
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+        """See `Source`. Raises ContentError (`content.malformed`, ...), and what the transport raises."""
+        raw = self.store.read_manifest(descriptor)
+        try:
+            return parse_manifest(raw, descriptor.media_type)
+        except FormatError as error:
+            raise ContentError(
+                "content.malformed", f"{descriptor.digest}: {error}", digest=str(descriptor.digest)
+            ) from None
+
+    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> Looked:
+        """See `Source`: the API, else the tag schema; cosign's tags where asked for."""
+        answer = self.store.referrers(descriptor.digest, mechanism=self._mechanism)
+        referrals = [
+            Referral(descriptor=entry, artifact_type=entry.artifact_type, mechanism=answer.mechanism.value)
+            for entry in answer.entries
+        ]
+        if digest_tags:
+            referrals += [
+                Referral(descriptor=item.descriptor, artifact_type=None, mechanism=COSIGN, tag=item.tag)
+                for item in self.store.digest_tags(descriptor.digest)
+            ]
+        return Looked(
+            subject=descriptor.digest,
+            mechanism=answer.mechanism.value,
+            api_status=answer.api_status,
+            tag_status=answer.tag_status,
+            listed=answer.listed,
+            referrals=tuple(referrals),
+            notes=answer.notes,
+            problems=answer.problems,
+        )
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        """See `Source`: resumed where cut, its size checked; whoever reads hashes. Embedded data may stand in."""
+        try:
+            return self.store.open_blob(descriptor, verify=False)
+        except ContentError as error:
+            if descriptor.data is None or error.reason != "content.missing":
+                raise
+            return io.BytesIO(descriptor.data)
+
+    def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
+        """There is no file."""
+        return None
+
+
+class RegistrySink:
+    """A `Sink` over a repository that may be written to."""
+
+    vouches: Final = True
+
+    def __init__(self, store: RegistryStore) -> None:
+        self.store: Final = store
+
+    @property
+    def name(self) -> str:
+        """`host/repository`."""
+        return self.store.name
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """See `Sink`. An index counts where its entries are there, too.
+
+        Some registries take an index with platforms left out; that it is there would then prove nothing, and a
+        complete copy after a sparse one would leave the rest behind.
+        """
+        if descriptor.media_type not in INDEX_TYPES:
+            return self.store.has(descriptor)
+        fetched = self.store.find(descriptor.digest)
+        if fetched is None:
+            return False
+        try:
+            index = parse_manifest(fetched.raw, descriptor.media_type)
+        except FormatError:
+            return False
+        return all(self.has(below) for _, below in index.successors())
+
+    def put_blob(self, descriptor: Descriptor, source: Source, advance: Advance) -> How:
+        """See `Sink`: looked for, mounted where the source is on the same registry, else sent; hashed on its way."""
+        sent = self.store.push_blob(
+            descriptor,
+            partial(_Proven, source, descriptor),
+            mount_from=self._mountable(source),
+            progress=advance,
+        )
+        if sent is not Sent.UPLOADED:
+            advance(descriptor.size)
+        return _HOW[sent]
+
+    def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
+        """See `Sink`; the referrers tag is kept up to date where the registry needs it."""
+        self.store.push_manifest(descriptor, raw)
+
+    def misses(self, error: AirgapError) -> bool:
+        """See `Sink`."""
+        return isinstance(error, IncompleteError)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def finish(self, entries: Sequence[Entry]) -> Named:
+        """Put the tags, and look at the referrers tags once more."""
+        added, moved = 0, []
+        for entry in entries:
+            if entry.tag is None:
+                continue
+            before = self.store.digest_of(entry.tag)
+            if before == entry.descriptor.digest:
+                continue
+            self.store.tag(entry.descriptor, self.store.read_manifest(entry.descriptor), entry.tag)
+            if before is None:
+                added += 1
+            else:
+                moved.append(entry.tag)
+        self.store.settle()
+        return Named(added=added, moved=tuple(moved))
+
+    def _mountable(self, source: Source) -> str | None:
+        if not isinstance(source, RegistrySource) or source.store.client.origin != self.store.client.origin:
+            return None
+        return source.store.repository if source.store.repository != self.store.repository else None
+
+
+class _Proven:
+    """A blob on its way out: its last bytes are handed on only if all of them are what the digest says.
+
+    So a registry that compares nothing is never left with wrong content: the request breaks off before its end.
+    """
+
+    def __init__(self, source: Source, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+        self._hash = descriptor.digest.new_hash()
+        self._left = descriptor.size
+        self._stream = source.open(descriptor)
+        if not self._left:
+            self._compare()
+
+    def read(self, size: int, /) -> bytes:
+        chunk = self._stream.read(min(size, self._left)) if self._left else b""
+        self._hash.update(chunk)
+        self._left -= len(chunk)
+        if chunk and not self._left:
+            self._compare()
+        return chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def _compare(self) -> None:
+        digest = self._descriptor.digest
+        if self._hash.hexdigest() == digest.encoded:
+            return
+        found = f"{digest.algorithm}:{self._hash.hexdigest()}"
+        raise ContentError(
+            "content.digest",
+            f"{digest}: the bytes have the digest {found}",
+            digest=str(digest),
+            found_digest=found,
+        )

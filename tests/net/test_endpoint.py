@@ -1,0 +1,184 @@
+"""Registries as source and sink of a copy, with the planner and the transfer that layouts use."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from airgap.errors import ContentError
+from airgap.net.endpoint import RegistrySink, RegistrySource
+from airgap.net.registry import RegistryStore
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import Entry, How
+from airgap.oci.plan import Selection, Wanted
+from airgap.oci.planner import make_plan
+from airgap.oci.sources import MemorySource
+from airgap.oci.transfer import Transferred, transfer
+from tests.support.net import client, described, store
+from tests.support.registry import LoopbackRegistry, answer, digest_of
+
+NOTARY = "application/vnd.cncf.notary.signature"
+
+
+def _copy(source: RegistryStore, sink: RegistryStore, **selection: Any) -> Transferred:
+    wanted = Wanted(source=RegistrySource(source), descriptor=source.resolve("v1"), reference="app:v1", tags=("v1",))
+    with ThreadPoolExecutor(4) as executor:
+        plan = make_plan([wanted], Selection(**selection), executor)
+        return transfer(plan, RegistrySink(sink), executor)
+
+
+@pytest.fixture
+def signed_index(registry: LoopbackRegistry) -> str:
+    """An index of two images, signed; one child with an SBOM, which is signed, too."""
+    children = [registry.put_image("app", layers=(f"layer {number}".encode() * 1000,)) for number in (1, 2)]
+    index = registry.put_index("app", tuple(children), tag="v1")
+    registry.put_image("app", layers=(b"signature",), subject=index, artifact_type=NOTARY)
+    sbom = registry.put_image("app", layers=(b"sbom",), subject=children[0], artifact_type="application/spdx+json")
+    registry.put_image("app", layers=(b"signature of the sbom",), subject=sbom, artifact_type=NOTARY)
+    return index
+
+
+@pytest.mark.parametrize("source_api", [True, False])
+@pytest.mark.parametrize("sink_api", [True, False])
+def test_a_copy_leaves_nothing_behind(
+    registry: LoopbackRegistry, other: LoopbackRegistry, signed_index: str, *, source_api: bool, sink_api: bool
+) -> None:
+    other.referrers_api = sink_api
+    if not source_api:
+        registry.referrers_api = False
+        held = registry.repositories["app"]
+        for digest, (_, raw) in list(held.manifests.items()):
+            subject = json.loads(raw).get("subject")
+            if subject is not None:
+                registry.put_index("app", (digest,), tag="sha256-" + subject["digest"].partition(":")[2])
+    with store(registry.host) as here, store(other.host, "mirror/app", writable=True) as there:
+        _copy(here, there)
+        assert len(there.referrers(Digest.parse(signed_index)).entries) == 1
+    held, mirrored = registry.repositories["app"], other.repositories["mirror/app"]
+    assert mirrored.tags["v1"] == signed_index
+    assert mirrored.blobs == held.blobs
+    wanted = {
+        digest
+        for digest, (_, raw) in held.manifests.items()
+        if digest not in held.tags.values() or digest == signed_index
+    }
+    assert wanted <= mirrored.manifests.keys()
+
+
+def test_a_second_copy_sends_nothing(registry: LoopbackRegistry, other: LoopbackRegistry, signed_index: str) -> None:
+    with store(registry.host) as here, store(other.host, writable=True) as there:
+        _copy(here, there)
+        other.seen.clear()
+        again = _copy(here, there)
+    assert signed_index in other.repositories["app"].manifests
+    assert again.moved == {}
+    assert [seen for seen in other.seen if seen.method not in {"GET", "HEAD"}] == []
+    assert [seen for seen in other.seen if "/blobs/" in seen.path] == []
+
+
+def test_a_complete_copy_after_a_sparse_one_brings_the_rest(
+    registry: LoopbackRegistry, other: LoopbackRegistry, signed_index: str
+) -> None:
+    """A registry that takes sparse indexes has the index, and not what it names."""
+    other.repositories["app"].manifests[signed_index] = registry.repositories["app"].manifests[signed_index]
+    with store(registry.host) as here, store(other.host, writable=True) as there:
+        _copy(here, there)
+    assert other.repositories["app"].blobs == registry.repositories["app"].blobs
+
+
+def test_blobs_are_mounted_within_one_registry(registry: LoopbackRegistry, signed_index: str) -> None:
+    with client(registry.host) as connected:
+        moved = _copy(RegistryStore(connected, "app"), RegistryStore(connected, "mirror", writable=True)).moved
+    assert signed_index in registry.repositories["mirror"].manifests
+    assert How.COPIED not in {how for (_, media_type, _), how in moved.items() if not media_type}
+    assert registry.requests("GET", "/blobs/") == []
+
+
+def test_a_lying_source_never_completes_an_upload(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
+    """Even where the destination would take any bytes."""
+    registry.repositories["app"].blobs[digest_of(b"right")] = b"wrong"
+    with (
+        store(registry.host) as here,
+        store(other.host, writable=True) as there,
+        pytest.raises(ContentError, match="the bytes have the digest"),
+    ):
+        RegistrySink(there).put_blob(described(b"right"), RegistrySource(here), lambda _: None)
+    assert other.repositories["app"].blobs == {}
+
+
+def test_embedded_data_stands_in_for_a_missing_blob(registry: LoopbackRegistry) -> None:
+    registry.put_blob("app", b"else")
+    wanted = described(b"{}")
+    embedded = Descriptor(media_type=wanted.media_type, digest=wanted.digest, size=2, data=b"{}")
+    with store(registry.host) as repository:
+        assert RegistrySource(repository).open(embedded).read() == b"{}"
+
+
+def test_a_forgotten_blob_is_mended(registry: LoopbackRegistry, other: LoopbackRegistry, signed_index: str) -> None:
+    """HEAD says that it is there, PUT of the manifest says that it is not."""
+    lied = digest_of(b"signature")
+    other.on("HEAD", f"/blobs/{lied}", answer(200, Content_Length="9"), times=1)
+    with store(registry.host) as here, store(other.host, writable=True) as there:
+        _copy(here, there)
+    assert other.repositories["app"].blobs[lied] == b"signature"
+    assert signed_index in other.repositories["app"].manifests
+
+
+def test_tags_are_put_last_and_moved_ones_are_told(registry: LoopbackRegistry) -> None:
+    old, new = registry.put_image("app", tag="v1"), registry.put_image("app", layers=(b"new",))
+    with store(registry.host, writable=True) as repository:
+        sink = RegistrySink(repository)
+        image = repository.resolve(Digest.parse(new))
+        named = sink.finish(
+            [Entry(descriptor=image, tag="v1"), Entry(descriptor=image, tag="v2"), Entry(descriptor=image)]
+        )
+        again = sink.finish([Entry(descriptor=image, tag="v1")])
+    assert (named.added, named.moved) == (1, ("v1",))
+    assert (again.added, again.moved) == (0, ())
+    assert registry.repositories["app"].tags == {"v1": new, "v2": new}
+    assert old != new
+
+
+def test_bytes_at_hand_can_be_put(registry: LoopbackRegistry) -> None:
+    told: list[int] = []
+    with store(registry.host, writable=True) as repository:
+        sink = RegistrySink(repository)
+        here = MemorySource({Digest.of(b"record"): b"record", Digest.of(b""): b""})
+        assert sink.put_blob(described(b"record"), here, told.append) is How.COPIED
+        assert sink.put_blob(described(b""), here, told.append) is How.COPIED
+        assert sink.put_blob(described(b"record"), here, told.append) is How.EXISTED
+    assert sum(told) == 12
+
+
+def test_cosigns_tags_are_referrers_where_asked_for(registry: LoopbackRegistry) -> None:
+    digest = registry.put_image("app", tag="v1")
+    tag = "sha256-" + digest.partition(":")[2] + ".sig"
+    signature = registry.put_image("app", layers=(b"cosign",), tag=tag)
+    with store(registry.host) as repository:
+        source, image = RegistrySource(repository), repository.resolve("v1")
+        assert source.referrers(image, digest_tags=False).referrals == ()
+        found = source.referrers(image, digest_tags=True)
+    assert [(str(item.descriptor.digest), item.tag) for item in found.referrals] == [(signature, tag)]
+    assert (found.mechanism, found.api_status) == ("v1.1-referrers-api", 200)
+
+
+def test_a_manifest_that_is_none_is_content(registry: LoopbackRegistry) -> None:
+    digest = registry.put_manifest(
+        "app", {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}
+    )
+    with store(registry.host) as repository, pytest.raises(ContentError) as caught:
+        RegistrySource(repository).manifest(repository.resolve(Digest.parse(digest)))
+    assert caught.value.reason == "content.malformed"
+
+
+def test_the_protocols_are_met(registry: LoopbackRegistry) -> None:
+    from airgap.oci.endpoint import Sink, Source
+
+    with store(registry.host) as repository:
+        source: Source = RegistrySource(repository)
+        sink: Sink = RegistrySink(repository)
+        assert source.name == sink.name == f"{registry.host}/app"

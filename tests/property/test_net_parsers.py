@@ -1,0 +1,141 @@
+"""Whatever a registry puts into a header, only the documented errors come out, and bounds hold."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airgap.errors import FormatError
+from airgap.net.challenge import parse_challenges
+from airgap.net.http import retry_after
+from airgap.net.options import RETRY_AFTER_SECONDS, backoff
+from airgap.net.url import Origin, follow, origin_of, with_query, without_query
+from airgap.net.wire import content_range, next_page, upload_offset
+
+HOME = Origin("https", "registry.example", 443)
+BASE = "https://registry.example/v2/app/blobs/x"
+ANY_TEXT = st.text(max_size=200) | st.text(alphabet=string.printable, max_size=200)
+URLISH = st.lists(
+    st.sampled_from(
+        [
+            "https:",
+            "http:",
+            "//",
+            "/",
+            "@",
+            "\\",
+            "registry.example",
+            "evil.example",
+            ":",
+            "443",
+            "?",
+            "#",
+            "[::1]",
+            "..",
+            "%2f",
+            ";",
+            "a",
+            " ",
+            "\t",
+            "\n",
+            "é",
+        ]
+    ),
+    max_size=8,
+).map("".join)
+
+
+@given(ANY_TEXT | URLISH)
+def test_a_location_leads_to_a_plain_url_or_nowhere(location: str) -> None:
+    try:
+        target = follow(BASE, location, home=HOME)
+    except FormatError:
+        return
+    origin = origin_of(target)
+    assert origin.scheme == "https"  # never down to http
+    assert "@" not in target.split("/")[2]
+    assert "\\" not in target
+
+
+@given(URLISH)
+def test_an_origin_is_what_requests_connects_to(url: str) -> None:
+    """Two parsers that read one URL differently are how credentials get lost."""
+    from urllib3.util import parse_url
+
+    try:
+        origin = origin_of(url)
+    except FormatError:
+        return
+    parsed = parse_url(url)
+    assert parsed.scheme == origin.scheme
+    assert (parsed.host or "").lower() == origin.host
+    assert (parsed.port or {"http": 80, "https": 443}[origin.scheme]) == origin.port
+
+
+@given(ANY_TEXT)
+def test_challenges_never_fail(header: str) -> None:
+    for challenge in parse_challenges(header):
+        assert challenge.scheme == challenge.scheme.lower()
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_waiting_is_bounded(asked: str, date: str) -> None:
+    seconds = retry_after({"Retry-After": asked, "Date": date})
+    assert 0 <= backoff(3, seconds) <= RETRY_AFTER_SECONDS
+
+
+@given(ANY_TEXT)
+def test_headers_never_fail(text: str) -> None:
+    headers = {"Link": text, "Content-Range": text, "Range": text}
+    next_page(headers)
+    content_range(headers)
+    upload_offset(headers)
+
+
+@pytest.mark.parametrize(
+    ("asked", "date", "seconds"),
+    [
+        ("7", "", 7),
+        (" 7 ", "", 7),
+        ("Mon, 02 Jan 2023 10:00:09 GMT", "Mon, 02 Jan 2023 10:00:00 GMT", 9),
+        ("Mon, 02 Jan 2023 09:00:00 GMT", "Mon, 02 Jan 2023 10:00:00 GMT", 0),
+        ("Mon, 02 Jan 2023 10:00:09 GMT", "", None),
+        ("-1", "", None),
+        ("", "", None),
+    ],
+)
+def test_retry_after(asked: str, date: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": asked, "Date": date}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("header", "target"),
+    [
+        ('</v2/a?n=1>; rel="next"', "/v2/a?n=1"),
+        ("</v2/a>; rel=next", "/v2/a"),
+        ('</first>; rel="first", </next>; rel="next"', "/next"),
+        ('</a>; title="x"; rel="next"', "/a"),
+        ('</a>; rel="prev"', None),
+        ("/a; rel=next", None),
+        ("", None),
+    ],
+)
+def test_links(header: str, target: str | None) -> None:
+    """DIST-7"""
+    assert next_page({"Link": header}) == target
+
+
+def test_queries_are_kept_and_hidden() -> None:
+    assert with_query("https://h/u?_state=a%3D", "digest=x") == "https://h/u?_state=a%3D&digest=x"
+    assert with_query("https://h/u", "digest=x") == "https://h/u?digest=x"
+    assert without_query("https://user:pw@h/u?secret#x") == "https://h/u"
+
+
+@pytest.mark.parametrize(
+    ("text", "offset"), [("0-1023", 1024), ("bytes=0-9", 10), ("0-0", 0), ("5-9", None), ("", None), ("x", None)]
+)
+def test_upload_offsets(text: str, offset: int | None) -> None:
+    assert upload_offset({"Range": text}) == offset
