@@ -96,6 +96,15 @@ OCSP_BYTES: Final = 64 * KIB
 EVIDENCE_FILES: Final = 10_000
 """Files in one evidence directory."""
 
+EVIDENCE_URLS: Final = 10_000
+"""Distribution points and responders that one fetch asks: a mirror's artifacts share a few hundred."""
+
+BOX_EVIDENCE_FILES: Final = 2_000
+"""Evidence files taken from one target: a large mirror's signers have some hundred certificates."""
+
+BOX_EVIDENCE_BYTES: Final = 512 * MIB
+"""Evidence taken from one target: its headers are read before anything about it is known to be true."""
+
 EVIDENCE_INDEX_BYTES: Final = 4 * MIB
 """`crls/index.json` and `ocsp/index.json`."""
 
@@ -173,3 +182,6 @@ REPORT_BYTES: Final = 256 * MIB
 
 TUF_BYTES: Final = 5 * MIB
 """One file of TUF metadata: the bound that python-tuf has for targets."""
+
+NOTES_SHOWN: Final = 50
+"""Harmless oddities of one layout that a report lists; the rest is counted."""

@@ -135,9 +135,9 @@ class _Run:
             yield Problem(message=notice.message, reason=notice.reason, facts=notice.facts)
 
     def _report_entries(self, target: Target, text: str) -> None:
-        """Entries that can not be read: wrong content where the whole layout is meant, else only told."""
-        found = self._problems if target.is_whole else self._warnings
+        """Entries that belong to no artifact: what can not be read is wrong content where the whole layout is meant."""
         for problem in target.graph.problems:
+            found = self._problems if target.is_whole else self._warnings
             found.append(
                 Problem(
                     message=f"{problem.path}: {problem.message}",
@@ -146,6 +146,14 @@ class _Run:
                     target=safe(text),
                 )
             )
+        notes = target.graph.notes if target.is_whole else ()
+        for note in notes[: limits.NOTES_SHOWN]:
+            self._warnings.append(
+                Problem(message=f"{note.path}: {note.message}", reason=note.reason, target=safe(text))
+            )
+        if len(notes) > limits.NOTES_SHOWN:
+            more = len(notes) - limits.NOTES_SHOWN
+            self._warnings.append(Problem(message=f"{more} more entries of this kind", target=safe(text)))
 
     # --- one artifact ---
 
