@@ -71,6 +71,12 @@ class CrlFile:
         """When it says it was made; the dawn of time where it can not be read."""
         return self.header.this_update if self.header else _NEVER
 
+    @property
+    def rank(self) -> tuple[datetime, int]:
+        """The newer, the greater. CRL numbers only grow (RFC 5280, 5.2.3) and tell CRLs of one moment apart."""
+        number = self.header.number if self.header else None
+        return self.this_update, -1 if number is None else number
+
     def load(self) -> Crl:
         """The whole CRL. Raises FormatError."""
         return self._body()
@@ -292,7 +298,7 @@ class _CrlTable:
     def find(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
         mapped = self.index.find(point.uris)
         files = self.by_issuer.get(issuer, ()) if mapped is None else _named(self.files, mapped)
-        return tuple(sorted(files, key=lambda file: file.this_update, reverse=True))
+        return tuple(sorted(files, key=lambda file: file.rank, reverse=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

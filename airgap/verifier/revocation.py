@@ -231,7 +231,7 @@ class RevocationJudge:
 
     def _delta(self, question: Question, base: Crl) -> tuple[CrlFile, Crl]:
         files = [file for point in base.freshest for file in self._evidence.crls(question.certificate.issuer, point)]
-        files = sorted((file for file in files if file.is_delta), key=lambda file: file.this_update, reverse=True)
+        files = sorted((file for file in files if file.is_delta), key=lambda file: file.rank, reverse=True)
         return _newest(files, partial(self._counting_delta, question, base), _no_delta(question))
 
     def _counting_delta(self, question: Question, base: Crl, file: CrlFile) -> Crl:

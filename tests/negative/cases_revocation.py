@@ -95,6 +95,21 @@ def _hold_and_removal_of_one_date(leaf: Issued) -> Mapping[str, bytes]:
     }
 
 
+def _two_of_one_moment(names_in_order: str) -> Callable[[Scene], None]:
+    """Issued in an emergency within the same second: the number says which is newer, not the file's name."""
+
+    def change(scene: Scene) -> None:
+        chain = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
+        scene.sign_with(chain)
+        good, bad = names_in_order[0], names_in_order[1]
+        scene.crls = {
+            f"{good}.crl": crl(chain.root, number=1),
+            f"{bad}.crl": crl(chain.root, number=2, revoked=[chain]),
+        }
+
+    return change
+
+
 def _stale_but_listed(leaf: Issued) -> Mapping[str, bytes]:
     old = crl(leaf.root, revoked=[leaf], this_update=AT - 9 * DAY, next_update=AT - 2 * DAY)
     return {URL: old}
@@ -120,6 +135,10 @@ CASES: Final = (
     *(_revoking(f"NEG-102-{reason or 'no-reason'}", reason=reason) for reason in _REASONS),
     _revoking("NEG-102-revoked-in-the-future", reason="keyCompromise", at=AT + 30 * DAY),
     _revoking("NEG-102-invalidity-date-without-proven-time", invalidity=AT - 5 * DAY),
+    *(
+        Case(f"NEG-102-newest-of-one-moment-{order}", _two_of_one_moment(order), "revocation.revoked", "revocation")
+        for order in ("ab", "ba")
+    ),
     _crls("NEG-102-listed-in-stale-crl", "revocation.revoked", _stale_but_listed),
     _revoking("NEG-103-on-hold", "revocation.on_hold", reason="certificateHold"),
     _crls("NEG-103-hold-and-removal-of-one-date", "revocation.on_hold", _hold_and_removal_of_one_date),
