@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import threading
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Final
 
@@ -12,7 +13,9 @@ from airgap.net.errors import IncompleteError
 from airgap.net.referrers import Mechanism
 from airgap.net.registry import RegistryStore
 from airgap.net.upload import Sent
+from airgap.net.url import Origin
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.endpoint import BlobStream, Entry, How, Looked, Named, Referral, Source
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.pump import Advance
@@ -48,9 +51,9 @@ class RegistrySource:
                 "content.malformed", f"{descriptor.digest}: {error}", digest=str(descriptor.digest)
             ) from None
 
-    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> Looked:
+    def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:
         """See `Source`: the API, else the tag schema; cosign's tags where asked for."""
-        answer = self.store.referrers(descriptor.digest, mechanism=self._mechanism)
+        answer = self.store.referrers(descriptor.digest, artifact_types=artifact_types, mechanism=self._mechanism)
         referrals = [
             Referral(descriptor=entry, artifact_type=entry.artifact_type, mechanism=answer.mechanism.value)
             for entry in answer.entries
@@ -85,13 +88,35 @@ class RegistrySource:
         return None
 
 
+class Mounts:
+    """Which repository of a registry this copy has brought a blob into. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Origin, Digest], str] = {}
+        self._lock = threading.Lock()
+
+    def note(self, store: RegistryStore, digest: Digest) -> None:
+        """The repository holds it."""
+        with self._lock:
+            self._known.setdefault((store.client.origin, digest), store.repository)
+
+    def find(self, store: RegistryStore, digest: Digest) -> str | None:
+        """Another repository of the same registry that holds it."""
+        with self._lock:
+            repository = self._known.get((store.client.origin, digest))
+        return repository if repository != store.repository else None
+
+
 class RegistrySink:
     """A `Sink` over a repository that may be written to."""
 
     vouches: Final = True
 
-    def __init__(self, store: RegistryStore) -> None:
+    def __init__(self, store: RegistryStore, mounts: Mounts | None = None) -> None:
+        """`mounts` is shared by the repositories of one copy."""
         self.store: Final = store
+        self._mounts: Final = mounts or Mounts()
+        self._listed: Final[dict[Digest, frozenset[Digest]]] = {}
 
     @property
     def name(self) -> str:
@@ -115,14 +140,24 @@ class RegistrySink:
             return False
         return all(self.has(below) for _, below in index.successors())
 
+    def lists(self, subject: Digest, referrer: Digest) -> bool:
+        """See `Sink`; asked once for each subject."""
+        if subject not in self._listed:
+            self._listed[subject] = frozenset(entry.digest for entry in self.store.referrers(subject).entries)
+        return referrer in self._listed[subject]
+
+    def expect(self, size: int) -> None:
+        """Registries do not say how much room they have."""
+
     def put_blob(self, descriptor: Descriptor, source: Source, advance: Advance) -> How:
         """See `Sink`: looked for, mounted where the source is on the same registry, else sent; hashed on its way."""
         sent = self.store.push_blob(
             descriptor,
             partial(_Proven, source, descriptor),
-            mount_from=self._mountable(source),
+            mount_from=self._mountable(source, descriptor.digest),
             progress=advance,
         )
+        self._mounts.note(self.store, descriptor.digest)
         if sent is not Sent.UPLOADED:
             advance(descriptor.size)
         return _HOW[sent]
@@ -155,10 +190,10 @@ class RegistrySink:
         self.store.settle()
         return Named(added=added, moved=tuple(moved))
 
-    def _mountable(self, source: Source) -> str | None:
-        if not isinstance(source, RegistrySource) or source.store.client.origin != self.store.client.origin:
-            return None
-        return source.store.repository if source.store.repository != self.store.repository else None
+    def _mountable(self, source: Source, digest: Digest) -> str | None:
+        if isinstance(source, RegistrySource) and source.store.client.origin == self.store.client.origin:
+            return source.store.repository if source.store.repository != self.store.repository else None
+        return self._mounts.find(self.store, digest)
 
 
 class _Proven:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -79,8 +79,11 @@ class Source(Protocol):
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         """A manifest, its bytes proven. Raises AirgapError."""
 
-    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> Looked:
-        """What refers to a manifest; `digest_tags`: by cosign's tags, too. Raises AirgapError where it can not look."""
+    def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:
+        """What refers to a manifest; `digest_tags`: by cosign's tags, too. Raises AirgapError where it can not look.
+
+        Those of other than `artifact_types` (empty: all) may be left out of the answer, not of its count.
+        """
 
     def open(self, descriptor: Descriptor) -> BlobStream:
         """A blob's bytes, not proven yet. Raises ContentError (`content.missing`, ...)."""
@@ -119,6 +122,12 @@ class Sink(Protocol):
 
     def has(self, descriptor: Descriptor) -> bool:
         """Whether the content is there, with its size. Raises AirgapError."""
+
+    def lists(self, subject: Digest, referrer: Digest) -> bool:
+        """Whether a referrer that is there can be found from its subject; naming it at the end counts."""
+
+    def expect(self, size: int) -> None:
+        """So many bytes are about to come. Raises WriteError where there is no room."""
 
     def put_blob(self, descriptor: Descriptor, source: Source, advance: Advance) -> How:
         """Bring a blob in, proven on its way. Raises ContentError, WriteError, ..."""

@@ -112,7 +112,9 @@ class _Planner:
         if not self._looks_at(step):
             return manifest, None
         try:
-            return manifest, step.source.referrers(descriptor, digest_tags=self._selection.digest_tags)
+            types = frozenset[str]() if step.inside else self._selection.artifact_types
+            tags = self._selection.digest_tags
+            return manifest, step.source.referrers(descriptor, artifact_types=types, digest_tags=tags)
         except AirgapError as error:
             if not self._keep_going:
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +48,7 @@ class LayoutSource:
         """See `Source`."""
         return self.graph.manifest(descriptor)
 
-    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> Looked:  # noqa: ARG002
+    def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:  # noqa: ARG002
         """All forms at once: a layout is read as a whole, so cosign's tags cost nothing and are never left behind."""
         referrals = tuple(
             Referral(
@@ -94,7 +94,7 @@ class MemorySource:
         """See `Source`."""
         return parse_manifest(self._bytes(descriptor), descriptor.media_type)
 
-    def referrers(self, descriptor: Descriptor, *, digest_tags: bool) -> Looked:  # noqa: ARG002
+    def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:  # noqa: ARG002
         """None."""
         return Looked(subject=descriptor.digest, mechanism=LAYOUT)
 

@@ -7,23 +7,20 @@ what depends on the failed content is left out, and everything else is completed
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from airgap.errors import AirgapError, ContentError
-from airgap.oci.endpoint import Entry, How, Named, Sink
+from airgap.oci.crew import Crew
+from airgap.oci.endpoint import How, Named, Sink
 from airgap.oci.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, ManifestDone, Progress, Started, silent
 from airgap.oci.plan import Key, Node, Plan, Planned, key_of
 
 _BATCH: Final = 64
 """Blobs that one task asks a layout for: to ask for one takes less time than to start a task."""
-_WINDOW: Final = 64
-"""Tasks handed to the executor at a time: it may be shared, and what is queued can not be taken back everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +50,22 @@ class Transferred:
         return artifact.error or next((self.failures[key] for key in artifact.keys if key in self.failures), None)
 
 
-def survey(plan: Plan, sink: Sink, executor: Executor) -> Survey:
-    """Ask the destination what it has. Where it vouches for what lies below its manifests, only for those."""
+def survey(plan: Plan, sink: Sink, executor: Executor, *, exact: bool = False) -> Survey:
+    """Ask the destination what it has. Where it vouches for what lies below its manifests, only for those.
+
+    `exact` asks for every blob, also where a push would ask by itself.
+    """
     missing: set[Key] = set()
     covered: set[Key] = set()
     for level in reversed(plan.levels()):
         asked = [node for node in level if key_of(node.descriptor) not in covered]
         for node, there in zip(asked, executor.map(lambda node: sink.has(node.descriptor), asked), strict=True):
-            if not there:
-                missing.add(key_of(node.descriptor))
-            elif sink.vouches:
+            if there and sink.vouches:
                 covered |= _below(plan, node)
+            if not there or not _is_listed(node, sink):
+                missing.add(key_of(node.descriptor))
     blobs = [node for node in plan.blobs() if key_of(node.descriptor) not in covered]
-    if sink.vouches:
+    if sink.vouches and not exact:
         # a push asks itself, right before it sends; to ask twice would cost a call for every blob
         missing.update(key_of(node.descriptor) for node in blobs)
     else:
@@ -76,6 +76,12 @@ def survey(plan: Plan, sink: Sink, executor: Executor) -> Survey:
     total = sum(node.descriptor.size for node in plan.nodes.values())
     wanted = sum(plan.nodes[key].descriptor.size for key in missing)
     return Survey(missing=frozenset(missing), bytes=wanted, present_bytes=total - wanted)
+
+
+def _is_listed(node: Node, sink: Sink) -> bool:
+    # a copy that was killed between putting a signature and listing it under the referrers tag must not lose it
+    subject = node.manifest.subject if node.manifest else None
+    return subject is None or sink.lists(subject.digest, node.descriptor.digest)
 
 
 def _absent(sink: Sink, nodes: tuple[Node, ...]) -> list[Key]:
@@ -100,13 +106,13 @@ def transfer(
     *,
     progress: Progress = silent,
     keep_going: bool = False,
-    finish: Callable[[tuple[Entry, ...]], Named] | None = None,
 ) -> Transferred:
     """Bring everything that `plan` names into `sink`, and name it there.
 
-    `finish` names in place of `sink.finish`. Raises the first error (AirgapError, OSError), unless `keep_going`.
+    Raises the first error (AirgapError), unless `keep_going`.
     """
     found = survey(plan, sink, executor)
+    sink.expect(found.bytes)
     progress(
         Started(
             artifacts=len(plan.artifacts),
@@ -125,7 +131,7 @@ def transfer(
     complete = [artifact for artifact in plan.artifacts if run.is_complete(artifact)]
     entries = tuple(entry for artifact in complete for entry in artifact.entries())
     entries += tuple(entry for entry in plan.extra if key_of(entry.descriptor) not in run.failures)
-    named = (finish or sink.finish)(entries)
+    named = sink.finish(entries)
     for artifact in complete:
         progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
     return Transferred(
@@ -133,17 +139,13 @@ def transfer(
     )
 
 
-class _StoppedError(Exception):
-    """Another task failed: no use in going on."""
-
-
 class _Transfer:
     """The state of one transfer."""
 
     def __init__(self, plan: Plan, sink: Sink, executor: Executor, progress: Progress, *, keep_going: bool) -> None:
-        self._plan, self._sink, self._executor, self._progress = plan, sink, executor, progress
+        self._plan, self._sink, self._progress = plan, sink, progress
         self._keep_going = keep_going
-        self._stop = threading.Event()
+        self._crew = Crew(executor)
         self.moved: dict[Key, How] = {}
         self.skipped: set[Key] = set()
         self.failures: dict[Key, AirgapError] = {}
@@ -152,10 +154,10 @@ class _Transfer:
         return artifact.error is None and not (self.failures and artifact.keys & self.failures.keys())
 
     def blobs(self, nodes: Iterable[Node]) -> None:
-        self._all(nodes, self._put_blob)
+        self._crew.run(nodes, self._put_blob, self._collect)
 
     def manifests(self, nodes: Iterable[Node]) -> None:
-        self._all(self._with_everything_below(nodes), self._put_manifest)
+        self._crew.run(self._with_everything_below(nodes), self._put_manifest, self._collect)
 
     def _with_everything_below(self, nodes: Iterable[Node]) -> Iterator[Node]:
         for node in nodes:
@@ -164,29 +166,6 @@ class _Transfer:
                 yield node
             else:
                 self.failures[key_of(node.descriptor)] = self.failures[failed]
-
-    def _all(self, nodes: Iterable[Node], put: Callable[[Node], How | None]) -> None:
-        """Runs `put` for every node in the executor, a window of them at a time."""
-        waiting = iter(nodes)
-        running: dict[Future[How | None], Node] = {}
-        try:
-            while True:
-                while len(running) < _WINDOW and (node := next(waiting, None)) is not None:
-                    running[self._executor.submit(put, node)] = node
-                if not running:
-                    return
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._collect(running.pop(future), future)
-        except BaseException:
-            self._stop.set()
-            for future in running:
-                future.cancel()
-            # whoever still writes must have stopped before the destination is closed
-            for future in running:
-                with suppress(BaseException):
-                    future.result()
-            raise
 
     def _collect(self, node: Node, future: Future[How | None]) -> None:
         key = key_of(node.descriptor)
@@ -204,8 +183,7 @@ class _Transfer:
 
     def _put_blob(self, node: Node) -> How | None:
         descriptor = node.descriptor
-        if self._stop.is_set():
-            raise _StoppedError
+        self._crew.check()
         self._progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
         try:
             how = self._sink.put_blob(descriptor, node.source, partial(self._advance, node))
@@ -217,15 +195,13 @@ class _Transfer:
         return how
 
     def _advance(self, node: Node, count: int) -> None:
-        if self._stop.is_set():
-            raise _StoppedError
+        self._crew.check()
         self._progress(BlobAdvanced(digest=node.descriptor.digest, bytes=count))
 
     def _put_manifest(self, node: Node) -> How:
         if node.manifest is None:
             raise TypeError("a blob is no manifest")
-        if self._stop.is_set():
-            raise _StoppedError
+        self._crew.check()
         try:
             self._sink.put_manifest(node.descriptor, node.manifest.raw)
         except AirgapError as error:

@@ -26,7 +26,7 @@ from airgap.oci.endpoint import Entry, How, Named, Source
 from airgap.oci.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.locking import exclusive
-from airgap.oci.pump import Advance, pump, write_all, writing
+from airgap.oci.pump import Advance, check_room, pump, write_all, writing
 from airgap.oci.staging import Staging
 from airgap.oci.store import unreadable
 from airgap.text import safe
@@ -57,6 +57,7 @@ class LayoutWriter:
         self._pending_bytes = 0
         self._proven: Final[set[Digest]] = set()
         self._clonable = True
+        self.replaced: set[Digest] = set()
 
     @property
     def name(self) -> str:
@@ -81,6 +82,18 @@ class LayoutWriter:
         if not stat.S_ISREG(status.st_mode) or status.st_size != descriptor.size:
             return False
         return not self._verify_existing or self._is_good(descriptor)
+
+    def lists(self, subject: Digest, referrer: Digest) -> bool:  # noqa: ARG002
+        """Always: `finish` lists it."""
+        return True
+
+    def expect(self, size: int) -> None:
+        """See `Sink`; links and clones take no room."""
+        with self._staging.file() as (file, staged):
+            self._clonable = clone(str(self.path / LAYOUT_FILE), file)
+            staged.unlink()
+        if not self._link and not self._clonable:
+            check_room(self.path, size)
 
     def put_blob(self, descriptor: Descriptor, source: Source, advance: Advance) -> How:
         """See `Sink`: hard link where asked, reflink where possible, else one pass of reading, hashing and writing."""
@@ -128,14 +141,14 @@ class LayoutWriter:
     def finish(self, entries: Sequence[Entry], *, drop: Collection[Digest] = ()) -> Named:
         """List `entries` in `index.json`, beside whatever others have listed by now.
 
-        A tag that names something else moves, and what it named stays listed without it. `drop`: entries that are
-        replaced by new ones (older acquisition records). Raises WriteError, LimitError.
+        A tag that names something else moves, and what it named stays listed without it. `drop` and
+        `replaced`: entries that new ones take the place of (older acquisition records). Raises WriteError, LimitError.
         """
         self.flush()
         with writing(self.path), exclusive(self.path):
             with open_regular(str(self.path / LAYOUT_INDEX)) as file:
                 current = file.read(limits.LAYOUT_INDEX_BYTES + 1)
-            document, named = merged(current, entries, drop=frozenset(drop), source=self.name)
+            document, named = merged(current, entries, drop={*drop, *self.replaced}, source=self.name)
             if document != current:
                 write_file(self.path / LAYOUT_INDEX, document)
         return named

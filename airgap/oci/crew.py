@@ -1,0 +1,79 @@
+"""Many tasks through an executor that belongs to somebody else: a window at a time, and all stop at an error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
+from typing import Final, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_WINDOW: Final = 64
+"""Tasks handed over at a time: the executor may be shared, and what is queued can not be taken back everywhere."""
+
+
+class StoppedError(Exception):
+    """Another task failed: no use in going on."""
+
+
+class Crew:
+    """Runs tasks; after the first error each of them ends at its next `check`."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor: Final = executor
+        self._stop: Final = threading.Event()
+
+    def check(self) -> None:
+        """Raises StoppedError once another task has failed."""
+        if self._stop.is_set():
+            raise StoppedError
+
+    def run(
+        self,
+        items: Iterable[Item],
+        work: Callable[[Item], Result],
+        collect: Callable[[Item, Future[Result]], None],
+    ) -> None:
+        """Run `work` for every item; `collect` is called in this thread with what is done, and may raise.
+
+        What it raises ends everything: when it comes out of here, no task is running any more.
+        """
+        waiting = iter(items)
+        running: dict[Future[Result], Item] = {}
+        try:
+            self._run(waiting, running, work, collect)
+        except BaseException:
+            self._stop.set()
+            for future in running:
+                future.cancel()
+            # whoever still writes must have stopped before the destination is closed
+            for future in running:
+                with suppress(BaseException):
+                    future.result()
+            raise
+
+    def _run(
+        self,
+        waiting: Iterable[Item],
+        running: dict[Future[Result], Item],
+        work: Callable[[Item], Result],
+        collect: Callable[[Item, Future[Result]], None],
+    ) -> None:
+        source = iter(waiting)
+        exhausted = False
+        while not exhausted or running:
+            while not exhausted and len(running) < _WINDOW:
+                try:
+                    item = next(source)
+                except StopIteration:
+                    exhausted = True
+                    break
+                running[self._executor.submit(work, item)] = item
+            if not running:
+                continue
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                collect(running.pop(future), future)

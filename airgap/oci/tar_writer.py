@@ -1,0 +1,294 @@
+"""A layout as one tar: written in one pass, the same bytes for the same content.
+
+First `oci-layout`, `index.json` and all manifests, so that a pipe or a slow medium gives them at once; then everything
+else by digest. Sizes are known from the descriptors, so each member's place is known before the first byte: into a file
+several threads write at once, without a temporary copy; a pipe gets the members one after the other.
+
+ustar headers with times and owners of zero; sizes beyond 8 GiB in GNU's base-256 form, which every reader of the field
+reads (some lose the PAX form).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from airgap import limits
+from airgap.errors import ContentError, UsageError
+from airgap.files import complete_or_absent
+from airgap.oci.crew import Crew
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
+from airgap.oci.endpoint import How
+from airgap.oci.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
+from airgap.oci.index_writer import LAYOUT_CONTENT, index_document
+from airgap.oci.plan import Key, Node, Plan
+from airgap.oci.pump import check_room, pump, write_all, writing
+from airgap.oci.store import size_error
+from airgap.oci.transfer import Survey, Transferred
+from airgap.text import safe
+
+BLOCK: Final = 512
+_RECORD: Final = 20 * BLOCK
+"""Tars are filled up to whole records of 10 KiB (POSIX); GNU tar says so if they are not."""
+_OCTAL_LIMIT: Final = 8**11
+_NAME_BYTES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One member and its place."""
+
+    name: str
+    head: bytes
+    """Its header blocks."""
+    start: int
+    """Where they start."""
+    size: int
+    raw: bytes | None
+    """Its content, where it is at hand."""
+    node: Node | None
+
+    @property
+    def body(self) -> int:
+        """Where its content starts."""
+        return self.start + len(self.head)
+
+    @property
+    def end(self) -> int:
+        """Where the next member starts."""
+        return self.body + self.size + -self.size % BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class TarPlan:
+    """Every member of the tar to be, in order."""
+
+    slots: tuple[Slot, ...]
+
+    @property
+    def end(self) -> int:
+        """Where the end marker starts."""
+        return self.slots[-1].end
+
+    @property
+    def size(self) -> int:
+        """Of the whole tar, in bytes."""
+        return -(-(self.end + 2 * BLOCK) // _RECORD) * _RECORD
+
+
+def lay_out(plan: Plan, absent: frozenset[Key] = frozenset()) -> TarPlan:
+    """Where everything will lie. `absent`: external layers that the source has not. Raises ContentError."""
+    entries = tuple(entry for artifact in plan.artifacts for entry in artifact.entries()) + plan.extra
+    contents: dict[str, tuple[int, bytes | None, Node | None]] = {
+        LAYOUT_FILE: (len(LAYOUT_CONTENT), LAYOUT_CONTENT, None)
+    }
+    index = index_document(entries)
+    contents[LAYOUT_INDEX] = (len(index), index, None)
+    for key, node in sorted(plan.nodes.items(), key=_order):
+        size = node.descriptor.size
+        known = contents.setdefault(_name(node.descriptor), (size, node.manifest.raw if node.manifest else None, node))
+        if known[0] != size:
+            raise size_error(node.descriptor, known[0])
+        if key in absent:
+            contents.pop(_name(node.descriptor), None)
+    slots: list[Slot] = []
+    position = 0
+    for name, (size, raw, content) in contents.items():
+        slots.append(Slot(name, header(name, size), position, size, raw, content))
+        position = slots[-1].end
+    return TarPlan(tuple(slots))
+
+
+def _order(item: tuple[Key, Node]) -> tuple[bool, str, str]:
+    digest = item[1].descriptor.digest
+    return item[1].manifest is None, digest.algorithm, digest.encoded
+
+
+def _name(descriptor: Descriptor) -> str:
+    descriptor.digest.new_hash()  # only the few names of known algorithms become a path
+    return f"{BLOBS}/{descriptor.digest.algorithm}/{descriptor.digest.encoded}"
+
+
+def header(name: str, size: int) -> bytes:
+    """The header blocks of a plain file: one, or with GNU's long name (sha384 and sha512) three."""
+    raw = name.encode("ascii")
+    if len(raw) <= _NAME_BYTES:
+        return _block(raw, size)
+    long = raw + b"\0"
+    return (
+        _block(b"././@LongLink", len(long), b"L") + long + bytes(-len(long) % BLOCK) + _block(raw[:_NAME_BYTES], size)
+    )
+
+
+def _block(name: bytes, size: int, kind: bytes = b"0") -> bytes:
+    block = bytearray(BLOCK)
+    sized = b"%011o\0" % size if size < _OCTAL_LIMIT else b"\x80" + size.to_bytes(11, "big")
+    for offset, value in (
+        (0, name),
+        (100, b"0000644\0" + b"0000000\0" * 2),
+        (124, sized),
+        (136, b"00000000000\0"),
+        (148, b" " * 8),
+        (156, kind),
+        (257, b"ustar\x0000"),
+    ):
+        block[offset : offset + len(value)] = value
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+# --- writing ---
+
+
+def write_tar_file(
+    path: Path, plan: Plan, executor: Executor, *, progress: Progress = silent, overwrite: bool = False
+) -> Transferred:
+    """The plan as a tar under the name `path`, complete or not at all.
+
+    Raises UsageError where something is there (without `overwrite`), WriteError, ContentError, and what sources raise.
+    """
+    if path.exists() and not overwrite:
+        raise UsageError(
+            f"{safe(path)} exists; a tar is written as a whole and is not added to",
+            remedy="Choose another name, remove it, or add --overwrite.",
+        )
+    run = _Writing(plan, executor, progress)
+    with writing(path):
+        check_room(path.parent, run.tar.size)
+        with complete_or_absent(path) as file:
+            run.into_file(file.fileno())
+    return run.result()
+
+
+def write_tar_stream(stream: BinaryIO, plan: Plan, executor: Executor, *, progress: Progress = silent) -> Transferred:
+    """The plan as a tar into a pipe, one member after the other; broken off without end marker where something fails.
+
+    Raises as `write_tar_file` does.
+    """
+    run = _Writing(plan, executor, progress)
+    run.into_stream(stream)
+    return run.result()
+
+
+class _Writing:
+    """One tar being written."""
+
+    def __init__(self, plan: Plan, executor: Executor, progress: Progress) -> None:
+        self._plan, self._progress = plan, progress
+        self._executor: Final = executor
+        self._crew: Final = Crew(executor)
+        self._absent: Final = frozenset(key for key, node in plan.nodes.items() if node.optional and _is_absent(node))
+        self.tar: Final = lay_out(plan, self._absent)
+        self._blobs: Final = tuple(slot for slot in self.tar.slots if slot.raw is None)
+        self._total: Final = sum(slot.size for slot in self.tar.slots if slot.node is not None)
+        progress(
+            Started(
+                artifacts=len(plan.artifacts),
+                blobs=len(self._blobs),
+                manifests=sum(slot.raw is not None and slot.node is not None for slot in self.tar.slots),
+                bytes=self._total,
+                present_bytes=0,
+            )
+        )
+
+    def into_file(self, file: int) -> None:
+        """Several blobs at once, where the file system takes gaps; else from start to end."""
+        if not _takes_gaps(file):
+            self._in_order(write_all(file))
+            return
+        for slot in self.tar.slots:
+            _write_at(file, slot.start)(memoryview(slot.head))
+            if slot.raw is not None:
+                _write_at(file, slot.body)(memoryview(slot.raw))
+        self._crew.run(self._blobs, lambda slot: self._pump(slot, _write_at(file, slot.body)), _collect)
+        os.ftruncate(file, self.tar.size)
+
+    def into_stream(self, stream: BinaryIO) -> None:
+        def write(chunk: memoryview) -> None:
+            with writing("standard output"):
+                stream.write(chunk)
+
+        self._in_order(write)
+        with writing("standard output"):
+            stream.flush()
+
+    def result(self) -> Transferred:
+        for artifact in self._plan.artifacts:
+            self._progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
+        moved = {key: How.COPIED for key in self._plan.nodes if key not in self._absent}
+        return Transferred(
+            survey=Survey(missing=frozenset(moved), bytes=self._total, present_bytes=0),
+            moved=moved,
+            skipped=self._absent,
+        )
+
+    def _in_order(self, write: Callable[[memoryview], object]) -> None:
+        for slot in self.tar.slots:
+            write(memoryview(slot.head))
+            if slot.raw is not None:
+                write(memoryview(slot.raw))
+            else:
+                self._pump(slot, write)
+            write(memoryview(bytes(slot.end - slot.body - slot.size)))
+        write(memoryview(bytes(self.tar.size - self.tar.end)))
+
+    def _pump(self, slot: Slot, write: Callable[[memoryview], object]) -> None:
+        node = slot.node
+        if node is None:
+            raise TypeError("a member without content")
+        descriptor = node.descriptor
+
+        def advance(count: int) -> None:
+            self._crew.check()
+            self._progress(BlobAdvanced(digest=descriptor.digest, bytes=count))
+
+        self._progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
+        stream = node.source.open(descriptor)
+        try:
+            pump(stream, descriptor, write, advance)
+        finally:
+            stream.close()
+        self._progress(BlobDone(digest=descriptor.digest, size=descriptor.size, how=How.COPIED))
+
+
+def _collect(_: Slot, future: Future[None]) -> None:
+    future.result()
+
+
+def _is_absent(node: Node) -> bool:
+    try:
+        node.source.open(node.descriptor).close()
+    except ContentError as error:
+        if error.reason == "content.missing":
+            return True
+        raise
+    return False
+
+
+def _takes_gaps(file: int) -> bool:
+    """Whether a file may be written at several places: FAT and its like fill every gap with zeros first."""
+    if not hasattr(os, "pwrite"):
+        return False
+    os.ftruncate(file, limits.MIB)
+    blocks = os.fstat(file).st_blocks
+    os.ftruncate(file, 0)
+    return blocks * BLOCK < limits.MIB
+
+
+def _write_at(file: int, offset: int) -> Callable[[memoryview], None]:
+    """Writes from `offset` on, whatever others write meanwhile."""
+    position = offset
+
+    def write(chunk: memoryview) -> None:
+        nonlocal position
+        while chunk:
+            count = os.pwrite(file, chunk, position)
+            position += count
+            chunk = chunk[count:]
+
+    return write
