@@ -141,7 +141,7 @@ def check_validity(chain: Sequence[Certificate], at: datetime) -> None:
     Raises Rejected("time.certificate.expired" or "time.certificate.not_yet").
     """
     for position, certificate in enumerate(chain):
-        facts = {"certificate": certificate.subject_text, "at": iso(at)}
+        facts = {"certificate": safe(certificate.subject_text), "at": iso(at)}
         if at < certificate.not_before:
             raise Rejected(
                 "time.certificate.not_yet",
@@ -330,7 +330,7 @@ class _Search:
             text += f'the issuer "{missing}" is neither in the trust stores nor in the token'
         if self._mismatch:
             text += f" ({self._mismatch})"
-        return Rejected("timestamp.untrusted", text, certificate=end.subject_text, issuer=end.issuer_text)
+        return Rejected("timestamp.untrusted", text, certificate=safe(end.subject_text), issuer=safe(end.issuer_text))
 
     def _issuers(self, path: tuple[Certificate, ...], candidates: tuple[Certificate, ...]) -> Iterator[Certificate]:
         for candidate in candidates:
@@ -377,7 +377,7 @@ def _check_path(path: tuple[Certificate, ...], at: datetime) -> None:
 
 
 def _refuse(reason: str, chain: Sequence[Certificate], position: int, problem: str, **facts: str) -> NoReturn:
-    subject = chain[position].subject_text
+    subject = safe(chain[position].subject_text)
     raise Rejected(reason, f"{_named(chain, position)} {problem}", certificate=subject, position=position, **facts)
 
 

@@ -79,7 +79,7 @@ def _base(subtree: der.Element, authority: Certificate) -> der.Element:
         raise Rejected(
             "chain.extension",
             f'the name constraints of "{_subject(authority)}" have a minimum or maximum, which no profile allows',
-            certificate=authority.subject_text,
+            certificate=safe(authority.subject_text),
         )
     return base
 
@@ -124,8 +124,8 @@ def _refuse(authority: Certificate, certificate: Certificate, problem: str) -> N
     raise Rejected(
         "chain.extension",
         f'"{_subject(authority)}" {problem}; "{_subject(certificate)}" stands below it',
-        certificate=certificate.subject_text,
-        authority=authority.subject_text,
+        certificate=safe(certificate.subject_text),
+        authority=safe(authority.subject_text),
     )
 
 
@@ -176,7 +176,7 @@ def _require_policy(certificate: Certificate, explicit: int, valid: frozenset[st
         raise Rejected(
             "chain.extension",
             f'the chain requires an explicit certificate policy, and none is left at "{_subject(certificate)}"',
-            certificate=certificate.subject_text,
+            certificate=safe(certificate.subject_text),
         )
 
 

@@ -354,7 +354,7 @@ def test_a_leaf_key_of_2047_bits_is_refused() -> None:
 def test_a_rejection_names_the_certificate() -> None:
     chain = code_chain(leaf={"subject": names.name(("CN", "a\x1bb")), "key_usage": None})
     error = refused(*chain, reason="chain.leaf.key_usage", match=r'certificate 1 of 3, "CN=a\\x1bb", has no key usage')
-    assert error.facts == {"certificate": "CN=a\x1bb", "position": 0}
+    assert error.facts == {"certificate": r"CN=a\x1bb", "position": 0}
 
 
 # Validity
