@@ -34,6 +34,7 @@ _WORD = {
     Verdict.NOT_APPLICABLE: "-",
 }
 _PROBLEMS_SHOWN = 20
+_WAY_OUT = "          → "
 
 
 def verify_text(outcome: Outcome, *, style: Style = PLAIN, verbose: bool = False) -> str:
@@ -45,12 +46,23 @@ def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:
     yield style.paint(_KIND[outcome.verdict], headline(outcome))
     for artifact in outcome.artifacts:
         yield _artifact_line(artifact, style)
-        yield from _artifact_details(artifact, style, verbose)
+        yield from _each_once(_artifact_details(artifact, style, verbose))
     for problem in outcome.problems:
         yield from _problem_lines(problem, style, "problem", "bad")
     for warning in outcome.warnings:
         yield from _problem_lines(warning, style, "warning", "unsure")
     yield from _footer(outcome, style)
+
+
+def _each_once(lines: Iterator[str]) -> Iterator[str]:
+    """The lines, with each way out said only where it comes up first: several findings often share one."""
+    said: set[str] = set()
+    for line in lines:
+        if line.startswith(_WAY_OUT):
+            if line in said:
+                continue
+            said.add(line)
+        yield line
 
 
 def headline(outcome: Outcome) -> str:
@@ -185,14 +197,14 @@ def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iter
     yield f"  {style.paint(kind, word)} {target}{problem.message}"
     remedy = problem.remedy or (REASONS[problem.reason].remedy if problem.reason else "")
     if remedy:
-        yield f"          → {remedy}"
+        yield f"{_WAY_OUT}{remedy}"
 
 
 def _reason_lines(message: str, reason: str | None, style: Style, kind: str, check: str = "") -> Iterator[str]:
     code = style.paint(kind, f"[{reason}]") if reason else ""
     yield f"          {check + ': ' if check else ''}{message} {code}".rstrip()
     if reason and REASONS[reason].remedy and kind != "quiet":
-        yield f"          → {REASONS[reason].remedy}"
+        yield f"{_WAY_OUT}{REASONS[reason].remedy}"
 
 
 def _footer(outcome: Outcome, style: Style) -> Iterator[str]:
