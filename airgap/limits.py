@@ -185,3 +185,27 @@ TUF_BYTES: Final = 5 * MIB
 
 NOTES_SHOWN: Final = 50
 """Harmless oddities of one layout that a report lists; the rest is counted."""
+
+PLUGIN_OUTPUT_BYTES: Final = 8 * MIB
+"""What a plugin may answer: the largest envelope in base64 with room to spare; the reference takes 64 MiB (LIM-9)."""
+
+PLUGIN_ERROR_BYTES: Final = 64 * KIB
+"""What is kept of a plugin's stderr: an error in JSON has a few hundred bytes, a chatty log any number."""
+
+PLUGIN_ATTRIBUTES: Final = 1000
+"""Names in one list of a plugin's answer."""
+
+PLUGIN_METADATA_SECONDS: Final = 15
+"""`get-plugin-metadata`, which is to make no remote calls (PX, Plugin metadata); a cold interpreter takes one."""
+
+PLUGIN_SECONDS: Final = 120
+"""Any other command: a person may have to touch a token, a remote service may have to wake up."""
+
+PLUGIN_PACKAGE_BYTES: Final = 256 * MIB
+"""What is installed as a plugin, packed and unpacked (LIM-10)."""
+
+PLUGIN_PACKAGE_FILES: Final = 1000
+"""Members of a plugin's archive."""
+
+PLUGINS: Final = 1000
+"""Entries of the plugin directory that are looked at."""

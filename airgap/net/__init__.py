@@ -18,6 +18,8 @@ Nothing on the lower floors and nothing that verifies may import this folder.
     manifests.py    manifests: read proven, put as they are
     referrers.py    referrers: API, tag schema, cosign's tags
     fallback.py     the referrers tag kept up to date on push
+    evidence.py     CRLs and OCSP responses from where certificates say they are
+    outline.py      a repository's manifests and signatures, held in memory as a layout
     registry.py     RegistryStore: all of it for one repository
     endpoint.py     a repository as source and sink of a copy
 """

@@ -129,6 +129,18 @@ class Reply:
             raise _mapped(self.request, error) from None
         return chunk
 
+    def read_some(self, size: int) -> bytes:
+        """What has come of the body, at most `size` bytes; empty at its end. Raises TransportError.
+
+        Unlike `read_chunk` it returns as soon as there is anything, so that a caller can mind the time.
+        """
+        try:
+            chunk: bytes = self._response.raw.read1(size, decode_content=False)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            self.close()
+            raise _mapped(self.request, error) from None
+        return chunk
+
     def discard(self) -> None:
         """Read a short body over, so that the connection can serve again; close it where the body is long."""
         try:

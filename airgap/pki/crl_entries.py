@@ -8,7 +8,10 @@ inside a date, an extension or across entries), so hits are compared with the tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -63,6 +66,23 @@ class RevokedList:
         except FormatError as error:
             raise Undecided("revocation.crl.malformed", f"the CRL's list is malformed: {error}") from None
 
+    def contains(self, other: RevokedList) -> bool:
+        """Whether every entry of `other` stands here with the same bytes. False where either list is broken.
+
+        Entries are compared by eight bytes of their hashes, so that a million of each take some 50 MB, not 500.
+        """
+        try:
+            marks = array("Q", sorted(self._marks()))
+            return all(_holds(marks, mark) for mark in other._marks())
+        except FormatError:
+            return False
+
+    def _marks(self) -> Iterator[int]:
+        if self._element is None:
+            return
+        for entry in self._element.walk():
+            yield int.from_bytes(hashlib.blake2b(entry.raw, digest_size=8).digest(), "big")
+
     def _check_form(self) -> None:
         if self._checked or self._element is None:
             return
@@ -103,6 +123,11 @@ class RevokedList:
                 end = position + 2 + length if short else der.element_at(data, position, element.end).end
             yield der.element_at(data, position, element.end).expect(der.SEQUENCE, "revokedCertificates"), offset
             offset = data.find(needle, offset + 1, element.end)
+
+
+def _holds(marks: Sequence[int], mark: int) -> bool:
+    place = bisect_left(marks, mark)
+    return place < len(marks) and marks[place] == mark
 
 
 def _read_entry(element: der.Element, serial: int) -> RevokedEntry:

@@ -58,12 +58,12 @@ def _names(value: Any, url: str) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str):
             raise FormatError("is neither a file name nor a list of file names", where=where)
-        if not _is_plain(name):
+        if not is_plain(name):
             raise FormatError(f"{safe(name, limit=128)!r} is not a plain file name", where=where)
     return tuple(names)
 
 
-def _is_plain(name: str) -> bool:
+def is_plain(name: str) -> bool:
     """A name that can only mean a file in this very folder, on every file system that a medium may have."""
     return (
         name not in ("", ".", "..", INDEX)

@@ -1,0 +1,188 @@
+"""Evidence in the box: what lies beside the images, as an artifact that refers to the one it is about.
+
+One OCI artifact for each image, artifactType `application/vnd.airgap.evidence.v1`, one layer a file, named as in a
+trust directory (`crls/...`, `ocsp/...`), so that `oras pull` puts it back as such. It has the image as its subject: so
+tools that carry referrers carry it, registries list it, and a layout knows that it is no image of its own. The same
+evidence makes the same bytes.
+
+What is read back vouches for nothing: it is evidence, which proves itself, within bounds; anything else that an
+artifact holds under that name is left where it is.
+"""
+
+from __future__ import annotations
+
+import json as writer
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError, FormatError, TrustMaterialError
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.manifest import Index, Manifest
+from airgap.oci.store import Store, read_verified
+from airgap.text import safe
+from airgap.trust.evidence import EvidencePool, Piece, unusable
+from airgap.trust.evidence_index import INDEX, EvidenceIndex, is_plain
+from airgap.trust.notice import Notice
+
+EVIDENCE_TYPE: Final = "application/vnd.airgap.evidence.v1"
+TITLE: Final = "org.opencontainers.image.title"
+CRL_MEDIA_TYPE: Final = "application/pkix-crl"
+OCSP_MEDIA_TYPE: Final = "application/ocsp-response"
+INDEX_MEDIA_TYPE: Final = "application/json"
+_FOLDERS: Final = {"crls": (".crl", CRL_MEDIA_TYPE), "ocsp": (".ors", OCSP_MEDIA_TYPE)}
+_CONFIG: Final = b"{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceArtifact:
+    """One evidence artifact, ready to be written."""
+
+    descriptor: Descriptor
+    raw: bytes
+    """The manifest."""
+    subject: Descriptor
+    blobs: tuple[Descriptor, ...]
+    contents: Mapping[Digest, bytes] = field(repr=False)
+    """The bytes of `blobs`, and of the manifest."""
+
+    @property
+    def files(self) -> int:
+        """How many files of evidence it holds."""
+        return sum(blob.media_type in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE} for blob in self.blobs)
+
+
+def pack(
+    subject: Descriptor,
+    *,
+    crls: Mapping[str, bytes],
+    ocsp: Mapping[str, bytes],
+    crl_index: Mapping[str, Sequence[str]],
+) -> EvidenceArtifact:
+    """The artifact about `subject`: file names to content, URLs to the names of CRLs."""
+    files = {f"crls/{name}": data for name, data in crls.items()} | {f"ocsp/{n}": data for n, data in ocsp.items()}
+    mapped = {url: [name for name in names if name in crls] for url, names in sorted(crl_index.items())}
+    if any(mapped.values()):
+        index = {url: names for url, names in mapped.items() if names}
+        files[f"crls/{INDEX}"] = writer.dumps(index, separators=(",", ":"), ensure_ascii=False).encode()
+    contents: dict[Digest, bytes] = {}
+    config = _described(_CONFIG, EMPTY, contents)
+    layers = [
+        Descriptor(media_type=blob.media_type, digest=blob.digest, size=blob.size, annotations={TITLE: name})
+        for name, data in sorted(files.items())
+        for blob in [_described(data, _media_type(name), contents)]
+    ]
+    raw = writer.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": IMAGE_MANIFEST,
+            "artifactType": EVIDENCE_TYPE,
+            "config": config.to_json(),
+            "layers": [layer.to_json() for layer in layers],
+            "subject": {"mediaType": subject.media_type, "digest": str(subject.digest), "size": subject.size},
+        },
+        separators=(",", ":"),
+        ensure_ascii=False,
+    ).encode()
+    manifest = _described(raw, IMAGE_MANIFEST, contents)
+    descriptor = Descriptor(
+        media_type=IMAGE_MANIFEST, digest=manifest.digest, size=manifest.size, artifact_type=EVIDENCE_TYPE
+    )
+    return EvidenceArtifact(descriptor=descriptor, raw=raw, subject=subject, blobs=(config, *layers), contents=contents)
+
+
+def is_evidence(manifest: Manifest | Index) -> bool:
+    """Whether a manifest says that it holds evidence."""
+    return isinstance(manifest, Manifest) and manifest.artifact_type == EVIDENCE_TYPE
+
+
+class BoxEvidence(EvidencePool):
+    """The evidence that lies in one target, read when it is asked for. Empty where there is none."""
+
+    def __init__(self, store: Store, manifests: Iterable[Manifest], origin: str) -> None:
+        """`manifests` are evidence artifacts of `store`; the same file in several of them counts once.
+
+        Never raises for what they hold: what is too much, too large or misnamed is left out with a notice.
+        """
+        gathered = _Gathered(store, origin)
+        for manifest in manifests:
+            gathered.take(manifest)
+        super().__init__(
+            crls=list(gathered.crls.values()),
+            ocsp=list(gathered.ocsp.values()),
+            crl_index=EvidenceIndex({url: tuple(names) for url, names in gathered.index.items()}),
+            notices=gathered.notices,
+        )
+        self.files: Final = len(gathered.crls) + len(gathered.ocsp)
+
+
+class _Gathered:
+    def __init__(self, store: Store, origin: str) -> None:
+        self._store, self._origin = store, origin
+        self.crls: dict[str, Piece] = {}
+        self.ocsp: dict[str, Piece] = {}
+        self.index: dict[str, dict[str, None]] = {}
+        self.notices: list[Notice] = []
+        self._digests: dict[str, Digest] = {}
+        self._indexes: set[Digest] = set()
+        self._bytes = 0
+
+    def take(self, manifest: Manifest) -> None:
+        for layer in manifest.layers:
+            title = layer.annotations.get(TITLE, "")
+            folder, _, name = title.partition("/")
+            if title == f"crls/{INDEX}":
+                self._index(layer)
+            elif folder not in _FOLDERS or not is_plain(name) or not name.endswith(_FOLDERS[folder][0]):
+                self._leave_out(title, "its name is none of a file of evidence (crls/*.crl, ocsp/*.ors)")
+            elif self._digests.get(title) == layer.digest:
+                continue  # the artifacts of several images share most of their evidence
+            elif title in self._digests:
+                self._leave_out(title, "another file in the target has this name")
+            elif (
+                len(self._digests) >= limits.BOX_EVIDENCE_FILES or self._bytes + layer.size > limits.BOX_EVIDENCE_BYTES
+            ):
+                self._leave_out(title, "the target holds more evidence than is read")
+            else:
+                self._digests[title] = layer.digest
+                self._bytes += layer.size
+                pieces = self.crls if folder == "crls" else self.ocsp
+                pieces[name] = Piece(name, self._origin, partial(_read, self._store, layer))
+
+    def _index(self, layer: Descriptor) -> None:
+        if layer.digest in self._indexes:
+            return
+        self._indexes.add(layer.digest)
+        try:
+            raw = read_verified(self._store, layer, limits.EVIDENCE_INDEX_BYTES)
+            index = EvidenceIndex.parse(raw, f"crls/{INDEX}")
+        except (ContentError, TrustMaterialError) as error:
+            self._leave_out(f"crls/{INDEX}", str(error))
+            return
+        for url, names in index.files.items():
+            self.index.setdefault(url, {}).update(dict.fromkeys(names))
+
+    def _leave_out(self, title: str, problem: str) -> None:
+        if len(self.notices) < limits.SIGNATURES:
+            self.notices.append(unusable(safe(title, limit=128), f"{problem} ({self._origin})"))
+
+
+def _read(store: Store, layer: Descriptor) -> bytes:
+    try:
+        return read_verified(store, layer, limits.CRL_BYTES * 3 // 2)
+    except ContentError as error:
+        raise FormatError(str(error)) from None
+
+
+def _described(data: bytes, media_type: str, contents: dict[Digest, bytes]) -> Descriptor:
+    digest = Digest.of(data)
+    contents[digest] = data
+    return Descriptor(media_type=media_type, digest=digest, size=len(data))
+
+
+def _media_type(name: str) -> str:
+    folder, _, file = name.partition("/")
+    return INDEX_MEDIA_TYPE if file == INDEX else _FOLDERS[folder][1]

@@ -1,0 +1,158 @@
+"""Every certificate chain that a layout's signatures and timestamps stand on, without judging them.
+
+Before evidence is fetched somebody has to know for which certificates. What is found here are claims: a chain is only
+taken apart, never believed, and one that can not be read is named and stops no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from airgap import limits
+from airgap.errors import AirgapError, ContentError, FormatError, Rejected
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
+from airgap.oci.manifest import Manifest
+from airgap.oci.store import Store, read_verified
+from airgap.pki.certificate import Certificate, Offered, verify_issued
+from airgap.pki.chain import Anchors
+from airgap.pki.timestamp import TimestampToken
+from airgap.signature.envelope import parse_envelope
+from airgap.signature.manifest import envelope_descriptor, is_signature
+from airgap.signature.model import Envelope
+from airgap.verifier.revocation import ChainKind
+
+_TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A certificate about whose revocation a verifier will ask, and who answers."""
+
+    certificate: Certificate
+    issuer: Certificate | None
+    """None where the issuer's certificate is not at hand."""
+    chain: ChainKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A signature, or its timestamp, whose certificates are not known."""
+
+    signature: Digest
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chains:
+    """What was found: each certificate once for each kind of chain, in the order in which it was met."""
+
+    asked: tuple[Asked, ...]
+    signatures: int
+    unread: tuple[Unread, ...]
+
+    def __or__(self, other: Chains) -> Chains:
+        return Chains(
+            asked=tuple(dict.fromkeys((*self.asked, *other.asked))),
+            signatures=self.signatures + other.signatures,
+            unread=(*self.unread, *other.unread),
+        )
+
+
+NO_CHAINS = Chains(asked=(), signatures=0, unread=())
+
+
+def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anchors: Anchors) -> Chains:
+    """The chains of all signatures of `roots`, of what they consist of and of what refers to them, recursively.
+
+    `anchors` are those of the operator's tsa stores: with them the chain of a timestamp is the one that a verifier
+    builds; without, it is what the token offers, which may lack its root.
+    """
+    asked: dict[Asked, None] = {}
+    unread: list[Unread] = []
+    seen: set[Digest] = set()
+    for root in roots:
+        for reached in graph.closure(root).reached:
+            descriptor = reached.descriptor
+            if not descriptor.is_manifest or descriptor.digest in seen:
+                continue
+            try:
+                envelope = _envelope(store, graph, descriptor)
+            except (AirgapError, OSError) as error:
+                seen.add(descriptor.digest)
+                unread.append(Unread(signature=descriptor.digest, message=str(error)))
+                continue
+            if envelope is None:
+                continue
+            seen.add(descriptor.digest)
+            asked |= dict.fromkeys(_pairs(envelope.certificates, "signing"))
+            if envelope.timestamp_token is not None:
+                try:
+                    asked |= dict.fromkeys(_timestamp(envelope, anchors))
+                except (FormatError, Rejected) as error:
+                    message = f"its timestamp token can not be read: {error}"
+                    unread.append(Unread(signature=descriptor.digest, message=message))
+    return Chains(asked=tuple(asked), signatures=len(seen), unread=tuple(unread))
+
+
+def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | None:
+    try:
+        manifest = graph.manifest(descriptor)
+    except ContentError:
+        return None  # the closure's problem: whoever verifies is told
+    if not isinstance(manifest, Manifest) or not is_signature(manifest) or manifest.subject is None:
+        return None
+    layer = envelope_descriptor(manifest, manifest.subject)
+    return parse_envelope(layer.media_type, read_verified(store, layer, limits.ENVELOPE_BYTES))
+
+
+def _timestamp(envelope: Envelope, anchors: Anchors) -> Iterator[Asked]:
+    token = TimestampToken.parse(envelope.timestamp_token or b"")
+    if len(anchors):
+        try:
+            yield from _pairs(token.verify(envelope.signature, anchors).chain, "tsa")
+        except Rejected:
+            pass  # nobody trusts it yet, or it is wrong: its evidence may be wanted all the same
+        else:
+            return
+    yield from _pairs(_offered_chain(token.certificates, anchors), "tsa")
+
+
+def _offered_chain(offered: Offered, anchors: Anchors) -> Sequence[Certificate]:
+    """From the certificate that is for timestamping upwards, as far as issuers are at hand."""
+    purposes = ((item, item.extended_key_usage) for item in offered)
+    leaf = next((item for item, usage in purposes if usage and usage.oids == (_TIME_STAMPING,)), None)
+    if leaf is None:
+        raise FormatError("it carries no certificate for timestamping")
+    chain = [leaf]
+    while not chain[-1].self_issued and len(chain) < limits.CHAIN_CERTIFICATES:
+        issuer = next(_issuers(chain[-1], (*anchors.named(chain[-1].issuer), *offered)), None)
+        if issuer is None or issuer in chain:
+            break
+        chain.append(issuer)
+    return chain
+
+
+def _issuers(child: Certificate, candidates: Iterable[Certificate]) -> Iterator[Certificate]:
+    for candidate in candidates:
+        if candidate.subject == child.issuer and candidate != child:
+            try:
+                verify_issued(child, candidate)
+            except Rejected:
+                continue
+            yield candidate
+
+
+def _pairs(chain: Sequence[Certificate], kind: ChainKind) -> Iterator[Asked]:
+    for certificate, issuer in pairwise(chain):
+        try:
+            verify_issued(certificate, issuer)
+        except Rejected:
+            yield Asked(certificate, None, kind)
+        else:
+            yield Asked(certificate, issuer, kind)
+    if chain and not chain[-1].self_issued:
+        yield Asked(chain[-1], None, kind)
