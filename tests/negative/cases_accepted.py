@@ -12,20 +12,16 @@ from typing import Any, Final
 
 from airgap.oci.descriptor import ARTIFACT_MANIFEST, Descriptor
 from tests.support.case import BOTH
-from tests.support.crls import REVOKED_AT, crl, entry
+from tests.support.crls import crl
 from tests.support.envelopes import AUTHORITY, REMOVED, SIGNED_AT, SIGNING_TIME, epoch
-from tests.support.extensions import UNKNOWN_CRITICAL, BasicConstraints, ExtendedKeyUsage, KeyUsage, Point
+from tests.support.extensions import UNKNOWN_CRITICAL, BasicConstraints, ExtendedKeyUsage, KeyUsage
 from tests.support.layouts import LayoutBuilder
-from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, Issued, Pki, issue
+from tests.support.pki import AT, Pki, issue
 from tests.support.scenario import NOTARY, Scene, Signature, Written, bare
 from tests.support.trust import oci_policy, statement, store_folder
 from tests.support.tsa import BASELINE_POLICY, token
 
 URL: Final = "http://crl.example/leaf.crl"
-MIRROR: Final = "http://mirror.example/leaf.crl"
-DELTA: Final = "http://crl.example/delta.crl"
-RESPONDER: Final = "http://ocsp.example"
 DAY: Final = timedelta(days=1)
 SECOND: Final = timedelta(seconds=1)
 
@@ -107,72 +103,6 @@ def _root_inside_token(scene: Scene) -> None:
 def _not_demanded_yet(scene: Scene) -> None:
     scene.timestamp(verify="afterCertExpiry")
     scene.signature.token = None
-
-
-def _evidence(
-    identifier: str,
-    make: Callable[[Issued], Mapping[str, bytes]],
-    *,
-    ocsp: Callable[[Issued], bytes] | None = None,
-    leaf: Mapping[str, Any] | None = None,
-    prepare: Callable[[Scene], None] = _nothing,
-    **more: Any,
-) -> Accepted:
-    """A leaf directly under its root, with CRLs by URL and an OCSP response."""
-
-    def change(scene: Scene) -> None:
-        chain = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], **(leaf or {})})
-        scene.sign_with(chain)
-        scene.put_crls(make(chain))
-        if ocsp:
-            scene.ocsp = {"answer.ors": ocsp(chain)}
-        prepare(scene)
-
-    return Accepted(identifier, change, **more)
-
-
-def _good(leaf: Issued) -> dict[str, bytes]:
-    return {URL: crl(leaf.root)}
-
-
-def _hold_lifted(leaf: Issued) -> dict[str, bytes]:
-    return {
-        URL: crl(leaf.root, number=5, freshest=[DELTA], revoked=[entry(leaf.serial, reason="certificateHold")]),
-        DELTA: crl(
-            leaf.root, number=6, delta_base=5,
-            revoked=[entry(leaf.serial, reason="removeFromCRL", at=REVOKED_AT + DAY)],
-        ),
-    }  # fmt: skip
-
-
-def _stale(leaf: Issued) -> dict[str, bytes]:
-    return {URL: crl(leaf.root, this_update=AT - 9 * DAY, next_update=AT - 2 * DAY)}
-
-
-def _invalid_later(leaf: Issued) -> dict[str, bytes]:
-    """The key became invalid only after the signature was made (D31)."""
-    return {URL: crl(leaf.root, revoked=[entry(leaf.serial, reason="keyCompromise", invalidity=AT - DAY)])}
-
-
-def _invalid_after_authentic_time(scene: Scene) -> None:
-    scene.signature.scheme = AUTHORITY
-    scene.use_store("signingAuthority:harbour")
-
-
-def _invalid_after_timestamp(scene: Scene) -> None:
-    scene.timestamp(gen_time=AT - 3 * DAY)
-
-
-def _level(level: str, **override: str) -> Callable[[Scene], None]:
-    def prepare(scene: Scene) -> None:
-        verification: dict[str, Any] = {"level": level, **({"override": override} if override else {})}
-        scene.policy = oci_policy(statement(signatureVerification=verification))
-
-    return prepare
-
-
-def _tolerant(scene: Scene) -> None:
-    scene.options += ["--max-age", "crl=7d"]
 
 
 def _expired_signature(scene: Scene) -> None:
@@ -340,8 +270,6 @@ def _identity(identifier: str, *identities: str) -> Accepted:
     return _policy(identifier, statement(trustedIdentities=list(identities)))
 
 
-_MISSING: Final = (("revocation", "revocation.crl.missing"),)
-
 CASES: Final = (
     Accepted("PLAIN", _nothing, BOTH),
     *(_chain(f"ALG-{kind}", kind) for kind in ("rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521")),
@@ -391,39 +319,8 @@ CASES: Final = (
     Accepted("TSACH-2-key-usage-not-critical",
              _tsa(tsa={"key_usage": KeyUsage(("digitalSignature",), critical=False)})),
     Accepted("D51-token-carries-crls", _timestamped(crls=[crl(issue("root"))])),
-    _evidence("CRL-good", _good),
-    _evidence("CRL-6-made-now", lambda leaf: {URL: crl(leaf.root, this_update=AT)}),
-    _evidence("CRL-5-last-moment", lambda leaf: {URL: crl(leaf.root, next_update=AT)}),
-    _evidence("CRL-9-others-revoked", lambda leaf: {URL: crl(leaf.root, revoked=[7, 8, leaf.serial + 1])}),
-    _evidence("CRL-9-unknown-critical-extension-of-another-entry",
-              lambda leaf: {URL: crl(leaf.root, revoked=[entry(7, extra=[UNKNOWN_CRITICAL])])}),
-    _evidence("D32-any-one-address-of-a-point", lambda leaf: {MIRROR: crl(leaf.root)},
-              leaf={"crl_urls": [], "points": [Point((URL, MIRROR))]}),
-    _evidence("D32-two-points-answered", lambda leaf: {URL: crl(leaf.root), MIRROR: crl(leaf.root)},
-              leaf={"crl_urls": [URL, MIRROR]}),
-    _evidence("CRL-10-hold-lifted", _hold_lifted),
-    _evidence("CRL-14-delta", lambda leaf: {URL: crl(leaf.root, number=5, freshest=[DELTA]),
-                                            DELTA: crl(leaf.root, number=6, delta_base=4)}),
-    _evidence("CRL-12-invalid-after-authentic-time", _invalid_later, prepare=_invalid_after_authentic_time),
-    _evidence("D31-invalid-after-timestamp", _invalid_later, prepare=_invalid_after_timestamp),
-    _evidence("DESIGN-9-stale-but-tolerated", _stale, prepare=_tolerant),
-    _evidence("REV-3-ocsp-good", lambda _: {}, ocsp=ocsp_response, leaf={"crl_urls": [], "ocsp_urls": [RESPONDER]}),
-    _evidence("REV-3-ocsp-good-is-final", lambda leaf: {URL: crl(leaf.root, revoked=[leaf])}, ocsp=ocsp_response,
-              leaf={"ocsp_urls": [RESPONDER]}),
-    _evidence("REV-3-ocsp-unknown-crl-good", _good, ocsp=lambda leaf: ocsp_response(leaf, status="unknown"),
-              leaf={"ocsp_urls": [RESPONDER]}),
-    _evidence("OCSP-4-delegate", lambda _: {},
-              ocsp=lambda leaf: ocsp_response(leaf, responder=issue("ocsp", issuer=leaf.root)),
-              leaf={"crl_urls": [], "ocsp_urls": [RESPONDER]}),
-    _evidence("OCSP-2-hash-sha256", lambda _: {}, ocsp=lambda leaf: ocsp_response(leaf, cert_hash="sha256"),
-              leaf={"crl_urls": [], "ocsp_urls": [RESPONDER]}),
     Accepted("REV-2-root-is-not-asked-about",
              lambda scene: scene.sign_with(Pki().code_chain(root={"crl_urls": [URL]}))),
-    _evidence("POLICY-permissive-logs-revocation", lambda _: {}, prepare=_level("permissive"), logged=_MISSING),
-    _evidence("POLICY-12-override-logs-revocation", lambda _: {}, prepare=_level("strict", revocation="log"),
-              logged=_MISSING),
-    _evidence("REV-7-override-skips-revocation", lambda leaf: {URL: crl(leaf.root, revoked=[leaf])},
-              prepare=_level("strict", revocation="skip")),
     Accepted("POLICY-permissive-logs-expiry", _expired_signature, logged=(("expiry", "expiry.passed"),)),
     Accepted("POLICY-permissive-logs-validity", _expired_certificate,
              logged=(("authenticTimestamp", "time.certificate.expired"),)),

@@ -7,10 +7,12 @@ from typing import Final
 
 import pytest
 
-from tests.negative.cases_accepted import CASES, Accepted
+from tests.negative import cases_accepted, cases_accepted_evidence
+from tests.negative.cases_accepted import Accepted
 from tests.support.command import run_here
 from tests.support.scenario import Scene, with_everything
 
+CASES: Final = (*cases_accepted.CASES, *cases_accepted_evidence.CASES)
 PAIRS: Final = [(case, form) for case in CASES for form in case.forms]
 
 

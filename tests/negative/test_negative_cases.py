@@ -11,6 +11,7 @@ from airgap.reasons import REASONS, ExitCode, most_severe
 from tests.negative import (
     cases_chain,
     cases_content,
+    cases_cose,
     cases_envelope,
     cases_hostile,
     cases_policy,
@@ -24,6 +25,7 @@ from tests.support.scenario import Scene
 
 MODULES: Final = (
     cases_envelope,
+    cases_cose,
     cases_chain,
     cases_trust,
     cases_timestamp,
