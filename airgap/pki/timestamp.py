@@ -1,9 +1,9 @@
 """RFC 3161 timestamp tokens: a signature value existed at a time (requirements 9.2 and 9.3).
 
 A token is a CMS SignedData around a TSTInfo. `TimestampToken.parse` reads it, `TimestampToken.verify` makes every check
-but revocation of the authority's chain (TS-27) and the comparison with the signing certificates' validity (TS-26),
-which are the verifier's. Whom to trust comes from the operator's anchors alone: a root inside the token counts for
-nothing.
+but revocation of the authority's chain (TS-27), which is the verifier's, and the comparison with the signing
+certificates' validity (TS-26), which is `check_within`. Whom to trust comes from the operator's anchors alone: a root
+inside the token counts for nothing.
 
 By decision: PKCS#1 v1.5 is accepted beside PSS and ECDSA, as real authorities use it (D29); any SHA-2 hash is accepted
 for the imprint, and is stated so that the verifier can warn (D30); BER is refused (see airgap.parse.der).
@@ -12,6 +12,7 @@ for the imprint, and is stated so that the verifier can warn (D30); BER is refus
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NoReturn, Self
@@ -30,7 +31,7 @@ from airgap.pki.native import guarded
 from airgap.pki.tst_info import TST_INFO, TstInfo
 from airgap.text import safe
 
-__all__ = ["TimestampToken", "VerifiedTimestamp"]
+__all__ = ["TimestampToken", "VerifiedTimestamp", "check_within"]
 
 SIGNING_CERTIFICATE: Final = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2: Final = "1.2.840.113549.1.9.16.2.47"
@@ -204,6 +205,24 @@ class TimestampToken:
         if (signer.issuer, signer.serial) != (certificate.issuer, certificate.serial):
             _refuse_signer("names another certificate as signer than its signing-certificate-v2")
         return certificate
+
+
+def check_within(timestamp: VerifiedTimestamp, chain: Sequence[Certificate]) -> None:
+    """The whole range of the timestamp lies within the validity of every certificate, bounds included (TS-26).
+
+    Raises Rejected("timestamp.range").
+    """
+    for certificate in chain:
+        if timestamp.earliest < certificate.not_before or timestamp.latest > certificate.not_after:
+            raise Rejected(
+                "timestamp.range",
+                f"the timestamp [{iso(timestamp.earliest)}, {iso(timestamp.latest)}] is not within the validity "
+                f"of {safe(certificate.subject_text)!r}, [{iso(certificate.not_before)}, "
+                f"{iso(certificate.not_after)}]",
+                certificate=safe(certificate.subject_text),
+                earliest=iso(timestamp.earliest),
+                latest=iso(timestamp.latest),
+            )
 
 
 def _ess_certificate(attribute: Element) -> tuple[str, bytes, bytes | None, int | None]:

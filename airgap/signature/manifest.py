@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as writer
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -87,11 +87,13 @@ def signature_manifest(
     chain: Sequence[Certificate],
     signing_time: datetime,
     form: Form = "artifactType",
+    annotations: Mapping[str, str] | None = None,
 ) -> bytes:
     """A signature manifest, as bytes (MAN-1 to MAN-8).
 
-    `subject` is the signed artifact, of which only media type, digest and size are taken; `signing_time` is the
-    signed one, so that the same signature gives the same manifest.
+    `annotations` are the signer's own; those of the Notary Project win over them (MAN-9). `subject` is the signed
+    artifact, of which only media type, digest and size are taken; `signing_time` is the signed one, so that the same
+    signature gives the same manifest.
     """
     document: dict[str, object] = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST}
     if form == "artifactType":
@@ -101,6 +103,7 @@ def signature_manifest(
     document["subject"] = _bare(subject)
     fingerprints = [certificate.fingerprint for certificate in chain]
     document["annotations"] = {
+        **(annotations or {}),
         THUMBPRINTS: writer.dumps(fingerprints, separators=(",", ":")),
         CREATED: iso(signing_time.replace(microsecond=0)),
     }

@@ -6,9 +6,11 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.signature.model import Envelope, Payload
+from airgap.text import safe
 
 
 def parse_payload(envelope: Envelope) -> Payload:
@@ -21,6 +23,25 @@ def parse_payload(envelope: Envelope) -> Payload:
         return _parse(envelope.payload)
     except FormatError as error:
         raise Rejected("payload.malformed", f"the signed payload can not be read: {error}") from None
+
+
+def check_about(payload: Payload, target: Descriptor) -> None:
+    """The payload names `target`: digest, size and media type, and nothing else is compared (PAY-6).
+
+    Raises Rejected payload.mismatch.
+    """
+    for name, claimed, actual in (
+        ("digest", str(payload.digest), str(target.digest)),
+        ("size", payload.size, target.size),
+        ("media type", payload.media_type, target.media_type),
+    ):
+        if claimed != actual:
+            raise Rejected(
+                "payload.mismatch",
+                f"the signature is about an artifact of {name} {safe(claimed)}, this one has {safe(actual)}",
+                signed=safe(claimed),
+                actual=safe(actual),
+            )
 
 
 TARGET: Final = "targetArtifact"

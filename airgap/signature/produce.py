@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from airgap.errors import UsageError
 from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, Descriptor
@@ -49,6 +49,27 @@ class Draft:
                 raise UsageError(f"{safe(label)!r} is defined by the format and is no extended attribute")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeEnvelope:
+    """What an `EnvelopeSigner` made; none of it is believed."""
+
+    raw: bytes
+    annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """For the signature manifest; the two of the Notary Project win over these (MAN-9)."""
+
+
+@runtime_checkable
+class EnvelopeSigner(Protocol):
+    """Whoever makes the whole envelope elsewhere: a plugin that generates envelopes (PLUGIN-24)."""
+
+    def make_envelope(self, draft: Draft, media_type: str) -> MadeEnvelope:
+        """An envelope in the format of `media_type` that says what the draft says.
+
+        The payload may have annotations beside the draft's; the signing time is the maker's own.
+        """
+        ...
+
+
 _FORMAT_LABELS: Final = frozenset({"alg", "cty", "crit", "b64", X5C, model.TIMESTAMP, model.SIGNING_AGENT})
 
 
@@ -65,6 +86,7 @@ def encode_payload(target: Descriptor, metadata: Mapping[str, str] | None = None
         if key in annotations:
             raise UsageError(f"the artifact has the annotation {safe(key)!r} already")
         annotations[key] = value
+    # PAY-3: artifactType, platform, urls and data are not signed, as the reference's signer has it (D4)
     members: dict[str, Any] = {"mediaType": target.media_type, "digest": str(target.digest), "size": target.size}
     if annotations:
         members["annotations"] = annotations

@@ -1,4 +1,8 @@
-"""Who signs: the port that envelopes are made through, and keys that lie at hand."""
+"""Who signs: the port that envelopes are made through, and keys that lie at hand.
+
+A signer is believed nothing: what it made is read and verified like a stranger's signature before anybody gets it
+(airgap.signature.sealing).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from airgap.errors import UsageError
+from airgap.errors import AirgapError, Fact, UsageError
 from airgap.pki.algorithms import Algorithm
 from airgap.pki.certificate import Certificate
 from airgap.text import safe
@@ -18,8 +22,22 @@ from airgap.text import safe
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
+class SigningError(AirgapError):
+    """No signature was made, or one that must not be given to anybody; nothing was attached.
+
+    `reason` is the code of airgap.reasons with which a verifier would refuse the signature, where there is one.
+    """
+
+    def __init__(self, message: str, *, reason: str | None = None, remedy: str = "", **facts: Fact) -> None:
+        super().__init__(message, remedy=remedy, **facts)
+        self.reason: str | None = reason
+
+
 class Signer(Protocol):
-    """A private key with its chain, wherever the key is."""
+    """A private key with its chain, wherever the key is: in memory, in a token, behind a plugin or a service.
+
+    What its methods raise (an AirgapError, best a SigningError) ends the signing; nothing is attached then.
+    """
 
     @property
     def algorithm(self) -> Algorithm:
@@ -28,7 +46,10 @@ class Signer(Protocol):
 
     @property
     def chain(self) -> tuple[Certificate, ...]:
-        """Leaf first, root last (CHAIN-1)."""
+        """Leaf first, root last (CHAIN-1).
+
+        Empty where it is not known before something was signed (PLUGIN-23): asked for again afterwards.
+        """
         ...
 
     def sign(self, message: bytes) -> bytes:

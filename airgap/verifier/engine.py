@@ -17,9 +17,10 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors, check_code_signing_chain, check_validity
-from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp
+from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp, check_within
 from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
 from airgap.signature.model import Envelope, Payload, Scheme
+from airgap.signature.payload import check_about
 from airgap.text import safe
 from airgap.trust.evidence import Evidence
 from airgap.trust.freshness import Freshness
@@ -119,19 +120,7 @@ class Judge:
         check_code_signing_chain(envelope.certificates)
         payload = parse_payload(envelope)
         dossier.payload = payload
-        target = dossier.target
-        for name, claimed, actual in (
-            ("digest", str(payload.digest), str(target.digest)),
-            ("size", payload.size, target.size),
-            ("media type", payload.media_type, target.media_type),
-        ):  # PAY-6, reported as integrity (D5)
-            if claimed != actual:
-                raise Rejected(
-                    "payload.mismatch",
-                    f"the signature is about an artifact of {name} {safe(claimed)}, this one has {safe(actual)}",
-                    signed=safe(claimed),
-                    actual=safe(actual),
-                )
+        check_about(payload, dossier.target)  # PAY-6, reported as integrity (D5)
         return f"signed with {envelope.algorithm.name}; the payload names this artifact"
 
     def _authenticity(self, dossier: _Dossier) -> str:
@@ -199,17 +188,7 @@ class Judge:
         except FormatError as error:  # TS-15 to TS-17
             raise Rejected("timestamp.malformed", f"the timestamp token can not be read: {error}") from None
         timestamp = token.verify(envelope.signature, anchors)
-        for certificate in envelope.certificates:  # TS-26
-            if timestamp.earliest < certificate.not_before or timestamp.latest > certificate.not_after:
-                raise Rejected(
-                    "timestamp.range",
-                    f"the timestamp [{iso(timestamp.earliest)}, {iso(timestamp.latest)}] is not within the validity "
-                    f"of {safe(certificate.subject_text)!r}, [{iso(certificate.not_before)}, "
-                    f"{iso(certificate.not_after)}]",
-                    certificate=safe(certificate.subject_text),
-                    earliest=iso(timestamp.earliest),
-                    latest=iso(timestamp.latest),
-                )
+        check_within(timestamp, envelope.certificates)  # TS-26
         # TS-27: always judged, whatever the action for revocation is; no time of signing softens it
         uses = self._revocation.check_chain(timestamp.chain, kind="tsa", at=self._at, signed_at=None)
         dossier.evidence.extend(uses)

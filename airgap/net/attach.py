@@ -1,0 +1,61 @@
+"""An artifact in a registry as a place to attach to (airgap.oci.attach)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from airgap.errors import AirgapError, ContentError, UsageError
+from airgap.net.registry import RegistryStore
+from airgap.oci.attach import Attachment, Found, bare
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.manifest import Manifest, parse_manifest
+from airgap.oci.reference import RegistryReference
+from airgap.oci.store import compare_digest
+from airgap.text import safe
+
+
+class RegistryPlace:
+    """An artifact in a repository that may be written to."""
+
+    def __init__(self, reference: RegistryReference, store: RegistryStore) -> None:
+        """Resolves the reference. Raises UsageError without tag and digest, NotFoundError, and transport errors."""
+        name = reference.digest or reference.tag
+        if name is None:
+            raise UsageError(f"{safe(reference)} names no artifact", remedy="Add :TAG, or better @DIGEST.")
+        self._store: Final = store
+        self.subject: Final = bare(store.resolve(name))
+        self.name: Final = safe(f"{reference.name}@{self.subject.digest}")
+
+    def attached(self, artifact_type: str) -> Iterator[Found]:
+        """See `Place`. A listed manifest that can not be read is passed over: nothing rests on it."""
+        for entry in self._store.referrers(self.subject.digest, artifact_types=(artifact_type,)).entries:
+            try:
+                manifest = parse_manifest(self._store.read_manifest(entry), entry.media_type)
+            except AirgapError:
+                continue
+            if isinstance(manifest, Manifest) and manifest.artifact_type == artifact_type:
+                yield Found(descriptor=entry, manifest=manifest)
+
+    def read(self, descriptor: Descriptor, limit: int) -> bytes:
+        """See `Place`."""
+        if descriptor.size > limit:
+            raise ContentError("content.limit", f"{descriptor.digest} has {descriptor.size} bytes, more than {limit}")
+        with self._store.open(descriptor) as stream:
+            raw = stream.read()
+        hasher = descriptor.digest.new_hash()
+        hasher.update(raw)
+        compare_digest(descriptor.digest, hasher.hexdigest())
+        return raw
+
+    def attach(self, attachment: Attachment) -> str:
+        """Blobs, then the manifest by its digest; the referrers tag where the registry needs it (MAN-13, DIST-25)."""
+        for descriptor, raw in attachment.blobs:
+            self._store.push_blob(descriptor, partial(io.BytesIO, raw))
+        put = self._store.push_manifest(attachment.manifest, attachment.raw)
+        self._store.settle()
+        if put.subject_handled:
+            return "referrers API and referrers tag" if put.fallback_updated else "referrers API"
+        return "referrers tag"

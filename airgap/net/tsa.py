@@ -1,0 +1,120 @@
+"""A timestamping authority over HTTP (RFC 3161, section 3.4; LIM-8, LIM-12).
+
+Only bytes are carried here: what the answer says is held to the request and verified elsewhere
+(airgap.signature.timestamper). So http does as well as https: nothing secret is sent, and what comes proves itself.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from airgap import limits
+from airgap.errors import FormatError, UsageError
+from airgap.net.errors import TransportError
+from airgap.net.http import Body, Http, Reply, Request, is_transient
+from airgap.net.options import TransportOptions
+from airgap.net.url import Origin, follow, origin_of, without_query
+from airgap.pki.tsp import TimestampingError
+from airgap.text import safe
+
+SECONDS: Final = 15.0
+"""How long an authority has for its answer, from first to last byte (LIM-12)."""
+QUERY: Final = "application/timestamp-query"
+REPLY: Final = "application/timestamp-reply"
+
+# no host is home: the client certificate is for the registry, and --ca-file stands beside the system's authorities
+_NOBODY: Final = Origin("https", "timestamping.invalid", 443)
+# 303 means that the answer lies elsewhere, which no authority does; the others lead on, and the query with them
+_REDIRECTS: Final = frozenset({301, 302, 307, 308})
+_MOST_REDIRECTS: Final = 5
+_OK: Final = 200
+_REMEDY: Final = "Check the URL, or use another authority with --timestamp-url. Nothing was attached."
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTsa:
+    """An authority at a URL; an instance is an `Exchange`. Raises UsageError for what is no http or https URL."""
+
+    url: str
+    transport: TransportOptions = field(default_factory=TransportOptions)
+    seconds: float = SECONDS
+
+    def __post_init__(self) -> None:
+        try:
+            origin_of(self.url)
+        except FormatError as error:
+            raise UsageError(f"the timestamping authority's URL: {error.problem}") from None
+
+    def __call__(self, query: bytes) -> bytes:
+        """The answer (DER of a TimeStampResp, not looked at) to a TimeStampReq.
+
+        Asked twice where the authority is overloaded or cuts the connection. Raises TimestampingError and
+        TransportError.
+        """
+        options = replace(
+            self.transport,
+            connect_timeout=min(self.transport.connect_timeout, self.seconds),
+            read_timeout=self.seconds,
+            retries=0,
+        )
+        http = Http(_NOBODY, options)
+        try:
+            return self._ask(http, query)
+        finally:
+            http.close()
+
+    def _ask(self, http: Http, query: bytes) -> bytes:
+        """A query may be asked again: the authority keeps nothing that a second one would spoil."""
+        try:
+            reply = self._follow(http, query)
+        except TransportError as error:
+            if error.facts.get("cause") != "reset":
+                raise
+            problem = str(error)
+        else:
+            if not is_transient(reply.status):
+                return self._read(reply)
+            reply.close()
+            problem = f"{reply.request}: the answer is {reply.status}"
+        http.pause(0, problem)
+        return self._read(self._follow(http, query))
+
+    def _follow(self, http: Http, query: bytes) -> Reply:
+        request = Request(
+            method="POST", url=self.url, headers={"Content-Type": QUERY, "Accept": REPLY}, body=Body.of(query)
+        )
+        for _ in range(_MOST_REDIRECTS + 1):
+            reply = http.send(request)
+            if reply.status not in _REDIRECTS:
+                return reply
+            location = reply.headers.get("Location", "")
+            reply.close()
+            try:
+                request = replace(request, url=follow(request.url, location, home=_NOBODY))
+            except FormatError as error:
+                raise self._failed(f"leads to where it can not be followed: {error.problem}") from None
+        raise self._failed(f"leads on more than {_MOST_REDIRECTS} times")
+
+    def _read(self, reply: Reply) -> bytes:
+        deadline = time.monotonic() + self.seconds
+        try:
+            if reply.status != _OK:
+                raise self._failed(f"answers with status {reply.status}", status=reply.status)
+            if reply.media_type != REPLY:
+                raise self._failed(f"answers with {safe(reply.media_type, limit=80) or 'no media type'}, not {REPLY}")
+            data = bytearray()
+            while chunk := reply.read_some(limits.TOKEN_BYTES):
+                data += chunk
+                if len(data) >= limits.TOKEN_BYTES:  # LIM-8: 1 MiB is too much already
+                    raise self._failed(f"answers with {limits.TOKEN_BYTES} bytes or more")
+                if time.monotonic() > deadline:
+                    raise self._failed(f"takes more than {self.seconds:g} s for its answer")
+            return bytes(data)
+        finally:
+            reply.close()
+
+    def _failed(self, problem: str, **facts: int) -> TimestampingError:
+        shown = safe(without_query(self.url), limit=256)
+        return TimestampingError(f"the timestamping authority {shown} {problem}", remedy=_REMEDY, **facts)

@@ -1,0 +1,175 @@
+"""Attaching to an artifact: a manifest with a subject and its blobs, brought to where the artifact is.
+
+A place is one artifact in one transport. Layouts are here, directories and tars; registries are airgap.net.attach.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from airgap import limits
+from airgap.errors import ContentError, FormatError, UsageError
+from airgap.oci.archive import LayoutArchive
+from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import Entry
+from airgap.oci.graph import Graph
+from airgap.oci.manifest import Manifest
+from airgap.oci.open import open_layout
+from airgap.oci.reference import LayoutReference
+from airgap.oci.sources import MemorySource
+from airgap.oci.store import Store, read_verified
+from airgap.oci.tags import fallback_tag, fallback_tags
+from airgap.oci.tar_rewrite import add_to_tar
+from airgap.oci.writer import LayoutWriter
+from airgap.parse.json import load_object, take
+from airgap.text import safe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A manifest that refers to an artifact, with what it points at."""
+
+    subject: Descriptor
+    manifest: Descriptor
+    """With artifact type and annotations, as lists of referrers have them."""
+    raw: bytes = field(repr=False)
+    blobs: tuple[tuple[Descriptor, bytes], ...] = field(repr=False)
+    """In the order in which they are brought in, all before the manifest (MAN-13)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A referrer that is attached already."""
+
+    descriptor: Descriptor
+    manifest: Manifest
+
+
+class Place(Protocol):
+    """Where one artifact is, and what can be attached to it there."""
+
+    @property
+    def name(self) -> str:
+        """The artifact as the operator calls it, by its digest; safe to show."""
+
+    @property
+    def subject(self) -> Descriptor:
+        """The artifact: media type, digest and size, nothing else."""
+
+    def attached(self, artifact_type: str) -> Iterator[Found]:
+        """Image manifests of this type that refer to the artifact. Raises AirgapError where nobody can look."""
+
+    def read(self, descriptor: Descriptor, limit: int) -> bytes:
+        """A blob of at most `limit` bytes, proven. Raises AirgapError."""
+
+    def attach(self, attachment: Attachment) -> str:
+        """Bring it in; returns how it can be found there. Raises AirgapError, and then it is not to be found."""
+
+
+class LayoutPlace:
+    """An artifact in a layout directory or layout tar."""
+
+    def __init__(self, reference: LayoutReference, store: Store, path: str, *, fallback: bool) -> None:
+        """Use `open_layout_place`. Raises NotFoundError where the reference names nothing, or several artifacts."""
+        self._graph: Final = Graph(store)
+        self._store: Final = store
+        self._path: Final = path
+        self._fallback: Final = fallback
+        root = self._graph.resolve(reference.digest or reference.tag)
+        self.subject: Final = bare(root.descriptor)
+        self.name: Final = safe(f"{reference.transport}{reference.path}@{root.descriptor.digest}")
+
+    def attached(self, artifact_type: str) -> Iterator[Found]:
+        """See `Place`."""
+        for referrer in self._graph.referrers(self.subject):
+            if referrer.artifact_type == artifact_type and isinstance(referrer.manifest, Manifest):
+                yield Found(descriptor=referrer.descriptor, manifest=referrer.manifest)
+
+    def read(self, descriptor: Descriptor, limit: int) -> bytes:
+        """See `Place`."""
+        return read_verified(self._store, descriptor, limit)
+
+    def attach(self, attachment: Attachment) -> str:
+        """An untagged entry of `index.json`, as oras and notation write it (MAN-36).
+
+        Where the layout has a fallback tag for the artifact already, as regctl keeps referrers, that lists it too.
+        """
+        blobs = [*attachment.blobs, (attachment.manifest, attachment.raw)]
+        entries = [Entry(descriptor=attachment.manifest)]
+        drop: tuple[Digest, ...] = ()
+        listing = self._listing(attachment)
+        if listing is not None:
+            old, new, raw = listing
+            blobs.append((new, raw))
+            entries.append(Entry(descriptor=new, tag=fallback_tag(attachment.subject.digest)))
+            drop = () if old is None else (old,)
+        if isinstance(self._store, LayoutArchive):
+            self._store.close()  # Windows renames over no open file
+            add_to_tar(self._path, blobs, entries, drop=drop)
+        else:
+            _add_to_folder(self._path, blobs, entries, drop)
+        return "index.json" if listing is None else "index.json and the referrers tag"
+
+    def _listing(self, attachment: Attachment) -> tuple[Digest | None, Descriptor, bytes] | None:
+        """The fallback index with the attachment listed: the old one's digest, the new one; None where none is kept."""
+        tags = fallback_tags(attachment.subject.digest)
+        added = attachment.manifest.to_json()
+        with open_layout(self._path) as now:  # others may have attached something since
+            current = [entry for entry in now.index().manifests if entry.annotations.get(REF_NAME) in tags]
+            if not current:
+                return (None, *_index({}, [added])) if self._fallback else None
+            try:
+                document = load_object(read_verified(now, current[-1]), what="index")
+                listed = take(document, "manifests", list)
+            except (ContentError, FormatError) as error:
+                raise ContentError(
+                    "content.malformed",
+                    f"the layout keeps referrers of {attachment.subject.digest} under a tag, but that can not be "
+                    f"read: {error}",
+                    digest=str(current[-1].digest),
+                ) from None
+        return current[-1].digest, *_index(dict(document), [*listed, added])
+
+
+def _index(document: dict[str, object], entries: list[object]) -> tuple[Descriptor, bytes]:
+    members = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, **document, "manifests": entries}
+    raw = json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+    return Descriptor(media_type=IMAGE_INDEX, digest=Digest.of(raw), size=len(raw)), raw
+
+
+def _add_to_folder(
+    path: str, blobs: list[tuple[Descriptor, bytes]], entries: list[Entry], drop: tuple[Digest, ...]
+) -> None:
+    source = MemorySource({descriptor.digest: raw for descriptor, raw in blobs})
+    with LayoutWriter(path, verify_existing=True) as writer:
+        for descriptor, _ in blobs:
+            if not writer.has(descriptor):
+                writer.put_blob(descriptor, source, lambda _: None)
+        writer.finish(entries, drop=drop)
+
+
+@contextmanager
+def open_layout_place(reference: LayoutReference, *, fallback: bool = False) -> Iterator[LayoutPlace]:
+    """The artifact that a reference to a layout names, the only one where it names none.
+
+    `fallback`: keep the referrers tag, too, for tools that know nothing else. Raises NotFoundError, ContentError.
+    """
+    with open_layout(reference.path) as store:
+        path = os.path.realpath(reference.path)  # a rewritten tar must not replace the link that names it
+        yield LayoutPlace(reference, store, path, fallback=fallback)
+
+
+def bare(descriptor: Descriptor) -> Descriptor:
+    """Media type, digest and size alone: hints of whoever listed it are neither signed nor repeated."""
+    if descriptor.size > limits.MANIFEST_BYTES or not descriptor.is_manifest:
+        raise UsageError(
+            f"{descriptor.digest} is of type {safe(descriptor.media_type, limit=128)}; only manifests and indexes can "
+            "have referrers"
+        )
+    return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)

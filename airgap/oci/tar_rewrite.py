@@ -1,0 +1,132 @@
+"""Adding to a layout tar: written again beside the old one, then renamed over it, so that it is never half written.
+
+All that is there stays as it is, byte for byte and in its order, files that are none of a layout's included; only
+`index.json` is another. Added blobs stand at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+from airgap import limits
+from airgap.errors import ContentError, FormatError
+from airgap.files import complete_or_absent
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.documents import BLOBS, LAYOUT_INDEX, malformed, open_regular
+from airgap.oci.endpoint import Entry, Named
+from airgap.oci.index_writer import merged
+from airgap.oci.locking import exclusive
+from airgap.oci.open import open_layout
+from airgap.oci.pump import writing
+from airgap.oci.sections import SharedFile
+from airgap.oci.tar import BLOCK, members
+from airgap.oci.tar_writer import header
+from airgap.text import safe
+
+_RECORD: Final = 20 * BLOCK
+
+
+class _Anatomy(NamedTuple):
+    """Where what is to be replaced lies in a tar."""
+
+    start: int
+    """Of the first header block of `index.json`."""
+    stop: int
+    """Behind the last block of its content."""
+    end: int
+    """Of the end marker."""
+    name: str
+    """Of `index.json`, as it stands there: `./index.json` in some."""
+    names: frozenset[str]
+    """All members' names, without `./`."""
+    content: bytes
+
+
+def add_to_tar(
+    path: str, blobs: Sequence[tuple[Descriptor, bytes]], entries: Sequence[Entry], *, drop: Collection[Digest] = ()
+) -> Named:
+    """Put `blobs` into the layout tar at `path` and list `entries` in its `index.json`.
+
+    `drop`: entries that are replaced by new ones. Needs room for a second tar beside the first while it runs. Raises
+    ContentError for what is no layout tar, WriteError, LimitError; then the tar is as it was.
+    """
+    target = Path(path)
+    with writing(target), exclusive(target.parent):
+        with open_layout(path) as layout:  # looked at again under the lock: others may have written meanwhile
+            source = layout.name
+        with open_regular(path) as file:
+            shared = SharedFile(file)
+            try:
+                anatomy = _examine(shared)
+            except FormatError as error:
+                raise malformed(f"{source}: {error}") from None
+            index, named = merged(anatomy.content, entries, drop=frozenset(drop), source=source)
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            with complete_or_absent(target, mode=mode) as out:
+                _write(out, shared, anatomy, index, blobs)
+                file.close()  # Windows renames over no open file
+    return named
+
+
+def _examine(shared: SharedFile) -> _Anatomy:
+    found: tuple[int, int, str, bytes] | None = None
+    names: set[str] = set()
+    behind = 0
+    for member in members(shared):
+        stop = member.offset + member.size + -member.size % BLOCK
+        plain = member.name.removeprefix("./")
+        names.add(plain)
+        if plain == LAYOUT_INDEX:
+            if member.size > limits.LAYOUT_INDEX_BYTES:
+                raise FormatError(f"{LAYOUT_INDEX} has {member.size} bytes")
+            found = behind, stop, member.name, shared.read(member.offset, member.size)
+        behind = stop
+    if found is None:
+        raise FormatError(f"{LAYOUT_INDEX} is not there")
+    start, stop, name, content = found
+    return _Anatomy(start, stop, behind, name, frozenset(names), content)
+
+
+def _write(
+    out: BinaryIO, shared: SharedFile, anatomy: _Anatomy, index: bytes, blobs: Sequence[tuple[Descriptor, bytes]]
+) -> None:
+    prefix = anatomy.name.removesuffix(LAYOUT_INDEX)
+    _copy(out, shared, 0, anatomy.start)
+    _put(out, anatomy.name, index)
+    _copy(out, shared, anatomy.stop, anatomy.end)
+    for name, raw in _new(anatomy, blobs):
+        _put(out, f"{prefix}{name}", raw)
+    out.write(bytes(2 * BLOCK))
+    out.write(bytes(-out.tell() % _RECORD))
+
+
+def _new(anatomy: _Anatomy, blobs: Sequence[tuple[Descriptor, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Blobs that are not there yet, each once: a second member of a name would be read differently by readers."""
+    seen = set(anatomy.names)
+    for descriptor, raw in blobs:
+        name = f"{BLOBS}/{descriptor.digest.algorithm}/{descriptor.digest.encoded}"
+        if Digest.of(raw, descriptor.digest.algorithm) != descriptor.digest or len(raw) != descriptor.size:
+            raise ContentError("content.digest", f"{descriptor.digest}: the bytes to write are others")
+        if name not in seen:
+            seen.add(name)
+            yield name, raw
+
+
+def _put(out: BinaryIO, name: str, raw: bytes) -> None:
+    out.write(header(name, len(raw)))
+    out.write(raw)
+    out.write(bytes(-len(raw) % BLOCK))
+
+
+def _copy(out: BinaryIO, shared: SharedFile, start: int, stop: int) -> None:
+    while start < stop:
+        chunk = shared.read(start, min(limits.CHUNK_BYTES, stop - start))
+        if not chunk:
+            raise malformed(f"{safe(getattr(out, 'name', 'the tar'))}: the tar became shorter while it was read")
+        out.write(chunk)
+        start += len(chunk)

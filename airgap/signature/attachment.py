@@ -1,0 +1,59 @@
+"""A finished envelope as what is attached to an artifact: manifest, config and blobs (requirements section 1.1)."""
+
+from __future__ import annotations
+
+from airgap.errors import Rejected
+from airgap.oci.attach import Attachment, bare
+from airgap.oci.descriptor import IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.manifest import parse_manifest
+from airgap.signature.manifest import (
+    CONFIG_BYTES,
+    Form,
+    config_descriptor,
+    envelope_descriptor,
+    signature_manifest,
+)
+from airgap.signature.payload import check_about
+from airgap.signature.sealing import Sealed
+from airgap.signature.signer import SigningError
+
+
+def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artifactType") -> Attachment:
+    """What attaches the envelope to `target`, judged by the rules that a verifier reads it with.
+
+    Raises SigningError where the envelope is about something else, or the manifest would not be accepted.
+    """
+    subject = bare(target)
+    envelope = Descriptor(media_type=sealed.media_type, digest=Digest.of(sealed.raw), size=len(sealed.raw))
+    stated = sealed.envelope.stated_time
+    if stated is None:
+        raise SigningError("the finished signature states no signing time", reason="envelope.time")
+    try:
+        check_about(sealed.payload, subject)
+        raw = signature_manifest(
+            subject=subject,
+            envelope=envelope,
+            chain=sealed.envelope.certificates,
+            signing_time=stated,
+            form=form,
+            annotations=sealed.annotations,
+        )
+        manifest = parse_manifest(raw, IMAGE_MANIFEST)
+        envelope_descriptor(manifest, subject)
+    except Rejected as error:
+        raise SigningError(f"the finished signature is not acceptable: {error}", reason=error.reason) from None
+    descriptor = Descriptor(
+        media_type=IMAGE_MANIFEST,
+        digest=Digest.of(raw),
+        size=len(raw),
+        artifact_type=NOTARY_SIGNATURE,
+        annotations=manifest.annotations,
+    )
+    config = config_descriptor(form)
+    return Attachment(
+        subject=subject,
+        manifest=descriptor,
+        raw=raw,
+        blobs=((envelope, sealed.raw), (config, CONFIG_BYTES)),
+    )

@@ -1,0 +1,145 @@
+"""From what is to be said to an envelope that a verifier accepts, or to nothing.
+
+The signing chain is held to the verifier's own rules before anything is signed, and what was made is parsed and
+verified like a stranger's before it leaves: a signer that uses another key, signs another payload or answers with
+rubbish is found out here. Used by `airgap sign` and by whatever else makes envelopes (blobs, services).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+from airgap.errors import Rejected
+from airgap.pki.certificate import Certificate, Offered
+from airgap.pki.chain import check_code_signing_chain, check_validity
+from airgap.pki.timestamp import VerifiedTimestamp
+from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
+from airgap.signature.model import Envelope, Payload
+from airgap.signature.produce import ENCODERS, Draft, EnvelopeSigner, MadeEnvelope
+from airgap.signature.restamp import with_timestamp
+from airgap.signature.signer import Signer, SigningError
+from airgap.signature.timestamper import Timestamper, token_about
+from airgap.text import safe
+
+_SECOND: Final = timedelta(seconds=1)
+_CHAIN: Final = "Sign with a certificate chain that meets the Notary Project's requirements; nothing was attached."
+_TIME: Final = "Check this machine's clock, or sign with a certificate that is valid now; nothing was attached."
+_MADE: Final = "Nothing was attached. The signer does not do what it was asked for."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A finished envelope that passed every check that can be made without a trust policy."""
+
+    media_type: str
+    raw: bytes = field(repr=False)
+    envelope: Envelope = field(repr=False)
+    payload: Payload = field(repr=False)
+    timestamp: VerifiedTimestamp | None = None
+    annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What the signer wants the signature manifest to be annotated with (MAN-9)."""
+
+
+def seal(
+    draft: Draft, signer: Signer | EnvelopeSigner, *, media_type: str, timestamper: Timestamper | None = None
+) -> Sealed:
+    """An envelope in the format of `media_type` that says what `draft` says, verified.
+
+    Raises SigningError (with the reason a verifier would give), UsageError, and what signer and timestamper raise.
+    """
+    if isinstance(signer, EnvelopeSigner):
+        made = signer.make_envelope(draft, media_type)
+    else:
+        if signer.chain:
+            check_signing_chain(signer.chain, draft)
+        made = MadeEnvelope(raw=ENCODERS[media_type](draft, signer))
+    envelope, payload = _checked(media_type, made.raw, draft)
+    if timestamper is None:
+        return Sealed(
+            media_type=media_type, raw=made.raw, envelope=envelope, payload=payload, annotations=made.annotations
+        )
+    # TS-11: the token is about the signature value, so the envelope comes first; it is verified again afterwards
+    token, timestamp = token_about(timestamper, envelope.signature, envelope.algorithm.hash_name, envelope.certificates)
+    raw = with_timestamp(media_type, made.raw, token)
+    envelope, payload = _checked(media_type, raw, draft)
+    return Sealed(
+        media_type=media_type,
+        raw=raw,
+        envelope=envelope,
+        payload=payload,
+        timestamp=timestamp,
+        annotations=made.annotations,
+    )
+
+
+def check_signing_chain(chain: Sequence[Certificate], draft: Draft) -> None:
+    """The chain meets the verifier's rules, and is valid at the signing time (CHAIN-17). Raises SigningError."""
+    try:
+        check_code_signing_chain(Offered(tuple(chain)))
+    except Rejected as error:
+        raise SigningError(str(error), reason=error.reason, remedy=_CHAIN, **error.facts) from None
+    try:
+        check_validity(chain, draft.signing_time)
+    except Rejected as error:
+        raise SigningError(str(error), reason=error.reason, remedy=_TIME, **error.facts) from None
+
+
+def _checked(media_type: str, raw: bytes, draft: Draft) -> tuple[Envelope, Payload]:
+    """The envelope and its payload, judged as a verifier does, and compared with what was asked for."""
+    try:
+        envelope = parse_envelope(media_type, raw)
+        verify_signature(envelope)
+        payload = parse_payload(envelope)
+        wanted = parse_payload(replace(envelope, payload=draft.payload))
+    except Rejected as error:
+        raise SigningError(
+            f"the finished signature does not verify: {error}", reason=error.reason, remedy=_MADE, **error.facts
+        ) from None
+    check_signing_chain(envelope.certificates, draft)
+    _compare(envelope, payload, draft, wanted)
+    return envelope, payload
+
+
+def _compare(envelope: Envelope, payload: Payload, draft: Draft, wanted: Payload) -> None:
+    for name, asked, found in (
+        ("signing scheme", draft.scheme.value, envelope.scheme.value),
+        ("digest", str(wanted.digest), str(payload.digest)),
+        ("size", wanted.size, payload.size),
+        ("media type", wanted.media_type, payload.media_type),
+        ("verification plugin", draft.plugin, envelope.plugin),
+    ):
+        if asked != found:
+            raise SigningError(
+                f"the finished signature has the {name} {safe(found)}, not {safe(asked)}",
+                reason="payload.mismatch",
+                remedy=_MADE,
+            )
+    missing = sorted(key for key, value in wanted.annotations.items() if payload.annotations.get(key) != value)
+    if missing:  # PLUGIN-24: additions are allowed
+        raise SigningError(
+            f"the finished signature lacks the metadata {safe(missing[0])!r}", reason="payload.mismatch", remedy=_MADE
+        )
+    lost = sorted(str(label) for label, value in draft.extended.items() if envelope.extended.get(label) != value)
+    if lost:
+        raise SigningError(f"the finished signature lacks the attribute {safe(lost[0])!r}", remedy=_MADE)
+    _compare_expiry(envelope, draft)
+
+
+def _compare_expiry(envelope: Envelope, draft: Draft) -> None:
+    """As long as was asked for: a plugin counts from its own signing time (PLUGIN-24)."""
+    stated = envelope.stated_time
+    asked = None if draft.expiry is None else draft.expiry - draft.signing_time
+    found = None if envelope.expiry is None or stated is None else envelope.expiry - stated
+    if asked is None or found is None:
+        if asked is not found:
+            raise SigningError(
+                f"the finished signature expires {'never' if found is None else f'after {found}'}, "
+                f"not {'never' if asked is None else f'after {asked}'}",
+                remedy=_MADE,
+            )
+    elif abs(asked - found) > _SECOND:
+        raise SigningError(f"the finished signature expires after {found}, not after {asked}", remedy=_MADE)

@@ -1,0 +1,238 @@
+"""Sign: artifacts in registries, layout directories and layout tars, to signatures attached to them.
+
+Every target is resolved, signed, timestamped and verified before anything is attached anywhere: where anything fails
+by then, nothing has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
+
+from airgap import __version__, limits
+from airgap.errors import AirgapError, UsageError
+from airgap.net.places import open_place
+from airgap.net.registries import Registries
+from airgap.oci.attach import Attachment, Found, Place
+from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, NOTARY_SIGNATURE, Descriptor
+from airgap.pki.certificate import Certificate
+from airgap.pki.timestamp import VerifiedTimestamp
+from airgap.signature.attachment import signature_attachment
+from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
+from airgap.signature.manifest import Form, envelope_descriptor
+from airgap.signature.model import Envelope, ExtendedAttribute, PluginDemand, Scheme
+from airgap.signature.payload import check_about
+from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
+from airgap.signature.sealing import check_signing_chain, seal
+from airgap.signature.signer import Signer
+from airgap.signature.timestamper import Timestamper
+
+AGENT: Final = f"airgap/{__version__}"
+FORMATS: Final[Mapping[str, str]] = MappingProxyType({"jws": JWS_ENVELOPE, "cose": COSE_ENVELOPE})
+"""The envelope formats by the names that notation has for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignRequest:
+    """What to sign, with what, and what to say."""
+
+    targets: Sequence[str]
+    """References as in design 5, each to one artifact: registry, layout directory or layout tar."""
+    signer: Signer | EnvelopeSigner
+    at: datetime
+    """The signing time; aware. With the scheme signingAuthority the authentic one, which others will rely on."""
+    envelope: str = "jws"
+    """`jws` or `cose`."""
+    lifetime: timedelta | None = None
+    """How long the signature shall count; whole seconds. None: without end (CLI-3)."""
+    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """User metadata, signed as annotations of the target (PAY-5)."""
+    scheme: Scheme = Scheme.X509
+    timestamper: Timestamper | None = None
+    extended: Mapping[str, ExtendedAttribute] = field(default_factory=lambda: MappingProxyType({}))
+    """Further signed attributes."""
+    plugin: PluginDemand | None = None
+    """The verification plugin that must accept the signature, too."""
+    form: Form = "artifactType"
+    """`config` for registries that know no artifact types (MAN-3)."""
+    referrers_tag: bool = False
+    """Keep the referrers tag, too, where referrers can be found without it."""
+    force: bool = False
+    """Attach a signature even where an equal one is."""
+    agent: str | None = AGENT
+    """Who signed, unsigned and for showing only (JWS-32)."""
+
+    def __post_init__(self) -> None:
+        if not self.targets:
+            raise UsageError("there is nothing to sign")
+        if self.envelope not in FORMATS:
+            raise UsageError(f"{self.envelope!r} is no envelope format; there are {', '.join(FORMATS)}")
+        if self.lifetime is not None and (self.lifetime < timedelta() or self.lifetime % timedelta(seconds=1)):
+            raise UsageError("the expiry must be whole seconds, and not negative")
+        if self.scheme is Scheme.SIGNING_AUTHORITY and self.timestamper is not None:
+            raise UsageError("a signature with the scheme signingAuthority has no timestamp (section 5)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedArtifact:
+    """One artifact and its signature."""
+
+    target: str
+    """The reference as it was given."""
+    name: str
+    """The artifact by its digest, safe to show."""
+    subject: Descriptor
+    signature: Descriptor
+    """The signature manifest."""
+    envelope: Descriptor
+    signer: Certificate
+    signed_at: datetime | None
+    expiry: datetime | None
+    timestamp: VerifiedTimestamp | None = None
+    existed: bool = False
+    """An equal signature was there already, and nothing was attached."""
+    listed: str = ""
+    """How the signature can be found: `referrers API`, `referrers tag`, `index.json`."""
+    warnings: tuple[str, ...] = ()
+
+
+def sign(
+    request: SignRequest,
+    *,
+    registries: Registries | None = None,
+    attached: Callable[[SignedArtifact], object] | None = None,
+) -> tuple[SignedArtifact, ...]:
+    """Sign every target of the request, and attach the signatures; one that has an equal one is left alone.
+
+    `attached` is told of each target as soon as it is done: it knows what is done if a later one fails. Raises
+    UsageError, NotFoundError, ContentError, SigningError, TimestampingError, and what signer and transport raise.
+    """
+    with ExitStack() as stack:
+        connected = registries or stack.enter_context(Registries())
+        prepared: dict[str, _Prepared] = {}
+        for target in request.targets:
+            place = stack.enter_context(open_place(target, connected, referrers_tag=request.referrers_tag))
+            prepared.setdefault(place.name, _Prepared.of(request, target, place))
+        done: list[SignedArtifact] = []
+        for item in prepared.values():
+            done.append(item.finish())
+            if attached is not None:
+                attached(done[-1])
+        return tuple(done)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A target that is ready to have its signature attached, or has one."""
+
+    place: Place
+    result: SignedArtifact
+    attachment: Attachment | None = None
+
+    @classmethod
+    def of(cls, request: SignRequest, target: str, place: Place) -> _Prepared:
+        draft = _draft(request, place.subject)
+        chain = () if isinstance(request.signer, EnvelopeSigner) else request.signer.chain
+        if chain:
+            check_signing_chain(chain, draft)
+        if chain and not request.force and (equal := _find_equal(request, place, draft, chain[0])):
+            return cls(place, _result(target, place, *equal, existed=True))
+        media_type = FORMATS[request.envelope]
+        sealed = seal(draft, request.signer, media_type=media_type, timestamper=request.timestamper)
+        if not chain and not request.force:  # who signs is known only now
+            leaf = sealed.envelope.certificates[0]
+            if equal := _find_equal(request, place, draft, leaf):
+                return cls(place, _result(target, place, *equal, existed=True))
+        attachment = signature_attachment(sealed, place.subject, request.form)
+        layer = attachment.blobs[0][0]
+        result = _result(target, place, attachment.manifest, layer, sealed.envelope, timestamp=sealed.timestamp)
+        return cls(place, result, attachment)
+
+    def finish(self) -> SignedArtifact:
+        if self.attachment is None:
+            return self.result
+        return replace(self.result, listed=self.place.attach(self.attachment))
+
+
+def _draft(request: SignRequest, subject: Descriptor) -> Draft:
+    return Draft(
+        payload=encode_payload(subject, request.metadata),
+        signing_time=request.at,
+        scheme=request.scheme,
+        expiry=request.at + request.lifetime if request.lifetime else None,
+        extended=request.extended,
+        plugin=request.plugin,
+        signing_agent=request.agent,
+    )
+
+
+def _result(
+    target: str,
+    place: Place,
+    signature: Descriptor,
+    layer: Descriptor,
+    envelope: Envelope,
+    *,
+    timestamp: VerifiedTimestamp | None = None,
+    existed: bool = False,
+) -> SignedArtifact:
+    warnings: tuple[str, ...] = ()
+    if str(place.subject.digest) not in target:
+        warnings = (
+            f"{target} is a name that can come to mean something else; what was signed is {place.subject.digest}",
+        )
+    return SignedArtifact(
+        target=target,
+        name=place.name,
+        subject=place.subject,
+        signature=signature,
+        envelope=layer,
+        signer=envelope.certificates[0],
+        signed_at=envelope.stated_time,
+        expiry=envelope.expiry,
+        timestamp=timestamp,
+        existed=existed,
+        warnings=warnings,
+    )
+
+
+def _find_equal(
+    request: SignRequest, place: Place, draft: Draft, leaf: Certificate
+) -> tuple[Descriptor, Descriptor, Envelope] | None:
+    """An attached signature that says the same as `draft`, by the same certificate, and still counts."""
+    for found in place.attached(NOTARY_SIGNATURE):
+        try:
+            layer, envelope = _read(place, found)
+        except AirgapError:
+            continue  # what can not be read, or does not verify, is equal to nothing
+        if (
+            layer.media_type == FORMATS[request.envelope]
+            and envelope.certificates[0] == leaf
+            and envelope.scheme is draft.scheme
+            and _same_metadata(envelope, draft)
+            and (envelope.expiry is None) == (draft.expiry is None)
+            and (envelope.expiry is None or envelope.expiry > draft.signing_time)
+            and (envelope.timestamp_token is not None or request.timestamper is None)
+            and dict(envelope.extended) == dict(draft.extended)
+            and envelope.plugin == draft.plugin
+        ):
+            return found.descriptor, layer, envelope
+    return None
+
+
+def _read(place: Place, found: Found) -> tuple[Descriptor, Envelope]:
+    layer = envelope_descriptor(found.manifest, place.subject)
+    envelope = parse_envelope(layer.media_type, place.read(layer, limits.ENVELOPE_BYTES))
+    verify_signature(envelope)
+    check_about(parse_payload(envelope), place.subject)
+    return layer, envelope
+
+
+def _same_metadata(envelope: Envelope, draft: Draft) -> bool:
+    return dict(parse_payload(envelope).annotations) == dict(
+        parse_payload(replace(envelope, payload=draft.payload)).annotations
+    )
