@@ -6,15 +6,16 @@ and times is in there, all rules are here, so that no rule holds for one format 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from airgap.errors import FormatError, Rejected
+from airgap.parse.semver import SemVer
 from airgap.parse.time import iso
 from airgap.pki.algorithms import Algorithm
+from airgap.plugin.protocol import PRIMITIVES
 from airgap.signature import model
 from airgap.signature.model import ExtendedAttribute, PluginDemand, Scheme
 from airgap.text import safe
@@ -55,15 +56,19 @@ class Attributes:
     plugin: PluginDemand | None
 
 
-def read_attributes(header: Mapping[Label, Any], dialect: Dialect) -> Attributes:
-    """The attributes that the protected `header` holds. Raises Rejected envelope.*."""
+def read_attributes(header: Mapping[Label, Any], dialect: Dialect, plugins: Container[str] = frozenset()) -> Attributes:
+    """The attributes that the protected `header` holds. Raises Rejected envelope.*.
+
+    `plugins` names the verification plugins that the caller will hand critical attributes to that are not understood
+    here, where the envelope demands one of them; without such a plugin these attributes are refused (D6).
+    """
     algorithm = _algorithm(header, dialect)
     content_type = _content_type(header, dialect)
     scheme = _scheme(header)
     critical = _critical(header, dialect)
     _require_critical(header, critical, scheme)
     plugin = _plugin(header, critical)
-    _refuse_unknown(critical)
+    _refuse_unknown(critical, header if plugin is not None and plugin.name in plugins else {})
     signing, authentic, expiry = _times(header, dialect, scheme)
     return Attributes(
         algorithm=algorithm,
@@ -92,12 +97,6 @@ DEFINED: Final = frozenset(
 _UNDERSTOOD: Final = DEFINED - {model.SIGNING_TIME}
 """What may be critical: the table of section 5 says no for the signing time."""
 _GO_ZERO_YEAR: Final = 1
-_SEMVER: Final = re.compile(
-    r"(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)"
-    r"(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][\da-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][\da-zA-Z-]*))*)?"
-    r"(?:\+[\da-zA-Z-]+(?:\.[\da-zA-Z-]+)*)?",
-    re.ASCII,
-)
 
 
 def _algorithm(header: Mapping[Label, Any], dialect: Dialect) -> Algorithm:
@@ -177,8 +176,11 @@ def _plugin(header: Mapping[Label, Any], critical: frozenset[Label]) -> PluginDe
     # JWS-22; a minimum version of nothing is a critical attribute that can not be met, so it is refused
     name = _plugin_header(header, critical, model.PLUGIN)
     version = _plugin_header(header, critical, model.PLUGIN_MIN_VERSION)
-    if version is not None and not _SEMVER.fullmatch(version):
-        raise Rejected("envelope.critical", f"{model.PLUGIN_MIN_VERSION!r} is {show(version)}, which is no SemVer")
+    if version is not None:
+        try:
+            SemVer.parse(version)
+        except FormatError as error:
+            raise Rejected("envelope.critical", f"{model.PLUGIN_MIN_VERSION!r}: {error.problem}") from None
     if name is None and version is not None:
         raise Rejected("envelope.critical", f"{model.PLUGIN_MIN_VERSION!r} stands there without {model.PLUGIN!r}")
     return None if name is None else PluginDemand(name, version)
@@ -195,9 +197,17 @@ def _plugin_header(header: Mapping[Label, Any], critical: frozenset[Label], labe
     return value
 
 
-def _refuse_unknown(critical: frozenset[Label]) -> None:
-    # D6: the specification demands it, the reference accepts when no plugin is named
-    unknown = sorted(critical - _UNDERSTOOD, key=str)
+def _refuse_unknown(critical: frozenset[Label], handed_on: Mapping[Label, Any]) -> None:
+    # D6: the specification demands it, the reference accepts when no plugin is named. A plugin is handed names and
+    # primitive values of JSON (PLUGIN-28), so nobody could process an integer label, or a list.
+    unknown = sorted(
+        (
+            label
+            for label in critical - _UNDERSTOOD
+            if not (isinstance(label, str) and label in handed_on and isinstance(handed_on[label], PRIMITIVES))
+        ),
+        key=str,
+    )
     if unknown:
         names = ", ".join(map(show, unknown))
         raise Rejected(

@@ -5,7 +5,7 @@ The protected header is a byte string; those bytes, as they arrived, are what is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -28,10 +28,13 @@ PREFIX: Final = b"\xd2\x84"
 """Tag 18 in one byte and an array of four in one byte: the only accepted beginning (COSE-1)."""
 
 
-def parse_cose(raw: bytes) -> Envelope:
-    """The envelope that `raw` holds; nothing of it is verified. Raises Rejected envelope.* or chain.*."""
+def parse_cose(raw: bytes, plugins: Container[str] = frozenset()) -> Envelope:
+    """The envelope that `raw` holds; nothing of it is verified. Raises Rejected envelope.* or chain.*.
+
+    `plugins`: see `airgap.signature.attributes.read_attributes`.
+    """
     try:
-        return _parse(raw)
+        return _parse(raw, plugins)
     except FormatError as error:
         raise Rejected("envelope.malformed", f"the COSE envelope can not be read: {error}") from None
 
@@ -41,7 +44,7 @@ def sig_structure(protected: bytes, payload: bytes) -> bytes:
     return cbor.encode(["Signature1", protected, b"", payload])
 
 
-def _parse(raw: bytes) -> Envelope:
+def _parse(raw: bytes, plugins: Container[str]) -> Envelope:
     if not raw.startswith(PREFIX):
         raise FormatError("it does not begin with tag 18 (COSE_Sign1) and an array of four (d2 84)")
     # no tags here: times exist inside the protected header only (COSE-3)
@@ -52,7 +55,7 @@ def _parse(raw: bytes) -> Envelope:
         raise FormatError(f"the unprotected header is {cbor.name(unprotected)}, not a map")
     payload = _bytes(items[2], "payload")  # COSE-2: neither detached nor empty
     signature = _bytes(items[3], "signature")
-    attributes, protected_chain = _attributes(protected, unprotected)
+    attributes, protected_chain = _attributes(protected, unprotected, plugins)
     return Envelope(
         media_type=COSE_ENVELOPE,
         algorithm=attributes.algorithm,
@@ -83,7 +86,7 @@ def _bytes(item: Any, what: str) -> bytes:
 _ABSENT: Final = object()
 
 
-def _attributes(protected: bytes, unprotected: cbor.CborMap) -> tuple[Attributes, Any]:
+def _attributes(protected: bytes, unprotected: cbor.CborMap, plugins: Container[str]) -> tuple[Attributes, Any]:
     header = cbor.load_map(protected, limit=limits.ENVELOPE_BYTES, what="protected header", times=True)
     if CRITICAL in unprotected:  # COSE-11
         raise FormatError("crit (label 2) stands in the unprotected header, where it may not be")
@@ -93,7 +96,7 @@ def _attributes(protected: bytes, unprotected: cbor.CborMap) -> tuple[Attributes
             f"the label {show(double[0])} stands in the protected and in the unprotected header, "
             "which RFC 9052, section 3 forbids"
         )
-    return read_attributes(header, _DIALECT), header.get(X5CHAIN, _ABSENT)
+    return read_attributes(header, _DIALECT, plugins), header.get(X5CHAIN, _ABSENT)
 
 
 def _find_algorithm(stated: Any) -> Algorithm | None:

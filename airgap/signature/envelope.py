@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -21,17 +21,19 @@ from airgap.text import safe
 
 __all__ = ["PARSERS", "parse_envelope", "parse_payload", "verify_signature"]
 
-PARSERS: Final[Mapping[str, Callable[[bytes], Envelope]]] = MappingProxyType(
+PARSERS: Final[Mapping[str, Callable[[bytes, Container[str]], Envelope]]] = MappingProxyType(
     {JWS_ENVELOPE: parse_jws, COSE_ENVELOPE: parse_cose}
 )
 """The envelope formats by media type of their layer (MAN-5)."""
 
 
-def parse_envelope(media_type: str, raw: bytes) -> Envelope:
+def parse_envelope(media_type: str, raw: bytes, *, plugins: Container[str] = frozenset()) -> Envelope:
     """The envelope that `raw` holds in the format of `media_type`.
 
-    Neither the signature value nor the chain nor the payload is judged. Raises Rejected envelope.*,
-    chain.malformed or chain.length, and nothing else for whatever bytes.
+    Neither the signature value nor the chain nor the payload is judged. Critical attributes that are not understood
+    are refused (D6), unless the envelope demands a verification plugin that is in `plugins`: then they are listed in
+    `Envelope.unprocessed`, and the caller has to have them all processed by that plugin, or to refuse the envelope.
+    Raises Rejected envelope.*, chain.malformed or chain.length, and nothing else for whatever bytes.
     """
     parser = PARSERS.get(media_type)
     if parser is None:
@@ -48,7 +50,7 @@ def parse_envelope(media_type: str, raw: bytes) -> Envelope:
             limit=limits.ENVELOPE_BYTES,
         )
     _check_label(media_type, raw)
-    return parser(raw)
+    return parser(raw, plugins)
 
 
 def verify_signature(envelope: Envelope) -> None:

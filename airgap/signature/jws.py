@@ -6,7 +6,7 @@ they verify need not be what arrived. Here the strings are taken as transmitted 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,10 +25,13 @@ from airgap.text import safe
 X5C: Final = "x5c"
 
 
-def parse_jws(raw: bytes) -> Envelope:
-    """The envelope that `raw` holds; nothing of it is verified. Raises Rejected envelope.* or chain.*."""
+def parse_jws(raw: bytes, plugins: Container[str] = frozenset()) -> Envelope:
+    """The envelope that `raw` holds; nothing of it is verified. Raises Rejected envelope.* or chain.*.
+
+    `plugins`: see `airgap.signature.attributes.read_attributes`.
+    """
     try:
-        return _parse(raw)
+        return _parse(raw, plugins)
     except FormatError as error:
         raise Rejected("envelope.malformed", f"the JWS envelope can not be read: {error}") from None
 
@@ -43,13 +46,13 @@ _PROTECTED_ONLY: Final = ("crit", "b64")
 """RFC 7515, section 4.1.11 and RFC 7797, section 6: must be integrity protected."""
 
 
-def _parse(raw: bytes) -> Envelope:
+def _parse(raw: bytes, plugins: Container[str]) -> Envelope:
     members = json.load_object(raw, limit=limits.ENVELOPE_BYTES, what="envelope")
     json.refuse_twins(members)
     _check_members(members)
     protected, payload, signature = (json.take(members, key, str) for key in ("protected", "payload", "signature"))
     header = json.take(members, "header", dict)
-    attributes = _attributes(protected, header)
+    attributes = _attributes(protected, header, plugins)
     return Envelope(
         media_type=JWS_ENVELOPE,
         algorithm=attributes.algorithm,
@@ -77,7 +80,7 @@ def _check_members(members: json.JsonObject) -> None:
         raise FormatError(f"the member {safe(unknown[0], limit=64)!r} is not allowed beside {sorted(_MEMBERS)}")
 
 
-def _attributes(protected: str, unprotected: json.JsonObject) -> Attributes:
+def _attributes(protected: str, unprotected: json.JsonObject, plugins: Container[str]) -> Attributes:
     header = json.load_object(
         base64.decode_url(protected, where="protected"), limit=limits.ENVELOPE_BYTES, what="protected header"
     )
@@ -95,7 +98,7 @@ def _attributes(protected: str, unprotected: json.JsonObject) -> Attributes:
         raise FormatError(
             "the protected header holds 'b64' (RFC 7797), which changes what is signed and is no part of the format"
         )
-    return read_attributes(dict[Label, Any](header.items()), _DIALECT)
+    return read_attributes(dict[Label, Any](header.items()), _DIALECT, plugins)
 
 
 def _find_algorithm(stated: Any) -> Algorithm | None:

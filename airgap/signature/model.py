@@ -88,6 +88,11 @@ class Envelope:
     """Opaque and unsigned: for showing only (JWS-32)."""
 
     @property
+    def unprocessed(self) -> tuple[str, ...]:
+        """The critical attributes that are not understood here, which only a verification plugin can process (D6)."""
+        return tuple(str(label) for label, attribute in self.extended.items() if attribute.critical)
+
+    @property
     def stated_time(self) -> datetime | None:
         """The signing time of whichever kind the scheme has."""
         return self.authentic_signing_time if self.scheme is Scheme.SIGNING_AUTHORITY else self.signing_time

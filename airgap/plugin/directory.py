@@ -1,0 +1,125 @@
+"""Where plugins lie: `{LIBEXEC}/plugins/<name>/notation-<name>` (PLUGIN-1, PLUGIN-2)."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.plugin import runner
+from airgap.plugin.errors import PluginError
+from airgap.plugin.host import Plugin
+from airgap.plugin.protocol import Metadata
+from airgap.text import safe
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}", re.ASCII)
+_SUFFIX: Final = ".exe" if sys.platform == "win32" else ""
+PREFIX: Final = "notation-"
+_INSTALL: Final = "See what is installed with airgap plugin list; install it with airgap plugin install."
+
+
+def check_name(name: str) -> str:
+    """The name, which can be part of a path. Raises PluginError.
+
+    Letters, digits, `_`, `.` and `-`, beginning with none of the last two: no path, no option, nothing hidden.
+    """
+    if not _NAME.fullmatch(name):
+        raise PluginError(safe(name, limit=64), "this is no name of a plugin (letters, digits, '_', '.', '-')")
+    return name
+
+
+def executable_name(name: str) -> str:
+    """The file name of a plugin on this platform."""
+    return f"{PREFIX}{name}{_SUFFIX}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """An entry of the plugin directory: what the plugin says about itself, or why it can not be used."""
+
+    name: str
+    path: Path
+    metadata: Metadata | None = None
+    problem: str | None = None
+
+
+class PluginDirectory:
+    """The plugins of one directory, run with an environment of our choice."""
+
+    def __init__(self, libexec: Path, env: Mapping[str, str]) -> None:
+        """`libexec` holds the folder `plugins`; `env` is the environment that a small part of is handed on."""
+        self.path: Final = Path(os.path.abspath(libexec)) / "plugins"  # noqa: PTH100 - links above it are the user's
+        self._environment = runner.small_environment(env)
+
+    def find(self, name: str) -> Plugin:
+        """The installed plugin of this name; nothing of it was run. Raises PluginError."""
+        return self.at(name, self.locate(name))
+
+    def at(self, name: str, executable: Path) -> Plugin:
+        """A plugin whose executable was looked at."""
+
+        def call(command: str, request: bytes, seconds: float) -> bytes:
+            return runner.run(name, executable, command, request, environment=self._environment, seconds=seconds)
+
+        return Plugin(name, call)
+
+    def locate(self, name: str) -> Path:
+        """The executable of an installed plugin, absolute. Raises PluginError."""
+        folder = self.path / check_name(name)
+        executable = folder / executable_name(name)
+        for path, is_right, kind in ((folder, stat.S_ISDIR, "folder"), (executable, stat.S_ISREG, "regular file")):
+            try:
+                mode = path.lstat().st_mode
+            except OSError:
+                raise PluginError(
+                    name, f"it is not installed: there is no {safe(executable)}", remedy=_INSTALL
+                ) from None
+            if not is_right(mode):  # D41: a link too
+                raise PluginError(name, f"{safe(path)} is no {kind}, and may not be a link to one")
+        check_executable(name, executable)
+        return executable
+
+    def installed(self) -> tuple[Installed, ...]:
+        """Every folder of the plugin directory, by name, each plugin asked for its metadata (PLUGIN-14)."""
+        try:
+            entries = sorted(entry.name for entry in os.scandir(self.path) if entry.is_dir(follow_symlinks=False))
+        except FileNotFoundError:
+            return ()
+        names = [name for name in entries if _NAME.fullmatch(name)]
+        return tuple(self._entry(name) for name in names[: limits.PLUGINS])
+
+    def _entry(self, name: str) -> Installed:
+        path = self.path / name / executable_name(name)
+        try:
+            return Installed(name=name, path=path, metadata=self.find(name).metadata())
+        except PluginError as error:
+            return Installed(name=name, path=path, problem=error.problem)
+
+
+def check_executable(name: str, path: Path) -> None:
+    """The file may be run: by us, and nobody whom we do not know can have changed it. Raises PluginError."""
+    if not os.access(path, os.X_OK):
+        raise PluginError(name, f"{safe(path)} is not executable")
+    if hasattr(os, "getuid") and path.stat().st_mode & stat.S_IWOTH:
+        raise PluginError(
+            name, f"everybody may write to {safe(path)}", remedy=f"Install it again, or: chmod o-w {safe(path)}"
+        )
+
+
+def default_libexec(env: Mapping[str, str], config: Path, notation: Path | None) -> Path:
+    """Where plugins are: `$AIRGAP_LIBEXEC`, `$NOTATION_LIBEXEC`, else our folder or notation's, whichever has any.
+
+    `config` is our configuration folder, `notation` the reference's. Where there are no plugins at all, it is ours.
+    """
+    for variable in ("AIRGAP_LIBEXEC", "NOTATION_LIBEXEC"):
+        if named := env.get(variable):
+            return Path(named)
+    if notation is not None and not (config / "plugins").is_dir() and (notation / "plugins").is_dir():
+        return notation
+    return config

@@ -1,0 +1,128 @@
+"""A plugin that is asked: requests go out, and answers are held to what was asked for.
+
+Whether a signature is right is not judged here: whoever uses the answer verifies it (airgap.signature.plugin_signer,
+airgap.verifier.plugins).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from airgap import limits
+from airgap.errors import FormatError
+from airgap.plugin.errors import PluginError
+from airgap.plugin.protocol import (
+    CONTRACT,
+    Command,
+    EnvelopeRequest,
+    GeneratedEnvelope,
+    KeyDescription,
+    KeyRequest,
+    Metadata,
+    RawSignature,
+    SignRequest,
+    VerifyAnswer,
+    VerifyRequest,
+    encode,
+)
+from airgap.text import safe
+
+T = TypeVar("T")
+
+Call = Callable[[str, bytes, float], bytes]
+"""Runs a command with a request for so many seconds at most, and returns what the plugin answers.
+
+Raises PluginError.
+"""
+
+
+class Host(Protocol):
+    """Where plugins are found."""
+
+    def find(self, name: str, /) -> Plugin:
+        """The plugin of this name; nothing of it was run. Raises PluginError."""
+
+
+class Plugin:
+    """A plugin by name, and the way to run it."""
+
+    def __init__(self, name: str, call: Call) -> None:
+        self.name = name
+        self._call = call
+
+    def metadata(self) -> Metadata:
+        """What the plugin says about itself: asked each time, never remembered (PLUGIN-14). Raises PluginError."""
+        metadata = self._ask(Command.METADATA, encode({}, {}), Metadata.parse, limits.PLUGIN_METADATA_SECONDS)
+        if metadata.name != self.name:
+            raise self._lie(Command.METADATA, f"says that its name is {safe(metadata.name, limit=128)!r}")
+        if CONTRACT not in metadata.contracts:  # PLUGIN-13
+            spoken = ", ".join(safe(version, limit=32) for version in metadata.contracts)
+            raise self._lie(Command.METADATA, f"speaks the contract {spoken}, and {CONTRACT} is spoken here")
+        return metadata
+
+    def describe_key(self, request: KeyRequest) -> KeyDescription:
+        """Kind and size of a key (PLUGIN-22). Raises PluginError."""
+        answer = self._ask(Command.DESCRIBE_KEY, request.encode(), KeyDescription.parse)
+        self._check_key(Command.DESCRIBE_KEY, request.key_id, answer.key_id)
+        return answer
+
+    def generate_signature(self, request: SignRequest) -> RawSignature:
+        """A signature value, with the key and the algorithm that were asked for (PLUGIN-23). Raises PluginError."""
+        answer = self._ask(Command.SIGN, request.encode(), RawSignature.parse)
+        self._check_key(Command.SIGN, request.key_id, answer.key_id)
+        if answer.algorithm != request.algorithm.name:  # more than the reference checks
+            raise self._lie(
+                Command.SIGN,
+                f"signed with the algorithm {safe(answer.algorithm, limit=64)!r}; the key {request.algorithm.key_spec} "
+                f"demands {request.algorithm.name}",
+            )
+        return answer
+
+    def generate_envelope(self, request: EnvelopeRequest) -> GeneratedEnvelope:
+        """An envelope of the type that was asked for (PLUGIN-24). Raises PluginError."""
+        answer = self._ask(Command.ENVELOPE, request.encode(), GeneratedEnvelope.parse)
+        if answer.media_type != request.envelope_type:
+            raise self._lie(
+                Command.ENVELOPE,
+                f"made an envelope of type {safe(answer.media_type, limit=128)!r}, not {request.envelope_type!r}",
+            )
+        return answer
+
+    def verify_signature(self, request: VerifyRequest) -> VerifyAnswer:
+        """What the plugin found: a result for each check that was asked for, and none else (D39). Raises PluginError.
+
+        Whether every critical attribute was processed is for the judgement to say.
+        """
+        answer = self._ask(Command.VERIFY, request.encode(), VerifyAnswer.parse)
+        asked = {check.value for check in request.checks}
+        if missing := sorted(asked - answer.results.keys()):
+            raise self._lie(Command.VERIFY, f"gives no result for {missing[0]}")
+        if unasked := sorted(answer.results.keys() - asked):
+            raise self._lie(
+                Command.VERIFY, f"gives a result for {safe(unasked[0], limit=128)!r}, which it was not asked for"
+            )
+        known = {*request.extended, *request.unprocessed}
+        if invented := sorted(set(answer.processed) - known):
+            raise self._lie(
+                Command.VERIFY,
+                f"processed the attribute {safe(invented[0], limit=128)!r}, which the signature does not have",
+            )
+        return answer
+
+    def _ask(
+        self, command: Command, request: bytes, parse: Callable[[bytes], T], seconds: float = limits.PLUGIN_SECONDS
+    ) -> T:
+        try:
+            return parse(self._call(command.value, request, seconds))
+        except FormatError as error:
+            raise self._lie(command, f"answers something that can not be read: {error}") from None
+
+    def _check_key(self, command: Command, asked: str, answered: str) -> None:
+        if answered != asked:
+            raise self._lie(
+                command, f"answers for the key {safe(answered, limit=128)!r}, not for {safe(asked, limit=128)!r}"
+            )
+
+    def _lie(self, command: Command, what: str) -> PluginError:
+        return PluginError(self.name, f"{command.value} {what}", command=command.value)

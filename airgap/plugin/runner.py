@@ -1,0 +1,169 @@
+"""One run of a plugin: no shell, a small environment, an end in time, a bound on what it says (PLUGIN-10).
+
+The plugin is started as the leader of a process group of its own, so that whatever it started ends with it when its
+time is over. It is not a sandbox: a plugin runs with the rights of whoever started us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Thread
+from typing import IO, Final
+
+from airgap import limits
+from airgap.errors import FormatError
+from airgap.plugin.errors import PluginError
+from airgap.plugin.protocol import Failure
+from airgap.text import safe
+
+_KEPT: Final = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+    "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR",
+    # without these nothing starts, or finds its files, on Windows
+    "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP",
+    "USERPROFILE", "APPDATA", "LOCALAPPDATA",
+)  # fmt: skip
+PASSED_ON: Final = "AIRGAP_PLUGIN_ENV"
+"""Names of further variables, with commas between them: what a plugin of a cloud service reads its region from."""
+
+_GRACE_SECONDS: Final = 2.0
+
+
+def small_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """What a plugin gets to see of the environment: credentials only where `AIRGAP_PLUGIN_ENV` names them."""
+    named = (name.strip() for name in env.get(PASSED_ON, "").split(","))
+    return {name: env[name] for name in (*_KEPT, *named) if name in env}
+
+
+def run(
+    name: str, executable: Path, command: str, request: bytes, *, environment: Mapping[str, str], seconds: float
+) -> bytes:
+    """What the plugin writes to stdout. Raises PluginError; nothing of the plugin runs on after that."""
+    try:
+        process = _start([str(executable), command], executable.parent, environment)
+    except (OSError, ValueError) as error:
+        raise PluginError(name, f"can not be started: {safe(error)}") from None
+    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
+    if stdin is None or stdout is None or stderr is None:
+        raise AssertionError("pipes were asked for")
+    answer = _Reader(stdout, limits.PLUGIN_OUTPUT_BYTES, lambda: _kill(process))
+    complaint = _Reader(stderr, limits.PLUGIN_ERROR_BYTES, None)
+    readers = (answer, complaint)
+    threads = [Thread(target=_feed, args=(stdin, request), daemon=True), *readers]
+    for thread in threads:
+        thread.start()
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise PluginError(
+            name, f"{command} did not end within {seconds:g} seconds and was ended", code="TIMEOUT", command=command
+        ) from None
+    finally:
+        if process.poll() is None:  # out of time, or interrupted
+            _kill(process)
+            process.wait()
+    return _outcome(name, command, code, readers, process)
+
+
+def _outcome(name: str, command: str, code: int, readers: Sequence[_Reader], process: subprocess.Popen[bytes]) -> bytes:
+    for reader in readers:
+        reader.join(_GRACE_SECONDS)
+    if any(reader.is_alive() for reader in readers):
+        # what the plugin left behind holds its pipes, so its process group still exists
+        _kill(process, even_ended=True)
+        raise PluginError(name, f"{command} ended, but left a process behind that holds its output", command=command)
+    answer, complaint = readers
+    if answer.overflowed:
+        raise PluginError(
+            name, f"{command} answered more than {limits.PLUGIN_OUTPUT_BYTES} bytes and was ended", command=command
+        )
+    if code != 0:
+        raise _failure(name, command, code, complaint)
+    return bytes(answer.data)
+
+
+def _start(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    # no shell, an absolute path, pipes only: no descriptor of ours is inherited. Its own folder, as the one that the
+    # command was called in may be the medium that is judged.
+    return subprocess.Popen(  # noqa: S603 - what is run was named by the operator and looked at
+        arguments,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        close_fds=True,
+        cwd=folder,
+        env=dict(environment),
+        start_new_session=sys.platform != "win32",
+    )
+
+
+def _kill(process: subprocess.Popen[bytes], *, even_ended: bool = False) -> None:
+    if process.poll() is not None and not even_ended:
+        return
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+
+def _feed(pipe: IO[bytes], request: bytes) -> None:
+    with contextlib.suppress(OSError):  # a plugin need not read what it is asked; its answer tells
+        view = memoryview(request)
+        while view:
+            view = view[pipe.write(view) :]
+    with contextlib.suppress(OSError):
+        pipe.close()
+
+
+class _Reader(Thread):
+    """Reads a pipe to its end, and keeps so much of it."""
+
+    def __init__(self, pipe: IO[bytes], limit: int, overflow: Callable[[], None] | None) -> None:
+        super().__init__(daemon=True)
+        self._pipe = pipe
+        self._limit = limit
+        self._overflow = overflow
+        self.data = bytearray()
+        self.overflowed = False
+
+    def run(self) -> None:
+        """To the end of the pipe; what is too much is read and forgotten, so that the plugin never waits for us."""
+        with contextlib.suppress(OSError, ValueError), self._pipe as pipe:
+            while chunk := pipe.read(65536):
+                room = self._limit - len(self.data)
+                self.data += chunk[:room]
+                if len(chunk) > room and not self.overflowed:
+                    self.overflowed = True
+                    if self._overflow:
+                        self._overflow()
+
+
+def _failure(name: str, command: str, code: int, complaint: _Reader) -> PluginError:
+    # PLUGIN-11: nothing on stderr, no JSON there, or the plugin's own words
+    ended = f"exit code {code}" if code > 0 else f"signal {-code}"
+    said = bytes(complaint.data)
+    if not said.strip():
+        return PluginError(name, f"{command} failed ({ended}) and says nothing about why", command=command)
+    try:
+        failure = Failure.parse(said)
+    except FormatError:
+        text = safe(said.decode(errors="replace").strip(), limit=256)
+        return PluginError(
+            name, f"{command} failed ({ended}) without an error as the contract has it: {text}", command=command
+        )
+    words = safe(failure.message) or "no reason given"
+    return PluginError(
+        name,
+        f"{command} failed: {words} ({safe(failure.code, limit=64)})",
+        code=safe(failure.code, limit=64),
+        command=command,
+        metadata={safe(key, limit=64): safe(value) for key, value in failure.metadata.items()},
+    )
