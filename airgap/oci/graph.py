@@ -167,7 +167,18 @@ class Graph:
 
     def _by_tag(self, name: str) -> Root:
         entries = self._store.index().manifests
-        tags = {tag: entry for entry in entries if (tag := entry.annotations.get(REF_NAME)) is not None}
+        tags: dict[str, Descriptor] = {}
+        for entry in entries:
+            if (tag := entry.annotations.get(REF_NAME)) is None:
+                continue
+            if tag == name and tag in tags and tags[tag].digest != entry.digest:
+                raise NotFoundError(  # LAYOUT-7: tools differ in whether the first or the last one counts
+                    f"the tag {safe(name, limit=200)!r} stands twice in {self._store.name}, on {tags[tag].digest} and "
+                    f"on {entry.digest}; tools disagree on which one it means",
+                    remedy="Name the artifact by its digest, or the whole layout.",
+                    tag=safe(name),
+                )
+            tags[tag] = entry
         found = [tags[name]] if name in tags else [entry for tag, entry in tags.items() if tag_part(tag) == name]
         if not found:
             raise NotFoundError(

@@ -8,7 +8,7 @@ from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
-from airgap.trust.policy import Action
+from airgap.trust.policy import Action, Check
 from airgap.verifier.outcome import (
     ArtifactOutcome,
     Finding,
@@ -71,6 +71,8 @@ def headline(outcome: Outcome) -> str:
     total = len(artifacts)
     passed = sum(artifact.verdict is Verdict.PASS for artifact in artifacts)
     match outcome.verdict:
+        case Verdict.PASS if soft := sum(bool(_reservations(artifact)) for artifact in artifacts):
+            return f"PASS, WITH RESERVATIONS: the policy does not enforce every check; see {_count(soft, 'artifact')}."
         case Verdict.PASS if passed == total:
             content = "signatures and content are" if _content_checked(outcome) else "signatures are"
             return f"PASS: {content} good ({_count(total, 'artifact')})."
@@ -90,6 +92,11 @@ def headline(outcome: Outcome) -> str:
             return f"FAIL: {failed} of {_count(total, 'artifact')} did not verify. Do not use what failed."
 
 
+def _reservations(artifact: ArtifactOutcome) -> tuple[Finding, ...]:
+    accepted = artifact.accepted
+    return accepted.reservations if accepted and artifact.verdict is Verdict.PASS else ()
+
+
 def _content_checked(outcome: Outcome) -> bool:
     return all(artifact.content is not None and artifact.content.mode == "all" for artifact in outcome.artifacts)
 
@@ -101,10 +108,13 @@ def _artifact_line(artifact: ArtifactOutcome, style: Style) -> str:
 
 def _summary(artifact: ArtifactOutcome) -> str:
     parts = []
-    good = [signature for signature in artifact.signatures if signature.verdict is Verdict.PASS]
-    if artifact.signature_verdict is Verdict.PASS and good[0].signer:
-        more = f" and {len(good) - 1} more" if len(good) > 1 else ""
-        parts.append(f"signed by {good[0].signer.subject}{more}")
+    accepted = artifact.accepted
+    if accepted and accepted.signer and not artifact.policy_finding:
+        others = sum(signature.verdict is Verdict.PASS for signature in artifact.signatures) - 1
+        more = f" and {others} more" if others else ""
+        untrusted = any(finding.check is Check.AUTHENTICITY for finding in accepted.reservations)
+        word = "signature claims to be by" if untrusted else "signed by"
+        parts.append(f"{word} {accepted.signer.subject}{more}")
     elif artifact.signatures:
         parts.append(f"none of {_count(len(artifact.signatures), 'signature')} is accepted")
     elif not artifact.policy_finding:
@@ -146,8 +156,10 @@ def _signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *
         elif finding.blocks:
             shown = "quiet" if quiet else _KIND[finding.verdict]
             yield from _reason_lines(finding.message, finding.reason, style, shown, check=finding.check.value)
-        elif _is_logged(finding):
-            yield f"          {style.paint('unsure', 'note')} {finding.check.value} is only logged: {finding.message}"
+        elif finding.is_reservation:
+            how = "only logged" if finding.action is Action.LOG else "not checked"
+            code = f" [{finding.reason}]" if finding.reason else ""
+            yield f"          {style.paint('unsure', 'note')} {finding.check.value} is {how}: {finding.message}{code}"
     if verbose:
         for use in signature.evidence:
             until = f", good until {iso(use.next_update)}" if use.next_update else ""
@@ -157,10 +169,6 @@ def _signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *
         if use.accepted_stale:
             stale = iso(use.next_update) if use.next_update else "unknown"
             yield f"          {style.paint('unsure', 'note')} stale evidence accepted: {use.name} was due on {stale}"
-
-
-def _is_logged(finding: Finding) -> bool:
-    return finding.action is Action.LOG and finding.verdict in {Verdict.FAIL, Verdict.INDETERMINATE}
 
 
 def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
@@ -214,7 +222,8 @@ def _footer(outcome: Outcome, style: Style) -> Iterator[str]:
         judged += f" (the clock says {iso(moment.clock)})"
     parts = [judged, f"trust {outcome.trust.get('directory', 'unknown')}"]
     if expiry := outcome.earliest_expiry:
-        parts.append(f"evidence good until {iso(expiry[0])} ({expiry[1]})")
+        word = "evidence good until" if expiry[0] >= moment.judged else "evidence was due for renewal on"
+        parts.append(f"{word} {iso(expiry[0])} ({expiry[1]})")
     yield style.paint("quiet", "; ".join(parts))
 
 

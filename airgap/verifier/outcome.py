@@ -46,6 +46,13 @@ class Finding:
         """Whether this finding keeps the signature from being accepted (VERIFY-18)."""
         return self.action is Action.ENFORCE and self.verdict in {Verdict.FAIL, Verdict.INDETERMINATE}
 
+    @property
+    def is_reservation(self) -> bool:
+        """Whether the signature would not be accepted, or perhaps not, had the policy not softened this check."""
+        if self.action is Action.LOG:
+            return self.verdict in {Verdict.FAIL, Verdict.INDETERMINATE}
+        return self.action is Action.SKIP
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceUse:
@@ -116,6 +123,11 @@ class SignatureOutcome:
         """What the verdict rests on, as exit codes; empty for a pass."""
         return exit_codes_of(self.findings, self.verdict)
 
+    @property
+    def reservations(self) -> tuple[Finding, ...]:
+        """What is wrong and only logged, and what the policy leaves out: a pass is worth less by each."""
+        return tuple(finding for finding in self.findings if finding.is_reservation)
+
 
 def exit_codes_of(findings: Iterable[Finding], verdict: Verdict) -> frozenset[int]:
     """The exit codes of the blocking findings that made `verdict`."""
@@ -185,6 +197,12 @@ class ArtifactOutcome:
         if self.policy_finding:
             return Verdict.SKIPPED if self.policy_finding[0] == "policy.skip" else Verdict.FAIL
         return best(self.signatures) or Verdict.FAIL
+
+    @property
+    def accepted(self) -> SignatureOutcome | None:
+        """The signature that the artifact passes by: one without reservations, where there is one."""
+        passing = [signature for signature in self.signatures if signature.verdict is Verdict.PASS]
+        return min(passing, key=lambda signature: len(signature.reservations), default=None)
 
     @property
     def content_failed(self) -> bool:

@@ -167,6 +167,9 @@ class RevocationJudge:
         bases = [file for file in files if not file.is_delta]
         file, base = _newest(bases, partial(self._counting_crl, question, point), _no_crl(question, point))
         entries = self._entries(question, file, base)
+        for twin in bases:  # of several that are equally new, no name of a file decides: any may revoke
+            if twin is not file and twin.rank == file.rank:
+                entries += self._entries_if_counting(question, point, twin)
         self._refuse_if_dropped(question, point, bases, base)
         uses = [_crl_use(question, "crl", file, base)]
         if base.freshest:
@@ -223,11 +226,16 @@ class RevocationJudge:
         if question.certificate.not_after >= newest.this_update:
             return
         for file in files:
-            try:
-                older = self._counting_crl(question, point, file)
-                self._entries(question, file, older)
-            except Undecided:  # it does not count, so it says nothing
-                continue
+            self._entries_if_counting(question, point, file)
+
+    def _entries_if_counting(
+        self, question: Question, point: DistributionPoint, file: CrlFile
+    ) -> tuple[RevokedEntry, ...]:
+        """The entries of a CRL beside the deciding one; raises Rejected for one that revokes for good."""
+        try:
+            return self._entries(question, file, self._counting_crl(question, point, file))
+        except Undecided:  # it does not count, so it says nothing
+            return ()
 
     def _delta(self, question: Question, base: Crl) -> tuple[CrlFile, Crl]:
         files = [file for point in base.freshest for file in self._evidence.crls(question.certificate.issuer, point)]

@@ -196,6 +196,26 @@ class TestWords:
         assert "NOTHING vouches" in ran.out
         assert "PASS" not in ran.out
 
+    @pytest.mark.parametrize(
+        ("verification", "words"),
+        [
+            ({"level": "audit"}, "authenticity is only logged"),
+            ({"level": "strict", "override": {"revocation": "skip"}}, "revocation is not checked"),
+        ],
+    )
+    def test_a_softened_check_is_a_reservation(self, trust: Path, verification: dict[str, Any], words: str) -> None:
+        """A pass that the policy softened is never called good without a word."""
+        policy = json.loads((trust / "trustpolicy.oci.json").read_text())
+        policy["trustPolicies"][0]["signatureVerification"] = verification
+        (trust / "trustpolicy.oci.json").write_text(json.dumps(policy))
+        target = "untrusted" if verification["level"] == "audit" else "revoked"
+        ran = verify(LAYOUTS / target, "--trust", trust, *SCOPE)
+        assert ran.code == 0
+        assert ran.out.startswith("PASS, WITH RESERVATIONS")
+        assert words in ran.out
+        assert "are good" not in ran.out
+        assert ("claims to be by" in ran.out) == (target == "untrusted")
+
     def test_names_with_control_characters_are_escaped(self, tmp_path: Path) -> None:
         layout = shutil.copytree(LAYOUTS / "unsigned", tmp_path / "evil\x1b[31m\u202ename")
         ran = verify(layout, *TRUST, *SCOPE)

@@ -1,0 +1,91 @@
+"""airgap.verifier.revocation: which evidence counts where several pieces speak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airgap.errors import Rejected, Undecided
+from airgap.pki.certificate import Certificate
+from airgap.trust.evidence import MemoryEvidence
+from airgap.trust.freshness import Freshness
+from airgap.verifier.outcome import EvidenceUse
+from airgap.verifier.revocation import RevocationJudge
+from tests.support.crls import crl, entry
+from tests.support.pki import Issued, Pki
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+URL = "http://crl.example/leaf.crl"
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
+ISSUER = LEAF.chain[1]
+OLD, NEW = AT - timedelta(days=60), AT - timedelta(days=10)
+
+
+def ask(crls: Mapping[str, bytes], leaf: Issued = LEAF, *, at: datetime = AT) -> tuple[EvidenceUse, ...]:
+    chain = [Certificate.parse(issued.der) for issued in leaf.chain]
+    judge = RevocationJudge(MemoryEvidence(crls=crls), Freshness())
+    return judge.check_chain(chain, kind="signing", at=at, signed_at=None)
+
+
+def clean(made: datetime, number: int = 1, **changes: Any) -> bytes:
+    return crl(ISSUER, this_update=made, next_update=AT + timedelta(days=30), number=number, **changes)
+
+
+def revoking(made: datetime, number: int = 1, *, reason: str | None = "keyCompromise") -> bytes:
+    return clean(made, number, revoked=[entry(LEAF.x509.serial_number, reason=reason)])
+
+
+def test_the_newest_decides_whatever_it_is_called() -> None:
+    for names in (("a.crl", "b.crl"), ("b.crl", "a.crl")):
+        assert ask({names[0]: clean(OLD), names[1]: clean(NEW, 2)})
+        with pytest.raises(Rejected, match="was revoked"):
+            ask({names[0]: clean(OLD), names[1]: revoking(NEW, 2)})
+
+
+def test_of_two_equally_new_ones_any_may_revoke() -> None:
+    """A file's name must not decide: two lists of one moment and number contradict each other."""
+    for names in (("a.crl", "b.crl"), ("b.crl", "a.crl")):
+        with pytest.raises(Rejected, match="was revoked"):
+            ask({names[0]: clean(NEW), names[1]: revoking(NEW)})
+
+
+def test_an_older_list_decides_about_the_past() -> None:
+    past = OLD + timedelta(days=1)
+    assert ask({"old.crl": clean(OLD), "new.crl": revoking(NEW, 2)}, at=past)
+    with pytest.raises(Undecided) as caught:
+        ask({"new.crl": revoking(NEW, 2)}, at=past)
+    assert caught.value.reason == "revocation.crl.future"
+
+
+def test_an_older_list_decides_where_the_certificate_ended_before_the_newest() -> None:
+    """RFC 5280, 3.3: an issuer may drop what has expired."""
+    ended = NEW - timedelta(days=1)
+    leaf = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "not_after": ended})
+    listing = crl(
+        leaf.chain[1], this_update=OLD, next_update=AT + timedelta(days=30), number=1,
+        revoked=[entry(leaf.x509.serial_number, reason="keyCompromise")],
+    )  # fmt: skip
+    newest = crl(leaf.chain[1], this_update=NEW, next_update=AT + timedelta(days=30), number=2)
+    with pytest.raises(Rejected, match="was revoked"):
+        ask({"old.crl": listing, "new.crl": newest}, leaf)
+    assert ask({"new.crl": newest}, leaf)
+
+
+def test_an_expired_list_revokes_for_good_but_not_on_hold() -> None:
+    """D33."""
+    late = AT + timedelta(days=90)
+    with pytest.raises(Rejected) as revoked:
+        ask({"a.crl": revoking(NEW)}, at=late)
+    assert revoked.value.reason == "revocation.revoked"
+    with pytest.raises(Undecided) as stale:
+        ask({"a.crl": revoking(NEW, reason="certificateHold")}, at=late)
+    assert stale.value.reason == "revocation.crl.stale"
+
+
+def test_a_hold_in_force_is_a_rejection() -> None:
+    with pytest.raises(Rejected) as caught:
+        ask({"a.crl": revoking(NEW, reason="certificateHold")})
+    assert caught.value.reason == "revocation.on_hold"
