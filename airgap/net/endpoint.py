@@ -16,7 +16,7 @@ from airgap.net.upload import Sent
 from airgap.net.url import Origin
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import BlobStream, Entry, How, Looked, Named, Referral, Source
+from airgap.oci.endpoint import Blobs, BlobStream, Entry, How, Looked, Named, Referral
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.pump import Advance
 
@@ -149,7 +149,7 @@ class RegistrySink:
     def expect(self, size: int) -> None:
         """Registries do not say how much room they have."""
 
-    def put_blob(self, descriptor: Descriptor, source: Source, advance: Advance) -> How:
+    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> How:
         """See `Sink`: looked for, mounted where the source is on the same registry, else sent; hashed on its way."""
         sent = self.store.push_blob(
             descriptor,
@@ -190,7 +190,7 @@ class RegistrySink:
         self.store.settle()
         return Named(added=added, moved=tuple(moved))
 
-    def _mountable(self, source: Source, digest: Digest) -> str | None:
+    def _mountable(self, source: Blobs, digest: Digest) -> str | None:
         if isinstance(source, RegistrySource) and source.store.client.origin == self.store.client.origin:
             return source.store.repository if source.store.repository != self.store.repository else None
         return self._mounts.find(self.store, digest)
@@ -202,7 +202,7 @@ class _Proven:
     So a registry that compares nothing is never left with wrong content: the request breaks off before its end.
     """
 
-    def __init__(self, source: Source, descriptor: Descriptor) -> None:
+    def __init__(self, source: Blobs, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
         self._hash = descriptor.digest.new_hash()
         self._left = descriptor.size

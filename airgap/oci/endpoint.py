@@ -65,7 +65,17 @@ class Looked:
     """What was named and could not be read: it stays behind."""
 
 
-class Source(Protocol):
+class Blobs(Protocol):
+    """Where blobs can be read, by any number of threads at once."""
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        """A blob's bytes, not proven yet. Raises ContentError (`content.missing`, ...)."""
+
+    def path(self, descriptor: Descriptor) -> str | None:
+        """The regular file that holds exactly this blob and nothing else, where there is one."""
+
+
+class Source(Blobs, Protocol):
     """The read side of a transport."""
 
     @property
@@ -85,12 +95,6 @@ class Source(Protocol):
         Those of other than `artifact_types` (empty: all) may be left out of the answer, not of its count.
         """
 
-    def open(self, descriptor: Descriptor) -> BlobStream:
-        """A blob's bytes, not proven yet. Raises ContentError (`content.missing`, ...)."""
-
-    def path(self, descriptor: Descriptor) -> str | None:
-        """The regular file that holds exactly this blob and nothing else, where there is one."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -109,12 +113,8 @@ class Named:
     """Tags that named something else before."""
 
 
-class Sink(Protocol):
-    """The write side of a transport. Safe for threads, except `finish`."""
-
-    @property
-    def name(self) -> str:
-        """What the operator calls it, safe to show."""
+class Present(Protocol):
+    """What can be asked of a destination without writing to it."""
 
     @property
     def vouches(self) -> bool:
@@ -126,10 +126,18 @@ class Sink(Protocol):
     def lists(self, subject: Digest, referrer: Digest) -> bool:
         """Whether a referrer that is there can be found from its subject; naming it at the end counts."""
 
+
+class Sink(Present, Protocol):
+    """The write side of a transport. Safe for threads, except `finish`."""
+
+    @property
+    def name(self) -> str:
+        """What the operator calls it, safe to show."""
+
     def expect(self, size: int) -> None:
         """So many bytes are about to come. Raises WriteError where there is no room."""
 
-    def put_blob(self, descriptor: Descriptor, source: Source, advance: Advance) -> How:
+    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> How:
         """Bring a blob in, proven on its way. Raises ContentError, WriteError, ..."""
 
     def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:

@@ -7,7 +7,7 @@ tar can be written in one pass. Referrers are followed recursively, of children 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
@@ -99,23 +99,29 @@ class Planned:
     notes: tuple[str, ...] = ()
     error: AirgapError | None = None
     """Why it can not be copied at all."""
+    also: tuple[Entry, ...] = ()
+    """What is named together with it: its acquisition record."""
 
     def entries(self) -> tuple[Entry, ...]:
         """What the destination has to name: the artifact, its cosign tags, and (for layouts) its referrers."""
         root = self.wanted.descriptor
         tagged = tuple(Entry(descriptor=root, tag=tag) for tag in self.wanted.tags)
-        return (tagged or (Entry(descriptor=root),)) + tuple(
-            Entry(
-                descriptor=Descriptor(
-                    media_type=item.descriptor.media_type,
-                    digest=item.descriptor.digest,
-                    size=item.descriptor.size,
-                    # as oras and notation write it; annotations stay in the manifest: one of them could be a tag
-                    artifact_type=item.artifact_type,
-                ),
-                tag=item.tag,
+        return (
+            (tagged or (Entry(descriptor=root),))
+            + tuple(
+                Entry(
+                    descriptor=Descriptor(
+                        media_type=item.descriptor.media_type,
+                        digest=item.descriptor.digest,
+                        size=item.descriptor.size,
+                        # as oras and notation write it; annotations stay in the manifest: one of them could be a tag
+                        artifact_type=item.artifact_type,
+                    ),
+                    tag=item.tag,
+                )
+                for item in self.attached
             )
-            for item in self.attached
+            + self.also
         )
 
 
@@ -125,8 +131,6 @@ class Plan:
 
     artifacts: tuple[Planned, ...]
     nodes: Mapping[Key, Node]
-    extra: tuple[Entry, ...] = field(default=())
-    """Entries beside those of the artifacts."""
 
     def blobs(self) -> tuple[Node, ...]:
         """Everything but manifests, the biggest first, so that no thread is left with a big one at the end."""

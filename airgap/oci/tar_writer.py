@@ -83,7 +83,7 @@ class TarPlan:
 
 def lay_out(plan: Plan, absent: frozenset[Key] = frozenset()) -> TarPlan:
     """Where everything will lie. `absent`: external layers that the source has not. Raises ContentError."""
-    entries = tuple(entry for artifact in plan.artifacts for entry in artifact.entries()) + plan.extra
+    entries = tuple(entry for artifact in plan.artifacts for entry in artifact.entries())
     contents: dict[str, tuple[int, bytes | None, Node | None]] = {
         LAYOUT_FILE: (len(LAYOUT_CONTENT), LAYOUT_CONTENT, None)
     }

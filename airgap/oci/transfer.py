@@ -15,7 +15,7 @@ from typing import Final
 
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.crew import Crew
-from airgap.oci.endpoint import How, Named, Sink
+from airgap.oci.endpoint import How, Named, Present, Sink
 from airgap.oci.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, ManifestDone, Progress, Started, silent
 from airgap.oci.plan import Key, Node, Plan, Planned, key_of
 
@@ -50,7 +50,7 @@ class Transferred:
         return artifact.error or next((self.failures[key] for key in artifact.keys if key in self.failures), None)
 
 
-def survey(plan: Plan, sink: Sink, executor: Executor, *, exact: bool = False) -> Survey:
+def survey(plan: Plan, sink: Present, executor: Executor, *, exact: bool = False) -> Survey:
     """Ask the destination what it has. Where it vouches for what lies below its manifests, only for those.
 
     `exact` asks for every blob, also where a push would ask by itself.
@@ -78,13 +78,13 @@ def survey(plan: Plan, sink: Sink, executor: Executor, *, exact: bool = False) -
     return Survey(missing=frozenset(missing), bytes=wanted, present_bytes=total - wanted)
 
 
-def _is_listed(node: Node, sink: Sink) -> bool:
+def _is_listed(node: Node, sink: Present) -> bool:
     # a copy that was killed between putting a signature and listing it under the referrers tag must not lose it
     subject = node.manifest.subject if node.manifest else None
     return subject is None or sink.lists(subject.digest, node.descriptor.digest)
 
 
-def _absent(sink: Sink, nodes: tuple[Node, ...]) -> list[Key]:
+def _absent(sink: Present, nodes: tuple[Node, ...]) -> list[Key]:
     return [key_of(node.descriptor) for node in nodes if not sink.has(node.descriptor)]
 
 
@@ -130,7 +130,6 @@ def transfer(
     sink.flush()
     complete = [artifact for artifact in plan.artifacts if run.is_complete(artifact)]
     entries = tuple(entry for artifact in complete for entry in artifact.entries())
-    entries += tuple(entry for entry in plan.extra if key_of(entry.descriptor) not in run.failures)
     named = sink.finish(entries)
     for artifact in complete:
         progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))

@@ -22,7 +22,7 @@ from airgap.oci.clone import clone
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, malformed, open_regular
-from airgap.oci.endpoint import Entry, How, Named, Source
+from airgap.oci.endpoint import Blobs, Entry, How, Named
 from airgap.oci.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.locking import exclusive
@@ -95,7 +95,7 @@ class LayoutWriter:
         if not self._link and not self._clonable:
             check_room(self.path, size)
 
-    def put_blob(self, descriptor: Descriptor, source: Source, advance: Advance) -> How:
+    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> How:
         """See `Sink`: hard link where asked, reflink where possible, else one pass of reading, hashing and writing."""
         descriptor.digest.new_hash()  # refuses an algorithm that can not be checked, before anything is written
         path = source.path(descriptor)
@@ -250,6 +250,25 @@ class LayoutWriter:
                 staged.replace(target)
             for folder in folders:
                 sync_folder(folder)
+
+
+class LayoutProbe:
+    """A layout that may not be there yet, asked and never written."""
+
+    vouches: Final = False
+
+    def __init__(self, path: str) -> None:
+        """Raises ContentError where something else is at `path`."""
+        folder = Path(path)
+        self.layout: Final = open_directory(path) if folder.is_dir() and any(folder.iterdir()) else None
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """See `Present`."""
+        return self.layout is not None and self.layout.size(descriptor.digest) == descriptor.size
+
+    def lists(self, subject: Digest, referrer: Digest) -> bool:  # noqa: ARG002
+        """Always: a copy would list it."""
+        return True
 
 
 def _sync(path: Path) -> None:

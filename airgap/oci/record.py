@@ -1,0 +1,273 @@
+"""The acquisition record: where an artifact was copied from, what was looked for, and what was left out.
+
+It lies in the layout as a referrer of the artifact, so that every tool that copies referrers keeps it, and so that
+nobody takes it for an artifact of its own. docs/reference/acquisition-record.md describes the format.
+
+It is a claim of whoever wrote the layout. It can name the policy scope that is asked (design 5) and explain what is
+missing; it makes no signature good and no content right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Self
+
+from airgap import limits
+from airgap.errors import AirgapError, FormatError
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
+from airgap.oci.index_writer import dump
+from airgap.oci.manifest import Manifest, parse_manifest
+from airgap.oci.store import Store, read_verified
+from airgap.parse.json import JsonObject, load_object, take, take_list, take_optional, text
+from airgap.parse.time import iso, rfc3339
+
+ACQUISITION: Final = "application/vnd.airgap.acquisition.v1+json"
+SCHEMA: Final = "airgap.acquisition/1"
+CREATED: Final = "org.opencontainers.image.created"
+_NO_CONFIG: Final = b"{}"
+_MODES: Final = ("all", "filtered", "excluded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """How referrers of one subject were looked for."""
+
+    subject: Digest
+    mechanism: str | None
+    """None: looking failed."""
+    api_status: int | None = None
+    tag_status: int | None = None
+    listed: int = 0
+    copied: int = 0
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What was named and stayed behind."""
+
+    @classmethod
+    def from_json(cls, source: Any) -> Self:
+        """Raises FormatError."""
+        if not isinstance(source, dict):
+            raise FormatError("is no object")
+        return cls(
+            subject=Digest.parse(take(source, "subject", str)),
+            mechanism=take_optional(source, "mechanism", str),
+            api_status=take_optional(source, "apiStatus", int),
+            tag_status=take_optional(source, "tagStatus", int),
+            listed=take(source, "listed", int),
+            copied=take(source, "copied", int),
+            notes=_texts(source, "notes"),
+            problems=_texts(source, "problems"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object, as docs/reference has it."""
+        return {
+            "subject": str(self.subject),
+            "mechanism": self.mechanism,
+            "apiStatus": self.api_status,
+            "tagStatus": self.tag_status,
+            "listed": self.listed,
+            "copied": self.copied,
+            "notes": list(self.notes),
+            "problems": list(self.problems),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A child of an index that was not chosen."""
+
+    digest: Digest
+    platform: str
+
+    @classmethod
+    def from_json(cls, source: Any) -> Self:
+        """Raises FormatError."""
+        if not isinstance(source, dict):
+            raise FormatError("is no object")
+        return cls(digest=Digest.parse(take(source, "digest", str)), platform=take(source, "platform", str))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object."""
+        return {"digest": str(self.digest), "platform": self.platform}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One acquisition of one artifact."""
+
+    tool: str
+    time: datetime
+    kind: str
+    """`registry` or `layout`: where it came from last."""
+    name: str | None
+    """The repository that it was copied from, `registry.example/app`: the policy scope. None where none is known."""
+    reference: str
+    """As the operator typed it."""
+    artifact: Descriptor
+    mode: str
+    """Of referrers: `all`, `filtered` (by type or depth), `excluded`."""
+    artifact_types: tuple[str, ...] = ()
+    depth: int | None = None
+    digest_tags: bool = False
+    answers: tuple[Answer, ...] = ()
+    platforms: tuple[str, ...] = ()
+    """Those that were chosen; empty: all."""
+    absent: tuple[LeftOut, ...] = ()
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Raises FormatError for what is no record of this version."""
+        document = load_object(raw, what="acquisition record")
+        schema = take(document, "schema", str)
+        if schema != SCHEMA:
+            raise FormatError(f"is {schema!r}, not {SCHEMA!r}", where="schema")
+        source = take(document, "source", dict)
+        referrers = take(document, "referrers", dict)
+        platforms = take(document, "platforms", dict)
+        mode = take(referrers, "mode", str)
+        if mode not in _MODES:
+            raise FormatError(f"is {mode!r}, none of {', '.join(_MODES)}", where="referrers.mode")
+        return cls(
+            tool=take(take(document, "tool", dict), "version", str),
+            time=rfc3339(take(document, "time", str)),
+            kind=take(source, "kind", str),
+            name=take_optional(source, "name", str),
+            reference=take(source, "reference", str),
+            artifact=Descriptor.from_json(take(document, "artifact", dict)),
+            mode=mode,
+            artifact_types=_texts(referrers, "artifactTypes"),
+            depth=take_optional(referrers, "depth", int),
+            digest_tags=take(referrers, "digestTags", bool),
+            answers=take_list(referrers, "answers", Answer.from_json, limit=limits.REFERRERS),
+            platforms=_texts(platforms, "chosen"),
+            absent=take_list(platforms, "absent", LeftOut.from_json, limit=limits.INDEX_ENTRIES),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The document, as docs/reference/acquisition-record.md has it."""
+        return {
+            "schema": SCHEMA,
+            "tool": {"name": "airgap", "version": self.tool},
+            "time": iso(self.time),
+            **self.facts(),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """All that it says beside who wrote it and when: two copies with the same facts need one record."""
+        return {
+            "source": {"kind": self.kind, "name": self.name, "reference": self.reference},
+            "artifact": _bare(self.artifact).to_json(),
+            "platforms": {"chosen": list(self.platforms), "absent": [item.to_json() for item in self.absent]},
+            "referrers": {
+                "mode": self.mode,
+                "artifactTypes": list(self.artifact_types),
+                "depth": self.depth,
+                "digestTags": self.digest_tags,
+                "answers": [answer.to_json() for answer in self.answers],
+            },
+        }
+
+    def declared_absent(self) -> frozenset[Digest]:
+        """Manifests that were left out on purpose."""
+        return frozenset(item.digest for item in self.absent)
+
+    def left_behind(self) -> str | None:
+        """Why signatures may exist where this came from although none is here; None where it was looked for them.
+
+        A sentence's end, to stand behind "the artifact has no signature here: ".
+        """
+        of_artifact = [answer for answer in self.answers if answer.subject == self.artifact.digest]
+        if self.mode == "excluded":
+            return "when it was copied, signatures and other referrers were excluded"
+        if self.mode == "filtered" and self.artifact_types and NOTARY_SIGNATURE not in self.artifact_types:
+            return f"when it was copied, only referrers of other types were taken ({', '.join(self.artifact_types)})"
+        if self.mode == "filtered" and self.depth == 0:
+            return "when it was copied, no referrers were looked for (depth 0)"
+        if any(answer.mechanism is None or answer.problems for answer in of_artifact):
+            return "when it was copied, its referrers could not all be read, and the copy went on without them"
+        if sum(answer.copied for answer in of_artifact):
+            return "when it was copied, referrers came with it that are not here now"
+        return None
+
+
+def record_contents(record: Record) -> tuple[Descriptor, dict[Digest, bytes]]:
+    """The manifest that refers to the artifact, and every content that it needs, the manifest included."""
+    raw = dump(record.to_json())
+    layer = Descriptor(media_type=ACQUISITION, digest=Digest.of(raw), size=len(raw))
+    config = Descriptor(media_type=EMPTY, digest=Digest.of(_NO_CONFIG), size=len(_NO_CONFIG))
+    manifest = dump(
+        {
+            "schemaVersion": 2,
+            "mediaType": IMAGE_MANIFEST,
+            "artifactType": ACQUISITION,
+            "config": config.to_json(),
+            "layers": [layer.to_json()],
+            "subject": _bare(record.artifact).to_json(),
+            "annotations": {CREATED: iso(record.time)},
+        }
+    )
+    descriptor = Descriptor(
+        media_type=IMAGE_MANIFEST, digest=Digest.of(manifest), size=len(manifest), artifact_type=ACQUISITION
+    )
+    return descriptor, {descriptor.digest: manifest, layer.digest: raw, config.digest: _NO_CONFIG}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record as it lies in a layout."""
+
+    descriptor: Descriptor
+    manifest: Manifest
+    record: Record
+
+
+def find_records(store: Store, graph: Graph, artifact: Descriptor) -> tuple[Found, ...]:
+    """The records about `artifact`, the newest first. What can not be read is passed over: a record proves nothing.
+
+    Raises ContentError beyond limits.REFERRERS.
+    """
+    return tuple(sorted(_records(store, graph, artifact), key=lambda found: found.record.time, reverse=True))
+
+
+def _records(store: Store, graph: Graph, artifact: Descriptor) -> Iterator[Found]:
+    for referrer in graph.referrers(artifact):
+        manifest = referrer.manifest
+        if referrer.artifact_type != ACQUISITION or not isinstance(manifest, Manifest) or len(manifest.layers) != 1:
+            continue
+        try:
+            record = Record.parse(read_verified(store, manifest.layers[0]))
+        except AirgapError:
+            continue
+        if record.artifact.same_content(artifact):
+            yield Found(referrer.descriptor, manifest, record)
+
+
+def listed_records(store: Store) -> dict[Digest, list[Found]]:
+    """The records that `index.json` lists as such, by artifact, the newest first; nothing else is read."""
+    found: dict[Digest, list[Found]] = {}
+    for entry in store.index().manifests:
+        if entry.artifact_type != ACQUISITION or entry.media_type != IMAGE_MANIFEST:
+            continue
+        try:
+            manifest = parse_manifest(read_verified(store, entry), entry.media_type)
+            if isinstance(manifest, Manifest) and len(manifest.layers) == 1:
+                record = Record.parse(read_verified(store, manifest.layers[0]))
+                found.setdefault(record.artifact.digest, []).append(Found(entry, manifest, record))
+        except AirgapError:
+            continue  # a record proves nothing; a copy writes a new one
+    for records in found.values():
+        records.sort(key=lambda item: item.record.time, reverse=True)
+    return found
+
+
+def _bare(descriptor: Descriptor) -> Descriptor:
+    return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
+
+
+def _texts(source: JsonObject, member: str) -> tuple[str, ...]:
+    return take_list(source, member, text, limit=limits.REFERRERS)

@@ -1,0 +1,355 @@
+"""Copy: artifacts with everything attached to them, from any transport to any other."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+
+from airgap import __version__
+from airgap.errors import AirgapError, UsageError
+from airgap.oci.descriptor import REF_NAME
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import How, Sink
+from airgap.oci.events import Progress, silent
+from airgap.oci.layout import LayoutDirectory
+from airgap.oci.plan import Plan, Selection, Wanted
+from airgap.oci.planner import make_plan
+from airgap.oci.record import ACQUISITION, listed_records
+from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
+from airgap.oci.tar_writer import write_tar_file, write_tar_stream
+from airgap.oci.transfer import Survey, Transferred, survey, transfer
+from airgap.oci.writer import LayoutProbe, LayoutWriter
+from airgap.stages.copy_names import Place, check_takeover, places
+from airgap.stages.copy_records import Records
+from airgap.stages.copy_result import Copied, CopyResult, Totals, added, status_of
+from airgap.stages.copy_sources import Choice, Found, Sources
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.net.credentials import Credentials
+    from airgap.net.endpoint import Mounts
+    from airgap.net.options import TransportOptions
+    from airgap.net.referrers import Mechanism
+    from airgap.net.registries import Registries
+    from airgap.net.registry import ReferrersTag
+
+STREAM: Final = "-"
+"""Standard output as a destination, standard input as a source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRequest:
+    """What to copy where, and how."""
+
+    sources: Sequence[str]
+    """References as in design 5."""
+    destination: str
+    """A layout directory, a tar, a registry's repository; each with or without a tag; or `-`: a tar to `output`."""
+    at: datetime
+    """The moment that acquisition records state; aware."""
+    selection: Selection = field(default_factory=Selection)
+    all_tags: bool = False
+    tags: str | None = None
+    """Regular expression that whole tags have to match; chooses among all tags."""
+    pinned: bool = False
+    """Refuse sources without a digest (a lock file)."""
+    dry_run: bool = False
+    keep_going: bool = False
+    link: bool = False
+    """Hard links where source and destination are layouts of one file system."""
+    verify_existing: bool = False
+    """Hash what the destination has before it is relied upon."""
+    overwrite: bool = False
+    """Replace a tar that exists."""
+    full_names: bool = False
+    """Whole names as tags in layouts, whole paths in registries, also where one source repository would not need it."""
+    record: bool = True
+    """Leave acquisition records in layouts and tars."""
+    concurrency: int = 4
+    """Threads, where no executor is handed in."""
+
+
+def copy(
+    request: CopyRequest,
+    *,
+    transport: TransportOptions | None = None,
+    credentials: Credentials | None = None,
+    mechanism: Mechanism | None = None,
+    referrers_tag: ReferrersTag | None = None,
+    executor: Executor | None = None,
+    progress: Progress = silent,
+    output: BinaryIO | None = None,
+) -> CopyResult:
+    """Bring artifacts and all that is attached to them from their sources into the destination.
+
+    What the destination has is not copied again, so an interrupted copy is taken up by calling again. `transport` and
+    `credentials` are for registries (by default as docker's configuration says); `progress` is told of every step,
+    from several threads; `executor` runs the work.
+
+    Raises AirgapError for the first thing that can not be copied; with `keep_going` that is part of the result.
+    """
+    with ExitStack() as stack:
+        pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
+        network = _Network(stack, transport, credentials, referrers_tag)
+        sources = Sources(network.registries, stack, pool, mechanism=mechanism)
+        return _Copy(request, sources, network, pool, progress, output).run()
+
+
+class _Network:
+    """Registries, from the moment that one is named: a copy between layouts loads nothing that opens sockets."""
+
+    def __init__(
+        self,
+        stack: ExitStack,
+        transport: TransportOptions | None,
+        credentials: Credentials | None,
+        referrers_tag: ReferrersTag | None,
+    ) -> None:
+        self._stack, self._transport, self._credentials = stack, transport, credentials
+        self._referrers_tag = referrers_tag
+        self._registries: Registries | None = None
+        self._mounts: Mounts | None = None
+
+    def registries(self) -> Registries:
+        from airgap.net.registries import Registries
+
+        if self._registries is None:
+            self._registries = self._stack.enter_context(Registries(self._credentials, self._transport))
+        return self._registries
+
+    def sink(self, repository: RegistryReference, *, writable: bool) -> Sink:
+        from airgap.net.endpoint import Mounts, RegistrySink
+        from airgap.net.registry import ReferrersTag
+
+        self._mounts = self._mounts or Mounts()
+        fallback = self._referrers_tag or ReferrersTag.AUTO
+        store = self.registries().store(repository, writable=writable, referrers_tag=fallback)
+        return RegistrySink(store, self._mounts)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Artifacts that go to one place."""
+
+    repository: RegistryReference | None
+    found: list[Found] = field(default_factory=list)
+    placed: list[Place] = field(default_factory=list)
+
+
+class _Prepared(NamedTuple):
+    """A plan with its records."""
+
+    plan: Plan
+    replaced: frozenset[Digest]
+
+
+class _Copy:
+    """One call of `copy`."""
+
+    def __init__(
+        self,
+        request: CopyRequest,
+        sources: Sources,
+        network: _Network,
+        pool: Executor,
+        progress: Progress,
+        output: BinaryIO | None,
+    ) -> None:
+        self._request, self._sources, self._network, self._pool = request, sources, network, pool
+        self._progress, self._output = progress, output
+        self._failed: list[Copied] = []
+        self._copied: list[Copied] = []
+        self._totals = Totals()
+        self._moved: list[str] = []
+
+    def run(self) -> CopyResult:
+        request = self._request
+        destination = None if request.destination == STREAM else parse_destination(request.destination)
+        found = self._find()
+        placed = places(found, destination or LayoutReference(path=STREAM), full_names=request.full_names)
+        groups: dict[str | None, _Group] = {}
+        for item, place in zip(found, placed, strict=True):
+            name = place.repository.name if place.repository else None
+            group = groups.setdefault(name, _Group(place.repository))
+            group.found.append(item)
+            group.placed.append(place)
+        for group in groups.values():
+            self._bring(group, destination)
+        return CopyResult(
+            destination=safe(request.destination),
+            dry_run=request.dry_run,
+            artifacts=(*self._copied, *self._failed),
+            totals=self._totals,
+            moved_tags=tuple(self._moved),
+        )
+
+    def _find(self) -> list[Found]:
+        request = self._request
+        choice = Choice.of(all_tags=request.all_tags, pattern=request.tags)
+        found: dict[tuple[str, Digest, tuple[str, ...]], Found] = {}
+        tasks = self._sources.find(request.sources, choice, pinned=request.pinned)
+        for text, task in zip(request.sources, tasks, strict=True):
+            try:
+                for item in task():
+                    found.setdefault((item.source.name, item.descriptor.digest, item.tags), item)
+            except UsageError:
+                raise
+            except AirgapError as error:
+                if not request.keep_going:
+                    raise
+                self._failed.append(
+                    Copied(source=safe(text), descriptor=None, destinations=(), status="failed", error=error)
+                )
+        return list(found.values())
+
+    def _bring(self, group: _Group, destination: LayoutReference | RegistryReference | None) -> None:
+        if destination is None:
+            self._into_tar(group, None)
+        elif isinstance(destination, RegistryReference):
+            self._into_registry(group)
+        elif is_tar(destination):
+            self._into_tar(group, Path(destination.path))
+        else:
+            self._into_layout(group, destination)
+
+    # --- the three kinds of destination ---
+
+    def _into_registry(self, group: _Group) -> None:
+        if group.repository is None:
+            raise TypeError("a registry is written by repositories")
+        plan = self._plan(group)
+        sink = self._network.sink(group.repository, writable=not self._request.dry_run)
+        if self._request.dry_run:
+            self._account(group, plan, survey(plan, sink, self._pool, exact=True))
+        else:
+            self._move(group, plan, sink)
+
+    def _into_layout(self, group: _Group, destination: LayoutReference) -> None:
+        request = self._request
+        plan = self._plan(group)
+        if request.dry_run:
+            probe = LayoutProbe(destination.path)
+            plan = self._prepared(group, plan, destination, probe.layout).plan
+            self._account(group, plan, survey(plan, probe, self._pool))
+            return
+        with LayoutWriter(destination.path, link=request.link, verify_existing=request.verify_existing) as writer:
+            prepared = self._prepared(group, plan, destination, writer.layout)
+            writer.replaced |= prepared.replaced
+            self._move(group, prepared.plan, writer)
+
+    def _prepared(
+        self, group: _Group, plan: Plan, destination: LayoutReference, layout: LayoutDirectory | None
+    ) -> _Prepared:
+        """The plan with its records, once it is known that no tag of another repository would be taken over."""
+        present = listed_records(layout) if layout else {}
+        if layout and destination.tag is None:
+            origins = {
+                tag: name
+                for entry in layout.index().manifests
+                if (tag := entry.annotations.get(REF_NAME)) is not None
+                and (found := present.get(entry.digest))
+                and (name := found[0].record.name)
+            }
+            check_takeover(group.found, group.placed, origins)
+        if not self._request.record:
+            return _Prepared(plan, frozenset())
+        records = Records(tool=__version__, at=self._request.at, selection=self._request.selection, present=present)
+        plan = records.add_to(plan, group.found)
+        return _Prepared(plan, frozenset(records.replaced))
+
+    def _into_tar(self, group: _Group, path: Path | None) -> None:
+        request = self._request
+        plan = self._prepared(group, self._plan(group), LayoutReference(path=STREAM), None).plan
+        if request.dry_run:
+            self._account(group, plan, _everything(plan))
+        elif path is None:
+            stream = self._output or sys.stdout.buffer
+            self._account(group, plan, write_tar_stream(stream, plan, self._pool, progress=self._progress))
+        else:
+            done = write_tar_file(path, plan, self._pool, progress=self._progress, overwrite=request.overwrite)
+            self._account(group, plan, done)
+
+    def _move(self, group: _Group, plan: Plan, sink: Sink) -> None:
+        keep_going = self._request.keep_going
+        self._account(group, plan, transfer(plan, sink, self._pool, progress=self._progress, keep_going=keep_going))
+
+    # --- planning ---
+
+    def _plan(self, group: _Group) -> Plan:
+        wanted = [
+            Wanted(
+                source=item.source,
+                descriptor=item.descriptor,
+                reference=item.reference,
+                tags=place.tags,
+                declared_absent=item.record.record.declared_absent() if item.record else frozenset(),
+            )
+            for item, place in zip(group.found, group.placed, strict=True)
+        ]
+        # records tell of one acquisition into one layout; they are written anew, or carried on purpose
+        selection = replace(self._request.selection, skip_types=self._request.selection.skip_types | {ACQUISITION})
+        return make_plan(wanted, selection, self._pool, keep_going=self._request.keep_going)
+
+    # --- accounting ---
+
+    def _account(self, group: _Group, plan: Plan, done: Transferred | Survey) -> None:
+        surveyed = done.survey if isinstance(done, Transferred) else done
+        moved = done.moved if isinstance(done, Transferred) else dict.fromkeys(surveyed.missing, How.COPIED)
+        for item, place, planned in zip(group.found, group.placed, plan.artifacts, strict=True):
+            error = done.error_of(planned) if isinstance(done, Transferred) else planned.error
+            self._copied.append(
+                Copied(
+                    source=item.reference,
+                    descriptor=item.descriptor,
+                    destinations=tuple(self._destinations(item, place)),
+                    tags=place.tags,
+                    pinned=item.pinned,
+                    planned=planned,
+                    status=status_of(planned, error, moved, dry_run=self._request.dry_run),
+                    error=error,
+                )
+            )
+        self._totals = added(self._totals, plan, moved, surveyed)
+        if isinstance(done, Transferred):
+            self._moved.extend(safe(tag) for tag in done.named.moved)
+
+    def _destinations(self, item: Found, place: Place) -> Iterator[str]:
+        digest = item.descriptor.digest
+        if place.repository is not None:
+            base = place.repository.name
+        elif self._request.destination == STREAM:
+            base = STREAM
+        else:
+            given = parse_destination(self._request.destination)
+            base = f"{given.transport}{given.path}" if isinstance(given, LayoutReference) else given.name
+        if not place.tags:
+            yield safe(f"{base}@{digest}")
+        for tag in place.tags:
+            yield safe(f"{base}:{tag}")
+
+
+def _everything(plan: Plan) -> Survey:
+    size = sum(node.descriptor.size for node in plan.nodes.values())
+    return Survey(missing=frozenset(plan.nodes), bytes=size, present_bytes=0)
+
+
+def parse_destination(text: str) -> LayoutReference | RegistryReference:
+    """What a copy writes to. A name that ends in .tar is a tar, also where nothing is there yet. Raises UsageError."""
+    if text.endswith(".tar") and "://" not in text and not text.startswith(("oci:", "oci-archive:")):
+        return LayoutReference(path=text, transport="")
+    return parse_reference(text, exists=os.path.exists)
+
+
+def is_tar(reference: LayoutReference) -> bool:
+    """Whether a destination is a tar, not a directory."""
+    if reference.transport == "oci-archive:":
+        return True
+    path = Path(reference.path)
+    return not reference.transport and (path.is_file() or (reference.path.endswith(".tar") and not path.is_dir()))

@@ -1,0 +1,115 @@
+"""What copies are called where they arrive, and what they may not take the place of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from airgap.errors import UsageError
+from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.oci.tags import tag_part
+from airgap.stages.copy_sources import Found
+from airgap.text import safe
+
+_TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an artifact arrives: the repository (None: the layout or tar itself) and its tags there."""
+
+    repository: RegistryReference | None
+    tags: tuple[str, ...]
+
+
+def places(
+    found: Sequence[Found], destination: LayoutReference | RegistryReference, *, full_names: bool
+) -> tuple[Place, ...]:
+    """The place of every artifact. Raises UsageError where two would have to share a name.
+
+    One source repository: tags stay as they are. Several: in a layout the tags become full references, in a registry
+    the destination becomes the prefix of the repositories' own paths.
+    """
+    if destination.digest is not None:
+        raise UsageError(
+            f"{safe(destination)} names a digest; the digest of what is copied is its own",
+            remedy="Give a tag, or none.",
+        )
+    if destination.tag is not None:
+        return _one(found, destination)
+    several = len({item.repository.name for item in found if item.repository is not None}) > 1
+    if isinstance(destination, RegistryReference):
+        result = tuple(_in_registry(item, destination, several=several or full_names) for item in found)
+    else:
+        result = tuple(_in_layout(item, full=several or full_names) for item in found)
+    _check_collisions(found, result)
+    return result
+
+
+def _one(found: Sequence[Found], destination: LayoutReference | RegistryReference) -> tuple[Place, ...]:
+    if len({item.descriptor.digest for item in found}) > 1:
+        raise UsageError(
+            f"{safe(destination)} is one name, for {len(found)} artifacts",
+            remedy="Leave the tag of the destination out.",
+        )
+    tag = destination.tag or ""
+    if isinstance(destination, LayoutReference):
+        return tuple(Place(None, (tag,)) for _ in found)
+    repository = RegistryReference(registry=destination.registry, repository=destination.repository)
+    return tuple(Place(repository, (tag,)) for _ in found)
+
+
+def _in_layout(found: Found, *, full: bool) -> Place:
+    repository = found.repository
+    if not full or repository is None:
+        return Place(None, found.tags)
+    return Place(None, tuple(f"{repository.name}:{tag_part(tag)}" for tag in found.tags))
+
+
+def _in_registry(found: Found, destination: RegistryReference, *, several: bool) -> Place:
+    path = destination.repository
+    if several:
+        if found.repository is None:
+            raise UsageError(
+                f"{found.reference} has no repository's name to put behind {destination.name}",
+                remedy="Copy it alone, to a destination with its whole name.",
+            )
+        path = f"{path}/{found.repository.repository}"
+    tags = tuple(tag_part(tag) for tag in found.tags)
+    for tag in tags:
+        if not _TAG.fullmatch(tag):
+            raise UsageError(
+                f"{safe(tag, limit=160)!r} can be a tag of a layout but not of a registry",
+                remedy="Copy it alone, and give the destination a tag.",
+            )
+    return Place(RegistryReference(registry=destination.registry, repository=path), tags)
+
+
+def _check_collisions(found: Sequence[Found], placed: Sequence[Place]) -> None:
+    taken: dict[tuple[str | None, str], Found] = {}
+    for item, place in zip(found, placed, strict=True):
+        for tag in place.tags:
+            other = taken.setdefault((place.repository.name if place.repository else None, tag), item)
+            if other.descriptor.digest != item.descriptor.digest:
+                raise UsageError(
+                    f"{other.reference} and {item.reference} would both be called {safe(tag, limit=160)!r}",
+                    remedy="Copy them one at a time with a tag for the destination, or add --full-names.",
+                )
+
+
+def check_takeover(found: Sequence[Found], placed: Sequence[Place], origins: Mapping[str, str]) -> None:
+    """Refuse to move a tag of the layout from an artifact of one repository to one of another.
+
+    `origins`: for every tag of the destination the repository that it came from. Raises UsageError.
+    """
+    for item, place in zip(found, placed, strict=True):
+        for tag in place.tags:
+            before = origins.get(tag)
+            if before and item.repository and before != item.repository.name:
+                raise UsageError(
+                    f"the tag {safe(tag, limit=160)!r} there is an artifact of {safe(before)}; {item.reference} would "
+                    "take its place",
+                    remedy="Give the destination another tag, or add --full-names.",
+                )

@@ -1,0 +1,139 @@
+"""Acquisition records for what a copy brings into a layout or tar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import Entry, Looked, Source
+from airgap.oci.manifest import Manifest, parse_manifest
+from airgap.oci.plan import Key, Node, Plan, Planned, Selection, key_of
+from airgap.oci.record import Answer, LeftOut, Record, record_contents
+from airgap.oci.record import Found as FoundRecord
+from airgap.oci.sources import MemorySource
+from airgap.stages.copy_sources import Found, is_cosign
+from airgap.text import safe
+
+
+@dataclass(slots=True)
+class Records:
+    """The records of one copy."""
+
+    tool: str
+    at: datetime
+    selection: Selection
+    present: Mapping[Digest, Sequence[FoundRecord]] = field(default_factory=dict)
+    """What the destination holds already, by artifact."""
+    replaced: set[Digest] = field(default_factory=set)
+    """Records of the destination that new ones take the place of."""
+
+    def add_to(self, plan: Plan, found: Iterable[Found]) -> Plan:
+        """The plan with a record for every artifact that needs one."""
+        nodes = dict(plan.nodes)
+        artifacts = [
+            self._with_record(planned, item, nodes) for planned, item in zip(plan.artifacts, found, strict=True)
+        ]
+        return Plan(artifacts=tuple(artifacts), nodes=nodes)
+
+    def _with_record(self, planned: Planned, found: Found, nodes: dict[Key, Node]) -> Planned:
+        if planned.error is not None or not found.descriptor.is_manifest or is_cosign(found):
+            return planned
+        record = self._record(planned, found)
+        if record is None:
+            return planned
+        if isinstance(record, FoundRecord):
+            descriptor, new = _carried(record, found.source)
+        else:
+            known = self.present.get(found.descriptor.digest, ())
+            if known and known[0].record.facts() == record.facts():
+                return planned  # nothing new to say; and a copy that changes nothing writes nothing
+            self.replaced |= {item.descriptor.digest for item in known if item.record.name == record.name}
+            descriptor, new = _written(record)
+        nodes.update((key, node) for key, node in new.items() if key not in nodes)
+        return replace(planned, keys=planned.keys | new.keys(), also=(Entry(descriptor=descriptor),))
+
+    def _record(self, planned: Planned, found: Found) -> Record | FoundRecord | None:
+        mode = _mode(self.selection)
+        before = found.record
+        if found.from_layout and mode == "all" and not planned.problems and not self._leaves_out(planned, before):
+            return before
+        old = before.record if before else None
+        return Record(
+            tool=self.tool,
+            time=self.at,
+            kind="layout" if found.from_layout else "registry",
+            name=found.repository.name if found.repository else None,
+            # a path of this machine is nobody's business over there
+            reference=found.reference if not found.from_layout else (old.reference if old else "a layout"),
+            artifact=found.descriptor,
+            mode=old.mode if old is not None and mode == "all" else mode,
+            artifact_types=tuple(sorted(self.selection.artifact_types)) or (old.artifact_types if old else ()),
+            depth=self.selection.depth if self.selection.depth is not None else (old.depth if old else None),
+            digest_tags=self.selection.digest_tags or bool(old and old.digest_tags),
+            answers=tuple(_answer(looked, planned) for looked in sorted(planned.looked, key=lambda item: item.subject)),
+            platforms=tuple(str(item) for item in self.selection.platforms) or (old.platforms if old else ()),
+            absent=tuple(LeftOut(digest=item.digest, platform=_platform(item)) for item in planned.left_out),
+        )
+
+    @staticmethod
+    def _leaves_out(planned: Planned, before: FoundRecord | None) -> bool:
+        declared = before.record.declared_absent() if before else frozenset[Digest]()
+        return bool({item.digest for item in planned.left_out} - declared)
+
+
+def _mode(selection: Selection) -> str:
+    if not selection.referrers:
+        return "excluded"
+    return "filtered" if selection.artifact_types or selection.depth is not None else "all"
+
+
+def _answer(looked: Looked, planned: Planned) -> Answer:
+    return Answer(
+        subject=looked.subject,
+        mechanism=looked.mechanism,
+        api_status=looked.api_status,
+        tag_status=looked.tag_status,
+        listed=looked.listed,
+        copied=sum(attached.subject == looked.subject for attached in planned.attached),
+        notes=tuple(safe(note) for note in looked.notes),
+        problems=tuple(safe(problem) for problem in looked.problems),
+    )
+
+
+def _platform(descriptor: Descriptor) -> str:
+    return str(descriptor.platform) if descriptor.platform else "unknown"
+
+
+def _written(record: Record) -> tuple[Descriptor, dict[Key, Node]]:
+    descriptor, contents = record_contents(record)
+    manifest = parse_manifest(contents[descriptor.digest], descriptor.media_type)
+    return descriptor, _nodes(descriptor, manifest, MemorySource(contents))
+
+
+def _carried(found: FoundRecord, source: Source) -> tuple[Descriptor, dict[Key, Node]]:
+    """A record that lies at the source, taken along as it is."""
+    entry = Descriptor(
+        media_type=found.descriptor.media_type,
+        digest=found.descriptor.digest,
+        size=found.descriptor.size,
+        artifact_type=found.manifest.artifact_type,
+    )
+    return entry, _nodes(entry, found.manifest, source)
+
+
+def _nodes(descriptor: Descriptor, manifest: Manifest | object, source: Source) -> dict[Key, Node]:
+    if not isinstance(manifest, Manifest):
+        raise TypeError("a record is an image manifest")
+    below = [item for _, item in manifest.successors()]
+    nodes = {key_of(item): Node(descriptor=item, source=source) for item in below}
+    nodes[key_of(descriptor)] = Node(
+        descriptor=descriptor,
+        source=source,
+        manifest=manifest,
+        below=tuple(key_of(item) for item in below),
+        subject=key_of(manifest.subject) if manifest.subject else None,
+    )
+    return nodes

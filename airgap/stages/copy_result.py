@@ -1,0 +1,99 @@
+"""What a copy did, for reports and for the next copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from airgap.errors import AirgapError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.endpoint import How
+from airgap.oci.plan import Key, Plan, Planned
+from airgap.oci.transfer import Survey
+from airgap.reasons import ExitCode, most_severe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """What became of one artifact."""
+
+    source: str
+    """Its reference, safe to show."""
+    descriptor: Descriptor | None
+    """None where it was not even found."""
+    destinations: tuple[str, ...]
+    """References to it in the destination, safe to show."""
+    tags: tuple[str, ...] = ()
+    pinned: str | None = None
+    """A line for a lock file."""
+    planned: Planned | None = None
+    status: str = "copied"
+    """`copied`, `current` (nothing was missing), `planned` (dry run), `partial` (referrers were left behind),
+    `failed`."""
+    error: AirgapError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What went over, in contents and bytes."""
+
+    blobs: int = 0
+    manifests: int = 0
+    bytes: int = 0
+    """Of what is new in the destination (in a dry run: would be)."""
+    by: Mapping[str, int] = field(default_factory=dict)
+    """How it came there, in bytes: copied, linked, cloned, mounted."""
+    present_bytes: int = 0
+    """Of what was there already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyResult:
+    """What a copy did."""
+
+    destination: str
+    dry_run: bool
+    artifacts: tuple[Copied, ...]
+    totals: Totals
+    moved_tags: tuple[str, ...] = ()
+    """Tags of the destination that named something else before."""
+
+    @property
+    def exit_code(self) -> int:
+        """0; 20 where some of it was left out and the copy kept going; the error's own where nothing came through."""
+        failed = [item for item in self.artifacts if item.status == "failed"]
+        if failed and len(failed) == len(self.artifacts):
+            return most_severe({item.error.exit_code if item.error else ExitCode.ERROR for item in failed})
+        return ExitCode.PARTIAL if any(item.status in {"failed", "partial"} for item in self.artifacts) else ExitCode.OK
+
+    def lock(self) -> tuple[str, ...]:
+        """Every artifact that was found, with its digest: a list that copies exactly this again."""
+        return tuple(item.pinned for item in self.artifacts if item.pinned is not None)
+
+
+def status_of(planned: Planned, error: AirgapError | None, moved: Mapping[Key, How], *, dry_run: bool) -> str:
+    """The word for what became of an artifact."""
+    if error is not None:
+        return "failed"
+    if planned.problems:
+        return "partial"
+    if dry_run:
+        return "planned"
+    return "copied" if not planned.keys.isdisjoint(moved) else "current"
+
+
+def added(totals: Totals, plan: Plan, moved: Mapping[Key, How], surveyed: Survey) -> Totals:
+    """The totals with what one plan brought."""
+    by = dict(totals.by)
+    nodes = {key: plan.nodes[key] for key in moved if key in plan.nodes}
+    for key, node in nodes.items():
+        by[moved[key].value] = by.get(moved[key].value, 0) + node.descriptor.size
+    count = sum(node.descriptor.size for node in nodes.values())
+    everything = surveyed.bytes + surveyed.present_bytes
+    return Totals(
+        blobs=totals.blobs + sum(node.manifest is None for node in nodes.values()),
+        manifests=totals.manifests + sum(node.manifest is not None for node in nodes.values()),
+        bytes=totals.bytes + count,
+        by=by,
+        present_bytes=totals.present_bytes + max(everything - count, 0),
+    )

@@ -1,0 +1,239 @@
+"""Where copies come from: references opened, tags listed, each artifact found with what is known about its origin."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from airgap.errors import NotFoundError, UsageError
+from airgap.oci.descriptor import REF_NAME, Descriptor
+from airgap.oci.endpoint import Source
+from airgap.oci.graph import Graph, Root
+from airgap.oci.open import Layout, open_layout
+from airgap.oci.record import Found as FoundRecord
+from airgap.oci.record import find_records
+from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference
+from airgap.oci.sources import LayoutSource
+from airgap.oci.tags import cosign_target, tag_part
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.net.endpoint import RegistrySource
+    from airgap.net.referrers import Mechanism
+    from airgap.net.registries import Registries
+
+_REFERRERS_TAG: Final = re.compile(r"sha(?:256|384|512)-[0-9a-f]{64,128}", re.ASCII)
+"""A registry's own list of referrers: it is read where referrers are looked for, and is no artifact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One artifact that a source names."""
+
+    source: Source
+    descriptor: Descriptor
+    reference: str
+    """What was asked for, resolved, safe to show: `registry/repo:v1`, `./layout:v1`."""
+    repository: RegistryReference | None
+    """The repository that it comes from, or is known to have come from."""
+    tags: tuple[str, ...]
+    """Its tags there; in layouts they may be full references."""
+    pinned: str
+    """The reference with its digest, as a lock file has it."""
+    record: FoundRecord | None = None
+    """The newest acquisition record that came with it."""
+    from_layout: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which artifacts of a repository or layout are meant."""
+
+    all_tags: bool = False
+    pattern: re.Pattern[str] | None = None
+
+    @classmethod
+    def of(cls, *, all_tags: bool, pattern: str | None) -> Choice:
+        """Raises UsageError for what is no regular expression."""
+        if pattern is None:
+            return cls(all_tags=all_tags)
+        try:
+            return cls(all_tags=True, pattern=re.compile(pattern))
+        except re.error as error:
+            raise UsageError(f"--tags {safe(pattern)!r} is no regular expression: {safe(error)}") from None
+
+    def takes(self, tag: str) -> bool:
+        """Whether a tag is meant."""
+        return self.pattern is None or any(self.pattern.fullmatch(name) for name in (tag, tag_part(tag)))
+
+
+class Sources:
+    """Opens what references name; each layout and repository once."""
+
+    def __init__(
+        self,
+        registries: Callable[[], Registries],
+        stack: ExitStack,
+        executor: Executor,
+        *,
+        mechanism: Mechanism | None = None,
+    ) -> None:
+        """`registries` is called when a registry is named for the first time, not before."""
+        self._registries, self._stack, self._executor, self._mechanism = registries, stack, executor, mechanism
+        self._layouts: dict[str, _OpenLayout] = {}
+        self._repositories: dict[str, RegistrySource] = {}
+
+    def find(self, texts: Sequence[str], choice: Choice, *, pinned: bool = False) -> list[Callable[[], list[Found]]]:
+        """For every reference what finds its artifacts; calling it raises AirgapError, this raises UsageError.
+
+        Registries are asked by several threads at once; the order stays that of `texts`.
+        """
+        references = [parse_reference(text, exists=os.path.exists) for text in texts]
+        for text, reference in zip(texts, references, strict=True):
+            if pinned and reference.digest is None:
+                raise UsageError(
+                    f"{safe(text)} has no digest, so nothing is locked by it",
+                    remedy="Make the list with --lock-output.",
+                )
+        tasks: list[Callable[[], list[Found]]] = []
+        for reference in references:
+            if isinstance(reference, LayoutReference):
+                tasks.append(_Later(reference, choice, self._in_layout))
+            else:
+                source = self._repository(reference)
+                future = self._executor.submit(_in_repository, source, reference, choice)
+                tasks.append(future.result)
+        return tasks
+
+    def _repository(self, reference: RegistryReference) -> RegistrySource:
+        from airgap.net.endpoint import RegistrySource
+
+        if reference.name not in self._repositories:
+            store = self._registries().store(
+                RegistryReference(registry=reference.registry, repository=reference.repository)
+            )
+            self._repositories[reference.name] = RegistrySource(store, mechanism=self._mechanism)
+        return self._repositories[reference.name]
+
+    def _in_layout(self, reference: LayoutReference, choice: Choice) -> list[Found]:
+        path = os.path.realpath(reference.path)
+        if path not in self._layouts:
+            layout = open_layout(reference.path)
+            self._stack.callback(layout.close)
+            self._layouts[path] = _OpenLayout(layout)
+        return list(self._layouts[path].find(reference, choice))
+
+
+class _Later:
+    """A layout is read by one thread, and not before it is its turn."""
+
+    def __init__(
+        self, reference: LayoutReference, choice: Choice, find: Callable[[LayoutReference, Choice], list[Found]]
+    ) -> None:
+        self._reference, self._choice, self._find = reference, choice, find
+
+    def __call__(self) -> list[Found]:
+        return self._find(self._reference, self._choice)
+
+
+class _OpenLayout:
+    def __init__(self, store: Layout) -> None:
+        self._store: Final = store
+        self._graph: Final = Graph(store)
+
+    @cached_property
+    def _source(self) -> LayoutSource:
+        return LayoutSource(self._store, self._graph)
+
+    def find(self, reference: LayoutReference, choice: Choice) -> Iterator[Found]:
+        if reference.digest is not None:
+            yield self._found(reference, self._graph.resolve(reference.digest), None)
+        elif reference.tag is not None:
+            if choice.all_tags:
+                raise UsageError(f"{safe(reference)} names one tag, and --all-tags or --tags asks for many")
+            yield self._found(reference, self._graph.resolve(reference.tag), self._spelt(reference.tag))
+        else:
+            roots = self._graph.roots()
+            chosen = [root for root in roots if choice.pattern is None or any(choice.takes(tag) for tag in root.tags)]
+            if not chosen:
+                what = "no artifact" if not roots else "no such tag"
+                raise NotFoundError(f"the layout {safe(reference.path)} holds {what}")
+            for root in chosen:
+                tags = tuple(tag for tag in root.tags if choice.takes(tag))
+                yield self._found(reference, Root(root.descriptor, tags), None)
+
+    def _spelt(self, tag: str) -> str:
+        """The tag as the layout has it: `v1` may name `registry.example/app:v1`."""
+        names = [entry.annotations.get(REF_NAME) for entry in self._store.index().manifests]
+        return tag if tag in names else next((name for name in names if name and tag_part(name) == tag), tag)
+
+    def _found(self, reference: LayoutReference, root: Root, only: str | None) -> Found:
+        records = find_records(self._store, self._graph, root.descriptor)
+        record = records[0] if records else None
+        tags = root.tags if only is None else (only,)
+        named = reference.naming(tags, root.descriptor.digest)
+        return Found(
+            source=self._source,
+            descriptor=root.descriptor,
+            reference=safe(named),
+            repository=_origin(record, tags),
+            tags=tags,
+            pinned=f"{reference.transport}{reference.path}@{root.descriptor.digest}",
+            record=record,
+            from_layout=True,
+        )
+
+
+def _origin(record: FoundRecord | None, tags: Sequence[str]) -> RegistryReference | None:
+    """Where an artifact of a layout came from: its record says so, or a tag that is a full reference."""
+    names = [record.record.name] if record and record.record.name else []
+    names += [tag for tag in tags if tag_part(tag) != tag]
+    for name in names:
+        try:
+            reference = parse_registry_reference(name)
+        except UsageError:
+            continue
+        return RegistryReference(registry=reference.registry, repository=reference.repository)
+    return None
+
+
+def _in_repository(source: RegistrySource, reference: RegistryReference, choice: Choice) -> list[Found]:
+    if choice.all_tags:
+        if reference.tag is not None or reference.digest is not None:
+            raise UsageError(f"{reference} names one artifact, and --all-tags or --tags asks for many")
+        tags = sorted(tag for tag in source.store.tags() if choice.takes(tag) and not _REFERRERS_TAG.fullmatch(tag))
+        if not tags:
+            raise NotFoundError(
+                f"{reference.name} has no such tag" if choice.pattern else f"{reference.name} has no tag"
+            )
+        return [_resolved(source, reference, tag) for tag in tags]
+    if reference.tag is None and reference.digest is None:
+        raise UsageError(
+            f"{reference} names a repository, not an artifact", remedy="Add :TAG or @DIGEST, or --all-tags for all."
+        )
+    return [_resolved(source, reference, reference.tag)]
+
+
+def _resolved(source: RegistrySource, reference: RegistryReference, tag: str | None) -> Found:
+    descriptor = source.store.resolve(reference.digest or tag or "")
+    named = RegistryReference(registry=reference.registry, repository=reference.repository, tag=tag)
+    pinned = f"{named}@{descriptor.digest}"
+    return Found(
+        source=source,
+        descriptor=descriptor,
+        reference=str(named) if reference.digest is None else pinned,
+        repository=RegistryReference(registry=reference.registry, repository=reference.repository),
+        tags=(tag,) if tag else (),
+        pinned=pinned,
+    )
+
+
+def is_cosign(found: Found) -> bool:
+    """Whether it is one of cosign's own tags, copied as a tag like others."""
+    return any(cosign_target(tag) for tag in found.tags)
