@@ -19,12 +19,23 @@ from airgap.signature.model import Envelope
 from airgap.signature.payload import parse_payload
 from airgap.text import safe
 
-__all__ = ["PARSERS", "parse_envelope", "parse_payload", "verify_signature"]
+__all__ = ["ANY_PLUGIN", "PARSERS", "parse_envelope", "parse_payload", "verify_signature"]
 
 PARSERS: Final[Mapping[str, Callable[[bytes, Container[str]], Envelope]]] = MappingProxyType(
     {JWS_ENVELOPE: parse_jws, COSE_ENVELOPE: parse_cose}
 )
 """The envelope formats by media type of their layer (MAN-5)."""
+
+
+class _Any:
+    """Contains every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str)
+
+
+ANY_PLUGIN: Final = _Any()
+"""For those who read an envelope and accept nothing by it: whatever plugin it demands."""
 
 
 def parse_envelope(media_type: str, raw: bytes, *, plugins: Container[str] = frozenset()) -> Envelope:

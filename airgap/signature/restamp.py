@@ -12,7 +12,7 @@ from airgap import limits
 from airgap.oci.descriptor import JWS_ENVELOPE
 from airgap.parse import base64, cbor, json
 from airgap.signature import cose, model
-from airgap.signature.envelope import parse_envelope
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.signer import SigningError
 
 
@@ -22,9 +22,9 @@ def with_timestamp(media_type: str, raw: bytes, token: bytes) -> bytes:
     What is signed, the signature value and all other unsigned attributes are the same afterwards. Raises Rejected
     envelope.* where `raw` can not be read, SigningError where the new envelope is not as it has to be.
     """
-    before = parse_envelope(media_type, raw)
+    before = parse_envelope(media_type, raw, plugins=ANY_PLUGIN)
     made = _jws(raw, token) if media_type == JWS_ENVELOPE else _cose(raw, token)
-    if parse_envelope(media_type, made) != replace(before, timestamp_token=token):
+    if parse_envelope(media_type, made, plugins=ANY_PLUGIN) != replace(before, timestamp_token=token):
         raise SigningError("the envelope can not be written again without changing more than its timestamp")
     return made
 

@@ -17,7 +17,7 @@ from airgap.errors import Rejected
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import check_code_signing_chain, check_validity
 from airgap.pki.timestamp import VerifiedTimestamp
-from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
 from airgap.signature.model import Envelope, Payload
 from airgap.signature.produce import ENCODERS, Draft, EnvelopeSigner, MadeEnvelope
 from airgap.signature.restamp import with_timestamp
@@ -57,7 +57,9 @@ def seal(
         if signer.chain:
             check_signing_chain(signer.chain, draft)
         made = MadeEnvelope(raw=ENCODERS[media_type](draft, signer))
-    envelope, payload = _checked(media_type, made.raw, draft)
+    # a maker of envelopes may demand a verification plugin of its own, and have critical attributes for it
+    own_plugin = isinstance(signer, EnvelopeSigner) and draft.plugin is None
+    envelope, payload = _checked(media_type, made.raw, draft, own_plugin=own_plugin)
     if timestamper is None:
         return Sealed(
             media_type=media_type, raw=made.raw, envelope=envelope, payload=payload, annotations=made.annotations
@@ -65,7 +67,7 @@ def seal(
     # TS-11: the token is about the signature value, so the envelope comes first; it is verified again afterwards
     token, timestamp = token_about(timestamper, envelope.signature, envelope.algorithm.hash_name, envelope.certificates)
     raw = with_timestamp(media_type, made.raw, token)
-    envelope, payload = _checked(media_type, raw, draft)
+    envelope, payload = _checked(media_type, raw, draft, own_plugin=own_plugin)
     return Sealed(
         media_type=media_type,
         raw=raw,
@@ -88,10 +90,10 @@ def check_signing_chain(chain: Sequence[Certificate], draft: Draft) -> None:
         raise SigningError(str(error), reason=error.reason, remedy=_TIME, **error.facts) from None
 
 
-def _checked(media_type: str, raw: bytes, draft: Draft) -> tuple[Envelope, Payload]:
+def _checked(media_type: str, raw: bytes, draft: Draft, *, own_plugin: bool) -> tuple[Envelope, Payload]:
     """The envelope and its payload, judged as a verifier does, and compared with what was asked for."""
     try:
-        envelope = parse_envelope(media_type, raw)
+        envelope = parse_envelope(media_type, raw, plugins=ANY_PLUGIN if own_plugin else ())
         verify_signature(envelope)
         payload = parse_payload(envelope)
         wanted = parse_payload(replace(envelope, payload=draft.payload))
@@ -100,7 +102,7 @@ def _checked(media_type: str, raw: bytes, draft: Draft) -> tuple[Envelope, Paylo
             f"the finished signature does not verify: {error}", reason=error.reason, remedy=_MADE, **error.facts
         ) from None
     check_signing_chain(envelope.certificates, draft)
-    _compare(envelope, payload, draft, wanted)
+    _compare(replace(envelope, plugin=None) if own_plugin else envelope, payload, draft, wanted)
     return envelope, payload
 
 
