@@ -1,0 +1,303 @@
+"""Snapshots: made from a trust directory, shown, compared with what is in force, and judged by the pins at hand."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, UsageError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.documents import open_regular
+from airgap.oci.endpoint import BlobStream, Entry, Looked
+from airgap.oci.graph import Graph, Root
+from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.open import open_layout
+from airgap.oci.plan import Selection, Wanted
+from airgap.oci.planner import make_plan
+from airgap.oci.reference import LayoutReference
+from airgap.oci.sources import LayoutSource
+from airgap.oci.store import Store
+from airgap.oci.tar_writer import write_tar_file
+from airgap.oci.target import open_target
+from airgap.oci.writer import LayoutWriter
+from airgap.text import safe
+from airgap.trust.coverage import cover
+from airgap.trust.files import read_regular
+from airgap.trust.material import MaterialFile, largest, list_material
+from airgap.trust.pins import Pins
+from airgap.trust.snapshot import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot
+from airgap.trust.state import FILE, State
+from airgap.trust.swap import Workshop
+
+_ENDINGS: Final = (".tar",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A snapshot that was made."""
+
+    snapshot: Snapshot
+    reference: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSnapshot:
+    """A snapshot in an open layout."""
+
+    reference: str
+    store: Store
+    graph: Graph
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a snapshot would change: relative paths."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing would change."""
+        return not (self.added or self.changed or self.removed)
+
+
+def create_snapshot(
+    trust: Path,
+    destination: str,
+    *,
+    stream: str,
+    number: int | None,
+    created: datetime,
+    evidence_only: bool = False,
+    overwrite: bool = False,
+    remember: bool = True,
+) -> Created:
+    """Pack the trust directory into a layout directory (added to) or a new layout tar.
+
+    `number` None: one more than the highest that is known here, from the memory or from the destination. `remember`
+    writes it into the memory of the trust directory. Raises AirgapError.
+    """
+    try:
+        parse_stream(stream)
+        if number is not None:
+            parse_number(number)
+    except FormatError as error:
+        raise UsageError(str(error)) from None
+    if not trust.is_dir():
+        raise UsageError(f"there is no trust directory at {safe(trust)}", remedy="Name one with --trust.")
+    files = list_material(trust, evidence_only=evidence_only)
+    if not files:
+        what = "no evidence" if evidence_only else "nothing that could travel"
+        raise UsageError(f"the trust directory {safe(trust)} holds {what}")
+    _check_whole(files)
+    known = _last_number(trust, destination, stream)
+    chosen = known + 1 if number is None else number
+    coverage = cover(files, lambda file: read_regular(trust / file.path, largest(file.part)))
+    built = Built.of(
+        files, stream=stream, number=chosen, created=created, use_by=coverage.use_by, coverage=coverage.pieces
+    )
+    path = _write(built, trust, destination, overwrite=overwrite)
+    warnings = (
+        [] if chosen > known else [f"number {known} of the stream {stream!r} is known already; sites refuse {chosen}"]
+    )
+    if remember:
+        warnings += _remember(trust, built.snapshot)
+    reference = f"{'oci-archive' if path.is_file() else 'oci'}:{path}:{built.snapshot.tag}"
+    return Created(snapshot=built.snapshot, reference=safe(reference), warnings=tuple(warnings))
+
+
+def _check_whole(files: tuple[MaterialFile, ...]) -> None:
+    parts = {file.part.value for file in files}
+    if "anchor" in parts and "policy" not in parts:
+        raise UsageError(
+            "the trust directory has trust stores and no policy; a site that applied this could verify nothing",
+            remedy="Write a policy first, or pack the evidence alone with --evidence-only.",
+        )
+
+
+def _last_number(trust: Path, destination: str, stream: str) -> int:
+    """The highest number of the stream that is known; 0 where none is."""
+    state = State.read(trust)
+    numbers = [state.last_number(stream) if state else 0]
+    if Path(destination).exists():
+        try:
+            with open_layout(destination) as store:
+                graph = Graph(store)
+                numbers += [item.number for item in _snapshots(store, graph) if item.stream == stream]
+        except AirgapError:
+            pass  # an empty folder, or something that writing will refuse with its reason
+    return max(numbers)
+
+
+def _snapshots(store: Store, graph: Graph) -> Iterator[Snapshot]:
+    for root in graph.roots():
+        try:
+            manifest = graph.manifest(root.descriptor)
+            if is_snapshot(manifest):
+                yield read_snapshot(store, root.descriptor, manifest)
+        except AirgapError:
+            continue
+
+
+def _remember(trust: Path, snapshot: Snapshot) -> list[str]:
+    """Write the number into the memory, unless the memory is lost: that is not to be covered up."""
+    workshop = Workshop(trust)
+    try:
+        with workshop.locked():
+            state = State.read(workshop.trust)
+            if state is None and Pins.read(workshop.trust).entries:
+                return [f"{FILE} is lost, so the number was not recorded"]
+            (state or State()).making(snapshot.stream, snapshot.number).write(workshop.trust)
+    except (AirgapError, OSError) as error:
+        return [f"the number could not be recorded: {safe(error)}; name the next one with --number"]
+    return []
+
+
+class _FolderSource:
+    """The files of a trust directory as blobs, beside config and manifest (a `Source`)."""
+
+    concurrent: Final = False
+
+    def __init__(self, root: Path, built: Built) -> None:
+        self.name: Final = safe(root)
+        self._root = root
+        self._built = built
+        self._paths = {layer.digest: path for path, layer in built.snapshot.layers.items()}
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+        return parse_manifest(self._built.manifest, descriptor.media_type)
+
+    def referrers(
+        self,
+        descriptor: Descriptor,
+        *,
+        artifact_types: Collection[str] = (),  # noqa: ARG002
+        digest_tags: bool,  # noqa: ARG002
+    ) -> Looked:
+        return Looked(subject=descriptor.digest, mechanism="layout")
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        if descriptor.digest == self._built.snapshot.config.digest:
+            return io.BytesIO(self._built.config)
+        try:
+            return open_regular(str(self._root / self._paths[descriptor.digest]))
+        except OSError as error:
+            raise ContentError("content.unreadable", f"{descriptor.digest} can not be read: {error.strerror}") from None
+
+    def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
+        return None
+
+
+def _write(built: Built, trust: Path, destination: str, *, overwrite: bool) -> Path:
+    path = Path(destination.removeprefix("oci-archive:").removeprefix("oci:"))
+    as_tar = destination.startswith("oci-archive:") or (
+        not destination.startswith("oci:") and (path.suffix in _ENDINGS or path.is_file())
+    )
+    if not as_tar:
+        _write_folder(built, trust, path)
+        return path
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        staged = Path(folder, "layout")
+        _write_folder(built, trust, staged)
+        with open_layout(staged) as store, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            graph = Graph(store)
+            wanted = Wanted(
+                source=LayoutSource(store, graph),
+                descriptor=built.snapshot.descriptor,
+                reference=safe(path),
+                tags=(built.snapshot.tag,),
+            )
+            write_tar_file(path, make_plan([wanted], Selection(), pool), pool, overwrite=overwrite)
+    return path
+
+
+def _write_folder(built: Built, trust: Path, path: Path) -> None:
+    source = _FolderSource(trust, built)
+    with LayoutWriter(str(path), verify_existing=True) as writer:
+        for descriptor in (built.snapshot.config, *built.snapshot.layers.values()):
+            if not writer.has(descriptor):
+                writer.put_blob(descriptor, source, lambda _: None)
+        writer.put_manifest(built.snapshot.descriptor, built.manifest)
+        writer.finish([Entry(descriptor=built.snapshot.descriptor, tag=built.snapshot.tag)])
+
+
+# --- reading ---
+
+
+@contextmanager
+def open_snapshot(target: str) -> Iterator[OpenSnapshot]:
+    """The snapshot that `target` names, the only one of the layout where it names none. Raises AirgapError."""
+    with open_target(target) as opened:
+        root = _chosen(opened.roots(), opened.graph, target)
+        snapshot = read_snapshot(opened.store, root.descriptor, opened.graph.manifest(root.descriptor))
+        yield OpenSnapshot(opened.name(root), opened.store, opened.graph, snapshot)
+
+
+def _chosen(roots: tuple[Root, ...], graph: Graph, target: str) -> Root:
+    found = [root for root in roots if len(roots) == 1 or _is_one(root, graph)]
+    if len(found) == 1:
+        return found[0]
+    tags = ", ".join(safe(tag) for root in found for tag in root.tags)
+    raise NotFoundError(
+        f"{safe(target)} holds {len(found)} trust snapshots, not one{f': {tags}' if tags else ''}",
+        remedy="Name one with :TAG or @DIGEST.",
+    )
+
+
+def _is_one(root: Root, graph: Graph) -> bool:
+    try:
+        return is_snapshot(graph.manifest(root.descriptor))
+    except ContentError:
+        return False
+
+
+def show_snapshot(target: str) -> tuple[str, Snapshot]:
+    """The reference to a snapshot, and what it says. Raises AirgapError."""
+    with open_snapshot(target) as opened:
+        return opened.reference, opened.snapshot
+
+
+def diff_snapshots(target: str, other: str | Path) -> tuple[Snapshot, Difference]:
+    """What `target` has otherwise than `other`: a trust directory (a Path) or another snapshot. Raises AirgapError."""
+    with open_snapshot(target) as opened:
+        new = opened.snapshot
+    if isinstance(other, Path):
+        old = list_material(other, evidence_only=new.evidence_only)
+    else:
+        with open_snapshot(other) as opened:
+            old = opened.snapshot.files
+    return new, difference(old, new.files)
+
+
+def difference(old: tuple[MaterialFile, ...], new: tuple[MaterialFile, ...]) -> Difference:
+    """From `old` to `new`, by path and content."""
+    before = {file.path: file.digest for file in old}
+    after = {file.path: file.digest for file in new}
+    return Difference(
+        added=tuple(path for path in after if path not in before),
+        changed=tuple(path for path in after if path in before and before[path] != after[path]),
+        removed=tuple(path for path in before if path not in after),
+        unchanged=tuple(path for path in after if before.get(path) == after[path]),
+    )
+
+
+def reference_of(target: str) -> LayoutReference:
+    """The one snapshot that `target` names, by digest, for whoever attaches to it. Raises AirgapError."""
+    with open_target(target) as opened:
+        root = _chosen(opened.roots(), opened.graph, target)
+        read_snapshot(opened.store, root.descriptor, opened.graph.manifest(root.descriptor))
+        reference = opened.reference
+        return LayoutReference(path=reference.path, digest=root.descriptor.digest, transport=reference.transport)

@@ -1,0 +1,389 @@
+"""Snapshots put into force: judged by pins, held against the memory of what was accepted, exchanged in one step.
+
+Also undone, and pinned for. Everything that changes a trust directory here does it inside the lock of its workshop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.errors import AirgapError, Rejected, TrustMaterialError, UsageError
+from airgap.oci.content import verify_content
+from airgap.oci.graph import Graph
+from airgap.oci.locking import exclusive
+from airgap.oci.store import Store, read_verified
+from airgap.parse.time import iso
+from airgap.reasons import REASONS
+from airgap.text import safe
+from airgap.trust import tuf_memory as tuf
+from airgap.trust.assemble import assemble, assemble_previous, check_tree
+from airgap.trust.coverage import cover
+from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.pins import Pin, PinKind, Pins
+from airgap.trust.snapshot import Snapshot
+from airgap.trust.state import FILE, State, is_behind
+from airgap.trust.swap import Workshop, check_writable
+from airgap.verifier.outcome import Problem, SignatureOutcome, best
+from airgap.verifier.snapshot import JoinedEvidence, JudgedSnapshot, judge_signatures, snapshot_evidence
+
+_EVIDENCE: Final = ("crls", "ocsp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyRequest:
+    """How to apply; the reasons are the operator's own words, kept in the history."""
+
+    at: datetime
+    allow_rollback: str = ""
+    accept_lost_state: str = ""
+    max_age: Mapping[str, timedelta] = field(default_factory=dict)
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotOutcome:
+    """What became of a snapshot: judged, and with `apply` put into force or not."""
+
+    snapshot: Snapshot | None
+    judged: JudgedSnapshot | None = None
+    applied: bool = False
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def exit_codes(self) -> frozenset[int]:
+        """Everything that is wrong."""
+        return frozenset(problem.exit_code for problem in self.problems)
+
+
+TufCheck = Callable[[Store, Graph, Snapshot, Pin, Mapping[str, bytes]], Mapping[str, bytes]]
+"""Verifies TUF metadata under a pin: from what TUF remembers (file names to bytes) to what it has to remember next.
+
+Raises Rejected, AirgapError."""
+
+
+def verify_snapshot(
+    opened_store: Store,
+    graph: Graph,
+    snapshot: Snapshot,
+    trust: Path,
+    request: ApplyRequest,
+    *,
+    check_tuf: TufCheck | None = None,
+) -> SnapshotOutcome:
+    """Whether `apply` would accept the snapshot, with every reason why not. Changes nothing.
+
+    Raises TrustMaterialError where pins or memory are malformed.
+    """
+    return _Judgement(opened_store, graph, snapshot, trust, request, check_tuf).outcome()
+
+
+def apply_snapshot(
+    opened_store: Store,
+    graph: Graph,
+    snapshot: Snapshot,
+    location: Location,
+    request: ApplyRequest,
+    *,
+    check_tuf: TufCheck | None = None,
+) -> SnapshotOutcome:
+    """Put the snapshot into force, if it may be. The trust directory is the old one or the new one at any instant.
+
+    Raises AirgapError where the directory can not be changed.
+    """
+    check_writable(read_only=location.read_only, trust=location.path)
+    workshop = Workshop(location.path)
+    with changing(workshop):
+        judgement = _Judgement(opened_store, graph, snapshot, workshop.trust, request, check_tuf)
+        outcome = judgement.outcome()
+        if outcome.problems or request.dry_run:
+            return outcome
+        assemble(workshop, opened_store, snapshot, judgement.pins, judgement.next_state())
+        judgement.keep_tuf(workshop.next)
+        try:
+            check_tree(workshop.next)
+        except TrustMaterialError as error:
+            return SnapshotOutcome(
+                snapshot=snapshot, judged=outcome.judged, problems=(_problem(error),), warnings=outcome.warnings
+            )
+        workshop.commit()
+    return SnapshotOutcome(snapshot=snapshot, judged=outcome.judged, applied=True, warnings=outcome.warnings)
+
+
+def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> State:
+    """Believe again what was believed before the last exchange; the memory of accepted numbers stays.
+
+    Raises UsageError where there is nothing to go back to, AirgapError.
+    """
+    check_writable(read_only=location.read_only, trust=location.path)
+    workshop = Workshop(location.path)
+    with changing(workshop):
+        if not workshop.previous.is_dir():
+            raise UsageError(f"there is no former state of {safe(location.path)} to go back to")
+        pins, state = Pins.read(workshop.trust), State.read(workshop.trust)
+        if state is None:
+            raise Rejected("snapshot.state.lost", f"{FILE} is lost; nothing was undone")
+        former = State.read(workshop.previous)
+        back = former.in_force if former else None
+        detail = f"from {state.in_force or 'nothing applied'} to {back or 'nothing applied'}"
+        state = state.undoing(back).noting(at, "undo", detail, reason)
+        assemble_previous(workshop, pins, state)
+        check_tree(workshop.next)
+        workshop.commit()
+    return state
+
+
+def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: str = "") -> Pins:
+    """Pin a signer; a person has compared the fingerprints before. The first pin begins the memory.
+
+    Raises Rejected(snapshot.state.lost) where there was a memory once, AirgapError.
+    """
+    check_writable(read_only=location.read_only, trust=location.path)
+    workshop = Workshop(location.path)
+    with workshop.locked():
+        pins, state = Pins.read(workshop.trust), State.read(workshop.trust)
+        if state is None:
+            if pins.entries or _witness(workshop) is not None:
+                if not accept_lost_state:
+                    raise _lost(workshop)
+                state = State().noting(at, "accept-lost-state", "pin", accept_lost_state)
+            else:
+                state = State()
+        # the memory first: pins without it would mean that it is lost
+        state.noting(at, "pin", f"{pin.stream} {pin.id}").write(workshop.trust)
+        pins = pins.adding(pin)
+        pins.write(workshop.trust)
+    return pins
+
+
+def delete_pin(location: Location, name: str, *, at: datetime) -> Pin:
+    """Remove the pin whose id begins with `name`. Raises UsageError, AirgapError."""
+    check_writable(read_only=location.read_only, trust=location.path)
+    workshop = Workshop(location.path)
+    with workshop.locked():
+        pins, removed = Pins.read(workshop.trust).without(name)
+        pins.write(workshop.trust)
+        state = State.read(workshop.trust)
+        if state is not None:
+            state.noting(at, "unpin", f"{removed.stream} {removed.id}").write(workshop.trust)
+    return removed
+
+
+@contextmanager
+def changing(workshop: Workshop) -> Iterator[None]:
+    """The lock of the workshop, and those that `trust fetch` takes: nothing is added to a tree that goes away."""
+    with workshop.locked(), ExitStack() as stack:
+        for name in _EVIDENCE:
+            if (workshop.trust / name).is_dir():
+                stack.enter_context(exclusive(workshop.trust / name))
+        yield
+
+
+class _Judgement:
+    """One snapshot held against one trust directory."""
+
+    def __init__(
+        self,
+        store: Store,
+        graph: Graph,
+        snapshot: Snapshot,
+        trust: Path,
+        request: ApplyRequest,
+        check_tuf: TufCheck | None,
+    ) -> None:
+        self._store, self._graph, self._snapshot = store, graph, snapshot
+        self._trust, self._request = trust, request
+        self._check_tuf = check_tuf
+        self.pins: Final = Pins.read(trust)
+        self._state = State.read(trust)
+        self._accepted: Pin | None = None
+        self._notes: list[tuple[str, str]] = []
+        self._tuf_memory: Mapping[str, bytes] = {}
+
+    def outcome(self) -> SnapshotOutcome:
+        snapshot = self._snapshot
+        content = verify_content(self._store, self._graph.closure(snapshot.descriptor))
+        problems = [
+            Problem(
+                message=f"{found.path}: {found.message}",
+                exit_code=REASONS[found.reason].exit_code,
+                reason=found.reason,
+                facts=found.facts,
+            )
+            for found in content.problems
+        ]
+        signatures: tuple[SignatureOutcome, ...] = ()
+        if not problems:
+            problems += self._evidence_problems()
+        if not problems:
+            signatures, more = self._signed()
+            problems += more
+        if not problems:
+            problems += self._remembered()
+        pins = tuple(pin for pin in self.pins.of(snapshot.stream) if pin.kind is not PinKind.TUF)
+        judged = JudgedSnapshot(
+            snapshot=snapshot,
+            content=content,
+            signatures=signatures,
+            pins=pins,
+            accepted_by=None if problems else self._accepted,
+        )
+        return SnapshotOutcome(
+            snapshot=snapshot, judged=judged, problems=tuple(problems), warnings=tuple(self._warnings())
+        )
+
+    def next_state(self) -> State | None:
+        """The memory with this snapshot in it; None where it is lost and this snapshot needs none."""
+        if self._state is None and self._accepted is None and self.pins.entries:
+            return None
+        at, snapshot = self._request.at, self._snapshot
+        state = self._state or State()
+        detail = f"{snapshot.name} {snapshot.descriptor.digest}"
+        for action, reason in self._notes:
+            state = state.noting(at, action, detail, reason)
+        if self._accepted is None:
+            return state.noting(at, "evidence", detail)
+        return state.accepting(snapshot, at).noting(at, "apply", f"{detail} by pin {self._accepted.id}")
+
+    def keep_tuf(self, tree: Path) -> None:
+        """What TUF has to remember goes into the tree that comes into force, so that both come together."""
+        if self._accepted is not None and self._tuf_memory:
+            tuf.remember(tree, self._accepted, self._tuf_memory)
+
+    # --- the questions ---
+
+    def _evidence_problems(self) -> Iterator[Problem]:
+        try:
+            cover(self._snapshot.files, lambda file: self._read(file.path))
+            self._evidence = snapshot_evidence(self._store, self._snapshot)
+        except AirgapError as error:
+            yield _problem(error)
+
+    def _signed(self) -> tuple[tuple[SignatureOutcome, ...], list[Problem]]:
+        """Who signed it; problems where nobody did who may."""
+        pins = self.pins.of(self._snapshot.stream)
+        x509 = [pin for pin in pins if pin.kind is not PinKind.TUF]
+        directory = TrustDirectory.open(self._trust).accepting(self._request.max_age)
+        evidence = JoinedEvidence((directory.evidence, self._evidence))
+        signatures, accepted = judge_signatures(
+            self._store, self._graph, self._snapshot, x509, evidence, directory.freshness, at=self._request.at
+        )
+        tuf_problem: Problem | None = None
+        if accepted is None:
+            accepted, tuf_problem = self._signed_by_tuf([pin for pin in pins if pin.kind is PinKind.TUF])
+        self._accepted = accepted
+        if accepted is not None or self._snapshot.evidence_only:
+            return signatures, []  # evidence proves itself, piece by piece, whenever something is judged by it
+        if tuf_problem is not None and not signatures:
+            return signatures, [tuf_problem]
+        return signatures, [self._unsigned(signatures, pins)]
+
+    def _signed_by_tuf(self, pins: list[Pin]) -> tuple[Pin | None, Problem | None]:
+        problem: Problem | None = None
+        for pin in pins:
+            try:
+                if self._check_tuf is None:
+                    raise UsageError("a TUF root is pinned, and TUF can not be checked here")
+                memory = tuf.recall(self._trust, pin)
+                self._tuf_memory = self._check_tuf(self._store, self._graph, self._snapshot, pin, memory)
+            except AirgapError as error:
+                problem = problem or _problem(error)
+            else:
+                return pin, None
+        return None, problem
+
+    def _unsigned(self, signatures: tuple[SignatureOutcome, ...], pins: tuple[Pin, ...]) -> Problem:
+        stream = self._snapshot.stream
+        if not pins:
+            return _problem(Rejected("snapshot.unpinned", f"nobody is pinned who may sign the stream {stream!r}"))
+        verdict = best(signatures)
+        for signature in signatures:
+            if signature.verdict is verdict:
+                finding = next(finding for finding in signature.findings if finding.blocks)
+                return Problem(
+                    message=f"no pinned identity signed this snapshot: {finding.message}",
+                    exit_code=REASONS[finding.reason].exit_code if finding.reason else 13,
+                    reason=finding.reason,
+                    facts=finding.facts,
+                )
+        return _problem(Rejected("signature.none", "the snapshot is not signed"))
+
+    def _remembered(self) -> Iterator[Problem]:
+        """Whether it is older than what was accepted, or nobody knows any more."""
+        if self._accepted is None:
+            return
+        request = self._request
+        lost = self._lost()
+        if lost is not None:
+            if not request.accept_lost_state:
+                yield _problem(lost)
+                return
+            self._notes.append(("accept-lost-state", request.accept_lost_state))
+        try:
+            (self._state or State()).check_not_older(self._snapshot)
+        except Rejected as error:
+            if error.reason != "snapshot.rollback" or not request.allow_rollback:
+                yield _problem(error)
+                return
+            self._notes.append(("allow-rollback", request.allow_rollback))
+
+    def _lost(self) -> Rejected | None:
+        workshop = Workshop(self._trust)
+        if self._state is None:
+            return _lost(workshop)
+        witness = _witness(workshop)
+        if witness is not None and is_behind(self._state, witness):
+            return Rejected(
+                "snapshot.state.lost",
+                f"{FILE} remembers less than its former version does: it was replaced by an older one",
+            )
+        return None
+
+    def _warnings(self) -> Iterator[Problem]:
+        at, snapshot = self._request.at, self._snapshot
+        if snapshot.use_by is not None and snapshot.use_by < at:
+            yield Problem(
+                message=f"the snapshot was to be used until {iso(snapshot.use_by)}: some of its evidence is stale",
+                reason="snapshot.stale",
+                remedy=REASONS["snapshot.stale"].remedy,
+            )
+        newest = max([snapshot.created, *(piece.this_update for piece in snapshot.coverage)])
+        if newest > at + limits.CLOCK_SKEW:
+            yield Problem(
+                message=f"the moment judged for is {iso(at)}, and the snapshot was made at {iso(newest)}",
+                reason="clock.behind",
+                remedy=REASONS["clock.behind"].remedy,
+            )
+        if self._accepted is None and snapshot.evidence_only:
+            yield Problem(
+                message="nobody vouches for this snapshot: it holds evidence alone, and each piece proves itself"
+            )
+
+    def _read(self, path: str) -> bytes:
+        layer = self._snapshot.layers[path]
+        return read_verified(self._store, layer, layer.size)
+
+
+def _witness(workshop: Workshop) -> State | None:
+    """The memory in the former tree: it can tell that the one in force is too young."""
+    try:
+        return State.read(workshop.previous)
+    except TrustMaterialError:
+        return None
+
+
+def _lost(workshop: Workshop) -> Rejected:
+    path = workshop.trust / ".airgap" / FILE
+    return Rejected("snapshot.state.lost", f"{safe(path)} is gone: nobody knows which snapshots were accepted here")
+
+
+def _problem(error: AirgapError) -> Problem:
+    reason: str | None = getattr(error, "reason", None)
+    code = REASONS[reason].exit_code if reason else error.exit_code
+    return Problem(message=str(error), exit_code=code, reason=reason, remedy=error.remedy, facts=error.facts)

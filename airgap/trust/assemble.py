@@ -1,0 +1,178 @@
+"""The tree that a snapshot leads to, made beside the one in force.
+
+A snapshot with anchors or a policy owns the policy files and `truststore/` as a whole: what it does not hold is gone.
+Evidence (`crls/`, `ocsp/`) is brought together and never lost. All else is this machine's own and stays as it is:
+`airgap.toml`, `.airgap/`, and every other file or folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.errors import FormatError, TrustMaterialError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.pump import pump
+from airgap.oci.store import Store, read_verified
+from airgap.text import safe
+from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
+from airgap.trust.evidence_index import INDEX, EvidenceIndex
+from airgap.trust.files import read_regular
+from airgap.trust.material import LOCAL
+from airgap.trust.merge import Side, merge
+from airgap.trust.pins import FILE as PINS_FILE
+from airgap.trust.pins import Pins
+from airgap.trust.snapshot import Snapshot
+from airgap.trust.state import FILE as STATE_FILE
+from airgap.trust.state import State
+from airgap.trust.stores import FOLDER, StoreRef, StoreType, load_store
+from airgap.trust.swap import GENERATION, Workshop, copy_into, link_or_copy
+
+_BELIEFS: Final = (*OCI_POLICY_FILES, *BLOB_POLICY_FILES, FOLDER[0])
+_EVIDENCE: Final = ("crls", "ocsp")
+_REWRITTEN: Final = frozenset({PINS_FILE, STATE_FILE, GENERATION})
+_FILE_BYTES: Final = limits.CRL_BYTES * 3 // 2
+
+
+def assemble(workshop: Workshop, store: Store, snapshot: Snapshot, pins: Pins, state: State | None) -> None:
+    """Make `workshop.next`: the present tree with the snapshot in it.
+
+    Raises ContentError, TrustMaterialError, OSError.
+    """
+    target = workshop.begin()
+    owned = (*_EVIDENCE, LOCAL) if snapshot.evidence_only else (*_EVIDENCE, LOCAL, *_BELIEFS)
+    for name in _names(workshop.trust):
+        if name not in owned:
+            copy_into(workshop.trust / name, target / name)
+    for file in snapshot.files:
+        if not file.part.is_evidence:
+            path = target / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_layer(store, snapshot.layers[file.path], path)
+    for folder in _EVIDENCE:
+        _merge_folder(workshop.trust / folder, target / folder, store, _layers_of(snapshot, folder))
+    write_local(workshop, pins, state)
+
+
+def assemble_previous(workshop: Workshop, pins: Pins, state: State | None) -> None:
+    """Make `workshop.next`: what the former tree believed, with what belongs to this machine now. Raises OSError.
+
+    Evidence that has come since then stays: only beliefs go back.
+    """
+    target = workshop.begin()
+    for name in _names(workshop.trust):
+        if name not in (*_BELIEFS, LOCAL):
+            copy_into(workshop.trust / name, target / name)
+    for name in _names(workshop.previous):
+        if name in _BELIEFS:
+            copy_into(workshop.previous / name, target / name)
+    write_local(workshop, pins, state)
+
+
+def write_local(workshop: Workshop, pins: Pins, state: State | None) -> None:
+    """`.airgap/` of the next tree: what is there now, with these pins and this memory.
+
+    `state` None: the memory is lost, and a new one would cover that up. Raises OSError.
+    """
+    (workshop.next / LOCAL).mkdir(exist_ok=True)
+    for name in _names(workshop.trust / LOCAL):
+        if name not in _REWRITTEN and not (workshop.next / LOCAL / name).exists():
+            copy_into(workshop.trust / LOCAL / name, workshop.next / LOCAL / name)
+    pins.write(workshop.next)
+    if state is not None:
+        state.write(workshop.next)
+
+
+def check_tree(root: Path) -> None:
+    """Everything that a verification could read from the tree can be read. Raises TrustMaterialError."""
+    directory = TrustDirectory.open(root)
+    if any((root / name).exists() for name in OCI_POLICY_FILES) or not (root / BLOB_POLICY_FILES[0]).exists():
+        statements = list(directory.policy().statements)
+    else:
+        statements = []
+    if (root / BLOB_POLICY_FILES[0]).exists():
+        statements += directory.blob_policy().statements
+    for statement in statements:
+        for kind in StoreType:
+            directory.anchors(statement, kind)
+    for kind in StoreType:
+        for name in _names(root.joinpath(*FOLDER, kind.value)):
+            load_store(root, StoreRef(kind, name))
+
+
+def _write_layer(store: Store, layer: Descriptor, path: Path) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(path, flags, 0o644), "wb") as file, store.open(layer.digest) as blob:
+        pump(blob, layer, file.write, _ignore)
+
+
+def _layers_of(snapshot: Snapshot, folder: str) -> dict[str, Descriptor]:
+    prefix = f"{folder}/"
+    return {path.removeprefix(prefix): layer for path, layer in snapshot.layers.items() if path.startswith(prefix)}
+
+
+def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descriptor]) -> None:
+    if not layers:
+        if old.is_dir():
+            copy_into(old, new)
+        return
+    new.mkdir(mode=0o700)
+    if old.is_dir():
+        shutil.copystat(old, new)
+    local = Side(
+        files={name: _digest(old / name) for name in _names(old) if name != INDEX},
+        index=_index(old / INDEX),
+        read=lambda name: read_regular(old / name, _FILE_BYTES),
+    )
+    index_layer = layers.get(INDEX)
+    incoming = Side(
+        files={name: layer.digest for name, layer in layers.items() if name != INDEX},
+        index=EvidenceIndex() if index_layer is None else EvidenceIndex.parse(_read(store, index_layer), INDEX),
+        read=lambda name: _read(store, layers[name]),
+    )
+    merged = merge(local, incoming, crls=old.name == "crls")
+    if len(merged.local) + len(merged.incoming) >= limits.EVIDENCE_FILES:
+        raise TrustMaterialError(
+            "evidence.malformed",
+            f"{safe(old)} would have more than {limits.EVIDENCE_FILES} entries",
+            remedy="Remove what is superseded: airgap trust fetch --prune.",
+        )
+    for name, source in merged.local.items():
+        link_or_copy(old / source, new / name)
+    for name, source in merged.incoming.items():
+        _write_layer(store, layers[source], new / name)
+    if (document := merged.index_bytes()) is not None:
+        (new / INDEX).write_bytes(document)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+
+
+def _digest(path: Path) -> Digest:
+    try:
+        return Digest.of(read_regular(path, _FILE_BYTES))
+    except FormatError as error:
+        raise TrustMaterialError("evidence.malformed", f"{safe(path)} {error.problem}", source=safe(path)) from None
+
+
+def _index(path: Path) -> EvidenceIndex:
+    if not path.exists():
+        return EvidenceIndex()
+    try:
+        return EvidenceIndex.parse(read_regular(path, limits.EVIDENCE_INDEX_BYTES), str(path))
+    except FormatError as error:
+        raise TrustMaterialError("evidence.malformed", f"{safe(path)} {error.problem}", source=safe(path)) from None
+
+
+def _read(store: Store, layer: Descriptor) -> bytes:
+    return read_verified(store, layer, layer.size)
+
+
+def _ignore(_: int) -> None:
+    """Nobody wants to know."""

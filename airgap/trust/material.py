@@ -1,0 +1,199 @@
+"""What a trust directory consists of, as far as it may travel: known folders, known names, and nothing beside them.
+
+    trustpolicy.oci.json, trustpolicy.json, trustpolicy.blob.json
+    truststore/x509/{ca,signingAuthority,tsa}/<store>/<file>.{pem,crt,cer}
+    crls/<file>.crl, crls/index.json, ocsp/<file>.ors, ocsp/index.json
+
+`airgap.toml` (how stale evidence may be here) and `.airgap/` (pins, and the memory of accepted snapshots) belong to
+one machine and never travel. Names hold on every file system that a medium may have: printable ASCII without what
+FAT and Windows refuse, and no two that differ only in case.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.errors import FormatError, LimitError, TrustMaterialError
+from airgap.oci.digest import Digest
+from airgap.oci.documents import open_regular
+from airgap.text import safe
+from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES
+from airgap.trust.evidence_index import INDEX
+from airgap.trust.files import reading_problem
+from airgap.trust.stores import EXTENSIONS, FOLDER, StoreType
+
+LOCAL: Final = ".airgap"
+"""The folder of what belongs to this machine alone."""
+
+
+class Part(StrEnum):
+    """What a file of a trust directory is."""
+
+    POLICY = "policy"
+    ANCHOR = "anchor"
+    CRL = "crl"
+    OCSP = "ocsp"
+    CRL_INDEX = "crl-index"
+    OCSP_INDEX = "ocsp-index"
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it proves itself up to an anchor, so that it may come from anywhere (design 2, rule 1)."""
+        return self not in {Part.POLICY, Part.ANCHOR}
+
+
+_POLICIES: Final = (*OCI_POLICY_FILES, *BLOB_POLICY_FILES)
+_EVIDENCE: Final = {"crls": (".crl", Part.CRL, Part.CRL_INDEX), "ocsp": (".ors", Part.OCSP, Part.OCSP_INDEX)}
+_BYTES: Final = {
+    Part.POLICY: limits.POLICY_BYTES,
+    Part.ANCHOR: limits.STORE_FILE_BYTES,
+    Part.CRL: limits.CRL_BYTES * 3 // 2,
+    Part.OCSP: limits.OCSP_BYTES,
+    Part.CRL_INDEX: limits.EVIDENCE_INDEX_BYTES,
+    Part.OCSP_INDEX: limits.EVIDENCE_INDEX_BYTES,
+}
+_NAME = re.compile(r"(?![ .])[ -~]{1,128}(?<![ .])", re.ASCII)
+_STORE_NAME = re.compile(r"(?!\.)[a-zA-Z0-9_.-]{1,128}(?<!\.)", re.ASCII)
+_FORBIDDEN: Final = frozenset('/\\:*?"<>|')
+_DEVICES: Final = frozenset({"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10))})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaterialFile:
+    """One file of a trust directory that may travel."""
+
+    path: str
+    """Relative, with `/` between its parts."""
+    part: Part
+    digest: Digest
+    size: int
+
+
+def part_of(path: str) -> Part:
+    """What the file at this relative path is. Raises FormatError for every path that has no meaning here."""
+    if len(path) > limits.SNAPSHOT_PATH_CHARACTERS:
+        raise LimitError(
+            f"the path {safe(path, limit=64)!r} has more than {limits.SNAPSHOT_PATH_CHARACTERS} characters"
+        )
+    parts = path.split("/")
+    if path in _POLICIES:
+        return Part.POLICY
+    for name in parts:
+        _check_name(name, path)
+    if len(parts) == len(FOLDER) + 3 and tuple(parts[: len(FOLDER)]) == FOLDER:
+        return _store_file(parts, path)
+    if len(parts) == 2 and parts[0] in _EVIDENCE:  # noqa: PLR2004 - folder and file
+        ending, part, index = _EVIDENCE[parts[0]]
+        if parts[1] == INDEX:
+            return index
+        if parts[1].lower().endswith(ending):
+            return part
+    raise FormatError(f"{safe(path, limit=160)!r} is no file of a trust directory that may travel")
+
+
+def largest(part: Part) -> int:
+    """How many bytes a file of this kind may have."""
+    return _BYTES[part]
+
+
+def check_together(paths: Iterable[str]) -> None:
+    """No two paths are one on a file system that does not tell upper from lower case. Raises FormatError."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        twin = seen.setdefault(path.casefold(), path)
+        if twin is not path:
+            raise FormatError(f"{safe(path, limit=160)!r} and {safe(twin, limit=160)!r} are one file on FAT")
+
+
+def list_material(root: Path, *, evidence_only: bool = False) -> tuple[MaterialFile, ...]:
+    """Every file of the trust directory `root` that may travel, in the order of paths, hashed.
+
+    A file in a known folder that can not travel (a foreign name, a symbolic link) is an error and not left out: what
+    arrives would not be what was meant. Hidden files, `airgap.toml` and folders that have no meaning are passed over.
+    Raises TrustMaterialError(snapshot.malformed).
+    """
+    files: list[MaterialFile] = []
+    try:
+        for path in sorted(_paths(root, evidence_only=evidence_only)):
+            files.append(_hashed(root, path))
+            if len(files) > limits.SNAPSHOT_FILES:
+                raise LimitError(f"there are more than {limits.SNAPSHOT_FILES} files")
+        check_together(file.path for file in files)
+        if sum(file.size for file in files) > limits.SNAPSHOT_BYTES:
+            raise LimitError(f"the files have more than {limits.SNAPSHOT_BYTES} bytes together")
+    except FormatError as error:
+        raise TrustMaterialError(
+            "snapshot.malformed", f"the trust directory {safe(root)} can not be packed: {error}", path=safe(root),
+            remedy="Rename or remove the file that the message names.",
+        ) from None  # fmt: skip
+    return tuple(files)
+
+
+def _paths(root: Path, *, evidence_only: bool) -> Iterator[str]:
+    if not evidence_only:
+        yield from (name for name in _POLICIES if os.path.lexists(root / name))
+        for kind in StoreType:
+            base = "/".join((*FOLDER, kind.value))
+            for store in _entries(root / base, folders=True):
+                yield from (f"{base}/{store}/{name}" for name in _entries(root / base / store))
+    for folder in _EVIDENCE:
+        yield from (f"{folder}/{name}" for name in _entries(root / folder))
+
+
+def _entries(folder: Path, *, folders: bool = False) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                entry.name
+                for entry in entries
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False) == folders
+            ]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise FormatError(f"{safe(folder)} can not be listed ({reading_problem(error)})") from None
+
+
+def _hashed(root: Path, path: str) -> MaterialFile:
+    part = part_of(path)
+    limit = largest(part)
+    hasher, size = Digest.of(b"").new_hash(), 0
+    try:
+        if not stat.S_ISREG((root / path).lstat().st_mode):
+            raise FormatError(f"{safe(path)} is no regular file; links are not followed")
+        with open_regular(str(root / path)) as file:
+            while chunk := file.read(limits.CHUNK_BYTES):
+                hasher.update(chunk)
+                size += len(chunk)
+                if size > limit:
+                    raise LimitError(f"{safe(path)} has more than {limit} bytes")
+    except OSError as error:
+        raise FormatError(f"{safe(path)} can not be read ({reading_problem(error)})") from None
+    return MaterialFile(path=path, part=part, digest=Digest("sha256", hasher.hexdigest()), size=size)
+
+
+def _store_file(parts: list[str], path: str) -> Part:
+    kind, store, name = parts[len(FOLDER) :]
+    if kind not in tuple(StoreType):
+        raise FormatError(f"{safe(path, limit=160)!r} is in no kind of trust store ({', '.join(StoreType)})")
+    if not _STORE_NAME.fullmatch(store):
+        raise FormatError(f"{safe(path, limit=160)!r} is in a trust store whose name can not travel")
+    if not name.lower().endswith(EXTENSIONS):
+        raise FormatError(f"{safe(path, limit=160)!r} is not named as a certificate file ({', '.join(EXTENSIONS)})")
+    return Part.ANCHOR
+
+
+def _check_name(name: str, path: str) -> None:
+    shown = safe(path, limit=160)
+    if not _NAME.fullmatch(name) or _FORBIDDEN.intersection(name):
+        raise FormatError(f"{shown!r} has a name that does not hold on every file system")
+    if name.partition(".")[0].rstrip(" ").casefold() in _DEVICES:
+        raise FormatError(f"{shown!r} has the name of a device of Windows")

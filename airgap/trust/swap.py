@@ -1,0 +1,221 @@
+"""A trust directory, exchanged for another in one step; killed at any instant, the old one or the new one is there.
+
+Beside the trust directory `TRUST` lies a folder `.TRUST.airgap` with
+
+    next/          the tree that is being made; worthless until the journal says that it is complete
+    journal.json   there while an exchange is under way: the generation that is to come into force
+    old/           the former tree, where the system can not exchange two folders in one call
+    previous/      the tree that was in force before, for undo
+
+A new tree is written and flushed completely, then the journal, then the two folders are exchanged: in one system call
+where there is one (Linux), else by two renames. Between these two the name `TRUST` does not exist, so that whoever
+reads then finds no trust directory and refuses; `repair`, which every command that writes calls first, finishes what
+the journal says. A tree is told by the random number in its `.airgap/generation`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json as writer
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.errors import AirgapError, FormatError, UsageError
+from airgap.files import sync_folder, write_file
+from airgap.oci.locking import exclusive
+from airgap.parse import json
+from airgap.text import safe
+from airgap.trust.files import read_regular
+from airgap.trust.material import LOCAL
+
+GENERATION: Final = "generation"
+_JOURNAL: Final = "journal.json"
+_SCHEMA: Final = "airgap.trust-journal/1"
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
+_NO_SUCH_CALL: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM})
+
+
+class Workshop:
+    """The place beside one trust directory where its next tree is made. Use it inside `locked`."""
+
+    def __init__(self, trust: Path) -> None:
+        """`trust` may be a symbolic link to a directory; what it points at is exchanged, the link stays."""
+        self.trust: Final = Path(os.path.realpath(trust))
+        self.side: Final = self.trust.parent / f".{self.trust.name}.airgap"
+        self.next: Final = self.side / "next"
+        self.previous: Final = self.side / "previous"
+        self._old: Final = self.side / "old"
+        self._journal: Final = self.side / _JOURNAL
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """While the block runs no other process changes this trust directory. Repairs first. Raises AirgapError."""
+        with _explained(self.trust):
+            self.side.mkdir(mode=0o700, exist_ok=True)
+            with exclusive(self.side):
+                self.repair()
+                yield
+
+    # --- making ---
+
+    def begin(self) -> Path:
+        """An empty folder for the next tree. Raises OSError."""
+        _remove(self.next)
+        self.next.mkdir()
+        shutil.copystat(self.trust, self.next)
+        return self.next
+
+    def commit(self) -> None:
+        """Put `next` into force. When this returns, it is; the former tree is `previous`. Raises OSError."""
+        generation = secrets.token_hex(16)
+        (self.next / LOCAL).mkdir(exist_ok=True)
+        write_file(self.next / LOCAL / GENERATION, generation.encode())
+        flush_tree(self.next)
+        sync_folder(self.side)
+        write_file(self._journal, writer.dumps({"schema": _SCHEMA, "generation": generation}).encode())
+        if not exchange(self.next, self.trust):
+            self.trust.rename(self._old)
+            self.next.rename(self.trust)
+        sync_folder(self.trust.parent)
+        self._finish()
+
+    def repair(self) -> bool:
+        """Finish or drop what a killed process left behind; whether there was something. Raises OSError."""
+        generation = self._pending()
+        if generation is None:
+            leftover = self.next.exists()
+            _remove(self.next)
+            return leftover
+        if not os.path.lexists(self.trust):
+            # the first of two renames has happened; `next` was complete before the journal was written
+            self.next.rename(self.trust)
+            sync_folder(self.trust.parent)
+        if _generation(self.trust) == generation:
+            self._finish()
+        else:
+            _remove(self.next)
+            self._journal.unlink()
+            sync_folder(self.side)
+        return True
+
+    def _finish(self) -> None:
+        """The new tree is in force: the former one becomes `previous`, and the journal goes."""
+        former = self._old if os.path.lexists(self._old) else self.next
+        if os.path.lexists(former):
+            _remove(self.previous)
+            former.rename(self.previous)
+        sync_folder(self.side)
+        self._journal.unlink()
+        sync_folder(self.side)
+
+    def _pending(self) -> str | None:
+        if not os.path.lexists(self._journal):
+            return None
+        try:
+            document = json.load_object(read_regular(self._journal, limits.CONFIG_BYTES), what="journal")
+            return json.take(document, "generation", str)
+        except FormatError as error:
+            raise AirgapError(
+                f"{safe(self._journal)} can not be read: {error}",
+                remedy=f"Something damaged it. Compare {safe(self.trust)} with {safe(self.side)}, then remove it.",
+            ) from None
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one system call; False where that can not be done. Raises OSError."""
+    if sys.platform != "linux":
+        return False
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    if call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    error = ctypes.get_errno()
+    if error in _NO_SUCH_CALL:
+        return False
+    raise OSError(error, os.strerror(error), str(other))
+
+
+def copy_into(source: Path, target: Path) -> None:
+    """`source`, a file, a link or a folder, copied to `target` with modes and times. Raises OSError."""
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same for files that are never changed in place: a second name, where the file system has such."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def flush_tree(root: Path) -> None:
+    """Everything below `root` is on the medium when this returns. Raises OSError."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            if path.is_symlink():
+                continue
+            descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        sync_folder(Path(folder))
+
+
+def _generation(tree: Path) -> str | None:
+    try:
+        return read_regular(tree / LOCAL / GENERATION, limits.CONFIG_BYTES).decode("ascii", "replace")
+    except FormatError:
+        return None
+
+
+def _remove(tree: Path) -> None:
+    with suppress(FileNotFoundError):
+        shutil.rmtree(tree)
+
+
+@contextmanager
+def _explained(trust: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hints = {
+            errno.EXDEV: "It seems to be a mount point. Make the trust directory a folder below the mount point.",
+            errno.EBUSY: "It seems to be a mount point. Make the trust directory a folder below the mount point.",
+            errno.EACCES: "The folder that holds the trust directory must be writable, too.",
+            errno.EPERM: "The folder that holds the trust directory must be writable, too.",
+            errno.EROFS: "The file system is mounted read-only.",
+            errno.ENOSPC: "Make room there; nothing was changed.",
+        }
+        raise AirgapError(
+            f"the trust directory {safe(trust)} can not be changed: {error.strerror or type(error).__name__}",
+            remedy=hints.get(error.errno or 0, "Nothing is lost: the next command finishes or drops what was begun."),
+        ) from None
+
+
+def check_writable(*, read_only: bool, trust: Path) -> None:
+    """Raises UsageError for a directory that belongs to notation (design 4)."""
+    if read_only:
+        raise UsageError(
+            f"{safe(trust)} belongs to notation and is only read",
+            remedy="Name a trust directory of airgap's own with --trust.",
+        )
+    if not trust.is_dir():
+        raise UsageError(
+            f"there is no trust directory at {safe(trust)}", remedy="Create it first: mkdir, then a policy."
+        )

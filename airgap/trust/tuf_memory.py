@@ -1,0 +1,51 @@
+"""What TUF remembers of a pinned root: the metadata that was accepted last (`.airgap/tuf/<pin>/`).
+
+Without it, rollback protection would begin anew each time (docs/reference/tuf.md). It is part of the tree that comes
+into force, as the memory of numbers is.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.errors import FormatError, TrustMaterialError
+from airgap.files import write_file
+from airgap.text import safe
+from airgap.trust.files import read_regular
+from airgap.trust.material import LOCAL
+from airgap.trust.pins import Pin
+
+_FOLDER: Final = "tuf"
+_NAME = re.compile(r"[0-9a-z._]{1,64}\.json", re.ASCII)
+_FILES: Final = 512
+
+
+def recall(tree: Path, pin: Pin) -> dict[str, bytes]:
+    """File names to bytes; empty where nothing was accepted yet. Raises TrustMaterialError."""
+    folder = tree / LOCAL / _FOLDER / pin.id
+    memory: dict[str, bytes] = {}
+    if not folder.is_dir():
+        return memory
+    for path in sorted(folder.iterdir())[:_FILES]:
+        if not _NAME.fullmatch(path.name):
+            continue
+        try:
+            memory[path.name] = read_regular(path, limits.TUF_BYTES)
+        except FormatError as error:
+            raise TrustMaterialError("snapshot.state.malformed", f"{safe(path)} {error.problem}") from None
+    return memory
+
+
+def remember(tree: Path, pin: Pin, memory: Mapping[str, bytes]) -> None:
+    """Put `memory` in the place of what was remembered. Raises OSError."""
+    folder = tree / LOCAL / _FOLDER / pin.id
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, data in memory.items():
+        if _NAME.fullmatch(name):
+            write_file(folder / name, data)

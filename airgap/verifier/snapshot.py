@@ -1,0 +1,199 @@
+"""Who signed a trust snapshot, judged by pins instead of a policy: the same engine and rules, every check enforced.
+
+Revocation is judged by the evidence at hand and by that in the snapshot: each piece proves itself, and the newest that
+counts decides, so that a snapshot can revoke its own signer and never hide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from types import MappingProxyType
+
+from airgap import limits
+from airgap.errors import AirgapError, FormatError, Rejected
+from airgap.oci.content import ContentReport
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.graph import Graph, Referrer
+from airgap.oci.store import Store, read_verified
+from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.chain import Anchors
+from airgap.signature.envelope import parse_envelope
+from airgap.signature.manifest import envelope_descriptor, is_signature
+from airgap.trust.evidence import CrlFile, Evidence, EvidencePool, Newest, OcspFile, Piece
+from airgap.trust.evidence_index import EvidenceIndex
+from airgap.trust.freshness import Freshness
+from airgap.trust.identities import ANY, Identity, parse_identity
+from airgap.trust.levels import ACTIONS, Level, VerifyTimestamp
+from airgap.trust.material import Part
+from airgap.trust.notice import Notice
+from airgap.trust.pins import Pin, PinKind
+from airgap.trust.snapshot import Snapshot
+from airgap.trust.statement import Statement
+from airgap.trust.stores import StoreRef, StoreType
+from airgap.verifier.engine import Candidate, Judge
+from airgap.verifier.outcome import SignatureOutcome, Verdict
+
+_CA = StoreRef(StoreType.CA, "pin")
+_TSA = StoreRef(StoreType.TSA, "pin")
+_BEST_FIRST = (Verdict.PASS, Verdict.INDETERMINATE, Verdict.FAIL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedSnapshot:
+    """What became of a snapshot's content and signatures."""
+
+    snapshot: Snapshot
+    content: ContentReport
+    signatures: tuple[SignatureOutcome, ...] = ()
+    """Each under the pin that speaks best of it."""
+    pins: tuple[Pin, ...] = ()
+    """The pins of the stream, those of TUF roots excepted."""
+    accepted_by: Pin | None = None
+    """The pin whose holder signed it, where all checks passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedEvidence:
+    """Evidence from several places, in the order in which it is asked."""
+
+    places: tuple[Evidence, ...]
+
+    def crls(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
+        """See `Evidence`."""
+        found = [file for place in self.places for file in place.crls(issuer, point)]
+        return tuple(sorted(found, key=lambda file: file.this_update, reverse=True))
+
+    def ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
+        """See `Evidence`."""
+        found = [file for place in self.places for file in place.ocsp(certificate, issuer)]
+        return tuple(sorted(found, key=lambda file: file.produced_at, reverse=True))
+
+    def newest(self) -> Newest | None:
+        """See `Evidence`."""
+        dated = [made for place in self.places if (made := place.newest())]
+        return max(dated, key=lambda made: made.moment, default=None)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """See `Evidence`."""
+        return tuple(notice for place in self.places for notice in place.notices())
+
+
+@dataclass(frozen=True, slots=True)
+class _Pinned:
+    """What the engine is to believe: one pin (see `engine.Believed`)."""
+
+    evidence: Evidence
+    freshness: Freshness
+    roots: Anchors
+    tsa_roots: Anchors = field(default_factory=lambda: Anchors.of({}))
+
+    def anchors(self, statement: Statement, kind: str, /) -> Anchors:  # noqa: ARG002
+        return self.tsa_roots if kind == StoreType.TSA else self.roots
+
+
+def snapshot_evidence(store: Store, snapshot: Snapshot) -> EvidencePool:
+    """The evidence in a snapshot, read from its layers when asked for. Raises TrustMaterialError, ContentError."""
+    pieces: dict[Part, list[Piece]] = {Part.CRL: [], Part.OCSP: []}
+    indexes = {Part.CRL_INDEX: EvidenceIndex(), Part.OCSP_INDEX: EvidenceIndex()}
+    for file in snapshot.files:
+        layer = snapshot.layers[file.path]
+        if file.part in pieces:
+            read = partial(_read_piece, store, layer)
+            pieces[file.part].append(Piece(file.path.rpartition("/")[2], "snapshot", read))
+        elif file.part in indexes:
+            indexes[file.part] = EvidenceIndex.parse(read_verified(store, layer, layer.size), file.path)
+    return EvidencePool(
+        crls=pieces[Part.CRL],
+        ocsp=pieces[Part.OCSP],
+        crl_index=indexes[Part.CRL_INDEX],
+        ocsp_index=indexes[Part.OCSP_INDEX],
+    )
+
+
+def judge_signatures(
+    store: Store,
+    graph: Graph,
+    snapshot: Snapshot,
+    pins: Sequence[Pin],
+    evidence: Evidence,
+    freshness: Freshness,
+    *,
+    at: datetime,
+) -> tuple[tuple[SignatureOutcome, ...], Pin | None]:
+    """Every signature of the snapshot, under every pin; the pin that accepts one, None where none does.
+
+    Never raises for what the layout holds.
+    """
+    found = [referrer for referrer in graph.referrers(snapshot.descriptor) if is_signature(referrer.manifest)]
+    outcomes: list[SignatureOutcome] = []
+    accepted: Pin | None = None
+    for referrer in found[: limits.SIGNATURES]:
+        candidate = candidate_of(store, referrer, snapshot.descriptor)
+        judged = [(pin, _judge(candidate, snapshot, pin, evidence, freshness, at)) for pin in pins]
+        if not judged:
+            continue
+        pin, outcome = min(judged, key=lambda item: _BEST_FIRST.index(item[1].verdict))
+        outcomes.append(outcome)
+        if outcome.verdict is Verdict.PASS:
+            accepted = accepted or pin
+    return tuple(outcomes), accepted
+
+
+def candidate_of(store: Store, referrer: Referrer, subject: Descriptor) -> Candidate:
+    """The signature's envelope, or why it can not be had."""
+    digest = referrer.descriptor.digest
+    try:
+        envelope = envelope_descriptor(referrer.manifest, subject)
+    except Rejected as error:
+        return Candidate(digest=digest, obstacle=error)
+    try:
+        return Candidate(digest=digest, envelope=envelope, raw=read_verified(store, envelope, limits.ENVELOPE_BYTES))
+    except AirgapError as error:
+        obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} can not be read: {error}")
+        return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
+
+
+def _judge(
+    candidate: Candidate, snapshot: Snapshot, pin: Pin, evidence: Evidence, freshness: Freshness, at: datetime
+) -> SignatureOutcome:
+    roots = pin.roots if pin.kind is PinKind.SUBJECT else _pinned_leaf(candidate, pin)
+    believed = _Pinned(
+        evidence, freshness, Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots})
+    )
+    return Judge(believed, at=at).judge(candidate, target=snapshot.descriptor, statement=_statement(pin))
+
+
+def _statement(pin: Pin) -> Statement:
+    identity = Identity(text=ANY, kind=ANY) if pin.subject is None else parse_identity(pin.subject)
+    return Statement(
+        name=f"pin {pin.id}",
+        scopes=("*",),
+        is_global=True,
+        level=Level.STRICT.value,
+        base_level=Level.STRICT,
+        actions=MappingProxyType(dict(ACTIONS[Level.STRICT])),
+        verify_timestamp=VerifyTimestamp.ALWAYS,
+        stores=(_CA, _TSA) if pin.tsa_roots else (_CA,),
+        identities=(identity,),
+    )
+
+
+def _pinned_leaf(candidate: Candidate, pin: Pin) -> tuple[Certificate, ...]:
+    """The signing certificate itself is the anchor, if it is the pinned one (CHAIN-21: any of the chain may be)."""
+    if candidate.envelope is None or candidate.obstacle:
+        return ()
+    try:
+        leaf = parse_envelope(candidate.envelope.media_type, candidate.raw).certificates[0]
+    except Rejected:
+        return ()  # the engine says what is wrong with it
+    return (leaf,) if leaf.fingerprint == pin.fingerprint else ()
+
+
+def _read_piece(store: Store, layer: Descriptor) -> bytes:
+    try:
+        return read_verified(store, layer, layer.size)
+    except AirgapError as error:
+        raise FormatError(str(error)) from None
