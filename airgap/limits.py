@@ -209,3 +209,12 @@ PLUGIN_PACKAGE_FILES: Final = 1000
 
 PLUGINS: Final = 1000
 """Entries of the plugin directory that are looked at."""
+
+KEY_CONFIG_BYTES: Final = 1 * MIB
+"""`signingkeys.json`: an entry has some 200 bytes."""
+
+SIGNING_KEYS: Final = 1000
+"""Entries of `signingkeys.json`."""
+
+KEY_FILE_BYTES: Final = 64 * KIB
+"""One file with a private key or a pass phrase: an RSA-4096 key has 3 KiB."""

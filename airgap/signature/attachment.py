@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+from airgap import limits
 from airgap.errors import Rejected
-from airgap.oci.attach import Attachment, bare
+from airgap.oci.attach import Attachment, Found, Place, bare
 from airgap.oci.descriptor import IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.manifest import parse_manifest
+from airgap.oci.manifest import Manifest, parse_manifest
+from airgap.pki.chain import check_code_signing_chain
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
 from airgap.signature.manifest import (
     CONFIG_BYTES,
     Form,
@@ -14,6 +19,7 @@ from airgap.signature.manifest import (
     envelope_descriptor,
     signature_manifest,
 )
+from airgap.signature.model import Envelope, Payload
 from airgap.signature.payload import check_about
 from airgap.signature.sealing import Sealed
 from airgap.signature.signer import SigningError
@@ -56,4 +62,41 @@ def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artif
         manifest=descriptor,
         raw=raw,
         blobs=((envelope, sealed.raw), (config, CONFIG_BYTES)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedSignature:
+    """A signature that is attached to an artifact and is about it; whether its signer is trusted was not asked."""
+
+    descriptor: Descriptor
+    """Of its manifest."""
+    manifest: Manifest = field(repr=False)
+    layer: Descriptor
+    raw: bytes = field(repr=False)
+    """The envelope."""
+    envelope: Envelope = field(repr=False)
+    payload: Payload = field(repr=False)
+
+    @property
+    def form(self) -> Form:
+        """How its manifest says that it is a signature."""
+        declared = self.manifest.declared_artifact_type
+        return "config" if declared is None and self.manifest.config is not None else "artifactType"
+
+
+def read_attached(place: Place, found: Found) -> AttachedSignature:
+    """A signature with all checks that need no trust: manifest, envelope, signature value, chain, payload.
+
+    Raises Rejected, and what reading raises.
+    """
+    layer = envelope_descriptor(found.manifest, place.subject)
+    raw = place.read(layer, limits.ENVELOPE_BYTES)
+    envelope = parse_envelope(layer.media_type, raw, plugins=ANY_PLUGIN)
+    verify_signature(envelope)
+    check_code_signing_chain(envelope.certificates)
+    payload = parse_payload(envelope)
+    check_about(payload, place.subject)
+    return AttachedSignature(
+        descriptor=found.descriptor, manifest=found.manifest, layer=layer, raw=raw, envelope=envelope, payload=payload
     )

@@ -78,6 +78,23 @@ def seal(
     )
 
 
+def stamp(media_type: str, raw: bytes, timestamper: Timestamper) -> Sealed:
+    """A verified envelope with a timestamp instead of whatever it has: only its unsigned header changes (SCHEME-9).
+
+    Raises SigningError, and what the timestamper raises; Rejected where `raw` does not verify.
+    """
+    before = parse_envelope(media_type, raw, plugins=ANY_PLUGIN)  # nobody is asked to accept it here
+    verify_signature(before)
+    check_code_signing_chain(before.certificates)
+    token, timestamp = token_about(timestamper, before.signature, before.algorithm.hash_name, before.certificates)
+    stamped = with_timestamp(media_type, raw, token)
+    envelope = parse_envelope(media_type, stamped, plugins=ANY_PLUGIN)
+    verify_signature(envelope)
+    return Sealed(
+        media_type=media_type, raw=stamped, envelope=envelope, payload=parse_payload(envelope), timestamp=timestamp
+    )
+
+
 def check_signing_chain(chain: Sequence[Certificate], draft: Draft) -> None:
     """The chain meets the verifier's rules, and is valid at the signing time (CHAIN-17). Raises SigningError."""
     try:
@@ -93,7 +110,7 @@ def check_signing_chain(chain: Sequence[Certificate], draft: Draft) -> None:
 def _checked(media_type: str, raw: bytes, draft: Draft, *, own_plugin: bool) -> tuple[Envelope, Payload]:
     """The envelope and its payload, judged as a verifier does, and compared with what was asked for."""
     try:
-        envelope = parse_envelope(media_type, raw, plugins=ANY_PLUGIN if own_plugin else ())
+        envelope = parse_envelope(media_type, raw, plugins=ANY_PLUGIN if own_plugin else _named(draft))
         verify_signature(envelope)
         payload = parse_payload(envelope)
         wanted = parse_payload(replace(envelope, payload=draft.payload))
@@ -104,6 +121,10 @@ def _checked(media_type: str, raw: bytes, draft: Draft, *, own_plugin: bool) -> 
     check_signing_chain(envelope.certificates, draft)
     _compare(replace(envelope, plugin=None) if own_plugin else envelope, payload, draft, wanted)
     return envelope, payload
+
+
+def _named(draft: Draft) -> tuple[str, ...]:
+    return () if draft.plugin is None else (draft.plugin.name,)
 
 
 def _compare(envelope: Envelope, payload: Payload, draft: Draft, wanted: Payload) -> None:

@@ -13,19 +13,17 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from airgap import __version__, limits
+from airgap import __version__
 from airgap.errors import AirgapError, UsageError
 from airgap.net.places import open_place
 from airgap.net.registries import Registries
-from airgap.oci.attach import Attachment, Found, Place
+from airgap.oci.attach import Attachment, Place
 from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, NOTARY_SIGNATURE, Descriptor
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
-from airgap.signature.attachment import signature_attachment
-from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
-from airgap.signature.manifest import Form, envelope_descriptor
+from airgap.signature.attachment import AttachedSignature, read_attached, signature_attachment
+from airgap.signature.manifest import Form
 from airgap.signature.model import Envelope, ExtendedAttribute, PluginDemand, Scheme
-from airgap.signature.payload import check_about
 from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
 from airgap.signature.sealing import check_signing_chain, seal
 from airgap.signature.signer import Signer
@@ -140,13 +138,13 @@ class _Prepared:
         if chain:
             check_signing_chain(chain, draft)
         if chain and not request.force and (equal := _find_equal(request, place, draft, chain[0])):
-            return cls(place, _result(target, place, *equal, existed=True))
+            return cls(place, _existing(target, place, equal))
         media_type = FORMATS[request.envelope]
         sealed = seal(draft, request.signer, media_type=media_type, timestamper=request.timestamper)
         if not chain and not request.force:  # who signs is known only now
             leaf = sealed.envelope.certificates[0]
             if equal := _find_equal(request, place, draft, leaf):
-                return cls(place, _result(target, place, *equal, existed=True))
+                return cls(place, _existing(target, place, equal))
         attachment = signature_attachment(sealed, place.subject, request.form)
         layer = attachment.blobs[0][0]
         result = _result(target, place, attachment.manifest, layer, sealed.envelope, timestamp=sealed.timestamp)
@@ -168,6 +166,10 @@ def _draft(request: SignRequest, subject: Descriptor) -> Draft:
         plugin=request.plugin,
         signing_agent=request.agent,
     )
+
+
+def _existing(target: str, place: Place, equal: AttachedSignature) -> SignedArtifact:
+    return _result(target, place, equal.descriptor, equal.layer, equal.envelope, existed=True)
 
 
 def _result(
@@ -200,39 +202,25 @@ def _result(
     )
 
 
-def _find_equal(
-    request: SignRequest, place: Place, draft: Draft, leaf: Certificate
-) -> tuple[Descriptor, Descriptor, Envelope] | None:
+def _find_equal(request: SignRequest, place: Place, draft: Draft, leaf: Certificate) -> AttachedSignature | None:
     """An attached signature that says the same as `draft`, by the same certificate, and still counts."""
+    wanted = {**place.subject.annotations, **request.metadata}
     for found in place.attached(NOTARY_SIGNATURE):
         try:
-            layer, envelope = _read(place, found)
+            known = read_attached(place, found)
         except AirgapError:
             continue  # what can not be read, or does not verify, is equal to nothing
+        envelope = known.envelope
         if (
-            layer.media_type == FORMATS[request.envelope]
+            known.layer.media_type == FORMATS[request.envelope]
             and envelope.certificates[0] == leaf
             and envelope.scheme is draft.scheme
-            and _same_metadata(envelope, draft)
+            and dict(known.payload.annotations) == wanted
             and (envelope.expiry is None) == (draft.expiry is None)
             and (envelope.expiry is None or envelope.expiry > draft.signing_time)
             and (envelope.timestamp_token is not None or request.timestamper is None)
             and dict(envelope.extended) == dict(draft.extended)
             and envelope.plugin == draft.plugin
         ):
-            return found.descriptor, layer, envelope
+            return known
     return None
-
-
-def _read(place: Place, found: Found) -> tuple[Descriptor, Envelope]:
-    layer = envelope_descriptor(found.manifest, place.subject)
-    envelope = parse_envelope(layer.media_type, place.read(layer, limits.ENVELOPE_BYTES))
-    verify_signature(envelope)
-    check_about(parse_payload(envelope), place.subject)
-    return layer, envelope
-
-
-def _same_metadata(envelope: Envelope, draft: Draft) -> bool:
-    return dict(parse_payload(envelope).annotations) == dict(
-        parse_payload(replace(envelope, payload=draft.payload)).annotations
-    )

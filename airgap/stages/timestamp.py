@@ -1,0 +1,142 @@
+"""Timestamp: signatures that exist, stamped before their certificates expire.
+
+The token goes into the unsigned header, so that what is signed stays as it is. But bytes are identity: the stamped
+envelope is another blob under another signature manifest, which is attached beside the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from airgap.errors import AirgapError, NotFoundError, Rejected
+from airgap.net.places import open_place
+from airgap.net.registries import Registries
+from airgap.oci.attach import Attachment, Place
+from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
+from airgap.oci.digest import Digest
+from airgap.pki.certificate import Certificate
+from airgap.pki.timestamp import VerifiedTimestamp
+from airgap.signature.attachment import AttachedSignature, read_attached, signature_attachment
+from airgap.signature.model import Scheme
+from airgap.signature.sealing import stamp
+from airgap.signature.signer import SigningError
+from airgap.signature.timestamper import Timestamper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimestampRequest:
+    """Whose signatures to stamp, and by whom."""
+
+    target: str
+    """A reference to one artifact."""
+    timestamper: Timestamper
+    signature: Digest | None = None
+    """Digest of one signature's manifest; None: every signature that has no timestamp yet."""
+    force: bool = False
+    """Also those that have a timestamp, or a stamped copy."""
+    referrers_tag: bool = False
+    """Keep the referrers tag, too, where referrers can be found without it."""
+
+
+class Stamping(StrEnum):
+    """What became of a signature."""
+
+    STAMPED = "stamped"
+    HAS_ONE = "has a timestamp"
+    COPIED = "has a stamped copy"
+    AUTHORITY = "needs none: a signing authority states its time"
+    UNUSABLE = "does not verify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StampedSignature:
+    """One signature and what became of it."""
+
+    name: str
+    """The signed artifact by its digest, safe to show."""
+    before: Descriptor
+    """The manifest of the signature as it was found; it stays attached."""
+    state: Stamping
+    after: Descriptor | None = None
+    """The manifest of the stamped copy."""
+    signer: Certificate | None = None
+    timestamp: VerifiedTimestamp | None = None
+    listed: str = ""
+    problem: str = ""
+
+
+def add_timestamps(
+    request: TimestampRequest,
+    *,
+    registries: Registries | None = None,
+    attached: Callable[[StampedSignature], object] | None = None,
+) -> tuple[StampedSignature, ...]:
+    """Stamp the artifact's signatures, all of them or one, and attach the stamped copies.
+
+    Every token is had and verified before the first copy is attached; `attached` is told of each as it is done.
+    Raises NotFoundError where there is no such signature, SigningError, TimestampingError, and what the transport
+    raises.
+    """
+    with ExitStack() as stack:
+        connected = registries or stack.enter_context(Registries())
+        place = stack.enter_context(open_place(request.target, connected, referrers_tag=request.referrers_tag))
+        prepared = list(_prepare(request, place))
+        if not prepared:
+            wanted = "no signature" if request.signature is None else f"no signature {request.signature}"
+            raise NotFoundError(f"{place.name} has {wanted} attached")
+        done = []
+        for result, attachment in prepared:
+            finished = result if attachment is None else replace(result, listed=place.attach(attachment))
+            done.append(finished)
+            if attached is not None:
+                attached(finished)
+        return tuple(done)
+
+
+def _prepare(request: TimestampRequest, place: Place) -> Iterator[tuple[StampedSignature, Attachment | None]]:
+    known: list[AttachedSignature] = []
+    unusable: list[StampedSignature] = []
+    for found in place.attached(NOTARY_SIGNATURE):
+        try:
+            known.append(read_attached(place, found))
+        except AirgapError as error:
+            if found.descriptor.digest == request.signature:
+                raise
+            unusable.append(
+                StampedSignature(name=place.name, before=found.descriptor, state=Stamping.UNUSABLE, problem=str(error))
+            )
+    stamped = {item.envelope.signature for item in known if item.envelope.timestamp_token is not None}
+    for item in known:
+        if request.signature is None or request.signature == item.descriptor.digest:
+            state = Stamping.STAMPED if request.force else _state(item, stamped)
+            yield _result(place, item, state, request.timestamper)
+    if request.signature is None:
+        yield from ((result, None) for result in unusable)
+
+
+def _state(item: AttachedSignature, stamped: set[bytes]) -> Stamping:
+    if item.envelope.timestamp_token is not None:
+        return Stamping.HAS_ONE
+    return Stamping.COPIED if item.envelope.signature in stamped else Stamping.STAMPED
+
+
+def _result(
+    place: Place, item: AttachedSignature, state: Stamping, timestamper: Timestamper
+) -> tuple[StampedSignature, Attachment | None]:
+    if item.envelope.scheme is Scheme.SIGNING_AUTHORITY:  # section 5: not used there
+        state = Stamping.AUTHORITY
+    result = StampedSignature(
+        name=place.name, before=item.descriptor, state=state, signer=item.envelope.certificates[0]
+    )
+    if state is not Stamping.STAMPED:
+        return result, None
+    try:
+        sealed = stamp(item.layer.media_type, item.raw, timestamper)
+    except Rejected as error:
+        raise SigningError(f"the signature {item.descriptor.digest}: {error}", reason=error.reason) from None
+    # MAN-9: what others annotated stays; the Notary Project's two are written anew
+    attachment = signature_attachment(replace(sealed, annotations=item.manifest.annotations), place.subject, item.form)
+    return replace(result, after=attachment.manifest, timestamp=sealed.timestamp), attachment
