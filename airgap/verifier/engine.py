@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from types import MappingProxyType
+from typing import Final, Protocol, TypeVar
 
 from airgap.errors import ContentError, Fact, FormatError, Rejected, TrustMaterialError, Undecided
 from airgap.oci.descriptor import Descriptor
@@ -31,6 +32,8 @@ from airgap.verifier.outcome import EvidenceUse, Finding, SignatureOutcome, Sign
 from airgap.verifier.revocation import RevocationJudge
 
 T = TypeVar("T")
+
+_NOTHING: Final[Mapping[str, Fact]] = MappingProxyType({})
 
 
 class Believed(Protocol):
@@ -76,6 +79,20 @@ class _Dossier:
     timestamp: VerifiedTimestamp | None = None
     anchor: str | None = None
 
+    def found(
+        self,
+        check: Check,
+        verdict: Verdict,
+        message: str,
+        reason: str | None = None,
+        facts: Mapping[str, Fact] = _NOTHING,
+    ) -> None:
+        """Write down a finding, under the action that the statement gives to the check."""
+        action = self.statement.actions[check]
+        self.findings.append(
+            Finding(check=check, action=action, verdict=verdict, message=message, reason=reason, facts=facts)
+        )
+
 
 class Judge:
     """Judges signatures for one moment under one body of trust."""
@@ -92,14 +109,14 @@ class Judge:
         self._check(dossier, Check.INTEGRITY, self._integrity)
         if dossier.envelope is None or dossier.findings[0].verdict is not Verdict.PASS:
             for check in list(Check)[1:]:
-                self._pass_over(dossier, check, "not judged, as the signature's integrity is broken")
+                dossier.found(check, Verdict.NOT_APPLICABLE, "not judged, as the signature's integrity is broken")
             return self._outcome(dossier)
         self._check(dossier, Check.AUTHENTICITY, self._authenticity)
         self._check(dossier, Check.EXPIRY, self._expiry)
         self._check(dossier, Check.AUTHENTIC_TIMESTAMP, self._authentic_timestamp)
         if dossier.findings[1].blocks:
             # evidence is signed by this chain's own issuers, whom nobody trusts
-            self._pass_over(dossier, Check.REVOCATION, "not judged, as the chain is not trusted")
+            dossier.found(Check.REVOCATION, Verdict.NOT_APPLICABLE, "not judged, as the chain is not trusted")
         else:
             self._check(dossier, Check.REVOCATION, self._chain_revocation)
         self._check(dossier, Check.PLUGIN, self._plugin)
@@ -233,32 +250,27 @@ class Judge:
     # --- from checks to findings ---
 
     def _check(self, dossier: _Dossier, check: Check, rule: Callable[[_Dossier], str | None]) -> None:
+        """Make one check and write down what came of it."""
         action = dossier.statement.actions[check]
         if action is Action.SKIP:
-            finding = Finding(
-                check=check, action=action, verdict=Verdict.SKIPPED, message="the trust policy says to skip this"
-            )
-            dossier.findings.append(finding)
+            dossier.found(check, Verdict.SKIPPED, "the trust policy says to skip this")
             return
+        known = len(dossier.evidence)
         try:
             message = rule(dossier)
         except Undecided as error:
-            verdict, reason, facts, text = Verdict.INDETERMINATE, error.reason, error.facts, str(error)
+            dossier.found(check, Verdict.INDETERMINATE, str(error), error.reason, error.facts)
         except (Rejected, TrustMaterialError, ContentError) as error:
-            verdict, reason, facts, text = Verdict.FAIL, error.reason, error.facts, str(error)
+            dossier.found(check, Verdict.FAIL, str(error), error.reason, error.facts)
         else:
-            verdict = Verdict.NOT_APPLICABLE if message is None else Verdict.PASS
-            dossier.findings.append(
-                Finding(check=check, action=action, verdict=verdict, message=message or "nothing to check")
-            )
-            return
-        dossier.findings.append(
-            Finding(check=check, action=action, verdict=verdict, reason=reason, message=text, facts=facts)
-        )
-
-    def _pass_over(self, dossier: _Dossier, check: Check, why: str) -> None:
-        action = dossier.statement.actions[check]
-        dossier.findings.append(Finding(check=check, action=action, verdict=Verdict.NOT_APPLICABLE, message=why))
+            if message is None:
+                dossier.found(check, Verdict.NOT_APPLICABLE, "nothing to check")
+            elif stale := [use for use in dossier.evidence[known:] if use.accepted_stale]:
+                names = ", ".join(dict.fromkeys(use.name for use in stale))
+                text = f"{message}; stale evidence was accepted: {names}"
+                dossier.found(check, Verdict.PASS, text, "evidence.stale.accepted")
+            else:
+                dossier.found(check, Verdict.PASS, message)
 
     def _outcome(self, dossier: _Dossier) -> SignatureOutcome:
         annotations = dossier.payload.annotations if dossier.payload else {}

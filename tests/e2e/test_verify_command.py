@@ -105,6 +105,8 @@ class TestMoment:
         assert document["verdict"] == "pass"
         evidence = document["artifacts"][0]["signatures"][0]["evidence"]
         assert any(use["accepted_stale"] for use in evidence)
+        findings = document["artifacts"][0]["signatures"][0]["findings"]
+        assert "evidence.stale.accepted" in {finding["reason"] for finding in findings}
         assert "stale evidence accepted" in verify(*arguments).out
 
     def test_evidence_from_the_future_is_no_answer(self) -> None:
