@@ -68,8 +68,6 @@ _ROWS: Final = (
      "Copy it again with its referrers; if the publisher signs it, the signature was left behind."),
     ("signature.manifest", 12, "A signature manifest does not have the form that the specification demands.", _RESIGN),
     ("signature.unreadable", 12, "A signature's manifest or envelope is missing or corrupt.", _CONTENT),
-    ("signature.limit", 12, "The artifact has more signatures than were to be looked at.",
-     "Raise --max-signatures if so many signatures are expected."),
     # envelopes: sections 3 to 5
     ("envelope.malformed", 12, "The envelope can not be parsed as its media type says.", _RESIGN),
     ("envelope.algorithm", 12, "The algorithm is missing, not allowed, or not the one that the key demands.", _RESIGN),
