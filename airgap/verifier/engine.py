@@ -19,6 +19,8 @@ from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors, check_code_signing_chain, check_validity
 from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp, check_within
+from airgap.plugin.protocol import Capability
+from airgap.signature.blob import BlobTarget, check_blob
 from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
 from airgap.signature.model import Envelope, Payload, Scheme
 from airgap.signature.payload import check_about
@@ -29,6 +31,7 @@ from airgap.trust.identities import match
 from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
 from airgap.trust.stores import StoreType
 from airgap.verifier.outcome import EvidenceUse, Finding, SignatureOutcome, Signer, Verdict
+from airgap.verifier.plugins import AllowedPlugins, Consultation, consult, required
 from airgap.verifier.revocation import RevocationJudge
 
 T = TypeVar("T")
@@ -69,7 +72,7 @@ class _Dossier:
     """What is known about one signature while it is being judged."""
 
     statement: Statement
-    target: Descriptor
+    target: Descriptor | BlobTarget
     candidate: Candidate
     findings: list[Finding] = field(default_factory=list)
     evidence: list[EvidenceUse] = field(default_factory=list)
@@ -78,6 +81,8 @@ class _Dossier:
     payload: Payload | None = None
     timestamp: VerifiedTimestamp | None = None
     anchor: str | None = None
+    plugin: Consultation | Rejected | None = None
+    """What the verification plugin said, or why it could not be had; None before it was asked."""
 
     def found(
         self,
@@ -97,13 +102,23 @@ class _Dossier:
 class Judge:
     """Judges signatures for one moment under one body of trust."""
 
-    def __init__(self, trust: Believed, *, at: datetime, metadata: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        trust: Believed,
+        *,
+        at: datetime,
+        metadata: Mapping[str, str] | None = None,
+        plugins: AllowedPlugins | None = None,
+    ) -> None:
+        """`plugins` are those that may be run; without them none ever is (design 8)."""
         self._trust = trust
+        self._plugins = plugins
+        self._allowed = plugins.names if plugins else frozenset()
         self._at = at
         self._metadata = metadata or {}
         self._revocation = RevocationJudge(trust.evidence, trust.freshness)
 
-    def judge(self, candidate: Candidate, *, target: Descriptor, statement: Statement) -> SignatureOutcome:
+    def judge(self, candidate: Candidate, *, target: Descriptor | BlobTarget, statement: Statement) -> SignatureOutcome:
         """Every check on one signature of `target`. Never raises for what a signature holds."""
         dossier = _Dossier(statement, target, candidate)
         self._check(dossier, Check.INTEGRITY, self._integrity)
@@ -119,7 +134,10 @@ class Judge:
             dossier.found(Check.REVOCATION, Verdict.NOT_APPLICABLE, "not judged, as the chain is not trusted")
         else:
             self._check(dossier, Check.REVOCATION, self._chain_revocation)
-        self._check(dossier, Check.PLUGIN, self._plugin)
+        if dossier.findings[1].blocks and dossier.plugin is None and self._may_ask(dossier):
+            dossier.found(Check.PLUGIN, Verdict.NOT_APPLICABLE, "not run, as the chain is not trusted")
+        else:
+            self._check(dossier, Check.PLUGIN, self._plugin)
         self._check(dossier, Check.METADATA, self._required_metadata)
         return self._outcome(dossier)
 
@@ -131,12 +149,17 @@ class Judge:
             raise candidate.obstacle
         if candidate.envelope is None:
             raise Rejected("signature.unreadable", "the signature has no envelope")
-        envelope = parse_envelope(candidate.envelope.media_type, candidate.raw)
+        # critical attributes that are not understood get past here only where a plugin that may be run is demanded;
+        # _plugin sees to it that it processed them
+        envelope = parse_envelope(candidate.envelope.media_type, candidate.raw, plugins=self._allowed)
         dossier.envelope = envelope
         verify_signature(envelope)
         check_code_signing_chain(envelope.certificates)
         payload = parse_payload(envelope)
         dossier.payload = payload
+        if isinstance(dossier.target, BlobTarget):
+            check_blob(payload, envelope, dossier.target)
+            return f"signed with {envelope.algorithm.name}; the payload names this file"
         check_about(payload, dossier.target)  # PAY-6, reported as integrity (D5)
         return f"signed with {envelope.algorithm.name}; the payload names this artifact"
 
@@ -161,9 +184,14 @@ class Judge:
                 root=safe(root.subject_text),
                 fingerprint=root.fingerprint,
             )
-        identity = match(dossier.statement.identities, envelope.certificates[0])
+        plugin = self._asked_plugin(dossier)
+        if plugin and plugin.decides(Capability.TRUSTED_IDENTITY):  # ID-16
+            identity = plugin.check(Capability.TRUSTED_IDENTITY)
+        else:
+            text = match(dossier.statement.identities, envelope.certificates[0]).text
+            identity = f"as identity {safe(text)}"
         dossier.anchor = anchors.store_of(anchor)
-        return f"trusted through {dossier.anchor}, as identity {safe(identity.text)}"
+        return f"trusted through {dossier.anchor}, {identity}"
 
     def _expiry(self, dossier: _Dossier) -> str | None:
         expiry = _known(dossier.envelope).expiry
@@ -214,6 +242,9 @@ class Judge:
 
     def _chain_revocation(self, dossier: _Dossier) -> str:
         envelope = _known(dossier.envelope)
+        plugin = self._asked_plugin(dossier)
+        if plugin and plugin.decides(Capability.REVOCATION_CHECK):  # VERIFY-15
+            return plugin.check(Capability.REVOCATION_CHECK)
         signed_at = envelope.authentic_signing_time  # D31
         if dossier.timestamp:
             signed_at = dossier.timestamp.latest
@@ -223,14 +254,37 @@ class Judge:
         return "no certificate is revoked" if named else "no certificate names a way to ask about its revocation"
 
     def _plugin(self, dossier: _Dossier) -> str | None:
-        plugin = _known(dossier.envelope).plugin
-        if plugin is None:
+        envelope = _known(dossier.envelope)
+        if envelope.plugin is None:
             return None
-        raise Rejected(  # VERIFY-25; never run unless the operator allowed it
-            "plugin.required",
-            f"the signature demands the verification plugin {safe(plugin.name)!r}",
-            plugin=safe(plugin.name),
-        )
+        plugin = self._asked_plugin(dossier)
+        if plugin is None:  # VERIFY-25; never run unless the operator allowed it
+            raise required(envelope.plugin)
+        plugin.check_processed(envelope)
+        if not plugin.asked:
+            return f"the policy skips all that the plugin {plugin} can check"
+        return f"checked by the plugin {plugin}: {', '.join(check.value for check in plugin.asked)}"
+
+    def _may_ask(self, dossier: _Dossier) -> bool:
+        demand = _known(dossier.envelope).plugin
+        return demand is not None and demand.name in self._allowed
+
+    def _asked_plugin(self, dossier: _Dossier) -> Consultation | None:
+        """What the plugin that the signature demands says, asked once; None where there is none that may be run.
+
+        Raises Rejected plugin.failed, each time.
+        """
+        envelope = _known(dossier.envelope)
+        if self._plugins is None or envelope.plugin is None or not self._may_ask(dossier):
+            return None
+        if dossier.plugin is None:
+            try:
+                dossier.plugin = consult(self._plugins, envelope, envelope.plugin, dossier.statement)
+            except Rejected as error:
+                dossier.plugin = error
+        if isinstance(dossier.plugin, Rejected):
+            raise dossier.plugin
+        return dossier.plugin
 
     def _required_metadata(self, dossier: _Dossier) -> str | None:
         signed = _known(dossier.payload).annotations
@@ -281,6 +335,7 @@ class Judge:
             findings=tuple(dossier.findings),
             evidence=tuple(dossier.evidence),
             metadata={safe(key): safe(value) for key, value in annotations.items()},
+            plugin=_plugin_run(dossier),
             warnings=tuple(dossier.warnings),
         )
 
@@ -298,6 +353,12 @@ def _authentic_time_inside(envelope: Envelope) -> str:
                 signed_at=iso(moment),
             )
     return f"signed at {iso(moment)}, says the signing authority"
+
+
+def _plugin_run(dossier: _Dossier) -> str | None:
+    """The plugin that was run, whatever came of it."""
+    demand = dossier.envelope.plugin if dossier.envelope else None
+    return safe(demand.name) if demand and dossier.plugin else None
 
 
 def _signer(dossier: _Dossier) -> Signer:

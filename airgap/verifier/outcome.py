@@ -106,6 +106,8 @@ class SignatureOutcome:
     evidence: tuple[EvidenceUse, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata inside the signed payload."""
+    plugin: str | None = None
+    """The verification plugin that was run for it: a program of somebody else, which no guard watches."""
     warnings: tuple[str, ...] = ()
 
     @property

@@ -1,0 +1,98 @@
+"""Signatures of plain files: what the payload says about one, and how detached signatures are called (section 7.4).
+
+A blob signature is an envelope in a file of its own; there is no manifest, everything else is as for artifacts
+(BLOB-6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from airgap import limits
+from airgap.errors import Rejected, UsageError
+from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, Descriptor
+from airgap.oci.digest import Digest
+from airgap.signature.model import Envelope, Payload
+from airgap.text import safe
+
+OCTET_STREAM: Final = "application/octet-stream"
+"""The media type of a file about which nothing else is said (PAY-4)."""
+
+FORMATS: Final = {"jws": JWS_ENVELOPE, "cose": COSE_ENVELOPE}
+_PARTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobTarget:
+    """A file as it was found, for comparison with what was signed."""
+
+    digest: Digest
+    """By the algorithm that the signing key demands (PAY-4)."""
+    size: int
+    media_type: str | None = None
+    """What the caller wants signed; None to compare no media type (PAY-8)."""
+
+
+def measure(file: BinaryIO, algorithm: str) -> tuple[Digest, int]:
+    """Digest and size of what is left of a stream, of any size, in constant memory. Raises OSError."""
+    digest, size = Digest.of(b"", algorithm).new_hash(), 0
+    while chunk := file.read(limits.CHUNK_BYTES):
+        digest.update(chunk)
+        size += len(chunk)
+    return Digest(algorithm, digest.hexdigest()), size
+
+
+def blob_descriptor(digest: Digest, size: int, media_type: str) -> Descriptor:
+    """What is signed about a file."""
+    return Descriptor(media_type=media_type, digest=digest, size=size)
+
+
+def check_blob(payload: Payload, envelope: Envelope, target: BlobTarget) -> None:
+    """The payload is about this file: digest by the key's hash, size, and the media type if asked (PAY-8).
+
+    Raises Rejected payload.mismatch. The envelope's signature was verified before.
+    """
+    demanded = envelope.algorithm.hash_name
+    if payload.digest.algorithm != demanded:
+        raise Rejected(
+            "payload.mismatch",
+            f"the signature names its file by a {safe(payload.digest.algorithm, limit=32)} digest, and its "
+            f"{envelope.algorithm.key_spec} key demands {demanded}",
+            signed=str(payload.digest),
+            demanded=demanded,
+        )
+    media_type = payload.media_type if target.media_type is None else target.media_type
+    for name, claimed, actual in (
+        ("size", payload.size, target.size),
+        ("digest", str(payload.digest), str(target.digest)),
+        ("media type", payload.media_type, media_type),
+    ):
+        if claimed != actual:
+            raise Rejected(
+                "payload.mismatch",
+                f"the signature is about a file of {name} {safe(claimed)}, this one has {safe(actual)}",
+                signed=safe(claimed),
+                actual=safe(actual),
+            )
+
+
+def signature_name(blob: str, form: str) -> str:
+    """The name of a detached signature: `<blob>.jws.sig` or `<blob>.cose.sig` (BLOB-5)."""
+    return f"{blob}.{form}.sig"
+
+
+def media_type_of(name: str, form: str | None) -> str:
+    """The envelope's media type: as `form` says, else by the end of the file name, any case (BLOB-4, D44).
+
+    Raises UsageError for a name that says nothing; a signature is never tried as one and then as the other.
+    """
+    if form is not None:
+        return FORMATS[form]
+    parts = name.lower().split(".")
+    if len(parts) >= _PARTS and parts[-1] == "sig" and parts[-2] in FORMATS:
+        return FORMATS[parts[-2]]
+    raise UsageError(
+        f"{safe(name)!r} does not say what signature it holds: it does not end in .jws.sig or .cose.sig",
+        remedy="Say it with --signature-format jws or --signature-format cose.",
+    )
