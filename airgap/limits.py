@@ -218,3 +218,6 @@ SIGNING_KEYS: Final = 1000
 
 KEY_FILE_BYTES: Final = 64 * KIB
 """One file with a private key or a pass phrase: an RSA-4096 key has 3 KiB."""
+
+LIST_BYTES: Final = 16 * MIB
+"""A list of references to copy: 100,000 of them with digests."""

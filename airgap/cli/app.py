@@ -16,13 +16,16 @@ class Commands(LazyGroup):
     """Every command, in the order of the journey."""
 
     COMMANDS: ClassVar[Mapping[str, Lazy]] = {
+        "copy": Lazy("airgap.cli.copy", "Copy artifacts with everything attached to them, anywhere to anywhere."),
         "discover": Lazy("airgap.cli.discover", "Show the tree of referrers of an artifact."),
         "inspect": Lazy("airgap.cli.inspect", "Show what an artifact's signatures say, without judging them."),
         "verify": Lazy("airgap.cli.verify", "Verify signatures and content, with no network. The verdict."),
+        "login": Lazy("airgap.cli.login", "Check credentials with a registry and keep them."),
+        "logout": Lazy("airgap.cli.logout", "Forget the credentials for a registry."),
         "version": Lazy("airgap.cli.version", "Show the version."),
         "completion": Lazy("airgap.cli.completion", "Print a shell completion script."),
     }
-    ALIASES: ClassVar[Mapping[str, str]] = {"tree": "discover", "ls": "discover"}
+    ALIASES: ClassVar[Mapping[str, str]] = {"cp": "copy", "tree": "discover", "ls": "discover"}
 
 
 app = typer_app(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
+from airgap.oci.copied import Copied, CopyResult, Totals, added, status_of
 from airgap.oci.descriptor import REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.endpoint import How, Sink
@@ -28,7 +29,6 @@ from airgap.oci.transfer import Survey, Transferred, survey, transfer
 from airgap.oci.writer import LayoutProbe, LayoutWriter
 from airgap.stages.copy_names import Place, check_takeover, places
 from airgap.stages.copy_records import Records
-from airgap.stages.copy_result import Copied, CopyResult, Totals, added, status_of
 from airgap.stages.copy_sources import Choice, Found, Sources
 from airgap.text import safe
 
@@ -338,6 +338,15 @@ class _Copy:
 def _everything(plan: Plan) -> Survey:
     size = sum(node.descriptor.size for node in plan.nodes.values())
     return Survey(missing=frozenset(plan.nodes), bytes=size, present_bytes=0)
+
+
+def needs_registry(request: CopyRequest) -> bool:
+    """Whether some reference of the request names a registry. Raises UsageError for what names nothing."""
+    texts = [text for text in request.sources if text != STREAM]
+    references = [parse_reference(text, exists=os.path.exists) for text in texts]
+    if request.destination != STREAM:
+        references.append(parse_destination(request.destination))
+    return any(isinstance(reference, RegistryReference) for reference in references)
 
 
 def parse_destination(text: str) -> LayoutReference | RegistryReference:

@@ -9,8 +9,10 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from airgap import limits
 from airgap.errors import NotFoundError, UsageError
 from airgap.oci.descriptor import REF_NAME, Descriptor
 from airgap.oci.endpoint import Source
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 _REFERRERS_TAG: Final = re.compile(r"sha(?:256|384|512)-[0-9a-f]{64,128}", re.ASCII)
 """A registry's own list of referrers: it is read where referrers are looked for, and is no artifact."""
+
+
+_COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,3 +242,23 @@ def _resolved(source: RegistrySource, reference: RegistryReference, tag: str | N
 def is_cosign(found: Found) -> bool:
     """Whether it is one of cosign's own tags, copied as a tag like others."""
     return any(cosign_target(tag) for tag in found.tags)
+
+
+def read_list(path: Path) -> list[str]:
+    """The references of a list file, one a line; blank lines and what follows a `#` are left out. Raises UsageError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limits.LIST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"the list {safe(path)} can not be read: {error.strerror}") from None
+    if len(raw) > limits.LIST_BYTES:
+        raise UsageError(f"the list {safe(path)} has more than {limits.LIST_BYTES} bytes")
+    try:
+        text = raw.decode("utf-8-sig")  # as Windows' editors write it
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the list {safe(path)} is not UTF-8 (byte {error.start})") from None
+    lines = (_COMMENT.sub("", line).strip() for line in text.splitlines())
+    found = [line for line in lines if line]
+    if not found:
+        raise UsageError(f"the list {safe(path)} names nothing")
+    return found

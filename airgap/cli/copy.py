@@ -1,0 +1,303 @@
+"""`airgap copy`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from airgap.cli.connection import (
+    RETRIES,
+    CaFileOption,
+    CertFileOption,
+    Connection,
+    InsecureOption,
+    KeyFileOption,
+    PlainHttpOption,
+    RegistryConfigOption,
+    RetriesOption,
+)
+from airgap.cli.console import (
+    DebugOption,
+    Format,
+    FormatOption,
+    NoTtyOption,
+    QuietOption,
+    boundary,
+    clock,
+    style,
+    write,
+    write_json,
+)
+from airgap.cli.lazy import typer_app
+
+if TYPE_CHECKING:
+    from airgap.net.referrers import Mechanism
+    from airgap.oci.copied import CopyResult
+    from airgap.stages.copy import CopyRequest
+
+app = typer_app()
+
+
+class DistributionSpec(StrEnum):
+    """The names that oras gives to the two ways to referrers."""
+
+    API = "v1.1-referrers-api"
+    TAG = "v1.1-referrers-tag"
+
+
+class ReferrersTagChoice(StrEnum):
+    """When a registry's referrers tag is written."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@app.command()
+def copy(
+    references: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SRC... DST",
+            help="registry/repo:tag, registry/repo@sha256:..., a layout directory or tar (./stick, trip.tar:v1, "
+            "oci:DIR, oci-archive:FILE), or - for a tar on standard input or output. The last one is the destination.",
+        ),
+    ],
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Read sources from FILE, one a line; # starts a comment."),
+    ] = None,
+    lock: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="As --file, but every source must have its digest.")
+    ] = None,
+    lock_output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was resolved, with digests, for --lock.")
+    ] = None,
+    all_tags: Annotated[bool, typer.Option("--all-tags", help="Every tag of the source.")] = False,
+    tags: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Every tag of the source that REGEX matches as a whole.")
+    ] = None,
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OS/ARCH", help="Only this platform of an index, whose bytes stay; repeatable."),
+    ] = None,
+    exclude_referrers: Annotated[
+        bool, typer.Option("--exclude-referrers", help="Leave signatures and other referrers behind.")
+    ] = False,
+    include_referrers: Annotated[  # noqa: ARG001
+        bool, typer.Option("--recursive", "-r", hidden=True, help="Accepted for oras' users: it is the default.")
+    ] = False,
+    artifact_type: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE", help="Only referrers of this type, with what refers to them; repeatable."),
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Follow referrers of referrers N levels deep. Default: all.")
+    ] = None,
+    digest_tags: Annotated[
+        bool, typer.Option("--digest-tags", help="Look for cosign's .sig, .att and .sbom tags in registries, too.")
+    ] = False,
+    distribution_spec: Annotated[
+        DistributionSpec | None, typer.Option(help="Force one way to ask a registry for referrers.")
+    ] = None,
+    referrers_tag: Annotated[
+        ReferrersTagChoice, typer.Option(help="When to write the referrers tag into a registry.")
+    ] = ReferrersTagChoice.AUTO,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be copied, and copy nothing.")] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Copy what can be copied; exit 20 if something could not.")
+    ] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Hard links between layouts of one file system, instead of copies.")
+    ] = False,
+    verify_existing: Annotated[
+        bool, typer.Option("--verify-existing", help="Hash what the layout has already, and replace what is wrong.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the tar if it exists.")] = False,
+    full_names: Annotated[
+        bool, typer.Option("--full-names", help="Tag with the whole source name (registry/repo:tag) in layouts.")
+    ] = False,
+    no_record: Annotated[
+        bool, typer.Option("--no-record", help="Leave no acquisition record in the layout or tar.")
+    ] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs copied at a time.")] = 4,
+    from_oci_layout: Annotated[
+        bool, typer.Option("--from-oci-layout", help="Sources are layouts (as for oras).")
+    ] = False,
+    to_oci_layout: Annotated[
+        bool, typer.Option("--to-oci-layout", help="The destination is a layout (as for oras).")
+    ] = False,
+    plain_http: PlainHttpOption = False,
+    insecure: InsecureOption = False,
+    ca_file: CaFileOption = None,
+    cert_file: CertFileOption = None,
+    key_file: KeyFileOption = None,
+    registry_config: RegistryConfigOption = None,
+    retries: RetriesOption = RETRIES,
+    output: FormatOption = Format.TEXT,
+    quiet: QuietOption = False,
+    no_tty: NoTtyOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Copy artifacts with everything attached to them, between registries, layouts and tars.
+
+    Signatures, SBOMs and all other referrers come along, those of an index's children and of referrers, too. Nothing is
+    converted: bytes and digests stay. What was interrupted is completed by copying again.
+
+    Exit codes: 0 copied, 1 could not, 2 usage, 11 not found, 16 content wrong, 20 partly (with --keep-going).
+    """
+    with boundary(debug=debug):
+        from airgap.cli.progress import shown
+        from airgap.errors import AirgapError
+        from airgap.oci.events import Notice
+        from airgap.oci.plan import Selection
+        from airgap.oci.platforms import PlatformFilter
+        from airgap.stages.copy import STREAM, CopyRequest
+
+        *given, destination = references
+        sources = _sources(given, file, lock, layouts=from_oci_layout)
+        request = CopyRequest(
+            sources=sources,
+            destination=_layout(destination) if to_oci_layout else destination,
+            at=_moment(),
+            selection=Selection(
+                referrers=not exclude_referrers and depth != 0,
+                artifact_types=frozenset(artifact_type or ()),
+                depth=depth,
+                digest_tags=digest_tags,
+                platforms=tuple(PlatformFilter.parse(text) for text in platform or ()),
+            ),
+            all_tags=all_tags,
+            tags=tags,
+            pinned=lock is not None,
+            dry_run=dry_run,
+            keep_going=keep_going,
+            link=link,
+            verify_existing=verify_existing,
+            overwrite=overwrite,
+            full_names=full_names,
+            record=not no_record,
+            concurrency=concurrency,
+        )
+        connection = Connection(
+            plain_http=plain_http,
+            insecure=insecure,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+            registry_config=registry_config,
+            retries=retries,
+            connections=concurrency,
+        )
+        started = time.monotonic()
+        aside = destination == STREAM  # then standard output is the tar
+        try:
+            with shown(quiet=quiet, no_tty=no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
+                result = _run(
+                    request,
+                    connection,
+                    progress=progress,
+                    notice=lambda text: progress(Notice(message=text)),
+                    spec=distribution_spec,
+                    referrers_tag=referrers_tag,
+                )
+        except AirgapError as error:
+            if output is Format.JSON and not aside:
+                _show_failure(error, destination)
+            raise
+        if lock_output is not None:
+            _write_lock(lock_output, result)
+        _show(result, output, seconds=time.monotonic() - started, quiet=quiet, no_tty=no_tty, aside=aside)
+        raise typer.Exit(result.exit_code)
+
+
+def _run(
+    request: CopyRequest,
+    connection: Connection,
+    *,
+    progress: Any,
+    notice: Any,
+    spec: DistributionSpec | None,
+    referrers_tag: ReferrersTagChoice,
+) -> CopyResult:
+    from airgap.stages.copy import copy as bring
+    from airgap.stages.copy import needs_registry
+
+    if not needs_registry(request):
+        return bring(request, progress=progress)
+    from airgap.net.referrers import Mechanism
+    from airgap.net.registry import ReferrersTag
+
+    mechanism: Mechanism | None = Mechanism(spec.value) if spec is not None else None
+    return bring(
+        request,
+        transport=connection.transport(notice),
+        credentials=connection.credentials(),
+        mechanism=mechanism,
+        referrers_tag=ReferrersTag(referrers_tag.value),
+        progress=progress,
+    )
+
+
+def _sources(given: list[str], file: Path | None, lock: Path | None, *, layouts: bool) -> list[str]:
+    from airgap.errors import UsageError
+    from airgap.stages.copy import STREAM
+    from airgap.stages.copy_sources import read_list
+
+    sources = [_layout(text) if layouts else text for text in given]
+    for path in (file, lock):
+        if path is not None:
+            sources += read_list(path)
+    if not sources:
+        raise UsageError(
+            "there is nothing to copy from", remedy="Name at least one source and then the destination: copy SRC DST."
+        )
+    if STREAM in sources and len(sources) > 1:
+        raise UsageError("standard input holds one layout, and it is the only source then")
+    return sources
+
+
+def _layout(text: str) -> str:
+    return text if text.startswith(("oci:", "oci-archive:")) or text == "-" else f"oci:{text}"
+
+
+def _moment() -> datetime:
+    """Now; or what SOURCE_DATE_EPOCH says, so that two people can build the same tar (reproducible-builds.org)."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if epoch.isascii() and epoch.isdigit() and len(epoch) <= 11:  # noqa: PLR2004
+        return datetime.fromtimestamp(int(epoch), UTC)
+    return clock()
+
+
+def _write_lock(path: Path, result: CopyResult) -> None:
+    from airgap.files import write_file
+
+    lines = ["# what `airgap copy` resolved; use it with --lock", *result.lock()]
+    write_file(path, ("\n".join(lines) + "\n").encode())
+
+
+def _show(result: CopyResult, output: Format, *, seconds: float, quiet: bool, no_tty: bool, aside: bool) -> None:
+    from airgap import __version__
+    from airgap.report.copying import copy_document, copy_text
+
+    if aside:
+        if not quiet:
+            sys.stderr.write(copy_text(result, seconds=seconds))
+    elif output is Format.JSON:
+        write_json(copy_document(result, version=__version__))
+    else:
+        write(copy_text(result, style=style(no_tty=no_tty), seconds=seconds))
+
+
+def _show_failure(error: Any, destination: str) -> None:
+    from airgap import __version__
+    from airgap.report.copying import failure_document
+
+    write_json(failure_document(error, destination, version=__version__))

@@ -1,0 +1,100 @@
+"""`airgap login`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from airgap.cli.connection import (
+    RETRIES,
+    CaFileOption,
+    CertFileOption,
+    Connection,
+    InsecureOption,
+    KeyFileOption,
+    PlainHttpOption,
+    RegistryConfigOption,
+)
+from airgap.cli.console import DebugOption, boundary, note, write
+from airgap.cli.lazy import typer_app
+
+app = typer_app()
+
+_SECRET_CHARACTERS = 64 * 1024
+
+
+@app.command()
+def login(
+    registry: Annotated[str, typer.Argument(metavar="REGISTRY", help="host or host:port")],
+    username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="User name.")] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    identity_token_stdin: Annotated[
+        bool, typer.Option("--identity-token-stdin", help="Read an identity token from standard input.")
+    ] = False,
+    plain_http: PlainHttpOption = False,
+    insecure: InsecureOption = False,
+    ca_file: CaFileOption = None,
+    cert_file: CertFileOption = None,
+    key_file: KeyFileOption = None,
+    registry_config: RegistryConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Check credentials with a registry and keep them where docker keeps them.
+
+    There is no option for the password itself: other users of the machine could read it in the list of processes.
+    """
+    with boundary(debug=debug):
+        from airgap.errors import UsageError
+        from airgap.net.credentials import Credential
+        from airgap.net.login import login as check
+
+        if password_stdin and identity_token_stdin:
+            raise UsageError("standard input holds one secret: --password-stdin or --identity-token-stdin")
+        connection = Connection(
+            plain_http=plain_http,
+            insecure=insecure,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+            registry_config=registry_config,
+            retries=RETRIES,
+        )
+        if identity_token_stdin:
+            credential = Credential(identity_token=_secret())
+        else:
+            name = username or _ask("Username: ", "--username")
+            password = _secret() if password_stdin else _ask_password()
+            credential = Credential(username=name, password=password)
+        where = check(registry, credential, connection.credentials(), connection.transport(note))
+        write(f"The registry {registry} takes these credentials. Kept in {where}.\n")
+
+
+def _secret() -> str:
+    text = sys.stdin.read(_SECRET_CHARACTERS)
+    return text.rstrip("\r\n")
+
+
+def _ask(prompt: str, option: str) -> str:
+    from airgap.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"{option} is missing, and there is no terminal to ask on")
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
+def _ask_password() -> str:
+    from getpass import getpass
+
+    from airgap.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to ask for the password on", remedy="Give it with --password-stdin: login ... < FILE"
+        )
+    return getpass("Password: ")

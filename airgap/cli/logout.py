@@ -1,0 +1,29 @@
+"""`airgap logout`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from airgap.cli.connection import Connection, RegistryConfigOption
+from airgap.cli.console import DebugOption, boundary, write
+from airgap.cli.lazy import typer_app
+
+app = typer_app()
+
+
+@app.command()
+def logout(
+    registry: Annotated[str, typer.Argument(metavar="REGISTRY", help="host or host:port")],
+    registry_config: RegistryConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Forget the credentials that `airgap login` or `docker login` kept for a registry."""
+    with boundary(debug=debug):
+        from airgap.net.login import logout as forget
+        from airgap.text import safe
+
+        known = forget(registry, Connection(registry_config=registry_config).credentials())
+        shown = safe(registry, limit=255)
+        write(f"Forgot the credentials for {shown}.\n" if known else f"There were no credentials for {shown}.\n")

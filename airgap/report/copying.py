@@ -1,0 +1,186 @@
+"""What `airgap copy` did: one line an artifact, or the document `airgap.copy/1`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from airgap.errors import AirgapError, ContentError
+from airgap.oci.copied import Copied, CopyResult
+from airgap.oci.descriptor import NOTARY_SIGNATURE
+from airgap.oci.endpoint import Looked
+from airgap.report.style import PLAIN, Style
+from airgap.text import safe
+
+COPY_SCHEMA = "airgap.copy/1"
+
+Json = dict[str, Any]
+
+_KIND = {"copied": "good", "current": "good", "planned": "strong", "partial": "unsure", "failed": "bad"}
+_WORD = {"copied": "copied", "current": "current", "planned": "planned", "partial": "PARTIAL", "failed": "FAILED"}
+
+
+def copy_text(result: CopyResult, *, style: Style = PLAIN, seconds: float | None = None) -> str:
+    """The whole result; `seconds`: how long it took."""
+    return "\n".join(_lines(result, style, seconds)) + "\n"
+
+
+def headline(result: CopyResult, seconds: float | None = None) -> str:
+    """What went over, in one line."""
+    totals = result.totals
+    verb = "would be copied" if result.dry_run else "copied"
+    parts = [f"{size(totals.bytes)} {verb} ({count(totals.blobs, 'blob')}, {count(totals.manifests, 'manifest')})"]
+    others = {how: number for how, number in totals.by.items() if how != "copied" and number}
+    parts += [f"{size(number)} of it {how}" for how, number in sorted(others.items())]
+    if totals.present_bytes:
+        parts.append(f"{size(totals.present_bytes)} there already")
+    if seconds is not None and not result.dry_run:
+        parts.append(f"{seconds:.1f} s")
+    return "; ".join(parts)
+
+
+def _lines(result: CopyResult, style: Style, seconds: float | None) -> Iterator[str]:
+    for artifact in result.artifacts:
+        yield from _artifact_lines(artifact, style)
+    for tag in result.moved_tags:
+        yield f"  {style.paint('unsure', 'note')} the tag {tag} named something else before"
+    yield headline(result, seconds)
+
+
+def _artifact_lines(artifact: Copied, style: Style) -> Iterator[str]:
+    word = style.paint(_KIND[artifact.status], f"{_WORD[artifact.status]:<8}")
+    where = f" -> {', '.join(artifact.destinations)}" if artifact.destinations else ""
+    yield f"{word} {artifact.source}{where}"
+    if artifact.error is not None:
+        yield f"         {artifact.error}"
+        if artifact.error.remedy:
+            yield f"         → {artifact.error.remedy}"
+        return
+    if artifact.descriptor is not None:
+        yield f"         {style.paint('quiet', f'{artifact.descriptor.digest}  {_attached(artifact)}')}"
+    if artifact.planned is None:
+        return
+    if artifact.planned.left_out:
+        names = ", ".join(sorted({str(item.platform or "of no platform") for item in artifact.planned.left_out}))
+        yield f"         {style.paint('unsure', 'note')} left out, and recorded as left out: {names}"
+    for problem in artifact.planned.problems:
+        yield f"         {style.paint('bad', 'left behind')} {problem}"
+    for note in artifact.planned.notes:
+        yield f"         {style.paint('unsure', 'note')} {note}"
+
+
+def _attached(artifact: Copied) -> str:
+    planned = artifact.planned
+    if planned is None:
+        return ""
+    if not planned.attached:
+        return "no referrers" if planned.looked else "referrers not looked for"
+    kinds = Counter(item.artifact_type or "unknown type" for item in planned.attached)
+    signatures = kinds.pop(NOTARY_SIGNATURE, 0)
+    parts = [count(signatures, "signature")] if signatures else []
+    parts += [f"{number} {safe(kind, limit=80)}" for kind, number in sorted(kinds.items())]
+    return f"with {', '.join(parts)}"
+
+
+def copy_document(result: CopyResult, *, version: str) -> Json:
+    """The result as JSON; docs/reference/copy.md describes it."""
+    totals = result.totals
+    return {
+        "schema": COPY_SCHEMA,
+        "tool": {"name": "airgap", "version": version},
+        "destination": result.destination,
+        "dry_run": result.dry_run,
+        "exit_code": result.exit_code,
+        "artifacts": [_artifact(artifact) for artifact in result.artifacts],
+        "totals": {
+            "blobs": totals.blobs,
+            "manifests": totals.manifests,
+            "bytes": totals.bytes,
+            "by": dict(totals.by),
+            "present_bytes": totals.present_bytes,
+        },
+        "moved_tags": list(result.moved_tags),
+        "error": None,
+    }
+
+
+def failure_document(error: AirgapError, destination: str, *, version: str) -> Json:
+    """The document of a copy that ended with an error."""
+    return {
+        "schema": COPY_SCHEMA,
+        "tool": {"name": "airgap", "version": version},
+        "destination": safe(destination),
+        "dry_run": False,
+        "exit_code": error.exit_code,
+        "artifacts": [],
+        "totals": {"blobs": 0, "manifests": 0, "bytes": 0, "by": {}, "present_bytes": 0},
+        "moved_tags": [],
+        "error": _error(error),
+    }
+
+
+def _artifact(artifact: Copied) -> Json:
+    planned = artifact.planned
+    descriptor = artifact.descriptor
+    return {
+        "source": artifact.source,
+        "status": artifact.status,
+        "digest": str(descriptor.digest) if descriptor else None,
+        "media_type": safe(descriptor.media_type) if descriptor else None,
+        "size": descriptor.size if descriptor else None,
+        "destinations": list(artifact.destinations),
+        "tags": [safe(tag) for tag in artifact.tags],
+        "referrers": [
+            {
+                "digest": str(item.descriptor.digest),
+                "subject": str(item.subject),
+                "artifact_type": safe(item.artifact_type) if item.artifact_type else None,
+                "mechanism": item.mechanism,
+            }
+            for item in (planned.attached if planned else ())
+        ],
+        "looked": [_looked(item) for item in (planned.looked if planned else ())],
+        "left_out": [
+            {"digest": str(item.digest), "platform": str(item.platform) if item.platform else None}
+            for item in (planned.left_out if planned else ())
+        ],
+        "left_behind": [str(problem) for problem in (planned.problems if planned else ())],
+        "notes": list(planned.notes if planned else ()),
+        "error": _error(artifact.error) if artifact.error else None,
+    }
+
+
+def _looked(looked: Looked) -> Json:
+    return {
+        "subject": str(looked.subject),
+        "mechanism": looked.mechanism,
+        "api_status": looked.api_status,
+        "tag_status": looked.tag_status,
+        "listed": looked.listed,
+    }
+
+
+def _error(error: AirgapError) -> Json:
+    return {
+        "message": str(error),
+        "remedy": error.remedy,
+        "exit_code": error.exit_code,
+        "reason": error.reason if isinstance(error, ContentError) else None,
+        "facts": dict(error.facts),
+    }
+
+
+def count(number: int, noun: str) -> str:
+    """`1 blob`, `2 blobs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def size(number: float) -> str:
+    """Bytes as people write them."""
+    amount = float(number)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:  # noqa: PLR2004
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
