@@ -87,6 +87,7 @@ class Responder:
 class OcspResponse:
     """One successful basic response. Equal and hashed by its fingerprint."""
 
+    der: bytes = field(repr=False, compare=False)
     fingerprint: str
     """SHA-256 of the DER, lower-case hex."""
     responses: tuple[SingleResponse, ...] = field(compare=False)
@@ -127,6 +128,7 @@ class OcspResponse:
         fields.end()
         _understood(extensions, "ocsp.responseExtensions", frozenset())
         return cls(
+            der=data,
             fingerprint=hashlib.sha256(data).hexdigest(),
             responses=tuple(map(_single, singles)),
             produced_at=produced_at,

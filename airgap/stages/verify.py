@@ -22,10 +22,16 @@ from airgap.oci.graph import Referrer, Root
 from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target, open_target
 from airgap.parse.time import iso
+from airgap.pki.chain import Anchors
 from airgap.reasons import REASONS, ExitCode
 from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.text import safe
+from airgap.trust.box import BoxEvidence, find_box, find_proposals
+from airgap.trust.combined import CombinedEvidence
 from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.evidence import Evidence
+from airgap.trust.freshness import Freshness
+from airgap.trust.notice import Notice
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.verifier.engine import Candidate, Judge
 from airgap.verifier.outcome import (
@@ -87,6 +93,23 @@ def verify(
         return run.outcome(moment)
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What the operator believes, with what lies in a target as evidence and as nothing else (design 2, rule 1)."""
+
+    directory: TrustDirectory
+    evidence: Evidence
+
+    @property
+    def freshness(self) -> Freshness:
+        """The trust directory's."""
+        return self.directory.freshness
+
+    def anchors(self, statement: Statement, kind: str, /) -> Anchors:
+        """The trust directory's, and nobody else's."""
+        return self.directory.anchors(statement, kind)
+
+
 class _Run:
     """One call of `verify`: the state that its targets share."""
 
@@ -94,7 +117,7 @@ class _Run:
         self._request = request
         self._directory = directory.accepting(request.max_age)
         self._policy = policy
-        self._judge = Judge(self._directory, at=request.at, metadata=request.metadata)
+        self._own_judge = self._judge = Judge(self._directory, at=request.at, metadata=request.metadata)
         self._pool = pool
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = []
@@ -104,12 +127,26 @@ class _Run:
         """Judge one target; what keeps it from being judged becomes a problem, and the next target has its turn."""
         try:
             with open_target(text) as target:
+                box = self._open_box(target, text)
                 content = self._contents(target)
                 for root in target.roots():
                     self._artifacts.append(self._artifact(target, content, root))
                 self._report_entries(target, text)
+                self._warnings += [_told(notice) for notice in box.notices()]
         except AirgapError as error:
             self._problems.append(_problem(error, text))
+
+    def _open_box(self, target: Target, text: str) -> BoxEvidence:
+        """What lies in the target as evidence, beside the trust directory's; what would be trusted is only named."""
+        roots = [root.descriptor for root in target.roots()]
+        box = find_box(target.store, target.graph, roots, safe(text))
+        self._judge = self._own_judge
+        if box.pieces:
+            evidence = CombinedEvidence((self._directory.evidence, box))
+            believed = _Beside(self._directory, evidence)
+            self._judge = Judge(believed, at=self._request.at, metadata=self._request.metadata)
+        self._warnings += [_told(notice) for notice in find_proposals(target.graph, roots, safe(text))]
+        return box
 
     def outcome(self, moment: Moment) -> Outcome:
         """Everything that the targets came to."""
@@ -131,8 +168,7 @@ class _Run:
             )
 
     def _trust_warnings(self) -> Iterator[Problem]:
-        for notice in self._directory.notices:
-            yield Problem(message=notice.message, reason=notice.reason, facts=notice.facts)
+        yield from map(_told, self._directory.notices)
 
     def _report_entries(self, target: Target, text: str) -> None:
         """Entries that belong to no artifact: what can not be read is wrong content where the whole layout is meant."""
@@ -244,6 +280,10 @@ def _candidate(store: Store, referrer: Referrer, subject: Descriptor) -> Candida
         obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} can not be read: {error}")
         return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
     return Candidate(digest=digest, envelope=envelope, raw=raw)
+
+
+def _told(notice: Notice) -> Problem:
+    return Problem(message=notice.message, reason=notice.reason, facts=notice.facts)
 
 
 def _problem(error: AirgapError, target: str | None = None) -> Problem:

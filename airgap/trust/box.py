@@ -21,6 +21,7 @@ from airgap import limits
 from airgap.errors import ContentError, FormatError, TrustMaterialError
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph, Referrer
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
@@ -34,6 +35,8 @@ CRL_MEDIA_TYPE: Final = "application/pkix-crl"
 OCSP_MEDIA_TYPE: Final = "application/ocsp-response"
 INDEX_MEDIA_TYPE: Final = "application/json"
 _FOLDERS: Final = {"crls": (".crl", CRL_MEDIA_TYPE), "ocsp": (".ors", OCSP_MEDIA_TYPE)}
+_TRUST_TYPES: Final = "application/vnd.airgap.trust."
+"""How the types of artifacts begin that hold a snapshot of trust material."""
 _CONFIG: Final = b"{}"
 
 
@@ -94,9 +97,57 @@ def pack(
     return EvidenceArtifact(descriptor=descriptor, raw=raw, subject=subject, blobs=(config, *layers), contents=contents)
 
 
-def is_evidence(manifest: Manifest | Index) -> bool:
-    """Whether a manifest says that it holds evidence."""
-    return isinstance(manifest, Manifest) and manifest.artifact_type == EVIDENCE_TYPE
+def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest, Manifest], ...]:
+    """The evidence artifacts that refer to `subject`, each with its digest. Never raises for what a layout holds."""
+    return tuple(
+        (referrer.descriptor.digest, referrer.manifest)
+        for referrer in _referrers(graph, subject)
+        if isinstance(referrer.manifest, Manifest) and referrer.manifest.artifact_type == EVIDENCE_TYPE
+    )
+
+
+def find_box(store: Store, graph: Graph, roots: Iterable[Descriptor], origin: str) -> BoxEvidence:
+    """The evidence that lies beside these artifacts; empty where there is none. Reads manifests only."""
+    found = {digest: manifest for root in roots for digest, manifest in evidence_artifacts(graph, root)}
+    return BoxEvidence(store, found.values(), origin)
+
+
+def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tuple[Notice, ...]:
+    """`trust.proposal` for everything in a target that holds trust stores or a policy: named, and never used."""
+    notices: dict[Digest, Notice] = {}
+    for root in roots:
+        own = [(root.digest, graph.manifest(root))] if root.is_manifest and _is_readable(graph, root) else []
+        for digest, manifest in (*own, *((item.descriptor.digest, item.manifest) for item in _referrers(graph, root))):
+            if _is_proposal(manifest) and len(notices) < limits.SIGNATURES:
+                notices[digest] = Notice(
+                    reason="trust.proposal",
+                    message=f"{origin} holds trust material that was not used: {digest}",
+                    facts={"target": origin, "digest": str(digest)},
+                )
+    return tuple(notices.values())
+
+
+def _is_proposal(manifest: Manifest | Index) -> bool:
+    if not isinstance(manifest, Manifest):
+        return False
+    titles = (layer.annotations.get(TITLE, "") for layer in manifest.layers)
+    named = any(title.startswith(("truststore/", "trustpolicy")) for title in titles)
+    return named or (manifest.artifact_type or "").startswith(_TRUST_TYPES)
+
+
+def _is_readable(graph: Graph, descriptor: Descriptor) -> bool:
+    try:
+        graph.manifest(descriptor)
+    except ContentError:
+        return False
+    return True
+
+
+def _referrers(graph: Graph, subject: Descriptor) -> tuple[Referrer, ...]:
+    try:
+        return graph.referrers(subject)
+    except ContentError:
+        return ()  # too many: the closure's problem
 
 
 class BoxEvidence(EvidencePool):
@@ -116,7 +167,7 @@ class BoxEvidence(EvidencePool):
             crl_index=EvidenceIndex({url: tuple(names) for url, names in gathered.index.items()}),
             notices=gathered.notices,
         )
-        self.files: Final = len(gathered.crls) + len(gathered.ocsp)
+        self.pieces: Final = (*gathered.crls.values(), *gathered.ocsp.values())
 
 
 class _Gathered:

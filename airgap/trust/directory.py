@@ -25,7 +25,7 @@ from airgap.trust.location import Location, locate
 from airgap.trust.notice import Notice
 from airgap.trust.once import Once
 from airgap.trust.policy import OciPolicy, Statement
-from airgap.trust.stores import LoadedStore, StoreRef, load_store
+from airgap.trust.stores import LoadedStore, StoreRef, StoreType, list_stores, load_store
 
 __all__ = ["Location", "TrustDirectory", "locate"]
 
@@ -118,6 +118,20 @@ class TrustDirectory:
         """
         stores = [self._beliefs.store(ref) for ref in statement.stores_of(kind)]
         return Anchors.of({str(store.ref): store.certificates for store in stores})
+
+    def all_stores(self, kind: StoreType) -> tuple[tuple[LoadedStore, ...], tuple[Notice, ...]]:
+        """Every store of a type, whether or not a policy names it; for those that can not be read, a notice.
+
+        For building chains whose evidence is to be fetched, never for judging (STORE-13).
+        """
+        loaded: list[LoadedStore] = []
+        notices: list[Notice] = []
+        for ref in list_stores(self.path, kind):
+            try:
+                loaded.append(self._beliefs.store(ref))
+            except TrustMaterialError as error:
+                notices.append(Notice(reason="store.ignored", message=str(error), facts=error.facts))
+        return tuple(loaded), tuple(notices)
 
     def accepting(self, ages: Mapping[str, timedelta]) -> TrustDirectory:
         """The same directory under other limits of freshness (`freshness.parse_ages`)."""

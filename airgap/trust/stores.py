@@ -82,6 +82,21 @@ class LoadedStore:
     notices: tuple[Notice, ...] = ()
 
 
+def list_stores(root: Path, kind: StoreType | None = None) -> tuple[StoreRef, ...]:
+    """The stores that lie in a trust directory, of one type or of all, in the order of types and names.
+
+    What can be no store by its name is left out, as no policy can name it. Raises OSError.
+    """
+    found: list[StoreRef] = []
+    for wanted in StoreType if kind is None else (kind,):
+        folder = root.joinpath(*FOLDER, wanted)
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                names = sorted(entry.name for entry in entries if _NAME.fullmatch(entry.name))
+            found += [StoreRef(wanted, name) for name in names]
+    return tuple(found)
+
+
 def load_store(root: Path, ref: StoreRef) -> LoadedStore:
     """The store `ref` of the trust directory `root`.
 
@@ -101,7 +116,8 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
     found: dict[Certificate, None] = {}
     for name in files:
         for certificate in _load_file(folder, ref, name):
-            _check_certificate(folder, ref, name, certificate)
+            if problem := certificate_problem(ref.type, certificate):
+                _refuse(folder, ref, problem, name)
             if certificate not in found and not certificate.self_signed:
                 notices.append(_intermediate(ref, name, certificate))
             found[certificate] = None
@@ -139,31 +155,33 @@ def _list(folder: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
 
 def _load_file(folder: Path, ref: StoreRef, name: str) -> tuple[Certificate, ...]:
     try:
-        _check_file_name(name)
+        check_file_name(name)
         return load_certificates(read_regular(folder / name, limits.STORE_FILE_BYTES))
     except FormatError as error:
         _refuse(folder, ref, str(error), name)
 
 
-def _check_file_name(name: str) -> None:
+def check_file_name(name: str) -> None:
+    """Raises FormatError for a name that no file of a trust store may have (STORE-5)."""
     if name.startswith("."):  # D19; what macOS and editors leave on a medium
         raise FormatError("is a hidden file; a trust store holds certificate files alone")
     if not name.lower().endswith(EXTENSIONS):
         raise FormatError(f"is not named as a certificate file ({', '.join(EXTENSIONS)})")
 
 
-def _check_certificate(folder: Path, ref: StoreRef, name: str, certificate: Certificate) -> None:
-    """STORE-7 for every store, and STORE-12 for timestamping roots."""
+def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None:
+    """Why a certificate can not stand in a store: STORE-7 for every type, and STORE-12 for timestamping roots."""
     shown = f"the certificate {safe(certificate.subject_text)!r}, which"
     if not certificate.is_ca and not certificate.self_signed:
-        _refuse(folder, ref, f"holds {shown} is neither a CA nor self-signed", name)
-    if ref.type is not StoreType.TSA:
-        return
+        return f"holds {shown} is neither a CA nor self-signed"
+    if kind is not StoreType.TSA:
+        return None
     if not certificate.self_signed:
-        _refuse(folder, ref, f"holds {shown} is not a root; tsa stores hold self-signed root CAs alone", name)
+        return f"holds {shown} is not a root; tsa stores hold self-signed root CAs alone"
     usage = certificate.key_usage
     if not certificate.is_ca or (usage is not None and "keyCertSign" not in usage.bits):
-        _refuse(folder, ref, f"holds {shown} is not a CA; tsa stores hold self-signed root CAs alone", name)
+        return f"holds {shown} is not a CA; tsa stores hold self-signed root CAs alone"
+    return None
 
 
 def _intermediate(ref: StoreRef, name: str, certificate: Certificate) -> Notice:

@@ -51,18 +51,19 @@ class Chains:
     """What was found: each certificate once for each kind of chain, in the order in which it was met."""
 
     asked: tuple[Asked, ...]
-    signatures: int
+    signatures: frozenset[Digest]
+    """Digests of the signature manifests that were looked at."""
     unread: tuple[Unread, ...]
 
     def __or__(self, other: Chains) -> Chains:
         return Chains(
             asked=tuple(dict.fromkeys((*self.asked, *other.asked))),
-            signatures=self.signatures + other.signatures,
-            unread=(*self.unread, *other.unread),
+            signatures=self.signatures | other.signatures,
+            unread=tuple(dict.fromkeys((*self.unread, *other.unread))),
         )
 
 
-NO_CHAINS = Chains(asked=(), signatures=0, unread=())
+NO_CHAINS = Chains(asked=(), signatures=frozenset(), unread=())
 
 
 def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anchors: Anchors) -> Chains:
@@ -95,7 +96,7 @@ def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anch
                 except (FormatError, Rejected) as error:
                     message = f"its timestamp token can not be read: {error}"
                     unread.append(Unread(signature=descriptor.digest, message=message))
-    return Chains(asked=tuple(asked), signatures=len(seen), unread=tuple(unread))
+    return Chains(asked=tuple(asked), signatures=frozenset(seen), unread=tuple(unread))
 
 
 def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | None:

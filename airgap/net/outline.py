@@ -1,0 +1,123 @@
+"""The signatures of an artifact in a registry, with nothing beside them: held in memory, read as a layout is.
+
+Manifests, referrers and envelopes are fetched, layers are not: enough to see whose certificates an artifact stands on.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from typing import Final
+
+from airgap import limits
+from airgap.errors import AirgapError, ContentError, LimitError
+from airgap.net.registry import RegistryStore
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import Entry
+from airgap.oci.index_writer import index_document
+from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
+from airgap.signature.manifest import is_signature
+
+
+class Outline:
+    """A `Store` of what was fetched. `problems` are what should have been there and could not be read."""
+
+    def __init__(self, name: str) -> None:
+        self.name: Final = name
+        self.problems: Final[list[AirgapError]] = []
+        self._contents: Final[dict[Digest, bytes]] = {}
+        self._entries: Final[list[Entry]] = []
+
+    def index(self) -> Index:
+        """See `Store`: the artifact, and what refers to anything of it."""
+        return parse_layout_index(index_document(self._entries))
+
+    def size(self, digest: Digest) -> int | None:
+        """See `Store`."""
+        content = self._contents.get(digest)
+        return None if content is None else len(content)
+
+    def open(self, digest: Digest) -> io.RawIOBase:
+        """See `Store`."""
+        content = self._contents.get(digest)
+        if content is None:
+            raise ContentError("content.missing", f"{digest} was not fetched from {self.name}", digest=str(digest))
+        return _Bytes(content)
+
+    def put(self, descriptor: Descriptor, raw: bytes) -> None:
+        """Hold bytes that were proven."""
+        self._contents[descriptor.digest] = raw
+
+    def list(self, descriptor: Descriptor, tag: str | None = None) -> None:
+        """Name a manifest in the index."""
+        self._entries.append(Entry(descriptor=descriptor, tag=tag))
+
+
+def outline(registry: RegistryStore, reference: str | Digest) -> tuple[Outline, Descriptor]:
+    """Everything that says who signed the artifact, its children and its referrers; and the artifact itself.
+
+    Raises NotFoundError, LimitError, and what the transport raises where referrers can not be looked for: to overlook a
+    signature would be to overlook its certificates.
+    """
+    result = Outline(registry.name)
+    fetched = registry.fetch(reference)
+    result.put(fetched.descriptor, fetched.raw)
+    result.list(fetched.descriptor, None if isinstance(reference, Digest) else reference)
+    queue = deque([(fetched.descriptor, parse_manifest(fetched.raw, fetched.descriptor.media_type), 0)])
+    seen = {fetched.descriptor.digest}
+    while queue:
+        descriptor, manifest, depth = queue.popleft()
+        below = [*_children(manifest), *_referrers(registry, result, descriptor)] if depth < limits.GRAPH_DEPTH else []
+        for child in below:
+            if child.digest in seen:
+                continue
+            seen.add(child.digest)
+            if len(seen) > limits.REFERRERS:
+                raise LimitError(f"{registry.name} has more than {limits.REFERRERS} manifests below {reference}")
+            read = _read(registry, result, child)
+            if read is not None:
+                queue.append((child, read, depth + 1))
+    return result, fetched.descriptor
+
+
+def _children(manifest: Manifest | Index) -> tuple[Descriptor, ...]:
+    return manifest.manifests if isinstance(manifest, Index) else ()
+
+
+def _referrers(registry: RegistryStore, result: Outline, descriptor: Descriptor) -> tuple[Descriptor, ...]:
+    answer = registry.referrers(descriptor.digest)
+    result.problems.extend(answer.problems)
+    for entry in answer.entries:
+        result.list(entry)
+    return answer.entries
+
+
+def _read(registry: RegistryStore, result: Outline, descriptor: Descriptor) -> Manifest | Index | None:
+    if not descriptor.is_manifest:
+        return None
+    try:
+        raw = registry.read_manifest(descriptor)
+        manifest = parse_manifest(raw, descriptor.media_type)
+    except AirgapError as error:
+        result.problems.append(error)
+        return None
+    result.put(descriptor, raw)
+    if isinstance(manifest, Manifest) and is_signature(manifest):
+        for layer in (*manifest.layers, *manifest.blobs):
+            if layer.size <= limits.ENVELOPE_BYTES:
+                with registry.open(layer) as blob:
+                    result.put(layer, blob.read() or b"")
+    return manifest
+
+
+class _Bytes(io.RawIOBase):
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._inner = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return self._inner.readinto(buffer)

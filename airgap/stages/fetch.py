@@ -1,0 +1,319 @@
+"""Fetch: the evidence that the signatures of targets need, brought into a trust directory or beside the images.
+
+The connected side's half of revocation: what is proven here, by the rules of the far side, will be believed there.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.errors import AirgapError, ContentError, FormatError, TrustMaterialError, UsageError
+from airgap.net.outline import outline
+from airgap.net.registry import RegistryStore
+from airgap.oci.archive import LayoutArchive
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import Entry
+from airgap.oci.graph import Graph, Root
+from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
+from airgap.oci.sources import MemorySource
+from airgap.oci.store import Store
+from airgap.oci.tar_rewrite import add_to_tar
+from airgap.oci.target import Target, open_target
+from airgap.oci.writer import LayoutWriter
+from airgap.pki.chain import Anchors
+from airgap.reasons import REASONS
+from airgap.text import safe
+from airgap.trust.box import EvidenceArtifact, evidence_artifacts, find_box
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.evidence import EvidenceDirectory
+from airgap.trust.files import read_regular
+from airgap.trust.keeper import EvidenceKeeper
+from airgap.trust.kept import CRL_FILE_BYTES
+from airgap.trust.stores import StoreType
+from airgap.verifier.boxing import pack_evidence
+from airgap.verifier.chains import NO_CHAINS, Asked, Chains, collect_chains
+from airgap.verifier.coverage import Attempt, BoxWritten, FetchOutcome, cover
+from airgap.verifier.gather import Downloads, Gatherer
+from airgap.verifier.outcome import Problem
+
+Connect = Callable[[RegistryReference], AbstractContextManager[RegistryStore]]
+"""Opens a repository; asked once for each target in a registry."""
+
+_THREADS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRequest:
+    """What to fetch, and where to."""
+
+    targets: Sequence[str]
+    """References: layouts, tars, registries."""
+    at: datetime
+    """Now; aware."""
+    directory: Path | None = None
+    """The trust directory to keep evidence in; made where it is not there."""
+    into: str | None = None
+    """A layout, directory or tar, to put evidence beside the images of; a target as well."""
+    offered: Sequence[Path] = ()
+    """Files and folders with evidence that was brought by other ways."""
+    prune: bool = False
+    """Remove superseded generations of which nothing is lost."""
+    required: bool = False
+    """Whether a gap is a failure."""
+
+
+def fetch(
+    request: FetchRequest,
+    *,
+    trust: TrustDirectory | None = None,
+    downloads: Downloads | None = None,
+    connect: Connect | None = None,
+    executor: Executor | None = None,
+) -> FetchOutcome:
+    """Collect every certificate of every signature and timestamp, get the evidence for it, keep what proves itself.
+
+    `trust`: whose tsa stores complete the chains of timestamps. Without `downloads` nothing is asked from URLs;
+    without `connect` targets in registries are refused. Targets that can not be read are problems of the outcome.
+    Raises UsageError, TrustMaterialError (an index that can not be read), WriteError, OSError.
+    """
+    if request.directory is None and request.into is None:
+        raise UsageError("there is nowhere to put evidence", remedy="Name a trust directory with --trust, or --into.")
+    with ExitStack() as stack:
+        root = request.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airgap-")))
+        pool = executor or stack.enter_context(ThreadPoolExecutor(_THREADS))
+        run = _Run(request, root, trust, connect)
+        run.look()
+        run.take_offered()
+        if downloads is not None:
+            run.gatherer.download(run.chains.asked, downloads, pool)
+        pruned = run.prune() if request.prune else ()
+        return run.outcome(pruned, run.fill_box() if request.into is not None else ())
+
+
+class _Run:
+    """One call of `fetch`."""
+
+    def __init__(
+        self, request: FetchRequest, root: Path, trust: TrustDirectory | None, connect: Connect | None
+    ) -> None:
+        self._request = request
+        self._root = root
+        self._connect = connect
+        self._problems: list[Problem] = []
+        self._warnings: list[Problem] = []
+        self._offered: list[tuple[str, bytes]] = []
+        self._took: list[Attempt] = []
+        self._anchors = self._tsa_anchors(trust)
+        self.chains: Chains = NO_CHAINS
+        self.gatherer = Gatherer(EvidenceKeeper(root), at=request.at)
+
+    def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
+        """Every tsa store: for completing chains it does not matter which statement of a policy names it."""
+        if trust is None:
+            return Anchors.of({})
+        loaded, notices = trust.all_stores(StoreType.TSA)
+        self._warnings += [Problem(message=n.message, reason=n.reason, facts=n.facts) for n in notices]
+        return Anchors.of({str(store.ref): store.certificates for store in loaded})
+
+    # --- looking ---
+
+    def look(self) -> None:
+        """Walk the targets; what lies beside their images as evidence is offered, too."""
+        into = self._request.into
+        names = [*self._request.targets, *([into] if into is not None and into not in self._request.targets else [])]
+        for name in names:
+            try:
+                with self._open(name) as (store, graph, roots):
+                    self.chains |= collect_chains(store, graph, roots, self._anchors)
+                    self._offer_box(store, graph, roots, name)
+            except (AirgapError, OSError) as error:
+                if name == into:
+                    raise
+                self._problems.append(_problem(error, name))
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[tuple[Store, Graph, list[Descriptor]]]:
+        reference = parse_reference(name, exists=os.path.exists)
+        if isinstance(reference, LayoutReference):
+            with open_target(name) as target:
+                yield target.store, target.graph, [root.descriptor for root in target.roots()]
+            return
+        if self._connect is None:
+            raise UsageError(f"{safe(name)} is in a registry, and none is connected")
+        with self._connect(reference) as registry:
+            found, root = outline(registry, reference.digest or reference.tag or "latest")
+        for error in found.problems:
+            self._problems.append(_problem(error, name))
+        yield found, Graph(found), [root]
+
+    def _offer_box(self, store: Store, graph: Graph, roots: Iterable[Descriptor], name: str) -> None:
+        box = find_box(store, graph, roots, safe(name))
+        for piece in box.pieces:
+            try:
+                self._offered.append((f"{safe(name)}: {piece.name}", piece.read()))
+            except FormatError as error:
+                self._warnings.append(Problem(message=f"{safe(name)}: {error}", reason="evidence.unusable"))
+
+    # --- taking ---
+
+    def take_offered(self) -> None:
+        """Evidence from files: oldest first, so that generations follow each other; bases before deltas."""
+        for path in self._request.offered:
+            self._offered += _files(path)
+        for source, data in sorted(self._offered, key=lambda item: _age(item[1])):
+            self._took.append(self.gatherer.take(data, source, self.chains.asked))
+        self._offered.clear()
+
+    def prune(self) -> tuple[str, ...]:
+        """Names of the files that are gone."""
+        keeper = EvidenceKeeper(self._root)
+        gone: list[str] = []
+        for item in self.chains.asked:
+            if item.issuer is None:
+                continue
+            for point in item.certificate.distribution_points:
+                gone += keeper.prune(item.issuer, point.uris)
+            gone += keeper.prune_ocsp(item.certificate, item.issuer)
+        return tuple(sorted(set(gone)))
+
+    # --- the box ---
+
+    def fill_box(self) -> tuple[BoxWritten, ...]:
+        """Put the evidence beside each artifact of `into`, in place of what was there."""
+        evidence = EvidenceDirectory.open(self._root)
+        written: list[BoxWritten] = []
+        new: list[EvidenceArtifact] = []
+        drop: list[Digest] = []
+        with open_target(self._request.into or "") as target:
+            for root in target.roots():
+                artifact = self._artifact(target, root, evidence)
+                if artifact is None:
+                    continue
+                old = [found for found, _ in evidence_artifacts(target.graph, root.descriptor)]
+                changed = old != [artifact.descriptor.digest]
+                if changed:
+                    new.append(artifact)
+                    drop += [digest for digest in old if digest != artifact.descriptor.digest]
+                written.append(
+                    BoxWritten(
+                        reference=target.name(root),
+                        digest=str(artifact.descriptor.digest),
+                        files=artifact.files,
+                        changed=changed,
+                    )
+                )
+            path = os.path.realpath(target.reference.path)  # a tar that is written anew must not replace a link to it
+            is_archive = isinstance(target.store, LayoutArchive)
+        if new:
+            _write(path, new, drop, is_archive=is_archive)
+        return tuple(written)
+
+    def _artifact(self, target: Target, root: Root, evidence: EvidenceDirectory) -> EvidenceArtifact | None:
+        if not root.descriptor.is_manifest:
+            return None
+        chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors)
+        return pack_evidence(root.descriptor, chains.asked, evidence)
+
+    def outcome(self, pruned: tuple[str, ...], boxes: tuple[BoxWritten, ...]) -> FetchOutcome:
+        """Everything that came of it, judged over what is on disk now."""
+        request = self._request
+        evidence = EvidenceDirectory.open(self._root)
+        responders = [item for item in self.gatherer.responders if item not in set(self.chains.asked)]
+        certificates = cover(self.chains.asked, responders, evidence, self.gatherer.attempts, at=request.at)
+        return FetchOutcome(
+            at=request.at,
+            targets=tuple(safe(name) for name in request.targets),
+            directory=safe(request.directory) if request.directory else None,
+            signatures=len(self.chains.signatures),
+            certificates=certificates,
+            unread=self.chains.unread,
+            offered=tuple(self._took),
+            pruned=pruned,
+            boxes=boxes,
+            problems=tuple(self._problems),
+            warnings=(
+                *self._warnings,
+                *(Problem(message=n.message, reason=n.reason, facts=n.facts) for n in evidence.notices()),
+            ),
+            sources=dict(self.gatherer.sources),
+            required=request.required,
+        )
+
+
+def _write(path: str, artifacts: Sequence[EvidenceArtifact], drop: Sequence[Digest], *, is_archive: bool) -> None:
+    entries = [Entry(descriptor=artifact.descriptor) for artifact in artifacts]
+    contents: dict[Digest, bytes] = {}
+    blobs: dict[Descriptor, bytes] = {}
+    for artifact in artifacts:
+        contents |= artifact.contents
+        for blob in artifact.blobs:
+            blobs[Descriptor(media_type=blob.media_type, digest=blob.digest, size=blob.size)] = contents[blob.digest]
+    if is_archive:
+        manifests = [(artifact.descriptor, artifact.raw) for artifact in artifacts]
+        add_to_tar(path, [*blobs.items(), *manifests], entries, drop=drop)
+        return
+    source = MemorySource(contents)
+    with LayoutWriter(path, verify_existing=True) as writer:
+        for blob in blobs:
+            if not writer.has(blob):
+                writer.put_blob(blob, source, lambda _: None)
+        for artifact in artifacts:
+            writer.put_manifest(artifact.descriptor, artifact.raw)
+        writer.finish(entries, drop=drop)
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    """A file, or all of a folder and of its `crls` and `ocsp`, in the order of names. Raises UsageError."""
+    if path.is_dir():
+        folders = [folder for folder in (path, path / "crls", path / "ocsp") if folder.is_dir()]
+        names = [file for folder in folders for file in sorted(folder.iterdir()) if _may_be_evidence(file)]
+    else:
+        names = [path]
+    if len(names) > limits.EVIDENCE_FILES:
+        raise UsageError(f"{safe(path)} holds {len(names)} files, more than {limits.EVIDENCE_FILES}")
+    for name in names:
+        try:
+            yield safe(name), read_regular(name, CRL_FILE_BYTES)
+        except FormatError as error:
+            raise UsageError(
+                f"{safe(name)} {error.problem}", remedy="Name files with CRLs or OCSP responses."
+            ) from None
+
+
+def _may_be_evidence(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".") and path.suffix.lower() in {".crl", ".ors", ".pem", ".der"}
+
+
+def _age(data: bytes) -> tuple[bool, bool, float]:
+    from airgap.pki.crl import read_header
+
+    try:
+        header = read_header(data)
+    except FormatError:
+        return True, False, 0.0
+    return False, header.is_delta, header.this_update.timestamp()
+
+
+def _problem(error: AirgapError | OSError, target: str) -> Problem:
+    reason = error.reason if isinstance(error, (ContentError, TrustMaterialError)) else None
+    code = REASONS[reason].exit_code if reason else getattr(error, "exit_code", 1)
+    return Problem(
+        message=str(error),
+        exit_code=code,
+        reason=reason,
+        target=safe(target),
+        remedy=getattr(error, "remedy", ""),
+    )
+
+
+__all__ = ["Asked", "Connect", "FetchRequest", "fetch"]

@@ -1,0 +1,201 @@
+"""What a fetch came to: for each certificate what is at hand, and each gap with its reason.
+
+Whether something is covered is not decided here but by the judge that a verifier uses, over the same files and without
+any tolerance for staleness: what is called covered will be good on the far side until the stated date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from airgap.errors import Rejected, Undecided
+from airgap.reasons import ExitCode
+from airgap.text import safe
+from airgap.trust.evidence import Evidence
+from airgap.trust.freshness import Freshness
+from airgap.verifier.chains import Asked, Unread
+from airgap.verifier.outcome import EvidenceUse, Problem
+from airgap.verifier.revocation import RevocationJudge
+
+
+class Outcome(StrEnum):
+    """What became of one attempt to get a piece of evidence."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    OLDER = "older"
+    """Proven, and older than what is at hand: ignored."""
+    REFUSED = "refused"
+    """It came, and is no evidence for what was asked."""
+    FAILED = "failed"
+    """It did not come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One piece of evidence that was asked for, or offered."""
+
+    source: str
+    """The URL, or the offered file; safe to show."""
+    kind: str
+    """`crl`, `delta-crl`, `ocsp`."""
+    outcome: Outcome
+    message: str = ""
+    reason: str | None = None
+    file: str | None = None
+    """Where it is kept, as `crls/<name>`."""
+    number: int | None = None
+    this_update: datetime | None = None
+    next_update: datetime | None = None
+
+
+class Status(StrEnum):
+    """Whether a verifier will be able to tell."""
+
+    COVERED = "covered"
+    REVOKED = "revoked"
+    GAP = "gap"
+    NOTHING = "nothing-to-ask"
+    """The certificate names no way to ask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateCoverage:
+    """What there is about one certificate."""
+
+    subject: str
+    issuer: str
+    serial: str
+    """Hex."""
+    fingerprint: str
+    chain: str
+    """`signing` or `tsa`."""
+    role: str
+    """`chain`, or `responder` for one that signed an OCSP response, whose gap is told and counts for nothing."""
+    status: Status
+    evidence: tuple[EvidenceUse, ...] = ()
+    reason: str | None = None
+    message: str = ""
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether something that a verifier will ask for is missing."""
+        return self.status is Status.GAP and self.role == "chain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxWritten:
+    """Evidence that was put beside one artifact."""
+
+    reference: str
+    digest: str
+    """Of the evidence artifact."""
+    files: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchOutcome:
+    """What a fetch came to."""
+
+    at: datetime
+    targets: tuple[str, ...]
+    directory: str | None
+    """Where evidence was kept, safe to show; None where it only went into a box."""
+    signatures: int
+    certificates: tuple[CertificateCoverage, ...]
+    unread: tuple[Unread, ...] = ()
+    offered: tuple[Attempt, ...] = ()
+    """What was taken, or not, from files."""
+    pruned: tuple[str, ...] = ()
+    boxes: tuple[BoxWritten, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Files to the URL or path that they came from in this run."""
+    required: bool = False
+    """Whether a gap is a failure."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether a verifier will be able to tell for every certificate of every signature."""
+        return not self.problems and not self.unread and not any(item.is_gap for item in self.certificates)
+
+    @property
+    def use_by(self) -> tuple[datetime, str] | None:
+        """When the first piece goes stale, and which."""
+        dates = [
+            (use.next_update, use.name)
+            for item in self.certificates
+            if item.role == "chain"
+            for use in item.evidence
+            if use.next_update is not None
+        ]
+        return min(dates, default=None)
+
+    @property
+    def exit_code(self) -> int:
+        """A problem's own code; 15 for a gap where completeness is required; else 0."""
+        codes = [problem.exit_code for problem in self.problems if problem.exit_code]
+        if codes:
+            return max(codes)
+        return ExitCode.INDETERMINATE if self.required and not self.complete else ExitCode.OK
+
+
+def cover(
+    asked: Iterable[Asked],
+    responders: Iterable[Asked],
+    evidence: Evidence,
+    attempts: Mapping[Asked, Sequence[Attempt]],
+    *,
+    at: datetime,
+) -> tuple[CertificateCoverage, ...]:
+    """The coverage of every certificate, in their order, as a verifier would judge it at `at`."""
+    judge = RevocationJudge(evidence, Freshness())
+    chain = [_cover(judge, item, "chain", attempts.get(item, ()), at) for item in asked]
+    return (*chain, *(_cover(judge, item, "responder", attempts.get(item, ()), at) for item in responders))
+
+
+def _cover(
+    judge: RevocationJudge, asked: Asked, role: str, attempts: Sequence[Attempt], at: datetime
+) -> CertificateCoverage:
+    status, uses, reason, message = _status(judge, asked, at)
+    certificate = asked.certificate
+    return CertificateCoverage(
+        subject=safe(certificate.subject_text),
+        issuer=safe(certificate.issuer_text),
+        serial=format(certificate.serial, "x"),
+        fingerprint=certificate.fingerprint,
+        chain=asked.chain,
+        role=role,
+        status=status,
+        evidence=uses,
+        reason=reason,
+        message=message,
+        attempts=tuple(sorted(attempts, key=lambda attempt: _KINDS.index(attempt.kind))),
+    )
+
+
+_KINDS = ("ocsp", "crl", "delta-crl")
+
+
+def _status(
+    judge: RevocationJudge, asked: Asked, at: datetime
+) -> tuple[Status, tuple[EvidenceUse, ...], str | None, str]:
+    certificate, issuer = asked.certificate, asked.issuer
+    if not certificate.ocsp_urls and not certificate.distribution_points:
+        return Status.NOTHING, (), None, ""
+    if issuer is None:
+        text = f"the certificate of its issuer {safe(certificate.issuer_text)!r} is not at hand"
+        return Status.GAP, (), "fetch.issuer", text
+    try:
+        uses = judge.check_chain((certificate, issuer), kind=asked.chain, at=at, signed_at=None)
+    except Rejected as error:
+        return Status.REVOKED, (), error.reason, str(error)
+    except Undecided as error:
+        return Status.GAP, (), error.reason, str(error)
+    return Status.COVERED, uses, None, ""
