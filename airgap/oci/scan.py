@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from airgap import limits
@@ -48,11 +49,18 @@ def scan(store: Store, read: Read) -> Scan:
     return _Scanner(store, read).run()
 
 
+_CONTAINERD_NAME: Final = "io.containerd.image.name"
+"""The annotation by which `ctr image import` and `docker load` name an image, with or without a tag beside it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     descriptor: Descriptor
     place: str
     tag: str | None
+    named: bool
+    """Whether some tool runs it by a name: then it is judged, whatever it says of itself. Of a tag that stands there
+    twice some tools take the first, some the last; containerd and Docker have an annotation of their own."""
 
 
 class _Scanner:
@@ -85,9 +93,7 @@ class _Scanner:
         special.update(map(id, cosigned))
         plain = [entry for entry in entries if id(entry) not in special]
         self._walk([entry.descriptor for entry in plain], Mechanism.ENTRY)
-        for entry in fallbacks:
-            self._take_fallback(entry)
-        orphans = set(map(id, self._take_cosigned(cosigned)))
+        orphans = set(map(id, self._take_attached(fallbacks, cosigned)))
         plain = [entry for entry in entries if id(entry) not in special or id(entry) in orphans]
         roots = self._roots(plain)
         self._note_dangling({entry.descriptor.digest: entry.place for entry in plain})
@@ -115,6 +121,7 @@ class _Scanner:
                 descriptor,
                 _place(number),
                 tag if tag is not None and self._keeps(index, last[tag], descriptor) else None,
+                named=tag is not None or _CONTAINERD_NAME in descriptor.annotations,
             )
             for number, descriptor in enumerate(index.manifests)
             for tag in [descriptor.annotations.get(REF_NAME)]
@@ -212,19 +219,39 @@ class _Scanner:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
                 self._notes.append(EntryProblem(reason="layout.entry", message=message, path=place, descriptor=child))
 
-    def _take_cosigned(self, entries: list[_Entry]) -> list[_Entry]:
-        """Takes those whose target is here, which may be another of them; the rest are nobody's but their tag's."""
-        waiting = entries
-        while True:
-            ready = [entry for entry in waiting if cosign_target(entry.tag or "") in self._known]
-            if not ready:
-                break
-            taken = set(map(id, ready))
-            waiting = [entry for entry in waiting if id(entry) not in taken]
-            for entry in ready:
-                self._take_cosign(entry)
-        self._walk([entry.descriptor for entry in waiting], Mechanism.ENTRY)
-        return waiting
+    def _take_attached(self, fallbacks: list[_Entry], cosigned: list[_Entry]) -> list[_Entry]:
+        """Takes those whose target is here, which may be another of them; the rest are nobody's but their tag's.
+
+        Whoever chooses a tag can make it look like one about something that is not here, so that what lies under it
+        would be run by that name and judged by no one.
+        """
+        waiting: defaultdict[str | Digest, list[_Entry]] = defaultdict(list)
+        for entry in fallbacks:
+            waiting[tag_part(entry.tag or "")].append(entry)
+        for entry in cosigned:
+            if target := cosign_target(entry.tag or ""):
+                waiting[target].append(entry)
+        looked = 0
+        while waiting and looked < len(self._known):
+            digests = tuple(islice(self._known, looked, None))
+            looked += len(digests)
+            for digest in digests:
+                for entry in waiting.pop(digest, []):
+                    self._take_cosign(entry)
+                for entry in (entry for tag in fallback_tags(digest) for entry in waiting.pop(tag, [])):
+                    self._take_fallback(entry)
+        orphans = [entry for left in waiting.values() for entry in left if self._is_artifact(entry)]
+        self._walk([entry.descriptor for entry in orphans], Mechanism.ENTRY)
+        return orphans
+
+    def _is_artifact(self, entry: _Entry) -> bool:
+        """Whether a tag about nothing that is here leads to something: not to an index without entries."""
+        if cosign_target(entry.tag or ""):
+            return True
+        index = self._try(entry.descriptor)
+        if index is None:
+            self._take_fallback(entry)  # which says why it can not be read
+        return isinstance(index, Index) and bool(index.manifests)
 
     def _take_cosign(self, entry: _Entry) -> None:
         target = cosign_target(entry.tag or "")
@@ -268,20 +295,20 @@ class _Scanner:
     # --- roots ---
 
     def _roots(self, plain: list[_Entry]) -> tuple[Root, ...]:
-        """Tagged entries; and untagged ones without subject that no other artifact of the layout reaches anyway.
+        """Named entries; and others without subject that no other artifact of the layout reaches anyway.
 
         Tools add the children of an index as entries of their own; those are not artifacts beside it.
         """
-        candidates = [entry for entry in plain if entry.tag is not None or self._may_be_root(entry)]
+        candidates = [entry for entry in plain if entry.named or self._may_be_root(entry)]
         children = self._children(candidates)
         covered: set[Digest] = set()
         for entry in candidates:
-            if entry.tag is not None:
+            if entry.named:
                 self._cover(entry.descriptor, covered)
         chosen: list[_Entry] = []
         for entry in candidates:
             digest = entry.descriptor.digest
-            if entry.tag is None:
+            if not entry.named:
                 if digest in children or digest in covered:
                     continue
                 self._cover(entry.descriptor, covered)
@@ -331,7 +358,7 @@ class _Scanner:
     def _report_unreadable(self, plain: list[_Entry], covered: set[Digest]) -> None:
         for entry in plain:
             descriptor = entry.descriptor
-            if entry.tag is not None or not descriptor.is_manifest or descriptor.digest in covered:
+            if entry.named or not descriptor.is_manifest or descriptor.digest in covered:
                 continue
             try:
                 self._read(descriptor)
