@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
+from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.text import safe
 from airgap.verifier.outcome import (
@@ -43,8 +45,14 @@ def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> 
         "trust": dict(outcome.trust),
         "evidence_expires": {"at": iso(expiry[0]), "evidence": expiry[1]} if expiry else None,
         "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
-        "problems": [_problem(problem) for problem in outcome.problems],
-        "warnings": [_problem(warning) for warning in outcome.warnings],
+        "certificates": certificates_document(
+            signature
+            for artifact in outcome.artifacts
+            for signatures in (artifact.signatures, *(referrer.signatures for referrer in artifact.referrers))
+            for signature in signatures
+        ),
+        "problems": [problem_document(problem) for problem in outcome.problems],
+        "warnings": [problem_document(warning) for warning in outcome.warnings],
     }
 
 
@@ -69,14 +77,15 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
             "message": message,
         },
         "signature_verdict": artifact.signature_verdict.value,
-        "signatures": [_signature(signature) for signature in artifact.signatures],
-        "content": _content(artifact.content),
+        "signatures": [signature_document(signature) for signature in artifact.signatures],
+        "content": content_document(artifact.content),
         "referrers": [_referrer(referrer) for referrer in artifact.referrers],
         "warnings": list(artifact.warnings),
     }
 
 
-def _content(content: ContentReport | None) -> Json:
+def content_document(content: ContentReport | None) -> Json:
+    """What became of an artifact's content."""
     if content is None:
         return {"verdict": "not-applicable", "mode": "none", "blobs": 0, "bytes": 0}
     return {
@@ -105,11 +114,23 @@ def _referrer(referrer: ReferrerOutcome) -> Json:
         "digest": str(referrer.descriptor.digest),
         "artifact_type": safe(referrer.artifact_type) if referrer.artifact_type else None,
         "verdict": referrer.verdict.value if referrer.verdict else "unsigned",
-        "signatures": [_signature(signature) for signature in referrer.signatures],
+        "signatures": [signature_document(signature) for signature in referrer.signatures],
     }
 
 
-def _signature(signature: SignatureOutcome) -> Json:
+def certificates_document(signatures: Iterable[SignatureOutcome]) -> Json:
+    """Every certificate of the signatures' chains once, fingerprint to base64 DER: what `airgap recheck` asks about."""
+    chains = (
+        certificate
+        for signature in signatures
+        if signature.signer
+        for certificate in (*signature.signer.chain, *signature.signer.timestamp_chain)
+    )
+    return {certificate.fingerprint: encode_standard(certificate.der) for certificate in dict.fromkeys(chains)}
+
+
+def signature_document(signature: SignatureOutcome) -> Json:
+    """One signature, judged."""
     return {
         "digest": str(signature.digest),
         "envelope": _envelope(signature.envelope),
@@ -146,8 +167,15 @@ def _signer(signer: Signer | None) -> Json | None:
         "signing_time": _moment(signer.signing_time),
         "expiry": _moment(signer.expiry),
         "agent": signer.agent,
-        "timestamp": {"earliest": iso(timestamp[0]), "latest": iso(timestamp[1])} if timestamp else None,
+        "timestamp": {
+            "earliest": iso(timestamp[0]),
+            "latest": iso(timestamp[1]),
+            "chain": [certificate.fingerprint for certificate in signer.timestamp_chain],
+        }
+        if timestamp
+        else None,
         "anchor": signer.anchor,
+        "chain": [certificate.fingerprint for certificate in signer.chain],
     }
 
 
@@ -177,7 +205,8 @@ def _evidence(use: EvidenceUse) -> Json:
     }
 
 
-def _problem(problem: Problem) -> Json:
+def problem_document(problem: Problem) -> Json:
+    """A problem or a warning."""
     return {
         "reason": problem.reason,
         "exit_code": problem.exit_code,

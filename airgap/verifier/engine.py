@@ -376,6 +376,8 @@ def _signer(dossier: _Dossier) -> Signer:
         agent=safe(envelope.signing_agent) if envelope.signing_agent else None,
         timestamp=(timestamp.earliest, timestamp.latest) if timestamp else None,
         anchor=dossier.anchor,
+        chain=tuple(envelope.certificates),
+        timestamp_chain=timestamp.chain if timestamp else (),
     )
 
 

@@ -15,6 +15,7 @@ from airgap.errors import Fact
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.pki.certificate import Certificate
 from airgap.reasons import REASONS, ExitCode, most_severe
 from airgap.trust.policy import Action, Check
 
@@ -92,6 +93,10 @@ class Signer:
     """Earliest and latest moment that a verified RFC 3161 timestamp allows."""
     anchor: str | None = None
     """The trust store that holds the chain's anchor: `ca:acme`."""
+    chain: tuple[Certificate, ...] = field(default=(), repr=False)
+    """The chain that the envelope carries, so that its revocation can be asked about again (recheck)."""
+    timestamp_chain: tuple[Certificate, ...] = field(default=(), repr=False)
+    """The chain of a verified timestamp."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
