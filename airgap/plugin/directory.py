@@ -112,14 +112,11 @@ def check_executable(name: str, path: Path) -> None:
         )
 
 
-def default_libexec(env: Mapping[str, str], config: Path, notation: Path | None) -> Path:
-    """Where plugins are: `$AIRGAP_LIBEXEC`, `$NOTATION_LIBEXEC`, else our folder or notation's, whichever has any.
+def default_libexec(own: Path, borrowed: Path | None) -> Path:
+    """Where plugins are unless the environment names a place: in our configuration folder, or in notation's.
 
-    `config` is our configuration folder, `notation` the reference's. Where there are no plugins at all, it is ours.
+    Notation's counts where it has plugins and ours has none; where there are none at all, it is ours.
     """
-    for variable in ("AIRGAP_LIBEXEC", "NOTATION_LIBEXEC"):
-        if named := env.get(variable):
-            return Path(named)
-    if notation is not None and not (config / "plugins").is_dir() and (notation / "plugins").is_dir():
-        return notation
-    return config
+    if borrowed is not None and not (own / "plugins").is_dir() and (borrowed / "plugins").is_dir():
+        return borrowed
+    return own

@@ -1,0 +1,61 @@
+"""Where plugins are, for every command that runs them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airgap.cli.console import home
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airgap.plugin.directory import PluginDirectory
+    from airgap.verifier.plugins import AllowedPlugins
+
+AllowPluginOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-plugin",
+        metavar="NAME",
+        help="Run this verification plugin where a signature demands it. No other plugin is ever run.",
+    ),
+]
+PluginConfigOption = Annotated[
+    list[str] | None,
+    typer.Option("--plugin-config", metavar="KEY=VALUE", help="Configuration that plugins are handed."),
+]
+
+
+def plugin_directory() -> PluginDirectory:
+    """`$AIRGAP_LIBEXEC`, `$NOTATION_LIBEXEC`, else the user's own plugins, else notation's. Raises UsageError."""
+    from airgap.plugin.directory import PluginDirectory, default_libexec
+    from airgap.signature.key_location import locate_keys
+
+    for variable in ("AIRGAP_LIBEXEC", "NOTATION_LIBEXEC"):
+        if named := os.environ.get(variable):
+            return PluginDirectory(Path(named), os.environ)
+    env = {name: value for name, value in os.environ.items() if name != "AIRGAP_KEYS"}
+    folders = locate_keys(None, env, home())
+    return PluginDirectory(default_libexec(folders.own, folders.borrowed), os.environ)
+
+
+def allowed_plugins(names: Sequence[str] | None, config: Sequence[str] | None) -> AllowedPlugins | None:
+    """The plugins that `--allow-plugin` names; None where there are none, and then none can be run."""
+    from airgap.cli.console import key_values
+    from airgap.errors import UsageError
+    from airgap.plugin.directory import check_name
+    from airgap.verifier.plugins import AllowedPlugins
+
+    if not names:
+        if config:
+            raise UsageError("--plugin-config without --allow-plugin would configure nothing")
+        return None
+    return AllowedPlugins(
+        host=plugin_directory(),
+        names=frozenset(check_name(name) for name in names),
+        config=key_values(list(config or ()), "--plugin-config"),
+    )
