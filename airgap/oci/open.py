@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from airgap.errors import NotFoundError
-from airgap.oci.archive import LayoutArchive, open_archive
 from airgap.oci.documents import kind_of, malformed
 from airgap.oci.layout import LayoutDirectory, denied, open_directory
 from airgap.text import safe
 
-Layout = LayoutDirectory | LayoutArchive
+if TYPE_CHECKING:  # a verify of a directory starts without the reader of tars
+    from airgap.oci.archive import LayoutArchive
+
+Layout: TypeAlias = "LayoutDirectory | LayoutArchive"
 """Both have `path`, are context managers, and are stores."""
 
 
@@ -28,6 +31,8 @@ def open_layout(path: str | os.PathLike[str]) -> Layout:
         if stat.S_ISDIR(mode):
             return open_directory(place)
         if stat.S_ISREG(mode):
+            from airgap.oci.archive import open_archive
+
             return open_archive(str(Path(place).resolve()) if Path(place).is_symlink() else place)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise NotFoundError(f"there is no file or directory {safe(place)}", path=safe(place)) from None

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from airgap.errors import FormatError, Undecided
@@ -86,6 +85,8 @@ class RevokedList:
     def _check_form(self) -> None:
         if self._checked or self._element is None:
             return
+        from cryptography import x509  # a tenth of the time that a small verify takes, and most CRLs are empty
+
         try:
             guarded(x509.load_der_x509_crl, self._data)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:

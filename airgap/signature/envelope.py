@@ -13,18 +13,29 @@ from airgap import limits
 from airgap.errors import Rejected
 from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE
 from airgap.pki import algorithms
-from airgap.signature.cose import parse_cose
-from airgap.signature.jws import parse_jws
 from airgap.signature.model import Envelope
 from airgap.signature.payload import parse_payload
 from airgap.text import safe
 
 __all__ = ["ANY_PLUGIN", "PARSERS", "parse_envelope", "parse_payload", "verify_signature"]
 
+
+def _parse_jws(raw: bytes, plugins: Container[str]) -> Envelope:
+    from airgap.signature.jws import parse_jws
+
+    return parse_jws(raw, plugins)
+
+
+def _parse_cose(raw: bytes, plugins: Container[str]) -> Envelope:
+    from airgap.signature.cose import parse_cose
+
+    return parse_cose(raw, plugins)
+
+
 PARSERS: Final[Mapping[str, Callable[[bytes, Container[str]], Envelope]]] = MappingProxyType(
-    {JWS_ENVELOPE: parse_jws, COSE_ENVELOPE: parse_cose}
+    {JWS_ENVELOPE: _parse_jws, COSE_ENVELOPE: _parse_cose}
 )
-"""The envelope formats by media type of their layer (MAN-5)."""
+"""The envelope formats by media type of their layer (MAN-5). A format is imported when an envelope has it."""
 
 
 class _Any:

@@ -17,18 +17,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.certificate import Certificate, DistributionPoint
-from airgap.pki.crl import Crl, CrlHeader, read_header
-from airgap.pki.ocsp import OcspResponse
 from airgap.text import safe
 from airgap.trust.evidence_index import INDEX, EvidenceIndex
 from airgap.trust.files import read_regular, reading_problem
 from airgap.trust.notice import Notice
 from airgap.trust.once import Once
+
+if TYPE_CHECKING:  # their readers are imported when there is a file to read
+    from airgap.pki.crl import Crl, CrlHeader
+    from airgap.pki.ocsp import OcspResponse
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 """Sorts what has no readable date behind all that has one."""
@@ -285,7 +287,7 @@ class _CrlTable:
         for piece in pieces:
             header: CrlHeader | None = None
             try:
-                header = read_header(piece.read())
+                header = _read_header(piece)
             except FormatError as error:
                 notices.append(unusable(piece.name, str(error)))
             file = CrlFile(safe(piece.name), piece.origin, header, Once(partial(_load_crl, piece)))
@@ -360,9 +362,19 @@ def _pieces(contents: Mapping[str, bytes], origin: str) -> list[Piece]:
     return [Piece(name, origin, partial(bytes, data)) for name, data in contents.items()]
 
 
+def _read_header(piece: Piece) -> CrlHeader:
+    from airgap.pki.crl import read_header
+
+    return read_header(piece.read())
+
+
 def _load_crl(piece: Piece) -> Crl:
+    from airgap.pki.crl import Crl
+
     return Crl.parse(piece.read())
 
 
 def _load_ocsp(piece: Piece) -> OcspResponse:
+    from airgap.pki.ocsp import OcspResponse
+
     return OcspResponse.parse(piece.read())

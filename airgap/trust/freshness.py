@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -122,6 +121,8 @@ def _parse(data: bytes) -> dict[tuple[EvidenceKind, ChainKind], timedelta]:
 def _toml(data: bytes) -> dict[str, Any]:
     if len(data) > limits.CONFIG_BYTES:
         raise FormatError(f"has {len(data)} bytes, more than {limits.CONFIG_BYTES}")
+    import tomllib  # most trust directories have no airgap.toml
+
     try:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:

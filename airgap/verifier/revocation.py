@@ -12,18 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
-from typing import Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, Rejected, Undecided
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
-from airgap.pki.crl import Crl, RevokedEntry
-from airgap.pki.ocsp import SingleResponse
 from airgap.text import safe
 from airgap.trust.evidence import CrlFile, Evidence, OcspFile
 from airgap.trust.freshness import Freshness
 from airgap.verifier.outcome import EvidenceUse
+
+if TYPE_CHECKING:
+    from airgap.pki.crl import Crl, RevokedEntry
+    from airgap.pki.ocsp import SingleResponse
 
 ChainKind = Literal["signing", "tsa"]
 

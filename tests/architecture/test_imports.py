@@ -44,7 +44,10 @@ def test_help_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_verify_loads_no_network_code(output: str) -> None:
     layout = ROOT / "layouts" / "good"
-    loaded = loaded_by("verify", str(layout), "--trust", str(ROOT / "layouts" / "trust"), "--format", output)
+    loaded = loaded_by(
+        "verify", str(layout), "--trust", str(ROOT / "layouts" / "trust"),
+        "--scope", "registry.example/net-monitor", "--format", output,
+    )  # fmt: skip
     assert "airgap.verifier.engine" in loaded
     assert "airgap.signature.jws" in loaded
     assert not loaded & (NETWORK | {"rich", "jwcrypto", "jsonschema"})
