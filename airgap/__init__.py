@@ -11,10 +11,21 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from airgap.errors import AirgapError
+    from airgap.net.tsa import HttpTsa
     from airgap.oci.copied import Copied, CopyResult
     from airgap.oci.plan import Selection
     from airgap.oci.platforms import PlatformFilter
+    from airgap.pki.tsp import TimestampingError
+    from airgap.signature.key_files import load_local_signer
+    from airgap.signature.model import Scheme
+    from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
+    from airgap.signature.results import SignedArtifact, StampedSignature
+    from airgap.signature.sealing import Sealed, seal
+    from airgap.signature.signer import LocalSigner, Signer, SigningError
+    from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, timestamp_anchors
     from airgap.stages.copy import CopyRequest, copy
+    from airgap.stages.sign import SignRequest, sign
+    from airgap.stages.timestamp import TimestampRequest, add_timestamps
     from airgap.stages.verify import VerifyRequest, verify
     from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome, Verdict
 
@@ -24,14 +35,35 @@ _HOMES = {
     "Copied": "airgap.oci.copied",
     "CopyRequest": "airgap.stages.copy",
     "CopyResult": "airgap.oci.copied",
+    "Draft": "airgap.signature.produce",
+    "EnvelopeSigner": "airgap.signature.produce",
     "Finding": "airgap.verifier.outcome",
+    "HttpTsa": "airgap.net.tsa",
+    "LocalSigner": "airgap.signature.signer",
     "Outcome": "airgap.verifier.outcome",
     "PlatformFilter": "airgap.oci.platforms",
+    "Rfc3161Timestamper": "airgap.signature.timestamper",
+    "Scheme": "airgap.signature.model",
+    "Sealed": "airgap.signature.sealing",
     "Selection": "airgap.oci.plan",
+    "SignRequest": "airgap.stages.sign",
     "SignatureOutcome": "airgap.verifier.outcome",
+    "SignedArtifact": "airgap.signature.results",
+    "Signer": "airgap.signature.signer",
+    "SigningError": "airgap.signature.signer",
+    "StampedSignature": "airgap.signature.results",
+    "TimestampRequest": "airgap.stages.timestamp",
+    "Timestamper": "airgap.signature.timestamper",
+    "TimestampingError": "airgap.pki.tsp",
     "Verdict": "airgap.verifier.outcome",
     "VerifyRequest": "airgap.stages.verify",
+    "add_timestamps": "airgap.stages.timestamp",
     "copy": "airgap.stages.copy",
+    "encode_payload": "airgap.signature.produce",
+    "load_local_signer": "airgap.signature.key_files",
+    "seal": "airgap.signature.sealing",
+    "sign": "airgap.stages.sign",
+    "timestamp_anchors": "airgap.signature.timestamper",
     "verify": "airgap.stages.verify",
 }
 
@@ -41,15 +73,36 @@ __all__ = [
     "Copied",
     "CopyRequest",
     "CopyResult",
+    "Draft",
+    "EnvelopeSigner",
     "Finding",
+    "HttpTsa",
+    "LocalSigner",
     "Outcome",
     "PlatformFilter",
+    "Rfc3161Timestamper",
+    "Scheme",
+    "Sealed",
     "Selection",
+    "SignRequest",
     "SignatureOutcome",
+    "SignedArtifact",
+    "Signer",
+    "SigningError",
+    "StampedSignature",
+    "TimestampRequest",
+    "Timestamper",
+    "TimestampingError",
     "Verdict",
     "VerifyRequest",
     "__version__",
+    "add_timestamps",
     "copy",
+    "encode_payload",
+    "load_local_signer",
+    "seal",
+    "sign",
+    "timestamp_anchors",
     "verify",
 ]
 

@@ -1,29 +1,61 @@
-"""Where a reference leads for those who attach something: a layout directory, a layout tar, or a registry."""
+"""Where references lead for those who attach something: a layout directory, a layout tar, or a registry.
+
+What opens sockets is loaded when the first registry is named: to sign in a layout takes no network code.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final, Self
 
-from airgap.net.attach import RegistryPlace
-from airgap.net.registries import Registries
-from airgap.net.registry import ReferrersTag
 from airgap.oci.attach import Place, open_layout_place
-from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
+
+if TYPE_CHECKING:
+    from airgap.net.credentials import Credentials
+    from airgap.net.options import TransportOptions
+    from airgap.net.registries import Registries
 
 
-@contextmanager
-def open_place(text: str, registries: Registries, *, referrers_tag: bool = False) -> Iterator[Place]:
-    """The one artifact that `text` names (design 5), wherever it is.
+class Places:
+    """Opens artifacts to attach to, by reference; all are closed with it."""
 
-    `referrers_tag`: keep the referrers tag up to date, too, where referrers can be found without it. Raises
-    UsageError, NotFoundError, ContentError and what the transport raises.
-    """
-    reference = parse_reference(text, exists=os.path.exists)
-    if isinstance(reference, LayoutReference):
-        with open_layout_place(reference, fallback=referrers_tag) as place:
-            yield place
-        return
-    tag = ReferrersTag.ALWAYS if referrers_tag else ReferrersTag.AUTO
-    yield RegistryPlace(reference, registries.store(reference, writable=True, referrers_tag=tag))
+    def __init__(
+        self,
+        *,
+        transport: TransportOptions | None = None,
+        credentials: Credentials | None = None,
+        referrers_tag: bool = False,
+    ) -> None:
+        """`referrers_tag`: keep the referrers tag up to date, too, where referrers can be found without it."""
+        self._transport, self._credentials = transport, credentials
+        self._referrers_tag: Final = referrers_tag
+        self._stack: Final = ExitStack()
+        self._registries: Registries | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def open(self, text: str) -> Place:
+        """The one artifact that `text` names (design 5), wherever it is.
+
+        Raises UsageError, NotFoundError, ContentError and what the transport raises.
+        """
+        reference = parse_reference(text, exists=os.path.exists)
+        if isinstance(reference, LayoutReference):
+            return self._stack.enter_context(open_layout_place(reference, fallback=self._referrers_tag))
+        return self._registry(reference)
+
+    def _registry(self, reference: RegistryReference) -> Place:
+        from airgap.net.attach import RegistryPlace
+        from airgap.net.registries import Registries
+        from airgap.net.registry import ReferrersTag
+
+        if self._registries is None:
+            self._registries = self._stack.enter_context(Registries(self._credentials, self._transport))
+        tag = ReferrersTag.ALWAYS if self._referrers_tag else ReferrersTag.AUTO
+        return RegistryPlace(reference, self._registries.store(reference, writable=True, referrers_tag=tag))

@@ -7,16 +7,14 @@ by then, nothing has changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
-from airgap.net.places import open_place
-from airgap.net.registries import Registries
+from airgap.net.places import Places
 from airgap.oci.attach import Attachment, Place
 from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, NOTARY_SIGNATURE, Descriptor
 from airgap.pki.certificate import Certificate
@@ -25,9 +23,14 @@ from airgap.signature.attachment import AttachedSignature, read_attached, signat
 from airgap.signature.manifest import Form
 from airgap.signature.model import Envelope, ExtendedAttribute, PluginDemand, Scheme
 from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
+from airgap.signature.results import SignedArtifact
 from airgap.signature.sealing import check_signing_chain, seal
 from airgap.signature.signer import Signer
 from airgap.signature.timestamper import Timestamper
+
+if TYPE_CHECKING:
+    from airgap.net.credentials import Credentials
+    from airgap.net.options import TransportOptions
 
 AGENT: Final = f"airgap/{__version__}"
 FORMATS: Final[Mapping[str, str]] = MappingProxyType({"jws": JWS_ENVELOPE, "cose": COSE_ENVELOPE})
@@ -75,46 +78,25 @@ class SignRequest:
             raise UsageError("a signature with the scheme signingAuthority has no timestamp (section 5)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedArtifact:
-    """One artifact and its signature."""
-
-    target: str
-    """The reference as it was given."""
-    name: str
-    """The artifact by its digest, safe to show."""
-    subject: Descriptor
-    signature: Descriptor
-    """The signature manifest."""
-    envelope: Descriptor
-    signer: Certificate
-    signed_at: datetime | None
-    expiry: datetime | None
-    timestamp: VerifiedTimestamp | None = None
-    existed: bool = False
-    """An equal signature was there already, and nothing was attached."""
-    listed: str = ""
-    """How the signature can be found: `referrers API`, `referrers tag`, `index.json`."""
-    warnings: tuple[str, ...] = ()
-
-
 def sign(
     request: SignRequest,
     *,
-    registries: Registries | None = None,
+    transport: TransportOptions | None = None,
+    credentials: Credentials | None = None,
     attached: Callable[[SignedArtifact], object] | None = None,
 ) -> tuple[SignedArtifact, ...]:
     """Sign every target of the request, and attach the signatures; one that has an equal one is left alone.
 
-    `attached` is told of each target as soon as it is done: it knows what is done if a later one fails. Raises
-    UsageError, NotFoundError, ContentError, SigningError, TimestampingError, and what signer and transport raise.
+    `transport` and `credentials` are for registries (by default as docker's configuration says). `attached` is told of
+    each target as soon as it is done: it knows what is done if a later one fails. Raises UsageError, NotFoundError,
+    ContentError, SigningError, TimestampingError, and what signer and transport raise.
     """
-    with ExitStack() as stack:
-        connected = registries or stack.enter_context(Registries())
+    with Places(transport=transport, credentials=credentials, referrers_tag=request.referrers_tag) as places:
         prepared: dict[str, _Prepared] = {}
         for target in request.targets:
-            place = stack.enter_context(open_place(target, connected, referrers_tag=request.referrers_tag))
-            prepared.setdefault(place.name, _Prepared.of(request, target, place))
+            place = places.open(target)
+            if place.name not in prepared:
+                prepared[place.name] = _Prepared.of(request, target, place)
         done: list[SignedArtifact] = []
         for item in prepared.values():
             done.append(item.finish())

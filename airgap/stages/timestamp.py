@@ -7,23 +7,24 @@ envelope is another blob under another signature manifest, which is attached bes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, NotFoundError, Rejected
-from airgap.net.places import open_place
-from airgap.net.registries import Registries
+from airgap.net.places import Places
 from airgap.oci.attach import Attachment, Place
-from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.digest import Digest
-from airgap.pki.certificate import Certificate
-from airgap.pki.timestamp import VerifiedTimestamp
 from airgap.signature.attachment import AttachedSignature, read_attached, signature_attachment
 from airgap.signature.model import Scheme
+from airgap.signature.results import StampedSignature, Stamping
 from airgap.signature.sealing import stamp
 from airgap.signature.signer import SigningError
 from airgap.signature.timestamper import Timestamper
+
+if TYPE_CHECKING:
+    from airgap.net.credentials import Credentials
+    from airgap.net.options import TransportOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,37 +42,11 @@ class TimestampRequest:
     """Keep the referrers tag, too, where referrers can be found without it."""
 
 
-class Stamping(StrEnum):
-    """What became of a signature."""
-
-    STAMPED = "stamped"
-    HAS_ONE = "has a timestamp"
-    COPIED = "has a stamped copy"
-    AUTHORITY = "needs none: a signing authority states its time"
-    UNUSABLE = "does not verify"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StampedSignature:
-    """One signature and what became of it."""
-
-    name: str
-    """The signed artifact by its digest, safe to show."""
-    before: Descriptor
-    """The manifest of the signature as it was found; it stays attached."""
-    state: Stamping
-    after: Descriptor | None = None
-    """The manifest of the stamped copy."""
-    signer: Certificate | None = None
-    timestamp: VerifiedTimestamp | None = None
-    listed: str = ""
-    problem: str = ""
-
-
 def add_timestamps(
     request: TimestampRequest,
     *,
-    registries: Registries | None = None,
+    transport: TransportOptions | None = None,
+    credentials: Credentials | None = None,
     attached: Callable[[StampedSignature], object] | None = None,
 ) -> tuple[StampedSignature, ...]:
     """Stamp the artifact's signatures, all of them or one, and attach the stamped copies.
@@ -80,9 +55,8 @@ def add_timestamps(
     Raises NotFoundError where there is no such signature, SigningError, TimestampingError, and what the transport
     raises.
     """
-    with ExitStack() as stack:
-        connected = registries or stack.enter_context(Registries())
-        place = stack.enter_context(open_place(request.target, connected, referrers_tag=request.referrers_tag))
+    with Places(transport=transport, credentials=credentials, referrers_tag=request.referrers_tag) as places:
+        place = places.open(request.target)
         prepared = list(_prepare(request, place))
         if not prepared:
             wanted = "no signature" if request.signature is None else f"no signature {request.signature}"

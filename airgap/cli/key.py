@@ -1,0 +1,205 @@
+"""`airgap key`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from airgap.cli.console import (
+    DebugOption,
+    Format,
+    FormatOption,
+    boundary,
+    clock,
+    key_values,
+    write,
+    write_json,
+)
+from airgap.cli.lazy import typer_app
+from airgap.cli.signing import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
+from airgap.errors import UsageError
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.signature.key_config import KeyEntry
+    from airgap.signature.key_location import NamedKey
+
+app = typer_app("Named signing keys, in notation's own configuration.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the key is called.")]
+DefaultOption = Annotated[bool, typer.Option("--default", help="Sign with it where no key is named.")]
+
+
+class Kind(StrEnum):
+    """The keys that may sign (table ALG)."""
+
+    RSA_2048 = "rsa-2048"
+    RSA_3072 = "rsa-3072"
+    RSA_4096 = "rsa-4096"
+    EC_256 = "ec-256"
+    EC_384 = "ec-384"
+    EC_521 = "ec-521"
+
+
+@app.command()
+def add(
+    name: NameArgument,
+    private_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Private key (PEM), for its owner's eyes only (mode 600).")
+    ] = None,
+    chain: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its chain (PEM): signing certificate first, root last.")
+    ] = None,
+    plugin: Annotated[str | None, typer.Option(metavar="NAME", help="The plugin that has the key.")] = None,
+    key_id: Annotated[str | None, typer.Option("--id", metavar="ID", help="What the plugin calls the key.")] = None,
+    plugin_config: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Handed to the plugin each time; repeatable.")
+    ] = None,
+    default: DefaultOption = False,
+    key_config: KeyConfigOption = None,
+    passphrase_file: PassPhraseOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Give a name to a key in files, or to one that a plugin has.
+
+    Only paths or ids are kept, never a key. Files are checked first: that the chain may sign, and that the key is the
+    one of its first certificate.
+    """
+    with boundary(debug=debug):
+        from airgap.stages.keys import add_key
+
+        entry = _entry(name, (private_key, chain), (plugin, key_id), plugin_config or [])
+        path = add_key(key_folders(key_config), entry, default=default, pass_phrase=pass_phrase(passphrase_file))
+        write(f"Added the key {safe(name)} to {safe(path)}\n")
+
+
+@app.command("list")
+def list_(key_config: KeyConfigOption = None, output: FormatOption = Format.TEXT, debug: DebugOption = False) -> None:
+    """List named keys; the default one is marked."""
+    with boundary(debug=debug):
+        from airgap.report.signing import KEYS_SCHEMA, keys_text
+        from airgap.stages.keys import list_keys
+
+        keys = list_keys(key_folders(key_config))
+        if output is Format.JSON:
+            write_json({"schema": KEYS_SCHEMA, "keys": [_document(key) for key in keys]})
+        else:
+            write(keys_text([_row(key) for key in keys]))
+
+
+@app.command()
+def default(name: NameArgument, key_config: KeyConfigOption = None, debug: DebugOption = False) -> None:
+    """Sign with this key where none is named."""
+    with boundary(debug=debug):
+        from airgap.stages.keys import choose_default
+
+        choose_default(key_folders(key_config), name)
+        write(f"The default key is {safe(name)}\n")
+
+
+@app.command()
+def delete(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="What the keys are called.")],
+    key_config: KeyConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Forget names of keys; key files stay where they are."""
+    with boundary(debug=debug):
+        from airgap.stages.keys import delete_keys
+
+        delete_keys(key_folders(key_config), tuple(names))
+        write("".join(f"Forgot the key {safe(name)}\n" for name in names))
+
+
+@app.command()
+def generate(
+    name: NameArgument,
+    kind: Annotated[Kind, typer.Option("--type", help="Kind of the key.")] = Kind.EC_256,
+    days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="Days until it expires.")] = 30,
+    default: DefaultOption = False,
+    trust: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Trust directory to put the test root into; needs --store.")
+    ] = None,
+    store: Annotated[str | None, typer.Option(metavar="NAME", help="Its ca store for the test root.")] = None,
+    key_config: KeyConfigOption = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Encrypt the key with the pass phrase in the first line.")
+    ] = None,
+    debug: DebugOption = False,
+) -> None:
+    """Make a TEST key: a throwaway root and a signing certificate below it, for trying things out.
+
+    Everything about it says TEST. Never trust it anywhere that matters.
+    """
+    with boundary(debug=debug):
+        from airgap.signature.key_files import read_pass_phrase
+        from airgap.stages.keys import generate_key
+
+        if (trust is None) != (store is None):
+            raise UsageError("--trust and --store belong together")
+        made = generate_key(
+            key_folders(key_config),
+            name,
+            kind=kind.value.upper(),
+            at=clock(),
+            days=days,
+            default=default,
+            pass_phrase=read_pass_phrase(passphrase_file) if passphrase_file else None,
+            trust=(trust, store) if trust and store else None,
+        )
+        lines = [
+            f"Made the TEST key {made.name}: for trying things out, never to be trusted where it matters",
+            f"  subject      {safe(made.subject)}",
+            f"  key          {safe(made.key_path)} ({kind.value}, mode 600)",
+            f"  chain        {safe(made.certificate_path)}",
+            f"  test root    {safe(made.root_path)}",
+            f"               SHA-256 {made.fingerprints['root']}",
+        ]
+        if made.store_path:
+            lines.append(f"  trusted in   {safe(made.store_path)}")
+        write("\n".join(lines) + "\n")
+
+
+def _entry(
+    name: str, files: tuple[Path | None, Path | None], remote: tuple[str | None, str | None], config: list[str]
+) -> KeyEntry:
+    from airgap.signature.key_config import LocalKey, RemoteKey
+
+    (private_key, chain), (plugin, key_id) = files, remote
+    if plugin and key_id and not any(files):
+        settings = key_values(config, "--plugin-config")
+        return RemoteKey(name=name, id=key_id, plugin=plugin, plugin_config=settings)
+    if private_key and chain and not any(remote) and not config:
+        return LocalKey(name=name, key_path=str(private_key.absolute()), certificate_path=str(chain.absolute()))
+    raise UsageError("a key is --private-key with --chain, or --plugin with --id")
+
+
+def _row(key: NamedKey) -> dict[str, str]:
+    document = _document(key)
+    place = document.get("key_path") or document.get("id") or ""
+    return {
+        "mark": "*" if key.is_default else "",
+        "name": document["name"],
+        "kind": document["kind"],
+        "where": f"{place}{' (notation)' if key.borrowed else ''}",
+    }
+
+
+def _document(key: NamedKey) -> dict[str, Any]:
+    from airgap.signature.key_config import LocalKey, RemoteKey
+
+    entry = key.entry
+    common = {"name": safe(entry.name), "default": key.is_default, "notation": key.borrowed}
+    if isinstance(entry, LocalKey):
+        return {
+            **common,
+            "kind": "files",
+            "key_path": safe(key.folder / entry.key_path),
+            "certificate_path": safe(key.folder / entry.certificate_path),
+        }
+    if isinstance(entry, RemoteKey):
+        return {**common, "kind": f"plugin {safe(entry.plugin)}", "id": safe(entry.id)}
+    return {**common, "kind": "unknown"}

@@ -1,0 +1,134 @@
+"""Options of every command that signs or timestamps, and what they come to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airgap.errors import FormatError, UsageError
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from airgap.net.credentials import Credentials
+    from airgap.net.options import TransportOptions
+    from airgap.signature.key_location import KeyFolders
+    from airgap.signature.timestamper import Timestamper
+
+PASS_PHRASE = "AIRGAP_KEY_PASSPHRASE"  # noqa: S105 - the name of the variable
+USERNAME, PASSWORD = "NOTATION_USERNAME", "NOTATION_PASSWORD"
+
+KeyConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-config",
+        metavar="DIR",
+        help="Folder with signingkeys.json. Default: $AIRGAP_KEYS, then the user's own, with notation's behind it.",
+    ),
+]
+PassPhraseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help=f"The key's pass phrase in the first line. Default: ${PASS_PHRASE}, then a question on the terminal.",
+    ),
+]
+TimestampUrlOption = Annotated[
+    str | None, typer.Option(metavar="URL", help="Timestamping authority (RFC 3161), http or https.")
+]
+TimestampRootOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--timestamp-root-cert",
+        metavar="FILE",
+        help="The authority's root: exactly one self-signed certificate; repeatable.",
+    ),
+]
+UsernameOption = Annotated[
+    str | None, typer.Option("--username", "-u", metavar="NAME", help=f"For the registry. Default: ${USERNAME}.")
+]
+PasswordOption = Annotated[
+    str | None,
+    typer.Option("--password", "-p", metavar="WORD", help=f"Others can see it here; better ${PASSWORD} or a login."),
+]
+InsecureRegistryOption = Annotated[
+    bool, typer.Option("--insecure-registry", hidden=True, help="As --plain-http (for notation's users).")
+]
+
+
+def key_folders(explicit: Path | None) -> KeyFolders:
+    """Where named keys are configured. Raises UsageError."""
+    from airgap.signature.key_location import locate_keys
+
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return locate_keys(explicit, os.environ, None)
+    return locate_keys(explicit, os.environ, home)
+
+
+def pass_phrase(file: Path | None) -> Callable[[str], bytes | None]:
+    """Asks for a pass phrase when one is needed: file, environment, terminal."""
+
+    def ask(name: str) -> bytes | None:
+        if file is not None:
+            from airgap.signature.key_files import read_pass_phrase
+
+            return read_pass_phrase(file)
+        if given := os.environ.get(PASS_PHRASE):
+            return given.encode()
+        if not sys.stdin.isatty():
+            return None
+        answer: str = typer.prompt(f"Pass phrase of {name}", hide_input=True, default="", show_default=False, err=True)
+        return answer.encode() or None
+
+    return ask
+
+
+def timestamper(url: str | None, roots: list[Path] | None, transport: TransportOptions) -> Timestamper | None:
+    """The authority behind the options; None where there is none. Raises UsageError."""
+    if url is None and not roots:
+        return None
+    if url is None or not roots:
+        raise UsageError("--timestamp-url and --timestamp-root-cert belong together")
+    from airgap.net.tsa import HttpTsa
+    from airgap.signature.timestamper import Rfc3161Timestamper, timestamp_anchors
+
+    files = {}
+    for root in roots:
+        try:
+            files[str(root)] = root.read_bytes()
+        except OSError as error:
+            raise UsageError(f"--timestamp-root-cert {safe(root)} can not be read: {error.strerror}") from None
+    return Rfc3161Timestamper(HttpTsa(url, transport), timestamp_anchors(files))
+
+
+def credentials(username: str | None, password: str | None, registry_config: Path | None) -> Credentials:
+    """What to show to registries: what is given, else what docker's configuration says. Raises UsageError."""
+    from airgap.net.credentials import Credential, Credentials
+
+    name = username or os.environ.get(USERNAME)
+    word = password or os.environ.get(PASSWORD)
+    if bool(name) != bool(word):
+        raise UsageError(f"--username and --password (or ${USERNAME} and ${PASSWORD}) belong together")
+    given = Credential(username=name, password=word) if name and word else None
+    return Credentials(environment=os.environ, explicit_file=registry_config, given=given)
+
+
+def lifetime(text: str | None) -> timedelta | None:
+    """`--expiry`: a Go duration; zero is none (CLI-3). Raises UsageError."""
+    if text is None:
+        return None
+    from airgap.parse.duration import parse_duration
+
+    try:
+        return parse_duration(text) or None
+    except FormatError as error:
+        raise UsageError(f"--expiry: {error}") from None

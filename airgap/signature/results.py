@@ -1,0 +1,61 @@
+"""What became of signing and timestamping: values that stages make and reports tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from airgap.oci.descriptor import Descriptor
+from airgap.pki.certificate import Certificate
+from airgap.pki.timestamp import VerifiedTimestamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedArtifact:
+    """One artifact and its signature."""
+
+    target: str
+    """The reference as it was given."""
+    name: str
+    """The artifact by its digest, safe to show."""
+    subject: Descriptor
+    signature: Descriptor
+    """The signature manifest."""
+    envelope: Descriptor
+    signer: Certificate
+    signed_at: datetime | None
+    expiry: datetime | None
+    timestamp: VerifiedTimestamp | None = None
+    existed: bool = False
+    """An equal signature was there already, and nothing was attached."""
+    listed: str = ""
+    """How the signature can be found: `referrers API`, `referrers tag`, `index.json`."""
+    warnings: tuple[str, ...] = ()
+
+
+class Stamping(StrEnum):
+    """What became of a signature."""
+
+    STAMPED = "stamped"
+    HAS_ONE = "has a timestamp"
+    COPIED = "has a stamped copy"
+    AUTHORITY = "needs none: a signing authority states its time"
+    UNUSABLE = "does not verify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StampedSignature:
+    """One signature and what became of it."""
+
+    name: str
+    """The signed artifact by its digest, safe to show."""
+    before: Descriptor
+    """The manifest of the signature as it was found; it stays attached."""
+    state: Stamping
+    after: Descriptor | None = None
+    """The manifest of the stamped copy."""
+    signer: Certificate | None = None
+    timestamp: VerifiedTimestamp | None = None
+    listed: str = ""
+    problem: str = ""

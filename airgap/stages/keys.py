@@ -1,0 +1,234 @@
+"""Keys: named signing keys added, listed, chosen, deleted and, for tests, generated; and opened for signing."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from airgap.errors import NotFoundError, Rejected, UsageError
+from airgap.files import write_file
+from airgap.pki.certificate import Certificate, Offered
+from airgap.pki.chain import check_code_signing_chain
+from airgap.signature.generate import LABEL, generate_throwaway
+from airgap.signature.key_config import (
+    LOCAL_KEYS,
+    KeyEntry,
+    LocalKey,
+    RemoteKey,
+    SigningKeys,
+    check_name,
+    load_signing_keys,
+    save_signing_keys,
+)
+from airgap.signature.key_files import (
+    KeyFileError,
+    PassPhrase,
+    load_local_signer,
+    no_pass_phrase,
+    read_chain,
+)
+from airgap.signature.key_location import KeyFolders, NamedKey, find_key, list_keys
+from airgap.signature.produce import EnvelopeSigner
+from airgap.signature.signer import Signer, SigningError
+from airgap.text import safe
+from airgap.trust.stores import StoreRef
+
+__all__ = ["GeneratedKey", "add_key", "choose_default", "delete_keys", "generate_key", "list_keys", "open_signer"]
+
+OpenRemote = Callable[[RemoteKey], Signer | EnvelopeSigner]
+"""Opens a key that a plugin has."""
+
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+def open_signer(
+    folders: KeyFolders,
+    name: str | None = None,
+    *,
+    pass_phrase: PassPhrase = no_pass_phrase,
+    remote: OpenRemote | None = None,
+) -> Signer | EnvelopeSigner:
+    """The signer behind the key of this name, or behind the default key.
+
+    `remote` opens the keys of plugins; without it they can not be used. Raises NotFoundError, KeyFileError,
+    UsageError, and what `remote` raises.
+    """
+    found = find_key(folders, name)
+    entry = found.entry
+    if isinstance(entry, LocalKey):
+        key, chain = (found.folder / path for path in (entry.key_path, entry.certificate_path))
+        return load_local_signer(key, chain, pass_phrase)
+    if isinstance(entry, RemoteKey) and remote is not None:
+        return remote(entry)
+    raise UsageError(f"the key {safe(entry.name)!r} is of a kind that can not be used here")
+
+
+def add_key(
+    folders: KeyFolders, key: KeyEntry, *, default: bool = False, pass_phrase: PassPhrase = no_pass_phrase
+) -> Path:
+    """Add a key to the configuration; files are looked at first, as far as can be without a pass phrase.
+
+    Returns the configuration's path. Raises UsageError, KeyFileError, SigningError (a chain that may not sign).
+    """
+    if isinstance(key, LocalKey):
+        _check_files(Path(key.key_path), Path(key.certificate_path), pass_phrase)
+    keys = _own(folders).adding(key, default=default)
+    return save_signing_keys(folders.own, keys)
+
+
+def choose_default(folders: KeyFolders, name: str) -> Path:
+    """Make a key the default one; one of notation's is taken over into ours. Raises NotFoundError."""
+    keys = _own(folders)
+    if keys.find(name) is None:
+        keys = keys.adding(_absolute(find_key(folders, name)))
+    return save_signing_keys(folders.own, keys.choosing(name))
+
+
+def delete_keys(folders: KeyFolders, names: tuple[str, ...]) -> Path:
+    """Take names out of the configuration; key files stay where they are. Raises NotFoundError: then none is gone."""
+    keys = _own(folders)
+    for name in names:
+        if keys.find(name) is None and any(key.entry.name == name for key in list_keys(folders)):
+            raise UsageError(
+                f"the key {safe(name)!r} stands in notation's configuration, which is only read here",
+                remedy=f"Use notation: notation key delete {safe(name)}",
+            )
+        keys = keys.without(name)
+    return save_signing_keys(folders.own, keys)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedKey:
+    """A test key that was made, and where it is."""
+
+    name: str
+    subject: str
+    kind: str
+    not_after: datetime
+    key_path: Path
+    certificate_path: Path
+    root_path: Path
+    store_path: Path | None = None
+    """The root in a trust store."""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the certificates, `leaf` and `root`."""
+
+
+def generate_key(
+    folders: KeyFolders,
+    name: str,
+    *,
+    kind: str,
+    at: datetime,
+    days: int,
+    default: bool = False,
+    pass_phrase: bytes | None = None,
+    trust: tuple[Path, str] | None = None,
+) -> GeneratedKey:
+    """Make a test key with its chain below `localkeys/`, name it, and trust its root where `trust` says so.
+
+    `trust`: a trust directory and the name of one of its `ca` stores. No file that exists is replaced. Raises
+    UsageError, OSError; then nothing was made.
+    """
+    check_name(name)
+    if not _FILE_NAME.fullmatch(name):
+        raise UsageError(f"{safe(name)!r} can not name files: letters, digits, '.', '_', '-'")
+    folder = folders.own / LOCAL_KEYS
+    key_path, certificate_path, root_path = (folder / f"{name}{suffix}" for suffix in (".key", ".crt", ".root.crt"))
+    store_path = _store_file(*trust, name) if trust else None
+    made = generate_throwaway(name, kind=kind, at=at, days=days, pass_phrase=pass_phrase)
+    entry = LocalKey(name=name, key_path=str(key_path.absolute()), certificate_path=str(certificate_path.absolute()))
+    keys = _own(folders).adding(entry, default=default)
+    files = [(key_path, made.key, 0o600), (certificate_path, made.chain, 0o644), (root_path, made.root, 0o644)]
+    if store_path is not None:
+        files.append((store_path, made.root, 0o644))
+    if there := next((path for path, _, _ in files if os.path.lexists(path)), None):
+        raise UsageError(f"{safe(there)} exists already", remedy="Take another name, or remove the file.")
+    _write_all(files)
+    save_signing_keys(folders.own, keys)
+    leaf, root = read_chain(certificate_path)
+    return GeneratedKey(
+        name=name,
+        subject=made.subject,
+        kind=kind,
+        not_after=made.not_after,
+        key_path=key_path,
+        certificate_path=certificate_path,
+        root_path=root_path,
+        store_path=store_path,
+        fingerprints={"leaf": leaf.fingerprint, "root": root.fingerprint},
+    )
+
+
+def _write_all(files: list[tuple[Path, bytes, int]]) -> None:
+    """All or none of them."""
+    written: list[Path] = []
+    try:
+        for path, data, mode in files:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if mode == 0o600 else 0o755)  # noqa: PLR2004
+            write_file(path, data, mode=mode)
+            written.append(path)
+    except BaseException:
+        for path in written:
+            with suppress(OSError):
+                path.unlink()
+        raise
+
+
+def _store_file(trust: Path, store: str, name: str) -> Path:
+    if not trust.is_dir():
+        raise NotFoundError(f"there is no trust directory {safe(trust)}")
+    folder = StoreRef.parse(f"ca:{store}").folder(trust)
+    if folder.is_symlink():
+        raise UsageError(f"{safe(folder)} is a symbolic link, where a trust store is a folder")
+    return folder / f"{LABEL}-{name}.crt"
+
+
+def _own(folders: KeyFolders) -> SigningKeys:
+    return load_signing_keys(folders.own) or SigningKeys()
+
+
+def _absolute(key: NamedKey) -> KeyEntry:
+    if not isinstance(key.entry, LocalKey):
+        return key.entry
+    return LocalKey(
+        name=key.entry.name,
+        key_path=str((key.folder / key.entry.key_path).absolute()),
+        certificate_path=str((key.folder / key.entry.certificate_path).absolute()),
+    )
+
+
+def _check_files(key: Path, chain: Path, pass_phrase: PassPhrase) -> None:
+    """An encrypted key without a pass phrase is added unseen; every other one is compared with its chain."""
+    _check_chain(read_chain(chain))
+    asked = False
+
+    def ask(name: str) -> bytes | None:
+        nonlocal asked
+        phrase = pass_phrase(name)
+        asked = phrase is None
+        return phrase
+
+    try:
+        load_local_signer(key, chain, ask)
+    except KeyFileError:
+        if not asked:
+            raise
+
+
+def _check_chain(certificates: tuple[Certificate, ...]) -> None:
+    try:
+        check_code_signing_chain(Offered(certificates))
+    except Rejected as error:
+        raise SigningError(
+            str(error),
+            reason=error.reason,
+            remedy="Give the whole chain that may sign: signing certificate first, self-signed root last.",
+            **error.facts,
+        ) from None
