@@ -28,6 +28,7 @@ from airgap.cli.console import (
     write_json,
 )
 from airgap.cli.lazy import typer_app
+from airgap.cli.plugins import AllowPluginOption, PluginConfigOption, allowed_plugins
 
 app = typer_app()
 
@@ -73,6 +74,8 @@ def verify(
         list[str] | None,
         typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Metadata that must be in the signature."),
     ] = None,
+    allow_plugin: AllowPluginOption = None,
+    plugin_config: PluginConfigOption = None,
     content: Annotated[Content, typer.Option(help="How much of the content to check.")] = Content.ALL,
     max_signatures: Annotated[
         int, typer.Option(min=1, metavar="N", help="Judge at most so many signatures of an artifact.")
@@ -118,6 +121,7 @@ def verify(
             content=content.value,
             max_signatures=max_signatures,
             max_age=parse_ages(max_age or []),
+            plugins=allowed_plugins(allow_plugin, plugin_config),
         )
         with no_network() as guard:
             outcome = judge(request, locate(trust, os.environ, home()))

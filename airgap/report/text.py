@@ -221,6 +221,8 @@ def _footer(outcome: Outcome, style: Style) -> Iterator[str]:
     if not moment.is_now:
         judged += f" (the clock says {iso(moment.clock)})"
     parts = [judged, f"trust {outcome.trust.get('directory', 'unknown')}"]
+    if outcome.plugins:
+        parts.append(f"plugins were run, which may use the network: {', '.join(outcome.plugins)}")
     if expiry := outcome.earliest_expiry:
         word = "evidence good until" if expiry[0] >= moment.judged else "evidence was due for renewal on"
         parts.append(f"{word} {iso(expiry[0])} ({expiry[1]})")

@@ -33,7 +33,7 @@ from airgap.trust.evidence import Evidence
 from airgap.trust.freshness import Freshness
 from airgap.trust.notice import Notice
 from airgap.trust.policy import OciPolicy, Statement
-from airgap.verifier.engine import Candidate, Judge
+from airgap.verifier.engine import Believed, Candidate, Judge
 from airgap.verifier.outcome import (
     AppliedPolicy,
     ArtifactOutcome,
@@ -43,6 +43,7 @@ from airgap.verifier.outcome import (
     ReferrerOutcome,
     SignatureOutcome,
 )
+from airgap.verifier.plugins import AllowedPlugins
 
 ContentMode = Literal["all", "manifests", "none"]
 _Contents = Callable[[Descriptor], ContentReport | None]
@@ -67,6 +68,8 @@ class VerifyRequest:
     max_signatures: int = limits.SIGNATURES
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
     """How stale evidence may be, by kind (`airgap.trust.freshness.parse_ages`), over what airgap.toml says."""
+    plugins: AllowedPlugins | None = None
+    """Verification plugins that may be run; no other ever is. What they do is theirs: no guard watches them."""
 
 
 def verify(
@@ -117,7 +120,7 @@ class _Run:
         self._request = request
         self._directory = directory.accepting(request.max_age)
         self._policy = policy
-        self._own_judge = self._judge = Judge(self._directory, at=request.at, metadata=request.metadata)
+        self._own_judge = self._judge = self._make_judge(self._directory)
         self._pool = pool
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = []
@@ -136,6 +139,10 @@ class _Run:
         except AirgapError as error:
             self._problems.append(_problem(error, text))
 
+    def _make_judge(self, believed: Believed) -> Judge:
+        request = self._request
+        return Judge(believed, at=request.at, metadata=request.metadata, plugins=request.plugins)
+
     def _open_box(self, target: Target, text: str) -> BoxEvidence:
         """What lies in the target as evidence, beside the trust directory's; what would be trusted is only named."""
         roots = [root.descriptor for root in target.roots()]
@@ -143,8 +150,7 @@ class _Run:
         self._judge = self._own_judge
         if box.pieces:
             evidence = CombinedEvidence((self._directory.evidence, box))
-            believed = _Beside(self._directory, evidence)
-            self._judge = Judge(believed, at=self._request.at, metadata=self._request.metadata)
+            self._judge = self._make_judge(_Beside(self._directory, evidence))
         self._warnings += [_told(notice) for notice in find_proposals(target.graph, roots, safe(text))]
         return box
 

@@ -298,6 +298,18 @@ class Outcome:
         return Verdict.PASS if Verdict.PASS in verdicts else Verdict.SKIPPED
 
     @property
+    def plugins(self) -> tuple[str, ...]:
+        """The verification plugins that were run. They may have used the network, which nothing here could see."""
+        found = {
+            signature.plugin
+            for artifact in self.artifacts
+            for signatures in (artifact.signatures, *(referrer.signatures for referrer in artifact.referrers))
+            for signature in signatures
+            if signature.plugin
+        }
+        return tuple(sorted(found))
+
+    @property
     def earliest_expiry(self) -> tuple[datetime, str] | None:
         """When the first piece of evidence that passed goes stale, and which; None without dated evidence."""
         dates = [
