@@ -31,6 +31,7 @@ ChainKind = Literal["signing", "tsa"]
 
 _HOLD = "certificateHold"
 _REMOVED = "removeFromCRL"
+_GRAVITY = ("good", "unknown", "revoked")
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -101,7 +102,7 @@ class RevocationJudge:
         if not certificate.ocsp_urls:
             return self._ask_points(question)
         try:
-            return (self._ask_ocsp(question),)  # REV-3: good and revoked are final
+            answer = self._ask_ocsp(question)  # REV-3: good and revoked are final
         except Undecided as no_answer:
             if not points:
                 raise
@@ -109,6 +110,23 @@ class RevocationJudge:
                 return self._ask_points(question)
             except Undecided as error:
                 raise Undecided(error.reason, f"{error}; and {no_answer}", **error.facts) from None
+        self._refuse_if_revoked_since(question, answer)
+        return (answer,)
+
+    def _refuse_if_revoked_since(self, question: Question, answer: EvidenceUse) -> None:
+        """A CRL that is no older than a good OCSP response and revokes is heard.
+
+        Responses live for days and travel: without this, an older one laid beside would undo what a newer CRL says.
+        """
+        for point in question.certificate.distribution_points:
+            try:
+                self._ask_point(question, point)
+            except Undecided:  # it was not needed
+                continue
+            except Rejected as error:
+                listed = error.facts["this_update"]  # RFC 3339 in UTC, to the second: sorts as the moments do
+                if answer.this_update is None or str(listed) >= iso(answer.this_update):
+                    raise
 
     def _ask_points(self, question: Question) -> tuple[EvidenceUse, ...]:
         uses: list[EvidenceUse] = []
@@ -125,14 +143,15 @@ class RevocationJudge:
     # --- OCSP (10.2) ---
 
     def _ask_ocsp(self, question: Question) -> EvidenceUse:
-        files = self._evidence.ocsp(question.certificate, question.issuer)
-        counting = partial(self._counting_response, question)
-        file, single = _newest(files, counting, _no_ocsp(question))
+        file, single = self._newest_response(question)
         facts = _facts(question, file.name, single.this_update, single.next_update)
         if single.status == "unknown":  # OCSP-8
             raise Undecided(
                 "revocation.ocsp.unknown", f"the responder of {file.name} does not know {_who(question)}", **facts
             )
+        softened = single.status == "revoked" and _made_before(question, single.invalidity_date)  # OCSP-7
+        if single.status == "revoked" and not softened and single.reason != _HOLD:  # for good, however old (as D33)
+            raise _rejection(question, file.name, single.reason, single.revocation_time, facts)
         stale = self._staleness(question, "ocsp", single.next_update, file.name, single.this_update)
         use = _use(
             question, kind="ocsp", status="good", name=file.name, origin=file.origin,
@@ -140,9 +159,25 @@ class RevocationJudge:
         )  # fmt: skip
         if single.status == "good":
             return use
-        if _made_before(question, single.invalidity_date):  # OCSP-7
+        if softened:
             return replace(use, status="revoked, but its key was only invalid after this signature was made")
         raise _rejection(question, file.name, single.reason, single.revocation_time, facts)
+
+    def _newest_response(self, question: Question) -> tuple[OcspFile, SingleResponse]:
+        """The response whose status is known to be right at the latest time (RFC 6960, 2.4: thisUpdate).
+
+        When it was put together (producedAt) says nothing of that; of two that are equally new the graver one counts.
+        """
+        counted: list[tuple[OcspFile, SingleResponse]] = []
+        first: Undecided | None = None
+        for file in self._evidence.ocsp(question.certificate, question.issuer):
+            try:
+                counted.append((file, self._counting_response(question, file)))
+            except Undecided as error:
+                first = first or error
+        if not counted:
+            raise first or _no_ocsp(question)
+        return max(counted, key=lambda item: (item[1].this_update, _GRAVITY.index(item[1].status)))
 
     def _counting_response(self, question: Question, file: OcspFile) -> SingleResponse:
         facts: dict[str, Fact] = {"certificate": safe(question.certificate.subject_text), "evidence": file.name}
@@ -174,9 +209,12 @@ class RevocationJudge:
                 entries += self._entries_if_counting(question, point, twin)
         self._refuse_if_dropped(question, point, bases, base)
         uses = [_crl_use(question, "crl", file, base)]
+        recent: tuple[RevokedEntry, ...] = ()
+        delta_file, delta = file, base
         if base.freshest:
             delta_file, delta = self._delta(question, base)
-            entries += self._entries(question, delta_file, delta)
+            recent = self._entries(question, delta_file, delta)
+            entries += recent
             uses.append(_crl_use(question, "delta-crl", delta_file, delta))
         elif question.certificate.freshest_crl:  # CRL-15
             raise Undecided(
@@ -187,7 +225,7 @@ class RevocationJudge:
         stale = self._staleness(question, "crl", base.next_update, file.name, base.this_update)
         hold = _hold(entries)  # a stale hold may have been lifted since, so staleness comes first (D33)
         if hold and not _made_before(question, hold.invalidity_date):
-            raise _revoked(question, file, base, hold)
+            raise _revoked(question, *((delta_file, delta) if hold in recent else (file, base)), hold)
         status = "revoked, but its key was only invalid after this signature was made" if entries else "good"
         return tuple(replace(use, status=status, accepted_stale=stale) for use in uses)
 

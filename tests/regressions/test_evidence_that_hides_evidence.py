@@ -1,0 +1,80 @@
+"""One more file of evidence made a pass of a revocation, though it said nothing newer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import run_here
+from tests.support.crls import crl, entry
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Issued, Pki
+from tests.support.scenario import Scene
+
+URL = "http://crl.example/leaf.crl"
+DELTA = "http://crl.example/delta.crl"
+RESPONDER = "http://ocsp.example"
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def leaf() -> Issued:
+    return Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "ocsp_urls": [RESPONDER]})
+
+
+def _reasons(folder: Path, leaf: Issued, crls: Mapping[str, bytes], ocsp: Mapping[str, bytes]) -> frozenset[str]:
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.crls, scene.ocsp = dict(crls), ocsp
+    return run_here(scene.write(folder).arguments()).reasons
+
+
+def _old_good(leaf: Issued) -> bytes:
+    return ocsp_response(leaf, this_update=AT - 5 * DAY, next_update=AT + 2 * DAY)
+
+
+@pytest.mark.parametrize(("reason", "code"), [(None, "revoked"), ("certificateHold", "on_hold")])
+def test_an_older_good_response_hid_what_a_newer_crl_says(
+    tmp_path: Path, leaf: Issued, reason: str | None, code: str
+) -> None:
+    listing = crl(leaf.root, revoked=[entry(leaf.serial, reason=reason)], this_update=AT - DAY)
+    assert _reasons(tmp_path, leaf, {"a.crl": listing}, {"a.ors": _old_good(leaf)}) == {f"revocation.{code}"}
+
+
+def test_an_older_good_response_hid_a_hold_in_a_newer_delta(tmp_path: Path, leaf: Issued) -> None:
+    base = crl(leaf.root, number=5, freshest=[DELTA], this_update=AT - 7 * DAY)
+    hold = entry(leaf.serial, reason="certificateHold")
+    delta = crl(leaf.root, number=6, delta_base=5, revoked=[hold], this_update=AT - DAY)
+    crls = {"a.crl": base, "b.crl": delta}
+    assert _reasons(tmp_path, leaf, crls, {"a.ors": _old_good(leaf)}) == {"revocation.on_hold"}
+
+
+def test_a_newer_good_response_ends_an_older_hold(tmp_path: Path, leaf: Issued) -> None:
+    """The other side: the response is the newer word (REV-3)."""
+    held = crl(leaf.root, revoked=[entry(leaf.serial, reason="certificateHold")], this_update=AT - 9 * DAY)
+    assert _reasons(tmp_path, leaf, {"a.crl": held}, {"a.ors": _old_good(leaf)}) == frozenset()
+
+
+def test_a_good_response_counted_as_newer_because_it_was_put_together_later(tmp_path: Path, leaf: Issued) -> None:
+    """producedAt is when it was signed; thisUpdate is when the status was known (RFC 6960, 2.4)."""
+    revoked = ocsp_response(leaf, status="revoked", reason="certificateHold", this_update=AT - DAY)
+    good = ocsp_response(leaf, this_update=AT - 3 * DAY, produced_at=AT - DAY / 2)
+    assert _reasons(tmp_path, leaf, {}, {"a.ors": revoked, "b.ors": good}) == {"revocation.on_hold"}
+
+
+def test_of_two_responses_of_one_time_the_name_of_the_file_decided(tmp_path: Path, leaf: Issued) -> None:
+    on_hold = ocsp_response(leaf, status="revoked", reason="certificateHold")
+    responses = {"a.ors": ocsp_response(leaf), "b.ors": on_hold}
+    assert _reasons(tmp_path, leaf, {}, responses) == {"revocation.on_hold"}
+
+
+def test_an_older_crl_hid_a_stale_response_that_revokes_for_good(tmp_path: Path, leaf: Issued) -> None:
+    """What was revoked for good stays so, however old the proof is (as D33 for CRLs)."""
+    stale = ocsp_response(
+        leaf, status="revoked", reason="keyCompromise", this_update=AT - 9 * DAY, next_update=AT - 2 * DAY
+    )
+    older = crl(leaf.root, this_update=AT - 20 * DAY)
+    assert _reasons(tmp_path, leaf, {"a.crl": older}, {"a.ors": stale}) == {"revocation.revoked"}
