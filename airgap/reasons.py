@@ -66,6 +66,8 @@ _ROWS: Final = (
     # signatures as artifacts: section 1 of the requirements
     ("signature.none", 10, "The artifact has no signature.",
      "Copy it again with its referrers; if the publisher signs it, the signature was left behind."),
+    ("signature.left_behind", 10, "No signature is here, and by its acquisition record signatures may have been left.",
+     "Copy it again from its source with all referrers: airgap copy without options that leave some out."),
     ("signature.manifest", 12, "A signature manifest does not have the form that the specification demands.", _RESIGN),
     ("signature.unreadable", 12, "A signature's manifest or envelope is missing or corrupt.", _CONTENT),
     # envelopes: sections 3 to 5

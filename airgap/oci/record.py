@@ -65,16 +65,18 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """The object, as docs/reference has it."""
-        return {
-            "subject": str(self.subject),
-            "mechanism": self.mechanism,
-            "apiStatus": self.api_status,
-            "tagStatus": self.tag_status,
-            "listed": self.listed,
-            "copied": self.copied,
-            "notes": list(self.notes),
-            "problems": list(self.problems),
-        }
+        return _known(
+            {
+                "subject": str(self.subject),
+                "mechanism": self.mechanism,
+                "apiStatus": self.api_status,
+                "tagStatus": self.tag_status,
+                "listed": self.listed,
+                "copied": self.copied,
+                "notes": list(self.notes),
+                "problems": list(self.problems),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,16 +162,18 @@ class Record:
     def facts(self) -> dict[str, Any]:
         """All that it says beside who wrote it and when: two copies with the same facts need one record."""
         return {
-            "source": {"kind": self.kind, "name": self.name, "reference": self.reference},
+            "source": _known({"kind": self.kind, "name": self.name, "reference": self.reference}),
             "artifact": _bare(self.artifact).to_json(),
             "platforms": {"chosen": list(self.platforms), "absent": [item.to_json() for item in self.absent]},
-            "referrers": {
-                "mode": self.mode,
-                "artifactTypes": list(self.artifact_types),
-                "depth": self.depth,
-                "digestTags": self.digest_tags,
-                "answers": [answer.to_json() for answer in self.answers],
-            },
+            "referrers": _known(
+                {
+                    "mode": self.mode,
+                    "artifactTypes": list(self.artifact_types),
+                    "depth": self.depth,
+                    "digestTags": self.digest_tags,
+                    "answers": [answer.to_json() for answer in self.answers],
+                }
+            ),
         }
 
     def declared_absent(self) -> frozenset[Digest]:
@@ -193,6 +197,11 @@ class Record:
         if sum(answer.copied for answer in of_artifact):
             return "when it was copied, referrers came with it that are not here now"
         return None
+
+    def found_none(self) -> bool:
+        """Whether the registry was asked for referrers of the artifact itself, and answered that it has none."""
+        answers = [answer for answer in self.answers if answer.subject == self.artifact.digest]
+        return self.kind == "registry" and bool(answers) and not any(answer.listed for answer in answers)
 
 
 def record_contents(record: Record) -> tuple[Descriptor, dict[Digest, bytes]]:
@@ -263,6 +272,10 @@ def listed_records(store: Store) -> dict[Digest, list[Found]]:
     for records in found.values():
         records.sort(key=lambda item: item.record.time, reverse=True)
     return found
+
+
+def _known(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _bare(descriptor: Descriptor) -> Descriptor:

@@ -8,6 +8,7 @@ from typing import Any
 
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.record import Record
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.text import safe
@@ -70,6 +71,8 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
         "size": artifact.descriptor.size,
         "tags": [safe(tag) for tag in artifact.tags],
         "scope": artifact.scope,
+        "scope_origin": artifact.scope_origin,
+        "acquisition": _acquisition(artifact.record),
         "verdict": artifact.verdict.value,
         "exit_codes": sorted(artifact.exit_codes),
         "policy": {
@@ -81,6 +84,7 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
             "message": message,
         },
         "signature_verdict": artifact.signature_verdict.value,
+        "unsigned": dict(zip(("reason", "message"), artifact.unsigned, strict=True)) if artifact.unsigned else None,
         "signatures": [signature_document(signature) for signature in artifact.signatures],
         "content": content_document(artifact.content),
         "referrers": [_referrer(referrer) for referrer in artifact.referrers],
@@ -110,6 +114,19 @@ def content_document(content: ContentReport | None) -> Json:
         ],
         "absent": [str(digest) for digest in content.absent],
         "external": [str(digest) for digest in content.external],
+    }
+
+
+def _acquisition(record: Record | None) -> Json | None:
+    """What the medium claims about where the artifact comes from."""
+    if record is None:
+        return None
+    return {
+        "source": safe(record.name) if record.name else None,
+        "reference": safe(record.reference),
+        "time": iso(record.time),
+        "referrers": record.mode,
+        "absent": [str(item.digest) for item in record.absent],
     }
 
 

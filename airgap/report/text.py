@@ -134,8 +134,12 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
     if artifact.policy_finding:
         reason, message = artifact.policy_finding
         yield from _reason_lines(message, reason, style, "unsure" if reason == "policy.skip" else "bad")
-    elif not artifact.signatures:
-        yield from _reason_lines("the artifact has no signature", "signature.none", style, "bad")
+    elif artifact.unsigned:
+        reason, message = artifact.unsigned
+        yield from _reason_lines(message, reason, style, "bad")
+    if artifact.scope_origin == "record":
+        # a claim that travels chose the statement: whoever reads the verdict has to know it
+        yield f"          {style.paint('unsure', 'note')} judged as {safe(artifact.scope)}, by the acquisition record"
     for signature in artifact.signatures:
         yield from _signature_lines(signature, style, verbose, quiet=artifact.signature_verdict is Verdict.PASS)
     yield from _content_lines(artifact, style)

@@ -18,7 +18,9 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError, Rejected, TrustMaterialError
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.graph import Referrer, Root
+from airgap.oci.record import ACQUISITION, Record, find_records
 from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target, open_target
 from airgap.parse.time import iso
@@ -33,6 +35,7 @@ from airgap.trust.evidence import Evidence
 from airgap.trust.freshness import Freshness
 from airgap.trust.notice import Notice
 from airgap.trust.policy import OciPolicy, Statement
+from airgap.trust.scopes import check_scope
 from airgap.verifier.engine import Believed, Candidate, Judge
 from airgap.verifier.outcome import (
     AppliedPolicy,
@@ -205,8 +208,10 @@ class _Run:
         signatures: tuple[SignatureOutcome, ...] = ()
         referrers: tuple[ReferrerOutcome, ...] = ()
         warnings: list[str] = []
+        record = _record(target, root.descriptor)
+        scope, origin = self._scope(record)
         try:
-            statement = self._policy.select(self._request.scope)
+            statement = self._policy.select(scope)
             policy = AppliedPolicy(
                 statement=statement.name,
                 level=statement.level,
@@ -224,7 +229,9 @@ class _Run:
             reference=target.name(root),
             descriptor=root.descriptor,
             tags=root.tags,
-            scope=self._request.scope,
+            scope=scope,
+            scope_origin=origin,
+            record=record,
             policy=policy,
             policy_finding=finding,
             content=content(root.descriptor),
@@ -233,13 +240,29 @@ class _Run:
             warnings=tuple(warnings),
         )
 
+    def _scope(self, record: Record | None) -> tuple[str | None, Literal["option", "record"] | None]:
+        """The repository that the policy is asked about: as told, else as recorded (design 5)."""
+        if self._request.scope is not None:
+            return self._request.scope, "option"
+        if record is None or record.name is None:
+            return None, None
+        try:
+            check_scope(record.name)
+        except AirgapError:
+            return None, None  # a claim that names no repository selects nothing
+        return record.name, "record"
+
     def _contents(self, target: Target) -> _Contents:
         """Starts to check all content that is meant, so that it is hashed while signatures are judged."""
         mode = self._request.content
         if mode == "none":
             return lambda _: None
         checker = ContentChecker(target.store, self._pool)
-        closures = {root.descriptor: target.graph.closure(root.descriptor) for root in target.roots()}
+        closures = {}
+        for root in target.roots():
+            record = _record(target, root.descriptor)
+            absent = record.declared_absent() if record else frozenset[Digest]()
+            closures[root.descriptor] = target.graph.closure(root.descriptor, declared_absent=absent)
         checker.prepare(closures.values(), mode=mode)
         return lambda descriptor: checker.check(closures[descriptor], mode=mode)
 
@@ -263,7 +286,7 @@ class _Run:
         if depth >= limits.GRAPH_DEPTH:
             return
         for referrer in target.graph.referrers(subject):
-            if is_signature(referrer.manifest):
+            if is_signature(referrer.manifest) or referrer.artifact_type == ACQUISITION:
                 continue
             yield ReferrerOutcome(
                 descriptor=referrer.descriptor,
@@ -271,6 +294,15 @@ class _Run:
                 signatures=self._signatures(target, referrer.descriptor, statement, []),
             )
             yield from self._referrers(target, referrer.descriptor, statement, depth + 1)
+
+
+def _record(target: Target, descriptor: Descriptor) -> Record | None:
+    """The newest acquisition record about an artifact; beyond all bounds there is none."""
+    try:
+        records = find_records(target.store, target.graph, descriptor)
+    except ContentError:
+        return None
+    return records[0].record if records else None
 
 
 def _candidate(store: Store, referrer: Referrer, subject: Descriptor) -> Candidate:

@@ -10,13 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from airgap.errors import Fact
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.record import Record
+from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.reasons import REASONS, ExitCode, most_severe
+from airgap.text import safe
 from airgap.trust.policy import Action, Check
 
 
@@ -197,6 +201,23 @@ class ArtifactOutcome:
     signatures: tuple[SignatureOutcome, ...]
     referrers: tuple[ReferrerOutcome, ...] = ()
     warnings: tuple[str, ...] = ()
+    scope_origin: Literal["option", "record"] | None = None
+    """Where `scope` is from: the operator, or the acquisition record, which is a claim of whoever made the medium."""
+    record: Record | None = None
+    """The newest acquisition record about the artifact."""
+
+    @property
+    def unsigned(self) -> tuple[str, str] | None:
+        """Reason code and sentence where signatures are demanded and none is here."""
+        if self.policy_finding or self.signatures:
+            return None
+        left_behind = self.record.left_behind() if self.record else None
+        if left_behind:
+            return "signature.left_behind", f"the artifact has no signature here: {left_behind}"
+        if self.record and self.record.found_none():
+            source, moment = safe(self.record.name), iso(self.record.time)
+            return "signature.none", f"the artifact has no signature; {source} had none either on {moment}"
+        return "signature.none", "the artifact has no signature"
 
     @property
     def signature_verdict(self) -> Verdict:

@@ -75,8 +75,9 @@ def _blocking_of(artifact: dict[str, Any]) -> Iterator[tuple[str, str]]:
     policy = artifact["policy"]["reason"]
     if policy and policy != "policy.skip":
         yield "policy", policy
-    if ExitCode.UNSIGNED in artifact["exit_codes"]:
-        yield "signature", "signature.none"
+    if artifact["unsigned"]:
+        assert ExitCode.UNSIGNED in artifact["exit_codes"], artifact
+        yield "signature", artifact["unsigned"]["reason"]
     for signature in artifact["signatures"]:
         for finding in signature["findings"]:
             if finding["action"] == "enforce" and finding["verdict"] in {"fail", "indeterminate"}:
