@@ -20,6 +20,7 @@ class Commands(LazyGroup):
         "discover": Lazy("airgap.cli.discover", "Show the tree of referrers of an artifact."),
         "inspect": Lazy("airgap.cli.inspect", "Show what an artifact's signatures say, without judging them."),
         "verify": Lazy("airgap.cli.verify", "Verify signatures and content, with no network. The verdict."),
+        "trust": Lazy("airgap.cli.trust", "Trust material: stores, policy, evidence, snapshots, pins."),
         "sign": Lazy("airgap.cli.sign", "Sign artifacts in a registry, a layout directory or a layout tar."),
         "timestamp": Lazy("airgap.cli.timestamp", "Timestamp signatures that exist."),
         "key": Lazy("airgap.cli.key", "Name signing keys; make test keys."),

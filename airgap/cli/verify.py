@@ -114,7 +114,7 @@ def verify(
             check_scope(scope)
         request = VerifyRequest(
             targets=[layout_reference(target, oci_layout=oci_layout) for target in targets],
-            at=_moment(at) if at else now,
+            at=parse_moment(at) if at else now,
             clock=now,
             scope=scope,
             metadata=key_values(metadata or [], "--user-metadata"),
@@ -137,7 +137,8 @@ def verify(
         raise typer.Exit(outcome.exit_code)
 
 
-def _moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
+    """The moment that `--at` names. Raises UsageError."""
     from airgap.errors import FormatError, UsageError
     from airgap.parse.time import rfc3339
     from airgap.text import safe

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,8 @@ from airgap.trust import tuf_memory as tuf
 from airgap.trust.assemble import assemble, assemble_previous, check_tree
 from airgap.trust.coverage import cover
 from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.material import Part, list_material
+from airgap.trust.memory import former_memory, lost_memory
 from airgap.trust.pins import Pin, PinKind, Pins
 from airgap.trust.snapshot import Snapshot
 from airgap.trust.state import FILE, State, is_behind
@@ -53,6 +55,8 @@ class SnapshotOutcome:
     snapshot: Snapshot | None
     judged: JudgedSnapshot | None = None
     applied: bool = False
+    in_force: bool = False
+    """Everything in it is in force already, and nothing was changed."""
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
@@ -104,6 +108,9 @@ def apply_snapshot(
         outcome = judgement.outcome()
         if outcome.problems or request.dry_run:
             return outcome
+        if judgement.is_in_force():
+            # to exchange the same for the same would lose what undo goes back to
+            return replace(outcome, in_force=True)
         assemble(workshop, opened_store, snapshot, judgement.pins, judgement.next_state())
         judgement.keep_tuf(workshop.next)
         try:
@@ -133,46 +140,9 @@ def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> Stat
         back = former.in_force if former else None
         detail = f"from {state.in_force or 'nothing applied'} to {back or 'nothing applied'}"
         state = state.undoing(back).noting(at, "undo", detail, reason)
-        assemble_previous(workshop, pins, state)
-        check_tree(workshop.next)
+        assemble_previous(workshop, pins, state)  # not judged again: it was in force before
         workshop.commit()
     return state
-
-
-def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: str = "") -> Pins:
-    """Pin a signer; a person has compared the fingerprints before. The first pin begins the memory.
-
-    Raises Rejected(snapshot.state.lost) where there was a memory once, AirgapError.
-    """
-    check_writable(read_only=location.read_only, trust=location.path)
-    workshop = Workshop(location.path)
-    with workshop.locked():
-        pins, state = Pins.read(workshop.trust), State.read(workshop.trust)
-        if state is None:
-            if pins.entries or _witness(workshop) is not None:
-                if not accept_lost_state:
-                    raise _lost(workshop)
-                state = State().noting(at, "accept-lost-state", "pin", accept_lost_state)
-            else:
-                state = State()
-        # the memory first: pins without it would mean that it is lost
-        state.noting(at, "pin", f"{pin.stream} {pin.id}").write(workshop.trust)
-        pins = pins.adding(pin)
-        pins.write(workshop.trust)
-    return pins
-
-
-def delete_pin(location: Location, name: str, *, at: datetime) -> Pin:
-    """Remove the pin whose id begins with `name`. Raises UsageError, AirgapError."""
-    check_writable(read_only=location.read_only, trust=location.path)
-    workshop = Workshop(location.path)
-    with workshop.locked():
-        pins, removed = Pins.read(workshop.trust).without(name)
-        pins.write(workshop.trust)
-        state = State.read(workshop.trust)
-        if state is not None:
-            state.noting(at, "unpin", f"{removed.stream} {removed.id}").write(workshop.trust)
-    return removed
 
 
 @contextmanager
@@ -256,6 +226,24 @@ class _Judgement:
         if self._accepted is not None and self._tuf_memory:
             tuf.remember(tree, self._accepted, self._tuf_memory)
 
+    def is_in_force(self) -> bool:
+        """The trust directory believes what the snapshot holds, has all its evidence, and remembers it."""
+        snapshot = self._snapshot
+        if self._accepted is not None:
+            if self._notes or self._state is None:
+                return False
+            if self._state.in_force != f"{snapshot.name} {snapshot.descriptor.digest}":
+                return False
+        try:
+            there = list_material(self._trust, evidence_only=snapshot.evidence_only)
+        except TrustMaterialError:
+            return False
+        believed = {(file.path, file.digest) for file in there if not file.part.is_evidence}
+        evidence = {file.digest for file in there}
+        return believed == {(file.path, file.digest) for file in snapshot.files if not file.part.is_evidence} and all(
+            file.digest in evidence for file in snapshot.files if file.part in {Part.CRL, Part.OCSP}
+        )
+
     # --- the questions ---
 
     def _evidence_problems(self) -> Iterator[Problem]:
@@ -336,8 +324,8 @@ class _Judgement:
     def _lost(self) -> Rejected | None:
         workshop = Workshop(self._trust)
         if self._state is None:
-            return _lost(workshop)
-        witness = _witness(workshop)
+            return lost_memory(workshop)
+        witness = former_memory(workshop)
         if witness is not None and is_behind(self._state, witness):
             return Rejected(
                 "snapshot.state.lost",
@@ -368,19 +356,6 @@ class _Judgement:
     def _read(self, path: str) -> bytes:
         layer = self._snapshot.layers[path]
         return read_verified(self._store, layer, layer.size)
-
-
-def _witness(workshop: Workshop) -> State | None:
-    """The memory in the former tree: it can tell that the one in force is too young."""
-    try:
-        return State.read(workshop.previous)
-    except TrustMaterialError:
-        return None
-
-
-def _lost(workshop: Workshop) -> Rejected:
-    path = workshop.trust / ".airgap" / FILE
-    return Rejected("snapshot.state.lost", f"{safe(path)} is gone: nobody knows which snapshots were accepted here")
 
 
 def _problem(error: AirgapError) -> Problem:

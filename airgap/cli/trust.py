@@ -1,0 +1,25 @@
+"""`airgap trust`: the list of its commands, and nothing else. One module a command or group: `airgap.cli.trust_*`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from airgap.cli.lazy import Lazy, LazyGroup, typer_app
+
+
+class TrustCommands(LazyGroup):
+    """Everything about trust material, in the order in which a site is set up."""
+
+    COMMANDS: ClassVar[Mapping[str, Lazy]] = {
+        "snapshot": Lazy("airgap.cli.trust_snapshot", "Pack, sign, show, compare, verify and apply snapshots."),
+        "pin": Lazy("airgap.cli.trust_pin", "Fix, list and remove who may sign snapshots."),
+    }
+
+
+app = typer_app("Trust material: stores, policy, evidence, snapshots, pins.", cls=TrustCommands, no_args_is_help=True)
+
+
+@app.callback()
+def trust() -> None:
+    """Trust material: stores, policy, evidence, snapshots, pins."""

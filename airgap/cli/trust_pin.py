@@ -1,0 +1,155 @@
+"""`airgap trust pin`: who may sign snapshots, fixed in a ceremony of two people and a telephone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airgap.cli.console import (
+    DebugOption,
+    Format,
+    FormatOption,
+    boundary,
+    clock,
+    note,
+    write,
+    write_json,
+)
+from airgap.cli.lazy import typer_app
+from airgap.cli.trust_common import StreamOption, TrustOption, location
+
+if TYPE_CHECKING:
+    from airgap.trust.pins import Pin
+
+app = typer_app("Fix, list and remove who may sign snapshots of the trust directory.", no_args_is_help=True)
+
+_TYPED_GROUPS = 2
+
+
+@app.command()
+def add(
+    signer: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE|REF]",
+            help="Certificate file (signing certificate first, root last), or a layout with a signed snapshot.",
+        ),
+    ] = None,
+    trust: TrustOption = None,
+    stream: StreamOption = "default",
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Pin this signing certificate alone, not its subject below its root.")
+    ] = False,
+    tsa_root: Annotated[
+        list[Path] | None,
+        typer.Option("--tsa-root", metavar="FILE", help="Demand a timestamp of an authority below this root."),
+    ] = None,
+    tuf_root: Annotated[
+        Path | None, typer.Option("--tuf-root", metavar="FILE", help="Pin the keys of this root.json (extra tuf).")
+    ] = None,
+    yes_fingerprint: Annotated[
+        list[str] | None,
+        typer.Option("--yes-fingerprint", metavar="SHA256", help="For scripts: each fingerprint that is right."),
+    ] = None,
+    accept_lost_state: Annotated[
+        str,
+        typer.Option("--accept-lost-state", metavar="REASON", help="Begin a new memory; the reason is recorded."),
+    ] = "",
+    output: FormatOption = Format.TEXT,
+    debug: DebugOption = False,
+) -> None:
+    """Pin a signer: shows the fingerprints in hex and in words, and asks for the end of each, as heard from the sender.
+
+    Compare them over a channel that the medium did not come through. Whoever is pinned decides what this site trusts.
+    """
+    with boundary(debug=debug):
+        from airgap.cli.trust_common import raised
+        from airgap.errors import UsageError
+        from airgap.stages.pin import add_pin, propose_pin, propose_tuf_pin
+
+        now = clock()
+        if (signer is None) == (tuf_root is None):
+            raise UsageError("name either a signer or --tuf-root", remedy="airgap trust pin add signer.pem")
+        if tuf_root is not None:
+            from airgap.trust.tuf_check import check_root
+
+            pin = propose_tuf_pin(tuf_root, stream=stream, at=now)
+            check_root(pin.tuf_root)
+        else:
+            pin = propose_pin(signer or "", stream=stream, at=now, exact=exact, tsa_roots=tsa_root or [])
+        _confirm(pin, yes_fingerprint or [])
+        with raised():
+            add_pin(location(trust), pin, at=now, accept_lost_state=accept_lost_state)
+        _write(pin, output, f"Pinned: {pin.id}\n")
+
+
+@app.command(name="list")
+def list_(
+    trust: TrustOption = None,
+    output: FormatOption = Format.TEXT,
+    debug: DebugOption = False,
+) -> None:
+    """List who may sign snapshots here, by stream."""
+    with boundary(debug=debug):
+        from airgap.report.snapshot import pin_document, pin_text
+        from airgap.trust.pins import Pins
+
+        pins = Pins.read(location(trust).path).entries
+        if output is Format.JSON:
+            write_json({"schema": "airgap.pins/1", "pins": [pin_document(pin) for pin in pins]})
+        else:
+            write("".join(map(pin_text, pins)) or "Nobody is pinned.\n")
+
+
+@app.command()
+def delete(
+    pin: Annotated[str, typer.Argument(metavar="ID", help="The pin's id, or the beginning of it.")],
+    trust: TrustOption = None,
+    output: FormatOption = Format.TEXT,
+    debug: DebugOption = False,
+) -> None:
+    """Remove a pin: its holder's next snapshot is refused. What was applied stays in force."""
+    with boundary(debug=debug):
+        from airgap.stages.pin import delete_pin
+
+        removed = delete_pin(location(trust), pin, at=clock())
+        _write(removed, output, f"Removed: {removed.id}\n")
+
+
+def _write(pin: Pin, output: Format, line: str) -> None:
+    from airgap.report.snapshot import pin_document, pin_text
+
+    if output is Format.JSON:
+        write_json({"schema": "airgap.pins/1", "pins": [pin_document(pin)]})
+    else:
+        write(line + pin_text(pin))
+
+
+def _confirm(pin: Pin, given: list[str]) -> None:
+    """A person says that every fingerprint is the right one, or a script names it. Raises UsageError."""
+    from airgap.errors import UsageError
+    from airgap.report.snapshot import ceremony_text, labelled
+    from airgap.trust.words import groups
+
+    if given:
+        named = {"".join(text.lower().removeprefix("sha256:").replace(":", " ").split()) for text in given}
+        missing = [fingerprint for fingerprint in pin.confirmed if fingerprint not in named]
+        if missing:
+            raise UsageError(
+                f"no --yes-fingerprint is {missing[0]}; nothing was pinned",
+                remedy="Name every fingerprint that the ceremony shows, after comparing it with the sender's.",
+            )
+        return
+    note(ceremony_text(pin))
+    for name, fingerprint in labelled(pin):
+        wanted = groups(fingerprint).split(" ")[-_TYPED_GROUPS:]
+        note(f"Have the sender read the fingerprint of the {name} to you, and type the last {_TYPED_GROUPS} groups:")
+        typed = sys.stdin.readline().upper().split()
+        if typed not in (wanted, ["".join(wanted)]):
+            raise UsageError(
+                f"that is not the end of the fingerprint of the {name}; nothing was pinned",
+                remedy="If theirs is another one, the medium holds a stranger's. In a script: --yes-fingerprint.",
+            )

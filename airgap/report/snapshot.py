@@ -1,0 +1,205 @@
+"""Snapshots in words, and as JSON documents: `airgap.snapshot/1` (docs/reference/snapshot.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from airgap.oci.content import ContentReport
+from airgap.parse.time import iso
+from airgap.reasons import REASONS, most_severe
+from airgap.report.document import content_document, problem_document, signature_document
+from airgap.report.style import PLAIN, Style
+from airgap.text import safe
+from airgap.trust.pins import Pin
+from airgap.trust.snapshot import Covered, Snapshot
+from airgap.trust.words import groups, spoken
+from airgap.verifier.outcome import Problem, SignatureOutcome
+
+SCHEMA: Final = "airgap.snapshot/1"
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotReport:
+    """What a snapshot command has to say, whichever it was."""
+
+    command: str
+    clock: datetime
+    at: datetime
+    reference: str = ""
+    snapshot: Snapshot | None = None
+    applied: bool = False
+    done: str = ""
+    """The first line of the text where all is well."""
+    content: ContentReport | None = None
+    signatures: tuple[SignatureOutcome, ...] = ()
+    accepted_by: Pin | None = None
+    added: Sequence[str] | None = None
+    """None where nothing was compared."""
+    changed: Sequence[str] = ()
+    removed: Sequence[str] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The most severe of the problems' codes; 0 where there is none."""
+        return most_severe({problem.exit_code for problem in self.problems}) if self.problems else 0
+
+
+def snapshot_document(report: SnapshotReport, *, version: str) -> Json:
+    """The document; complete on failure, too."""
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "airgap", "version": version},
+        "command": report.command,
+        "verdict": "fail" if report.problems else "pass",
+        "exit_code": report.exit_code,
+        "exit_codes": sorted({problem.exit_code for problem in report.problems}),
+        "time": {"judged": iso(report.at), "clock": iso(report.clock), "is_now": report.at == report.clock},
+        "reference": report.reference,
+        "snapshot": _snapshot(report.snapshot) if report.snapshot else None,
+        "applied": report.applied,
+        "content": content_document(report.content),
+        "signatures": [signature_document(signature) for signature in report.signatures],
+        "accepted_by": pin_document(report.accepted_by) if report.accepted_by else None,
+        "changes": None
+        if report.added is None
+        else {"added": list(report.added), "changed": list(report.changed), "removed": list(report.removed)},
+        "problems": [problem_document(problem) for problem in report.problems],
+        "warnings": [problem_document(warning) for warning in report.warnings],
+    }
+
+
+def pin_document(pin: Pin) -> Json:
+    """A pin, without the bytes of certificates."""
+    return {
+        "id": pin.id,
+        "stream": pin.stream,
+        "kind": pin.kind.value,
+        "subject": safe(pin.subject) if pin.subject else None,
+        "fingerprint": pin.fingerprint,
+        "roots": [root.fingerprint for root in pin.roots],
+        "tsa_roots": [root.fingerprint for root in pin.tsa_roots],
+        "confirmed": list(pin.confirmed),
+        "added": iso(pin.added),
+    }
+
+
+def _snapshot(snapshot: Snapshot) -> Json:
+    return {
+        "stream": snapshot.stream,
+        "number": snapshot.number,
+        "digest": str(snapshot.descriptor.digest),
+        "created": iso(snapshot.created),
+        "use_by": iso(snapshot.use_by) if snapshot.use_by else None,
+        "evidence_only": snapshot.evidence_only,
+        "coverage": [covered.to_json() for covered in snapshot.coverage],
+        "files": [
+            {"path": file.path, "part": file.part.value, "digest": str(file.digest), "size": file.size}
+            for file in snapshot.files
+        ],
+    }
+
+
+# --- words ---
+
+
+def snapshot_text(report: SnapshotReport, *, style: Style = PLAIN, verbose: bool = False) -> str:
+    """The report for a person: what came of it first, then why, then what to do."""
+    return "\n".join(_lines(report, style, verbose)) + "\n"
+
+
+def _lines(report: SnapshotReport, style: Style, verbose: bool) -> Iterator[str]:
+    yield style.paint("bad" if report.problems else "good", _headline(report))
+    if report.snapshot:
+        yield from _about(report.snapshot, verbose or report.command == "show")
+    if report.accepted_by:
+        yield f"  signed by  {_signer(report)} (pin {report.accepted_by.id})"
+    if report.added is not None:
+        yield from _changes(report)
+    for word, kind, problems in (("problem", "bad", report.problems), ("note", "unsure", report.warnings)):
+        for problem in problems:
+            code = f" [{problem.reason}]" if problem.reason else ""
+            yield f"  {style.paint(kind, word)} {problem.message}{code}"
+            remedy = problem.remedy or (REASONS[problem.reason].remedy if problem.reason else "")
+            if remedy:
+                yield f"          → {remedy}"
+
+
+def _headline(report: SnapshotReport) -> str:
+    if not report.problems:
+        return report.done
+    what = {"apply": "nothing was changed", "undo": "nothing was changed"}.get(report.command, "do not apply it")
+    return f"REFUSED: {what}. {report.problems[0].message}"
+
+
+def _about(snapshot: Snapshot, verbose: bool) -> Iterator[str]:
+    kind = "evidence alone" if snapshot.evidence_only else "stores, policy and evidence"
+    yield f"  snapshot   {snapshot.stream} number {snapshot.number}, made {iso(snapshot.created)} ({kind})"
+    yield f"  digest     {snapshot.descriptor.digest}"
+    yield f"  use by     {iso(snapshot.use_by) if snapshot.use_by else 'nothing in it expires'}"
+    if not verbose:
+        yield f"  holds      {len(snapshot.files)} files, {len(snapshot.coverage)} of them evidence"
+        return
+    for file in snapshot.files:
+        yield f"  {file.part.value:<10} {file.path} ({file.size} bytes, {file.digest})"
+    for covered in snapshot.coverage:
+        yield f"  covers     {_covered(covered)}"
+
+
+def _covered(covered: Covered) -> str:
+    number = f" number {covered.number}" if covered.number is not None else ""
+    until = iso(covered.next_update) if covered.next_update else "no stated end"
+    return f"{covered.kind}{number} of {covered.issuer}, made {iso(covered.this_update)}, good until {until}"
+
+
+def _signer(report: SnapshotReport) -> str:
+    pin = report.accepted_by
+    for signature in report.signatures:
+        if signature.verdict.value == "pass" and signature.signer:
+            return signature.signer.subject
+    return "the keys of the pinned TUF root" if pin and pin.kind.value == "tuf" else "nobody"
+
+
+def _changes(report: SnapshotReport) -> Iterator[str]:
+    for word, paths in (("added", report.added or ()), ("changed", report.changed), ("removed", report.removed)):
+        for path in paths:
+            yield f"  {word:<10} {path}"
+    if not (report.added or report.changed or report.removed):
+        yield "  nothing differs"
+
+
+def pin_text(pin: Pin) -> str:
+    """A pin with the fingerprints that were compared."""
+    who = pin.subject or {"certificate": "exactly this signing certificate", "tuf": "a TUF root"}[pin.kind.value]
+    lines = [f"{pin.id}  stream {pin.stream}: {safe(who)} (added {iso(pin.added)})"]
+    for name, fingerprint in labelled(pin):
+        lines.append(f"    {name:<12} SHA-256 {groups(fingerprint)}")
+    return "\n".join(lines) + "\n"
+
+
+def ceremony_text(pin: Pin) -> str:
+    """What two people read to each other before a pin is set."""
+    who = (
+        pin.subject
+        or {"certificate": "exactly this signing certificate", "tuf": "the keys of this TUF root"}[pin.kind.value]
+    )
+    lines = [f"To be pinned for the stream {pin.stream!r}: {safe(who)}", ""]
+    for name, fingerprint in labelled(pin):
+        hexes, words = groups(fingerprint).split(" "), spoken(bytes.fromhex(fingerprint))
+        lines.append(f"{name}, SHA-256:")
+        lines += ["    " + " ".join(hexes[start : start + 8]) for start in range(0, len(hexes), 8)]
+        lines += ["    " + " ".join(words[start : start + 8]) for start in range(0, len(words), 8)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def labelled(pin: Pin) -> Iterator[tuple[str, str]]:
+    """Every fingerprint that has to be compared, and of what it is."""
+    main = {"subject": "root", "certificate": "certificate", "tuf": "root.json"}[pin.kind.value]
+    for number, fingerprint in enumerate(pin.confirmed):
+        yield (main if number < len(pin.confirmed) - len(pin.tsa_roots) else "tsa root"), fingerprint

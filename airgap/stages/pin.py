@@ -1,0 +1,144 @@
+"""Pins: proposed from a certificate file or from the signature of a snapshot, then set and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from airgap import limits
+from airgap.errors import AirgapError, FormatError, Rejected, UsageError
+from airgap.oci.target import Target, open_target
+from airgap.pki.certificate import Certificate, Offered, load_certificates
+from airgap.pki.chain import check_code_signing_chain
+from airgap.signature.envelope import parse_envelope
+from airgap.signature.manifest import is_signature
+from airgap.text import safe
+from airgap.trust.directory import Location
+from airgap.trust.files import read_regular
+from airgap.trust.identities import suggest
+from airgap.trust.memory import former_memory, lost_memory
+from airgap.trust.names import read_subject
+from airgap.trust.pins import Pin, PinKind, Pins
+from airgap.trust.snapshot import is_snapshot, parse_stream
+from airgap.trust.state import State
+from airgap.trust.swap import Workshop, check_writable
+from airgap.verifier.snapshot import candidate_of
+
+
+def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, tsa_roots: Sequence[Path] = ()) -> Pin:
+    """The pin for the signer that `source` shows: nothing of it is believed before a person has compared fingerprints.
+
+    A subject below a root; with `exact` the signing certificate alone. Raises AirgapError.
+    """
+    chain = _chain(source)
+    try:
+        check_code_signing_chain(Offered(chain))
+    except Rejected as error:
+        raise UsageError(f"{safe(source)} shows no signer that could be accepted: {error}") from None
+    stamps = tuple(root for path in tsa_roots for root in _certificates(path))
+    alone = exact or len(chain) == 1
+    try:
+        pin = Pin(
+            stream=parse_stream(stream),
+            kind=PinKind.CERTIFICATE if alone else PinKind.SUBJECT,
+            added=at,
+            fingerprint=chain[0].fingerprint if alone else None,
+            subject=None if alone else suggest(read_subject(chain[0].subject)),
+            roots=() if alone else (chain[-1],),
+            tsa_roots=stamps,
+        )
+        pin.check()
+    except FormatError as error:
+        raise UsageError(f"{safe(source)} can not be pinned: {error}", remedy="Pin the certificate: --exact.") from None
+    return pin
+
+
+def propose_tuf_pin(root: Path, *, stream: str, at: datetime) -> Pin:
+    """The pin for a TUF root. Raises AirgapError."""
+    try:
+        data = read_regular(root, limits.TUF_BYTES)
+        return Pin(stream=parse_stream(stream), kind=PinKind.TUF, added=at, tuf_root=data)
+    except FormatError as error:
+        raise UsageError(f"{safe(root)} {error}") from None
+
+
+def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: str = "") -> Pins:
+    """Pin a signer; a person has compared the fingerprints before. The first pin begins the memory.
+
+    Raises Rejected(snapshot.state.lost) where there was a memory once, AirgapError.
+    """
+    check_writable(read_only=location.read_only, trust=location.path)
+    workshop = Workshop(location.path)
+    with workshop.locked():
+        pins, state = Pins.read(workshop.trust), State.read(workshop.trust)
+        if state is None:
+            if pins.entries or former_memory(workshop) is not None:
+                if not accept_lost_state:
+                    raise lost_memory(workshop)
+                state = State().noting(at, "accept-lost-state", "pin", accept_lost_state)
+            else:
+                state = State()
+        # the memory first: pins without it would mean that it is lost
+        state.noting(at, "pin", f"{pin.stream} {pin.id}").write(workshop.trust)
+        pins = pins.adding(pin)
+        pins.write(workshop.trust)
+    return pins
+
+
+def delete_pin(location: Location, name: str, *, at: datetime) -> Pin:
+    """Remove the pin whose id begins with `name`. Raises UsageError, AirgapError."""
+    check_writable(read_only=location.read_only, trust=location.path)
+    workshop = Workshop(location.path)
+    with workshop.locked():
+        pins, removed = Pins.read(workshop.trust).without(name)
+        pins.write(workshop.trust)
+        state = State.read(workshop.trust)
+        if state is not None:
+            state.noting(at, "unpin", f"{removed.stream} {removed.id}").write(workshop.trust)
+    return removed
+
+
+def _chain(source: str) -> tuple[Certificate, ...]:
+    path = Path(source)
+    if path.is_file():
+        try:
+            return _certificates(path)
+        except UsageError:
+            if path.suffix.lower() in {".pem", ".crt", ".cer", ".der"}:
+                raise
+    with open_target(source) as opened:
+        found = dict.fromkeys(_signers(opened))
+    if len(found) != 1:
+        raise UsageError(
+            f"{safe(source)} shows {len(found)} signers of snapshots, not one",
+            remedy="Name one snapshot with :TAG or @DIGEST, or give the signer's certificates as a file.",
+        )
+    return next(iter(found))
+
+
+def _signers(opened: Target) -> list[tuple[Certificate, ...]]:
+    chains: list[tuple[Certificate, ...]] = []
+    for root in opened.roots():
+        if not is_snapshot(opened.graph.manifest(root.descriptor)):
+            continue
+        for referrer in opened.graph.referrers(root.descriptor):
+            if not is_signature(referrer.manifest):
+                continue
+            candidate = candidate_of(opened.store, referrer, root.descriptor)
+            if candidate.envelope is None or candidate.obstacle:
+                continue
+            try:
+                chains.append(tuple(parse_envelope(candidate.envelope.media_type, candidate.raw).certificates))
+            except AirgapError:
+                continue
+    return chains
+
+
+def _certificates(path: Path) -> tuple[Certificate, ...]:
+    try:
+        return load_certificates(read_regular(path, limits.STORE_FILE_BYTES))
+    except FormatError as error:
+        raise UsageError(
+            f"{safe(path)}: {error}", remedy="Give certificates as PEM or DER: the signing one first, its root last."
+        ) from None

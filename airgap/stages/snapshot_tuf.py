@@ -1,0 +1,158 @@
+"""TUF metadata for a snapshot, and the keys that sign them (extra `airgap-oci[tuf]`).
+
+KEYDIR holds a key for each of the four roles and every version of the root metadata. The numbers of the snapshot are
+the versions of the metadata.
+"""
+
+from __future__ import annotations
+
+import json as writer
+import os
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from airgap import limits
+from airgap.errors import FormatError, UsageError
+from airgap.files import write_file
+from airgap.oci.attach import Attachment, open_layout_place
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
+from airgap.oci.open import open_layout
+from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.parse.time import iso
+from airgap.text import safe
+from airgap.trust.files import read_regular
+from airgap.trust.snapshot import Snapshot, read_snapshot
+from airgap.trust.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TITLE, TUF_TYPE, check_root, load
+
+ROLES: Final = ("root", "targets", "snapshot", "timestamp")
+ROOT_LIFETIME: Final = timedelta(days=2 * 365)
+LIFETIME: Final = timedelta(days=30)
+"""How long metadata count without being renewed, unless something else is asked for."""
+_CREATED: Final = "org.opencontainers.image.created"
+
+
+def prepare_keys(folder: Path, *, init: bool, at: datetime) -> None:
+    """The keys are there; with `init` they and the first root are made in `folder`. Raises UsageError, OSError."""
+    load()
+    if not init:
+        _signers(folder)
+        check_root(_roots(folder)[max(_roots(folder))])
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{safe(folder)} is not empty; keys are never replaced", remedy="Name a new folder.")
+    from securesystemslib.signer import CryptoSigner
+    from tuf.api.metadata import Metadata, Root
+
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    signers = {role: CryptoSigner.generate_ed25519() for role in ROLES}
+    root = Root(version=1, expires=_second(at + ROOT_LIFETIME), consistent_snapshot=True)
+    for role, signer in signers.items():
+        root.add_key(signer.public_key, role)
+        write_file(folder / f"{role}.pem", signer.private_bytes, mode=0o600)
+    metadata = Metadata(root)
+    metadata.sign(signers["root"])
+    write_file(folder / "1.root.json", metadata.to_bytes())
+
+
+def add_metadata(reference: str, folder: Path, *, at: datetime, lifetime: timedelta = LIFETIME) -> Descriptor:
+    """Sign metadata for the snapshot that `reference` names, and attach them to it. Raises AirgapError."""
+    load()
+    parsed = parse_reference(reference, exists=os.path.exists)
+    if not isinstance(parsed, LayoutReference):
+        raise UsageError(f"{safe(reference)} is no layout")
+    with open_layout(parsed.path) as store:
+        graph = Graph(store)
+        root = graph.resolve(parsed.digest or parsed.tag)
+        snapshot = read_snapshot(store, root.descriptor, graph.manifest(root.descriptor))
+    attachment = _attachment(snapshot, _metadata(snapshot, folder, at + lifetime), at)
+    with open_layout_place(parsed) as place:
+        place.attach(attachment)
+    return attachment.manifest
+
+
+def _metadata(snapshot: Snapshot, folder: Path, expires: datetime) -> dict[str, bytes]:
+    from tuf.api.metadata import Metadata, MetaFile, TargetFile, Targets, Timestamp
+    from tuf.api.metadata import Snapshot as TufSnapshot
+
+    signers, version, until = _signers(folder), snapshot.number, _second(expires)
+    files = {file.path: (file.digest, file.size) for file in snapshot.files}
+    files[MANIFEST_TARGET] = (snapshot.descriptor.digest, snapshot.descriptor.size)
+    listed = {path: TargetFile(size, {"sha256": digest.encoded}, path) for path, (digest, size) in files.items()}
+    targets = Metadata(Targets(version=version, expires=until, targets=listed))
+    targets.sign(signers["targets"])
+    middle = Metadata(TufSnapshot(version=version, expires=until, meta={"targets.json": MetaFile(version)}))
+    middle.sign(signers["snapshot"])
+    top = Metadata(Timestamp(version=version, expires=until, snapshot_meta=MetaFile(version)))
+    top.sign(signers["timestamp"])
+    return {
+        **{f"{number}.root.json": data for number, data in _roots(folder).items()},
+        f"{version}.targets.json": targets.to_bytes(),
+        f"{version}.snapshot.json": middle.to_bytes(),
+        "timestamp.json": top.to_bytes(),
+    }
+
+
+def _attachment(snapshot: Snapshot, metadata: Mapping[str, bytes], at: datetime) -> Attachment:
+    blobs = [(Descriptor(media_type=EMPTY, digest=Digest.of(b"{}"), size=2), b"{}")]
+    layers = []
+    for name, data in sorted(metadata.items()):
+        layer = Descriptor(media_type=METADATA_TYPE, digest=Digest.of(data), size=len(data), annotations={TITLE: name})
+        layers.append(layer)
+        blobs.append((layer, data))
+    subject = Descriptor(
+        media_type=snapshot.descriptor.media_type, digest=snapshot.descriptor.digest, size=snapshot.descriptor.size
+    )
+    document: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": TUF_TYPE,
+        "config": blobs[0][0].to_json(),
+        "layers": [layer.to_json() for layer in layers],
+        "subject": subject.to_json(),
+        "annotations": {_CREATED: iso(at)},
+    }
+    raw = writer.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+    manifest = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(raw), size=len(raw), artifact_type=TUF_TYPE)
+    return Attachment(subject=subject, manifest=manifest, raw=raw, blobs=tuple(blobs))
+
+
+def _signers(folder: Path) -> dict[str, Any]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from securesystemslib.signer import CryptoSigner
+
+    signers = {}
+    for role in ROLES[1:]:  # the root key signs nothing here, and need not be at hand
+        path = folder / f"{role}.pem"
+        try:
+            signers[role] = CryptoSigner(load_pem_private_key(read_regular(path, limits.CONFIG_BYTES), None))  # type: ignore[arg-type, unused-ignore]
+        except FormatError as error:
+            raise UsageError(
+                f"the key {safe(path)} {error.problem}", remedy="Make keys with --tuf KEYDIR --tuf-init."
+            ) from None
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise UsageError(f"{safe(path)} holds no private key that can be read") from None
+    return signers
+
+
+def _roots(folder: Path) -> dict[int, bytes]:
+    """Every version of the root metadata. Raises UsageError."""
+    roots: dict[int, bytes] = {}
+    for path in folder.glob("*.root.json"):
+        number = path.name.partition(".")[0]
+        if number.isascii() and number.isdigit():
+            try:
+                roots[int(number)] = read_regular(path, limits.TUF_BYTES)
+            except FormatError as error:
+                raise UsageError(f"{safe(path)} {error.problem}") from None
+    if not roots:
+        raise UsageError(f"{safe(folder)} holds no root metadata", remedy="Make keys with --tuf KEYDIR --tuf-init.")
+    return roots
+
+
+def _second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)

@@ -1,0 +1,23 @@
+"""Whether the memory of accepted snapshots is all there, by what lies beside it."""
+
+from __future__ import annotations
+
+from airgap.errors import Rejected, TrustMaterialError
+from airgap.text import safe
+from airgap.trust.material import LOCAL
+from airgap.trust.state import FILE, State
+from airgap.trust.swap import Workshop
+
+
+def former_memory(workshop: Workshop) -> State | None:
+    """The memory in the former tree: it can tell that the one in force is too young."""
+    try:
+        return State.read(workshop.previous)
+    except TrustMaterialError:
+        return None
+
+
+def lost_memory(workshop: Workshop) -> Rejected:
+    """The error where pins are there and the memory is not."""
+    path = workshop.trust / LOCAL / FILE
+    return Rejected("snapshot.state.lost", f"{safe(path)} is gone: nobody knows which snapshots were accepted here")

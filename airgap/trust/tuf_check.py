@@ -1,0 +1,170 @@
+"""Snapshots as targets of The Update Framework: verified under a pinned root, offline (extra `airgap-oci[tuf]`).
+
+The metadata lie beside the snapshot as an artifact that refers to it. python-tuf's own client verifies them: threshold
+signatures, rotation of keys, expiry, and versions that never go back. It is imported only where a TUF root is pinned.
+
+Two things to know (docs/reference/tuf.md): the client asks the machine's clock for freshness, and no public interface
+takes another moment, so that `--at` has no effect on the expiry of TUF metadata; and what it remembers is kept in
+`.airgap/tuf/`, without which nothing would keep old metadata out.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from airgap import limits
+from airgap.errors import Rejected, TrustMaterialError, UsageError
+from airgap.oci.graph import Graph
+from airgap.oci.manifest import Manifest
+from airgap.oci.store import Store, read_verified
+from airgap.text import safe
+from airgap.trust.pins import Pin
+from airgap.trust.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from tuf.ngclient import FetcherInterface
+
+TUF_TYPE: Final = "application/vnd.airgap.trust.tuf.v1"
+METADATA_TYPE: Final = "application/vnd.airgap.trust.tuf.metadata.v1+json"
+TITLE: Final = "org.opencontainers.image.title"
+MANIFEST_TARGET: Final = "manifest.json"
+"""The target that stands for the snapshot's manifest itself, so that stream and number are vouched for, too."""
+
+_NAME = re.compile(r"timestamp\.json|[1-9][0-9]{0,15}\.(?:root|snapshot|targets)\.json", re.ASCII)
+_FILES: Final = 300
+_BASE: Final = "layout:///metadata/"
+_HISTORY: Final = "root_history"
+_KEPT: Final = ("timestamp.json", "snapshot.json", "targets.json")
+_NOT_FOUND: Final = 404
+
+
+def load() -> None:
+    """Import python-tuf now: its HTTP library tries the network stack when it is imported. Raises UsageError."""
+    try:
+        import tuf.ngclient
+    except ImportError:
+        raise UsageError(
+            "a TUF root is pinned or asked for, and python-tuf is not installed",
+            remedy="Install it: pip install 'airgap-oci[tuf]'.",
+        ) from None
+    del tuf
+
+
+def check_root(data: bytes) -> None:
+    """`data` is root metadata whose own keys sign it. Raises UsageError, TrustMaterialError."""
+    load()
+    from tuf.api.exceptions import RepositoryError
+    from tuf.api.metadata import Metadata, Root
+    from tuf.api.serialization import DeserializationError
+
+    try:
+        root = Metadata[Root].from_bytes(data)
+        root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
+    except (RepositoryError, DeserializationError, ValueError, AttributeError, TypeError, KeyError) as error:
+        raise TrustMaterialError("snapshot.tuf.malformed", f"this is no TUF root metadata: {safe(error)}") from None
+
+
+def check_tuf(
+    store: Store, graph: Graph, snapshot: Snapshot, pin: Pin, memory: Mapping[str, bytes]
+) -> Mapping[str, bytes]:
+    """The pinned root vouches for every file of the snapshot and for its manifest; what TUF has to remember next.
+
+    Raises Rejected (snapshot.rollback, snapshot.tuf.*), ContentError, UsageError.
+    """
+    load()
+    metadata = _metadata(store, graph, snapshot)
+    with tempfile.TemporaryDirectory(prefix="airgap-tuf-") as folder:
+        _restore(Path(folder), memory)
+        wanted = {file.path: (file.digest.encoded, file.size) for file in snapshot.files}
+        wanted[MANIFEST_TARGET] = (snapshot.descriptor.digest.encoded, snapshot.descriptor.size)
+        for path, found in _ask(folder, metadata, pin, list(wanted)).items():
+            if found != wanted[path]:
+                raise Rejected(
+                    "snapshot.tuf.content",
+                    f"the TUF metadata do not vouch for {safe(path)!r} as it is here",
+                    file=safe(path),
+                )
+        return _kept(Path(folder))
+
+
+def _ask(
+    folder: str, metadata: Mapping[str, bytes], pin: Pin, paths: list[str]
+) -> dict[str, tuple[str | None, int] | None]:
+    """Digest and size of each target, by metadata that were verified."""
+    from securesystemslib.exceptions import Error as SecureSystemsError
+    from tuf.api import exceptions
+    from tuf.ngclient import Updater, UpdaterConfig
+
+    config = UpdaterConfig(prefix_targets_with_hash=False)
+    try:
+        updater = Updater(
+            metadata_dir=folder,
+            metadata_base_url=_BASE,
+            fetcher=_fetcher(metadata),
+            config=config,
+            bootstrap=pin.tuf_root,
+        )
+        updater.refresh()
+        infos = {path: updater.get_targetinfo(path) for path in paths}
+    except exceptions.BadVersionNumberError as error:
+        raise Rejected("snapshot.rollback", f"the TUF metadata are older than those accepted: {safe(error)}") from None
+    except exceptions.ExpiredMetadataError as error:
+        raise Rejected("snapshot.tuf.expired", f"the TUF metadata have expired: {safe(error)}") from None
+    except exceptions.UnsignedMetadataError as error:
+        raise Rejected(
+            "snapshot.tuf.signature", f"the TUF metadata are not signed as they must be: {safe(error)}"
+        ) from None
+    except exceptions.LengthOrHashMismatchError as error:
+        raise Rejected("snapshot.tuf.content", f"the TUF metadata do not fit together: {safe(error)}") from None
+    except (exceptions.RepositoryError, exceptions.DownloadError, SecureSystemsError, ValueError) as error:
+        raise Rejected("snapshot.tuf.malformed", f"the TUF metadata can not be used: {safe(error)}") from None
+    return {path: (info.hashes.get("sha256"), info.length) if info else None for path, info in infos.items()}
+
+
+def _fetcher(metadata: Mapping[str, bytes]) -> FetcherInterface:
+    from tuf.api.exceptions import DownloadHTTPError
+    from tuf.ngclient import FetcherInterface
+
+    class LayoutFetcher(FetcherInterface):  # type: ignore[misc, unused-ignore]
+        """Serves metadata that were read from a layout; there is nothing else to fetch from."""
+
+        def _fetch(self, url: str) -> Iterator[bytes]:
+            name = url.removeprefix(_BASE)
+            if name not in metadata:
+                raise DownloadHTTPError("not in the layout", _NOT_FOUND)
+            return iter((metadata[name],))
+
+    return LayoutFetcher()
+
+
+def _metadata(store: Store, graph: Graph, snapshot: Snapshot) -> dict[str, bytes]:
+    """All metadata that refer to the snapshot. Raises Rejected, ContentError."""
+    found: dict[str, bytes] = {}
+    for referrer in graph.referrers(snapshot.descriptor):
+        if referrer.artifact_type != TUF_TYPE or not isinstance(referrer.manifest, Manifest):
+            continue
+        for layer in referrer.manifest.layers[:_FILES]:
+            name = layer.annotations.get(TITLE, "")
+            if _NAME.fullmatch(name):
+                found[name] = read_verified(store, layer, limits.TUF_BYTES)
+    if not found:
+        raise Rejected("snapshot.tuf.malformed", "a TUF root is pinned, and no TUF metadata refer to this snapshot")
+    return found
+
+
+def _restore(folder: Path, memory: Mapping[str, bytes]) -> None:
+    (folder / _HISTORY).mkdir()
+    for name, data in memory.items():
+        place = folder / _HISTORY / name if name.endswith(".root.json") else folder / name
+        place.write_bytes(data)
+
+
+def _kept(folder: Path) -> dict[str, bytes]:
+    kept = {name: (folder / name).read_bytes() for name in _KEPT if (folder / name).is_file()}
+    for path in sorted((folder / _HISTORY).glob("*.root.json")):
+        kept[path.name] = path.read_bytes()
+    return kept
