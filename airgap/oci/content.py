@@ -5,11 +5,10 @@ A signature covers the root manifest alone (rule 4: a signature is not the conte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from airgap import limits
 from airgap.errors import ContentError, Fact
@@ -17,6 +16,9 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Closure, Reached
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, check_descriptor, hash_bytes
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 Mode = Literal["all", "manifests"]
 """`all`: every byte. `manifests`: manifests, configs and envelopes; layers are not even looked for."""
@@ -69,19 +71,20 @@ _Batch = tuple[Digest, ...]
 class ContentChecker:
     """Checks closures of one store. A blob that several artifacts share is hashed once.
 
-    `executor` runs the hashing, biggest blobs first; without one it runs here. Call `prepare` with all closures before
-    `check` is called for each: then the cores are busy across artifacts, and while signatures are judged.
+    `pool` is asked for an executor when there is enough to hash that one pays, biggest blobs first; without it all is
+    hashed here. Call `prepare` with all closures before `check` is called for each: then the cores are busy across
+    artifacts, and while signatures are judged.
     """
 
-    def __init__(self, store: Store, executor: Executor | None = None) -> None:
+    def __init__(self, store: Store, pool: Callable[[], Executor] | None = None) -> None:
         self._store: Final = store
-        self._executor: Final = executor
+        self._pool: Final = pool
         self._outcomes: Final[dict[Digest, _Outcome]] = {}
         self._running: Final[dict[Digest, tuple[_Batch, Future[tuple[_Outcome, ...]]]]] = {}
 
     def prepare(self, closures: Iterable[Closure], *, mode: Mode = "all") -> None:
-        """Starts hashing what these closures reach, and returns at once; does nothing without an executor."""
-        if self._executor is None:
+        """Starts hashing what these closures reach, and returns at once; does nothing without a pool, or for little."""
+        if self._pool is None:
             return
         sizes: dict[Digest, int] = {}
         for closure in closures:
@@ -90,7 +93,8 @@ class ContentChecker:
                 with suppress(ContentError):  # check() comes across it again, and says where it is
                     if descriptor.digest not in sizes and check_descriptor(self._store, descriptor):
                         sizes[descriptor.digest] = descriptor.size
-        self._submit(self._executor, sizes)
+        if sum(sizes.values()) > _INLINE_BYTES:
+            self._submit(self._pool(), sizes)
 
     def check(self, closure: Closure, *, mode: Mode = "all") -> ContentReport:
         """The report on one closure. Never raises for what the store holds."""
@@ -133,8 +137,8 @@ class ContentChecker:
         """Fills `_outcomes` for all of these."""
         new = {digest: size for digest, size in sizes.items() if digest not in self._running}
         new = {digest: size for digest, size in new.items() if digest not in self._outcomes}
-        if self._executor is not None and len(new) > 1 and sum(new.values()) > _INLINE_BYTES:
-            self._submit(self._executor, new)
+        if self._pool is not None and len(new) > 1 and sum(new.values()) > _INLINE_BYTES:
+            self._submit(self._pool(), new)
         else:
             for digest in new:
                 self._outcomes[digest] = _hash_one(self._store, digest)
@@ -157,7 +161,7 @@ def verify_content(
     store: Store, closure: Closure, *, mode: Mode = "all", executor: Executor | None = None
 ) -> ContentReport:
     """The report on one closure; for several of one store use one `ContentChecker`, which remembers."""
-    return ContentChecker(store, executor).check(closure, mode=mode)
+    return ContentChecker(store, None if executor is None else lambda: executor).check(closure, mode=mode)
 
 
 def _unparsed(closure: Closure, mode: Mode) -> Iterator[Reached]:

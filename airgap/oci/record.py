@@ -19,7 +19,6 @@ from airgap.errors import AirgapError, FormatError
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
-from airgap.oci.index_writer import dump
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.store import Store, read_verified
 from airgap.parse.json import JsonObject, load_object, take, take_list, take_optional, text
@@ -206,6 +205,8 @@ class Record:
 
 def record_contents(record: Record) -> tuple[Descriptor, dict[Digest, bytes]]:
     """The manifest that refers to the artifact, and every content that it needs, the manifest included."""
+    from airgap.oci.index_writer import dump  # to read records takes nothing of what writes them
+
     raw = dump(record.to_json())
     layer = Descriptor(media_type=ACQUISITION, digest=Digest.of(raw), size=len(raw))
     config = Descriptor(media_type=EMPTY, digest=Digest.of(_NO_CONFIG), size=len(_NO_CONFIG))

@@ -12,10 +12,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from airgap.errors import FormatError, Rejected
-from airgap.parse.semver import SemVer
 from airgap.parse.time import iso
 from airgap.pki.algorithms import Algorithm
-from airgap.plugin.protocol import PRIMITIVES
 from airgap.signature import model
 from airgap.signature.model import ExtendedAttribute, PluginDemand, Scheme
 from airgap.text import safe
@@ -177,6 +175,8 @@ def _plugin(header: Mapping[Label, Any], critical: frozenset[Label]) -> PluginDe
     name = _plugin_header(header, critical, model.PLUGIN)
     version = _plugin_header(header, critical, model.PLUGIN_MIN_VERSION)
     if version is not None:
+        from airgap.parse.semver import SemVer
+
         try:
             SemVer.parse(version)
         except FormatError as error:
@@ -200,10 +200,15 @@ def _plugin_header(header: Mapping[Label, Any], critical: frozenset[Label], labe
 def _refuse_unknown(critical: frozenset[Label], handed_on: Mapping[Label, Any]) -> None:
     # D6: the specification demands it, the reference accepts when no plugin is named. A plugin is handed names and
     # primitive values of JSON (PLUGIN-28), so nobody could process an integer label, or a list.
+    extended = critical - _UNDERSTOOD
+    if not extended:
+        return
+    from airgap.plugin.protocol import PRIMITIVES
+
     unknown = sorted(
         (
             label
-            for label in critical - _UNDERSTOOD
+            for label in extended
             if not (isinstance(label, str) and label in handed_on and isinstance(handed_on[label], PRIMITIVES))
         ),
         key=str,

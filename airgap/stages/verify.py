@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, Rejected, TrustMaterialError
@@ -46,7 +46,11 @@ from airgap.verifier.outcome import (
     ReferrerOutcome,
     SignatureOutcome,
 )
-from airgap.verifier.plugins import AllowedPlugins
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from airgap.verifier.plugins import AllowedPlugins
 
 ContentMode = Literal["all", "manifests", "none"]
 _Contents = Callable[[Descriptor], ContentReport | None]
@@ -92,7 +96,11 @@ def verify(
         path = trust if isinstance(trust, Path) else trust.path
         return Outcome(moment=moment, trust={"directory": safe(path)}, problems=(_problem(error),))
     with ExitStack() as stack:
-        pool = executor or stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
+
+        @cache
+        def pool() -> Executor:
+            return executor or stack.enter_context(_threads())
+
         run = _Run(request, directory, policy, pool)
         for target in request.targets:
             run.target(target)
@@ -116,10 +124,18 @@ class _Beside:
         return self.directory.anchors(statement, kind)
 
 
+def _threads() -> Executor:
+    from concurrent.futures import ThreadPoolExecutor  # with little to hash there is no pool, and no import of one
+
+    return ThreadPoolExecutor(os.cpu_count() or 1)
+
+
 class _Run:
     """One call of `verify`: the state that its targets share."""
 
-    def __init__(self, request: VerifyRequest, directory: TrustDirectory, policy: OciPolicy, pool: Executor) -> None:
+    def __init__(
+        self, request: VerifyRequest, directory: TrustDirectory, policy: OciPolicy, pool: Callable[[], Executor]
+    ) -> None:
         self._request = request
         self._directory = directory.accepting(request.max_age)
         self._policy = policy

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors
 from airgap.text import safe
-from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.evidence import EvidenceDirectory
 from airgap.trust.files import read_regular
 from airgap.trust.freshness import FILE, Freshness
@@ -26,6 +25,9 @@ from airgap.trust.notice import Notice
 from airgap.trust.once import Once
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.trust.stores import LoadedStore, StoreRef, StoreType, list_stores, load_store
+
+if TYPE_CHECKING:
+    from airgap.trust.blob_policy import BlobPolicy
 
 __all__ = ["Location", "TrustDirectory", "locate"]
 
@@ -43,7 +45,7 @@ class _Beliefs:
     def __init__(self, location: Location) -> None:
         self._location = location
         self.policy = Once(lambda: self._read_policy(OCI_POLICY_FILES, OciPolicy.parse))
-        self.blob_policy = Once(lambda: self._read_policy(BLOB_POLICY_FILES, BlobPolicy.parse))
+        self.blob_policy = Once(lambda: self._read_policy(BLOB_POLICY_FILES, _parse_blob_policy))
         self._stores: dict[StoreRef, LoadedStore] = {}
         self._lock = Lock()
 
@@ -186,6 +188,12 @@ def _is_there(path: Path) -> bool:
     except OSError:
         return True
     return True
+
+
+def _parse_blob_policy(data: bytes, source: str) -> BlobPolicy:
+    from airgap.trust.blob_policy import BlobPolicy
+
+    return BlobPolicy.parse(data, source)
 
 
 def _read_policy_file(path: Path) -> bytes:

@@ -11,16 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from airgap.errors import ContentError, Fact, FormatError, Rejected, TrustMaterialError, Undecided
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors, check_code_signing_chain, check_validity
-from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp, check_within
-from airgap.plugin.protocol import Capability
-from airgap.signature.blob import BlobTarget, check_blob
 from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
 from airgap.signature.model import Envelope, Payload, Scheme
 from airgap.signature.payload import check_about
@@ -31,8 +28,12 @@ from airgap.trust.identities import match
 from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
 from airgap.trust.stores import StoreType
 from airgap.verifier.outcome import EvidenceUse, Finding, SignatureOutcome, Signer, Verdict
-from airgap.verifier.plugins import AllowedPlugins, Consultation, consult, required
 from airgap.verifier.revocation import RevocationJudge
+
+if TYPE_CHECKING:  # what few signatures need is imported for those: see docs/explanation/performance.md
+    from airgap.pki.timestamp import VerifiedTimestamp
+    from airgap.signature.blob import BlobTarget
+    from airgap.verifier.plugins import AllowedPlugins, Consultation
 
 T = TypeVar("T")
 
@@ -157,11 +158,13 @@ class Judge:
         check_code_signing_chain(envelope.certificates)
         payload = parse_payload(envelope)
         dossier.payload = payload
-        if isinstance(dossier.target, BlobTarget):
-            check_blob(payload, envelope, dossier.target)
-            return f"signed with {envelope.algorithm.name}; the payload names this file"
-        check_about(payload, dossier.target)  # PAY-6, reported as integrity (D5)
-        return f"signed with {envelope.algorithm.name}; the payload names this artifact"
+        if isinstance(dossier.target, Descriptor):
+            check_about(payload, dossier.target)  # PAY-6, reported as integrity (D5)
+            return f"signed with {envelope.algorithm.name}; the payload names this artifact"
+        from airgap.signature.blob import check_blob
+
+        check_blob(payload, envelope, dossier.target)
+        return f"signed with {envelope.algorithm.name}; the payload names this file"
 
     def _authenticity(self, dossier: _Dossier) -> str:
         envelope = _known(dossier.envelope)
@@ -185,8 +188,8 @@ class Judge:
                 fingerprint=root.fingerprint,
             )
         plugin = self._asked_plugin(dossier)
-        if plugin and plugin.decides(Capability.TRUSTED_IDENTITY):  # ID-16
-            identity = plugin.check(Capability.TRUSTED_IDENTITY)
+        if plugin and plugin.decides(Check.AUTHENTICITY):  # ID-16
+            identity = plugin.check(Check.AUTHENTICITY)
         else:
             text = match(dossier.statement.identities, envelope.certificates[0]).text
             identity = f"as identity {safe(text)}"
@@ -227,6 +230,8 @@ class Judge:
                 f"the statement {safe(dossier.statement.name)!r} names a tsa trust store, and the signature has no "
                 "timestamp",
             )
+        from airgap.pki.timestamp import TimestampToken, check_within
+
         anchors = self._trust.anchors(dossier.statement, StoreType.TSA)
         try:
             token = TimestampToken.parse(envelope.timestamp_token)
@@ -243,8 +248,8 @@ class Judge:
     def _chain_revocation(self, dossier: _Dossier) -> str:
         envelope = _known(dossier.envelope)
         plugin = self._asked_plugin(dossier)
-        if plugin and plugin.decides(Capability.REVOCATION_CHECK):  # VERIFY-15
-            return plugin.check(Capability.REVOCATION_CHECK)
+        if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15
+            return plugin.check(Check.REVOCATION)
         signed_at = envelope.authentic_signing_time  # D31
         if dossier.timestamp:
             signed_at = dossier.timestamp.latest
@@ -259,6 +264,8 @@ class Judge:
             return None
         plugin = self._asked_plugin(dossier)
         if plugin is None:  # VERIFY-25; never run unless the operator allowed it
+            from airgap.verifier.plugins import required
+
             raise required(envelope.plugin)
         plugin.check_processed(envelope)
         if not plugin.asked:
@@ -278,6 +285,8 @@ class Judge:
         if self._plugins is None or envelope.plugin is None or not self._may_ask(dossier):
             return None
         if dossier.plugin is None:
+            from airgap.verifier.plugins import consult
+
             try:
                 dossier.plugin = consult(self._plugins, envelope, envelope.plugin, dossier.statement)
             except Rejected as error:

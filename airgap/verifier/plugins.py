@@ -22,6 +22,8 @@ from airgap.signature.model import Envelope, PluginDemand
 from airgap.text import safe
 from airgap.trust.policy import Action, Check, Statement
 
+_CAPABILITIES: Final = {Check.AUTHENTICITY: Capability.TRUSTED_IDENTITY, Check.REVOCATION: Capability.REVOCATION_CHECK}
+"""The checks in which a plugin can have a say."""
 _REASONS: Final = {Capability.TRUSTED_IDENTITY: "identity.plugin", Capability.REVOCATION_CHECK: "revocation.plugin"}
 _QUESTIONS: Final = {
     Capability.TRUSTED_IDENTITY: "does not accept the signer",
@@ -49,14 +51,15 @@ class Consultation:
     answer: VerifyAnswer | None
     """None where the plugin had nothing to be asked, as the policy skips all that it offers (VERIFY-20)."""
 
-    def decides(self, capability: Capability) -> bool:
+    def decides(self, check: Check) -> bool:
         """Whether the plugin was asked to make this check in our place."""
-        return capability in self.asked
+        return _CAPABILITIES[check] in self.asked
 
-    def check(self, capability: Capability) -> str:
+    def check(self, check: Check) -> str:
         """What the plugin says in a check that it was asked for. Raises Rejected where it says no (VERIFY-23)."""
         if self.answer is None:
             raise AssertionError("the plugin was not asked")
+        capability = _CAPABILITIES[check]
         result = self.answer.results[capability.value]
         why = safe(result.reason) or "it gives no reason"
         if not result.success:

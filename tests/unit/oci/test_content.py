@@ -258,7 +258,7 @@ def test_shared_blob_is_hashed_once_and_told_everywhere(
 
     monkeypatch.setattr(LayoutDirectory, "open", counting)
     with open_layout(builder.write_directory(tmp_path / "layout")) as store:
-        graph, checker = Graph(store), ContentChecker(store, executor)
+        graph, checker = Graph(store), ContentChecker(store, executor and (lambda: executor))
         closures = [graph.closure(image) for image in images]
         if prepared:
             checker.prepare(closures)
