@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -35,6 +35,7 @@ TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _NAME_CHARACTERS: Final = 255
 _TAGS_A_PAGE: Final = 1000
+_SETTLE_ROUNDS: Final = 4
 
 
 class ReferrersTag(StrEnum):
@@ -83,6 +84,8 @@ class RegistryStore:
         self._referrers = ReferrersApi(client, repository, self._access, self._manifests)
         self._uploader = BlobUploader(client, repository, self._access, chunked=chunked)
         self._fallback = FallbackTags(client, repository, self._manifests)
+        self._handled: Final[dict[Digest, dict[Digest, Fetched]]] = {}
+        """By subject: the referrers that were put, and that the registry says it lists."""
 
     @property
     def name(self) -> str:
@@ -259,6 +262,8 @@ class RegistryStore:
                 annotations=manifest.annotations,
             )
             updated = self._fallback.add(manifest.subject.digest, referrer)
+        elif manifest.subject is not None and handled:
+            self._handled.setdefault(manifest.subject.digest, {})[descriptor.digest] = fetched
         return ManifestPut(subject_handled=handled, fallback_updated=updated)
 
     def tag(self, descriptor: Descriptor, raw: bytes, tag: str) -> None:
@@ -266,8 +271,29 @@ class RegistryStore:
         self._manifests.put(Fetched(descriptor=descriptor, raw=raw), _reference(tag))
 
     def settle(self) -> int:
-        """At the end of a copy: look again at the referrers tags that were written, and mend what others overwrote."""
-        return self._fallback.settle()
+        """At the end of a copy: see that every referrer that was put is listed, and mend what is not; how many were.
+
+        Others may have overwritten a referrers tag. And registries with the referrers API lose entries of referrers
+        that are put at the same time (seen with olareg), although they answered OCI-Subject to each. Raises
+        RegistryError where a referrer stays lost: signatures are never lost silently (design 2.6).
+        """
+        return self._fallback.settle() + sum(self._settle(*item) for item in self._handled.items())
+
+    def _settle(self, subject: Digest, put: Mapping[Digest, Fetched]) -> int:
+        mended = 0
+        for _ in range(_SETTLE_ROUNDS):
+            listed = {entry.digest for entry in self.referrers(subject).entries}
+            lost = [fetched for digest, fetched in put.items() if digest not in listed]
+            if not lost:
+                return mended
+            for fetched in lost:  # one at a time, this time
+                self._manifests.put(fetched, fetched.descriptor.digest)
+            mended += len(lost)
+        raise RegistryError(
+            f"{self.name} takes referrers of {subject} and does not list them",
+            remedy="Copy again with --referrers-tag always, so that the referrers tag lists them, too.",
+            host=self.client.host,
+        )
 
     def _needs_tag(self, *, handled: bool) -> bool:
         if self._referrers_tag is ReferrersTag.AUTO:

@@ -524,6 +524,28 @@ def test_settle_mends_what_a_slow_writer_overwrote(registry: LoopbackRegistry) -
     assert len(_listed(registry, SUBJECT)) == 2
 
 
+def test_settle_puts_again_what_the_api_lost(registry: LoopbackRegistry) -> None:
+    """A registry that answers OCI-Subject may still lose a referrer among others put at the same time."""
+    with store(registry.host, writable=True) as repository:
+        descriptor, raw = _manifest(registry, SUBJECT, 1)
+        repository.push_manifest(descriptor, raw)
+        del registry.repositories["app"].manifests[str(descriptor.digest)]
+        assert repository.referrers(SUBJECT).entries == ()
+        assert repository.settle() == 1
+        assert [entry.digest for entry in repository.referrers(SUBJECT).entries] == [descriptor.digest]
+        assert repository.settle() == 0
+
+
+def test_a_referrer_that_stays_lost_is_an_error(registry: LoopbackRegistry) -> None:
+    """Signatures are never lost silently (design 2.6)."""
+    with store(registry.host, writable=True) as repository:
+        repository.push_manifest(*_manifest(registry, SUBJECT, 1))
+        empty = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
+        registry.on("GET", "/referrers/", answer(200, empty, Content_Type=INDEX))
+        with pytest.raises(RegistryError, match="does not list them"):
+            repository.settle()
+
+
 def test_threads_do_not_lose_each_others_entries(registry: LoopbackRegistry) -> None:
     registry.referrers_api = False
     manifests = [_manifest(registry, SUBJECT, number) for number in range(12)]
