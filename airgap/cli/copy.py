@@ -285,13 +285,15 @@ def _write_lock(path: Path, result: CopyResult) -> None:
 
 def _show(result: CopyResult, output: Format, *, seconds: float, quiet: bool, no_tty: bool, aside: bool) -> None:
     from airgap import __version__
-    from airgap.report.copying import copy_document, copy_text
+    from airgap.report.copying import copy_document, copy_text, headline
 
     if aside:
         if not quiet:
             sys.stderr.write(copy_text(result, seconds=seconds))
     elif output is Format.JSON:
         write_json(copy_document(result, version=__version__))
+    elif quiet:
+        write(headline(result) + "\n")
     else:
         write(copy_text(result, style=style(no_tty=no_tty), seconds=seconds))
 

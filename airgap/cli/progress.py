@@ -64,8 +64,8 @@ class _Lines:
 
     def __init__(self) -> None:
         self._tally = _Tally()
-        self._next = 0.0
         self._began = time.monotonic()
+        self._next = self._began + _LINE_SECONDS
 
     def report(self, event: Event) -> None:
         with self._tally.lock:
@@ -86,7 +86,9 @@ class _Lines:
         seconds = time.monotonic() - self._began
         rate = done / seconds if seconds else 0.0
         left = f", {(total - done) / rate:.0f} s left" if rate and total > done else ""
-        return f"{size(done)} of {size(total)}, {size(rate)}/s{left}"
+        # what comes through a pipe has no known end
+        of = f" of {size(total)}" if total >= done else ""
+        return f"{size(done)}{of}, {size(rate)}/s{left}"
 
 
 @contextmanager

@@ -41,13 +41,19 @@ class Registries:
         reference: RegistryReference,
         *,
         writable: bool = False,
+        chunked: bool = False,
         referrers_tag: ReferrersTag = ReferrersTag.AUTO,
     ) -> RegistryStore:
-        """The repository that `reference` names; nothing is sent yet. Raises UsageError, AirgapError."""
+        """The repository that `reference` names; nothing is sent yet. Raises UsageError, AirgapError.
+
+        `chunked`: upload in pieces from the start, for sources that can not be read twice.
+        """
         with self._lock:
             client = self._clients.get(reference.registry)
             if client is None:
                 client = self._clients[reference.registry] = RegistryClient(
                     reference.registry, self._credentials, self.options
                 )
-        return RegistryStore(client, reference.repository, writable=writable, referrers_tag=referrers_tag)
+        return RegistryStore(
+            client, reference.repository, writable=writable, chunked=chunked, referrers_tag=referrers_tag
+        )

@@ -11,6 +11,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index
+from airgap.oci.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Discovered:
     reference: str
     tags: tuple[str, ...]
     tree: Outline
+    record: Record | None = None
+    """The newest acquisition record: a claim of whoever made the layout."""
 
 
 def outline(graph: Graph, descriptor: Descriptor, *, artifact_type: str | None = None) -> Outline:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from airgap import limits
-from airgap.errors import AirgapError, FormatError
+from airgap.errors import AirgapError, ContentError, FormatError
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -242,6 +242,15 @@ def find_records(store: Store, graph: Graph, artifact: Descriptor) -> tuple[Foun
     Raises ContentError beyond limits.REFERRERS.
     """
     return tuple(sorted(_records(store, graph, artifact), key=lambda found: found.record.time, reverse=True))
+
+
+def newest_record(store: Store, graph: Graph, artifact: Descriptor) -> Record | None:
+    """The newest record about `artifact`; None where there is none, or too much to look through."""
+    try:
+        found = find_records(store, graph, artifact)
+    except ContentError:
+        return None
+    return found[0].record if found else None
 
 
 def _records(store: Store, graph: Graph, artifact: Descriptor) -> Iterator[Found]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
-from airgap.oci.sections import SharedFile
 from airgap.text import safe
 
 BLOCK: Final = 512
@@ -24,6 +23,17 @@ _POSIX: Final = b"ustar\x0000"
 _PAX_SPARSE: Final = "GNU.sparse."
 _REPLACED_BY_PAX: Final = ("path", "size")
 _DECIMAL_DIGITS: Final = 19
+
+
+class Bytes(Protocol):
+    """Where an archive is read: a file at any place, or a stream at growing ones."""
+
+    @property
+    def size(self) -> int:
+        """In bytes; more than any archive has, where nobody knows."""
+
+    def read(self, offset: int, count: int) -> bytes:
+        """At most `count` bytes from `offset`; fewer only at the end."""
 
 
 class Kind(StrEnum):
@@ -64,7 +74,7 @@ class Member:
     size: int
 
 
-def members(shared: SharedFile) -> Iterator[Member]:
+def members(shared: Bytes) -> Iterator[Member]:
     """The archive's members in their order, meta headers applied. Raises FormatError or LimitError.
 
     An archive that is cut short, or goes on behind its end marker's first block, is refused; what stands behind the
@@ -98,7 +108,7 @@ def members(shared: SharedFile) -> Iterator[Member]:
 class _Headers:
     """Header blocks, read some at once: between small blobs stands little else."""
 
-    def __init__(self, shared: SharedFile) -> None:
+    def __init__(self, shared: Bytes) -> None:
         self._shared = shared
         self._window = b""
         self._start = 0
@@ -254,7 +264,7 @@ def _check_global(records: dict[str, str], offset: int) -> None:
             )
 
 
-def _check_extent(shared: SharedFile, name: str, body: int, size: int) -> None:
+def _check_extent(shared: Bytes, name: str, body: int, size: int) -> None:
     if body + size > shared.size:
         raise FormatError(
             f"the tar is cut short: {safe(name, limit=160)!r} needs {size} bytes from byte {body} on, and the file "

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from airgap.oci.outline import Discovered, Outline
+from airgap.oci.record import Record
+from airgap.parse.time import iso
+from airgap.report.document import record_document
 from airgap.report.style import PLAIN, Style
 from airgap.report.tree import Node
 from airgap.text import safe
@@ -20,9 +23,26 @@ def discover_text(artifacts: Sequence[Discovered], *, style: Style = PLAIN) -> s
     lines: list[str] = []
     for artifact in artifacts:
         root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.tree.descriptor.digest}")
+        if artifact.record is not None:
+            root.add(f"{style.paint('quiet', 'record')} {_origin(artifact.record)}")
         _add(root, artifact.tree, style)
         lines.extend(root.lines())
     return "\n".join(lines) + "\n"
+
+
+def _origin(record: Record) -> str:
+    """What the record says, in a line."""
+    source = safe(record.name) if record.name else "an unnamed layout"
+    parts = [f"copied from {source} on {iso(record.time)}"]
+    if record.mode != "all":
+        parts.append(f"referrers {record.mode}")
+    if record.absent:
+        parts.append(f"left out: {', '.join(safe(item.platform, limit=64) for item in record.absent)}")
+    mechanisms = sorted({answer.mechanism for answer in record.answers if answer.mechanism})
+    if mechanisms:
+        listed = sum(answer.listed for answer in record.answers)
+        parts.append(f"{listed} referrers listed by {', '.join(safe(item, limit=64) for item in mechanisms)}")
+    return "; ".join(parts)
 
 
 def _add(node: Node, tree: Outline, style: Style) -> None:
@@ -45,7 +65,12 @@ def discover_document(artifacts: Sequence[Discovered]) -> Json:
     return {
         "schema": DISCOVER_SCHEMA,
         "artifacts": [
-            {"reference": artifact.reference, "tags": [safe(tag) for tag in artifact.tags], **_tree(artifact.tree)}
+            {
+                "reference": artifact.reference,
+                "tags": [safe(tag) for tag in artifact.tags],
+                **_tree(artifact.tree),
+                "acquisition": record_document(artifact.record),
+            }
             for artifact in artifacts
         ],
     }

@@ -72,7 +72,7 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
         "tags": [safe(tag) for tag in artifact.tags],
         "scope": artifact.scope,
         "scope_origin": artifact.scope_origin,
-        "acquisition": _acquisition(artifact.record),
+        "acquisition": record_document(artifact.record),
         "verdict": artifact.verdict.value,
         "exit_codes": sorted(artifact.exit_codes),
         "policy": {
@@ -117,7 +117,7 @@ def content_document(content: ContentReport | None) -> Json:
     }
 
 
-def _acquisition(record: Record | None) -> Json | None:
+def record_document(record: Record | None) -> Json | None:
     """What the medium claims about where the artifact comes from."""
     if record is None:
         return None

@@ -19,7 +19,7 @@ from airgap.oci.descriptor import REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.endpoint import How, Sink
 from airgap.oci.events import Progress, silent
-from airgap.oci.layout import LayoutDirectory
+from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.plan import Plan, Selection, Wanted
 from airgap.oci.planner import make_plan
 from airgap.oci.record import ACQUISITION, listed_records
@@ -29,7 +29,7 @@ from airgap.oci.transfer import Survey, Transferred, survey, transfer
 from airgap.oci.writer import LayoutProbe, LayoutWriter
 from airgap.stages.copy_names import Place, check_takeover, places
 from airgap.stages.copy_records import Records
-from airgap.stages.copy_sources import Choice, Found, Sources
+from airgap.stages.copy_sources import Choice, Found, Sources, find_all
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -85,13 +85,15 @@ def copy(
     referrers_tag: ReferrersTag | None = None,
     executor: Executor | None = None,
     progress: Progress = silent,
+    source: BinaryIO | None = None,
     output: BinaryIO | None = None,
 ) -> CopyResult:
     """Bring artifacts and all that is attached to them from their sources into the destination.
 
     What the destination has is not copied again, so an interrupted copy is taken up by calling again. `transport` and
     `credentials` are for registries (by default as docker's configuration says); `progress` is told of every step,
-    from several threads; `executor` runs the work.
+    from several threads; `executor` runs the work. `source` and `output` are what `-` means, by default standard input
+    and output.
 
     Raises AirgapError for the first thing that can not be copied; with `keep_going` that is part of the result.
     """
@@ -99,7 +101,7 @@ def copy(
         pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
         network = _Network(stack, transport, credentials, referrers_tag)
         sources = Sources(network.registries, stack, pool, mechanism=mechanism)
-        return _Copy(request, sources, network, pool, progress, output).run()
+        return _Copy(request, sources, network, pool, progress, (source, output)).run()
 
 
 class _Network:
@@ -124,13 +126,13 @@ class _Network:
             self._registries = self._stack.enter_context(Registries(self._credentials, self._transport))
         return self._registries
 
-    def sink(self, repository: RegistryReference, *, writable: bool) -> Sink:
+    def sink(self, repository: RegistryReference, *, writable: bool, chunked: bool = False) -> Sink:
         from airgap.net.endpoint import Mounts, RegistrySink
         from airgap.net.registry import ReferrersTag
 
         self._mounts = self._mounts or Mounts()
         fallback = self._referrers_tag or ReferrersTag.AUTO
-        store = self.registries().store(repository, writable=writable, referrers_tag=fallback)
+        store = self.registries().store(repository, writable=writable, chunked=chunked, referrers_tag=fallback)
         return RegistrySink(store, self._mounts)
 
 
@@ -160,19 +162,22 @@ class _Copy:
         network: _Network,
         pool: Executor,
         progress: Progress,
-        output: BinaryIO | None,
+        streams: tuple[BinaryIO | None, BinaryIO | None],
     ) -> None:
         self._request, self._sources, self._network, self._pool = request, sources, network, pool
-        self._progress, self._output = progress, output
+        self._progress = progress
+        self._input, self._output = streams
         self._failed: list[Copied] = []
         self._copied: list[Copied] = []
         self._totals = Totals()
+        self._streamed: frozenset[Digest] = frozenset()
+        """What standard input has brought before there was a plan."""
         self._moved: list[str] = []
 
     def run(self) -> CopyResult:
         request = self._request
         destination = None if request.destination == STREAM else parse_destination(request.destination)
-        found = self._find()
+        found = self._receive(destination) if STREAM in request.sources else self._find()
         placed = places(found, destination or LayoutReference(path=STREAM), full_names=request.full_names)
         groups: dict[str | None, _Group] = {}
         for item, place in zip(found, placed, strict=True):
@@ -189,6 +194,31 @@ class _Copy:
             totals=self._totals,
             moved_tags=tuple(self._moved),
         )
+
+    def _receive(self, destination: LayoutReference | RegistryReference | None) -> list[Found]:
+        """What comes on standard input: its blobs are in the destination when this returns."""
+        from airgap.stages.copy_stream import NAME, receive
+
+        request = self._request
+        choices = request.all_tags or request.tags or request.dry_run or request.selection != Selection()
+        if choices or len(request.sources) > 1:
+            raise UsageError(
+                "from standard input one layout is copied as a whole: it is read once, and what is in it is known last",
+                remedy="Save the tar to a file to choose from it: cat > trip.tar",
+            )
+        stream = self._input or sys.stdin.buffer
+        if isinstance(destination, RegistryReference):
+            repository = RegistryReference(registry=destination.registry, repository=destination.repository)
+            sink = self._network.sink(repository, writable=True, chunked=True)
+            received = receive(stream, sink, self._progress, keep=True)
+        elif destination is None or is_tar(destination):
+            raise UsageError("a tar from standard input needs no copy to become a tar", remedy="Use: cat > FILE")
+        else:
+            with LayoutWriter(destination.path, verify_existing=request.verify_existing) as writer:
+                received = receive(stream, writer, self._progress, keep=False)
+            received.destination = open_directory(destination.path)
+        self._streamed = frozenset(received.moved)
+        return find_all(received, NAME)
 
     def _find(self) -> list[Found]:
         request = self._request
@@ -302,6 +332,7 @@ class _Copy:
     def _account(self, group: _Group, plan: Plan, done: Transferred | Survey) -> None:
         surveyed = done.survey if isinstance(done, Transferred) else done
         moved = done.moved if isinstance(done, Transferred) else dict.fromkeys(surveyed.missing, How.COPIED)
+        moved = {**{key: How.COPIED for key in plan.nodes if key[0] in self._streamed}, **moved}
         for item, place, planned in zip(group.found, group.placed, plan.artifacts, strict=True):
             error = done.error_of(planned) if isinstance(done, Transferred) else planned.error
             self._copied.append(

@@ -17,11 +17,12 @@ from airgap.errors import NotFoundError, UsageError
 from airgap.oci.descriptor import REF_NAME, Descriptor
 from airgap.oci.endpoint import Source
 from airgap.oci.graph import Graph, Root
-from airgap.oci.open import Layout, open_layout
+from airgap.oci.open import open_layout
 from airgap.oci.record import Found as FoundRecord
 from airgap.oci.record import find_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference
 from airgap.oci.sources import LayoutSource
+from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target, tag_part
 from airgap.text import safe
 
@@ -147,8 +148,13 @@ class _Later:
         return self._find(self._reference, self._choice)
 
 
+def find_all(store: Store, name: str) -> list[Found]:
+    """Every artifact of a layout that is no file: `name` is what it is called."""
+    return list(_OpenLayout(store).find(LayoutReference(path=name), Choice()))
+
+
 class _OpenLayout:
-    def __init__(self, store: Layout) -> None:
+    def __init__(self, store: Store) -> None:
         self._store: Final = store
         self._graph: Final = Graph(store)
 

@@ -20,7 +20,7 @@ from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Referrer, Root
-from airgap.oci.record import ACQUISITION, Record, find_records
+from airgap.oci.record import ACQUISITION, Record, newest_record
 from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target, open_target
 from airgap.parse.time import iso
@@ -224,7 +224,7 @@ class _Run:
         signatures: tuple[SignatureOutcome, ...] = ()
         referrers: tuple[ReferrerOutcome, ...] = ()
         warnings: list[str] = []
-        record = _record(target, root.descriptor)
+        record = newest_record(target.store, target.graph, root.descriptor)
         scope, origin = self._scope(record)
         try:
             statement = self._policy.select(scope)
@@ -276,7 +276,7 @@ class _Run:
         checker = ContentChecker(target.store, self._pool)
         closures = {}
         for root in target.roots():
-            record = _record(target, root.descriptor)
+            record = newest_record(target.store, target.graph, root.descriptor)
             absent = record.declared_absent() if record else frozenset[Digest]()
             closures[root.descriptor] = target.graph.closure(root.descriptor, declared_absent=absent)
         checker.prepare(closures.values(), mode=mode)
@@ -310,15 +310,6 @@ class _Run:
                 signatures=self._signatures(target, referrer.descriptor, statement, []),
             )
             yield from self._referrers(target, referrer.descriptor, statement, depth + 1)
-
-
-def _record(target: Target, descriptor: Descriptor) -> Record | None:
-    """The newest acquisition record about an artifact; beyond all bounds there is none."""
-    try:
-        records = find_records(target.store, target.graph, descriptor)
-    except ContentError:
-        return None
-    return records[0].record if records else None
 
 
 def _candidate(store: Store, referrer: Referrer, subject: Descriptor) -> Candidate:

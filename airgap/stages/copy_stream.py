@@ -1,0 +1,187 @@
+"""A layout that comes as a tar through standard input: its blobs are brought in while it is read, once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import BinaryIO, Final
+
+from airgap import limits
+from airgap.errors import AirgapError, LimitError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, check_layout_file, malformed, read_index
+from airgap.oci.endpoint import Blobs, BlobStream, How, Sink
+from airgap.oci.events import BlobAdvanced, BlobDone, BlobStarted, Progress
+from airgap.oci.layout import LayoutDirectory
+from airgap.oci.manifest import Index
+from airgap.oci.pump import Advance
+from airgap.oci.store import missing
+from airgap.oci.tar_stream import Item, items
+
+NAME: Final = "standard input"
+_BLOB: Final = "application/octet-stream"
+
+
+@dataclass(slots=True)
+class StreamedLayout:
+    """What came, as a store: the index and what may be a manifest at hand, everything else in the destination."""
+
+    name: str = NAME
+    destination: LayoutDirectory | None = None
+    """Where blobs can be read again; registries are not asked."""
+    raw_index: bytes | None = None
+    kept: dict[Digest, bytes] = field(default_factory=dict)
+    sizes: dict[Digest, int] = field(default_factory=dict)
+    moved: set[Digest] = field(default_factory=set)
+    """What was not in the destination before."""
+    parsed: Index | None = None
+
+    def index(self) -> Index:
+        """The layout's index. Raises ContentError."""
+        if self.raw_index is None:
+            raise malformed(f"the tar on {NAME} has no {LAYOUT_INDEX}", remedy="It may be the tar of something else.")
+        self.parsed = self.parsed or read_index(self.raw_index, NAME)
+        return self.parsed
+
+    def size(self, digest: Digest) -> int | None:
+        """What came with this digest, in bytes."""
+        return self.sizes.get(digest)
+
+    def open(self, digest: Digest) -> io.RawIOBase:
+        """What is at hand or in the destination. Raises ContentError."""
+        if digest in self.kept:
+            return _Bytes(self.kept[digest])
+        if digest in self.sizes and self.destination is not None:
+            return self.destination.open(digest)
+        raise missing(self, digest)
+
+
+class _Bytes(io.RawIOBase):
+    """Bytes at hand as a raw file."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._data = memoryview(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        view = memoryview(buffer).cast("B")
+        count = min(len(view), len(self._data))
+        view[:count] = self._data[:count]
+        self._data = self._data[count:]
+        return count
+
+
+class _Once:
+    """The member at hand as the only blob there is: it can be read one time."""
+
+    def __init__(self, body: BlobStream) -> None:
+        self._body: BlobStream | None = body
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        body, self._body = self._body, None
+        if body is None:
+            raise AirgapError(
+                f"{descriptor.digest} would have to be sent again, and {NAME} can not be read twice",
+                remedy="Save the tar to a file, then copy from that.",
+            )
+        return body
+
+    def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
+        return None
+
+
+def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> StreamedLayout:
+    """Read a tar from `stream` and bring its blobs into `sink` as they come.
+
+    `keep`: what looks like a manifest stays in memory, within limits.GRAPH_BYTES, and is not brought in as a blob: for
+    destinations that can not be read again. Raises ContentError, LimitError, WriteError, what the sink raises.
+    """
+    received = StreamedLayout()
+    total = 0
+    for item in items(stream):
+        if item.digest is None:
+            _document(item, received)
+            continue
+        descriptor = Descriptor(media_type=_BLOB, digest=item.digest, size=item.size)
+        received.sizes[item.digest] = item.size
+        if keep and item.size <= limits.MANIFEST_BYTES:
+            start = item.body.read(1) or b""
+            if start == b"{":
+                data = start + _rest(item)
+                total += len(data)
+                if total > limits.GRAPH_BYTES:
+                    raise LimitError(
+                        f"the tar on {NAME} has more than {limits.GRAPH_BYTES} bytes of what may be manifests",
+                        remedy="Save it to a file, then copy from that.",
+                    )
+                received.kept[item.digest] = data
+                continue
+            body: BlobStream = _Joined(start, item.body)
+        else:
+            body = item.body
+        if _bring(descriptor, _Once(body), sink, progress):
+            received.moved.add(item.digest)
+    sink.flush()
+    return received
+
+
+class _Joined:
+    """A member whose first byte was looked at."""
+
+    def __init__(self, start: bytes, rest: io.RawIOBase) -> None:
+        self._start, self._rest = start, rest
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        if self._start:
+            buffer[: len(self._start)] = self._start
+            count, self._start = len(self._start), b""
+            return count
+        return self._rest.readinto(buffer)
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._start and size:
+            start, self._start = self._start, b""
+            return start
+        return self._rest.read(size) or b""
+
+    def close(self) -> None:
+        self._rest.close()
+
+
+def _bring(descriptor: Descriptor, source: Blobs, sink: Sink, progress: Progress) -> bool:
+    if sink.has(descriptor):
+        return False
+    digest = descriptor.digest
+    progress(BlobStarted(digest=digest, size=descriptor.size))
+    advance: Advance = partial(_advanced, progress, digest)
+    how = sink.put_blob(descriptor, source, advance)
+    progress(BlobDone(digest=digest, size=descriptor.size, how=how))
+    return how is not How.EXISTED
+
+
+def _advanced(progress: Callable[[BlobAdvanced], object], digest: Digest, count: int) -> None:
+    progress(BlobAdvanced(digest=digest, bytes=count))
+
+
+def _document(item: Item, received: StreamedLayout) -> None:
+    limit = limits.LAYOUT_INDEX_BYTES if item.name == LAYOUT_INDEX else limits.LAYOUT_FILE_BYTES
+    if item.size > limit:
+        raise malformed(f"{NAME}: {item.name} has {item.size} bytes, more than {limit}")
+    data = _rest(item)
+    if item.name == LAYOUT_INDEX:
+        received.raw_index = data
+    elif item.name == LAYOUT_FILE:
+        check_layout_file(data, NAME)
+
+
+def _rest(item: Item) -> bytes:
+    pieces = []
+    while piece := item.body.read(limits.CHUNK_BYTES):
+        pieces.append(piece)
+    return b"".join(pieces)
