@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -36,6 +37,15 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """`data` under the name `path`, completely or not at all. Raises OSError."""
     with complete_or_absent(path, mode=mode) as file:
         file.write(data)
+
+
+def make_folders(path: Path, *, mode: int = 0o700) -> None:
+    """Make `path` and what is missing above it, all with `mode`; what is there stays as it is. Raises OSError."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=mode, exist_ok=True)
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
 
 
 def sync_folder(folder: Path) -> None:

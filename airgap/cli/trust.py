@@ -12,8 +12,13 @@ class TrustCommands(LazyGroup):
     """Everything about trust material, in the order in which a site is set up."""
 
     COMMANDS: ClassVar[Mapping[str, Lazy]] = {
+        "cert": Lazy("airgap.cli.trust_cert", "Add, list, show and delete the certificates that are trusted."),
+        "policy": Lazy("airgap.cli.trust_policy", "Write, import, show and check the trust policy."),
+        "fetch": Lazy("airgap.cli.trust_fetch", "Fetch CRLs and OCSP responses for what signatures stand on."),
+        "status": Lazy("airgap.cli.trust_status", "Show the evidence with its age, and what goes stale first."),
         "snapshot": Lazy("airgap.cli.trust_snapshot", "Pack, sign, show, compare, verify and apply snapshots."),
         "pin": Lazy("airgap.cli.trust_pin", "Fix, list and remove who may sign snapshots."),
+        "export": Lazy("airgap.cli.trust_export", "Write trust material for notation or containers."),
     }
 
 

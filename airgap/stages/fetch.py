@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ from airgap.verifier.coverage import Attempt, BoxWritten, FetchOutcome, cover
 from airgap.verifier.gather import Downloads, Gatherer
 from airgap.verifier.outcome import Problem
 
-Connect = Callable[[RegistryReference], AbstractContextManager[RegistryStore]]
+Connect = Callable[[RegistryReference], RegistryStore]
 """Opens a repository; asked once for each target in a registry."""
 
 _THREADS: Final = 8
@@ -150,8 +150,7 @@ class _Run:
             return
         if self._connect is None:
             raise UsageError(f"{safe(name)} is in a registry, and none is connected")
-        with self._connect(reference) as registry:
-            found, root = outline(registry, reference.digest or reference.tag or "latest")
+        found, root = outline(self._connect(reference), reference.digest or reference.tag or "latest")
         for error in found.problems:
             self._problems.append(_problem(error, name))
         yield found, Graph(found), [root]

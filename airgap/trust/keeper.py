@@ -16,7 +16,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, Undecided
-from airgap.files import sync_folder, write_file
+from airgap.files import make_folders, sync_folder, write_file
 from airgap.oci.locking import exclusive
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
@@ -48,8 +48,8 @@ class EvidenceKeeper:
         folder = self._folder(CRLS)
         facts = CrlFacts.of("", crl)
         with exclusive(folder):
-            index = _read_index(folder)
-            known = list_crls(folder, _names(folder, ".crl", index))
+            index = read_index(folder)
+            known = list_crls(folder, file_names(folder, ".crl", index))
             mapped = frozenset(name for url in urls for name in index.files.get(url, ()))
             rivals = [file for file in known if _same_place(file, index, mapped)]
             if newer := _newer(folder, facts, rivals, issuer):
@@ -90,7 +90,7 @@ class EvidenceKeeper:
         """
         folder = self._folder(CRLS)
         with exclusive(folder):
-            index = _read_index(folder)
+            index = read_index(folder)
             mapped = frozenset(name for url in urls for name in index.files.get(url, ()))
             files = [file for file in list_crls(folder, sorted(mapped)) if file.issuer == issuer.subject]
             gone = frozenset(_superseded(folder, files, issuer))
@@ -108,7 +108,7 @@ class EvidenceKeeper:
             raise ValueError("the response is about another certificate")
         folder = self._folder(OCSP)
         with exclusive(folder):
-            index = _read_index(folder)
+            index = read_index(folder)
             for name, rival in _answers(folder, index, certificate, issuer):
                 if rival.fingerprint == response.fingerprint:
                     return Kept(state=State.UNCHANGED, name=name)
@@ -123,18 +123,22 @@ class EvidenceKeeper:
         return Kept(state=State.NEW, name=name)
 
     def prune_ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[str, ...]:
-        """Remove older responses about `certificate`: a revocation is repeated by every newer one."""
+        """Remove responses that only say `good` about `certificate` where there is a newer one; their names."""
         folder = self._folder(OCSP)
         with exclusive(folder):
-            index = _read_index(folder)
+            index = read_index(folder)
             found = [
-                (single.this_update, name)
+                (single, name, len(response.responses))
                 for name, response in _answers(folder, index, certificate, issuer)
-                if len(response.responses) == 1
-                and (single := response.find(certificate, issuer)) is not None
-                and _is_signed(response, single, issuer)
+                if (single := response.find(certificate, issuer)) is not None and _is_signed(response, single, issuer)
             ]
-            gone = frozenset(name for _, name in sorted(found)[:-1])
+            newest = max((single.this_update for single, _, _ in found), default=None)
+            gone = frozenset(
+                name
+                for single, name, answers in found
+                # what revokes stays, and what answers for others, too
+                if newest is not None and single.this_update < newest and single.status == "good" and answers == 1
+            )
             if gone:
                 files = {url: [n for n in names if n not in gone] for url, names in index.files.items()}
                 if files:
@@ -144,7 +148,7 @@ class EvidenceKeeper:
 
     def _folder(self, name: str) -> Path:
         folder = self.root / name
-        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        make_folders(folder, mode=_FOLDER_MODE)
         return folder
 
 
@@ -187,7 +191,7 @@ def _answers(
     folder: Path, index: EvidenceIndex, certificate: Certificate, issuer: Certificate
 ) -> list[tuple[str, OcspResponse]]:
     found: list[tuple[str, OcspResponse]] = []
-    for name in _names(folder, ".ors", index):
+    for name in file_names(folder, ".ors", index):
         try:
             response = OcspResponse.parse(read_regular(folder / name, limits.OCSP_BYTES))
         except FormatError:
@@ -210,7 +214,8 @@ def _is_signed(response: OcspResponse, single: SingleResponse, issuer: Certifica
     return True
 
 
-def _names(folder: Path, ending: str, index: EvidenceIndex) -> list[str]:
+def file_names(folder: Path, ending: str, index: EvidenceIndex) -> list[str]:
+    """The files of evidence in a folder: with the right ending, or named by the index. Raises TrustMaterialError."""
     with os.scandir(folder) as entries:
         names = {entry.name for entry in entries}
     if len(names) > limits.EVIDENCE_FILES:
@@ -239,7 +244,8 @@ def _map(
         _write_index(folder, files)
 
 
-def _read_index(folder: Path) -> EvidenceIndex:
+def read_index(folder: Path) -> EvidenceIndex:
+    """A folder's index; an empty one where there is none. Raises TrustMaterialError(evidence.malformed)."""
     path = folder / INDEX
     if not path.exists():
         return EvidenceIndex()

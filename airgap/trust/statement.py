@@ -14,6 +14,7 @@ from airgap.errors import FormatError, TrustMaterialError
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.json import JsonObject
+from airgap.parse.lines import line_of
 from airgap.text import safe
 from airgap.trust.identities import Identity, doubts, parse_identities
 from airgap.trust.levels import Action, Check, Level, SignatureVerification, VerifyTimestamp, parse_verification
@@ -82,14 +83,14 @@ def parse_document(
 
     `parse` reads one statement; `check` holds the statements against each other. `source` is what messages call the
     document. Raises TrustMaterialError("policy.malformed") with the facts `source`, `statement` (its name, or its
-    place in the list where it has none), `member` (path from the top) and `problem`.
+    place in the list where it has none), `member` (path from the top), `line` and `problem`.
     """
     try:
         statements = _statements(data, parse)
         check_names(statements)
         check(statements)
     except FormatError as error:
-        raise _refusal(error, source) from None
+        raise _refusal(error, source, line_of(data, error.where)) from None
     notices = tuple(_notice(statement, doubt) for statement in statements for doubt in _doubts(statement))
     return Document(source=source, digest=str(Digest.of(data)), statements=statements, notices=notices)
 
@@ -172,7 +173,7 @@ def _labelled(parse: Callable[[JsonObject], Statement]) -> Callable[[Any], State
     return labelled
 
 
-def _refusal(error: FormatError, source: str) -> TrustMaterialError:
+def _refusal(error: FormatError, source: str, line: int | None) -> TrustMaterialError:
     # what stands wrong outside every statement belongs to none
     path, _, _ = error.where.partition("].")
     place = f"{path.removesuffix(']')}]" if path.startswith(f"{_LIST}[") else None
@@ -185,6 +186,7 @@ def _refusal(error: FormatError, source: str) -> TrustMaterialError:
         source=safe(source),
         statement=name,
         member=error.where,
+        line=line,
         problem=error.problem,
     )
 

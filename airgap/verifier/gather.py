@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 from airgap import limits
 from airgap.errors import FormatError, Undecided
+from airgap.files import make_folders
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
@@ -69,7 +70,7 @@ class Gatherer:
 
     def download(self, asked: Sequence[Asked], downloads: Downloads, executor: Executor) -> None:
         """Ask everywhere that the certificates name; then, once, for the responders that turned up."""
-        self._keeper.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(self._keeper.root)
         with tempfile.TemporaryDirectory(prefix=".airgap-fetch-", dir=self._keeper.root) as folder:
             self._round(asked, downloads, executor, Path(folder))
             new = [item for item in self.responders if item not in set(asked)]

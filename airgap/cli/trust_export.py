@@ -1,0 +1,68 @@
+"""`airgap trust export`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airgap.cli.console import DebugOption, Format, FormatOption, boundary, clock, write, write_json
+from airgap.cli.lazy import typer_app
+from airgap.cli.trust_common import TrustOption, location
+
+app = typer_app()
+
+
+class Tool(StrEnum):
+    """For whom."""
+
+    NOTATION = "notation"
+    CONTAINERS = "containers-policy"
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.")],
+    tool: Annotated[Tool, typer.Option("--for", help="For whom.")],
+    trust: TrustOption = None,
+    output: FormatOption = Format.TEXT,
+    debug: DebugOption = False,
+) -> None:
+    """Write trust material for another tool: notation with its CRL cache, or containers' policy.json.
+
+    notation: DIR/config for NOTATION_CONFIG and DIR/cache for NOTATION_CACHE, so that it verifies offline until the
+    first CRL goes stale. containers-policy: refused where the policy demands what that language can not say.
+    """
+    with boundary(debug=debug):
+        from airgap.parse.time import iso
+        from airgap.trust.directory import TrustDirectory
+        from airgap.trust.export import export_containers_policy, export_notation
+
+        directory = TrustDirectory.open(location(trust))
+        if tool is Tool.NOTATION:
+            done = export_notation(directory, folder, at=clock())
+        else:
+            done = export_containers_policy(directory, folder)
+        if output is Format.JSON:
+            write_json(
+                {
+                    "schema": "airgap.export/1",
+                    "for": tool.value,
+                    "folder": done.folder,
+                    "files": list(done.files),
+                    "notes": list(done.notes),
+                    "use_by": iso(done.use_by) if done.use_by else None,
+                }
+            )
+            return
+        lines = [f"EXPORTED: {len(done.files)} files for {tool.value} in {done.folder}."]
+        lines += [f"  note {text}" for text in done.notes]
+        if tool is Tool.NOTATION:
+            lines.append(
+                f"  NOTATION_CONFIG={done.folder}/config NOTATION_CACHE={done.folder}/cache notation verify ..."
+            )
+        if done.use_by:
+            lines.append(f"  good offline until {iso(done.use_by)}")
+        write("\n".join(lines) + "\n")

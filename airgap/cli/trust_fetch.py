@@ -1,0 +1,207 @@
+"""`airgap trust fetch`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airgap.cli.connection import (
+    CaFileOption,
+    CertFileOption,
+    Connection,
+    InsecureOption,
+    KeyFileOption,
+    PlainHttpOption,
+    RegistryConfigOption,
+)
+from airgap.cli.console import (
+    DebugOption,
+    Format,
+    FormatOption,
+    NoTtyOption,
+    QuietOption,
+    VerboseOption,
+    boundary,
+    clock,
+    note,
+    style,
+    write,
+    write_json,
+)
+from airgap.cli.lazy import typer_app
+from airgap.cli.trust_common import TrustOption, location
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airgap.net.options import TransportOptions
+    from airgap.trust.directory import TrustDirectory
+    from airgap.verifier.coverage import FetchOutcome
+
+app = typer_app()
+
+
+@app.command()
+def fetch(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TARGET...", help="Whose signatures: layout directories, tars, registry/repo:tag."),
+    ] = None,
+    trust: TrustOption = None,
+    into: Annotated[
+        str | None,
+        typer.Option(metavar="LAYOUT", help="Put the evidence beside the images of this layout directory or tar."),
+    ] = None,
+    offered: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="PATH", help="Take evidence from this file or folder, too; repeatable."),
+    ] = None,
+    no_download: Annotated[
+        bool, typer.Option("--no-download", help="Ask no URL: take only what --from and the targets hold.")
+    ] = False,
+    allow_https: Annotated[
+        bool, typer.Option("--allow-https", help="Ask https URLs, too (http alone is usual for evidence).")
+    ] = False,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, metavar="SECONDS", help="Patience with a URL. Default: CRL 30, OCSP 10.")
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove older generations of which nothing would be lost.")
+    ] = False,
+    require_complete: Annotated[
+        bool, typer.Option("--require-complete", help="Exit 15 if there is no evidence for some certificate.")
+    ] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="URLs asked at a time.")] = 8,
+    plain_http: PlainHttpOption = False,
+    insecure: InsecureOption = False,
+    ca_file: CaFileOption = None,
+    cert_file: CertFileOption = None,
+    key_file: KeyFileOption = None,
+    registry_config: RegistryConfigOption = None,
+    output: FormatOption = Format.TEXT,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+    no_tty: NoTtyOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Fetch CRLs and OCSP responses for every certificate that the targets' signatures and timestamps stand on.
+
+    What comes is proven (signature, issuer, scope, dates) before it is kept, in the trust directory, or with --into
+    beside the images; nothing ever gets older. Says for each certificate what there is, and each gap with its reason.
+
+    Exit codes: 0, 1 a target could not be read, 11 not found, 15 gaps (with --require-complete), 16 content wrong.
+    """
+    with boundary(debug=debug):
+        from airgap import __version__
+        from airgap.report.fetching import fetch_document, fetch_headline, fetch_text
+
+        outcome = run_fetch(
+            targets or [],
+            trust=trust,
+            into=into,
+            offered=offered or [],
+            download=not no_download,
+            allow_https=allow_https,
+            timeout=timeout,
+            prune=prune,
+            required=require_complete,
+            concurrency=concurrency,
+            connection=Connection(
+                plain_http=plain_http,
+                insecure=insecure,
+                ca_file=ca_file,
+                cert_file=cert_file,
+                key_file=key_file,
+                registry_config=registry_config,
+                connections=concurrency,
+            ),
+            quiet=quiet,
+        )
+        if output is Format.JSON:
+            write_json(fetch_document(outcome, version=__version__))
+        elif quiet:
+            write(fetch_headline(outcome) + "\n")
+        else:
+            write(fetch_text(outcome, style=style(no_tty=no_tty), verbose=verbose))
+        raise typer.Exit(outcome.exit_code)
+
+
+def run_fetch(
+    targets: Sequence[str],
+    *,
+    connection: Connection,
+    trust: Path | None = None,
+    into: str | None = None,
+    offered: Sequence[Path] = (),
+    download: bool = True,
+    allow_https: bool = False,
+    timeout: float | None = None,
+    prune: bool = False,
+    required: bool = False,
+    concurrency: int = 8,
+    quiet: bool = False,
+) -> FetchOutcome:
+    """What the command does, for `airgap copy --with-evidence` as well, which has fetched into the copy.
+
+    A trust directory is written where it is named, or where evidence has no other place; else it only lends its tsa
+    stores. Raises AirgapError.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from airgap.errors import UsageError
+    from airgap.net.evidence import CRL_SECONDS, OCSP_SECONDS, EvidenceClient, EvidenceOptions
+    from airgap.net.registries import Registries
+    from airgap.stages.fetch import FetchRequest
+    from airgap.stages.fetch import fetch as bring
+    from airgap.trust.edit import writable
+
+    if not targets and into is None:
+        raise UsageError("no target is named", remedy="Name layouts, tars or references: trust fetch trip.tar.")
+    where = location(trust)
+    keep = writable(where) if trust is not None or into is None else None
+    transport = connection.transport(lambda text: note(text, quiet=quiet))
+    request = FetchRequest(
+        targets=targets,
+        at=clock(),
+        directory=keep,
+        into=into,
+        offered=offered,
+        prune=prune,
+        required=required,
+    )
+    with ExitStack() as stack:
+        registries = stack.enter_context(Registries(connection.credentials(), transport))
+        client = EvidenceClient(
+            EvidenceOptions(
+                transport=_for_evidence(connection, quiet=quiet),
+                allow_https=allow_https,
+                crl_seconds=timeout or CRL_SECONDS,
+                ocsp_seconds=timeout or OCSP_SECONDS,
+            )
+        )
+        stack.enter_context(client)
+        pool = stack.enter_context(ThreadPoolExecutor(concurrency))
+        return bring(
+            request,
+            trust=_opened(where.path),
+            downloads=client if download else None,
+            connect=registries.store,
+            executor=pool,
+        )
+
+
+def _for_evidence(connection: Connection, *, quiet: bool) -> TransportOptions:
+    from dataclasses import replace
+
+    # what was given for the registry alone (a client certificate, plain http) is not shown to the hosts of issuers
+    own = replace(connection, plain_http=False, insecure=False, cert_file=None, key_file=None, retries=1)
+    return own.transport(lambda text: note(text, quiet=quiet))
+
+
+def _opened(path: Path) -> TrustDirectory | None:
+    from airgap.trust.directory import TrustDirectory
+
+    return TrustDirectory.open(path) if path.is_dir() else None

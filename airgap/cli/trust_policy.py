@@ -1,0 +1,180 @@
+"""`airgap trust policy`: the trust policy, written, brought, shown and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airgap.cli.console import (
+    DebugOption,
+    Format,
+    FormatOption,
+    NoTtyOption,
+    boundary,
+    note,
+    style,
+    write,
+    write_json,
+)
+from airgap.cli.lazy import typer_app
+from airgap.cli.trust_common import TrustOption, location
+
+if TYPE_CHECKING:
+    from airgap.trust.policy_edit import PolicyKind, Written
+
+app = typer_app("Write, import, show and check the trust policy.", no_args_is_help=True)
+
+BlobOption = Annotated[bool, typer.Option("--blob", help="The policy for blobs (trustpolicy.blob.json).")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace a policy that is there; a copy of it is kept.")]
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the statement.")],
+    store: Annotated[
+        list[str], typer.Option("--trust-store", metavar="TYPE:NAME", help="Trust store, as ca:acme; repeatable.")
+    ],
+    identity: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-identity",
+            metavar="IDENTITY",
+            help="'x509.subject: C=US,ST=WA,O=Acme', or '*' for every signer below the stores; repeatable.",
+        ),
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", metavar="REPOSITORY", help="Repository that it is for, or '*'; repeatable."),
+    ] = None,
+    blob: BlobOption = False,
+    force: ForceOption = False,
+    trust: TrustOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Write a trust policy with one strict statement.
+
+    Without --trusted-identity nobody would be trusted, so one is needed; '*' trusts every signer below the stores.
+    """
+    with boundary(debug=debug):
+        from airgap.errors import UsageError
+        from airgap.trust.edit import writable
+        from airgap.trust.policy_edit import put_policy, strict_policy
+
+        if not blob and not scope:
+            raise UsageError("no repository is named", remedy="Add --scope registry.example/team/app, or --scope '*'.")
+        if not identity:
+            raise UsageError(
+                "no identity is named", remedy="Add --trusted-identity 'x509.subject: C=US,ST=WA,O=Acme', or '*'."
+            )
+        data = strict_policy(name=name, scopes=scope or [], stores=store, identities=identity, blob=blob)
+        _told(put_policy(writable(location(trust)), data, _kind(blob=blob), replace=force))
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A trust policy document.")],
+    blob: BlobOption = False,
+    force: ForceOption = False,
+    trust: TrustOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Put a trust policy in place, if every rule holds; one that is there is only replaced with --force.
+
+    What was there is kept under a name of its own. Exit codes: 0, 2 not replaced, 18 malformed (nothing was changed).
+    """
+    with boundary(debug=debug):
+        from airgap.trust.edit import writable
+        from airgap.trust.policy_edit import parse_policy, put_policy, read_source
+
+        root, kind = writable(location(trust)), _kind(blob=blob)
+        data = read_source(file)
+        parse_policy(data, str(file), kind)
+        _told(put_policy(root, data, kind, replace=force))
+
+
+@app.command()
+def show(
+    blob: BlobOption = False,
+    trust: TrustOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Print the trust policy as it stands; where it is malformed, say so on standard error.
+
+    Exit codes: 0, 18 malformed or not there.
+    """
+    with boundary(debug=debug):
+        from airgap.text import safe
+        from airgap.trust.policy_edit import find_policy, parse_policy
+
+        path, data = find_policy(location(trust).path, _kind(blob=blob))
+        write("".join(safe(line, limit=len(line)) + "\n" for line in data.decode(errors="replace").splitlines()))
+        parse_policy(data, str(path), _kind(blob=blob))
+
+
+@app.command()
+def check(
+    reference: Annotated[
+        str | None,
+        typer.Argument(metavar="[REF|REPOSITORY]", help="Which statement applies to this repository (blob: name)."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="Check this document, not the trust directory's.")
+    ] = None,
+    blob: BlobOption = False,
+    trust: TrustOption = None,
+    output: FormatOption = Format.TEXT,
+    no_tty: NoTtyOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Check every rule of the trust policy, and say which statement applies to a repository and why.
+
+    A refusal names line and member. Exit codes: 0, 13 no statement applies, 18 malformed or not there.
+    """
+    with boundary(debug=debug):
+        from airgap.errors import TrustMaterialError
+        from airgap.reasons import ExitCode
+        from airgap.report.trusting import policy_document, policy_text
+        from airgap.trust.policy_edit import answer, find_policy, parse_policy, read_source
+
+        root = location(trust).path
+        path, data = (file, read_source(file)) if file else find_policy(root, _kind(blob=blob))
+        try:
+            policy = parse_policy(data, str(path), _kind(blob=blob))
+        except TrustMaterialError as error:
+            if error.facts.get("line"):
+                note(f"{path}, line {error.facts['line']}:")
+            raise
+        wanted = reference if blob or reference is None else repository(reference)
+        found = answer(policy, wanted, root) if reference is not None else None
+        if output is Format.JSON:
+            write_json(policy_document(policy, found))
+        else:
+            write(policy_text(policy, found, style=style(no_tty=no_tty)))
+        if found is not None and found.statement is None:
+            raise typer.Exit(ExitCode.UNTRUSTED)
+
+
+def repository(text: str) -> str:
+    """The repository of a reference: `registry.example/app:v1` and `registry.example/app` are asked about alike.
+
+    Raises UsageError.
+    """
+    from airgap.oci.reference import parse_registry_reference
+    from airgap.trust.scopes import check_scope
+
+    return check_scope(parse_registry_reference(text).name)
+
+
+def _kind(*, blob: bool) -> PolicyKind:
+    return "blob" if blob else "oci"
+
+
+def _told(written: Written) -> None:
+    from airgap.report.trusting import policy_text
+    from airgap.text import safe
+
+    for backup in written.backups:
+        note(f"The policy that was there is kept as {safe(backup)}.")
+    write(policy_text(written.policy, None))

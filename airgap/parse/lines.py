@@ -1,0 +1,77 @@
+"""Where in a JSON text a member stands, so that a message about it can name the line."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from airgap.text import safe
+
+# literals and white space need no look: only strings and structure say where we are
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+', re.DOTALL)
+
+
+@dataclass(slots=True)
+class _Frame:
+    path: str
+    is_list: bool
+    item: int = 0
+    name: str | None = None
+    """The member's name that was read last, in an object."""
+
+    @property
+    def place(self) -> str:
+        """The path of what is being read."""
+        if self.is_list:
+            return f"{self.path}[{self.item}]"
+        return f"{self.path}.{self.name}" if self.path else self.name or ""
+
+
+def line_of(data: bytes, path: str) -> int | None:
+    """The line, counted from 1, on which the member `path` (`trustPolicies[0].name`) begins; None if it is not there.
+
+    For a member that is missing it is the line of what it is missing from. Paths are those of FormatError.where. The
+    text need not be JSON throughout: what can not be followed is not found.
+    """
+    if not path:
+        return None
+    text = data.decode("utf-8", errors="replace")
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    found: dict[str, int] = {}
+    for place, offset in _places(text):
+        found.setdefault(place, bisect_right(starts, offset))
+    while path and path not in found:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return found.get(path)
+
+
+def _places(text: str) -> Iterator[tuple[str, int]]:
+    """Every member's path with the offset at which its name, or in a list its value, begins."""
+    frames: list[_Frame] = []
+    for match in _TOKEN.finditer(text):
+        piece, top = match[0], frames[-1] if frames else None
+        if piece in "]}":
+            del frames[-1:]
+        elif piece == ",":
+            if top:
+                top.item, top.name = top.item + 1, None
+        elif top and not top.is_list and top.name is None and piece != ":":
+            top.name = _name(piece)
+            yield top.place, match.start()
+        elif piece != ":":
+            place = top.place if top else ""
+            if not top or top.is_list:
+                yield place, match.start()
+            if piece in "[{":
+                frames.append(_Frame(place, piece == "["))
+
+
+def _name(piece: str) -> str:
+    try:
+        return safe(json.JSONDecoder().decode(piece), limit=64)
+    except ValueError:
+        return piece

@@ -1,0 +1,187 @@
+"""What `airgap trust fetch` came to, in words and as the document `airgap.fetch/1`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from airgap.parse.time import iso
+from airgap.reasons import REASONS
+from airgap.report.style import PLAIN, Style
+from airgap.verifier.coverage import Attempt, CertificateCoverage, FetchOutcome, Outcome, Status
+from airgap.verifier.outcome import EvidenceUse, Problem
+
+FETCH_SCHEMA = "airgap.fetch/1"
+
+Json = dict[str, Any]
+_KIND = {Status.COVERED: "good", Status.NOTHING: "quiet", Status.GAP: "unsure", Status.REVOKED: "bad"}
+_WORD = {Status.COVERED: "covered", Status.NOTHING: "-", Status.GAP: "GAP", Status.REVOKED: "REVOKED"}
+
+
+def fetch_text(outcome: FetchOutcome, *, style: Style = PLAIN, verbose: bool = False) -> str:
+    """The whole outcome; `verbose` adds every attempt."""
+    return "\n".join(_lines(outcome, style, verbose)) + "\n"
+
+
+def fetch_headline(outcome: FetchOutcome) -> str:
+    """In one sentence, whether a verifier will be able to tell."""
+    chain = [item for item in outcome.certificates if item.role == "chain"]
+    gaps = sum(item.is_gap for item in chain)
+    signatures = _count(outcome.signatures, "signature")
+    if outcome.problems:
+        return f"INCOMPLETE: {_count(len(outcome.problems), 'target')} could not be read."
+    if not outcome.signatures:
+        return "NOTHING TO DO: no target has a signature."
+    if gaps or outcome.unread:
+        unread = f", {_count(len(outcome.unread), 'signature')} could not be read" if outcome.unread else ""
+        return f"INCOMPLETE: no evidence for {gaps} of {_count(len(chain), 'certificate')} of {signatures}{unread}."
+    revoked = sum(item.status is Status.REVOKED for item in chain)
+    if revoked:
+        return f"COMPLETE, and {_count(revoked, 'certificate')} REVOKED ({_count(len(chain), 'certificate')} in all)."
+    return f"COMPLETE: evidence for {_count(len(chain), 'certificate')} of {signatures}."
+
+
+def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
+    yield style.paint("good" if outcome.complete else "unsure", fetch_headline(outcome))
+    for item in outcome.certificates:
+        yield from _certificate(item, outcome, style, verbose)
+    for unread in outcome.unread:
+        yield f"  {style.paint('unsure', 'unread')} signature {unread.signature}: {unread.message}"
+    told = [attempt for attempt in outcome.offered if verbose or attempt.outcome is Outcome.REFUSED]
+    yield from (f"  offered {attempt.source}: {_attempt(attempt)}" for attempt in told)
+    for name in outcome.pruned:
+        yield f"  {style.paint('quiet', 'pruned')} {name}"
+    for box in outcome.boxes:
+        word = "written" if box.changed else "unchanged"
+        yield f"  beside {box.reference}: {_count(box.files, 'file')} of evidence, {word} ({box.digest})"
+    for problem in outcome.problems:
+        yield from _problem_lines(problem, style, "problem", "bad")
+    for warning in outcome.warnings:
+        yield from _problem_lines(warning, style, "warning", "unsure")
+    parts = [f"fetched at {iso(outcome.at)}"]
+    if outcome.directory:
+        parts.append(f"kept in {outcome.directory}")
+    if outcome.use_by:
+        parts.append(f"good until {iso(outcome.use_by[0])} ({outcome.use_by[1]})")
+    yield style.paint("quiet", "; ".join(parts))
+
+
+def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
+    role = "responder" if item.role == "responder" else item.chain
+    yield f"  {style.paint(_KIND[item.status], f'{_WORD[item.status]:<8}')} {role:<9} {item.subject}"
+    for use in item.evidence:
+        yield f"             {use.kind}: {_use(use, outcome)}"
+    if item.reason:
+        yield f"             {item.message} {style.paint(_KIND[item.status], f'[{item.reason}]')}"
+    shown = item.attempts if verbose or item.status is Status.GAP else [a for a in item.attempts if a.reason]
+    for attempt in shown:
+        yield f"             {attempt.kind} {attempt.source}: {_attempt(attempt)}"
+    if item.status is Status.NOTHING:
+        yield "             names no way to ask about its revocation"
+
+
+def _use(use: EvidenceUse, outcome: FetchOutcome) -> str:
+    number = f", number {use.number}" if use.number is not None else ""
+    until = f", good until {iso(use.next_update)}" if use.next_update else ""
+    made = f" of {iso(use.this_update)}" if use.this_update else ""
+    source = outcome.sources.get(use.name)
+    return f"{use.name}{made}{number}{until}" + (f", from {source}" if source else ", was there")
+
+
+def _attempt(attempt: Attempt) -> str:
+    if attempt.reason:
+        return f"{attempt.message} [{attempt.reason}]"
+    return f"{attempt.outcome.value} ({attempt.file})"
+
+
+def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
+    target = f"{problem.target}: " if problem.target and problem.target not in problem.message else ""
+    yield f"  {style.paint(kind, word)} {target}{problem.message}"
+    remedy = problem.remedy or (REASONS[problem.reason].remedy if problem.reason else "")
+    if remedy:
+        yield f"          → {remedy}"
+
+
+def fetch_document(outcome: FetchOutcome, *, version: str) -> Json:
+    """The same as JSON."""
+    return {
+        "schema": FETCH_SCHEMA,
+        "tool": {"name": "airgap", "version": version},
+        "exit_code": outcome.exit_code,
+        "time": iso(outcome.at),
+        "complete": outcome.complete,
+        "targets": list(outcome.targets),
+        "directory": outcome.directory,
+        "signatures": outcome.signatures,
+        "use_by": {"at": iso(outcome.use_by[0]), "evidence": outcome.use_by[1]} if outcome.use_by else None,
+        "certificates": [_certificate_json(item, outcome) for item in outcome.certificates],
+        "unread": [{"signature": str(item.signature), "message": item.message} for item in outcome.unread],
+        "offered": [_attempt_json(attempt) for attempt in outcome.offered],
+        "pruned": list(outcome.pruned),
+        "boxes": [
+            {"reference": box.reference, "digest": box.digest, "files": box.files, "changed": box.changed}
+            for box in outcome.boxes
+        ],
+        "problems": [_problem_json(problem) for problem in outcome.problems],
+        "warnings": [_problem_json(warning) for warning in outcome.warnings],
+    }
+
+
+def _certificate_json(item: CertificateCoverage, outcome: FetchOutcome) -> Json:
+    return {
+        "subject": item.subject,
+        "issuer": item.issuer,
+        "serial": item.serial,
+        "fingerprint": item.fingerprint,
+        "chain": item.chain,
+        "role": item.role,
+        "status": item.status.value,
+        "reason": item.reason,
+        "message": item.message,
+        "evidence": [
+            {
+                "kind": use.kind,
+                "file": use.name,
+                "source": outcome.sources.get(use.name),
+                "number": use.number,
+                "this_update": _moment(use.this_update),
+                "next_update": _moment(use.next_update),
+            }
+            for use in item.evidence
+        ],
+        "attempts": [_attempt_json(attempt) for attempt in item.attempts],
+    }
+
+
+def _attempt_json(attempt: Attempt) -> Json:
+    return {
+        "source": attempt.source,
+        "kind": attempt.kind,
+        "outcome": attempt.outcome.value,
+        "reason": attempt.reason,
+        "message": attempt.message,
+        "file": attempt.file,
+        "number": attempt.number,
+        "this_update": _moment(attempt.this_update),
+        "next_update": _moment(attempt.next_update),
+    }
+
+
+def _problem_json(problem: Problem) -> Json:
+    return {
+        "reason": problem.reason,
+        "exit_code": problem.exit_code,
+        "target": problem.target,
+        "message": problem.message,
+        "remedy": problem.remedy,
+        "facts": dict(problem.facts),
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return iso(moment) if moment else None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

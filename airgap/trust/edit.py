@@ -1,0 +1,189 @@
+"""Writing trust stores: what goes in is checked by the rules by which it will be read (STORE-5, STORE-7, STORE-12)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from airgap import limits
+from airgap.errors import FormatError, NotFoundError, TrustMaterialError, UsageError
+from airgap.files import make_folders, sync_folder, write_file
+from airgap.oci.locking import exclusive
+from airgap.pki.certificate import Certificate, load_certificates
+from airgap.text import safe
+from airgap.trust.files import read_regular
+from airgap.trust.location import Location
+from airgap.trust.stores import (
+    StoreRef,
+    StoreType,
+    certificate_problem,
+    check_file_name,
+    list_stores,
+    load_store,
+)
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700  # STORE-14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """One file of a trust store."""
+
+    store: StoreRef
+    name: str
+    certificates: tuple[Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenStore:
+    """A store that no verification could use."""
+
+    store: StoreRef
+    problem: str
+
+
+def writable(location: Location) -> Path:
+    """The directory, if anything of ours may be written there. Raises UsageError for notation's."""
+    if location.read_only:
+        raise UsageError(
+            f"{safe(location.path)} belongs to notation, and is only read",
+            remedy="Name a directory of your own with --trust or AIRGAP_TRUST; notation reads it with NOTATION_CONFIG.",
+        )
+    return location.path
+
+
+def store_of(kind: str, name: str) -> StoreRef:
+    """The store of this type and name. Raises UsageError."""
+    try:
+        return StoreRef.parse(f"{kind}:{name}")
+    except FormatError as error:
+        raise UsageError(f"the trust store {error}") from None
+
+
+def add_certificates(root: Path, store: StoreRef, sources: Sequence[Path]) -> tuple[StoredFile, ...]:
+    """Copy certificate files (PEM or DER) into a store; all of them, or where one is refused none.
+
+    Files keep their names; a name that the store has already is refused, also for the same content. Raises
+    TrustMaterialError(store.malformed) for what verification would refuse, UsageError, OSError.
+    """
+    wanted = [_checked(store, path) for path in sources]
+    names = [item.name.lower() for item, _ in wanted]
+    folder = store.folder(root)
+    make_folders(folder, mode=FOLDER_MODE)
+    if folder.is_symlink():
+        raise _refusal(store, str(folder), "is a symbolic link, not a directory")
+    with exclusive(folder):
+        with os.scandir(folder) as entries:
+            there = {entry.name.lower() for entry in entries}  # FAT and macOS know one of both
+        for number, name in enumerate(names):
+            if name in there or name in names[:number]:
+                raise UsageError(
+                    f"the trust store {store} has a file {safe(sources[number].name)!r} already",
+                    remedy="Delete it first, or give the new file another name.",
+                )
+        for item, data in wanted:
+            write_file(folder / item.name, data, mode=FILE_MODE)
+    return tuple(item for item, _ in wanted)
+
+
+def list_files(root: Path, kind: StoreType | None = None, name: str | None = None) -> list[StoredFile | BrokenStore]:
+    """The files of all stores, or of those of one type, or of this name, in their order."""
+    found: list[StoredFile | BrokenStore] = []
+    for store in list_stores(root, kind):
+        if name is not None and store.name != name:
+            continue
+        try:
+            load_store(root, store)
+        except TrustMaterialError as error:
+            found.append(BrokenStore(store=store, problem=str(error)))
+        found += _files(root, store)
+    return found
+
+
+def find_file(root: Path, store: StoreRef, name: str) -> StoredFile:
+    """One file of a store. Raises NotFoundError, TrustMaterialError where it can not be read."""
+    path = _path(root, store, name)
+    try:
+        certificates = load_certificates(read_regular(path, limits.STORE_FILE_BYTES))
+    except FormatError as error:
+        raise _refusal(store, name, str(error)) from None
+    return StoredFile(store=store, name=name, certificates=certificates)
+
+
+def delete_file(root: Path, store: StoreRef, name: str) -> Path:
+    """Remove one file of a store, readable or not; returns where it was. Raises NotFoundError, OSError."""
+    path = _path(root, store, name)
+    with exclusive(path.parent):
+        path.unlink()
+        sync_folder(path.parent)
+    return path
+
+
+def delete_store(root: Path, store: StoreRef) -> tuple[str, ...]:
+    """Remove a store with all files in it; returns their names. Raises NotFoundError, UsageError, OSError."""
+    folder = store.folder(root)
+    if not folder.is_dir() or folder.is_symlink():
+        raise NotFoundError(f"there is no trust store {store}", store=str(store))
+    with exclusive(folder):
+        with os.scandir(folder) as entries:
+            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        if kept := [name for name, folded in found if folded]:
+            raise UsageError(f"the trust store {store} holds the directory {safe(kept[0])!r}, which is left alone")
+        for name, _ in found:
+            (folder / name).unlink()
+        folder.rmdir()
+        sync_folder(folder.parent)
+    return tuple(name for name, _ in found)
+
+
+def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
+    name = path.name
+    try:
+        check_file_name(name)
+        data = read_regular(path.resolve(), limits.STORE_FILE_BYTES)  # what the operator names may be a link
+        certificates = load_certificates(data)
+    except FormatError as error:
+        raise _refusal(store, name, str(error)) from None
+    for certificate in certificates:
+        if problem := certificate_problem(store.type, certificate):
+            raise _refusal(store, name, problem)
+    return StoredFile(store=store, name=name, certificates=certificates), data
+
+
+def _files(root: Path, store: StoreRef) -> list[StoredFile]:
+    folder = store.folder(root)
+    if not folder.is_dir() or folder.is_symlink():
+        return []
+    found: list[StoredFile] = []
+    for name in sorted(os.listdir(folder)):  # noqa: PTH208 - names alone
+        try:
+            found.append(find_file(root, store, name))
+        except TrustMaterialError:
+            continue  # BrokenStore says it
+    return found
+
+
+def _path(root: Path, store: StoreRef, name: str) -> Path:
+    folder = store.folder(root)
+    path = folder / name
+    if Path(name).name != name or name in {".", ".."} or not os.path.lexists(path):
+        raise NotFoundError(
+            f"the trust store {store} has no file {safe(name)!r}",
+            remedy="See what there is with airgap trust cert list.",
+            store=str(store),
+        )
+    return path
+
+
+def _refusal(store: StoreRef, name: str, problem: str) -> TrustMaterialError:
+    return TrustMaterialError(
+        "store.malformed",
+        f"{safe(name)!r} can not be in the trust store {store}: it {problem}",
+        remedy="Choose the certificate of a root or intermediate CA; for timestamping, that of a self-signed root.",
+        store=str(store),
+        file=safe(name),
+        problem=problem,
+    )

@@ -1,0 +1,160 @@
+"""Writing trust policies: valid before they replace anything, and nothing is lost (section 7.2; CLI-26)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from airgap import limits
+from airgap.errors import FormatError, Rejected, TrustMaterialError, UsageError
+from airgap.files import make_folders, sync_folder, write_file
+from airgap.oci.digest import Digest
+from airgap.oci.locking import exclusive
+from airgap.text import safe
+from airgap.trust.blob_policy import BlobPolicy
+from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES
+from airgap.trust.files import read_regular
+from airgap.trust.policy import OciPolicy
+from airgap.trust.statement import Statement
+from airgap.trust.stores import StoreType, load_store
+
+PolicyKind = Literal["oci", "blob"]
+Policy = OciPolicy | BlobPolicy
+_FILES = {"oci": OCI_POLICY_FILES, "blob": BLOB_POLICY_FILES}
+_MODE = 0o600
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A policy that is in place now."""
+
+    path: Path
+    policy: Policy
+    backups: tuple[Path, ...]
+    """What was there before, under its new name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Which statement applies to a repository, and why."""
+
+    scope: str | None
+    statement: Statement | None
+    why: str
+    problems: tuple[str, ...] = ()
+    """What would keep it from accepting anything: stores that can not be read."""
+
+
+def strict_policy(
+    *, name: str, scopes: Sequence[str], stores: Sequence[str], identities: Sequence[str], blob: bool = False
+) -> bytes:
+    """A policy with one strict statement. Raises TrustMaterialError(policy.malformed) where it would not be valid."""
+    statement: dict[str, object] = {"name": name}
+    if blob:
+        statement["globalPolicy"] = True
+    else:
+        statement["registryScopes"] = list(scopes)
+    statement |= {
+        "signatureVerification": {"level": "strict"},
+        "trustStores": list(stores),
+        "trustedIdentities": list(identities),
+    }
+    text = json.dumps({"version": "1.0", "trustPolicies": [statement]}, indent=2, ensure_ascii=False) + "\n"
+    parse_policy(text.encode(), "the new policy", "blob" if blob else "oci")
+    return text.encode()
+
+
+def parse_policy(data: bytes, source: str, kind: PolicyKind) -> Policy:
+    """The policy, every rule checked. Raises TrustMaterialError(policy.malformed)."""
+    return OciPolicy.parse(data, source) if kind == "oci" else BlobPolicy.parse(data, source)
+
+
+def read_source(path: Path) -> bytes:
+    """A policy file that the operator named. Raises TrustMaterialError."""
+    try:
+        return read_regular(path, limits.POLICY_BYTES)
+    except FormatError as error:
+        raise TrustMaterialError(
+            "policy.malformed", f"{safe(path)} {error.problem}", source=safe(path), member="", problem=error.problem
+        ) from None
+
+
+def put_policy(root: Path, data: bytes, kind: PolicyKind, *, replace: bool = True) -> Written:
+    """Put a policy into a trust directory; what was there gets a name of its own, the older file name included.
+
+    Without `replace` a policy that is there is not touched. Raises TrustMaterialError(policy.malformed), UsageError.
+    """
+    names = _FILES[kind]
+    path = root / names[0]
+    policy = parse_policy(data, str(path), kind)
+    make_folders(root)
+    with exclusive(root):
+        old = [root / name for name in names if os.path.lexists(root / name)]
+        if old and not replace:
+            raise UsageError(
+                f"{safe(old[0])} is there already", remedy="Add --force to replace it; a copy of it is kept."
+            )
+        backups = [_keep(file) for file in old if file.is_file() and read_source(file) != data]
+        write_file(path, data, mode=_MODE)
+        for file in old:
+            if file != path:  # POLICY-1: it counts only where the newer name is absent, and would lie in wait
+                file.unlink()
+        sync_folder(root)
+    return Written(path=path, policy=policy, backups=tuple(backups))
+
+
+def find_policy(root: Path, kind: PolicyKind) -> tuple[Path, bytes]:
+    """The file that counts, and its bytes as they are. Raises TrustMaterialError(policy.missing)."""
+    for name in _FILES[kind]:
+        path = root / name
+        if os.path.lexists(path):
+            return path, read_source(path)
+    raise TrustMaterialError(
+        "policy.missing",
+        f"the trust directory {safe(root)} holds no {_FILES[kind][0]}",
+        remedy="Write one with airgap trust policy init, or bring one with airgap trust policy import.",
+        path=safe(root),
+    )
+
+
+def answer(policy: Policy, scope: str | None, root: Path) -> Answer:
+    """Which statement a repository (OCI) or a statement's name (blob) gets, and whether its stores can be read."""
+    try:
+        statement = policy.select(scope)
+    except Rejected as error:
+        return Answer(scope=scope, statement=None, why=str(error))
+    if isinstance(policy, BlobPolicy):
+        why = "it has this name" if scope else "it is the global one (globalPolicy: true)"
+    elif scope in statement.scopes:
+        why = f"its registryScopes name {safe(scope)} letter for letter"
+    elif scope is None:
+        why = "the repository is not known, and its registryScopes are '*'"
+    else:
+        why = f"no statement names {safe(scope)}, and its registryScopes are '*'"
+    return Answer(scope=scope, statement=statement, why=why, problems=_store_problems(statement, root))
+
+
+def _store_problems(statement: Statement, root: Path) -> tuple[str, ...]:
+    problems: list[str] = []
+    for ref in statement.stores:
+        try:
+            load_store(root, ref)
+        except TrustMaterialError as error:
+            problems.append(str(error))
+    if not statement.skip and not statement.stores_of(StoreType.TSA):
+        problems.append("no tsa store is named: signatures are not accepted after their certificates expire")
+    return tuple(problems)
+
+
+def _keep(path: Path) -> Path:
+    """A copy under a name that its content gives, so that the same policy is kept once."""
+    data = read_source(path)
+    backup = path.with_name(f"{path.name}.{Digest.of(data).encoded[:_SHORT]}.bak")
+    if not backup.exists():
+        write_file(backup, data, mode=_MODE)
+    return backup
