@@ -1,0 +1,199 @@
+"""Private keys in files: which forms are read, which files are refused, and that nothing of them is ever said."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import cast
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from airgap.errors import UsageError
+from airgap.signature.key_files import KeyFileError, load_local_signer, read_chain, read_pass_phrase, read_private_key
+from airgap.signature.signer import PrivateKey
+from tests.support.keyring import key, pem
+from tests.support.pki import Pki
+
+KINDS = ["rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521"]
+posix = pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+WORD = b"correct horse battery staple"
+
+
+def secret(tmp_path: Path, data: bytes, mode: int = 0o600, name: str = "key.pem") -> Path:
+    path = tmp_path / name
+    path.write_bytes(data)
+    path.chmod(mode)
+    return path
+
+
+def written(kind: str, form: PrivateFormat = PrivateFormat.PKCS8, word: bytes | None = None) -> bytes:
+    encryption = serialization.BestAvailableEncryption(word) if word else NoEncryption()
+    return key(kind).private_bytes(Encoding.PEM, form, encryption)
+
+
+class TestForms:
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+    @pytest.mark.parametrize("word", [None, WORD], ids=["plain", "encrypted"])
+    def test_every_kind_is_read(self, tmp_path: Path, kind: str, form: PrivateFormat, word: bytes | None) -> None:
+        path = secret(tmp_path, written(kind, form, word))
+        found = read_private_key(path, lambda _: word)
+        assert found.private_numbers() == cast("PrivateKey", key(kind)).private_numbers()
+
+    def test_parameters_and_text_around_it_are_no_matter(self, tmp_path: Path) -> None:
+        """OpenSSL writes the curve's name before an elliptic curve key."""
+        parameters = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+        path = secret(tmp_path, b"my key\n" + parameters + written("p256", PrivateFormat.TraditionalOpenSSL))
+        assert read_private_key(path).key_size
+
+    def test_windows_line_ends_are_no_matter(self, tmp_path: Path) -> None:
+        assert read_private_key(secret(tmp_path, written("p256").replace(b"\n", b"\r\n"))).key_size
+
+    @pytest.mark.parametrize("kind", ["ed25519", "dsa2048"])
+    def test_a_kind_that_may_not_sign_is_refused(self, tmp_path: Path, kind: str) -> None:
+        """ALG-1."""
+        with pytest.raises(KeyFileError, match="neither RSA nor of an elliptic curve"):
+            read_private_key(secret(tmp_path, pem(key(kind))))
+
+    @pytest.mark.parametrize("count", [0, 2])
+    def test_one_key_a_file(self, tmp_path: Path, count: int) -> None:
+        with pytest.raises(KeyFileError):
+            read_private_key(secret(tmp_path, Pki().code_chain().pem + written("p256") * count))
+
+
+class TestPassPhrase:
+    def test_is_asked_for_only_where_it_is_needed(self, tmp_path: Path) -> None:
+        asked: list[str] = []
+
+        def ask(name: str) -> bytes:
+            asked.append(name)
+            return WORD
+
+        read_private_key(secret(tmp_path, written("p256")), ask)
+        assert asked == []
+        path = secret(tmp_path, written("p256", word=WORD))
+        read_private_key(path, ask)
+        assert asked == [str(path)]
+
+    def test_none_is_said_with_the_ways_to_give_one(self, tmp_path: Path) -> None:
+        with pytest.raises(KeyFileError, match="is encrypted") as caught:
+            read_private_key(secret(tmp_path, written("p256", word=WORD)))
+        assert "AIRGAP_KEY_PASSPHRASE" in caught.value.remedy
+
+    def test_a_wrong_one_is_said(self, tmp_path: Path) -> None:
+        with pytest.raises(KeyFileError, match="pass phrase is wrong"):
+            read_private_key(secret(tmp_path, written("p256", word=WORD)), lambda _: b"wrong")
+
+    @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\nmore\n"])
+    def test_is_the_first_line_of_its_file(self, tmp_path: Path, end: bytes) -> None:
+        assert read_pass_phrase(secret(tmp_path, WORD + end)) == WORD
+
+    def test_an_empty_file_has_none(self, tmp_path: Path) -> None:
+        with pytest.raises(KeyFileError):
+            read_pass_phrase(secret(tmp_path, b"\n"))
+
+    @posix
+    def test_its_file_is_a_secret_too(self, tmp_path: Path) -> None:
+        with pytest.raises(KeyFileError, match="0644"):
+            read_pass_phrase(secret(tmp_path, WORD, 0o644))
+
+    @posix
+    def test_a_pipe_does(self, tmp_path: Path) -> None:
+        """Process substitution of the shell, and systemd's credentials."""
+        reader, writer = os.pipe()
+        try:
+            os.write(writer, WORD + b"\n")
+            os.close(writer)
+            assert read_pass_phrase(Path(f"/dev/fd/{reader}")) == WORD
+        finally:
+            os.close(reader)
+
+
+class TestModes:
+    @posix
+    @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602, 0o660, 0o610])
+    def test_what_others_may_touch_is_refused(self, tmp_path: Path, mode: int) -> None:
+        with pytest.raises(KeyFileError, match=f"mode {mode:04o}") as caught:
+            read_private_key(secret(tmp_path, written("p256"), mode))
+        assert caught.value.remedy.startswith("chmod 600")
+
+    @posix
+    @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
+    def test_what_only_the_owner_may_touch_is_read(self, tmp_path: Path, mode: int) -> None:
+        assert read_private_key(secret(tmp_path, written("p256"), mode)).key_size
+
+    @posix
+    def test_the_mode_is_that_of_the_file_behind_a_link(self, tmp_path: Path) -> None:
+        """Orchestrators hand out secrets through links."""
+        link = tmp_path / "link.pem"
+        link.symlink_to(secret(tmp_path, written("p256")))
+        assert read_private_key(link).key_size
+        (tmp_path / "key.pem").chmod(0o644)
+        with pytest.raises(KeyFileError):
+            read_private_key(link)
+
+
+class TestSilence:
+    @pytest.mark.parametrize("cut", [0.3, 0.6, 0.95])
+    @pytest.mark.parametrize("word", [None, WORD], ids=["plain", "encrypted"])
+    def test_nothing_of_a_damaged_key_is_said(self, tmp_path: Path, cut: float, word: bytes | None) -> None:
+        whole = written("rsa2048", word=word)
+        at = int(len(whole) * cut)
+        path = secret(tmp_path, whole[:at] + (b"A" if whole[at : at + 1] != b"A" else b"B") * 3 + whole[at + 3 :])
+        with pytest.raises(KeyFileError) as caught:
+            read_private_key(path, lambda _: word)
+        self.check(caught.value, whole)
+
+    def test_nothing_of_a_wrong_pass_phrase_is_said(self, tmp_path: Path) -> None:
+        with pytest.raises(KeyFileError) as caught:
+            read_private_key(secret(tmp_path, written("p256", word=WORD)), lambda _: b"hunter2-hunter2")
+        assert "hunter2" not in str(caught.value) + caught.value.remedy
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+
+    def test_a_signer_does_not_show_its_key(self, tmp_path: Path) -> None:
+        leaf = Pki().code_chain("p256")
+        chain = tmp_path / "chain.pem"
+        chain.write_bytes(b"".join(item.pem for item in leaf.chain))
+        signer = load_local_signer(secret(tmp_path, pem(leaf.key)), chain)
+        assert "PrivateKey" not in repr(signer)
+        assert "private" not in repr(signer)
+
+    @staticmethod
+    def check(error: KeyFileError, whole: bytes) -> None:
+        said = str(error) + error.remedy + str(dict(error.facts))
+        for line in whole.splitlines()[1:-1]:
+            for piece in re.findall(rb".{12}", line):
+                assert piece.decode() not in said
+
+
+class TestChain:
+    def test_is_read_in_its_order(self, tmp_path: Path) -> None:
+        leaf = Pki().code_chain()
+        path = tmp_path / "chain.pem"
+        path.write_bytes(b"".join(item.pem for item in leaf.chain))
+        assert [item.fingerprint for item in read_chain(path)] == [item.fingerprint for item in leaf.chain]
+
+    def test_a_key_of_another_certificate_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "chain.pem"
+        path.write_bytes(b"".join(item.pem for item in Pki().code_chain("p384").chain))
+        with pytest.raises(UsageError, match="not the one of the first certificate"):
+            load_local_signer(secret(tmp_path, written("p256")), path)
+
+    @pytest.mark.parametrize(
+        "data", [b"", b"nothing", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"]
+    )
+    def test_what_is_no_chain_is_refused(self, tmp_path: Path, data: bytes) -> None:
+        path = tmp_path / "chain.pem"
+        path.write_bytes(data)
+        with pytest.raises(KeyFileError, match=r"chain\.pem"):
+            read_chain(path)
+
+    def test_what_is_not_there_is_said(self, tmp_path: Path) -> None:
+        with pytest.raises(KeyFileError, match="No such file"):
+            read_chain(tmp_path / "none")
+        with pytest.raises(KeyFileError, match="No such file"):
+            read_private_key(tmp_path / "none")
