@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from airgap.net.referrers import Mechanism
     from airgap.oci.copied import CopyResult
     from airgap.stages.copy import CopyRequest
+    from airgap.verifier.coverage import FetchOutcome
 
 app = typer_app()
 
@@ -127,6 +128,12 @@ def copy(
     no_record: Annotated[
         bool, typer.Option("--no-record", help="Leave no acquisition record in the layout or tar.")
     ] = False,
+    with_evidence: Annotated[
+        bool,
+        typer.Option(
+            "--with-evidence", help="Then fetch CRLs and OCSP responses into the copy (as trust fetch --into does)."
+        ),
+    ] = False,
     concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs copied at a time.")] = 4,
     from_oci_layout: Annotated[
         bool, typer.Option("--from-oci-layout", help="Sources are layouts (as for oras).")
@@ -196,6 +203,7 @@ def copy(
             retries=retries,
             connections=concurrency,
         )
+        box = _box(request.destination) if with_evidence and not dry_run else None
         started = time.monotonic()
         aside = destination == STREAM  # then standard output is the tar
         try:
@@ -214,8 +222,31 @@ def copy(
             raise
         if lock_output is not None:
             _write_lock(lock_output, result)
-        _show(result, output, seconds=time.monotonic() - started, quiet=quiet, no_tty=no_tty, aside=aside)
-        raise typer.Exit(result.exit_code)
+        seconds = time.monotonic() - started
+        evidence = _fetch(box, connection, quiet=quiet) if box is not None and not result.exit_code else None
+        _show(result, output, seconds=seconds, quiet=quiet, no_tty=no_tty, aside=aside, evidence=evidence)
+        raise typer.Exit(result.exit_code or (evidence.exit_code if evidence else 0))
+
+
+def _box(destination: str) -> str:
+    """The layout or tar that evidence can be put into. Raises UsageError."""
+    from airgap.errors import UsageError
+    from airgap.oci.reference import LayoutReference, parse_reference
+    from airgap.stages.copy import STREAM
+
+    reference = None if destination == STREAM else parse_reference(destination, exists=os.path.exists)
+    if not isinstance(reference, LayoutReference):
+        raise UsageError(
+            "--with-evidence needs a layout directory or a tar to put the evidence into",
+            remedy="Copy to oci:DIR or oci-archive:FILE, or keep evidence apart with airgap trust fetch.",
+        )
+    return f"{reference.transport}{reference.path}"
+
+
+def _fetch(box: str, connection: Connection, *, quiet: bool) -> FetchOutcome:
+    from airgap.cli.trust_fetch import run_fetch
+
+    return run_fetch([], into=box, connection=connection, quiet=quiet)
 
 
 def _run(
@@ -283,19 +314,31 @@ def _write_lock(path: Path, result: CopyResult) -> None:
     write_file(path, ("\n".join(lines) + "\n").encode())
 
 
-def _show(result: CopyResult, output: Format, *, seconds: float, quiet: bool, no_tty: bool, aside: bool) -> None:
+def _show(
+    result: CopyResult,
+    output: Format,
+    *,
+    seconds: float,
+    quiet: bool,
+    no_tty: bool,
+    aside: bool,
+    evidence: FetchOutcome | None,
+) -> None:
     from airgap import __version__
     from airgap.report.copying import copy_document, copy_text, headline
+    from airgap.report.fetching import fetch_document, fetch_headline, fetch_text
 
     if aside:
         if not quiet:
             sys.stderr.write(copy_text(result, seconds=seconds))
     elif output is Format.JSON:
-        write_json(copy_document(result, version=__version__))
+        document = copy_document(result, version=__version__)
+        write_json({**document, "evidence": fetch_document(evidence, version=__version__)} if evidence else document)
     elif quiet:
-        write(headline(result) + "\n")
+        write(headline(result) + "\n" + (fetch_headline(evidence) + "\n" if evidence else ""))
     else:
-        write(copy_text(result, style=style(no_tty=no_tty), seconds=seconds))
+        paint = style(no_tty=no_tty)
+        write(copy_text(result, style=paint, seconds=seconds) + (fetch_text(evidence, style=paint) if evidence else ""))
 
 
 def _show_failure(error: Any, destination: str) -> None:
