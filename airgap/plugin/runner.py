@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
@@ -33,6 +34,7 @@ PASSED_ON: Final = "AIRGAP_PLUGIN_ENV"
 """Names of further variables, with commas between them: what a plugin of a cloud service reads its region from."""
 
 _GRACE_SECONDS: Final = 2.0
+"""For what an ended plugin left in its pipes, which is a few kilobytes."""
 
 
 def small_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -72,8 +74,9 @@ def run(
 
 
 def _outcome(name: str, command: str, code: int, readers: Sequence[_Reader], process: subprocess.Popen[bytes]) -> bytes:
+    deadline = time.monotonic() + _GRACE_SECONDS
     for reader in readers:
-        reader.join(_GRACE_SECONDS)
+        reader.join(max(0.0, deadline - time.monotonic()))
     if any(reader.is_alive() for reader in readers):
         # what the plugin left behind holds its pipes, so its process group still exists
         _kill(process, even_ended=True)
