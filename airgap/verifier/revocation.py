@@ -18,6 +18,7 @@ from airgap import limits
 from airgap.errors import Fact, FormatError, Rejected, Undecided
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.extensions import REASON_FLAGS
 from airgap.text import safe
 from airgap.trust.evidence import CrlFile, Evidence, OcspFile
 from airgap.trust.freshness import Freshness
@@ -31,6 +32,7 @@ ChainKind = Literal["signing", "tsa"]
 
 _HOLD = "certificateHold"
 _REMOVED = "removeFromCRL"
+_ALL_REASONS = frozenset(REASON_FLAGS[1:])
 _GRAVITY = ("good", "unknown", "revoked")
 
 T = TypeVar("T")
@@ -138,7 +140,22 @@ class RevocationJudge:
                 undecided = undecided or error
         if undecided:
             raise undecided
+        self._check_reasons(question)
         return tuple(uses)
+
+    @staticmethod
+    def _check_reasons(question: Question) -> None:
+        """RFC 5280, 6.3.3: points that each cover some reasons must cover all of them together."""
+        points = question.certificate.distribution_points
+        stated = (_ALL_REASONS if point.reasons is None else point.reasons for point in points)
+        covered = frozenset[str]().union(*stated)
+        if missing := sorted(_ALL_REASONS - covered):
+            raise Undecided(
+                "revocation.crl.scope",
+                f"the distribution points of {_who(question)} leave out reasons for a revocation: {', '.join(missing)}",
+                certificate=safe(question.certificate.subject_text),
+                chain=question.chain,
+            )
 
     # --- OCSP (10.2) ---
 
@@ -188,7 +205,10 @@ class RevocationJudge:
         single = response.find(question.certificate, question.issuer)
         if single is None:
             raise Undecided("revocation.ocsp.missing", f"{file.name} does not answer for {_who(question)}", **facts)
-        response.verify_signed_for(question.issuer, at=min(question.at, single.next_update or question.at))
+        until = min(question.at, single.next_update or question.at)
+        responder = response.verify_signed_for(question.issuer, at=until)
+        if responder.delegated and not responder.no_check:
+            self._refuse_revoked_responder(question, responder.certificate, facts)
         if single.this_update > question.at + limits.CLOCK_SKEW:  # D36
             raise Undecided(
                 "revocation.ocsp.future",
@@ -196,6 +216,21 @@ class RevocationJudge:
                 **facts,
             )
         return single
+
+    def _refuse_revoked_responder(self, question: Question, delegate: Certificate, facts: dict[str, Fact]) -> None:
+        """A delegate that a CRL at hand revokes answers for nothing (D37; RFC 6960, 4.2.2.2.1).
+
+        Where no CRL says anything of it, it is believed: that is left to local policy there.
+        """
+        asked = replace(question, certificate=delegate, signed_at=None)
+        for point in delegate.distribution_points or (DistributionPoint(),):
+            try:
+                self._ask_point(asked, point)
+            except Undecided:
+                continue
+            except Rejected as error:
+                problem = f"{facts['evidence']} is signed by a responder that may not answer any more: {error}"
+                raise Undecided("revocation.ocsp.responder", problem, **facts) from None
 
     # --- CRL (10.3) ---
 

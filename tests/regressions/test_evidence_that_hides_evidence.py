@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.command import run_here
 from tests.support.crls import crl, entry
+from tests.support.extensions import Point
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, Issued, Pki
+from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import Scene
 
 URL = "http://crl.example/leaf.crl"
@@ -78,3 +79,30 @@ def test_an_older_crl_hid_a_stale_response_that_revokes_for_good(tmp_path: Path,
     )
     older = crl(leaf.root, this_update=AT - 20 * DAY)
     assert _reasons(tmp_path, leaf, {"a.crl": older}, {"a.ors": stale}) == {"revocation.revoked"}
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["the delegate names the CRL", "it does not"])
+def test_a_revoked_responder_was_believed(tmp_path: Path, leaf: Issued, *, named: bool) -> None:
+    """D37: a delegate without ocsp-nocheck is looked up in the CRLs at hand (RFC 6960, 4.2.2.2.1)."""
+    delegate = issue("ocsp", issuer=leaf.root, serial=0x7777, extensions=(), crl_urls=[URL] if named else [])
+    answer = ocsp_response(leaf, responder=delegate)
+    assert _reasons(tmp_path / "good", leaf, {"a.crl": crl(leaf.root, revoked=[1])}, {"a.ors": answer}) == frozenset()
+    stale = crl(leaf.root, revoked=[delegate], this_update=AT - 9 * DAY, next_update=AT - 2 * DAY)
+    assert _reasons(tmp_path, leaf, {"a.crl": stale}, {"a.ors": answer}) == {"revocation.crl.stale"}
+
+
+@pytest.mark.parametrize(
+    ("points", "reasons"),
+    [
+        ([("keyCompromise",)], {"revocation.crl.scope"}),
+        ([("keyCompromise",), ("cACompromise", "superseded")], {"revocation.crl.scope"}),
+        ([("keyCompromise",), None], set()),
+    ],
+)
+def test_a_point_for_some_reasons_answered_for_all(
+    tmp_path: Path, points: list[tuple[str, ...] | None], reasons: set[str]
+) -> None:
+    """RFC 5280, 6.3.3: the status is undetermined until all reasons are covered."""
+    made = [Point((URL,), reasons=point) for point in points]
+    leaf = Pki().code_chain(depth=2, leaf={"points": made})
+    assert _reasons(tmp_path, leaf, {"a.crl": crl(leaf.root)}, {}) == reasons
