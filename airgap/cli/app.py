@@ -21,6 +21,7 @@ class Commands(LazyGroup):
         "inspect": Lazy("airgap.cli.inspect", "Show what an artifact's signatures say, without judging them."),
         "verify": Lazy("airgap.cli.verify", "Verify signatures and content, with no network. The verdict."),
         "trust": Lazy("airgap.cli.trust", "Trust material: stores, policy, evidence, snapshots, pins."),
+        "recheck": Lazy("airgap.cli.recheck", "Judge again what was accepted earlier, under newer evidence."),
         "sign": Lazy("airgap.cli.sign", "Sign artifacts in a registry, a layout directory or a layout tar."),
         "timestamp": Lazy("airgap.cli.timestamp", "Timestamp signatures that exist."),
         "key": Lazy("airgap.cli.key", "Name signing keys; make test keys."),

@@ -127,7 +127,7 @@ def verify(
             outcome = judge(request, locate(trust, os.environ, home()))
             document = verify_document(outcome, version=__version__, attempts=guard.attempts)
         if report:
-            _write_report(report, document)
+            write_report(report, document)
         if output is Format.JSON:
             write_json(document)
         elif quiet:
@@ -155,7 +155,8 @@ def parse_moment(text: str) -> datetime:
         ) from None
 
 
-def _write_report(path: Path, document: object) -> None:
+def write_report(path: Path, document: object) -> None:
+    """The document as a file, complete or not at all."""
     import json
 
     from airgap.files import write_file
