@@ -15,8 +15,20 @@ from airgap.verifier.outcome import EvidenceUse, Problem
 FETCH_SCHEMA = "airgap.fetch/1"
 
 Json = dict[str, Any]
-_KIND = {Status.COVERED: "good", Status.NOTHING: "quiet", Status.GAP: "unsure", Status.REVOKED: "bad"}
-_WORD = {Status.COVERED: "covered", Status.NOTHING: "-", Status.GAP: "GAP", Status.REVOKED: "REVOKED"}
+_KIND = {
+    Status.COVERED: "good",
+    Status.NOTHING: "quiet",
+    Status.GAP: "unsure",
+    Status.UNPROVEN: "unsure",
+    Status.REVOKED: "bad",
+}
+_WORD = {
+    Status.COVERED: "covered",
+    Status.NOTHING: "-",
+    Status.GAP: "GAP",
+    Status.UNPROVEN: "UNPROVEN",
+    Status.REVOKED: "REVOKED",
+}
 
 
 def fetch_text(outcome: FetchOutcome, *, style: Style = PLAIN, verbose: bool = False) -> str:
@@ -35,7 +47,9 @@ def fetch_headline(outcome: FetchOutcome) -> str:
         return "NOTHING TO DO: no target has a signature."
     if gaps or outcome.unread:
         unread = f", {_count(len(outcome.unread), 'signature')} could not be read" if outcome.unread else ""
-        return f"INCOMPLETE: no evidence for {gaps} of {_count(len(chain), 'certificate')} of {signatures}{unread}."
+        return (
+            f"INCOMPLETE: no proven evidence for {gaps} of {_count(len(chain), 'certificate')} of {signatures}{unread}."
+        )
     revoked = sum(item.status is Status.REVOKED for item in chain)
     if revoked:
         return f"COMPLETE, and {_count(revoked, 'certificate')} REVOKED ({_count(len(chain), 'certificate')} in all)."
@@ -74,7 +88,7 @@ def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style,
         yield f"             {use.kind}: {_use(use, outcome)}"
     if item.reason:
         yield f"             {item.message} {style.paint(_KIND[item.status], f'[{item.reason}]')}"
-    shown = item.attempts if verbose or item.status is Status.GAP else [a for a in item.attempts if a.reason]
+    shown = item.attempts if verbose or item.is_gap else [a for a in item.attempts if a.reason]
     for attempt in shown:
         yield f"             {attempt.kind} {attempt.source}: {_attempt(attempt)}"
     if item.status is Status.NOTHING:

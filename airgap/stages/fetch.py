@@ -115,7 +115,8 @@ class _Run:
         self._took: list[Attempt] = []
         self._anchors = self._tsa_anchors(trust)
         self.chains: Chains = NO_CHAINS
-        self.gatherer = Gatherer(EvidenceKeeper(root), at=request.at)
+        # into a box goes what only the far side can prove, into a trust directory nothing unproven
+        self.gatherer = Gatherer(EvidenceKeeper(root), at=request.at, unproven=request.directory is None)
 
     def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
         """Every tsa store: for completing chains it does not matter which statement of a policy names it."""

@@ -40,8 +40,10 @@ class EvidenceKeeper:
 
     # --- CRLs ---
 
-    def keep_crl(self, crl: Crl, issuer: Certificate, urls: Sequence[str]) -> Kept:
+    def keep_crl(self, crl: Crl, issuer: Certificate | None, urls: Sequence[str]) -> Kept:
         """Put a CRL that `issuer` signed under the distribution point `urls`; none where nobody says whose it is.
+
+        Without `issuer` nobody has proven it, nor what is there: it is put beside, whatever its date.
 
         Raises TrustMaterialError(evidence.malformed) where the index can not be read, OSError.
         """
@@ -52,14 +54,15 @@ class EvidenceKeeper:
             known = list_crls(folder, file_names(folder, ".crl", index))
             mapped = frozenset(name for url in urls for name in index.files.get(url, ()))
             rivals = [file for file in known if _same_place(file, index, mapped)]
-            if newer := _newer(folder, facts, rivals, issuer):
+            if issuer is not None and (newer := _newer(folder, facts, rivals, issuer)):
                 return Kept(state=State.OLDER, name=newer.name)
             same = next((file for file in rivals if file.fingerprint == facts.fingerprint), None)
             name = same.name if same else facts.file_name
             if not same:
                 write_file(folder / name, crl.der)
             if urls:
-                kept = [name, *mapped] if mapped else [name, *self._adopted(folder, facts, rivals, issuer)]
+                adopted = self._adopted(folder, facts, rivals, issuer) if issuer and not mapped else ()
+                kept = [name, *mapped, *adopted]
                 _map(folder, index, urls, kept, known, facts)
         return Kept(state=State.UNCHANGED if same else State.NEW, name=name)
 

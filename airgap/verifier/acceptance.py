@@ -17,23 +17,26 @@ from airgap.text import safe
 
 
 def accept_crl(
-    data: bytes, *, certificate: Certificate, issuer: Certificate, point: DistributionPoint, at: datetime
+    data: bytes, *, certificate: Certificate, issuer: Certificate | None, point: DistributionPoint, at: datetime
 ) -> Crl:
     """The base CRL that `data` holds, if it answers for `certificate` at this point.
+
+    Without `issuer` all is checked but the signature: whoever has that certificate has to.
 
     Raises Undecided: revocation.crl.malformed, .issuer, .signature, .scope, .extension, .future.
     """
     crl = _parse_crl(data)
     if crl.base_number is not None:  # CRL-16
         raise Undecided("revocation.crl.malformed", "it is a delta CRL where a base is needed")
-    crl.verify_signed_by(issuer)
+    if issuer is not None:
+        crl.verify_signed_by(issuer)
     crl.check_covers(certificate, point)
     crl.entries(certificate.serial)
     _check_date("crl", crl.this_update, at)
     return crl
 
 
-def accept_delta(data: bytes, *, base: Crl, issuer: Certificate, at: datetime) -> Crl:
+def accept_delta(data: bytes, *, base: Crl, issuer: Certificate | None, at: datetime) -> Crl:
     """The delta CRL that `data` holds, if it goes with `base` (CRL-13, CRL-14).
 
     Raises Undecided: revocation.crl.malformed, .issuer, .signature, .delta, .extension, .future.
@@ -41,7 +44,8 @@ def accept_delta(data: bytes, *, base: Crl, issuer: Certificate, at: datetime) -
     delta = _parse_crl(data)
     if delta.base_number is None:
         raise Undecided("revocation.crl.delta", "it has no delta CRL indicator")
-    delta.verify_signed_by(issuer)
+    if issuer is not None:
+        delta.verify_signed_by(issuer)
     delta.check_fits(base)
     if base.number is None:
         raise Undecided("revocation.crl.delta", "it can not be applied: the base CRL has no number")

@@ -18,17 +18,16 @@ def pack_evidence(subject: Descriptor, asked: Iterable[Asked], evidence: Evidenc
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
 
     All generations that are at hand go along: the newest answers for today, older ones for certificates that have
-    expired since. Only what the issuers signed is taken.
+    expired since. Only what the issuers signed is taken, as far as their certificates are at hand.
     """
     crls: dict[str, bytes] = {}
     ocsp: dict[str, bytes] = {}
     index: dict[str, dict[str, None]] = {}
     for item in asked:
-        if item.issuer is None:
-            continue
-        ocsp |= dict(_responses(item.certificate, item.issuer, evidence))
+        if item.issuer is not None:
+            ocsp |= dict(_responses(item.certificate, item.issuer, evidence))
         for point in item.certificate.distribution_points:
-            for place, crl in _crls(item.issuer, point, evidence):
+            for place, crl in _crls(item, point, evidence):
                 name = CrlFacts.of("", crl).file_name
                 crls[name] = crl.der
                 for url in place.uris:
@@ -38,24 +37,27 @@ def pack_evidence(subject: Descriptor, asked: Iterable[Asked], evidence: Evidenc
     return pack(subject, crls=crls, ocsp=ocsp, crl_index={url: sorted(names) for url, names in index.items()})
 
 
-def _crls(issuer: Certificate, point: DistributionPoint, evidence: Evidence) -> Iterator[tuple[DistributionPoint, Crl]]:
+def _crls(asked: Asked, point: DistributionPoint, evidence: Evidence) -> Iterator[tuple[DistributionPoint, Crl]]:
     deltas: dict[DistributionPoint, None] = {}
-    for file in evidence.crls(issuer.subject, point):
-        crl = _proven(file, issuer)
+    issuer = asked.certificate.issuer
+    for file in evidence.crls(issuer, point):
+        crl = _proven(file, asked.issuer)
         if crl is not None:
             yield point, crl
             deltas |= dict.fromkeys(crl.freshest)
     for freshest in deltas:
-        for file in evidence.crls(issuer.subject, freshest):
-            crl = _proven(file, issuer) if file.is_delta else None
+        for file in evidence.crls(issuer, freshest):
+            crl = _proven(file, asked.issuer) if file.is_delta else None
             if crl is not None:
                 yield freshest, crl
 
 
-def _proven(file: CrlFile, issuer: Certificate) -> Crl | None:
+def _proven(file: CrlFile, issuer: Certificate | None) -> Crl | None:
+    """The CRL, if `issuer` signed it; where that certificate is not at hand, the CRL that names it."""
     try:
         crl = file.load()
-        crl.verify_signed_by(issuer)
+        if issuer is not None:
+            crl.verify_signed_by(issuer)
     except (FormatError, Undecided):
         return None
     return crl

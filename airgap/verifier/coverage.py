@@ -58,6 +58,8 @@ class Status(StrEnum):
     COVERED = "covered"
     REVOKED = "revoked"
     GAP = "gap"
+    UNPROVEN = "unproven"
+    """There is a CRL, and the certificate that would prove it is not at hand here."""
     NOTHING = "nothing-to-ask"
     """The certificate names no way to ask."""
 
@@ -84,7 +86,7 @@ class CertificateCoverage:
     @property
     def is_gap(self) -> bool:
         """Whether something that a verifier will ask for is missing."""
-        return self.status is Status.GAP and self.role == "chain"
+        return self.status in {Status.GAP, Status.UNPROVEN} and self.role == "chain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,8 @@ def _cover(
     judge: RevocationJudge, asked: Asked, role: str, attempts: Sequence[Attempt], at: datetime
 ) -> CertificateCoverage:
     status, uses, reason, message = _status(judge, asked, at)
+    if asked.issuer is None and any(attempt.file for attempt in attempts):
+        status, message = Status.UNPROVEN, f"{message}; what came can only be proven where it is"
     certificate = asked.certificate
     return CertificateCoverage(
         subject=safe(certificate.subject_text),

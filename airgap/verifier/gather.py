@@ -49,7 +49,8 @@ class Downloads(Protocol):
 class _Place:
     """One distribution point of one issuer, and the certificates that name it."""
 
-    issuer: Certificate
+    issuer: Certificate | None
+    """None where it is not at hand."""
     point: DistributionPoint
     asked: list[Asked] = field(default_factory=list, compare=False)
 
@@ -57,8 +58,10 @@ class _Place:
 class Gatherer:
     """Fetches and takes evidence into one folder. Use one for a run."""
 
-    def __init__(self, keeper: EvidenceKeeper, *, at: datetime) -> None:
+    def __init__(self, keeper: EvidenceKeeper, *, at: datetime, unproven: bool = False) -> None:
+        """`unproven`: keep CRLs, too, whose issuer's certificate is not at hand, for those who have it."""
         self._keeper: Final = keeper
+        self._unproven: Final = unproven
         self._at: Final = at
         self._lock: Final = threading.Lock()
         self.attempts: Final[defaultdict[Asked, list[Attempt]]] = defaultdict(list)
@@ -79,9 +82,9 @@ class Gatherer:
     def _round(self, asked: Iterable[Asked], downloads: Downloads, executor: Executor, folder: Path) -> None:
         known = [(item, item.issuer) for item in asked if item.issuer is not None]
         places: dict[_Place, _Place] = {}
-        for item, issuer in known:
+        for item in asked if self._unproven else [item for item, _ in known]:
             for point in item.certificate.distribution_points:
-                place = places.setdefault(_Place(issuer, point), _Place(issuer, point))
+                place = places.setdefault(_Place(item.issuer, point), _Place(item.issuer, point))
                 place.asked.append(item)
         bound = limits.EVIDENCE_URLS
         tasks = [executor.submit(self._fetch_ocsp, item, issuer, downloads) for item, issuer in known[:bound]]
@@ -164,13 +167,11 @@ class Gatherer:
         attempts: list[Attempt] = []
         for item in asked:
             issuer = item.issuer
-            if issuer is None:
-                continue
             found: list[Attempt] = []
-            if response is not None and response.find(item.certificate, issuer) is not None:
+            if issuer and response is not None and response.find(item.certificate, issuer) is not None:
                 found.append(self._take_ocsp(data, source, item, issuer))
-            elif crl is not None and crl.issuer == issuer.subject:
-                found += self._take_offered_crl(data, crl, source, item, issuer)
+            elif (issuer or self._unproven) and crl is not None and crl.issuer == item.certificate.issuer:
+                found += self._take_offered_crl(data, crl, source, item)
             for attempt in found:
                 (refusals if attempt.outcome is Outcome.REFUSED else attempts).append(attempt)
                 self._note([item], attempt)
@@ -186,21 +187,19 @@ class Gatherer:
         unneeded = Undecided("evidence.unneeded", "it answers for no certificate of the targets")
         return _failure(source, kind, Outcome.REFUSED, unneeded)
 
-    def _take_offered_crl(
-        self, data: bytes, crl: Crl, source: str, item: Asked, issuer: Certificate
-    ) -> Iterable[Attempt]:
+    def _take_offered_crl(self, data: bytes, crl: Crl, source: str, item: Asked) -> Iterable[Attempt]:
         for point in item.certificate.distribution_points:
-            place = _Place(issuer, point, [item])
+            place = _Place(item.issuer, point, [item])
             if crl.base_number is None:
                 yield self._take_crl(data, source, place)[0]
                 continue
-            base = self._newest_base(point, issuer)
+            base = self._newest_base(point, item.certificate.issuer)
             for freshest in base.freshest if base else ():
                 if base is not None:
                     yield self._take_delta(data, source, place, base, freshest)
 
-    def _newest_base(self, point: DistributionPoint, issuer: Certificate) -> Crl | None:
-        for file in EvidenceDirectory.open(self._keeper.root).crls(issuer.subject, point):
+    def _newest_base(self, point: DistributionPoint, issuer: bytes) -> Crl | None:
+        for file in EvidenceDirectory.open(self._keeper.root).crls(issuer, point):
             if not file.is_delta:
                 try:
                     return file.load()
