@@ -1,0 +1,224 @@
+"""What happens when a copy is killed, starved or robbed of its medium: nothing wrong under a final name, ever."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import run_process
+from tests.support.copying import check_complete, check_sound, family, load, write
+from tests.support.registry import LoopbackRegistry, cut
+
+SLOW = os.environ.get("AIRGAP_SLOW") == "1"
+EVENTS = range(0, 60, 1 if SLOW else 11)
+MOMENTS = 200 if SLOW else 5
+
+_KILLER = """
+import os, signal, sys
+from datetime import UTC, datetime
+import airgap
+count = 0
+def step(event):
+    global count
+    if count == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    count += 1
+airgap.copy(airgap.CopyRequest(sources=[sys.argv[1]], destination=sys.argv[2], at=datetime(2026, 1, 1, tzinfo=UTC)),
+            progress=step)
+"""
+needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+
+
+def killed_at(source: str, destination: str, event: int) -> int:
+    return subprocess.run(
+        [sys.executable, "-c", _KILLER, source, destination, str(event)], check=False, capture_output=True, timeout=60
+    ).returncode
+
+
+@needs_kill
+@pytest.mark.parametrize("event", EVENTS)
+def test_killed_at_any_event_a_layout_is_valid_and_the_next_copy_completes_it(tmp_path: Path, event: int) -> None:
+    made = family(1, layers=6)
+    source, destination = write(tmp_path / "source", made), tmp_path / "stick"
+    code = killed_at(str(source), str(destination), event)
+    assert code in {-signal.SIGKILL, 0}
+    check_sound(destination)
+    assert run_process(["copy", str(source), str(destination)]).code == 0
+    check_complete(destination, made.index)
+    assert not list(destination.glob(".airgap-*")), "what the killed copy left is swept away"
+
+
+@needs_kill
+def test_killed_at_random_moments_a_layout_is_completed_in_the_end(tmp_path: Path) -> None:
+    made = family(2, layer_bytes=400_000, layers=8)
+    source, destination = write(tmp_path / "source", made), tmp_path / "stick"
+    chance = random.Random(7)  # noqa: S311 - moments, not secrets
+    for _ in range(MOMENTS):
+        running = subprocess.Popen(
+            [sys.executable, "-m", "airgap", "copy", "-q", str(source), str(destination)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(chance.uniform(0.1, 0.45))
+        running.kill()
+        running.wait(20)
+        check_sound(destination)
+    assert run_process(["copy", str(source), str(destination)]).code == 0
+    check_complete(destination, made.index)
+
+
+@needs_kill
+@pytest.mark.parametrize("event", range(0, 30, 3 if SLOW else 13))
+def test_killed_a_tar_is_not_there(tmp_path: Path, event: int) -> None:
+    made = family(3, layers=4)
+    source, destination = write(tmp_path / "source", made), tmp_path / "trip.tar"
+    if killed_at(str(source), str(destination), event) != 0:
+        assert not destination.exists()
+    assert run_process(["copy", "--overwrite", str(source), str(destination)]).code == 0
+    check_complete(destination, made.index)
+
+
+@needs_kill
+@pytest.mark.parametrize("api", [True, False], ids=["referrers API", "referrers tag"])
+@pytest.mark.parametrize("event", range(0, 40, 2 if SLOW else 9))
+def test_killed_a_push_loses_no_signature(tmp_path: Path, event: int, api: bool) -> None:
+    made = family(4)
+    source = write(tmp_path / "source", made)
+    with LoopbackRegistry() as registry:
+        registry.referrers_api = api
+        target = f"{registry.host}/app"
+        killed_at(str(source), target, event)
+        assert run_process(["copy", str(source), target]).code == 0
+        assert run_process(["copy", f"{target}:v1", str(tmp_path / "back")]).code == 0
+    check_complete(tmp_path / "back", made.index)
+    ran = run_process(["discover", str(tmp_path / "back"), "--format", "json"])
+    for item in (made.signature, made.sbom, made.sbom_signature, made.child_signature):
+        assert str(item.digest) in ran.out
+
+
+def test_a_registry_that_dies_inside_a_blob_leaves_nothing_wrong(tmp_path: Path) -> None:
+    made = family(5, layer_bytes=300_000)
+    destination = tmp_path / "stick"
+    with LoopbackRegistry() as registry:
+        load(registry, "app", made)
+        registry.on("GET", r"/blobs/", cut(after=100_000))
+        registry.ranges = False
+        ran = run_process(["copy", "--retries", "0", f"{registry.host}/app:v1", str(destination)])
+        assert ran.code == 1
+        assert "Traceback" not in ran.err
+        check_sound(destination)
+        registry._rules.clear()
+        assert run_process(["copy", f"{registry.host}/app:v1", str(destination)]).code == 0
+    check_complete(destination, made.index)
+
+
+def test_copies_into_one_layout_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    families = [family(seed, layer_bytes=100_000, tag=f"v{seed}") for seed in range(10, 14)]
+    sources = [write(tmp_path / f"source{number}", made) for number, made in enumerate(families)]
+    destination = tmp_path / "stick"
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "airgap", "copy", "-q", str(source), str(destination)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for source in sources
+    ]
+    for process in running:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    check_complete(destination, *(made.index for made in families))
+    assert not list(destination.glob(".airgap-*"))
+
+
+@contextmanager
+def small_medium(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of this size, where we may mount one."""
+    folder.mkdir()
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("to mount a small file system takes root")
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if done.returncode:
+        pytest.skip(f"no small file system can be mounted here: {done.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("name", ["stick", "trip.tar"])
+def test_a_full_medium_ends_with_a_clear_error_and_nothing_wrong(tmp_path: Path, name: str) -> None:
+    made = family(20, layer_bytes=500_000)
+    source = write(tmp_path / "source", made)
+    with small_medium(tmp_path / "medium", "1m") as medium:
+        ran = run_process(["copy", str(source), str(medium / name)])
+        assert ran.code == 1
+        assert "bytes free" in ran.err
+        assert "Traceback" not in ran.err
+        if name == "stick":
+            check_sound(medium / name)
+        else:
+            assert not (medium / name).exists()
+
+
+def test_a_medium_that_fills_up_on_the_way_ends_likewise_and_is_completed_when_there_is_room(tmp_path: Path) -> None:
+    made = family(21, layer_bytes=500_000)
+    source = write(tmp_path / "source", made)
+    with small_medium(tmp_path / "medium", "3m") as medium:
+        stick = medium / "stick"
+        script = (
+            "import shutil, sys; shutil.disk_usage = lambda _: shutil._ntuple_diskusage(1, 0, 1 << 60);"
+            "from airgap.cli.app import main; sys.argv = ['airgap', *sys.argv[1:]]; main()"
+        )
+        (medium / "ballast").write_bytes(bytes(2_000_000))
+        ran = subprocess.run(
+            [sys.executable, "-c", script, "copy", str(source), str(stick)], check=False, capture_output=True, text=True
+        )
+        assert ran.returncode == 1
+        assert "No space left on device" in ran.stderr
+        assert "copy again" in ran.stderr
+        check_sound(stick)
+        (medium / "ballast").unlink()
+        assert run_process(["copy", str(source), str(stick)]).code == 0
+        check_complete(stick, made.index)
+
+
+def test_a_read_only_medium_is_named_as_such(tmp_path: Path) -> None:
+    source = write(tmp_path / "source", family(22))
+    with small_medium(tmp_path / "medium", "1m") as medium:
+        subprocess.run(["mount", "-o", "remount,ro", str(medium)], check=True)
+        for name in ("stick", "trip.tar"):
+            ran = run_process(["copy", str(source), str(medium / name)])
+            assert ran.code == 1
+            assert "Read-only file system" in ran.err
+            assert "writable" in ran.err
+
+
+def test_a_wrong_source_ends_with_16_and_nothing_under_a_final_name(tmp_path: Path) -> None:
+    made = family(23)
+    layer = json.loads(made.box.blobs[made.children[1].digest])["layers"][0]["digest"]
+    source = write(tmp_path / "source", made)
+    wrong = source / "blobs" / "sha256" / layer[7:]
+    wrong.write_bytes(wrong.read_bytes()[:-1] + b"!")
+    for name in ("stick", "trip.tar"):
+        ran = run_process(["copy", str(source), str(tmp_path / name)])
+        assert ran.code == 16
+        assert layer in ran.err
+    check_sound(tmp_path / "stick")
+    assert not (tmp_path / "stick" / "blobs" / "sha256" / layer[7:]).exists()
+    assert not (tmp_path / "trip.tar").exists()
+    ran = run_process(["copy", "--link", str(source), str(tmp_path / "linked")])
+    assert ran.code == 16
+    assert not (tmp_path / "linked" / "blobs" / "sha256" / layer[7:]).exists()
