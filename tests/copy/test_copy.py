@@ -1,0 +1,622 @@
+"""`airgap copy`, from every transport to every other, through the command."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import airgap
+from airgap.oci.events import ArtifactDone, BlobDone, Started
+from tests.support.command import Ran, run_here, run_process
+from tests.support.copying import (
+    SBOM,
+    Family,
+    acquisitions,
+    check_complete,
+    digests,
+    family,
+    load,
+    names,
+    write,
+)
+from tests.support.registry import LoopbackRegistry, error, free_port
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def copy(*arguments: object, code: int = 0) -> Ran:
+    ran = run_here(["copy", *map(str, arguments)])
+    assert ran.code == code, ran
+    assert "Traceback" not in ran.err, ran
+    return ran
+
+
+def manifests_of(made: Family) -> set[str]:
+    return names(made.all)
+
+
+# --- transports ---
+
+
+def test_a_registry_to_a_layout_brings_everything_that_hangs_on_it(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """Issue 3, 2: referrers of the artifact, of children of an index and of referrers."""
+    made = family()
+    load(registry, "app", made)
+    copy(f"{registry.host}/app:v1", tmp_path / "stick")
+    check_complete(tmp_path / "stick", made.index)
+    assert set(map(str, made.box.blobs)) <= digests(tmp_path / "stick")
+
+
+@pytest.mark.parametrize("form", ["directory", "tar"])
+def test_a_layout_to_a_registry_and_back_is_the_same(tmp_path: Path, registry: LoopbackRegistry, form: str) -> None:
+    made = family()
+    source = write(tmp_path / "source", made) if form == "directory" else made.box.write_tar(tmp_path / "source.tar")
+    copy(source, f"{registry.host}/app")
+    assert registry.repositories["app"].tags["v1"] == str(made.index.digest)
+    copy(f"{registry.host}/app:v1", tmp_path / "back", "--no-record")
+    assert digests(tmp_path / "back") == set(map(str, made.box.blobs))
+    check_complete(tmp_path / "back", made.index)
+
+
+def test_between_repositories_of_a_registry_blobs_are_mounted(registry: LoopbackRegistry) -> None:
+    made = family()
+    load(registry, "a", made)
+    ran = copy(f"{registry.host}/a:v1", f"{registry.host}/b", "--format", "json")
+    assert ran.document["totals"]["by"]["mounted"] > 4000
+    assert set(registry.repositories["b"].blobs) == set(registry.repositories["a"].blobs)
+    assert manifests_of(made) <= set(registry.repositories["b"].manifests)
+
+
+def test_between_registries(registry: LoopbackRegistry, target: LoopbackRegistry) -> None:
+    made = family()
+    load(registry, "a", made)
+    copy(f"{registry.host}/a:v1", f"{target.host}/b:renamed")
+    assert target.repositories["b"].tags == {"renamed": str(made.index.digest)}
+    assert manifests_of(made) <= set(target.repositories["b"].manifests)
+
+
+def test_to_docker_registry_and_back(tmp_path: Path, distribution: str) -> None:
+    made = family(31)
+    source = write(tmp_path / "source", made)
+    copy(source, f"{distribution}/app")
+    again = copy(source, f"{distribution}/app", "--format", "json").document
+    assert again["artifacts"][0]["status"] == "current"
+    assert again["totals"]["bytes"] == 0
+    copy(f"{distribution}/app:v1", tmp_path / "back")
+    check_complete(tmp_path / "back", made.index)
+    assert names(made.all) <= digests(tmp_path / "back")
+    tar = tmp_path / "trip.tar"
+    copy(f"{distribution}/app:v1", tar)
+    check_complete(tar, made.index)
+
+
+def test_docker_registry_refuses_a_sparse_index_and_the_way_out_is_named(tmp_path: Path, distribution: str) -> None:
+    """Issue 3, 3."""
+    source = write(tmp_path / "source", family(32))
+    ran = copy(source, f"{distribution}/sparse", "--platform", "linux/amd64", code=1)
+    assert "takes no index with platforms left out" in ran.err
+    assert "Copy all platforms" in ran.err
+
+
+def test_a_pipe_into_a_pipe(tmp_path: Path) -> None:
+    """`airgap copy SRC - | airgap copy - DST`: one pass on both sides."""
+    made = family()
+    source = write(tmp_path / "source", made)
+    command = [sys.executable, "-m", "airgap", "copy"]
+    sender = subprocess.Popen([*command, str(source), "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    receiver = subprocess.run(
+        [*command, "-", str(tmp_path / "back")], check=False, stdin=sender.stdout, capture_output=True, text=True
+    )
+    _, err = sender.communicate(timeout=30)
+    assert sender.returncode == 0, err
+    assert b"copied" in err, "with the tar on standard output, the result goes to standard error"
+    assert receiver.returncode == 0, receiver.stderr
+    check_complete(tmp_path / "back", made.index)
+    assert digests(tmp_path / "back") == set(map(str, made.box.blobs))
+
+
+@pytest.mark.parametrize("order", ["index first", "index last"])
+def test_a_tar_of_any_order_comes_through_a_pipe_into_a_registry(registry: LoopbackRegistry, order: str) -> None:
+    made = family()
+    from tests.support.layouts import tar_of
+
+    files = made.box.files()
+    if order == "index last":
+        files = dict(reversed(files.items()))
+    request = airgap.CopyRequest(sources=["-"], destination=f"{registry.host}/app", at=AT)
+    result = airgap.copy(request, source=io.BytesIO(tar_of(files)))
+    assert [item.status for item in result.artifacts] == ["copied"]
+    assert registry.repositories["app"].tags["v1"] == str(made.index.digest)
+    assert manifests_of(made) <= set(registry.repositories["app"].manifests)
+
+
+def test_a_tar_that_is_cut_short_in_a_pipe_names_nothing(tmp_path: Path) -> None:
+    made = family()
+    data = made.box.write_tar(tmp_path / "x.tar").read_bytes()
+    for length in (0, 700, 5000, len(data) - 1024):
+        target = tmp_path / f"to{length}"
+        request = airgap.CopyRequest(sources=["-"], destination=str(target), at=AT)
+        with pytest.raises(airgap.AirgapError):
+            airgap.copy(request, source=io.BytesIO(data[:length]))
+        assert json.loads((target / "index.json").read_bytes())["manifests"] == []
+
+
+# --- tars ---
+
+
+def test_a_tar_is_the_same_bytes_for_the_same_content(tmp_path: Path) -> None:
+    made = family()
+    source = write(tmp_path / "source", made)
+    copy(source, tmp_path / "one.tar")
+    copy(tmp_path / "one.tar", tmp_path / "two.tar", "--concurrency", "1")
+    copy(source, tmp_path / "three")
+    copy(tmp_path / "three", tmp_path / "three.tar")
+    found = {hashlib.sha256((tmp_path / f"{name}.tar").read_bytes()).hexdigest() for name in ("one", "two", "three")}
+    assert len(found) == 1
+
+
+def test_two_people_build_the_same_tar_of_a_registry(
+    tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record states a moment; SOURCE_DATE_EPOCH says which."""
+    load(registry, "app", family())
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    for name in ("one.tar", "two.tar"):
+        copy(f"{registry.host}/app:v1", tmp_path / name)
+    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
+
+
+def test_other_tars_are_not_overwritten_unasked(tmp_path: Path) -> None:
+    made = family()
+    source = write(tmp_path / "source", made)
+    (tmp_path / "trip.tar").write_bytes(b"mine")
+    assert "--overwrite" in copy(source, tmp_path / "trip.tar", code=2).err
+    assert (tmp_path / "trip.tar").read_bytes() == b"mine"
+    copy(source, tmp_path / "trip.tar", "--overwrite")
+    check_complete(tmp_path / "trip.tar", made.index)
+
+
+def test_gnu_tar_reads_what_is_written(tmp_path: Path) -> None:
+    made = family()
+    made.box.add_image(b"another", algorithm="sha512")
+    source = write(tmp_path / "source", made)
+    copy(source, tmp_path / "trip.tar")
+    (tmp_path / "unpacked").mkdir()
+    done = subprocess.run(
+        ["tar", "-C", str(tmp_path / "unpacked"), "-xf", str(tmp_path / "trip.tar")], check=False, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    check_complete(tmp_path / "unpacked", made.index)
+
+
+# --- what is chosen ---
+
+
+@pytest.mark.parametrize(
+    ("options", "left_out"),
+    [
+        (["--exclude-referrers"], {"signature", "sbom", "sbom_signature", "child_signature"}),
+        (["--depth", "0"], {"signature", "sbom", "sbom_signature", "child_signature"}),
+        (["--depth", "1"], {"sbom_signature"}),
+        (["--artifact-type", SBOM], {"signature", "child_signature"}),
+        (["--platform", "linux/arm64"], {"child_signature"}),
+        (["--recursive"], set()),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_referrers_are_chosen(
+    tmp_path: Path, registry: LoopbackRegistry, options: list[str], left_out: set[str]
+) -> None:
+    """Issue 3, 2. A referrer that was chosen brings its own signature."""
+    made = family()
+    load(registry, "app", made)
+    copy(f"{registry.host}/app:v1", tmp_path / "stick", *options)
+    here = digests(tmp_path / "stick")
+    for name in ("signature", "sbom", "sbom_signature", "child_signature"):
+        assert (str(getattr(made, name).digest) in here) == (name not in left_out), name
+
+
+def test_cosign_tags_come_with_digest_tags(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    made = family()
+    load(registry, "app", made)
+    tag = f"sha256-{made.index.digest.encoded}.sig"
+    cosign = registry.put_image("app", tag=tag, layers=(b"simple signing",))
+    copy(f"{registry.host}/app:v1", tmp_path / "without")
+    assert cosign not in digests(tmp_path / "without")
+    copy(f"{registry.host}/app:v1", tmp_path / "with", "--digest-tags")
+    assert cosign in digests(tmp_path / "with")
+    copy(tmp_path / "with", f"{registry.host}/second")
+    assert registry.repositories["second"].tags[tag] == cosign, "out of a layout they come by themselves"
+
+
+def test_a_platform_leaves_the_index_untouched_and_is_declared(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """Issue 3, 3."""
+    made = family()
+    load(registry, "app", made)
+    ran = copy(f"{registry.host}/app:v1", tmp_path / "stick", "--platform", "linux/amd64", "--format", "json")
+    assert ran.document["artifacts"][0]["left_out"] == [
+        {"digest": str(made.children[1].digest), "platform": "linux/arm64"}
+    ]
+    here = digests(tmp_path / "stick")
+    assert str(made.index.digest) in here
+    assert str(made.children[1].digest) not in here
+    (record,) = acquisitions(tmp_path / "stick")
+    assert record["platforms"] == {
+        "chosen": ["linux/amd64"],
+        "absent": [{"digest": str(made.children[1].digest), "platform": "linux/arm64"}],
+    }
+    check_complete_but_declared(tmp_path / "stick")
+    # a copy of the copy declares the same, without being asked again
+    copy(tmp_path / "stick", tmp_path / "second")
+    check_complete_but_declared(tmp_path / "second")
+
+
+def check_complete_but_declared(path: Path) -> None:
+    from airgap.oci.content import verify_content
+    from airgap.oci.graph import Graph
+    from airgap.oci.open import open_layout
+    from airgap.oci.record import newest_record
+
+    with open_layout(path) as store:
+        graph = Graph(store)
+        (root,) = graph.roots()
+        record = newest_record(store, graph, root.descriptor)
+        assert record is not None
+        assert verify_content(store, graph.closure(root.descriptor)).verdict == "fail"
+        declared = graph.closure(root.descriptor, declared_absent=record.declared_absent())
+        assert verify_content(store, declared).verdict == "pass"
+
+
+def test_a_platform_that_is_not_there_is_an_error_with_those_that_are(tmp_path: Path) -> None:
+    source = write(tmp_path / "source", family())
+    ran = copy(source, tmp_path / "to", "--platform", "linux/s390x", code=11)
+    assert "linux/amd64, linux/arm64" in ran.err
+
+
+def test_401_403_429_and_5xx_are_never_none(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """Issue 3, 2; design 2, rule 6."""
+    load(registry, "app", family())
+    where = r"/referrers/" if registry.referrers_api else r"/manifests/sha256-"
+    for status, code in ((401, "UNAUTHORIZED"), (403, "DENIED"), (429, "TOOMANYREQUESTS"), (503, "UNAVAILABLE")):
+        registry._rules.clear()
+        registry.on("GET", where, error(status, code))
+        copy(f"{registry.host}/app:v1", tmp_path / "stick", "--retries", "0", code=1)
+        assert not (tmp_path / "stick").exists()
+    registry._rules.clear()
+    registry.on("GET", where, error(403, "DENIED"))
+    ran = copy(f"{registry.host}/app:v1", tmp_path / "stick", "--keep-going", code=20)
+    assert "left behind" in ran.out
+    (record,) = acquisitions(tmp_path / "stick")
+    assert all(answer["problems"] and "mechanism" not in answer for answer in record["referrers"]["answers"])
+
+
+# --- records ---
+
+
+def test_the_record_says_what_was_asked_and_what_came_back(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """Issue 3, 4."""
+    made = family()
+    load(registry, "app", made)
+    copy(f"{registry.host}/app:v1", tmp_path / "stick")
+    (record,) = acquisitions(tmp_path / "stick")
+    assert record["schema"] == "airgap.acquisition/1"
+    assert record["source"] == {
+        "kind": "registry",
+        "name": f"{registry.host}/app",
+        "reference": f"{registry.host}/app:v1",
+    }
+    assert record["artifact"]["digest"] == str(made.index.digest)
+    answers = {answer["subject"]: answer for answer in record["referrers"]["answers"]}
+    assert set(answers) == manifests_of(made), "every manifest was asked about"
+    about = answers[str(made.index.digest)]
+    mechanism = "v1.1-referrers-api" if registry.referrers_api else "v1.1-referrers-tag"
+    assert (about["mechanism"], about["listed"], about["copied"]) == (mechanism, 2, 2)
+    assert about["apiStatus"] == (200 if registry.referrers_api else 404)
+
+
+def test_a_copy_that_changes_nothing_writes_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    load(registry, "app", family())
+    copy(f"{registry.host}/app:v1", tmp_path / "stick")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "stick").rglob("*")}
+    ran = copy(f"{registry.host}/app:v1", tmp_path / "stick", "--format", "json")
+    assert ran.document["artifacts"][0]["status"] == "current"
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "stick").rglob("*") if path.is_file()}
+    assert files == {path: moment for path, moment in before.items() if path.is_file()}
+
+
+def test_a_new_record_takes_the_place_of_the_old_one(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    made = family()
+    load(registry, "app", made)
+    copy(f"{registry.host}/app:v1", tmp_path / "stick", "--exclude-referrers")
+    copy(f"{registry.host}/app:v1", tmp_path / "stick")
+    (record,) = acquisitions(tmp_path / "stick")
+    assert record["referrers"]["mode"] == "all"
+    check_complete(tmp_path / "stick", made.index)
+
+
+def test_records_do_not_go_into_registries(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    load(registry, "app", family())
+    copy(f"{registry.host}/app:v1", tmp_path / "stick")
+    copy(tmp_path / "stick", f"{registry.host}/second")
+    stored = b"".join(raw for _, raw in registry.repositories["second"].manifests.values())
+    assert b"acquisition" not in stored
+
+
+def test_the_record_travels_from_layout_to_tar_to_layout(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    load(registry, "app", family())
+    copy(f"{registry.host}/app:v1", tmp_path / "one")
+    copy(tmp_path / "one", tmp_path / "two.tar")
+    copy(tmp_path / "two.tar", tmp_path / "three")
+    assert acquisitions(tmp_path / "one") == acquisitions(tmp_path / "three")
+
+
+# --- many at once ---
+
+
+def test_several_repositories_get_full_names_in_a_layout(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    one, two = family(1), family(2)
+    load(registry, "team/one", one)
+    load(registry, "team/two", two)
+    host = registry.host
+    copy(f"{host}/team/one:v1", f"{host}/team/two:v1", tmp_path / "stick")
+    check_complete(tmp_path / "stick", one.index, two.index)
+    with_names = run_here(["discover", f"{tmp_path / 'stick'}:{host}/team/two:v1"])
+    assert str(two.index.digest) in with_names.out
+    # out again, each below the destination, under its own path
+    copy(tmp_path / "stick", f"{host}/mirror")
+    assert registry.repositories["mirror/team/one"].tags["v1"] == str(one.index.digest)
+    assert registry.repositories["mirror/team/two"].tags["v1"] == str(two.index.digest)
+
+
+def test_a_tag_of_another_repository_is_not_taken_over(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    load(registry, "one", family(1))
+    load(registry, "two", family(2))
+    copy(f"{registry.host}/one:v1", tmp_path / "stick")
+    ran = copy(f"{registry.host}/two:v1", tmp_path / "stick", code=2)
+    assert "would take its place" in ran.err
+    copy(f"{registry.host}/two:v1", f"{tmp_path / 'stick'}:two")
+    check_complete(tmp_path / "stick", family(1).index, family(2).index)
+
+
+def test_a_tag_that_moves_is_told_and_what_it_named_stays(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    old, new = family(1), family(2)
+    load(registry, "app", old)
+    copy(f"{registry.host}/app:v1", tmp_path / "stick")
+    load(registry, "app", new)
+    ran = copy(f"{registry.host}/app:v1", tmp_path / "stick")
+    assert "the tag v1 named something else before" in ran.out
+    check_complete(tmp_path / "stick", old.index, new.index)
+
+
+def test_all_tags_and_patterns(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    made = family()
+    load(registry, "app", made)
+    for tag in ("v2", "v10", "latest"):
+        registry.put_image("app", tag=tag, layers=(tag.encode(),))
+    registry.page_size = 2
+    copy("--all-tags", f"{registry.host}/app", tmp_path / "all")
+    assert tags_of(tmp_path / "all") == {"v1", "v2", "v10", "latest"}, "the referrers tags are no artifacts"
+    copy("--tags", r"v\d+", f"{registry.host}/app", tmp_path / "some")
+    assert tags_of(tmp_path / "some") == {"v1", "v2", "v10"}
+    copy("--tags", r"v1.*", tmp_path / "all", tmp_path / "fewer")
+    assert tags_of(tmp_path / "fewer") == {"v1", "v10"}
+    copy("--tags", "(", f"{registry.host}/app", tmp_path / "none", code=2)
+    copy("--tags", "nothing", f"{registry.host}/app", tmp_path / "none", code=11)
+
+
+def tags_of(path: Path) -> set[str]:
+    entries = json.loads((path / "index.json").read_bytes())["manifests"]
+    return {entry["annotations"]["org.opencontainers.image.ref.name"] for entry in entries if "annotations" in entry}
+
+
+def test_a_list_file_and_a_lock(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    made = family(1)
+    load(registry, "app", made)
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"# what we carry\n\n{registry.host}/app:v1   # the app\n")
+    lock = tmp_path / "lock.txt"
+    copy("-f", listed, "--lock-output", lock, "--dry-run", tmp_path / "stick")
+    assert f"{registry.host}/app:v1@{made.index.digest}" in lock.read_text()
+    load(registry, "app", family(2))  # the tag moves on
+    copy("--lock", lock, tmp_path / "stick")
+    assert tags_of(tmp_path / "stick") == {"v1"}
+    check_complete(tmp_path / "stick", made.index)
+    assert "no digest" in copy("--lock", listed, tmp_path / "other", code=2).err
+
+
+def test_a_dry_run_says_the_bytes_and_writes_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    made = family()
+    load(registry, "app", made)
+    dry = copy("--dry-run", f"{registry.host}/app:v1", tmp_path / "stick", "--format", "json").document
+    assert not (tmp_path / "stick").exists()
+    wet = copy(f"{registry.host}/app:v1", tmp_path / "stick", "--format", "json").document
+    assert dry["totals"]["bytes"] == wet["totals"]["bytes"] > 8000
+    assert [item["status"] for item in dry["artifacts"]] == ["planned"]
+    copy("--dry-run", tmp_path / "stick", f"{registry.host}/second")
+    assert "second" not in registry.repositories or not registry.repositories["second"].manifests
+
+
+def test_keep_going_copies_the_rest_and_exits_20(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    made = family()
+    load(registry, "app", made)
+    gone = registry.put_image("app", tag="broken", layers=(b"lost",))
+    del registry.repositories["app"].blobs[next(iter(layer_of(registry, gone)))]
+    arguments = [f"{registry.host}/app:{tag}" for tag in ("nope", "broken", "v1")]
+    ran = copy("--keep-going", *arguments, tmp_path / "stick", "--format", "json", code=20)
+    assert {item["source"].rpartition(":")[2]: item["status"] for item in ran.document["artifacts"]} == {
+        "nope": "failed",
+        "broken": "failed",
+        "v1": "copied",
+    }
+    check_complete(tmp_path / "stick", made.index)
+    copy(*arguments, tmp_path / "other", code=11)
+    copy("--keep-going", arguments[0], tmp_path / "other", code=11)
+
+
+def layer_of(registry: LoopbackRegistry, digest: str) -> list[str]:
+    document = json.loads(registry.repositories["app"].manifests[digest][1])
+    return [layer["digest"] for layer in document["layers"]]
+
+
+# --- local copies ---
+
+
+def test_hard_links_where_asked(tmp_path: Path) -> None:
+    made = family(layer_bytes=5_000_000)
+    source = write(tmp_path / "source", made)
+    ran = copy("--link", source, tmp_path / "to", "--format", "json")
+    assert ran.document["totals"]["by"]["linked"] > 10_000_000
+    for digest in made.box.blobs:
+        if digest not in {item.digest for item in made.all}:
+            one = source / "blobs" / "sha256" / digest.encoded
+            assert one.stat().st_ino == (tmp_path / "to" / "blobs" / "sha256" / digest.encoded).stat().st_ino
+    check_complete(tmp_path / "to", made.index)
+
+
+def test_what_is_there_with_another_size_is_replaced(tmp_path: Path) -> None:
+    made = family()
+    source = write(tmp_path / "source", made)
+    copy(source, tmp_path / "to")
+    for path in (tmp_path / "to" / "blobs" / "sha256").iterdir():
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-1])
+    copy(source, tmp_path / "to")
+    check_complete(tmp_path / "to", made.index)
+
+
+def test_verify_existing_replaces_what_has_the_right_size_and_wrong_bytes(tmp_path: Path) -> None:
+    made = family()
+    source = write(tmp_path / "source", made)
+    copy(source, tmp_path / "to")
+    damaged = next(path for path in (tmp_path / "to" / "blobs" / "sha256").iterdir() if path.stat().st_size == 2000)
+    damaged.chmod(0o644)
+    damaged.write_bytes(bytes(2000))
+    copy(source, tmp_path / "to")
+    assert damaged.read_bytes() == bytes(2000), "not asked to look"
+    copy("--verify-existing", source, tmp_path / "to")
+    check_complete(tmp_path / "to", made.index)
+
+
+def test_other_folders_are_not_written_into(tmp_path: Path) -> None:
+    source = write(tmp_path / "source", family())
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "letter.txt").write_text("Dear all")
+    assert "not empty and no layout" in copy(source, tmp_path / "documents", code=2).err
+    assert [path.name for path in (tmp_path / "documents").iterdir()] == ["letter.txt"]
+
+
+def test_blobs_behind_a_symbolic_link_are_neither_read_nor_written(tmp_path: Path) -> None:
+    made = family()
+    source = write(tmp_path / "source", made)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    target = tmp_path / "to"
+    copy(source, target)
+    shutil.rmtree(target / "blobs" / "sha256")
+    (target / "blobs" / "sha256").symlink_to(outside)
+    copy(source, target, code=16)
+    assert not list(outside.iterdir())
+
+
+# --- how it is asked ---
+
+
+def test_oras_options_mean_the_same(tmp_path: Path) -> None:
+    made = family()
+    source = write(tmp_path / "source", made)
+    copy("--from-oci-layout", f"{source}:v1", "--to-oci-layout", f"{tmp_path / 'to'}:renamed")
+    assert tags_of(tmp_path / "to") == {"renamed"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["{tmp}/to"], 2),
+        (["{tmp}/source", "{tmp}/to@sha256:" + "0" * 64], 2),
+        (["{tmp}/source:nope", "{tmp}/to"], 11),
+        (["{tmp}/nothing", "{tmp}/to"], 11),
+        (["localhost:1/app", "{tmp}/to"], 2),
+        (["-", "{tmp}/source", "{tmp}/to"], 2),
+        (["{tmp}/source", "{tmp}/to", "--platform", "amd64"], 2),
+        (["{tmp}/source", "{tmp}/to", "-f", "{tmp}/nothing"], 2),
+        (["{tmp}/source", "localhost:1/app", "--plain-http", "--insecure"], 2),
+        (["{tmp}/source", "localhost:1/app", "--key-file", "{tmp}/key"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_call_that_makes_no_sense_says_so(tmp_path: Path, arguments: list[str], code: int) -> None:
+    write(tmp_path / "source", family())
+    ran = copy(*(item.replace("{tmp}", str(tmp_path)) for item in arguments), code=code)
+    assert ran.err.startswith("Error: ")
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_refused_connection_fails_at_once_with_host_and_reason(tmp_path: Path) -> None:
+    port = free_port()
+    ran = run_process(["copy", f"localhost:{port}/app:v1", str(tmp_path / "to"), "--format", "json"])
+    assert ran.code == 1
+    assert f"localhost:{port} refused the connection" in ran.err
+    assert ran.document["error"]["facts"]["cause"] == "refused"
+
+
+def test_standard_output_is_the_result_and_nothing_else(tmp_path: Path) -> None:
+    source = write(tmp_path / "source", family())
+    ran = run_process(["copy", str(source), str(tmp_path / "to"), "--format", "json"])
+    assert ran.document["exit_code"] == ran.code == 0
+    assert "artifact" in ran.err
+    assert run_process(["copy", str(source), str(tmp_path / "to2"), "-q"]).err == ""
+
+
+def test_copies_between_layouts_load_nothing_that_opens_sockets(tmp_path: Path) -> None:
+    source = write(tmp_path / "source", family())
+    script = (
+        "import sys; from airgap.cli.app import app\n"
+        f"try: app(['copy', {str(source)!r}, {str(tmp_path / 'to')!r}])\nexcept SystemExit: pass\n"
+        "print([name for name in sys.modules if name.split('.')[0] in {'oras', 'requests', 'urllib3', 'rich'}])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_library_tells_its_progress(tmp_path: Path) -> None:
+    """Issue 3, 10."""
+    made = family()
+    source = write(tmp_path / "source", made)
+    events: list[object] = []
+    result = airgap.copy(
+        airgap.CopyRequest(sources=[str(source)], destination=str(tmp_path / "to"), at=AT), progress=events.append
+    )
+    assert result.exit_code == 0
+    (started,) = [event for event in events if isinstance(event, Started)]
+    assert started.bytes == result.totals.bytes
+    assert sum(isinstance(event, BlobDone) for event in events) == started.blobs == result.totals.blobs
+    assert [event.digest for event in events if isinstance(event, ArtifactDone)] == [made.index.digest]
+
+
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+def test_skopeo_reads_what_is_written_and_the_other_way_round(tmp_path: Path) -> None:
+    made = family()
+    source = write(tmp_path / "source", made)
+    copy(source, tmp_path / "to")
+    copy(source, tmp_path / "to.tar")
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    for name, place in (("dir", f"oci:{tmp_path / 'to'}:v1"), ("tar", f"oci-archive:{tmp_path / 'to.tar'}:v1")):
+        back = tmp_path / f"skopeo-{name}"
+        done = subprocess.run(
+            ["skopeo", "--insecure-policy", "copy", "--all", "--preserve-digests", place, f"oci:{back}:v1"],
+            check=False,
+            capture_output=True,
+            env=environment,
+        )
+        assert done.returncode == 0, done.stderr
+        copy(back, tmp_path / f"again-{name}")
+        assert str(made.index.digest) in digests(tmp_path / f"again-{name}")
