@@ -1,0 +1,326 @@
+"""Attaching to artifacts in layouts: what is added, what stays, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tarfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airgap.errors import ContentError, NotFoundError, UsageError
+from airgap.oci.attach import Attachment, open_layout_place
+from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
+from airgap.oci.open import open_layout
+from airgap.oci.pump import WriteError
+from airgap.oci.reference import LayoutReference
+from tests.support.layouts import LayoutBuilder, TarFormat, tar_member
+from tests.support.signing import tree
+
+EMPTY = Descriptor(media_type="application/vnd.oci.empty.v1+json", digest=Digest.of(b"{}"), size=2)
+Write = Callable[[LayoutBuilder, Path], Path]
+
+
+def directory(box: LayoutBuilder, folder: Path) -> Path:
+    return box.write_directory(folder / "layout")
+
+
+def archive(box: LayoutBuilder, folder: Path) -> Path:
+    return box.write_tar(folder / "layout.tar")
+
+
+each = pytest.mark.parametrize("write", [directory, archive], ids=["directory", "tar"])
+
+
+def attachment(subject: Descriptor, content: bytes = b"an envelope") -> Attachment:
+    layer = Descriptor(media_type="application/jose+json", digest=Digest.of(content), size=len(content))
+    document = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": NOTARY_SIGNATURE,
+        "config": EMPTY.to_json(),
+        "layers": [layer.to_json()],
+        "subject": subject.to_json(),
+        "annotations": {"by": "a test"},
+    }
+    raw = json.dumps(document).encode()
+    manifest = Descriptor(
+        media_type=IMAGE_MANIFEST,
+        digest=Digest.of(raw),
+        size=len(raw),
+        artifact_type=NOTARY_SIGNATURE,
+        annotations={"by": "a test"},
+    )
+    return Attachment(subject=subject, manifest=manifest, raw=raw, blobs=((layer, content), (EMPTY, b"{}")))
+
+
+def attach(path: Path, content: bytes = b"an envelope", *, tag: str = "v1", fallback: bool = False) -> Attachment:
+    with open_layout_place(LayoutReference(path=str(path), tag=tag), fallback=fallback) as place:
+        made = attachment(place.subject, content)
+        place.attach(made)
+    return made
+
+
+def referrers(path: Path, tag: str = "v1") -> list[Digest]:
+    """What the layout's own reader finds, each blob proven."""
+    with open_layout(path) as store:
+        graph = Graph(store)
+        root = graph.resolve(tag).descriptor
+        assert not graph.problems
+        closure = graph.closure(root)
+        assert not closure.problems
+        return [referrer.descriptor.digest for referrer in graph.referrers(root)]
+
+
+@pytest.fixture
+def box() -> LayoutBuilder:
+    built = LayoutBuilder()
+    built.tag(built.add_image(b"one layer"), "v1")
+    return built
+
+
+class TestAttached:
+    @each
+    def test_is_found_again(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(box, tmp_path)
+        made = attach(path)
+        assert referrers(path) == [made.manifest.digest]
+        with open_layout_place(LayoutReference(path=str(path))) as place:
+            (found,) = place.attached(NOTARY_SIGNATURE)
+            assert found.manifest.raw == made.raw
+            assert place.read(made.blobs[0][0], 100) == b"an envelope"
+            assert not list(place.attached("application/spdx+json"))
+
+    @each
+    def test_is_an_untagged_entry_with_its_type(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        """MAN-36."""
+        path = write(box, tmp_path)
+        made = attach(path)
+        with open_layout(path) as store:
+            entry = store.index().manifests[-1]
+        assert entry.digest == made.manifest.digest
+        assert entry.artifact_type == NOTARY_SIGNATURE
+        assert entry.annotations == {"by": "a test"}
+
+    @each
+    def test_twice_is_once(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(box, tmp_path)
+        attach(path)
+        before = tree(path)
+        attach(path)
+        assert tree(path) == before
+
+    @each
+    def test_several_stay(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(box, tmp_path)
+        made = {attach(path, str(number).encode()).manifest.digest for number in range(5)}
+        assert set(referrers(path)) == made
+
+    @each
+    def test_what_was_there_stays_as_it_was(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        """Rule 5: bytes are identity, and files that are none of ours are kept."""
+        box.extra_files["manifest.json"] = b'[{"Config":"x"}]'
+        box.extra_files["blobs/sha256/" + "0" * 64] = b"nobody points here"
+        path = write(box, tmp_path)
+        attach(path)
+        left = contents(path)
+        for name, data in box.files().items():
+            if name != "index.json":
+                assert left.pop(name) == data, name
+        assert len(left) == 1 + 3  # index.json, envelope, config, manifest
+
+    @each
+    def test_to_a_child_of_an_index(self, tmp_path: Path, write: Write) -> None:
+        """MAN-35, D3: it keeps its real media type."""
+        box = LayoutBuilder()
+        child = box.add_image(b"child")
+        box.tag(box.add_index(child), "v1")
+        with open_layout_place(LayoutReference(path=str(write(box, tmp_path)), digest=child.digest)) as place:
+            assert place.subject == Descriptor(media_type=IMAGE_MANIFEST, digest=child.digest, size=child.size)
+
+    @each
+    def test_hints_of_the_entry_are_not_part_of_the_subject(
+        self, box: LayoutBuilder, tmp_path: Path, write: Write
+    ) -> None:
+        with open_layout_place(LayoutReference(path=str(write(box, tmp_path)), tag="v1")) as place:
+            assert place.subject.annotations == {}
+
+
+class TestNaming:
+    @each
+    def test_none_where_there_are_several_is_refused(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        box.tag(box.add_image(b"another"), "v2")
+        path = write(box, tmp_path)
+        with (
+            pytest.raises(NotFoundError, match="2 artifacts, not one"),
+            open_layout_place(LayoutReference(path=str(path))),
+        ):
+            pass
+
+    @each
+    def test_what_is_no_manifest_is_refused(self, tmp_path: Path, write: Write) -> None:
+        box = LayoutBuilder()
+        box.tag(box.add_blob(b"plain"), "v1")
+        path = write(box, tmp_path)
+        with pytest.raises(UsageError, match="only manifests"), open_layout_place(LayoutReference(path=str(path))):
+            pass
+
+
+class TestReferrersTag:
+    """regctl keeps referrers in layouts under the tag that registries without the API have."""
+
+    @each
+    def test_that_is_kept_is_kept_up(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        subject = box.add_image(b"one layer")
+        first = box.add_referrer(subject, b"first", listed=False)
+        box.tag_fallback(subject, first)
+        path = write(box, tmp_path)
+        made = attach(path)
+        assert set(referrers(path)) == {first.digest, made.manifest.digest}
+        assert set(listed_under_tag(path, subject)) == {str(first.digest), str(made.manifest.digest)}
+
+    @each
+    def test_is_written_where_it_is_asked_for(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(box, tmp_path)
+        made = [attach(path, name, fallback=True) for name in (b"a", b"b")]
+        subject = made[0].subject
+        assert listed_under_tag(path, subject) == [str(item.manifest.digest) for item in made]
+        assert len(roots(path)) == 1
+
+    @each
+    def test_is_not_written_otherwise(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(box, tmp_path)
+        made = attach(path)
+        assert listed_under_tag(path, made.subject) == []
+
+    @each
+    def test_that_can_not_be_read_stops_everything(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        subject = box.add_image(b"one layer")
+        listing = box.tag_fallback(subject, box.add_referrer(subject, b"first", listed=False))
+        box.damage(listing, b"x" * listing.size)
+        path = write(box, tmp_path)
+        before = tree(path)
+        with pytest.raises(ContentError, match="under a tag"):
+            attach(path)
+        assert tree(path) == before
+
+
+class TestTar:
+    @pytest.mark.parametrize("form", ["ustar", "gnu", "pax"])
+    @pytest.mark.parametrize("prefix", ["", "./"])
+    def test_of_every_kind(self, box: LayoutBuilder, tmp_path: Path, form: TarFormat, prefix: str) -> None:
+        path = box.write_tar(tmp_path / "a.tar", form, prefix=prefix)
+        made = attach(path)
+        assert referrers(path) == [made.manifest.digest]
+        with tarfile.open(path) as tar:  # another reader
+            names = [member.name.removeprefix("./").rstrip("/") for member in tar]
+        assert len(names) == len(set(names))
+        assert path.stat().st_size % 10240 == 0
+
+    def test_keeps_its_mode_and_leaves_nothing_beside(self, box: LayoutBuilder, tmp_path: Path) -> None:
+        path = archive(box, tmp_path)
+        path.chmod(0o640)
+        attach(path)
+        assert path.stat().st_mode & 0o777 == 0o640 or os.name != "posix"
+        assert [item.name for item in tmp_path.iterdir()] == ["layout.tar"]
+
+    @pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+    def test_behind_a_link_is_written_behind_the_link(self, box: LayoutBuilder, tmp_path: Path) -> None:
+        (tmp_path / "real").mkdir()
+        path = archive(box, tmp_path / "real")
+        link = tmp_path / "link.tar"
+        link.symlink_to(path)
+        made = attach(link)
+        assert link.is_symlink()
+        assert referrers(path) == [made.manifest.digest]
+
+    def test_that_can_not_be_written_is_as_it_was(
+        self, box: LayoutBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = archive(box, tmp_path)
+        before = tree(path)
+
+        def full(_: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(WriteError) as caught:
+            attach(path)
+        assert caught.value.facts["cause"] == "full"
+        assert tree(path) == before
+
+    def test_with_a_blob_of_ours_gets_it_once(self, box: LayoutBuilder, tmp_path: Path) -> None:
+        """A second member of a name would be read differently by readers."""
+        box.add_blob(b"{}")
+        path = archive(box, tmp_path)
+        attach(path)
+        with tarfile.open(path) as tar:
+            assert [member.name for member in tar].count(f"blobs/sha256/{EMPTY.digest.encoded}") == 1
+
+    def test_with_members_behind_the_index_keeps_them(self, box: LayoutBuilder, tmp_path: Path) -> None:
+        files = box.files()
+        order = ["blobs", "index.json", "oci-layout"]
+        names = sorted(files, key=lambda name: order.index(name.split("/")[0]))
+        path = tmp_path / "late.tar"
+        path.write_bytes(b"".join(tar_member(name, files[name]) for name in names) + bytes(1024))
+        made = attach(path)
+        assert referrers(path) == [made.manifest.digest]
+
+
+@each
+def test_at_the_same_time_nothing_is_lost(box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    path = write(box, tmp_path)
+    made: list[Digest] = []
+    threads = [
+        threading.Thread(target=lambda n=number: made.append(attach(path, str(n).encode()).manifest.digest))
+        for number in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(made) == 8
+    assert set(referrers(path)) == set(made)
+
+
+def test_a_damaged_blob_in_the_way_is_replaced(box: LayoutBuilder, tmp_path: Path) -> None:
+    """What lies under the name of a blob of ours is hashed before it is relied upon."""
+    path = directory(box, tmp_path)
+    blob = path / "blobs" / "sha256" / EMPTY.digest.encoded
+    blob.write_bytes(b"[]")
+    attach(path)
+    assert blob.read_bytes() == b"{}"
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    if path.is_dir():
+        return tree(path)
+    with tarfile.open(path) as tar:
+        return {
+            member.name: file.read()
+            for member in tar
+            if member.isfile() and (file := tar.extractfile(member)) is not None
+        }
+
+
+def roots(path: Path) -> list[Digest]:
+    with open_layout(path) as store:
+        return [root.descriptor.digest for root in Graph(store).roots()]
+
+
+def listed_under_tag(path: Path, subject: Descriptor) -> list[str]:
+    name = f"sha256-{subject.digest.encoded}"
+    entries = json.loads(contents(path)["index.json"])["manifests"]
+    tagged = [item for item in entries if item.get("annotations", {}).get("org.opencontainers.image.ref.name") == name]
+    if not tagged:
+        return []
+    (entry,) = tagged
+    assert entry["mediaType"] == IMAGE_INDEX
+    document = json.loads(contents(path)[f"blobs/sha256/{entry['digest'].removeprefix('sha256:')}"])
+    return [item["digest"] for item in document["manifests"]]
