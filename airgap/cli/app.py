@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 import typer
 
@@ -55,9 +56,19 @@ def root(
     """Carry signed container images across an air gap, and verify them on the far side."""
 
 
+_NEW_OBJECTS: Final = 50_000
+"""So many are made before the collector looks for cycles among them: some ten megabytes at most."""
+
+
 def main() -> None:
     """Entry point of the installed command."""
     for stream in (sys.stdout, sys.stderr):
         # a console that can not show a character gets an escape, not a crash
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    app(prog_name="airgap")
+    # What a command builds lives until it ends. To search it for rubbish on the way, and once more at the end, is a
+    # tenth of a small verify; the operating system takes everything back at once.
+    gc.set_threshold(_NEW_OBJECTS)
+    try:
+        app(prog_name="airgap")
+    finally:
+        gc.freeze()

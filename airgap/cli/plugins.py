@@ -47,13 +47,14 @@ def allowed_plugins(names: Sequence[str] | None, config: Sequence[str] | None) -
     """The plugins that `--allow-plugin` names; None where there are none, and then none can be run."""
     from airgap.cli.console import key_values
     from airgap.errors import UsageError
-    from airgap.plugin.directory import check_name
-    from airgap.verifier.plugins import AllowedPlugins
 
     if not names:
         if config:
             raise UsageError("--plugin-config without --allow-plugin would configure nothing")
         return None
+    from airgap.plugin.directory import check_name
+    from airgap.verifier.plugins import AllowedPlugins
+
     return AllowedPlugins(
         host=plugin_directory(),
         names=frozenset(check_name(name) for name in names),

@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,6 +29,9 @@ from airgap.cli.console import (
 )
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import AllowPluginOption, PluginConfigOption, allowed_plugins
+
+if TYPE_CHECKING:
+    from airgap.verifier.outcome import Outcome
 
 app = typer_app()
 
@@ -99,9 +102,7 @@ def verify(
     missing or stale, 16 content corrupt, 18 trust material malformed.
     """
     with boundary(debug=debug):
-        from airgap import __version__
         from airgap.guard import no_network
-        from airgap.report.document import verify_document
         from airgap.report.text import headline, verify_text
         from airgap.stages.verify import VerifyRequest
         from airgap.stages.verify import verify as judge
@@ -125,7 +126,7 @@ def verify(
         )
         with no_network() as guard:
             outcome = judge(request, locate(trust, os.environ, home()))
-            document = verify_document(outcome, version=__version__, attempts=guard.attempts)
+        document = _document(outcome, guard.attempts) if report or output is Format.JSON else None
         if report:
             write_report(report, document)
         if output is Format.JSON:
@@ -135,6 +136,13 @@ def verify(
         else:
             write(verify_text(outcome, style=style(no_tty=no_tty), verbose=verbose))
         raise typer.Exit(outcome.exit_code)
+
+
+def _document(outcome: Outcome, attempts: int) -> object:
+    from airgap import __version__
+    from airgap.report.document import verify_document
+
+    return verify_document(outcome, version=__version__, attempts=attempts)
 
 
 def parse_moment(text: str) -> datetime:

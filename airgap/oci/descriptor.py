@@ -26,6 +26,7 @@ EMPTY: Final = "application/vnd.oci.empty.v1+json"
 NOTARY_SIGNATURE: Final = "application/vnd.cncf.notary.signature"
 JWS_ENVELOPE: Final = "application/jose+json"
 COSE_ENVELOPE: Final = "application/cose"
+ACQUISITION: Final = "application/vnd.airgap.acquisition.v1+json"
 
 INDEX_TYPES: Final = frozenset({IMAGE_INDEX, DOCKER_LIST})
 MANIFEST_TYPES: Final = frozenset({IMAGE_MANIFEST, ARTIFACT_MANIFEST, DOCKER_MANIFEST}) | INDEX_TYPES

@@ -269,6 +269,8 @@ class _Step:
 
 @dataclass(slots=True)
 class _Walk:
+    """The way through everything that one artifact reaches."""
+
     graph: Graph
     declared_absent: frozenset[Digest]
     reached: list[Reached] = field(default_factory=list)

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, FormatError
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import ACQUISITION, EMPTY, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest, parse_manifest
@@ -24,7 +24,6 @@ from airgap.oci.store import Store, read_verified
 from airgap.parse.json import JsonObject, load_object, take, take_list, take_optional, text
 from airgap.parse.time import iso, rfc3339
 
-ACQUISITION: Final = "application/vnd.airgap.acquisition.v1+json"
 SCHEMA: Final = "airgap.acquisition/1"
 CREATED: Final = "org.opencontainers.image.created"
 _NO_CONFIG: Final = b"{}"

@@ -55,6 +55,8 @@ _CONTAINERD_NAME: Final = "io.containerd.image.name"
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """An entry of `index.json` that is a manifest."""
+
     descriptor: Descriptor
     place: str
     tag: str | None

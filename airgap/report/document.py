@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
-from airgap.oci.record import Record
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.text import safe
@@ -22,6 +21,9 @@ from airgap.verifier.outcome import (
     SignatureOutcome,
     Signer,
 )
+
+if TYPE_CHECKING:
+    from airgap.oci.record import Record
 
 VERIFY_SCHEMA = "airgap.verify/1"
 

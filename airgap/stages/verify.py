@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Literal
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, Rejected, TrustMaterialError
 from airgap.oci.content import ContentChecker, ContentReport
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Referrer, Root
-from airgap.oci.record import ACQUISITION, Record, newest_record
 from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target, open_target
 from airgap.parse.time import iso
@@ -50,6 +49,7 @@ from airgap.verifier.outcome import (
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from airgap.oci.record import Record
     from airgap.verifier.plugins import AllowedPlugins
 
 ContentMode = Literal["all", "manifests", "none"]
@@ -224,7 +224,7 @@ class _Run:
         signatures: tuple[SignatureOutcome, ...] = ()
         referrers: tuple[ReferrerOutcome, ...] = ()
         warnings: list[str] = []
-        record = newest_record(target.store, target.graph, root.descriptor)
+        record = _record(target, root.descriptor)
         scope, origin = self._scope(record)
         try:
             statement = self._policy.select(scope)
@@ -276,7 +276,7 @@ class _Run:
         checker = ContentChecker(target.store, self._pool)
         closures = {}
         for root in target.roots():
-            record = newest_record(target.store, target.graph, root.descriptor)
+            record = _record(target, root.descriptor)
             absent = record.declared_absent() if record else frozenset[Digest]()
             closures[root.descriptor] = target.graph.closure(root.descriptor, declared_absent=absent)
         checker.prepare(closures.values(), mode=mode)
@@ -310,6 +310,19 @@ class _Run:
                 signatures=self._signatures(target, referrer.descriptor, statement, []),
             )
             yield from self._referrers(target, referrer.descriptor, statement, depth + 1)
+
+
+def _record(target: Target, descriptor: Descriptor) -> Record | None:
+    """The newest acquisition record about an artifact, if any."""
+    try:
+        referrers = target.graph.referrers(descriptor)
+    except ContentError:
+        return None  # too many: the closure's problem
+    if all(referrer.artifact_type != ACQUISITION for referrer in referrers):
+        return None
+    from airgap.oci.record import newest_record
+
+    return newest_record(target.store, target.graph, descriptor)
 
 
 def _candidate(store: Store, referrer: Referrer, subject: Descriptor) -> Candidate:

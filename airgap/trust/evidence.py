@@ -274,6 +274,8 @@ def _malformed(path: Path, problem: str) -> TrustMaterialError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CrlTable:
+    """CRLs by what they are asked for by."""
+
     index: EvidenceIndex
     files: Mapping[str, CrlFile]
     by_issuer: Mapping[bytes, Sequence[CrlFile]]
@@ -305,6 +307,8 @@ class _CrlTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OcspTable:
+    """OCSP responses by what they are asked for by."""
+
     index: EvidenceIndex
     files: Mapping[str, OcspFile]
     by_serial: Mapping[int, Sequence[OcspFile]]

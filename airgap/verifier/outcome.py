@@ -10,18 +10,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from airgap.errors import Fact
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.record import Record
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.reasons import REASONS, ExitCode, most_severe
 from airgap.text import safe
 from airgap.trust.policy import Action, Check
+
+if TYPE_CHECKING:
+    from airgap.oci.record import Record
 
 
 class Verdict(StrEnum):
