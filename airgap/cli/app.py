@@ -26,6 +26,7 @@ class Commands(LazyGroup):
         "sign": Lazy("airgap.cli.sign", "Sign artifacts in a registry, a layout directory or a layout tar."),
         "timestamp": Lazy("airgap.cli.timestamp", "Timestamp signatures that exist."),
         "key": Lazy("airgap.cli.key", "Name signing keys; make test keys."),
+        "plugin": Lazy("airgap.cli.plugin", "List, install and remove plugins."),
         "login": Lazy("airgap.cli.login", "Check credentials with a registry and keep them."),
         "logout": Lazy("airgap.cli.logout", "Forget the credentials for a registry."),
         "version": Lazy("airgap.cli.version", "Show the version."),

@@ -48,7 +48,11 @@ class Kind(StrEnum):
 def add(
     name: NameArgument,
     private_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Private key (PEM), for its owner's eyes only (mode 600).")
+        str | None,
+        typer.Option(
+            metavar="FILE|URI",
+            help="Private key (PEM), for its owner's eyes only (mode 600), or pkcs11:token=...;object=... in a token.",
+        ),
     ] = None,
     chain: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Its chain (PEM): signing certificate first, root last.")
@@ -63,7 +67,7 @@ def add(
     passphrase_file: PassPhraseOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Give a name to a key in files, or to one that a plugin has.
+    """Give a name to a key in files or in a token, or to one that a plugin has.
 
     Only paths or ids are kept, never a key. Files are checked first: that the chain may sign, and that the key is the
     one of its first certificate.
@@ -164,16 +168,20 @@ def generate(
 
 
 def _entry(
-    name: str, files: tuple[Path | None, Path | None], remote: tuple[str | None, str | None], config: list[str]
+    name: str, files: tuple[str | None, Path | None], remote: tuple[str | None, str | None], config: list[str]
 ) -> KeyEntry:
-    from airgap.signature.key_config import LocalKey, RemoteKey
+    from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
+    from airgap.signature.token_uri import is_token_uri
 
     (private_key, chain), (plugin, key_id) = files, remote
     if plugin and key_id and not any(files):
         settings = key_values(config, "--plugin-config")
         return RemoteKey(name=name, id=key_id, plugin=plugin, plugin_config=settings)
     if private_key and chain and not any(remote) and not config:
-        return LocalKey(name=name, key_path=str(private_key.absolute()), certificate_path=str(chain.absolute()))
+        if is_token_uri(private_key):
+            return TokenKey(name=name, uri=private_key, certificate_path=str(chain.absolute()))
+        path = str(Path(private_key).absolute())
+        return LocalKey(name=name, key_path=path, certificate_path=str(chain.absolute()))
     raise UsageError("a key is --private-key with --chain, or --plugin with --id")
 
 
@@ -189,7 +197,7 @@ def _row(key: NamedKey) -> dict[str, str]:
 
 
 def _document(key: NamedKey) -> dict[str, Any]:
-    from airgap.signature.key_config import LocalKey, RemoteKey
+    from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
 
     entry = key.entry
     common = {"name": safe(entry.name), "default": key.is_default, "notation": key.borrowed}
@@ -200,6 +208,9 @@ def _document(key: NamedKey) -> dict[str, Any]:
             "key_path": safe(key.folder / entry.key_path),
             "certificate_path": safe(key.folder / entry.certificate_path),
         }
+    if isinstance(entry, TokenKey):
+        path = safe(key.folder / entry.certificate_path)
+        return {**common, "kind": "token", "key_path": safe(entry.uri), "certificate_path": path}
     if isinstance(entry, RemoteKey):
         return {**common, "kind": f"plugin {safe(entry.plugin)}", "id": safe(entry.id)}
     return {**common, "kind": "unknown"}

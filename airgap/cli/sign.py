@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,6 +36,15 @@ from airgap.cli.console import (
     write_json,
 )
 from airgap.cli.lazy import typer_app
+from airgap.cli.signer import (
+    ChainOption,
+    KeyChoice,
+    KeyOption,
+    PluginIdOption,
+    PluginOption,
+    PrivateKeyOption,
+    SignPluginConfigOption,
+)
 from airgap.cli.signing import (
     InsecureRegistryOption,
     KeyConfigOption,
@@ -46,17 +54,13 @@ from airgap.cli.signing import (
     TimestampUrlOption,
     UsernameOption,
     credentials,
-    key_folders,
     lifetime,
-    pass_phrase,
     timestamper,
 )
-from airgap.errors import AirgapError, UsageError
+from airgap.errors import AirgapError
 
 if TYPE_CHECKING:
-    from airgap.signature.produce import EnvelopeSigner
     from airgap.signature.results import SignedArtifact
-    from airgap.signature.signer import Signer
 
 app = typer_app()
 
@@ -78,15 +82,12 @@ def sign(
             "@DIGEST.",
         ),
     ],
-    key: Annotated[
-        str | None, typer.Option("--key", "-k", metavar="NAME", help="Named key. Default: the default one.")
-    ] = None,
-    private_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Private key (PEM) instead of a named one.")
-    ] = None,
-    chain: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its chain (PEM): signing certificate first, root last.")
-    ] = None,
+    key: KeyOption = None,
+    private_key: PrivateKeyOption = None,
+    chain: ChainOption = None,
+    plugin: PluginOption = None,
+    plugin_id: PluginIdOption = None,
+    plugin_config: SignPluginConfigOption = None,
     signature_format: Annotated[EnvelopeFormat, typer.Option(help="Format of the envelope.")] = EnvelopeFormat.JWS,
     expiry: Annotated[
         str | None,
@@ -149,7 +150,16 @@ def sign(
         transport = connection.transport(partial(note, quiet=quiet))
         request = SignRequest(
             targets=[layout_reference(text, oci_layout=oci_layout) for text in references],
-            signer=_signer(key, private_key, chain, key_config, passphrase_file),
+            signer=KeyChoice(
+                name=key,
+                private_key=private_key,
+                chain=chain,
+                plugin=plugin,
+                plugin_id=plugin_id,
+                plugin_config=plugin_config,
+                key_config=key_config,
+                passphrase_file=passphrase_file,
+            ).open(),
             at=clock(),
             envelope=signature_format.value,
             lifetime=lifetime(expiry),
@@ -181,18 +191,3 @@ def sign(
             raise
         if output is Format.JSON:
             write_json(signed_document(done))
-
-
-def _signer(
-    name: str | None, private_key: Path | None, chain: Path | None, key_config: Path | None, phrase: Path | None
-) -> Signer | EnvelopeSigner:
-    from airgap.signature.key_files import load_local_signer
-    from airgap.stages.keys import open_signer
-
-    if (private_key is None) != (chain is None):
-        raise UsageError("--private-key and --chain belong together")
-    if private_key is not None and chain is not None:
-        if name is not None:
-            raise UsageError("--key names another key than --private-key")
-        return load_local_signer(private_key, chain, pass_phrase(phrase))
-    return open_signer(key_folders(key_config), name, pass_phrase=pass_phrase(phrase))

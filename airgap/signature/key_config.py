@@ -18,6 +18,7 @@ from airgap.errors import AirgapError, FormatError, NotFoundError, UsageError
 from airgap.files import write_file
 from airgap.oci.documents import NotRegularError, open_regular
 from airgap.parse import json
+from airgap.signature.token_uri import is_token_uri
 from airgap.text import safe
 
 FILE: Final = "signingkeys.json"
@@ -43,6 +44,22 @@ class LocalKey:
     def to_json(self) -> dict[str, Any]:
         """As notation writes it."""
         return {"name": self.name, "keyPath": self.key_path, "certPath": self.certificate_path, **self.other}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenKey:
+    """A key in a PKCS #11 token, with its chain in a file. Ours alone: notation looks for a file of that name."""
+
+    name: str
+    uri: str
+    """`pkcs11:...` (airgap.signature.token_uri), where others have the path of a key file."""
+    certificate_path: str
+    """As in `LocalKey`."""
+    other: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def to_json(self) -> dict[str, Any]:
+        """In the form of a key in files."""
+        return {"name": self.name, "keyPath": self.uri, "certPath": self.certificate_path, **self.other}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +92,7 @@ class UnknownKey:
         return dict(self.members)
 
 
-KeyEntry = LocalKey | RemoteKey | UnknownKey
+KeyEntry = LocalKey | TokenKey | RemoteKey | UnknownKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,12 +197,10 @@ def _entry(item: Any) -> KeyEntry:
             other=other,
         )
     if "keyPath" in item or "certPath" in item:
-        return LocalKey(
-            name=name,
-            key_path=json.take(item, "keyPath", str),
-            certificate_path=json.take(item, "certPath", str),
-            other=other,
-        )
+        key, chain = (json.take(item, member, str) for member in ("keyPath", "certPath"))
+        if is_token_uri(key):
+            return TokenKey(name=name, uri=key, certificate_path=chain, other=other)
+        return LocalKey(name=name, key_path=key, certificate_path=chain, other=other)
     return UnknownKey(name=name, members=item)
 
 

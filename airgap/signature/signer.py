@@ -70,12 +70,12 @@ class LocalSigner:
         if _public_bytes(self.private_key.public_key()) != _public_bytes(self.chain[0].public_key):
             subject = safe(self.chain[0].subject_text)
             raise UsageError(f"the signing key is not the one of the first certificate ({subject})")
-        _demanded(self.chain[0])
+        demanded_algorithm(self.chain[0])
 
     @property
     def algorithm(self) -> Algorithm:
         """What the key demands (table ALG)."""
-        return _demanded(self.chain[0])
+        return demanded_algorithm(self.chain[0])
 
     def sign(self, message: bytes) -> bytes:
         """PS*: the salt is as long as the hash (JWS-42). ES*: r and s side by side (JWS-41, COSE-22)."""
@@ -88,7 +88,8 @@ class LocalSigner:
         return r.to_bytes(width, "big") + s.to_bytes(width, "big")
 
 
-def _demanded(leaf: Certificate) -> Algorithm:
+def demanded_algorithm(leaf: Certificate) -> Algorithm:
+    """What the key of a signing certificate demands. Raises UsageError for one that may not sign."""
     if leaf.algorithm is None:
         raise UsageError(f"a key of kind {leaf.key_name} may not sign (ALG-1)")
     return leaf.algorithm

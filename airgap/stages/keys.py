@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from airgap.signature.key_config import (
     LocalKey,
     RemoteKey,
     SigningKeys,
+    TokenKey,
     check_name,
     load_signing_keys,
     save_signing_keys,
@@ -36,6 +37,7 @@ from airgap.signature.key_files import (
 from airgap.signature.key_location import KeyFolders, NamedKey, find_key, list_keys
 from airgap.signature.produce import EnvelopeSigner
 from airgap.signature.signer import Signer, SigningError
+from airgap.signature.token_uri import TokenUri
 from airgap.text import safe
 from airgap.trust.stores import StoreRef
 
@@ -43,6 +45,8 @@ __all__ = ["GeneratedKey", "add_key", "choose_default", "delete_keys", "generate
 
 OpenRemote = Callable[[RemoteKey], Signer | EnvelopeSigner]
 """Opens a key that a plugin has."""
+OpenToken = Callable[[str, Path], Signer]
+"""Opens a key in a token by its URI, with its chain in a file."""
 
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
@@ -53,11 +57,12 @@ def open_signer(
     *,
     pass_phrase: PassPhrase = no_pass_phrase,
     remote: OpenRemote | None = None,
+    token: OpenToken | None = None,
 ) -> Signer | EnvelopeSigner:
     """The signer behind the key of this name, or behind the default key.
 
-    `remote` opens the keys of plugins; without it they can not be used. Raises NotFoundError, KeyFileError,
-    UsageError, and what `remote` raises.
+    `remote` opens the keys of plugins, `token` those in tokens; without them these can not be used. Raises
+    NotFoundError, KeyFileError, UsageError, and what `remote` and `token` raise.
     """
     found = find_key(folders, name)
     entry = found.entry
@@ -66,6 +71,8 @@ def open_signer(
         return load_local_signer(key, chain, pass_phrase)
     if isinstance(entry, RemoteKey) and remote is not None:
         return remote(entry)
+    if isinstance(entry, TokenKey) and token is not None:
+        return token(entry.uri, found.folder / entry.certificate_path)
     raise UsageError(f"the key {safe(entry.name)!r} is of a kind that can not be used here")
 
 
@@ -78,6 +85,9 @@ def add_key(
     """
     if isinstance(key, LocalKey):
         _check_files(Path(key.key_path), Path(key.certificate_path), pass_phrase)
+    if isinstance(key, TokenKey):  # the token need not be at hand
+        TokenUri.parse(key.uri)
+        _check_chain(read_chain(Path(key.certificate_path)))
     keys = _own(folders).adding(key, default=default)
     return save_signing_keys(folders.own, keys)
 
@@ -195,6 +205,8 @@ def _own(folders: KeyFolders) -> SigningKeys:
 
 
 def _absolute(key: NamedKey) -> KeyEntry:
+    if isinstance(key.entry, TokenKey):
+        return replace(key.entry, certificate_path=str((key.folder / key.entry.certificate_path).absolute()))
     if not isinstance(key.entry, LocalKey):
         return key.entry
     return LocalKey(

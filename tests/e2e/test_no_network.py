@@ -49,7 +49,7 @@ def test_no_event_of_a_socket_is_ever_raised(command: str) -> None:
 
 def test_the_report_says_that_the_guard_was_up() -> None:
     result = subprocess.run(VERIFY, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert json.loads(result.stdout)["network"] == {"guard": True, "attempts": 0}
+    assert json.loads(result.stdout)["network"] == {"guard": True, "attempts": 0, "plugins": []}
 
 
 def test_verify_writes_nothing_beside_its_report(tmp_path: Path) -> None:

@@ -1,0 +1,122 @@
+"""Which key signs: the options that every signing command has for it, and the signer that they come to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airgap.cli.console import key_values
+from airgap.cli.plugins import plugin_directory
+from airgap.cli.signing import key_folders, pass_phrase
+from airgap.errors import UsageError
+
+if TYPE_CHECKING:
+    from airgap.signature.key_config import RemoteKey
+    from airgap.signature.produce import EnvelopeSigner
+    from airgap.signature.signer import Signer
+
+MODULE = "AIRGAP_PKCS11_MODULE"
+
+KeyOption = Annotated[
+    str | None, typer.Option("--key", "-k", metavar="NAME", help="Named key. Default: the default one.")
+]
+PrivateKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--private-key",
+        metavar="FILE|URI",
+        help="Private key instead of a named one: PEM, or pkcs11:token=...;object=... for one in a token.",
+    ),
+]
+ChainOption = Annotated[
+    Path | None,
+    typer.Option("--chain", metavar="FILE", help="Its chain (PEM): signing certificate first, root last."),
+]
+PluginOption = Annotated[
+    str | None, typer.Option("--plugin", metavar="NAME", help="Sign with the key --id of this installed plugin.")
+]
+PluginIdOption = Annotated[str | None, typer.Option("--id", metavar="ID", help="What the plugin calls the key.")]
+SignPluginConfigOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin-config", metavar="KEY=VALUE", help="For the plugin, over what the named key says; repeatable."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyChoice:
+    """What the options say about the key."""
+
+    name: str | None = None
+    private_key: str | None = None
+    chain: Path | None = None
+    plugin: str | None = None
+    plugin_id: str | None = None
+    plugin_config: Sequence[str] | None = None
+    key_config: Path | None = None
+    passphrase_file: Path | None = None
+
+    def open(self) -> Signer | EnvelopeSigner:
+        """The signer. Raises UsageError, NotFoundError, KeyFileError, SigningError, PluginError."""
+        self._check()
+        if self.plugin is not None and self.plugin_id is not None:
+            return self._open_plugin(self.plugin, self.plugin_id, {})
+        if self.private_key is not None and self.chain is not None:
+            return self._open_files(self.private_key, self.chain)
+        from airgap.stages.keys import open_signer
+
+        return open_signer(
+            key_folders(self.key_config),
+            self.name,
+            pass_phrase=pass_phrase(self.passphrase_file),
+            remote=self._open_remote,
+            token=self._open_files,
+        )
+
+    def _check(self) -> None:
+        for one, other, words in (
+            (self.private_key, self.chain, "--private-key and --chain belong together"),
+            (self.plugin, self.plugin_id, "--plugin and --id belong together"),
+        ):
+            if (one is None) != (other is None):
+                raise UsageError(words)
+        named = [
+            option
+            for option, value in (("--key", self.name), ("--private-key", self.private_key), ("--plugin", self.plugin))
+            if value is not None
+        ]
+        if len(named) > 1:
+            raise UsageError(f"{' and '.join(named)} name different keys")
+        if self.plugin_config and self.private_key is not None:
+            raise UsageError("--plugin-config is for keys that a plugin has")
+
+    def _open_files(self, key: str, chain: Path) -> Signer:
+        from airgap.signature.token_uri import is_token_uri
+
+        if is_token_uri(key):
+            from airgap.signature.token import open_token_signer
+
+            module = os.environ.get(MODULE)
+            return open_token_signer(
+                key, chain, pass_phrase(self.passphrase_file), module=Path(module) if module else None
+            )
+        from airgap.signature.key_files import load_local_signer
+
+        return load_local_signer(Path(key), chain, pass_phrase(self.passphrase_file))
+
+    def _open_remote(self, key: RemoteKey) -> Signer | EnvelopeSigner:
+        return self._open_plugin(key.plugin, key.id, key.plugin_config)
+
+    def _open_plugin(self, name: str, key_id: str, configured: Mapping[str, str]) -> Signer | EnvelopeSigner:
+        from airgap.signature.plugin_signer import PluginKey, plugin_signer
+
+        # PLUGIN-30: what the command says comes over what the key's entry says
+        given = key_values(list(self.plugin_config or ()), "--plugin-config")
+        key = PluginKey(key_id=key_id, config={**configured, **given})
+        return plugin_signer(plugin_directory().find(name), key)

@@ -1,0 +1,61 @@
+"""A message about a JSON member can name the line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airgap.parse.lines import line_of
+
+TEXT = b"""{
+  "version": "1.0",
+  "trustPolicies": [
+    {"name": "a, [b]: {c}",
+     "registryScopes": ["x",
+        "y"]},
+    {
+      "name": "b", "signatureVerification": {"level": "strict",
+         "override": {"revo\\u0063ation": "x"}}
+    }, 7
+  ]
+}"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("version", 2),
+        ("trustPolicies", 3),
+        ("trustPolicies[0]", 4),
+        ("trustPolicies[0].name", 4),
+        ("trustPolicies[0].registryScopes", 5),
+        ("trustPolicies[0].registryScopes[1]", 6),
+        ("trustPolicies[1].signatureVerification.level", 8),
+        ("trustPolicies[1].signatureVerification.override.revocation", 9),
+        ("trustPolicies[2]", 10),
+    ],
+)
+def test_a_member_is_found_on_its_line(path: str, line: int) -> None:
+    assert line_of(TEXT, path) == line
+
+
+@pytest.mark.parametrize(
+    ("path", "line"), [("trustPolicies[1].trustStores", 7), ("missing", 1), ("trustPolicies[1].name[3].x", 8)]
+)
+def test_a_missing_member_has_the_line_of_what_it_is_missing_from(path: str, line: int) -> None:
+    assert line_of(TEXT, path) == line
+
+
+def test_no_path_has_no_line() -> None:
+    assert line_of(TEXT, "") is None
+
+
+def test_the_first_of_doubled_members_counts() -> None:
+    assert line_of(b'{"a": 1,\n"a": 2}', "a") == 1
+
+
+@given(st.binary(max_size=80), st.text(max_size=10))
+def test_no_text_makes_it_fail(data: bytes, path: str) -> None:
+    line = line_of(data, path)
+    assert line is None or 1 <= line <= data.count(b"\n") + 1

@@ -1,0 +1,254 @@
+"""What joins a trust directory's evidence: newer things, complete, and nothing that takes an answer away."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from airgap.errors import TrustMaterialError
+from airgap.pki.certificate import Certificate
+from airgap.pki.crl import Crl
+from airgap.pki.ocsp import OcspResponse
+from airgap.trust.evidence import EvidenceDirectory
+from airgap.trust.keeper import EvidenceKeeper
+from airgap.trust.kept import State
+from tests.support.crls import THIS_UPDATE, crl, entry, scope
+from tests.support.extensions import Point
+from tests.support.keyring import key
+from tests.support.ocsp import THIS_UPDATE as ANSWERED
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import Issued, Pki
+
+URL = "http://crl.example/a.crl"
+OTHER = "http://crl.example/b.crl"
+LEAF = Pki().code_chain(leaf={"crl_urls": [URL], "ocsp_urls": ["http://ocsp.example"]})
+CA = LEAF.chain[1]
+DAY = timedelta(days=1)
+
+
+def certificate(issued: Issued) -> Certificate:
+    return Certificate.parse(issued.der)
+
+
+ISSUER = certificate(CA)
+
+
+def made(number: int | None, days: int = 0, **changes: object) -> Crl:
+    return Crl.parse(crl(CA, number=number, this_update=THIS_UPDATE + days * DAY, **changes))  # type: ignore[arg-type]
+
+
+def candidates(root: Path, url: str = URL) -> list[int | None]:
+    """Numbers of what would answer for the URL, newest first."""
+    point = Point((url,))
+    parsed = certificate(Pki().code_chain(leaf={"points": [point]})).distribution_points[0]
+    return [file.load().number for file in EvidenceDirectory.open(root).crls(ISSUER.subject, parsed)]
+
+
+def index(root: Path) -> dict[str, object]:
+    document: dict[str, object] = json.loads((root / "crls/index.json").read_text())
+    return document
+
+
+class TestCrls:
+    def test_the_first_is_kept_and_mapped(self, tmp_path: Path) -> None:
+        kept = EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
+        assert kept.state is State.NEW
+        assert index(tmp_path) == {URL: kept.name}
+        assert candidates(tmp_path) == [5]
+
+    def test_every_uri_of_the_point_is_mapped(self, tmp_path: Path) -> None:
+        """A tool that asks for each of them (CRL-1) finds it under each."""
+        kept = EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL, OTHER])
+        assert index(tmp_path) == {URL: kept.name, OTHER: kept.name}
+
+    def test_names_follow_from_issuer_scope_and_number(self, tmp_path: Path) -> None:
+        keeper = EvidenceKeeper(tmp_path)
+        names = [keeper.keep_crl(made(number, number), ISSUER, [URL]).name for number in (10, 11)]
+        scoped = keeper.keep_crl(made(10, scope=scope(only_user=True)), ISSUER, [URL]).name
+        streams = [name.split("-")[0] for name in (*names, scoped)]
+        assert streams[0] == streams[1] != streams[2]
+        assert [name.split("-")[1] for name in names] == ["a", "b"]
+
+    def test_the_same_bytes_again_change_nothing(self, tmp_path: Path) -> None:
+        keeper = EvidenceKeeper(tmp_path)
+        first = made(5)
+        keeper.keep_crl(first, ISSUER, [URL])
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+        assert keeper.keep_crl(first, ISSUER, [URL]).state is State.UNCHANGED
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+    def test_a_newer_one_comes_first_and_the_older_stays(self, tmp_path: Path) -> None:
+        """RFC 5280, 3.3: what the newer one has dropped only the older one knows."""
+        keeper = EvidenceKeeper(tmp_path)
+        for number in (5, 6, 7):
+            keeper.keep_crl(made(number, number), ISSUER, [URL])
+        assert candidates(tmp_path) == [7, 6, 5]
+
+    @pytest.mark.parametrize(
+        ("number", "days"),
+        [
+            pytest.param(4, 1, id="a number that goes back, whatever the date"),
+            pytest.param(6, -1, id="a date that goes back, whatever the number"),
+            pytest.param(4, -1, id="both"),
+            pytest.param(None, -1, id="a date alone"),
+        ],
+    )
+    def test_nothing_gets_older(self, tmp_path: Path, number: int | None, days: int) -> None:
+        keeper = EvidenceKeeper(tmp_path)
+        first = keeper.keep_crl(made(5), ISSUER, [URL])
+        kept = keeper.keep_crl(made(number, days), ISSUER, [URL])
+        assert (kept.state, kept.name) == (State.OLDER, first.name)
+        assert candidates(tmp_path) == [5]
+
+    def test_a_forged_newer_file_keeps_nothing_out(self, tmp_path: Path) -> None:
+        """What could not be verified is not in the way of what was."""
+        (tmp_path / "crls").mkdir()
+        (tmp_path / "crls/forged.crl").write_bytes(crl(CA, number=99, signed_by=key("p256", 4)))
+        (tmp_path / "crls/index.json").write_text(json.dumps({URL: "forged.crl"}))
+        assert EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL]).state is State.NEW
+        assert 5 in candidates(tmp_path)
+
+    def test_a_damaged_file_keeps_nothing_out(self, tmp_path: Path) -> None:
+        keeper = EvidenceKeeper(tmp_path)
+        kept = keeper.keep_crl(made(9, 1), ISSUER, [URL])
+        (tmp_path / "crls" / kept.name).write_bytes(b"0")
+        assert keeper.keep_crl(made(5), ISSUER, [URL]).state is State.NEW
+
+    def test_parts_of_a_whole_that_name_no_scope_do_not_hide_each_other(self, tmp_path: Path) -> None:
+        """Some authorities split their list by URL and do not say so in the CRL."""
+        keeper = EvidenceKeeper(tmp_path)
+        keeper.keep_crl(made(9, 1), ISSUER, [URL])
+        assert keeper.keep_crl(made(5), ISSUER, [OTHER]).state is State.NEW
+        assert (candidates(tmp_path), candidates(tmp_path, OTHER)) == ([9], [5])
+
+    def test_what_answered_before_there_was_an_index_goes_on_answering(self, tmp_path: Path) -> None:
+        """A file that no URL claims answers for all: for this URL, and afterwards for others, too."""
+        (tmp_path / "crls").mkdir()
+        (tmp_path / "crls/by-hand.crl").write_bytes(made(4).der)
+        EvidenceKeeper(tmp_path).keep_crl(made(5, 1), ISSUER, [URL])
+        assert candidates(tmp_path) == [5, 4]
+        assert candidates(tmp_path, OTHER) == [4]
+
+    def test_what_was_put_by_hand_and_is_newer_is_not_replaced(self, tmp_path: Path) -> None:
+        (tmp_path / "crls").mkdir()
+        (tmp_path / "crls/by-hand.crl").write_bytes(made(6, 1).der)
+        kept = EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
+        assert (kept.state, kept.name) == (State.OLDER, "by-hand.crl")
+        assert candidates(tmp_path) == [6]
+
+    def test_a_delta_is_a_stream_of_its_own(self, tmp_path: Path) -> None:
+        keeper = EvidenceKeeper(tmp_path)
+        keeper.keep_crl(made(5), ISSUER, [URL])
+        kept = keeper.keep_crl(made(6, delta_base=5), ISSUER, [OTHER])
+        assert kept.state is State.NEW
+        assert kept.name.endswith("-delta.crl")
+
+    def test_other_urls_stay_mapped(self, tmp_path: Path) -> None:
+        keeper = EvidenceKeeper(tmp_path)
+        keeper.keep_crl(made(5), ISSUER, [URL])
+        keeper.keep_crl(made(5), ISSUER, [OTHER])
+        assert set(index(tmp_path)) == {URL, OTHER}
+
+    def test_an_index_that_can_not_be_read_is_not_written_over(self, tmp_path: Path) -> None:
+        (tmp_path / "crls").mkdir()
+        (tmp_path / "crls/index.json").write_text("[")
+        with pytest.raises(TrustMaterialError, match="not JSON"):
+            EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
+        assert (tmp_path / "crls/index.json").read_text() == "["
+
+    def test_folders_are_for_the_owner_alone(self, tmp_path: Path) -> None:
+        """STORE-14."""
+        EvidenceKeeper(tmp_path / "new").keep_crl(made(5), ISSUER, [URL])
+        assert {path.stat().st_mode & 0o777 for path in (tmp_path / "new", tmp_path / "new/crls")} == {0o700}
+
+    def test_nothing_temporary_stays_behind(self, tmp_path: Path) -> None:
+        EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
+        assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+
+
+class TestPrune:
+    def kept(self, root: Path, *crls: Crl) -> EvidenceKeeper:
+        keeper = EvidenceKeeper(root)
+        for item in crls:
+            keeper.keep_crl(item, ISSUER, [URL])
+        return keeper
+
+    def test_a_generation_that_the_newest_contains_goes(self, tmp_path: Path) -> None:
+        keeper = self.kept(tmp_path, made(1, 1, revoked=[7]), made(2, 2, revoked=[7, 8]), made(3, 3, revoked=[8, 7]))
+        assert len(keeper.prune(ISSUER, [URL])) == 2
+        assert candidates(tmp_path) == [3]
+        assert len(list((tmp_path / "crls").glob("*.crl"))) == 1
+
+    def test_a_generation_that_alone_lists_somebody_stays(self, tmp_path: Path) -> None:
+        """RFC 5280, 3.3: the newer list may have dropped a certificate because it expired."""
+        keeper = self.kept(tmp_path, made(1, 1, revoked=[7]), made(2, 2, revoked=[8]))
+        assert keeper.prune(ISSUER, [URL]) == ()
+        assert candidates(tmp_path) == [2, 1]
+
+    def test_an_entry_that_says_something_else_counts_as_another(self, tmp_path: Path) -> None:
+        keeper = self.kept(tmp_path, made(1, 1, revoked=[entry(7, reason="keyCompromise")]), made(2, 2, revoked=[7]))
+        assert keeper.prune(ISSUER, [URL]) == ()
+
+    def test_an_older_one_without_entries_goes(self, tmp_path: Path) -> None:
+        keeper = self.kept(tmp_path, made(1, 1), made(2, 2))
+        assert len(keeper.prune(ISSUER, [URL])) == 1
+
+    def test_a_forged_newer_one_removes_nothing(self, tmp_path: Path) -> None:
+        keeper = self.kept(tmp_path, made(1, 1))
+        (tmp_path / "crls/forged.crl").write_bytes(crl(CA, number=9, signed_by=key("p256", 4)))
+        names = [*json.loads(json.dumps([index(tmp_path)[URL]])), "forged.crl"]
+        (tmp_path / "crls/index.json").write_text(json.dumps({URL: names}))
+        assert keeper.prune(ISSUER, [URL]) == ()
+
+    def test_deltas_go_when_their_base_has_caught_up(self, tmp_path: Path) -> None:
+        keeper = self.kept(tmp_path, made(1), made(2, 1, delta_base=1), made(3, 2, delta_base=1))
+        assert len(keeper.prune(ISSUER, [URL])) == 1
+        keeper.keep_crl(made(3, 3), ISSUER, [URL])
+        keeper.prune(ISSUER, [URL])
+        assert candidates(tmp_path) == [3]
+
+
+class TestOcsp:
+    def put(self, root: Path, **changes: object) -> State:
+        data = ocsp_response(LEAF, **changes)  # type: ignore[arg-type]
+        return EvidenceKeeper(root).keep_ocsp(data, OcspResponse.parse(data), certificate(LEAF), ISSUER).state
+
+    def answers(self, root: Path) -> list[str]:
+        found = EvidenceDirectory.open(root).ocsp(certificate(LEAF), ISSUER)
+        singles = (file.load().find(certificate(LEAF), ISSUER) for file in found)
+        return [single.status for single in singles if single]
+
+    def test_is_kept_and_found(self, tmp_path: Path) -> None:
+        assert self.put(tmp_path) is State.NEW
+        assert self.answers(tmp_path) == ["good"]
+        assert not (tmp_path / "ocsp/index.json").exists()
+
+    def test_newer_ones_join_and_older_ones_do_not(self, tmp_path: Path) -> None:
+        self.put(tmp_path)
+        assert self.put(tmp_path, this_update=ANSWERED + DAY) is State.NEW
+        assert self.put(tmp_path, this_update=ANSWERED - DAY) is State.OLDER
+        assert len(self.answers(tmp_path)) == 2
+
+    def test_a_forged_newer_one_keeps_nothing_out(self, tmp_path: Path) -> None:
+        (tmp_path / "ocsp").mkdir()
+        forged = ocsp_response(LEAF, this_update=ANSWERED + DAY, signed_by=key("p256", 4))
+        (tmp_path / "ocsp/forged.ors").write_bytes(forged)
+        assert self.put(tmp_path) is State.NEW
+
+    def test_joins_an_index_that_names_the_responder(self, tmp_path: Path) -> None:
+        """Where a URL is mapped only its files count, so a new one has to be among them."""
+        (tmp_path / "ocsp").mkdir()
+        (tmp_path / "ocsp/old.ors").write_bytes(ocsp_response(LEAF))
+        (tmp_path / "ocsp/index.json").write_text(json.dumps({"http://ocsp.example": "old.ors"}))
+        self.put(tmp_path, this_update=ANSWERED + DAY)
+        assert len(self.answers(tmp_path)) == 2
+
+    def test_prune_keeps_the_newest_and_all_that_revokes(self, tmp_path: Path) -> None:
+        self.put(tmp_path, this_update=ANSWERED - 2 * DAY)
+        self.put(tmp_path, this_update=ANSWERED - DAY, status="revoked", reason="keyCompromise")
+        self.put(tmp_path)
+        assert len(EvidenceKeeper(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
+        assert sorted(self.answers(tmp_path)) == ["good", "revoked"]
