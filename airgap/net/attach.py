@@ -55,7 +55,19 @@ class RegistryPlace:
         for descriptor, raw in attachment.blobs:
             self._store.push_blob(descriptor, partial(io.BytesIO, raw))
         put = self._store.push_manifest(attachment.manifest, attachment.raw)
-        self._store.settle()
+        self._settle(attachment)
         if put.subject_handled:
             return "referrers API and referrers tag" if put.fallback_updated else "referrers API"
         return "referrers tag"
+
+    def _settle(self, attachment: Attachment) -> None:
+        """See that it can be found: some registries lose what others attach at the same time."""
+        try:
+            self._store.settle()
+        except AirgapError as error:
+            raise AirgapError(
+                f"{attachment.manifest.digest} was put into {self._store.name}, but it can not be seen that it is "
+                f"listed there: {error}",
+                remedy="Look for it with airgap discover; attach it again only if it is not there.",
+                **error.facts,
+            ) from None

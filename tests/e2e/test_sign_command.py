@@ -1,0 +1,686 @@
+"""`airgap sign`, `timestamp` and `key` as their users type them; verified by `airgap verify` in another process."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.oci.descriptor import Descriptor
+from tests.support.command import Ran, run_here, run_process
+from tests.support.keyring import pem
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import Issued, Pki
+from tests.support.registry import LoopbackRegistry, answer, error
+from tests.support.scenario import add_image
+from tests.support.signing import KINDS, key_options, tree
+from tests.support.trust import oci_policy, statement, write_trust
+from tests.support.tsa_server import LoopbackTsa
+
+ALGORITHMS = {"RSASSA-PSS-SHA-256", "RSASSA-PSS-SHA-384", "RSASSA-PSS-SHA-512"} | {
+    "ECDSA-SHA-256",
+    "ECDSA-SHA-384",
+    "ECDSA-SHA-512",
+}
+LEAF = Pki().code_chain()
+NOTARY = "application/vnd.cncf.notary.signature"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody's own keys, credentials or proxies."""
+    for name in ("AIRGAP_KEYS", "AIRGAP_KEY_PASSPHRASE", "NOTATION_CONFIG", "NOTATION_USERNAME", "NOTATION_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / "config"))
+    monkeypatch.delenv("DOCKER_CONFIG", raising=False)
+
+
+@pytest.fixture
+def tsa() -> Iterator[LoopbackTsa]:
+    with LoopbackTsa() as server:
+        yield server
+
+
+@pytest.fixture
+def registry() -> Iterator[LoopbackRegistry]:
+    with LoopbackRegistry() as server:
+        yield server
+
+
+def layout(folder: Path, *tags: str, archive: bool = False) -> Path:
+    """A small image under each tag, each another one."""
+    box = LayoutBuilder()
+    for tag in tags or ("v1",):
+        box.tag(box.add_image(tag.encode(), b"{}"), tag)
+    return box.write_tar(folder / "trip.tar") if archive else box.write_directory(folder / "layout")
+
+
+def trust(folder: Path, *leaves: Issued, tsa: Issued | None = None) -> list[str]:
+    stores: dict[str, list[Any]] = {"ca:harbour": [leaf.root for leaf in leaves or (LEAF,)]}
+    names = ["ca:harbour"]
+    if tsa is not None:
+        stores["tsa:harbour"] = [tsa.root]
+        names.append("tsa:harbour")
+    policy = oci_policy(statement(trustStores=names))
+    return ["--trust", str(write_trust(folder / "trust", policy=policy, stores=stores))]
+
+
+def tsa_options(folder: Path, tsa: LoopbackTsa, root: Issued | None = None) -> list[str]:
+    path = folder / "tsa-root.pem"
+    path.write_bytes((root or tsa.issued.root).pem)
+    return ["--timestamp-url", tsa.url, "--timestamp-root-cert", str(path)]
+
+
+def sign(*arguments: object) -> Ran:
+    ran = run_here(["sign", *map(str, arguments)])
+    assert "Traceback" not in ran.err + ran.out, ran
+    return ran
+
+
+def signed(*arguments: object) -> dict[str, Any]:
+    """Signs one artifact; the record about it."""
+    ran = sign(*arguments, "--format", "json")
+    assert ran.code == 0, ran
+    (record,) = ran.document["signed"]
+    assert isinstance(record, dict)
+    return record
+
+
+@dataclass
+class Transport:
+    """Where six images are signed, and how they are brought to where they are verified."""
+
+    name: Callable[[str], str]
+    """The reference for a tag."""
+    bring: Callable[[], Path]
+
+
+TAGS = tuple(kind for kind in KINDS)
+
+
+def prepared(kind: str, folder: Path, registry: LoopbackRegistry) -> Transport:
+    if not kind.startswith("registry"):
+        path = layout(folder, *TAGS, archive=kind == "tar")
+        return Transport(lambda tag: f"{path}:{tag}", lambda: path)
+    registry.referrers_api = kind == "registry with API"
+    for tag in TAGS:
+        registry.put_image("app", tag=tag, layers=(tag.encode(),))
+
+    def bring() -> Path:
+        copied = run_process(["copy", *(f"{registry.host}/app:{tag}" for tag in TAGS), str(folder / "copy")])
+        assert copied.code == 0, copied
+        return folder / "copy"
+
+    return Transport(lambda tag: f"{registry.host}/app:{tag}", bring)
+
+
+@pytest.mark.parametrize("form", ["jws", "cose"])
+@pytest.mark.parametrize("kind", ["directory", "tar", "registry with API", "registry without API"])
+def test_what_is_signed_verifies(
+    tmp_path: Path, registry: LoopbackRegistry, tsa: LoopbackTsa, kind: str, form: str
+) -> None:
+    """All six algorithms, both envelopes, every transport, timestamped; verified in another process."""
+    transport = prepared(kind, tmp_path, registry)
+    leaves = [Pki().code_chain(key) for key in KINDS]
+    for tag, leaf in zip(TAGS, leaves, strict=True):
+        options = [*key_options(tmp_path / tag, leaf), *tsa_options(tmp_path, tsa)]
+        ran = sign(transport.name(tag), "--signature-format", form, "-m", f"team={tag}", *options)
+        assert ran.code == 0, ran
+    verified = run_process(
+        ["verify", str(transport.bring()), *trust(tmp_path, *leaves, tsa=tsa.issued), "--format", "json"]
+    )
+    assert verified.code == 0, verified
+    artifacts = verified.document["artifacts"]
+    assert len(artifacts) == len(KINDS)
+    assert {artifact["signatures"][0]["signer"]["algorithm"] for artifact in artifacts} == ALGORITHMS
+    assert all(artifact["signatures"][0]["signer"]["timestamp"] for artifact in artifacts)
+    assert all(artifact["content"]["verdict"] == "pass" for artifact in artifacts)
+    assert {artifact["signatures"][0]["metadata"]["team"] for artifact in artifacts} == set(TAGS)
+
+
+class TestResult:
+    def test_says_what_was_signed_and_by_whom(self, tmp_path: Path) -> None:
+        path = layout(tmp_path)
+        ran = sign(f"{path}:v1", *key_options(tmp_path / "k", LEAF))
+        assert ran.code == 0, ran
+        assert f"Successfully signed {path}@sha256:" in ran.out
+        assert "CN=builder" in ran.out
+        assert "can come to mean something else" in ran.err
+
+    def test_a_digest_needs_no_warning(self, tmp_path: Path) -> None:
+        path = layout(tmp_path)
+        options = key_options(tmp_path / "k", LEAF)
+        reference = signed(f"{path}:v1", *options)["reference"]
+        ran = sign(reference, "--force", *options)
+        assert (ran.code, ran.err) == (0, "")
+
+    def test_the_document_holds_everything(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+        path = layout(tmp_path)
+        record = signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF), *tsa_options(tmp_path, tsa), "-e", "24h")
+        assert record["signer"]["fingerprint"] == LEAF.fingerprint
+        assert record["envelope"]["media_type"] == "application/jose+json"
+        assert record["timestamp"]["authority"]["fingerprint"] == tsa.issued.fingerprint
+        assert record["expiry"] > record["signing_time"]
+        assert record["existed"] is False
+        assert record["listed"] == "index.json"
+
+    def test_an_expiry_is_signed(self, tmp_path: Path) -> None:
+        path = layout(tmp_path)
+        signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF), "--expiry", "1h")
+        later = ["verify", str(path), *trust(tmp_path), "--at", "2075-01-01"]
+        assert run_here([*later, "--format", "json"]).reasons == {"expiry.passed"}
+
+    @pytest.mark.parametrize("kind", ["directory", "registry"])
+    def test_the_form_for_registries_of_version_1_0(
+        self, tmp_path: Path, registry: LoopbackRegistry, kind: str
+    ) -> None:
+        """MAN-3."""
+        path = layout(tmp_path)
+        registry.put_image("app", tag="v1")
+        target = f"{path}:v1" if kind == "directory" else f"{registry.host}/app:v1"
+        signed(target, "--config-type", *key_options(tmp_path / "k", LEAF))
+        if kind == "directory":
+            assert run_here(["verify", str(path), *trust(tmp_path)]).code == 0
+            return
+        manifests = [json.loads(raw) for _, raw in registry.repositories["app"].manifests.values()]
+        (made,) = [document for document in manifests if document["config"]["mediaType"] == NOTARY]
+        assert "artifactType" not in made
+
+    def test_a_child_of_an_index_keeps_its_media_type(self, tmp_path: Path) -> None:
+        """MAN-35, D3."""
+        box = LayoutBuilder()
+        child = add_image(box)
+        box.tag(box.add_index(child), "v1")
+        path = box.write_directory(tmp_path / "layout")
+        record = signed(f"{path}@{child.digest}", *key_options(tmp_path / "k", LEAF))
+        assert record["artifact"]["media_type"] == child.media_type
+        assert run_here(["verify", f"{path}@{child.digest}", *trust(tmp_path)]).code == 0
+
+    def test_several_at_once(self, tmp_path: Path) -> None:
+        path = layout(tmp_path, "v1", "v2")
+        ran = sign(f"{path}:v1", f"{path}:v2", f"{path}:v1", *key_options(tmp_path / "k", LEAF), "--format", "json")
+        assert len(ran.document["signed"]) == 2
+        assert run_here(["verify", str(path), *trust(tmp_path)]).code == 0
+
+
+class TestAgain:
+    @pytest.mark.parametrize("kind", ["directory", "tar", "registry with API", "registry without API"])
+    def test_an_equal_signature_is_left_alone(self, tmp_path: Path, registry: LoopbackRegistry, kind: str) -> None:
+        transport = prepared(kind, tmp_path, registry)
+        arguments = [transport.name("p256"), *key_options(tmp_path / "k", LEAF), "-m", "a=b"]
+        first = signed(*arguments)
+        again = signed(*arguments)
+        assert (first["existed"], again["existed"]) == (False, True)
+        assert again["signature"]["digest"] == first["signature"]["digest"]
+        assert "Already signed" in sign(*arguments).out
+        forced = signed(*arguments, "--force")
+        assert forced["existed"] is False
+        assert forced["signature"]["digest"] != first["signature"]["digest"]
+
+    @pytest.mark.parametrize(
+        "change",
+        [["-m", "a=c"], ["-m", "more=x"], ["--signature-format", "cose"], ["-e", "24h"]],
+        ids=["metadata", "more-metadata", "format", "expiry"],
+    )
+    def test_another_one_is_not_equal(self, tmp_path: Path, change: list[str]) -> None:
+        path = layout(tmp_path)
+        arguments = [f"{path}:v1", *key_options(tmp_path / "k", LEAF)]
+        signed(*arguments, "-m", "a=b")
+        assert signed(*arguments, *(["-m", "a=b"] if change[0] != "-m" else []), *change)["existed"] is False
+
+    def test_another_signer_is_not_equal(self, tmp_path: Path) -> None:
+        path = layout(tmp_path)
+        signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF))
+        other = Pki().code_chain("p384")
+        assert signed(f"{path}:v1", *key_options(tmp_path / "o", other))["existed"] is False
+
+    def test_one_without_a_timestamp_is_not_equal_where_one_is_wanted(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+        path = layout(tmp_path)
+        arguments = [f"{path}:v1", *key_options(tmp_path / "k", LEAF)]
+        signed(*arguments)
+        assert signed(*arguments, *tsa_options(tmp_path, tsa))["existed"] is False
+        assert signed(*arguments, *tsa_options(tmp_path, tsa))["existed"] is True
+        assert len(tsa.queries) == 1
+
+    def test_one_that_does_not_verify_is_not_equal(self, tmp_path: Path) -> None:
+        path = layout(tmp_path)
+        arguments = [f"{path}:v1", *key_options(tmp_path / "k", LEAF)]
+        envelope = signed(*arguments)["envelope"]["digest"].removeprefix("sha256:")
+        blob = path / "blobs" / "sha256" / envelope
+        blob.chmod(0o600)
+        blob.write_bytes(blob.read_bytes()[:-9] + b"AAAAAAAA}")
+        assert signed(*arguments)["existed"] is False
+
+
+FAILURES: dict[str, tuple[str, ...]] = {
+    "wrong_nonce": ("replayed",),
+    "wrong_imprint": ("other bytes",),
+    "rejection": ("rejects",),
+    "garbage": ("can not be read",),
+    "oversize": ("1048576 bytes or more",),
+    "http_500": ("status 500",),
+    "redirect_loop": ("more than 5 times",),
+    "other_root": ("no trusted certificate",),
+    "no_certificates": ("signing-certificate-v2",),
+}
+
+
+class TestNothingIsAttached:
+    @pytest.mark.parametrize("kind", ["directory", "tar", "registry"])
+    @pytest.mark.parametrize("mischief", FAILURES)
+    def test_where_the_authority_fails(
+        self, tmp_path: Path, registry: LoopbackRegistry, tsa: LoopbackTsa, kind: str, mischief: str
+    ) -> None:
+        path = layout(tmp_path, archive=kind == "tar")
+        registry.put_image("app", tag="v1")
+        target = f"{registry.host}/app:v1" if kind == "registry" else f"{path}:v1"
+        options = [*key_options(tmp_path / "k", LEAF), *tsa_options(tmp_path, tsa)]
+        tsa.mischief = mischief
+        before = tree(path), dict(registry.repositories["app"].manifests), dict(registry.repositories["app"].blobs)
+        ran = sign(target, *options)
+        assert ran.code == 1
+        assert ran.out == ""
+        assert all(words in ran.err for words in FAILURES[mischief]), ran.err
+        after = tree(path), dict(registry.repositories["app"].manifests), dict(registry.repositories["app"].blobs)
+        assert after == before
+
+    @pytest.mark.parametrize(
+        ("deviation", "words"),
+        [
+            ({"leaf": {"key_usage": None}}, "no key usage"),
+            ({"root": {"key": "rsa1024"}}, "RSA-1024"),
+            ({"leaf": {"hash_name": "sha1"}}, "SHA-1"),
+        ],
+    )
+    def test_where_the_chain_may_not_sign(self, tmp_path: Path, deviation: dict[str, Any], words: str) -> None:
+        path = layout(tmp_path)
+        before = tree(path)
+        ran = sign(f"{path}:v1", *key_options(tmp_path / "k", Pki().code_chain(**deviation)))
+        assert (ran.code, tree(path)) == (1, before)
+        assert words in ran.err
+
+    def test_to_any_where_one_of_several_fails(self, tmp_path: Path) -> None:
+        path = layout(tmp_path)
+        before = tree(path)
+        ran = sign(f"{path}:v1", f"{path}:none", *key_options(tmp_path / "k", LEAF))
+        assert (ran.code, tree(path)) == (11, before)
+
+    @pytest.mark.parametrize("method", ["POST", "PUT"])
+    def test_that_can_be_found_where_the_registry_fails(
+        self, tmp_path: Path, registry: LoopbackRegistry, method: str
+    ) -> None:
+        registry.put_image("app", tag="v1")
+        registry.on(method, r"/blobs/uploads/" if method == "POST" else r"/manifests/", answer(500))
+        before = dict(registry.repositories["app"].manifests)
+        ran = sign(f"{registry.host}/app:v1", "--retries", 0, *key_options(tmp_path / "k", LEAF))
+        assert (ran.code, dict(registry.repositories["app"].manifests)) == (1, before)
+
+    def test_where_nobody_may_look_for_equal_ones(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
+        """ "Could not look" is not "none there" (design 2, rule 6)."""
+        registry.put_image("app", tag="v1")
+        registry.on("GET", r"/referrers/", error(500, "UNKNOWN"), times=1)
+        arguments = [f"{registry.host}/app:v1", "--retries", 0, *key_options(tmp_path / "k", LEAF)]
+        before = dict(registry.repositories["app"].manifests)
+        assert sign(*arguments).code == 1
+        assert dict(registry.repositories["app"].manifests) == before
+        assert signed(*arguments)["existed"] is False
+
+    def test_and_where_nobody_can_see_it_listed_it_is_said(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
+        registry.put_image("app", tag="v1")
+        registry.on("GET", r"/referrers/", error(500, "UNKNOWN"))
+        ran = sign(f"{registry.host}/app:v1", "--force", "--retries", 0, *key_options(tmp_path / "k", LEAF))
+        assert ran.code == 1
+        assert "it can not be seen that it is listed" in ran.err
+
+    def test_the_document_says_why(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+        path = layout(tmp_path)
+        tsa.mischief = "other_root"
+        options = [*key_options(tmp_path / "k", LEAF), *tsa_options(tmp_path, tsa), "--format", "json"]
+        document = sign(f"{path}:v1", *options).document
+        assert document["signed"] == []
+        assert document["problem"]["reason"] == "timestamp.untrusted"
+        assert document["exit_code"] == 1
+
+
+class TestRegistry:
+    def test_a_referrer_is_pushed_in_order(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
+        """MAN-13: envelope, config, manifest by its digest; no tag."""
+        registry.put_image("app", tag="v1", layers=(b"x",))
+        record = signed(f"{registry.host}/app:v1", *key_options(tmp_path / "k", LEAF))
+        assert record["listed"] == "referrers API"
+        puts = [seen.path for seen in registry.requests("PUT")]
+        assert puts[-1].endswith(record["signature"]["digest"])
+        assert registry.repositories["app"].tags.keys() == {"v1"}
+
+    def test_a_registry_without_the_api_gets_the_tag(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
+        registry.referrers_api = False
+        digest = registry.put_image("app", tag="v1")
+        record = signed(f"{registry.host}/app:v1", *key_options(tmp_path / "k", LEAF))
+        assert record["listed"] == "referrers tag"
+        assert registry.repositories["app"].tags.keys() == {"v1", digest.replace(":", "-")}
+
+    def test_the_tag_can_be_forced(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
+        digest = registry.put_image("app", tag="v1")
+        arguments = [f"{registry.host}/app:v1", "--force-referrers-tag", *key_options(tmp_path / "k", LEAF)]
+        assert signed(*arguments)["listed"] == "referrers API and referrers tag"
+        assert digest.replace(":", "-") in registry.repositories["app"].tags
+
+    def test_credentials_are_used_and_never_shown(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
+        registry.auth, registry.users = "basic", {"ana": "s3cret-word"}
+        registry.put_image("app", tag="v1")
+        arguments = [f"{registry.host}/app:v1", *key_options(tmp_path / "k", LEAF)]
+        assert sign(*arguments).code == 1
+        wrong = sign(*arguments, "-u", "ana", "-p", "wrong-word")
+        assert wrong.code == 1
+        assert "wrong-word" not in wrong.err
+        assert sign(*arguments, "-u", "ana", "-p", "s3cret-word").code == 0
+
+    def test_credentials_of_the_environment(
+        self, tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """CLI-7."""
+        registry.auth, registry.users = "basic", {"ana": "s3cret-word"}
+        registry.put_image("app", tag="v1")
+        monkeypatch.setenv("NOTATION_USERNAME", "ana")
+        monkeypatch.setenv("NOTATION_PASSWORD", "s3cret-word")
+        assert sign(f"{registry.host}/app:v1", *key_options(tmp_path / "k", LEAF)).code == 0
+
+    def test_neither_tag_nor_digest_is_a_usage_error(self, tmp_path: Path, registry: LoopbackRegistry) -> None:
+        assert sign(f"{registry.host}/app", *key_options(tmp_path / "k", LEAF)).code == 2
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ["--expiry", "soon"],
+            ["--expiry", "1500ms"],
+            ["-m", "io.cncf.notary.x=y"],
+            ["-m", "novalue"],
+            ["--timestamp-url", "http://127.0.0.1:9/"],
+            ["--timestamp-url", "file:///etc/passwd", "--timestamp-root-cert", "ROOT"],
+            ["--timestamp-url", "http://127.0.0.1:9/", "--timestamp-root-cert", "LEAF"],
+            ["--timestamp-url", "http://127.0.0.1:9/", "--timestamp-root-cert", "BOTH"],
+            ["--timestamp-url", "http://127.0.0.1:9/", "--timestamp-root-cert", "/none"],
+            ["-k", "somebody"],
+            ["-u", "ana"],
+        ],
+        ids=" ".join,
+    )
+    def test_what_makes_no_sense(self, tmp_path: Path, options: list[str]) -> None:
+        """CLI-2, CLI-3, CLI-4, PAY-5."""
+        root = Pki().tsa_chain()
+        files = {"ROOT": root.root.pem, "LEAF": root.pem, "BOTH": root.root.pem + root.pem}
+        for name, data in files.items():
+            (tmp_path / name).write_bytes(data)
+        given = [str(tmp_path / option) if option in files else option for option in options]
+        path = layout(tmp_path)
+        before = tree(path)
+        ran = sign(f"{path}:v1", *key_options(tmp_path / "k", LEAF), *given)
+        assert (ran.code, tree(path)) == (2, before), ran
+
+    def test_without_any_key(self, tmp_path: Path) -> None:
+        ran = sign(f"{layout(tmp_path)}:v1")
+        assert ran.code == 11
+        assert "airgap key add" in ran.err
+
+
+def test_signing_in_a_layout_loads_no_network_code(tmp_path: Path) -> None:
+    """A site's own key on the far side."""
+    script = (
+        "import sys, runpy, atexit\n"
+        "atexit.register(lambda: sys.stderr.write('LOADED ' + ' '.join(sys.modules)))\n"
+        f"sys.argv = {['airgap', 'sign', str(layout(tmp_path)), *key_options(tmp_path / 'k', LEAF)]!r}\n"
+        "runpy.run_module('airgap', run_name='__main__')\n"
+    )
+    import subprocess
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert "Successfully signed" in done.stdout, done.stderr
+    loaded = set(done.stderr.rpartition("LOADED ")[2].split())
+    assert not loaded & {"requests", "urllib3", "oras", "http.client", "ssl"}
+
+
+# airgap timestamp
+
+
+class TestTimestampAdd:
+    @pytest.mark.parametrize("kind", ["directory", "tar", "registry with API", "registry without API"])
+    @pytest.mark.parametrize("form", ["jws", "cose"])
+    def test_a_stamped_copy_is_attached_beside(
+        self, tmp_path: Path, registry: LoopbackRegistry, tsa: LoopbackTsa, kind: str, form: str
+    ) -> None:
+        transport = prepared(kind, tmp_path, registry)
+        target = transport.name("p256")
+        first = signed(target, "--signature-format", form, *key_options(tmp_path / "k", LEAF), "-m", "a=b")
+        ran = self.add(target, *tsa_options(tmp_path, tsa))
+        (record,) = ran.document["signatures"]
+        assert record["state"] == "stamped"
+        assert record["before"]["digest"] == first["signature"]["digest"]
+        assert record["after"]["digest"] != first["signature"]["digest"]
+        options = trust(tmp_path, tsa=tsa.issued)
+        verified = run_here(["verify", f"{transport.bring()}", *options, "--format", "json"])
+        artifact = next(item for item in verified.document["artifacts"] if item["signatures"])
+        by_digest = {item["digest"]: item for item in artifact["signatures"]}
+        assert by_digest[record["after"]["digest"]]["verdict"] == "pass"
+        assert by_digest[record["before"]["digest"]]["verdict"] == "fail"  # it has no timestamp: TS-3
+        assert by_digest[record["after"]["digest"]]["metadata"] == {"a": "b"}
+
+    def test_twice_is_once(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+        path = layout(tmp_path)
+        signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF))
+        self.add(f"{path}:v1", *tsa_options(tmp_path, tsa))
+        before = tree(path)
+        records = self.add(f"{path}:v1", *tsa_options(tmp_path, tsa)).document["signatures"]
+        assert {record["state"] for record in records} == {"has a timestamp", "has a stamped copy"}
+        assert tree(path) == before
+        assert len(tsa.queries) == 1
+
+    def test_only_the_named_one(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+        path = layout(tmp_path)
+        keys = key_options(tmp_path / "k", LEAF)
+        first = signed(f"{path}:v1", *keys)["signature"]["digest"]
+        signed(f"{path}:v1", *keys, "-m", "a=b")
+        records = self.add(f"{path}:v1", "--signature", first, *tsa_options(tmp_path, tsa)).document["signatures"]
+        assert [record["before"]["digest"] for record in records] == [first]
+
+    def test_no_signature_is_not_found(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+        path = layout(tmp_path)
+        ran = run_here(["timestamp", "add", f"{path}:v1", *tsa_options(tmp_path, tsa)])
+        assert ran.code == 11
+        assert "no signature" in ran.err
+
+    def test_one_that_does_not_verify_is_left_alone(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+        path = layout(tmp_path)
+        keys = key_options(tmp_path / "k", LEAF)
+        bad = signed(f"{path}:v1", *keys)["envelope"]["digest"].removeprefix("sha256:")
+        signed(f"{path}:v1", *keys, "-m", "a=b")
+        blob = path / "blobs" / "sha256" / bad
+        blob.chmod(0o600)
+        blob.write_bytes(bytes(blob.stat().st_size))
+        records = self.add(f"{path}:v1", *tsa_options(tmp_path, tsa)).document["signatures"]
+        assert sorted(record["state"] for record in records) == ["does not verify", "stamped"]
+
+    @pytest.mark.parametrize("mischief", FAILURES)
+    def test_nothing_is_attached_where_the_authority_fails(
+        self, tmp_path: Path, tsa: LoopbackTsa, mischief: str
+    ) -> None:
+        path = layout(tmp_path)
+        signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF))
+        before = tree(path)
+        tsa.mischief = mischief
+        ran = run_here(["timestamp", "add", f"{path}:v1", *tsa_options(tmp_path, tsa)])
+        assert (ran.code, tree(path)) == (1, before)
+
+    @pytest.mark.parametrize("options", [[], ["--timestamp-url", "http://127.0.0.1:9/"], ["--signature", "x"]])
+    def test_what_makes_no_sense(self, tmp_path: Path, options: list[str]) -> None:
+        assert run_here(["timestamp", "add", f"{layout(tmp_path)}:v1", *options]).code == 2
+
+    @staticmethod
+    def add(*arguments: object) -> Ran:
+        ran = run_here(["timestamp", "add", *map(str, arguments), "--format", "json"])
+        assert ran.code == 0, ran
+        return ran
+
+
+# airgap key
+
+
+class TestKey:
+    def test_from_nothing_to_a_verdict(self, tmp_path: Path) -> None:
+        """Make a test key, trust its root, sign, verify: each a process of its own."""
+        path, keys = layout(tmp_path), ["--key-config", str(tmp_path / "keys")]
+        directory = trust(tmp_path)
+        made = run_process(["key", "generate", "demo", *directory, "--store", "harbour", *keys])
+        assert made.code == 0, made
+        assert "TEST" in made.out
+        assert run_process(["sign", f"{path}:v1", *keys]).code == 0
+        assert run_process(["verify", str(path), *directory]).code == 0
+
+    @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+    def test_a_generated_key_is_for_its_owner_alone(self, tmp_path: Path) -> None:
+        assert self.key("generate", "demo", folder=tmp_path).code == 0
+        assert (tmp_path / "localkeys" / "demo.key").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "signingkeys.json").stat().st_mode & 0o777 == 0o600
+
+    def test_nothing_that_exists_is_replaced(self, tmp_path: Path) -> None:
+        self.key("generate", "demo", folder=tmp_path)
+        before = tree(tmp_path)
+        assert self.key("generate", "demo", folder=tmp_path).code == 2
+        assert self.key("delete", "demo", folder=tmp_path).code == 0
+        assert self.key("generate", "demo", folder=tmp_path).code == 2  # its files are still there
+        left = tree(tmp_path)
+        assert {name: left[name] for name in before if name.startswith("localkeys")} == {
+            name: data for name, data in before.items() if name.startswith("localkeys")
+        }
+
+    def test_a_root_that_can_not_be_trusted_makes_no_key(self, tmp_path: Path) -> None:
+        folder = tmp_path / "keys"
+        ran = self.key("generate", "demo", "--trust", str(tmp_path / "none"), "--store", "s", folder=folder)
+        assert ran.code == 11
+        assert not folder.exists()
+
+    def test_add_list_default_delete(self, tmp_path: Path) -> None:
+        files = key_options(tmp_path / "files", LEAF)
+        folder = tmp_path / "keys"
+        assert self.key("add", "a", *files, folder=folder).code == 0
+        remote = ["--plugin", "azure-kv", "--id", "https://v/1", "--plugin-config", "x=y"]
+        assert self.key("add", "b", *remote, folder=folder).code == 0
+        listed = self.key("list", "--format", "json", folder=folder).document["keys"]
+        assert [(key["name"], key["default"], key["kind"]) for key in listed] == [
+            ("a", True, "files"),
+            ("b", False, "plugin azure-kv"),
+        ]
+        assert self.key("default", "b", folder=folder).code == 0
+        assert "*  b" in self.key("list", folder=folder).out
+        assert self.key("delete", "a", "b", folder=folder).code == 0
+        assert "no signing keys" in self.key("list", folder=folder).out
+        assert Path(files[1]).exists()
+
+    def test_delete_is_all_or_nothing(self, tmp_path: Path) -> None:
+        folder = tmp_path / "keys"
+        self.key("add", "a", *key_options(tmp_path / "files", LEAF), folder=folder)
+        before = tree(folder)
+        assert self.key("delete", "a", "none", folder=folder).code == 11
+        assert tree(folder) == before
+
+    def test_a_chain_that_may_not_sign_is_not_added(self, tmp_path: Path) -> None:
+        bad = key_options(tmp_path / "files", Pki().code_chain(leaf={"key_usage": None}))
+        ran = self.key("add", "a", *bad, folder=tmp_path / "keys")
+        assert ran.code == 1
+        assert "no key usage" in ran.err
+        assert not (tmp_path / "keys").exists()
+
+    @pytest.mark.parametrize(
+        "options", [[], ["--private-key", "x"], ["--plugin", "x"], ["--plugin", "x", "--id", "1", "--chain", "c"]]
+    )
+    def test_half_a_key_is_a_usage_error(self, tmp_path: Path, options: list[str]) -> None:
+        assert self.key("add", "a", *options, folder=tmp_path).code == 2
+
+    @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+    def test_a_loose_key_file_does_not_sign(self, tmp_path: Path) -> None:
+        options = key_options(tmp_path / "k", LEAF)
+        Path(options[1]).chmod(0o640)
+        path = layout(tmp_path)
+        before = tree(path)
+        ran = sign(f"{path}:v1", *options)
+        assert (ran.code, tree(path)) == (1, before)
+        assert "mode 0640" in ran.err
+
+    def test_notations_keys_are_used_and_not_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """CLI-9."""
+        options = key_options(tmp_path / "k", LEAF)
+        notation = tmp_path / "notation"
+        notation.mkdir()
+        entry = {"name": "theirs", "keyPath": options[1], "certPath": options[3]}
+        config = notation / "signingkeys.json"
+        config.write_text(json.dumps({"default": "theirs", "keys": [entry]}))
+        monkeypatch.setenv("NOTATION_CONFIG", str(notation))
+        before = tree(notation)
+        path = layout(tmp_path)
+        assert sign(f"{path}:v1").code == 0
+        assert run_here(["key", "delete", "theirs"]).code == 2
+        assert run_here(["key", "default", "theirs"]).code == 0
+        assert tree(notation) == before
+
+    @pytest.mark.parametrize("way", ["file", "environment"])
+    def test_an_encrypted_key(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+        word = tmp_path / "word"
+        word.write_text("correct horse\n")
+        word.chmod(0o600)
+        keys = tmp_path / "keys"
+        assert self.key("generate", "demo", "--passphrase-file", str(word), folder=keys).code == 0
+        assert b"ENCRYPTED" in (keys / "localkeys" / "demo.key").read_bytes()
+        path = layout(tmp_path)
+        options = ["--key-config", str(keys)]
+        without = sign(f"{path}:v1", *options)
+        assert without.code == 1
+        assert "is encrypted" in without.err
+        if way == "file":
+            options += ["--passphrase-file", str(word)]
+        else:
+            monkeypatch.setenv("AIRGAP_KEY_PASSPHRASE", "correct horse")
+        ran = sign(f"{path}:v1", *options)
+        assert ran.code == 0, ran
+        assert "correct horse" not in ran.out + ran.err
+
+    def test_no_key_is_ever_shown(self, tmp_path: Path) -> None:
+        """Whatever goes wrong, with --debug, too."""
+        options = key_options(tmp_path / "k", LEAF)
+        pieces = [line for line in pem(LEAF.key).decode().splitlines() if "-----" not in line]
+        path = layout(tmp_path)
+        for more in ([], ["--debug"], ["--debug", "-m", "io.cncf.notary=x"], ["--debug", "--timestamp-url", "x"]):
+            ran = sign(f"{path}:v1", *options, *more)
+            assert not any(piece in ran.out + ran.err for piece in pieces)
+
+    @staticmethod
+    def key(*arguments: str, folder: Path) -> Ran:
+        ran = run_here(["key", *arguments, "--key-config", str(folder)])
+        assert "Traceback" not in ran.err + ran.out, ran
+        return ran
+
+
+def test_the_subject_of_a_signature_is_what_was_signed(tmp_path: Path) -> None:
+    """MAN-6, PAY-3: media type, digest and size, and the metadata that was asked for; nothing that an entry hints."""
+    import base64
+
+    path = layout(tmp_path)
+    record = signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF), "-m", "a=b")
+    blob = (path / "blobs" / "sha256" / record["envelope"]["digest"].removeprefix("sha256:")).read_bytes()
+    payload = json.loads(blob)["payload"]
+    target = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["targetArtifact"]
+    artifact = record["artifact"]
+    assert target == {
+        "mediaType": artifact["media_type"],
+        "digest": artifact["digest"],
+        "size": artifact["size"],
+        "annotations": {"a": "b"},
+    }
+    assert isinstance(Descriptor.from_json(target), Descriptor)
