@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final
@@ -63,6 +64,9 @@ _NEW_OBJECTS: Final = 50_000
 
 def main() -> None:
     """Entry point of the installed command."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us: no file of ours may take its number
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - kept to the end
     for stream in (sys.stdout, sys.stderr):
         # a console that can not show a character gets an escape, not a crash
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -127,14 +127,16 @@ def verify(
         with no_network() as guard:
             outcome = judge(request, locate(trust, os.environ, home()))
         document = _document(outcome, guard.attempts) if report or output is Format.JSON else None
-        if report:
-            write_report(report, document)
-        if output is Format.JSON:
-            write_json(document)
-        elif quiet:
-            write(headline(outcome) + "\n")
-        else:
-            write(verify_text(outcome, style=style(no_tty=no_tty), verbose=verbose))
+        try:
+            if report:
+                write_report(report, document)
+        finally:  # a report that can not be written keeps no verdict back
+            if output is Format.JSON:
+                write_json(document)
+            elif quiet:
+                write(headline(outcome) + "\n")
+            else:
+                write(verify_text(outcome, style=style(no_tty=no_tty), verbose=verbose))
         raise typer.Exit(outcome.exit_code)
 
 
@@ -151,16 +153,18 @@ def parse_moment(text: str) -> datetime:
     from airgap.parse.time import rfc3339
     from airgap.text import safe
 
+    remedy = "Write 2026-12-24 or 2026-12-24T18:00:00Z."
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    try:
-        return rfc3339(text)
+        moment = rfc3339(f"{text}T00:00:00Z" if len(text) == len("2026-12-24") else text)
     except FormatError as error:
-        raise UsageError(
-            f"--at {safe(text)!r} is no time: {error.problem}", remedy="Write 2026-12-24 or 2026-12-24T18:00:00Z."
-        ) from None
+        raise UsageError(f"--at {safe(text)!r} is no time: {error.problem}", remedy=remedy) from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise UsageError(f"--at {safe(text)!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}", remedy=remedy)
+    return moment
+
+
+_FIRST_YEAR, _LAST_YEAR = 1950, 9000
+"""Times in certificates begin in 1950 (RFC 5280, 4.1.2.5); ages are added to dates, which end with the year 9999."""
 
 
 def write_report(path: Path, document: object) -> None:

@@ -1,0 +1,32 @@
+"""A stream that the caller closed made a traceback, and of a failed verification exit code 1."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.layouts import LayoutBuilder
+from tests.support.scenario import Scene
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_stream_ended_in_a_traceback(tmp_path: Path, closed: str) -> None:
+    scene = Scene()
+    scene.packing.append(lambda box, _: _unsigned(box))
+    written = scene.write(tmp_path)
+    command = [sys.executable, "-m", "airgap", "verify", f"oci:{written.layout}", "--trust", str(written.trust)]
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *command, "--at", "2026-06-01"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, "Traceback" in done.stdout + done.stderr) == (10, False), done
+
+
+def _unsigned(box: LayoutBuilder) -> None:
+    box.tag(box.add_image(b"unsigned"), "v2")
