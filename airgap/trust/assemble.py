@@ -127,15 +127,13 @@ def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descr
     local = Side(
         files={name: _digest(old / name) for name in _names(old) if name != INDEX},
         index=_index(old / INDEX),
-        read=lambda name: read_regular(old / name, _FILE_BYTES),
     )
     index_layer = layers.get(INDEX)
     incoming = Side(
         files={name: layer.digest for name, layer in layers.items() if name != INDEX},
         index=EvidenceIndex() if index_layer is None else EvidenceIndex.parse(_read(store, index_layer), INDEX),
-        read=lambda name: _read(store, layers[name]),
     )
-    merged = merge(local, incoming, crls=old.name == "crls")
+    merged = merge(local, incoming)
     if len(merged.local) + len(merged.incoming) >= limits.EVIDENCE_FILES:
         raise TrustMaterialError(
             "evidence.malformed",

@@ -1,0 +1,217 @@
+"""Whatever ends `apply`, at whatever instant: the trust directory is the old one or the new one, and is never lost.
+
+Every call to the system that changes something is made to fail once, and once the process is killed before it; what is
+then there has to be the one tree or the other, or be made so by the next command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.errors import AirgapError
+from airgap.trust import swap
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.swap import Workshop
+from tests.support.snapshots import Ground, fresh, tree_of
+
+SLOW = bool(os.environ.get("AIRGAP_SLOW"))
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills and audit events are counted on Linux")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill does not lose what the system has; only a power cut would, and no test can cut it."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture(params=["exchange", "two renames"])
+def exchange(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """With the one system call, and without it as on every other platform."""
+    if request.param == "two renames":
+        monkeypatch.setattr(swap, "exchange", lambda *_: False)
+    return bool(request.param == "exchange")
+
+
+class Prepared:
+    """A site that accepted one snapshot and is offered the next."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ground = Ground(folder)
+        self.ground.pin()
+        self.ground.apply(self.ground.packed())
+        (self.ground.packer / "crls" / "b.crl").write_bytes((self.ground.packer / "crls" / "a.crl").read_bytes())
+        self.target = self.ground.packed()
+        self.side = Workshop(self.ground.site).side
+        self.old = tree_of(self.ground.site)
+        fresh(self.ground.site, folder / "keep" / "site")
+        fresh(self.side, folder / "keep" / "side")
+        assert self.ground.apply(self.target).applied
+        self.new = tree_of(self.ground.site)
+        assert self.old != self.new
+
+    def reset(self) -> None:
+        fresh(self.ground.folder / "keep" / "site", self.ground.site)
+        fresh(self.ground.folder / "keep" / "side", self.side)
+
+    def check(self) -> str:
+        """Which of the two is there, after the repair that every command begins with."""
+        if self.ground.site.exists():  # a reader in between sees one of both, whole
+            assert tree_of(self.ground.site) in (self.old, self.new)
+            TrustDirectory.open(self.ground.site).policy()
+        workshop = Workshop(self.ground.site)
+        with workshop.locked():
+            there = tree_of(self.ground.site)
+        assert there in (self.old, self.new)
+        assert not workshop.next.exists()
+        assert sorted(path.name for path in self.side.iterdir()) == ["previous"]
+        outcome = self.ground.apply(self.target)
+        assert outcome.applied or outcome.in_force
+        assert tree_of(self.ground.site) == self.new
+        return "new" if there == self.new else "old"
+
+
+class Fuse:
+    """Raises at the n-th call of any of the functions it sits in."""
+
+    def __init__(self, at: int, error: BaseException) -> None:
+        self.at, self.count, self.error = at, 0, error
+
+    def guard(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(*arguments: Any, **options: Any) -> Any:
+            self.count += 1
+            if self.count == self.at:
+                raise self.error
+            return function(*arguments, **options)
+
+        return guarded
+
+
+FUSED = ("rename", "replace", "mkdir", "unlink", "rmdir", "fsync", "link", "open")
+
+
+def _fused(fuse: Fuse, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in FUSED:
+        monkeypatch.setattr(os, name, fuse.guard(getattr(os, name)))
+
+
+def _points(total: int) -> Iterator[int]:
+    """Every point, or a choice with all of the last ones, where the exchange is."""
+    tail = 40
+    yield from (
+        range(1, total + 1) if SLOW else {*range(1, max(1, total - tail), 9), *range(max(1, total - tail), total + 1)}
+    )
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()], ids=["error", "interrupt"])
+def test_each_call_that_fails_leaves_the_old_or_the_new(
+    tmp_path: Path, exchange: bool, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = Prepared(tmp_path)
+    counter = Fuse(0, error)
+    prepared.reset()
+    with monkeypatch.context() as patch:
+        _fused(counter, patch)
+        prepared.ground.apply(prepared.target)
+    found = set()
+    for point in _points(counter.count):
+        prepared.reset()
+        with monkeypatch.context() as patch:
+            _fused(Fuse(point, error), patch)
+            with contextlib.suppress(AirgapError, OSError, KeyboardInterrupt):
+                prepared.ground.apply(prepared.target)
+        found.add(prepared.check())
+    assert found == {"old", "new"}
+
+
+DRIVER = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from datetime import timedelta
+from airgap.stages.snapshot import open_snapshot
+from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot
+from airgap.trust import swap
+from airgap.trust.directory import Location
+from tests.support.snapshots import LATER
+if {plain}:
+    swap.exchange = lambda *_: False
+os.fsync = lambda _: None
+point, count, armed = int(sys.argv[3]), 0, False
+def audit(event, arguments):
+    global count
+    if armed and event in ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "ctypes.call_function"):
+        count += 1
+        if count == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(audit)
+with open_snapshot(sys.argv[1]) as opened:
+    armed = True
+    apply_snapshot(opened.store, opened.graph, opened.snapshot, Location(path=Path(sys.argv[2]), origin="test"),
+                   ApplyRequest(at=LATER))
+    armed = False
+print(count)
+"""
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["exchange", "two renames"])
+def test_a_killed_process_leaves_the_old_or_the_new(tmp_path: Path, plain: bool) -> None:
+    prepared = Prepared(tmp_path)
+    script = DRIVER.format(root=str(ROOT), plain=plain)
+
+    def run(point: int) -> subprocess.CompletedProcess[str]:
+        prepared.reset()
+        command = [sys.executable, "-c", script, prepared.target, str(prepared.ground.site), str(point)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+    whole = run(0)
+    assert whole.returncode == 0, whole.stderr
+    total = int(whole.stdout)
+    points = range(1, total + 1) if SLOW else [total // 3, *range(total - 14, total + 1, 2)]
+    found = set()
+    for point in points:
+        assert run(point).returncode == -9
+        found.add(prepared.check())
+    assert found == {"old", "new"}
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    """Two at once: both end well, the directory is whole, and the higher number is remembered."""
+    ground = Ground(tmp_path)
+    ground.pin()
+    targets = [ground.packed(), ground.packed(), ground.packed()]
+    problems: list[str] = []
+
+    def work(target: str) -> None:
+        outcome = ground.apply(target)
+        problems.extend(problem.reason or "" for problem in outcome.problems)
+
+    threads = [threading.Thread(target=work, args=(target,)) for target in targets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(problems) <= {"snapshot.rollback"}
+    assert ground.state().streams["default"].number == 3
+    assert ground.policy_name() == "packer"
+
+
+def test_a_damaged_journal_is_said_and_nothing_is_guessed(tmp_path: Path) -> None:
+    ground = Ground(tmp_path)
+    ground.pin()
+    target = ground.packed()
+    journal = Workshop(ground.site).side / "journal.json"
+    journal.write_text("{")
+    with pytest.raises(AirgapError, match=r"journal\.json can not be read"):
+        ground.apply(target)
+    assert ground.policy_name() == "site"

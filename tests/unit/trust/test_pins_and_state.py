@@ -1,0 +1,153 @@
+"""Pins and the memory of what was accepted: written, read back, and refused when anything is odd."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap import limits
+from airgap.errors import Rejected, TrustMaterialError, UsageError
+from airgap.oci.digest import Digest
+from airgap.pki.certificate import Certificate
+from airgap.trust.pins import Pin, PinKind, Pins
+from airgap.trust.state import State, is_behind
+from tests.support.pki import AT, Pki
+from tests.unit.trust.test_snapshot import build
+
+ROOT = Certificate.parse(Pki().code_chain().root.der)
+SUBJECT = Pin(
+    stream="default", kind=PinKind.SUBJECT, added=AT, subject="x509.subject: C=US, ST=WA, O=Harbour", roots=(ROOT,)
+)
+EXACT = Pin(stream="default", kind=PinKind.CERTIFICATE, added=AT, fingerprint="ab" * 32, tsa_roots=(ROOT,))
+TUF = Pin(stream="other", kind=PinKind.TUF, added=AT, tuf_root=b"{}")
+
+
+class TestPins:
+    def test_are_read_back(self, tmp_path: Path) -> None:
+        assert Pins.read(tmp_path) == Pins()
+        pins = Pins((SUBJECT, EXACT, TUF))
+        pins.write(tmp_path)
+        assert Pins.read(tmp_path) == pins
+        assert pins.of("default") == (SUBJECT, EXACT)
+
+    def test_the_same_pin_is_kept_once(self) -> None:
+        pins = Pins((SUBJECT,))
+        assert pins.adding(replace(SUBJECT, added=AT + timedelta(days=1))) is pins
+
+    def test_are_removed_by_the_beginning_of_their_id(self) -> None:
+        rest, gone = Pins((SUBJECT, EXACT)).without(SUBJECT.id[:6])
+        assert (rest.entries, gone) == ((EXACT,), SUBJECT)
+        for name in ("", "zz"):
+            with pytest.raises(UsageError):
+                Pins((SUBJECT, EXACT)).without(name)
+
+    def test_every_fingerprint_has_to_be_compared(self) -> None:
+        assert SUBJECT.confirmed == (ROOT.fingerprint,)
+        assert EXACT.confirmed == ("ab" * 32, ROOT.fingerprint)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"stream": "Not A Stream"},
+            {"kind": "other"},
+            {"id": "000000000000"},
+            {"subject": "x509.subject: C=US, ST=WA, O=Other"},
+            {"subject": "other: x"},
+            {"fingerprint": "ab" * 32},
+            {"roots": []},
+            {"roots": ["AAAA"]},
+            {"extra": 1},
+            {"added": "now"},
+        ],
+    )
+    def test_what_was_changed_by_hand_is_refused(self, tmp_path: Path, change: dict[str, Any]) -> None:
+        """A changed subject no longer fits the pin's id: nobody compared it."""
+        Pins((SUBJECT,)).write(tmp_path)
+        path = tmp_path / ".airgap" / "pins.json"
+        document = json.loads(path.read_text())
+        document["pins"][0].update(change)
+        path.write_text(json.dumps(document))
+        with pytest.raises(TrustMaterialError) as caught:
+            Pins.read(tmp_path)
+        assert caught.value.reason == "snapshot.state.malformed"
+
+    def test_a_link_is_no_file_of_pins(self, tmp_path: Path) -> None:
+        (tmp_path / ".airgap").mkdir()
+        (tmp_path / ".airgap" / "pins.json").symlink_to("nowhere")
+        with pytest.raises(TrustMaterialError):
+            Pins.read(tmp_path)
+
+
+class TestState:
+    def test_is_read_back(self, tmp_path: Path) -> None:
+        assert State.read(tmp_path) is None
+        state = State().accepting(build().snapshot, AT).making("mine", 3).noting(AT, "apply", "default/7", "why")
+        state.write(tmp_path)
+        assert State.read(tmp_path) == state
+
+    @pytest.mark.parametrize(("number", "reason"), [(6, "snapshot.rollback"), (1, "snapshot.rollback")])
+    def test_an_older_number_is_a_rollback(self, number: int, reason: str) -> None:
+        state = State().accepting(build().snapshot, AT)
+        with pytest.raises(Rejected) as caught:
+            state.check_not_older(build(number=number).snapshot)
+        assert caught.value.reason == reason
+
+    def test_the_same_number_with_other_content_is_a_fork(self) -> None:
+        state = State().accepting(build().snapshot, AT)
+        state.check_not_older(build().snapshot)
+        with pytest.raises(Rejected) as caught:
+            state.check_not_older(build(created=AT + timedelta(days=1)).snapshot)
+        assert caught.value.reason == "snapshot.fork"
+
+    def test_streams_do_not_know_of_each_other(self) -> None:
+        State().accepting(build().snapshot, AT).check_not_older(build(stream="other", number=1).snapshot)
+
+    def test_going_back_on_purpose_does_not_lower_the_highest_number(self) -> None:
+        state = State().accepting(build().snapshot, AT).accepting(build(number=3).snapshot, AT)
+        assert state.streams["default"].number == 7
+        assert state.in_force is not None
+        assert state.in_force.startswith("default/3 ")
+
+    def test_a_younger_memory_is_behind(self) -> None:
+        young, old = State().accepting(build(number=3).snapshot, AT), State().accepting(build().snapshot, AT)
+        assert is_behind(young, old)
+        assert is_behind(State(), old)
+        assert not is_behind(old, young)
+
+    def test_history_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(limits, "STATE_HISTORY", 3)
+        state = State()
+        for number in range(5):
+            state = state.noting(AT, "apply", str(number))
+        assert [event.detail for event in state.history] == ["2", "3", "4"]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"schema": "x"},
+            {"extra": 1},
+            {"streams": {"default": {"number": 1}}},
+            {"streams": {"No Stream": {}}},
+            {"streams": []},
+            {"made": {"default": 0}},
+            {"inForce": 7},
+            {"history": [{}]},
+        ],
+    )
+    def test_what_is_malformed_is_refused(self, tmp_path: Path, change: dict[str, Any]) -> None:
+        State().accepting(build().snapshot, AT).write(tmp_path)
+        path = tmp_path / ".airgap" / "state.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+        with pytest.raises(TrustMaterialError) as caught:
+            State.read(tmp_path)
+        assert caught.value.reason == "snapshot.state.malformed"
+
+    def test_the_last_number_counts_what_was_made_and_what_was_accepted(self) -> None:
+        state = State().accepting(build().snapshot, AT).making("default", 9).making("default", 2)
+        assert state.last_number("default") == 9
+        assert state.streams["default"].digest == Digest.parse(str(build().snapshot.descriptor.digest))
