@@ -90,6 +90,12 @@ class TokenSigner:
         """The signature value over `message`, which is hashed here. Raises SigningError, UsageError."""
         digest = hashlib.new(self._algorithm.hash_name, message).digest()
         with self._private_key() as key:
+            # first: libraries have been seen to crash where a key is asked to sign as another kind of key
+            if key.key_type.name != self._algorithm.family:
+                kind = key.key_type.name
+                raise SigningError(
+                    f"{self._key} is of the kind {kind}, its certificate is for {self._algorithm.family}"
+                )
             value = bytes(key.sign(digest, **_mechanism(self._algorithm)))
         try:
             algorithms.verify(self._algorithm, self._chain[0].public_key, value, message)
@@ -111,7 +117,8 @@ class TokenSigner:
                 )
         except library.PKCS11Error as error:
             kind = type(error).__name__
-            raise SigningError(f"{self._key} can not be used: {_PROBLEMS.get(kind, kind)}", pkcs11=kind) from None
+            problem = _PROBLEMS.get(kind) or f"{kind} {safe(error)}".strip()
+            raise SigningError(f"{self._key} can not be used: {problem}", pkcs11=kind) from None
         except (RuntimeError, OSError, UnicodeError) as error:
             raise SigningError(
                 f"the library {safe(self._library)} of {self._key} can not be used: {safe(error)}"
