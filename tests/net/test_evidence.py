@@ -91,9 +91,8 @@ class TestRefused:
         """The clock jumps far beyond the patience, and the server has been fast enough by then."""
         ticks = iter([0.0, *[40.0] * 1000])
         content = bytes(int(LEAST_RATE) * 20)
-        with client(crl_seconds=30, clock=lambda: next(ticks)) as asking:
-            with pytest.raises(Undecided, match="too slow"):
-                asking.crl(web.put("/small.crl", b"0"), tmp_path / "small")
+        with client(crl_seconds=30, clock=lambda: next(ticks)) as asking, pytest.raises(Undecided, match="too slow"):
+            asking.crl(web.put("/small.crl", b"0"), tmp_path / "small")
         ticks = iter([0.0, *[30.1] * 1000])
         with client(crl_seconds=30, clock=lambda: next(ticks)) as asking:
             assert asking.crl(web.put("/large.crl", content), tmp_path / "large") == len(content)

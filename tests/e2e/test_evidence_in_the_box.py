@@ -1,0 +1,352 @@
+"""The whole journey: evidence beside the images, carried as a tar, believed behind a cut network, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.errors import UsageError
+from airgap.oci.descriptor import EMPTY, Descriptor
+from airgap.trust.box import EVIDENCE_TYPE, TITLE
+from airgap.verifier.coverage import Status
+from tests.support.command import run_here
+from tests.support.fetching import DAY, Site, about, site
+from tests.support.keyring import key
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT
+
+ROOT = Path(__file__).resolve().parents[2]
+SLOW = bool(os.environ.get("AIRGAP_SLOW"))
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Site]:
+    with site(tmp_path) as running:
+        yield running
+
+
+def box(here: Site, **request: Any) -> Any:
+    return here.fetch(targets=[], directory=None, into=str(here.written.layout), **request)
+
+
+def entries(layout: Path) -> list[dict[str, Any]]:
+    document: dict[str, Any] = json.loads((layout / "index.json").read_text())
+    found: list[dict[str, Any]] = [item for item in document["manifests"] if item.get("artifactType") == EVIDENCE_TYPE]
+    return found
+
+
+def evidence_used(ran: Any) -> list[dict[str, Any]]:
+    used: list[dict[str, Any]] = ran.document["artifacts"][0]["signatures"][0]["evidence"]
+    return used
+
+
+class TestInto:
+    def test_a_layout_with_evidence_verifies_without_any_in_the_trust_directory(self, here: Site) -> None:
+        here.sign(timestamp=True)
+        here.serve()
+        outcome = box(here)
+        assert outcome.complete
+        assert [written.files for written in outcome.boxes] == [4]
+        assert not (here.trust / "crls").exists()
+        assert here.verify().code == 0
+
+    def test_the_report_says_from_where_each_deciding_piece_came(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        box(here)
+        assert {use["origin"] for use in evidence_used(here.verify())} == {here.written.target}
+        here.fetch(download=False)
+        assert {use["origin"] for use in evidence_used(here.verify())} == {"trust directory"}
+
+    def test_it_is_one_artifact_that_refers_to_the_image_untagged(self, here: Site) -> None:
+        """So that tools which carry referrers carry it, and none takes it for an image."""
+        here.sign()
+        here.serve()
+        box(here)
+        (entry,) = entries(here.written.layout)
+        assert "annotations" not in entry
+        manifest = json.loads((here.written.layout / "blobs/sha256" / entry["digest"][7:]).read_text())
+        assert manifest["subject"]["digest"] == here.written.digest
+        assert manifest["config"]["mediaType"] == EMPTY
+        titles = [layer["annotations"][TITLE] for layer in manifest["layers"]]
+        assert titles == sorted(titles)
+        assert {title.partition("/")[0] for title in titles} == {"crls"}
+
+    def test_the_same_evidence_makes_the_same_bytes(self, here: Site, tmp_path: Path) -> None:
+        here.sign()
+        here.serve()
+        copy = shutil.copytree(here.written.layout, tmp_path / "copy")
+        first = box(here).boxes[0].digest
+        assert here.fetch(targets=[], directory=None, into=str(copy)).boxes[0].digest == first
+        again = box(here)
+        assert (again.boxes[0].digest, again.boxes[0].changed) == (first, False)
+
+    def test_new_evidence_takes_the_place_of_the_old_and_nothing_gets_older(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        box(here)
+        here.web.put("/leaf.crl", here.crl(here.ca, number=2))
+        box(here)
+        assert len(entries(here.written.layout)) == 1
+        here.web.put("/leaf.crl", here.crl(here.ca, number=0, this_update=AT - 5 * DAY))
+        outcome = box(here)
+        assert about(outcome, "builder").attempts[-1].reason == "evidence.older"
+        assert evidence_used(here.verify())[0]["number"] == 2
+
+    def test_a_dead_endpoint_takes_nothing_out_of_the_box(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        box(here)
+        here.web.fail("/leaf.crl")
+        assert box(here).complete
+        assert here.verify().code == 0
+
+    def test_a_tar_is_written_anew(self, here: Site) -> None:
+        here.sign(archive=True)
+        here.serve()
+        before = here.written.layout.read_bytes()
+        assert box(here).complete
+        assert here.written.layout.read_bytes() != before
+        assert here.verify().code == 0
+
+    def test_what_only_the_far_side_can_prove_goes_along_and_is_named(self, here: Site) -> None:
+        """The packer often has not the authority's root; the guard has."""
+        here.sign(timestamp=True)
+        here.serve()
+        with_root = here.trust / "truststore/x509/tsa/harbour"
+        aside = with_root.rename(here.folder / "aside")
+        outcome = box(here, required=True)
+        assert about(outcome, "TSA Intermediate").status is Status.UNPROVEN
+        assert outcome.exit_code == 15
+        aside.rename(with_root)
+        assert here.verify().code == 0
+
+    def test_each_image_of_a_layout_has_its_own(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        other = here.scene.box.add_image(b"another")
+        here.scene.signature.attach(here.scene.box, here.scene.box.tag(other, "other"))
+        here.scene.box.write_directory(here.written.layout)
+        assert len(box(here).boxes) == 2
+        assert here.verify(target=str(here.written.layout)).code == 0
+
+    def test_an_image_without_signatures_gets_none(self, here: Site) -> None:
+        here.sign()
+        here.scene.box.tag(here.scene.box.add_image(b"unsigned"), "other")
+        here.scene.box.write_directory(here.written.layout)
+        here.serve()
+        assert len(box(here).boxes) == 1
+
+    def test_there_must_be_somewhere_to_put_it(self, here: Site) -> None:
+        here.sign()
+        with pytest.raises(UsageError, match="nowhere"):
+            here.fetch(directory=None)
+
+
+class TestFromTheBox:
+    def test_evidence_that_arrives_with_a_target_joins_the_trust_directory(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        box(here)
+        asked = len(here.web.seen)
+        assert here.fetch(download=False).complete
+        assert len(here.web.seen) == asked
+        for name in entries(here.written.layout):
+            (here.written.layout / "blobs/sha256" / name["digest"][7:]).unlink()
+        assert (here.trust / "crls/index.json").exists()
+
+    def test_a_newer_revocation_in_the_box_is_believed_over_the_directory(self, here: Site) -> None:
+        leaf = here.sign()
+        here.serve()
+        here.fetch()
+        assert here.verify().code == 0
+        here.web.put("/leaf.crl", here.crl(here.ca, number=2, this_update=AT - DAY / 2, revoked=[leaf]))
+        box(here)
+        assert here.verify().code == 14
+
+
+def _planted(here: Site, files: dict[str, bytes], artifact_type: str = EVIDENCE_TYPE) -> None:
+    """Put an artifact with these files beside the image, as anyone who touches the medium can."""
+    builder: LayoutBuilder = here.scene.box
+    layers = [
+        Descriptor(media_type=blob.media_type, digest=blob.digest, size=blob.size, annotations={TITLE: name})
+        for name, data in files.items()
+        for blob in [builder.add_blob(data, "application/octet-stream")]
+    ]
+    builder.add_referrer(here.scene.target, layers, artifact_type=artifact_type)
+    builder.write_directory(here.written.layout)
+
+
+class TestHostile:
+    def test_forged_evidence_is_never_believed(self, here: Site) -> None:
+        here.sign()
+        _planted(here, {
+            "crls/a.crl": here.crl(here.ca, signed_by=key("p256", 4)), "crls/b.crl": here.crl(here.leaf.root),
+        })  # fmt: skip
+        ran = here.verify()
+        assert ran.code == 15
+        assert ran.reasons == {"revocation.crl.signature"}
+
+    def test_forged_evidence_does_not_hide_what_is_good(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        here.fetch()
+        _planted(here, {"crls/a.crl": here.crl(here.ca, number=99, this_update=AT, signed_by=key("p256", 4))})
+        assert here.verify().code == 0
+
+    def test_evidence_that_is_no_crl_is_told_and_stops_nothing(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        here.fetch()
+        _planted(here, {"crls/a.crl": b"0", "ocsp/b.ors": b"1", "crls/index.json": b"["})
+        ran = here.verify()
+        assert ran.code == 0
+        assert {warning["reason"] for warning in ran.document["warnings"]} == {"evidence.unusable"}
+
+    @pytest.mark.parametrize("name", ["../../x.crl", "crls/../x.crl", "crls/a/b.crl", "other/a.crl", "crls/a.exe", ""])
+    def test_names_that_are_none_of_evidence_are_left_where_they_are(self, here: Site, name: str) -> None:
+        here.sign()
+        _planted(here, {name: here.crl(here.ca)})
+        ran = here.verify()
+        assert ran.code == 15
+        assert [warning["reason"] for warning in ran.document["warnings"]] == ["evidence.unusable"]
+
+    @pytest.mark.parametrize("bound", ["BOX_EVIDENCE_FILES", "BOX_EVIDENCE_BYTES"])
+    def test_more_than_is_read_is_told(self, here: Site, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+        here.sign()
+        _planted(here, {f"crls/{number}.crl": here.crl(here.ca, number=number) for number in range(4)})
+        monkeypatch.setattr(f"airgap.limits.{bound}", 2)
+        ran = here.verify()
+        assert "more evidence than is read" in ran.document["warnings"][0]["message"]
+
+    @pytest.mark.parametrize(
+        ("files", "kind"),
+        [
+            ({"truststore/x509/ca/harbour/evil.pem": b"x"}, EVIDENCE_TYPE),
+            ({"trustpolicy.oci.json": b"{}"}, "application/vnd.example"),
+            ({"anything": b"{}"}, "application/vnd.airgap.trust.snapshot.v1"),
+        ],
+        ids=["a store among evidence", "a policy", "a snapshot"],
+    )
+    def test_stores_and_policies_are_named_and_never_used(self, here: Site, files: dict[str, bytes], kind: str) -> None:
+        """Design 2, rule 1: what travels vouches for nothing."""
+        here.sign()
+        here.serve()
+        here.fetch()
+        for file in (here.trust / "truststore/x509/ca/harbour").iterdir():
+            file.unlink()
+        _planted(here, {name: here.leaf.root.pem if data == b"x" else data for name, data in files.items()}, kind)
+        ran = here.verify()
+        assert ran.code == 13 or ran.reasons == {"store.empty"}
+        assert "trust.proposal" in {warning["reason"] for warning in ran.document["warnings"]}
+
+
+class TestJourney:
+    def test_copied_with_evidence_carried_as_a_tar_and_verified_without_a_network(self, tmp_path: Path) -> None:
+        now = datetime.now(UTC).replace(microsecond=0)
+        with site(tmp_path, at=now) as here:
+            here.sign(timestamp=True)
+            here.serve()
+            tar = tmp_path / "trip.tar"
+            ran = run_here(["copy", here.written.target, f"oci-archive:{tar}", "--with-evidence", "--format", "json"])
+            assert ran.code == 0, ran
+            assert ran.document["evidence"]["schema"] == "airgap.fetch/1"
+        carried = shutil.move(tar, tmp_path / "carried.tar")
+        verify = ["verify", str(carried), "--trust", str(here.trust), "--scope", str(here.written.scope)]
+        prefix = ["unshare", "-n"] if _can_unshare() else []
+        done = subprocess.run(
+            [*prefix, sys.executable, "-m", "airgap", *verify, "--format", "json"],
+            capture_output=True, encoding="utf-8", check=False, cwd=ROOT, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr + done.stdout
+        document = json.loads(done.stdout)
+        assert document["network"]["attempts"] == 0
+        assert document["evidence_expires"] is not None
+
+    def test_evidence_needs_a_layout_or_a_tar(self, tmp_path: Path) -> None:
+        ran = run_here(["copy", str(ROOT / "layouts/good"), "registry.example/app", "--with-evidence"])
+        assert ran.code == 2
+        assert "--with-evidence" in ran.err
+
+    def test_the_box_survives_a_copy(self, here: Site, tmp_path: Path) -> None:
+        here.sign()
+        here.serve()
+        box(here)
+        assert run_here(["copy", here.written.target, f"oci:{tmp_path / 'second'}", "--quiet"]).code == 0
+        assert here.verify(target=f"oci:{tmp_path / 'second'}@{here.written.digest}").code == 0
+
+
+class TestRehearsal:
+    """`verify --at` on the connected side says whether a bundle will verify on the day it arrives."""
+
+    @pytest.mark.parametrize(("days", "code"), [(0, 0), (8, 0), (9.5, 15)])
+    def test_the_day_decides(self, here: Site, days: float, code: int) -> None:
+        here.sign()
+        here.serve()
+        box(here)
+        here.written = here.written.__class__(**{
+            **{name: getattr(here.written, name) for name in here.written.__slots__}, "at": AT + days * DAY,
+        })  # fmt: skip
+        ran = here.verify()
+        assert ran.code == code
+        if code:
+            assert ran.reasons == {"revocation.crl.stale"}
+        else:
+            assert ran.document["evidence_expires"]["at"] == "2026-06-10T12:00:00Z"
+
+    def test_stale_evidence_is_accepted_up_to_a_stated_age_with_a_finding_that_says_so(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        box(here)
+        late = ["--at", "2026-06-12", "--max-age", "crl=7d"]
+        ran = run_here(
+            [*[item for item in here.written.arguments() if item not in ("--at", "2026-06-01T12:00:00Z")], *late]
+        )
+        assert ran.code == 0
+        assert all(use["accepted_stale"] for use in evidence_used(ran))
+
+
+_MEASURE = """
+import resource, sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from tests.support.fetching import site
+from tests.support.crls import many
+from airgap.verifier.coverage import Status
+from tests.support.fetching import about
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+with site(Path({folder!r})) as here:
+    here.sign()
+    here.serve()
+    large = here.crl(here.ca, entries=many({count}))
+    here.web.put("/leaf.crl", large)
+    before = peak()
+    outcome = here.fetch()
+    assert about(outcome, "builder").status is Status.COVERED, outcome
+    assert here.verify().code == 0
+    print(peak() - before, len(large) // 2**20)
+"""
+
+
+def test_a_crl_of_many_entries_is_fetched_kept_and_used_in_bounded_memory(tmp_path: Path) -> None:
+    """50,000 entries; with AIRGAP_SLOW=1 the whole million, which is 49 MB."""
+    count = 1_000_000 if SLOW else 50_000
+    script = _MEASURE.format(root=str(ROOT), folder=str(tmp_path), count=count)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    grown, size = map(int, done.stdout.split())
+    assert grown < 60 + 10 * size
+
+
+def _can_unshare() -> bool:
+    return bool(shutil.which("unshare")) and subprocess.run(["unshare", "-n", "true"], check=False).returncode == 0

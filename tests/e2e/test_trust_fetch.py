@@ -1,0 +1,383 @@
+"""Fetching over real endpoints: what is good comes and is believed; each failure has its reason, and loses nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.verifier.coverage import Outcome, Status
+from tests.support.crls import crl, scope
+from tests.support.endpoints import requested
+from tests.support.extensions import Point
+from tests.support.fetching import DAY, Site, about, site
+from tests.support.keyring import key
+from tests.support.ocsp import ocsp_error, ocsp_response
+from tests.support.pki import AT, Issued, issue
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Site]:
+    with site(tmp_path) as running:
+        yield running
+
+
+class TestCoverage:
+    def test_every_certificate_of_both_chains_is_covered_and_verify_believes_it(self, here: Site) -> None:
+        here.sign(timestamp=True)
+        here.serve()
+        assert here.verify().code == 15
+        outcome = here.fetch()
+        assert outcome.complete
+        assert {item.status for item in outcome.certificates} == {Status.COVERED}
+        assert [item.chain for item in outcome.certificates] == ["signing", "signing", "tsa", "tsa"]
+        assert here.verify().code == 0
+
+    def test_says_what_was_had_from_where_with_number_and_dates(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        outcome = here.fetch()
+        covered = about(outcome, "builder")
+        assert covered.evidence[0].number == 1
+        assert covered.evidence[0].next_update == AT + 9 * DAY
+        assert outcome.sources[covered.evidence[0].name] == here.web.url("/leaf.crl")
+        assert outcome.use_by is not None
+        assert outcome.use_by[0] == AT + 9 * DAY
+
+    def test_each_url_is_asked_once_however_many_signatures_name_it(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        here.fetch(targets=[here.written.target, str(here.written.layout), here.written.target])
+        assert sorted(path for _, path in here.web.seen) == ["/ca.crl", "/leaf.crl"]
+
+    def test_a_signature_that_can_not_be_read_is_named_and_stops_no_other(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        second = here.scene.signatures[0]
+        second.edit = lambda envelope: envelope[:-20]
+        second.attach(here.scene.box, here.scene.target)
+        here.scene.box.write_directory(here.written.layout)
+        outcome = here.fetch()
+        assert about(outcome, "builder").status is Status.COVERED
+        assert len(outcome.unread) == 1
+        assert not outcome.complete
+
+    def test_a_target_that_can_not_be_read_is_a_problem_and_the_others_have_their_turn(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        outcome = here.fetch(targets=["oci:/nowhere/at/all", here.written.target])
+        assert outcome.exit_code == 11
+        assert about(outcome, "builder").status is Status.COVERED
+
+    def test_what_names_no_way_to_ask_is_no_gap(self, here: Site) -> None:
+        here.sign(crl_urls=[])
+        here.serve()
+        outcome = here.fetch()
+        assert about(outcome, "builder").status is Status.NOTHING
+        assert outcome.complete
+
+    def test_a_revocation_is_told_and_is_no_gap(self, here: Site) -> None:
+        leaf = here.sign()
+        here.serve()
+        here.web.put("/leaf.crl", here.crl(here.ca, revoked=[leaf]))
+        outcome = here.fetch(required=True)
+        assert about(outcome, "builder").status is Status.REVOKED
+        assert outcome.exit_code == 0
+        assert here.verify().code == 14
+
+    def test_the_root_of_an_authority_comes_from_the_tsa_stores(self, here: Site) -> None:
+        """Tokens often leave it out, and without it nobody can prove the intermediate's CRL."""
+        here.sign(timestamp=True)
+        here.serve()
+        for file in (here.trust / "truststore/x509/tsa/harbour").iterdir():
+            file.unlink()
+        outcome = here.fetch()
+        gap = about(outcome, "TSA Intermediate")
+        assert (gap.status, gap.reason) == (Status.GAP, "fetch.issuer")
+        assert not outcome.complete
+        assert ("GET", "/tsa-ca.crl") not in here.web.seen
+
+
+GOOD_BEFORE: dict[str, Any] = {"this_update": AT - 3 * DAY, "next_update": AT + DAY, "number": 1}
+
+
+def _wrong(site: Site, **changes: Any) -> None:
+    site.web.put("/leaf.crl", site.crl(site.ca, number=2, **changes))
+
+
+FAILURES: dict[str, tuple[Callable[[Site], Any], str, str]] = {
+    "an error status": (lambda s: s.web.fail("/leaf.crl", 500), "fetch.status", "failed"),
+    "a silent server": (lambda s: s.web.silent("/leaf.crl"), "fetch.timeout", "failed"),
+    "a slow server": (lambda s: s.web.drip("/leaf.crl"), "fetch.timeout", "failed"),
+    "a redirect loop": (lambda s: s.web.redirect("/leaf.crl", "/leaf.crl"), "fetch.redirect", "failed"),
+    "oversize": (lambda s: s.web.endless("/leaf.crl", 1 << 30), "fetch.limit", "failed"),
+    "cut off": (lambda s: s.web.cut("/leaf.crl", s.crl(s.ca), after=50), "fetch.unreachable", "failed"),
+    "a web page": (lambda s: s.web.put("/leaf.crl", b"<html>"), "revocation.crl.malformed", "refused"),
+    "wrong signer": (lambda s: _wrong(s, signed_by=key("p256", 4)), "revocation.crl.signature", "refused"),
+    "another issuer": (
+        lambda s: s.web.put("/leaf.crl", s.crl(s.leaf.root, number=2)), "revocation.crl.issuer", "refused"
+    ),
+    "wrong scope": (lambda s: _wrong(s, scope=scope(only_ca=True)), "revocation.crl.scope", "refused"),
+    "an unknown critical extension": (
+        lambda s: _wrong(s, freshest=["http://x"], freshest_critical=True), "revocation.crl.extension", "refused"
+    ),
+    "from the future": (
+        lambda s: _wrong(s, this_update=AT + DAY, next_update=AT + 2 * DAY), "revocation.crl.future", "refused"
+    ),
+    "a delta for a base": (lambda s: _wrong(s, delta_base=1), "revocation.crl.malformed", "refused"),
+    "broken entries": (lambda s: _wrong(s, entries=b"\x30\x03\x02\x01"), "revocation.crl.malformed", "refused"),
+    "an older one": (
+        lambda s: s.web.put("/leaf.crl", s.crl(s.ca, number=0, this_update=AT - 5 * DAY)), "evidence.older", "older"
+    ),
+}  # fmt: skip
+
+
+def _patience(name: str) -> dict[str, Any]:
+    """Little, where waiting is what the test is about."""
+    return {"crl_seconds": 0.3} if name in {"a silent server", "a slow server"} else {}
+
+
+class TestFailures:
+    @pytest.mark.parametrize("name", FAILURES)
+    def test_each_has_its_reason_and_loses_nothing_that_was_good(self, here: Site, name: str) -> None:
+        spoil, reason, word = FAILURES[name]
+        here.sign()
+        here.serve()
+        here.web.put("/leaf.crl", crl(here.ca, **GOOD_BEFORE))
+        here.fetch()
+        before = {path.name: path.read_bytes() for path in (here.trust / "crls").iterdir()}
+        spoil(here)
+        outcome = here.fetch(asking=_patience(name))
+        attempt = about(outcome, "builder").attempts[0]
+        assert (attempt.reason, attempt.outcome.value) == (reason, word)
+        assert attempt.message
+        assert about(outcome, "builder").status is Status.COVERED
+        assert before.items() <= {path.name: path.read_bytes() for path in (here.trust / "crls").iterdir()}.items()
+        assert not [path for path in here.trust.rglob("*") if path.name.startswith(".")]
+        assert here.verify().code == 0
+
+    @pytest.mark.parametrize("name", [name for name in FAILURES if name != "an older one"])
+    def test_where_nothing_was_there_it_is_a_gap(self, here: Site, name: str) -> None:
+        spoil, reason, _ = FAILURES[name]
+        here.sign()
+        here.serve()
+        spoil(here)
+        outcome = here.fetch(asking=_patience(name), required=True)
+        gap = about(outcome, "builder")
+        assert (gap.status, gap.reason) == (Status.GAP, "revocation.crl.missing")
+        assert gap.attempts[0].reason == reason
+        assert about(outcome, "Intermediate").status is Status.COVERED
+        assert outcome.exit_code == 15
+
+    def test_a_dead_endpoint(self, here: Site) -> None:
+        here.sign(crl_urls=[here.web.dead()])
+        here.serve()
+        gap = about(here.fetch(), "builder")
+        assert (gap.status, gap.attempts[0].reason) == (Status.GAP, "fetch.unreachable")
+
+    def test_a_stale_one_is_kept_for_what_it_revokes_and_is_a_gap(self, here: Site) -> None:
+        """D33: a CRL past its nextUpdate still revokes."""
+        here.sign()
+        here.serve()
+        _wrong(here, this_update=AT - 9 * DAY, next_update=AT - DAY)
+        gap = about(here.fetch(), "builder")
+        assert (gap.status, gap.reason) == (Status.GAP, "revocation.crl.stale")
+        assert gap.attempts[0].outcome is Outcome.NEW
+
+    def test_the_next_uri_of_a_point_is_asked(self, here: Site) -> None:
+        """D32: any one URI of a point is enough; CRL-1: in their order."""
+        uris = (
+            "ldap://crl.example/x",
+            here.web.url("/dead.crl"),
+            here.web.url("/forged.crl"),
+            here.web.url("/leaf.crl"),
+        )
+        here.sign(points=[Point(uris)])
+        here.serve()
+        here.web.put("/forged.crl", here.crl(here.ca, signed_by=key("p256", 4)))
+        outcome = here.fetch()
+        reasons = [attempt.reason for attempt in about(outcome, "builder").attempts]
+        assert reasons == ["fetch.scheme", "fetch.status", "revocation.crl.signature", None]
+        assert about(outcome, "builder").status is Status.COVERED
+        assert set(json.loads((here.trust / "crls/index.json").read_text())) == {*uris, here.web.url("/ca.crl")}
+
+
+class TestDelta:
+    def prepare(self, here: Site, **delta: Any) -> None:
+        here.sign()
+        here.serve()
+        here.web.put("/leaf.crl", here.crl(here.ca, number=5, freshest=[here.web.url("/delta.crl")]))
+        here.web.put("/delta.crl", here.crl(here.ca, **{"number": 6, "delta_base": 5, **delta}))
+
+    def test_the_base_names_it_and_it_comes_along(self, here: Site) -> None:
+        """CRL-14."""
+        self.prepare(here)
+        outcome = here.fetch()
+        assert [use.kind for use in about(outcome, "builder").evidence] == ["crl", "delta-crl"]
+        assert here.verify().code == 0
+
+    def test_what_it_revokes_is_revoked(self, here: Site) -> None:
+        self.prepare(here)
+        here.web.put("/delta.crl", here.crl(here.ca, number=6, delta_base=5, revoked=[here.leaf]))
+        assert about(here.fetch(), "builder").status is Status.REVOKED
+
+    @pytest.mark.parametrize(
+        ("wrong", "reason"),
+        [
+            ({"delta_base": 7}, "revocation.crl.delta"),
+            ({"number": 5}, "revocation.crl.delta"),
+            ({"delta_base": None}, "revocation.crl.delta"),
+            ({"signed_by": key("p256", 4)}, "revocation.crl.signature"),
+        ],
+        ids=["of a later base", "not newer than its base", "no delta at all", "forged"],
+    )
+    def test_one_that_does_not_fit_is_refused(self, here: Site, wrong: dict[str, Any], reason: str) -> None:
+        self.prepare(here, **wrong)
+        gap = about(here.fetch(), "builder")
+        assert gap.status is Status.GAP
+        assert gap.attempts[-1].reason == reason
+
+
+class TestOcsp:
+    def prepare(self, here: Site, answer: Callable[[bytes], bytes] | None = None, **leaf: Any) -> None:
+        url = here.web.url("/ocsp")
+        here.sign(ocsp_urls=[url], **leaf)
+        here.serve()
+        here.web.ocsp("/ocsp", answer or (lambda _: self.response(here)))
+
+    def response(self, here: Site, **changes: Any) -> bytes:
+        dates = {"this_update": AT - DAY, "next_update": AT + 3 * DAY}
+        return ocsp_response(here.leaf, **{**dates, **changes})
+
+    def test_an_answer_covers(self, here: Site) -> None:
+        self.prepare(here)
+        outcome = here.fetch()
+        assert [use.kind for use in about(outcome, "builder").evidence] == ["ocsp"]
+        assert here.verify().code == 0
+
+    def test_a_responder_that_knows_no_sha1_is_asked_in_sha256(self, here: Site) -> None:
+        def answer(question: bytes) -> bytes:
+            return ocsp_error(1) if requested(question)[0] == "sha1" else self.response(here, cert_hash="sha256")
+
+        self.prepare(here, answer)
+        assert about(here.fetch(), "builder").status is Status.COVERED
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({"signed_by": key("p256", 4)}, "revocation.ocsp.signature"),
+            ({"serial": 99}, "revocation.ocsp.missing"),
+            ({"status": "unknown"}, "revocation.ocsp.unknown"),
+            ({"this_update": AT + DAY}, "revocation.ocsp.future"),
+        ],
+        ids=["wrong signer", "another certificate", "unknown", "from the future"],
+    )
+    def test_a_bad_answer_has_its_reason_and_the_crl_covers(
+        self, here: Site, changes: dict[str, Any], reason: str
+    ) -> None:
+        self.prepare(here, lambda _: self.response(here, **changes), crl_urls=[here.web.url("/leaf.crl")])
+        covered = about(here.fetch(), "builder")
+        assert covered.attempts[0].reason == reason
+        assert (covered.status, covered.evidence[0].kind) == (Status.COVERED, "crl")
+
+    def test_an_error_of_the_responder_is_no_answer(self, here: Site) -> None:
+        self.prepare(here, lambda _: ocsp_error(6))
+        gap = about(here.fetch(), "builder")
+        assert (gap.status, gap.attempts[0].reason) == (Status.GAP, "revocation.ocsp.malformed")
+
+    def test_both_are_fetched_where_both_are_named(self, here: Site) -> None:
+        self.prepare(here, crl_urls=[here.web.url("/leaf.crl")])
+        assert [a.kind for a in about(here.fetch(), "builder").attempts] == ["ocsp", "crl"]
+
+    def test_a_delegate_whose_revocation_is_not_waived_is_asked_about_too(self, here: Site) -> None:
+        """D37."""
+        delegates: list[Issued] = []
+        self.prepare(here, lambda _: self.response(here, responder=delegates[0]))
+        delegates.append(issue("ocsp", issuer=here.ca, extensions=(), crl_urls=[here.web.url("/responder.crl")]))
+        here.web.put("/responder.crl", here.crl(here.ca, number=3))
+        outcome = here.fetch()
+        responder = about(outcome, "Test ocsp")
+        assert (responder.role, responder.status) == ("responder", Status.COVERED)
+
+    def test_its_absence_is_told_and_is_no_gap(self, here: Site) -> None:
+        delegates: list[Issued] = []
+        self.prepare(here, lambda _: self.response(here, responder=delegates[0]))
+        delegates.append(issue("ocsp", issuer=here.ca, extensions=(), crl_urls=[here.web.dead()]))
+        outcome = here.fetch()
+        assert about(outcome, "Test ocsp").status is Status.GAP
+        assert outcome.complete
+
+
+class TestGenerations:
+    def test_a_newer_crl_replaces_for_the_present_and_the_older_stays_for_the_past(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        here.web.put("/leaf.crl", here.crl(here.ca, number=1, this_update=AT - 20 * DAY, next_update=AT - 10 * DAY))
+        here.fetch()
+        here.web.put("/leaf.crl", here.crl(here.ca, number=2))
+        outcome = here.fetch()
+        assert about(outcome, "builder").evidence[0].number == 2
+        assert len(list((here.trust / "crls").glob("*.crl"))) == 3
+
+    def test_prune_removes_what_is_contained(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        here.fetch()
+        here.web.put("/leaf.crl", here.crl(here.ca, number=2, this_update=AT - DAY / 2))
+        outcome = here.fetch(prune=True)
+        assert len(outcome.pruned) == 1
+        assert len(list((here.trust / "crls").glob("*.crl"))) == 2
+        assert here.verify().code == 0
+
+
+class TestFromFiles:
+    @pytest.mark.parametrize("folder", [True, False])
+    def test_evidence_that_was_brought_is_taken_in_the_same_way(self, here: Site, tmp_path: Path, folder: bool) -> None:
+        here.sign()
+        brought = tmp_path / "brought"
+        (brought / "crls").mkdir(parents=True)
+        (brought / "crls/a.crl").write_bytes(here.crl(here.ca))
+        (brought / "crls/b.crl").write_bytes(here.crl(here.leaf.root))
+        paths = [brought] if folder else sorted((brought / "crls").iterdir())
+        outcome = here.fetch(offered=paths, download=False)
+        assert outcome.complete
+        assert not here.web.seen
+        assert here.verify().code == 0
+
+    def test_a_delta_is_taken_behind_its_base_whatever_the_order(self, here: Site, tmp_path: Path) -> None:
+        here.sign()
+        brought = tmp_path / "brought"
+        brought.mkdir()
+        (brought / "a.crl").write_bytes(here.crl(here.ca, number=6, delta_base=5))
+        (brought / "b.crl").write_bytes(here.crl(here.ca, number=5, freshest=[here.web.url("/delta.crl")]))
+        (brought / "c.crl").write_bytes(here.crl(here.leaf.root))
+        assert here.fetch(offered=[brought], download=False).complete
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (lambda s: s.crl(s.ca, signed_by=key("p256", 4)), "revocation.crl.signature"),
+            (lambda s: crl(issue("root", subject="C=US,O=Stranger")), "evidence.unneeded"),
+            (lambda s: b"no evidence at all", "revocation.crl.malformed"),
+        ],
+        ids=["forged", "of nobody that was asked about", "no CRL"],
+    )
+    def test_what_is_not_wanted_is_said_and_left(
+        self, here: Site, tmp_path: Path, content: Callable[[Site], bytes], reason: str
+    ) -> None:
+        here.sign()
+        (tmp_path / "x.crl").write_bytes(content(here))
+        outcome = here.fetch(offered=[tmp_path / "x.crl"], download=False)
+        assert [attempt.reason for attempt in outcome.offered] == [reason]
+        assert not list(here.trust.glob("crls/*.crl"))
+
+    def test_an_older_one_is_ignored(self, here: Site, tmp_path: Path) -> None:
+        here.sign()
+        here.serve()
+        here.fetch()
+        (tmp_path / "x.crl").write_bytes(here.crl(here.ca, number=0, this_update=AT - 9 * DAY))
+        outcome = here.fetch(offered=[tmp_path / "x.crl"], download=False)
+        assert [attempt.reason for attempt in outcome.offered] == ["evidence.older"]
