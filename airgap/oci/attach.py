@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from airgap import limits
@@ -122,8 +122,10 @@ class LayoutPlace:
         added = attachment.manifest.to_json()
         with open_layout(self._path) as now:  # others may have attached something since
             current = [entry for entry in now.index().manifests if entry.annotations.get(REF_NAME) in tags]
-            if not current:
-                return (None, *_index({}, [added])) if self._fallback else None
+            if not current and not self._fallback:
+                return None
+            if not current:  # readers of the tag know nothing else, so it lists everything
+                return None, *_index({}, [*_listed(now, attachment.subject), added])
             try:
                 document = load_object(read_verified(now, current[-1]), what="index")
                 listed = take(document, "manifests", list)
@@ -135,6 +137,15 @@ class LayoutPlace:
                     digest=str(current[-1].digest),
                 ) from None
         return current[-1].digest, *_index(dict(document), [*listed, added])
+
+
+def _listed(store: Store, subject: Descriptor) -> list[object]:
+    return [
+        replace(
+            referrer.descriptor, artifact_type=referrer.artifact_type, annotations=referrer.manifest.annotations
+        ).to_json()
+        for referrer in Graph(store).referrers(subject)
+    ]
 
 
 def _index(document: dict[str, object], entries: list[object]) -> tuple[Descriptor, bytes]:

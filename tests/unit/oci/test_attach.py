@@ -194,6 +194,13 @@ class TestReferrersTag:
         assert len(roots(path)) == 1
 
     @each
+    def test_that_is_new_lists_what_was_attached_before(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+        path = write(box, tmp_path)
+        made = [attach(path, b"a"), attach(path, b"b", fallback=True)]
+        listed = listed_under_tag(path, made[0].subject)
+        assert sorted(listed) == sorted(str(item.manifest.digest) for item in made)
+
+    @each
     def test_is_not_written_otherwise(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         path = write(box, tmp_path)
         made = attach(path)
