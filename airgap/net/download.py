@@ -48,7 +48,8 @@ class BlobReader(io.RawIOBase):
         self._offset = 0
         self._cuts, self._cut_at = 0, 0
         self._finished = False
-        self._reply: Reply | None = self._begin(fetch(0))
+        self._reply: Reply | None = None  # so that it can be closed where the first request fails
+        self._reply = self._begin(fetch(0))
 
     def readable(self) -> bool:
         """It is."""
