@@ -19,7 +19,9 @@ def safe(value: object, *, limit: int = limits.TEXT_CHARACTERS) -> str:
     """
     text = str(value)
     cut = len(text) > limit
-    escaped = "".join(map(_escape, text[:limit]))
+    shown = text[:limit] if cut else text
+    # what Python calls printable is what none of these categories holds; one look instead of one for each character
+    escaped = shown if shown.isprintable() else "".join(map(_escape, shown))
     return f"{escaped}… ({len(text)} characters)" if cut else escaped
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +27,10 @@ from airgap.text import safe
 
 _UNDERSTOOD: Final = frozenset({REASON_CODE, INVALIDITY_DATE})
 _CERTIFICATE_ISSUER_DER: Final = der.oid(CERTIFICATE_ISSUER)
+_LONG: Final = 0x80
+"""The first length octet of what has more than one."""
+_STRIDE: Final = 64
+"""Of so many entries in a row one is remembered where it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,14 @@ class RevokedEntry:
 class RevokedList:
     """The revokedCertificates of the CRL `data`; `element` is None where the CRL has none."""
 
-    __slots__ = ("_checked", "_data", "_element")
+    __slots__ = ("_checked", "_data", "_element", "_of_one_issuer", "_places")
 
     def __init__(self, data: bytes, element: der.Element | None) -> None:
         self._data = data
         self._element = element
         self._checked = False
+        self._of_one_issuer = False
+        self._places: Sequence[int] = ()
 
     def find(self, serial: int) -> tuple[RevokedEntry, ...]:
         """Every entry for this serial number, in their order.
@@ -99,6 +105,8 @@ class RevokedList:
     def _refuse_other_issuers(self) -> None:
         # An entry without certificateIssuer inherits the one before (RFC 5280, 5.3.3), so one anywhere is enough.
         # They may only stand in indirect CRLs, which have no answers here (D34).
+        if self._of_one_issuer:
+            return
         for entry, _ in self._entries_with(_CERTIFICATE_ISSUER_DER):
             if CERTIFICATE_ISSUER in _entry_extensions(entry):
                 raise Undecided(
@@ -106,24 +114,45 @@ class RevokedList:
                     "the CRL lists certificates of another issuer (certificateIssuer, an indirect CRL)",
                     extension=CERTIFICATE_ISSUER,
                 )
+        self._of_one_issuer = True
 
     def _entries_with(self, needle: bytes) -> Iterator[tuple[der.Element, int]]:
-        """The entries in which `needle` begins, each with where it does; in one pass over their headers."""
+        """The entries in which `needle` begins, each with where it does."""
         element = self._element
         if element is None:
             return
-        data, position = self._data, element.content
-        offset = data.find(needle, position, element.end)
+        data = self._data
+        offset = data.find(needle, element.content, element.end)
         while offset >= 0:
-            end = position
-            while end <= offset:
+            self._places = self._places or _places(data, element)
+            position = self._places[bisect_right(self._places, offset) - 1]
+            while (end := _end(data, position, element.end)) <= offset:
                 position = end
-                # the header of almost every entry, read without building an Element: a million in 0.1 s
-                length = data[position + 1]
-                short = length < 0x80 and data[position] == der.SEQUENCE  # noqa: PLR2004
-                end = position + 2 + length if short else der.element_at(data, position, element.end).end
             yield der.element_at(data, position, element.end).expect(der.SEQUENCE, "revokedCertificates"), offset
             offset = data.find(needle, offset + 1, element.end)
+
+
+def _places(data: bytes, element: der.Element) -> Sequence[int]:
+    """Where every entry of `_STRIDE` begins, in one pass over the headers of all: a million in 0.1 s."""
+    places = array("Q")
+    position, last = element.content, element.end
+    while position < last:
+        places.append(position)
+        for _ in range(_STRIDE):
+            # the header of almost every entry, read as `_end` does, without a call
+            length = data[position + 1]
+            short = length < _LONG and data[position] == der.SEQUENCE
+            position = position + 2 + length if short else der.element_at(data, position, last).end
+            if position >= last:
+                break
+    return places
+
+
+def _end(data: bytes, position: int, last: int) -> int:
+    length = data[position + 1]
+    if length < _LONG and data[position] == der.SEQUENCE:
+        return position + 2 + length
+    return der.element_at(data, position, last).end
 
 
 def _holds(marks: Sequence[int], mark: int) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scenario import Scene
+
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = {"requests", "urllib3", "oras", "http.client", "ssl", "airgap.net"}
 """Not `socket`: cryptography.x509 loads it. That nothing uses it is shown by tests/e2e/test_no_network.py."""
@@ -34,6 +36,37 @@ def test_floors() -> None:
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout
+
+
+LAZY = {
+    "cbor2": "COSE envelopes",
+    "tomllib": "airgap.toml",
+    "concurrent.futures": "much to hash",
+    "cryptography.x509": "CRLs with entries",
+    "airgap.oci.archive": "tars",
+    "airgap.oci.tar": "tars",
+    "airgap.oci.record": "acquisition records",
+    "airgap.oci.writer": "writing",
+    "airgap.parse.cbor": "COSE envelopes",
+    "airgap.pki.crl": "CRLs",
+    "airgap.pki.ocsp": "OCSP responses",
+    "airgap.pki.timestamp": "timestamps",
+    "airgap.plugin": "verification plugins",
+    "airgap.report.document": "JSON",
+    "airgap.signature.blob": "signatures of plain files",
+    "airgap.signature.cose": "COSE envelopes",
+    "airgap.trust.blob_policy": "signatures of plain files",
+    "airgap.verifier.plugins": "verification plugins",
+}
+"""What only some verifies need, and for what: start-up is most of the time that a small one takes."""
+
+
+def test_plain_verify_loads_only_what_it_needs(tmp_path: Path) -> None:
+    written = Scene().write(tmp_path)
+    arguments = written.arguments()
+    loaded = loaded_by(*arguments[: arguments.index("--format")])
+    assert {"airgap.verifier.engine", "airgap.signature.jws", "airgap.verifier.revocation"} <= loaded
+    assert {name: why for name, why in LAZY.items() if name in loaded} == {}
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 import pytest
@@ -32,6 +33,13 @@ def test_escapes(text: str, shown: str) -> None:
 
 def test_cuts_long_text_and_says_so() -> None:
     assert safe("x" * 1000, limit=10) == "xxxxxxxxxx… (1000 characters)"
+
+
+def test_whole_texts_are_judged_as_their_characters_are() -> None:
+    """`safe` looks at a text as a whole first: Python's idea of printable has to be the same as ours, everywhere."""
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        assert character.isprintable() == (safe(f"{character}\0") == f"{character}\\x00"), hex(code)
 
 
 @given(st.text(max_size=600))

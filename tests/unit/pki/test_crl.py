@@ -458,6 +458,16 @@ def test_long_lists() -> None:
         assert parsed.entries(serial) == ()
 
 
+def test_every_entry_of_a_long_list_is_found_wherever_it_stands() -> None:
+    """Entries of many lengths, long ones among them: the places that are remembered of a list are true."""
+    long = Extension("1.3.6.1.4.1.55555.9", bytes(300))
+    serials = [(number * 0x9E3779B97F4A7C15) % (1 << 8 * (1 + number % 19)) + 300 for number in range(400)]
+    listed = [entry(serial, extra=[long] if serial % 7 == 0 else []) for serial in serials]
+    parsed = Crl.parse(crl(CA, revoked=listed))
+    for serial in (serials[-1], *serials):  # the last one first: the places are all made for it
+        assert len(parsed.entries(serial)) == serials.count(serial)
+
+
 SERIALS = st.integers(min_value=0, max_value=0x3FF) | st.integers(min_value=0, max_value=2**160 - 1)
 
 
