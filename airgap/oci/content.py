@@ -99,7 +99,7 @@ class ContentChecker:
     def check(self, closure: Closure, *, mode: Mode = "all") -> ContentReport:
         """The report on one closure. Never raises for what the store holds."""
         problems = list(closure.problems)
-        absent, external = list(closure.absent), list[Digest]()
+        external: list[Digest] = []
         good = {reached.descriptor.digest: reached.descriptor.size for reached in closure.reached if reached.parsed}
         to_hash: list[Reached] = []
         for reached in _unparsed(closure, mode):
@@ -112,8 +112,6 @@ class ContentChecker:
             except ContentError as error:
                 if error.reason == "content.missing" and descriptor.is_external:
                     external.append(descriptor.digest)
-                elif error.reason == "content.missing" and descriptor.digest in closure.declared_absent:
-                    absent.append(descriptor.digest)
                 else:
                     problems.append(ContentProblem.of(error, descriptor, reached.path))
         self._hash({reached.descriptor.digest: reached.descriptor.size for reached in to_hash})
@@ -129,7 +127,7 @@ class ContentChecker:
             blobs=len(good),
             bytes=sum(good.values()),
             problems=tuple(problems),
-            absent=tuple(dict.fromkeys(absent)),
+            absent=closure.absent,
             external=tuple(dict.fromkeys(external)),
         )
 

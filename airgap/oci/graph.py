@@ -242,8 +242,8 @@ class Graph:
     def closure(self, descriptor: Descriptor, *, declared_absent: frozenset[Digest] = frozenset()) -> Closure:
         """All that `descriptor` reaches, breadth first, each once. Never raises for what the layout holds.
 
-        `declared_absent`: manifests that a record says were left out on purpose; they are no problem if they are not
-        there.
+        `declared_absent`: what a record says was left out on purpose. A record is a claim of whoever wrote the layout,
+        so it excuses children of an index alone, and not all of the root's: never a layer, a config or the root.
         """
         return _Walk(self, declared_absent).run(descriptor)
 
@@ -275,7 +275,7 @@ class _Walk:
     declared_absent: frozenset[Digest]
     reached: list[Reached] = field(default_factory=list)
     problems: list[ContentProblem] = field(default_factory=list)
-    absent: list[Digest] = field(default_factory=list)
+    absent: list[ContentProblem] = field(default_factory=list)
     seen: set[tuple[Digest, str, int, bool, bool]] = field(default_factory=set)
 
     def run(self, root: Descriptor) -> Closure:
@@ -293,11 +293,14 @@ class _Walk:
                 self._bound(step)
                 break
             queue.extend(self._visit(step))
+        if self._nothing_left(root):
+            self.problems += self.absent
+            self.absent.clear()
         return Closure(
             root=root,
             reached=tuple(self.reached),
             problems=tuple(self.problems),
-            absent=tuple(dict.fromkeys(self.absent)),
+            absent=tuple(dict.fromkeys(problem.descriptor.digest for problem in self.absent)),
             declared_absent=self.declared_absent,
         )
 
@@ -327,10 +330,20 @@ class _Walk:
             self.problems.append(problem.below(step.path))
 
     def _unread(self, step: _Step, error: ContentError) -> None:
-        if error.reason == "content.missing" and step.descriptor.digest in self.declared_absent:
-            self.absent.append(step.descriptor.digest)
+        problem = ContentProblem.of(error, step.descriptor, step.path)
+        left_out = step.depth > 0 and step.entry and step.descriptor.digest in self.declared_absent
+        if error.reason == "content.missing" and left_out:
+            self.absent.append(problem)
         else:
-            self.problems.append(ContentProblem.of(error, step.descriptor, step.path))
+            self.problems.append(problem)
+
+    def _nothing_left(self, root: Descriptor) -> bool:
+        """Whether all that the root consists of was left out: then the artifact is not here, whoever meant that."""
+        absent = {problem.descriptor.digest for problem in self.absent}
+        try:
+            return bool(absent) and all(below.digest in absent for _, below in self.graph.manifest(root).successors())
+        except ContentError:  # which is a problem already
+            return False
 
     def _bound(self, step: _Step) -> None:
         message = (

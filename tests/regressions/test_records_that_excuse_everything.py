@@ -1,0 +1,69 @@
+"""An acquisition record is an unsigned claim on the medium; it excused whatever was missing, the image itself too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.record import LeftOut, Record, record_contents
+from tests.support.command import run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.scenario import Scene
+
+Missing = Callable[[LayoutBuilder, Descriptor], list[str]]
+
+
+def _below(member: str) -> Missing:
+    def missing(box: LayoutBuilder, target: Descriptor) -> list[str]:
+        listed = json.loads(box.blobs[target.digest])[member]
+        return [item["digest"] for item in (listed if isinstance(listed, list) else [listed])]
+
+    return missing
+
+
+@pytest.mark.parametrize(
+    ("index", "missing"),
+    [
+        pytest.param(False, lambda _, target: [str(target.digest)], id="the image itself"),
+        pytest.param(False, _below("layers"), id="its layers"),
+        pytest.param(False, _below("config"), id="its config"),
+        pytest.param(True, lambda _, target: [str(target.digest)], id="the index itself"),
+        pytest.param(True, _below("manifests"), id="all its platforms"),
+    ],
+)
+def test_record_excused_what_no_choice_of_platforms_leaves_out(
+    tmp_path: Path, *, index: bool, missing: Missing
+) -> None:
+    scene = Scene(index=index)
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        digests = [Digest.parse(digest) for digest in missing(box, target)]
+        _declare(box, target, digests)
+        for digest in digests:
+            del box.blobs[digest]
+
+    scene.packing.append(pack)
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert (ran.code, set(ran.reasons)) == (16, {"content.missing"}), ran
+
+
+def _declare(box: LayoutBuilder, target: Descriptor, absent: list[Digest]) -> None:
+    record = Record(
+        tool="1",
+        time=datetime(2026, 5, 1, tzinfo=UTC),
+        kind="registry",
+        name=None,
+        reference="registry.example/net-monitor:v1",
+        artifact=target,
+        mode="all",
+        absent=tuple(LeftOut(digest=digest, platform="linux/arm64") for digest in absent),
+    )
+    descriptor, contents = record_contents(record)
+    box.blobs |= contents
+    box.list(descriptor)
