@@ -1,0 +1,472 @@
+"""`airgap trust cert|policy|status|export` as their users type them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.pki.crl import Crl
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl, pem, scope
+from tests.support.endpoints import Endpoints
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import Issued, Pki, issue
+from tests.support.registry import LoopbackRegistry
+from tests.support.trust import oci_policy, statement, store_folder, write_trust
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+DAY = timedelta(days=1)
+LEAF = Pki().code_chain()
+ROOT = LEAF.root
+
+
+def trust(path: Path, *arguments: object) -> Ran:
+    return run_here(["trust", *map(str, arguments), "--trust", str(path)])
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "trust"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "root.pem"
+    path.write_bytes(ROOT.pem)
+    return path
+
+
+class TestCertAdd:
+    def add(self, root: Path, file: Path, kind: str = "ca", store: str = "acme") -> Ran:
+        return trust(root, "cert", "add", "--type", kind, "--store", store, file)
+
+    @pytest.mark.parametrize("name", ["root.pem", "root.crt", "root.CER"])
+    @pytest.mark.parametrize("der", [True, False])
+    def test_pem_and_der_files_are_copied_as_they_are(self, root: Path, tmp_path: Path, name: str, der: bool) -> None:
+        """STORE-5, STORE-6."""
+        (tmp_path / name).write_bytes(ROOT.der if der else ROOT.pem)
+        assert self.add(root, tmp_path / name).code == 0
+        assert (store_folder(root, "ca:acme") / name).read_bytes() == (ROOT.der if der else ROOT.pem)
+
+    def test_files_and_folders_are_for_the_owner_alone(self, root: Path, file: Path) -> None:
+        """STORE-14."""
+        self.add(root, file)
+        modes = {path.is_dir(): path.stat().st_mode & 0o777 for path in (root, *root.rglob("*"))}
+        assert modes == {True: 0o700, False: 0o600}
+
+    def test_shows_what_has_to_be_compared(self, root: Path, file: Path) -> None:
+        out = self.add(root, file).out
+        digits = ROOT.fingerprint.upper()
+        assert digits[:4] in out
+        assert digits[-4:] in out
+        assert "in words" in out
+
+    @pytest.mark.parametrize(
+        ("kind", "made", "message"),
+        [
+            ("ca", lambda: LEAF, "neither a CA nor self-signed"),
+            ("tsa", lambda: LEAF.chain[1], "not a root"),
+            ("tsa", lambda: issue("leaf", subject="C=US,O=Self"), "not a CA"),
+        ],
+        ids=["STORE-7 a leaf", "STORE-12 an intermediate", "STORE-12 a self-signed leaf"],
+    )
+    def test_refuses_what_verification_would_refuse(
+        self, root: Path, tmp_path: Path, kind: str, made: Any, message: str
+    ) -> None:
+        (tmp_path / "x.pem").write_bytes(made().pem)
+        ran = self.add(root, tmp_path / "x.pem", kind)
+        assert ran.code == 18
+        assert message in ran.err
+        assert not store_folder(root, f"{kind}:acme").exists()
+
+    @pytest.mark.parametrize("name", ["root.txt", ".root.pem", "root"])
+    def test_refuses_names_that_no_store_may_hold(self, root: Path, tmp_path: Path, name: str) -> None:
+        """STORE-5, D19."""
+        (tmp_path / name).write_bytes(ROOT.pem)
+        assert self.add(root, tmp_path / name).code == 18
+
+    def test_refuses_what_is_no_certificate(self, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "x.pem").write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+        assert self.add(root, tmp_path / "x.pem").code == 18
+
+    @pytest.mark.parametrize("again", ["root.pem", "ROOT.pem"])
+    def test_refuses_a_name_that_is_there_also_for_the_same_content(
+        self, root: Path, file: Path, again: str, tmp_path: Path
+    ) -> None:
+        """Also in another case: a medium may know only one of both."""
+        self.add(root, file)
+        second = tmp_path / "second" / again
+        second.parent.mkdir()
+        second.write_bytes(ROOT.pem)
+        assert self.add(root, second).code == 2
+
+    def test_adds_all_or_none(self, root: Path, file: Path, tmp_path: Path) -> None:
+        (tmp_path / "leaf.pem").write_bytes(LEAF.pem)
+        ran = trust(root, "cert", "add", "-t", "ca", "-s", "acme", file, tmp_path / "leaf.pem")
+        assert ran.code == 18
+        assert not list(root.rglob("*.pem"))
+
+    @pytest.mark.parametrize("store", ["..", "a/b", ""])
+    def test_refuses_names_of_stores_that_are_none(self, root: Path, file: Path, store: str) -> None:
+        """STORE-2, D23."""
+        assert self.add(root, file, store=store).code == 2
+
+    def test_never_writes_where_notation_lives(
+        self, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        theirs = tmp_path / "notation"
+        theirs.mkdir()
+        monkeypatch.setenv("NOTATION_CONFIG", str(theirs))
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nothing"))
+        monkeypatch.delenv("AIRGAP_TRUST", raising=False)
+        for arguments in (
+            ["cert", "add", "-t", "ca", "-s", "acme", str(file)],
+            ["policy", "init", "--name", "a", "--scope", "*", "--trust-store", "ca:a", "--trusted-identity", "*"],
+            ["fetch", "layouts/good"],
+        ):
+            ran = run_here(["trust", *arguments])
+            assert (ran.code, "belongs to notation" in ran.err) == (2, True), ran
+        assert not list(theirs.iterdir())
+
+
+class TestCertOthers:
+    def test_list_names_every_certificate_and_every_store_that_is_broken(self, root: Path) -> None:
+        write_trust(root, stores={"ca:a": [ROOT], "ca:b": {"readme.txt": b"x"}, "tsa:c": [ROOT]})
+        ran = trust(root, "cert", "list", "--format", "json")
+        assert ran.code == 18
+        assert [item["store"] for item in ran.document["files"]] == ["ca:a", "tsa:c"]
+        assert [item["store"] for item in ran.document["broken"]] == ["ca:b"]
+        assert trust(root, "cert", "list", "--type", "tsa").code == 0
+
+    def test_show_says_all_that_a_person_compares(self, root: Path) -> None:
+        write_trust(root, stores={"ca:a": {"x.pem": ROOT.pem}})
+        ran = trust(root, "cert", "show", "-t", "ca", "-s", "a", "x.pem", "--format", "json")
+        (shown,) = ran.document["files"][0]["certificates"]
+        assert shown["sha256"] == ROOT.fingerprint
+        assert (shown["ca"], shown["self_signed"], len(shown["words"])) == (True, True, 32)
+        text = trust(root, "cert", "show", "-t", "ca", "-s", "a", "x.pem").out
+        assert " ".join(shown["words"][:8]) in text
+
+    @pytest.mark.parametrize("name", ["y.pem", "../a/x.pem", "."])
+    def test_show_and_delete_know_only_files_of_the_store(self, root: Path, name: str) -> None:
+        write_trust(root, stores={"ca:a": {"x.pem": ROOT.pem}})
+        assert trust(root, "cert", "show", "-t", "ca", "-s", "a", name).code == 11
+        assert trust(root, "cert", "delete", "-t", "ca", "-s", "a", name, "--yes").code == 11
+        assert (store_folder(root, "ca:a") / "x.pem").exists()
+
+    def test_delete_removes_one_file(self, root: Path) -> None:
+        write_trust(root, stores={"ca:a": {"x.pem": ROOT.pem, "y.pem": ROOT.pem}})
+        assert trust(root, "cert", "delete", "-t", "ca", "-s", "a", "x.pem", "-y").code == 0
+        assert [path.name for path in store_folder(root, "ca:a").iterdir()] == ["y.pem"]
+
+    def test_delete_all_removes_the_store(self, root: Path) -> None:
+        write_trust(root, stores={"ca:a": [ROOT]})
+        assert trust(root, "cert", "delete", "-t", "ca", "-s", "a", "--all", "-y").code == 0
+        assert not store_folder(root, "ca:a").exists()
+
+    @pytest.mark.parametrize("arguments", [["x.pem"], ["x.pem", "--all", "-y"], ["-y"]])
+    def test_delete_asks_and_does_not_guess(self, root: Path, arguments: list[str]) -> None:
+        write_trust(root, stores={"ca:a": {"x.pem": ROOT.pem}})
+        assert trust(root, "cert", "delete", "-t", "ca", "-s", "a", *arguments).code == 2
+        assert (store_folder(root, "ca:a") / "x.pem").exists()
+
+
+class TestPolicy:
+    def init(self, root: Path, *more: str) -> Ran:
+        return trust(
+            root, "policy", "init", "--name", "acme", "--scope", "registry.example/app",
+            "--trust-store", "ca:acme", "--trusted-identity", "x509.subject: C=US, ST=WA, O=Acme", *more,
+        )  # fmt: skip
+
+    def test_init_writes_a_strict_policy_that_verification_takes(self, root: Path) -> None:
+        assert self.init(root).code == 0
+        (written,) = json.loads((root / "trustpolicy.oci.json").read_text())["trustPolicies"]
+        assert written["signatureVerification"] == {"level": "strict"}
+        assert (root / "trustpolicy.oci.json").stat().st_mode & 0o777 == 0o600
+
+    def test_init_replaces_nothing_unasked_and_loses_nothing_when_asked(self, root: Path) -> None:
+        self.init(root)
+        first = (root / "trustpolicy.oci.json").read_bytes()
+        assert self.init(root, "--trust-store", "ca:other").code == 2
+        assert (root / "trustpolicy.oci.json").read_bytes() == first
+        assert self.init(root, "--trust-store", "ca:other", "--force").code == 0
+        assert [path.read_bytes() for path in root.glob("*.bak")] == [first]
+
+    @pytest.mark.parametrize("missing", ["--scope", "--trusted-identity"])
+    def test_init_trusts_nobody_by_default(self, root: Path, missing: str) -> None:
+        options = {"--name": "a", "--scope": "*", "--trust-store": "ca:a", "--trusted-identity": "*"}
+        arguments = [text for pair in options.items() if pair[0] != missing for text in pair]
+        assert trust(root, "policy", "init", *arguments).code == 2
+        assert not root.exists()
+
+    def test_init_refuses_what_would_not_be_valid(self, root: Path) -> None:
+        assert self.init(root, "--trust-store", "nothing").code == 18
+        assert not (root / "trustpolicy.oci.json").exists()
+
+    def test_init_writes_a_policy_for_blobs(self, root: Path) -> None:
+        assert self.init(root, "--blob").code == 0
+        assert trust(root, "policy", "check", "--blob").code == 0
+
+    def test_import_validates_before_it_replaces(self, root: Path, tmp_path: Path) -> None:
+        self.init(root)
+        before = (root / "trustpolicy.oci.json").read_bytes()
+        (tmp_path / "bad.json").write_text(json.dumps(oci_policy(statement(name=""))))
+        assert trust(root, "policy", "import", tmp_path / "bad.json", "--force").code == 18
+        assert (root / "trustpolicy.oci.json").read_bytes() == before
+        (tmp_path / "good.json").write_text(json.dumps(oci_policy()))
+        assert trust(root, "policy", "import", tmp_path / "good.json").code == 2
+        assert trust(root, "policy", "import", tmp_path / "good.json", "--force").code == 0
+        assert (root / "trustpolicy.oci.json").read_bytes() == (tmp_path / "good.json").read_bytes()
+        assert [path.read_bytes() for path in root.glob("*.bak")] == [before]
+
+    def test_import_moves_the_older_file_name_away(self, root: Path, tmp_path: Path) -> None:
+        """POLICY-1: it would lie in wait for the newer one's removal."""
+        write_trust(root, policy_name="trustpolicy.json")
+        (tmp_path / "good.json").write_text(json.dumps(oci_policy(statement(name="new"))))
+        assert trust(root, "policy", "import", tmp_path / "good.json", "--force").code == 0
+        names = sorted(path.name for path in root.iterdir())
+        assert names[0].startswith("trustpolicy.json.")
+        assert names[1:] == ["trustpolicy.oci.json"]
+
+    def test_show_prints_the_file_also_where_it_is_malformed(self, root: Path) -> None:
+        """CLI-26."""
+        write_trust(root, policy=b'{"version": "9"}\n')
+        ran = trust(root, "policy", "show")
+        assert (ran.code, ran.out) == (18, '{"version": "9"}\n')
+        assert "version" in ran.err
+
+    def test_check_names_line_and_member(self, root: Path) -> None:
+        document = json.dumps(oci_policy(statement(signatureVerification={"level": "stric"})), indent=1)
+        write_trust(root, policy=document.encode())
+        line = next(n for n, text in enumerate(document.splitlines(), 1) if "stric" in text)
+        ran = trust(root, "policy", "check")
+        assert ran.code == 18
+        assert f"line {line}:" in ran.err
+        assert "trustPolicies[0].signatureVerification.level" in ran.err
+
+    @pytest.mark.parametrize(
+        ("asked", "name", "why"),
+        [
+            ("registry.example/app", "app", "letter for letter"),
+            ("registry.example/app:v1", "app", "letter for letter"),
+            ("registry.example/other@sha256:" + "0" * 64, "rest", "no statement names registry.example/other"),
+        ],
+    )
+    def test_check_says_which_statement_applies_and_why(self, root: Path, asked: str, name: str, why: str) -> None:
+        """SCOPE-4."""
+        app = statement(name="app", registryScopes=["registry.example/app"])
+        write_trust(root, policy=oci_policy(app, statement(name="rest")), stores={"ca:harbour": [ROOT]})
+        applies = trust(root, "policy", "check", asked, "--format", "json").document["applies"]
+        assert applies["statement"] == name
+        assert why in applies["why"]
+
+    def test_check_says_where_nothing_applies(self, root: Path) -> None:
+        write_trust(root, policy=oci_policy(statement(registryScopes=["registry.example/app"])))
+        assert trust(root, "policy", "check", "registry.example/other").code == 13
+
+    def test_check_says_that_a_store_is_missing(self, root: Path) -> None:
+        write_trust(root)
+        assert "does not exist" in trust(root, "policy", "check", "registry.example/app").out
+
+    def test_a_trust_directory_that_was_written_here_is_the_one_that_verify_reads(self, root: Path, file: Path) -> None:
+        self.init(root)
+        trust(root, "cert", "add", "-t", "ca", "-s", "acme", file)
+        ran = run_here(["verify", "layouts/good", "--trust", str(root), "--scope", "registry.example/app",
+                        "--format", "json"])  # fmt: skip
+        assert ran.document["artifacts"][0]["policy"]["statement"] == "acme"
+
+
+def evidence(issuer: Issued, **changes: Any) -> bytes:
+    return crl(issuer, **{"this_update": NOW - DAY, "next_update": NOW + 9 * DAY, **changes})
+
+
+class TestStatus:
+    def status(self, root: Path, *more: str, **files: Any) -> Ran:
+        write_trust(root, stores={"ca:harbour": [ROOT]}, **files)
+        return trust(root, "status", "--format", "json", *more)
+
+    def test_each_piece_with_age_and_dates_and_the_earliest_use_by(self, root: Path) -> None:
+        crls = {"a.crl": evidence(ROOT), "b.crl": evidence(LEAF.chain[1], next_update=NOW + 3 * DAY)}
+        answer = ocsp_response(LEAF, this_update=NOW - DAY, next_update=NOW + 5 * DAY)
+        ran = self.status(root, crls=crls, ocsp={"c.ors": answer})
+        assert ran.code == 0
+        pieces = {piece["file"]: piece for piece in ran.document["pieces"]}
+        assert {piece["state"] for piece in pieces.values()} == {"fresh"}
+        assert pieces["crls/a.crl"]["age_seconds"] == pytest.approx(86400, abs=120)
+        assert ran.document["use_by"]["evidence"] == "crls/b.crl"
+
+    def test_stale_evidence_is_exit_15(self, root: Path) -> None:
+        ran = self.status(root, crls={"a.crl": evidence(ROOT, next_update=NOW - DAY / 2)})
+        assert (ran.code, ran.document["pieces"][0]["state"]) == (15, "stale")
+
+    def test_the_future_can_be_asked_about(self, root: Path) -> None:
+        ran = self.status(root, "--at", (NOW + 10 * DAY).isoformat(), crls={"a.crl": evidence(ROOT)})
+        assert ran.code == 15
+
+    def test_staleness_that_is_accepted_is_said(self, root: Path) -> None:
+        stale = {"a.crl": evidence(ROOT, next_update=NOW - DAY / 2)}
+        ran = self.status(root, crls=stale, freshness='[freshness]\ncrl = "7d"\ntsa-crl = "7d"\n')
+        assert (ran.code, ran.document["pieces"][0]["state"]) == (0, "stale-accepted")
+        assert self.status(root, "--max-age", "7d", crls=stale, freshness="").code == 0
+
+    def test_what_is_superseded_does_not_count(self, root: Path) -> None:
+        old = evidence(ROOT, this_update=NOW - 9 * DAY, next_update=NOW - 8 * DAY)
+        ran = self.status(root, crls={"a.crl": old, "b.crl": evidence(ROOT, number=2)})
+        assert ran.code == 0
+        assert [piece["state"] for piece in ran.document["pieces"]] == ["superseded", "fresh"]
+
+    def test_a_delta_counts_until_its_base_has_caught_up(self, root: Path) -> None:
+        delta = evidence(ROOT, number=6, delta_base=5, next_update=NOW - DAY / 2)
+        assert self.status(root, crls={"a.crl": evidence(ROOT, number=5), "d.crl": delta}).code == 15
+        assert self.status(root, crls={"a.crl": evidence(ROOT, number=6), "d.crl": delta}).code == 0
+
+    def test_what_can_not_be_read_is_named(self, root: Path) -> None:
+        ran = self.status(root, crls={"a.crl": evidence(ROOT), "b.crl": b"no"})
+        assert [piece["state"] for piece in ran.document["pieces"]] == ["fresh", "unusable"]
+
+    def test_a_clock_before_the_newest_evidence_is_told(self, root: Path) -> None:
+        """Design 9."""
+        future = evidence(ROOT, this_update=NOW + DAY)
+        ran = self.status(root, crls={"a.crl": future})
+        assert ran.document["clock_behind"] is True
+        assert ran.code == 15
+        assert "the clock is wrong, or the evidence is" in trust(root, "status").out
+
+    def test_broken_trust_material_is_exit_18(self, root: Path) -> None:
+        write_trust(root, policy=oci_policy(), stores={"ca:harbour": {}}, crls={"a.crl": evidence(ROOT)})
+        assert trust(root, "status").code == 18
+
+    def test_text_says_what_to_do_first(self, root: Path) -> None:
+        write_trust(root, stores={"ca:harbour": [ROOT]}, crls={"a.crl": pem(evidence(ROOT))})
+        lines = trust(root, "status").out.splitlines()
+        assert lines[0].startswith("GOOD")
+        assert "good for" in lines[2]
+
+
+class TestExport:
+    URL = "http://crl.example/a.crl"
+
+    def export(self, root: Path, target: Path, tool: str = "notation") -> Ran:
+        return trust(root, "export", "--for", tool, target, "--format", "json")
+
+    def test_notation_gets_configuration_and_cache(self, root: Path, tmp_path: Path) -> None:
+        """CACHE-1, CACHE-2: named by the hash of the URL, base64 of the DER."""
+        der = evidence(ROOT)
+        write_trust(root, stores={"ca:harbour": [ROOT]}, crls={"a.crl": pem(der)}, crl_index={self.URL: "a.crl"})
+        ran = self.export(root, tmp_path / "out")
+        assert ran.code == 0, ran
+        name = hashlib.sha256(self.URL.encode()).hexdigest()
+        entry = json.loads((tmp_path / "out/cache/crl" / name).read_text())
+        assert entry == {"baseCRL": base64.b64encode(der).decode()}
+        config = tmp_path / "out/config"
+        assert (config / "trustpolicy.oci.json").read_bytes() == (root / "trustpolicy.oci.json").read_bytes()
+        assert (store_folder(config, "ca:harbour") / "0.pem").read_bytes() == ROOT.pem
+        assert ran.document["use_by"] is not None
+
+    def test_what_is_exported_is_a_trust_directory_of_ours_too(self, root: Path, tmp_path: Path) -> None:
+        write_trust(root, stores={"ca:harbour": [ROOT]})
+        self.export(root, tmp_path / "out")
+        assert run_here(["trust", "policy", "check", "--trust", str(tmp_path / "out/config")]).code == 0
+
+    def test_a_delta_goes_with_its_base(self, root: Path, tmp_path: Path) -> None:
+        base = evidence(ROOT, number=5, freshest=["http://crl.example/d.crl"])
+        delta = evidence(ROOT, number=6, delta_base=5)
+        write_trust(
+            root, stores={"ca:harbour": [ROOT]}, crls={"a.crl": base, "d.crl": delta},
+            crl_index={self.URL: "a.crl", "http://crl.example/d.crl": "d.crl"},
+        )  # fmt: skip
+        self.export(root, tmp_path / "out")
+        entry = json.loads((tmp_path / "out/cache/crl" / hashlib.sha256(self.URL.encode()).hexdigest()).read_text())
+        assert Crl.parse(base64.b64decode(entry["deltaCRL"])).number == 6
+
+    def test_the_newest_generation_is_exported(self, root: Path, tmp_path: Path) -> None:
+        crls = {"a.crl": evidence(ROOT, number=1, this_update=NOW - 2 * DAY), "b.crl": evidence(ROOT, number=2)}
+        index: Any = {self.URL: ["a.crl", "b.crl"]}
+        write_trust(root, stores={"ca:harbour": [ROOT]}, crls=crls, crl_index=index)
+        self.export(root, tmp_path / "out")
+        (file,) = (tmp_path / "out/cache/crl").iterdir()
+        assert Crl.parse(base64.b64decode(json.loads(file.read_text())["baseCRL"])).number == 2
+
+    def test_a_crl_that_no_index_claims_is_found_by_the_url_that_it_names_itself(
+        self, root: Path, tmp_path: Path
+    ) -> None:
+        crls = {"a.crl": evidence(ROOT, scope=scope(uris=[self.URL])), "b.crl": evidence(LEAF.chain[1])}
+        write_trust(root, stores={"ca:harbour": [ROOT]}, crls=crls)
+        ran = self.export(root, tmp_path / "out")
+        assert len(list((tmp_path / "out/cache/crl").iterdir())) == 1
+        assert any("b.crl" in note for note in ran.document["notes"])
+
+    def test_what_notation_can_not_use_is_said(self, root: Path, tmp_path: Path) -> None:
+        """CACHE-3: a stale CRL sends it to the network; OCSP-9: it has no place for responses."""
+        stale = {"a.crl": evidence(ROOT, next_update=NOW - DAY / 2)}
+        write_trust(
+            root, stores={"ca:harbour": [ROOT]}, crls=stale, crl_index={self.URL: "a.crl"},
+            ocsp={"a.ors": ocsp_response(LEAF)},
+        )  # fmt: skip
+        notes = " ".join(self.export(root, tmp_path / "out").document["notes"])
+        assert "was due on" in notes
+        assert "OCSP responses were left out" in notes
+        assert not (tmp_path / "out/cache").exists()
+
+    def test_a_folder_that_holds_something_is_left_alone(self, root: Path, tmp_path: Path) -> None:
+        write_trust(root, stores={"ca:harbour": [ROOT]})
+        (tmp_path / "x").write_text("mine")
+        assert self.export(root, tmp_path).code == 2
+
+    def test_containers_policy_is_refused_where_signatures_are_demanded(self, root: Path, tmp_path: Path) -> None:
+        write_trust(root, stores={"ca:harbour": [ROOT]})
+        ran = self.export(root, tmp_path / "out", "containers-policy")
+        assert ran.code == 2
+        assert "harbour" in ran.err
+        assert not (tmp_path / "out").exists()
+
+    def test_containers_policy_says_what_can_be_said(self, root: Path, tmp_path: Path) -> None:
+        skip = {"signatureVerification": {"level": "skip"}, "trustStores": [], "trustedIdentities": []}
+        write_trust(root, policy=oci_policy(statement(registryScopes=["registry.example/app"], **skip)))
+        assert self.export(root, tmp_path / "out", "containers-policy").code == 0
+        document = json.loads((tmp_path / "out/policy.json").read_text())
+        assert document["default"] == [{"type": "reject"}]
+        accept = [{"type": "insecureAcceptAnything"}]
+        assert document["transports"] == {"docker": {"registry.example/app": accept}}
+
+
+class TestFetchCommand:
+    def test_a_target_in_a_registry_is_looked_through_without_its_layers(self, root: Path, tmp_path: Path) -> None:
+        with Endpoints() as web, LoopbackRegistry() as registry:
+            from tests.support.fetching import Site
+
+            here = Site(web, tmp_path / "site", at=NOW)
+            (tmp_path / "site").mkdir()
+            here.sign()
+            here.serve()
+            reference = f"{registry.host}/app:v1"
+            assert run_here(["copy", here.written.target, reference, "--quiet"]).code == 0
+            registry.seen.clear()
+            ran = trust(root, "fetch", reference, "--require-complete", "--format", "json")
+            assert ran.code == 0, ran
+            assert ran.document["signatures"] == 1
+            fetched = [seen.path for seen in registry.seen if "/blobs/" in seen.path]
+            assert len(fetched) == 1
+
+    def test_text_and_json_say_the_same(self, root: Path, tmp_path: Path) -> None:
+        with Endpoints() as web:
+            from tests.support.fetching import Site
+
+            here = Site(web, tmp_path, at=NOW)
+            here.sign(crl_urls=[web.dead()])
+            here.serve()
+            text = trust(root, "fetch", here.written.target, "--require-complete")
+            assert text.code == 15
+            assert text.out.startswith("INCOMPLETE: no proven evidence for 1 of 2 certificates of 1 signature.")
+            assert "[fetch.unreachable]" in text.out
+            document = trust(root, "fetch", here.written.target, "--format", "json").document
+            assert (document["schema"], document["complete"], document["exit_code"]) == ("airgap.fetch/1", False, 0)
+
+    def test_a_target_is_needed(self, root: Path) -> None:
+        assert trust(root, "fetch").code == 2
