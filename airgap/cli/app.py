@@ -26,6 +26,7 @@ class Commands(LazyGroup):
         "recheck": Lazy("airgap.cli.recheck", "Judge again what was accepted earlier, under newer evidence."),
         "sign": Lazy("airgap.cli.sign", "Sign artifacts in a registry, a layout directory or a layout tar."),
         "timestamp": Lazy("airgap.cli.timestamp", "Timestamp signatures that exist."),
+        "blob": Lazy("airgap.cli.blob", "Sign and verify files that are in no registry."),
         "key": Lazy("airgap.cli.key", "Name signing keys; make test keys."),
         "plugin": Lazy("airgap.cli.plugin", "List, install and remove plugins."),
         "login": Lazy("airgap.cli.login", "Check credentials with a registry and keep them."),

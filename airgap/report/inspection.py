@@ -34,6 +34,13 @@ def inspect_text(artifacts: Sequence[InspectedArtifact], *, style: Style = PLAIN
     return "\n".join(lines) + "\n"
 
 
+def inspected_lines(name: str, signature: InspectedSignature, style: Style = PLAIN) -> list[str]:
+    """One signature that stands by itself, below the warning that nothing was judged."""
+    root = Node(style.paint("strong", name))
+    _signature_node(root, signature, style)
+    return [style.paint("unsure", _WARNING), *root.lines()]
+
+
 def _signature_node(parent: Node, signature: InspectedSignature, style: Style) -> None:
     node = parent.add(f"signature {signature.descriptor.digest} ({signature.mechanism})")
     for obstacle in signature.obstacles:
@@ -95,14 +102,15 @@ def inspect_document(artifacts: Sequence[InspectedArtifact]) -> Json:
                 "reference": artifact.reference,
                 "digest": str(artifact.descriptor.digest),
                 "media_type": safe(artifact.descriptor.media_type),
-                "signatures": [_signature(signature) for signature in artifact.signatures],
+                "signatures": [inspected_document(signature) for signature in artifact.signatures],
             }
             for artifact in artifacts
         ],
     }
 
 
-def _signature(signature: InspectedSignature) -> Json:
+def inspected_document(signature: InspectedSignature) -> Json:
+    """One signature as JSON."""
     envelope, payload = signature.envelope, signature.payload
     return {
         "digest": str(signature.descriptor.digest),

@@ -48,9 +48,9 @@ def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:
         yield _artifact_line(artifact, style)
         yield from _each_once(_artifact_details(artifact, style, verbose))
     for problem in outcome.problems:
-        yield from _problem_lines(problem, style, "problem", "bad")
+        yield from problem_lines(problem, style, "problem", "bad")
     for warning in outcome.warnings:
-        yield from _problem_lines(warning, style, "warning", "unsure")
+        yield from problem_lines(warning, style, "warning", "unsure")
     yield from _footer(outcome, style)
 
 
@@ -133,15 +133,15 @@ def _summary(artifact: ArtifactOutcome) -> str:
 def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) -> Iterator[str]:
     if artifact.policy_finding:
         reason, message = artifact.policy_finding
-        yield from _reason_lines(message, reason, style, "unsure" if reason == "policy.skip" else "bad")
+        yield from reason_lines(message, reason, style, "unsure" if reason == "policy.skip" else "bad")
     elif artifact.unsigned:
         reason, message = artifact.unsigned
-        yield from _reason_lines(message, reason, style, "bad")
+        yield from reason_lines(message, reason, style, "bad")
     if artifact.scope_origin == "record":
         # a claim that travels chose the statement: whoever reads the verdict has to know it
         yield f"          {style.paint('unsure', 'note')} judged as {safe(artifact.scope)}, by the acquisition record"
     for signature in artifact.signatures:
-        yield from _signature_lines(signature, style, verbose, quiet=artifact.signature_verdict is Verdict.PASS)
+        yield from signature_lines(signature, style, verbose, quiet=artifact.signature_verdict is Verdict.PASS)
     yield from _content_lines(artifact, style)
     for referrer in artifact.referrers:
         yield from _referrer_lines(referrer, style, verbose)
@@ -149,7 +149,8 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
         yield f"          {style.paint('unsure', 'note')} {warning}"
 
 
-def _signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *, quiet: bool) -> Iterator[str]:
+def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *, quiet: bool) -> Iterator[str]:
+    """One signature; `quiet` where another one is good, so that what is wrong with this one matters less."""
     signer = signature.signer.subject if signature.signer else "unknown signer"
     if verbose or signature.verdict is not Verdict.PASS:
         word = style.paint(_KIND[signature.verdict], _WORD[signature.verdict])
@@ -159,7 +160,7 @@ def _signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *
             yield f"            {finding.check.value:<19} {_WORD[finding.verdict]:<8}{finding.message}"
         elif finding.blocks:
             shown = "quiet" if quiet else _KIND[finding.verdict]
-            yield from _reason_lines(finding.message, finding.reason, style, shown, check=finding.check.value)
+            yield from reason_lines(finding.message, finding.reason, style, shown, check=finding.check.value)
         elif finding.is_reservation:
             how = "only logged" if finding.action is Action.LOG else "not checked"
             code = f" [{finding.reason}]" if finding.reason else ""
@@ -181,7 +182,7 @@ def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
         return
     for problem in content.problems[:_PROBLEMS_SHOWN]:
         message = f"{problem.path}: {problem.message}"
-        yield from _reason_lines(message, problem.reason, style, "bad", check="content")
+        yield from reason_lines(message, problem.reason, style, "bad", check="content")
     hidden = len(content.problems) - _PROBLEMS_SHOWN
     if hidden > 0:
         yield f"          … and {hidden} more; all of them are in --format json"
@@ -201,10 +202,11 @@ def _referrer_lines(referrer: ReferrerOutcome, style: Style, verbose: bool) -> I
     yield f"          attached {safe(referrer.artifact_type or 'artifact')} {referrer.descriptor.digest}: {kind}"
     if referrer.verdict is not Verdict.PASS or verbose:
         for signature in referrer.signatures:
-            yield from _signature_lines(signature, style, verbose, quiet=True)
+            yield from signature_lines(signature, style, verbose, quiet=True)
 
 
-def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
+def problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
+    """A problem or a warning, and the way out."""
     target = f"{problem.target}: " if problem.target and problem.target not in problem.message else ""
     yield f"  {style.paint(kind, word)} {target}{problem.message}"
     remedy = problem.remedy or (REASONS[problem.reason].remedy if problem.reason else "")
@@ -212,7 +214,8 @@ def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iter
         yield f"{_WAY_OUT}{remedy}"
 
 
-def _reason_lines(message: str, reason: str | None, style: Style, kind: str, check: str = "") -> Iterator[str]:
+def reason_lines(message: str, reason: str | None, style: Style, kind: str, check: str = "") -> Iterator[str]:
+    """A sentence with its reason code, and the way out."""
     code = style.paint(kind, f"[{reason}]") if reason else ""
     yield f"          {check + ': ' if check else ''}{message} {code}".rstrip()
     if reason and REASONS[reason].remedy and kind != "quiet":

@@ -7,12 +7,16 @@ A blob signature is an envelope in a file of its own; there is no manifest, ever
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from airgap import limits
-from airgap.errors import Rejected, UsageError
+from airgap.errors import FormatError, Rejected, UsageError
 from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, Descriptor
 from airgap.oci.digest import Digest
+from airgap.pki.certificate import Certificate
+from airgap.pki.timestamp import VerifiedTimestamp
 from airgap.signature.model import Envelope, Payload
 from airgap.text import safe
 
@@ -44,8 +48,11 @@ def measure(file: BinaryIO, algorithm: str) -> tuple[Digest, int]:
 
 
 def blob_descriptor(digest: Digest, size: int, media_type: str) -> Descriptor:
-    """What is signed about a file."""
-    return Descriptor(media_type=media_type, digest=digest, size=size)
+    """What is signed about a file. Raises UsageError for what is no media type."""
+    try:
+        return Descriptor.from_json({"mediaType": media_type, "digest": str(digest), "size": size})
+    except FormatError:
+        raise UsageError(f"{safe(media_type, limit=128)!r} is no media type") from None
 
 
 def check_blob(payload: Payload, envelope: Envelope, target: BlobTarget) -> None:
@@ -96,3 +103,18 @@ def media_type_of(name: str, form: str | None) -> str:
         f"{safe(name)!r} does not say what signature it holds: it does not end in .jws.sig or .cose.sig",
         remedy="Say it with --signature-format jws or --signature-format cose.",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedBlob:
+    """A file and the signature that was made for it."""
+
+    path: Path
+    signature: Path
+    """The file that the detached signature was written to."""
+    subject: Descriptor
+    envelope: Descriptor
+    signer: Certificate
+    signed_at: datetime | None
+    expiry: datetime | None
+    timestamp: VerifiedTimestamp | None = None

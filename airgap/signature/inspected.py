@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from airgap.errors import AirgapError, FormatError, Rejected
 from airgap.oci.descriptor import Descriptor
 from airgap.pki.timestamp import TimestampToken
-from airgap.signature.envelope import parse_envelope, parse_payload
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload
 from airgap.signature.model import Envelope, Payload
 from airgap.text import safe
 
@@ -53,7 +53,8 @@ def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, ra
     payload: Payload | None = None
     timestamp: TimestampToken | None = None
     try:
-        envelope = parse_envelope(media_type, raw)
+        # nothing is accepted here, so what only a plugin understands can be shown
+        envelope = parse_envelope(media_type, raw, plugins=ANY_PLUGIN)
         payload = parse_payload(envelope)
     except AirgapError as error:
         obstacles.append(obstacle(error))

@@ -1,0 +1,170 @@
+"""What `airgap blob` says: sentences, or the documents `airgap.blob.verify/1` and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from airgap.oci.descriptor import COSE_ENVELOPE
+from airgap.parse.time import iso
+from airgap.report.document import certificates_document, problem_document, signature_document
+from airgap.report.inspection import inspected_document, inspected_lines
+from airgap.report.signing import certificate_json, descriptor_json, timestamp_json
+from airgap.report.style import PLAIN, Style
+from airgap.report.text import problem_lines, reason_lines, signature_lines
+from airgap.signature.blob import SignedBlob
+from airgap.signature.inspected import InspectedSignature
+from airgap.text import safe
+from airgap.verifier.blob import BlobOutcome
+from airgap.verifier.outcome import Verdict
+
+SIGN_SCHEMA = "airgap.blob.sign/1"
+VERIFY_SCHEMA = "airgap.blob.verify/1"
+INSPECT_SCHEMA = "airgap.blob.inspect/1"
+
+Json = dict[str, Any]
+
+# airgap blob sign
+
+
+def signed_blob_text(item: SignedBlob, *, style: Style = PLAIN) -> str:
+    """The file and its signature."""
+    algorithm = item.signer.algorithm
+    lines = [
+        style.paint("good", f"Successfully signed {safe(item.path)}"),
+        f"  signature  {safe(item.signature)}",
+        f"  file       {item.subject.digest}, {item.subject.size} bytes, {safe(item.subject.media_type)}",
+        f"  signer     {safe(item.signer.subject_text)}",
+        f"  envelope   {'COSE' if item.envelope.media_type == COSE_ENVELOPE else 'JWS'}, "
+        f"{algorithm.name if algorithm else '?'}" + (f", expires on {iso(item.expiry)}" if item.expiry else ""),
+    ]
+    if item.timestamp is not None:
+        lines.append(f"  timestamp  {iso(item.timestamp.gen_time)} by {safe(item.timestamp.chain[0].subject_text)}")
+    return "\n".join(lines) + "\n"
+
+
+def signed_blob_document(item: SignedBlob) -> Json:
+    """The same as JSON."""
+    return {
+        "schema": SIGN_SCHEMA,
+        "path": safe(item.path),
+        "blob": descriptor_json(item.subject),
+        "signature": safe(item.signature),
+        "envelope": descriptor_json(item.envelope),
+        "signer": certificate_json(item.signer),
+        "signing_time": iso(item.signed_at) if item.signed_at else None,
+        "expiry": iso(item.expiry) if item.expiry else None,
+        "timestamp": timestamp_json(item.timestamp),
+    }
+
+
+# airgap blob verify
+
+
+def blob_headline(outcome: BlobOutcome) -> str:
+    """The verdict in one sentence."""
+    match outcome.verdict:
+        case Verdict.PASS:
+            return f"PASS: {outcome.path} is what was signed, and the signature is good."
+        case Verdict.SKIPPED:
+            return f"SKIPPED: the policy verifies no signature of {outcome.path}. NOTHING vouches for it."
+        case Verdict.INDETERMINATE:
+            return f"UNSURE: evidence is missing or stale for {outcome.path}. Do not use it yet."
+        case _:
+            return f"FAIL: {outcome.path} did not verify. Do not use it."
+
+
+_KIND = {Verdict.PASS: "good", Verdict.FAIL: "bad"}
+
+
+def blob_text(outcome: BlobOutcome, *, style: Style = PLAIN, verbose: bool = False) -> str:
+    """The whole outcome."""
+    return "\n".join(_lines(outcome, style, verbose)) + "\n"
+
+
+def _lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:
+    yield style.paint(_KIND.get(outcome.verdict, "unsure"), blob_headline(outcome))
+    signature = outcome.signature
+    if signature and signature.signer and signature.verdict is Verdict.PASS:
+        yield f"  signed by {signature.signer.subject}; {outcome.size} bytes, {outcome.digest}"
+        for key, value in signature.metadata.items():
+            yield f"          {key}={value}"
+    if outcome.policy_finding:
+        reason, message = outcome.policy_finding
+        yield from reason_lines(message, reason, style, "unsure" if reason == "policy.skip" else "bad")
+    if signature:
+        yield from signature_lines(signature, style, verbose, quiet=False)
+    for problem in outcome.problems:
+        yield from problem_lines(problem, style, "problem", "bad")
+    for warning in outcome.warnings:
+        yield from problem_lines(warning, style, "warning", "unsure")
+    yield style.paint("quiet", "; ".join(_footer(outcome)))
+
+
+def _footer(outcome: BlobOutcome) -> Iterator[str]:
+    moment = outcome.moment
+    clock = "" if moment.is_now else f" (the clock says {iso(moment.clock)})"
+    yield f"judged for {iso(moment.judged)}{clock}"
+    if outcome.policy:
+        yield f"statement {safe(outcome.policy.statement)!r}, level {outcome.policy.level}"
+    yield f"trust {outcome.trust.get('directory', 'unknown')}"
+    if outcome.plugins:
+        yield f"plugins were run, which may use the network: {', '.join(outcome.plugins)}"
+
+
+def blob_document(outcome: BlobOutcome, *, version: str, attempts: int | None) -> Json:
+    """The whole outcome; complete on failure too (schema in docs/reference/blob-verify.schema.json)."""
+    policy, signature = outcome.policy, outcome.signature
+    reason, message = outcome.policy_finding or (None, None)
+    return {
+        "schema": VERIFY_SCHEMA,
+        "tool": {"name": "airgap", "version": version},
+        "verdict": outcome.verdict.value,
+        "exit_code": outcome.exit_code,
+        "exit_codes": sorted(outcome.exit_codes),
+        "time": {
+            "judged": iso(outcome.moment.judged),
+            "clock": iso(outcome.moment.clock),
+            "is_now": outcome.moment.is_now,
+        },
+        "network": {
+            "guard": attempts is not None,
+            "attempts": attempts or 0,
+            "plugins": list(outcome.plugins),
+        },
+        "trust": dict(outcome.trust),
+        "path": outcome.path,
+        "digest": str(outcome.digest) if outcome.digest else None,
+        "size": outcome.size,
+        "signature_path": outcome.signature_path,
+        "policy": {
+            "statement": safe(policy.statement) if policy else None,
+            "level": policy.level if policy else None,
+            "actions": {check.value: action.value for check, action in policy.actions.items()} if policy else {},
+            "global": policy.wildcard if policy else False,
+            "reason": reason,
+            "message": message,
+        },
+        "signature": signature_document(signature) if signature else None,
+        "certificates": certificates_document([signature] if signature else []),
+        "problems": [problem_document(problem) for problem in outcome.problems],
+        "warnings": [problem_document(warning) for warning in outcome.warnings],
+    }
+
+
+# airgap blob inspect
+
+
+def inspected_blob_text(path: str, signature: InspectedSignature, *, style: Style = PLAIN) -> str:
+    """A tree, below the warning that nothing was judged."""
+    return "\n".join(inspected_lines(path, signature, style)) + "\n"
+
+
+def inspected_blob_document(path: str, signature: InspectedSignature) -> Json:
+    """The same as JSON."""
+    return {
+        "schema": INSPECT_SCHEMA,
+        "judged": False,
+        "path": path,
+        "signature": inspected_document(signature),
+    }

@@ -1,0 +1,287 @@
+"""Files that are in no registry: signed with a detached signature, verified, and shown (section 7.4).
+
+A file may have any size: it is read once, in pieces, and hashed by the algorithm that the signing key demands. To
+verify opens no socket, and reads nothing but the file, its signature and the trust directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from airgap import __version__, limits
+from airgap.errors import AirgapError, NotFoundError, Rejected, TrustMaterialError, UsageError
+from airgap.files import write_file
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.parse.time import iso
+from airgap.reasons import REASONS, ExitCode
+from airgap.signature.blob import (
+    FORMATS,
+    OCTET_STREAM,
+    BlobTarget,
+    SignedBlob,
+    blob_descriptor,
+    measure,
+    media_type_of,
+    signature_name,
+)
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
+from airgap.signature.inspected import InspectedSignature, inspect_envelope
+from airgap.signature.model import RESERVED_PREFIX
+from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
+from airgap.signature.sealing import check_signing_chain, seal
+from airgap.signature.signer import Signer
+from airgap.signature.timestamper import Timestamper
+from airgap.text import safe
+from airgap.trust.blob_policy import BlobPolicy
+from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.policy import Statement
+from airgap.verifier.blob import BlobOutcome
+from airgap.verifier.engine import Candidate, Judge
+from airgap.verifier.outcome import AppliedPolicy, Moment, Problem
+from airgap.verifier.plugins import AllowedPlugins
+
+AGENT: Final = f"airgap/{__version__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobSignRequest:
+    """Which file to sign, with what, and what to say."""
+
+    path: Path
+    signer: Signer | EnvelopeSigner
+    at: datetime
+    """The signing time; aware."""
+    envelope: str = "jws"
+    """`jws` or `cose`."""
+    media_type: str = OCTET_STREAM
+    lifetime: timedelta | None = None
+    """How long the signature shall count; whole seconds. None: without end."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    timestamper: Timestamper | None = None
+    directory: Path | None = None
+    """Where the signature goes; None: beside the file (BLOB-5)."""
+    force: bool = False
+    """Replace a signature file that is there."""
+    agent: str | None = AGENT
+
+    def __post_init__(self) -> None:
+        if self.envelope not in FORMATS:
+            raise UsageError(f"{self.envelope!r} is no envelope format; there are {', '.join(FORMATS)}")
+        if self.lifetime is not None and (self.lifetime < timedelta() or self.lifetime % timedelta(seconds=1)):
+            raise UsageError("the expiry must be whole seconds, and not negative")
+
+
+def sign_blob(request: BlobSignRequest) -> SignedBlob:
+    """Sign a file; the signature is verified before it is written, and appears complete or not at all.
+
+    Raises UsageError, SigningError, TimestampingError, OSError, and what the signer raises.
+    """
+    signer = request.signer
+    if isinstance(signer, EnvelopeSigner):  # PLUGIN-25: the hash of the file follows from the key
+        raise UsageError(
+            "a plugin that makes whole envelopes can not sign files: it does not say what its key demands",
+            remedy="Use a plugin that signs bytes (SIGNATURE_GENERATOR.RAW), or another key.",
+        )
+    target = (request.directory or request.path.parent) / signature_name(request.path.name, request.envelope)
+    if not request.force and (target.exists() or target.is_symlink()):
+        raise UsageError(f"{safe(target)} is there already", remedy="Replace it with --force.")
+    with request.path.open("rb") as file:
+        digest, size = measure(file, signer.algorithm.hash_name)
+    subject = blob_descriptor(digest, size, request.media_type)
+    draft = Draft(
+        payload=encode_payload(subject, request.metadata),
+        signing_time=request.at,
+        expiry=request.at + request.lifetime if request.lifetime else None,
+        signing_agent=request.agent,
+    )
+    if signer.chain:
+        check_signing_chain(signer.chain, draft)
+    sealed = seal(draft, signer, media_type=FORMATS[request.envelope], timestamper=request.timestamper)
+    write_file(target, sealed.raw)
+    return SignedBlob(
+        path=request.path,
+        signature=target,
+        subject=subject,
+        envelope=Descriptor(media_type=sealed.media_type, digest=Digest.of(sealed.raw), size=len(sealed.raw)),
+        signer=sealed.envelope.certificates[0],
+        signed_at=sealed.envelope.stated_time,
+        expiry=sealed.envelope.expiry,
+        timestamp=sealed.timestamp,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobVerifyRequest:
+    """Which file to verify, and how."""
+
+    path: Path
+    at: datetime
+    """The moment judged for; aware."""
+    clock: datetime
+    signature: Path | None = None
+    """None: the one that lies beside the file under its usual name."""
+    envelope: str | None = None
+    """`jws` or `cose`, where the signature's name does not say it."""
+    policy_name: str | None = None
+    """Name of the policy statement; None: the global one (BLOB-1, BLOB-2)."""
+    media_type: str | None = None
+    """What must have been signed; None: whatever it is (PAY-8)."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    max_age: Mapping[str, timedelta] = field(default_factory=dict)
+    plugins: AllowedPlugins | None = None
+
+    def __post_init__(self) -> None:
+        for key in self.metadata:
+            if key.startswith(RESERVED_PREFIX):  # PAY-10
+                raise UsageError(f"metadata never begins with {RESERVED_PREFIX!r}: {safe(key)!r}")
+
+
+def verify_blob(request: BlobVerifyRequest, trust: TrustDirectory | Location | Path) -> BlobOutcome:
+    """Judge a file by its detached signature.
+
+    Never raises for what the file, the signature or the trust directory hold, nor for their absence: these are
+    problems of the outcome. Raises UsageError.
+    """
+    moment = Moment(judged=request.at, clock=request.clock)
+    try:
+        opened = trust if isinstance(trust, TrustDirectory) else TrustDirectory.open(trust)
+        directory = opened.accepting(request.max_age)
+        policy = directory.blob_policy()
+    except TrustMaterialError as error:
+        path = trust if isinstance(trust, Path) else trust.path
+        return BlobOutcome(
+            moment=moment, trust={"directory": safe(path)}, path=safe(request.path), problems=(_problem(error),)
+        )
+    return _Verification(request, directory, policy).outcome(moment)
+
+
+class _Verification:
+    """One call of `verify_blob`."""
+
+    def __init__(self, request: BlobVerifyRequest, directory: TrustDirectory, policy: BlobPolicy) -> None:
+        self._request = request
+        self._directory = directory
+        self._policy = policy
+
+    def outcome(self, moment: Moment) -> BlobOutcome:
+        """What it came to."""
+        trust = self._directory.overview(self._request.at, self._policy)
+        found = self._found(BlobOutcome(moment=moment, trust=trust, path=safe(self._request.path)))
+        return replace(found, warnings=(*self._clock_warning(moment), *self._notices()))
+
+    def _found(self, base: BlobOutcome) -> BlobOutcome:
+        request = self._request
+        try:
+            statement = self._policy.select(request.policy_name)
+            base = replace(
+                base,
+                policy=AppliedPolicy(
+                    statement=statement.name,
+                    level=statement.level,
+                    actions=statement.actions,
+                    wildcard=statement.is_global,
+                ),
+            )
+            if statement.skip:  # D45: success, and nothing is read
+                skipped = f"the statement {safe(statement.name)!r} has level skip"
+                return replace(base, policy_finding=("policy.skip", skipped))
+            return self._judged(base, statement)
+        except Rejected as error:
+            return replace(base, policy_finding=(error.reason, str(error)))
+        except UsageError:
+            raise
+        except AirgapError as error:
+            return replace(base, problems=(_problem(error),))
+        except OSError as error:
+            message = f"{safe(error.filename or request.path)}: {error.strerror or error}"
+            return replace(base, problems=(Problem(message=message, exit_code=ExitCode.ERROR),))
+
+    def _judged(self, base: BlobOutcome, statement: Statement) -> BlobOutcome:
+        request = self._request
+        signature = request.signature or _beside(request.path, request.envelope)
+        media_type = media_type_of(signature.name, request.envelope)
+        raw = _read_signature(signature)
+        envelope = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
+        digest, size = self._measure(_hash_algorithm(media_type, raw))
+        judge = Judge(self._directory, at=request.at, metadata=request.metadata, plugins=request.plugins)
+        outcome = judge.judge(
+            Candidate(digest=envelope.digest, envelope=envelope, raw=raw),
+            target=BlobTarget(digest=digest or Digest.of(b""), size=size or 0, media_type=request.media_type),
+            statement=statement,
+        )
+        return replace(base, signature_path=safe(signature), signature=outcome, digest=digest, size=size)
+
+    def _measure(self, algorithm: str | None) -> tuple[Digest | None, int | None]:
+        """Digest and size of the file; nothing where the signature can not be read and so will not be accepted."""
+        with self._request.path.open("rb") as file:  # a file that is not there is said to be, whatever the signature is
+            return measure(file, algorithm) if algorithm else (None, None)
+
+    def _clock_warning(self, moment: Moment) -> tuple[Problem, ...]:
+        newest = self._directory.evidence.newest()
+        if not (moment.is_now and newest and newest.moment > moment.clock + limits.CLOCK_SKEW):
+            return ()
+        message = (
+            f"the clock says {iso(moment.clock)}, but {newest.name} was made on {iso(newest.moment)}: "
+            "the clock is wrong, or the evidence is"
+        )
+        return (Problem(message=message, reason="clock.behind"),)
+
+    def _notices(self) -> tuple[Problem, ...]:
+        return tuple(
+            Problem(message=notice.message, reason=notice.reason, facts=notice.facts)
+            for notice in self._directory.notices
+        )
+
+
+def _hash_algorithm(media_type: str, raw: bytes) -> str | None:
+    """The hash that the envelope's algorithm has; None where the envelope says none, and so can not be accepted."""
+    try:
+        return parse_envelope(media_type, raw, plugins=ANY_PLUGIN).algorithm.hash_name
+    except Rejected:
+        return None
+
+
+def inspect_blob(signature: Path, *, envelope: str | None = None) -> InspectedSignature:
+    """What a detached signature says, not judged. Raises UsageError, NotFoundError, OSError."""
+    media_type = media_type_of(signature.name, envelope)
+    raw = _read_signature(signature)
+    descriptor = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
+    return inspect_envelope(descriptor, "file", media_type, raw)
+
+
+def _beside(path: Path, envelope: str | None) -> Path:
+    """The signature under its usual name beside the file (BLOB-5)."""
+    forms = [envelope] if envelope else list(FORMATS)
+    found = [candidate for form in forms if (candidate := path.with_name(signature_name(path.name, form))).exists()]
+    if len(found) > 1:
+        raise UsageError(
+            f"{safe(path)} has several signatures: {', '.join(safe(item.name) for item in found)}",
+            remedy="Name the one that is meant with --signature.",
+        )
+    if not found:
+        raise Rejected("signature.none", f"there is no signature beside {safe(path)}")
+    return found[0]
+
+
+def _read_signature(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(limits.ENVELOPE_BYTES + 1)  # one more is refused when it is parsed
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no signature {safe(path)}") from None
+
+
+def _problem(error: AirgapError) -> Problem:
+    reason = error.reason if isinstance(error, (TrustMaterialError, Rejected)) else None
+    return Problem(
+        message=str(error),
+        exit_code=REASONS[reason].exit_code if reason else error.exit_code,
+        reason=reason,
+        remedy=error.remedy,
+        facts=error.facts,
+    )
