@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airgap.oci.copied import Copied, CopyResult
     from airgap.oci.plan import Selection
     from airgap.oci.platforms import PlatformFilter
+    from airgap.pki.certificate import Certificate, load_certificates
     from airgap.pki.tsp import TimestampingError
     from airgap.signature.key_files import load_local_signer
     from airgap.signature.model import Scheme
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AirgapError": "airgap.errors",
     "ArtifactOutcome": "airgap.verifier.outcome",
+    "Certificate": "airgap.pki.certificate",
     "Copied": "airgap.oci.copied",
     "CopyRequest": "airgap.stages.copy",
     "CopyResult": "airgap.oci.copied",
@@ -60,6 +62,7 @@ _HOMES = {
     "add_timestamps": "airgap.stages.timestamp",
     "copy": "airgap.stages.copy",
     "encode_payload": "airgap.signature.produce",
+    "load_certificates": "airgap.pki.certificate",
     "load_local_signer": "airgap.signature.key_files",
     "seal": "airgap.signature.sealing",
     "sign": "airgap.stages.sign",
@@ -70,6 +73,7 @@ _HOMES = {
 __all__ = [
     "AirgapError",
     "ArtifactOutcome",
+    "Certificate",
     "Copied",
     "CopyRequest",
     "CopyResult",
@@ -99,6 +103,7 @@ __all__ = [
     "add_timestamps",
     "copy",
     "encode_payload",
+    "load_certificates",
     "load_local_signer",
     "seal",
     "sign",

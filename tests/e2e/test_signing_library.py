@@ -1,0 +1,137 @@
+"""The library's signing half as a service would use it; the example is the one of docs/reference/library.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+import airgap
+from tests.support.command import run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT, Pki
+from tests.support.signing import chain_of, local, tree
+from tests.support.trust import oci_policy, statement, write_trust
+
+ROOT = Path(__file__).resolve().parents[2]
+LEAF = Pki().code_chain()
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    box = LayoutBuilder()
+    box.tag(box.add_image(b"one layer"), "v1")
+    return box.write_directory(tmp_path / "layout")
+
+
+def verify(image: Path, tmp_path: Path, store: str = "ca:harbour") -> dict[str, Any]:
+    policy = oci_policy(statement(trustStores=[store]))
+    trust = write_trust(tmp_path / "trust", policy=policy, stores={store: [LEAF.root]})
+    return run_here(["verify", str(image), "--trust", str(trust), "--format", "json"]).document
+
+
+def example() -> dict[str, Any]:
+    page = (ROOT / "docs/reference/library.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(block, "library.md", "exec"), names)  # noqa: S102 - our own page
+    return names
+
+
+class TestExample:
+    def test_does_what_it_says(self, image: Path, tmp_path: Path) -> None:
+        names = example()
+        key = LEAF.key
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        chain = tmp_path / "chain.crt"
+        chain.write_bytes(b"".join(item.pem for item in LEAF.chain))
+        signer = names["ServiceSigner"](lambda digest: key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))), chain)
+        digest = names["sign_release"](f"{image}:v1", signer, "1234")
+        (artifact,) = verify(image, tmp_path)["artifacts"]
+        (signature,) = artifact["signatures"]
+        assert (signature["digest"], signature["verdict"]) == (digest, "pass")
+        assert signature["metadata"] == {"build": "1234"}
+
+    def test_a_service_that_lies_attaches_nothing(self, image: Path, tmp_path: Path) -> None:
+        names = example()
+        other = ec.generate_private_key(ec.SECP256R1())
+        chain = tmp_path / "chain.crt"
+        chain.write_bytes(b"".join(item.pem for item in LEAF.chain))
+        signer = names["ServiceSigner"](lambda digest: other.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))), chain)
+        before = tree(image)
+        with pytest.raises(airgap.SigningError) as caught:
+            names["sign_release"](f"{image}:v1", signer, "1234")
+        assert caught.value.reason == "envelope.signature"
+        assert tree(image) == before
+
+
+def request(image: Path, **changes: Any) -> airgap.SignRequest:
+    return airgap.SignRequest(**{"targets": [f"{image}:v1"], "signer": local(LEAF), "at": AT, **changes})
+
+
+@pytest.mark.parametrize("form", ["jws", "cose"])
+def test_a_signing_authority_states_the_time(image: Path, tmp_path: Path, form: str) -> None:
+    """SCHEME-3: in the library only."""
+    airgap.sign(request(image, scheme=airgap.Scheme.SIGNING_AUTHORITY, envelope=form))
+    document = verify(image, tmp_path, "signingAuthority:harbour")
+    assert document["verdict"] == "pass"
+    assert document["artifacts"][0]["signatures"][0]["signer"]["scheme"] == "notary.x509.signingAuthority"
+
+
+def test_whoever_attaches_is_told_as_it_happens(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    for tag in ("v1", "v2"):
+        box.tag(box.add_image(tag.encode()), tag)
+    image = box.write_directory(tmp_path / "layout")
+    told: list[str] = []
+
+    def fail_after_one(item: airgap.SignedArtifact) -> None:
+        told.append(item.name)
+        raise RuntimeError("somebody else's problem")
+
+    with pytest.raises(RuntimeError):
+        airgap.sign(request(image, targets=[f"{image}:v1", f"{image}:v2"]), attached=fail_after_one)
+    assert len(told) == 1
+
+
+def test_an_envelope_alone_is_attached_nowhere() -> None:
+    """What blobs and services need: the bytes."""
+    payload = b'{"targetArtifact":{"mediaType":"a/b","digest":"sha256:' + b"0" * 64 + b'","size":1}}'
+    draft = airgap.Draft(payload=payload, signing_time=AT)
+    sealed = airgap.seal(draft, local(LEAF), media_type="application/jose+json")
+    assert isinstance(sealed, airgap.Sealed)
+    assert sealed.envelope.certificates == chain_of(LEAF)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"targets": []},
+        {"envelope": "pgp"},
+        {"lifetime": timedelta(seconds=-1)},
+        {"lifetime": timedelta(milliseconds=1500)},
+        {"scheme": airgap.Scheme.SIGNING_AUTHORITY, "timestamper": object()},
+    ],
+    ids=["nothing", "format", "negative", "fraction", "authority with timestamp"],
+)
+def test_a_request_that_makes_no_sense_can_not_be_made(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """CLI-3; section 5: a signing authority's signature has no timestamp."""
+    with pytest.raises(airgap.AirgapError) as caught:
+        request(tmp_path, **changes)
+    assert caught.value.exit_code == 2
+
+
+def test_protocols_fit_what_is_shipped() -> None:
+    """Held by mypy; the assignments are the test."""
+    signer: airgap.Signer = local(LEAF)
+    exchange: Callable[[bytes], bytes] = airgap.HttpTsa("http://tsa.example/")
+    anchors = airgap.timestamp_anchors({"root": LEAF.root.pem})
+    timestamper: airgap.Timestamper = airgap.Rfc3161Timestamper(exchange, anchors)
+    assert signer.chain[-1] in timestamper.anchors
