@@ -227,7 +227,7 @@ class _Run:
         record = _record(target, root.descriptor)
         scope, origin = self._scope(record)
         try:
-            statement = self._policy.select(scope)
+            statement = self._statement(scope, origin)
             policy = AppliedPolicy(
                 statement=statement.name,
                 level=statement.level,
@@ -267,6 +267,18 @@ class _Run:
         except AirgapError:
             return None, None  # a claim that names no repository selects nothing
         return record.name, "record"
+
+    def _statement(self, scope: str | None, origin: Literal["option", "record"] | None) -> Statement:
+        """The statement of the policy for a repository. Raises Rejected (policy.no_statement)."""
+        statement = self._policy.select(scope)
+        if statement.skip and origin == "record" and not statement.is_global:  # design 2, rule 1
+            raise Rejected(
+                "policy.no_statement",
+                f"the layout's own record names {safe(scope)}, whose statement {safe(statement.name)!r} has level skip; "
+                "a claim in the layout turns no verification off",
+                scope=safe(scope),
+            )
+        return statement
 
     def _contents(self, target: Target) -> _Contents:
         """Starts to check all content that is meant, so that it is hashed while signatures are judged."""

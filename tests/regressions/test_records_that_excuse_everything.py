@@ -15,6 +15,7 @@ from airgap.oci.record import LeftOut, Record, record_contents
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.scenario import Scene
+from tests.support.trust import oci_policy, statement
 
 Missing = Callable[[LayoutBuilder, Descriptor], list[str]]
 
@@ -53,12 +54,29 @@ def test_record_excused_what_no_choice_of_platforms_leaves_out(
     assert (ran.code, set(ran.reasons)) == (16, {"content.missing"}), ran
 
 
-def _declare(box: LayoutBuilder, target: Descriptor, absent: list[Digest]) -> None:
+def test_record_chose_the_statement_that_verifies_nothing(tmp_path: Path) -> None:
+    """The scope may come from the record (design 5), but whoever wrote it must not turn verification off by it."""
+    lenient = statement(
+        name="lab",
+        registryScopes=["registry.example/lab"],
+        signatureVerification={"level": "skip"},
+        trustStores=None,
+        trustedIdentities=None,
+    )
+    scene = Scene(scope=None, policy=oci_policy(statement(), lenient))
+    scene.packing.append(lambda box, target: _declare(box, target, [], name="registry.example/lab"))
+    written = scene.write(tmp_path)
+    ran = run_here(written.arguments())
+    assert (ran.code, set(ran.reasons)) == (13, {"policy.no_statement"}), ran
+    assert run_here(written.arguments("--scope", "registry.example/lab")).document["verdict"] == "skipped"
+
+
+def _declare(box: LayoutBuilder, target: Descriptor, absent: list[Digest], name: str | None = None) -> None:
     record = Record(
         tool="1",
         time=datetime(2026, 5, 1, tzinfo=UTC),
         kind="registry",
-        name=None,
+        name=name,
         reference="registry.example/net-monitor:v1",
         artifact=target,
         mode="all",
