@@ -1,0 +1,462 @@
+"""Snapshots from the packer to the site: what is accepted, and every way in which something else is not."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from airgap.errors import AirgapError, Rejected, UsageError
+from airgap.oci.digest import Digest
+from airgap.stages.pin import propose_pin
+from airgap.stages.snapshot import create_snapshot, open_snapshot
+from airgap.stages.snapshot_apply import SnapshotOutcome
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.pins import Pins
+from airgap.trust.swap import Workshop
+from airgap.trust.words import groups, heard
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl
+from tests.support.pki import AT, Pki
+from tests.support.scenario import SIGNING_CRL, chain_with_crls, good_crls
+from tests.support.snapshots import LATER, Ground, tree_of
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA: dict[str, Any] = json.loads((ROOT / "docs/reference/snapshot.schema.json").read_text(encoding="utf-8"))
+SLOW = bool(os.environ.get("AIRGAP_SLOW"))
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    return Ground(tmp_path)
+
+
+def reasons(outcome: SnapshotOutcome) -> list[str | None]:
+    return [problem.reason for problem in outcome.problems]
+
+
+class TestAccepted:
+    @pytest.mark.parametrize("box", ["box", "box.tar"], ids=["directory", "tar"])
+    def test_a_signed_snapshot_of_a_pinned_signer_comes_into_force(self, ground: Ground, box: str) -> None:
+        ground.pin()
+        outcome = ground.apply(ground.packed(box))
+        assert outcome.applied, outcome
+        assert ground.policy_name() == "packer"
+        assert not (ground.site / "truststore/x509/ca/old").exists()
+        assert (ground.site / "crls/a.crl").read_bytes() == (ground.packer / "crls/a.crl").read_bytes()
+        TrustDirectory.open(ground.site).policy()
+
+    def test_what_belongs_to_the_machine_stays(self, ground: Ground) -> None:
+        ground.pin()
+        (ground.packer / "airgap.toml").write_text('[freshness]\ncrl = "900d"\n')
+        ground.apply(ground.packed())
+        assert "3d" in (ground.site / "airgap.toml").read_text()
+        assert (ground.site / "signingkeys.json").read_text() == "{}"
+        assert Pins.read(ground.site).entries
+
+    def test_local_evidence_is_never_lost_nor_made_older(self, ground: Ground) -> None:
+        """A CRL of the same name that is newer here stays, and answers as well."""
+        ground.pin()
+        (ground.site / "crls").mkdir()
+        newer = crl(ground.leaf.chain[1], number=9)
+        (ground.site / "crls" / "a.crl").write_bytes(newer)
+        ground.apply(ground.packed())
+        files = {path.read_bytes() for path in (ground.site / "crls").glob("*.crl")}
+        assert files == {newer, (ground.packer / "crls/a.crl").read_bytes()}
+        index = json.loads((ground.site / "crls/index.json").read_text())
+        assert len(index["http://crl.example/a.crl"]) == 2
+
+    def test_the_number_follows_the_last_one_known(self, ground: Ground) -> None:
+        numbers = []
+        for name in ("one.tar", "two.tar", "box"):
+            with open_snapshot(ground.packed(name, signed=False)) as opened:
+                numbers.append(opened.snapshot.number)
+        assert numbers == [1, 2, 3]
+
+    def test_the_same_trust_and_moment_give_the_same_tar(self, ground: Ground) -> None:
+        for name in ("one.tar", "two.tar"):
+            ground.packed(name, signed=False, number=4)
+        one, two = (ground.folder / name for name in ("one.tar", "two.tar"))
+        assert one.read_bytes() == two.read_bytes()
+
+    def test_applied_again_it_changes_nothing_and_keeps_what_undo_goes_back_to(self, ground: Ground) -> None:
+        ground.pin()
+        target = ground.packed()
+        ground.apply(target)
+        outcome = ground.apply(target)
+        assert (outcome.applied, outcome.in_force, outcome.problems) == (False, True, ())
+        ground.undo()
+        assert ground.policy_name() == "site"
+
+    def test_a_dry_run_changes_nothing(self, ground: Ground) -> None:
+        ground.pin()
+        before = tree_of(ground.site)
+        outcome = ground.apply(ground.packed(), dry_run=True)
+        assert not outcome.applied
+        assert not outcome.problems
+        assert tree_of(ground.site) == before
+
+    def test_an_exact_certificate_can_be_pinned(self, ground: Ground) -> None:
+        ground.pin(exact=True)
+        assert ground.apply(ground.packed()).applied
+
+    def test_a_link_to_the_trust_directory_stays_a_link(self, ground: Ground) -> None:
+        real = ground.folder / "real"
+        ground.site.rename(real)
+        ground.site.symlink_to(real)
+        ground.pin()
+        assert ground.apply(ground.packed()).applied
+        assert ground.site.is_symlink()
+        assert ground.policy_name() == "packer"
+
+
+class TestEvidenceAlone:
+    def test_needs_no_pin_and_leaves_beliefs_alone(self, ground: Ground) -> None:
+        outcome = ground.apply(ground.packed(evidence_only=True, signed=False))
+        assert outcome.applied
+        assert ground.policy_name() == "site"
+        assert (ground.site / "crls/a.crl").exists()
+
+    def test_an_unsigned_number_is_not_remembered(self, ground: Ground) -> None:
+        """Else anybody could shut out genuine snapshots with a huge number."""
+        ground.pin()
+        ground.apply(ground.packed("evil", evidence_only=True, signed=False, number=10**9))
+        assert ground.state().streams == {}
+        assert ground.apply(ground.packed(number=1)).applied
+
+    def test_does_not_cover_up_a_lost_memory(self, ground: Ground) -> None:
+        ground.pin()
+        (ground.site / ".airgap/state.json").unlink()
+        assert ground.apply(ground.packed("e", evidence_only=True, signed=False)).applied
+        assert not (ground.site / ".airgap/state.json").exists()
+        assert reasons(ground.apply(ground.packed())) == ["snapshot.state.lost"]
+
+    def test_what_is_no_evidence_is_refused(self, ground: Ground) -> None:
+        target = ground.packed(evidence_only=True, signed=False)
+        with open_snapshot(target) as opened:
+            blob = opened.snapshot.layers["crls/a.crl"].digest
+        path = ground.folder / "box/blobs/sha256" / blob.encoded
+        path.chmod(0o644)
+        path.write_bytes(b"x" * path.stat().st_size)
+        assert reasons(ground.apply(target)) == ["content.digest"]
+
+    def test_a_map_that_comes_hides_nothing_that_was_found_without_one(self, ground: Ground) -> None:
+        (ground.site / "crls").mkdir()
+        (ground.site / "crls/mine.crl").write_bytes(crl(ground.leaf.chain[1], number=99))
+        (ground.packer / "crls/a.crl").write_bytes(crl(Pki().code_chain("p384").root))
+        ground.apply(ground.packed(evidence_only=True, signed=False))
+        index = json.loads((ground.site / "crls/index.json").read_text())
+        found = {(ground.site / "crls" / name).read_bytes() for name in index["http://crl.example/a.crl"]}
+        assert (ground.site / "crls/mine.crl").read_bytes() in found
+
+
+class TestRefused:
+    def test_without_a_pin(self, ground: Ground) -> None:
+        assert reasons(ground.apply(ground.packed())) == ["snapshot.unpinned"]
+
+    def test_by_a_pin_of_another_stream(self, ground: Ground) -> None:
+        ground.pin(stream="other")
+        assert reasons(ground.apply(ground.packed())) == ["snapshot.unpinned"]
+
+    def test_unsigned(self, ground: Ground) -> None:
+        ground.pin()
+        assert reasons(ground.apply(ground.packed(signed=False))) == ["signature.none"]
+
+    def test_signed_by_a_stranger_who_bears_the_same_names(self, ground: Ground) -> None:
+        """Foreign keys below a root of the same name."""
+        ground.pin()
+        stranger = Pki().code_chain("p384", root={"key": "p521"}, intermediate={"key": "p384"})
+        assert reasons(ground.apply(ground.packed(leaf=stranger))) == ["authenticity.no_anchor"]
+
+    def test_signed_by_another_subject_below_the_pinned_root(self, ground: Ground) -> None:
+        ground.pin()
+        mine = _leaf_below(ground, "C=US,ST=WA,O=Harbour Works,CN=intern")
+        assert reasons(ground.apply(ground.packed(leaf=mine))) == ["identity.mismatch"]
+
+    def test_another_certificate_than_the_one_pinned_exactly(self, ground: Ground) -> None:
+        ground.pin(exact=True)
+        twin = _leaf_below(ground, "C=US,ST=WA,O=Harbour Works,CN=builder")
+        assert reasons(ground.apply(ground.packed(leaf=twin))) == ["authenticity.no_anchor"]
+
+    def test_an_expired_signature_freezes_nothing(self, ground: Ground) -> None:
+        """Freeze: to withhold newer snapshots helps no longer than the signature's expiry."""
+        ground.pin()
+        target = ground.packed(lifetime=timedelta(days=7))
+        outcome = ground.apply(target, at=AT + timedelta(days=8))
+        assert reasons(outcome) == ["expiry.passed"]
+        assert ground.policy_name() == "site"
+
+    def test_a_revoked_signer_by_evidence_at_hand_or_in_the_snapshot(self, tmp_path: Path) -> None:
+        leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
+        for where in ("site", "packer"):
+            ground = Ground(tmp_path / where, leaf=leaf)
+            ground.pin()
+            good = good_crls(leaf, SIGNING_CRL)
+            for number, (url, data) in enumerate(good.items()):
+                (ground.packer / f"crls/{number}.crl").write_bytes(data)
+                index = json.loads((ground.packer / "crls/index.json").read_text())
+                (ground.packer / "crls/index.json").write_text(json.dumps({**index, url: f"{number}.crl"}))
+            revoking = crl(leaf.chain[1], revoked=[leaf], number=7, this_update=AT - timedelta(hours=1))
+            folder = (ground.site if where == "site" else ground.packer) / "crls"
+            folder.mkdir(exist_ok=True)
+            (folder / "r.crl").write_bytes(revoking)
+            if where == "packer":
+                index = json.loads((folder / "index.json").read_text())
+                index[SIGNING_CRL.format(0)] = ["0.crl", "r.crl"]
+                (folder / "index.json").write_text(json.dumps(index))
+            assert reasons(ground.apply(ground.packed())) == ["revocation.revoked"], where
+
+    def test_without_evidence_about_its_signer(self, tmp_path: Path) -> None:
+        ground = Ground(tmp_path, leaf=chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL))
+        ground.pin()
+        assert reasons(ground.apply(ground.packed())) == ["revocation.crl.missing"]
+
+    def test_a_policy_that_could_not_be_used(self, ground: Ground) -> None:
+        ground.pin()
+        (ground.packer / "trustpolicy.oci.json").write_text('{"version": "1.0", "trustPolicies": []}')
+        before = tree_of(ground.site)
+        assert reasons(ground.apply(ground.packed())) == ["policy.malformed"]
+        assert tree_of(ground.site) == before
+
+    def test_a_policy_that_names_a_store_which_is_not_there(self, ground: Ground) -> None:
+        ground.pin()
+        shutil.rmtree(ground.packer / "truststore")
+        assert reasons(ground.apply(ground.packed())) == ["store.missing"]
+        assert ground.policy_name() == "site"
+
+    def test_stores_without_a_policy_are_not_even_packed(self, ground: Ground) -> None:
+        (ground.packer / "trustpolicy.oci.json").unlink()
+        with pytest.raises(UsageError, match="no policy"):
+            ground.packed()
+
+    def test_a_directory_of_notation_is_only_read(self, ground: Ground) -> None:
+        from airgap.stages.snapshot_apply import undo_snapshot
+        from airgap.trust.directory import Location
+
+        with pytest.raises(UsageError, match="belongs to notation"):
+            undo_snapshot(Location(path=ground.site, origin="notation", read_only=True), at=AT)
+
+
+def _leaf_below(ground: Ground, subject: str) -> Any:
+    from tests.support.pki import issue
+
+    return issue("leaf", issuer=ground.leaf.chain[1], subject=subject, slot=4)
+
+
+class TestRollback:
+    def test_an_older_one_is_refused_and_the_reason_to_go_back_is_kept(self, ground: Ground) -> None:
+        ground.pin()
+        first, second = ground.packed(), ground.packed()
+        ground.apply(second)
+        assert reasons(ground.apply(first)) == ["snapshot.rollback"]
+        assert ground.apply(first, allow_rollback="the new policy locks us out").applied
+        events = {event.action: event.reason for event in ground.state().history}
+        assert events["allow-rollback"] == "the new policy locks us out"
+        assert ground.state().streams["default"].number == 2
+
+    def test_another_one_with_the_same_number_is_refused_whatever_is_said(self, ground: Ground) -> None:
+        ground.pin()
+        ground.apply(ground.packed(number=5))
+        fork = ground.packed("fork", number=5, created=AT + timedelta(minutes=1))
+        assert reasons(ground.apply(fork)) == ["snapshot.fork"]
+        assert reasons(ground.apply(fork, allow_rollback="please")) == ["snapshot.fork"]
+
+    def test_a_lost_memory_is_said_and_accepted_only_with_a_reason(self, ground: Ground) -> None:
+        ground.pin()
+        first, second = ground.packed(), ground.packed()
+        ground.apply(second)
+        (ground.site / ".airgap/state.json").unlink()
+        for target in (first, second):
+            assert reasons(ground.apply(target)) == ["snapshot.state.lost"]
+        assert ground.apply(second, accept_lost_state="disk died, number compared").applied
+        assert "accept-lost-state" in [event.action for event in ground.state().history]
+
+    def test_a_memory_put_back_from_an_older_one_is_noticed(self, ground: Ground) -> None:
+        ground.pin()
+        state = ground.site / ".airgap/state.json"
+        begun = state.read_bytes()
+        for _ in range(2):
+            ground.apply(ground.packed())
+        state.write_bytes(begun)
+        assert reasons(ground.apply(ground.packed())) == ["snapshot.state.lost"]
+
+    def test_pins_can_not_begin_a_new_memory_silently(self, ground: Ground) -> None:
+        ground.pin()
+        ground.apply(ground.packed())
+        shutil.rmtree(ground.site / ".airgap")
+        with pytest.raises(Rejected) as caught:
+            ground.pin()
+        assert caught.value.reason == "snapshot.state.lost"
+        ground.pin(accept_lost_state="machine was reinstalled")
+
+    def test_undo_goes_back_and_forth_and_forgets_no_number(self, ground: Ground) -> None:
+        ground.pin()
+        first, second = ground.packed(), ground.packed()
+        ground.apply(first)
+        (ground.packer / "truststore/x509/ca/harbour/x.pem").write_bytes(Pki().code_chain("p384").root.pem)
+        third = ground.packed()
+        ground.apply(third)
+        extra = ground.site / "truststore/x509/ca/harbour/x.pem"
+        assert extra.exists()
+        state = ground.undo()
+        assert not extra.exists()
+        assert state.in_force is not None
+        assert state.in_force.startswith("default/1 ")
+        assert reasons(ground.apply(second)) == ["snapshot.rollback"]
+        ground.undo()
+        assert extra.exists()
+        assert [event.action for event in ground.state().history][-2:] == ["undo", "undo"]
+
+    def test_undo_keeps_evidence_that_has_come(self, ground: Ground) -> None:
+        ground.pin()
+        ground.apply(ground.packed())
+        ground.undo()
+        assert ground.policy_name() == "site"
+        assert (ground.site / "crls/a.crl").exists()
+
+    def test_there_is_nothing_to_undo_at_first(self, ground: Ground) -> None:
+        with pytest.raises(UsageError, match="no former state"):
+            ground.undo()
+
+
+def test_no_changed_byte_of_the_box_is_accepted_as_another_snapshot(ground: Ground) -> None:
+    """Every byte, one after the other (a choice of them unless AIRGAP_SLOW): refused, or the very same snapshot."""
+    ground.pin()
+    target = ground.packed()
+    with open_snapshot(target) as opened:
+        genuine = opened.snapshot.descriptor.digest
+    box = ground.folder / "box"
+    for path in sorted(path for path in box.rglob("*") if path.is_file()):
+        good = path.read_bytes()
+        path.chmod(0o644)
+        for place in range(0, len(good), 1 if SLOW else max(1, len(good) // 12)):
+            path.write_bytes(good[:place] + bytes([good[place] ^ 0x21]) + good[place + 1 :])
+            try:
+                outcome = ground.verify(f"oci:{box}")
+            except AirgapError:
+                continue
+            if not outcome.problems:  # a tag of index.json, a space in oci-layout
+                assert outcome.snapshot is not None
+                assert outcome.snapshot.descriptor.digest == genuine
+                assert path.name in {"index.json", "oci-layout"}, (path, place)
+        path.write_bytes(good)
+
+
+class TestCommand:
+    def run(self, *arguments: object) -> Ran:
+        ran = run_here(["trust", *map(str, arguments)])
+        assert "Traceback" not in ran.err + ran.out, ran
+        return ran
+
+    def checked(self, ran: Ran) -> dict[str, Any]:
+        document = ran.document
+        jsonschema.validate(document, SCHEMA, format_checker=jsonschema.FormatChecker())
+        assert document["exit_code"] == ran.code
+        return document
+
+    def test_the_whole_way_as_it_is_typed(self, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+        key, chain = ground.write_key()
+        box = ground.folder / "trip.tar"
+        trust = ["--trust", ground.site]
+        output = ["--format", "json"]
+        made = self.run("snapshot", "create", "-o", box, "--trust", ground.packer, *output)
+        assert self.checked(made)["snapshot"]["number"] == 1
+        unsigned = self.checked(self.run("snapshot", "verify", box, *trust, *output))
+        assert (unsigned["exit_code"], unsigned["problems"][0]["reason"]) == (13, "snapshot.unpinned")
+        signed = self.run("snapshot", "sign", box, "--key-file", key, "--certificate-chain", chain, "--expiry", "90d")
+        assert signed.code == 0, signed
+        root = ground.leaf.root.fingerprint
+        monkeypatch.setattr("sys.stdin", io.StringIO(groups(root)[-9:] + "\n"))
+        pinned = self.run("pin", "add", box, *trust)
+        assert pinned.code == 0, pinned
+        assert heard(" ".join(" ".join(pinned.err.splitlines()[5:9]).split())) == bytes.fromhex(root)
+        assert self.run("pin", "list", *trust, *output).document["pins"][0]["roots"] == [root]
+        self.checked(self.run("snapshot", "show", box, *output))
+        changes = self.checked(self.run("snapshot", "diff", box, *trust, *output))["changes"]
+        assert changes["changed"] == ["trustpolicy.oci.json"]
+        applied = self.checked(self.run("snapshot", "apply", box, *trust, *output))
+        assert (applied["applied"], applied["exit_code"]) == (True, 0)
+        assert applied["signatures"][0]["verdict"] == "pass"
+        assert "IN FORCE" in self.run("snapshot", "apply", box, *trust).out
+        assert "UNDONE" in self.run("snapshot", "undo", *trust, "--reason", "a test").out
+        assert ground.policy_name() == "site"
+        assert self.run("pin", "delete", Pins.read(ground.site).entries[0].id[:5], *trust).code == 0
+        assert Pins.read(ground.site).entries == ()
+
+    def test_a_wrong_end_of_the_fingerprint_pins_nothing(self, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+        box = ground.packed()
+        monkeypatch.setattr("sys.stdin", io.StringIO("0000 0000\n"))
+        assert self.run("pin", "add", box, "--trust", ground.site).code == 2
+        assert self.run("pin", "add", box, "--trust", ground.site, "--yes-fingerprint", "ab" * 32).code == 2
+        assert Pins.read(ground.site).entries == ()
+
+    @pytest.mark.parametrize(
+        ("spoil", "code", "reason"),
+        [
+            (lambda ground, box: ground.apply(ground.packed("newer", number=9)), 17, "snapshot.rollback"),
+            (lambda ground, box: (ground.site / ".airgap/state.json").unlink(), 17, "snapshot.state.lost"),
+            (lambda ground, box: (ground.site / ".airgap/state.json").write_text("{"), 18, "snapshot.state.malformed"),
+            (lambda ground, box: (ground.site / ".airgap/pins.json").write_text("{}"), 18, "snapshot.state.malformed"),
+            (lambda ground, box: shutil.rmtree(box), 11, None),
+        ],
+        ids=["rollback", "lost", "damaged memory", "damaged pins", "nothing there"],
+    )
+    def test_exit_codes_and_documents_of_failures(self, ground: Ground, spoil: Any, code: int, reason: str) -> None:
+        ground.pin()
+        ground.packed()
+        spoil(ground, ground.folder / "box")
+        ran = self.run("snapshot", "apply", ground.folder / "box", "--trust", ground.site, "--format", "json")
+        document = self.checked(ran)
+        assert (ran.code, document["problems"][0]["reason"]) == (code, reason)
+        assert ground.policy_name() == ("packer" if reason == "snapshot.rollback" else "site")
+
+    def test_what_is_no_snapshot_is_malformed(self, ground: Ground) -> None:
+        ran = self.run("snapshot", "show", ROOT / "layouts/good:v1", "--format", "json")
+        assert (ran.code, self.checked(ran)["problems"][0]["reason"]) == (18, "snapshot.malformed")
+
+    def test_an_old_use_by_date_is_told(self, ground: Ground) -> None:
+        ground.pin()
+        outcome = ground.apply(ground.packed(), at=AT + timedelta(days=100))
+        assert [warning.reason for warning in outcome.warnings] == ["snapshot.stale"]
+        assert outcome.applied
+
+    def test_a_clock_before_the_snapshot_is_told(self, ground: Ground) -> None:
+        ground.pin()
+        outcome = ground.verify(ground.packed(), at=AT - timedelta(days=2))
+        assert "clock.behind" in [warning.reason for warning in outcome.warnings]
+
+
+def test_a_foreign_signature_can_not_be_pinned_by_mistake(ground: Ground) -> None:
+    with pytest.raises(UsageError, match="0 signers"):
+        propose_pin(ground.packed(signed=False), stream="default", at=AT)
+
+
+def test_a_file_that_changes_while_it_is_packed_is_noticed(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airgap.stages import snapshot as stage
+
+    true_list = stage.list_material
+
+    def listed(root: Path, **options: Any) -> Any:
+        files = true_list(root, **options)
+        path = root / "trustpolicy.oci.json"
+        path.write_bytes(path.read_bytes().replace(b"packer", b"hacker"))
+        return files
+
+    monkeypatch.setattr(stage, "list_material", listed)
+    with pytest.raises(AirgapError, match="digest"):
+        ground.packed()
+
+
+def test_the_moment_of_a_snapshot_is_the_callers(ground: Ground) -> None:
+    made = create_snapshot(ground.packer, str(ground.folder / "x"), stream="s", number=3, created=LATER)
+    assert made.snapshot.created == LATER
+    assert made.snapshot.tag == "s-3"
+    assert Workshop(ground.packer).trust == ground.packer
+    assert isinstance(made.snapshot.descriptor.digest, Digest)

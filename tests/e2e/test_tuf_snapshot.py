@@ -1,0 +1,211 @@
+"""Snapshots as TUF targets: thresholds, rollback and freeze under a pinned root, with no network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("tuf", reason="the extra tuf is not installed: pip install 'airgap-oci[tuf]'")
+
+from airgap.errors import TrustMaterialError, UsageError
+from airgap.guard import no_network
+from airgap.stages.pin import add_pin, propose_tuf_pin
+from airgap.stages.snapshot import create_snapshot, open_snapshot
+from airgap.stages.snapshot_apply import ApplyRequest, SnapshotOutcome, apply_snapshot, verify_snapshot
+from airgap.stages.snapshot_tuf import add_metadata, prepare_keys
+from airgap.trust.tuf_check import check_root, check_tuf, load
+from tests.support.command import run_here
+from tests.support.snapshots import Ground, tree_of
+
+NOW = datetime.now(UTC)
+"""TUF's client asks the clock itself, so these tests do, too."""
+
+
+class TufGround(Ground):
+    """A ground whose packer has TUF keys, and whose site has pinned their root."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        load()
+        self.keys = self.folder / "keys"
+        prepare_keys(self.keys, init=True, at=NOW)
+        self.root = self.keys / "1.root.json"
+
+    def pin_root(self) -> None:
+        add_pin(self.location, propose_tuf_pin(self.root, stream="default", at=NOW), at=NOW)
+
+    def box(self, name: str, keys: Path | None = None, *, at: datetime = NOW, **options: Any) -> str:
+        members: dict[str, Any] = {"stream": "default", "number": None, "created": NOW, **options}
+        made = create_snapshot(self.packer, str(self.folder / name), **members)
+        add_metadata(made.reference, keys or self.keys, at=at)
+        return made.reference
+
+    def tuf(self, reference: str, *, dry: bool = False) -> SnapshotOutcome:
+        with no_network() as guard, open_snapshot(reference) as opened:
+            request = ApplyRequest(at=NOW)
+            parts = (opened.store, opened.graph, opened.snapshot)
+            if dry:
+                outcome = verify_snapshot(*parts, self.site, request, check_tuf=check_tuf)
+            else:
+                outcome = apply_snapshot(*parts, self.location, request, check_tuf=check_tuf)
+        assert guard.attempts == 0
+        return outcome
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> TufGround:
+    made = TufGround(tmp_path)
+    made.pin_root()
+    return made
+
+
+def reasons(outcome: SnapshotOutcome) -> list[str | None]:
+    return [problem.reason for problem in outcome.problems]
+
+
+def test_metadata_of_the_pinned_root_are_accepted(ground: TufGround) -> None:
+    for name in ("one", "two.tar"):
+        assert ground.tuf(ground.box(name)).applied
+    assert ground.policy_name() == "packer"
+    assert ground.state().streams["default"].number == 2
+
+
+def test_a_look_changes_no_memory(ground: TufGround) -> None:
+    target = ground.box("one")
+    before = tree_of(ground.site)
+    assert not ground.tuf(target, dry=True).problems
+    assert tree_of(ground.site) == before
+
+
+def test_older_metadata_are_a_rollback(ground: TufGround) -> None:
+    old, new = ground.box("old"), ground.box("new", number=2)
+    ground.tuf(new)
+    assert reasons(ground.tuf(old)) == ["snapshot.rollback"]
+
+
+def test_rollback_is_noticed_by_numbers_alone_where_tuf_forgot(ground: TufGround) -> None:
+    old, new = ground.box("old"), ground.box("new", number=2)
+    ground.tuf(new)
+    shutil.rmtree(ground.site / ".airgap/tuf")
+    assert reasons(ground.tuf(old)) == ["snapshot.rollback"]
+
+
+def test_expired_metadata_are_a_freeze(ground: TufGround) -> None:
+    target = ground.box("stale", at=NOW - timedelta(days=60))
+    assert reasons(ground.tuf(target)) == ["snapshot.tuf.expired"]
+    assert ground.policy_name() == "site"
+
+
+def test_foreign_keys_sign_for_nobody(ground: TufGround) -> None:
+    foreign = ground.folder / "foreign"
+    prepare_keys(foreign, init=True, at=NOW)
+    assert reasons(ground.tuf(ground.box("evil", foreign))) == ["snapshot.tuf.signature"]
+
+
+def test_another_snapshot_than_the_one_vouched_for(ground: TufGround) -> None:
+    """Metadata are moved over to a snapshot that the keys never saw."""
+    genuine = ground.box("box", number=3)
+    policy = ground.packer / "trustpolicy.oci.json"
+    policy.write_text(policy.read_text().replace("packer", "hacker"))
+    other = create_snapshot(
+        ground.packer, str(ground.folder / "box"), stream="default", number=4, created=NOW, remember=False
+    )
+    _move_metadata(ground.folder / "box", genuine, other.reference)
+    assert reasons(ground.tuf(other.reference)) == ["snapshot.tuf.content"]
+
+
+def _move_metadata(box: Path, genuine: str, other: str) -> None:
+    from airgap.oci.attach import Attachment, open_layout_place
+    from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
+    from airgap.oci.digest import Digest
+    from airgap.oci.reference import LayoutReference, parse_reference
+    from airgap.trust.tuf_check import TUF_TYPE
+
+    with open_snapshot(genuine) as opened:
+        (referrer,) = opened.graph.referrers(opened.snapshot.descriptor)
+        document = json.loads(referrer.manifest.raw)
+    reference = parse_reference(other, exists=lambda path: Path(path).exists())
+    assert isinstance(reference, LayoutReference)
+    with open_layout_place(reference) as place:
+        document["subject"] = place.subject.to_json()
+        raw = json.dumps(document).encode()
+        manifest = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(raw), size=len(raw), artifact_type=TUF_TYPE)
+        place.attach(Attachment(subject=place.subject, manifest=manifest, raw=raw, blobs=()))
+    assert box.exists()
+
+
+def test_without_metadata_nobody_vouches(ground: TufGround) -> None:
+    assert reasons(ground.tuf(ground.packed("plain", signed=False))) == ["snapshot.tuf.malformed"]
+
+
+def test_either_kind_of_pin_is_enough(ground: TufGround) -> None:
+    ground.pin()
+    assert ground.tuf(ground.packed("signed")).applied
+
+
+@pytest.mark.parametrize("what", ["signature", "version", "truncated"])
+def test_tampered_metadata_are_refused(ground: TufGround, what: str) -> None:
+    target = ground.box("box")
+    with open_snapshot(target) as opened:
+        (referrer,) = opened.graph.referrers(opened.snapshot.descriptor)
+    document = json.loads(referrer.manifest.raw)
+    layer = next(item for item in document["layers"] if "timestamp" in item["annotations"].popitem()[1])
+    path = ground.folder / "box/blobs/sha256" / layer["digest"].removeprefix("sha256:")
+    metadata = json.loads(path.read_text())
+    path.chmod(0o644)
+    if what == "signature":
+        metadata["signatures"][0]["sig"] = "00" * 64
+    elif what == "version":
+        metadata["signed"]["version"] = 99
+    path.write_text(json.dumps(metadata)[: -20 if what == "truncated" else None])
+    assert reasons(ground.tuf(target))[0] in {"content.size", "content.digest"}
+    assert ground.policy_name() == "site"
+
+
+def test_keys_are_never_replaced(ground: TufGround) -> None:
+    with pytest.raises(UsageError, match="not empty"):
+        prepare_keys(ground.keys, init=True, at=NOW)
+
+
+def test_keys_are_for_their_owner(ground: TufGround) -> None:
+    assert {path.stat().st_mode & 0o077 for path in ground.keys.glob("*.pem")} == {0}
+
+
+def test_the_root_key_need_not_be_at_hand(ground: TufGround) -> None:
+    (ground.keys / "root.pem").unlink()
+    assert ground.tuf(ground.box("box")).applied
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"signed":{"_type":"root"}}'])
+def test_what_is_no_root_is_not_pinned(data: bytes) -> None:
+    with pytest.raises(TrustMaterialError) as caught:
+        check_root(data)
+    assert caught.value.reason == "snapshot.tuf.malformed"
+
+
+def test_a_root_that_its_own_keys_did_not_sign(ground: TufGround) -> None:
+    document = json.loads(ground.root.read_text())
+    document["signatures"] = []
+    with pytest.raises(TrustMaterialError):
+        check_root(json.dumps(document).encode())
+
+
+def test_as_it_is_typed(ground: TufGround, tmp_path: Path) -> None:
+    keys = tmp_path / "more"
+    box = str(tmp_path / "t.tar")
+    create = ["trust", "snapshot", "create", "-o", box, "--trust", str(ground.packer), "--stream", "tuf"]
+    assert run_here([*create, "--tuf", str(keys), "--tuf-init"]).code == 0
+    assert run_here([*create, "--tuf", str(tmp_path / "nothing"), "--overwrite"]).code == 2
+    from hashlib import sha256
+
+    fingerprint = sha256((keys / "1.root.json").read_bytes()).hexdigest()
+    site = ["--trust", str(ground.site)]
+    pin = ["trust", "pin", "add", "--tuf-root", str(keys / "1.root.json"), "--stream", "tuf"]
+    assert run_here([*pin, *site, "--yes-fingerprint", fingerprint]).code == 0
+    applied = run_here(["trust", "snapshot", "apply", box, *site, "--format", "json"])
+    assert applied.document["accepted_by"]["kind"] == "tuf", applied
