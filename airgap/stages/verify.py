@@ -274,8 +274,8 @@ class _Run:
         if statement.skip and origin == "record" and not statement.is_global:  # design 2, rule 1
             raise Rejected(
                 "policy.no_statement",
-                f"the layout's own record names {safe(scope)}, whose statement {safe(statement.name)!r} has level skip; "
-                "a claim in the layout turns no verification off",
+                f"the layout's own record names {safe(scope)}, whose statement {safe(statement.name)!r} has level "
+                "skip; a claim in the layout turns no verification off",
                 scope=safe(scope),
             )
         return statement
