@@ -19,6 +19,7 @@ from airgap.signature.signer import SigningError
 from airgap.signature.timestamper import Rfc3161Timestamper, token_about
 from tests.support.pki import Issued, Pki
 from tests.support.registry import free_port, silent_port
+from tests.support.tls import TlsFiles
 from tests.support.tsa import token
 from tests.support.tsa_server import LoopbackTsa
 
@@ -78,6 +79,30 @@ class TestGood:
             tsa = http("http://tsa.example/stamp", proxies={"http": f"http://127.0.0.1:{proxy.port}"})
             assert read_response(tsa(QUERY.der), QUERY)
             assert proxy.queries[0].path == "http://tsa.example/stamp"
+
+
+class TestTls:
+    def test_an_authority_of_ones_own(self, tls: TlsFiles) -> None:
+        with LoopbackTsa(tls=tls.server_context()) as tsa:
+            assert read_response(http(tsa.url, ca_file=tls.authority)(QUERY.der), QUERY)
+
+    def test_a_certificate_that_nobody_vouches_for_is_refused(self, tls: TlsFiles) -> None:
+        with LoopbackTsa(tls=tls.server_context()) as tsa, pytest.raises(TransportError) as caught:
+            http(tsa.url)(QUERY.der)
+        assert caught.value.facts["cause"] == "tls"
+        assert not tsa.queries
+
+    def test_the_registrys_client_certificate_is_not_shown(self, tls: TlsFiles) -> None:
+        with LoopbackTsa(tls=tls.server_context(ask_client=True)) as tsa, pytest.raises(TransportError):
+            http(tsa.url, ca_file=tls.authority, cert_file=tls.client)(QUERY.der)
+        assert not tsa.queries
+
+    def test_there_is_no_way_from_https_to_http(self, tls: TlsFiles) -> None:
+        with LoopbackTsa(tls=tls.server_context()) as tsa:
+            tsa.mischief = "redirect_to_http"
+            with pytest.raises(TimestampingError, match="from https to http"):
+                http(tsa.url, ca_file=tls.authority)(QUERY.der)
+            assert len(tsa.queries) == 1
 
 
 REFUSED = {

@@ -9,6 +9,7 @@ Every query that it got is in `queries`, read by asn1crypto, so that requests ar
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -109,6 +110,7 @@ MISCHIEF: Final[dict[str, Mischief]] = {
     "redirect_loop": lambda tsa, query: (307, {"Location": f"/{len(tsa.queries)}"}, b""),
     "redirect_file": lambda tsa, query: (307, {"Location": "file:///etc/passwd"}, b""),
     "redirect_once": _once((308, {"Location": "/elsewhere"}, b"")),
+    "redirect_to_http": lambda tsa, query: (307, {"Location": f"http://127.0.0.1:{tsa.port}/"}, b""),
     "slow": _slow,
 }
 
@@ -116,7 +118,7 @@ MISCHIEF: Final[dict[str, Mischief]] = {
 class LoopbackTsa:
     """The authority, and how it misbehaves."""
 
-    def __init__(self, issued: Issued | None = None, **options: Any) -> None:
+    def __init__(self, issued: Issued | None = None, *, tls: ssl.SSLContext | None = None, **options: Any) -> None:
         """`options` are deviations of its tokens (tests.support.tsa)."""
         self.issued = issued or Pki().tsa_chain()
         self.stranger: Issued = Pki().tsa_chain(root={"slot": 3}, intermediate={"slot": 2})
@@ -129,6 +131,9 @@ class LoopbackTsa:
         self.stopped = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.tsa = self
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     def __enter__(self) -> Self:
@@ -147,7 +152,7 @@ class LoopbackTsa:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/tsa"
+        return f"{self._scheme}://127.0.0.1:{self.port}/tsa"
 
     def answer(self, query: Query) -> Answer:
         return MISCHIEF[self.mischief](self, query)
