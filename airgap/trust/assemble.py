@@ -81,7 +81,7 @@ def write_local(workshop: Workshop, pins: Pins, state: State | None) -> None:
     """
     (workshop.next / LOCAL).mkdir(exist_ok=True)
     for name in _names(workshop.trust / LOCAL):
-        if name not in _REWRITTEN and not (workshop.next / LOCAL / name).exists():
+        if name not in _REWRITTEN and not name.endswith(".tmp") and not (workshop.next / LOCAL / name).exists():
             copy_into(workshop.trust / LOCAL / name, workshop.next / LOCAL / name)
     pins.write(workshop.next)
     if state is not None:

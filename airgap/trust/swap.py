@@ -90,6 +90,8 @@ class Workshop:
 
     def repair(self) -> bool:
         """Finish or drop what a killed process left behind; whether there was something. Raises OSError."""
+        for scrap in self.side.glob(f".{_JOURNAL}.*.tmp"):
+            scrap.unlink()
         generation = self._pending()
         if generation is None:
             leftover = self.next.exists()

@@ -440,8 +440,7 @@ def test_a_foreign_signature_can_not_be_pinned_by_mistake(ground: Ground) -> Non
 
 def test_a_file_that_changes_while_it_is_packed_is_noticed(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     from airgap.stages import snapshot as stage
-
-    true_list = stage.list_material
+    from airgap.trust.material import list_material as true_list
 
     def listed(root: Path, **options: Any) -> Any:
         files = true_list(root, **options)

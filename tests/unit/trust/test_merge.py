@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -53,7 +54,7 @@ def answers(files: Mapping[str, bytes], index: Index) -> dict[tuple[int, str | N
 
 
 @st.composite
-def sides(draw: st.DrawFn) -> tuple[dict[str, bytes], dict[str, list[str]]]:
+def sides(draw: Any) -> tuple[dict[str, bytes], dict[str, list[str]]]:
     names = draw(st.lists(st.sampled_from(["x.crl", "y.crl", "z.crl", "X.CRL"]), unique_by=str.casefold, max_size=3))
     files = {name: CRLS[draw(st.sampled_from(sorted(CRLS)))] for name in names}
     index: dict[str, list[str]] = {}
