@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
 from airgap.oci.copied import Copied, CopyResult, Totals, added, status_of
-from airgap.oci.descriptor import REF_NAME
+from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.endpoint import How, Sink
 from airgap.oci.events import Progress, silent
 from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.plan import Plan, Selection, Wanted
 from airgap.oci.planner import make_plan
-from airgap.oci.record import ACQUISITION, listed_records
+from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.oci.tar_writer import write_tar_file, write_tar_stream
 from airgap.oci.transfer import Survey, Transferred, survey, transfer
@@ -384,6 +384,9 @@ def parse_destination(text: str) -> LayoutReference | RegistryReference:
     """What a copy writes to. A name that ends in .tar is a tar, also where nothing is there yet. Raises UsageError."""
     if text.endswith(".tar") and "://" not in text and not text.startswith(("oci:", "oci-archive:")):
         return LayoutReference(path=text, transport="")
+    if "/" not in text and not text.startswith(("oci:", "oci-archive:")) and not os.path.exists(text):  # noqa: PTH110
+        # a registry's name has a slash, so a single word can only be meant as a folder that is to be made
+        return parse_reference(f"./{text}", exists=os.path.exists)
     return parse_reference(text, exists=os.path.exists)
 
 
