@@ -196,7 +196,7 @@ def _lost(error: TransportError, url: str) -> Undecided:
 
 def _target(reply: Reply, first: str) -> str:
     location = reply.headers.get("Location", "")
-    reply.discard()
+    reply.close()  # to read its body over would take as long as the server likes
     try:
         target = urljoin(reply.request.url, location)
         before, after = origin_of(reply.request.url), origin_of(target)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,12 +30,13 @@ from airgap.oci.store import Store
 from airgap.oci.tar_rewrite import add_to_tar
 from airgap.oci.target import Target, open_target
 from airgap.oci.writer import LayoutWriter
+from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.chain import Anchors
 from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust.box import EvidenceArtifact, evidence_artifacts, find_box
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.evidence import EvidenceDirectory
+from airgap.trust.evidence import Evidence, EvidenceDirectory
 from airgap.trust.files import read_regular
 from airgap.trust.keeper import EvidenceKeeper
 from airgap.trust.kept import CRL_FILE_BYTES
@@ -136,7 +137,7 @@ class _Run:
             try:
                 with self._open(name) as (store, graph, roots):
                     self.chains |= collect_chains(store, graph, roots, self._anchors)
-                    self._offer_box(store, graph, roots, name)
+                    self._offer_box(store, graph, name)
             except (AirgapError, OSError) as error:
                 if name == into:
                     raise
@@ -156,8 +157,8 @@ class _Run:
             self._problems.append(_problem(error, name))
         yield found, Graph(found), [root]
 
-    def _offer_box(self, store: Store, graph: Graph, roots: Iterable[Descriptor], name: str) -> None:
-        box = find_box(store, graph, roots, safe(name))
+    def _offer_box(self, store: Store, graph: Graph, name: str) -> None:
+        box = find_box(store, graph, [root.descriptor for root in graph.roots()], safe(name))
         for piece in box.pieces:
             try:
                 self._offered.append((f"{safe(name)}: {piece.name}", piece.read()))
@@ -176,13 +177,13 @@ class _Run:
 
     def prune(self) -> tuple[str, ...]:
         """Names of the files that are gone."""
-        keeper = EvidenceKeeper(self._root)
+        keeper, evidence = EvidenceKeeper(self._root), EvidenceDirectory.open(self._root)
         gone: list[str] = []
         for item in self.chains.asked:
             if item.issuer is None:
                 continue
             for point in item.certificate.distribution_points:
-                gone += keeper.prune(item.issuer, point.uris)
+                gone += keeper.prune(item.issuer, [*point.uris, *_delta_urls(evidence, item.issuer, point)])
             gone += keeper.prune_ocsp(item.certificate, item.issuer)
         return tuple(sorted(set(gone)))
 
@@ -248,6 +249,12 @@ class _Run:
             sources=dict(self.gatherer.sources),
             required=request.required,
         )
+
+
+def _delta_urls(evidence: Evidence, issuer: Certificate, point: DistributionPoint) -> Iterator[str]:
+    for file in evidence.crls(issuer.subject, point):
+        with suppress(FormatError):
+            yield from (uri for freshest in file.load().freshest for uri in freshest.uris)
 
 
 def _write(path: str, artifacts: Sequence[EvidenceArtifact], drop: Sequence[Digest], *, is_archive: bool) -> None:

@@ -164,7 +164,8 @@ class _Run:
 
     def _open_box(self, target: Target, text: str) -> BoxEvidence:
         """What lies in the target as evidence, beside the trust directory's; what would be trusted is only named."""
-        roots = [root.descriptor for root in target.roots()]
+        # of the whole layout: what is about an index stands beside the index, also for one of its children
+        roots = [root.descriptor for root in target.graph.roots()]
         box = find_box(target.store, target.graph, roots, safe(text))
         self._judge = self._own_judge
         if box.pieces:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ from airgap.trust.kept import CrlFacts, Kept, State, list_crls, read_crl
 CRLS: Final = "crls"
 OCSP: Final = "ocsp"
 _FOLDER_MODE: Final = 0o700  # as notation's (STORE-14)
+_OWN_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9]{14}-[0-9a-f]{8}\.ors")
 
 
 class EvidenceKeeper:
@@ -51,9 +53,10 @@ class EvidenceKeeper:
         facts = CrlFacts.of("", crl)
         with exclusive(folder):
             index = read_index(folder)
-            known = list_crls(folder, file_names(folder, ".crl", index))
             mapped = frozenset(name for url in urls for name in index.files.get(url, ()))
-            rivals = [file for file in known if _same_place(file, index, mapped)]
+            # files of these URLs, or of none: those of others may be parts of a whole that share a name and no scope
+            names = [n for n in file_names(folder, ".crl", index) if n in mapped or n not in index.claimed]
+            rivals = list_crls(folder, names)
             if issuer is not None and (newer := _newer(folder, facts, rivals, issuer)):
                 return Kept(state=State.OLDER, name=newer.name)
             same = next((file for file in rivals if file.fingerprint == facts.fingerprint), None)
@@ -63,7 +66,7 @@ class EvidenceKeeper:
             if urls:
                 adopted = self._adopted(folder, facts, rivals, issuer) if issuer and not mapped else ()
                 kept = [name, *mapped, *adopted]
-                _map(folder, index, urls, kept, known, facts)
+                _map(folder, index, urls, kept, rivals, facts)
         return Kept(state=State.UNCHANGED if same else State.NEW, name=name)
 
     def _adopted(self, folder: Path, facts: CrlFacts, rivals: Iterable[CrlFacts], issuer: Certificate) -> list[str]:
@@ -117,8 +120,7 @@ class EvidenceKeeper:
                     return Kept(state=State.UNCHANGED, name=name)
                 if _is_newer(rival, single, certificate, issuer):
                     return Kept(state=State.OLDER, name=name)
-            stream = digest("sha256", issuer.fingerprint.encode() + certificate.der).hex()[:16]
-            name = f"{stream}-{single.this_update:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
+            name = f"{_stream(certificate, issuer)}-{single.this_update:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
             write_file(folder / name, data)
             # a responder's URL is mapped only if it was before: responses are found by what they are about
             if mapped := [url for url in certificate.ocsp_urls if url in index.files]:
@@ -155,11 +157,6 @@ class EvidenceKeeper:
         return folder
 
 
-def _same_place(file: CrlFacts, index: EvidenceIndex, mapped: Collection[str]) -> bool:
-    """Files of these URLs, or of none: those of other URLs may be parts of a whole that share one name and no scope."""
-    return file.name in mapped or file.name not in index.claimed
-
-
 def _newer(folder: Path, facts: CrlFacts, rivals: Iterable[CrlFacts], issuer: Certificate) -> CrlFacts | None:
     for file in rivals:
         if file.stream == facts.stream and facts.is_older_than(file) and _verifies(folder, file, issuer):
@@ -194,7 +191,10 @@ def _answers(
     folder: Path, index: EvidenceIndex, certificate: Certificate, issuer: Certificate
 ) -> list[tuple[str, OcspResponse]]:
     found: list[tuple[str, OcspResponse]] = []
+    own = _stream(certificate, issuer)
     for name in file_names(folder, ".ors", index):
+        if _OWN_NAME.fullmatch(name) and not name.startswith(own):
+            continue  # by its name it is about another certificate
         try:
             response = OcspResponse.parse(read_regular(folder / name, limits.OCSP_BYTES))
         except FormatError:
@@ -202,6 +202,10 @@ def _answers(
         if response.find(certificate, issuer) is not None:
             found.append((name, response))
     return found
+
+
+def _stream(certificate: Certificate, issuer: Certificate) -> str:
+    return digest("sha256", issuer.fingerprint.encode() + certificate.der).hex()[:16]
 
 
 def _is_newer(rival: OcspResponse, single: SingleResponse, certificate: Certificate, issuer: Certificate) -> bool:

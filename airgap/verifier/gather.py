@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from airgap import limits
-from airgap.errors import FormatError, Undecided
-from airgap.files import make_folders
+from airgap.errors import FormatError, LimitError, Undecided
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
@@ -72,9 +71,11 @@ class Gatherer:
     # --- from URLs ---
 
     def download(self, asked: Sequence[Asked], downloads: Downloads, executor: Executor) -> None:
-        """Ask everywhere that the certificates name; then, once, for the responders that turned up."""
-        make_folders(self._keeper.root)
-        with tempfile.TemporaryDirectory(prefix=".airgap-fetch-", dir=self._keeper.root) as folder:
+        """Ask everywhere that the certificates name; then, once, for the responders that turned up.
+
+        Raises LimitError, TrustMaterialError (an index that can not be read), OSError.
+        """
+        with tempfile.TemporaryDirectory(prefix="airgap-fetch-") as folder:
             self._round(asked, downloads, executor, Path(folder))
             new = [item for item in self.responders if item not in set(asked)]
             self._round(new, downloads, executor, Path(folder))
@@ -86,12 +87,12 @@ class Gatherer:
             for point in item.certificate.distribution_points:
                 place = places.setdefault(_Place(item.issuer, point), _Place(item.issuer, point))
                 place.asked.append(item)
-        bound = limits.EVIDENCE_URLS
-        tasks = [executor.submit(self._fetch_ocsp, item, issuer, downloads) for item, issuer in known[:bound]]
-        chosen = list(places.values())[:bound]
+        if len(known) + len(places) > limits.EVIDENCE_URLS:
+            raise LimitError(f"{len(known) + len(places)} places would be asked, more than {limits.EVIDENCE_URLS}")
+        tasks = [executor.submit(self._fetch_ocsp, item, issuer, downloads) for item, issuer in known]
         tasks += [
             executor.submit(self._fetch_crl, place, downloads, folder / str(number))
-            for number, place in enumerate(chosen)
+            for number, place in enumerate(places.values())
         ]
         wait(tasks)
         for task in tasks:

@@ -140,6 +140,18 @@ class TestInto:
         assert len(box(here).boxes) == 2
         assert here.verify(target=str(here.written.layout)).code == 0
 
+    def test_what_stands_beside_an_index_serves_its_children(self, here: Site) -> None:
+        here.sign()
+        builder = here.scene.box
+        child = builder.add_image(b"a child")
+        index = builder.tag(builder.add_index(child), "index")
+        for target in (index, child):
+            here.scene.signature.attach(builder, target)
+        builder.write_directory(here.written.layout)
+        here.serve()
+        box(here)
+        assert here.verify(target=f"oci:{here.written.layout}@{child.digest}").code == 0
+
     def test_an_image_without_signatures_gets_none(self, here: Site) -> None:
         here.sign()
         here.scene.box.tag(here.scene.box.add_image(b"unsigned"), "other")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airgap.errors import LimitError
 from airgap.verifier.coverage import Outcome, Status
 from tests.support.crls import crl, scope
 from tests.support.endpoints import requested
@@ -331,6 +332,25 @@ class TestGenerations:
         assert len(outcome.pruned) == 1
         assert len(list((here.trust / "crls").glob("*.crl"))) == 2
         assert here.verify().code == 0
+
+    def test_prune_removes_deltas_that_their_base_has_caught_up_with(self, here: Site) -> None:
+        here.sign()
+        here.serve()
+        delta = here.web.url("/delta.crl")
+        here.web.put("/leaf.crl", here.crl(here.ca, number=5, freshest=[delta]))
+        here.web.put("/delta.crl", here.crl(here.ca, number=6, delta_base=5))
+        here.fetch()
+        here.web.put("/leaf.crl", here.crl(here.ca, number=6, this_update=AT - DAY / 2, freshest=[delta]))
+        here.web.put("/delta.crl", here.crl(here.ca, number=7, delta_base=6, this_update=AT - DAY / 2))
+        assert len(here.fetch(prune=True).pruned) == 2
+        assert here.verify().code == 0
+
+    def test_more_places_than_are_asked_are_refused(self, here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        here.sign()
+        monkeypatch.setattr("airgap.limits.EVIDENCE_URLS", 2)
+        with pytest.raises(LimitError, match="more than 2"):
+            here.fetch()
+        assert not here.web.seen
 
 
 class TestFromFiles:
