@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -43,9 +43,11 @@ _DRIVE: Final = re.compile(r"[A-Za-z]:[/\\]")
 class LayoutArchive:
     """An OCI image layout in a tar (a `Store`). Blobs are sections of the one open file; threads may share it."""
 
-    def __init__(self, path: str, shared: SharedFile, table: Mapping[str, Extent]) -> None:
+    def __init__(self, path: str, shared: SharedFile, table: Mapping[str, Extent], beside: Iterable[str] = ()) -> None:
         """Use `open_archive`."""
         self.path: Final = path
+        self.beside: Final = tuple(sorted(beside))
+        """What other tools read instead of `index.json`, by name."""
         self._shared: Final = shared
         self._table: Final = table
         check_layout_file(self._document(LAYOUT_FILE, limits.LAYOUT_FILE_BYTES), self.name)
@@ -107,7 +109,8 @@ def open_archive(path: str, *, portable: bool = False) -> LayoutArchive:
     try:
         shared = SharedFile(file, portable=portable)
         check_head(path, shared.read(0, BLOCK), shared.size)
-        return LayoutArchive(path, shared, _table(path, shared))
+        table, others = _table(path, shared)
+        return LayoutArchive(path, shared, table, TELLING & others)
     except FormatError as error:
         file.close()
         raise malformed(f"{safe(path)}: {error}", remedy=error.remedy or _DAMAGED) from None
@@ -116,13 +119,19 @@ def open_archive(path: str, *, portable: bool = False) -> LayoutArchive:
         raise
 
 
-def _table(path: str, shared: SharedFile) -> dict[str, Extent]:
-    """Where the layout's files lie. Members that are none of its files are passed over (LAYOUT-8)."""
+def _table(path: str, shared: SharedFile) -> tuple[dict[str, Extent], set[str]]:
+    """Where the layout's files lie, and names of others. Those are passed over (LAYOUT-8)."""
     table: dict[str, Extent] = {}
     others: set[str] = set()
     for member in members(shared):
         name = _normalised(member.name)
         if not _is_of_layout(name):
+            if _is_of_layout(name.casefold()):
+                raise FormatError(
+                    f"{safe(name, limit=160)!r} in the tar is a file of the layout in another case: where it is "
+                    "unpacked, it may take that one's place",
+                    remedy=_HOSTILE,
+                )
             if member.kind is not Kind.DIRECTORY and (len(others) < _OTHERS or name in TELLING):
                 others.add(name)
             continue
@@ -136,7 +145,7 @@ def _table(path: str, shared: SharedFile) -> dict[str, Extent]:
         table[name] = (member.offset, member.size)
     if LAYOUT_FILE not in table or LAYOUT_INDEX not in table:
         raise explain_tar(path, others | table.keys())
-    return table
+    return table, others
 
 
 def _is_of_layout(name: str) -> bool:

@@ -24,7 +24,7 @@ from airgap.oci.documents import (
     read_index,
 )
 from airgap.oci.manifest import Index
-from airgap.oci.recognise import explain_directory
+from airgap.oci.recognise import TELLING, explain_directory
 from airgap.oci.store import missing, unreadable
 from airgap.text import safe
 
@@ -47,6 +47,11 @@ class LayoutDirectory:
     def name(self) -> str:
         """The path, made safe to show."""
         return safe(self.path)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What other tools read instead of `index.json`, by name."""
+        return tuple(sorted(name for name in TELLING if os.path.lexists(Path(self.path, name))))
 
     def index(self) -> Index:
         """The layout's `index.json`, as it was when the layout was opened."""
@@ -107,8 +112,10 @@ class LayoutDirectory:
         path = Path(self.path, BLOBS, algorithm)
         try:
             mode = path.lstat().st_mode
-        except OSError:
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            raise denied(str(path), error) from None
         if not stat.S_ISDIR(mode):
             raise malformed(f"{safe(path)} is {kind_of(mode)}, where a layout has a directory")
         return f"{path}{os.sep}"

@@ -98,6 +98,7 @@ class _Scanner:
         orphans = set(map(id, self._take_attached(fallbacks, cosigned)))
         plain = [entry for entry in entries if id(entry) not in special or id(entry) in orphans]
         roots = self._roots(plain)
+        self._note_beside()
         self._note_dangling({entry.descriptor.digest: entry.place for entry in plain})
         return Scan(
             roots=roots,
@@ -368,6 +369,11 @@ class _Scanner:
                 self._problems.append(
                     EntryProblem(reason=error.reason, message=str(error), path=entry.place, descriptor=descriptor)
                 )
+
+    def _note_beside(self) -> None:
+        for name in getattr(self._store, "beside", ()):  # layouts on disk have it; other stores hold nothing else
+            message = "docker load may read this instead of index.json; nothing that it names was looked at"
+            self._notes.append(EntryProblem(reason="layout.entry", message=message, path=name, descriptor=None))
 
     def _note_dangling(self, places: Mapping[Digest, str]) -> None:
         """Notes what refers to nothing that is here (MAN-31): not a fault, but the reason why it is not shown."""
