@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from airgap.errors import AirgapError
+    from airgap.net.evidence import EvidenceClient, EvidenceOptions
     from airgap.net.tsa import HttpTsa
     from airgap.oci.copied import Copied, CopyResult
     from airgap.oci.plan import Selection
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from airgap.signature.signer import LocalSigner, Signer, SigningError
     from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, timestamp_anchors
     from airgap.stages.copy import CopyRequest, copy
+    from airgap.stages.fetch import FetchRequest, fetch
     from airgap.stages.sign import SignRequest, sign
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
     from airgap.stages.verify import VerifyRequest, verify
+    from airgap.trust.directory import TrustDirectory
+    from airgap.verifier.coverage import FetchOutcome
     from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome, Verdict
 
 _HOMES = {
@@ -39,6 +43,10 @@ _HOMES = {
     "CopyResult": "airgap.oci.copied",
     "Draft": "airgap.signature.produce",
     "EnvelopeSigner": "airgap.signature.produce",
+    "EvidenceClient": "airgap.net.evidence",
+    "EvidenceOptions": "airgap.net.evidence",
+    "FetchOutcome": "airgap.verifier.coverage",
+    "FetchRequest": "airgap.stages.fetch",
     "Finding": "airgap.verifier.outcome",
     "HttpTsa": "airgap.net.tsa",
     "LocalSigner": "airgap.signature.signer",
@@ -57,11 +65,13 @@ _HOMES = {
     "TimestampRequest": "airgap.stages.timestamp",
     "Timestamper": "airgap.signature.timestamper",
     "TimestampingError": "airgap.pki.tsp",
+    "TrustDirectory": "airgap.trust.directory",
     "Verdict": "airgap.verifier.outcome",
     "VerifyRequest": "airgap.stages.verify",
     "add_timestamps": "airgap.stages.timestamp",
     "copy": "airgap.stages.copy",
     "encode_payload": "airgap.signature.produce",
+    "fetch": "airgap.stages.fetch",
     "load_certificates": "airgap.pki.certificate",
     "load_local_signer": "airgap.signature.key_files",
     "seal": "airgap.signature.sealing",
@@ -79,6 +89,10 @@ __all__ = [
     "CopyResult",
     "Draft",
     "EnvelopeSigner",
+    "EvidenceClient",
+    "EvidenceOptions",
+    "FetchOutcome",
+    "FetchRequest",
     "Finding",
     "HttpTsa",
     "LocalSigner",
@@ -97,12 +111,14 @@ __all__ = [
     "TimestampRequest",
     "Timestamper",
     "TimestampingError",
+    "TrustDirectory",
     "Verdict",
     "VerifyRequest",
     "__version__",
     "add_timestamps",
     "copy",
     "encode_payload",
+    "fetch",
     "load_certificates",
     "load_local_signer",
     "seal",
