@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from airgap import limits
 from airgap.errors import ContentError, FormatError, UsageError
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
@@ -178,7 +177,7 @@ def open_layout_place(reference: LayoutReference, *, fallback: bool = False) -> 
 
 def bare(descriptor: Descriptor) -> Descriptor:
     """Media type, digest and size alone: hints of whoever listed it are neither signed nor repeated."""
-    if descriptor.size > limits.MANIFEST_BYTES or not descriptor.is_manifest:
+    if not descriptor.is_manifest:
         raise UsageError(
             f"{descriptor.digest} is of type {safe(descriptor.media_type, limit=128)}; only manifests and indexes can "
             "have referrers"
