@@ -1,10 +1,11 @@
-"""Writing files that appear complete or not at all (design 2, rule 7)."""
+"""Files that appear complete or not at all (design 2, rule 7), and files that are really files."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,3 +59,18 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """A regular file for reading, links followed; nothing waits for whoever may never write to a pipe.
+
+    Raises OSError, also where it is anything but a regular file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        code, problem = (errno.EISDIR, "is a directory") if stat.S_ISDIR(mode) else (errno.EINVAL, "is no regular file")
+        raise OSError(code, problem, str(path))
+    return os.fdopen(descriptor, "rb")

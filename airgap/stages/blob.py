@@ -14,7 +14,7 @@ from typing import Final
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, NotFoundError, Rejected, TrustMaterialError, UsageError
-from airgap.files import write_file
+from airgap.files import open_plain, write_file
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
@@ -90,7 +90,7 @@ def sign_blob(request: BlobSignRequest) -> SignedBlob:
     target = (request.directory or request.path.parent) / signature_name(request.path.name, request.envelope)
     if not request.force and (target.exists() or target.is_symlink()):
         raise UsageError(f"{safe(target)} is there already", remedy="Replace it with --force.")
-    with request.path.open("rb") as file:
+    with open_plain(request.path) as file:
         digest, size = measure(file, signer.algorithm.hash_name)
     subject = blob_descriptor(digest, size, request.media_type)
     draft = Draft(
@@ -218,7 +218,9 @@ class _Verification:
 
     def _measure(self, algorithm: str | None) -> tuple[Digest | None, int | None]:
         """Digest and size of the file; nothing where the signature can not be read and so will not be accepted."""
-        with self._request.path.open("rb") as file:  # a file that is not there is said to be, whatever the signature is
+        with open_plain(
+            self._request.path
+        ) as file:  # a file that is not there is said to be, whatever the signature is
             return measure(file, algorithm) if algorithm else (None, None)
 
     def _clock_warning(self, moment: Moment) -> tuple[Problem, ...]:
@@ -270,7 +272,7 @@ def _beside(path: Path, envelope: str | None) -> Path:
 
 def _read_signature(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return file.read(limits.ENVELOPE_BYTES + 1)  # one more is refused when it is parsed
     except FileNotFoundError:
         raise NotFoundError(f"there is no signature {safe(path)}") from None
