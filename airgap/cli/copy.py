@@ -279,8 +279,8 @@ def _run(
 
 def _sources(given: list[str], file: Path | None, lock: Path | None, *, layouts: bool) -> list[str]:
     from airgap.errors import UsageError
+    from airgap.oci.copy_sources import read_list
     from airgap.stages.copy import STREAM
-    from airgap.stages.copy_sources import read_list
 
     sources = [_layout(text) if layouts else text for text in given]
     for path in (file, lock):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -40,6 +40,14 @@ class RegistrySource:
     def name(self) -> str:
         """`host/repository`."""
         return self.store.name
+
+    def resolve(self, reference: str | Digest) -> Descriptor:
+        """What a tag or digest names. Raises AirgapError."""
+        return self.store.resolve(reference)
+
+    def tags(self) -> Iterator[str]:
+        """Every tag. Raises AirgapError."""
+        return self.store.tags()
 
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         """See `Source`. Raises ContentError (`content.malformed`, ...), and what the transport raises."""

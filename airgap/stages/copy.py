@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
 from airgap.oci.copied import Copied, CopyResult, Totals, added, status_of
+from airgap.oci.copy_names import Place, check_takeover, is_tar, parse_destination, places
+from airgap.oci.copy_records import Records
+from airgap.oci.copy_sources import Choice, Found, Repository, Sources, find_all
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.endpoint import How, Sink
@@ -27,9 +30,6 @@ from airgap.oci.reference import LayoutReference, RegistryReference, parse_refer
 from airgap.oci.tar_writer import write_tar_file, write_tar_stream
 from airgap.oci.transfer import Survey, Transferred, survey, transfer
 from airgap.oci.writer import LayoutProbe, LayoutWriter
-from airgap.stages.copy_names import Place, check_takeover, places
-from airgap.stages.copy_records import Records
-from airgap.stages.copy_sources import Choice, Found, Sources, find_all
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def copy(
     """
     with ExitStack() as stack:
         pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
-        network = _Network(stack, transport, credentials, referrers_tag)
-        sources = Sources(network.registries, stack, pool, mechanism=mechanism)
+        network = _Network(stack, transport, credentials, mechanism, referrers_tag)
+        sources = Sources(network.source, stack, pool)
         return _Copy(request, sources, network, pool, progress, (source, output)).run()
 
 
@@ -112,19 +112,25 @@ class _Network:
         stack: ExitStack,
         transport: TransportOptions | None,
         credentials: Credentials | None,
+        mechanism: Mechanism | None,
         referrers_tag: ReferrersTag | None,
     ) -> None:
         self._stack, self._transport, self._credentials = stack, transport, credentials
-        self._referrers_tag = referrers_tag
+        self._mechanism, self._referrers_tag = mechanism, referrers_tag
         self._registries: Registries | None = None
         self._mounts: Mounts | None = None
 
-    def registries(self) -> Registries:
+    def _open(self) -> Registries:
         from airgap.net.registries import Registries
 
         if self._registries is None:
             self._registries = self._stack.enter_context(Registries(self._credentials, self._transport))
         return self._registries
+
+    def source(self, repository: RegistryReference) -> Repository:
+        from airgap.net.endpoint import RegistrySource
+
+        return RegistrySource(self._open().store(repository), mechanism=self._mechanism)
 
     def sink(self, repository: RegistryReference, *, writable: bool, chunked: bool = False) -> Sink:
         from airgap.net.endpoint import Mounts, RegistrySink
@@ -132,7 +138,7 @@ class _Network:
 
         self._mounts = self._mounts or Mounts()
         fallback = self._referrers_tag or ReferrersTag.AUTO
-        store = self.registries().store(repository, writable=writable, chunked=chunked, referrers_tag=fallback)
+        store = self._open().store(repository, writable=writable, chunked=chunked, referrers_tag=fallback)
         return RegistrySink(store, self._mounts)
 
 
@@ -197,7 +203,7 @@ class _Copy:
 
     def _receive(self, destination: LayoutReference | RegistryReference | None) -> list[Found]:
         """What comes on standard input: its blobs are in the destination when this returns."""
-        from airgap.stages.copy_stream import NAME, receive
+        from airgap.oci.copy_stream import NAME, receive
 
         request = self._request
         choices = request.all_tags or request.tags or request.dry_run or request.selection != Selection()
@@ -378,21 +384,3 @@ def needs_registry(request: CopyRequest) -> bool:
     if request.destination != STREAM:
         references.append(parse_destination(request.destination))
     return any(isinstance(reference, RegistryReference) for reference in references)
-
-
-def parse_destination(text: str) -> LayoutReference | RegistryReference:
-    """What a copy writes to. A name that ends in .tar is a tar, also where nothing is there yet. Raises UsageError."""
-    if text.endswith(".tar") and "://" not in text and not text.startswith(("oci:", "oci-archive:")):
-        return LayoutReference(path=text, transport="")
-    if "/" not in text and not text.startswith(("oci:", "oci-archive:")) and not os.path.exists(text):  # noqa: PTH110
-        # a registry's name has a slash, so a single word can only be meant as a folder that is to be made
-        return parse_reference(f"./{text}", exists=os.path.exists)
-    return parse_reference(text, exists=os.path.exists)
-
-
-def is_tar(reference: LayoutReference) -> bool:
-    """Whether a destination is a tar, not a directory."""
-    if reference.transport == "oci-archive:":
-        return True
-    path = Path(reference.path)
-    return not reference.transport and (path.is_file() or (reference.path.endswith(".tar") and not path.is_dir()))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from airgap.errors import UsageError
-from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.oci.copy_sources import Found
+from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.oci.tags import tag_part
-from airgap.stages.copy_sources import Found
 from airgap.text import safe
 
 _TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
@@ -113,3 +115,21 @@ def check_takeover(found: Sequence[Found], placed: Sequence[Place], origins: Map
                     "take its place",
                     remedy="Give the destination another tag, or add --full-names.",
                 )
+
+
+def parse_destination(text: str) -> LayoutReference | RegistryReference:
+    """What a copy writes to. A name that ends in .tar is a tar, also where nothing is there yet. Raises UsageError."""
+    if text.endswith(".tar") and "://" not in text and not text.startswith(("oci:", "oci-archive:")):
+        return LayoutReference(path=text, transport="")
+    if "/" not in text and not text.startswith(("oci:", "oci-archive:")) and not os.path.exists(text):  # noqa: PTH110
+        # a registry's name has a slash, so a single word can only be meant as a folder that is to be made
+        return parse_reference(f"./{text}", exists=os.path.exists)
+    return parse_reference(text, exists=os.path.exists)
+
+
+def is_tar(reference: LayoutReference) -> bool:
+    """Whether a destination is a tar, not a directory."""
+    if reference.transport == "oci-archive:":
+        return True
+    path = Path(reference.path)
+    return not reference.transport and (path.is_file() or (reference.path.endswith(".tar") and not path.is_dir()))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from airgap.oci.copy_sources import Found, is_cosign
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.endpoint import Entry, Looked, Source
@@ -14,7 +15,6 @@ from airgap.oci.plan import Key, Node, Plan, Planned, Selection, key_of
 from airgap.oci.record import Answer, LeftOut, Record, record_contents
 from airgap.oci.record import Found as FoundRecord
 from airgap.oci.sources import MemorySource
-from airgap.stages.copy_sources import Found, is_cosign
 from airgap.text import safe
 
 

@@ -10,11 +10,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from airgap import limits
 from airgap.errors import NotFoundError, UsageError
 from airgap.oci.descriptor import REF_NAME, Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.endpoint import Source
 from airgap.oci.graph import Graph, Root
 from airgap.oci.open import open_layout
@@ -26,16 +27,21 @@ from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target, tag_part
 from airgap.text import safe
 
-if TYPE_CHECKING:
-    from airgap.net.endpoint import RegistrySource
-    from airgap.net.referrers import Mechanism
-    from airgap.net.registries import Registries
-
 _REFERRERS_TAG: Final = re.compile(r"sha(?:256|384|512)-[0-9a-f]{64,128}", re.ASCII)
 """A registry's own list of referrers: it is read where referrers are looked for, and is no artifact."""
 
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*")
+
+
+class Repository(Source, Protocol):
+    """A registry's repository as a source that can be asked what it has."""
+
+    def resolve(self, reference: str | Digest) -> Descriptor:
+        """What a tag or digest names, its bytes read and proven. Raises AirgapError."""
+
+    def tags(self) -> Iterator[str]:
+        """Every tag. Raises AirgapError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +89,12 @@ class Sources:
     """Opens what references name; each layout and repository once."""
 
     def __init__(
-        self,
-        registries: Callable[[], Registries],
-        stack: ExitStack,
-        executor: Executor,
-        *,
-        mechanism: Mechanism | None = None,
+        self, repository: Callable[[RegistryReference], Repository], stack: ExitStack, executor: Executor
     ) -> None:
-        """`registries` is called when a registry is named for the first time, not before."""
-        self._registries, self._stack, self._executor, self._mechanism = registries, stack, executor, mechanism
+        """`repository` opens one; it is called where a registry is named, and not else."""
+        self._repository, self._stack, self._executor = repository, stack, executor
         self._layouts: dict[str, _OpenLayout] = {}
-        self._repositories: dict[str, RegistrySource] = {}
+        self._repositories: dict[str, Repository] = {}
 
     def find(self, texts: Sequence[str], choice: Choice, *, pinned: bool = False) -> list[Callable[[], list[Found]]]:
         """For every reference what finds its artifacts; calling it raises AirgapError, this raises UsageError.
@@ -112,19 +113,15 @@ class Sources:
             if isinstance(reference, LayoutReference):
                 tasks.append(_Later(reference, choice, self._in_layout))
             else:
-                source = self._repository(reference)
+                source = self._known(reference)
                 future = self._executor.submit(_in_repository, source, reference, choice)
                 tasks.append(future.result)
         return tasks
 
-    def _repository(self, reference: RegistryReference) -> RegistrySource:
-        from airgap.net.endpoint import RegistrySource
-
+    def _known(self, reference: RegistryReference) -> Repository:
         if reference.name not in self._repositories:
-            store = self._registries().store(
-                RegistryReference(registry=reference.registry, repository=reference.repository)
-            )
-            self._repositories[reference.name] = RegistrySource(store, mechanism=self._mechanism)
+            whole = RegistryReference(registry=reference.registry, repository=reference.repository)
+            self._repositories[reference.name] = self._repository(whole)
         return self._repositories[reference.name]
 
     def _in_layout(self, reference: LayoutReference, choice: Choice) -> list[Found]:
@@ -214,11 +211,11 @@ def _origin(record: FoundRecord | None, tags: Sequence[str]) -> RegistryReferenc
     return None
 
 
-def _in_repository(source: RegistrySource, reference: RegistryReference, choice: Choice) -> list[Found]:
+def _in_repository(source: Repository, reference: RegistryReference, choice: Choice) -> list[Found]:
     if choice.all_tags:
         if reference.tag is not None or reference.digest is not None:
             raise UsageError(f"{reference} names one artifact, and --all-tags or --tags asks for many")
-        tags = sorted(tag for tag in source.store.tags() if choice.takes(tag) and not _REFERRERS_TAG.fullmatch(tag))
+        tags = sorted(tag for tag in source.tags() if choice.takes(tag) and not _REFERRERS_TAG.fullmatch(tag))
         if not tags:
             raise NotFoundError(
                 f"{reference.name} has no such tag" if choice.pattern else f"{reference.name} has no tag"
@@ -231,8 +228,8 @@ def _in_repository(source: RegistrySource, reference: RegistryReference, choice:
     return [_resolved(source, reference, reference.tag)]
 
 
-def _resolved(source: RegistrySource, reference: RegistryReference, tag: str | None) -> Found:
-    descriptor = source.store.resolve(reference.digest or tag or "")
+def _resolved(source: Repository, reference: RegistryReference, tag: str | None) -> Found:
+    descriptor = source.resolve(reference.digest or tag or "")
     named = RegistryReference(registry=reference.registry, repository=reference.repository, tag=tag)
     pinned = f"{named}@{descriptor.digest}"
     return Found(
