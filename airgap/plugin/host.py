@@ -110,11 +110,9 @@ class Plugin:
             )
         return answer
 
-    def _ask(
-        self, command: Command, request: bytes, parse: Callable[[bytes], T], seconds: float = limits.PLUGIN_SECONDS
-    ) -> T:
+    def _ask(self, command: Command, request: bytes, parse: Callable[[bytes], T], seconds: float | None = None) -> T:
         try:
-            return parse(self._call(command.value, request, seconds))
+            return parse(self._call(command.value, request, seconds or limits.PLUGIN_SECONDS))
         except FormatError as error:
             raise self._lie(command, f"answers something that can not be read: {error}") from None
 

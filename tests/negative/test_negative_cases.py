@@ -89,14 +89,14 @@ def test_what_is_fatal_is_so_at_every_level(case: Case, form: str, level: str, t
 
 # Rows that are not about verifying layouts, and where they are proven or why they can not occur.
 ELSEWHERE: Final = {
-    124: "plugins are never run, so that their metadata is never read (design 8)",
-    125: "plugins are never run",
-    126: "plugins are never run",
-    127: "plugins are never run",
+    124: "plugins run only where they are allowed: tests/unit/verifier/test_plugins, tests/e2e/test_plugins",
+    125: "tests/unit/verifier/test_plugins, tests/e2e/test_plugins",
+    126: "tests/unit/verifier/test_plugins, tests/e2e/test_plugins",
+    127: "tests/unit/verifier/test_plugins, tests/e2e/test_plugins",
     141: "accepted by decision D22, and said aloud: test_accepted_cases",
-    142: "blob policies: tests/unit/trust",
-    143: "blob signatures are not verified by this version",
-    144: "blob signatures are not verified by this version",
+    142: "blobs: tests/e2e/test_blob, tests/unit/trust",
+    143: "blobs: tests/e2e/test_blob",
+    144: "blobs: tests/e2e/test_blob",
     156: "registries: no network while verifying",
     157: "registries: no network while verifying; the same entry in a layout is NEG-157 in cases_content",
     158: "registries: no network while verifying",

@@ -138,6 +138,7 @@ def main(settings: str) -> None:
     if behaviour.code.get(command, 0) == 0:
         sys.stdout.write(answer(behaviour, command, request))
     sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(behaviour.code.get(command, 0))
 
 
