@@ -27,15 +27,27 @@ if TYPE_CHECKING:
     from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, timestamp_anchors
     from airgap.stages.copy import CopyRequest, copy
     from airgap.stages.fetch import FetchRequest, fetch
+    from airgap.stages.recheck import RecheckRequest, recheck
     from airgap.stages.sign import SignRequest, sign
+    from airgap.stages.snapshot import create_snapshot, open_snapshot
+    from airgap.stages.snapshot_apply import (
+        ApplyRequest,
+        SnapshotOutcome,
+        apply_snapshot,
+        undo_snapshot,
+        verify_snapshot,
+    )
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
     from airgap.stages.verify import VerifyRequest, verify
-    from airgap.trust.directory import TrustDirectory
+    from airgap.trust.directory import Location, TrustDirectory
+    from airgap.trust.snapshot import Snapshot
     from airgap.verifier.coverage import FetchOutcome
     from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome, Verdict
+    from airgap.verifier.rechecked import RecheckOutcome
 
 _HOMES = {
     "AirgapError": "airgap.errors",
+    "ApplyRequest": "airgap.stages.snapshot_apply",
     "ArtifactOutcome": "airgap.verifier.outcome",
     "Certificate": "airgap.pki.certificate",
     "Copied": "airgap.oci.copied",
@@ -50,8 +62,11 @@ _HOMES = {
     "Finding": "airgap.verifier.outcome",
     "HttpTsa": "airgap.net.tsa",
     "LocalSigner": "airgap.signature.signer",
+    "Location": "airgap.trust.directory",
     "Outcome": "airgap.verifier.outcome",
     "PlatformFilter": "airgap.oci.platforms",
+    "RecheckOutcome": "airgap.verifier.rechecked",
+    "RecheckRequest": "airgap.stages.recheck",
     "Rfc3161Timestamper": "airgap.signature.timestamper",
     "Scheme": "airgap.signature.model",
     "Sealed": "airgap.signature.sealing",
@@ -61,6 +76,8 @@ _HOMES = {
     "SignedArtifact": "airgap.signature.results",
     "Signer": "airgap.signature.signer",
     "SigningError": "airgap.signature.signer",
+    "Snapshot": "airgap.trust.snapshot",
+    "SnapshotOutcome": "airgap.stages.snapshot_apply",
     "StampedSignature": "airgap.signature.results",
     "TimestampRequest": "airgap.stages.timestamp",
     "Timestamper": "airgap.signature.timestamper",
@@ -69,19 +86,26 @@ _HOMES = {
     "Verdict": "airgap.verifier.outcome",
     "VerifyRequest": "airgap.stages.verify",
     "add_timestamps": "airgap.stages.timestamp",
+    "apply_snapshot": "airgap.stages.snapshot_apply",
     "copy": "airgap.stages.copy",
+    "create_snapshot": "airgap.stages.snapshot",
     "encode_payload": "airgap.signature.produce",
     "fetch": "airgap.stages.fetch",
     "load_certificates": "airgap.pki.certificate",
     "load_local_signer": "airgap.signature.key_files",
+    "open_snapshot": "airgap.stages.snapshot",
+    "recheck": "airgap.stages.recheck",
     "seal": "airgap.signature.sealing",
     "sign": "airgap.stages.sign",
     "timestamp_anchors": "airgap.signature.timestamper",
+    "undo_snapshot": "airgap.stages.snapshot_apply",
     "verify": "airgap.stages.verify",
+    "verify_snapshot": "airgap.stages.snapshot_apply",
 }
 
 __all__ = [
     "AirgapError",
+    "ApplyRequest",
     "ArtifactOutcome",
     "Certificate",
     "Copied",
@@ -96,8 +120,11 @@ __all__ = [
     "Finding",
     "HttpTsa",
     "LocalSigner",
+    "Location",
     "Outcome",
     "PlatformFilter",
+    "RecheckOutcome",
+    "RecheckRequest",
     "Rfc3161Timestamper",
     "Scheme",
     "Sealed",
@@ -107,6 +134,8 @@ __all__ = [
     "SignedArtifact",
     "Signer",
     "SigningError",
+    "Snapshot",
+    "SnapshotOutcome",
     "StampedSignature",
     "TimestampRequest",
     "Timestamper",
@@ -116,15 +145,21 @@ __all__ = [
     "VerifyRequest",
     "__version__",
     "add_timestamps",
+    "apply_snapshot",
     "copy",
+    "create_snapshot",
     "encode_payload",
     "fetch",
     "load_certificates",
     "load_local_signer",
+    "open_snapshot",
+    "recheck",
     "seal",
     "sign",
     "timestamp_anchors",
+    "undo_snapshot",
     "verify",
+    "verify_snapshot",
 ]
 
 

@@ -207,8 +207,6 @@ _ROWS: Final = (
      "Check this machine's clock."),
     # snapshots: the design's section 9 and docs/reference/snapshot.md
     ("snapshot.malformed", 18, "A trust snapshot does not have the form that it must have.", _SNAPSHOT),
-    ("snapshot.missing", 11, "There is no trust snapshot here, or more than one.",
-     "Name the snapshot with :TAG or @DIGEST; see what there is with airgap discover."),
     ("snapshot.unpinned", 13, "Nobody is pinned who may sign snapshots of this stream.",
      "Pin the signer with airgap trust pin add, after comparing the fingerprint over another channel."),
     ("snapshot.rollback", 17, "The snapshot is older than the last one accepted of its stream.",
@@ -220,8 +218,6 @@ _ROWS: Final = (
     ("snapshot.state.malformed", 18, "The file of pins or the memory of accepted snapshots is malformed.",
      "Restore pins.json or state.json below .airgap/ in the trust directory from a backup."),
     ("snapshot.stale", 0, "The snapshot is past its use-by date.", "Get the current snapshot when a medium comes next."),
-    ("snapshot.undone", 0, "The trust directory as it was before the last snapshot is in force again.",
-     "Apply a corrected snapshot with a higher number."),
     ("snapshot.tuf.malformed", 18, "The TUF metadata of a snapshot is missing or malformed.", _SNAPSHOT),
     ("snapshot.tuf.signature", 12, "TUF metadata is not signed by as many pinned keys as it must be.", _SNAPSHOT),
     ("snapshot.tuf.expired", 13, "TUF metadata has expired: perhaps newer snapshots are being withheld.",
@@ -230,7 +226,7 @@ _ROWS: Final = (
     # judging again
     ("recheck.unproven", 15, "The report does not hold what is needed to judge again.",
      "Name the layout instead, or verify it again with --report."),
-    ("recheck.unsigned_report", 0, "The layout is gone; what the report says about signature and content is taken as it is.",
+    ("recheck.report_alone", 0, "The layout is gone; what the report says about signature and content is taken as it is.",
      "Keep reports where only the verifier can write."),
     # content: section 13
     ("content.missing", 16, "A blob is not there.", _CONTENT),

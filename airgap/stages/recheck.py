@@ -108,7 +108,7 @@ class _Run:
             record.report,
             Problem(
                 message=f"layouts that {record.report} is about are gone; what it says of them is taken as it is",
-                reason="recheck.unsigned_report",
+                reason="recheck.report_alone",
             ),
         )
         now = self._from_record(record)

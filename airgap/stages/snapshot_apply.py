@@ -23,7 +23,7 @@ from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust import tuf_memory as tuf
 from airgap.trust.assemble import assemble, assemble_previous, check_tree
-from airgap.trust.coverage import cover
+from airgap.trust.coverage import Coverage, cover
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.material import Part, list_material
 from airgap.trust.memory import former_memory, lost_memory
@@ -195,7 +195,7 @@ class _Judgement:
             signatures, more = self._signed()
             problems += more
         if not problems:
-            problems += self._remembered()
+            problems += [*self._remembered(), *self._from_the_future()]
         pins = tuple(pin for pin in self.pins.of(snapshot.stream) if pin.kind is not PinKind.TUF)
         judged = JudgedSnapshot(
             snapshot=snapshot,
@@ -248,10 +248,32 @@ class _Judgement:
 
     def _evidence_problems(self) -> Iterator[Problem]:
         try:
-            cover(self._snapshot.files, lambda file: self._read(file.path))
+            coverage = cover(self._snapshot.files, lambda file: self._read(file.path))
+            self._check_coverage(coverage)
             self._evidence = snapshot_evidence(self._store, self._snapshot)
         except AirgapError as error:
             yield _problem(error)
+
+    def _check_coverage(self, coverage: Coverage) -> None:
+        """The config says of the evidence what the evidence says of itself. Raises TrustMaterialError."""
+        stated = (self._snapshot.coverage, self._snapshot.use_by)
+        if stated != (coverage.pieces, coverage.use_by):
+            raise TrustMaterialError(
+                "snapshot.malformed", "the coverage or the use-by date that the snapshot states is not its evidence's"
+            )
+
+    def _from_the_future(self) -> Iterator[Problem]:
+        """Evidence that nobody vouches for may not make this machine's clock look wrong for years to come."""
+        at = self._request.at
+        for piece in self._snapshot.coverage if self._accepted is None else ():
+            if piece.this_update > at + limits.CLOCK_SKEW:
+                kind = "ocsp" if piece.kind == "ocsp" else "crl"
+                yield _problem(
+                    Rejected(
+                        f"revocation.{kind}.future",
+                        f"{safe(piece.file)} says that it was made at {iso(piece.this_update)}, after {iso(at)}",
+                    )
+                )
 
     def _signed(self) -> tuple[tuple[SignatureOutcome, ...], list[Problem]]:
         """Who signed it; problems where nobody did who may."""

@@ -129,7 +129,7 @@ def _signers(folder: Path) -> dict[str, Any]:
     for role in ROLES[1:]:  # the root key signs nothing here, and need not be at hand
         path = folder / f"{role}.pem"
         try:
-            signers[role] = CryptoSigner(load_pem_private_key(read_regular(path, limits.CONFIG_BYTES), None))  # type: ignore[arg-type, unused-ignore]
+            signers[role] = CryptoSigner(load_pem_private_key(read_regular(path, limits.CONFIG_BYTES), None))
         except FormatError as error:
             raise UsageError(
                 f"the key {safe(path)} {error.problem}", remedy="Make keys with --tuf KEYDIR --tuf-init."

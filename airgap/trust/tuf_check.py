@@ -129,7 +129,7 @@ def _fetcher(metadata: Mapping[str, bytes]) -> FetcherInterface:
     from tuf.api.exceptions import DownloadHTTPError
     from tuf.ngclient import FetcherInterface
 
-    class LayoutFetcher(FetcherInterface):  # type: ignore[misc, unused-ignore]
+    class LayoutFetcher(FetcherInterface):
         """Serves metadata that were read from a layout; there is nothing else to fetch from."""
 
         def _fetch(self, url: str) -> Iterator[bytes]:

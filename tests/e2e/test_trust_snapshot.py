@@ -15,7 +15,9 @@ import pytest
 
 from airgap.errors import AirgapError, Rejected, UsageError
 from airgap.oci.digest import Digest
-from airgap.stages.pin import propose_pin
+from airgap.pki.certificate import Certificate
+from airgap.pki.chain import Anchors
+from airgap.stages.pin import add_pin, propose_pin
 from airgap.stages.snapshot import create_snapshot, open_snapshot
 from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.trust.directory import TrustDirectory
@@ -24,9 +26,10 @@ from airgap.trust.swap import Workshop
 from airgap.trust.words import groups, heard
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
-from tests.support.pki import AT, Pki
+from tests.support.pki import AT, Issued, Pki
 from tests.support.scenario import SIGNING_CRL, chain_with_crls, good_crls
 from tests.support.snapshots import LATER, Ground, tree_of
+from tests.support.tsa import token
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs/reference/snapshot.schema.json").read_text(encoding="utf-8"))
@@ -130,6 +133,21 @@ class TestEvidenceAlone:
         ground.apply(ground.packed("evil", evidence_only=True, signed=False, number=10**9))
         assert ground.state().streams == {}
         assert ground.apply(ground.packed(number=1)).applied
+
+    def test_of_the_future_is_refused_where_nobody_vouches_for_it(self, ground: Ground) -> None:
+        """It would make every later verification say that the clock is wrong."""
+        target = ground.packed(evidence_only=True, signed=False)
+        assert reasons(ground.apply(target, at=AT - timedelta(days=3))) == ["revocation.crl.future"]
+
+    def test_a_config_that_says_more_than_the_evidence_is_malformed(
+        self, ground: Ground, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from airgap.stages import snapshot as stage
+        from airgap.trust.coverage import Coverage, cover
+
+        monkeypatch.setattr(stage, "cover", lambda *asked: Coverage(cover(*asked).pieces, AT + timedelta(days=9999)))
+        target = ground.packed(evidence_only=True, signed=False)
+        assert reasons(ground.apply(target)) == ["snapshot.malformed"]
 
     def test_does_not_cover_up_a_lost_memory(self, ground: Ground) -> None:
         ground.pin()
@@ -248,6 +266,46 @@ def _leaf_below(ground: Ground, subject: str) -> Any:
     from tests.support.pki import issue
 
     return issue("leaf", issuer=ground.leaf.chain[1], subject=subject, slot=4)
+
+
+class TestTimestamps:
+    """Where a pin names roots of timestamping authorities, a snapshot's signature carries a timestamp of one."""
+
+    def _pin(self, ground: Ground, tsa: Issued) -> None:
+        signer, root = ground.folder / "signer.pem", ground.folder / "tsa.pem"
+        signer.write_bytes(b"".join(item.pem for item in ground.leaf.chain))
+        root.write_bytes(tsa.root.pem)
+        add_pin(ground.location, propose_pin(str(signer), stream="default", at=AT, tsa_roots=[root]), at=AT)
+
+    def test_without_one_it_is_refused(self, ground: Ground) -> None:
+        self._pin(ground, Pki().tsa_chain())
+        assert reasons(ground.apply(ground.packed())) == ["timestamp.missing"]
+
+    def test_one_of_the_pinned_authority_lets_it_outlive_its_certificate(self, tmp_path: Path) -> None:
+        leaf = Pki().code_chain(leaf={"not_after": AT + timedelta(days=1)})
+        ground, tsa = Ground(tmp_path, leaf=leaf), Pki().tsa_chain()
+        stamper = _Stamper(tsa)
+        target = ground.packed(timestamper=stamper)
+        ground.pin()
+        assert reasons(ground.apply(target, at=AT + timedelta(days=9))) == ["time.certificate.expired"]
+        self._pin(ground, tsa)
+        assert ground.apply(target, at=AT + timedelta(days=9)).applied
+
+    def test_one_of_another_authority_is_refused(self, ground: Ground) -> None:
+        self._pin(ground, Pki().tsa_chain("p384", root={"key": "p384"}))
+        target = ground.packed(timestamper=_Stamper(Pki().tsa_chain()))
+        assert reasons(ground.apply(target)) == ["timestamp.untrusted"]
+
+
+class _Stamper:
+    """A timestamping authority at hand."""
+
+    def __init__(self, tsa: Issued) -> None:
+        self._tsa = tsa
+        self.anchors = Anchors.of({"test": [Certificate.parse(tsa.root.der)]})
+
+    def timestamp(self, signature_value: bytes, hash_name: str) -> bytes:
+        return token(self._tsa, signature_value, gen_time=AT, imprint_hash=hash_name)
 
 
 class TestRollback:

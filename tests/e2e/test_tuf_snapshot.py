@@ -167,6 +167,27 @@ def test_tampered_metadata_are_refused(ground: TufGround, what: str) -> None:
     assert ground.policy_name() == "site"
 
 
+def test_a_rotated_key_is_followed_from_the_pinned_root(ground: TufGround) -> None:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from securesystemslib.signer import CryptoSigner
+    from tuf.api.metadata import Metadata, Root
+
+    assert ground.tuf(ground.box("one")).applied
+    stolen = shutil.copytree(ground.keys, ground.folder / "stolen")
+    root = Metadata[Root].from_file(str(ground.root))
+    fresh = CryptoSigner.generate_ed25519()
+    for keyid in list(root.signed.roles["timestamp"].keyids):
+        root.signed.revoke_key(keyid, "timestamp")
+    root.signed.add_key(fresh.public_key, "timestamp")
+    root.signed.version = 2
+    root.sign(CryptoSigner(load_pem_private_key((ground.keys / "root.pem").read_bytes(), None)))
+    root.to_file(str(ground.keys / "2.root.json"))
+    (ground.keys / "timestamp.pem").write_bytes(fresh.private_bytes)
+    assert ground.tuf(ground.box("two")).applied
+    # the site knows the second root now, also where a thief does not send it along
+    assert reasons(ground.tuf(ground.box("three", stolen))) == ["snapshot.tuf.signature"]
+
+
 def test_keys_are_never_replaced(ground: TufGround) -> None:
     with pytest.raises(UsageError, match="not empty"):
         prepare_keys(ground.keys, init=True, at=NOW)
