@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from airgap.pki.crl import Crl
@@ -28,6 +29,14 @@ ROOT = LEAF.root
 
 def trust(path: Path, *arguments: object) -> Ran:
     return run_here(["trust", *map(str, arguments), "--trust", str(path)])
+
+
+def checked(ran: Ran) -> dict[str, Any]:
+    """The JSON document, held to its schema."""
+    name = ran.document["schema"].removeprefix("airgap.").partition("/")[0]
+    schema = json.loads((Path(__file__).parents[2] / f"docs/reference/{name}.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(ran.document, schema, format_checker=jsonschema.FormatChecker())
+    return ran.document
 
 
 @pytest.fixture
@@ -289,7 +298,9 @@ def evidence(issuer: Issued, **changes: Any) -> bytes:
 class TestStatus:
     def status(self, root: Path, *more: str, **files: Any) -> Ran:
         write_trust(root, stores={"ca:harbour": [ROOT]}, **files)
-        return trust(root, "status", "--format", "json", *more)
+        ran = trust(root, "status", "--format", "json", *more)
+        checked(ran)
+        return ran
 
     def test_each_piece_with_age_and_dates_and_the_earliest_use_by(self, root: Path) -> None:
         crls = {"a.crl": evidence(ROOT), "b.crl": evidence(LEAF.chain[1], next_update=NOW + 3 * DAY)}
@@ -450,7 +461,7 @@ class TestFetchCommand:
             registry.seen.clear()
             ran = trust(root, "fetch", reference, "--require-complete", "--format", "json")
             assert ran.code == 0, ran
-            assert ran.document["signatures"] == 1
+            assert checked(ran)["signatures"] == 1
             fetched = [seen.path for seen in registry.seen if "/blobs/" in seen.path]
             assert len(fetched) == 1
 
@@ -465,7 +476,7 @@ class TestFetchCommand:
             assert text.code == 15
             assert text.out.startswith("INCOMPLETE: no proven evidence for 1 of 2 certificates of 1 signature.")
             assert "[fetch.unreachable]" in text.out
-            document = trust(root, "fetch", here.written.target, "--format", "json").document
+            document = checked(trust(root, "fetch", here.written.target, "--format", "json"))
             assert (document["schema"], document["complete"], document["exit_code"]) == ("airgap.fetch/1", False, 0)
 
     def test_a_target_is_needed(self, root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from airgap.pki.ocsp import OcspResponse
 from airgap.trust.evidence import EvidenceDirectory
 from airgap.trust.keeper import EvidenceKeeper
 from airgap.trust.kept import State
-from tests.support.crls import THIS_UPDATE, crl, entry, scope
+from tests.support.crls import THIS_UPDATE, crl, entry, many, scope
 from tests.support.extensions import Point
 from tests.support.keyring import key
 from tests.support.ocsp import THIS_UPDATE as ANSWERED
@@ -164,6 +165,31 @@ class TestCrls:
         EvidenceKeeper(tmp_path / "new").keep_crl(made(5), ISSUER, [URL])
         assert {path.stat().st_mode & 0o777 for path in (tmp_path / "new", tmp_path / "new/crls")} == {0o700}
 
+    def test_a_kill_between_file_and_index_takes_no_answer_away(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keeper = EvidenceKeeper(tmp_path)
+        keeper.keep_crl(made(5), ISSUER, [URL])
+
+        newer = made(6, 1)
+
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr("airgap.trust.keeper._write_index", killed)
+            with pytest.raises(KeyboardInterrupt):
+                keeper.keep_crl(newer, ISSUER, [URL])
+        assert candidates(tmp_path) == [5]
+        assert keeper.keep_crl(newer, ISSUER, [URL]).state is State.UNCHANGED
+        assert candidates(tmp_path) == [6, 5]
+
+    def test_many_writers_lose_nothing_of_each_other(self, tmp_path: Path) -> None:
+        urls = [f"http://crl.example/{number}.crl" for number in range(24)]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda url: EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [url]), urls))
+        assert set(index(tmp_path)) == set(urls)
+
     def test_nothing_temporary_stays_behind(self, tmp_path: Path) -> None:
         EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
         assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
@@ -209,6 +235,18 @@ class TestPrune:
         keeper.keep_crl(made(3, 3), ISSUER, [URL])
         keeper.prune(ISSUER, [URL])
         assert candidates(tmp_path) == [3]
+
+    def test_a_list_that_is_broken_removes_nothing(self, tmp_path: Path) -> None:
+        """What can not be read can not be compared."""
+        keeper = self.kept(tmp_path, made(1, 1, entries=b"\x30\x03\x02\x01"), made(2, 2, revoked=[7]))
+        assert keeper.prune(ISSUER, [URL]) == ()
+
+    def test_an_unlisted_stranger_among_many_keeps_its_list(self, tmp_path: Path) -> None:
+        older = made(1, 1, entries=many(2000) + entry(5))
+        keeper = self.kept(tmp_path, older, made(2, 2, entries=many(3000)))
+        assert keeper.prune(ISSUER, [URL]) == ()
+        keeper.keep_crl(made(3, 3, entries=entry(5) + many(3000)), ISSUER, [URL])
+        assert len(keeper.prune(ISSUER, [URL])) == 2
 
 
 class TestOcsp:
