@@ -162,7 +162,7 @@ BROKEN = (b"PK\x03\x04rest", b"\x1f\x8brest", gzip.compress(b"no tar at all"))
 CUT = (make_zip({"notation-good": GOOD})[:200], make_tar({"notation-good": GOOD})[:100])
 
 
-@pytest.mark.parametrize("data", [*BROKEN, *CUT])
+@pytest.mark.parametrize("data", [*BROKEN, *CUT], ids=range(len(BROKEN) + len(CUT)))
 def test_a_broken_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(FormatError):
         put(tmp_path, "p", data)
