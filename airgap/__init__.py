@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     from airgap.oci.platforms import PlatformFilter
     from airgap.pki.certificate import Certificate, load_certificates
     from airgap.pki.tsp import TimestampingError
+    from airgap.plugin.directory import PluginDirectory
+    from airgap.plugin.errors import PluginError
+    from airgap.signature.blob import SignedBlob
     from airgap.signature.key_files import load_local_signer
     from airgap.signature.model import Scheme
+    from airgap.signature.plugin_signer import PluginKey, plugin_signer
     from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
     from airgap.signature.results import SignedArtifact, StampedSignature
     from airgap.signature.sealing import Sealed, seal
     from airgap.signature.signer import LocalSigner, Signer, SigningError
     from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, timestamp_anchors
+    from airgap.signature.token import open_token_signer
+    from airgap.stages.blob import BlobSignRequest, BlobVerifyRequest, inspect_blob, sign_blob, verify_blob
     from airgap.stages.copy import CopyRequest, copy
     from airgap.stages.fetch import FetchRequest, fetch
     from airgap.stages.recheck import RecheckRequest, recheck
@@ -41,14 +47,20 @@ if TYPE_CHECKING:
     from airgap.stages.verify import VerifyRequest, verify
     from airgap.trust.directory import Location, TrustDirectory
     from airgap.trust.snapshot import Snapshot
+    from airgap.verifier.blob import BlobOutcome
     from airgap.verifier.coverage import FetchOutcome
     from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome, Verdict
+    from airgap.verifier.plugins import AllowedPlugins
     from airgap.verifier.rechecked import RecheckOutcome
 
 _HOMES = {
     "AirgapError": "airgap.errors",
+    "AllowedPlugins": "airgap.verifier.plugins",
     "ApplyRequest": "airgap.stages.snapshot_apply",
     "ArtifactOutcome": "airgap.verifier.outcome",
+    "BlobOutcome": "airgap.verifier.blob",
+    "BlobSignRequest": "airgap.stages.blob",
+    "BlobVerifyRequest": "airgap.stages.blob",
     "Certificate": "airgap.pki.certificate",
     "Copied": "airgap.oci.copied",
     "CopyRequest": "airgap.stages.copy",
@@ -65,6 +77,9 @@ _HOMES = {
     "Location": "airgap.trust.directory",
     "Outcome": "airgap.verifier.outcome",
     "PlatformFilter": "airgap.oci.platforms",
+    "PluginDirectory": "airgap.plugin.directory",
+    "PluginError": "airgap.plugin.errors",
+    "PluginKey": "airgap.signature.plugin_signer",
     "RecheckOutcome": "airgap.verifier.rechecked",
     "RecheckRequest": "airgap.stages.recheck",
     "Rfc3161Timestamper": "airgap.signature.timestamper",
@@ -74,6 +89,7 @@ _HOMES = {
     "SignRequest": "airgap.stages.sign",
     "SignatureOutcome": "airgap.verifier.outcome",
     "SignedArtifact": "airgap.signature.results",
+    "SignedBlob": "airgap.signature.blob",
     "Signer": "airgap.signature.signer",
     "SigningError": "airgap.signature.signer",
     "Snapshot": "airgap.trust.snapshot",
@@ -91,22 +107,31 @@ _HOMES = {
     "create_snapshot": "airgap.stages.snapshot",
     "encode_payload": "airgap.signature.produce",
     "fetch": "airgap.stages.fetch",
+    "inspect_blob": "airgap.stages.blob",
     "load_certificates": "airgap.pki.certificate",
     "load_local_signer": "airgap.signature.key_files",
     "open_snapshot": "airgap.stages.snapshot",
+    "open_token_signer": "airgap.signature.token",
+    "plugin_signer": "airgap.signature.plugin_signer",
     "recheck": "airgap.stages.recheck",
     "seal": "airgap.signature.sealing",
     "sign": "airgap.stages.sign",
+    "sign_blob": "airgap.stages.blob",
     "timestamp_anchors": "airgap.signature.timestamper",
     "undo_snapshot": "airgap.stages.snapshot_apply",
     "verify": "airgap.stages.verify",
+    "verify_blob": "airgap.stages.blob",
     "verify_snapshot": "airgap.stages.snapshot_apply",
 }
 
 __all__ = [
     "AirgapError",
+    "AllowedPlugins",
     "ApplyRequest",
     "ArtifactOutcome",
+    "BlobOutcome",
+    "BlobSignRequest",
+    "BlobVerifyRequest",
     "Certificate",
     "Copied",
     "CopyRequest",
@@ -123,6 +148,9 @@ __all__ = [
     "Location",
     "Outcome",
     "PlatformFilter",
+    "PluginDirectory",
+    "PluginError",
+    "PluginKey",
     "RecheckOutcome",
     "RecheckRequest",
     "Rfc3161Timestamper",
@@ -132,6 +160,7 @@ __all__ = [
     "SignRequest",
     "SignatureOutcome",
     "SignedArtifact",
+    "SignedBlob",
     "Signer",
     "SigningError",
     "Snapshot",
@@ -150,15 +179,20 @@ __all__ = [
     "create_snapshot",
     "encode_payload",
     "fetch",
+    "inspect_blob",
     "load_certificates",
     "load_local_signer",
     "open_snapshot",
+    "open_token_signer",
+    "plugin_signer",
     "recheck",
     "seal",
     "sign",
+    "sign_blob",
     "timestamp_anchors",
     "undo_snapshot",
     "verify",
+    "verify_blob",
     "verify_snapshot",
 ]
 
