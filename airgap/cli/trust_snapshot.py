@@ -18,8 +18,19 @@ from airgap.cli.console import (
     boundary,
     clock,
     layout_reference,
+    note,
 )
 from airgap.cli.lazy import typer_app
+from airgap.cli.signer import (
+    ChainOption,
+    KeyChoice,
+    KeyOption,
+    PluginIdOption,
+    PluginOption,
+    PrivateKeyOption,
+    SignPluginConfigOption,
+)
+from airgap.cli.signing import KeyConfigOption, PassPhraseOption, TimestampRootOption, TimestampUrlOption
 from airgap.cli.trust_common import AtOption, StreamOption, TrustOption, finish, location, reporting
 
 if TYPE_CHECKING:
@@ -112,48 +123,58 @@ def create(
 @app.command()
 def sign(
     target: TargetArgument,
-    key: Annotated[Path, typer.Option("--key-file", metavar="FILE", help="Private key, PEM.")],
-    chain: Annotated[
-        Path, typer.Option("--certificate-chain", metavar="FILE", help="Signing certificate first, root last.")
-    ],
-    passphrase_file: Annotated[
-        Path | None,
-        typer.Option("--passphrase-file", metavar="FILE", help="Pass phrase of the key, in its first line."),
-    ] = None,
+    key: KeyOption = None,
+    private_key: PrivateKeyOption = None,
+    chain: ChainOption = None,
+    plugin: PluginOption = None,
+    plugin_id: PluginIdOption = None,
+    plugin_config: SignPluginConfigOption = None,
     signature_format: Annotated[str, typer.Option("--signature-format", help="jws or cose.")] = "jws",
     expiry: Annotated[
-        str | None, typer.Option("--expiry", "-e", metavar="AGE", help="How long the signature counts: 90d, 12h.")
+        str | None,
+        typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 720h."),
     ] = None,
+    timestamp_url: TimestampUrlOption = None,
+    timestamp_root_cert: TimestampRootOption = None,
+    key_config: KeyConfigOption = None,
+    passphrase_file: PassPhraseOption = None,
     output: FormatOption = Format.TEXT,
     no_tty: NoTtyOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Sign a snapshot with a key in a file: a Notary Project signature, which any tool can carry and check.
+    """Sign a snapshot: a Notary Project signature, which any tool can carry and check. Keys as for airgap sign.
 
-    A key of another kind, or a timestamp: airgap sign REF does the same to a snapshot as to every artifact.
+    --expiry bounds how long this snapshot can be passed off as the newest one.
     """
 
     def run(judged: datetime, now: datetime) -> SnapshotReport:
-        from airgap.errors import FormatError, UsageError
+        from airgap.cli.connection import Connection
+        from airgap.cli.signing import lifetime, timestamper
         from airgap.report.snapshot import SnapshotReport
-        from airgap.signature.key_files import load_local_signer, no_pass_phrase, read_pass_phrase
         from airgap.stages.sign import SignRequest
         from airgap.stages.sign import sign as attach
         from airgap.stages.snapshot import reference_of, show_snapshot
-        from airgap.trust.freshness import parse_duration
 
-        try:
-            lifetime = parse_duration(expiry) if expiry else None
-        except FormatError as error:
-            raise UsageError(f"--expiry {error}") from None
         reference = str(reference_of(layout_reference(target, oci_layout=False)))
-        pass_phrase = (lambda _: read_pass_phrase(passphrase_file)) if passphrase_file else no_pass_phrase
-        signer = load_local_signer(key, chain, pass_phrase)
         request = SignRequest(
-            targets=[reference], signer=signer, at=judged, envelope=signature_format, lifetime=lifetime
+            targets=[reference],
+            signer=KeyChoice(
+                name=key,
+                private_key=private_key,
+                chain=chain,
+                plugin=plugin,
+                plugin_id=plugin_id,
+                plugin_config=plugin_config,
+                key_config=key_config,
+                passphrase_file=passphrase_file,
+            ).open(),
+            at=judged,
+            envelope=signature_format,
+            lifetime=lifetime(expiry),
+            timestamper=timestamper(timestamp_url, timestamp_root_cert, Connection().transport(note)),
         )
         (signed,) = attach(request)
-        word = "was signed already" if signed.existed else "Signed"
+        word = "Signed already" if signed.existed else "Signed"
         return SnapshotReport(
             command="sign",
             clock=now,

@@ -428,7 +428,7 @@ class TestCommand:
         assert self.checked(made)["snapshot"]["number"] == 1
         unsigned = self.checked(self.run("snapshot", "verify", box, *trust, *output))
         assert (unsigned["exit_code"], unsigned["problems"][0]["reason"]) == (13, "snapshot.unpinned")
-        signed = self.run("snapshot", "sign", box, "--key-file", key, "--certificate-chain", chain, "--expiry", "90d")
+        signed = self.run("snapshot", "sign", box, "--private-key", key, "--chain", chain, "--expiry", "2160h")
         assert signed.code == 0, signed
         root = ground.leaf.root.fingerprint
         monkeypatch.setattr("sys.stdin", io.StringIO(groups(root)[-9:] + "\n"))
