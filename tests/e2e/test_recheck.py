@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -302,3 +304,16 @@ def test_good_crls_of_the_scene_are_those_of_its_chain() -> None:
     """What the tests above rest on: the scene's CRLs answer for its chain by URL."""
     scene = with_everything()
     assert set(good_crls(scene.signature.leaf, SIGNING_CRL)) <= set(scene.crl_index or ())
+
+
+def test_neither_recheck_nor_snapshots_load_network_code() -> None:
+    """What runs on the dark side can not even be told to fetch; TUF is loaded only where its root is pinned."""
+    script = (
+        "import sys, airgap.cli.trust_snapshot, airgap.cli.trust_pin, airgap.cli.recheck\n"
+        "import airgap.stages.snapshot_apply, airgap.stages.snapshot, airgap.stages.pin, airgap.stages.recheck\n"
+        "print(*sys.modules)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = set(ran.stdout.split())
+    assert "airgap.stages.recheck" in loaded
+    assert not loaded & {"requests", "urllib3", "oras", "http.client", "ssl", "airgap.net", "tuf", "rich"}
