@@ -1,12 +1,14 @@
 """The signatures of an artifact in a registry, with nothing beside them: held in memory, read as a layout is.
 
-Manifests, referrers and envelopes are fetched, layers are not: enough to see whose certificates an artifact stands on.
+Manifests, referrers, envelopes and evidence are fetched, other layers are not: enough to see whose certificates an
+artifact stands on.
 """
 
 from __future__ import annotations
 
 import io
 from collections import deque
+from collections.abc import Iterator
 from typing import Final
 
 from airgap import limits
@@ -18,6 +20,7 @@ from airgap.oci.endpoint import Entry
 from airgap.oci.index_writer import index_document
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
 from airgap.signature.manifest import is_signature
+from airgap.trust.box import EVIDENCE_TYPE
 
 
 class Outline:
@@ -26,6 +29,7 @@ class Outline:
     def __init__(self, name: str) -> None:
         self.name: Final = name
         self.problems: Final[list[AirgapError]] = []
+        self.evidence_bytes = 0
         self._contents: Final[dict[Digest, bytes]] = {}
         self._entries: Final[list[Entry]] = []
 
@@ -103,12 +107,22 @@ def _read(registry: RegistryStore, result: Outline, descriptor: Descriptor) -> M
         result.problems.append(error)
         return None
     result.put(descriptor, raw)
-    if isinstance(manifest, Manifest) and is_signature(manifest):
-        for layer in (*manifest.layers, *manifest.blobs):
-            if layer.size <= limits.ENVELOPE_BYTES:
-                with registry.open(layer) as blob:
-                    result.put(layer, blob.read() or b"")
+    if isinstance(manifest, Manifest):
+        for layer in _wanted(result, manifest):
+            with registry.open(layer) as blob:
+                result.put(layer, blob.read() or b"")
     return manifest
+
+
+def _wanted(result: Outline, manifest: Manifest) -> Iterator[Descriptor]:
+    """Envelopes, and evidence that lies beside the artifact already."""
+    if is_signature(manifest):
+        yield from (layer for layer in (*manifest.layers, *manifest.blobs) if layer.size <= limits.ENVELOPE_BYTES)
+    elif manifest.artifact_type == EVIDENCE_TYPE:
+        for layer in manifest.layers:
+            if result.size(layer.digest) is None and result.evidence_bytes + layer.size <= limits.BOX_EVIDENCE_BYTES:
+                result.evidence_bytes += layer.size
+                yield layer
 
 
 class _Bytes(io.RawIOBase):

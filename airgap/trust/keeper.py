@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError, Undecided
+from airgap.errors import FormatError, LimitError, TrustMaterialError, Undecided
 from airgap.files import make_folders, sync_folder, write_file
 from airgap.oci.locking import exclusive
 from airgap.pki.certificate import Certificate
@@ -31,6 +31,9 @@ from airgap.trust.kept import CrlFacts, Kept, State, list_crls, read_crl
 CRLS: Final = "crls"
 OCSP: Final = "ocsp"
 _FOLDER_MODE: Final = 0o700  # as notation's (STORE-14)
+_MAKE_ROOM: Final = "Remove what is superseded: airgap trust fetch --prune."
+_SPARE: Final = 3
+"""Room for the new file, the index and a temporary name."""
 _OWN_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9]{14}-[0-9a-f]{8}\.ors")
 
 
@@ -45,7 +48,8 @@ class EvidenceKeeper:
     def keep_crl(self, crl: Crl, issuer: Certificate | None, urls: Sequence[str]) -> Kept:
         """Put a CRL that `issuer` signed under the distribution point `urls`; none where nobody says whose it is.
 
-        Without `issuer` nobody has proven it, nor what is there: it is put beside, whatever its date.
+        Without `issuer` nobody has proven it, nor what is there: it is put beside, whatever its date. Raises LimitError
+        where the folder is full.
 
         Raises TrustMaterialError(evidence.malformed) where the index can not be read, OSError.
         """
@@ -62,6 +66,7 @@ class EvidenceKeeper:
             same = next((file for file in rivals if file.fingerprint == facts.fingerprint), None)
             name = same.name if same else facts.file_name
             if not same:
+                _check_room(folder)
                 write_file(folder / name, crl.der)
             if urls:
                 adopted = self._adopted(folder, facts, rivals, issuer) if issuer and not mapped else ()
@@ -84,6 +89,7 @@ class EvidenceKeeper:
             except (FormatError, Undecided):
                 continue
             if file.file_name != file.name:
+                _check_room(folder)
                 write_file(folder / file.file_name, crl.der)
             names.append(file.file_name)
         return names
@@ -121,6 +127,7 @@ class EvidenceKeeper:
                 if _is_newer(rival, single, certificate, issuer):
                     return Kept(state=State.OLDER, name=name)
             name = f"{_stream(certificate, issuer)}-{single.this_update:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
+            _check_room(folder)
             write_file(folder / name, data)
             # a responder's URL is mapped only if it was before: responses are found by what they are about
             if mapped := [url for url in certificate.ocsp_urls if url in index.files]:
@@ -229,7 +236,7 @@ def file_names(folder: Path, ending: str, index: EvidenceIndex) -> list[str]:
         raise TrustMaterialError(
             "evidence.malformed",
             f"{safe(folder)} has {len(names)} entries, more than {limits.EVIDENCE_FILES}",
-            remedy="Remove what is superseded: airgap trust fetch --prune.",
+            remedy=_MAKE_ROOM,
             source=safe(folder),
         )
     return sorted(n for n in names if n in index.claimed or (n.lower().endswith(ending) and not n.startswith(".")))
@@ -267,7 +274,20 @@ def read_index(folder: Path) -> EvidenceIndex:
 
 def _write_index(folder: Path, files: Mapping[str, Sequence[str]]) -> None:
     kept = {url: names[0] if len(names) == 1 else list(names) for url, names in sorted(files.items()) if names}
-    write_file(folder / INDEX, (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode())
+    data = (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode()
+    if len(data) > limits.EVIDENCE_INDEX_BYTES:  # who reads it would refuse all of it
+        raise LimitError(f"{safe(folder / INDEX)} would have {len(data)} bytes", remedy=_MAKE_ROOM)
+    write_file(folder / INDEX, data)
+
+
+def _check_room(folder: Path) -> None:
+    """One file too many, and no verification could use any: a reader refuses such a folder."""
+    with os.scandir(folder) as entries:
+        count = sum(1 for _ in entries)
+    if count + _SPARE > limits.EVIDENCE_FILES:
+        raise LimitError(
+            f"{safe(folder)} has {count} entries, and no more than {limits.EVIDENCE_FILES} are read", remedy=_MAKE_ROOM
+        )
 
 
 def _remove(folder: Path, names: Iterable[str]) -> None:

@@ -94,7 +94,12 @@ class Gatherer:
             executor.submit(self._fetch_crl, place, downloads, folder / str(number))
             for number, place in enumerate(places.values())
         ]
-        wait(tasks)
+        try:
+            wait(tasks)
+        except BaseException:
+            for task in tasks:  # who interrupts does not want to wait for hundreds of servers
+                task.cancel()
+            raise
         for task in tasks:
             task.result()
         for path in folder.iterdir():

@@ -16,6 +16,7 @@ from airgap.pki.crl import Crl
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, pem, scope
 from tests.support.endpoints import Endpoints
+from tests.support.fetching import Site
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import Issued, Pki, issue
 from tests.support.registry import LoopbackRegistry
@@ -450,8 +451,6 @@ class TestExport:
 class TestFetchCommand:
     def test_a_target_in_a_registry_is_looked_through_without_its_layers(self, root: Path, tmp_path: Path) -> None:
         with Endpoints() as web, LoopbackRegistry() as registry:
-            from tests.support.fetching import Site
-
             here = Site(web, tmp_path / "site", at=NOW)
             (tmp_path / "site").mkdir()
             here.sign()
@@ -465,10 +464,21 @@ class TestFetchCommand:
             fetched = [seen.path for seen in registry.seen if "/blobs/" in seen.path]
             assert len(fetched) == 1
 
+    def test_evidence_beside_an_artifact_in_a_registry_is_taken_from_there(self, root: Path, tmp_path: Path) -> None:
+        with Endpoints() as web, LoopbackRegistry() as registry:
+            here = Site(web, tmp_path / "site", at=NOW)
+            (tmp_path / "site").mkdir()
+            here.sign()
+            here.serve()
+            assert run_here(["trust", "fetch", "--into", str(here.written.layout), "--quiet"]).code == 0
+            reference = f"{registry.host}/app:v1"
+            assert run_here(["copy", here.written.target, reference, "--quiet"]).code == 0
+            ran = trust(root, "fetch", reference, "--no-download", "--require-complete", "--format", "json")
+            assert ran.code == 0, ran
+            assert checked(ran)["warnings"] == []
+
     def test_text_and_json_say_the_same(self, root: Path, tmp_path: Path) -> None:
         with Endpoints() as web:
-            from tests.support.fetching import Site
-
             here = Site(web, tmp_path, at=NOW)
             here.sign(crl_urls=[web.dead()])
             here.serve()

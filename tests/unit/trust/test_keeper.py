@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.errors import TrustMaterialError
+from airgap.errors import LimitError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
@@ -189,6 +189,18 @@ class TestCrls:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda url: EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [url]), urls))
         assert set(index(tmp_path)) == set(urls)
+
+    @pytest.mark.parametrize("bound", ["EVIDENCE_FILES", "EVIDENCE_INDEX_BYTES"])
+    def test_a_full_folder_takes_no_more_and_stays_readable(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+    ) -> None:
+        """A reader refuses a folder beyond its bounds as a whole."""
+        keeper = EvidenceKeeper(tmp_path)
+        keeper.keep_crl(made(5), ISSUER, [URL])
+        monkeypatch.setattr(f"airgap.limits.{bound}", 4 if bound == "EVIDENCE_FILES" else 80)
+        with pytest.raises(LimitError):
+            keeper.keep_crl(made(6, 1), ISSUER, [URL])
+        assert candidates(tmp_path) == [5]
 
     def test_nothing_temporary_stays_behind(self, tmp_path: Path) -> None:
         EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
