@@ -4,8 +4,9 @@ r"""How artifacts are named (design 5).
     oci:PATH[:TAG|@DIGEST]       oci-archive:FILE[:TAG|@DIGEST]        a layout directory, a layout tar
     PATH[:TAG|@DIGEST]                                                 either, if PATH exists or looks like a path
 
-Paths may contain `:` and `@`, and so may tags (a layout's tag can be a full reference, LAYOUT-6): the longest part that
-exists on disk is the path. Where nothing exists, the first `:` ends the path, but that of a drive (`C:\stick`) never.
+Paths may contain `:` and `@`, and so may tags (a layout's tag can be a full reference, LAYOUT-6): the part that exists
+on disk is the path, and where two do, nobody guesses. Where nothing exists, the first `:` ends the path, but that of a
+drive (`C:\stick`) never.
 With a tag and a digest, the digest decides, as everywhere in this field.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from airgap.errors import FormatError, UsageError
@@ -131,7 +133,15 @@ _TAG_RULE: Final = "at most 128 letters, digits, and . _ -, starting with a lett
 
 
 def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
-    path, rest = next(_splits_at_existing(text, exists), None) or _first_split(text)
+    splits = list(islice(_splits_at_existing(text, exists), 2))
+    if len(splits) > 1:
+        (longer, _), (shorter, tag) = splits
+        raise UsageError(  # other tools end the path at the first `:`; what is verified has to be what they run
+            f"{safe(text, limit=200)!r} can mean {safe(longer, limit=200)!r}, or {safe(tag[1:], limit=200)!r} in "
+            f"{safe(shorter, limit=200)!r}: both paths exist",
+            remedy="Rename one of them, or name what is meant through a link without ':' and '@' in its name.",
+        )
+    path, rest = splits[0] if splits else _first_split(text)
     if not path:
         raise UsageError(f"{safe(transport + text, limit=160)!r} names no path", remedy=_FORMS)
     if rest.startswith("@"):

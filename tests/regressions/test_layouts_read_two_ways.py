@@ -55,6 +55,19 @@ def test_folder_of_blobs_that_may_not_be_entered_was_called_absent(
             Graph(store).manifest(image)
 
 
+@pytest.mark.parametrize("transport", ["", "oci:"])
+def test_folder_named_like_a_tag_was_verified_in_place_of_the_tag(tmp_path: Path, transport: str) -> None:
+    """Other tools end the path at the first colon: what passed would not have been what they run."""
+    written = Scene().write(tmp_path)
+    written.layout.rename(tmp_path / "stick:v1")
+    unsigned = LayoutBuilder()
+    unsigned.tag(unsigned.add_image(b"unsigned"), "v1")
+    unsigned.write_directory(tmp_path / "stick")
+    arguments = written.arguments()
+    ran = run_here([arguments[0], f"{transport}{tmp_path}/stick:v1", *arguments[2:]])
+    assert (ran.code, "both paths exist" in ran.document["problems"][0]["message"]) == (2, True), ran
+
+
 @pytest.fixture
 def builder() -> LayoutBuilder:
     return LayoutBuilder()
