@@ -135,9 +135,9 @@ _TAG_RULE: Final = "at most 128 letters, digits, and . _ -, starting with a lett
 def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
     splits = list(islice(_splits_at_existing(text, exists), 2))
     if len(splits) > 1:
-        (longer, _), (shorter, tag) = splits
+        (longer, _), (shorter, left) = splits
         raise UsageError(  # other tools end the path at the first `:`; what is verified has to be what they run
-            f"{safe(text, limit=200)!r} can mean {safe(longer, limit=200)!r}, or {safe(tag[1:], limit=200)!r} in "
+            f"{safe(text, limit=200)!r} can mean {safe(longer, limit=200)!r}, or {safe(left[1:], limit=200)!r} in "
             f"{safe(shorter, limit=200)!r}: both paths exist",
             remedy="Rename one of them, or name what is meant through a link without ':' and '@' in its name.",
         )
