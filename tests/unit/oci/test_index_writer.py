@@ -1,0 +1,98 @@
+"""Merging into `index.json`: others' entries and members stay."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airgap.errors import ContentError, LimitError
+from airgap.oci.descriptor import IMAGE_MANIFEST, REF_NAME, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import Entry, Named
+from airgap.oci.index_writer import EMPTY_INDEX, index_document, merged
+
+ONE, TWO, THREE = (
+    Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(name), size=len(name))
+    for name in (b"one", b"two2", b"three")
+)
+
+
+def merge(current: bytes, *entries: Entry, drop: tuple[Digest, ...] = ()) -> tuple[list[dict[str, Any]], Named]:
+    raw, named = merged(current, entries, drop=drop, source="x")
+    return json.loads(raw)["manifests"], named
+
+
+def tagged(entries: list[dict[str, Any]]) -> dict[str | None, str]:
+    return {entry.get("annotations", {}).get(REF_NAME): entry["digest"] for entry in entries}
+
+
+def test_nothing_new_leaves_the_very_same_bytes() -> None:
+    current = (
+        b'{ "schemaVersion": 2,  "manifests": [ %s ] }'
+        % json.dumps({**ONE.to_json(), "annotations": {REF_NAME: "v1", "x": "y"}}).encode()
+    )
+    assert merged(current, [Entry(descriptor=ONE, tag="v1")], drop=(), source="x") == (current, Named())
+
+
+def test_unknown_members_and_unreadable_entries_of_others_stay() -> None:
+    current = json.dumps({"schemaVersion": 2, "x": {"y": 1}, "manifests": [{"digest": 7}, ONE.to_json()]}).encode()
+    raw, _ = merged(current, [Entry(descriptor=TWO)], drop=(), source="x")
+    document = json.loads(raw)
+    assert document["x"] == {"y": 1}
+    assert document["manifests"] == [{"digest": 7}, ONE.to_json(), TWO.to_json()]
+
+
+def test_a_tag_moves_and_what_it_named_stays_without_it() -> None:
+    current = index_document([Entry(descriptor=ONE, tag="v1")])
+    entries, named = merge(current, Entry(descriptor=TWO, tag="v1"))
+    assert tagged(entries) == {None: str(ONE.digest), "v1": str(TWO.digest)}
+    assert named == Named(1, ("v1",))
+
+
+def test_two_tags_of_one_artifact() -> None:
+    entries, named = merge(EMPTY_INDEX, Entry(descriptor=ONE, tag="a"), Entry(descriptor=ONE, tag="b"))
+    assert tagged(entries) == {"a": str(ONE.digest), "b": str(ONE.digest)}
+    assert named.added == 2
+
+
+def test_an_entry_without_tag_gets_it_and_a_tagged_one_is_not_repeated() -> None:
+    entries, _ = merge(index_document([Entry(descriptor=ONE)]), Entry(descriptor=ONE, tag="v1"))
+    assert tagged(entries) == {"v1": str(ONE.digest)}
+    again, named = merge(index_document([Entry(descriptor=ONE, tag="v1")]), Entry(descriptor=ONE))
+    assert (tagged(again), named) == ({"v1": str(ONE.digest)}, Named())
+
+
+def test_what_is_replaced_is_dropped_unless_it_comes_again() -> None:
+    current = index_document([Entry(descriptor=ONE), Entry(descriptor=TWO)])
+    entries, _ = merge(current, Entry(descriptor=THREE), Entry(descriptor=TWO), drop=(ONE.digest, TWO.digest))
+    assert {entry["digest"] for entry in entries} == {str(TWO.digest), str(THREE.digest)}
+
+
+def test_a_tag_in_a_descriptors_own_annotations_is_none() -> None:
+    """A referrer's manifest could carry ref.name: it must not become a tag of the layout."""
+    sly = Descriptor(
+        media_type=IMAGE_MANIFEST, digest=ONE.digest, size=3, annotations={REF_NAME: "v1", "kept": "yes"}, data=b"one"
+    )
+    entries, _ = merge(EMPTY_INDEX, Entry(descriptor=sly))
+    assert entries[0]["annotations"] == {"kept": "yes"}
+    assert "data" not in entries[0]
+
+
+def test_the_document_is_the_same_in_any_order() -> None:
+    entries = [Entry(descriptor=ONE, tag="v1"), Entry(descriptor=TWO), Entry(descriptor=THREE)]
+    assert index_document(entries) == index_document(entries[::-1]) == index_document([*entries, *entries])
+    assert index_document(()) == EMPTY_INDEX
+
+
+def test_an_index_that_can_not_be_read_is_not_replaced() -> None:
+    for current in (b"", b"[]", b'{"schemaVersion":2}', b'{"manifests":{}}'):
+        with pytest.raises(ContentError):
+            merged(current, [Entry(descriptor=ONE)], drop=(), source="x")
+
+
+def test_an_index_beyond_what_readers_take_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airgap.limits.INDEX_ENTRIES", 1)
+    with pytest.raises(LimitError):
+        merged(EMPTY_INDEX, [Entry(descriptor=ONE), Entry(descriptor=TWO)], drop=(), source="x")

@@ -1,0 +1,221 @@
+"""The walk before a copy: everything once, nothing that only claims to belong, bounds kept."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from airgap import limits
+from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import BlobStream, Looked, Referral
+from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.plan import Plan, Selection, Wanted
+from airgap.oci.planner import make_plan
+from airgap.oci.platforms import PlatformFilter
+from tests.support.copying import SBOM, Family, family, names
+from tests.support.layouts import LayoutBuilder
+
+
+class Claims:
+    """A source that lists whatever a test says."""
+
+    name = "claims"
+
+    def __init__(
+        self, box: LayoutBuilder, referrers: Mapping[Digest, list[Referral]] | None = None, *, concurrent: bool = True
+    ) -> None:
+        self.box = box
+        self.listed = dict(referrers or {})
+        self.concurrent = concurrent
+        self.read: Counter[Digest] = Counter()
+        self.refused: set[Digest] = set()
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+        self.read[descriptor.digest] += 1
+        if descriptor.digest not in self.box.blobs:
+            raise ContentError("content.missing", "not here", digest=str(descriptor.digest))
+        return parse_manifest(self.box.blobs[descriptor.digest], descriptor.media_type)
+
+    def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:
+        if descriptor.digest in self.refused:
+            raise AirgapError("403")
+        return Looked(
+            subject=descriptor.digest,
+            mechanism="v1.1-referrers-api",
+            referrals=tuple(self.listed.get(descriptor.digest, ())),
+        )
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        raise AssertionError("a plan reads no blob")
+
+    def path(self, descriptor: Descriptor) -> str | None:
+        return None
+
+
+@pytest.fixture
+def pool() -> Iterator[Executor]:
+    with ThreadPoolExecutor(4) as executor:
+        yield executor
+
+
+def referral(descriptor: Descriptor, *, kind: str | None = None, tag: str | None = None) -> Referral:
+    return Referral(descriptor=replace(descriptor, artifact_type=None), artifact_type=kind, mechanism="api", tag=tag)
+
+
+def listing(made: Family) -> dict[Digest, list[Referral]]:
+    found: dict[Digest, list[Referral]] = {}
+    for item in (made.signature, made.sbom, made.sbom_signature, made.child_signature):
+        subject = Digest.parse(json.loads(made.box.blobs[item.digest])["subject"]["digest"])
+        found.setdefault(subject, []).append(referral(item, kind=item.artifact_type))
+    return found
+
+
+def plan(source: Claims, root: Descriptor, pool: Executor, *, keep_going: bool = False, **chosen: object) -> Plan:
+    selection = Selection(**chosen)  # type: ignore[arg-type]
+    wanted = [Wanted(source=source, descriptor=root, reference="x")]
+    return make_plan(wanted, selection, pool, keep_going=keep_going)
+
+
+def planned(found: Plan) -> set[str]:
+    return {str(key[0]) for key, node in found.nodes.items() if node.manifest is not None}
+
+
+@pytest.mark.parametrize("concurrent", [True, False])
+def test_every_manifest_is_read_once(pool: Executor, concurrent: bool) -> None:
+    made = family()
+    source = Claims(made.box, listing(made), concurrent=concurrent)
+    found = plan(source, made.index, pool)
+    assert planned(found) == names(made.all)
+    assert set(source.read.values()) == {1}
+
+
+def test_children_and_subjects_stand_on_earlier_levels(pool: Executor) -> None:
+    made = family()
+    levels = plan(Claims(made.box, listing(made)), made.index, pool).levels()
+    level = {node.descriptor.digest: number for number, nodes in enumerate(levels) for node in nodes}
+    assert level[made.children[0].digest] < level[made.index.digest] < level[made.signature.digest]
+    assert level[made.index.digest] < level[made.sbom.digest] < level[made.sbom_signature.digest]
+
+
+def test_what_has_another_subject_is_no_referrer(pool: Executor) -> None:
+    """MAN-31: anybody can list anything."""
+    made = family()
+    other = made.box.add_image(b"another image")
+    stray = made.box.add_referrer(other, b"about another image")
+    unrelated = made.box.add_image(b"refers to nothing")
+    source = Claims(made.box, {made.index.digest: [referral(stray), referral(unrelated)]})
+    found = plan(source, made.index, pool)
+    assert not {str(stray.digest), str(unrelated.digest), str(other.digest)} & planned(found)
+    assert len(found.artifacts[0].notes) == 2
+
+
+def test_a_listed_referrer_that_can_not_be_read_is_an_error_unless_told_to_keep_going(pool: Executor) -> None:
+    made = family()
+    source = Claims(made.box, listing(made))
+    made.box.drop(made.signature)
+    with pytest.raises(AirgapError, match="which can not be read"):
+        plan(source, made.index, pool)
+    (artifact,) = plan(source, made.index, pool, keep_going=True).artifacts
+    assert (artifact.error, len(artifact.problems)) == (None, 1)
+
+
+def test_where_nobody_could_look_is_an_error_unless_told_to_keep_going(pool: Executor) -> None:
+    """Design 2, rule 6."""
+    made = family()
+    source = Claims(made.box, listing(made))
+    source.refused.add(made.children[0].digest)
+    with pytest.raises(AirgapError, match="403"):
+        plan(source, made.index, pool)
+    (artifact,) = plan(source, made.index, pool, keep_going=True).artifacts
+    assert [looked.mechanism for looked in artifact.looked if looked.subject == made.children[0].digest] == [None]
+
+
+def test_types_filter_what_is_chosen_and_not_what_refers_to_it(pool: Executor) -> None:
+    made = family()
+    found = planned(plan(Claims(made.box, listing(made)), made.index, pool, artifact_types=frozenset({SBOM})))
+    assert {str(made.sbom.digest), str(made.sbom_signature.digest)} <= found
+    assert not {str(made.signature.digest), str(made.child_signature.digest)} & found
+
+
+def test_a_type_that_the_list_leaves_out_or_gets_wrong_is_decided_by_the_manifest(pool: Executor) -> None:
+    made = family()
+    claims = {made.index.digest: [referral(made.sbom), referral(made.signature, kind=SBOM)]}
+    found = planned(plan(Claims(made.box, claims), made.index, pool, artifact_types=frozenset({SBOM})))
+    assert str(made.sbom.digest) in found
+    assert str(made.signature.digest) not in found
+
+
+@pytest.mark.parametrize(("depth", "count"), [(0, 3), (1, 6), (2, 7), (None, 7)])
+def test_depth_counts_levels_of_referrers(pool: Executor, depth: int | None, count: int) -> None:
+    made = family()
+    assert len(planned(plan(Claims(made.box, listing(made)), made.index, pool, depth=depth))) == count
+
+
+def test_platforms_leave_out_children_and_what_refers_to_them(pool: Executor) -> None:
+    made = family()
+    filters = (PlatformFilter.parse("linux/arm64"),)
+    found = plan(Claims(made.box, listing(made)), made.index, pool, platforms=filters)
+    assert not {str(made.children[0].digest), str(made.child_signature.digest)} & planned(found)
+    assert [item.digest for item in found.artifacts[0].left_out] == [made.children[0].digest]
+    with pytest.raises(NotFoundError):
+        plan(Claims(made.box), made.index, pool, platforms=(PlatformFilter.parse("plan9/mips"),))
+
+
+def test_a_child_that_the_source_declares_absent_is_left_out_and_others_are_errors(pool: Executor) -> None:
+    made = family()
+    made.box.drop(made.children[1])
+    source = Claims(made.box)
+    with pytest.raises(ContentError):
+        plan(source, made.index, pool)
+    declared = frozenset({made.children[1].digest})
+    wanted = [Wanted(source=source, descriptor=made.index, reference="x", declared_absent=declared)]
+    found = make_plan(wanted, Selection(), pool)
+    assert [item.digest for item in found.artifacts[0].left_out] == [made.children[1].digest]
+
+
+def test_nesting_is_bounded(pool: Executor) -> None:
+    box = LayoutBuilder()
+    deep = box.add_image()
+    for _ in range(limits.GRAPH_DEPTH + 2):
+        deep = box.add_index(deep)
+    with pytest.raises(LimitError):
+        plan(Claims(box), deep, pool)
+
+
+def test_referrers_of_referrers_without_end_are_bounded(pool: Executor) -> None:
+    box = LayoutBuilder()
+    image = last = box.add_image()
+    listed = {}
+    for number in range(limits.GRAPH_DEPTH + 2):
+        above = box.add_referrer(last, f"{number}".encode())
+        listed[last.digest] = [referral(above)]
+        last = above
+    with pytest.raises(AirgapError, match="nested more than"):
+        plan(Claims(box, listed), image, pool)
+
+
+def test_bytes_of_manifests_are_bounded(pool: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = family()
+    monkeypatch.setattr("airgap.limits.GRAPH_BYTES", 1000)
+    with pytest.raises(LimitError) as caught:
+        plan(Claims(made.box, listing(made)), made.index, pool)
+    assert "several runs" in caught.value.remedy
+
+
+def test_entries_name_referrers_without_their_annotations(pool: Executor) -> None:
+    """A referrer's annotation must not become a tag of the layout."""
+    made = family()
+    sly = made.box.add_referrer(
+        made.index, b"sly", annotations={"org.opencontainers.image.ref.name": "v1"}, listed=False
+    )
+    source = Claims(made.box, {made.index.digest: [referral(sly)]})
+    (artifact,) = plan(source, made.index, pool).artifacts
+    (entry,) = [item for item in artifact.entries() if item.descriptor.digest == sly.digest]
+    assert (entry.tag, dict(entry.descriptor.annotations)) == (None, {})

@@ -1,0 +1,224 @@
+"""The layout writer by itself: staging, locks, what it refuses, what it puts right."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from airgap.errors import AirgapError, ContentError, UsageError
+from airgap.oci import locking, writer
+from airgap.oci.descriptor import IMAGE_LAYER, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.endpoint import BlobStream, How
+from airgap.oci.locking import exclusive
+from airgap.oci.pump import WriteError, check_room, writing
+from airgap.oci.staging import PREFIX
+from airgap.oci.writer import LayoutProbe, LayoutWriter
+
+posix = pytest.mark.skipif(os.name != "posix", reason="folders can not be locked here")
+
+
+def described(data: bytes, algorithm: str = "sha256") -> Descriptor:
+    return Descriptor(media_type=IMAGE_LAYER, digest=Digest.of(data, algorithm), size=len(data))
+
+
+class Given:
+    """Blobs that give these bytes, right or wrong."""
+
+    def __init__(self, data: bytes, path: str | None = None) -> None:
+        self.data, self.file = data, path
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        return io.BytesIO(self.data)
+
+    def path(self, descriptor: Descriptor) -> str | None:
+        return self.file
+
+
+def ignore(_: int) -> None:
+    pass
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
+@pytest.mark.parametrize("size", [0, 1, 5_000_000])
+def test_a_blob_gets_its_name_when_it_is_flushed(tmp_path: Path, algorithm: str, size: int) -> None:
+    data = bytes(size)
+    blob = described(data, algorithm)
+    with LayoutWriter(str(tmp_path / "to")) as target:
+        assert not target.has(blob)
+        assert target.put_blob(blob, Given(data), ignore) in {How.COPIED, How.CLONED}
+        target.flush()
+        assert target.has(blob)
+    assert (tmp_path / "to" / "blobs" / algorithm / blob.digest.encoded).read_bytes() == data
+    assert not list((tmp_path / "to").glob(f"{PREFIX}*"))
+
+
+@pytest.mark.parametrize("data", [b"", b"righ", b"right and more", b"wrong"], ids=["none", "less", "more", "other"])
+def test_wrong_bytes_get_no_name(tmp_path: Path, data: bytes) -> None:
+    blob = described(b"right")
+    with LayoutWriter(str(tmp_path / "to")) as target:
+        with pytest.raises(ContentError) as caught:
+            target.put_blob(blob, Given(data), ignore)
+        assert caught.value.reason in {"content.size", "content.digest"}
+        with pytest.raises(ContentError):
+            target.put_manifest(blob, data)
+        target.flush()
+        assert not target.has(blob)
+
+
+def test_an_algorithm_that_can_not_be_checked_is_refused(tmp_path: Path) -> None:
+    blob = Descriptor(media_type=IMAGE_LAYER, digest=Digest.parse("md5:abc"), size=1)
+    with LayoutWriter(str(tmp_path / "to")) as target, pytest.raises(ContentError) as caught:
+        target.put_blob(blob, Given(b"x"), ignore)
+    assert caught.value.reason == "content.algorithm"
+
+
+def test_a_source_that_lies_about_its_file_is_not_linked_under_a_name(tmp_path: Path) -> None:
+    blob = described(b"right")
+    (tmp_path / "file").write_bytes(b"wrong")
+    with LayoutWriter(str(tmp_path / "to"), link=True) as target:
+        with pytest.raises(ContentError):
+            target.put_blob(blob, Given(b"right", str(tmp_path / "file")), ignore)
+        target.flush()
+        assert not target.has(blob)
+
+
+def test_where_links_are_not_possible_bytes_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(writer, "clone", lambda *_: False)
+    blob = described(b"right")
+    (tmp_path / "file").write_bytes(b"right")
+    with LayoutWriter(str(tmp_path / "to"), link=True) as target:
+        assert target.put_blob(blob, Given(b"right", str(tmp_path / "file")), ignore) is How.COPIED
+        target.flush()
+        assert target.has(blob)
+
+
+def test_a_clone_is_proven_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file system of the tests has no reflinks; what a clone would hold is written instead."""
+
+    def clone(source: str, target: int) -> bool:
+        os.write(target, Path(source).read_bytes())
+        return True
+
+    monkeypatch.setattr(writer, "clone", clone)
+    (tmp_path / "file").write_bytes(b"right")
+    blob, other = described(b"right"), described(b"other")
+    with LayoutWriter(str(tmp_path / "to")) as target:
+        assert target.put_blob(blob, Given(b"", str(tmp_path / "file")), ignore) is How.CLONED
+        with pytest.raises(ContentError):
+            target.put_blob(other, Given(b"", str(tmp_path / "file")), ignore)
+        target.flush()
+        assert (target.has(blob), target.has(other)) == (True, False)
+
+
+@posix
+def test_what_a_dead_writer_left_is_swept_and_a_living_one_is_not_disturbed(tmp_path: Path) -> None:
+    with LayoutWriter(str(tmp_path / "to")) as living:
+        dead = tmp_path / "to" / f"{PREFIX}dead"
+        dead.mkdir()
+        (dead / "0").write_bytes(b"half")
+        with LayoutWriter(str(tmp_path / "to")):
+            assert not dead.exists()
+            assert living._staging.folder.exists()
+
+
+@posix
+def test_a_link_that_looks_like_staging_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"mine")
+    LayoutWriter(str(tmp_path / "to")).close()
+    (tmp_path / "to" / f"{PREFIX}link").symlink_to(outside)
+    LayoutWriter(str(tmp_path / "to")).close()
+    assert (outside / "file").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    "parts", [(), ("oci-layout",), ("blobs",), ("blobs", "index.json")], ids=lambda parts: "+".join(parts) or "none"
+)
+def test_a_layout_whose_making_was_interrupted_is_completed(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    LayoutWriter(str(whole)).close()
+    part.mkdir()
+    for name in parts:
+        if name == "blobs":
+            (part / name).mkdir()
+        else:
+            (part / name).write_bytes((whole / name).read_bytes())
+    LayoutWriter(str(part)).close()
+    assert LayoutProbe(str(part)).layout is not None
+
+
+@pytest.mark.parametrize("name", ["letter.txt", "blobs/sha256/x"])
+def test_other_folders_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(UsageError):
+        LayoutWriter(str(tmp_path))
+
+
+def test_a_file_where_a_folder_has_to_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(WriteError, match="file"):
+        LayoutWriter(str(tmp_path / "file"))
+
+
+@posix
+@pytest.mark.parametrize("lockable", [True, False], ids=["folder lock", "lock file"])
+def test_only_one_is_inside_at_a_time(tmp_path: Path, lockable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locking, "_can_lock", lambda _: lockable)
+    inside, most = 0, 0
+    guard = threading.Lock()
+
+    def enter() -> None:
+        nonlocal inside, most
+        with exclusive(tmp_path):
+            with guard:
+                inside += 1
+                most = max(most, inside)
+            time.sleep(0.005)
+            with guard:
+                inside -= 1
+
+    threads = [threading.Thread(target=enter) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+    assert not list(tmp_path.iterdir())
+
+
+@posix
+@pytest.mark.parametrize("lockable", [True, False], ids=["folder lock", "lock file"])
+def test_patience_ends(tmp_path: Path, lockable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locking, "_can_lock", lambda _: lockable)
+    with exclusive(tmp_path), pytest.raises(AirgapError, match="another process"), exclusive(tmp_path, patience=0.05):
+        pass
+
+
+def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    check_room(tmp_path, 1)
+    with pytest.raises(WriteError, match="bytes free") as caught:
+        check_room(tmp_path, 2**62)
+    assert caught.value.facts["cause"] == "full"
+
+
+@pytest.mark.parametrize(
+    ("number", "cause"),
+    [(28, "full"), (30, "read_only"), (13, "denied"), (27, "too_large"), (5, "gone"), (99, "other")],
+)
+def test_what_the_system_says_becomes_a_sentence_with_the_way_out(number: int, cause: str) -> None:
+    with pytest.raises(WriteError, match="can not be written") as caught, writing("place"):
+        raise OSError(number, os.strerror(number))
+    assert caught.value.facts["cause"] == cause
+    assert cause == "other" or caught.value.remedy
