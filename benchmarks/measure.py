@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+
+class Cost(NamedTuple):
+    """Seconds of a run: on the wall, and of processor time of this process and its children."""
+
+    wall: float
+    cpu: float
+
+
+def alternate(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Cost]:
+    """The least that each costs in `rounds` runs, taken in turn: what else the machine does hits all of them alike."""
+    costs: dict[str, list[Cost]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            costs[name].append(cost(work))
+    return {name: Cost(*map(min, zip(*runs, strict=True))) for name, runs in costs.items()}
+
+
+def cost(work: Callable[[], object]) -> Cost:
+    """What one run costs."""
+    wall, cpu = time.perf_counter(), _cpu()
+    work()
+    return Cost(time.perf_counter() - wall, _cpu() - cpu)
+
+
+def _cpu() -> float:
+    usages = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def best(work: Callable[[], object], rounds: int = 5) -> float:
