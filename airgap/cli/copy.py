@@ -109,7 +109,8 @@ def copy(
         DistributionSpec | None, typer.Option(help="Force one way to ask a registry for referrers.")
     ] = None,
     referrers_tag: Annotated[
-        ReferrersTagChoice, typer.Option(help="When to write the referrers tag into a registry.")
+        ReferrersTagChoice,
+        typer.Option(help="When to write referrers tags: as registries need it, always (layouts too), never."),
     ] = ReferrersTagChoice.AUTO,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be copied, and copy nothing.")] = False,
     keep_going: Annotated[
@@ -191,6 +192,7 @@ def copy(
             overwrite=overwrite,
             full_names=full_names,
             record=not no_record,
+            referrers_tag=referrers_tag.value,
             concurrency=concurrency,
         )
         connection = Connection(
@@ -214,7 +216,6 @@ def copy(
                     progress=progress,
                     notice=lambda text: progress(Notice(message=text)),
                     spec=distribution_spec,
-                    referrers_tag=referrers_tag,
                 )
         except AirgapError as error:
             if output is Format.JSON and not aside:
@@ -256,7 +257,6 @@ def _run(
     progress: Any,
     notice: Any,
     spec: DistributionSpec | None,
-    referrers_tag: ReferrersTagChoice,
 ) -> CopyResult:
     from airgap.stages.copy import copy as bring
     from airgap.stages.copy import needs_registry
@@ -264,7 +264,6 @@ def _run(
     if not needs_registry(request):
         return bring(request, progress=progress)
     from airgap.net.referrers import Mechanism
-    from airgap.net.registry import ReferrersTag
 
     mechanism: Mechanism | None = Mechanism(spec.value) if spec is not None else None
     return bring(
@@ -272,7 +271,6 @@ def _run(
         transport=connection.transport(notice),
         credentials=connection.credentials(),
         mechanism=mechanism,
-        referrers_tag=ReferrersTag(referrers_tag.value),
         progress=progress,
     )
 

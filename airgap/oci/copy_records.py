@@ -53,7 +53,7 @@ class Records:
             self.replaced |= {item.descriptor.digest for item in known if item.record.name == record.name}
             descriptor, new = _written(record)
         nodes.update((key, node) for key, node in new.items() if key not in nodes)
-        return replace(planned, keys=planned.keys | new.keys(), also=(Entry(descriptor=descriptor),))
+        return replace(planned, keys=planned.keys | new.keys(), also=(*planned.also, Entry(descriptor=descriptor)))
 
     def _record(self, planned: Planned, found: Found) -> Record | FoundRecord | None:
         mode = _mode(self.selection)

@@ -10,11 +10,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, NamedTuple
 
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
 from airgap.oci.copied import Copied, CopyResult, Totals, added, status_of
+from airgap.oci.copy_fallback import FallbackTags
 from airgap.oci.copy_names import Place, check_takeover, is_tar, parse_destination, places
 from airgap.oci.copy_records import Records
 from airgap.oci.copy_sources import Choice, Found, Repository, Sources, find_all
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
     from airgap.net.referrers import Mechanism
     from airgap.net.registries import Registries
-    from airgap.net.registry import ReferrersTag
 
 STREAM: Final = "-"
 """Standard output as a destination, standard input as a source."""
@@ -72,6 +72,8 @@ class CopyRequest:
     """Whole names as tags in layouts, whole paths in registries, also where one source repository would not need it."""
     record: bool = True
     """Leave acquisition records in layouts and tars."""
+    referrers_tag: Literal["auto", "always", "never"] = "auto"
+    """Write referrers tags: where a registry needs them; or always, into layouts too; or never."""
     concurrency: int = 4
     """Threads, where no executor is handed in."""
 
@@ -82,7 +84,6 @@ def copy(
     transport: TransportOptions | None = None,
     credentials: Credentials | None = None,
     mechanism: Mechanism | None = None,
-    referrers_tag: ReferrersTag | None = None,
     executor: Executor | None = None,
     progress: Progress = silent,
     source: BinaryIO | None = None,
@@ -99,7 +100,7 @@ def copy(
     """
     with ExitStack() as stack:
         pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
-        network = _Network(stack, transport, credentials, mechanism, referrers_tag)
+        network = _Network(stack, transport, credentials, mechanism, request.referrers_tag)
         sources = Sources(network.source, stack, pool)
         return _Copy(request, sources, network, pool, progress, (source, output)).run()
 
@@ -113,7 +114,7 @@ class _Network:
         transport: TransportOptions | None,
         credentials: Credentials | None,
         mechanism: Mechanism | None,
-        referrers_tag: ReferrersTag | None,
+        referrers_tag: str,
     ) -> None:
         self._stack, self._transport, self._credentials = stack, transport, credentials
         self._mechanism, self._referrers_tag = mechanism, referrers_tag
@@ -137,7 +138,7 @@ class _Network:
         from airgap.net.registry import ReferrersTag
 
         self._mounts = self._mounts or Mounts()
-        fallback = self._referrers_tag or ReferrersTag.AUTO
+        fallback = ReferrersTag(self._referrers_tag)
         store = self._open().store(repository, writable=writable, chunked=chunked, referrers_tag=fallback)
         return RegistrySink(store, self._mounts)
 
@@ -294,11 +295,15 @@ class _Copy:
                 and (name := found[0].record.name)
             }
             check_takeover(group.found, group.placed, origins)
+        replaced: set[Digest] = set()
+        if self._request.referrers_tag == "always":
+            tags = FallbackTags(layout)
+            plan, replaced = tags.add_to(plan), tags.replaced
         if not self._request.record:
-            return _Prepared(plan, frozenset())
+            return _Prepared(plan, frozenset(replaced))
         records = Records(tool=__version__, at=self._request.at, selection=self._request.selection, present=present)
         plan = records.add_to(plan, group.found)
-        return _Prepared(plan, frozenset(records.replaced))
+        return _Prepared(plan, frozenset(records.replaced | replaced))
 
     def _into_tar(self, group: _Group, path: Path | None) -> None:
         request = self._request

@@ -527,6 +527,28 @@ def test_blobs_behind_a_symbolic_link_are_neither_read_nor_written(tmp_path: Pat
     assert not list(outside.iterdir())
 
 
+def test_referrers_tags_in_layouts_for_tools_that_know_nothing_else(tmp_path: Path) -> None:
+    """Design 5: --referrers-tag writes the index too, as regctl does; what is listed there by others stays."""
+    made = family()
+    source = write(tmp_path / "source", made)
+    copy(source, tmp_path / "to", "--referrers-tag", "always", "--artifact-type", SBOM)
+    copy(source, tmp_path / "to", "--referrers-tag", "always")
+    check_complete(tmp_path / "to", made.index)
+    entries = json.loads((tmp_path / "to" / "index.json").read_bytes())["manifests"]
+    tag = f"sha256-{made.index.digest.encoded}"
+    (digest,) = [
+        entry["digest"]
+        for entry in entries
+        if entry.get("annotations", {}).get("org.opencontainers.image.ref.name") == tag
+    ]
+    listed = json.loads((tmp_path / "to" / "blobs" / "sha256" / digest[7:]).read_bytes())["manifests"]
+    assert {item["digest"] for item in listed} == names((made.signature, made.sbom))
+    assert {item["artifactType"] for item in listed} == {SBOM, "application/vnd.cncf.notary.signature"}
+    before = (tmp_path / "to" / "index.json").read_bytes()
+    copy(source, tmp_path / "to", "--referrers-tag", "always")
+    assert (tmp_path / "to" / "index.json").read_bytes() == before
+
+
 # --- how it is asked ---
 
 
