@@ -1,0 +1,167 @@
+"""Acquisition records: what is written is read again, what is malformed is passed over, what they excuse is bounded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.errors import FormatError
+from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.graph import Graph
+from airgap.oci.open import open_layout
+from airgap.oci.record import Answer, LeftOut, Record, find_records, listed_records, record_contents
+from tests.support.layouts import LayoutBuilder
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def record(artifact: Descriptor, **changes: Any) -> Record:
+    answer = Answer(subject=artifact.digest, mechanism="v1.1-referrers-api", api_status=200)
+    made = Record(
+        tool="0.1.0",
+        time=AT,
+        kind="registry",
+        name="registry.example/app",
+        reference="registry.example/app:v1",
+        artifact=artifact,
+        mode="all",
+        answers=(answer,),
+    )
+    return replace(made, **changes)
+
+
+@pytest.fixture
+def box() -> LayoutBuilder:
+    return LayoutBuilder()
+
+
+@pytest.fixture
+def image(box: LayoutBuilder) -> Descriptor:
+    return box.tag(box.add_image(), "v1")
+
+
+def put(box: LayoutBuilder, made: Record) -> Descriptor:
+    descriptor, contents = record_contents(made)
+    box.blobs.update(contents)
+    box.list(descriptor)
+    return descriptor
+
+
+def test_what_is_written_is_read_again(image: Descriptor) -> None:
+    full = record(
+        image,
+        mode="filtered",
+        artifact_types=("application/spdx+json",),
+        depth=2,
+        digest_tags=True,
+        platforms=("linux/amd64",),
+        absent=(LeftOut(digest=image.digest, platform="linux/arm64"),),
+        answers=(
+            Answer(
+                subject=image.digest,
+                mechanism="v1.1-referrers-tag",
+                api_status=404,
+                tag_status=200,
+                listed=3,
+                copied=1,
+                notes=("a note",),
+                problems=("a problem",),
+            ),
+            Answer(subject=image.digest, mechanism=None),
+        ),
+    )
+    for made in (full, record(image), record(image, name=None)):
+        assert Record.parse(json.dumps(made.to_json()).encode()) == made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": "airgap.acquisition/2"},
+        {"time": "yesterday"},
+        {"source": {}},
+        {"artifact": {"digest": "sha256:x"}},
+        {"referrers": {"mode": "some"}},
+        {"platforms": {"chosen": [], "absent": [{"digest": 1}]}},
+        {"platforms": None},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_is_no_record_is_refused(image: Descriptor, change: dict[str, Any]) -> None:
+    with pytest.raises(FormatError):
+        Record.parse(json.dumps({**record(image).to_json(), **change}).encode())
+
+
+def test_the_newest_counts(tmp_path: Path, box: LayoutBuilder, image: Descriptor) -> None:
+    for days in (1, 3, 2):
+        put(box, record(image, time=AT + timedelta(days=days)))
+    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+        graph = Graph(store)
+        found = find_records(store, graph, graph.roots()[0].descriptor)
+        assert [(item.record.time - AT).days for item in found] == [3, 2, 1]
+        assert [item.record for item in listed_records(store)[image.digest]] == [item.record for item in found]
+
+
+def test_what_is_about_something_else_or_can_not_be_read_is_passed_over(
+    tmp_path: Path, box: LayoutBuilder, image: Descriptor
+) -> None:
+    other = box.add_image(b"other")
+    stray = json.dumps(record(other).to_json()).encode()
+    for content in (b"{", b"{}", stray):
+        box.add_referrer(image, content, artifact_type=ACQUISITION, layer_type=ACQUISITION)
+    lost = put(box, record(image))
+    box.drop(lost)
+    box.add_referrer(image, [box.add_blob(b"a"), box.add_blob(b"b")], artifact_type=ACQUISITION)
+    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+        graph = Graph(store)
+        assert find_records(store, graph, graph.roots()[0].descriptor) == ()
+        assert image.digest not in listed_records(store)
+
+
+def test_the_record_is_no_artifact_of_its_own(tmp_path: Path, box: LayoutBuilder, image: Descriptor) -> None:
+    put(box, record(image))
+    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+        assert [root.descriptor.digest for root in Graph(store).roots()] == [image.digest]
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"mode": "excluded"}, "excluded"),
+        ({"mode": "filtered", "artifact_types": ("application/spdx+json",)}, "other types"),
+        ({"mode": "filtered", "artifact_types": (NOTARY_SIGNATURE,)}, None),
+        ({"mode": "filtered", "depth": 0}, "depth 0"),
+        ({"mode": "filtered", "depth": 1}, None),
+        ({}, None),
+    ],
+)
+def test_what_may_have_been_left_behind(image: Descriptor, changes: dict[str, Any], word: str | None) -> None:
+    said = record(image, **changes).left_behind()
+    assert said is None if word is None else word in (said or "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        ({"mechanism": None}, "could not all be read"),
+        ({"problems": ("gone",)}, "could not all be read"),
+        ({"listed": 1, "copied": 1}, "not here now"),
+        ({}, None),
+    ],
+)
+def test_what_the_answers_about_the_artifact_say(image: Descriptor, answer: dict[str, Any], word: str | None) -> None:
+    made = record(image)
+    changed = replace(made, answers=(replace(made.answers[0], **answer),))
+    said = changed.left_behind()
+    assert said is None if word is None else word in (said or "")
+    assert changed.found_none() == (not changed.answers[0].listed)
+
+
+def test_nobody_asked_is_not_none_there(image: Descriptor) -> None:
+    assert not record(image, answers=()).found_none()
+    assert not record(image, kind="layout").found_none()

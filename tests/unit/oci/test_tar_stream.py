@@ -1,0 +1,83 @@
+"""A tar through a pipe: read once, in any pieces, and refused where readers could differ."""
+
+from __future__ import annotations
+
+import io
+import random
+from typing import BinaryIO
+
+import pytest
+
+from airgap.errors import ContentError
+from airgap.oci.tar_stream import items
+from tests.support.copying import family
+from tests.support.layouts import END, TarFormat, tar_member, tar_of
+
+
+class Trickle(io.BytesIO):
+    """Gives less than it is asked for, as pipes do; and can not go back."""
+
+    def __init__(self, data: bytes, seed: int) -> None:
+        super().__init__(data)
+        self._chance = random.Random(seed)  # noqa: S311 - sizes, not secrets
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(self._chance.randint(1, max(1, size or 1)))
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        raise OSError("a pipe")
+
+
+def read(stream: BinaryIO, *, skip: bool = False) -> dict[str, bytes]:
+    found = {}
+    for item in items(stream):
+        data = b"" if skip else b"".join(iter(lambda body=item.body: body.read(70_000), b""))  # type: ignore[misc]
+        found[item.name] = data
+    return found
+
+
+@pytest.mark.parametrize("form", ["ustar", "pax", "gnu"])
+@pytest.mark.parametrize("prefix", ["", "./"])
+def test_every_form_is_read_as_a_file_would_be(form: TarFormat, prefix: str) -> None:
+    files = family(layer_bytes=150_000).box.files()
+    for seed in range(5):
+        assert read(Trickle(tar_of(files, form, prefix=prefix), seed)) == files
+
+
+def test_what_is_not_asked_for_is_read_over() -> None:
+    files = family(layer_bytes=150_000).box.files()
+    stream = io.BytesIO(tar_of(files))
+    assert set(read(stream, skip=True)) == set(files)
+    assert stream.read() == b"", "whoever writes into the pipe gets rid of all of it"
+
+
+@pytest.mark.parametrize("length", [0, 1, 511, 512, 600, 1024, 5000, 20_000])
+def test_cut_short_is_an_error(length: int) -> None:
+    data = tar_of(family().box.files())
+    with pytest.raises(ContentError):
+        read(io.BytesIO(data[: min(length, len(data) - 1024)]))
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        tar_member("index.json", b"{}"),
+        tar_member("blobs/sha256/" + "0" * 64, b"", kind=b"2"),
+        tar_member("blobs/sha256/short", b"x"),
+        tar_member("blobs/md5/" + "0" * 32, b"x"),
+        tar_member("blobs/sha256/" + "0" * 64 + "/x", b"x"),
+        tar_member("blobs/x", b"x"),
+    ],
+    ids=["twice", "link", "no digest", "unknown algorithm", "below a blob", "beside"],
+)
+def test_what_readers_could_differ_in_is_refused(member: bytes) -> None:
+    data = tar_of({"oci-layout": b"{}", "index.json": b"{}"}).removesuffix(END) + member + END
+    with pytest.raises(ContentError) as caught:
+        read(io.BytesIO(data))
+    assert caught.value.reason == "layout.malformed"
+
+
+@pytest.mark.parametrize("data", [b"\x1f\x8b" + bytes(2000), b"hello" * 500], ids=["gzip", "text"])
+def test_what_is_no_tar_is_said(data: bytes) -> None:
+    with pytest.raises(ContentError, match="no tar"):
+        read(io.BytesIO(data))
