@@ -22,8 +22,9 @@ from tests.support.plugins import ENVELOPE, RAW, fake, signing
 LEAF = Pki().code_chain()
 NAMES = st.sampled_from([
     "keyId", "keySpec", "signature", "signingAlgorithm", "certificateChain", "signatureEnvelope",
-    "signatureEnvelopeType", "annotations", "verificationResults", "processedAttributes", "name", "description", "version",
-    "url", "supportedContractVersions", "capabilities", "success", "reason", *(item.value for item in Capability),
+    "signatureEnvelopeType", "annotations", "verificationResults", "processedAttributes", "name", "description",
+    "version", "url", "supportedContractVersions", "capabilities", "success", "reason",
+    *(item.value for item in Capability),
 ])  # fmt: skip
 WORDS = st.sampled_from(
     ["k", "1.0", "AAAA", "EC-256", "ECDSA-SHA-256", "application/jose+json", "good", "1.2.3", "", "\x1b[2J"]
