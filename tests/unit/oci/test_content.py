@@ -256,7 +256,7 @@ def test_shared_blob_is_hashed_once_and_told_everywhere(
 
     monkeypatch.setattr(LayoutDirectory, "open", counting)
     with open_layout(builder.write_directory(tmp_path / "layout")) as store:
-        graph, checker = Graph(store), ContentChecker(store, executor and (lambda: executor))
+        graph, checker = Graph(store), ContentChecker(store, None if executor is None else lambda: executor)
         closures = [graph.closure(image) for image in images]
         if prepared:
             checker.prepare(closures)
