@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from airgap import limits
-from airgap.errors import NotFoundError, UsageError
+from airgap.errors import ContentError, NotFoundError, UsageError
 from airgap.oci.descriptor import REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.endpoint import Source
@@ -63,6 +63,14 @@ class Found:
     from_layout: bool = False
 
 
+class Findings(NamedTuple):
+    """What one reference names."""
+
+    found: list[Found]
+    problems: list[ContentError]
+    """What belongs to it and can not be read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """Which artifacts of a repository or layout are meant."""
@@ -96,7 +104,7 @@ class Sources:
         self._layouts: dict[str, _OpenLayout] = {}
         self._repositories: dict[str, Repository] = {}
 
-    def find(self, texts: Sequence[str], choice: Choice, *, pinned: bool = False) -> list[Callable[[], list[Found]]]:
+    def find(self, texts: Sequence[str], choice: Choice, *, pinned: bool = False) -> list[Callable[[], Findings]]:
         """For every reference what finds its artifacts; calling it raises AirgapError, this raises UsageError.
 
         Registries are asked by several threads at once; the order stays that of `texts`.
@@ -108,7 +116,7 @@ class Sources:
                     f"{safe(text)} has no digest, so nothing is locked by it",
                     remedy="Make the list with --lock-output.",
                 )
-        tasks: list[Callable[[], list[Found]]] = []
+        tasks: list[Callable[[], Findings]] = []
         for reference in references:
             if isinstance(reference, LayoutReference):
                 tasks.append(_Later(reference, choice, self._in_layout))
@@ -124,30 +132,30 @@ class Sources:
             self._repositories[reference.name] = self._repository(whole)
         return self._repositories[reference.name]
 
-    def _in_layout(self, reference: LayoutReference, choice: Choice) -> list[Found]:
+    def _in_layout(self, reference: LayoutReference, choice: Choice) -> Findings:
         path = os.path.realpath(reference.path)
         if path not in self._layouts:
             layout = open_layout(reference.path)
             self._stack.callback(layout.close)
             self._layouts[path] = _OpenLayout(layout)
-        return list(self._layouts[path].find(reference, choice))
+        return self._layouts[path].findings(reference, choice)
 
 
 class _Later:
     """A layout is read by one thread, and not before it is its turn."""
 
     def __init__(
-        self, reference: LayoutReference, choice: Choice, find: Callable[[LayoutReference, Choice], list[Found]]
+        self, reference: LayoutReference, choice: Choice, find: Callable[[LayoutReference, Choice], Findings]
     ) -> None:
         self._reference, self._choice, self._find = reference, choice, find
 
-    def __call__(self) -> list[Found]:
+    def __call__(self) -> Findings:
         return self._find(self._reference, self._choice)
 
 
-def find_all(store: Store, name: str) -> list[Found]:
+def find_all(store: Store, name: str) -> Findings:
     """Every artifact of a layout that is no file: `name` is what it is called."""
-    return list(_OpenLayout(store).find(LayoutReference(path=name), Choice()))
+    return _OpenLayout(store).findings(LayoutReference(path=name), Choice())
 
 
 class _OpenLayout:
@@ -159,7 +167,14 @@ class _OpenLayout:
     def _source(self) -> LayoutSource:
         return LayoutSource(self._store, self._graph)
 
-    def find(self, reference: LayoutReference, choice: Choice) -> Iterator[Found]:
+    def findings(self, reference: LayoutReference, choice: Choice) -> Findings:
+        found = list(self._find(reference, choice))
+        whole = reference.tag is None and reference.digest is None
+        # whoever copies a whole layout means what can not be read, too: it must not be lost without a word
+        problems = self._graph.problems if whole else ()
+        return Findings(found, [ContentError(item.reason, f"{item.path}: {item.message}") for item in problems])
+
+    def _find(self, reference: LayoutReference, choice: Choice) -> Iterator[Found]:
         if reference.digest is not None:
             yield self._found(reference, self._graph.resolve(reference.digest), None)
         elif reference.tag is not None:
@@ -211,7 +226,7 @@ def _origin(record: FoundRecord | None, tags: Sequence[str]) -> RegistryReferenc
     return None
 
 
-def _in_repository(source: Repository, reference: RegistryReference, choice: Choice) -> list[Found]:
+def _in_repository(source: Repository, reference: RegistryReference, choice: Choice) -> Findings:
     if choice.all_tags:
         if reference.tag is not None or reference.digest is not None:
             raise UsageError(f"{reference} names one artifact, and --all-tags or --tags asks for many")
@@ -220,12 +235,12 @@ def _in_repository(source: Repository, reference: RegistryReference, choice: Cho
             raise NotFoundError(
                 f"{reference.name} has no such tag" if choice.pattern else f"{reference.name} has no tag"
             )
-        return [_resolved(source, reference, tag) for tag in tags]
+        return Findings([_resolved(source, reference, tag) for tag in tags], [])
     if reference.tag is None and reference.digest is None:
         raise UsageError(
             f"{reference} names a repository, not an artifact", remedy="Add :TAG or @DIGEST, or --all-tags for all."
         )
-    return [_resolved(source, reference, reference.tag)]
+    return Findings([_resolved(source, reference, reference.tag)], [])
 
 
 def _resolved(source: Repository, reference: RegistryReference, tag: str | None) -> Found:

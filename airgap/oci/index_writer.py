@@ -26,7 +26,9 @@ def dump(document: Any) -> bytes:
 
 def index_document(entries: Sequence[Entry]) -> bytes:
     """A new `index.json` that lists `entries`, the same bytes for the same entries in any order."""
-    manifests = [entry_json(entry) for entry in sorted(set(entries), key=_order)]
+    # one line for a tag or digest: a copy may come upon the same by two ways
+    unique = {_order(entry): entry for entry in sorted(entries, key=_order, reverse=True)}
+    manifests = [entry_json(unique[name]) for name in sorted(unique)]
     return dump({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": manifests})
 
 

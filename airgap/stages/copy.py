@@ -225,7 +225,10 @@ class _Copy:
                 received = receive(stream, writer, self._progress, keep=False)
             received.destination = open_directory(destination.path)
         self._streamed = frozenset(received.moved)
-        return find_all(received, NAME)
+        findings = find_all(received, NAME)
+        for problem in findings.problems:
+            self._refuse(NAME, problem)
+        return findings.found
 
     def _find(self) -> list[Found]:
         request = self._request
@@ -234,17 +237,23 @@ class _Copy:
         tasks = self._sources.find(request.sources, choice, pinned=request.pinned)
         for text, task in zip(request.sources, tasks, strict=True):
             try:
-                for item in task():
-                    found.setdefault((item.source.name, item.descriptor.digest, item.tags), item)
+                findings = task()
             except UsageError:
                 raise
             except AirgapError as error:
-                if not request.keep_going:
-                    raise
-                self._failed.append(
-                    Copied(source=safe(text), descriptor=None, destinations=(), status="failed", error=error)
-                )
+                self._refuse(text, error)
+                continue
+            for problem in findings.problems:
+                self._refuse(text, problem)
+            for item in findings.found:
+                found.setdefault((item.source.name, item.descriptor.digest, item.tags), item)
         return list(found.values())
+
+    def _refuse(self, text: str, error: AirgapError) -> None:
+        """What can not be copied ends everything, or is noted where the copy keeps going."""
+        if not self._request.keep_going:
+            raise error
+        self._failed.append(Copied(source=safe(text), descriptor=None, destinations=(), status="failed", error=error))
 
     def _bring(self, group: _Group, destination: LayoutReference | RegistryReference | None) -> None:
         if destination is None:

@@ -467,6 +467,18 @@ def layer_of(registry: LoopbackRegistry, digest: str) -> list[str]:
     return [layer["digest"] for layer in document["layers"]]
 
 
+def test_entries_that_can_not_be_read_are_not_lost_without_a_word(tmp_path: Path) -> None:
+    """Design 2, rule 6: an untagged entry whose manifest is gone may be the signature."""
+    made = family()
+    source = write(tmp_path / "source", made)
+    (source / "blobs" / "sha256" / made.child_signature.digest.encoded).unlink()
+    ran = copy(source, tmp_path / "to", code=16)
+    assert str(made.child_signature.digest) in ran.err
+    ran = copy("--keep-going", source, tmp_path / "to", code=20)
+    assert str(made.child_signature.digest) in ran.out
+    copy(f"{source}:v1", tmp_path / "one")
+
+
 # --- local copies ---
 
 
