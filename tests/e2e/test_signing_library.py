@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 import airgap
+from airgap.signature.model import ExtendedAttribute, PluginDemand
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Pki
@@ -83,6 +84,42 @@ def test_a_signing_authority_states_the_time(image: Path, tmp_path: Path, form: 
     document = verify(image, tmp_path, "signingAuthority:harbour")
     assert document["verdict"] == "pass"
     assert document["artifacts"][0]["signatures"][0]["signer"]["scheme"] == "notary.x509.signingAuthority"
+
+
+def test_an_equal_signature_counts_until_it_expires(image: Path) -> None:
+    hour = timedelta(hours=1)
+    moments = {AT: False, AT + hour / 2: True, AT + hour: False}
+    for at, existed in moments.items():
+        (artifact,) = airgap.sign(request(image, at=at, lifetime=hour))
+        assert artifact.existed is existed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scheme": airgap.Scheme.SIGNING_AUTHORITY},
+        {"extended": {"com.example": ExtendedAttribute("x", critical=False)}},
+        {"plugin": PluginDemand("acme", None)},
+    ],
+    ids=["scheme", "attribute", "plugin"],
+)
+def test_another_statement_is_no_equal_signature(image: Path, change: dict[str, Any]) -> None:
+    airgap.sign(request(image))
+    assert [airgap.sign(request(image, **change))[0].existed for _ in range(2)] == [False, True]
+
+
+def test_a_signing_authoritys_signature_is_not_stamped(image: Path) -> None:
+    """Section 5."""
+
+    class Nobody:
+        anchors = airgap.timestamp_anchors({"root": LEAF.root.pem})
+
+        def timestamp(self, signature_value: bytes, hash_name: str) -> bytes:
+            raise AssertionError("asked")
+
+    airgap.sign(request(image, scheme=airgap.Scheme.SIGNING_AUTHORITY))
+    (stamped,) = airgap.add_timestamps(airgap.TimestampRequest(target=f"{image}:v1", timestamper=Nobody()))
+    assert "signing authority" in stamped.state
 
 
 def test_whoever_attaches_is_told_as_it_happens(tmp_path: Path) -> None:

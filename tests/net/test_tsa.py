@@ -193,6 +193,7 @@ class TestWaiting:
                 http(tsa.url, seconds=0.2)(QUERY.der)
         assert caught.value.facts["cause"] == "timeout"
         assert time.monotonic() - start < 4
+        assert len(tsa.queries) == 1  # what was slow once is not asked again
 
     def test_one_that_says_it_byte_for_byte_too(self) -> None:
         """LIM-12: the time is that of the whole answer."""

@@ -8,6 +8,7 @@ import os
 import tarfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from airgap.oci.pump import WriteError
 from airgap.oci.reference import LayoutReference
+from airgap.oci.tar_rewrite import add_to_tar
 from tests.support.layouts import LayoutBuilder, TarFormat, tar_member
 from tests.support.signing import tree
 
@@ -260,6 +262,18 @@ class TestTar:
         with pytest.raises(WriteError) as caught:
             attach(path)
         assert caught.value.facts["cause"] == "full"
+        assert tree(path) == before
+
+    @pytest.mark.parametrize("wrong", [b"x", b"{}x"])
+    def test_gets_no_bytes_that_are_not_what_they_should_be(
+        self, box: LayoutBuilder, tmp_path: Path, wrong: bytes
+    ) -> None:
+        path = archive(box, tmp_path)
+        before = tree(path)
+        with pytest.raises(ContentError):
+            add_to_tar(str(path), [(EMPTY, wrong)], [])
+        with pytest.raises(ContentError):
+            add_to_tar(str(path), [(replace(EMPTY, size=3), b"{}")], [])
         assert tree(path) == before
 
     def test_with_a_blob_of_ours_gets_it_once(self, box: LayoutBuilder, tmp_path: Path) -> None:

@@ -78,6 +78,15 @@ class TestAnswer:
     def test_with_another_hash_is_refused(self) -> None:
         assert "other bytes" in str(refused(response(token(TSA, VALUE, imprint_hash="sha512"))))
 
+    def test_with_the_name_of_another_hash_is_refused(self) -> None:
+        """The same bytes under the name of a hash that has as many."""
+        data = response(token(TSA, VALUE, imprint_hash="sha512", imprint=QUERY.imprint))
+        assert "other bytes" in str(refused(data))
+
+    def test_of_a_mebibyte_and_more_is_not_even_looked_at(self) -> None:
+        """LIM-8."""
+        assert "more than 1048576" in str(refused(bytes(1024 * 1024 + 1)))
+
     @pytest.mark.parametrize("nonce", [0x1122334455667789, 0x55667788, -0x1122334455667788, 0])
     def test_with_another_nonce_is_refused(self, nonce: int) -> None:
         """TS-18."""

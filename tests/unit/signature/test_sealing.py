@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airgap.errors import UsageError
+from airgap.errors import Rejected, UsageError
 from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.pki.algorithms import Algorithm
@@ -293,6 +293,13 @@ class TestStamping:
         with pytest.raises(Exception, match="does not verify"):
             stamp(media_type, raw, Listening())
         assert asked == []
+
+    @both
+    def test_stamps_no_chain_that_may_not_sign(self, media_type: str) -> None:
+        raw = ENCODERS[media_type](DRAFT, local(Pki().code_chain(leaf={"key_usage": None})))
+        with pytest.raises(Rejected) as caught:
+            stamp(media_type, raw, Authority())
+        assert caught.value.reason == "chain.leaf.key_usage"
 
     def test_keeps_what_others_put_beside(self) -> None:
         """JWS-34: members that are not known are ignored, and stay."""

@@ -1,0 +1,41 @@
+"""The roots that an operator may name for a timestamping authority (CLI-4, TSACH-5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from airgap.errors import UsageError
+from airgap.signature.timestamper import timestamp_anchors
+from tests.support.pki import Pki, issue
+
+TSA = Pki().tsa_chain()
+
+
+def refused(**files: bytes) -> str:
+    with pytest.raises(UsageError) as caught:
+        timestamp_anchors(files)
+    return str(caught.value)
+
+
+def test_a_root_in_each_file() -> None:
+    other = Pki().tsa_chain(root={"slot": 3}).root
+    anchors = timestamp_anchors({"a": TSA.root.pem, "b": other.der})
+    assert {certificate.fingerprint for certificate in anchors} == {TSA.root.fingerprint, other.fingerprint}
+
+
+def test_several_in_one_file_are_refused() -> None:
+    assert "holds 2 certificates" in refused(a=TSA.root.pem + TSA.chain[1].pem)
+
+
+def test_an_intermediate_is_refused() -> None:
+    assert "not self-signed" in refused(a=TSA.chain[1].pem)
+
+
+def test_what_is_no_authority_is_refused() -> None:
+    """TSACH-5: no chain can end in it."""
+    assert "no CA certificate" in refused(a=issue("tsa").pem)
+
+
+@pytest.mark.parametrize("data", [b"", b"rubbish", TSA.root.pem[:-60]])
+def test_what_can_not_be_read_is_refused_by_name(data: bytes) -> None:
+    assert refused(**{"the-file": data}).startswith("the-file")
