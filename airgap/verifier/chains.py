@@ -20,7 +20,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.chain import Anchors
 from airgap.pki.timestamp import TimestampToken
-from airgap.signature.envelope import parse_envelope
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.signature.model import Envelope
 from airgap.verifier.revocation import ChainKind
@@ -107,7 +107,8 @@ def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | 
     if not isinstance(manifest, Manifest) or not is_signature(manifest) or manifest.subject is None:
         return None
     layer = envelope_descriptor(manifest, manifest.subject)
-    return parse_envelope(layer.media_type, read_verified(store, layer, limits.ENVELOPE_BYTES))
+    # nothing is accepted here: evidence is wanted for what only a plugin understands, too
+    return parse_envelope(layer.media_type, read_verified(store, layer, limits.ENVELOPE_BYTES), plugins=ANY_PLUGIN)
 
 
 def _timestamp(envelope: Envelope, anchors: Anchors) -> Iterator[Asked]:
