@@ -208,7 +208,13 @@ class _Verification:
         raw = _read_signature(signature)
         envelope = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
         digest, size = self._measure(_hash_algorithm(media_type, raw))
-        judge = Judge(self._directory, at=request.at, metadata=request.metadata, plugins=request.plugins)
+        judge = Judge(
+            self._directory,
+            at=request.at,
+            is_now=request.at == request.clock,
+            metadata=request.metadata,
+            plugins=request.plugins,
+        )
         outcome = judge.judge(
             Candidate(digest=envelope.digest, envelope=envelope, raw=raw),
             target=BlobTarget(digest=digest or Digest.of(b""), size=size or 0, media_type=request.media_type),

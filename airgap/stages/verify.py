@@ -160,7 +160,13 @@ class _Run:
 
     def _make_judge(self, believed: Believed) -> Judge:
         request = self._request
-        return Judge(believed, at=request.at, metadata=request.metadata, plugins=request.plugins)
+        return Judge(
+            believed,
+            at=request.at,
+            is_now=request.at == request.clock,
+            metadata=request.metadata,
+            plugins=request.plugins,
+        )
 
     def _open_box(self, target: Target, text: str) -> BoxEvidence:
         """What lies in the target as evidence, beside the trust directory's; what would be trusted is only named."""

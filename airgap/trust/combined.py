@@ -23,7 +23,7 @@ class CombinedEvidence:
     def crls(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
         """See `Evidence`."""
         found = [file for body in self._bodies for file in body.crls(issuer, point)]
-        return tuple(sorted(found, key=lambda file: file.this_update, reverse=True))
+        return tuple(sorted(found, key=lambda file: file.rank, reverse=True))
 
     def ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
         """See `Evidence`."""

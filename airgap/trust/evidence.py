@@ -128,8 +128,9 @@ class Evidence(Protocol):
     def crls(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
         """Base and delta CRLs that may answer for a certificate of `issuer` (raw Name) with this distribution point.
 
-        Where an index maps a URI of the point, exactly the files that it names, whoever issued them; else the files
-        of this issuer that no URL claims.
+        The files that an index maps a URI of the point to, whoever issued them, and the files of this issuer that no
+        URL claims: a newer CRL that somebody put beside the index must not go unheard. A file that the index maps
+        another URL to is no candidate.
         """
         ...
 
@@ -300,8 +301,7 @@ class _CrlTable:
         return cls(index=index, files=files, by_issuer=by_issuer, notices=tuple(notices))
 
     def find(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
-        mapped = self.index.find(point.uris)
-        files = self.by_issuer.get(issuer, ()) if mapped is None else _named(self.files, mapped)
+        files = [*_named(self.files, self.index.find(point.uris) or ()), *self.by_issuer.get(issuer, ())]
         return tuple(sorted(files, key=lambda file: file.rank, reverse=True))
 
 
@@ -336,8 +336,8 @@ class _OcspTable:
         return cls(index=index, files=files, by_serial=by_serial, notices=tuple(notices))
 
     def find(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
-        mapped = self.index.find(certificate.ocsp_urls)
-        files = _named(self.files, mapped) if mapped is not None else self._answering(certificate, issuer)
+        mapped = _named(self.files, self.index.find(certificate.ocsp_urls) or ())
+        files = [*mapped, *self._answering(certificate, issuer)]
         return tuple(sorted(files, key=lambda file: file.produced_at, reverse=True))
 
     def _answering(self, certificate: Certificate, issuer: Certificate) -> list[OcspFile]:

@@ -108,16 +108,20 @@ class Judge:
         trust: Believed,
         *,
         at: datetime,
+        is_now: bool = False,
         metadata: Mapping[str, str] | None = None,
         plugins: AllowedPlugins | None = None,
     ) -> None:
-        """`plugins` are those that may be run; without them none ever is (design 8)."""
+        """`plugins` are those that may be run; without them none ever is (design 8).
+
+        `is_now`: `at` is what the clock says, and not another moment that was asked for.
+        """
         self._trust = trust
         self._plugins = plugins
         self._allowed = plugins.names if plugins else frozenset()
         self._at = at
         self._metadata = metadata or {}
-        self._revocation = RevocationJudge(trust.evidence, trust.freshness)
+        self._revocation = RevocationJudge(trust.evidence, trust.freshness, is_now=is_now)
 
     def judge(self, candidate: Candidate, *, target: Descriptor | BlobTarget, statement: Statement) -> SignatureOutcome:
         """Every check on one signature of `target`. Never raises for what a signature holds."""

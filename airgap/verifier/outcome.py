@@ -6,7 +6,7 @@ finding that says otherwise. The absence of a finding is never a pass: an outcom
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -344,3 +344,28 @@ class Outcome:
             if use.next_update is not None
         ]
         return min(dates, default=None)
+
+    @property
+    def expires_first(self) -> tuple[datetime, str] | None:
+        """What of all that passed runs out first, and when: evidence, a signature, or a certificate.
+
+        Certificates count where no verified timestamp says that the signature was made in their time. The answer of a
+        rehearsal (`--at`): until then, the same verdict.
+        """
+        passed = [
+            signature
+            for artifact in self.artifacts
+            for signature in artifact.signatures
+            if signature.verdict is Verdict.PASS
+        ]
+        dates = [date for signature in passed if signature.signer for date in _ends(signature.signer)]
+        if evidence := self.earliest_expiry:
+            dates.append((evidence[0], f"evidence {evidence[1]}"))
+        return min(dates, default=None)
+
+
+def _ends(signer: Signer) -> Iterator[tuple[datetime, str]]:
+    if signer.expiry is not None:
+        yield signer.expiry, f"signature of {signer.subject}"
+    if signer.timestamp is None and signer.scheme == "notary.x509":
+        yield from ((item.not_after, f"certificate {safe(item.subject_text)}") for item in signer.chain)

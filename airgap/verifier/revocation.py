@@ -35,6 +35,8 @@ _REMOVED = "removeFromCRL"
 _ALL_REASONS = frozenset(REASON_FLAGS[1:])
 _GRAVITY = ("good", "unknown", "revoked")
 
+_FUTURE = frozenset({"revocation.crl.future", "revocation.ocsp.future"})
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -54,9 +56,15 @@ class Question:
 class RevocationJudge:
     """Answers for chains, out of one body of evidence. Answers are remembered: chains repeat across artifacts."""
 
-    def __init__(self, evidence: Evidence, freshness: Freshness) -> None:
+    def __init__(self, evidence: Evidence, freshness: Freshness, *, is_now: bool = False) -> None:
+        """`is_now`: the moment asked about is the clock's, not one of the past or the future that was named.
+
+        Proven evidence from after "now" then says that the clock is wrong, and no older evidence may answer: a clock
+        that is set back must not bring a revoked certificate back. For a named moment it is merely not known yet.
+        """
         self._evidence = evidence
         self._freshness = freshness
+        self._conclusive: frozenset[str] = _FUTURE if is_now else frozenset()
         self._answers: dict[Question, tuple[EvidenceUse, ...] | Rejected | Undecided] = {}
 
     def check_chain(
@@ -106,7 +114,7 @@ class RevocationJudge:
         try:
             answer = self._ask_ocsp(question)  # REV-3: good and revoked are final
         except Undecided as no_answer:
-            if not points:
+            if not points or no_answer.reason in self._conclusive:
                 raise
             try:
                 return self._ask_points(question)
@@ -123,8 +131,10 @@ class RevocationJudge:
         for point in question.certificate.distribution_points:
             try:
                 self._ask_point(question, point)
-            except Undecided:  # it was not needed
-                continue
+            except Undecided as error:
+                if error.reason in self._conclusive:
+                    raise
+                continue  # it was not needed
             except Rejected as error:
                 listed = error.facts["this_update"]  # RFC 3339 in UTC, to the second: sorts as the moments do
                 if answer.this_update is None or str(listed) >= iso(answer.this_update):
@@ -191,6 +201,8 @@ class RevocationJudge:
             try:
                 counted.append((file, self._counting_response(question, file)))
             except Undecided as error:
+                if error.reason in self._conclusive:
+                    raise
                 first = first or error
         if not counted:
             raise first or _no_ocsp(question)
@@ -237,7 +249,9 @@ class RevocationJudge:
     def _ask_point(self, question: Question, point: DistributionPoint) -> tuple[EvidenceUse, ...]:
         files = self._evidence.crls(question.certificate.issuer, point)
         bases = [file for file in files if not file.is_delta]
-        file, base = _newest(bases, partial(self._counting_crl, question, point), _no_crl(question, point))
+        file, base = _newest(
+            bases, partial(self._counting_crl, question, point), _no_crl(question, point), self._conclusive
+        )
         entries = self._entries(question, file, base)
         for twin in bases:  # of several that are equally new, no name of a file decides: any may revoke
             if twin is not file and twin.rank == file.rank:
@@ -315,7 +329,7 @@ class RevocationJudge:
     def _delta(self, question: Question, base: Crl) -> tuple[CrlFile, Crl]:
         files = [file for point in base.freshest for file in self._evidence.crls(question.certificate.issuer, point)]
         files = sorted((file for file in files if file.is_delta), key=lambda file: file.rank, reverse=True)
-        return _newest(files, partial(self._counting_delta, question, base), _no_delta(question))
+        return _newest(files, partial(self._counting_delta, question, base), _no_delta(question), self._conclusive)
 
     def _counting_delta(self, question: Question, base: Crl, file: CrlFile) -> Crl:
         facts: dict[str, Fact] = {"certificate": safe(question.certificate.subject_text), "evidence": file.name}
@@ -370,13 +384,20 @@ class RevocationJudge:
         )
 
 
-def _newest(files: Sequence[T], counting: Callable[[T], U], missing: Undecided) -> tuple[T, U]:
-    """The first of `files` (newest first) that counts; where none does, why the newest does not."""
+def _newest(
+    files: Sequence[T], counting: Callable[[T], U], missing: Undecided, conclusive: frozenset[str]
+) -> tuple[T, U]:
+    """The first of `files` (newest first) that counts; where none does, why the newest does not.
+
+    A reason in `conclusive` ends the search: no older file may answer then.
+    """
     first: Undecided | None = None
     for file in files:
         try:
             return file, counting(file)
         except Undecided as error:
+            if error.reason in conclusive:
+                raise
             first = first or error
     raise first or missing
 

@@ -65,7 +65,7 @@ def test_a_candidate_tells_its_name_and_its_origin(tmp_path: Path) -> None:
     assert file.load() == Crl.parse(NEW)
 
 
-def test_a_url_that_is_mapped_is_answered_by_its_files_alone_whoever_issued_them(tmp_path: Path) -> None:
+def test_files_that_urls_claim_answer_for_their_urls_whoever_issued_them(tmp_path: Path) -> None:
     evidence = folder(
         tmp_path,
         crls={"a.crl": OLD, "b.crl": NEW, "c.crl": FOREIGN},
@@ -80,7 +80,12 @@ def test_what_a_url_claims_answers_for_no_other_url(tmp_path: Path) -> None:
     evidence = folder(tmp_path, crls={"a.crl": OLD, "b.crl": NEW}, crl_index={URL: "b.crl"})
     assert found(evidence, OTHER_URL) == ["a.crl"]
     assert found(evidence) == ["a.crl"]
-    assert found(evidence, URL) == ["b.crl"]
+
+
+def test_what_lies_beside_the_index_is_heard_too(tmp_path: Path) -> None:
+    """Evidence proves itself: a newer CRL that somebody adds must not go unheard because an older one is mapped."""
+    evidence = folder(tmp_path, crls={"a.crl": OLD, "b.crl": NEW}, crl_index={URL: "a.crl"})
+    assert found(evidence, URL) == ["b.crl", "a.crl"]
 
 
 @pytest.mark.parametrize("url", ["HTTP://crl.example/root.crl", URL + "/", URL + "?", "http://crl.example/root"])
@@ -133,7 +138,7 @@ def test_a_mapped_file_that_can_not_be_used_stays_a_candidate_that_says_why(
 
 
 def test_a_mapped_file_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
-    evidence = folder(tmp_path, crls={"b.crl": NEW}, crl_index={URL: "a.crl"})
+    evidence = folder(tmp_path, crls={"b.crl": FOREIGN}, crl_index={URL: "a.crl"})
     assert found(evidence, URL) == []
     (notice,) = evidence.notices()
     assert notice.facts["name"] == "a.crl"
@@ -238,16 +243,16 @@ def test_an_ocsp_response_is_found_by_the_certificate_it_is_about(tmp_path: Path
     assert [notice.facts["name"] for notice in evidence.notices()] == ["f.txt", "e.ors"]
 
 
-def test_a_responder_that_is_mapped_is_answered_by_its_files_alone(tmp_path: Path) -> None:
+def test_a_responder_that_is_mapped_is_answered_by_its_files_and_those_beside(tmp_path: Path) -> None:
     evidence = folder(
         tmp_path,
         ocsp={"a.ors": ocsp_response(LEAF), "b.ors": ocsp_response(SECOND), "c.ors": b"garbage"},
         ocsp_index=json.dumps({"http://ocsp.example": ["b.ors", "c.ors"]}).encode(),
     )
     files = evidence.ocsp(parsed(LEAF), parsed(ROOT))
-    assert [file.name for file in files] == ["b.ors", "c.ors"]
+    assert [file.name for file in files] == ["b.ors", "a.ors", "c.ors"]
     with pytest.raises(FormatError):
-        files[1].load()
+        files[2].load()
 
 
 def test_a_response_that_a_url_claims_answers_for_no_other_responder(tmp_path: Path) -> None:
@@ -274,7 +279,7 @@ def test_evidence_in_memory_follows_the_same_rules() -> None:
         crl_index=EvidenceIndex({URL: ("b.crl",)}),
         origin="bundle",
     )
-    assert found(evidence, URL) == ["b.crl"]
+    assert found(evidence, URL) == ["a.crl", "b.crl"]
     assert found(evidence, OTHER_URL) == ["a.crl"]
     (file,) = evidence.ocsp(parsed(LEAF), parsed(ROOT))
     assert (file.name, file.origin) == ("a.ors", "bundle")

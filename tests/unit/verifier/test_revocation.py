@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from airgap.errors import Rejected, Undecided
 from airgap.pki.certificate import Certificate
 from airgap.trust.evidence import MemoryEvidence
+from airgap.trust.evidence_index import EvidenceIndex
 from airgap.trust.freshness import Freshness
 from airgap.verifier.outcome import EvidenceUse
 from airgap.verifier.revocation import RevocationJudge
@@ -24,9 +26,13 @@ ISSUER = LEAF.chain[1]
 OLD, NEW = AT - timedelta(days=60), AT - timedelta(days=10)
 
 
-def ask(crls: Mapping[str, bytes], leaf: Issued = LEAF, *, at: datetime = AT) -> tuple[EvidenceUse, ...]:
+def ask(
+    crls: Mapping[str, bytes], leaf: Issued = LEAF, *, at: datetime = AT, is_now: bool = False,
+    index: Mapping[str, str] | None = None,
+) -> tuple[EvidenceUse, ...]:  # fmt: skip
     chain = [Certificate.parse(issued.der) for issued in leaf.chain]
-    judge = RevocationJudge(MemoryEvidence(crls=crls), Freshness())
+    mapped = EvidenceIndex.parse(json.dumps(index or {}).encode(), "index.json")
+    judge = RevocationJudge(MemoryEvidence(crls=crls, crl_index=mapped), Freshness(), is_now=is_now)
     return judge.check_chain(chain, kind="signing", at=at, signed_at=None)
 
 
@@ -58,6 +64,22 @@ def test_an_older_list_decides_about_the_past() -> None:
     with pytest.raises(Undecided) as caught:
         ask({"new.crl": revoking(NEW, 2)}, at=past)
     assert caught.value.reason == "revocation.crl.future"
+
+
+def test_a_clock_that_is_set_back_brings_nobody_back() -> None:
+    """Judged for now, a proven list from after now says that the clock is wrong; an older one must not answer."""
+    past = OLD + timedelta(days=1)
+    with pytest.raises(Undecided) as caught:
+        ask({"old.crl": clean(OLD), "new.crl": revoking(NEW, 2)}, at=past, is_now=True)
+    assert caught.value.reason == "revocation.crl.future"
+
+
+def test_a_newer_list_beside_the_index_is_heard() -> None:
+    """Evidence proves itself: an index that maps the URL to an older list must not silence a newer one."""
+    index = {URL: "old.crl"}
+    with pytest.raises(Rejected, match="was revoked"):
+        ask({"old.crl": clean(OLD), "new.crl": revoking(NEW, 2)}, index=index)
+    assert ask({"old.crl": clean(OLD), "new.crl": clean(NEW, 2)}, index=index)[0].name == "new.crl"
 
 
 def test_an_older_list_decides_where_the_certificate_ended_before_the_newest() -> None:
