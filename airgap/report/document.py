@@ -32,7 +32,7 @@ Json = dict[str, Any]
 
 def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> Json:
     """The whole outcome. `attempts` is what the no-network guard counted, None where no guard was up."""
-    expiry = outcome.earliest_expiry
+    expiry, first = outcome.earliest_expiry, outcome.expires_first
     return {
         "schema": VERIFY_SCHEMA,
         "tool": {"name": "airgap", "version": version},
@@ -51,6 +51,7 @@ def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> 
         },
         "trust": dict(outcome.trust),
         "evidence_expires": {"at": iso(expiry[0]), "evidence": expiry[1]} if expiry else None,
+        "expires_first": {"at": iso(first[0]), "what": first[1]} if first else None,
         "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
         "certificates": certificates_document(
             signature

@@ -233,6 +233,8 @@ def _footer(outcome: Outcome, style: Style) -> Iterator[str]:
     if expiry := outcome.earliest_expiry:
         word = "evidence good until" if expiry[0] >= moment.judged else "evidence was due for renewal on"
         parts.append(f"{word} {iso(expiry[0])} ({expiry[1]})")
+    if (first := outcome.expires_first) and first != (expiry and (expiry[0], f"evidence {expiry[1]}")):
+        parts.append(f"first to run out on {iso(first[0])}: {first[1]}")
     yield style.paint("quiet", "; ".join(parts))
 
 

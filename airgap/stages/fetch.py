@@ -25,6 +25,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.endpoint import Entry
 from airgap.oci.graph import Graph, Root
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
+from airgap.oci.referrers_tag import Relisted, relisted
 from airgap.oci.sources import MemorySource
 from airgap.oci.store import Store
 from airgap.oci.tar_rewrite import add_to_tar
@@ -194,6 +195,7 @@ class _Run:
         evidence = EvidenceDirectory.open(self._root)
         written: list[BoxWritten] = []
         new: list[EvidenceArtifact] = []
+        tags: list[Relisted] = []
         drop: list[Digest] = []
         with open_target(self._request.into or "") as target:
             for root in target.roots():
@@ -205,6 +207,8 @@ class _Run:
                 if changed:
                     new.append(artifact)
                     drop += [digest for digest in old if digest != artifact.descriptor.digest]
+                    if tag := relisted(target.store, root.descriptor, artifact.descriptor, old):
+                        tags.append(tag)
                 written.append(
                     BoxWritten(
                         reference=target.name(root),
@@ -216,7 +220,7 @@ class _Run:
             path = os.path.realpath(target.reference.path)  # a tar that is written anew must not replace a link to it
             is_archive = isinstance(target.store, LayoutArchive)
         if new:
-            _write(path, new, drop, is_archive=is_archive)
+            _write(path, new, tags, drop, is_archive=is_archive)
         return tuple(written)
 
     def _artifact(self, target: Target, root: Root, evidence: EvidenceDirectory) -> EvidenceArtifact | None:
@@ -257,8 +261,18 @@ def _delta_urls(evidence: Evidence, issuer: Certificate, point: DistributionPoin
             yield from (uri for freshest in file.load().freshest for uri in freshest.uris)
 
 
-def _write(path: str, artifacts: Sequence[EvidenceArtifact], drop: Sequence[Digest], *, is_archive: bool) -> None:
-    entries = [Entry(descriptor=artifact.descriptor) for artifact in artifacts]
+def _write(
+    path: str,
+    artifacts: Sequence[EvidenceArtifact],
+    tags: Sequence[Relisted],
+    drop: Sequence[Digest],
+    *,
+    is_archive: bool,
+) -> None:
+    entries = [*(Entry(descriptor=artifact.descriptor) for artifact in artifacts), *(tag.entry for tag in tags)]
+    manifests = [*((artifact.descriptor, artifact.raw) for artifact in artifacts)]
+    manifests += [(tag.entry.descriptor, tag.raw) for tag in tags]
+    drop = [*drop, *(tag.old for tag in tags)]
     contents: dict[Digest, bytes] = {}
     blobs: dict[Descriptor, bytes] = {}
     for artifact in artifacts:
@@ -266,7 +280,6 @@ def _write(path: str, artifacts: Sequence[EvidenceArtifact], drop: Sequence[Dige
         for blob in artifact.blobs:
             blobs[Descriptor(media_type=blob.media_type, digest=blob.digest, size=blob.size)] = contents[blob.digest]
     if is_archive:
-        manifests = [(artifact.descriptor, artifact.raw) for artifact in artifacts]
         add_to_tar(path, [*blobs.items(), *manifests], entries, drop=drop)
         return
     source = MemorySource(contents)
@@ -274,8 +287,8 @@ def _write(path: str, artifacts: Sequence[EvidenceArtifact], drop: Sequence[Dige
         for blob in blobs:
             if not writer.has(blob):
                 writer.put_blob(blob, source, lambda _: None)
-        for artifact in artifacts:
-            writer.put_manifest(artifact.descriptor, artifact.raw)
+        for descriptor, raw in manifests:
+            writer.put_manifest(descriptor, raw)
         writer.finish(entries, drop=drop)
 
 

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from airgap.errors import UsageError
-from airgap.oci.descriptor import EMPTY, Descriptor
+from airgap.oci.descriptor import EMPTY, IMAGE_INDEX, REF_NAME, Descriptor
+from airgap.oci.open import open_layout
+from airgap.oci.store import read_verified
 from airgap.trust.box import EVIDENCE_TYPE, TITLE
 from airgap.verifier.coverage import Status
 from tests.support.command import run_here
@@ -151,6 +153,27 @@ class TestInto:
         here.serve()
         box(here)
         assert here.verify(target=f"oci:{here.written.layout}@{child.digest}").code == 0
+
+    @pytest.mark.parametrize("archive", [False, True])
+    def test_where_a_layout_keeps_a_referrers_tag_it_lists_the_evidence_too(self, here: Site, archive: bool) -> None:
+        """As regctl keeps referrers, and finds none without."""
+        here.sign(archive=archive)
+        builder, target = here.scene.box, here.scene.target
+        signature = here.scene.signature.attach(builder, target, listed=False)
+        builder.tag_fallback(target, signature)
+        write = builder.write_tar if archive else builder.write_directory
+        write(here.written.layout)
+        here.serve()
+        for number in (1, 2):
+            here.web.put("/leaf.crl", here.crl(here.ca, number=number))
+            box(here)
+        with open_layout(here.written.layout) as layout:
+            (tag,) = [item for item in layout.index().manifests if REF_NAME in item.annotations and item.is_manifest
+                      and item.media_type == IMAGE_INDEX]  # fmt: skip
+            listed = json.loads(read_verified(layout, tag))["manifests"]
+        assert [item.get("artifactType") for item in listed].count(EVIDENCE_TYPE) == 1
+        assert str(signature.digest) in {item["digest"] for item in listed}
+        assert here.verify().code == 0
 
     def test_an_image_without_signatures_gets_none(self, here: Site) -> None:
         here.sign()
@@ -315,6 +338,36 @@ class TestRehearsal:
             assert ran.reasons == {"revocation.crl.stale"}
         else:
             assert ran.document["evidence_expires"]["at"] == "2026-06-10T12:00:00Z"
+
+    def test_says_what_runs_out_first(self, here: Site) -> None:
+        """Evidence here, then a signature, then a certificate that nothing stamps."""
+        here.sign()
+        here.serve()
+        box(here)
+        first = here.verify().document["expires_first"]
+        assert (first["at"], first["what"].split()[0]) == ("2026-06-10T12:00:00Z", "evidence")
+
+    @pytest.mark.parametrize(
+        ("change", "word"), [({"expiry": AT + DAY}, "signature"), ({}, "certificate")], ids=["signature", "certificate"]
+    )
+    def test_what_is_no_evidence_can_run_out_first(self, here: Site, change: dict[str, Any], word: str) -> None:
+        here.sign(crl_urls=[here.web.url("/leaf.crl")], not_after=AT + 2 * DAY)
+        for name, value in change.items():
+            setattr(here.scene.signature, name, value)
+        here.scene.box.entries.clear()
+        here.written = here.scene.write(here.folder / "again")
+        here.serve()
+        box(here)
+        ran = here.verify()
+        assert ran.document["expires_first"]["what"].startswith(word)
+        arguments = [item for item in here.written.arguments() if item not in ("--format", "json")]
+        assert f"first to run out on 2026-06-0{2 if change else 3}T12:00:00Z: {word}" in run_here(arguments).out
+
+    def test_a_timestamp_stands_in_for_the_time_of_a_certificate(self, here: Site) -> None:
+        here.sign(timestamp=True, crl_urls=[here.web.url("/leaf.crl")], not_after=AT + 2 * DAY)
+        here.serve()
+        box(here)
+        assert here.verify().document["expires_first"]["what"].startswith("evidence")
 
     def test_stale_evidence_is_accepted_up_to_a_stated_age_with_a_finding_that_says_so(self, here: Site) -> None:
         here.sign()
