@@ -18,7 +18,7 @@ from tests.support.keyring import pem
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import Issued, Pki
 from tests.support.registry import LoopbackRegistry, answer, error
-from tests.support.scenario import add_image
+from tests.support.scenario import Scene, Signature, add_image
 from tests.support.signing import KINDS, key_options, tree
 from tests.support.trust import oci_policy, statement, write_trust
 from tests.support.tsa_server import LoopbackTsa
@@ -508,6 +508,23 @@ class TestTimestampAdd:
         records = self.add(f"{path}:v1", *tsa_options(tmp_path, tsa)).document["signatures"]
         assert sorted(record["state"] for record in records) == ["does not verify", "stamped"]
 
+    def test_one_whose_chain_may_not_sign_is_left_alone(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+        good, bad = Signature("jws", LEAF), Signature("jws", Pki().code_chain(leaf={"key_usage": None}))
+        written = Scene(signatures=[good, bad]).write(tmp_path)
+        records = self.add(written.target, *tsa_options(tmp_path, tsa)).document["signatures"]
+        assert sorted(record["state"] for record in records) == ["does not verify", "stamped"]
+        assert len(tsa.queries) == 1
+
+    def test_what_others_annotated_stays(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+        """MAN-9."""
+        annotations = {"com.example.ticket": "17", "org.opencontainers.image.created": "2020-01-01T00:00:00Z"}
+        written = Scene(signatures=[Signature("cose", LEAF, manifest={"annotations": annotations})]).write(tmp_path)
+        (record,) = self.add(written.target, *tsa_options(tmp_path, tsa)).document["signatures"]
+        path = written.layout / "blobs" / "sha256" / record["after"]["digest"].removeprefix("sha256:")
+        made = json.loads(path.read_bytes())["annotations"]
+        assert made["com.example.ticket"] == "17"
+        assert made["org.opencontainers.image.created"] != annotations["org.opencontainers.image.created"]
+
     @pytest.mark.parametrize("mischief", FAILURES)
     def test_nothing_is_attached_where_the_authority_fails(
         self, tmp_path: Path, tsa: LoopbackTsa, mischief: str
@@ -566,6 +583,17 @@ class TestKey:
         ran = self.key("generate", "demo", "--trust", str(tmp_path / "none"), "--store", "s", folder=folder)
         assert ran.code == 11
         assert not folder.exists()
+
+    @pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+    def test_a_store_behind_a_link_gets_no_root(self, tmp_path: Path) -> None:
+        """STORE-4."""
+        store = tmp_path / "trust" / "truststore" / "x509" / "ca" / "s"
+        store.parent.mkdir(parents=True)
+        (tmp_path / "elsewhere").mkdir()
+        store.symlink_to(tmp_path / "elsewhere")
+        options = ["--trust", str(tmp_path / "trust"), "--store", "s"]
+        assert self.key("generate", "demo", *options, folder=tmp_path / "keys").code == 2
+        assert not list((tmp_path / "elsewhere").iterdir())
 
     def test_add_list_default_delete(self, tmp_path: Path) -> None:
         files = key_options(tmp_path / "files", LEAF)

@@ -58,6 +58,10 @@ class TestForms:
         with pytest.raises(KeyFileError, match="neither RSA nor of an elliptic curve"):
             read_private_key(secret(tmp_path, pem(key(kind))))
 
+    def test_a_file_that_is_too_large_for_a_key_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(KeyFileError, match="more than 65536 bytes"):
+            read_private_key(secret(tmp_path, written("p256") + bytes(65536)))
+
     @pytest.mark.parametrize("count", [0, 2])
     def test_one_key_a_file(self, tmp_path: Path, count: int) -> None:
         with pytest.raises(KeyFileError):

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from airgap.errors import Rejected, UsageError
-from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, Descriptor
+from airgap.oci.descriptor import COSE_ENVELOPE, IMAGE_INDEX, JWS_ENVELOPE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.pki.algorithms import Algorithm
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.pki.timestamp import TimestampToken
 from airgap.signature import model
+from airgap.signature.attachment import signature_attachment
 from airgap.signature.envelope import parse_envelope, verify_signature
 from airgap.signature.model import ExtendedAttribute, PluginDemand, Scheme
 from airgap.signature.produce import ENCODERS, Draft, MadeEnvelope, encode_payload
@@ -55,7 +57,12 @@ class Spy:
 class Maker:
     """Makes whole envelopes, about whatever it likes."""
 
-    def __init__(self, change: Callable[[Draft], Draft] = lambda draft: draft, **annotations: str) -> None:
+    def __init__(
+        self,
+        change: Callable[[Draft], Draft] = lambda draft: draft,
+        *,
+        annotations: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._change, self._annotations = change, annotations
 
     def make_envelope(self, draft: Draft, media_type: str) -> MadeEnvelope:
@@ -120,7 +127,11 @@ class TestGood:
     def test_a_maker_may_add_annotations(self) -> None:
         """PLUGIN-24, MAN-9."""
         more = encode_payload(TARGET, {"team": "blue", "more": "of it"})
-        sealed = seal(DRAFT, Maker(lambda draft: replace(draft, payload=more), made="by"), media_type=JWS_ENVELOPE)
+        sealed = seal(
+            DRAFT,
+            Maker(lambda draft: replace(draft, payload=more), annotations={"made": "by"}),
+            media_type=JWS_ENVELOPE,
+        )
         assert sealed.payload.annotations == {"team": "blue", "more": "of it"}
         assert sealed.annotations == {"made": "by"}
 
@@ -228,6 +239,36 @@ class TestLies:
                 return MadeEnvelope(raw=b"rubbish")
 
         assert refused(Rubbish(), media_type=media_type).reason == "envelope.malformed"
+
+
+class TestAttachment:
+    @pytest.mark.parametrize("target", [OTHER, replace(TARGET, size=2), replace(TARGET, media_type=IMAGE_INDEX)])
+    def test_of_a_signature_about_something_else_is_not_made(self, target: Descriptor) -> None:
+        """PAY-6, on the way out."""
+        sealed = seal(DRAFT, local(LEAF), media_type=JWS_ENVELOPE)
+        with pytest.raises(SigningError) as caught:
+            signature_attachment(sealed, target)
+        assert caught.value.reason == "payload.mismatch"
+
+    @pytest.mark.parametrize("form", ["artifactType", "config"])
+    def test_has_all_that_the_specification_wants(self, form: Any) -> None:
+        """MAN-1 to MAN-9, MAN-13."""
+        maker = Maker(annotations={"by": "it", "org.opencontainers.image.created": "never"})
+        sealed = seal(DRAFT, maker, media_type=COSE_ENVELOPE)
+        made = signature_attachment(sealed, TARGET, form)
+        document = json.loads(made.raw)
+        assert document["subject"] == TARGET.to_json()
+        assert document["layers"] == [made.blobs[0][0].to_json()]
+        assert [raw for _, raw in made.blobs] == [sealed.raw, b"{}"]
+        assert document["annotations"] == {
+            "by": "it",
+            "io.cncf.notary.x509chain.thumbprint#S256": json.dumps(
+                [item.fingerprint for item in LEAF.chain], separators=(",", ":")
+            ),
+            "org.opencontainers.image.created": "2026-06-01T12:00:00Z",
+        }
+        assert ("artifactType" in document) is (form == "artifactType")
+        assert made.manifest.digest == Digest.of(made.raw)
 
 
 class TestTimestamp:

@@ -1,0 +1,78 @@
+"""Places in registries: what a registry says about signatures is compared with what they are."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airgap.errors import ContentError
+from airgap.net.attach import RegistryPlace
+from airgap.net.registry import RegistryStore
+from airgap.oci.attach import Found
+from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.reference import RegistryReference
+from tests.support.net import described, store
+from tests.support.registry import INDEX, LoopbackRegistry, answer
+
+
+def place(opened: RegistryStore, registry: LoopbackRegistry, digest: str) -> RegistryPlace:
+    reference = RegistryReference(registry=registry.host, repository="app", digest=Digest.parse(digest))
+    return RegistryPlace(reference, opened)
+
+
+def attached(registry: LoopbackRegistry, digest: str) -> list[Found]:
+    with store(registry.host) as opened:
+        return list(place(opened, registry, digest).attached(NOTARY_SIGNATURE))
+
+
+def test_only_what_is_of_the_type_is_given(registry: LoopbackRegistry) -> None:
+    registry.filters = False
+    subject = registry.put_image("app")
+    wanted = registry.put_image("app", subject=subject, artifact_type=NOTARY_SIGNATURE, layers=(b"a",))
+    registry.put_image("app", subject=subject, artifact_type="application/spdx+json", layers=(b"b",))
+    assert [str(found.descriptor.digest) for found in attached(registry, subject)] == [wanted]
+
+
+def test_a_list_that_lies_about_the_type_is_not_believed(registry: LoopbackRegistry) -> None:
+    """D2."""
+    subject = registry.put_image("app")
+    other = registry.put_image("app", subject=subject, artifact_type="application/spdx+json", layers=(b"b",))
+    listed = {**registry.descriptor("app", other), "artifactType": NOTARY_SIGNATURE}
+    body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [listed]}).encode()
+    registry.on("GET", r"/referrers/", answer(200, body, Content_Type=INDEX))
+    assert attached(registry, subject) == []
+
+
+def test_what_is_listed_and_gone_does_not_hide_the_rest(registry: LoopbackRegistry) -> None:
+    subject = registry.put_image("app")
+    wanted = registry.put_image("app", subject=subject, artifact_type=NOTARY_SIGNATURE)
+    gone = {**registry.descriptor("app", wanted), "digest": f"sha256:{'0' * 64}", "artifactType": NOTARY_SIGNATURE}
+    there = {**registry.descriptor("app", wanted), "artifactType": NOTARY_SIGNATURE}
+    body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [gone, there]}).encode()
+    registry.on("GET", r"/referrers/", answer(200, body, Content_Type=INDEX))
+    assert [str(found.descriptor.digest) for found in attached(registry, subject)] == [wanted]
+
+
+class TestReading:
+    def test_a_blob_is_proven(self, registry: LoopbackRegistry) -> None:
+        subject = registry.put_image("app", layers=(b"an envelope",))
+        with store(registry.host) as opened:
+            found = place(opened, registry, subject)
+            assert found.read(described(b"an envelope"), 100) == b"an envelope"
+            registry.repositories["app"].blobs[str(described(b"an envelope").digest)] = b"An envelope"
+            with pytest.raises(ContentError) as caught:
+                found.read(described(b"an envelope"), 100)
+        assert caught.value.reason == "content.digest"
+
+    def test_more_than_is_accepted_is_not_fetched(self, registry: LoopbackRegistry) -> None:
+        subject = registry.put_image("app", layers=(b"an envelope",))
+        large = Descriptor(media_type="a/b", digest=Digest.of(b"an envelope"), size=101)
+        with store(registry.host) as opened:
+            found = place(opened, registry, subject)
+            registry.seen.clear()
+            with pytest.raises(ContentError) as caught:
+                found.read(large, 100)
+        assert caught.value.reason == "content.limit"
+        assert not registry.seen
