@@ -40,16 +40,20 @@ class BlobReader(io.RawIOBase):
         retries: int,
         pause: Callable[[int, str], None],
         verify: bool = True,
+        start: int = 0,
     ) -> None:
-        """The request is sent at once, so that what is not there is said here. Raises what `fetch` raises."""
+        """The request is sent at once, so that what is not there is said here. Raises what `fetch` raises.
+
+        `start`: the first byte that is wanted, for a reader who has those before it; not with `verify`.
+        """
         super().__init__()
         self._descriptor, self._fetch, self._retries, self._pause = descriptor, fetch, retries, pause
         self._hash = descriptor.digest.new_hash() if verify else None
-        self._offset = 0
-        self._cuts, self._cut_at = 0, 0
+        self._offset = start
+        self._cuts, self._cut_at = 0, start
         self._finished = False
         self._reply: Reply | None = None  # so that it can be closed where the first request fails
-        self._reply = self._begin(fetch(0))
+        self._reply = self._resume() if start else self._begin(fetch(0))
 
     def readable(self) -> bool:
         """It is."""

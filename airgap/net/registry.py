@@ -157,14 +157,19 @@ class RegistryStore:
             return io.BytesIO(self.read_manifest(descriptor))
         return self.open_blob(descriptor, verify=verify)
 
-    def open_blob(self, descriptor: Descriptor, *, verify: bool = True) -> BlobReader:
-        """As `open`, from the repository's blobs, whatever the media type says."""
+    def open_blob(self, descriptor: Descriptor, *, verify: bool = True, start: int = 0) -> BlobReader:
+        """As `open`, from the repository's blobs, whatever the media type says; from byte `start` on."""
 
         def fetch(offset: int) -> Reply:
             return self._get_blob(descriptor, offset)
 
         return BlobReader(
-            descriptor, fetch, retries=self.client.options.retries, pause=self.client.http.pause, verify=verify
+            descriptor,
+            fetch,
+            retries=self.client.options.retries,
+            pause=self.client.http.pause,
+            verify=verify,
+            start=start,
         )
 
     def tags(self) -> Iterator[str]:

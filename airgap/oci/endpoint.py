@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
@@ -73,6 +73,14 @@ class Blobs(Protocol):
 
     def path(self, descriptor: Descriptor) -> str | None:
         """The regular file that holds exactly this blob and nothing else, where there is one."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """Blobs that come from far away: what arrived of one before is not asked for again."""
+
+    def open_from(self, descriptor: Descriptor, start: int) -> BlobStream:
+        """A blob's bytes from `start` on, not proven. Raises ContentError (`content.missing`, ...)."""
 
 
 class Source(Blobs, Protocol):

@@ -19,6 +19,16 @@ Advance = Callable[[int], None]
 """Told how many bytes went through, once a chunk; may raise to stop."""
 
 
+class Hash(Protocol):
+    """A hash that is being computed."""
+
+    def update(self, data: memoryview, /) -> None:
+        """More bytes."""
+
+    def hexdigest(self) -> str:
+        """Of all bytes so far."""
+
+
 class Readable(Protocol):
     """What a blob is read from."""
 
@@ -27,17 +37,22 @@ class Readable(Protocol):
 
 
 def pump(
-    source: Readable, descriptor: Descriptor, write: Callable[[memoryview], object] | None, advance: Advance
+    source: Readable,
+    descriptor: Descriptor,
+    write: Callable[[memoryview], object] | None,
+    advance: Advance,
+    *,
+    before: tuple[Hash, int] | None = None,
 ) -> None:
     """Pass the content of `descriptor` to `write`, in memory that does not grow with it.
 
-    Raises ContentError (`content.size`, `content.digest`, `content.unreadable`) where it is not what it has to be:
-    what was written by then has to be thrown away. What `write` raises passes through.
+    `before`: hash and number of the bytes that were passed on earlier. Raises ContentError (`content.size`,
+    `content.digest`, `content.unreadable`) where it is not what it has to be: what was written by then has to be thrown
+    away. What `write` raises passes through.
     """
     digest = descriptor.digest
-    hasher = digest.new_hash()
+    hasher, total = before or (digest.new_hash(), 0)
     view = buffer()
-    total = 0
     while True:
         with reading(digest):
             count = source.readinto(view)

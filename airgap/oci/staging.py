@@ -10,6 +10,7 @@ import itertools
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from airgap.oci.locking import exclusive, try_lock
 from airgap.oci.pump import writing
 
 PREFIX: Final = ".airgap-"
+_PARTIAL: Final = ".part"
 _FLAGS: Final = (
     os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 )  # fmt: skip
@@ -28,13 +30,20 @@ class Staging:
     """The folder of one writer. Safe for threads."""
 
     def __init__(self, layout: Path) -> None:
-        """Makes the folder, and removes those of writers that are no more. Raises WriteError."""
+        """Makes the folder; takes over what arrived in those of dead writers, and removes them. Raises WriteError."""
         self.folder: Final = layout / f"{PREFIX}{secrets.token_hex(6)}"
         self._numbers: Final = itertools.count()
         with writing(layout), exclusive(layout):  # nobody sweeps between the folder's making and its locking
-            self._sweep(layout)
+            self._dead: Final = tuple(_dead(layout))
+            self._kept: Final = [(path.name, path) for folder, _ in self._dead for path in _partial(folder)]
             self.folder.mkdir(mode=0o700)
             self._lock: Final = try_lock(self.folder)
+            for name, path in self._kept:
+                if not (self.folder / name).exists():
+                    path.replace(self.folder / name)
+            for folder, lock in self._dead:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
 
     @contextmanager
     def file(self) -> Iterator[tuple[int, Path]]:
@@ -52,22 +61,51 @@ class Staging:
             raise
         os.close(descriptor)
 
+    @contextmanager
+    def partial(self, name: str) -> Iterator[int]:
+        """A file, open, with what arrived of a blob in an earlier run; what is in it stays when the block fails."""
+        path = self.folder / f"{name}{_PARTIAL}"
+        with writing(self.folder.parent):
+            descriptor = os.open(path, _FLAGS & ~os.O_EXCL, 0o600)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def partial_path(self, name: str) -> Path:
+        """Where `partial` keeps it."""
+        return self.folder / f"{name}{_PARTIAL}"
+
     def path(self) -> Path:
         """A name that nobody uses."""
         return self.folder / str(next(self._numbers))
 
-    def close(self) -> None:
-        """Removes the folder with all that is still in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def close(self, *, keep: bool = False) -> None:
+        """Removes the folder with all that is still in it; `keep`: not what arrived of blobs, for the next run."""
+        kept = set(_partial(self.folder)) if keep and self._lock is not None else set()
+        if kept:
+            for path in self.folder.iterdir():
+                if path not in kept:
+                    path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
             os.close(self._lock)
 
-    @staticmethod
-    def _sweep(layout: Path) -> None:
-        for folder in layout.glob(f"{PREFIX}*"):
-            if folder.is_symlink() or not folder.is_dir():
-                continue
-            lock = try_lock(folder)
-            if lock is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-                os.close(lock)
+
+def _dead(layout: Path) -> Iterator[tuple[Path, int]]:
+    """Folders of writers that are no more, locked."""
+    for folder in layout.glob(f"{PREFIX}*"):
+        if folder.is_symlink() or not folder.is_dir():
+            continue
+        lock = try_lock(folder)
+        if lock is not None:
+            yield folder, lock
+
+
+def _partial(folder: Path) -> Iterator[Path]:
+    """What arrived of blobs: plain files with one name; a medium must not make us write into others of its files."""
+    for path in folder.glob(f"*{_PARTIAL}"):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_size:
+            yield path

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -23,13 +24,13 @@ from airgap.oci.clone import clone
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, malformed, open_regular
-from airgap.oci.endpoint import Blobs, Entry, How, Named
+from airgap.oci.endpoint import Blobs, Entry, How, Named, Resumable
 from airgap.oci.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.locking import exclusive
-from airgap.oci.pump import Advance, check_room, pump, write_all, writing
+from airgap.oci.pump import Advance, Hash, WriteError, check_room, pump, write_all, writing
 from airgap.oci.staging import Staging
-from airgap.oci.store import unreadable
+from airgap.oci.store import buffer, compare_digest, unreadable
 from airgap.text import safe
 
 _BATCH_FILES: Final = 256
@@ -60,6 +61,7 @@ class LayoutWriter:
         self._proven: Final[set[Digest]] = set()
         self._syncers: Final = ThreadPoolExecutor(_SYNCERS)
         self._clonable = True
+        self._interrupted = self._finished = False
         self.replaced: set[Digest] = set()
 
     @property
@@ -108,6 +110,9 @@ class LayoutWriter:
             if self._put_clone(descriptor, path, advance):
                 return How.CLONED
             self._clonable = False
+        if isinstance(source, Resumable) and descriptor.size >= _SMALL_BYTES:
+            self._put_resumed(descriptor, source, advance)
+            return How.COPIED
         with self._staging.file() as (file, staged):
             stream = source.open(descriptor)
             try:
@@ -154,12 +159,13 @@ class LayoutWriter:
             document, named = merged(current, entries, drop={*drop, *self.replaced}, source=self.name)
             if document != current:
                 write_file(self.path / LAYOUT_INDEX, document)
+        self._finished = True
         return named
 
     def close(self) -> None:
-        """Removes what did not become complete."""
+        """Removes what did not become complete; of large blobs, what arrived is kept for the next run."""
         self._syncers.shutdown()
-        self._staging.close()
+        self._staging.close(keep=self._interrupted or not self._finished)
 
     def __enter__(self) -> Self:
         return self
@@ -220,6 +226,49 @@ class LayoutWriter:
                 pump(blob, descriptor, None, advance)
             self._done(file, staged, descriptor)
         return True
+
+    def _put_resumed(self, descriptor: Descriptor, source: Resumable, advance: Advance) -> None:
+        """What arrived in an earlier run is hashed and kept; if that turns out wrong, everything comes anew."""
+        name = f"{descriptor.digest.algorithm}-{descriptor.digest.encoded}"
+        with self._staging.partial(name) as file:
+            try:
+                self._go_on(file, descriptor, source, advance)
+            except (ContentError, WriteError):
+                os.ftruncate(file, 0)
+                raise
+            except BaseException:
+                self._interrupted = True
+                raise
+            if hasattr(os, "fchmod"):
+                os.fchmod(file, 0o444)
+            with writing(self.path):
+                os.fsync(file)
+        self._place([(self._staging.partial_path(name), self._target(descriptor.digest))])
+
+    def _go_on(self, file: int, descriptor: Descriptor, source: Resumable, advance: Advance) -> None:
+        before = _arrived(file, descriptor)
+        if before[1]:
+            try:
+                advance(before[1])
+                self._append(file, descriptor, source, advance, before)
+            except ContentError:
+                os.ftruncate(file, 0)
+                os.lseek(file, 0, os.SEEK_SET)
+            else:
+                return
+        self._append(file, descriptor, source, advance, (descriptor.digest.new_hash(), 0))
+
+    def _append(
+        self, file: int, descriptor: Descriptor, source: Resumable, advance: Advance, before: tuple[Hash, int]
+    ) -> None:
+        if before[1] == descriptor.size:
+            compare_digest(descriptor.digest, before[0].hexdigest())
+            return
+        stream = source.open_from(descriptor, before[1])
+        try:
+            pump(stream, descriptor, self._writer(file), advance, before=before)
+        finally:
+            stream.close()
 
     def _done(self, file: int, staged: Path, descriptor: Descriptor) -> None:
         """The content is written and proven: bring it under its name, at once or with many others."""
@@ -283,6 +332,22 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _arrived(file: int, descriptor: Descriptor) -> tuple[Hash, int]:
+    """Hash and number of the bytes that are there of a blob, and the file positioned behind them."""
+    hasher = descriptor.digest.new_hash()
+    total = 0
+    view = buffer()
+    with FileIO(file, closefd=False) as partial:
+        while count := partial.readinto(view):
+            hasher.update(view[:count])
+            total += count
+    if total <= descriptor.size:
+        return hasher, total
+    os.ftruncate(file, 0)
+    os.lseek(file, 0, os.SEEK_SET)
+    return descriptor.digest.new_hash(), 0
 
 
 def _ignore(_: int) -> None:

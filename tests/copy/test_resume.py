@@ -1,0 +1,108 @@
+"""A large blob that was cut off in one run is gone on with in the next (issue 3, 7)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from airgap.oci.staging import PREFIX
+from tests.support.command import run_here
+from tests.support.copying import check_complete, family, load
+from tests.support.registry import LoopbackRegistry, cut
+
+SIZE = 6_000_000
+
+
+@pytest.fixture
+def partly(tmp_path: Path, target: LoopbackRegistry) -> Path:
+    """A layout whose copy was cut off inside of both large layers."""
+    load(target, "app", family(layer_bytes=SIZE, layers=1))
+    target.on("GET", r"/blobs/", cut(after=4_500_000), times=1_000_000)
+    target.ranges = False
+    ran = run_here(["copy", "--retries", "0", "--concurrency", "1", f"{target.host}/app:v1", str(tmp_path / "stick")])
+    assert ran.code == 1, ran
+    target._rules.clear()
+    target.ranges = True
+    target.seen.clear()
+    return tmp_path / "stick"
+
+
+def parts(layout: Path) -> list[Path]:
+    return [path for folder in layout.glob(f"{PREFIX}*") for path in folder.iterdir()]
+
+
+def asked_from(target: LoopbackRegistry) -> list[str]:
+    return [seen.headers["range"] for seen in target.requests("GET", r"/blobs/") if "range" in seen.headers]
+
+
+def test_what_arrived_is_not_asked_for_again(partly: Path, target: LoopbackRegistry) -> None:
+    arrived = [part.stat().st_size for part in parts(partly)]
+    assert max(arrived) > 4_000_000
+    assert run_here(["copy", f"{target.host}/app:v1", str(partly)]).code == 0
+    assert sorted(asked_from(target)) == sorted(f"bytes={count}-" for count in arrived)
+    check_complete(partly, family(layer_bytes=SIZE, layers=1).index)
+    assert not parts(partly)
+
+
+def test_what_arrived_wrong_comes_anew(partly: Path, target: LoopbackRegistry) -> None:
+    """A power cut can leave anything in a file that was not flushed."""
+    for part in parts(partly):
+        part.write_bytes(bytes(part.stat().st_size))
+    assert run_here(["copy", f"{target.host}/app:v1", str(partly)]).code == 0
+    check_complete(partly, family(layer_bytes=SIZE, layers=1).index)
+
+
+@pytest.mark.parametrize("length", [SIZE, SIZE + 1])
+def test_what_arrived_in_full_or_more_is_judged_by_its_digest(
+    partly: Path, target: LoopbackRegistry, length: int
+) -> None:
+    for part in parts(partly):
+        digest = part.name.removesuffix(".part").replace("-", ":")
+        whole = target.repositories["app"].blobs[digest]
+        part.write_bytes((whole + b"!")[:length])
+    assert run_here(["copy", f"{target.host}/app:v1", str(partly)]).code == 0
+    check_complete(partly, family(layer_bytes=SIZE, layers=1).index)
+    assert not asked_from(target)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+@pytest.mark.parametrize("kind", ["symbolic", "hard"])
+def test_a_medium_can_not_make_us_write_into_other_files(partly: Path, target: LoopbackRegistry, kind: str) -> None:
+    part = max(parts(partly))
+    outside = partly.parent / "outside"
+    outside.write_bytes(part.read_bytes())
+    before = outside.read_bytes()
+    part.unlink()
+    if kind == "symbolic":
+        part.symlink_to(outside)
+    else:
+        part.hardlink_to(outside)
+    assert run_here(["copy", f"{target.host}/app:v1", str(partly)]).code == 0
+    assert outside.read_bytes() == before
+    check_complete(partly, family(layer_bytes=SIZE, layers=1).index)
+
+
+def test_killed_inside_a_blob_the_next_run_goes_on_with_it(tmp_path: Path, target: LoopbackRegistry) -> None:
+    made = family(layer_bytes=SIZE, layers=1)
+    load(target, "app", made)
+    target.on("GET", r"/blobs/", cut(after=5_000_000))
+    stick = tmp_path / "stick"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "airgap", "copy", "-q", f"{target.host}/app:v1", str(stick)], stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and sum(path.stat().st_size for path in parts(stick)) < 5_000_000:
+        time.sleep(0.02)
+    running.kill()
+    running.wait(20)
+    target._rules.clear()
+    target.seen.clear()
+    assert run_here(["copy", f"{target.host}/app:v1", str(stick)]).code == 0
+    assert asked_from(target)
+    check_complete(stick, made.index)
+    assert not parts(stick)
