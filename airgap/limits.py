@@ -9,7 +9,7 @@ MIB: Final = 1024 * KIB
 MANIFEST_BYTES: Final = 4 * MIB
 """Manifests and indexes: distribution-spec asks registries for at least 4 MiB; LIM-1 and LIM-4 take no more."""
 
-INDEX_ENTRIES: Final = 200_000
+INDEX_ENTRIES: Final = 100_000
 """Descriptors in one index: a 4 MiB manifest holds some 25,000; `index.json` of a large mirror may hold more."""
 
 LAYOUT_FILE_BYTES: Final = 64 * KIB
@@ -30,7 +30,7 @@ LAYERS: Final = 4096
 GRAPH_DEPTH: Final = 16
 """Nesting of indexes and of referrers of referrers: real ones have 3; a bomb has more."""
 
-GRAPH_NODES: Final = 1_000_000
+GRAPH_NODES: Final = 250_000
 """Manifests that one layout may hold."""
 
 GRAPH_BYTES: Final = 256 * MIB

@@ -28,8 +28,16 @@ JWS_ENVELOPE: Final = "application/jose+json"
 COSE_ENVELOPE: Final = "application/cose"
 ACQUISITION: Final = "application/vnd.airgap.acquisition.v1+json"
 
+DOCKER_SCHEMA_1: Final = frozenset(
+    {
+        "application/vnd.docker.distribution.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    }
+)
+"""Points at layers in a way of its own, which is not read: refused, so that no layer goes unchecked as "content"."""
+
 INDEX_TYPES: Final = frozenset({IMAGE_INDEX, DOCKER_LIST})
-MANIFEST_TYPES: Final = frozenset({IMAGE_MANIFEST, ARTIFACT_MANIFEST, DOCKER_MANIFEST}) | INDEX_TYPES
+MANIFEST_TYPES: Final = frozenset({IMAGE_MANIFEST, ARTIFACT_MANIFEST, DOCKER_MANIFEST}) | INDEX_TYPES | DOCKER_SCHEMA_1
 """Media types whose content points further; everything else is opaque (LAYOUT-2, LAYOUT-14)."""
 ENVELOPE_TYPES: Final = frozenset({JWS_ENVELOPE, COSE_ENVELOPE})
 EXTERNAL_LAYERS: Final = frozenset(

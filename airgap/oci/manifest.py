@@ -12,6 +12,7 @@ from airgap.oci.descriptor import (
     ARTIFACT_MANIFEST,
     DOCKER_LIST,
     DOCKER_MANIFEST,
+    DOCKER_SCHEMA_1,
     IMAGE_INDEX,
     IMAGE_MANIFEST,
     INDEX_TYPES,
@@ -83,6 +84,8 @@ def parse_manifest(raw: bytes, media_type: str) -> Manifest | Index:
     """
     if media_type not in MANIFEST_TYPES:
         raise FormatError(f"{safe(media_type, limit=160)!r} is not the type of a manifest or index")
+    if media_type in DOCKER_SCHEMA_1:
+        raise FormatError("is a Docker manifest of schema 1, which is not read; convert the image at its source")
     what = "index" if media_type in INDEX_TYPES else "manifest"
     document = load_object(raw, what=what)
     _check_kind(document, media_type)

@@ -260,6 +260,8 @@ def element_at(data: bytes, start: int, end: int, *, depth: int = 0) -> Element:
     if end - start < 2:  # noqa: PLR2004
         raise FormatError(f"DER ends inside an element (byte {start})")
     tag, first = data[start], data[start + 1]
+    if tag & ~_CONSTRUCTED == 0:  # X.690, 8.1.5: it ends contents of indefinite length, which DER has none of
+        raise FormatError(f"DER has no end-of-contents octets (byte {start})")
     if tag & _HIGH_TAG == _HIGH_TAG:
         raise FormatError(f"DER has a tag number above 30 (byte {start})")
     content, length = start + 2, first

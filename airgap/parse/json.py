@@ -7,6 +7,7 @@ duplicate silently, which lets two verifiers read two documents in one.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -20,11 +21,12 @@ T = TypeVar("T")
 JsonObject = Mapping[str, Any]
 
 
-def load(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "document") -> Any:
+def load(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "document", fractions: bool = False) -> Any:
     """The JSON value that `data` holds, and nothing beside it.
 
-    Numbers must be integers: no document of this field has fractions, and `1e400` is no size. Raises
-    FormatError (LimitError where a bound is exceeded).
+    Numbers must be integers: no document of this field has fractions, and `1e400` is no size. `fractions` accepts
+    them for documents that may have members of others (envelopes: JWS-21, JWS-34, PAY-11); `take` still refuses one
+    where an integer belongs. Raises FormatError (LimitError where a bound is exceeded).
     """
     if len(data) > limit:
         raise LimitError(f"the {what} has {len(data)} bytes, more than {limit}")
@@ -37,7 +39,11 @@ def load(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "docume
     _bound_depth(text, what)
     try:
         value = json.loads(
-            text, object_pairs_hook=_members, parse_float=_no_float, parse_constant=_no_constant, parse_int=_integer
+            text,
+            object_pairs_hook=_members,
+            parse_float=_fraction if fractions else _no_float,
+            parse_constant=_no_constant,
+            parse_int=_integer,
         )
     except FormatError:
         raise
@@ -49,9 +55,11 @@ def load(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "docume
     return value
 
 
-def load_object(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "document") -> JsonObject:
+def load_object(
+    data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "document", fractions: bool = False
+) -> JsonObject:
     """Like `load`, for a document whose top must be an object."""
-    value = load(data, limit=limit, what=what)
+    value = load(data, limit=limit, what=what, fractions=fractions)
     if not isinstance(value, dict):
         raise FormatError(f"the {what} is not a JSON object but {_name(type(value))}")
     return value
@@ -173,6 +181,13 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
+def _fraction(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise LimitError(f"the number {safe(digits, limit=32)} is too large")
+    return value
+
+
 def _no_float(digits: str) -> NoReturn:
     raise FormatError(f"the number {safe(digits, limit=32)} is not an integer")
 
@@ -181,7 +196,15 @@ def _no_constant(name: str) -> NoReturn:
     raise FormatError(f"{name} is not JSON")
 
 
-_NAMES = {str: "a string", int: "an integer", dict: "an object", list: "a list", bool: "a boolean", type(None): "null"}
+_NAMES = {
+    str: "a string",
+    int: "an integer",
+    float: "a fraction",
+    dict: "an object",
+    list: "a list",
+    bool: "a boolean",
+    type(None): "null",
+}
 
 
 def _name(kind: type) -> str:

@@ -11,12 +11,14 @@ from airgap.oci.descriptor import (
     ARTIFACT_MANIFEST,
     DOCKER_LIST,
     DOCKER_MANIFEST,
+    DOCKER_SCHEMA_1,
     EMPTY,
     IMAGE_CONFIG,
     IMAGE_INDEX,
     IMAGE_LAYER,
     IMAGE_MANIFEST,
     NOTARY_SIGNATURE,
+    Descriptor,
 )
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
@@ -206,3 +208,11 @@ def test_index_json_of_another_type_is_refused() -> None:
     with pytest.raises(FormatError) as caught:
         parse_layout_index(json.dumps(index(DOCKER_LIST)).encode())
     assert caught.value.where == "mediaType"
+
+
+@pytest.mark.parametrize("media_type", sorted(DOCKER_SCHEMA_1))
+def test_docker_schema_1_is_refused_not_passed_over(media_type: str) -> None:
+    """Its layers would go unchecked if it were an opaque blob."""
+    assert Descriptor(media_type=media_type, digest=Digest.of(b"{}"), size=2).is_manifest
+    with pytest.raises(FormatError, match="schema 1"):
+        parse_manifest(b"{}", media_type)

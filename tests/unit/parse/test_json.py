@@ -156,3 +156,13 @@ def test_any_bytes_give_a_value_or_a_format_error(data: bytes) -> None:
     except FormatError:
         return
     reference.loads(data)
+
+
+def test_fractions_only_where_they_are_asked_for() -> None:
+    """JWS-21, JWS-34: members of others may hold any JSON; a size may not."""
+    document = json.load(b'{"theirs":1.5,"size":2.0}', fractions=True)
+    assert document["theirs"] == 1.5
+    with pytest.raises(FormatError, match="size: is a fraction, not an integer"):
+        json.take(document, "size", int)
+    with pytest.raises(LimitError, match="too large"):
+        json.load(b"[1e400]", fractions=True)
