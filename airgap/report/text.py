@@ -170,6 +170,12 @@ def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *,
             until = f", good until {iso(use.next_update)}" if use.next_update else ""
             source = f" by {use.name} ({use.origin})" if use.name else ""
             yield f"            {use.kind:<19} {use.certificate}: {use.status}{source}{until}"
+    yield from _notes(signature, style)
+
+
+def _notes(signature: SignatureOutcome, style: Style) -> Iterator[str]:
+    for warning in signature.warnings:
+        yield f"          {style.paint('unsure', 'note')} {warning}"
     for use in signature.evidence:
         if use.accepted_stale:
             stale = iso(use.next_update) if use.next_update else "unknown"

@@ -20,6 +20,7 @@ from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Referrer, Root
+from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target, open_target
 from airgap.parse.time import iso
@@ -356,7 +357,8 @@ def _candidate(store: Store, referrer: Referrer, subject: Descriptor) -> Candida
     except AirgapError as error:
         obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} can not be read: {error}")
         return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
-    return Candidate(digest=digest, envelope=envelope, raw=raw)
+    manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
+    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest)
 
 
 def _told(notice: Notice) -> Problem:

@@ -13,12 +13,15 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from airgap import limits
 from airgap.errors import ContentError, Fact, FormatError, Rejected, TrustMaterialError, Undecided
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.manifest import Manifest
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors, check_code_signing_chain, check_validity
 from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
+from airgap.signature.manifest import thumbprint_warning
 from airgap.signature.model import Envelope, Payload, Scheme
 from airgap.signature.payload import check_about
 from airgap.text import safe
@@ -66,6 +69,8 @@ class Candidate:
     """The envelope's bytes."""
     obstacle: Rejected | None = None
     """Why the envelope could not be had, where it could not (D27: that stops nothing but this signature)."""
+    manifest: Manifest | None = None
+    """The signature manifest, where there is one: its annotations are hints that are compared (D1)."""
 
 
 @dataclass(slots=True)
@@ -247,7 +252,20 @@ class Judge:
         uses = self._revocation.check_chain(timestamp.chain, kind="tsa", at=self._at, signed_at=None)
         dossier.evidence.extend(uses)
         dossier.timestamp = timestamp
+        self._doubt_timestamp(dossier, envelope, timestamp)
         return f"timestamped between {iso(timestamp.earliest)} and {iso(timestamp.latest)}"
+
+    def _doubt_timestamp(self, dossier: _Dossier, envelope: Envelope, timestamp: VerifiedTimestamp) -> None:
+        """What no rule refuses, and a person should know."""
+        if timestamp.imprint_hash != envelope.algorithm.hash_name:  # D30
+            dossier.warnings.append(
+                f"the timestamp is over a {timestamp.imprint_hash} imprint, the signature over "
+                f"{envelope.algorithm.hash_name}"
+            )
+        if timestamp.earliest > self._at + limits.CLOCK_SKEW:  # TS-29
+            dossier.warnings.append(
+                f"the timestamp, {iso(timestamp.gen_time)}, lies after the moment judged for: a clock is wrong"
+            )
 
     def _chain_revocation(self, dossier: _Dossier) -> str:
         envelope = _known(dossier.envelope)
@@ -341,6 +359,9 @@ class Judge:
 
     def _outcome(self, dossier: _Dossier) -> SignatureOutcome:
         annotations = dossier.payload.annotations if dossier.payload else {}
+        manifest = dossier.candidate.manifest
+        if dossier.envelope and manifest and (hint := thumbprint_warning(manifest, dossier.envelope.certificates)):
+            dossier.warnings.append(hint)
         return SignatureOutcome(
             digest=dossier.candidate.digest,
             envelope=dossier.candidate.envelope,
