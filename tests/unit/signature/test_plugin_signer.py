@@ -159,6 +159,8 @@ ENVELOPE_LIES = {
     "annotation-dropped": ({"payload": {"annotations": {"team": "blue"}}}, "annotation 'build' was dropped or changed"),
     "annotation-changed": ({"payload": {"annotations": {"team": "red", "build": "7"}}}, "'team' was dropped or"),
     "member-added": ({"payload": {"artifactType": "x"}}, "targetArtifact: the member 'artifactType' was added"),
+    "member-twin": ({"payload": {"SIZE": 1}}, "targetArtifact: the member 'SIZE' was added"),
+    "top-member-twin": ({"payload_top": {"TargetArtifact": {}}}, "the member 'TargetArtifact' was added"),
     "top-member-added": ({"payload_top": {"more": 1}}, "the member 'more' was added"),
     "other-type": ({"changes": {"generate-envelope": {"signatureEnvelopeType": COSE_ENVELOPE}}}, "an envelope of type"),
     "other-algorithm": ({"envelope": {"protected": {"alg": "PS256"}}}, "does not verify: the envelope states RSASSA"),

@@ -153,6 +153,12 @@ def test_what_the_plugin_is_told(media_type: str) -> None:
     assert request["pluginConfig"] == {"a": "b"}
 
 
+@pytest.mark.parametrize("minimum", ["1.2.3", "1.2.3-rc.1", "0.9.0", "1.2.3+build"])
+def test_the_minimum_version_itself_will_do(minimum: str) -> None:
+    """VERIFY-11: greater than or equal."""
+    assert judge(demanding(version=minimum)).verdict is Verdict.PASS
+
+
 def test_times_reach_the_plugin_as_rfc_3339() -> None:
     """PLUGIN-26."""
     shelf = Shelf(Behaviour())
