@@ -140,7 +140,7 @@ def _offered_chain(offered: Offered, anchors: Anchors) -> Sequence[Certificate]:
 
 def _issuers(child: Certificate, candidates: Iterable[Certificate]) -> Iterator[Certificate]:
     for candidate in candidates:
-        if candidate.subject == child.issuer and candidate != child:
+        if candidate != child:
             try:
                 verify_issued(child, candidate)
             except Rejected:

@@ -175,6 +175,16 @@ class TestInto:
         assert str(signature.digest) in {item["digest"] for item in listed}
         assert here.verify().code == 0
 
+    def test_what_nobody_signed_is_not_packed(self, here: Site) -> None:
+        """A trust directory may hold files that no verification would believe."""
+        here.sign()
+        here.serve()
+        (here.trust / "crls").mkdir()
+        (here.trust / "crls/forged.crl").write_bytes(here.crl(here.ca, number=9, signed_by=key("p256", 4)))
+        (here.trust / "crls/index.json").write_text(json.dumps({here.web.url("/leaf.crl"): "forged.crl"}))
+        outcome = here.fetch(into=str(here.written.layout))
+        assert [written.files for written in outcome.boxes] == [2]
+
     def test_an_image_without_signatures_gets_none(self, here: Site) -> None:
         here.sign()
         here.scene.box.tag(here.scene.box.add_image(b"unsigned"), "other")

@@ -117,6 +117,13 @@ class TestCertAdd:
         second.write_bytes(ROOT.pem)
         assert self.add(root, second).code == 2
 
+    def test_refuses_two_files_of_one_name(self, root: Path, file: Path, tmp_path: Path) -> None:
+        second = tmp_path / "second" / file.name
+        second.parent.mkdir()
+        second.write_bytes(ROOT.pem)
+        assert trust(root, "cert", "add", "-t", "ca", "-s", "acme", file, second).code == 2
+        assert not list(root.rglob("*.pem"))
+
     def test_adds_all_or_none(self, root: Path, file: Path, tmp_path: Path) -> None:
         (tmp_path / "leaf.pem").write_bytes(LEAF.pem)
         ran = trust(root, "cert", "add", "-t", "ca", "-s", "acme", file, tmp_path / "leaf.pem")
@@ -333,6 +340,11 @@ class TestStatus:
         ran = self.status(root, crls={"a.crl": old, "b.crl": evidence(ROOT, number=2)})
         assert ran.code == 0
         assert [piece["state"] for piece in ran.document["pieces"]] == ["superseded", "fresh"]
+
+    def test_what_is_from_the_future_supersedes_nothing_yet(self, root: Path) -> None:
+        crls = {"a.crl": evidence(ROOT), "b.crl": evidence(ROOT, number=2, this_update=NOW + DAY)}
+        states = [piece["state"] for piece in self.status(root, crls=crls).document["pieces"]]
+        assert states == ["fresh", "future"]
 
     def test_a_delta_counts_until_its_base_has_caught_up(self, root: Path) -> None:
         delta = evidence(ROOT, number=6, delta_base=5, next_update=NOW - DAY / 2)

@@ -232,8 +232,9 @@ class TestDelta:
             ({"number": 5}, "revocation.crl.delta"),
             ({"delta_base": None}, "revocation.crl.delta"),
             ({"signed_by": key("p256", 4)}, "revocation.crl.signature"),
+            ({"scope": scope(only_user=True)}, "revocation.crl.delta"),
         ],
-        ids=["of a later base", "not newer than its base", "no delta at all", "forged"],
+        ids=["of a later base", "not newer than its base", "no delta at all", "forged", "of another scope"],
     )
     def test_one_that_does_not_fit_is_refused(self, here: Site, wrong: dict[str, Any], reason: str) -> None:
         self.prepare(here, **wrong)
@@ -288,6 +289,25 @@ class TestOcsp:
         self.prepare(here, lambda _: ocsp_error(6))
         gap = about(here.fetch(), "builder")
         assert (gap.status, gap.attempts[0].reason) == (Status.GAP, "revocation.ocsp.malformed")
+
+    def test_the_next_responder_is_asked_where_the_first_gives_no_answer(self, here: Site) -> None:
+        """OCSP-1: in their order."""
+        here.sign(ocsp_urls=[here.web.url("/first"), here.web.url("/second"), here.web.url("/third")])
+        here.serve()
+        here.web.ocsp("/first", lambda _: self.response(here, signed_by=key("p256", 4)))
+        here.web.ocsp("/second", lambda _: self.response(here))
+        covered = about(here.fetch(), "builder")
+        assert [attempt.reason for attempt in covered.attempts] == ["revocation.ocsp.signature", None]
+        assert covered.status is Status.COVERED
+
+    def test_a_delegate_whose_revocation_is_waived_is_not_asked_about(self, here: Site) -> None:
+        """D37: id-pkix-ocsp-nocheck."""
+        delegates: list[Issued] = []
+        self.prepare(here, lambda _: self.response(here, responder=delegates[0]))
+        delegates.append(issue("ocsp", issuer=here.ca, crl_urls=[here.web.url("/responder.crl")]))
+        outcome = here.fetch()
+        assert {item.role for item in outcome.certificates} == {"chain"}
+        assert about(outcome, "builder").status is Status.COVERED
 
     def test_both_are_fetched_where_both_are_named(self, here: Site) -> None:
         self.prepare(here, crl_urls=[here.web.url("/leaf.crl")])

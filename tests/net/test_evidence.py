@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from airgap import limits
 from airgap.errors import Undecided
+from airgap.net import evidence
 from airgap.net.evidence import LEAST_RATE, EvidenceClient, EvidenceOptions
+from airgap.net.http import Request
 from airgap.net.options import TransportOptions
 from airgap.pki.certificate import Certificate
 from airgap.pki.ocsp_request import ocsp_request
@@ -105,6 +107,16 @@ class TestRefused:
     @pytest.mark.parametrize("target", ["", "ftp://crl.example/a", "http://u:p@crl.example/a", "file:///etc/passwd"])
     def test_a_redirect_to_where_nobody_goes(self, web: Endpoints, tmp_path: Path, target: str) -> None:
         assert refused(web.redirect("/a.crl", target), tmp_path).reason == "fetch.redirect"
+
+    def test_a_redirect_from_https_to_http(self) -> None:
+        class Reply:
+            request = Request(method="GET", url="https://crl.example/a")
+            headers: ClassVar[dict[str, str]] = {"Location": "http://crl.example/a"}
+
+            def close(self) -> None: ...
+
+        with pytest.raises(Undecided, match="from https to http"):
+            evidence._target(Reply(), "https://crl.example/a")  # type: ignore[arg-type]
 
     def test_a_redirect_to_https_where_that_is_not_asked(self, web: Endpoints, tmp_path: Path) -> None:
         assert refused(web.redirect("/a.crl", "https://127.0.0.1:1/a"), tmp_path).reason == "fetch.scheme"
