@@ -35,6 +35,7 @@ from airgap.text import safe
 BLOCK: Final = 512
 _RECORD: Final = 20 * BLOCK
 """Tars are filled up to whole records of 10 KiB (POSIX); GNU tar says so if they are not."""
+_FLUSHED_BYTES: Final = 16 * limits.MIB
 _OCTAL_LIMIT: Final = 8**11
 _NAME_BYTES: Final = 100
 
@@ -205,8 +206,13 @@ class _Writing:
             _write_at(file, slot.start)(memoryview(slot.head))
             if slot.raw is not None:
                 _write_at(file, slot.body)(memoryview(slot.raw))
-        self._crew.run(self._blobs, lambda slot: self._pump(slot, _write_at(file, slot.body)), _collect)
+        self._crew.run(self._blobs, lambda slot: self._put(slot, file), _collect)
         os.ftruncate(file, self.tar.size)
+
+    def _put(self, slot: Slot, file: int) -> None:
+        self._pump(slot, _write_at(file, slot.body))
+        if slot.size >= _FLUSHED_BYTES:
+            os.fsync(file)  # while others hash: at the end there is less to wait for
 
     def into_stream(self, stream: BinaryIO) -> None:
         def write(chunk: memoryview) -> None:
