@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from airgap.errors import AirgapError
     from airgap.net.evidence import EvidenceClient, EvidenceOptions
     from airgap.net.tsa import HttpTsa
-    from airgap.oci.copied import Copied, CopyResult
-    from airgap.oci.plan import Selection
-    from airgap.oci.platforms import PlatformFilter
     from airgap.pki.certificate import Certificate, load_certificates
     from airgap.pki.tsp import TimestampingError
     from airgap.plugin.directory import PluginDirectory
@@ -45,6 +42,9 @@ if TYPE_CHECKING:
     )
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
     from airgap.stages.verify import VerifyRequest, verify
+    from airgap.transfer.copied import Copied, CopyResult
+    from airgap.transfer.plan import Selection
+    from airgap.transfer.platforms import PlatformFilter
     from airgap.trust.directory import Location, TrustDirectory
     from airgap.trust.snapshot import Snapshot
     from airgap.verifier.blob import BlobOutcome
@@ -62,9 +62,9 @@ _HOMES = {
     "BlobSignRequest": "airgap.stages.blob",
     "BlobVerifyRequest": "airgap.stages.blob",
     "Certificate": "airgap.pki.certificate",
-    "Copied": "airgap.oci.copied",
+    "Copied": "airgap.transfer.copied",
     "CopyRequest": "airgap.stages.copy",
-    "CopyResult": "airgap.oci.copied",
+    "CopyResult": "airgap.transfer.copied",
     "Draft": "airgap.signature.produce",
     "EnvelopeSigner": "airgap.signature.produce",
     "EvidenceClient": "airgap.net.evidence",
@@ -76,7 +76,7 @@ _HOMES = {
     "LocalSigner": "airgap.signature.signer",
     "Location": "airgap.trust.directory",
     "Outcome": "airgap.verifier.outcome",
-    "PlatformFilter": "airgap.oci.platforms",
+    "PlatformFilter": "airgap.transfer.platforms",
     "PluginDirectory": "airgap.plugin.directory",
     "PluginError": "airgap.plugin.errors",
     "PluginKey": "airgap.signature.plugin_signer",
@@ -85,7 +85,7 @@ _HOMES = {
     "Rfc3161Timestamper": "airgap.signature.timestamper",
     "Scheme": "airgap.signature.model",
     "Sealed": "airgap.signature.sealing",
-    "Selection": "airgap.oci.plan",
+    "Selection": "airgap.transfer.plan",
     "SignRequest": "airgap.stages.sign",
     "SignatureOutcome": "airgap.verifier.outcome",
     "SignedArtifact": "airgap.signature.results",

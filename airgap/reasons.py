@@ -56,7 +56,9 @@ _RESIGN = "Ask the publisher for a correctly made signature; this one can not be
 _CHAIN = "Ask the publisher to sign with a certificate chain that meets the Notary Project's requirements."
 _TIMESTAMP = "Ask the publisher for a signature with a valid timestamp countersignature."
 _CRL = "Fetch the current CRL on the connected side (airgap trust fetch), and put it into the trust directory's crls/."
-_OCSP = "Fetch a current response on the connected side (airgap trust fetch), and put it into the trust directory's ocsp/."
+_OCSP = (
+    "Fetch a current response on the connected side (airgap trust fetch), and put it into the trust directory's ocsp/."
+)
 _STORE = "Correct the named trust store below truststore/x509/ in the trust directory."
 _POLICY = "Correct the trust policy at the place that the message names."
 _SNAPSHOT = "Ask the sender for the snapshot again; do not apply this one."

@@ -39,8 +39,8 @@ from airgap.cli.lazy import typer_app
 
 if TYPE_CHECKING:
     from airgap.net.referrers import Mechanism
-    from airgap.oci.copied import CopyResult
     from airgap.stages.copy import CopyRequest
+    from airgap.transfer.copied import CopyResult
     from airgap.verifier.coverage import FetchOutcome
 
 app = typer_app()
@@ -164,10 +164,10 @@ def copy(
     with boundary(debug=debug):
         from airgap.cli.progress import shown
         from airgap.errors import AirgapError
-        from airgap.oci.events import Notice
-        from airgap.oci.plan import Selection
-        from airgap.oci.platforms import PlatformFilter
         from airgap.stages.copy import STREAM, CopyRequest
+        from airgap.transfer.events import Notice
+        from airgap.transfer.plan import Selection
+        from airgap.transfer.platforms import PlatformFilter
 
         *given, destination = references
         sources = _sources(given, file, lock, layouts=from_oci_layout)
@@ -277,8 +277,8 @@ def _run(
 
 def _sources(given: list[str], file: Path | None, lock: Path | None, *, layouts: bool) -> list[str]:
     from airgap.errors import UsageError
-    from airgap.oci.copy_sources import read_list
     from airgap.stages.copy import STREAM
+    from airgap.transfer.origins import read_list
 
     sources = [_layout(text) if layouts else text for text in given]
     for path in (file, lock):

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from airgap.oci.events import BlobAdvanced, BlobDone, BlobStarted, Event, Notice, Progress, Started, silent
 from airgap.report.copying import count, size
+from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Event, Notice, Progress, Started, silent
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -1,4 +1,4 @@
-"""An artifact in a registry as a place to attach to (airgap.oci.attach)."""
+"""An artifact in a registry as a place to attach to (airgap.transfer.attach)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 
 from airgap.errors import AirgapError, ContentError, UsageError
 from airgap.net.registry import RegistryStore
-from airgap.oci.attach import Attachment, Found, bare
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.reference import RegistryReference
 from airgap.text import safe
+from airgap.transfer.attach import Attachment, Found, bare
 
 
 class RegistryPlace:

@@ -1,4 +1,4 @@
-"""A repository as `Source` and `Sink` of a copy (airgap.oci.endpoint)."""
+"""A repository as `Source` and `Sink` of a copy (airgap.transfer.endpoint)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from airgap.net.upload import Sent
 from airgap.net.url import Origin
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Blobs, BlobStream, Entry, How, Looked, Named, Referral
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.oci.pump import Advance
+from airgap.transfer.endpoint import Blobs, BlobStream, Entry, How, Looked, Named, Referral
+from airgap.transfer.pump import Advance
 
 COSIGN: Final = "cosign-tag"
 """The mechanism of a referrer that cosign's tag names."""

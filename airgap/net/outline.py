@@ -16,10 +16,10 @@ from airgap.errors import AirgapError, ContentError, LimitError
 from airgap.net.registry import RegistryStore
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Entry
-from airgap.oci.index_writer import index_document
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
 from airgap.signature.manifest import is_signature
+from airgap.transfer.endpoint import Entry
+from airgap.transfer.index_writer import index_document
 from airgap.trust.box import EVIDENCE_TYPE
 
 

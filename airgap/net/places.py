@@ -9,8 +9,8 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 
-from airgap.oci.attach import Place, open_layout_place
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
+from airgap.transfer.attach import Place, open_layout_place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials

@@ -17,8 +17,8 @@ from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
 from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, MANIFEST_TYPES, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.nodes import Mechanism, Referrer, Root
 from airgap.oci.problems import ContentProblem, EntryProblem
-from airgap.oci.records import Mechanism, Referrer, Root
 from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import tag_part

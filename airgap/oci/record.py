@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, FormatError
-from airgap.oci.descriptor import ACQUISITION, EMPTY, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import ACQUISITION, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest, parse_manifest
@@ -26,7 +26,6 @@ from airgap.parse.time import iso, rfc3339
 
 SCHEMA: Final = "airgap.acquisition/1"
 CREATED: Final = "org.opencontainers.image.created"
-_NO_CONFIG: Final = b"{}"
 _MODES: Final = ("all", "filtered", "excluded")
 
 
@@ -161,7 +160,7 @@ class Record:
         """All that it says beside who wrote it and when: two copies with the same facts need one record."""
         return {
             "source": _known({"kind": self.kind, "name": self.name, "reference": self.reference}),
-            "artifact": _bare(self.artifact).to_json(),
+            "artifact": bare(self.artifact).to_json(),
             "platforms": {"chosen": list(self.platforms), "absent": [item.to_json() for item in self.absent]},
             "referrers": _known(
                 {
@@ -200,30 +199,6 @@ class Record:
         """Whether the registry was asked for referrers of the artifact itself, and answered that it has none."""
         answers = [answer for answer in self.answers if answer.subject == self.artifact.digest]
         return self.kind == "registry" and bool(answers) and not any(answer.listed for answer in answers)
-
-
-def record_contents(record: Record) -> tuple[Descriptor, dict[Digest, bytes]]:
-    """The manifest that refers to the artifact, and every content that it needs, the manifest included."""
-    from airgap.oci.index_writer import dump  # to read records takes nothing of what writes them
-
-    raw = dump(record.to_json())
-    layer = Descriptor(media_type=ACQUISITION, digest=Digest.of(raw), size=len(raw))
-    config = Descriptor(media_type=EMPTY, digest=Digest.of(_NO_CONFIG), size=len(_NO_CONFIG))
-    manifest = dump(
-        {
-            "schemaVersion": 2,
-            "mediaType": IMAGE_MANIFEST,
-            "artifactType": ACQUISITION,
-            "config": config.to_json(),
-            "layers": [layer.to_json()],
-            "subject": _bare(record.artifact).to_json(),
-            "annotations": {CREATED: iso(record.time)},
-        }
-    )
-    descriptor = Descriptor(
-        media_type=IMAGE_MANIFEST, digest=Digest.of(manifest), size=len(manifest), artifact_type=ACQUISITION
-    )
-    return descriptor, {descriptor.digest: manifest, layer.digest: raw, config.digest: _NO_CONFIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +262,8 @@ def _known(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _bare(descriptor: Descriptor) -> Descriptor:
+def bare(descriptor: Descriptor) -> Descriptor:
+    """What identifies the content, without hints."""
     return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
 
 

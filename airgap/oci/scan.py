@@ -18,8 +18,8 @@ from airgap.oci.descriptor import INDEX_TYPES, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.manifest import Index, Manifest
+from airgap.oci.nodes import Mechanism, Referrer, Root
 from airgap.oci.problems import ContentProblem, EntryProblem
-from airgap.oci.records import Mechanism, Referrer, Root
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target, fallback_tags, may_be_fallback, tag_part
 from airgap.text import safe

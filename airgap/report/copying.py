@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from airgap.errors import AirgapError, ContentError
-from airgap.oci.copied import Copied, CopyResult
 from airgap.oci.descriptor import NOTARY_SIGNATURE
-from airgap.oci.endpoint import Looked
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
+from airgap.transfer.copied import Copied, CopyResult
+from airgap.transfer.endpoint import Looked
 
 COPY_SCHEMA = "airgap.copy/1"
 

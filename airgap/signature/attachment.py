@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from airgap import limits
 from airgap.errors import Rejected
-from airgap.oci.attach import Attachment, Found, Place, bare
 from airgap.oci.descriptor import IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
@@ -23,6 +22,7 @@ from airgap.signature.model import Envelope, Payload
 from airgap.signature.payload import check_about
 from airgap.signature.sealing import Sealed
 from airgap.signature.signer import SigningError
+from airgap.transfer.attach import Attachment, Found, Place, bare
 
 
 def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artifactType") -> Attachment:

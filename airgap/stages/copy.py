@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal, NamedTuple
 
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
-from airgap.oci.copied import Copied, CopyResult, Totals, added, status_of
-from airgap.oci.copy_fallback import FallbackTags
-from airgap.oci.copy_names import Place, check_takeover, is_tar, parse_destination, places
-from airgap.oci.copy_records import Records
-from airgap.oci.copy_sources import Choice, Found, Repository, Sources, find_all
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import How, Sink
-from airgap.oci.events import Progress, silent
 from airgap.oci.layout import LayoutDirectory, open_directory
-from airgap.oci.plan import Plan, Selection, Wanted
-from airgap.oci.planner import make_plan
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
-from airgap.oci.tar_writer import write_tar_file, write_tar_stream
-from airgap.oci.transfer import Survey, Transferred, survey, transfer
-from airgap.oci.writer import LayoutProbe, LayoutWriter
 from airgap.text import safe
+from airgap.transfer.copied import Copied, CopyResult, Totals, added, status_of
+from airgap.transfer.endpoint import How, Sink
+from airgap.transfer.events import Progress, silent
+from airgap.transfer.fallback import FallbackTags
+from airgap.transfer.mover import Survey, Transferred, survey, transfer
+from airgap.transfer.names import Place, check_takeover, is_tar, parse_destination, places
+from airgap.transfer.origins import Choice, Found, Repository, Sources, find_all
+from airgap.transfer.plan import Plan, Selection, Wanted
+from airgap.transfer.planner import make_plan
+from airgap.transfer.records import Records
+from airgap.transfer.tar_writer import write_tar_file, write_tar_stream
+from airgap.transfer.writer import LayoutProbe, LayoutWriter
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -204,7 +204,7 @@ class _Copy:
 
     def _receive(self, destination: LayoutReference | RegistryReference | None) -> list[Found]:
         """What comes on standard input: its blobs are in the destination when this returns."""
-        from airgap.oci.copy_stream import NAME, receive
+        from airgap.transfer.stream import NAME, receive
 
         request = self._request
         choices = request.all_tags or request.tags or request.dry_run or request.selection != Selection()

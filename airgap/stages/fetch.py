@@ -22,19 +22,19 @@ from airgap.net.registry import RegistryStore
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Entry
 from airgap.oci.graph import Graph, Root
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
-from airgap.oci.referrers_tag import Relisted, relisted
-from airgap.oci.sources import MemorySource
 from airgap.oci.store import Store
-from airgap.oci.tar_rewrite import add_to_tar
 from airgap.oci.target import Target, open_target
-from airgap.oci.writer import LayoutWriter
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.chain import Anchors
 from airgap.reasons import REASONS
 from airgap.text import safe
+from airgap.transfer.endpoint import Entry
+from airgap.transfer.referrers_tag import Relisted, relisted
+from airgap.transfer.sources import MemorySource
+from airgap.transfer.tar_rewrite import add_to_tar
+from airgap.transfer.writer import LayoutWriter
 from airgap.trust.box import EvidenceArtifact, evidence_artifacts, find_box
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.evidence import Evidence, EvidenceDirectory

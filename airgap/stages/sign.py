@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
 from airgap.net.places import Places
-from airgap.oci.attach import Attachment, Place
 from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, NOTARY_SIGNATURE, Descriptor
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
@@ -27,6 +26,7 @@ from airgap.signature.results import SignedArtifact
 from airgap.signature.sealing import check_signing_chain, seal
 from airgap.signature.signer import Signer
 from airgap.signature.timestamper import Timestamper
+from airgap.transfer.attach import Attachment, Place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials

@@ -16,19 +16,19 @@ from typing import Final
 from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, UsageError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import open_regular
-from airgap.oci.endpoint import BlobStream, Entry, Looked
 from airgap.oci.graph import Graph, Root
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.open import open_layout
-from airgap.oci.plan import Selection, Wanted
-from airgap.oci.planner import make_plan
 from airgap.oci.reference import LayoutReference
-from airgap.oci.sources import LayoutSource
 from airgap.oci.store import Store
-from airgap.oci.tar_writer import write_tar_file
 from airgap.oci.target import open_target
-from airgap.oci.writer import LayoutWriter
 from airgap.text import safe
+from airgap.transfer.endpoint import BlobStream, Entry, Looked
+from airgap.transfer.plan import Selection, Wanted
+from airgap.transfer.planner import make_plan
+from airgap.transfer.sources import LayoutSource
+from airgap.transfer.tar_writer import write_tar_file
+from airgap.transfer.writer import LayoutWriter
 from airgap.trust.coverage import cover
 from airgap.trust.files import read_regular
 from airgap.trust.material import MaterialFile, largest, list_material

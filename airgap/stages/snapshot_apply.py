@@ -14,9 +14,9 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import AirgapError, Rejected, TrustMaterialError, UsageError
+from airgap.locking import exclusive
 from airgap.oci.content import verify_content
 from airgap.oci.graph import Graph
-from airgap.oci.locking import exclusive
 from airgap.oci.store import Store, read_verified
 from airgap.parse.time import iso
 from airgap.reasons import REASONS

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from airgap.errors import AirgapError, NotFoundError, Rejected
 from airgap.net.places import Places
-from airgap.oci.attach import Attachment, Place
 from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.digest import Digest
 from airgap.signature.attachment import AttachedSignature, read_attached, signature_attachment
@@ -21,6 +20,7 @@ from airgap.signature.results import StampedSignature, Stamping
 from airgap.signature.sealing import stamp
 from airgap.signature.signer import SigningError
 from airgap.signature.timestamper import Timestamper
+from airgap.transfer.attach import Attachment, Place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials

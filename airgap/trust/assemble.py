@@ -17,9 +17,9 @@ from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.pump import pump
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
+from airgap.transfer.pump import pump
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
 from airgap.trust.evidence_index import INDEX, EvidenceIndex
 from airgap.trust.files import read_regular

@@ -10,7 +10,7 @@ from pathlib import Path
 from airgap import limits
 from airgap.errors import FormatError, NotFoundError, TrustMaterialError, UsageError
 from airgap.files import make_folders, sync_folder, write_file
-from airgap.oci.locking import exclusive
+from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.text import safe
 from airgap.trust.files import read_regular

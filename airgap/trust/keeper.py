@@ -18,7 +18,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError, Undecided
 from airgap.files import make_folders, sync_folder, write_file
-from airgap.oci.locking import exclusive
+from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.digests import digest

@@ -30,7 +30,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.files import sync_folder, write_file
-from airgap.oci.locking import exclusive
+from airgap.locking import exclusive
 from airgap.parse import json
 from airgap.text import safe
 from airgap.trust.files import read_regular

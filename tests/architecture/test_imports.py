@@ -46,7 +46,7 @@ LAZY = {
     "airgap.oci.archive": "tars",
     "airgap.oci.tar": "tars",
     "airgap.oci.record": "acquisition records",
-    "airgap.oci.writer": "writing",
+    "airgap.transfer.writer": "writing",
     "airgap.parse.cbor": "COSE envelopes",
     "airgap.pki.crl": "CRLs",
     "airgap.pki.ocsp": "OCSP responses",

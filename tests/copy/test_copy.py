@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import airgap
-from airgap.oci.events import ArtifactDone, BlobDone, Started
+from airgap.transfer.events import ArtifactDone, BlobDone, Started
 from tests.support.command import Ran, run_here, run_process
 from tests.support.copying import (
     SBOM,

@@ -11,8 +11,8 @@ import pytest
 
 from airgap.cli import progress
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import How
-from airgap.oci.events import BlobAdvanced, BlobDone, BlobStarted, Notice, Started
+from airgap.transfer.endpoint import How
+from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Notice, Started
 from tests.support.copying import family, write
 
 pty = pytest.importorskip("pty")

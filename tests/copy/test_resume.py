@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.staging import PREFIX
+from airgap.transfer.staging import PREFIX
 from tests.support.command import run_here
 from tests.support.copying import check_complete, family, load
 from tests.support.registry import LoopbackRegistry, cut

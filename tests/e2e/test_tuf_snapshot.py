@@ -120,10 +120,10 @@ def test_another_snapshot_than_the_one_vouched_for(ground: TufGround) -> None:
 
 
 def _move_metadata(box: Path, genuine: str, other: str) -> None:
-    from airgap.oci.attach import Attachment, open_layout_place
     from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
     from airgap.oci.digest import Digest
     from airgap.oci.reference import LayoutReference, parse_reference
+    from airgap.transfer.attach import Attachment, open_layout_place
     from airgap.trust.tuf_check import TUF_TYPE
 
     with open_snapshot(genuine) as opened:

@@ -9,10 +9,10 @@ import pytest
 from airgap.errors import ContentError
 from airgap.net.attach import RegistryPlace
 from airgap.net.registry import RegistryStore
-from airgap.oci.attach import Found
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.reference import RegistryReference
+from airgap.transfer.attach import Found
 from tests.support.net import described, store
 from tests.support.registry import INDEX, LoopbackRegistry, answer
 

@@ -13,11 +13,11 @@ from airgap.net.endpoint import RegistrySink, RegistrySource
 from airgap.net.registry import RegistryStore
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Entry, How
-from airgap.oci.plan import Selection, Wanted
-from airgap.oci.planner import make_plan
-from airgap.oci.sources import MemorySource
-from airgap.oci.transfer import Transferred, transfer
+from airgap.transfer.endpoint import Entry, How
+from airgap.transfer.mover import Transferred, transfer
+from airgap.transfer.plan import Selection, Wanted
+from airgap.transfer.planner import make_plan
+from airgap.transfer.sources import MemorySource
 from tests.support.net import client, described, store
 from tests.support.registry import LoopbackRegistry, answer, digest_of
 
@@ -176,7 +176,7 @@ def test_a_manifest_that_is_none_is_content(registry: LoopbackRegistry) -> None:
 
 
 def test_the_protocols_are_met(registry: LoopbackRegistry) -> None:
-    from airgap.oci.endpoint import Sink, Source
+    from airgap.transfer.endpoint import Sink, Source
 
     with store(registry.host) as repository:
         source: Source = RegistrySource(repository)

@@ -11,7 +11,8 @@ import pytest
 
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.record import LeftOut, Record, record_contents
+from airgap.oci.record import LeftOut, Record
+from airgap.transfer.record_writer import record_contents
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.scenario import Scene

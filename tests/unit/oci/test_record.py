@@ -14,7 +14,8 @@ from airgap.errors import FormatError
 from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
-from airgap.oci.record import Answer, LeftOut, Record, find_records, listed_records, record_contents
+from airgap.oci.record import Answer, LeftOut, Record, find_records, listed_records
+from airgap.transfer.record_writer import record_contents
 from tests.support.layouts import LayoutBuilder
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import ContentError, NotFoundError, UsageError
-from airgap.oci.attach import Attachment, open_layout_place
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
-from airgap.oci.pump import WriteError
 from airgap.oci.reference import LayoutReference
-from airgap.oci.tar_rewrite import add_to_tar
+from airgap.transfer.attach import Attachment, open_layout_place
+from airgap.transfer.pump import WriteError
+from airgap.transfer.tar_rewrite import add_to_tar
 from tests.support.layouts import LayoutBuilder, TarFormat, tar_member
 from tests.support.signing import tree
 

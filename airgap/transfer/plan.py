@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Entry, Looked, Source
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.platforms import PlatformFilter
+from airgap.transfer.endpoint import Entry, Looked, Source
+from airgap.transfer.platforms import PlatformFilter
 
 Key = tuple[Digest, str, int]
 """Digest, media type (of manifests; else empty) and size: what is the same content to a destination."""

@@ -12,8 +12,8 @@ from airgap.errors import FormatError, LimitError
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX, malformed
-from airgap.oci.endpoint import Entry, Named
 from airgap.parse.json import load_object, take
+from airgap.transfer.endpoint import Entry, Named
 
 LAYOUT_CONTENT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 EMPTY_INDEX: Final = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'

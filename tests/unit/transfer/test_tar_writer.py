@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import ContentError, UsageError
-from airgap.oci import tar_writer
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
-from airgap.oci.plan import Plan, Selection, Wanted
-from airgap.oci.planner import make_plan
-from airgap.oci.sources import LayoutSource
-from airgap.oci.tar_writer import BLOCK, header, lay_out, write_tar_file, write_tar_stream
+from airgap.transfer import tar_writer
+from airgap.transfer.plan import Plan, Selection, Wanted
+from airgap.transfer.planner import make_plan
+from airgap.transfer.sources import LayoutSource
+from airgap.transfer.tar_writer import BLOCK, header, lay_out, write_tar_file, write_tar_stream
 from tests.support.copying import check_complete, family, write
 from tests.support.layouts import END, LayoutBuilder
 

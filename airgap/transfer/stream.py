@@ -13,13 +13,13 @@ from airgap.errors import AirgapError, LimitError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, check_layout_file, malformed, read_index
-from airgap.oci.endpoint import Blobs, BlobStream, How, Sink
-from airgap.oci.events import BlobAdvanced, BlobDone, BlobStarted, Progress
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.manifest import Index
-from airgap.oci.pump import Advance
 from airgap.oci.store import missing
-from airgap.oci.tar_stream import Item, items
+from airgap.transfer.endpoint import Blobs, BlobStream, How, Sink
+from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Progress
+from airgap.transfer.pump import Advance
+from airgap.transfer.tar_stream import Item, items
 
 NAME: Final = "standard input"
 _BLOB: Final = "application/octet-stream"

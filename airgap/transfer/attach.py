@@ -16,18 +16,18 @@ from airgap.errors import ContentError, FormatError, UsageError
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Entry
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
-from airgap.oci.sources import MemorySource
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tag, fallback_tags
-from airgap.oci.tar_rewrite import add_to_tar
-from airgap.oci.writer import LayoutWriter
 from airgap.parse.json import load_object, take
 from airgap.text import safe
+from airgap.transfer.endpoint import Entry
+from airgap.transfer.sources import MemorySource
+from airgap.transfer.tar_rewrite import add_to_tar
+from airgap.transfer.writer import LayoutWriter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from airgap.errors import UsageError
-from airgap.oci.copy_sources import Found
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.oci.tags import tag_part
 from airgap.text import safe
+from airgap.transfer.origins import Found
 
 _TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
 

@@ -10,8 +10,8 @@ import pytest
 from airgap.errors import ContentError, LimitError
 from airgap.oci.descriptor import IMAGE_MANIFEST, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Entry, Named
-from airgap.oci.index_writer import EMPTY_INDEX, index_document, merged
+from airgap.transfer.endpoint import Entry, Named
+from airgap.transfer.index_writer import EMPTY_INDEX, index_document, merged
 
 ONE, TWO, THREE = (
     Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(name), size=len(name))

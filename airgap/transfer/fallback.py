@@ -9,13 +9,13 @@ from typing import Any
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Entry
-from airgap.oci.index_writer import dump
 from airgap.oci.manifest import Index, parse_manifest
-from airgap.oci.plan import Attached, Key, Node, Plan, Planned, key_of
-from airgap.oci.sources import MemorySource
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tag
+from airgap.transfer.endpoint import Entry
+from airgap.transfer.index_writer import dump
+from airgap.transfer.plan import Attached, Key, Node, Plan, Planned, key_of
+from airgap.transfer.sources import MemorySource
 
 
 @dataclass(slots=True)

@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from airgap.oci.locking import exclusive, try_lock
-from airgap.oci.pump import writing
+from airgap.locking import exclusive, try_lock
+from airgap.transfer.pump import writing
 
 PREFIX: Final = ".airgap-"
 _PARTIAL: Final = ".part"

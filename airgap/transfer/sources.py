@@ -12,13 +12,13 @@ from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS
-from airgap.oci.endpoint import BlobStream, Looked, Referral
 from airgap.oci.graph import Graph
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.scan import Mechanism
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target
+from airgap.transfer.endpoint import BlobStream, Looked, Referral
 
 LAYOUT: Final = "layout"
 """The mechanism by which a layout knows referrers: its whole index was read."""

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pytest
 
 from airgap.errors import ContentError
-from airgap.oci.tar_stream import items
+from airgap.transfer.tar_stream import items
 from tests.support.copying import family
 from tests.support.layouts import END, TarFormat, tar_member, tar_of
 

@@ -16,16 +16,16 @@ from airgap import limits
 from airgap.errors import ContentError, NotFoundError, UsageError
 from airgap.oci.descriptor import REF_NAME, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Source
 from airgap.oci.graph import Graph, Root
 from airgap.oci.open import open_layout
 from airgap.oci.record import Found as FoundRecord
 from airgap.oci.record import find_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference
-from airgap.oci.sources import LayoutSource
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target, tag_part
 from airgap.text import safe
+from airgap.transfer.endpoint import Source
+from airgap.transfer.sources import LayoutSource
 
 _REFERRERS_TAG: Final = re.compile(r"sha(?:256|384|512)-[0-9a-f]{64,128}", re.ASCII)
 """A registry's own list of referrers: it is read where referrers are looked for, and is no artifact."""

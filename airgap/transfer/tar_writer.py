@@ -20,17 +20,17 @@ from typing import BinaryIO, Final
 from airgap import limits
 from airgap.errors import ContentError, UsageError
 from airgap.files import complete_or_absent
-from airgap.oci.crew import Crew
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
-from airgap.oci.endpoint import How
-from airgap.oci.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
-from airgap.oci.index_writer import LAYOUT_CONTENT, index_document
-from airgap.oci.plan import Key, Node, Plan
-from airgap.oci.pump import check_room, pump, write_all, writing
 from airgap.oci.store import size_error
-from airgap.oci.transfer import Survey, Transferred
 from airgap.text import safe
+from airgap.transfer.crew import Crew
+from airgap.transfer.endpoint import How
+from airgap.transfer.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
+from airgap.transfer.index_writer import LAYOUT_CONTENT, index_document
+from airgap.transfer.mover import Survey, Transferred
+from airgap.transfer.plan import Key, Node, Plan
+from airgap.transfer.pump import check_room, pump, write_all, writing
 
 BLOCK: Final = 512
 _RECORD: Final = 20 * BLOCK

@@ -12,10 +12,10 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Looked, Referral, Source
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.plan import Attached, Key, Node, Plan, Planned, Selection, Wanted, key_of
-from airgap.oci.platforms import choose
+from airgap.transfer.endpoint import Looked, Referral, Source
+from airgap.transfer.plan import Attached, Key, Node, Plan, Planned, Selection, Wanted, key_of
+from airgap.transfer.platforms import choose
 
 
 def make_plan(wanted: Sequence[Wanted], selection: Selection, executor: Executor, *, keep_going: bool = False) -> Plan:

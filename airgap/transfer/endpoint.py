@@ -11,7 +11,7 @@ from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.pump import Advance, Readable
+from airgap.transfer.pump import Advance, Readable
 
 
 class How(StrEnum):

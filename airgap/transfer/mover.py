@@ -14,10 +14,19 @@ from functools import partial
 from typing import Final
 
 from airgap.errors import AirgapError, ContentError
-from airgap.oci.crew import Crew
-from airgap.oci.endpoint import How, Named, Present, Sink
-from airgap.oci.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, ManifestDone, Progress, Started, silent
-from airgap.oci.plan import Key, Node, Plan, Planned, key_of
+from airgap.transfer.crew import Crew
+from airgap.transfer.endpoint import How, Named, Present, Sink
+from airgap.transfer.events import (
+    ArtifactDone,
+    BlobAdvanced,
+    BlobDone,
+    BlobStarted,
+    ManifestDone,
+    Progress,
+    Started,
+    silent,
+)
+from airgap.transfer.plan import Key, Node, Plan, Planned, key_of
 
 _BATCH: Final = 64
 """Blobs that one task asks a layout for: to ask for one takes less time than to start a task."""

@@ -8,7 +8,7 @@ from airgap.errors import NotFoundError, UsageError
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index
-from airgap.oci.platforms import PlatformFilter, choose
+from airgap.transfer.platforms import PlatformFilter, choose
 
 
 def entry(name: str, platform: Platform | None, **annotations: str) -> Descriptor:

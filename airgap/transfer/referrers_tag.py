@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from airgap.errors import ContentError, FormatError
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Entry
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tags
 from airgap.parse.json import load_object, take
 from airgap.text import safe
+from airgap.transfer.endpoint import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from airgap import locking
 from airgap.errors import AirgapError, ContentError, UsageError
-from airgap.oci import locking, writer
+from airgap.locking import exclusive
 from airgap.oci.descriptor import IMAGE_LAYER, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import BlobStream, How
-from airgap.oci.locking import exclusive
-from airgap.oci.pump import WriteError, check_room, writing
-from airgap.oci.staging import PREFIX
-from airgap.oci.writer import LayoutProbe, LayoutWriter
+from airgap.transfer import writer
+from airgap.transfer.endpoint import BlobStream, How
+from airgap.transfer.pump import WriteError, check_room, writing
+from airgap.transfer.staging import PREFIX
+from airgap.transfer.writer import LayoutProbe, LayoutWriter
 
 posix = pytest.mark.skipif(os.name != "posix", reason="folders can not be locked here")
 

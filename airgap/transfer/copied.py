@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
-from airgap.oci.endpoint import How
-from airgap.oci.plan import Key, Plan, Planned
-from airgap.oci.transfer import Survey
 from airgap.reasons import ExitCode, most_severe
+from airgap.transfer.endpoint import How
+from airgap.transfer.mover import Survey
+from airgap.transfer.plan import Key, Plan, Planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

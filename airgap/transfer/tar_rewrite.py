@@ -15,18 +15,18 @@ from typing import BinaryIO, Final, NamedTuple
 from airgap import limits
 from airgap.errors import ContentError, FormatError
 from airgap.files import complete_or_absent
+from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS, LAYOUT_INDEX, malformed, open_regular
-from airgap.oci.endpoint import Entry, Named
-from airgap.oci.index_writer import merged
-from airgap.oci.locking import exclusive
 from airgap.oci.open import open_layout
-from airgap.oci.pump import writing
 from airgap.oci.sections import SharedFile
 from airgap.oci.tar import BLOCK, members
-from airgap.oci.tar_writer import header
 from airgap.text import safe
+from airgap.transfer.endpoint import Entry, Named
+from airgap.transfer.index_writer import merged
+from airgap.transfer.pump import writing
+from airgap.transfer.tar_writer import header
 
 _RECORD: Final = 20 * BLOCK
 

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from airgap.oci.copy_sources import Found, is_cosign
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import Entry, Looked, Source
 from airgap.oci.manifest import Manifest, parse_manifest
-from airgap.oci.plan import Key, Node, Plan, Planned, Selection, key_of
-from airgap.oci.record import Answer, LeftOut, Record, record_contents
+from airgap.oci.record import Answer, LeftOut, Record
 from airgap.oci.record import Found as FoundRecord
-from airgap.oci.sources import MemorySource
 from airgap.text import safe
+from airgap.transfer.endpoint import Entry, Looked, Source
+from airgap.transfer.origins import Found, is_cosign
+from airgap.transfer.plan import Key, Node, Plan, Planned, Selection, key_of
+from airgap.transfer.record_writer import record_contents
+from airgap.transfer.sources import MemorySource
 
 
 @dataclass(slots=True)

@@ -20,18 +20,18 @@ from typing import Final, Self
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, UsageError
 from airgap.files import sync_folder, write_file
-from airgap.oci.clone import clone
+from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, malformed, open_regular
-from airgap.oci.endpoint import Blobs, Entry, How, Named, Resumable
-from airgap.oci.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.oci.layout import LayoutDirectory, open_directory
-from airgap.oci.locking import exclusive
-from airgap.oci.pump import Advance, Hash, WriteError, check_room, pump, write_all, writing
-from airgap.oci.staging import Staging
 from airgap.oci.store import buffer, compare_digest, unreadable
 from airgap.text import safe
+from airgap.transfer.clone import clone
+from airgap.transfer.endpoint import Blobs, Entry, How, Named, Resumable
+from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
+from airgap.transfer.pump import Advance, Hash, WriteError, check_room, pump, write_all, writing
+from airgap.transfer.staging import Staging
 
 _BATCH_FILES: Final = 256
 _BATCH_BYTES: Final = 64 * limits.MIB

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import How
+from airgap.transfer.endpoint import How
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,11 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.endpoint import BlobStream, Looked, Referral
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.oci.plan import Plan, Selection, Wanted
-from airgap.oci.planner import make_plan
-from airgap.oci.platforms import PlatformFilter
+from airgap.transfer.endpoint import BlobStream, Looked, Referral
+from airgap.transfer.plan import Plan, Selection, Wanted
+from airgap.transfer.planner import make_plan
+from airgap.transfer.platforms import PlatformFilter
 from tests.support.copying import SBOM, Family, family, names
 from tests.support.layouts import LayoutBuilder
 
