@@ -38,16 +38,3 @@ def test_every_page_is_reachable_from_the_index() -> None:
         queue += [(page.parent / link).resolve() for link in _LINK.findall(page.read_text(encoding="utf-8"))]
     lost = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md") if page.resolve() not in seen}
     assert not lost
-
-
-def test_every_page_is_reachable_from_the_index() -> None:
-    seen: set[Path] = set()
-    queue = [(ROOT / "docs/README.md").resolve()]
-    while queue:
-        page = queue.pop()
-        if page in seen or page.suffix != ".md":
-            continue
-        seen.add(page)
-        queue += [(page.parent / link).resolve() for link in _LINK.findall(page.read_text(encoding="utf-8"))]
-    lost = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md") if page.resolve() not in seen}
-    assert not lost
