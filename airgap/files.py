@@ -27,9 +27,11 @@ def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.filename is not None:
+            error.filename = os.fspath(path)  # the name that somebody asked for, not ours
         raise
     sync_folder(path.parent)
 

@@ -33,5 +33,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        write_file(tmp_path / "none" / "report.json", b"")
+    path = tmp_path / "none" / "report.json"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_file(path, b"")
+    assert caught.value.filename == str(path)
