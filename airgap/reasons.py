@@ -244,7 +244,8 @@ _ROWS: Final = (
      "Copy it again without --platform if it is needed."),
     # reading a layout
     ("layout.malformed", 16, "This is not an OCI image layout that can be read.", _CONTENT),
-    ("layout.entry", 0, "An entry of the layout can not be read and is left out.", _CONTENT),
+    ("layout.entry", 0, "An entry of the layout belongs to no artifact, or other tools may read it in another way.",
+     "Nothing, unless the entry was meant to count: then copy the artifact again from its source."),
 )  # fmt: skip
 
 REASONS: Final = MappingProxyType({row[0]: Reason(*row) for row in _ROWS})
