@@ -124,9 +124,10 @@ class RevocationJudge:
         return (answer,)
 
     def _refuse_if_revoked_since(self, question: Question, answer: EvidenceUse) -> None:
-        """A CRL that is no older than a good OCSP response and revokes is heard.
+        """A CRL that is newer than a good OCSP response and revokes is heard.
 
-        Responses live for days and travel: without this, an older one laid beside would undo what a newer CRL says.
+        Responses live for days and travel: without this, an older one laid beside would undo what a newer CRL says. Of
+        two that are equally new the response counts, as REV-3 has it.
         """
         for point in question.certificate.distribution_points:
             try:
@@ -137,7 +138,7 @@ class RevocationJudge:
                 continue  # it was not needed
             except Rejected as error:
                 listed = error.facts["this_update"]  # RFC 3339 in UTC, to the second: sorts as the moments do
-                if answer.this_update is None or str(listed) >= iso(answer.this_update):
+                if answer.this_update is None or str(listed) > iso(answer.this_update):
                     raise
 
     def _ask_points(self, question: Question) -> tuple[EvidenceUse, ...]:
