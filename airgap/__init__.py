@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from airgap.transfer.plan import Selection
     from airgap.transfer.platforms import PlatformFilter
     from airgap.trust.directory import Location, TrustDirectory
-    from airgap.trust.snapshot import Snapshot
+    from airgap.trust.snapshots.snapshot import Snapshot
     from airgap.verifier.blob import BlobOutcome
     from airgap.verifier.coverage import FetchOutcome
     from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome, Verdict
@@ -92,7 +92,7 @@ _HOMES = {
     "SignedBlob": "airgap.signature.blob",
     "Signer": "airgap.signature.signer",
     "SigningError": "airgap.signature.signer",
-    "Snapshot": "airgap.trust.snapshot",
+    "Snapshot": "airgap.trust.snapshots.snapshot",
     "SnapshotOutcome": "airgap.stages.snapshot_apply",
     "StampedSignature": "airgap.signature.results",
     "TimestampRequest": "airgap.stages.timestamp",

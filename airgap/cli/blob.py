@@ -200,7 +200,7 @@ def verify(
         from airgap.report.blob import blob_document, blob_headline, blob_text
         from airgap.stages.blob import BlobVerifyRequest, verify_blob
         from airgap.trust.directory import locate
-        from airgap.trust.freshness import parse_ages
+        from airgap.trust.evidence.freshness import parse_ages
 
         now = clock()
         request = BlobVerifyRequest(

@@ -70,7 +70,7 @@ def recheck(
         from airgap.stages.recheck import recheck as judge
         from airgap.stages.verify import VerifyRequest, verify
         from airgap.trust.directory import TrustDirectory, locate
-        from airgap.trust.freshness import parse_ages
+        from airgap.trust.evidence.freshness import parse_ages
         from airgap.trust.scopes import check_scope
 
         now = clock()

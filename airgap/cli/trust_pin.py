@@ -22,7 +22,7 @@ from airgap.cli.lazy import typer_app
 from airgap.cli.trust_common import StreamOption, TrustOption, location
 
 if TYPE_CHECKING:
-    from airgap.trust.pins import Pin
+    from airgap.trust.snapshots.pins import Pin
 
 app = typer_app("Fix, list and remove who may sign snapshots of the trust directory.", no_args_is_help=True)
 
@@ -74,7 +74,7 @@ def add(
         if (signer is None) == (tuf_root is None):
             raise UsageError("name either a signer or --tuf-root", remedy="airgap trust pin add signer.pem")
         if tuf_root is not None:
-            from airgap.trust.tuf_check import check_root
+            from airgap.trust.snapshots.tuf_check import check_root
 
             pin = propose_tuf_pin(tuf_root, stream=stream, at=now)
             check_root(pin.tuf_root)
@@ -95,7 +95,7 @@ def list_(
     """List who may sign snapshots here, by stream."""
     with boundary(debug=debug):
         from airgap.report.snapshot import pin_document, pin_text
-        from airgap.trust.pins import Pins
+        from airgap.trust.snapshots.pins import Pins
 
         pins = Pins.read(location(trust).path).entries
         if output is Format.JSON:

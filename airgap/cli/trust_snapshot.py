@@ -266,7 +266,7 @@ class _Asked:
 
     def request(self, at: datetime) -> ApplyRequest:
         from airgap.stages.snapshot_apply import ApplyRequest
-        from airgap.trust.freshness import parse_ages
+        from airgap.trust.evidence.freshness import parse_ages
 
         return ApplyRequest(
             at=at,
@@ -282,8 +282,8 @@ def _judge(asked: _Asked, command: str, at: datetime, now: datetime) -> Snapshot
     from airgap.report.snapshot import SnapshotReport
     from airgap.stages.snapshot import open_snapshot
     from airgap.stages.snapshot_apply import apply_snapshot, verify_snapshot
-    from airgap.trust.pins import PinKind, Pins
-    from airgap.trust.tuf_check import check_tuf, load
+    from airgap.trust.snapshots.pins import PinKind, Pins
+    from airgap.trust.snapshots.tuf_check import check_tuf, load
 
     place = location(asked.trust)
     if any(pin.kind is PinKind.TUF for pin in Pins.read(place.path).entries):

@@ -56,8 +56,8 @@ def status(
         from airgap.reasons import ExitCode
         from airgap.report.trusting import status_document, status_headline, status_text
         from airgap.trust.directory import TrustDirectory
-        from airgap.trust.freshness import parse_ages
-        from airgap.trust.status import trust_status
+        from airgap.trust.evidence.freshness import parse_ages
+        from airgap.trust.evidence.status import trust_status
 
         now = clock()
         with no_network():

@@ -107,7 +107,7 @@ def verify(
         from airgap.stages.verify import VerifyRequest
         from airgap.stages.verify import verify as judge
         from airgap.trust.directory import locate
-        from airgap.trust.freshness import parse_ages
+        from airgap.trust.evidence.freshness import parse_ages
         from airgap.trust.scopes import check_scope
 
         now = clock()

@@ -20,7 +20,7 @@ from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manif
 from airgap.signature.manifest import is_signature
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import index_document
-from airgap.trust.box import EVIDENCE_TYPE
+from airgap.trust.evidence.box import EVIDENCE_TYPE
 
 
 class Outline:

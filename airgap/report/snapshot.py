@@ -13,8 +13,8 @@ from airgap.reasons import REASONS, most_severe
 from airgap.report.document import content_document, problem_document, signature_document
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
-from airgap.trust.pins import Pin
-from airgap.trust.snapshot import Covered, Snapshot
+from airgap.trust.snapshots.pins import Pin
+from airgap.trust.snapshots.snapshot import Covered, Snapshot
 from airgap.trust.words import groups, spoken
 from airgap.verifier.outcome import Problem, SignatureOutcome
 

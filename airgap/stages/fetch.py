@@ -35,12 +35,12 @@ from airgap.transfer.referrers_tag import Relisted, relisted
 from airgap.transfer.sources import MemorySource
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
-from airgap.trust.box import EvidenceArtifact, evidence_artifacts, find_box
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.evidence import Evidence, EvidenceDirectory
+from airgap.trust.evidence.box import EvidenceArtifact, evidence_artifacts, find_box
+from airgap.trust.evidence.keeper import EvidenceKeeper
+from airgap.trust.evidence.kept import CRL_FILE_BYTES
+from airgap.trust.evidence.pool import Evidence, EvidenceDirectory
 from airgap.trust.files import read_regular
-from airgap.trust.keeper import EvidenceKeeper
-from airgap.trust.kept import CRL_FILE_BYTES
 from airgap.trust.stores import StoreType
 from airgap.verifier.boxing import pack_evidence
 from airgap.verifier.chains import NO_CHAINS, Asked, Chains, collect_chains

@@ -17,12 +17,12 @@ from airgap.text import safe
 from airgap.trust.directory import Location
 from airgap.trust.files import read_regular
 from airgap.trust.identities import suggest
-from airgap.trust.memory import former_memory, lost_memory
 from airgap.trust.names import read_subject
-from airgap.trust.pins import Pin, PinKind, Pins
-from airgap.trust.snapshot import is_snapshot, parse_stream
-from airgap.trust.state import State
-from airgap.trust.swap import Workshop, check_writable
+from airgap.trust.snapshots.memory import former_memory, lost_memory
+from airgap.trust.snapshots.pins import Pin, PinKind, Pins
+from airgap.trust.snapshots.snapshot import is_snapshot, parse_stream
+from airgap.trust.snapshots.state import State
+from airgap.trust.snapshots.swap import Workshop, check_writable
 from airgap.verifier.snapshot import candidate_of
 
 

@@ -29,13 +29,13 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.sources import LayoutSource
 from airgap.transfer.tar_writer import write_tar_file
 from airgap.transfer.writer import LayoutWriter
-from airgap.trust.coverage import cover
+from airgap.trust.evidence.coverage import cover
 from airgap.trust.files import read_regular
-from airgap.trust.material import MaterialFile, largest, list_material
-from airgap.trust.pins import Pins
-from airgap.trust.snapshot import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot
-from airgap.trust.state import FILE, State
-from airgap.trust.swap import Workshop
+from airgap.trust.snapshots.material import MaterialFile, largest, list_material
+from airgap.trust.snapshots.pins import Pins
+from airgap.trust.snapshots.snapshot import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot
+from airgap.trust.snapshots.state import FILE, State
+from airgap.trust.snapshots.swap import Workshop
 
 _ENDINGS: Final = (".tar",)
 

@@ -21,16 +21,16 @@ from airgap.oci.store import Store, read_verified
 from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.text import safe
-from airgap.trust import tuf_memory as tuf
-from airgap.trust.assemble import assemble, assemble_previous, check_tree
-from airgap.trust.coverage import Coverage, cover
 from airgap.trust.directory import Location, TrustDirectory
-from airgap.trust.material import Part, list_material
-from airgap.trust.memory import former_memory, lost_memory
-from airgap.trust.pins import Pin, PinKind, Pins
-from airgap.trust.snapshot import Snapshot
-from airgap.trust.state import FILE, State, is_behind
-from airgap.trust.swap import Workshop, check_writable
+from airgap.trust.evidence.coverage import Coverage, cover
+from airgap.trust.snapshots import tuf_memory as tuf
+from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_tree
+from airgap.trust.snapshots.material import Part, list_material
+from airgap.trust.snapshots.memory import former_memory, lost_memory
+from airgap.trust.snapshots.pins import Pin, PinKind, Pins
+from airgap.trust.snapshots.snapshot import Snapshot
+from airgap.trust.snapshots.state import FILE, State, is_behind
+from airgap.trust.snapshots.swap import Workshop, check_writable
 from airgap.verifier.outcome import Problem, SignatureOutcome, best
 from airgap.verifier.snapshot import JoinedEvidence, JudgedSnapshot, judge_signatures, snapshot_evidence
 

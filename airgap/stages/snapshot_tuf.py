@@ -25,8 +25,8 @@ from airgap.parse.time import iso
 from airgap.text import safe
 from airgap.transfer.attach import Attachment, open_layout_place
 from airgap.trust.files import read_regular
-from airgap.trust.snapshot import Snapshot, read_snapshot
-from airgap.trust.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TITLE, TUF_TYPE, check_root, load
+from airgap.trust.snapshots.snapshot import Snapshot, read_snapshot
+from airgap.trust.snapshots.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TITLE, TUF_TYPE, check_root, load
 
 ROLES: Final = ("root", "targets", "snapshot", "timestamp")
 ROOT_LIFETIME: Final = timedelta(days=2 * 365)

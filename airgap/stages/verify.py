@@ -28,11 +28,11 @@ from airgap.pki.chain import Anchors
 from airgap.reasons import REASONS, ExitCode
 from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.text import safe
-from airgap.trust.box import BoxEvidence, find_box, find_proposals
-from airgap.trust.combined import CombinedEvidence
 from airgap.trust.directory import Location, TrustDirectory
-from airgap.trust.evidence import Evidence
-from airgap.trust.freshness import Freshness
+from airgap.trust.evidence.box import BoxEvidence, find_box, find_proposals
+from airgap.trust.evidence.combined import CombinedEvidence
+from airgap.trust.evidence.freshness import Freshness
+from airgap.trust.evidence.pool import Evidence
 from airgap.trust.notice import Notice
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.trust.scopes import check_scope
@@ -75,7 +75,7 @@ class VerifyRequest:
     content: ContentMode = "all"
     max_signatures: int = limits.SIGNATURES
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
-    """How stale evidence may be, by kind (`airgap.trust.freshness.parse_ages`), over what airgap.toml says."""
+    """How stale evidence may be, by kind (`airgap.trust.evidence.freshness.parse_ages`), over what airgap.toml says."""
     plugins: AllowedPlugins | None = None
     """Verification plugins that may be run; no other ever is. What they do is theirs: no guard watches them."""
 

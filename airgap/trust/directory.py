@@ -17,9 +17,9 @@ from airgap.errors import Fact, FormatError, TrustMaterialError
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors
 from airgap.text import safe
-from airgap.trust.evidence import EvidenceDirectory
+from airgap.trust.evidence.freshness import FILE, Freshness
+from airgap.trust.evidence.pool import EvidenceDirectory
 from airgap.trust.files import read_regular
-from airgap.trust.freshness import FILE, Freshness
 from airgap.trust.location import Location, locate
 from airgap.trust.notice import Notice
 from airgap.trust.once import Once

@@ -21,10 +21,10 @@ from airgap.pki.crl import Crl
 from airgap.text import safe
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
 from airgap.trust.edit import FILE_MODE, FOLDER_MODE
-from airgap.trust.evidence_index import EvidenceIndex
+from airgap.trust.evidence.index import EvidenceIndex
+from airgap.trust.evidence.keeper import CRLS, OCSP, file_names, read_index
+from airgap.trust.evidence.kept import CrlFacts, list_crls, read_crl
 from airgap.trust.files import read_regular
-from airgap.trust.keeper import CRLS, OCSP, file_names, read_index
-from airgap.trust.kept import CrlFacts, list_crls, read_crl
 from airgap.trust.policy_edit import read_source
 from airgap.trust.stores import list_stores, load_store
 

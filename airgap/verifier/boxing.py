@@ -8,9 +8,9 @@ from airgap.errors import FormatError, Undecided
 from airgap.oci.descriptor import Descriptor
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
-from airgap.trust.box import EvidenceArtifact, pack
-from airgap.trust.evidence import CrlFile, Evidence
-from airgap.trust.kept import CrlFacts
+from airgap.trust.evidence.box import EvidenceArtifact, pack
+from airgap.trust.evidence.kept import CrlFacts
+from airgap.trust.evidence.pool import CrlFile, Evidence
 from airgap.verifier.chains import Asked
 
 

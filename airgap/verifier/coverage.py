@@ -14,8 +14,8 @@ from enum import StrEnum
 from airgap.errors import Rejected, Undecided
 from airgap.reasons import ExitCode
 from airgap.text import safe
-from airgap.trust.evidence import Evidence
-from airgap.trust.freshness import Freshness
+from airgap.trust.evidence.freshness import Freshness
+from airgap.trust.evidence.pool import Evidence
 from airgap.verifier.chains import Asked, Unread
 from airgap.verifier.outcome import EvidenceUse, Problem
 from airgap.verifier.revocation import RevocationJudge

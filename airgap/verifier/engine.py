@@ -25,8 +25,8 @@ from airgap.signature.manifest import thumbprint_warning
 from airgap.signature.model import Envelope, Payload, Scheme
 from airgap.signature.payload import check_about
 from airgap.text import safe
-from airgap.trust.evidence import Evidence
-from airgap.trust.freshness import Freshness
+from airgap.trust.evidence.freshness import Freshness
+from airgap.trust.evidence.pool import Evidence
 from airgap.trust.identities import match
 from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
 from airgap.trust.stores import StoreType

@@ -23,10 +23,10 @@ from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
 from airgap.pki.ocsp_request import ocsp_request
 from airgap.text import safe
-from airgap.trust.evidence import EvidenceDirectory
+from airgap.trust.evidence.keeper import CRLS, OCSP, EvidenceKeeper
+from airgap.trust.evidence.kept import CRL_FILE_BYTES, Kept, State, read_crl
+from airgap.trust.evidence.pool import EvidenceDirectory
 from airgap.trust.files import read_regular
-from airgap.trust.keeper import CRLS, OCSP, EvidenceKeeper
-from airgap.trust.kept import CRL_FILE_BYTES, Kept, State, read_crl
 from airgap.verifier.acceptance import accept_crl, accept_delta, accept_ocsp
 from airgap.verifier.chains import Asked
 from airgap.verifier.coverage import Attempt, Outcome

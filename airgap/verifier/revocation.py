@@ -20,8 +20,8 @@ from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.extensions import REASON_FLAGS
 from airgap.text import safe
-from airgap.trust.evidence import CrlFile, Evidence, OcspFile
-from airgap.trust.freshness import Freshness
+from airgap.trust.evidence.freshness import Freshness
+from airgap.trust.evidence.pool import CrlFile, Evidence, OcspFile
 from airgap.verifier.outcome import EvidenceUse
 
 if TYPE_CHECKING:

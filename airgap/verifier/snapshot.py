@@ -22,15 +22,15 @@ from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.chain import Anchors
 from airgap.signature.envelope import parse_envelope
 from airgap.signature.manifest import envelope_descriptor, is_signature
-from airgap.trust.evidence import CrlFile, Evidence, EvidencePool, Newest, OcspFile, Piece
-from airgap.trust.evidence_index import EvidenceIndex
-from airgap.trust.freshness import Freshness
+from airgap.trust.evidence.freshness import Freshness
+from airgap.trust.evidence.index import EvidenceIndex
+from airgap.trust.evidence.pool import CrlFile, Evidence, EvidencePool, Newest, OcspFile, Piece
 from airgap.trust.identities import ANY, Identity, parse_identity
 from airgap.trust.levels import ACTIONS, Level, VerifyTimestamp
-from airgap.trust.material import Part
 from airgap.trust.notice import Notice
-from airgap.trust.pins import Pin, PinKind
-from airgap.trust.snapshot import Snapshot
+from airgap.trust.snapshots.material import Part
+from airgap.trust.snapshots.pins import Pin, PinKind
+from airgap.trust.snapshots.snapshot import Snapshot
 from airgap.trust.statement import Statement
 from airgap.trust.stores import StoreRef, StoreType
 from airgap.verifier.engine import Candidate, Judge

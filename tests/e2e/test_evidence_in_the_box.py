@@ -18,7 +18,7 @@ from airgap.errors import UsageError
 from airgap.oci.descriptor import EMPTY, IMAGE_INDEX, REF_NAME, Descriptor
 from airgap.oci.open import open_layout
 from airgap.oci.store import read_verified
-from airgap.trust.box import EVIDENCE_TYPE, TITLE
+from airgap.trust.evidence.box import EVIDENCE_TYPE, TITLE
 from airgap.verifier.coverage import Status
 from tests.support.command import run_here
 from tests.support.crls import many

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from airgap.errors import AirgapError
-from airgap.trust import swap
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.swap import Workshop
+from airgap.trust.snapshots import swap
+from airgap.trust.snapshots.swap import Workshop
 from tests.support.snapshots import Ground, fresh, tree_of
 
 SLOW = bool(os.environ.get("AIRGAP_SLOW"))
@@ -141,7 +141,7 @@ sys.path.insert(0, {root!r})
 from datetime import timedelta
 from airgap.stages.snapshot import open_snapshot
 from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot
-from airgap.trust import swap
+from airgap.trust.snapshots import swap
 from airgap.trust.directory import Location
 from tests.support.snapshots import LATER
 if {plain}:

@@ -21,8 +21,8 @@ from airgap.stages.pin import add_pin, propose_pin
 from airgap.stages.snapshot import create_snapshot, open_snapshot
 from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.pins import Pins
-from airgap.trust.swap import Workshop
+from airgap.trust.snapshots.pins import Pins
+from airgap.trust.snapshots.swap import Workshop
 from airgap.trust.words import groups, heard
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
@@ -143,7 +143,7 @@ class TestEvidenceAlone:
         self, ground: Ground, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from airgap.stages import snapshot as stage
-        from airgap.trust.coverage import Coverage, cover
+        from airgap.trust.evidence.coverage import Coverage, cover
 
         monkeypatch.setattr(stage, "cover", lambda *asked: Coverage(cover(*asked).pieces, AT + timedelta(days=9999)))
         target = ground.packed(evidence_only=True, signed=False)
@@ -498,7 +498,7 @@ def test_a_foreign_signature_can_not_be_pinned_by_mistake(ground: Ground) -> Non
 
 def test_a_file_that_changes_while_it_is_packed_is_noticed(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     from airgap.stages import snapshot as stage
-    from airgap.trust.material import list_material as true_list
+    from airgap.trust.snapshots.material import list_material as true_list
 
     def listed(root: Path, **options: Any) -> Any:
         files = true_list(root, **options)

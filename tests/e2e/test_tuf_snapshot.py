@@ -18,7 +18,7 @@ from airgap.stages.pin import add_pin, propose_tuf_pin
 from airgap.stages.snapshot import create_snapshot, open_snapshot
 from airgap.stages.snapshot_apply import ApplyRequest, SnapshotOutcome, apply_snapshot, verify_snapshot
 from airgap.stages.snapshot_tuf import add_metadata, prepare_keys
-from airgap.trust.tuf_check import check_root, check_tuf, load
+from airgap.trust.snapshots.tuf_check import check_root, check_tuf, load
 from tests.support.command import run_here
 from tests.support.snapshots import Ground, tree_of
 
@@ -124,7 +124,7 @@ def _move_metadata(box: Path, genuine: str, other: str) -> None:
     from airgap.oci.digest import Digest
     from airgap.oci.reference import LayoutReference, parse_reference
     from airgap.transfer.attach import Attachment, open_layout_place
-    from airgap.trust.tuf_check import TUF_TYPE
+    from airgap.trust.snapshots.tuf_check import TUF_TYPE
 
     with open_snapshot(genuine) as opened:
         (referrer,) = opened.graph.referrers(opened.snapshot.descriptor)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airgap.errors import FormatError, Rejected, TrustMaterialError
 from airgap.trust.blob_policy import BlobPolicy
-from airgap.trust.freshness import Freshness
+from airgap.trust.evidence.freshness import Freshness
 from airgap.trust.identities import parse_identity
 from airgap.trust.names import parse_name, read_subject, render_name
 from airgap.trust.policy import Check, OciPolicy

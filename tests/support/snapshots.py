@@ -30,8 +30,8 @@ from airgap.stages.snapshot_apply import (
     verify_snapshot,
 )
 from airgap.trust.directory import Location
-from airgap.trust.pins import Pin
-from airgap.trust.state import State
+from airgap.trust.snapshots.pins import Pin
+from airgap.trust.snapshots.state import State
 from tests.support.crls import crl
 from tests.support.pki import AT, Issued, Pki
 from tests.support.trust import oci_policy, statement, write_trust

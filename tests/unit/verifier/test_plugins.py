@@ -13,8 +13,8 @@ from airgap.oci.digest import Digest
 from airgap.pki.chain import Anchors
 from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
-from airgap.trust.evidence import MemoryEvidence
-from airgap.trust.freshness import Freshness
+from airgap.trust.evidence.freshness import Freshness
+from airgap.trust.evidence.pool import MemoryEvidence
 from airgap.trust.levels import Check
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.verifier.engine import Candidate, Judge

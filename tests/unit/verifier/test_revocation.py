@@ -11,9 +11,9 @@ import pytest
 
 from airgap.errors import Rejected, Undecided
 from airgap.pki.certificate import Certificate
-from airgap.trust.evidence import MemoryEvidence
-from airgap.trust.evidence_index import EvidenceIndex
-from airgap.trust.freshness import Freshness
+from airgap.trust.evidence.freshness import Freshness
+from airgap.trust.evidence.index import EvidenceIndex
+from airgap.trust.evidence.pool import MemoryEvidence
 from airgap.verifier.outcome import EvidenceUse
 from airgap.verifier.revocation import RevocationJudge
 from tests.support.crls import crl, entry

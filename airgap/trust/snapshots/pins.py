@@ -27,9 +27,9 @@ from airgap.pki.certificate import Certificate
 from airgap.text import safe
 from airgap.trust.files import read_regular
 from airgap.trust.identities import X509_SUBJECT, parse_identity
-from airgap.trust.material import LOCAL
 from airgap.trust.members import as_choice, as_object, refuse_unknown
-from airgap.trust.snapshot import parse_stream
+from airgap.trust.snapshots.material import LOCAL
+from airgap.trust.snapshots.snapshot import parse_stream
 
 FILE: Final = "pins.json"
 SCHEMA: Final = "airgap.trust-pins/1"

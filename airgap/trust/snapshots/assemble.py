@@ -21,17 +21,17 @@ from airgap.oci.store import Store, read_verified
 from airgap.text import safe
 from airgap.transfer.pump import pump
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
-from airgap.trust.evidence_index import INDEX, EvidenceIndex
+from airgap.trust.evidence.index import INDEX, EvidenceIndex
+from airgap.trust.evidence.merge import Side, merge
 from airgap.trust.files import read_regular
-from airgap.trust.material import LOCAL
-from airgap.trust.merge import Side, merge
-from airgap.trust.pins import FILE as PINS_FILE
-from airgap.trust.pins import Pins
-from airgap.trust.snapshot import Snapshot
-from airgap.trust.state import FILE as STATE_FILE
-from airgap.trust.state import State
+from airgap.trust.snapshots.material import LOCAL
+from airgap.trust.snapshots.pins import FILE as PINS_FILE
+from airgap.trust.snapshots.pins import Pins
+from airgap.trust.snapshots.snapshot import Snapshot
+from airgap.trust.snapshots.state import FILE as STATE_FILE
+from airgap.trust.snapshots.state import State
+from airgap.trust.snapshots.swap import GENERATION, Workshop, copy_into, link_or_copy
 from airgap.trust.stores import FOLDER, StoreRef, StoreType, load_store
-from airgap.trust.swap import GENERATION, Workshop, copy_into, link_or_copy
 
 _BELIEFS: Final = (*OCI_POLICY_FILES, *BLOB_POLICY_FILES, FOLDER[0])
 _EVIDENCE: Final = ("crls", "ocsp")

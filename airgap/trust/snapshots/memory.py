@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from airgap.errors import Rejected, TrustMaterialError
 from airgap.text import safe
-from airgap.trust.material import LOCAL
-from airgap.trust.state import FILE, State
-from airgap.trust.swap import Workshop
+from airgap.trust.snapshots.material import LOCAL
+from airgap.trust.snapshots.state import FILE, State
+from airgap.trust.snapshots.swap import Workshop
 
 
 def former_memory(workshop: Workshop) -> State | None:

@@ -34,7 +34,7 @@ from airgap.locking import exclusive
 from airgap.parse import json
 from airgap.text import safe
 from airgap.trust.files import read_regular
-from airgap.trust.material import LOCAL
+from airgap.trust.snapshots.material import LOCAL
 
 GENERATION: Final = "generation"
 _JOURNAL: Final = "journal.json"

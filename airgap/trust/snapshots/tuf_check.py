@@ -22,8 +22,8 @@ from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
-from airgap.trust.pins import Pin
-from airgap.trust.snapshot import Snapshot
+from airgap.trust.snapshots.pins import Pin
+from airgap.trust.snapshots.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from tuf.ngclient import FetcherInterface

@@ -19,11 +19,11 @@ from airgap.pki.names import name_text, parse_name
 from airgap.pki.ocsp import OcspResponse
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.evidence_index import EvidenceIndex
+from airgap.trust.evidence.freshness import EvidenceKind, Freshness
+from airgap.trust.evidence.index import EvidenceIndex
+from airgap.trust.evidence.keeper import CRLS, OCSP, file_names, read_index
+from airgap.trust.evidence.kept import CRL_FILE_BYTES, CrlFacts
 from airgap.trust.files import read_regular
-from airgap.trust.freshness import EvidenceKind, Freshness
-from airgap.trust.keeper import CRLS, OCSP, file_names, read_index
-from airgap.trust.kept import CRL_FILE_BYTES, CrlFacts
 
 
 class State(StrEnum):

@@ -23,7 +23,7 @@ from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.text import safe
-from airgap.trust.evidence_index import INDEX, EvidenceIndex
+from airgap.trust.evidence.index import INDEX, EvidenceIndex
 from airgap.trust.files import read_regular, reading_problem
 from airgap.trust.notice import Notice
 from airgap.trust.once import Once

@@ -8,7 +8,7 @@ import pytest
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
-from airgap.trust.material import Part, check_together, list_material, part_of
+from airgap.trust.snapshots.material import Part, check_together, list_material, part_of
 from tests.support.crls import crl
 from tests.support.pki import Pki
 from tests.support.trust import write_trust

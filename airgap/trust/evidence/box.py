@@ -25,8 +25,8 @@ from airgap.oci.graph import Graph, Referrer
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
-from airgap.trust.evidence import EvidencePool, Piece, unusable
-from airgap.trust.evidence_index import INDEX, EvidenceIndex, is_plain
+from airgap.trust.evidence.index import INDEX, EvidenceIndex, is_plain
+from airgap.trust.evidence.pool import EvidencePool, Piece, unusable
 from airgap.trust.notice import Notice
 
 EVIDENCE_TYPE: Final = "application/vnd.airgap.evidence.v1"

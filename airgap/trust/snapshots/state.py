@@ -23,9 +23,9 @@ from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
 from airgap.text import safe
 from airgap.trust.files import read_regular
-from airgap.trust.material import LOCAL
 from airgap.trust.members import as_object, refuse_unknown
-from airgap.trust.snapshot import Snapshot, parse_number, parse_stream
+from airgap.trust.snapshots.material import LOCAL
+from airgap.trust.snapshots.snapshot import Snapshot, parse_number, parse_stream
 
 FILE: Final = "state.json"
 SCHEMA: Final = "airgap.trust-state/1"

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate, DistributionPoint
-from airgap.trust.evidence import MemoryEvidence
-from airgap.trust.evidence_index import EvidenceIndex
-from airgap.trust.merge import Merged, Side, merge
+from airgap.trust.evidence.index import EvidenceIndex
+from airgap.trust.evidence.merge import Merged, Side, merge
+from airgap.trust.evidence.pool import MemoryEvidence
 from tests.support.crls import crl
 from tests.support.pki import Pki
 

@@ -17,8 +17,8 @@ from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import write_file
 from airgap.text import safe
 from airgap.trust.files import read_regular
-from airgap.trust.material import LOCAL
-from airgap.trust.pins import Pin
+from airgap.trust.snapshots.material import LOCAL
+from airgap.trust.snapshots.pins import Pin
 
 _FOLDER: Final = "tuf"
 _NAME = re.compile(r"[0-9a-z._]{1,64}\.json", re.ASCII)

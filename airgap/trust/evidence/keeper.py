@@ -24,9 +24,9 @@ from airgap.pki.crl import Crl
 from airgap.pki.digests import digest
 from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.text import safe
-from airgap.trust.evidence_index import INDEX, EvidenceIndex
+from airgap.trust.evidence.index import INDEX, EvidenceIndex
+from airgap.trust.evidence.kept import CrlFacts, Kept, State, list_crls, read_crl
 from airgap.trust.files import read_regular
-from airgap.trust.kept import CrlFacts, Kept, State, list_crls, read_crl
 
 CRLS: Final = "crls"
 OCSP: Final = "ocsp"

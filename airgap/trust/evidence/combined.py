@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from airgap.pki.certificate import Certificate, DistributionPoint
-from airgap.trust.evidence import CrlFile, Evidence, Newest, OcspFile
+from airgap.trust.evidence.pool import CrlFile, Evidence, Newest, OcspFile
 from airgap.trust.notice import Notice
 
 

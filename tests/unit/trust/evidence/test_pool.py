@@ -15,8 +15,8 @@ from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
-from airgap.trust.evidence import EvidenceDirectory, EvidencePool, MemoryEvidence, Piece
-from airgap.trust.evidence_index import EvidenceIndex
+from airgap.trust.evidence.index import EvidenceIndex
+from airgap.trust.evidence.pool import EvidenceDirectory, EvidencePool, MemoryEvidence, Piece
 from tests.support import crls, names
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import Issued, issue
@@ -145,7 +145,7 @@ def test_a_mapped_file_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
 
 
 def test_a_file_over_its_bound_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airgap.trust.evidence._CRL_FILE_BYTES", len(NEW))
+    monkeypatch.setattr("airgap.trust.evidence.pool._CRL_FILE_BYTES", len(NEW))
     evidence = folder(tmp_path, crls={"a.crl": crls.crl(ROOT, revoked=range(100)), "b.crl": NEW})
     assert found(evidence, URL) == ["b.crl"]
     assert "more than" in evidence.notices()[0].message

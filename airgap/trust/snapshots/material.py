@@ -26,7 +26,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import open_regular
 from airgap.text import safe
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES
-from airgap.trust.evidence_index import INDEX
+from airgap.trust.evidence.index import INDEX
 from airgap.trust.files import reading_problem
 from airgap.trust.stores import EXTENSIONS, FOLDER, StoreType
 

@@ -9,7 +9,7 @@ import pytest
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
-from airgap.trust.freshness import Freshness, format_duration, parse_ages, parse_duration
+from airgap.trust.evidence.freshness import Freshness, format_duration, parse_ages, parse_duration
 
 DAY = timedelta(days=1)
 
