@@ -58,9 +58,8 @@ def finish(report: SnapshotReport, output: Format, *, no_tty: bool, verbose: boo
 def reporting(command: str, at: str | None, run: Callable[[datetime, datetime], SnapshotReport]) -> SnapshotReport:
     """What `run` (moment, clock) reports; an error of ours becomes a problem of the report, which is then complete."""
     from airgap.errors import AirgapError, UsageError
-    from airgap.reasons import REASONS
     from airgap.report.snapshot import SnapshotReport
-    from airgap.verifier.outcome import Problem
+    from airgap.verifier.run import Problem
 
     now = clock()
     judged = moment(at, now)
@@ -69,16 +68,7 @@ def reporting(command: str, at: str | None, run: Callable[[datetime, datetime], 
     except UsageError:
         raise
     except AirgapError as error:
-        reason: str | None = getattr(error, "reason", None)
-        code = REASONS[reason].exit_code if reason else error.exit_code
-        problem = Problem(
-            message=str(error),
-            exit_code=code,
-            reason=reason,
-            remedy=error.remedy,
-            facts=error.facts,
-        )
-        return SnapshotReport(command=command, clock=now, at=judged, problems=(problem,))
+        return SnapshotReport(command=command, clock=now, at=judged, problems=(Problem.of(error),))
 
 
 @contextmanager

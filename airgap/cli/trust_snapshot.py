@@ -85,7 +85,7 @@ def create(
     def run(judged: datetime, now: datetime) -> SnapshotReport:
         from airgap.report.snapshot import SnapshotReport
         from airgap.stages.snapshot import create_snapshot
-        from airgap.verifier.outcome import Problem
+        from airgap.verifier.run import Problem
 
         place = location(trust)
         if tuf is not None:

@@ -16,11 +16,11 @@ from airgap.verifier.outcome import (
     EvidenceUse,
     Finding,
     Outcome,
-    Problem,
     ReferrerOutcome,
     SignatureOutcome,
     Signer,
 )
+from airgap.verifier.run import Problem
 
 if TYPE_CHECKING:
     from airgap.oci.record import Record

@@ -10,7 +10,8 @@ from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.report.style import PLAIN, Style
 from airgap.verifier.coverage import Attempt, CertificateCoverage, FetchOutcome, Outcome, Status
-from airgap.verifier.outcome import EvidenceUse, Problem
+from airgap.verifier.outcome import EvidenceUse
+from airgap.verifier.run import Problem
 
 FETCH_SCHEMA = "airgap.fetch/1"
 

@@ -16,14 +16,14 @@ from airgap.signature.model import Envelope, Payload
 from airgap.text import safe
 
 INSPECT_SCHEMA = "airgap.inspect/1"
-_WARNING = "Nothing here was judged: all of it is what the signatures claim. airgap verify gives the verdict."
+_WARNING = "Nothing here was judged: all of it is what the signatures claim. {} gives the verdict."
 
 Json = dict[str, Any]
 
 
 def inspect_text(artifacts: Sequence[InspectedArtifact], *, style: Style = PLAIN) -> str:
     """A tree for each artifact, below the warning that nothing was judged."""
-    lines = [style.paint("unsure", _WARNING)]
+    lines = [style.paint("unsure", _WARNING.format("airgap verify"))]
     for artifact in artifacts:
         root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.descriptor.digest}")
         for signature in artifact.signatures:
@@ -38,7 +38,7 @@ def inspected_lines(name: str, signature: InspectedSignature, style: Style = PLA
     """One signature that stands by itself, below the warning that nothing was judged."""
     root = Node(style.paint("strong", name))
     _signature_node(root, signature, style)
-    return [style.paint("unsure", _WARNING), *root.lines()]
+    return [style.paint("unsure", _WARNING.format("airgap blob verify")), *root.lines()]
 
 
 def _signature_node(parent: Node, signature: InspectedSignature, style: Style) -> None:

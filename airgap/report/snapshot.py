@@ -16,7 +16,8 @@ from airgap.text import safe
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.snapshot import Covered, Snapshot
 from airgap.trust.words import groups, spoken
-from airgap.verifier.outcome import Problem, SignatureOutcome
+from airgap.verifier.outcome import SignatureOutcome
+from airgap.verifier.run import Problem
 
 SCHEMA: Final = "airgap.snapshot/1"
 Json = dict[str, Any]

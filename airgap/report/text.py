@@ -9,15 +9,8 @@ from airgap.reasons import REASONS
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
 from airgap.trust.policy import Action, Check
-from airgap.verifier.outcome import (
-    ArtifactOutcome,
-    Finding,
-    Outcome,
-    Problem,
-    ReferrerOutcome,
-    SignatureOutcome,
-    Verdict,
-)
+from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, ReferrerOutcome, SignatureOutcome, Verdict
+from airgap.verifier.run import Problem
 
 _KIND = {
     Verdict.PASS: "good",

@@ -17,8 +17,7 @@ from airgap.errors import AirgapError, NotFoundError, Rejected, TrustMaterialErr
 from airgap.files import open_plain, write_file
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.parse.time import iso
-from airgap.reasons import REASONS, ExitCode
+from airgap.reasons import ExitCode
 from airgap.signature.blob import (
     FORMATS,
     OCTET_STREAM,
@@ -42,8 +41,9 @@ from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import Statement
 from airgap.verifier.blob import BlobOutcome
 from airgap.verifier.engine import Candidate, Judge
-from airgap.verifier.outcome import AppliedPolicy, Moment, Problem
+from airgap.verifier.outcome import AppliedPolicy
 from airgap.verifier.plugins import AllowedPlugins
+from airgap.verifier.run import Moment, Problem
 
 AGENT: Final = f"airgap/{__version__}"
 
@@ -155,7 +155,7 @@ def verify_blob(request: BlobVerifyRequest, trust: TrustDirectory | Location | P
     except TrustMaterialError as error:
         path = trust if isinstance(trust, Path) else trust.path
         return BlobOutcome(
-            moment=moment, trust={"directory": safe(path)}, path=safe(request.path), problems=(_problem(error),)
+            moment=moment, trust={"directory": safe(path)}, path=safe(request.path), problems=(Problem.of(error),)
         )
     return _Verification(request, directory, policy).outcome(moment)
 
@@ -172,7 +172,13 @@ class _Verification:
         """What it came to."""
         trust = self._directory.overview(self._request.at, self._policy)
         found = self._found(BlobOutcome(moment=moment, trust=trust, path=safe(self._request.path)))
-        return replace(found, warnings=(*self._clock_warning(moment), *self._notices()))
+        return replace(
+            found,
+            warnings=(
+                *moment.clock_warning(self._directory.evidence.newest()),
+                *map(Problem.told, self._directory.notices),
+            ),
+        )
 
     def _found(self, base: BlobOutcome) -> BlobOutcome:
         request = self._request
@@ -180,12 +186,7 @@ class _Verification:
             statement = self._policy.select(request.policy_name)
             base = replace(
                 base,
-                policy=AppliedPolicy(
-                    statement=statement.name,
-                    level=statement.level,
-                    actions=statement.actions,
-                    wildcard=statement.is_global,
-                ),
+                policy=AppliedPolicy.of(statement),
             )
             if statement.skip:  # D45: success, and nothing is read
                 skipped = f"the statement {safe(statement.name)!r} has level skip"
@@ -196,7 +197,7 @@ class _Verification:
         except UsageError:
             raise
         except AirgapError as error:
-            return replace(base, problems=(_problem(error),))
+            return replace(base, problems=(Problem.of(error),))
         except OSError as error:
             message = f"{safe(error.filename or request.path)}: {error.strerror or error}"
             return replace(base, problems=(Problem(message=message, exit_code=ExitCode.ERROR),))
@@ -228,22 +229,6 @@ class _Verification:
             self._request.path
         ) as file:  # a file that is not there is said to be, whatever the signature is
             return measure(file, algorithm) if algorithm else (None, None)
-
-    def _clock_warning(self, moment: Moment) -> tuple[Problem, ...]:
-        newest = self._directory.evidence.newest()
-        if not (moment.is_now and newest and newest.moment > moment.clock + limits.CLOCK_SKEW):
-            return ()
-        message = (
-            f"the clock says {iso(moment.clock)}, but {newest.name} was made on {iso(newest.moment)}: "
-            "the clock is wrong, or the evidence is"
-        )
-        return (Problem(message=message, reason="clock.behind"),)
-
-    def _notices(self) -> tuple[Problem, ...]:
-        return tuple(
-            Problem(message=notice.message, reason=notice.reason, facts=notice.facts)
-            for notice in self._directory.notices
-        )
 
 
 def _hash_algorithm(media_type: str, raw: bytes) -> str | None:
@@ -282,14 +267,3 @@ def _read_signature(path: Path) -> bytes:
             return file.read(limits.ENVELOPE_BYTES + 1)  # one more is refused when it is parsed
     except FileNotFoundError:
         raise NotFoundError(f"there is no signature {safe(path)}") from None
-
-
-def _problem(error: AirgapError) -> Problem:
-    reason = error.reason if isinstance(error, (TrustMaterialError, Rejected)) else None
-    return Problem(
-        message=str(error),
-        exit_code=REASONS[reason].exit_code if reason else error.exit_code,
-        reason=reason,
-        remedy=error.remedy,
-        facts=error.facts,
-    )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, FormatError, TrustMaterialError, UsageError
+from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.net.outline import outline
 from airgap.net.registry import RegistryStore
 from airgap.oci.archive import LayoutArchive
@@ -28,7 +28,6 @@ from airgap.oci.store import Store
 from airgap.oci.target import Target, open_target
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.chain import Anchors
-from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.referrers_tag import Relisted, relisted
@@ -46,7 +45,7 @@ from airgap.verifier.boxing import pack_evidence
 from airgap.verifier.chains import NO_CHAINS, Asked, Chains, collect_chains
 from airgap.verifier.coverage import Attempt, BoxWritten, FetchOutcome, cover
 from airgap.verifier.gather import Downloads, Gatherer
-from airgap.verifier.outcome import Problem
+from airgap.verifier.run import Problem
 
 Connect = Callable[[RegistryReference], RegistryStore]
 """Opens a repository; asked once for each target in a registry."""
@@ -125,7 +124,7 @@ class _Run:
         if trust is None:
             return Anchors.of({})
         loaded, notices = trust.all_stores(StoreType.TSA)
-        self._warnings += [Problem(message=n.message, reason=n.reason, facts=n.facts) for n in notices]
+        self._warnings += map(Problem.told, notices)
         return Anchors.of({str(store.ref): store.certificates for store in loaded})
 
     # --- looking ---
@@ -246,10 +245,7 @@ class _Run:
             pruned=pruned,
             boxes=boxes,
             problems=tuple(self._problems),
-            warnings=(
-                *self._warnings,
-                *(Problem(message=n.message, reason=n.reason, facts=n.facts) for n in evidence.notices()),
-            ),
+            warnings=(*self._warnings, *map(Problem.told, evidence.notices())),
             sources=dict(self.gatherer.sources),
             required=request.required,
         )
@@ -325,15 +321,9 @@ def _age(data: bytes) -> tuple[bool, bool, float]:
 
 
 def _problem(error: AirgapError | OSError, target: str) -> Problem:
-    reason = error.reason if isinstance(error, (ContentError, TrustMaterialError)) else None
-    code = REASONS[reason].exit_code if reason else getattr(error, "exit_code", 1)
-    return Problem(
-        message=str(error),
-        exit_code=code,
-        reason=reason,
-        target=safe(target),
-        remedy=getattr(error, "remedy", ""),
-    )
+    if isinstance(error, AirgapError):
+        return Problem.of(error, target)
+    return Problem(message=str(error), exit_code=AirgapError.exit_code, target=safe(target))
 
 
 __all__ = ["Asked", "Connect", "FetchRequest", "fetch"]

@@ -15,20 +15,15 @@ from pathlib import Path
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
 from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.reasons import ExitCode
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.files import read_regular
-from airgap.verifier.outcome import (
-    AppliedPolicy,
-    ArtifactOutcome,
-    Moment,
-    Outcome,
-    Problem,
-    SignatureOutcome,
-)
+from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, SignatureOutcome
 from airgap.verifier.recheck import Rejudge
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, parse_report
+from airgap.verifier.run import Moment, Problem
 
 Verify = Callable[[Sequence[str], str | None], Outcome]
 """Verifies targets, asking the policy about a scope."""
@@ -100,6 +95,7 @@ class _Run:
         target = _target(record)
         if target is not None:
             outcome = self._verify([target], record.scope if record.scope_given else None)
+            self._take_problems(outcome)
             found = [item for item in outcome.artifacts if item.descriptor.digest == record.descriptor.digest]
             if found:
                 self._note(outcome)
@@ -129,9 +125,7 @@ class _Run:
             statement = self._directory.policy().select(record.scope)
         except (Rejected, TrustMaterialError) as error:
             return replace(outcome, policy_finding=(error.reason, str(error)))
-        applied = AppliedPolicy(
-            statement=statement.name, level=statement.level, actions=statement.actions, wildcard=statement.is_global
-        )
+        applied = AppliedPolicy.of(statement)
         if statement.skip:
             return replace(
                 outcome,
@@ -140,6 +134,15 @@ class _Run:
             )
         judged = [self._rejudge.judge(signature, statement) for signature in record.signatures]
         return replace(outcome, policy=applied, signatures=tuple[SignatureOutcome, ...](judged))
+
+    def _take_problems(self, outcome: Outcome) -> None:
+        """A layout that is there and can not be judged is not gone: what the report says does not make it good."""
+        known = {problem.message for problem in self._problems}
+        self._problems += [
+            problem
+            for problem in outcome.problems
+            if problem.exit_code != ExitCode.NOT_FOUND and problem.message not in known
+        ]
 
     def _note(self, outcome: Outcome) -> None:
         for warning in outcome.warnings:

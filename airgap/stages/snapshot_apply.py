@@ -31,7 +31,8 @@ from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.snapshot import Snapshot
 from airgap.trust.snapshots.state import FILE, State, is_behind
 from airgap.trust.snapshots.swap import Workshop, check_writable
-from airgap.verifier.outcome import Problem, SignatureOutcome, best
+from airgap.verifier.outcome import SignatureOutcome, best
+from airgap.verifier.run import Problem
 from airgap.verifier.snapshot import JoinedEvidence, JudgedSnapshot, judge_signatures, snapshot_evidence
 
 _EVIDENCE: Final = ("crls", "ocsp")
@@ -117,7 +118,7 @@ def apply_snapshot(
             check_tree(workshop.next)
         except TrustMaterialError as error:
             return SnapshotOutcome(
-                snapshot=snapshot, judged=outcome.judged, problems=(_problem(error),), warnings=outcome.warnings
+                snapshot=snapshot, judged=outcome.judged, problems=(Problem.of(error),), warnings=outcome.warnings
             )
         workshop.commit()
     return SnapshotOutcome(snapshot=snapshot, judged=outcome.judged, applied=True, warnings=outcome.warnings)
@@ -252,7 +253,7 @@ class _Judgement:
             self._check_coverage(coverage)
             self._evidence = snapshot_evidence(self._store, self._snapshot)
         except AirgapError as error:
-            yield _problem(error)
+            yield Problem.of(error)
 
     def _check_coverage(self, coverage: Coverage) -> None:
         """The config says of the evidence what the evidence says of itself. Raises TrustMaterialError."""
@@ -268,7 +269,7 @@ class _Judgement:
         for piece in self._snapshot.coverage if self._accepted is None else ():
             if piece.this_update > at + limits.CLOCK_SKEW:
                 kind = "ocsp" if piece.kind == "ocsp" else "crl"
-                yield _problem(
+                yield Problem.of(
                     Rejected(
                         f"revocation.{kind}.future",
                         f"{safe(piece.file)} says that it was made at {iso(piece.this_update)}, after {iso(at)}",
@@ -303,7 +304,7 @@ class _Judgement:
                 memory = tuf.recall(self._trust, pin)
                 self._tuf_memory = self._check_tuf(self._store, self._graph, self._snapshot, pin, memory)
             except AirgapError as error:
-                problem = problem or _problem(error)
+                problem = problem or Problem.of(error)
             else:
                 return pin, None
         return None, problem
@@ -311,7 +312,7 @@ class _Judgement:
     def _unsigned(self, signatures: tuple[SignatureOutcome, ...], pins: tuple[Pin, ...]) -> Problem:
         stream = self._snapshot.stream
         if not pins:
-            return _problem(Rejected("snapshot.unpinned", f"nobody is pinned who may sign the stream {stream!r}"))
+            return Problem.of(Rejected("snapshot.unpinned", f"nobody is pinned who may sign the stream {stream!r}"))
         verdict = best(signatures)
         for signature in signatures:
             if signature.verdict is verdict:
@@ -322,7 +323,7 @@ class _Judgement:
                     reason=finding.reason,
                     facts=finding.facts,
                 )
-        return _problem(Rejected("signature.none", "the snapshot is not signed"))
+        return Problem.of(Rejected("signature.none", "the snapshot is not signed"))
 
     def _remembered(self) -> Iterator[Problem]:
         """Whether it is older than what was accepted, or nobody knows any more."""
@@ -332,14 +333,14 @@ class _Judgement:
         lost = self._lost()
         if lost is not None:
             if not request.accept_lost_state:
-                yield _problem(lost)
+                yield Problem.of(lost)
                 return
             self._notes.append(("accept-lost-state", request.accept_lost_state))
         try:
             (self._state or State()).check_not_older(self._snapshot)
         except Rejected as error:
             if error.reason != "snapshot.rollback" or not request.allow_rollback:
-                yield _problem(error)
+                yield Problem.of(error)
                 return
             self._notes.append(("allow-rollback", request.allow_rollback))
 
@@ -378,9 +379,3 @@ class _Judgement:
     def _read(self, path: str) -> bytes:
         layer = self._snapshot.layers[path]
         return read_verified(self._store, layer, layer.size)
-
-
-def _problem(error: AirgapError) -> Problem:
-    reason: str | None = getattr(error, "reason", None)
-    code = REASONS[reason].exit_code if reason else error.exit_code
-    return Problem(message=str(error), exit_code=code, reason=reason, remedy=error.remedy, facts=error.facts)

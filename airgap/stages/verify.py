@@ -23,9 +23,8 @@ from airgap.oci.graph import Referrer, Root
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target, open_target
-from airgap.parse.time import iso
 from airgap.pki.chain import Anchors
-from airgap.reasons import REASONS, ExitCode
+from airgap.reasons import ExitCode
 from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.text import safe
 from airgap.trust.directory import Location, TrustDirectory
@@ -33,19 +32,11 @@ from airgap.trust.evidence.box import BoxEvidence, find_box, find_proposals
 from airgap.trust.evidence.combined import CombinedEvidence
 from airgap.trust.evidence.freshness import Freshness
 from airgap.trust.evidence.pool import Evidence
-from airgap.trust.notice import Notice
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.trust.scopes import check_scope
 from airgap.verifier.engine import Believed, Candidate, Judge
-from airgap.verifier.outcome import (
-    AppliedPolicy,
-    ArtifactOutcome,
-    Moment,
-    Outcome,
-    Problem,
-    ReferrerOutcome,
-    SignatureOutcome,
-)
+from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, ReferrerOutcome, SignatureOutcome
+from airgap.verifier.run import Moment, Problem
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -95,7 +86,7 @@ def verify(
         policy = directory.policy()
     except TrustMaterialError as error:
         path = trust if isinstance(trust, Path) else trust.path
-        return Outcome(moment=moment, trust={"directory": safe(path)}, problems=(_problem(error),))
+        return Outcome(moment=moment, trust={"directory": safe(path)}, problems=(Problem.of(error),))
     with ExitStack() as stack:
 
         @cache
@@ -155,9 +146,9 @@ class _Run:
                 for root in target.roots():
                     self._artifacts.append(self._artifact(target, content, root))
                 self._report_entries(target, text)
-                self._warnings += [_told(notice) for notice in box.notices()]
+                self._warnings += [Problem.told(notice) for notice in box.notices()]
         except AirgapError as error:
-            self._problems.append(_problem(error, text))
+            self._problems.append(Problem.of(error, text))
 
     def _make_judge(self, believed: Believed) -> Judge:
         request = self._request
@@ -178,7 +169,7 @@ class _Run:
         if box.pieces:
             evidence = CombinedEvidence((self._directory.evidence, box))
             self._judge = self._make_judge(_Beside(self._directory, evidence))
-        self._warnings += [_told(notice) for notice in find_proposals(target.graph, roots, safe(text))]
+        self._warnings += [Problem.told(notice) for notice in find_proposals(target.graph, roots, safe(text))]
         return box
 
     def outcome(self, moment: Moment) -> Outcome:
@@ -188,20 +179,12 @@ class _Run:
             trust=self._directory.overview(self._request.at, self._policy),
             artifacts=tuple(self._artifacts),
             problems=tuple(self._problems),
-            warnings=(*self._warnings, *self._clock_warning(moment), *self._trust_warnings()),
+            warnings=(
+                *self._warnings,
+                *moment.clock_warning(self._directory.evidence.newest()),
+                *map(Problem.told, self._directory.notices),
+            ),
         )
-
-    def _clock_warning(self, moment: Moment) -> Iterator[Problem]:
-        newest = self._directory.evidence.newest()
-        if moment.is_now and newest and newest.moment > moment.clock + limits.CLOCK_SKEW:  # design 9
-            yield Problem(
-                message=f"the clock says {iso(moment.clock)}, but {newest.name} was made on {iso(newest.moment)}: "
-                "the clock is wrong, or the evidence is",
-                reason="clock.behind",
-            )
-
-    def _trust_warnings(self) -> Iterator[Problem]:
-        yield from map(_told, self._directory.notices)
 
     def _report_entries(self, target: Target, text: str) -> None:
         """Entries that belong to no artifact: what can not be read is wrong content where the whole layout is meant."""
@@ -236,12 +219,7 @@ class _Run:
         scope, origin = self._scope(record)
         try:
             statement = self._statement(scope, origin)
-            policy = AppliedPolicy(
-                statement=statement.name,
-                level=statement.level,
-                actions=statement.actions,
-                wildcard=statement.is_global,
-            )
+            policy = AppliedPolicy.of(statement)
             if statement.skip:
                 finding = ("policy.skip", f"the statement {safe(statement.name)!r} has level skip")
             else:
@@ -359,19 +337,3 @@ def _candidate(store: Store, referrer: Referrer, subject: Descriptor) -> Candida
         return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
     manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
     return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest)
-
-
-def _told(notice: Notice) -> Problem:
-    return Problem(message=notice.message, reason=notice.reason, facts=notice.facts)
-
-
-def _problem(error: AirgapError, target: str | None = None) -> Problem:
-    reason = error.reason if isinstance(error, (ContentError, TrustMaterialError, Rejected)) else None
-    return Problem(
-        message=str(error),
-        exit_code=REASONS[reason].exit_code if reason else error.exit_code,
-        reason=reason,
-        target=safe(target) if target is not None else None,
-        remedy=error.remedy,
-        facts=error.facts,
-    )

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airgap.oci.digest import Digest
-from airgap.reasons import REASONS, ExitCode, most_severe
-from airgap.verifier.outcome import AppliedPolicy, Moment, Problem, SignatureOutcome, Verdict
+from airgap.reasons import REASONS, ExitCode
+from airgap.verifier.outcome import AppliedPolicy, SignatureOutcome, Verdict, exit_code_of
+from airgap.verifier.run import Moment, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +53,7 @@ class BlobOutcome:
     @property
     def exit_code(self) -> int:
         """The most severe one (design 6); never 0 for a verdict that is not pass or skipped."""
-        if self.verdict in {Verdict.PASS, Verdict.SKIPPED}:
-            return ExitCode.OK
-        unnamed = ExitCode.INDETERMINATE if self.verdict is Verdict.INDETERMINATE else ExitCode.ERROR
-        return most_severe(self.exit_codes) or unnamed
+        return exit_code_of(self.verdict, self.exit_codes)
 
     @property
     def plugins(self) -> tuple[str, ...]:

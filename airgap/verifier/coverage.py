@@ -17,8 +17,9 @@ from airgap.text import safe
 from airgap.trust.evidence.freshness import Freshness
 from airgap.trust.evidence.pool import Evidence
 from airgap.verifier.chains import Asked, Unread
-from airgap.verifier.outcome import EvidenceUse, Problem
+from airgap.verifier.outcome import EvidenceUse
 from airgap.verifier.revocation import RevocationJudge
+from airgap.verifier.run import Problem
 
 
 class Outcome(StrEnum):

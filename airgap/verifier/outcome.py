@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from airgap.errors import Fact
 from airgap.oci.content import ContentReport
@@ -20,7 +20,8 @@ from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.reasons import REASONS, ExitCode, most_severe
 from airgap.text import safe
-from airgap.trust.policy import Action, Check
+from airgap.trust.policy import Action, Check, Statement
+from airgap.verifier.run import Moment, Problem
 
 if TYPE_CHECKING:
     from airgap.oci.record import Record
@@ -151,6 +152,14 @@ def exit_codes_of(findings: Iterable[Finding], verdict: Verdict) -> frozenset[in
     )
 
 
+def exit_code_of(verdict: Verdict, codes: frozenset[int]) -> int:
+    """The most severe of `codes` (design 6); 0 for pass and skipped, and for nothing else."""
+    if verdict in {Verdict.PASS, Verdict.SKIPPED}:
+        return ExitCode.OK
+    unnamed = ExitCode.INDETERMINATE if verdict is Verdict.INDETERMINATE else ExitCode.ERROR
+    return most_severe(codes) or unnamed
+
+
 _BEST_FIRST = (Verdict.PASS, Verdict.INDETERMINATE, Verdict.FAIL)
 
 
@@ -185,6 +194,13 @@ class AppliedPolicy:
     level: str
     actions: Mapping[Check, Action]
     wildcard: bool
+
+    @classmethod
+    def of(cls, statement: Statement) -> Self:
+        """What a report says of a statement."""
+        return cls(
+            statement=statement.name, level=statement.level, actions=statement.actions, wildcard=statement.is_global
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,31 +277,6 @@ class ArtifactOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Something that kept a target, or the whole run, from being judged; or a warning."""
-
-    message: str
-    exit_code: int = ExitCode.OK
-    reason: str | None = None
-    target: str | None = None
-    remedy: str = ""
-    facts: Mapping[str, Fact] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """The moment judged for, and the clock."""
-
-    judged: datetime
-    clock: datetime
-
-    @property
-    def is_now(self) -> bool:
-        """False where `--at` named another moment."""
-        return self.judged == self.clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The judgement of a run."""
 
@@ -305,10 +296,7 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """The most severe one (design 6); never 0 for a verdict that is not pass or skipped."""
-        if self.verdict in {Verdict.PASS, Verdict.SKIPPED}:
-            return ExitCode.OK
-        unnamed = ExitCode.INDETERMINATE if self.verdict is Verdict.INDETERMINATE else ExitCode.ERROR
-        return most_severe(self.exit_codes) or unnamed
+        return exit_code_of(self.verdict, self.exit_codes)
 
     @property
     def verdict(self) -> Verdict:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from airgap.reasons import ExitCode, most_severe
-from airgap.verifier.outcome import ArtifactOutcome, Moment, Problem, Verdict
+from airgap.reasons import ExitCode
+from airgap.verifier.outcome import ArtifactOutcome, Verdict, exit_code_of
 from airgap.verifier.recorded import RecordedArtifact
+from airgap.verifier.run import Moment, Problem
 
 
 class Basis(StrEnum):
@@ -112,7 +113,4 @@ class RecheckOutcome:
     @property
     def exit_code(self) -> int:
         """The most severe one; never 0 for a verdict that is not pass."""
-        if self.verdict is Verdict.PASS:
-            return ExitCode.OK
-        unnamed = ExitCode.INDETERMINATE if self.verdict is Verdict.INDETERMINATE else ExitCode.ERROR
-        return most_severe(self.exit_codes) or unnamed
+        return exit_code_of(self.verdict, self.exit_codes)

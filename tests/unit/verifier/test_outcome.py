@@ -11,15 +11,8 @@ import pytest
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.trust.policy import Action, Check
-from airgap.verifier.outcome import (
-    ArtifactOutcome,
-    Finding,
-    Moment,
-    Outcome,
-    Problem,
-    SignatureOutcome,
-    Verdict,
-)
+from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome, Verdict
+from airgap.verifier.run import Moment, Problem
 
 DIGEST = Digest.of(b"")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
