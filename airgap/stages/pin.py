@@ -23,7 +23,7 @@ from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.snapshot import is_snapshot, parse_stream
 from airgap.trust.snapshots.state import State
 from airgap.trust.snapshots.swap import Workshop, check_writable
-from airgap.verifier.snapshot import candidate_of
+from airgap.verifier.candidates import candidate_of
 
 
 def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, tsa_roots: Sequence[Path] = ()) -> Pin:

@@ -22,6 +22,7 @@ from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.evidence.combined import CombinedEvidence
 from airgap.trust.evidence.coverage import Coverage, cover
 from airgap.trust.snapshots import tuf_memory as tuf
 from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_tree
@@ -33,7 +34,7 @@ from airgap.trust.snapshots.state import FILE, State, is_behind
 from airgap.trust.snapshots.swap import Workshop, check_writable
 from airgap.verifier.outcome import SignatureOutcome, best
 from airgap.verifier.run import Problem
-from airgap.verifier.snapshot import JoinedEvidence, JudgedSnapshot, judge_signatures, snapshot_evidence
+from airgap.verifier.snapshot import JudgedSnapshot, judge_signatures, snapshot_evidence
 
 _EVIDENCE: Final = ("crls", "ocsp")
 
@@ -281,7 +282,7 @@ class _Judgement:
         pins = self.pins.of(self._snapshot.stream)
         x509 = [pin for pin in pins if pin.kind is not PinKind.TUF]
         directory = TrustDirectory.open(self._trust).accepting(self._request.max_age)
-        evidence = JoinedEvidence((directory.evidence, self._evidence))
+        evidence = CombinedEvidence((directory.evidence, self._evidence))
         signatures, accepted = judge_signatures(
             self._store, self._graph, self._snapshot, x509, evidence, directory.freshness, at=self._request.at
         )

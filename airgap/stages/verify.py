@@ -19,13 +19,11 @@ from airgap.errors import AirgapError, ContentError, Rejected, TrustMaterialErro
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Referrer, Root
-from airgap.oci.manifest import Manifest
-from airgap.oci.store import Store, read_verified
+from airgap.oci.graph import Root
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.reasons import ExitCode
-from airgap.signature.manifest import envelope_descriptor, is_signature
+from airgap.signature.manifest import is_signature
 from airgap.text import safe
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.evidence.box import BoxEvidence, find_box, find_proposals
@@ -34,7 +32,8 @@ from airgap.trust.evidence.freshness import Freshness
 from airgap.trust.evidence.pool import Evidence
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.trust.scopes import check_scope
-from airgap.verifier.engine import Believed, Candidate, Judge
+from airgap.verifier.candidates import candidate_of
+from airgap.verifier.engine import Believed, Judge
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, ReferrerOutcome, SignatureOutcome
 from airgap.verifier.run import Moment, Problem
 
@@ -289,7 +288,7 @@ class _Run:
         if len(found) > limit:
             warnings.append(f"{len(found)} signatures are attached; only the first {limit} were judged")
         return tuple(
-            self._judge.judge(_candidate(target.store, referrer, subject), target=subject, statement=statement)
+            self._judge.judge(candidate_of(target.store, referrer, subject), target=subject, statement=statement)
             for referrer in found[:limit]
         )
 
@@ -321,19 +320,3 @@ def _record(target: Target, descriptor: Descriptor) -> Record | None:
     from airgap.oci.record import newest_record
 
     return newest_record(target.store, target.graph, descriptor)
-
-
-def _candidate(store: Store, referrer: Referrer, subject: Descriptor) -> Candidate:
-    """The signature's envelope, or why it can not be had."""
-    digest = referrer.descriptor.digest
-    try:
-        envelope = envelope_descriptor(referrer.manifest, subject)
-    except Rejected as error:
-        return Candidate(digest=digest, obstacle=error)
-    try:
-        raw = read_verified(store, envelope, limits.ENVELOPE_BYTES)
-    except AirgapError as error:
-        obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} can not be read: {error}")
-        return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
-    manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
-    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest)

@@ -16,23 +16,23 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
-from airgap.oci.graph import Graph, Referrer
+from airgap.oci.graph import Graph
 from airgap.oci.store import Store, read_verified
-from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.signature.envelope import parse_envelope
-from airgap.signature.manifest import envelope_descriptor, is_signature
+from airgap.signature.manifest import is_signature
 from airgap.trust.evidence.freshness import Freshness
 from airgap.trust.evidence.index import EvidenceIndex
-from airgap.trust.evidence.pool import CrlFile, Evidence, EvidencePool, Newest, OcspFile, Piece
+from airgap.trust.evidence.pool import Evidence, EvidencePool, Piece
 from airgap.trust.identities import ANY, Identity, parse_identity
 from airgap.trust.levels import ACTIONS, Level, VerifyTimestamp
-from airgap.trust.notice import Notice
 from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.pins import Pin, PinKind
 from airgap.trust.snapshots.snapshot import Snapshot
 from airgap.trust.statement import Statement
 from airgap.trust.stores import StoreRef, StoreType
+from airgap.verifier.candidates import candidate_of
 from airgap.verifier.engine import Candidate, Judge
 from airgap.verifier.outcome import SignatureOutcome, Verdict
 
@@ -53,32 +53,6 @@ class JudgedSnapshot:
     """The pins of the stream, those of TUF roots excepted."""
     accepted_by: Pin | None = None
     """The pin whose holder signed it, where all checks passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class JoinedEvidence:
-    """Evidence from several places, in the order in which it is asked."""
-
-    places: tuple[Evidence, ...]
-
-    def crls(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
-        """See `Evidence`."""
-        found = [file for place in self.places for file in place.crls(issuer, point)]
-        return tuple(sorted(found, key=lambda file: file.this_update, reverse=True))
-
-    def ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
-        """See `Evidence`."""
-        found = [file for place in self.places for file in place.ocsp(certificate, issuer)]
-        return tuple(sorted(found, key=lambda file: file.produced_at, reverse=True))
-
-    def newest(self) -> Newest | None:
-        """See `Evidence`."""
-        dated = [made for place in self.places if (made := place.newest())]
-        return max(dated, key=lambda made: made.moment, default=None)
-
-    def notices(self) -> tuple[Notice, ...]:
-        """See `Evidence`."""
-        return tuple(notice for place in self.places for notice in place.notices())
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +114,6 @@ def judge_signatures(
         if outcome.verdict is Verdict.PASS:
             accepted = accepted or pin
     return tuple(outcomes), accepted
-
-
-def candidate_of(store: Store, referrer: Referrer, subject: Descriptor) -> Candidate:
-    """The signature's envelope, or why it can not be had."""
-    digest = referrer.descriptor.digest
-    try:
-        envelope = envelope_descriptor(referrer.manifest, subject)
-    except Rejected as error:
-        return Candidate(digest=digest, obstacle=error)
-    try:
-        return Candidate(digest=digest, envelope=envelope, raw=read_verified(store, envelope, limits.ENVELOPE_BYTES))
-    except AirgapError as error:
-        obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} can not be read: {error}")
-        return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
 
 
 def _judge(

@@ -231,6 +231,19 @@ class TestRefused:
                 (folder / "index.json").write_text(json.dumps(index))
             assert reasons(ground.apply(ground.packed())) == ["revocation.revoked"], where
 
+    def test_of_crls_of_one_moment_that_with_the_higher_number_counts(self, tmp_path: Path) -> None:
+        """CRL numbers only grow (RFC 5280, 5.2.3): what is at hand must not keep what comes from being heard."""
+        leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
+        ground = Ground(tmp_path, leaf=leaf)
+        ground.pin()
+        folder = ground.site / "crls"
+        folder.mkdir(exist_ok=True)
+        for number, data in enumerate(good_crls(leaf, SIGNING_CRL).values()):
+            (folder / f"{number}.crl").write_bytes(data)
+        assert ground.verify(ground.packed("before")).problems == ()
+        (ground.packer / "crls/r.crl").write_bytes(crl(leaf.chain[1], revoked=[leaf], number=7))
+        assert reasons(ground.verify(ground.packed("after"))) == ["revocation.revoked"]
+
     def test_without_evidence_about_its_signer(self, tmp_path: Path) -> None:
         ground = Ground(tmp_path, leaf=chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL))
         ground.pin()
