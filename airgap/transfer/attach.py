@@ -17,7 +17,7 @@ from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
-from airgap.oci.manifest import Manifest
+from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store, read_verified
@@ -75,13 +75,17 @@ class LayoutPlace:
     """An artifact in a layout directory or layout tar."""
 
     def __init__(self, reference: LayoutReference, store: Store, path: str, *, fallback: bool) -> None:
-        """Use `open_layout_place`. Raises NotFoundError where the reference names nothing, or several artifacts."""
+        """Use `open_layout_place`. Raises NotFoundError where the reference names nothing, or several artifacts.
+
+        ContentError where the artifact's own bytes are not what the layout says of them: nobody shall sign a claim.
+        """
         self._graph: Final = Graph(store)
         self._store: Final = store
         self._path: Final = path
         self._fallback: Final = fallback
         root = self._graph.resolve(reference.digest or reference.tag)
         self.subject: Final = bare(root.descriptor)
+        _check_subject(store, root.descriptor)
         self.name: Final = safe(f"{reference.transport}{reference.path}@{root.descriptor.digest}")
 
     def attached(self, artifact_type: str) -> Iterator[Found]:
@@ -136,6 +140,16 @@ class LayoutPlace:
                     digest=str(current[-1].digest),
                 ) from None
         return current[-1].digest, *_index(dict(document), [*listed, added])
+
+
+def _check_subject(store: Store, descriptor: Descriptor) -> None:
+    """Media type, digest and size stand in `index.json`, which anybody may have written. Raises ContentError."""
+    try:
+        parse_manifest(read_verified(store, descriptor), descriptor.media_type)
+    except FormatError as error:
+        raise ContentError(
+            "content.malformed", f"{descriptor.digest}: {error}", digest=str(descriptor.digest)
+        ) from None
 
 
 def _listed(store: Store, subject: Descriptor) -> list[object]:

@@ -12,6 +12,7 @@ from airgap.errors import FormatError, LimitError
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX, malformed
+from airgap.oci.tags import may_be_fallback
 from airgap.parse.json import load_object, take
 from airgap.transfer.endpoint import Entry, Named
 
@@ -35,7 +36,8 @@ def index_document(entries: Sequence[Entry]) -> bytes:
 def merged(current: bytes, entries: Sequence[Entry], *, drop: Collection[Digest], source: str) -> tuple[bytes, Named]:
     """`current` with `entries` listed; the very same bytes where they are already.
 
-    A tag names one thing: it moves, and what it named stays listed without it. Raises ContentError for an
+    A tag names one thing: it moves, and what it named stays listed without it. `drop` takes away entries without a tag
+    and those under a tag of `entries`: what somebody gave another name stays under it. Raises ContentError for an
     `index.json` that can not be read, LimitError for one that would become too large.
     """
     try:
@@ -44,7 +46,12 @@ def merged(current: bytes, entries: Sequence[Entry], *, drop: Collection[Digest]
     except FormatError as error:
         raise malformed(f"{source} has an {LAYOUT_INDEX} that can not be read: {error}") from None
     dropped = {str(digest) for digest in drop} - {str(entry.descriptor.digest) for entry in entries}
-    kept = [item for item in listed if not (isinstance(item, dict) and item.get("digest") in dropped)]
+    taken = {entry.tag for entry in entries if entry.tag is not None}
+    kept = [
+        item
+        for item in listed
+        if not (isinstance(item, dict) and item.get("digest") in dropped and _is_free(_tag(item), taken))
+    ]
     table = _Table(kept)
     for entry in sorted(set(entries), key=_order):
         table.take(entry)
@@ -121,6 +128,11 @@ def _tag(item: Mapping[str, Any]) -> str | None:
     annotations = item.get("annotations")
     tag = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
     return tag if isinstance(tag, str) else None
+
+
+def _is_free(tag: str | None, taken: Collection[str]) -> bool:
+    """Whether an entry that is to go stands under no name of its own; an uncut referrers tag is none (D46)."""
+    return tag is None or tag in taken or (may_be_fallback(tag) and any(tag.startswith(name) for name in taken))
 
 
 def _order(entry: Entry) -> tuple[bool, str, str]:

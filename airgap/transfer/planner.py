@@ -13,6 +13,7 @@ from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
+from airgap.text import safe
 from airgap.transfer.endpoint import Looked, Referral, Source
 from airgap.transfer.plan import Attached, Key, Node, Plan, Planned, Selection, Wanted, key_of
 from airgap.transfer.platforms import choose
@@ -53,6 +54,8 @@ class _Visited:
     """Blobs have no step."""
     referrers: list[tuple[Referral, _Step]] = field(default_factory=list)
     left_out: list[Descriptor] = field(default_factory=list)
+    unknown: list[Descriptor] = field(default_factory=list)
+    """Listed as referrers, of a media type that nothing is known about."""
 
 
 class _Planner:
@@ -163,6 +166,9 @@ class _Planner:
             visited.below.append((descriptor, below))
         for referral in visited.looked.referrals if visited.looked else ():
             if self._takes(step, referral):
+                if not referral.descriptor.is_manifest:
+                    visited.unknown.append(referral.descriptor)
+                    continue
                 above = self._step(step.source, referral.descriptor, step.level + 1, inside=True)
                 self._add(above, referral.descriptor, depth + 1)
                 visited.referrers.append((referral, above))
@@ -178,7 +184,7 @@ class _Planner:
 
     def _takes(self, step: _Step, referral: Referral) -> bool:
         kind = referral.artifact_type
-        if kind in self._selection.skip_types or not referral.descriptor.is_manifest:
+        if kind in self._selection.skip_types:
             return False
         # a listing may leave the type out: then the manifest itself decides
         return step.inside or not self._selection.artifact_types or not kind or kind in self._selection.artifact_types
@@ -277,6 +283,14 @@ class _Gathering:
         self._notes.extend(looked.notes)
         for problem in looked.problems:
             self._left_behind(problem)
+        for descriptor in visited.unknown:
+            self._left_behind(
+                AirgapError(
+                    f"{visited.descriptor.digest} has the referrer {descriptor.digest} of the unknown type "
+                    f"{safe(descriptor.media_type, limit=128)}, which can not be copied",
+                    remedy="--keep-going leaves it behind, and the record says so.",
+                )
+            )
         for referral, above in visited.referrers:
             if self._is_true(step, visited.descriptor, referral, above):
                 digest = referral.descriptor.digest
