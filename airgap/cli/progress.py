@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from airgap.report.copying import count, size
+from airgap.report.wording import count, size
 from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Event, Notice, Progress, Started, silent
 
 if TYPE_CHECKING:

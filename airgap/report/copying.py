@@ -9,6 +9,7 @@ from typing import Any
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.report.style import PLAIN, Style
+from airgap.report.wording import count, size
 from airgap.text import safe
 from airgap.transfer.copied import Copied, CopyResult
 from airgap.transfer.endpoint import Looked
@@ -169,18 +170,3 @@ def _error(error: AirgapError) -> Json:
         "reason": error.reason if isinstance(error, ContentError) else None,
         "facts": dict(error.facts),
     }
-
-
-def count(number: int, noun: str) -> str:
-    """`1 blob`, `2 blobs`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def size(number: float) -> str:
-    """Bytes as people write them."""
-    amount = float(number)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:  # noqa: PLR2004
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"

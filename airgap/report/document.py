@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
+from airgap.report.wording import moment
 from airgap.text import safe
 from airgap.verifier.outcome import (
     ArtifactOutcome,
@@ -189,8 +189,8 @@ def _signer(signer: Signer | None) -> Json | None:
         "fingerprint": signer.fingerprint,
         "scheme": signer.scheme,
         "algorithm": signer.algorithm,
-        "signing_time": _moment(signer.signing_time),
-        "expiry": _moment(signer.expiry),
+        "signing_time": moment(signer.signing_time),
+        "expiry": moment(signer.expiry),
         "agent": signer.agent,
         "timestamp": {
             "earliest": iso(timestamp[0]),
@@ -224,8 +224,8 @@ def _evidence(use: EvidenceUse) -> Json:
         "name": use.name,
         "origin": use.origin,
         "number": use.number,
-        "this_update": _moment(use.this_update),
-        "next_update": _moment(use.next_update),
+        "this_update": moment(use.this_update),
+        "next_update": moment(use.next_update),
         "accepted_stale": use.accepted_stale,
     }
 
@@ -240,7 +240,3 @@ def problem_document(problem: Problem) -> Json:
         "remedy": problem.remedy,
         "facts": dict(problem.facts),
     }
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return iso(moment) if moment else None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from airgap.parse.time import iso
 from airgap.reasons import REASONS
+from airgap.report.document import problem_document
 from airgap.report.style import PLAIN, Style
+from airgap.report.wording import count, moment
 from airgap.verifier.coverage import Attempt, CertificateCoverage, FetchOutcome, Outcome, Status
 from airgap.verifier.outcome import EvidenceUse
 from airgap.verifier.run import Problem
@@ -41,20 +42,20 @@ def fetch_headline(outcome: FetchOutcome) -> str:
     """In one sentence, whether a verifier will be able to tell."""
     chain = [item for item in outcome.certificates if item.role == "chain"]
     gaps = sum(item.is_gap for item in chain)
-    signatures = _count(outcome.signatures, "signature")
+    signatures = count(outcome.signatures, "signature")
     if outcome.problems:
-        return f"INCOMPLETE: {_count(len(outcome.problems), 'target')} could not be read."
+        return f"INCOMPLETE: {count(len(outcome.problems), 'target')} could not be read."
     if not outcome.signatures:
         return "NOTHING TO DO: no target has a signature."
     if gaps or outcome.unread:
-        unread = f", {_count(len(outcome.unread), 'signature')} could not be read" if outcome.unread else ""
+        unread = f", {count(len(outcome.unread), 'signature')} could not be read" if outcome.unread else ""
         return (
-            f"INCOMPLETE: no proven evidence for {gaps} of {_count(len(chain), 'certificate')} of {signatures}{unread}."
+            f"INCOMPLETE: no proven evidence for {gaps} of {count(len(chain), 'certificate')} of {signatures}{unread}."
         )
     revoked = sum(item.status is Status.REVOKED for item in chain)
     if revoked:
-        return f"COMPLETE, and {_count(revoked, 'certificate')} REVOKED ({_count(len(chain), 'certificate')} in all)."
-    return f"COMPLETE: evidence for {_count(len(chain), 'certificate')} of {signatures}."
+        return f"COMPLETE, and {count(revoked, 'certificate')} REVOKED ({count(len(chain), 'certificate')} in all)."
+    return f"COMPLETE: evidence for {count(len(chain), 'certificate')} of {signatures}."
 
 
 def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
@@ -69,7 +70,7 @@ def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
         yield f"  {style.paint('quiet', 'pruned')} {name}"
     for box in outcome.boxes:
         word = "written" if box.changed else "unchanged"
-        yield f"  beside {box.reference}: {_count(box.files, 'file')} of evidence, {word} ({box.digest})"
+        yield f"  beside {box.reference}: {count(box.files, 'file')} of evidence, {word} ({box.digest})"
     for problem in outcome.problems:
         yield from _problem_lines(problem, style, "problem", "bad")
     for warning in outcome.warnings:
@@ -138,8 +139,8 @@ def fetch_document(outcome: FetchOutcome, *, version: str) -> Json:
             {"reference": box.reference, "digest": box.digest, "files": box.files, "changed": box.changed}
             for box in outcome.boxes
         ],
-        "problems": [_problem_json(problem) for problem in outcome.problems],
-        "warnings": [_problem_json(warning) for warning in outcome.warnings],
+        "problems": [problem_document(problem) for problem in outcome.problems],
+        "warnings": [problem_document(warning) for warning in outcome.warnings],
     }
 
 
@@ -160,8 +161,8 @@ def _certificate_json(item: CertificateCoverage, outcome: FetchOutcome) -> Json:
                 "file": use.name,
                 "source": outcome.sources.get(use.name),
                 "number": use.number,
-                "this_update": _moment(use.this_update),
-                "next_update": _moment(use.next_update),
+                "this_update": moment(use.this_update),
+                "next_update": moment(use.next_update),
             }
             for use in item.evidence
         ],
@@ -178,25 +179,6 @@ def _attempt_json(attempt: Attempt) -> Json:
         "message": attempt.message,
         "file": attempt.file,
         "number": attempt.number,
-        "this_update": _moment(attempt.this_update),
-        "next_update": _moment(attempt.next_update),
+        "this_update": moment(attempt.this_update),
+        "next_update": moment(attempt.next_update),
     }
-
-
-def _problem_json(problem: Problem) -> Json:
-    return {
-        "reason": problem.reason,
-        "exit_code": problem.exit_code,
-        "target": problem.target,
-        "message": problem.message,
-        "remedy": problem.remedy,
-        "facts": dict(problem.facts),
-    }
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return iso(moment) if moment else None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

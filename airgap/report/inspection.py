@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from airgap.parse.time import iso
@@ -11,6 +10,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import TimestampToken
 from airgap.report.style import PLAIN, Style
 from airgap.report.tree import Node
+from airgap.report.wording import moment
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature
 from airgap.signature.model import Envelope, Payload
 from airgap.text import safe
@@ -131,8 +131,8 @@ def _attributes(envelope: Envelope) -> Json:
     return {
         "content_type": safe(envelope.content_type),
         "signing_scheme": envelope.scheme.value,
-        "signing_time": _moment(envelope.stated_time),
-        "expiry": _moment(envelope.expiry),
+        "signing_time": moment(envelope.stated_time),
+        "expiry": moment(envelope.expiry),
         "verification_plugin": safe(envelope.plugin.name) if envelope.plugin else None,
         "extended": {
             safe(name): {"value": safe(attribute.value), "critical": attribute.critical}
@@ -165,7 +165,3 @@ def _timestamp(token: TimestampToken) -> Json:
 
 def _payload(payload: Payload) -> Json:
     return {"media_type": safe(payload.media_type), "digest": str(payload.digest), "size": payload.size}
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return iso(moment) if moment else None

@@ -13,6 +13,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
 from airgap.reasons import ExitCode
 from airgap.report.style import PLAIN, Style
+from airgap.report.wording import moment
 from airgap.signature.results import SignedArtifact, StampedSignature
 from airgap.text import safe
 
@@ -56,8 +57,8 @@ def _signed(item: SignedArtifact) -> Json:
         "signature": descriptor_json(item.signature),
         "envelope": descriptor_json(item.envelope),
         "signer": certificate_json(item.signer),
-        "signing_time": _moment(item.signed_at),
-        "expiry": _moment(item.expiry),
+        "signing_time": moment(item.signed_at),
+        "expiry": moment(item.expiry),
         "timestamp": timestamp_json(item.timestamp),
         "existed": item.existed,
         "listed": item.listed,
@@ -163,10 +164,6 @@ def timestamp_json(timestamp: VerifiedTimestamp | None) -> Json | None:
         "serial": str(timestamp.serial),
         "authority": certificate_json(timestamp.chain[0]),
     }
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else iso(moment)
 
 
 def _until(expiry: datetime | None) -> str:

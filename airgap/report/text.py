@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.report.style import PLAIN, Style
+from airgap.report.wording import count, size
 from airgap.text import safe
 from airgap.trust.policy import Action, Check
 from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, ReferrerOutcome, SignatureOutcome, Verdict
@@ -65,24 +66,24 @@ def headline(outcome: Outcome) -> str:
     passed = sum(artifact.verdict is Verdict.PASS for artifact in artifacts)
     match outcome.verdict:
         case Verdict.PASS if soft := sum(bool(_reservations(artifact)) for artifact in artifacts):
-            return f"PASS, WITH RESERVATIONS: the policy does not enforce every check; see {_count(soft, 'artifact')}."
+            return f"PASS, WITH RESERVATIONS: the policy does not enforce every check; see {count(soft, 'artifact')}."
         case Verdict.PASS if passed == total:
             content = "signatures and content are" if _content_checked(outcome) else "signatures are"
-            return f"PASS: {content} good ({_count(total, 'artifact')})."
+            return f"PASS: {content} good ({count(total, 'artifact')})."
         case Verdict.PASS:
-            return f"PASS: {passed} of {_count(total, 'artifact')}; the policy skips the rest: NOTHING vouches for it."
+            return f"PASS: {passed} of {count(total, 'artifact')}; the policy skips the rest: NOTHING vouches for it."
         case Verdict.SKIPPED:
-            return f"SKIPPED: the policy verifies no signature of {_count(total, 'artifact')}. NOTHING vouches for it."
+            return f"SKIPPED: the policy verifies no signature of {count(total, 'artifact')}. NOTHING vouches for it."
         case Verdict.INDETERMINATE:
             unsure = sum(artifact.verdict is Verdict.INDETERMINATE for artifact in artifacts)
-            return f"UNSURE: evidence is missing or stale for {unsure} of {_count(total, 'artifact')}. Do not use yet."
+            return f"UNSURE: evidence is missing or stale for {unsure} of {count(total, 'artifact')}. Do not use yet."
         case _ if not artifacts:
             return "FAIL: nothing was verified."
         case _:
             failed = sum(artifact.verdict is Verdict.FAIL for artifact in artifacts)
             if not failed:
-                return f"FAIL: {_count(len(outcome.problems), 'problem')}; see below."
-            return f"FAIL: {failed} of {_count(total, 'artifact')} did not verify. Do not use what failed."
+                return f"FAIL: {count(len(outcome.problems), 'problem')}; see below."
+            return f"FAIL: {failed} of {count(total, 'artifact')} did not verify. Do not use what failed."
 
 
 def _reservations(artifact: ArtifactOutcome) -> tuple[Finding, ...]:
@@ -109,17 +110,17 @@ def _summary(artifact: ArtifactOutcome) -> str:
         word = "signature claims to be by" if untrusted else "signed by"
         parts.append(f"{word} {accepted.signer.subject}{more}")
     elif artifact.signatures:
-        parts.append(f"none of {_count(len(artifact.signatures), 'signature')} is accepted")
+        parts.append(f"none of {count(len(artifact.signatures), 'signature')} is accepted")
     elif not artifact.policy_finding:
         parts.append("no signature")
     content = artifact.content
     if content is None:
         parts.append("content NOT checked")
     elif content.problems:
-        parts.append(f"content: {_count(len(content.problems), 'problem')}")
+        parts.append(f"content: {count(len(content.problems), 'problem')}")
     else:
         scope = "manifests only, layers NOT checked" if content.mode != "all" else "every byte"
-        parts.append(f"content good ({_count(content.blobs, 'blob')}, {_size(content.bytes)}, {scope})")
+        parts.append(f"content good ({count(content.blobs, 'blob')}, {size(content.bytes)}, {scope})")
     return "; ".join(parts)
 
 
@@ -186,10 +187,10 @@ def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
     if hidden > 0:
         yield f"          … and {hidden} more; all of them are in --format json"
     if content.absent:
-        what = _count(len(content.absent), "manifest")
+        what = count(len(content.absent), "manifest")
         yield f"          {style.paint('unsure', 'note')} left out on purpose when this was copied: {what}"
     if content.external:
-        what = _count(len(content.external), "layer")
+        what = count(len(content.external), "layer")
         yield f"          {style.paint('unsure', 'note')} {what} lie elsewhere by design and were not checked"
 
 
@@ -235,16 +236,3 @@ def _footer(outcome: Outcome, style: Style) -> Iterator[str]:
     if (first := outcome.expires_first) and first != (expiry and (expiry[0], f"evidence {expiry[1]}")):
         parts.append(f"first to run out on {iso(first[0])}: {first[1]}")
     yield style.paint("quiet", "; ".join(parts))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _size(count: int) -> str:
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:  # noqa: PLR2004
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"

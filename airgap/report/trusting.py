@@ -9,6 +9,7 @@ from typing import Any
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.report.style import PLAIN, Style
+from airgap.report.wording import count, moment
 from airgap.text import safe
 from airgap.trust.edit import BrokenStore, StoredFile
 from airgap.trust.evidence.status import PieceStatus, State, TrustStatus
@@ -113,7 +114,7 @@ def _certificate_json(certificate: Certificate) -> Json:
 
 def policy_text(policy: Policy, answer: Answer | None, *, style: Style = PLAIN) -> str:
     """A valid policy: its statements, what is doubtful, and which one a repository gets."""
-    lines = [style.paint("good", f"VALID: {safe(policy.source)} ({_count(len(policy.statements), 'statement')}).")]
+    lines = [style.paint("good", f"VALID: {safe(policy.source)} ({count(len(policy.statements), 'statement')}).")]
     for statement in policy.statements:
         what = "global" if statement.is_global and not statement.scopes else ", ".join(map(safe, statement.scopes[:4]))
         more = f", and {len(statement.scopes) - 4} more" if len(statement.scopes) > 4 else ""  # noqa: PLR2004
@@ -182,12 +183,12 @@ def status_headline(status: TrustStatus) -> str:
     counting = [piece for piece in status.pieces if piece.is_needed]
     bad = [piece for piece in counting if piece.state in {State.STALE, State.FUTURE}]
     if status.problems:
-        return f"BROKEN: {_count(len(status.problems), 'problem')} in the trust directory."
+        return f"BROKEN: {count(len(status.problems), 'problem')} in the trust directory."
     if not counting:
         return "NO EVIDENCE: the trust directory holds no CRL and no OCSP response that counts."
     if bad:
-        return f"STALE: {len(bad)} of {_count(len(counting), 'piece')} of evidence do not count at {iso(status.at)}."
-    return f"GOOD: all {_count(len(counting), 'piece')} of evidence count at {iso(status.at)}."
+        return f"STALE: {len(bad)} of {count(len(counting), 'piece')} of evidence do not count at {iso(status.at)}."
+    return f"GOOD: all {count(len(counting), 'piece')} of evidence count at {iso(status.at)}."
 
 
 def _status_lines(status: TrustStatus, style: Style, verbose: bool) -> Iterator[str]:
@@ -201,7 +202,7 @@ def _status_lines(status: TrustStatus, style: Style, verbose: bool) -> Iterator[
             continue
         yield from _piece_lines(piece, status.at, style, verbose)
     if hidden:
-        yield style.paint("quiet", f"  {_count(hidden, 'older generation')} kept for the past; --verbose lists them")
+        yield style.paint("quiet", f"  {count(hidden, 'older generation')} kept for the past; --verbose lists them")
     if status.clock_is_behind and status.newest:
         yield (
             f"  {style.paint('bad', 'warning')} the clock says {iso(status.clock)}, but {status.newest[1]} was made on "
@@ -252,10 +253,10 @@ def status_document(status: TrustStatus, *, version: str) -> Json:
                 "state": piece.state.value,
                 "about": piece.about,
                 "number": piece.number,
-                "this_update": _moment(piece.this_update),
-                "next_update": _moment(piece.next_update),
+                "this_update": moment(piece.this_update),
+                "next_update": moment(piece.next_update),
                 "age_seconds": int((status.at - piece.this_update).total_seconds()) if piece.this_update else None,
-                "use_by": _moment(piece.use_by),
+                "use_by": moment(piece.use_by),
                 "urls": list(piece.urls),
                 "problem": piece.problem,
             }
@@ -267,11 +268,3 @@ def status_document(status: TrustStatus, *, version: str) -> Json:
 def _span(span: timedelta) -> str:
     hours = int(span.total_seconds() // 3600)
     return f"{hours} hours" if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return iso(moment) if moment else None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
