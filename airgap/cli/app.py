@@ -74,6 +74,10 @@ def main() -> None:
     # What a command builds lives until it ends. To search it for rubbish on the way, and once more at the end, is a
     # tenth of a small verify; the operating system takes everything back at once.
     gc.set_threshold(_NEW_OBJECTS)
+    if "_AIRGAP_COMPLETE" in os.environ:  # the script of `airgap completion` asks what could stand next
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     try:
         app(prog_name="airgap")
     finally:

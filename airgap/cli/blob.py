@@ -104,6 +104,8 @@ def sign(
     """Sign a file; the signature becomes FILE.jws.sig or FILE.cose.sig.
 
     The signature is verified before it is written; where anything fails, no file appears.
+
+    Exit codes: 0 signed, 1 could not, 2 usage, or a signature is there already.
     """
     with boundary(debug=debug):
         from airgap.report.blob import signed_blob_document, signed_blob_text

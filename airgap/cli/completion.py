@@ -23,7 +23,7 @@ class Shell(StrEnum):
 
 
 @app.command()
-def completion(shell: Annotated[Shell, typer.Argument(help="The shell to make the script for.")]) -> None:
+def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")]) -> None:
     """Print a completion script; load it as your shell's manual says.
 
     For example: airgap completion bash > ~/.local/share/bash-completion/completions/airgap

@@ -33,7 +33,10 @@ def discover(
     no_tty: NoTtyOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show the tree of referrers: signatures, SBOMs, attestations, and the children of an index with theirs."""
+    """Show the tree of referrers: signatures, SBOMs, attestations, and the children of an index with theirs.
+
+    Exit codes: 0, 2 usage, 11 not found, 16 not a layout that can be read.
+    """
     with boundary(debug=debug):
         from airgap.guard import no_network
         from airgap.report.discovery import discover_document, discover_text

@@ -38,7 +38,8 @@ def inspect(
 
     Nothing is judged: everything that is shown is a claim of whoever made the signature. `airgap verify` judges.
 
-    Exit code 12 where a signature can not be decoded; the others are shown all the same.
+    Exit codes: 0, 11 not found, 12 a signature can not be decoded (the others are shown all the same), 16 not a
+    layout that can be read.
     """
     with boundary(debug=debug):
         from airgap.guard import no_network

@@ -46,6 +46,8 @@ def login(
     """Check credentials with a registry and keep them where docker keeps them.
 
     There is no option for the password itself: other users of the machine could read it in the list of processes.
+
+    Exit codes: 0 kept, 1 refused or not reached, 2 usage.
     """
     with boundary(debug=debug):
         from airgap.errors import UsageError

@@ -19,7 +19,10 @@ def logout(
     registry_config: RegistryConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Forget the credentials that `airgap login` or `docker login` kept for a registry."""
+    """Forget the credentials that `airgap login` or `docker login` kept for a registry.
+
+    Exit code 0 also where there were none.
+    """
     with boundary(debug=debug):
         from airgap.net.login import logout as forget
         from airgap.text import safe

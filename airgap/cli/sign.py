@@ -132,6 +132,8 @@ def sign(
 
     The signature is verified before it is attached; where anything fails, nothing is attached. An artifact that has
     an equal signature (same signer, metadata and format, not expired) is left alone unless --force is given.
+
+    Exit codes: 0 signed, or an equal signature is there, 1 could not, 2 usage, 11 not found, 16 content wrong.
     """
     with boundary(debug=debug):
         from airgap.report.signing import signed_document, signed_text

@@ -88,6 +88,8 @@ def add(
 
     What is signed stays as it is. The copy is another envelope under another signature manifest; the signature
     without the timestamp stays attached beside it.
+
+    Exit codes: 0 done, or nothing to do, 1 could not, 2 usage, 11 no such artifact or signature, 16 content wrong.
     """
     with boundary(debug=debug):
         from airgap.report.signing import stamped_document, stamped_text

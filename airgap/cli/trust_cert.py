@@ -84,12 +84,19 @@ def list_(
     Exit codes: 0, 18 if a store can not be used.
     """
     with boundary(debug=debug):
+        from airgap.errors import NotFoundError
         from airgap.reasons import ExitCode
         from airgap.report.trusting import certificates_document, list_text
+        from airgap.text import safe
         from airgap.trust.edit import BrokenStore, list_files
         from airgap.trust.stores import StoreType
 
-        found = list_files(location(trust).path, StoreType(kind.value) if kind else None, store)
+        where = location(trust)
+        if trust is not None and not trust.is_dir():
+            raise NotFoundError(
+                f"there is no trust directory at {safe(trust)}", remedy="Name another one with --trust."
+            )
+        found = list_files(where.path, StoreType(kind.value) if kind else None, store)
         if output is Format.JSON:
             write_json(certificates_document(found))
         else:

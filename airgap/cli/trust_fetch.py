@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airgap.cli.connection import (
+    RETRIES,
     CaFileOption,
     CertFileOption,
     Connection,
@@ -16,6 +17,7 @@ from airgap.cli.connection import (
     KeyFileOption,
     PlainHttpOption,
     RegistryConfigOption,
+    RetriesOption,
 )
 from airgap.cli.console import (
     DebugOption,
@@ -81,6 +83,7 @@ def fetch(
     cert_file: CertFileOption = None,
     key_file: KeyFileOption = None,
     registry_config: RegistryConfigOption = None,
+    retries: RetriesOption = RETRIES,
     output: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -92,7 +95,8 @@ def fetch(
     What comes is proven (signature, issuer, scope, dates) before it is kept, in the trust directory, or with --into
     beside the images; nothing ever gets older. Says for each certificate what there is, and each gap with its reason.
 
-    Exit codes: 0, 1 a target could not be read, 11 not found, 15 gaps (with --require-complete), 16 content wrong.
+    Exit codes: 0, 1 a target could not be read, 11 not found, 15 gaps (with --require-complete), 16 content wrong,
+    18 trust material malformed.
     """
     with boundary(debug=debug):
         from airgap import __version__
@@ -116,6 +120,7 @@ def fetch(
                 cert_file=cert_file,
                 key_file=key_file,
                 registry_config=registry_config,
+                retries=retries,
                 connections=concurrency,
             ),
             quiet=quiet,

@@ -94,10 +94,17 @@ def list_(
 ) -> None:
     """List who may sign snapshots here, by stream."""
     with boundary(debug=debug):
+        from airgap.errors import NotFoundError
         from airgap.report.snapshot import pin_document, pin_text
+        from airgap.text import safe
         from airgap.trust.snapshots.pins import Pins
 
-        pins = Pins.read(location(trust).path).entries
+        where = location(trust)
+        if trust is not None and not trust.is_dir():
+            raise NotFoundError(
+                f"there is no trust directory at {safe(trust)}", remedy="Name another one with --trust."
+            )
+        pins = Pins.read(where.path).entries
         if output is Format.JSON:
             write_json({"schema": "airgap.pins/1", "pins": [pin_document(pin) for pin in pins]})
         else:

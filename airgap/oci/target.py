@@ -54,7 +54,7 @@ def open_target(text: str) -> Iterator[Target]:
     if not isinstance(reference, LayoutReference):
         raise UsageError(
             f"{safe(text)} is no file or folder here; as a name in a registry it would need the network",
-            remedy="Check the path. To verify what lies in a registry, copy it into a layout first.",
+            remedy="Check the path. What lies in a registry is copied into a layout first: airgap copy.",
         )
     with open_layout(reference.path) as store:
         yield Target(reference, store, Graph(store))

@@ -25,7 +25,7 @@ from airgap.transfer.endpoint import How, Sink
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.fallback import FallbackTags
 from airgap.transfer.mover import Survey, Transferred, survey, transfer
-from airgap.transfer.names import Place, check_takeover, is_tar, parse_destination, places
+from airgap.transfer.names import Origin, Place, check_takeover, is_tar, parse_destination, places
 from airgap.transfer.origins import Choice, Found, Repository, Sources, find_all
 from airgap.transfer.plan import Plan, Selection, Wanted
 from airgap.transfer.planner import make_plan
@@ -297,7 +297,7 @@ class _Copy:
         present = listed_records(layout) if layout else {}
         if layout and destination.tag is None:
             origins = {
-                tag: name
+                tag: Origin(entry.digest, name)
                 for entry in layout.index().manifests
                 if (tag := entry.annotations.get(REF_NAME)) is not None
                 and (found := present.get(entry.digest))

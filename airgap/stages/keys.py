@@ -193,7 +193,7 @@ def _write_all(files: list[tuple[Path, bytes, int]]) -> None:
 
 def _store_file(trust: Path, store: str, name: str) -> Path:
     if not trust.is_dir():
-        raise NotFoundError(f"there is no trust directory {safe(trust)}")
+        raise NotFoundError(f"there is no trust directory {safe(trust)}", remedy="Make it first: mkdir.")
     folder = StoreRef.parse(f"ca:{store}").folder(trust)
     if folder.is_symlink():
         raise UsageError(f"{safe(folder)} is a symbolic link, where a trust store is a folder")

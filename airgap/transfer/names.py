@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap.errors import UsageError
+from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.oci.tags import tag_part
 from airgap.text import safe
@@ -24,6 +25,14 @@ class Place:
 
     repository: RegistryReference | None
     tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a tag of the destination names, and the repository that it came from."""
+
+    digest: Digest
+    name: str
 
 
 def places(
@@ -101,18 +110,21 @@ def _check_collisions(found: Sequence[Found], placed: Sequence[Place]) -> None:
                 )
 
 
-def check_takeover(found: Sequence[Found], placed: Sequence[Place], origins: Mapping[str, str]) -> None:
+def check_takeover(found: Sequence[Found], placed: Sequence[Place], origins: Mapping[str, Origin]) -> None:
     """Refuse to move a tag of the layout from an artifact of one repository to one of another.
 
-    `origins`: for every tag of the destination the repository that it came from. Raises UsageError.
+    `origins`: what is known of the destination's tags. One that names a repository itself is nobody else's, and one
+    that stays where it is takes nothing over. Raises UsageError.
     """
     for item, place in zip(found, placed, strict=True):
         for tag in place.tags:
             before = origins.get(tag)
-            if before and item.repository and before != item.repository.name:
+            if before is None or before.digest == item.descriptor.digest or tag_part(tag) != tag:
+                continue
+            if item.repository and before.name != item.repository.name:
                 raise UsageError(
-                    f"the tag {safe(tag, limit=160)!r} there is an artifact of {safe(before)}; {item.reference} would "
-                    "take its place",
+                    f"the tag {safe(tag, limit=160)!r} there is an artifact of {safe(before.name)}; "
+                    f"{item.reference} would take its place",
                     remedy="Give the destination another tag, or add --full-names.",
                 )
 

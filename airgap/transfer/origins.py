@@ -232,9 +232,8 @@ def _in_repository(source: Repository, reference: RegistryReference, choice: Cho
             raise UsageError(f"{reference} names one artifact, and --all-tags or --tags asks for many")
         tags = sorted(tag for tag in source.tags() if choice.takes(tag) and not _REFERRERS_TAG.fullmatch(tag))
         if not tags:
-            raise NotFoundError(
-                f"{reference.name} has no such tag" if choice.pattern else f"{reference.name} has no tag"
-            )
+            matched = f" that {safe(choice.pattern.pattern)!r} matches as a whole" if choice.pattern else ""
+            raise NotFoundError(f"{reference.name} has no tag{matched}")
         return Findings([_resolved(source, reference, tag) for tag in tags], [])
     if reference.tag is None and reference.digest is None:
         raise UsageError(

@@ -144,9 +144,12 @@ def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
     try:
         check_file_name(name)
         data = read_regular(path.resolve(), limits.STORE_FILE_BYTES)  # what the operator names may be a link
-        certificates = load_certificates(data)
     except FormatError as error:
         raise _refusal(store, name, str(error)) from None
+    try:
+        certificates = load_certificates(data)
+    except FormatError as error:
+        raise _refusal(store, name, f"can not be read as a certificate: {error}") from None
     for certificate in certificates:
         if problem := certificate_problem(store.type, certificate):
             raise _refusal(store, name, problem)

@@ -387,6 +387,19 @@ def test_a_tag_of_another_repository_is_not_taken_over(tmp_path: Path, registry:
     check_complete(tmp_path / "stick", family(1).index, family(2).index)
 
 
+def test_the_same_content_of_two_repositories_is_copied_again(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    for repository in ("one", "two"):
+        load(registry, repository, family(1))
+    sources = [f"{registry.host}/one:v1", f"{registry.host}/two:v1"]
+    copy(*sources, tmp_path / "stick")
+    again = copy(*sources, tmp_path / "stick")
+    assert again.out.count("current") == 2
+    # a full name is its own repository's, whatever record the content has
+    load(registry, "one", family(2))
+    copy(*sources, tmp_path / "stick")
+    check_complete(tmp_path / "stick", family(1).index, family(2).index)
+
+
 def test_a_tag_that_moves_is_told_and_what_it_named_stays(tmp_path: Path, registry: LoopbackRegistry) -> None:
     old, new = family(1), family(2)
     load(registry, "app", old)

@@ -516,3 +516,37 @@ class TestFetchCommand:
             here.serve()
             assert names["refresh"](here.written.target, here.trust).complete
             assert here.verify().code == 0
+
+
+# --- what was typed wrong is answered with the way out ---
+
+
+@pytest.mark.parametrize("command", [["cert", "list"], ["pin", "list"]])
+def test_a_trust_directory_that_is_not_there_is_not_an_empty_one(tmp_path: Path, command: list[str]) -> None:
+    ran = trust(tmp_path / "typo", *command)
+    assert ran.code == 11
+    assert "there is no trust directory at" in ran.err
+
+
+def test_what_is_no_certificate_is_said_in_a_sentence(root: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no certificate", encoding="utf-8")
+    ran = trust(root, "cert", "add", "--type", "ca", "--store", "acme", wrong)
+    assert ran.code == 18
+    assert "it can not be read as a certificate: " in ran.err
+
+
+def test_a_snapshot_goes_into_a_folder_that_is_there(root: Path, file: Path, tmp_path: Path) -> None:
+    trust(root, "cert", "add", "--type", "ca", "--store", "acme", file)
+    named = ("--scope", "registry.example/app", "--trust-store", "ca:acme", "--trusted-identity", "*")
+    trust(root, "policy", "init", "--name", "acme", *named)
+    ran = trust(root, "snapshot", "create", "-o", tmp_path / "none" / "trip.tar")
+    assert ran.code == 2
+    assert f"there is no folder {tmp_path / 'none'} to write trip.tar into" in ran.err
+
+
+def test_an_age_in_years_is_answered_with_units_that_are_understood(root: Path) -> None:
+    root.mkdir()
+    ran = trust(root, "status", "--max-age", "1y")
+    assert ran.code == 2
+    assert "Write weeks, days and hours" in ran.err

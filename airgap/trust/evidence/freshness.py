@@ -32,7 +32,7 @@ def parse_duration(text: str, *, where: str = "") -> timedelta:
     """A span of time: `7d`, `36h`, `1w2d12h`, `0d`; units w, d, h, m, s, largest first. Raises FormatError."""
     match = _DURATION.fullmatch(text)
     if not text or not match:
-        raise FormatError(f"{safe(text, limit=64)!r} is not a duration as 7d, 36h or 1d12h", where=where)
+        raise FormatError(f"{safe(text, limit=64)!r} is not a duration as 2w, 7d or 36h", where=where)
     span = timedelta(**{unit: int(digits) for unit, digits in zip(_UNITS, match.groups(), strict=True) if digits})
     if span > _LONGEST:
         raise FormatError(f"{text!r} is longer than {_LONGEST.days} days", where=where)
@@ -62,7 +62,9 @@ def parse_ages(texts: Sequence[str]) -> dict[str, timedelta]:
         try:
             span = parse_duration(age)
         except FormatError as error:
-            raise UsageError(f"--max-age: {error}", remedy="Write an age as 7d, 36h or 1d12h.") from None
+            raise UsageError(
+                f"--max-age: {error}", remedy="Write weeks, days and hours, largest first: 2w, 7d, 1d12h."
+            ) from None
         ages |= dict.fromkeys([kind] if equals else _KEYS, span)
     return ages
 

@@ -218,6 +218,4 @@ def check_writable(*, read_only: bool, trust: Path) -> None:
             remedy="Name a trust directory of airgap's own with --trust.",
         )
     if not trust.is_dir():
-        raise UsageError(
-            f"there is no trust directory at {safe(trust)}", remedy="Create it first: mkdir, then a policy."
-        )
+        raise UsageError(f"there is no trust directory at {safe(trust)}", remedy="Make it first: mkdir.")
