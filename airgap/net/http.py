@@ -11,6 +11,7 @@ import errno
 import io
 import socket
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -35,6 +36,9 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD"})
 _PERMANENT: Final = frozenset({501, 505})
 _SERVER_ERROR: Final = 500
 _DISCARDED_CHUNKS: Final = 4
+_GRACE_SECONDS: Final = 60.0
+_LEAST_RATE: Final = limits.KIB
+"""Bytes a second that an answer which is read as a whole must reach, once the time that it has anyway is over."""
 
 
 class Readable(Protocol):
@@ -112,8 +116,12 @@ class Reply:
             self.close()
             raise LimitError(f"the answer to {self.request} has {stated} bytes, more than {limit}")
         data = bytearray()
-        while len(data) <= limit and (chunk := self.read_chunk(limit + 1 - len(data))):
+        started = time.monotonic()
+        while len(data) <= limit and (chunk := self.read_some(limit + 1 - len(data))):
             data += chunk
+            if time.monotonic() - started > _GRACE_SECONDS + len(data) / _LEAST_RATE:
+                self.close()
+                raise _mapped(self.request, TimeoutError())
         self.close()
         if len(data) > limit:
             raise LimitError(f"the answer to {self.request} has more than {limit} bytes")

@@ -8,7 +8,10 @@ references are not used: they check no digest, wait up to 131 seconds, keep one 
 
 from __future__ import annotations
 
+import http.client
+import io
 import ssl
+import time
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
@@ -21,6 +24,8 @@ import oras.provider
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy, should_bypass_proxies
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import InsecureRequestWarning
 
 from airgap import limits
@@ -101,6 +106,65 @@ class Session:
         self._session.close()
 
 
+class _Timed(io.RawIOBase):
+    """What comes from a socket, given up where it comes a byte at a time: the socket's own time-out starts anew."""
+
+    def __init__(self, raw: io.RawIOBase, deadline: float | None) -> None:
+        self._raw = raw
+        self.deadline = deadline
+        """Of time.monotonic, while a head is read."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise TimeoutError("the head of the answer did not end in time")
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose head, however many lines and interim answers it has, ends in time."""
+
+    def __init__(self, sock: Any, *arguments: Any, **more: Any) -> None:
+        super().__init__(sock, *arguments, **more)
+        raw = sock.makefile("rb", buffering=0)
+        self.fp.close()
+        self._timed = _Timed(raw, None)
+        # as long until the first byte as for everything that follows
+        self._seconds = None if sock.gettimeout() is None else 2 * sock.gettimeout()
+        self.fp = io.BufferedReader(self._timed)
+
+    def begin(self) -> None:
+        if self._seconds is not None:
+            self._timed.deadline = time.monotonic() + self._seconds
+        super().begin()
+        self._timed.deadline = None
+
+
+class _Plain(HTTPConnection):
+    response_class = _Answer
+
+
+class _Secure(HTTPSConnection):
+    response_class = _Answer
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+_POOLS = {"http": _PlainPool, "https": _SecurePool}
+
+
 class _Adapter(HTTPAdapter):
     """Connections whose TLS context alone decides; requests would add its own list of authorities."""
 
@@ -110,9 +174,12 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002 - requests' signature
         super().init_poolmanager(connections, maxsize, block, **kwargs, **self._arguments())
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, **kwargs, **self._arguments())
+        manager = super().proxy_manager_for(proxy, **kwargs, **self._arguments())
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:  # noqa: ARG002
         origin = origin_of(request.url)

@@ -1,0 +1,70 @@
+"""Servers that send a byte now and then: the time-out of a socket starts anew with each."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from airgap.errors import Undecided
+from airgap.net.errors import TransportError
+from airgap.net.evidence import EvidenceClient, EvidenceOptions
+from airgap.net.http import Http, Request
+from airgap.net.options import TransportOptions
+from airgap.net.url import origin_of
+
+
+@contextmanager
+def _trickling(start: bytes, drop: bytes) -> Iterator[str]:
+    """A server that answers with `start`, then with `drop` for as long as anybody listens."""
+    ended = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(start)
+            while not ended.wait(0.05):
+                connection.sendall(drop)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            ended.set()
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("start", "drop"),
+    [(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"), (b"", b"HTTP/1.1 100 Continue\r\n\r\n")],
+    ids=["one line", "interim answers"],
+)
+def test_a_head_that_does_not_end_held_a_fetch_for_ever(tmp_path: Path, start: bytes, drop: bytes) -> None:
+    options = EvidenceOptions(transport=TransportOptions(retries=0, proxies={}), crl_seconds=0.3)
+    began = time.monotonic()
+    with _trickling(start, drop) as url, EvidenceClient(options) as client, pytest.raises(Undecided) as caught:
+        client.crl(f"{url}/a.crl", tmp_path / "x")
+    assert (caught.value.reason, time.monotonic() - began < 10) == ("fetch.timeout", True)
+
+
+def test_a_short_answer_that_does_not_end_held_a_copy_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = itertools.count(step=30)
+    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
+    with _trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x") as url:
+        asking = Http(origin_of(url), TransportOptions(retries=0, proxies={}, read_timeout=1000))
+        with pytest.raises(TransportError, match="in time") as caught:
+            asking.send(Request(method="GET", url=url, limit=2_000_000))
+        asking.close()
+    assert caught.value.facts["cause"] == "timeout"
