@@ -1,8 +1,8 @@
 """Stores: where blobs are read from, and the only two ways to their bytes.
 
-Everything that reads content goes through `read_verified` (small things, returned) or `hash_blob` (large things,
-streamed): size first, then digest (LAYOUT-5, MAN-14). Embedded `data` is compared as well, and stands in for a blob
-that is not there.
+Everything that reads content goes through `read_verified` (small things, returned) or `check_descriptor` and then
+`hash_bytes` (large things, streamed): size first, then digest (LAYOUT-5, MAN-14). Embedded `data` is compared as well,
+and stands in for a blob that is not there.
 """
 
 from __future__ import annotations
@@ -64,15 +64,6 @@ def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANI
     hasher.update(content)
     compare_digest(digest, hasher.hexdigest())
     return content
-
-
-def hash_blob(store: Store, descriptor: Descriptor) -> None:
-    """Prove that the content of `descriptor` has its size and digest, in memory that does not grow with it.
-
-    Raises ContentError as `read_verified` does, except `content.limit`.
-    """
-    if check_descriptor(store, descriptor):
-        hash_bytes(store, descriptor.digest)
 
 
 def hash_bytes(store: Store, digest: Digest) -> int:

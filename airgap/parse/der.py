@@ -323,11 +323,6 @@ def sequence(*parts: bytes) -> bytes:
     return tlv(SEQUENCE, *parts)
 
 
-def set_of(*parts: bytes) -> bytes:
-    """A SET OF, sorted as DER demands."""
-    return tlv(SET, *sorted(parts))
-
-
 def integer(value: int, *, tag: int = INTEGER) -> bytes:
     """An INTEGER in its shortest form."""
     magnitude = value if value >= 0 else ~value
@@ -362,18 +357,8 @@ def octet_string(value: bytes) -> bytes:
     return tlv(OCTET_STRING, value)
 
 
-def bit_string(value: bytes) -> bytes:
-    """A BIT STRING of whole octets."""
-    return tlv(BIT_STRING, b"\x00", value)
-
-
 def generalized_time(moment: datetime) -> bytes:
     """A GeneralizedTime in UTC, with a fraction where the moment has one."""
     moment = moment.astimezone(UTC)
     fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
     return tlv(GENERALIZED_TIME, f"{moment:%Y%m%d%H%M%S}{fraction}Z".encode())
-
-
-def utc_time(moment: datetime) -> bytes:
-    """A UTCTime, for moments from 1950 to 2049."""
-    return tlv(UTC_TIME, f"{moment.astimezone(UTC):%y%m%d%H%M%SZ}".encode())

@@ -139,11 +139,6 @@ class TrustDirectory:
         """The same directory under other limits of freshness (`freshness.parse_ages`)."""
         return TrustDirectory(self.location, self._beliefs, self.evidence, self.freshness.accepting(ages))
 
-    def newest_evidence(self) -> datetime | None:
-        """When the newest evidence was made, by its own word: a clock that stands before that is wrong."""
-        newest = self.evidence.newest()
-        return newest.moment if newest else None
-
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What there is to say about the policies and stores that were read so far, and about the evidence."""

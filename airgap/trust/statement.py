@@ -54,11 +54,6 @@ class Statement:
         """Whether signatures are not looked at, and nothing vouches for the artifact (VERIFY-2)."""
         return self.base_level is Level.SKIP
 
-    @property
-    def skips_everything(self) -> bool:
-        """Whether it is a skip for all that is not named elsewhere: accepted, and to be shouted (D22)."""
-        return self.skip and self.is_global
-
     def stores_of(self, kind: str) -> tuple[StoreRef, ...]:
         """The trust stores of one type; no other is ever opened for a question of this type (STORE-11)."""
         return tuple(store for store in self.stores if store.type == kind)

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from airgap.errors import FormatError
-from airgap.text import safe
-
 EVEN: Final = tuple(
     """
     aardvark absurd accrue acme adrift adult afflict ahead aimless Algol allow alone ammo ancient apple artist
@@ -64,25 +61,10 @@ ODD: Final = tuple(
 )
 """For bytes at places 1, 3, 5, ...: three syllables."""
 
-_TABLES: Final = tuple({word.lower(): value for value, word in enumerate(words)} for words in (EVEN, ODD))
-
 
 def spoken(data: bytes) -> tuple[str, ...]:
     """A word for every byte."""
     return tuple((ODD if place % 2 else EVEN)[value] for place, value in enumerate(data))
-
-
-def heard(text: str) -> bytes:
-    """The bytes whose words `text` holds, in any case, with blanks or hyphens between them.
-
-    Raises FormatError for a word that is not on its list, and so for words that were dropped or swapped.
-    """
-    words = text.replace("-", " ").split()
-    for place, word in enumerate(words):
-        if word.lower() not in _TABLES[place % 2]:
-            lost = " (a word may be missing before it)" if word.lower() in _TABLES[1 - place % 2] else ""
-            raise FormatError(f"word {place + 1}, {safe(word, limit=32)!r}, is not one that can stand there{lost}")
-    return bytes(_TABLES[place % 2][word.lower()] for place, word in enumerate(words))
 
 
 def groups(fingerprint: str) -> str:

@@ -23,7 +23,7 @@ from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.swap import Workshop
-from airgap.trust.words import groups, heard
+from airgap.trust.words import groups, spoken
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
 from tests.support.pki import AT, Issued, Pki
@@ -447,7 +447,7 @@ class TestCommand:
         monkeypatch.setattr("sys.stdin", io.StringIO(groups(root)[-9:] + "\n"))
         pinned = self.run("pin", "add", box, *trust)
         assert pinned.code == 0, pinned
-        assert heard(" ".join(" ".join(pinned.err.splitlines()[5:9]).split())) == bytes.fromhex(root)
+        assert tuple(" ".join(pinned.err.splitlines()[5:9]).split()) == spoken(bytes.fromhex(root))
         assert self.run("pin", "list", *trust, *output).document["pins"][0]["roots"] == [root]
         self.checked(self.run("snapshot", "show", box, *output))
         changes = self.checked(self.run("snapshot", "diff", box, *trust, *output))["changes"]

@@ -196,26 +196,6 @@ class EvidencePool:
         return [Newest(moment=at, name=name, origin=origin) for at, name, origin in made if at != _NEVER]
 
 
-class MemoryEvidence(EvidencePool):
-    """Evidence that is at hand as bytes: file names to content, URLs to file names."""
-
-    def __init__(
-        self,
-        crls: Mapping[str, bytes] | None = None,
-        ocsp: Mapping[str, bytes] | None = None,
-        *,
-        crl_index: EvidenceIndex = _NO_INDEX,
-        ocsp_index: EvidenceIndex = _NO_INDEX,
-        origin: str = "memory",
-    ) -> None:
-        super().__init__(
-            crls=_pieces(crls or {}, origin),
-            ocsp=_pieces(ocsp or {}, origin),
-            crl_index=crl_index,
-            ocsp_index=ocsp_index,
-        )
-
-
 class EvidenceDirectory(EvidencePool):
     """The folders `crls` and `ocsp` of a trust directory; either may be absent."""
 
@@ -360,10 +340,6 @@ def _named(files: Mapping[str, _File], names: Iterable[str]) -> list[_File]:
 
 def _absent(index: EvidenceIndex, files: Mapping[str, object]) -> list[Notice]:
     return [unusable(name, "the index names it, and it is not there") for name in sorted(index.claimed - files.keys())]
-
-
-def _pieces(contents: Mapping[str, bytes], origin: str) -> list[Piece]:
-    return [Piece(name, origin, partial(bytes, data)) for name, data in contents.items()]
 
 
 def _read_header(piece: Piece) -> CrlHeader:

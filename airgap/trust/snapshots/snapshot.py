@@ -33,7 +33,6 @@ CONFIG_TYPE: Final = "application/vnd.airgap.trust.snapshot.config.v1+json"
 CONFIG_SCHEMA: Final = "airgap.trust-snapshot/1"
 TITLE: Final = "org.opencontainers.image.title"
 CREATED: Final = "org.opencontainers.image.created"
-DEFAULT_STREAM: Final = "default"
 LARGEST_NUMBER: Final = 2**53 - 1
 """What every JSON reader holds exactly."""
 

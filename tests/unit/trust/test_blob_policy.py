@@ -76,7 +76,7 @@ def test_neg_141_blob_3_d22_a_global_skip_is_refused() -> None:
 def test_a_skip_for_one_name_is_accepted() -> None:
     found = parse(blob(**SKIP)).select("harbour")
     assert found.skip
-    assert not found.skips_everything
+    assert not found.is_global
 
 
 @pytest.mark.parametrize("value", ["true", 1, None])

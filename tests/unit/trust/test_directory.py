@@ -220,12 +220,14 @@ def test_the_overview_says_what_was_believed(directory: TrustDirectory) -> None:
 
 
 def test_the_newest_evidence_tells_a_clock_that_is_behind(directory: TrustDirectory) -> None:
-    assert directory.newest_evidence() == crls.THIS_UPDATE
+    newest = directory.evidence.newest()
+    assert newest is not None
+    assert newest.moment == crls.THIS_UPDATE
 
 
 def test_without_evidence_there_is_no_newest(tmp_path: Path) -> None:
     directory = TrustDirectory.open(write_trust(tmp_path))
-    assert directory.newest_evidence() is None
+    assert directory.evidence.newest() is None
     assert directory.overview(AT)["newest_evidence_age"] is None
     assert directory.notices == ()
 

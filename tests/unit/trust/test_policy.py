@@ -303,11 +303,12 @@ def test_policy_10_skip_needs_neither_stores_nor_identities() -> None:
 
 @pytest.mark.parametrize(("scope", "shouted"), [("*", True), ("a.example/b", False)])
 def test_neg_141_d22_a_skip_for_everything_is_accepted_and_flagged(scope: str, shouted: bool) -> None:
-    assert only(**SKIP, registryScopes=[scope]).skips_everything is shouted
+    found = only(**SKIP, registryScopes=[scope])
+    assert (found.skip, found.is_global) == (True, shouted)
 
 
 def test_strict_for_everything_is_no_skip_for_everything() -> None:
-    assert not only().skips_everything
+    assert not only().skip
 
 
 @pytest.fixture

@@ -5,12 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from airgap.errors import FormatError
-from airgap.trust.words import EVEN, ODD, groups, heard, spoken
+from airgap.trust.words import EVEN, ODD, groups, spoken
 
 # the example of the PGP documentation: a key's fingerprint and its words
 FINGERPRINT = "E58294F2E9A227486E8B061B31CC528FD7FA3F19"
@@ -38,29 +33,6 @@ def test_both_lists_are_in_alphabetical_order_but_for_a_few_so_that_the_bytes_ar
 
 def test_the_known_example() -> None:
     assert " ".join(spoken(bytes.fromhex(FINGERPRINT))) == WORDS
-
-
-@pytest.mark.parametrize("spelt", [WORDS, WORDS.upper(), WORDS.replace(" ", "-"), f"  {WORDS}\n"])
-def test_words_are_heard_back_however_they_are_spelt(spelt: str) -> None:
-    assert heard(spelt).hex().upper() == FINGERPRINT
-
-
-@given(st.binary(max_size=40))
-def test_what_is_spoken_is_heard(data: bytes) -> None:
-    assert heard(" ".join(spoken(data))) == data
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("topmost Pluto", "word 2, 'Pluto', is not one that can stand there .a word may be missing before it."),
-        ("Istanbul", "word 1"),
-        ("topmost Istanbull", "word 2, 'Istanbull', is not one that can stand there$"),
-    ],
-)
-def test_a_dropped_swapped_or_wrong_word_is_noticed(text: str, message: str) -> None:
-    with pytest.raises(FormatError, match=message):
-        heard(text)
 
 
 def test_digits_stand_in_groups_of_four() -> None:

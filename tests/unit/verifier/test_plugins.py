@@ -14,7 +14,6 @@ from airgap.pki.chain import Anchors
 from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
 from airgap.trust.evidence.freshness import Freshness
-from airgap.trust.evidence.pool import MemoryEvidence
 from airgap.trust.levels import Check
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.verifier.engine import Candidate, Judge
@@ -22,6 +21,7 @@ from airgap.verifier.outcome import SignatureOutcome, Verdict
 from airgap.verifier.plugins import AllowedPlugins
 from tests.support import envelopes
 from tests.support.envelopes import PLUGIN, PLUGIN_VERSION, SCHEME
+from tests.support.evidence import MemoryEvidence
 from tests.support.pki import AT, Issued, Pki
 from tests.support.plugins import IDENTITY, RAW, REVOCATION, Behaviour, fake
 from tests.support.trust import oci_policy, statement

@@ -13,10 +13,10 @@ from airgap.errors import Rejected, Undecided
 from airgap.pki.certificate import Certificate
 from airgap.trust.evidence.freshness import Freshness
 from airgap.trust.evidence.index import EvidenceIndex
-from airgap.trust.evidence.pool import MemoryEvidence
 from airgap.verifier.outcome import EvidenceUse
 from airgap.verifier.revocation import RevocationJudge
 from tests.support.crls import crl, entry
+from tests.support.evidence import MemoryEvidence
 from tests.support.pki import Issued, Pki
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -13,8 +13,8 @@ from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.trust.evidence.index import EvidenceIndex
 from airgap.trust.evidence.merge import Merged, Side, merge
-from airgap.trust.evidence.pool import MemoryEvidence
 from tests.support.crls import crl
+from tests.support.evidence import MemoryEvidence
 from tests.support.pki import Pki
 
 LEAF = Pki().code_chain()

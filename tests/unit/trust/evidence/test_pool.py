@@ -16,8 +16,9 @@ from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
 from airgap.trust.evidence.index import EvidenceIndex
-from airgap.trust.evidence.pool import EvidenceDirectory, EvidencePool, MemoryEvidence, Piece
+from airgap.trust.evidence.pool import EvidenceDirectory, EvidencePool, Piece
 from tests.support import crls, names
+from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import Issued, issue
 from tests.support.trust import write_trust
