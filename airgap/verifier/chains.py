@@ -23,7 +23,7 @@ from airgap.pki.timestamp import TimestampToken
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.signature.model import Envelope
-from airgap.verifier.revocation import ChainKind
+from airgap.verifier.question import ChainKind
 
 _TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 

@@ -8,7 +8,7 @@ URIs (D32). The newest CRL that counts decides. Revoked in any certificate wins 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
@@ -23,14 +23,25 @@ from airgap.text import safe
 from airgap.trust.evidence.freshness import Freshness
 from airgap.trust.evidence.pool import CrlFile, Evidence, OcspFile
 from airgap.verifier.outcome import EvidenceUse
+from airgap.verifier.question import (
+    HOLD,
+    ChainKind,
+    Question,
+    crl_use,
+    evidence_use,
+    facts_about,
+    no_crl,
+    no_delta,
+    no_ocsp,
+    rejection,
+    revoked_by,
+    who,
+)
 
 if TYPE_CHECKING:
     from airgap.pki.crl import Crl, RevokedEntry
     from airgap.pki.ocsp import SingleResponse
 
-ChainKind = Literal["signing", "tsa"]
-
-_HOLD = "certificateHold"
 _REMOVED = "removeFromCRL"
 _ALL_REASONS = frozenset(REASON_FLAGS[1:])
 _GRAVITY = ("good", "unknown", "revoked")
@@ -39,18 +50,6 @@ _FUTURE = frozenset({"revocation.crl.future", "revocation.ocsp.future"})
 
 T = TypeVar("T")
 U = TypeVar("U")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One certificate, asked about at one moment."""
-
-    certificate: Certificate
-    issuer: Certificate
-    chain: ChainKind
-    at: datetime
-    signed_at: datetime | None
-    """The latest moment at which the signature can have been made, if that is proven (D31)."""
 
 
 class RevocationJudge:
@@ -108,7 +107,7 @@ class RevocationJudge:
         certificate = question.certificate
         points = certificate.distribution_points
         if not certificate.ocsp_urls and not points:  # REV-1
-            return (_use(question, kind="none", status="good (names no way to ask)"),)
+            return (evidence_use(question, kind="none", status="good (names no way to ask)"),)
         if not certificate.ocsp_urls:
             return self._ask_points(question)
         try:
@@ -163,7 +162,7 @@ class RevocationJudge:
         if missing := sorted(_ALL_REASONS - covered):
             raise Undecided(
                 "revocation.crl.scope",
-                f"the distribution points of {_who(question)} leave out reasons for a revocation: {', '.join(missing)}",
+                f"the distribution points of {who(question)} leave out reasons for a revocation: {', '.join(missing)}",
                 certificate=safe(question.certificate.subject_text),
                 chain=question.chain,
             )
@@ -172,16 +171,16 @@ class RevocationJudge:
 
     def _ask_ocsp(self, question: Question) -> EvidenceUse:
         file, single = self._newest_response(question)
-        facts = _facts(question, file.name, single.this_update, single.next_update)
+        facts = facts_about(question, file.name, single.this_update, single.next_update)
         if single.status == "unknown":  # OCSP-8
             raise Undecided(
-                "revocation.ocsp.unknown", f"the responder of {file.name} does not know {_who(question)}", **facts
+                "revocation.ocsp.unknown", f"the responder of {file.name} does not know {who(question)}", **facts
             )
         softened = single.status == "revoked" and _made_before(question, single.invalidity_date)  # OCSP-7
-        if single.status == "revoked" and not softened and single.reason != _HOLD:  # for good, however old (as D33)
-            raise _rejection(question, file.name, single.reason, single.revocation_time, facts)
+        if single.status == "revoked" and not softened and single.reason != HOLD:  # for good, however old (as D33)
+            raise rejection(question, file.name, single.reason, single.revocation_time, facts)
         stale = self._staleness(question, "ocsp", single.next_update, file.name, single.this_update)
-        use = _use(
+        use = evidence_use(
             question, kind="ocsp", status="good", name=file.name, origin=file.origin,
             this_update=single.this_update, next_update=single.next_update, accepted_stale=stale,
         )  # fmt: skip
@@ -189,7 +188,7 @@ class RevocationJudge:
             return use
         if softened:
             return replace(use, status="revoked, but its key was only invalid after this signature was made")
-        raise _rejection(question, file.name, single.reason, single.revocation_time, facts)
+        raise rejection(question, file.name, single.reason, single.revocation_time, facts)
 
     def _newest_response(self, question: Question) -> tuple[OcspFile, SingleResponse]:
         """The response whose status is known to be right at the latest time (RFC 6960, 2.4: thisUpdate).
@@ -206,7 +205,7 @@ class RevocationJudge:
                     raise
                 first = first or error
         if not counted:
-            raise first or _no_ocsp(question)
+            raise first or no_ocsp(question)
         return max(counted, key=lambda item: (item[1].this_update, _GRAVITY.index(item[1].status)))
 
     def _counting_response(self, question: Question, file: OcspFile) -> SingleResponse:
@@ -217,7 +216,7 @@ class RevocationJudge:
             raise Undecided("revocation.ocsp.malformed", f"{file.name} is no OCSP response: {error}", **facts) from None
         single = response.find(question.certificate, question.issuer)
         if single is None:
-            raise Undecided("revocation.ocsp.missing", f"{file.name} does not answer for {_who(question)}", **facts)
+            raise Undecided("revocation.ocsp.missing", f"{file.name} does not answer for {who(question)}", **facts)
         until = min(question.at, single.next_update or question.at)
         responder = response.verify_signed_for(question.issuer, at=until)
         if responder.delegated and not responder.no_check:
@@ -251,31 +250,31 @@ class RevocationJudge:
         files = self._evidence.crls(question.certificate.issuer, point)
         bases = [file for file in files if not file.is_delta]
         file, base = _newest(
-            bases, partial(self._counting_crl, question, point), _no_crl(question, point), self._conclusive
+            bases, partial(self._counting_crl, question, point), no_crl(question, point), self._conclusive
         )
         entries = self._entries(question, file, base)
         for twin in bases:  # of several that are equally new, no name of a file decides: any may revoke
             if twin is not file and twin.rank == file.rank:
                 entries += self._entries_if_counting(question, point, twin)
         self._refuse_if_dropped(question, point, bases, base)
-        uses = [_crl_use(question, "crl", file, base)]
+        uses = [crl_use(question, "crl", file, base)]
         recent: tuple[RevokedEntry, ...] = ()
         delta_file, delta = file, base
         if base.freshest:
             delta_file, delta = self._delta(question, base)
             recent = self._entries(question, delta_file, delta)
             entries += recent
-            uses.append(_crl_use(question, "delta-crl", delta_file, delta))
+            uses.append(crl_use(question, "delta-crl", delta_file, delta))
         elif question.certificate.freshest_crl:  # CRL-15
             raise Undecided(
                 "revocation.crl.delta",
-                f"{_who(question)} names a delta CRL that its base CRL {file.name} does not name",
-                **_facts(question, file.name, base.this_update, base.next_update),
+                f"{who(question)} names a delta CRL that its base CRL {file.name} does not name",
+                **facts_about(question, file.name, base.this_update, base.next_update),
             )
         stale = self._staleness(question, "crl", base.next_update, file.name, base.this_update)
         hold = _hold(entries)  # a stale hold may have been lifted since, so staleness comes first (D33)
         if hold and not _made_before(question, hold.invalidity_date):
-            raise _revoked(question, *((delta_file, delta) if hold in recent else (file, base)), hold)
+            raise revoked_by(question, *((delta_file, delta) if hold in recent else (file, base)), hold)
         status = "revoked, but its key was only invalid after this signature was made" if entries else "good"
         return tuple(replace(use, status=status, accepted_stale=stale) for use in uses)
 
@@ -283,8 +282,8 @@ class RevocationJudge:
         """The entries of `crl` for the certificate. One that is for good is raised at once, however old (D33)."""
         entries = crl.entries(question.certificate.serial)
         for entry in entries:
-            if entry.reason not in {_HOLD, _REMOVED} and not _made_before(question, entry.invalidity_date):
-                raise _revoked(question, file, crl, entry)
+            if entry.reason not in {HOLD, _REMOVED} and not _made_before(question, entry.invalidity_date):
+                raise revoked_by(question, file, crl, entry)
         return entries
 
     def _counting_crl(self, question: Question, point: DistributionPoint, file: CrlFile) -> Crl:
@@ -330,7 +329,7 @@ class RevocationJudge:
     def _delta(self, question: Question, base: Crl) -> tuple[CrlFile, Crl]:
         files = [file for point in base.freshest for file in self._evidence.crls(question.certificate.issuer, point)]
         files = sorted((file for file in files if file.is_delta), key=lambda file: file.rank, reverse=True)
-        return _newest(files, partial(self._counting_delta, question, base), _no_delta(question), self._conclusive)
+        return _newest(files, partial(self._counting_delta, question, base), no_delta(question), self._conclusive)
 
     def _counting_delta(self, question: Question, base: Crl, file: CrlFile) -> Crl:
         facts: dict[str, Fact] = {"certificate": safe(question.certificate.subject_text), "evidence": file.name}
@@ -369,7 +368,7 @@ class RevocationJudge:
     ) -> bool:
         """Whether evidence is stale and accepted all the same. Raises Undecided where it is too old (design 9)."""
         what = "CRL" if kind == "crl" else "OCSP response"
-        facts = _facts(question, name, this_update, next_update)
+        facts = facts_about(question, name, this_update, next_update)
         reason = f"revocation.{kind}.stale"
         if next_update is None:  # CRL-5, D36: without an end it is stale, not eternal
             raise Undecided(reason, f"the {what} {name} names no nextUpdate", **facts)
@@ -405,113 +404,11 @@ def _newest(
 
 def _hold(entries: Sequence[RevokedEntry]) -> RevokedEntry | None:
     """The hold that is in force: the latest of holds and removals, the one seen first on a tie (CRL-10)."""
-    passing = [entry for entry in entries if entry.reason in {_HOLD, _REMOVED}]
+    passing = [entry for entry in entries if entry.reason in {HOLD, _REMOVED}]
     latest = max(passing, key=lambda entry: entry.revocation_date, default=None)
-    return latest if latest and latest.reason == _HOLD else None
+    return latest if latest and latest.reason == HOLD else None
 
 
 def _made_before(question: Question, invalidity_date: datetime | None) -> bool:
     """Whether the signature was provably made before the key became invalid (CRL-12, D31)."""
     return invalidity_date is not None and question.signed_at is not None and question.signed_at < invalidity_date
-
-
-def _revoked(question: Question, file: CrlFile, crl: Crl, entry: RevokedEntry) -> Rejected:
-    facts = _facts(question, file.name, crl.this_update, crl.next_update)
-    return _rejection(question, file.name, entry.reason, entry.revocation_date, facts)
-
-
-def _rejection(
-    question: Question, name: str, reason: str | None, when: datetime | None, facts: dict[str, Fact]
-) -> Rejected:
-    since = f" on {iso(when)}" if when else ""
-    if reason == _HOLD:
-        return Rejected("revocation.on_hold", f"{_who(question)} was put on hold{since}, says {name}", **facts)
-    why = f" ({reason})" if reason else ""
-    facts |= {"revoked_at": iso(when) if when else None, "revocation_reason": reason}
-    return Rejected("revocation.revoked", f"{_who(question)} was revoked{since}{why}, says {name}", **facts)
-
-
-def _no_ocsp(question: Question) -> Undecided:
-    urls = [safe(url) for url in question.certificate.ocsp_urls]
-    return Undecided(
-        "revocation.ocsp.missing",
-        f"no OCSP response for {_who(question)} is at hand; its responder is {urls[0]}",
-        certificate=safe(question.certificate.subject_text),
-        chain=question.chain,
-        urls=urls,
-    )
-
-
-def _no_crl(question: Question, point: DistributionPoint) -> Undecided:
-    urls = [safe(uri) for uri in point.uris]
-    return Undecided(
-        "revocation.crl.missing",
-        f"no CRL for {_who(question)} is at hand; its distribution point is {urls[0] if urls else 'not a URL'}",
-        certificate=safe(question.certificate.subject_text),
-        chain=question.chain,
-        urls=urls,
-    )
-
-
-def _no_delta(question: Question) -> Undecided:
-    return Undecided(
-        "revocation.crl.delta",
-        f"the CRL for {_who(question)} names a delta CRL, and none is at hand",
-        certificate=safe(question.certificate.subject_text),
-        chain=question.chain,
-    )
-
-
-def _who(question: Question) -> str:
-    role = "timestamping certificate" if question.chain == "tsa" else "certificate"
-    return f"the {role} {safe(question.certificate.subject_text)!r}"
-
-
-def _facts(question: Question, name: str, this_update: datetime, next_update: datetime | None) -> dict[str, Fact]:
-    return {
-        "certificate": safe(question.certificate.subject_text),
-        "serial": format(question.certificate.serial, "x"),
-        "chain": question.chain,
-        "evidence": name,
-        "this_update": iso(this_update),
-        "next_update": iso(next_update) if next_update else None,
-    }
-
-
-def _use(
-    question: Question,
-    *,
-    kind: str,
-    status: str,
-    name: str = "",
-    origin: str = "",
-    number: int | None = None,
-    this_update: datetime | None = None,
-    next_update: datetime | None = None,
-    accepted_stale: bool = False,
-) -> EvidenceUse:
-    return EvidenceUse(
-        certificate=safe(question.certificate.subject_text),
-        chain=question.chain,
-        kind=kind,
-        status=status,
-        name=name,
-        origin=origin,
-        number=number,
-        this_update=this_update,
-        next_update=next_update,
-        accepted_stale=accepted_stale,
-    )
-
-
-def _crl_use(question: Question, kind: str, file: CrlFile, crl: Crl) -> EvidenceUse:
-    return _use(
-        question,
-        kind=kind,
-        status="good",
-        name=file.name,
-        origin=file.origin,
-        number=crl.number,
-        this_update=crl.this_update,
-        next_update=crl.next_update,
-    )
