@@ -188,8 +188,8 @@ class _OpenLayout:
                 what = "no artifact" if not roots else "no such tag"
                 raise NotFoundError(f"the layout {safe(reference.path)} holds {what}")
             for root in chosen:
-                tags = tuple(tag for tag in root.tags if choice.takes(tag))
-                yield self._found(reference, Root(root.descriptor, tags), None)
+                for tags in _by_repository(tuple(tag for tag in root.tags if choice.takes(tag))):
+                    yield self._found(reference, Root(root.descriptor, tags), None)
 
     def _spelt(self, tag: str) -> str:
         """The tag as the layout has it: `v1` may name `registry.example/app:v1`."""
@@ -198,19 +198,35 @@ class _OpenLayout:
 
     def _found(self, reference: LayoutReference, root: Root, only: str | None) -> Found:
         records = find_records(self._store, self._graph, root.descriptor)
-        record = records[0] if records else None
         tags = root.tags if only is None else (only,)
-        named = reference.naming(tags, root.descriptor.digest)
+        named = {tag.removesuffix(f":{tag_part(tag)}") for tag in tags}
+        newest = records[0] if records else None
+        record = next((found for found in records if found.record.name in named), newest)
+        spelt = reference.naming(tags, root.descriptor.digest)
         return Found(
             source=self._source,
             descriptor=root.descriptor,
-            reference=safe(named),
+            reference=safe(spelt),
             repository=_origin(record, tags),
             tags=tags,
             pinned=f"{reference.transport}{reference.path}@{root.descriptor.digest}",
             record=record,
             from_layout=True,
         )
+
+
+def _by_repository(tags: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Tags that are full references, apart by repository where they name several; other tags go with the first."""
+    groups: dict[str, list[str]] = {}
+    short = [tag for tag in tags if tag_part(tag) == tag]
+    for tag in tags:
+        if tag not in short:
+            groups.setdefault(tag.removesuffix(f":{tag_part(tag)}"), []).append(tag)
+    if len(groups) <= 1:
+        return [tags]
+    first = next(iter(groups.values()))
+    first += short
+    return [tuple(group) for group in groups.values()]
 
 
 def _origin(record: FoundRecord | None, tags: Sequence[str]) -> RegistryReference | None:

@@ -394,6 +394,10 @@ def test_the_same_content_of_two_repositories_is_copied_again(tmp_path: Path, re
     copy(*sources, tmp_path / "stick")
     again = copy(*sources, tmp_path / "stick")
     assert again.out.count("current") == 2
+    # each goes back to its own repository, though the content is one
+    copy(tmp_path / "stick", f"{registry.host}/mirror")
+    for repository in ("one", "two"):
+        assert registry.repositories[f"mirror/{repository}"].tags["v1"] == str(family(1).index.digest)
     # a full name is its own repository's, whatever record the content has
     load(registry, "one", family(2))
     copy(*sources, tmp_path / "stick")
