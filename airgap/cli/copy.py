@@ -232,10 +232,11 @@ def copy(
 def _box(destination: str) -> str:
     """The layout or tar that evidence can be put into. Raises UsageError."""
     from airgap.errors import UsageError
-    from airgap.oci.reference import LayoutReference, parse_reference
+    from airgap.oci.reference import LayoutReference
     from airgap.stages.copy import STREAM
+    from airgap.transfer.names import parse_destination
 
-    reference = None if destination == STREAM else parse_reference(destination, exists=os.path.exists)
+    reference = None if destination == STREAM else parse_destination(destination)
     if not isinstance(reference, LayoutReference):
         raise UsageError(
             "--with-evidence needs a layout directory or a tar to put the evidence into",

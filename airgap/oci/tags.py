@@ -12,6 +12,8 @@ _FALLBACK: Final = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*-[a-zA-Z0-9=_-]{32,
 _COSIGN: Final = re.compile(r"sha256-([0-9a-f]{64})\.(sig|att|sbom)", re.ASCII)
 _ALGORITHM_CHARACTERS: Final = 32
 _ENCODED_CHARACTERS: Final = 64
+_LONGEST_FALLBACK: Final = 256
+"""More than sha512 has as the reference writes it."""
 
 
 def tag_part(ref_name: str) -> str:
@@ -35,7 +37,9 @@ def fallback_tags(digest: Digest) -> frozenset[str]:
 
 def may_be_fallback(ref_name: str) -> bool:
     """Whether the name has the form of a fallback tag; what it tags decides whether it is one."""
-    return _FALLBACK.fullmatch(tag_part(ref_name)) is not None
+    tag = tag_part(ref_name)
+    # of a name with thousands of dashes the pattern would try each as the one that counts, and each to the end
+    return len(tag) <= _LONGEST_FALLBACK and _FALLBACK.fullmatch(tag) is not None
 
 
 def cosign_target(ref_name: str) -> Digest | None:

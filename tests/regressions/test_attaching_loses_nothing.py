@@ -88,3 +88,12 @@ def test_a_listed_signature_of_an_unknown_media_type_was_left_behind_without_a_w
         assert run_here(arguments).code == 1
         ran = run_here([*arguments, "--keep-going"])
     assert ran.code == 20, ran
+
+
+def test_evidence_was_refused_a_tar_that_was_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`trip.tar` was no reference before the copy had made it, and nothing was copied."""
+    layout = with_everything().write(tmp_path).layout
+    monkeypatch.chdir(tmp_path)
+    ran = run_here(["copy", f"oci:{layout}", "trip.tar", "--with-evidence"])
+    assert ran.code != 2, ran
+    assert (tmp_path / "trip.tar").is_file()
