@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Final
 
 from airgap import limits
@@ -59,11 +60,19 @@ def said(reply: Reply) -> str:
     return ""
 
 
+def _hint(reply: Reply) -> str:
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "The registry limits its use; try again later or log in."
+    if reply.status == HTTPStatus.BAD_REQUEST and reply.request.url.startswith("http://") and not error_codes(reply):
+        return "It was asked in plain HTTP. If it speaks TLS, name its authority with --ca-file, or use --insecure."
+    return ""
+
+
 def failure(reply: Reply, what: str, *, remedy: str = "") -> RegistryError:
     """The error for an answer that says no: `what` could not be done (`the manifest x can not be read`)."""
     words = said(reply)
     host = origin_of(reply.request.url).netloc
-    hint = remedy or ("The registry limits its use; try again later or log in." if reply.status == 429 else "")  # noqa: PLR2004
+    hint = remedy or _hint(reply)
     return RegistryError(
         f"{what}: {host} answered {reply.status}{f' ({words})' if words else ''}",
         remedy=hint,

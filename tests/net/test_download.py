@@ -312,6 +312,13 @@ def test_an_unknown_repository_is_not_found(registry: LoopbackRegistry) -> None:
         list(repository.tags())
 
 
+def test_a_host_that_speaks_tls_and_was_asked_in_plain_http_is_told_so(registry: LoopbackRegistry) -> None:
+    registry.on("GET", "/manifests/", answer(400, b"Client sent an HTTP request to an HTTPS server.\n"))
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="answered 400") as caught:
+        repository.resolve("v1")
+    assert "--ca-file" in caught.value.remedy
+
+
 def test_the_registrys_own_words_are_shown_safely(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/manifests/", error(400, "MANIFEST_INVALID", "bad \x1b[31mthing"))
     with store(registry.host) as repository, pytest.raises(RegistryError) as caught:
