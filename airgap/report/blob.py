@@ -7,7 +7,7 @@ from typing import Any
 
 from airgap.oci.descriptor import COSE_ENVELOPE
 from airgap.parse.time import iso
-from airgap.report.document import certificates_document, problem_document, signature_document
+from airgap.report.document import certificates_document, heading, problem_document, signature_document
 from airgap.report.inspection import inspected_document, inspected_lines
 from airgap.report.signing import certificate_json, descriptor_json, timestamp_json
 from airgap.report.style import PLAIN, Style
@@ -117,16 +117,7 @@ def blob_document(outcome: BlobOutcome, *, version: str, attempts: int | None) -
     policy, signature = outcome.policy, outcome.signature
     reason, message = outcome.policy_finding or (None, None)
     return {
-        "schema": VERIFY_SCHEMA,
-        "tool": {"name": "airgap", "version": version},
-        "verdict": outcome.verdict.value,
-        "exit_code": outcome.exit_code,
-        "exit_codes": sorted(outcome.exit_codes),
-        "time": {
-            "judged": iso(outcome.moment.judged),
-            "clock": iso(outcome.moment.clock),
-            "is_now": outcome.moment.is_now,
-        },
+        **heading(VERIFY_SCHEMA, outcome, version),
         "network": {
             "guard": attempts is not None,
             "attempts": attempts or 0,

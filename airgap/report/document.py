@@ -24,17 +24,18 @@ from airgap.verifier.run import Problem
 
 if TYPE_CHECKING:
     from airgap.oci.record import Record
+    from airgap.verifier.blob import BlobOutcome
+    from airgap.verifier.rechecked import RecheckOutcome
 
 VERIFY_SCHEMA = "airgap.verify/1"
 
 Json = dict[str, Any]
 
 
-def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> Json:
-    """The whole outcome. `attempts` is what the no-network guard counted, None where no guard was up."""
-    expiry, first = outcome.earliest_expiry, outcome.expires_first
+def heading(schema: str, outcome: Outcome | BlobOutcome | RecheckOutcome, version: str) -> Json:
+    """With what every judgement begins: the verdict, what it comes to, and the moment that it is for."""
     return {
-        "schema": VERIFY_SCHEMA,
+        "schema": schema,
         "tool": {"name": "airgap", "version": version},
         "verdict": outcome.verdict.value,
         "exit_code": outcome.exit_code,
@@ -44,6 +45,14 @@ def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> 
             "clock": iso(outcome.moment.clock),
             "is_now": outcome.moment.is_now,
         },
+    }
+
+
+def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> Json:
+    """The whole outcome. `attempts` is what the no-network guard counted, None where no guard was up."""
+    expiry, first = outcome.earliest_expiry, outcome.expires_first
+    return {
+        **heading(VERIFY_SCHEMA, outcome, version),
         "network": {
             "guard": attempts is not None,
             "attempts": attempts or 0,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from airgap.parse.time import iso
 from airgap.reasons import REASONS
-from airgap.report.document import problem_document, signature_document
+from airgap.report.document import heading, problem_document, signature_document
 from airgap.report.style import PLAIN, Style
 from airgap.verifier.outcome import Verdict
 from airgap.verifier.rechecked import Change, Rechecked, RecheckOutcome
@@ -20,16 +20,7 @@ _KIND = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.INDETERMINATE: "unsu
 def recheck_document(outcome: RecheckOutcome, *, version: str) -> Json:
     """The document; complete on failure, too."""
     return {
-        "schema": SCHEMA,
-        "tool": {"name": "airgap", "version": version},
-        "verdict": outcome.verdict.value,
-        "exit_code": outcome.exit_code,
-        "exit_codes": sorted(outcome.exit_codes),
-        "time": {
-            "judged": iso(outcome.moment.judged),
-            "clock": iso(outcome.moment.clock),
-            "is_now": outcome.moment.is_now,
-        },
+        **heading(SCHEMA, outcome, version),
         "trust": dict(outcome.trust),
         "worse": sum(artifact.change is Change.WORSE for artifact in outcome.artifacts),
         "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
