@@ -11,9 +11,8 @@ from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe
 from airgap.trust.levels import Level
-from airgap.trust.notice import Notice
 from airgap.trust.statement import (
-    Document,
+    Policy,
     Statement,
     at_statement,
     parse_document,
@@ -26,10 +25,8 @@ _HINTS = {"registryScopes": "it belongs into trustpolicy.oci.json; a blob has no
 
 
 @dataclass(frozen=True, slots=True)
-class BlobPolicy:
+class BlobPolicy(Policy):
     """A valid blob policy document: every statement kept all rules."""
-
-    document: Document
 
     @classmethod
     def parse(cls, data: bytes, source: str) -> Self:
@@ -38,26 +35,6 @@ class BlobPolicy:
         Raises TrustMaterialError("policy.malformed") with the facts `statement` and `member`.
         """
         return cls(parse_document(data, source, _statement, _check_global))
-
-    @property
-    def statements(self) -> tuple[Statement, ...]:
-        """In the order of the document."""
-        return self.document.statements
-
-    @property
-    def digest(self) -> str:
-        """`sha256:...` of the file as it stands."""
-        return self.document.digest
-
-    @property
-    def source(self) -> str:
-        """What messages call the document."""
-        return self.document.source
-
-    @property
-    def notices(self) -> tuple[Notice, ...]:
-        """What is allowed and hardly meant."""
-        return self.document.notices
 
     def select(self, name: str | None) -> Statement:
         """The statement of this name; without one (None or empty) the global statement (BLOB-1, BLOB-2).

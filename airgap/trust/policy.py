@@ -12,10 +12,9 @@ from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe
 from airgap.trust.levels import ACTIONS, CUSTOM, Action, Check, Level, VerifyTimestamp
-from airgap.trust.notice import Notice
 from airgap.trust.scopes import EVERY, check_scope, parse_scope
 from airgap.trust.statement import (
-    Document,
+    Policy,
     Statement,
     at_statement,
     parse_document,
@@ -40,10 +39,8 @@ _HINTS = {"globalPolicy": 'it belongs into trustpolicy.blob.json; here, registry
 
 
 @dataclass(frozen=True, slots=True)
-class OciPolicy:
+class OciPolicy(Policy):
     """A valid policy document: every statement kept all rules."""
-
-    document: Document
 
     @classmethod
     def parse(cls, data: bytes, source: str) -> Self:
@@ -52,26 +49,6 @@ class OciPolicy:
         Raises TrustMaterialError("policy.malformed") with the facts `statement` and `member`.
         """
         return cls(parse_document(data, source, _statement, _check_scopes))
-
-    @property
-    def statements(self) -> tuple[Statement, ...]:
-        """In the order of the document."""
-        return self.document.statements
-
-    @property
-    def digest(self) -> str:
-        """`sha256:...` of the file as it stands."""
-        return self.document.digest
-
-    @property
-    def source(self) -> str:
-        """What messages call the document."""
-        return self.document.source
-
-    @property
-    def notices(self) -> tuple[Notice, ...]:
-        """What is allowed and hardly meant."""
-        return self.document.notices
 
     def select(self, scope: str | None) -> Statement:
         """The statement for a repository; None, where it is not known, can only be answered by `*` (design 5).

@@ -71,6 +71,33 @@ class Document:
     """What is allowed and hardly meant."""
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A valid policy document: every statement kept all rules. Its kinds differ in what selects a statement."""
+
+    document: Document
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """In the order of the document."""
+        return self.document.statements
+
+    @property
+    def digest(self) -> str:
+        """`sha256:...` of the file as it stands."""
+        return self.document.digest
+
+    @property
+    def source(self) -> str:
+        """What messages call the document."""
+        return self.document.source
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What is allowed and hardly meant."""
+        return self.document.notices
+
+
 def parse_document(
     data: bytes, source: str, parse: Callable[[JsonObject], Statement], check: Callable[[Sequence[Statement]], None]
 ) -> Document:
