@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +38,7 @@ from airgap.cli.signer import (
     SignPluginConfigOption,
 )
 from airgap.cli.signing import (
+    EnvelopeFormat,
     KeyConfigOption,
     PassPhraseOption,
     TimestampRootOption,
@@ -49,13 +49,6 @@ from airgap.cli.signing import (
 from airgap.reasons import ExitCode
 
 app = typer_app("Sign and verify files that are in no registry, with detached signatures.", no_args_is_help=True)
-
-
-class EnvelopeFormat(StrEnum):
-    """The envelope formats, as notation calls them."""
-
-    JWS = "jws"
-    COSE = "cose"
 
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The file, of any size.")]

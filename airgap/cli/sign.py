@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +45,8 @@ from airgap.cli.signer import (
     SignPluginConfigOption,
 )
 from airgap.cli.signing import (
+    EnvelopeFormat,
+    ForceReferrersTagOption,
     InsecureRegistryOption,
     KeyConfigOption,
     PassPhraseOption,
@@ -63,13 +64,6 @@ if TYPE_CHECKING:
     from airgap.signature.results import SignedArtifact
 
 app = typer_app()
-
-
-class EnvelopeFormat(StrEnum):
-    """The envelope formats, as notation calls them."""
-
-    JWS = "jws"
-    COSE = "cose"
 
 
 @app.command()
@@ -107,9 +101,7 @@ def sign(
             help="Say in the config what the signature is, for registries that know no artifact types (OCI 1.0).",
         ),
     ] = False,
-    force_referrers_tag: Annotated[
-        bool, typer.Option("--force-referrers-tag", help="Write the referrers tag, also where it is not needed.")
-    ] = False,
+    force_referrers_tag: ForceReferrersTagOption = False,
     key_config: KeyConfigOption = None,
     passphrase_file: PassPhraseOption = None,
     oci_layout: LayoutOption = False,

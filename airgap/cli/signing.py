@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
     from airgap.signature.key_location import KeyFolders
     from airgap.signature.timestamper import Timestamper
+
+
+class EnvelopeFormat(StrEnum):
+    """The envelope formats, as notation calls them."""
+
+    JWS = "jws"
+    COSE = "cose"
+
 
 PASS_PHRASE = "AIRGAP_KEY_PASSPHRASE"  # noqa: S105 - the name of the variable
 USERNAME, PASSWORD = "NOTATION_USERNAME", "NOTATION_PASSWORD"
@@ -57,6 +66,9 @@ UsernameOption = Annotated[
 PasswordOption = Annotated[
     str | None,
     typer.Option("--password", "-p", metavar="WORD", help=f"Others can see it here; better ${PASSWORD} or a login."),
+]
+ForceReferrersTagOption = Annotated[
+    bool, typer.Option("--force-referrers-tag", help="Write the referrers tag, also where it is not needed.")
 ]
 InsecureRegistryOption = Annotated[
     bool, typer.Option("--insecure-registry", hidden=True, help="As --plain-http (for notation's users).")

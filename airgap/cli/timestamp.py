@@ -34,6 +34,7 @@ from airgap.cli.console import (
 )
 from airgap.cli.lazy import typer_app
 from airgap.cli.signing import (
+    ForceReferrersTagOption,
     InsecureRegistryOption,
     PasswordOption,
     TimestampRootOption,
@@ -65,9 +66,7 @@ def add(
         str | None, typer.Option(metavar="DIGEST", help="Only the signature with this manifest. Default: all.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Stamp signatures that have a timestamp, too.")] = False,
-    force_referrers_tag: Annotated[
-        bool, typer.Option("--force-referrers-tag", help="Write the referrers tag, also where it is not needed.")
-    ] = False,
+    force_referrers_tag: ForceReferrersTagOption = False,
     oci_layout: LayoutOption = False,
     username: UsernameOption = None,
     password: PasswordOption = None,
