@@ -13,7 +13,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.reference import RegistryReference
 from airgap.text import safe
-from airgap.transfer.attach import Attachment, Found, bare
+from airgap.transfer.attach import Attachment, Found, as_subject
 
 
 class RegistryPlace:
@@ -25,7 +25,7 @@ class RegistryPlace:
         if name is None:
             raise UsageError(f"{safe(reference)} names no artifact", remedy="Add :TAG, or better @DIGEST.")
         self._store: Final = store
-        self.subject: Final = bare(store.resolve(name))
+        self.subject: Final = as_subject(store.resolve(name))
         self.name: Final = safe(f"{reference.name}@{self.subject.digest}")
 
     def attached(self, artifact_type: str) -> Iterator[Found]:

@@ -22,7 +22,7 @@ from airgap.signature.model import Envelope, Payload
 from airgap.signature.payload import check_about
 from airgap.signature.sealing import Sealed
 from airgap.signature.signer import SigningError
-from airgap.transfer.attach import Attachment, Found, Place, bare
+from airgap.transfer.attach import Attachment, Found, Place, as_subject
 
 
 def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artifactType") -> Attachment:
@@ -30,7 +30,7 @@ def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artif
 
     Raises SigningError where the envelope is about something else, or the manifest would not be accepted.
     """
-    subject = bare(target)
+    subject = as_subject(target)
     envelope = Descriptor(media_type=sealed.media_type, digest=Digest.of(sealed.raw), size=len(sealed.raw))
     stated = sealed.envelope.stated_time
     if stated is None:

@@ -84,7 +84,7 @@ class LayoutPlace:
         self._path: Final = path
         self._fallback: Final = fallback
         root = self._graph.resolve(reference.digest or reference.tag)
-        self.subject: Final = bare(root.descriptor)
+        self.subject: Final = as_subject(root.descriptor)
         _check_subject(store, root.descriptor)
         self.name: Final = safe(f"{reference.transport}{reference.path}@{root.descriptor.digest}")
 
@@ -189,7 +189,7 @@ def open_layout_place(reference: LayoutReference, *, fallback: bool = False) -> 
         yield LayoutPlace(reference, store, path, fallback=fallback)
 
 
-def bare(descriptor: Descriptor) -> Descriptor:
+def as_subject(descriptor: Descriptor) -> Descriptor:
     """Media type, digest and size alone: hints of whoever listed it are neither signed nor repeated."""
     if not descriptor.is_manifest:
         raise UsageError(

@@ -28,7 +28,7 @@ _LONGEST: Final = timedelta(days=36525)  # a century: what is longer is a slip o
 _UNITS: Final = ("weeks", "days", "hours", "minutes", "seconds")
 
 
-def parse_duration(text: str, *, where: str = "") -> timedelta:
+def parse_span(text: str, *, where: str = "") -> timedelta:
     """A span of time: `7d`, `36h`, `1w2d12h`, `0d`; units w, d, h, m, s, largest first. Raises FormatError."""
     match = _DURATION.fullmatch(text)
     if not text or not match:
@@ -39,8 +39,8 @@ def parse_duration(text: str, *, where: str = "") -> timedelta:
     return span
 
 
-def format_duration(span: timedelta) -> str:
-    """The text that `parse_duration` reads back as `span` (whole seconds, not negative): `7d`, `1d12h`, `0d`."""
+def format_span(span: timedelta) -> str:
+    """The text that `parse_span` reads back as `span` (whole seconds, not negative): `7d`, `1d12h`, `0d`."""
     hours, seconds = divmod(span.seconds, 3600)
     parts = ((span.days, "d"), (hours, "h"), (seconds // 60, "m"), (seconds % 60, "s"))
     return "".join(f"{count}{unit}" for count, unit in parts if count) or "0d"
@@ -60,7 +60,7 @@ def parse_ages(texts: Sequence[str]) -> dict[str, timedelta]:
                 remedy=f"Write one of {', '.join(_KEYS)} before the '=', or only an age.",
             )
         try:
-            span = parse_duration(age)
+            span = parse_span(age)
         except FormatError as error:
             raise UsageError(
                 f"--max-age: {error}", remedy="Write weeks, days and hours, largest first: 2w, 7d, 1d12h."
@@ -103,7 +103,7 @@ class Freshness:
 
     def to_json(self) -> dict[str, str]:
         """Every limit, `crl` to `7d`."""
-        return {key: format_duration(self.allowed(*use)) for key, use in _KEYS.items()}
+        return {key: format_span(self.allowed(*use)) for key, use in _KEYS.items()}
 
     def allowed(self, kind: EvidenceKind, chain: ChainKind) -> timedelta:
         """How long evidence of this kind, about a chain of this kind, may be past its nextUpdate."""
@@ -144,4 +144,4 @@ def _refuse_unknown(table: Mapping[str, Any], known: tuple[str, ...], prefix: st
 def _span(value: Any, where: str) -> timedelta:
     if not isinstance(value, str):
         raise FormatError('is not a text as "7d"', where=where)
-    return parse_duration(value, where=where)
+    return parse_span(value, where=where)

@@ -9,7 +9,7 @@ import pytest
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
-from airgap.trust.evidence.freshness import Freshness, format_duration, parse_ages, parse_duration
+from airgap.trust.evidence.freshness import Freshness, format_span, parse_ages, parse_span
 
 DAY = timedelta(days=1)
 
@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
     ],
 )
 def test_durations(text: str, span: timedelta) -> None:
-    assert parse_duration(text) == span
+    assert parse_span(text) == span
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def test_durations(text: str, span: timedelta) -> None:
 )
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(FormatError):
-        parse_duration(text)
+        parse_span(text)
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0d"), (86400 * 7, "7d"), (129600, "1d12h"), (3661, "1h1m1s"), (59, "59s")]
 )
 def test_durations_are_written_as_they_are_read(seconds: int, text: str) -> None:
-    assert format_duration(timedelta(seconds=seconds)) == text
-    assert parse_duration(text) == timedelta(seconds=seconds)
+    assert format_span(timedelta(seconds=seconds)) == text
+    assert parse_span(text) == timedelta(seconds=seconds)
 
 
 def test_by_default_nothing_stale_is_accepted() -> None:
