@@ -77,9 +77,12 @@ def _outcome(name: str, command: str, code: int, readers: Sequence[_Reader], pro
     deadline = time.monotonic() + _GRACE_SECONDS
     for reader in readers:
         reader.join(max(0.0, deadline - time.monotonic()))
-    if any(reader.is_alive() for reader in readers):
-        # what the plugin left behind holds its pipes, so its process group still exists
+    held = any(reader.is_alive() for reader in readers)
+    if held or code != 0 or readers[0].overflowed:
+        # what the plugin left behind, whether or not it holds the pipes; an ended leader's number is not given away
+        # while its group has members
         _kill(process, even_ended=True)
+    if held:
         raise PluginError(name, f"{command} ended, but left a process behind that holds its output", command=command)
     answer, complaint = readers
     if answer.overflowed:

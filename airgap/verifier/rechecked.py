@@ -104,11 +104,13 @@ class RecheckOutcome:
 
     @property
     def verdict(self) -> Verdict:
-        """PASS where all that was judged is still acceptable."""
+        """PASS where all that was judged is still acceptable, and not all of it because nobody is to look."""
         verdicts = {artifact.verdict for artifact in self.artifacts}
         if self.problems or Verdict.FAIL in verdicts or not verdicts:
             return Verdict.FAIL
-        return Verdict.INDETERMINATE if Verdict.INDETERMINATE in verdicts else Verdict.PASS
+        if Verdict.INDETERMINATE in verdicts:
+            return Verdict.INDETERMINATE
+        return Verdict.PASS if Verdict.PASS in verdicts else Verdict.SKIPPED
 
     @property
     def exit_code(self) -> int:

@@ -317,3 +317,15 @@ def test_neither_recheck_nor_snapshots_load_network_code() -> None:
     loaded = set(ran.stdout.split())
     assert "airgap.stages.recheck" in loaded
     assert not loaded & {"requests", "urllib3", "oras", "http.client", "ssl", "airgap.net", "tuf", "rich"}
+
+
+def test_a_policy_that_skips_by_now_does_not_read_like_a_pass(accepted: Accepted) -> None:
+    path = next(accepted.trust.glob("trustpolicy*.json"))
+    document = json.loads(path.read_text())
+    for statement in document["trustPolicies"]:
+        statement["signatureVerification"] = {"level": "skip"}
+        statement.pop("trustStores", None)
+        statement.pop("trustedIdentities", None)
+    path.write_text(json.dumps(document))
+    document = accepted.recheck()
+    assert (document["verdict"], document["exit_code"]) == ("skipped", 0)

@@ -1,0 +1,37 @@
+"""Processes of plugins that had failed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from airgap.plugin import runner
+from airgap.plugin.errors import PluginError
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups")
+
+
+def test_what_a_failing_plugin_had_started_ran_on_where_it_held_no_pipe(tmp_path: Path) -> None:
+    plugin = tmp_path / "notation-x"
+    plugin.write_text(f"#!/bin/sh\nsleep 60 >/dev/null 2>&1 </dev/null &\necho $! > {tmp_path}/pid\nexit 3\n")
+    plugin.chmod(0o755)
+    with pytest.raises(PluginError, match="exit code 3"):
+        runner.run("x", plugin, "describe-key", b"{}", environment={"PATH": os.environ["PATH"]}, seconds=30)
+    child = int((tmp_path / "pid").read_text())
+    for _ in range(100):
+        if not _runs(child):
+            return
+        time.sleep(0.05)
+    pytest.fail("it runs on")
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"  # nobody may have collected it yet
