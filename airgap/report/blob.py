@@ -75,6 +75,11 @@ def blob_headline(outcome: BlobOutcome) -> str:
 
 
 _KIND = {Verdict.PASS: "good", Verdict.FAIL: "bad"}
+_REMEDIES = {
+    "signature.none": "Bring the signature along (FILE.jws.sig or FILE.cose.sig), or name it with --signature.",
+    "policy.no_statement": "Name a statement of trustpolicy.blob.json with --policy-name, or make one the global one.",
+}
+"""Where the way out for a file is another one than that for an artifact."""
 
 
 def blob_text(outcome: BlobOutcome, *, style: Style = PLAIN, verbose: bool = False) -> str:
@@ -91,7 +96,8 @@ def _lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:
             yield f"          {key}={value}"
     if outcome.policy_finding:
         reason, message = outcome.policy_finding
-        yield from reason_lines(message, reason, style, "unsure" if reason == "policy.skip" else "bad")
+        kind = "unsure" if reason == "policy.skip" else "bad"
+        yield from reason_lines(message, reason, style, kind, remedy=_REMEDIES.get(reason, ""))
     if signature:
         yield from signature_lines(signature, style, verbose, quiet=False)
     for problem in outcome.problems:

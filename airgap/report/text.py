@@ -214,12 +214,15 @@ def problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Itera
         yield f"{_WAY_OUT}{remedy}"
 
 
-def reason_lines(message: str, reason: str | None, style: Style, kind: str, check: str = "") -> Iterator[str]:
-    """A sentence with its reason code, and the way out."""
+def reason_lines(
+    message: str, reason: str | None, style: Style, kind: str, check: str = "", remedy: str = ""
+) -> Iterator[str]:
+    """A sentence with its reason code, and the way out: `remedy`, else that of the reason."""
     code = style.paint(kind, f"[{reason}]") if reason else ""
     yield f"          {check + ': ' if check else ''}{message} {code}".rstrip()
-    if reason and REASONS[reason].remedy and kind != "quiet":
-        yield f"{_WAY_OUT}{REASONS[reason].remedy}"
+    way_out = remedy or (REASONS[reason].remedy if reason else "")
+    if way_out and kind != "quiet":
+        yield f"{_WAY_OUT}{way_out}"
 
 
 def _footer(outcome: Outcome, style: Style) -> Iterator[str]:

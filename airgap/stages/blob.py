@@ -204,6 +204,8 @@ class _Verification:
 
     def _judged(self, base: BlobOutcome, statement: Statement) -> BlobOutcome:
         request = self._request
+        if not request.path.exists():
+            raise NotFoundError(f"there is no file {safe(request.path)}")
         signature = request.signature or _beside(request.path, request.envelope)
         media_type = media_type_of(signature.name, request.envelope)
         raw = _read_signature(signature)

@@ -210,11 +210,16 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     scene.signature.unlink()
     ran = run_here(scene.verify())
     assert (ran.code, blocking(ran)) == (10, {"signature.none"})
+    words = run_here([item for item in scene.verify() if item not in {"--format", "json"}]).out
+    assert "FILE.jws.sig" in words
+    assert "referrers" not in words
     scene.write()
     scene.path.unlink()
     ran = run_here(scene.verify())
-    assert (ran.code, ran.document["verdict"]) == (1, "fail")
-    assert "firmware.bin" in ran.document["problems"][0]["message"]
+    assert (ran.code, ran.document["verdict"]) == (11, "fail")
+    assert "there is no file" in ran.document["problems"][0]["message"]
+    scene.signature.unlink()
+    assert run_here(scene.verify()).code == 11
 
 
 def test_of_two_signatures_one_must_be_named(tmp_path: Path) -> None:
