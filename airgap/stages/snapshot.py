@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -66,7 +66,6 @@ class Difference:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    unchanged: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def is_empty(self) -> bool:
@@ -292,7 +291,6 @@ def difference(old: tuple[MaterialFile, ...], new: tuple[MaterialFile, ...]) -> 
         added=tuple(path for path in after if path not in before),
         changed=tuple(path for path in after if path in before and before[path] != after[path]),
         removed=tuple(path for path in before if path not in after),
-        unchanged=tuple(path for path in after if before.get(path) == after[path]),
     )
 
 
