@@ -17,8 +17,10 @@ def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     """A new file that takes the name `path` when the block ends well, and leaves nothing when it does not.
 
     Written under a temporary name in the same folder, flushed to the medium, then renamed: whoever opens `path` sees
-    the old content or the new, never half. Raises OSError.
+    the old content or the new, never half. A device or a pipe is refused: it would be gone, and a file in its place.
+    Raises OSError.
     """
+    _check_replaceable(path)
     temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(6)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
@@ -34,6 +36,16 @@ def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             error.filename = os.fspath(path)  # the name that somebody asked for, not ours
         raise
     sync_folder(path.parent)
+
+
+def _check_replaceable(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # nothing is there, or nobody can look: the rename itself tells
+    # /dev/stdout is a link, and may lead to a file; root could replace it all the same
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or (path.is_symlink() and path.parent == Path("/dev")):
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
