@@ -84,10 +84,11 @@ def _load(path: Path, pem: bytes, password: bytes | None) -> PrivateKey:
 def read_chain(path: Path) -> tuple[Certificate, ...]:
     """The certificates of a chain file, in its order: the signing one first, the root last. Raises KeyFileError."""
     try:
-        data = path.read_bytes() if path.stat().st_size <= limits.STORE_FILE_BYTES else None
+        with path.open("rb") as file:  # a pipe of the shell, too; a device has no size, and no end
+            data = file.read(limits.STORE_FILE_BYTES + 1)
     except OSError as error:
         raise KeyFileError(f"{safe(path)} can not be read: {error.strerror}") from None
-    if data is None:
+    if len(data) > limits.STORE_FILE_BYTES:
         raise KeyFileError(f"{safe(path)} has more than {limits.STORE_FILE_BYTES} bytes")
     try:
         return load_certificates(data)
