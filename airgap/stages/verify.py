@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, Rejected, TrustMaterialError
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from airgap.verifier.plugins import AllowedPlugins
 
 ContentMode = Literal["all", "manifests", "none"]
+_REPOSITORIES_SHOWN: Final = 5
 _Contents = Callable[[Descriptor], ContentReport | None]
 """What became of an artifact's content."""
 
@@ -214,8 +215,9 @@ class _Run:
         signatures: tuple[SignatureOutcome, ...] = ()
         referrers: tuple[ReferrerOutcome, ...] = ()
         warnings: list[str] = []
-        record = _record(target, root.descriptor)
-        scope, origin = self._scope(record)
+        records = _records(target, root.descriptor)
+        scope, origin = self._scope(target, root, records, warnings)
+        record = next((found for found in records if found.name == scope), records[0] if records else None)
         try:
             statement = self._statement(scope, origin)
             policy = AppliedPolicy.of(statement)
@@ -241,17 +243,32 @@ class _Run:
             warnings=tuple(warnings),
         )
 
-    def _scope(self, record: Record | None) -> tuple[str | None, Literal["option", "record"] | None]:
-        """The repository that the policy is asked about: as told, else as recorded (design 5)."""
+    def _scope(
+        self, target: Target, root: Root, records: Sequence[Record], warnings: list[str]
+    ) -> tuple[str | None, Literal["option", "record"] | None]:
+        """The repository that the policy is asked about: as told, else as recorded (design 5).
+
+        Content that came from several repositories has a record of each: the tag that was asked for says which is
+        meant. Where it does not, none is: the statement of one must not speak for what was meant as the other's.
+        """
         if self._request.scope is not None:
             return self._request.scope, "option"
-        if record is None or record.name is None:
+        names = sorted({record.name for record in records if record.name is not None})
+        if len(names) > 1:
+            tags = root.tags if target.reference.tag is None else (target.reference.tag,)
+            meant = [name for name in names if any(tag.startswith((f"{name}:", f"{name}@")) for tag in tags)]
+            if len(meant) != 1:
+                listed = ", ".join(map(safe, names[:_REPOSITORIES_SHOWN]))
+                warnings.append(f"it was copied from several repositories ({listed}): name the one meant with --scope")
+                return None, None
+            names = meant
+        if not names:
             return None, None
         try:
-            check_scope(record.name)
+            check_scope(names[0])
         except AirgapError:
             return None, None  # a claim that names no repository selects nothing
-        return record.name, "record"
+        return names[0], "record"
 
     def _statement(self, scope: str | None, origin: Literal["option", "record"] | None) -> Statement:
         """The statement of the policy for a repository. Raises Rejected (policy.no_statement)."""
@@ -273,8 +290,8 @@ class _Run:
         checker = ContentChecker(target.store, self._pool)
         closures = {}
         for root in target.roots():
-            record = _record(target, root.descriptor)
-            absent = record.declared_absent() if record else frozenset[Digest]()
+            records = _records(target, root.descriptor)
+            absent = records[0].declared_absent() if records else frozenset[Digest]()
             closures[root.descriptor] = target.graph.closure(root.descriptor, declared_absent=absent)
         checker.prepare(closures.values(), mode=mode)
         return lambda descriptor: checker.check(closures[descriptor], mode=mode)
@@ -309,14 +326,14 @@ class _Run:
             yield from self._referrers(target, referrer.descriptor, statement, depth + 1)
 
 
-def _record(target: Target, descriptor: Descriptor) -> Record | None:
-    """The newest acquisition record about an artifact, if any."""
+def _records(target: Target, descriptor: Descriptor) -> tuple[Record, ...]:
+    """The acquisition records about an artifact, the newest first."""
     try:
         referrers = target.graph.referrers(descriptor)
     except ContentError:
-        return None  # too many: the closure's problem
+        return ()  # too many: the closure's problem
     if all(referrer.artifact_type != ACQUISITION for referrer in referrers):
-        return None
-    from airgap.oci.record import newest_record
+        return ()
+    from airgap.oci.record import find_records
 
-    return newest_record(target.store, target.graph, descriptor)
+    return tuple(found.record for found in find_records(target.store, target.graph, descriptor))

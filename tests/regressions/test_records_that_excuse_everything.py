@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,6 +71,28 @@ def test_record_chose_the_statement_that_verifies_nothing(tmp_path: Path) -> Non
     ran = run_here(written.arguments())
     assert (ran.code, set(ran.reasons)) == (13, {"policy.no_statement"}), ran
     assert run_here(written.arguments("--scope", "registry.example/lab")).document["verdict"] == "skipped"
+
+
+def test_record_of_one_repository_spoke_for_another_with_the_same_content(tmp_path: Path) -> None:
+    """Content of two repositories has two records: the tag that is meant decides, or nothing does."""
+    own, other = "registry.example/net-monitor", "registry.example/other"
+    scene = Scene(scope=None, policy=oci_policy(statement(registryScopes=[own])))
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.tag(target, f"{own}:v1", f"{other}:v1")
+        _declare(box, target, [], name=own)
+        _declare(box, target, [], name=other)
+
+    scene.packing.append(pack)
+    scene.refer = lambda written: f"oci:{written.layout}:{own}:v1"
+    written = scene.write(tmp_path)
+    ran = run_here(written.arguments())
+    assert (ran.code, ran.document["artifacts"][0]["scope"]) == (0, own), ran
+    ran = run_here(replace(written, refer=lambda written: f"oci:{written.layout}:{other}:v1").arguments())
+    assert (ran.code, ran.document["artifacts"][0]["scope"]) == (13, other), ran
+    ran = run_here(replace(written, refer=lambda written: f"oci:{written.layout}").arguments())
+    assert (ran.code, ran.document["artifacts"][0]["scope"]) == (13, None), ran
+    assert "several repositories" in ran.document["artifacts"][0]["warnings"][0]
 
 
 def _declare(box: LayoutBuilder, target: Descriptor, absent: list[Digest], name: str | None = None) -> None:
