@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airgap import limits
 from airgap.errors import FormatError, UsageError
 from airgap.text import safe
 
@@ -116,9 +117,13 @@ def timestamper(url: str | None, roots: list[Path] | None, transport: TransportO
     files = {}
     for root in roots:
         try:
-            files[str(root)] = root.read_bytes()
+            with root.open("rb") as file:  # a device has no size, and no end
+                data = file.read(limits.STORE_FILE_BYTES + 1)
         except OSError as error:
             raise UsageError(f"--timestamp-root-cert {safe(root)} can not be read: {error.strerror}") from None
+        if len(data) > limits.STORE_FILE_BYTES:
+            raise UsageError(f"--timestamp-root-cert {safe(root)} has more than {limits.STORE_FILE_BYTES} bytes")
+        files[str(root)] = data
     return Rfc3161Timestamper(HttpTsa(url, transport), timestamp_anchors(files))
 
 
