@@ -107,6 +107,16 @@ class _Run:
                 reason="recheck.report_alone",
             ),
         )
+        if record.content_mode != "all":
+            reference = safe(record.reference)
+            self._warnings.setdefault(
+                f"{record.report} {reference}",
+                Problem(
+                    message=f"{reference}: not all of its content was read when {record.report} was made "
+                    f"(--content {safe(record.content_mode, limit=32)})",
+                    reason="recheck.report_alone",
+                ),
+            )
         now = self._from_record(record)
         return Rechecked(basis=Basis.REPORT, now=now, was=record, content_failed=record.content_failed)
 

@@ -65,6 +65,8 @@ class RecordedArtifact:
     verdict: Verdict
     signature_verdict: Verdict
     content_failed: bool
+    content_mode: str
+    """How much of the content was read: `all`, `manifests` or `none`."""
     signatures: tuple[RecordedSignature, ...] = field(repr=False)
 
 
@@ -105,7 +107,7 @@ class _Reader:
             digest=Digest.parse(json.take(source, "digest", str)),
             size=json.take(source, "size", int),
         )
-        content = json.take(json.take(source, "content", dict), "verdict", str)
+        content = json.take(source, "content", dict)
         return RecordedArtifact(
             report=self.source,
             judged=self.judged,
@@ -115,7 +117,8 @@ class _Reader:
             scope_given=source.get("scope_origin", "option") == "option",
             verdict=_choice(Verdict, json.take(source, "verdict", str), "verdict"),
             signature_verdict=_choice(Verdict, json.take(source, "signature_verdict", str), "signature_verdict"),
-            content_failed=content == Verdict.FAIL,
+            content_failed=json.take(content, "verdict", str) == Verdict.FAIL,
+            content_mode=json.take(content, "mode", str),
             signatures=json.take_list(source, "signatures", self.signature, limit=_SIGNATURES),
         )
 

@@ -71,6 +71,14 @@ def accepted(tmp_path: Path) -> Accepted:
     return shipment
 
 
+def test_content_that_was_never_read_is_said_again(accepted: Accepted) -> None:
+    """A report made with --content none vouches for no byte; judged again from it alone, that must not be forgotten."""
+    run_here(accepted.written.arguments("--content", "none", "--report", str(accepted.report)))
+    accepted.lose_the_layout()
+    messages = [warning["message"] for warning in accepted.recheck()["warnings"]]
+    assert any("not all of its content was read" in message for message in messages), messages
+
+
 def _only(document: dict[str, Any]) -> dict[str, Any]:
     (artifact,) = document["artifacts"]
     return dict(artifact)
