@@ -15,7 +15,8 @@ from airgap import limits
 from airgap.errors import ContentError, FormatError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS, malformed
-from airgap.oci.tar import BLOCK, Kind, members
+from airgap.oci.members import layout_files
+from airgap.oci.tar import BLOCK, members
 from airgap.text import safe
 
 _END_READ: Final = 64 * limits.KIB
@@ -108,16 +109,11 @@ def items(stream: BinaryIO) -> Iterator[Item]:
     """The layout's files in the order in which they come. Raises ContentError (`layout.malformed`)."""
     forward = ForwardFile(stream)
     _check_start(forward)
-    seen: set[str] = set()
     try:
-        for member in members(forward):
-            name = member.name.removeprefix("./").rstrip("/")
-            if member.kind is Kind.DIRECTORY or not _is_of_layout(name):
-                continue
-            _check(name, member.kind, seen)
+        for name, member in layout_files(members(forward), set()):
             yield Item(name, _digest(name), member.size, Body(forward, member.offset, member.size))
     except FormatError as error:
-        raise malformed(f"the tar on standard input: {error}") from None
+        raise malformed(f"the tar on standard input: {error}", remedy=error.remedy) from None
     forward.drain()
 
 
@@ -129,18 +125,6 @@ def _check_start(forward: ForwardFile) -> None:
         raise malformed(
             "what comes on standard input is no tar", remedy="Send a tar that is not compressed: zcat FILE | airgap ..."
         )
-
-
-def _check(name: str, kind: Kind, seen: set[str]) -> None:
-    if kind is not Kind.FILE:
-        raise FormatError(f"the tar member {safe(name, limit=160)!r} is {kind.value}, not a plain file")
-    if name in seen:
-        raise FormatError(f"{safe(name, limit=160)!r} is in the tar twice: readers differ in which counts")
-    seen.add(name)
-
-
-def _is_of_layout(name: str) -> bool:
-    return name in {"oci-layout", "index.json"} or name.startswith(f"{BLOBS}/")
 
 
 def _digest(name: str) -> Digest | None:

@@ -81,3 +81,11 @@ def test_what_readers_could_differ_in_is_refused(member: bytes) -> None:
 def test_what_is_no_tar_is_said(data: bytes) -> None:
     with pytest.raises(ContentError, match="no tar"):
         read(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("name", ["../index.json", "/oci-layout", "C:\\index.json", "blobs\\sha256\\0", "INDEX.JSON"])
+def test_a_name_that_a_file_would_be_refused_for_is_refused_here_too(name: str) -> None:
+    """LAYOUT-9: one rule for both ways, or one tar would be read in two."""
+    files = tar_of(family().box.files())
+    with pytest.raises(ContentError, match="the tar on standard input"):
+        read(io.BytesIO(tar_member(name, b"{}") + files))
