@@ -79,13 +79,13 @@ class RevocationJudge:
         for certificate, issuer in pairwise(chain):
             answer = self._answer(Question(certificate, issuer, kind, at, signed_at))
             if isinstance(answer, Rejected):
-                raise answer
+                raise answer.with_traceback(None)  # it is remembered: each raise would add to its traceback
             if isinstance(answer, Undecided):
                 undecided = undecided or answer
             else:
                 uses.extend(answer)
         if undecided:
-            raise undecided
+            raise undecided.with_traceback(None)
         return tuple(uses)
 
     def _answer(self, question: Question) -> tuple[EvidenceUse, ...] | Rejected | Undecided:

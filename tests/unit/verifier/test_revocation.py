@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -111,3 +112,15 @@ def test_a_hold_in_force_is_a_rejection() -> None:
     with pytest.raises(Rejected) as caught:
         ask({"a.crl": revoking(NEW, reason="certificateHold")})
     assert caught.value.reason == "revocation.on_hold"
+
+
+def test_an_answer_that_is_given_again_does_not_grow() -> None:
+    """Answers are remembered over thousands of artifacts: a traceback must not hold on to each of them."""
+    chain = [Certificate.parse(issued.der) for issued in LEAF.chain]
+    judge = RevocationJudge(MemoryEvidence(crls={"a.crl": revoking(NEW)}), Freshness())
+    depths = []
+    for _ in range(3):
+        with pytest.raises(Rejected) as caught:
+            judge.check_chain(chain, kind="signing", at=AT, signed_at=None)
+        depths.append(len(list(traceback.walk_tb(caught.value.__traceback__))))
+    assert depths[1] == depths[2]
