@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from airgap.collection.coverage import FetchOutcome
     from airgap.errors import AirgapError
     from airgap.net.evidence import EvidenceClient, EvidenceOptions
     from airgap.net.tsa import HttpTsa
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from airgap.trust.directory import Location, TrustDirectory
     from airgap.trust.snapshots.snapshot import Snapshot
     from airgap.verifier.blob import BlobOutcome
-    from airgap.verifier.coverage import FetchOutcome
     from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome, Verdict
     from airgap.verifier.plugins import AllowedPlugins
     from airgap.verifier.rechecked import RecheckOutcome
@@ -69,7 +69,7 @@ _HOMES = {
     "EnvelopeSigner": "airgap.signature.produce",
     "EvidenceClient": "airgap.net.evidence",
     "EvidenceOptions": "airgap.net.evidence",
-    "FetchOutcome": "airgap.verifier.coverage",
+    "FetchOutcome": "airgap.collection.coverage",
     "FetchRequest": "airgap.stages.fetch",
     "Finding": "airgap.verifier.outcome",
     "HttpTsa": "airgap.net.tsa",

@@ -193,9 +193,9 @@ def verify(
         from airgap.cli.verify import parse_moment, write_report
         from airgap.guard import no_network
         from airgap.report.blob import blob_document, blob_headline, blob_text
+        from airgap.revocation.freshness import parse_ages
         from airgap.stages.blob import BlobVerifyRequest, verify_blob
         from airgap.trust.directory import locate
-        from airgap.trust.evidence.freshness import parse_ages
 
         now = clock()
         request = BlobVerifyRequest(

@@ -38,10 +38,10 @@ from airgap.cli.console import (
 from airgap.cli.lazy import typer_app
 
 if TYPE_CHECKING:
+    from airgap.collection.coverage import FetchOutcome
     from airgap.net.referrers import Mechanism
     from airgap.stages.copy import CopyRequest
     from airgap.transfer.copied import CopyResult
-    from airgap.verifier.coverage import FetchOutcome
 
 app = typer_app()
 

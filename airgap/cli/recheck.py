@@ -66,11 +66,11 @@ def recheck(
         from airgap import __version__
         from airgap.guard import no_network
         from airgap.report.recheck import recheck_document, recheck_text
+        from airgap.revocation.freshness import parse_ages
         from airgap.stages.recheck import RecheckRequest
         from airgap.stages.recheck import recheck as judge
         from airgap.stages.verify import VerifyRequest, verify
         from airgap.trust.directory import TrustDirectory, locate
-        from airgap.trust.evidence.freshness import parse_ages
         from airgap.trust.scopes import check_scope
 
         now = clock()

@@ -39,9 +39,9 @@ from airgap.cli.trust_common import TrustOption, location
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airgap.collection.coverage import FetchOutcome
     from airgap.net.options import TransportOptions
     from airgap.trust.directory import TrustDirectory
-    from airgap.verifier.coverage import FetchOutcome
 
 app = typer_app()
 

@@ -264,12 +264,13 @@ class _Asked:
     max_age: list[str] = field(default_factory=list)
     dry_run: bool = False
 
-    def request(self, at: datetime) -> ApplyRequest:
+    def request(self, at: datetime, clock: datetime) -> ApplyRequest:
+        from airgap.revocation.freshness import parse_ages
         from airgap.stages.snapshot_apply import ApplyRequest
-        from airgap.trust.evidence.freshness import parse_ages
 
         return ApplyRequest(
             at=at,
+            clock=clock,
             allow_rollback=self.allow_rollback,
             accept_lost_state=self.accept_lost_state,
             max_age=parse_ages(self.max_age),
@@ -291,9 +292,9 @@ def _judge(asked: _Asked, command: str, at: datetime, now: datetime) -> Snapshot
     with no_network(), open_snapshot(asked.target) as opened:
         parts = (opened.store, opened.graph, opened.snapshot)
         if command == "verify":
-            outcome = verify_snapshot(*parts, place.path, asked.request(at), check_tuf=check_tuf)
+            outcome = verify_snapshot(*parts, place.path, asked.request(at, now), check_tuf=check_tuf)
         else:
-            outcome = apply_snapshot(*parts, place, asked.request(at), check_tuf=check_tuf)
+            outcome = apply_snapshot(*parts, place, asked.request(at, now), check_tuf=check_tuf)
         judged = outcome.judged
         done = "ACCEPTABLE: this snapshot may be applied here."
         if outcome.applied:

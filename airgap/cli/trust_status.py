@@ -55,9 +55,9 @@ def status(
         from airgap.guard import no_network
         from airgap.reasons import ExitCode
         from airgap.report.trusting import status_document, status_headline, status_text
+        from airgap.revocation.freshness import parse_ages
         from airgap.trust.directory import TrustDirectory
-        from airgap.trust.evidence.freshness import parse_ages
-        from airgap.trust.evidence.status import trust_status
+        from airgap.trust.status import trust_status
 
         now = clock()
         with no_network():

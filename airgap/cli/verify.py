@@ -104,10 +104,10 @@ def verify(
     with boundary(debug=debug):
         from airgap.guard import no_network
         from airgap.report.text import headline, verify_text
+        from airgap.revocation.freshness import parse_ages
         from airgap.stages.verify import VerifyRequest
         from airgap.stages.verify import verify as judge
         from airgap.trust.directory import locate
-        from airgap.trust.evidence.freshness import parse_ages
         from airgap.trust.scopes import check_scope
 
         now = clock()

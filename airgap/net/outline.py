@@ -17,10 +17,10 @@ from airgap.net.registry import RegistryStore
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.signature.manifest import is_signature
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import index_document
-from airgap.trust.evidence.box import EVIDENCE_TYPE
 
 
 class Outline:

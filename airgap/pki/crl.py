@@ -2,7 +2,7 @@
 
 A CRL is read over its bytes as received, its signature is checked over the slice that was signed, and its entries are
 looked at only when someone asks for a serial number. Which CRL counts, how old it may be and what an entry means for a
-signature is said elsewhere (airgap.verifier.revocation).
+signature is said elsewhere (airgap.revocation.judge).
 
 Stricter than the reference, by decision: version 2 only (CRL-3); SHA-2 signatures only (CRL-4); the issuer's name is
 compared byte for byte, and the scope is enforced (D34); a critical extension that is not understood, freshestCRL

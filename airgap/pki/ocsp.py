@@ -2,7 +2,7 @@
 
 Read over their bytes as received. Whose answer counts is decided here (D35): the issuer itself, or a delegate that the
 issuer issued directly, with id-kp-OCSPSigning, valid at the moment asked for, and never about itself. How old an
-answer may be and what it means for a signature is said elsewhere (airgap.verifier.revocation).
+answer may be and what it means for a signature is said elsewhere (airgap.revocation.judge).
 """
 
 from __future__ import annotations

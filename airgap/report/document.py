@@ -10,10 +10,10 @@ from airgap.oci.descriptor import Descriptor
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.report.wording import moment
+from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.verifier.outcome import (
     ArtifactOutcome,
-    EvidenceUse,
     Finding,
     Outcome,
     ReferrerOutcome,

@@ -12,8 +12,8 @@ from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, moment
 from airgap.text import safe
 from airgap.trust.edit import BrokenStore, StoredFile
-from airgap.trust.evidence.status import PieceStatus, State, TrustStatus
 from airgap.trust.policy_edit import Answer, Policy
+from airgap.trust.status import PieceStatus, State, TrustStatus
 from airgap.trust.words import groups, spoken
 
 CERTIFICATES_SCHEMA = "airgap.certificates/1"

@@ -15,6 +15,7 @@ from typing import Final
 from airgap import __version__, limits
 from airgap.errors import AirgapError, NotFoundError, Rejected, TrustMaterialError, UsageError
 from airgap.files import open_plain, write_file
+from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.reasons import ExitCode
@@ -43,7 +44,7 @@ from airgap.verifier.blob import BlobOutcome
 from airgap.verifier.engine import Candidate, Judge
 from airgap.verifier.outcome import AppliedPolicy
 from airgap.verifier.plugins import AllowedPlugins
-from airgap.verifier.run import Moment, Problem
+from airgap.verifier.run import Problem, clock_warning
 
 AGENT: Final = f"airgap/{__version__}"
 
@@ -175,7 +176,7 @@ class _Verification:
         return replace(
             found,
             warnings=(
-                *moment.clock_warning(self._directory.evidence.newest()),
+                *clock_warning(moment, self._directory.evidence.newest()),
                 *map(Problem.told, self._directory.notices),
             ),
         )
@@ -213,8 +214,7 @@ class _Verification:
         digest, size = self._measure(_hash_algorithm(media_type, raw))
         judge = Judge(
             self._directory,
-            at=request.at,
-            is_now=request.at == request.clock,
+            moment=Moment(judged=request.at, clock=request.clock),
             metadata=request.metadata,
             plugins=request.plugins,
         )

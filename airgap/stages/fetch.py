@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
+from airgap.collection.chains import NO_CHAINS, Asked, Chains, collect_chains
+from airgap.collection.coverage import Attempt, BoxWritten, FetchOutcome, cover
+from airgap.collection.gather import Downloads, Gatherer
+from airgap.collection.keeper import EvidenceKeeper
+from airgap.collection.packing import pack_evidence
 from airgap.errors import AirgapError, FormatError, UsageError
+from airgap.files import read_regular
 from airgap.net.outline import outline
 from airgap.net.registry import RegistryStore
 from airgap.oci.archive import LayoutArchive
@@ -28,6 +34,9 @@ from airgap.oci.store import Store
 from airgap.oci.target import Target, open_target
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.chain import Anchors
+from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_box
+from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.pool import Evidence
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.referrers_tag import Relisted, relisted
@@ -35,16 +44,7 @@ from airgap.transfer.sources import MemorySource
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.evidence.box import EvidenceArtifact, evidence_artifacts, find_box
-from airgap.trust.evidence.keeper import EvidenceKeeper
-from airgap.trust.evidence.kept import CRL_FILE_BYTES
-from airgap.trust.evidence.pool import Evidence, EvidenceDirectory
-from airgap.trust.files import read_regular
 from airgap.trust.stores import StoreType
-from airgap.verifier.boxing import pack_evidence
-from airgap.verifier.chains import NO_CHAINS, Asked, Chains, collect_chains
-from airgap.verifier.coverage import Attempt, BoxWritten, FetchOutcome, cover
-from airgap.verifier.gather import Downloads, Gatherer
 from airgap.verifier.run import Problem
 
 Connect = Callable[[RegistryReference], RegistryStore]
@@ -299,7 +299,7 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
         raise UsageError(f"{safe(path)} holds {len(names)} files, more than {limits.EVIDENCE_FILES}")
     for name in names:
         try:
-            yield safe(name), read_regular(name, CRL_FILE_BYTES)
+            yield safe(name), read_regular(name, limits.CRL_FILE_BYTES)
         except FormatError as error:
             raise UsageError(
                 f"{safe(name)} {error.problem}", remedy="Name files with CRLs or OCSP responses."

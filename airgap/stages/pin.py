@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, UsageError
+from airgap.files import read_regular
 from airgap.oci.target import Target, open_target
 from airgap.pki.certificate import Certificate, Offered, load_certificates
 from airgap.pki.chain import check_code_signing_chain
@@ -15,7 +16,6 @@ from airgap.signature.envelope import parse_envelope
 from airgap.signature.manifest import is_signature
 from airgap.text import safe
 from airgap.trust.directory import Location
-from airgap.trust.files import read_regular
 from airgap.trust.identities import suggest
 from airgap.trust.names import read_subject
 from airgap.trust.snapshots.memory import former_memory, lost_memory

@@ -14,16 +14,17 @@ from pathlib import Path
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
+from airgap.files import read_regular
+from airgap.moment import Moment
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.reasons import ExitCode
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.files import read_regular
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, SignatureOutcome
 from airgap.verifier.recheck import Rejudge
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, parse_report
-from airgap.verifier.run import Moment, Problem
+from airgap.verifier.run import Problem
 
 Verify = Callable[[Sequence[str], str | None], Outcome]
 """Verifies targets, asking the policy about a scope."""
@@ -52,7 +53,7 @@ def recheck(request: RecheckRequest, directory: TrustDirectory, verify: Verify) 
 class _Run:
     def __init__(self, request: RecheckRequest, directory: TrustDirectory, verify: Verify) -> None:
         self._request, self._directory, self._verify = request, directory, verify
-        self._rejudge = Rejudge(directory, at=request.at)
+        self._rejudge = Rejudge(directory, Moment(judged=request.at, clock=request.clock))
         self._problems: list[Problem] = []
         self._warnings: dict[str, Problem] = {}
 

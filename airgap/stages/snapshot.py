@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, UsageError
+from airgap.files import read_regular
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import open_regular
 from airgap.oci.graph import Graph, Root
@@ -29,8 +30,7 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.sources import LayoutSource
 from airgap.transfer.tar_writer import write_tar_file
 from airgap.transfer.writer import LayoutWriter
-from airgap.trust.evidence.coverage import cover
-from airgap.trust.files import read_regular
+from airgap.trust.snapshots.coverage import cover
 from airgap.trust.snapshots.material import MaterialFile, largest, list_material
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.snapshot import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot

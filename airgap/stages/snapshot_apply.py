@@ -15,17 +15,18 @@ from typing import Final
 from airgap import limits
 from airgap.errors import AirgapError, Rejected, TrustMaterialError, UsageError
 from airgap.locking import exclusive
+from airgap.moment import Moment
 from airgap.oci.content import verify_content
 from airgap.oci.graph import Graph
 from airgap.oci.store import Store, read_verified
 from airgap.parse.time import iso
 from airgap.reasons import REASONS
+from airgap.revocation.combined import CombinedEvidence
 from airgap.text import safe
 from airgap.trust.directory import Location, TrustDirectory
-from airgap.trust.evidence.combined import CombinedEvidence
-from airgap.trust.evidence.coverage import Coverage, cover
 from airgap.trust.snapshots import tuf_memory as tuf
 from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_tree
+from airgap.trust.snapshots.coverage import Coverage, cover
 from airgap.trust.snapshots.material import Part, list_material
 from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
@@ -44,6 +45,7 @@ class ApplyRequest:
     """How to apply; the reasons are the operator's own words, kept in the history."""
 
     at: datetime
+    clock: datetime
     allow_rollback: str = ""
     accept_lost_state: str = ""
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
@@ -284,7 +286,13 @@ class _Judgement:
         directory = TrustDirectory.open(self._trust).accepting(self._request.max_age)
         evidence = CombinedEvidence((directory.evidence, self._evidence))
         signatures, accepted = judge_signatures(
-            self._store, self._graph, self._snapshot, x509, evidence, directory.freshness, at=self._request.at
+            self._store,
+            self._graph,
+            self._snapshot,
+            x509,
+            evidence,
+            directory.freshness,
+            moment=Moment(judged=self._request.at, clock=self._request.clock),
         )
         tuf_problem: Problem | None = None
         if accepted is None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from airgap import limits
 from airgap.errors import FormatError, UsageError
-from airgap.files import write_file
+from airgap.files import read_regular, write_file
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -24,7 +24,6 @@ from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.parse.time import iso
 from airgap.text import safe
 from airgap.transfer.attach import Attachment, open_layout_place
-from airgap.trust.files import read_regular
 from airgap.trust.snapshots.snapshot import Snapshot, read_snapshot
 from airgap.trust.snapshots.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TITLE, TUF_TYPE, check_root, load
 

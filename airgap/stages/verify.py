@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, Rejected, TrustMaterialError
+from airgap.moment import Moment
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
@@ -23,19 +24,19 @@ from airgap.oci.graph import Root
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.reasons import ExitCode
+from airgap.revocation.artifact import BoxEvidence, find_box, find_proposals
+from airgap.revocation.combined import CombinedEvidence
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.pool import Evidence
 from airgap.signature.manifest import is_signature
 from airgap.text import safe
 from airgap.trust.directory import Location, TrustDirectory
-from airgap.trust.evidence.box import BoxEvidence, find_box, find_proposals
-from airgap.trust.evidence.combined import CombinedEvidence
-from airgap.trust.evidence.freshness import Freshness
-from airgap.trust.evidence.pool import Evidence
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.trust.scopes import check_scope
 from airgap.verifier.candidates import candidate_of
 from airgap.verifier.engine import Believed, Judge
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, ReferrerOutcome, SignatureOutcome
-from airgap.verifier.run import Moment, Problem
+from airgap.verifier.run import Problem, clock_warning
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -66,7 +67,7 @@ class VerifyRequest:
     content: ContentMode = "all"
     max_signatures: int = limits.SIGNATURES
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
-    """How stale evidence may be, by kind (`airgap.trust.evidence.freshness.parse_ages`), over what airgap.toml says."""
+    """How stale evidence may be, by kind (`airgap.revocation.freshness.parse_ages`), over what airgap.toml says."""
     plugins: AllowedPlugins | None = None
     """Verification plugins that may be run; no other ever is. What they do is theirs: no guard watches them."""
 
@@ -154,8 +155,7 @@ class _Run:
         request = self._request
         return Judge(
             believed,
-            at=request.at,
-            is_now=request.at == request.clock,
+            moment=Moment(judged=request.at, clock=request.clock),
             metadata=request.metadata,
             plugins=request.plugins,
         )
@@ -181,7 +181,7 @@ class _Run:
             problems=tuple(self._problems),
             warnings=(
                 *self._warnings,
-                *moment.clock_warning(self._directory.evidence.newest()),
+                *clock_warning(moment, self._directory.evidence.newest()),
                 *map(Problem.told, self._directory.notices),
             ),
         )

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
+from airgap.files import read_regular
+from airgap.notice import Notice
+from airgap.once import Once
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors
+from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.freshness import FILE, Freshness
 from airgap.text import safe
-from airgap.trust.evidence.freshness import FILE, Freshness
-from airgap.trust.evidence.pool import EvidenceDirectory
-from airgap.trust.files import read_regular
 from airgap.trust.location import Location, locate
-from airgap.trust.notice import Notice
-from airgap.trust.once import Once
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.trust.stores import LoadedStore, StoreRef, StoreType, list_stores, load_store
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from airgap import limits
 from airgap.errors import FormatError, NotFoundError, TrustMaterialError, UsageError
-from airgap.files import make_folders, sync_folder, write_file
+from airgap.files import make_folders, read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.text import safe
-from airgap.trust.files import read_regular
 from airgap.trust.location import Location
 from airgap.trust.stores import (
     StoreRef,

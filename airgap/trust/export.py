@@ -14,17 +14,16 @@ from pathlib import Path
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
-from airgap.files import make_folders, write_file
+from airgap.files import make_folders, read_regular, write_file
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.pki.crl import Crl
+from airgap.revocation.directory import CRLS, OCSP, file_names, read_index
+from airgap.revocation.index import EvidenceIndex
+from airgap.revocation.kept import CrlFacts, list_crls, read_crl
 from airgap.text import safe
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
 from airgap.trust.edit import FILE_MODE, FOLDER_MODE
-from airgap.trust.evidence.index import EvidenceIndex
-from airgap.trust.evidence.keeper import CRLS, OCSP, file_names, read_index
-from airgap.trust.evidence.kept import CrlFacts, list_crls, read_crl
-from airgap.trust.files import read_regular
 from airgap.trust.policy_edit import read_source
 from airgap.trust.stores import list_stores, load_store
 

@@ -11,13 +11,12 @@ from typing import Literal
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, TrustMaterialError, UsageError
-from airgap.files import make_folders, sync_folder, write_file
+from airgap.files import make_folders, read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.digest import Digest
 from airgap.text import safe
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES
-from airgap.trust.files import read_regular
 from airgap.trust.policy import OciPolicy
 from airgap.trust.statement import Statement
 from airgap.trust.stores import StoreType, load_store

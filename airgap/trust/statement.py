@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
+from airgap.notice import Notice
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.json import JsonObject
@@ -19,7 +20,6 @@ from airgap.text import safe
 from airgap.trust.identities import Identity, doubts, parse_identities
 from airgap.trust.levels import Action, Check, Level, SignatureVerification, VerifyTimestamp, parse_verification
 from airgap.trust.members import as_object, refuse_unknown
-from airgap.trust.notice import Notice
 from airgap.trust.stores import StoreRef, StoreType
 
 VERSION: Final = "1.0"

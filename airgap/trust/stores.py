@@ -18,11 +18,11 @@ from typing import Final, NoReturn, Self
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
+from airgap.files import read_regular, reading_problem
+from airgap.notice import Notice
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.text import safe
-from airgap.trust.files import read_regular, reading_problem
 from airgap.trust.members import as_choice
-from airgap.trust.notice import Notice
 
 FOLDER: Final = ("truststore", "x509")
 """Where the stores lie below the trust directory (STORE-1, D20)."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from airgap.moment import Moment
 from airgap.oci.digest import Digest
 from airgap.reasons import REASONS, ExitCode
 from airgap.verifier.outcome import AppliedPolicy, SignatureOutcome, Verdict, exit_code_of
-from airgap.verifier.run import Moment, Problem
+from airgap.verifier.run import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

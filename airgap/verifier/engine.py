@@ -9,29 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from airgap import limits
 from airgap.errors import ContentError, Fact, FormatError, Rejected, TrustMaterialError, Undecided
+from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors, check_code_signing_chain, check_validity
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.pool import Evidence
+from airgap.revocation.use import EvidenceUse
 from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
 from airgap.signature.manifest import thumbprint_warning
 from airgap.signature.model import Envelope, Payload, Scheme
 from airgap.signature.payload import check_about
 from airgap.text import safe
-from airgap.trust.evidence.freshness import Freshness
-from airgap.trust.evidence.pool import Evidence
 from airgap.trust.identities import match
 from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
 from airgap.trust.stores import StoreType
-from airgap.verifier.outcome import EvidenceUse, Finding, SignatureOutcome, Signer, Verdict
-from airgap.verifier.revocation import RevocationJudge
+from airgap.verifier.outcome import Finding, SignatureOutcome, Signer, Verdict
 
 if TYPE_CHECKING:  # what few signatures need is imported for those: see docs/explanation/performance.md
     from airgap.pki.timestamp import VerifiedTimestamp
@@ -112,21 +113,17 @@ class Judge:
         self,
         trust: Believed,
         *,
-        at: datetime,
-        is_now: bool = False,
+        moment: Moment,
         metadata: Mapping[str, str] | None = None,
         plugins: AllowedPlugins | None = None,
     ) -> None:
-        """`plugins` are those that may be run; without them none ever is (design 8).
-
-        `is_now`: `at` is what the clock says, and not another moment that was asked for.
-        """
+        """`plugins` are those that may be run; without them none ever is (design 8)."""
         self._trust = trust
         self._plugins = plugins
         self._allowed = plugins.names if plugins else frozenset()
-        self._at = at
+        self._at = moment.judged
         self._metadata = metadata or {}
-        self._revocation = RevocationJudge(trust.evidence, trust.freshness, is_now=is_now)
+        self._revocation = RevocationJudge(trust.evidence, trust.freshness, moment)
 
     def judge(self, candidate: Candidate, *, target: Descriptor | BlobTarget, statement: Statement) -> SignatureOutcome:
         """Every check on one signature of `target`. Never raises for what a signature holds."""
@@ -249,7 +246,7 @@ class Judge:
         timestamp = token.verify(envelope.signature, anchors)
         check_within(timestamp, envelope.certificates)  # TS-26
         # TS-27: always judged, whatever the action for revocation is; no time of signing softens it
-        uses = self._revocation.check_chain(timestamp.chain, kind="tsa", at=self._at, signed_at=None)
+        uses = self._revocation.check_chain(timestamp.chain, kind="tsa", signed_at=None)
         dossier.evidence.extend(uses)
         dossier.timestamp = timestamp
         self._doubt_timestamp(dossier, envelope, timestamp)
@@ -275,7 +272,7 @@ class Judge:
         signed_at = envelope.authentic_signing_time  # D31
         if dossier.timestamp:
             signed_at = dossier.timestamp.latest
-        uses = self._revocation.check_chain(envelope.certificates, kind="signing", at=self._at, signed_at=signed_at)
+        uses = self._revocation.check_chain(envelope.certificates, kind="signing", signed_at=signed_at)
         dossier.evidence.extend(uses)
         named = [use for use in uses if use.kind != "none"]
         return "no certificate is revoked" if named else "no certificate names a way to ask about its revocation"

@@ -13,15 +13,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Self
 
 from airgap.errors import Fact
+from airgap.moment import Moment
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.reasons import REASONS, ExitCode, most_severe
+from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.trust.policy import Action, Check, Statement
-from airgap.verifier.run import Moment, Problem
+from airgap.verifier.run import Problem
 
 if TYPE_CHECKING:
     from airgap.oci.record import Record
@@ -60,26 +62,6 @@ class Finding:
         if self.action is Action.LOG:
             return self.verdict in {Verdict.FAIL, Verdict.INDETERMINATE}
         return self.action is Action.SKIP
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceUse:
-    """One piece of evidence that a revocation verdict rests on."""
-
-    certificate: str
-    """Subject of the certificate that was asked about."""
-    chain: str
-    """`signing` or `tsa`."""
-    kind: str
-    """`crl`, `delta-crl`, `ocsp`, or `none` for a certificate that names no way to ask."""
-    status: str
-    """`good` or `revoked`, and how."""
-    name: str = ""
-    origin: str = ""
-    number: int | None = None
-    this_update: datetime | None = None
-    next_update: datetime | None = None
-    accepted_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

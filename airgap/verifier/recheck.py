@@ -7,30 +7,31 @@ certificate has been revoked since: that is judged as the engine does it, under 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 from airgap.errors import Rejected, TrustMaterialError, Undecided
+from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import check_validity
+from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.use import EvidenceUse
 from airgap.signature.model import Scheme
 from airgap.text import safe
 from airgap.trust.identities import match
 from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
 from airgap.trust.stores import StoreType
 from airgap.verifier.engine import Believed
-from airgap.verifier.outcome import EvidenceUse, Finding, SignatureOutcome, Signer, Verdict
+from airgap.verifier.outcome import Finding, SignatureOutcome, Signer, Verdict
 from airgap.verifier.recorded import RecordedSignature
-from airgap.verifier.revocation import RevocationJudge
 
 
 class Rejudge:
     """Judges recorded signatures for one moment under one body of trust."""
 
-    def __init__(self, trust: Believed, *, at: datetime) -> None:
+    def __init__(self, trust: Believed, moment: Moment) -> None:
         self._trust = trust
-        self._at = at
-        self._revocation = RevocationJudge(trust.evidence, trust.freshness)
+        self._at = moment.judged
+        self._revocation = RevocationJudge(trust.evidence, trust.freshness, moment)
 
     def judge(self, recorded: RecordedSignature, statement: Statement) -> SignatureOutcome:
         """Every check, as far as the record allows. Never raises for what it holds."""
@@ -99,7 +100,7 @@ class Rejudge:
             raise Rejected(
                 "timestamp.untrusted", f"the timestamp's root {root!r} is not in the tsa trust stores any more"
             )
-        evidence.extend(self._revocation.check_chain(recorded.timestamp_chain, kind="tsa", at=self._at, signed_at=None))
+        evidence.extend(self._revocation.check_chain(recorded.timestamp_chain, kind="tsa", signed_at=None))
         earliest, latest = recorded.timestamp
         return f"timestamped between {iso(earliest)} and {iso(latest)}"
 
@@ -114,7 +115,7 @@ class Rejudge:
         signed_at = recorded.signing_time if recorded.scheme is Scheme.SIGNING_AUTHORITY else None
         if recorded.timestamp:
             signed_at = recorded.timestamp[1]
-        uses = self._revocation.check_chain(_known(recorded), kind="signing", at=self._at, signed_at=signed_at)
+        uses = self._revocation.check_chain(_known(recorded), kind="signing", signed_at=signed_at)
         evidence.extend(uses)
         named = [use for use in uses if use.kind != "none"]
         return "no certificate is revoked" if named else "no certificate names a way to ask about its revocation"

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from airgap.moment import Moment
 from airgap.reasons import ExitCode
 from airgap.verifier.outcome import ArtifactOutcome, Verdict, exit_code_of
 from airgap.verifier.recorded import RecordedArtifact
-from airgap.verifier.run import Moment, Problem
+from airgap.verifier.run import Problem
 
 
 class Basis(StrEnum):

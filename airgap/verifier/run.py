@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Self
 
 from airgap import limits
 from airgap.errors import AirgapError, Fact
+from airgap.moment import Moment
+from airgap.notice import Notice
 from airgap.parse.time import iso
 from airgap.reasons import REASONS, ExitCode
+from airgap.revocation.pool import Newest
 from airgap.text import safe
-from airgap.trust.evidence.pool import Newest
-from airgap.trust.notice import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +46,11 @@ class Problem:
         return cls(message=notice.message, reason=notice.reason, facts=notice.facts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """The moment judged for, and the clock."""
-
-    judged: datetime
-    clock: datetime
-
-    @property
-    def is_now(self) -> bool:
-        """False where `--at` named another moment."""
-        return self.judged == self.clock
-
-    def clock_warning(self, newest: Newest | None) -> Iterator[Problem]:
-        """The clock stands before the newest evidence was made, by that evidence's own word (design 9)."""
-        if self.is_now and newest and newest.moment > self.clock + limits.CLOCK_SKEW:
-            yield Problem(
-                message=f"the clock says {iso(self.clock)}, but {newest.name} was made on {iso(newest.moment)}: "
-                "the clock is wrong, or the evidence is",
-                reason="clock.behind",
-            )
+def clock_warning(moment: Moment, newest: Newest | None) -> Iterator[Problem]:
+    """The clock stands before the newest evidence was made, by that evidence's own word (design 9)."""
+    if moment.is_now and newest and newest.moment > moment.clock + limits.CLOCK_SKEW:
+        yield Problem(
+            message=f"the clock says {iso(moment.clock)}, but {newest.name} was made on {iso(newest.moment)}: "
+            "the clock is wrong, or the evidence is",
+            reason="clock.behind",
+        )

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected
+from airgap.moment import Moment
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.graph import Graph
 from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.index import EvidenceIndex
+from airgap.revocation.pool import Evidence, EvidencePool, Piece
 from airgap.signature.envelope import parse_envelope
 from airgap.signature.manifest import is_signature
-from airgap.trust.evidence.freshness import Freshness
-from airgap.trust.evidence.index import EvidenceIndex
-from airgap.trust.evidence.pool import Evidence, EvidencePool, Piece
 from airgap.trust.identities import ANY, Identity, parse_identity
 from airgap.trust.levels import ACTIONS, Level, VerifyTimestamp
 from airgap.trust.snapshots.material import Part
@@ -95,7 +95,7 @@ def judge_signatures(
     evidence: Evidence,
     freshness: Freshness,
     *,
-    at: datetime,
+    moment: Moment,
 ) -> tuple[tuple[SignatureOutcome, ...], Pin | None]:
     """Every signature of the snapshot, under every pin; the pin that accepts one, None where none does.
 
@@ -106,7 +106,7 @@ def judge_signatures(
     accepted: Pin | None = None
     for referrer in found[: limits.SIGNATURES]:
         candidate = candidate_of(store, referrer, snapshot.descriptor)
-        judged = [(pin, _judge(candidate, snapshot, pin, evidence, freshness, at)) for pin in pins]
+        judged = [(pin, _judge(candidate, snapshot, pin, evidence, freshness, moment)) for pin in pins]
         if not judged:
             continue
         pin, outcome = min(judged, key=lambda item: _BEST_FIRST.index(item[1].verdict))
@@ -117,13 +117,13 @@ def judge_signatures(
 
 
 def _judge(
-    candidate: Candidate, snapshot: Snapshot, pin: Pin, evidence: Evidence, freshness: Freshness, at: datetime
+    candidate: Candidate, snapshot: Snapshot, pin: Pin, evidence: Evidence, freshness: Freshness, moment: Moment
 ) -> SignatureOutcome:
     roots = pin.roots if pin.kind is PinKind.SUBJECT else _pinned_leaf(candidate, pin)
     believed = _Pinned(
         evidence, freshness, Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots})
     )
-    return Judge(believed, at=at).judge(candidate, target=snapshot.descriptor, statement=_statement(pin))
+    return Judge(believed, moment=moment).judge(candidate, target=snapshot.descriptor, statement=_statement(pin))
 
 
 def _statement(pin: Pin) -> Statement:

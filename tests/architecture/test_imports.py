@@ -65,7 +65,7 @@ def test_plain_verify_loads_only_what_it_needs(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     arguments = written.arguments()
     loaded = loaded_by(*arguments[: arguments.index("--format")])
-    assert {"airgap.verifier.engine", "airgap.signature.jws", "airgap.verifier.revocation"} <= loaded
+    assert {"airgap.verifier.engine", "airgap.signature.jws", "airgap.revocation.judge"} <= loaded
     assert {name: why for name, why in LAZY.items() if name in loaded} == {}
 
 

@@ -158,7 +158,7 @@ sys.addaudithook(audit)
 with open_snapshot(sys.argv[1]) as opened:
     armed = True
     apply_snapshot(opened.store, opened.graph, opened.snapshot, Location(path=Path(sys.argv[2]), origin="test"),
-                   ApplyRequest(at=LATER))
+                   ApplyRequest(at=LATER, clock=LATER))
     armed = False
 print(count)
 """

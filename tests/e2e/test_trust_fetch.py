@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from airgap.collection.coverage import Outcome, Status
 from airgap.errors import LimitError
-from airgap.verifier.coverage import Outcome, Status
 from tests.support.crls import crl, scope
 from tests.support.endpoints import requested
 from tests.support.extensions import Point

@@ -47,7 +47,7 @@ class TufGround(Ground):
 
     def tuf(self, reference: str, *, dry: bool = False) -> SnapshotOutcome:
         with no_network() as guard, open_snapshot(reference) as opened:
-            request = ApplyRequest(at=NOW)
+            request = ApplyRequest(at=NOW, clock=NOW)
             parts = (opened.store, opened.graph, opened.snapshot)
             if dry:
                 outcome = verify_snapshot(*parts, self.site, request, check_tuf=check_tuf)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap.errors import FormatError, Rejected, TrustMaterialError
+from airgap.revocation.freshness import Freshness
 from airgap.trust.blob_policy import BlobPolicy
-from airgap.trust.evidence.freshness import Freshness
 from airgap.trust.identities import parse_identity
 from airgap.trust.names import parse_name, read_subject, render_name
 from airgap.trust.policy import Check, OciPolicy

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from airgap.trust.evidence.index import EvidenceIndex
-from airgap.trust.evidence.pool import EvidencePool, Piece
+from airgap.revocation.index import EvidenceIndex
+from airgap.revocation.pool import EvidencePool, Piece
 
 _NO_INDEX: Final = EvidenceIndex()
 

@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from airgap.collection.coverage import CertificateCoverage, FetchOutcome
 from airgap.net.evidence import EvidenceClient, EvidenceOptions
 from airgap.net.options import TransportOptions
 from airgap.stages.fetch import FetchRequest, fetch
 from airgap.trust.directory import TrustDirectory
-from airgap.verifier.coverage import CertificateCoverage, FetchOutcome
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
 from tests.support.endpoints import Endpoints

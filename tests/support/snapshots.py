@@ -104,12 +104,12 @@ class Ground:
 
     def apply(self, reference: str, at: datetime = LATER, **options: Any) -> SnapshotOutcome:
         with open_snapshot(reference) as opened:
-            request = ApplyRequest(at=at, **options)
+            request = ApplyRequest(at=at, clock=at, **options)
             return apply_snapshot(opened.store, opened.graph, opened.snapshot, self.location, request)
 
     def verify(self, reference: str, at: datetime = LATER, **options: Any) -> SnapshotOutcome:
         with open_snapshot(reference) as opened:
-            request = ApplyRequest(at=at, **options)
+            request = ApplyRequest(at=at, clock=at, **options)
             return verify_snapshot(opened.store, opened.graph, opened.snapshot, self.site, request)
 
     def undo(self) -> State:

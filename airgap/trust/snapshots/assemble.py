@@ -15,16 +15,16 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
+from airgap.files import read_regular
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.store import Store, read_verified
+from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.text import safe
 from airgap.transfer.pump import pump
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
-from airgap.trust.evidence.index import INDEX, EvidenceIndex
-from airgap.trust.evidence.merge import Side, merge
-from airgap.trust.files import read_regular
 from airgap.trust.snapshots.material import LOCAL
+from airgap.trust.snapshots.merge import Side, merge
 from airgap.trust.snapshots.pins import FILE as PINS_FILE
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.snapshot import Snapshot

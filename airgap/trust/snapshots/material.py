@@ -22,12 +22,12 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
+from airgap.files import reading_problem
 from airgap.oci.digest import Digest
 from airgap.oci.documents import open_regular
+from airgap.revocation.index import INDEX
 from airgap.text import safe
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES
-from airgap.trust.evidence.index import INDEX
-from airgap.trust.files import reading_problem
 from airgap.trust.stores import EXTENSIONS, FOLDER, StoreType
 
 LOCAL: Final = ".airgap"

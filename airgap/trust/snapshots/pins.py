@@ -19,13 +19,12 @@ from typing import Any, Final, Self
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
-from airgap.files import write_file
+from airgap.files import read_regular, write_file
 from airgap.parse import json
 from airgap.parse.base64 import decode_standard, encode_standard
 from airgap.parse.time import iso, rfc3339
 from airgap.pki.certificate import Certificate
 from airgap.text import safe
-from airgap.trust.files import read_regular
 from airgap.trust.identities import X509_SUBJECT, parse_identity
 from airgap.trust.members import as_choice, as_object, refuse_unknown
 from airgap.trust.snapshots.material import LOCAL

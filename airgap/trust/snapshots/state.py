@@ -17,12 +17,11 @@ from typing import Any, Final, Self
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, Rejected, TrustMaterialError
-from airgap.files import write_file
+from airgap.files import read_regular, write_file
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
 from airgap.text import safe
-from airgap.trust.files import read_regular
 from airgap.trust.members import as_object, refuse_unknown
 from airgap.trust.snapshots.material import LOCAL
 from airgap.trust.snapshots.snapshot import Snapshot, parse_number, parse_stream

@@ -29,11 +29,10 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, UsageError
-from airgap.files import sync_folder, write_file
+from airgap.files import read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.parse import json
 from airgap.text import safe
-from airgap.trust.files import read_regular
 from airgap.trust.snapshots.material import LOCAL
 
 GENERATION: Final = "generation"

@@ -14,9 +14,8 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
-from airgap.files import write_file
+from airgap.files import read_regular, write_file
 from airgap.text import safe
-from airgap.trust.files import read_regular
 from airgap.trust.snapshots.material import LOCAL
 from airgap.trust.snapshots.pins import Pin
 

@@ -8,11 +8,12 @@ from itertools import product
 
 import pytest
 
+from airgap.moment import Moment
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.trust.policy import Action, Check
 from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome, Verdict
-from airgap.verifier.run import Moment, Problem
+from airgap.verifier.run import Problem
 
 DIGEST = Digest.of(b"")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.pki.chain import Anchors
 from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
-from airgap.trust.evidence.freshness import Freshness
+from airgap.revocation.freshness import Freshness
 from airgap.trust.levels import Check
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.verifier.engine import Candidate, Judge
@@ -26,6 +27,7 @@ from tests.support.pki import AT, Issued, Pki
 from tests.support.plugins import IDENTITY, RAW, REVOCATION, Behaviour, fake
 from tests.support.trust import oci_policy, statement
 
+NOW = Moment(judged=AT, clock=AT)
 TARGET = Descriptor(
     media_type=str(envelopes.TARGET["mediaType"]), digest=Digest.parse(str(envelopes.TARGET["digest"])), size=411
 )
@@ -105,7 +107,7 @@ def judge(
     candidate = Candidate(
         digest=digest, envelope=Descriptor(media_type=media_type, digest=digest, size=len(raw)), raw=raw
     )
-    return Judge(Trust(root or leaf.root), at=AT, plugins=plugins).judge(
+    return Judge(Trust(root or leaf.root), moment=NOW, plugins=plugins).judge(
         candidate, target=TARGET, statement=terms or policy()
     )
 
@@ -298,7 +300,7 @@ def test_no_plugin_is_run_for_a_broken_signature() -> None:
         digest=Digest.of(raw), envelope=Descriptor(media_type=envelopes.JWS, digest=Digest.of(raw), size=1), raw=raw
     )
     plugins = AllowedPlugins(host=shelf, names=frozenset({"good"}))
-    outcome = Judge(Trust(LEAF.root), at=AT, plugins=plugins).judge(candidate, target=other, statement=policy())
+    outcome = Judge(Trust(LEAF.root), moment=NOW, plugins=plugins).judge(candidate, target=other, statement=policy())
     assert blocked(outcome) == {"integrity": "payload.mismatch"}
     assert shelf.asked == []
 

@@ -16,7 +16,7 @@ from airgap.errors import AirgapError, FormatError
 from airgap.oci.descriptor import IMAGE_MANIFEST
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import parse_manifest
-from airgap.trust.evidence.coverage import cover
+from airgap.trust.snapshots.coverage import cover
 from airgap.trust.snapshots.material import MaterialFile, Part
 from airgap.trust.snapshots.snapshot import (
     LARGEST_NUMBER,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from airgap.collection.chains import Asked
 from airgap.errors import FormatError, Undecided
 from airgap.oci.descriptor import Descriptor
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
-from airgap.trust.evidence.box import EvidenceArtifact, pack
-from airgap.trust.evidence.kept import CrlFacts
-from airgap.trust.evidence.pool import CrlFile, Evidence
-from airgap.verifier.chains import Asked
+from airgap.revocation.artifact import EvidenceArtifact, pack
+from airgap.revocation.kept import CrlFacts
+from airgap.revocation.pool import CrlFile, Evidence
 
 
 def pack_evidence(subject: Descriptor, asked: Iterable[Asked], evidence: Evidence) -> EvidenceArtifact | None:

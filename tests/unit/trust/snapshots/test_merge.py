@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate, DistributionPoint
-from airgap.trust.evidence.index import EvidenceIndex
-from airgap.trust.evidence.merge import Merged, Side, merge
+from airgap.revocation.index import EvidenceIndex
+from airgap.trust.snapshots.merge import Merged, Side, merge
 from tests.support.crls import crl
 from tests.support.evidence import MemoryEvidence
 from tests.support.pki import Pki

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from airgap.notice import Notice
 from airgap.pki.certificate import Certificate, DistributionPoint
-from airgap.trust.evidence.pool import CrlFile, Evidence, Newest, OcspFile
-from airgap.trust.notice import Notice
+from airgap.revocation.pool import CrlFile, Evidence, Newest, OcspFile
 
 
 class CombinedEvidence:

@@ -17,19 +17,19 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from airgap import limits
+from airgap.collection.acceptance import accept_crl, accept_delta, accept_ocsp
+from airgap.collection.chains import Asked
+from airgap.collection.coverage import Attempt, Outcome
+from airgap.collection.keeper import EvidenceKeeper
 from airgap.errors import FormatError, LimitError, Undecided
+from airgap.files import read_regular
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
 from airgap.pki.ocsp_request import ocsp_request
+from airgap.revocation.directory import CRLS, OCSP, EvidenceDirectory
+from airgap.revocation.kept import Kept, State, read_crl
 from airgap.text import safe
-from airgap.trust.evidence.keeper import CRLS, OCSP, EvidenceKeeper
-from airgap.trust.evidence.kept import CRL_FILE_BYTES, Kept, State, read_crl
-from airgap.trust.evidence.pool import EvidenceDirectory
-from airgap.trust.files import read_regular
-from airgap.verifier.acceptance import accept_crl, accept_delta, accept_ocsp
-from airgap.verifier.chains import Asked
-from airgap.verifier.coverage import Attempt, Outcome
 
 _RETRY_HASH: Final = "sha256"
 
@@ -129,7 +129,7 @@ class Gatherer:
             file = path.with_suffix(f".{number}")
             try:
                 downloads.crl(uri, file)
-                data = read_regular(file, CRL_FILE_BYTES)
+                data = read_regular(file, limits.CRL_FILE_BYTES)
             except (Undecided, FormatError) as error:
                 self._note(place.asked, _failure(uri, "crl", Outcome.FAILED, error))
                 file.unlink(missing_ok=True)
@@ -149,7 +149,7 @@ class Gatherer:
                 file = path.with_suffix(f".delta.{count}.{number}")
                 try:
                     downloads.crl(uri, file)
-                    data = read_regular(file, CRL_FILE_BYTES)
+                    data = read_regular(file, limits.CRL_FILE_BYTES)
                 except (Undecided, FormatError) as error:
                     self._note(place.asked, _failure(uri, "delta-crl", Outcome.FAILED, error))
                     file.unlink(missing_ok=True)

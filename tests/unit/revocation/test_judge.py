@@ -1,4 +1,4 @@
-"""airgap.verifier.revocation: which evidence counts where several pieces speak."""
+"""airgap.revocation.judge: which evidence counts where several pieces speak."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from airgap.errors import Rejected, Undecided
+from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.trust.evidence.freshness import Freshness
-from airgap.trust.evidence.index import EvidenceIndex
-from airgap.verifier.outcome import EvidenceUse
-from airgap.verifier.revocation import RevocationJudge
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.index import EvidenceIndex
+from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.use import EvidenceUse
 from tests.support.crls import crl, entry
 from tests.support.evidence import MemoryEvidence
 from tests.support.pki import Issued, Pki
@@ -27,14 +28,18 @@ ISSUER = LEAF.chain[1]
 OLD, NEW = AT - timedelta(days=60), AT - timedelta(days=10)
 
 
+def moment(at: datetime, *, is_now: bool) -> Moment:
+    return Moment(judged=at, clock=at if is_now else at + timedelta(days=1000))
+
+
 def ask(
     crls: Mapping[str, bytes], leaf: Issued = LEAF, *, at: datetime = AT, is_now: bool = False,
     index: Mapping[str, str] | None = None,
 ) -> tuple[EvidenceUse, ...]:  # fmt: skip
     chain = [Certificate.parse(issued.der) for issued in leaf.chain]
     mapped = EvidenceIndex.parse(json.dumps(index or {}).encode(), "index.json")
-    judge = RevocationJudge(MemoryEvidence(crls=crls, crl_index=mapped), Freshness(), is_now=is_now)
-    return judge.check_chain(chain, kind="signing", at=at, signed_at=None)
+    judge = RevocationJudge(MemoryEvidence(crls=crls, crl_index=mapped), Freshness(), moment(at, is_now=is_now))
+    return judge.check_chain(chain, kind="signing", signed_at=None)
 
 
 def clean(made: datetime, number: int = 1, **changes: Any) -> bytes:
@@ -117,10 +122,10 @@ def test_a_hold_in_force_is_a_rejection() -> None:
 def test_an_answer_that_is_given_again_does_not_grow() -> None:
     """Answers are remembered over thousands of artifacts: a traceback must not hold on to each of them."""
     chain = [Certificate.parse(issued.der) for issued in LEAF.chain]
-    judge = RevocationJudge(MemoryEvidence(crls={"a.crl": revoking(NEW)}), Freshness())
+    judge = RevocationJudge(MemoryEvidence(crls={"a.crl": revoking(NEW)}), Freshness(), moment(AT, is_now=True))
     depths = []
     for _ in range(3):
         with pytest.raises(Rejected) as caught:
-            judge.check_chain(chain, kind="signing", at=AT, signed_at=None)
+            judge.check_chain(chain, kind="signing", signed_at=None)
         depths.append(len(list(traceback.walk_tb(caught.value.__traceback__))))
     assert depths[1] == depths[2]

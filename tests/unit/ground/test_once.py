@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airgap.errors import FormatError, LimitError
-from airgap.trust.once import Once
+from airgap.once import Once
 
 
 def test_a_value_is_made_at_the_first_call_and_only_then() -> None:

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from airgap import limits
 from airgap.errors import FormatError
+from airgap.files import read_regular
 from airgap.pki.crl import Crl
 from airgap.pki.digests import digest
-from airgap.trust.files import read_regular
-
-CRL_FILE_BYTES: Final = limits.CRL_BYTES * 3 // 2
-"""PEM is longer than the DER in it, whose bound its parser keeps."""
 
 
 class State(StrEnum):
@@ -98,7 +95,7 @@ class CrlFacts:
 
 def read_crl(folder: Path, name: str) -> Crl:
     """The CRL in a file. Raises FormatError."""
-    return Crl.parse(read_regular(folder / name, CRL_FILE_BYTES))
+    return Crl.parse(read_regular(folder / name, limits.CRL_FILE_BYTES))
 
 
 def list_crls(folder: Path, names: Iterable[str]) -> list[CrlFacts]:

@@ -10,23 +10,19 @@ methods may be called from several threads.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError
+from airgap.errors import FormatError
+from airgap.notice import Notice
+from airgap.once import Once
 from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
-from airgap.trust.evidence.index import INDEX, EvidenceIndex
-from airgap.trust.files import read_regular, reading_problem
-from airgap.trust.notice import Notice
-from airgap.trust.once import Once
 
 if TYPE_CHECKING:  # their readers are imported when there is a file to read
     from airgap.pki.crl import Crl, CrlHeader
@@ -35,7 +31,6 @@ if TYPE_CHECKING:  # their readers are imported when there is a file to read
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 """Sorts what has no readable date behind all that has one."""
 _NO_INDEX: Final = EvidenceIndex()
-_CRL_FILE_BYTES: Final = limits.CRL_BYTES * 3 // 2  # PEM is longer than the DER in it, whose bound its parser keeps
 
 
 _File = TypeVar("_File", "CrlFile", "OcspFile")
@@ -194,63 +189,6 @@ class EvidencePool:
         made = [(file.this_update, file.name, file.origin) for file in self._crls().files.values()]
         made += [(file.produced_at, file.name, file.origin) for file in self._ocsp().files.values()]
         return [Newest(moment=at, name=name, origin=origin) for at, name, origin in made if at != _NEVER]
-
-
-class EvidenceDirectory(EvidencePool):
-    """The folders `crls` and `ocsp` of a trust directory; either may be absent."""
-
-    @classmethod
-    def open(cls, root: Path, origin: str = "trust directory") -> EvidenceDirectory:
-        """Lists the folders below `root` and reads their indexes; what the files hold is read when it is asked for.
-
-        Raises TrustMaterialError("evidence.malformed") where a folder can not be listed or an index is malformed.
-        """
-        crls, crl_index, crl_notices = _folder(root / "crls", ".crl", _CRL_FILE_BYTES, origin)
-        ocsp, ocsp_index, ocsp_notices = _folder(root / "ocsp", ".ors", limits.OCSP_BYTES, origin)
-        return cls(
-            crls=crls, ocsp=ocsp, crl_index=crl_index, ocsp_index=ocsp_index, notices=(*crl_notices, *ocsp_notices)
-        )
-
-
-def _folder(folder: Path, ending: str, limit: int, origin: str) -> tuple[list[Piece], EvidenceIndex, list[Notice]]:
-    """The pieces of a folder in the order of their names: all with the right ending, and all that the index names."""
-    names = _list(folder)
-    index = _read_index(folder / INDEX) if INDEX in names else _NO_INDEX
-    pieces: list[Piece] = []
-    notices: list[Notice] = []
-    for name in names:
-        if name in index.claimed or (name.lower().endswith(ending) and not name.startswith(".")):
-            pieces.append(Piece(name, origin, partial(read_regular, folder / name, limit)))
-        elif name != INDEX and not name.startswith("."):  # what file managers leave behind is no evidence
-            notices.append(unusable(name, f"its name does not end in {ending}, and the index does not name it"))
-    return pieces, index, notices
-
-
-def _list(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise _malformed(folder, f"can not be listed ({reading_problem(error)})") from None
-    if len(names) > limits.EVIDENCE_FILES:
-        raise _malformed(folder, f"has {len(names)} entries, more than {limits.EVIDENCE_FILES}")
-    return names
-
-
-def _read_index(path: Path) -> EvidenceIndex:
-    try:
-        data = read_regular(path, limits.EVIDENCE_INDEX_BYTES)
-    except FormatError as error:
-        raise _malformed(path, error.problem) from None
-    return EvidenceIndex.parse(data, str(path))
-
-
-def _malformed(path: Path, problem: str) -> TrustMaterialError:
-    return TrustMaterialError(
-        "evidence.malformed", f"{safe(path)} {problem}", source=safe(path), member="", problem=problem
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from airgap.collection.chains import Asked, Unread
 from airgap.errors import Rejected, Undecided
+from airgap.moment import Moment
 from airgap.reasons import ExitCode
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.pool import Evidence
+from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
-from airgap.trust.evidence.freshness import Freshness
-from airgap.trust.evidence.pool import Evidence
-from airgap.verifier.chains import Asked, Unread
-from airgap.verifier.outcome import EvidenceUse
-from airgap.verifier.revocation import RevocationJudge
 from airgap.verifier.run import Problem
 
 
@@ -158,15 +159,13 @@ def cover(
     at: datetime,
 ) -> tuple[CertificateCoverage, ...]:
     """The coverage of every certificate, in their order, as a verifier would judge it at `at`."""
-    judge = RevocationJudge(evidence, Freshness())
-    chain = [_cover(judge, item, "chain", attempts.get(item, ()), at) for item in asked]
-    return (*chain, *(_cover(judge, item, "responder", attempts.get(item, ()), at) for item in responders))
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=at, clock=at))
+    chain = [_cover(judge, item, "chain", attempts.get(item, ())) for item in asked]
+    return (*chain, *(_cover(judge, item, "responder", attempts.get(item, ())) for item in responders))
 
 
-def _cover(
-    judge: RevocationJudge, asked: Asked, role: str, attempts: Sequence[Attempt], at: datetime
-) -> CertificateCoverage:
-    status, uses, reason, message = _status(judge, asked, at)
+def _cover(judge: RevocationJudge, asked: Asked, role: str, attempts: Sequence[Attempt]) -> CertificateCoverage:
+    status, uses, reason, message = _status(judge, asked)
     if asked.issuer is None and any(attempt.file for attempt in attempts):
         status, message = Status.UNPROVEN, f"{message}; what came can only be proven where it is"
     certificate = asked.certificate
@@ -188,9 +187,7 @@ def _cover(
 _KINDS = ("ocsp", "crl", "delta-crl")
 
 
-def _status(
-    judge: RevocationJudge, asked: Asked, at: datetime
-) -> tuple[Status, tuple[EvidenceUse, ...], str | None, str]:
+def _status(judge: RevocationJudge, asked: Asked) -> tuple[Status, tuple[EvidenceUse, ...], str | None, str]:
     certificate, issuer = asked.certificate, asked.issuer
     if not certificate.ocsp_urls and not certificate.distribution_points:
         return Status.NOTHING, (), None, ""
@@ -198,7 +195,7 @@ def _status(
         text = f"the certificate of its issuer {safe(certificate.issuer_text)!r} is not at hand"
         return Status.GAP, (), "fetch.issuer", text
     try:
-        uses = judge.check_chain((certificate, issuer), kind=asked.chain, at=at, signed_at=None)
+        uses = judge.check_chain((certificate, issuer), kind=asked.chain, signed_at=None)
     except Rejected as error:
         return Status.REVOKED, (), error.reason, str(error)
     except Undecided as error:

@@ -1,7 +1,7 @@
 """Evidence from two places, brought together so that no question gets fewer candidates than either place had.
 
 Where an index maps a URL, the files that it names are its only candidates, and what an index names is no candidate for
-anything else (airgap.trust.evidence.pool). So a careless union could hide a good CRL behind a worthless one that comes
+anything else (airgap.revocation.pool). So a careless union could hide a good CRL behind a worthless one that comes
 with a map. Here a URL that one side maps gets what the other side would have answered with, too; and what answered
 without a map still does. Where one content is needed both ways, it lies there under two names. Nothing is dropped.
 """
@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from airgap.oci.digest import Digest
-from airgap.trust.evidence.index import EvidenceIndex
+from airgap.revocation.index import EvidenceIndex
 
 _MARK: Final = 12
 

@@ -9,7 +9,7 @@ import pytest
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
-from airgap.trust.evidence.freshness import Freshness, format_span, parse_ages, parse_span
+from airgap.revocation.freshness import Freshness, format_span, parse_ages, parse_span
 
 DAY = timedelta(days=1)
 

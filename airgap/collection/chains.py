@@ -20,10 +20,10 @@ from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.chain import Anchors
 from airgap.pki.timestamp import TimestampToken
+from airgap.revocation.question import ChainKind
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.signature.model import Envelope
-from airgap.verifier.question import ChainKind
 
 _TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 

@@ -19,15 +19,15 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, TrustMaterialError
+from airgap.notice import Notice
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Referrer
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.store import Store, read_verified
+from airgap.revocation.index import INDEX, EvidenceIndex, is_plain
+from airgap.revocation.pool import EvidencePool, Piece, unusable
 from airgap.text import safe
-from airgap.trust.evidence.index import INDEX, EvidenceIndex, is_plain
-from airgap.trust.evidence.pool import EvidencePool, Piece, unusable
-from airgap.trust.notice import Notice
 
 EVIDENCE_TYPE: Final = "application/vnd.airgap.evidence.v1"
 TITLE: Final = "org.opencontainers.image.title"

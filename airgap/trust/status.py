@@ -14,16 +14,16 @@ from pathlib import Path
 
 from airgap import limits
 from airgap.errors import FormatError
+from airgap.files import read_regular
 from airgap.pki.crl import Crl
 from airgap.pki.names import name_text, parse_name
 from airgap.pki.ocsp import OcspResponse
+from airgap.revocation.directory import CRLS, OCSP, file_names, read_index
+from airgap.revocation.freshness import EvidenceKind, Freshness
+from airgap.revocation.index import EvidenceIndex
+from airgap.revocation.kept import CrlFacts
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.evidence.freshness import EvidenceKind, Freshness
-from airgap.trust.evidence.index import EvidenceIndex
-from airgap.trust.evidence.keeper import CRLS, OCSP, file_names, read_index
-from airgap.trust.evidence.kept import CRL_FILE_BYTES, CrlFacts
-from airgap.trust.files import read_regular
 
 
 class State(StrEnum):
@@ -123,7 +123,7 @@ def _crls(folder: Path, freshness: Freshness, at: datetime) -> list[PieceStatus]
     pieces: dict[str, PieceStatus] = {}
     for name in file_names(folder, ".crl", index):
         try:
-            facts.append(CrlFacts.of(name, Crl.parse(read_regular(folder / name, CRL_FILE_BYTES))))
+            facts.append(CrlFacts.of(name, Crl.parse(read_regular(folder / name, limits.CRL_FILE_BYTES))))
         except FormatError as error:
             pieces[name] = _unusable(CRLS, name, "crl", error)
     for item in facts:

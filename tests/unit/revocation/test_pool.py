@@ -15,8 +15,9 @@ from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
-from airgap.trust.evidence.index import EvidenceIndex
-from airgap.trust.evidence.pool import EvidenceDirectory, EvidencePool, Piece
+from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.index import EvidenceIndex
+from airgap.revocation.pool import EvidencePool, Piece
 from tests.support import crls, names
 from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response
@@ -146,7 +147,7 @@ def test_a_mapped_file_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
 
 
 def test_a_file_over_its_bound_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airgap.trust.evidence.pool._CRL_FILE_BYTES", len(NEW))
+    monkeypatch.setattr("airgap.limits.CRL_FILE_BYTES", len(NEW))
     evidence = folder(tmp_path, crls={"a.crl": crls.crl(ROOT, revoked=range(100)), "b.crl": NEW})
     assert found(evidence, URL) == ["b.crl"]
     assert "more than" in evidence.notices()[0].message

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from airgap.errors import Fact, Rejected, Undecided
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.revocation.pool import CrlFile
+from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
-from airgap.trust.evidence.pool import CrlFile
-from airgap.verifier.outcome import EvidenceUse
 
 if TYPE_CHECKING:
     from airgap.pki.crl import Crl, RevokedEntry

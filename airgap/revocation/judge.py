@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, Rejected, Undecided
+from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.extensions import REASON_FLAGS
-from airgap.text import safe
-from airgap.trust.evidence.freshness import Freshness
-from airgap.trust.evidence.pool import CrlFile, Evidence, OcspFile
-from airgap.verifier.outcome import EvidenceUse
-from airgap.verifier.question import (
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.pool import CrlFile, Evidence, OcspFile
+from airgap.revocation.question import (
     HOLD,
     ChainKind,
     Question,
@@ -37,6 +36,8 @@ from airgap.verifier.question import (
     revoked_by,
     who,
 )
+from airgap.revocation.use import EvidenceUse
+from airgap.text import safe
 
 if TYPE_CHECKING:
     from airgap.pki.crl import Crl, RevokedEntry
@@ -55,19 +56,20 @@ U = TypeVar("U")
 class RevocationJudge:
     """Answers for chains, out of one body of evidence. Answers are remembered: chains repeat across artifacts."""
 
-    def __init__(self, evidence: Evidence, freshness: Freshness, *, is_now: bool = False) -> None:
-        """`is_now`: the moment asked about is the clock's, not one of the past or the future that was named.
+    def __init__(self, evidence: Evidence, freshness: Freshness, moment: Moment) -> None:
+        """Every answer is for `moment`.
 
-        Proven evidence from after "now" then says that the clock is wrong, and no older evidence may answer: a clock
+        Proven evidence from after "now" says that the clock is wrong, and no older evidence may answer then: a clock
         that is set back must not bring a revoked certificate back. For a named moment it is merely not known yet.
         """
         self._evidence = evidence
         self._freshness = freshness
-        self._conclusive: frozenset[str] = _FUTURE if is_now else frozenset()
+        self._moment = moment
+        self._conclusive: frozenset[str] = _FUTURE if moment.is_now else frozenset()
         self._answers: dict[Question, tuple[EvidenceUse, ...] | Rejected | Undecided] = {}
 
     def check_chain(
-        self, chain: Sequence[Certificate], *, kind: ChainKind, at: datetime, signed_at: datetime | None
+        self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None
     ) -> tuple[EvidenceUse, ...]:
         """What the evidence says about every certificate of `chain` but the last, leaf first.
 
@@ -77,7 +79,7 @@ class RevocationJudge:
         uses: list[EvidenceUse] = []
         undecided: Undecided | None = None
         for certificate, issuer in pairwise(chain):
-            answer = self._answer(Question(certificate, issuer, kind, at, signed_at))
+            answer = self._answer(Question(certificate, issuer, kind, self._moment.judged, signed_at))
             if isinstance(answer, Rejected):
                 raise answer.with_traceback(None)  # it is remembered: each raise would add to its traceback
             if isinstance(answer, Undecided):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from airgap.collection.keeper import EvidenceKeeper
 from airgap.errors import LimitError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
-from airgap.trust.evidence.keeper import EvidenceKeeper
-from airgap.trust.evidence.kept import State
-from airgap.trust.evidence.pool import EvidenceDirectory
+from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.kept import State
 from tests.support.crls import THIS_UPDATE, crl, entry, many, scope
 from tests.support.extensions import Point
 from tests.support.keyring import key
@@ -177,7 +177,7 @@ class TestCrls:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr("airgap.trust.evidence.keeper._write_index", killed)
+            patch.setattr("airgap.collection.keeper._write_index", killed)
             with pytest.raises(KeyboardInterrupt):
                 keeper.keep_crl(newer, ISSUER, [URL])
         assert 5 in candidates(tmp_path)

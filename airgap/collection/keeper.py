@@ -16,22 +16,19 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
-from airgap.errors import FormatError, LimitError, TrustMaterialError, Undecided
-from airgap.files import make_folders, sync_folder, write_file
+from airgap.errors import FormatError, LimitError, Undecided
+from airgap.files import make_folders, read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.digests import digest
 from airgap.pki.ocsp import OcspResponse, SingleResponse
+from airgap.revocation.directory import CRLS, MAKE_ROOM, OCSP, file_names, read_index
+from airgap.revocation.index import INDEX, EvidenceIndex
+from airgap.revocation.kept import CrlFacts, Kept, State, list_crls, read_crl
 from airgap.text import safe
-from airgap.trust.evidence.index import INDEX, EvidenceIndex
-from airgap.trust.evidence.kept import CrlFacts, Kept, State, list_crls, read_crl
-from airgap.trust.files import read_regular
 
-CRLS: Final = "crls"
-OCSP: Final = "ocsp"
 _FOLDER_MODE: Final = 0o700  # as notation's (STORE-14)
-_MAKE_ROOM: Final = "Remove what is superseded: airgap trust fetch --prune."
 _SPARE: Final = 3
 """Room for the new file, the index and a temporary name."""
 _OWN_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9]{14}-[0-9a-f]{8}\.ors")
@@ -228,20 +225,6 @@ def _is_signed(response: OcspResponse, single: SingleResponse, issuer: Certifica
     return True
 
 
-def file_names(folder: Path, ending: str, index: EvidenceIndex) -> list[str]:
-    """The files of evidence in a folder: with the right ending, or named by the index. Raises TrustMaterialError."""
-    with os.scandir(folder) as entries:
-        names = {entry.name for entry in entries}
-    if len(names) > limits.EVIDENCE_FILES:
-        raise TrustMaterialError(
-            "evidence.malformed",
-            f"{safe(folder)} has {len(names)} entries, more than {limits.EVIDENCE_FILES}",
-            remedy=_MAKE_ROOM,
-            source=safe(folder),
-        )
-    return sorted(n for n in names if n in index.claimed or (n.lower().endswith(ending) and not n.startswith(".")))
-
-
 def _map(
     folder: Path,
     index: EvidenceIndex,
@@ -258,25 +241,11 @@ def _map(
         _write_index(folder, files)
 
 
-def read_index(folder: Path) -> EvidenceIndex:
-    """A folder's index; an empty one where there is none. Raises TrustMaterialError(evidence.malformed)."""
-    path = folder / INDEX
-    if not path.exists():
-        return EvidenceIndex()
-    try:
-        data = read_regular(path, limits.EVIDENCE_INDEX_BYTES)
-    except FormatError as error:
-        raise TrustMaterialError(
-            "evidence.malformed", f"{safe(path)} {error.problem}", source=safe(path), member="", problem=error.problem
-        ) from None
-    return EvidenceIndex.parse(data, str(path))
-
-
 def _write_index(folder: Path, files: Mapping[str, Sequence[str]]) -> None:
     kept = {url: names[0] if len(names) == 1 else list(names) for url, names in sorted(files.items()) if names}
     data = (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode()
     if len(data) > limits.EVIDENCE_INDEX_BYTES:  # who reads it would refuse all of it
-        raise LimitError(f"{safe(folder / INDEX)} would have {len(data)} bytes", remedy=_MAKE_ROOM)
+        raise LimitError(f"{safe(folder / INDEX)} would have {len(data)} bytes", remedy=MAKE_ROOM)
     write_file(folder / INDEX, data)
 
 
@@ -286,7 +255,7 @@ def _check_room(folder: Path) -> None:
         count = sum(1 for _ in entries)
     if count + _SPARE > limits.EVIDENCE_FILES:
         raise LimitError(
-            f"{safe(folder)} has {count} entries, and no more than {limits.EVIDENCE_FILES} are read", remedy=_MAKE_ROOM
+            f"{safe(folder)} has {count} entries, and no more than {limits.EVIDENCE_FILES} are read", remedy=MAKE_ROOM
         )
 
 

@@ -1,0 +1,1 @@
+"""Revocation: evidence at hand, and what it says about a certificate at a moment (design 10)."""
