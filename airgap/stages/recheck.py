@@ -19,6 +19,7 @@ from airgap.moment import Moment
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.reasons import ExitCode
 from airgap.text import safe
+from airgap.trust.choice import Origin, choose_statement
 from airgap.trust.directory import TrustDirectory
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, SignatureOutcome
 from airgap.verifier.recheck import Rejudge
@@ -133,7 +134,8 @@ class _Run:
             signatures=(),
         )
         try:
-            statement = self._directory.policy().select(record.scope)
+            origin: Origin = "option" if record.scope_given else "record"
+            statement = choose_statement(self._directory.policy(), record.scope, origin).statement
         except (Rejected, TrustMaterialError) as error:
             return replace(outcome, policy_finding=(error.reason, str(error)))
         applied = AppliedPolicy.of(statement)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, Rejected, TrustMaterialError
@@ -30,9 +30,9 @@ from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import Evidence
 from airgap.signature.manifest import is_signature
 from airgap.text import safe
+from airgap.trust.choice import Named, choose_statement, name_artifact
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import OciPolicy, Statement
-from airgap.trust.scopes import check_scope
 from airgap.verifier.candidates import candidate_of
 from airgap.verifier.engine import Believed, Judge
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, ReferrerOutcome, SignatureOutcome
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from airgap.verifier.plugins import AllowedPlugins
 
 ContentMode = Literal["all", "manifests", "none"]
-_REPOSITORIES_SHOWN: Final = 5
 _Contents = Callable[[Descriptor], ContentReport | None]
 """What became of an artifact's content."""
 
@@ -216,10 +215,18 @@ class _Run:
         referrers: tuple[ReferrerOutcome, ...] = ()
         warnings: list[str] = []
         records = _records(target, root.descriptor)
-        scope, origin = self._scope(target, root, records, warnings)
-        record = next((found for found in records if found.name == scope), records[0] if records else None)
+        named = Named(scope=None, origin=None)
         try:
-            statement = self._statement(scope, origin)
+            named = name_artifact(
+                scope=self._request.scope,
+                typed=target.reference.tag,
+                tags=root.tags,
+                recorded=[record.name for record in records],
+            )
+            warnings += [named.note] if named.note else []
+            chosen = choose_statement(self._policy, named.scope, named.origin)
+            warnings += [chosen.note] if chosen.note else []
+            statement = chosen.statement
             policy = AppliedPolicy.of(statement)
             if statement.skip:
                 finding = ("policy.skip", f"the statement {safe(statement.name)!r} has level skip")
@@ -228,12 +235,13 @@ class _Run:
                 referrers = tuple(self._referrers(target, root.descriptor, statement))
         except Rejected as error:
             finding = (error.reason, str(error))
+        record = next((found for found in records if found.name == named.scope), records[0] if records else None)
         return ArtifactOutcome(
             reference=target.name(root),
             descriptor=root.descriptor,
             tags=root.tags,
-            scope=scope,
-            scope_origin=origin,
+            scope=named.scope,
+            scope_origin=named.origin,
             record=record,
             policy=policy,
             policy_finding=finding,
@@ -242,45 +250,6 @@ class _Run:
             referrers=referrers,
             warnings=tuple(warnings),
         )
-
-    def _scope(
-        self, target: Target, root: Root, records: Sequence[Record], warnings: list[str]
-    ) -> tuple[str | None, Literal["option", "record"] | None]:
-        """The repository that the policy is asked about: as told, else as recorded (design 5).
-
-        Content that came from several repositories has a record of each: the tag that was asked for says which is
-        meant. Where it does not, none is: the statement of one must not speak for what was meant as the other's.
-        """
-        if self._request.scope is not None:
-            return self._request.scope, "option"
-        names = sorted({record.name for record in records if record.name is not None})
-        if len(names) > 1:
-            tags = root.tags if target.reference.tag is None else (target.reference.tag,)
-            meant = [name for name in names if any(tag.startswith((f"{name}:", f"{name}@")) for tag in tags)]
-            if len(meant) != 1:
-                listed = ", ".join(map(safe, names[:_REPOSITORIES_SHOWN]))
-                warnings.append(f"it was copied from several repositories ({listed}): name the one meant with --scope")
-                return None, None
-            names = meant
-        if not names:
-            return None, None
-        try:
-            check_scope(names[0])
-        except AirgapError:
-            return None, None  # a claim that names no repository selects nothing
-        return names[0], "record"
-
-    def _statement(self, scope: str | None, origin: Literal["option", "record"] | None) -> Statement:
-        """The statement of the policy for a repository. Raises Rejected (policy.no_statement)."""
-        statement = self._policy.select(scope)
-        if statement.skip and origin == "record" and not statement.is_global:  # design 2, rule 1
-            raise Rejected(
-                "policy.no_statement",
-                f"the layout's own record names {safe(scope)}, whose statement {safe(statement.name)!r} has level "
-                "skip; a claim in the layout turns no verification off",
-                scope=safe(scope),
-            )
-        return statement
 
     def _contents(self, target: Target) -> _Contents:
         """Starts to check all content that is meant, so that it is hashed while signatures are judged."""

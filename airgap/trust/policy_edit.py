@@ -16,6 +16,7 @@ from airgap.locking import exclusive
 from airgap.oci.digest import Digest
 from airgap.text import safe
 from airgap.trust.blob_policy import BlobPolicy
+from airgap.trust.choice import choose_statement
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.policy import OciPolicy
 from airgap.trust.statement import Statement
@@ -124,7 +125,10 @@ def find_policy(root: Path, kind: PolicyKind) -> tuple[Path, bytes]:
 def answer(policy: Policy, scope: str | None, root: Path) -> Answer:
     """Which statement a repository (OCI) or a statement's name (blob) gets, and whether its stores can be read."""
     try:
-        statement = policy.select(scope)
+        if isinstance(policy, OciPolicy):
+            statement = choose_statement(policy, scope, None if scope is None else "option").statement
+        else:
+            statement = policy.select(scope)
     except Rejected as error:
         return Answer(scope=scope, statement=None, why=str(error))
     if isinstance(policy, BlobPolicy):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 from airgap.errors import Fact
 from airgap.moment import Moment
@@ -22,6 +22,7 @@ from airgap.pki.certificate import Certificate
 from airgap.reasons import REASONS, ExitCode, most_severe
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
+from airgap.trust.choice import Origin
 from airgap.trust.policy import Action, Check, Statement
 from airgap.verifier.run import Problem
 
@@ -201,8 +202,9 @@ class ArtifactOutcome:
     signatures: tuple[SignatureOutcome, ...]
     referrers: tuple[ReferrerOutcome, ...] = ()
     warnings: tuple[str, ...] = ()
-    scope_origin: Literal["option", "record"] | None = None
-    """Where `scope` is from: the operator, or the acquisition record, which is a claim of whoever made the medium."""
+    scope_origin: Origin | None = None
+    """Who names `scope`: the operator (an option, or a full name typed as the tag), or the acquisition record, which is
+    a claim of whoever made the medium."""
     record: Record | None = None
     """The newest acquisition record about the artifact."""
 

@@ -114,7 +114,7 @@ class _Reader:
             reference=json.take(source, "reference", str),
             descriptor=descriptor,
             scope=_text(source, "scope"),
-            scope_given=source.get("scope_origin", "option") == "option",
+            scope_given=source.get("scope_origin", "option") in {"option", "name"},
             verdict=_choice(Verdict, json.take(source, "verdict", str), "verdict"),
             signature_verdict=_choice(Verdict, json.take(source, "signature_verdict", str), "signature_verdict"),
             content_failed=json.take(content, "verdict", str) == Verdict.FAIL,

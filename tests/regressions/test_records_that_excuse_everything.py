@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.record import LeftOut, Record
-from airgap.transfer.record_writer import record_contents
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
+from tests.support.records import declare
 from tests.support.scenario import Scene
 from tests.support.trust import oci_policy, statement
 
@@ -47,7 +45,7 @@ def test_record_excused_what_no_choice_of_platforms_leaves_out(
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
         digests = [Digest.parse(digest) for digest in missing(box, target)]
-        _declare(box, target, digests)
+        declare(box, target, digests)
         for digest in digests:
             del box.blobs[digest]
 
@@ -66,10 +64,10 @@ def test_record_chose_the_statement_that_verifies_nothing(tmp_path: Path) -> Non
         trustedIdentities=None,
     )
     scene = Scene(scope=None, policy=oci_policy(statement(), lenient))
-    scene.packing.append(lambda box, target: _declare(box, target, [], name="registry.example/lab"))
+    scene.packing.append(lambda box, target: declare(box, target, [], name="registry.example/lab"))
     written = scene.write(tmp_path)
     ran = run_here(written.arguments())
-    assert (ran.code, set(ran.reasons)) == (13, {"policy.no_statement"}), ran
+    assert (ran.code, set(ran.reasons)) == (13, {"policy.scope_needed"}), ran
     assert run_here(written.arguments("--scope", "registry.example/lab")).document["verdict"] == "skipped"
 
 
@@ -80,8 +78,8 @@ def test_record_of_one_repository_spoke_for_another_with_the_same_content(tmp_pa
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
         box.tag(target, f"{own}:v1", f"{other}:v1")
-        _declare(box, target, [], name=own)
-        _declare(box, target, [], name=other)
+        declare(box, target, [], name=own)
+        declare(box, target, [], name=other)
 
     scene.packing.append(pack)
     scene.refer = lambda written: f"oci:{written.layout}:{own}:v1"
@@ -93,19 +91,3 @@ def test_record_of_one_repository_spoke_for_another_with_the_same_content(tmp_pa
     ran = run_here(replace(written, refer=lambda written: f"oci:{written.layout}").arguments())
     assert (ran.code, ran.document["artifacts"][0]["scope"]) == (13, None), ran
     assert "several repositories" in ran.document["artifacts"][0]["warnings"][0]
-
-
-def _declare(box: LayoutBuilder, target: Descriptor, absent: list[Digest], name: str | None = None) -> None:
-    record = Record(
-        tool="1",
-        time=datetime(2026, 5, 1, tzinfo=UTC),
-        kind="registry",
-        name=name,
-        reference="registry.example/net-monitor:v1",
-        artifact=target,
-        mode="all",
-        absent=tuple(LeftOut(digest=digest, platform="linux/arm64") for digest in absent),
-    )
-    descriptor, contents = record_contents(record)
-    box.blobs |= contents
-    box.list(descriptor)

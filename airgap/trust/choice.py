@@ -1,0 +1,175 @@
+"""Which repository an artifact is, and which statement of the policy judges it: one answer for all who ask (design 5).
+
+What an operator says counts as said. What a record says is a claim of whoever packed: it can choose a statement, and
+never a weaker judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from airgap.errors import FormatError, Rejected, UsageError
+from airgap.oci.reference import parse_registry_reference
+from airgap.text import safe
+from airgap.trust.levels import CUSTOM, Action, Check, VerifyTimestamp
+from airgap.trust.policy import OciPolicy
+from airgap.trust.scopes import parse_scope
+from airgap.trust.statement import Statement
+
+__all__ = ["Chosen", "Named", "Origin", "choose_statement", "name_artifact", "repository_of"]
+
+Origin = Literal["option", "name", "record"]
+"""Who names the repository: `--scope`, the full name that was typed as the tag, or the acquisition record."""
+
+_STRICTNESS: Final = {Action.SKIP: 0, Action.LOG: 1, Action.ENFORCE: 2}
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """The repository that the policy is asked about."""
+
+    scope: str | None
+    """None: nobody names one."""
+    origin: Origin | None
+    note: str = ""
+    """Why none is known, where that is worth a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The statement that judges an artifact."""
+
+    statement: Statement
+    note: str = ""
+    """What was made stricter than the statement says, and why."""
+
+
+def repository_of(name: str) -> str | None:
+    """The repository of a full reference (`registry.example/app:v1`: `registry.example/app`); None for other names."""
+    try:
+        reference = parse_registry_reference(name)
+    except UsageError:
+        return None
+    named = reference.tag is not None or reference.digest is not None
+    return reference.name if named and not name.startswith("docker://") else None
+
+
+def name_artifact(
+    *, scope: str | None, typed: str | None, tags: Iterable[str], recorded: Iterable[str | None]
+) -> Named:
+    """The repository of an artifact: as told, else as typed, else as recorded (design 5).
+
+    `scope`: what `--scope` says; `typed`: the tag as it was typed; `tags`: the artifact's names in the layout;
+    `recorded`: the names of its acquisition records. Raises Rejected(`policy.name_conflict`) where no record agrees
+    with the full name that was typed, or that the artifact has.
+    """
+    if scope is not None:
+        return Named(scope=scope, origin="option")
+    claimed = list(dict.fromkeys(name for name in recorded if name is not None))
+    own = repository_of(typed) if typed is not None else None
+    if own is not None:
+        _check_agreement([own], claimed)
+        return Named(scope=own, origin="name")
+    if not claimed:
+        return Named(scope=None, origin=None)
+    own_names = list(dict.fromkeys(name for tag in tags if (name := repository_of(tag)) is not None))
+    _check_agreement(own_names, claimed)
+    meant = own_names or claimed
+    if len(meant) > 1:
+        note = f"it was copied from several repositories ({_listed(claimed)}): name the one meant with --scope"
+        return Named(scope=None, origin=None, note=note)
+    try:
+        return Named(scope=parse_scope(meant[0]), origin="record")
+    except FormatError:
+        return Named(scope=None, origin=None)  # a claim that names no repository selects nothing
+
+
+def _check_agreement(own: Sequence[str], claimed: Sequence[str]) -> None:
+    """Every repository in the artifact's own names has a record of it, where there are records at all."""
+    for name in own:
+        if claimed and name not in claimed:
+            raise Rejected(
+                "policy.name_conflict",
+                f"the artifact is called {safe(name)} here, and its acquisition record says that it was copied from "
+                f"{_listed(claimed)}",
+                name=safe(name),
+                recorded=", ".join(map(safe, claimed[:_SHOWN])),
+            )
+
+
+def choose_statement(policy: OciPolicy, scope: str | None, origin: Origin | None) -> Chosen:
+    """The statement for a repository that `origin` names, made as strict as a claim demands (design 5).
+
+    A record can not weaken: where another statement is stricter in some action, or about timestamps, that action is
+    taken from it; trust stores and identities stay those of the statement that was chosen. Without a name, `*` counts
+    only if it is at least as strict as every other statement.
+
+    Raises Rejected: `policy.no_statement` where none applies, `policy.scope_needed` where the operator has to say which
+    repository is meant.
+    """
+    statement = policy.select(scope)
+    if scope is not None and origin in {"option", "name"}:
+        return Chosen(statement=statement)
+    stricter = [other for other in policy.statements if any(_stricter(other, statement))]
+    if scope is None:
+        if stricter:
+            raise _scope_needed(
+                f"nobody names the repository, and the statement {_name(statement)} for all repositories is weaker "
+                f"than {_name(stricter[0])} ({_differences(stricter[0], statement)})",
+            )
+        return Chosen(statement=statement)
+    if statement.skip and (stricter or not statement.is_global):
+        raise _scope_needed(
+            f"the layout's own record names {safe(scope)}, whose statement {_name(statement)} has level skip; a claim "
+            "in the layout turns no verification off",
+        )
+    if not stricter:
+        return Chosen(statement=statement)
+    note = (
+        f"the acquisition record chose the statement {_name(statement)}, which is weaker than {_name(stricter[0])} "
+        f"({_differences(stricter[0], statement)}); the stricter actions were applied, because a record is a claim. "
+        "--scope says which repository is meant"
+    )
+    return Chosen(statement=_strictest(statement, stricter), note=note)
+
+
+def _stricter(one: Statement, other: Statement) -> Iterator[str]:
+    """In what `one` is stricter than `other`."""
+    for check in Check:
+        if _STRICTNESS[one.actions[check]] > _STRICTNESS[other.actions[check]]:
+            yield check.value
+    if not one.skip and one.verify_timestamp is VerifyTimestamp.ALWAYS != other.verify_timestamp:
+        yield "verifyTimestamp"
+
+
+def _strictest(statement: Statement, others: Sequence[Statement]) -> Statement:
+    together = (statement, *others)
+    always = any(not item.skip and item.verify_timestamp is VerifyTimestamp.ALWAYS for item in together)
+    return replace(
+        statement,
+        level=CUSTOM,
+        actions={
+            check: max((item.actions[check] for item in together), key=_STRICTNESS.__getitem__) for check in Check
+        },
+        verify_timestamp=VerifyTimestamp.ALWAYS if always else statement.verify_timestamp,
+    )
+
+
+def _differences(stricter: Statement, statement: Statement) -> str:
+    return ", ".join(_stricter(stricter, statement))
+
+
+def _scope_needed(message: str) -> Rejected:
+    return Rejected("policy.scope_needed", message)
+
+
+def _name(statement: Statement) -> str:
+    return repr(safe(statement.name, limit=64))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(safe(name, limit=200) for name in names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

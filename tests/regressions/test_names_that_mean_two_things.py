@@ -1,0 +1,86 @@
+"""A name on a medium that means one thing to a verifier and another to whoever runs it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from airgap.oci.descriptor import Descriptor
+from tests.support.command import run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import Pki
+from tests.support.records import declare
+from tests.support.scenario import SIGNING_CRL, Scene, chain_with_crls
+from tests.support.trust import oci_policy, statement
+
+PROD, LAB = "registry.example/prod/app", "registry.example/lab/app"
+
+
+def _lab_scene(level: str = "strict") -> Scene:
+    """Signed by the laboratory, called production, with a record that says laboratory."""
+    scene = Scene(scope=None)
+    scene.stores = {**scene.stores, "ca:prod": [Pki().tsa_chain().root]}
+    scene.policy = oci_policy(
+        statement(name="prod", registryScopes=[PROD], trustStores=["ca:prod"]),
+        statement(name="lab", registryScopes=[LAB], signatureVerification={"level": level}),
+    )
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.tag(target, f"{PROD}:v1")
+        declare(box, target, name=LAB)
+
+    scene.packing.append(pack)
+    return scene
+
+
+@pytest.mark.parametrize("suffix", [f":{PROD}:v1", ":v1", ""], ids=["typed", "short", "whole"])
+def test_record_of_another_repository_chose_who_may_sign(tmp_path: Path, suffix: str) -> None:
+    scene = _lab_scene()
+    scene.refer = lambda written: f"oci:{written.layout}{suffix}"
+    written = scene.write(tmp_path)
+    ran = run_here(written.arguments())
+    assert (ran.code, "policy.name_conflict" in ran.reasons) == (13, True), ran
+    ran = run_here(written.arguments("--scope", LAB))
+    assert (ran.document["artifacts"][0]["verdict"], ran.document["artifacts"][0]["scope_origin"]) == ("pass", "option")
+
+
+def test_full_name_that_was_typed_was_not_what_the_policy_was_asked_about(tmp_path: Path) -> None:
+    scene = Scene(scope=None, policy=oci_policy(statement(registryScopes=[PROD])))
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.tag(target, f"{PROD}:v1")
+
+    scene.packing.append(pack)
+    scene.refer = lambda written: f"oci:{written.layout}:{PROD}:v1"
+    artifact = run_here(scene.write(tmp_path).arguments()).document["artifacts"][0]
+    assert (artifact["verdict"], artifact["scope"], artifact["scope_origin"]) == ("pass", PROD, "name")
+
+
+@pytest.mark.parametrize("level", ["audit", "permissive"])
+def test_record_chose_a_statement_that_only_logs(tmp_path: Path, level: str) -> None:
+    """The chain is trusted and its CRL missing: logged by the one statement, demanded by the other."""
+    scene = _lab_scene(level)
+    scene.sign_with(chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL))
+    scene.packing[:] = [lambda box, target: declare(box, target, name=LAB)]
+    written = scene.write(tmp_path)
+    ran = run_here(written.arguments())
+    assert (ran.code, set(ran.reasons)) == (15, {"revocation.crl.missing"}), ran
+    artifact = ran.document["artifacts"][0]
+    assert (artifact["policy"]["statement"], artifact["policy"]["level"]) == ("lab", "custom")
+    assert "weaker than 'prod'" in artifact["warnings"][0]
+    assert run_here(written.arguments("--scope", LAB)).code == 0, "the operator may say so"
+
+
+def test_statement_for_all_spoke_for_an_artifact_that_nobody_names(tmp_path: Path) -> None:
+    scene = Scene(scope=None)
+    scene.policy = oci_policy(
+        statement(name="prod", registryScopes=[PROD]), statement(name="rest", signatureVerification={"level": "audit"})
+    )
+    written = scene.write(tmp_path)
+    ran = run_here(written.arguments())
+    assert (ran.code, set(ran.reasons)) == (13, {"policy.scope_needed"}), ran
+    told = run_here([item for item in written.arguments() if item not in {"--format", "json"}])
+    assert "Name the repository with --scope" in told.out
+    assert run_here(replace(written, scope="registry.example/else").arguments()).code == 0

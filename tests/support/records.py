@@ -1,0 +1,29 @@
+"""Acquisition records for tests: what whoever packed a layout claims about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.record import LeftOut, Record
+from airgap.transfer.record_writer import record_contents
+from tests.support.layouts import LayoutBuilder
+
+
+def declare(box: LayoutBuilder, target: Descriptor, absent: Iterable[Digest] = (), *, name: str | None = None) -> None:
+    """Put a record about `target` into the box; `absent` is what it says was left out."""
+    record = Record(
+        tool="1",
+        time=datetime(2026, 5, 1, tzinfo=UTC),
+        kind="registry",
+        name=name,
+        reference="registry.example/net-monitor:v1",
+        artifact=target,
+        mode="all",
+        absent=tuple(LeftOut(digest=digest, platform="linux/arm64") for digest in absent),
+    )
+    descriptor, contents = record_contents(record)
+    box.blobs |= contents
+    box.list(descriptor)

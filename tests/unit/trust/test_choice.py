@@ -1,0 +1,166 @@
+"""Which repository, and which statement: what is said counts as said, and a claim never weakens (design 5)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airgap.errors import Rejected
+from airgap.trust.choice import Named, choose_statement, name_artifact, repository_of
+from airgap.trust.levels import Action, Check, VerifyTimestamp
+from airgap.trust.policy import OciPolicy
+from tests.support.trust import oci_policy, statement
+
+LAB, PROD = "registry.example/lab", "registry.example/prod"
+SKIP: dict[str, Any] = {
+    "signatureVerification": {"level": "skip"}, "trustStores": None, "trustedIdentities": None,
+}  # fmt: skip
+
+
+def policy(*statements: dict[str, Any]) -> OciPolicy:
+    return OciPolicy.parse(json.dumps(oci_policy(*statements)).encode(), "policy")
+
+
+def lab(level: str | dict[str, Any] = "audit", **changes: Any) -> dict[str, Any]:
+    verification = {"level": level} if isinstance(level, str) else level
+    return statement(name="lab", registryScopes=[LAB], signatureVerification=verification) | changes
+
+
+def prod(level: str | dict[str, Any] = "strict") -> dict[str, Any]:
+    verification = {"level": level} if isinstance(level, str) else level
+    return statement(name="prod", registryScopes=[PROD], signatureVerification=verification)
+
+
+def refused(found: OciPolicy, scope: str | None, origin: Any) -> str:
+    with pytest.raises(Rejected) as caught:
+        choose_statement(found, scope, origin)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("origin", ["option", "name"])
+def test_what_was_said_gets_its_own_statement(origin: Any) -> None:
+    chosen = choose_statement(policy(lab(), prod()), LAB, origin)
+    assert (chosen.statement.name, chosen.statement.actions[Check.REVOCATION], chosen.note) == ("lab", Action.LOG, "")
+
+
+class TestRecord:
+    @pytest.mark.parametrize(
+        "weak",
+        ["audit", "permissive", {"level": "strict", "override": {"revocation": "skip", "authenticity": "log"}}],
+        ids=["audit", "permissive", "override"],
+    )
+    def test_weaker_actions_are_taken_from_the_stricter_statement(self, weak: Any) -> None:
+        chosen = choose_statement(policy(lab(weak), prod()), LAB, "record")
+        assert set(chosen.statement.actions.values()) == {Action.ENFORCE}
+        assert (chosen.statement.name, chosen.statement.level) == ("lab", "custom")
+        assert "weaker than 'prod' (" in chosen.note
+
+    def test_each_action_is_the_strictest_of_all_statements(self) -> None:
+        one = lab({"level": "strict", "override": {"expiry": "log"}})
+        other = prod({"level": "strict", "override": {"revocation": "log"}})
+        chosen = choose_statement(policy(one, other), LAB, "record").statement
+        assert (chosen.actions[Check.EXPIRY], chosen.actions[Check.REVOCATION]) == (Action.ENFORCE, Action.ENFORCE)
+
+    def test_timestamps_are_looked_at_as_the_stricter_statement_says(self) -> None:
+        weak = lab({"level": "strict", "verifyTimestamp": "afterCertExpiry"})
+        chosen = choose_statement(policy(weak, prod()), LAB, "record")
+        assert chosen.statement.verify_timestamp is VerifyTimestamp.ALWAYS
+        assert "verifyTimestamp" in chosen.note
+
+    def test_stores_and_identities_stay_those_of_the_statement(self) -> None:
+        own = lab(trustStores=["ca:lab"], trustedIdentities=["x509.subject: C=US, ST=WA, O=lab"])
+        chosen = choose_statement(policy(own, prod()), LAB, "record").statement
+        assert [str(store) for store in chosen.stores] == ["ca:lab"]
+        assert len(chosen.identities) == 1
+
+    def test_stricter_or_equal_statement_is_used_as_it_is(self) -> None:
+        found = policy(lab("strict"), prod("audit"), statement(name="rest", **SKIP))
+        chosen = choose_statement(found, LAB, "record")
+        assert (chosen.statement, chosen.note) == (found.statements[0], "")
+
+    @pytest.mark.parametrize("others", [(), (prod(),), (prod("audit"),)], ids=["alone", "strict", "audit"])
+    def test_skip_is_never_chosen(self, others: tuple[dict[str, Any], ...]) -> None:
+        found = policy(statement(name="lab", registryScopes=[LAB], **SKIP), *others)
+        assert refused(found, LAB, "record") == "policy.scope_needed"
+
+    def test_skip_for_all_is_not_reached_by_a_name_that_no_statement_has(self) -> None:
+        found = policy(statement(name="rest", **SKIP), prod())
+        assert refused(found, "registry.example/unheard-of", "record") == "policy.scope_needed"
+        assert choose_statement(policy(statement(**SKIP)), LAB, "record").statement.skip
+
+    def test_no_statement_stays_no_statement(self) -> None:
+        assert refused(policy(prod()), LAB, "record") == "policy.no_statement"
+
+
+class TestNoName:
+    def test_statement_for_all_counts_where_none_is_stricter(self) -> None:
+        found = policy(statement(name="rest"), lab(), prod())
+        assert choose_statement(found, None, None).statement.name == "rest"
+
+    @pytest.mark.parametrize("rest", ["audit", "permissive"])
+    def test_weaker_statement_for_all_does_not_count(self, rest: str) -> None:
+        found = policy(statement(name="rest", signatureVerification={"level": rest}), prod())
+        assert refused(found, None, None) == "policy.scope_needed"
+        assert refused(found, None, "option") == "policy.scope_needed", "nobody can say that nobody says it"
+
+    def test_skip_for_all_counts_only_where_there_is_nothing_else(self) -> None:
+        assert refused(policy(statement(name="rest", **SKIP), prod("audit")), None, None) == "policy.scope_needed"
+        assert choose_statement(policy(statement(**SKIP)), None, None).statement.skip
+
+    def test_without_a_statement_for_all_there_is_none(self) -> None:
+        assert refused(policy(prod()), None, None) == "policy.no_statement"
+
+
+class TestName:
+    def test_option_beats_all(self) -> None:
+        named = name_artifact(scope=LAB, typed=f"{PROD}:v1", tags=[f"{PROD}:v1"], recorded=[PROD])
+        assert named == Named(scope=LAB, origin="option")
+
+    @pytest.mark.parametrize("recorded", [[], [None], [PROD], [LAB, PROD]])
+    def test_typed_name_counts_where_no_record_disagrees(self, recorded: list[str | None]) -> None:
+        named = name_artifact(scope=None, typed=f"{PROD}:v1", tags=[f"{PROD}:v1"], recorded=recorded)
+        assert named == Named(scope=PROD, origin="name")
+
+    @pytest.mark.parametrize("typed", [f"{PROD}:v1", "v1", None])
+    def test_record_of_another_repository_is_refused(self, typed: str | None) -> None:
+        with pytest.raises(Rejected, match=f"called {PROD} here, and its acquisition record .* from {LAB}") as caught:
+            name_artifact(scope=None, typed=typed, tags=[f"{PROD}:v1"], recorded=[LAB])
+        assert caught.value.reason == "policy.name_conflict"
+
+    def test_short_tag_takes_the_recorded_name(self) -> None:
+        assert name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[LAB]) == Named(scope=LAB, origin="record")
+
+    def test_own_full_name_says_which_of_several_records_is_meant(self) -> None:
+        named = name_artifact(scope=None, typed=None, tags=[f"{PROD}:v1"], recorded=[LAB, PROD])
+        assert named == Named(scope=PROD, origin="record")
+
+    def test_several_records_and_nothing_that_says_which_is_no_name(self) -> None:
+        named = name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[LAB, PROD])
+        assert (named.scope, named.origin) == (None, None)
+        assert "several repositories" in named.note
+
+    def test_name_that_is_only_written_in_the_layout_is_no_name(self) -> None:
+        assert name_artifact(scope=None, typed="v1", tags=[f"{PROD}:v1"], recorded=[]).scope is None
+
+    @pytest.mark.parametrize("claim", ["Registry.example/../x", "*", "", "\x1b[2J"])
+    def test_record_that_names_no_repository_names_none(self, claim: str) -> None:
+        assert name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[claim]).scope is None
+
+
+@pytest.mark.parametrize(
+    ("name", "repository"),
+    [
+        ("reg.example:5000/app:v1", "reg.example:5000/app"),
+        (f"reg.example/app@sha256:{'0' * 64}", "reg.example/app"),
+        ("docker.io/library/app:v1", "docker.io/library/app"),
+        ("library/app:v1", None),
+        ("v1", None),
+        ("reg.example/app", None),
+        ("docker://reg.example/app:v1", None),
+        ("reg.example/app:v1\x1b", None),
+    ],
+)
+def test_repository_of_a_name(name: str, repository: str | None) -> None:
+    assert repository_of(name) == repository
