@@ -48,10 +48,11 @@ class Records:
         if isinstance(record, FoundRecord):
             descriptor, new = _carried(record, found.source)
         else:
-            known = self.present.get(found.descriptor.digest, ())
+            # the same content may come from several repositories: each has a record of its own, of any age
+            known = [item for item in self.present.get(found.descriptor.digest, ()) if item.record.name == record.name]
             if known and known[0].record.facts() == record.facts():
                 return planned  # nothing new to say; and a copy that changes nothing writes nothing
-            self.replaced |= {item.descriptor.digest for item in known if item.record.name == record.name}
+            self.replaced |= {item.descriptor.digest for item in known}
             descriptor, new = _written(record)
         nodes.update((key, node) for key, node in new.items() if key not in nodes)
         return replace(planned, keys=planned.keys | new.keys(), also=(*planned.also, Entry(descriptor=descriptor)))
