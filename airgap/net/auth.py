@@ -21,7 +21,7 @@ from airgap.net.errors import AuthenticationError
 from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.session import basic_credentials
 from airgap.net.url import Origin, is_loopback, origin_of, with_query
-from airgap.parse.json import load_object, take_optional
+from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe
 
 _CLIENT: Final = "airgap"
@@ -163,7 +163,7 @@ class Authorizer:
             return _parse_token(reply.body, started)
         except FormatError as error:
             raise AuthenticationError(
-                f"the token service {origin_of(realm).netloc} of {self._host} answered with no token: {error.problem}",
+                f"what the token service {origin_of(realm).netloc} of {self._host} answered can not be used: {error}",
                 host=self._host,
                 status=reply.status,
             ) from None
@@ -225,7 +225,7 @@ def _token_request(realm: str, service: str, scopes: tuple[str, ...], credential
 
 
 def _parse_token(body: bytes, started: float) -> _Token:
-    document = load_object(body, limit=limits.MIB, what="token service's answer")
+    document = load_object(body, Reading.OPEN, limit=limits.MIB, what="token service's answer")
     value = take_optional(document, "token", str) or take_optional(document, "access_token", str)
     if not value:
         raise FormatError("it holds neither token nor access_token")

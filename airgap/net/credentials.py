@@ -15,7 +15,6 @@ containers-auth.json(5) has it; credHelpers before auths before credsStore.
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import threading
@@ -27,7 +26,7 @@ from typing import Any, Final
 from airgap import limits
 from airgap.errors import AirgapError, FormatError
 from airgap.parse.base64 import decode_standard
-from airgap.parse.json import JsonObject, load_object, take_optional
+from airgap.parse.json import JsonObject, Reading, dump, load_object, take_optional
 from airgap.text import safe
 
 _HELPER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -168,7 +167,7 @@ def read_configuration(path: Path) -> JsonObject | None:
     if not data.strip():
         return {}
     try:
-        return load_object(data, what="registry configuration")
+        return load_object(data, Reading.OPEN, what="registry configuration")
     except FormatError as error:
         raise _unusable(path, error) from None
 
@@ -208,7 +207,7 @@ def run_helper(helper: str, action: str, sent: str, environment: Mapping[str, st
 
 def _helper_credential(answer: bytes) -> Credential | None:
     try:
-        document = load_object(answer, limit=limits.MIB, what="credential helper's answer")
+        document = load_object(answer, Reading.OPEN, limit=limits.MIB, what="credential helper's answer")
         username = take_optional(document, "Username", str) or ""
         secret = take_optional(document, "Secret", str) or ""
     except FormatError as error:
@@ -242,9 +241,13 @@ def _entry(entry: Any, key: str) -> Credential | None:
     return Credential(username=username, password=password, identity_token=identity, registry_token=registry)
 
 
+_NO_LINE_ENDS: Final = str.maketrans("", "", "\r\n")
+
+
 def _decoded(encoded: str, where: str) -> tuple[str, str]:
     try:
-        text = decode_standard(encoded.strip()).decode()
+        # base64(1) wraps lines, and what docker reads with skips their ends
+        text = decode_standard(encoded.translate(_NO_LINE_ENDS).strip()).decode()
     except (FormatError, UnicodeDecodeError):
         raise FormatError("is not base64 of user:password", where=f"{where}.auth") from None
     username, colon, password = text.partition(":")
@@ -278,4 +281,4 @@ def _unusable(path: Path, error: FormatError) -> AirgapError:
 
 def dump_configuration(configuration: JsonObject) -> bytes:
     """The bytes of a configuration file, indented as docker writes it."""
-    return (json.dumps(configuration, indent="\t", ensure_ascii=False) + "\n").encode()
+    return dump(configuration, indent="\t") + b"\n"

@@ -7,7 +7,6 @@ and one more for all tags when the copy is done (`settle`), as a writer that rea
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from airgap.net.manifests import Fetched, ManifestApi
 from airgap.net.referrers import referrers_tag
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
-from airgap.parse.json import load_object, take
+from airgap.parse.json import Reading, dump, load_object, take_optional
 
 _ATTEMPTS: Final = 8
 
@@ -108,14 +107,14 @@ def _document(current: Fetched | None, tag: str) -> dict[str, Any]:
 
 def _load(current: Fetched, tag: str) -> dict[str, Any]:
     try:
-        return dict(load_object(current.raw, what="index"))
+        return dict(load_object(current.raw, Reading.OPEN, what="index"))
     except FormatError as error:
         raise RegistryError(f"the index under the referrers tag {tag} can not be read: {error}") from None
 
 
 def _entries(current: Fetched, tag: str) -> list[Any]:
     try:
-        return take(_load(current, tag), "manifests", list)
+        return take_optional(_load(current, tag), "manifests", list) or []
     except FormatError as error:
         raise RegistryError(f"the index under the referrers tag {tag} can not be read: {error}") from None
 
@@ -123,7 +122,7 @@ def _entries(current: Fetched, tag: str) -> list[Any]:
 def _with_entries(document: dict[str, Any], added: tuple[Descriptor, ...]) -> Fetched:
     """The index with `added` behind; every other member and entry stays as another writer left it."""
     entries = document["manifests"] + [descriptor.to_json() for descriptor in added]
-    raw = json.dumps({**document, "manifests": entries}, separators=(",", ":"), ensure_ascii=False).encode()
+    raw = dump({**document, "manifests": entries})
     if len(entries) > limits.REFERRERS or len(raw) > limits.MANIFEST_BYTES:
         raise LimitError(f"an index of {len(entries)} referrers is too large for a referrers tag")
     return Fetched(descriptor=Descriptor(media_type=IMAGE_INDEX, digest=Digest.of(raw), size=len(raw)), raw=raw)

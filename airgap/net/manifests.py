@@ -25,7 +25,7 @@ from airgap.oci.descriptor import (
     Descriptor,
 )
 from airgap.oci.digest import Digest
-from airgap.parse.json import load_object, take_optional
+from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe
 
 # a plain */* gets a 404, or a manifest that was converted to an older kind, from distribution 2.8
@@ -185,7 +185,7 @@ def _media_type(reply: Reply, name: str) -> str:
     """What the body says it is, else the header; two different answers are refused (DIST-2)."""
     said = reply.media_type
     try:
-        stated = take_optional(load_object(reply.body, what="manifest"), "mediaType", str)
+        stated = take_optional(load_object(reply.body, Reading.OPEN, what="manifest"), "mediaType", str)
     except FormatError as error:
         raise ContentError("content.malformed", f"{name}: {error}") from None
     if stated is not None and said not in _UNSPECIFIC and stated != said:

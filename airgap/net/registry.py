@@ -28,7 +28,7 @@ from airgap.net.wire import next_page
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import parse_manifest
-from airgap.parse.json import load_object, take_optional
+from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe
 
 TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -330,10 +330,9 @@ class RegistryStore:
 
     def _parse_tags(self, reply: Reply) -> tuple[str, ...]:
         try:
-            document = load_object(reply.body, limit=limits.TAG_PAGE_BYTES, what="list of tags")
+            document = load_object(reply.body, Reading.OPEN, limit=limits.TAG_PAGE_BYTES, what="list of tags")
             # distribution answers null for a repository whose tags were all deleted
-            tags = [] if document.get("tags") is None else take_optional(document, "tags", list) or []
-            return tuple(_tag(tag) for tag in tags)
+            return tuple(_tag(tag) for tag in take_optional(document, "tags", list) or [])
         except FormatError as error:
             raise RegistryError(
                 f"what {self.name} gives as its tags can not be read: {error}", host=self.client.host

@@ -14,7 +14,7 @@ from airgap.net.errors import RegistryError
 from airgap.net.http import Reply, retry_after
 from airgap.net.url import origin_of
 from airgap.oci.digest import Digest
-from airgap.parse.json import load_object, take_list, take_optional
+from airgap.parse.json import Reading, load_object, take_list, take_optional
 from airgap.text import safe
 
 ERROR_BYTES: Final = 64 * limits.KIB
@@ -32,7 +32,7 @@ def error_codes(reply: Reply) -> tuple[tuple[str, str], ...]:
     try:
         if not reply.body:
             reply.read(ERROR_BYTES)
-        document = load_object(reply.body, limit=ERROR_BYTES, what="error answer")
+        document = load_object(reply.body, Reading.OPEN, limit=ERROR_BYTES, what="error answer")
         return take_list(document, "errors", _error, limit=_MOST_ERRORS, required=False)
     except FormatError:
         return ()
@@ -140,7 +140,7 @@ def check_stated_digest(reply: Reply, what: str) -> Digest | None:
 def missing_digests(reply: Reply) -> tuple[Digest, ...]:
     """The digests that the details of an error body name: as text, or as a member `digest` of an object."""
     try:
-        document = load_object(reply.body, limit=ERROR_BYTES, what="error answer")
+        document = load_object(reply.body, Reading.OPEN, limit=ERROR_BYTES, what="error answer")
         details = take_list(document, "errors", _detail, limit=_MOST_ERRORS, required=False)
     except FormatError:
         return ()

@@ -75,8 +75,9 @@ class Platform:
     def from_json(cls, source: JsonObject) -> Self:
         """Raises FormatError."""
         return cls(
-            architecture=take(source, "architecture", str),
-            os=take(source, "os", str),
+            # a platform without them is for nothing that anybody can ask for; every reader in Go takes it
+            architecture=take_optional(source, "architecture", str) or "",
+            os=take_optional(source, "os", str) or "",
             os_version=take_optional(source, "os.version", str),
             os_features=take_list(source, "os.features", text, limit=64, required=False),
             variant=take_optional(source, "variant", str),

@@ -11,7 +11,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import ContentError, Fact, FormatError
 from airgap.oci.manifest import Index, parse_layout_index
-from airgap.parse.json import load_object, take
+from airgap.parse.json import Reading, load_object, take
 from airgap.text import safe
 
 LAYOUT_FILE: Final = "oci-layout"
@@ -73,7 +73,9 @@ def check_layout_file(raw: bytes, source: str) -> None:
     """`oci-layout` states the one version there is (LAYOUT-1). Raises ContentError."""
     try:
         version = take(
-            load_object(raw, limit=limits.LAYOUT_FILE_BYTES, what=f"file {LAYOUT_FILE}"), "imageLayoutVersion", str
+            load_object(raw, Reading.OPEN, limit=limits.LAYOUT_FILE_BYTES, what=f"file {LAYOUT_FILE}"),
+            "imageLayoutVersion",
+            str,
         )
     except FormatError as error:
         raise malformed(f"{source} is no OCI image layout that can be read: {LAYOUT_FILE}: {error}") from None

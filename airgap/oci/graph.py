@@ -22,7 +22,7 @@ from airgap.oci.problems import ContentProblem, EntryProblem
 from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import tag_part
-from airgap.parse.json import load_object
+from airgap.parse.json import Reading, load_object
 from airgap.text import safe
 
 __all__ = ["Closure", "Graph", "Mechanism", "Reached", "Referrer", "Root"]
@@ -113,12 +113,14 @@ class Graph:
         if descriptor.size > limits.MANIFEST_BYTES:
             return
         try:
-            document = load_object(read_verified(self._store, descriptor))
+            document = load_object(read_verified(self._store, descriptor), Reading.OPEN)
         except (ContentError, FormatError):
             return
-        stated = document.get("mediaType")
+        # in lower case: readers in Go do not look at the case of names
+        members = {name.casefold(): value for name, value in document.items()}
+        stated = members.get("mediatype")
         known = isinstance(stated, str) and stated in MANIFEST_TYPES
-        if known or (document.get("schemaVersion") == _SCHEMA and _FORMS & document.keys()):
+        if known or (members.get("schemaversion") == _SCHEMA and _FORMS & members.keys()):
             form = f"says of itself that it is {stated!r}" if known else "has the form of a manifest"
             raise ContentError(
                 "content.malformed",

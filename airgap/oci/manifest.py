@@ -19,7 +19,16 @@ from airgap.oci.descriptor import (
     MANIFEST_TYPES,
     Descriptor,
 )
-from airgap.parse.json import JsonObject, load_object, take, take_list, take_optional, take_strings
+from airgap.parse.json import (
+    JsonObject,
+    Reading,
+    has_member,
+    load_object,
+    take,
+    take_list,
+    take_optional,
+    take_strings,
+)
 from airgap.text import safe
 
 _SCHEMA_VERSION: Final = 2
@@ -87,10 +96,10 @@ def parse_manifest(raw: bytes, media_type: str) -> Manifest | Index:
     if media_type in DOCKER_SCHEMA_1:
         raise FormatError("is a Docker manifest of schema 1, which is not read; convert the image at its source")
     what = "index" if media_type in INDEX_TYPES else "manifest"
-    document = load_object(raw, what=what)
+    document = load_object(raw, Reading.OPEN, what=what)
     _check_kind(document, media_type)
     if media_type in INDEX_TYPES:
-        entries = take_list(document, "manifests", Descriptor.from_json, limit=limits.INDEX_ENTRIES)
+        entries = take_list(document, "manifests", Descriptor.from_json, limit=limits.INDEX_ENTRIES, required=False)
         return _index(raw, document, media_type, entries)
     return _manifest(raw, document, media_type)
 
@@ -101,11 +110,12 @@ def parse_layout_index(raw: bytes) -> Index:
     An entry that is no descriptor goes to `unreadable` with its place and the rest is read: one bad entry must
     not make a layout unusable (MAN-34).
     """
-    document = load_object(raw, limit=limits.LAYOUT_INDEX_BYTES, what="layout's index.json")
+    document = load_object(raw, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what="layout's index.json")
     _check_kind(document, IMAGE_INDEX)
     unreadable: list[FormatError] = []
     entries: list[Descriptor] = []
-    for number, entry in enumerate(take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES)):
+    listed = take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES, required=False)
+    for number, entry in enumerate(listed):
         try:
             entries.append(Descriptor.from_json(entry))
         except FormatError as error:
@@ -121,17 +131,18 @@ def _check_kind(document: JsonObject, media_type: str) -> None:
         version = take(document, "schemaVersion", int)
         if version != _SCHEMA_VERSION:
             raise FormatError(f"is {version}, not {_SCHEMA_VERSION}", where="schemaVersion")
-    foreign = _FOREIGN_MEMBERS[media_type] & document.keys()
-    if foreign:
-        raise FormatError(f"it can be read in two ways: {media_type!r} has no member {min(foreign)!r}")
+    if foreign := has_member(document, _FOREIGN_MEMBERS[media_type]):
+        shown = safe(foreign, limit=64)
+        raise FormatError(f"it can be read in two ways: {media_type!r} has no member {shown!r}")
 
 
+# in lower case, as Go's readers do not look at it
 _FOREIGN_MEMBERS: Final = {
-    IMAGE_INDEX: frozenset({"config", "layers", "fsLayers", "blobs"}),
-    DOCKER_LIST: frozenset({"config", "layers", "fsLayers", "blobs"}),
-    IMAGE_MANIFEST: frozenset({"manifests", "fsLayers"}),
-    DOCKER_MANIFEST: frozenset({"manifests", "fsLayers"}),
-    ARTIFACT_MANIFEST: frozenset({"manifests", "config", "layers", "fsLayers"}),
+    IMAGE_INDEX: frozenset({"config", "layers", "fslayers", "blobs"}),
+    DOCKER_LIST: frozenset({"config", "layers", "fslayers", "blobs"}),
+    IMAGE_MANIFEST: frozenset({"manifests", "fslayers"}),
+    DOCKER_MANIFEST: frozenset({"manifests", "fslayers"}),
+    ARTIFACT_MANIFEST: frozenset({"manifests", "config", "layers", "fslayers"}),
 }
 
 
@@ -160,7 +171,7 @@ def _manifest(raw: bytes, document: JsonObject, media_type: str) -> Manifest:
         blobs = take_list(document, "blobs", Descriptor.from_json, limit=limits.LAYERS, required=False)
     else:
         config = _descriptor(document, "config")
-        layers = take_list(document, "layers", Descriptor.from_json, limit=limits.LAYERS)
+        layers = take_list(document, "layers", Descriptor.from_json, limit=limits.LAYERS, required=False)
         blobs = ()
     return Manifest(
         raw=raw,
@@ -176,7 +187,7 @@ def _manifest(raw: bytes, document: JsonObject, media_type: str) -> Manifest:
 
 def _subject(document: JsonObject, media_type: str) -> Descriptor | None:
     # LAYOUT-14: Docker's types have no subject; a member of that name means nothing there
-    if media_type in {DOCKER_MANIFEST, DOCKER_LIST} or "subject" not in document:
+    if media_type in {DOCKER_MANIFEST, DOCKER_LIST} or take_optional(document, "subject", dict) is None:
         return None
     return _descriptor(document, "subject")
 

@@ -21,7 +21,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.store import Store, read_verified
-from airgap.parse.json import JsonObject, load_object, take, take_list, take_optional, text
+from airgap.parse.json import JsonObject, Reading, load_object, take, take_list, take_optional, text
 from airgap.parse.time import iso, rfc3339
 
 SCHEMA: Final = "airgap.acquisition/1"
@@ -121,7 +121,7 @@ class Record:
     @classmethod
     def parse(cls, raw: bytes) -> Self:
         """Raises FormatError for what is no record of this version."""
-        document = load_object(raw, what="acquisition record")
+        document = load_object(raw, Reading.OPEN, what="acquisition record")
         schema = take(document, "schema", str)
         if schema != SCHEMA:
             raise FormatError(f"is {schema!r}, not {SCHEMA!r}", where="schema")

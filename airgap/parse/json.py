@@ -1,7 +1,9 @@
-"""Strict I-JSON: UTF-8, no BOM, no duplicate member names, no floats, bounded (LAYOUT-11, D49).
+"""JSON with one meaning: UTF-8, no BOM, no duplicate member names, bounded (LAYOUT-11, D49).
 
 The standard library's parser is the only one that can refuse duplicate names; every faster one keeps the last
 duplicate silently, which lets two verifiers read two documents in one.
+
+How strict a document is read beyond that depends on whose document it is. Each caller says so (`Reading`).
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 from typing import Any, NoReturn, TypeVar
 
@@ -21,12 +25,41 @@ T = TypeVar("T")
 JsonObject = Mapping[str, Any]
 
 
-def load(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "document", fractions: bool = False) -> Any:
+class Reading(Enum):
+    """How strict a document is read. There is no default, so that nobody forgets to choose.
+
+    Duplicate names, other text than UTF-8 and what is no JSON are refused in all of them.
+    """
+
+    OWN = "own"
+    """What the operator or this tool wrote (policies, pins, snapshots, reports): every number is an integer of 64 bits,
+    and null is a value that no member has."""
+    SIGNED = "signed"
+    """Envelopes and payloads: like OWN, but the attributes of others may be fractions (JWS-21, JWS-34, PAY-11)."""
+    OPEN = "open"
+    """OCI documents, answers of registries, docker's configuration: null is an absent member, as every reader in Go has
+    it, and any number may stand in members that are not known (image-spec considerations.md, "Extensibility")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number of an OPEN document that is no integer of 64 bits, as it is written. No member that is known has one."""
+
+    text: str
+
+
+_DEPTH: Mapping[Reading, int] = {
+    Reading.OWN: limits.JSON_DEPTH,
+    Reading.SIGNED: limits.JSON_DEPTH,
+    Reading.OPEN: limits.JSON_OPEN_DEPTH,
+}
+
+
+def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, what: str = "document") -> Any:
     """The JSON value that `data` holds, and nothing beside it.
 
-    Numbers must be integers: no document of this field has fractions, and `1e400` is no size. `fractions` accepts
-    them for documents that may have members of others (envelopes: JWS-21, JWS-34, PAY-11); `take` still refuses one
-    where an integer belongs. Raises FormatError (LimitError where a bound is exceeded).
+    Raises FormatError (LimitError where a bound is exceeded). In an OPEN document null members are left out, and a
+    number that is no plain integer is a `Number`; `take` refuses one where an integer belongs.
     """
     if len(data) > limit:
         raise LimitError(f"the {what} has {len(data)} bytes, more than {limit}")
@@ -36,14 +69,15 @@ def load(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "docume
         raise FormatError(f"the {what} is not UTF-8 (byte {error.start})") from None
     if text.startswith("\ufeff"):
         raise FormatError(f"the {what} starts with a byte order mark")
-    _bound_depth(text, what)
+    _bound_depth(text, _DEPTH[reading], what)
+    is_open = reading is Reading.OPEN
     try:
         value = json.loads(
             text,
-            object_pairs_hook=_members,
-            parse_float=_fraction if fractions else _no_float,
+            object_pairs_hook=_present_members if is_open else _members,
+            parse_float=Number if is_open else _fraction if reading is Reading.SIGNED else _no_float,
             parse_constant=_no_constant,
-            parse_int=_integer,
+            parse_int=_open_integer if is_open else _integer,
         )
     except FormatError:
         raise
@@ -56,13 +90,31 @@ def load(data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "docume
 
 
 def load_object(
-    data: bytes, *, limit: int = limits.MANIFEST_BYTES, what: str = "document", fractions: bool = False
+    data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, what: str = "document"
 ) -> JsonObject:
     """Like `load`, for a document whose top must be an object."""
-    value = load(data, limit=limit, what=what, fractions=fractions)
+    value = load(data, reading, limit=limit, what=what)
     if not isinstance(value, dict):
         raise FormatError(f"the {what} is not a JSON object but {_name(type(value))}")
     return value
+
+
+def dump(value: Any, *, indent: str | None = None) -> bytes:
+    """A document that was read as OPEN and changed, written again: every number as its writer wrote it."""
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False, default=_marked)
+    return _MARKED.sub(r"\1", text).encode()
+
+
+# A lone surrogate, which no document that was read can hold
+_MARK = "\udfff"
+_MARKED = re.compile(f'"{_MARK}([-+.0-9eE]+){_MARK}"')
+
+
+def _marked(value: object) -> str:
+    if not isinstance(value, Number):
+        raise TypeError(f"{type(value).__name__} is no value of JSON")
+    return f"{_MARK}{value.text}{_MARK}"
 
 
 def take(source: JsonObject, key: str, kind: type[T]) -> T:
@@ -80,14 +132,22 @@ def take_optional(source: JsonObject, key: str, kind: type[T]) -> T | None:
 
 
 def _refuse_twin_of(key: str, source: JsonObject) -> None:
-    if isinstance(source, _Twinned) and sum(name.casefold() == key.casefold() for name in source) > 1:
-        raise FormatError("stands there twice, in different case", where=key)
+    """Refuse a name that Go's encoding/json reads as `key` and others do not: two readers, two documents (JWS-23)."""
+    if key in source and not isinstance(source, _Twinned):
+        return
+    size, folded = len(key), key.casefold()
+    for name in source:
+        if len(name) == size and name != key and name.casefold() == folded:
+            if key in source:
+                raise FormatError("stands there twice, in different case", where=key)
+            raise FormatError(f"stands there in other case, as {safe(name, limit=64)!r}", where=key)
 
 
 def take_list(
     source: JsonObject, key: str, parse: Callable[[Any], T], *, limit: int, required: bool = True
 ) -> tuple[T, ...]:
     """The member `key`, a list of at most `limit` items, each put through `parse`; errors name the index."""
+    _refuse_twin_of(key, source)
     if key not in source and not required:
         return ()
     items = take(source, key, list)
@@ -126,8 +186,7 @@ def _checked(value: Any, where: str, kind: type[T]) -> T:
 class _Twinned(dict[str, Any]):
     """An object in which some names differ only in case.
 
-    That is fine for annotations. For a name that a document defines it is not: Go's encoding/json matches names
-    regardless of case, so such a twin is read differently there (JWS-23). `take` and `refuse_twins` look.
+    That is fine for annotations; for names that a document defines, `take` and `refuse_twins` refuse it.
     """
 
 
@@ -150,35 +209,56 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def _present_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = _members(pairs)  # a name with a value and with null stands there twice
+    for name in [name for name, value in members.items() if value is None]:
+        del members[name]
+    return members
+
+
+def has_member(source: JsonObject, names: frozenset[str]) -> str | None:
+    """A member of `source` that some reader takes for one of `names` (given in lower case), whatever its case."""
+    return next((name for name in source if name.casefold() in names), None)
+
+
 def _refuse_surrogates(document: str, value: Any, what: str) -> None:
     # UTF-8 holds no surrogates, so only an escape can bring one in: `"\\ud800"`
     if "\\ud" not in document and "\\uD" not in document:
         return
     try:
-        json.dumps(value, ensure_ascii=False).encode()
+        json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
         raise FormatError(f"the {what} holds a lone surrogate") from None
 
 
-def _bound_depth(document: str, what: str) -> None:
+def _bound_depth(document: str, most: int, what: str) -> None:
     # A cheap over-estimate first: only a document with many brackets is scanned.
-    if document.count("[") + document.count("{") <= limits.JSON_DEPTH:
+    if document.count("[") + document.count("{") <= most:
         return
     depth = 0
     for token in _STRUCTURE.finditer(document):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-        if depth > limits.JSON_DEPTH:
-            raise LimitError(f"the {what} is nested more than {limits.JSON_DEPTH} deep")
+        if depth > most:
+            raise LimitError(f"the {what} is nested more than {most} deep")
 
 
 # Strings are matched so that brackets inside them do not count.
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
+_DIGITS = 20
+"""Of an integer of 64 bits, with its sign."""
+
+
 def _integer(digits: str) -> int:
-    if len(digits) > 20:  # noqa: PLR2004 - 64 bits and a sign
+    if len(digits) > _DIGITS:
         raise LimitError(f"a number of {len(digits)} digits")
     return int(digits)
+
+
+def _open_integer(digits: str) -> int | Number:
+    # "-0" is written again as it stands
+    return Number(digits) if len(digits) > _DIGITS or digits == "-0" else int(digits)
 
 
 def _fraction(digits: str) -> float:
@@ -200,6 +280,7 @@ _NAMES = {
     str: "a string",
     int: "an integer",
     float: "a fraction",
+    Number: "a number with a fraction, an exponent or too many digits",
     dict: "an object",
     list: "a list",
     bool: "a boolean",

@@ -292,7 +292,7 @@ class Failure:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """The failure that `data` holds."""
-        source = json.load_object(data, limit=limits.PLUGIN_ERROR_BYTES, what="error")
+        source = json.load_object(data, json.Reading.OWN, limit=limits.PLUGIN_ERROR_BYTES, what="error")
         if not source.keys() & {"errorCode", "errorMessage", "errorMetadata"}:
             raise FormatError("the error has none of the members errorCode, errorMessage and errorMetadata")
         return cls(
@@ -303,7 +303,7 @@ class Failure:
 
 
 def _load(data: bytes) -> JsonObject:
-    document = json.load_object(data, limit=limits.PLUGIN_OUTPUT_BYTES, what="answer")
+    document = json.load_object(data, json.Reading.OWN, limit=limits.PLUGIN_OUTPUT_BYTES, what="answer")
     json.refuse_twins(document)
     return document
 

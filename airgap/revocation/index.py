@@ -28,7 +28,7 @@ class EvidenceIndex:
         Raises TrustMaterialError("evidence.malformed") with the facts `source`, `member` and `problem`.
         """
         try:
-            members = json.load_object(data, limit=limits.EVIDENCE_INDEX_BYTES, what="index")
+            members = json.load_object(data, json.Reading.OWN, limit=limits.EVIDENCE_INDEX_BYTES, what="index")
             return cls({url: _names(value, url) for url, value in members.items()})
         except FormatError as error:
             raise TrustMaterialError(

@@ -47,7 +47,7 @@ _PROTECTED_ONLY: Final = ("crit", "b64")
 
 
 def _parse(raw: bytes, plugins: Container[str]) -> Envelope:
-    members = json.load_object(raw, limit=limits.ENVELOPE_BYTES, what="envelope", fractions=True)
+    members = json.load_object(raw, json.Reading.SIGNED, limit=limits.ENVELOPE_BYTES, what="envelope")
     json.refuse_twins(members)
     _check_members(members)
     protected, payload, signature = (json.take(members, key, str) for key in ("protected", "payload", "signature"))
@@ -83,9 +83,9 @@ def _check_members(members: json.JsonObject) -> None:
 def _attributes(protected: str, unprotected: json.JsonObject, plugins: Container[str]) -> Attributes:
     header = json.load_object(
         base64.decode_url(protected, where="protected"),
+        json.Reading.SIGNED,
         limit=limits.ENVELOPE_BYTES,
         what="protected header",
-        fractions=True,
     )
     json.refuse_twins(header)
     json.refuse_twins(unprotected)

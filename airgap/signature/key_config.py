@@ -157,7 +157,7 @@ def _unknown(name: str, keys: SigningKeys) -> NotFoundError:
 def parse_signing_keys(data: bytes, *, source: str) -> SigningKeys:
     """The keys of a `signingkeys.json`, or of a `config.json` in the older form. Raises AirgapError."""
     try:
-        document = json.load_object(data, limit=limits.KEY_CONFIG_BYTES, what="key configuration")
+        document = json.load_object(data, json.Reading.OWN, limit=limits.KEY_CONFIG_BYTES, what="key configuration")
         if "signingKeys" in document:
             document = json.take(document, "signingKeys", dict)
         default = json.take_optional(document, "default", str) or None

@@ -62,7 +62,7 @@ def thumbprint_warning(manifest: Manifest, chain: Sequence[Certificate]) -> str 
     if text is None:
         return f"the signature manifest lacks the annotation {THUMBPRINTS!r}"
     try:
-        stated = json.load(text.encode(), limit=limits.CONFIG_BYTES, what="annotation")
+        stated = json.load(text.encode(), json.Reading.OWN, limit=limits.CONFIG_BYTES, what="annotation")
     except FormatError as error:
         return f"the signature manifest's annotation {THUMBPRINTS!r} can not be read: {error}"
     if not isinstance(stated, list) or not all(isinstance(item, str) for item in stated):

@@ -153,7 +153,9 @@ class PluginEnvelopeSigner:
 
 def _compare(asked: bytes, signed: bytes) -> None:
     """The same payload; only annotations may have been added (PLUGIN-24). Raises FormatError."""
-    before, after = (json.load_object(raw, limit=limits.ENVELOPE_BYTES, what="payload") for raw in (asked, signed))
+    before, after = (
+        json.load_object(raw, json.Reading.OWN, limit=limits.ENVELOPE_BYTES, what="payload") for raw in (asked, signed)
+    )
     _same_members(before, after, but=TARGET)
     target, found = json.take(before, TARGET, dict), json.take(after, TARGET, dict)
     try:

@@ -30,7 +30,7 @@ def with_timestamp(media_type: str, raw: bytes, token: bytes) -> bytes:
 
 
 def _jws(raw: bytes, token: bytes) -> bytes:
-    members = json.load_object(raw, limit=limits.ENVELOPE_BYTES, what="envelope")
+    members = json.load_object(raw, json.Reading.SIGNED, limit=limits.ENVELOPE_BYTES, what="envelope")
     header = {**json.take(members, "header", dict), model.TIMESTAMP: base64.encode_standard(token)}
     # JWS-4: `protected`, `payload` and `signature` stay the strings that they were
     text = writer.dumps({**members, "header": header}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -5,7 +5,6 @@ A place is one artifact in one transport. Layouts are here, directories and tars
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tag, fallback_tags
-from airgap.parse.json import load_object, take
+from airgap.parse.json import Reading, dump, load_object, take_optional
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.sources import MemorySource
@@ -130,8 +129,8 @@ class LayoutPlace:
             if not current:  # readers of the tag know nothing else, so it lists everything
                 return None, *_index({}, [*_listed(now, attachment.subject), added])
             try:
-                document = load_object(read_verified(now, current[-1]), what="index")
-                listed = take(document, "manifests", list)
+                document = load_object(read_verified(now, current[-1]), Reading.OPEN, what="index")
+                listed = take_optional(document, "manifests", list) or []
             except (ContentError, FormatError) as error:
                 raise ContentError(
                     "content.malformed",
@@ -163,7 +162,7 @@ def _listed(store: Store, subject: Descriptor) -> list[object]:
 
 def _index(document: dict[str, object], entries: list[object]) -> tuple[Descriptor, bytes]:
     members = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, **document, "manifests": entries}
-    raw = json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+    raw = dump(members)
     return Descriptor(media_type=IMAGE_INDEX, digest=Digest.of(raw), size=len(raw)), raw
 
 

@@ -12,8 +12,8 @@ from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, parse_manifest
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tag
+from airgap.parse.json import dump
 from airgap.transfer.endpoint import Entry
-from airgap.transfer.index_writer import dump
 from airgap.transfer.plan import Attached, Key, Node, Plan, Planned, key_of
 from airgap.transfer.sources import MemorySource
 

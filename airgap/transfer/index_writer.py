@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -13,16 +12,11 @@ from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX, malformed
 from airgap.oci.tags import may_be_fallback
-from airgap.parse.json import load_object, take
+from airgap.parse.json import Reading, dump, load_object, take_optional
 from airgap.transfer.endpoint import Entry, Named
 
 LAYOUT_CONTENT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 EMPTY_INDEX: Final = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
-
-
-def dump(document: Any) -> bytes:
-    """JSON without spaces, as most tools write it."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def index_document(entries: Sequence[Entry]) -> bytes:
@@ -41,8 +35,10 @@ def merged(current: bytes, entries: Sequence[Entry], *, drop: Collection[Digest]
     `index.json` that can not be read, LimitError for one that would become too large.
     """
     try:
-        document = dict(load_object(current, limit=limits.LAYOUT_INDEX_BYTES, what=f"layout's {LAYOUT_INDEX}"))
-        listed = list(take(document, "manifests", list))
+        document = dict(
+            load_object(current, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=f"layout's {LAYOUT_INDEX}")
+        )
+        listed = list(take_optional(document, "manifests", list) or [])
     except FormatError as error:
         raise malformed(f"{source} has an {LAYOUT_INDEX} that can not be read: {error}") from None
     dropped = {str(digest) for digest in drop} - {str(entry.descriptor.digest) for entry in entries}

@@ -7,8 +7,8 @@ from typing import Final
 from airgap.oci.descriptor import ACQUISITION, EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.record import CREATED, Record, bare
+from airgap.parse.json import dump
 from airgap.parse.time import iso
-from airgap.transfer.index_writer import dump
 
 _NO_CONFIG: Final = b"{}"
 

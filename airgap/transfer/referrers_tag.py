@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tags
-from airgap.parse.json import load_object, take
+from airgap.parse.json import Reading, dump, load_object, take_optional
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 
@@ -36,8 +35,8 @@ def relisted(store: Store, subject: Descriptor, added: Descriptor, gone: Collect
         return None
     listed = current[-1]
     try:
-        document = load_object(read_verified(store, listed), what="index")
-        entries = take(document, "manifests", list)
+        document = load_object(read_verified(store, listed), Reading.OPEN, what="index")
+        entries = take_optional(document, "manifests", list) or []
     except FormatError as error:
         raise ContentError(
             "content.malformed",
@@ -47,6 +46,6 @@ def relisted(store: Store, subject: Descriptor, added: Descriptor, gone: Collect
     without = {str(digest) for digest in gone} | {str(added.digest)}
     kept = [item for item in entries if not (isinstance(item, dict) and item.get("digest") in without)]
     members = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, **document, "manifests": [*kept, added.to_json()]}
-    raw = json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+    raw = dump(members)
     new = Descriptor(media_type=IMAGE_INDEX, digest=Digest.of(raw), size=len(raw))
     return Relisted(old=listed.digest, entry=Entry(descriptor=new, tag=listed.annotations[REF_NAME]), raw=raw)

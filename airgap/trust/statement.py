@@ -118,7 +118,7 @@ def parse_document(
 
 
 def _statements(data: bytes, parse: Callable[[JsonObject], Statement]) -> tuple[Statement, ...]:
-    document = json.load_object(data, limit=limits.POLICY_BYTES, what="document")
+    document = json.load_object(data, json.Reading.OWN, limit=limits.POLICY_BYTES, what="document")
     refuse_unknown(document, _DOCUMENT)
     if (version := json.take(document, "version", str)) != VERSION:  # POLICY-5
         raise FormatError(f"is {safe(version, limit=64)!r}, not {VERSION!r}", where="version")

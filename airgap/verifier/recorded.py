@@ -72,7 +72,7 @@ class RecordedArtifact:
 
 def parse_report(data: bytes, source: str) -> tuple[RecordedArtifact, ...]:
     """Every artifact of a report. Raises FormatError, with the place."""
-    document = json.load_object(data, limit=limits.REPORT_BYTES, what="report")
+    document = json.load_object(data, json.Reading.OWN, limit=limits.REPORT_BYTES, what="report")
     if (schema := json.take(document, "schema", str)) != SCHEMA:
         raise FormatError(f"is {safe(schema, limit=64)!r}, not {SCHEMA!r}", where="schema")
     judged = rfc3339(json.take(json.take(document, "time", dict), "judged", str), where="time.judged")

@@ -253,11 +253,27 @@ def test_redirects_of_a_token_service_are_not_followed(bearer: LoopbackRegistry,
 
 
 @pytest.mark.parametrize(
+    "body",
+    [b'{"token":null,"access_token":"T","scale":1.5}', b'{"token":"T","expires_in":null,"x":{"y":1e400}}'],
+)
+def test_what_is_harmless_in_an_answer_is_read_over(bearer: LoopbackRegistry, body: bytes) -> None:
+    bearer.on("GET", "/token", answer(200, body))
+    with store(bearer.host, given=ALICE) as repository, pytest.raises(AuthenticationError, match="refused alice"):
+        repository.resolve("v1")  # the token is shown, and is not the registry's
+
+
+def test_a_member_of_another_type_is_named(bearer: LoopbackRegistry) -> None:
+    bearer.on("GET", "/token", answer(200, b'{"token":"T","expires_in":"300"}'))
+    with store(bearer.host, given=ALICE) as repository, pytest.raises(AuthenticationError, match="expires_in: is a st"):
+        repository.resolve("v1")
+
+
+@pytest.mark.parametrize(
     "body", [b"", b"[]", b"<html>", b"{}", b'{"token":""}', b'{"token":1}', b'{"token":"a\\r\\nX: y"}']
 )
 def test_an_answer_without_a_token_is_named(bearer: LoopbackRegistry, body: bytes) -> None:
     bearer.on("GET", "/token", answer(200, body))
-    with store(bearer.host, given=ALICE) as repository, pytest.raises(AuthenticationError, match="with no token"):
+    with store(bearer.host, given=ALICE) as repository, pytest.raises(AuthenticationError, match="can not be used"):
         repository.resolve("v1")
 
 

@@ -74,6 +74,18 @@ def test_dockers_file_is_read(tmp_path: Path) -> None:
     assert _user(tmp_path, "other.example") is None
 
 
+def test_what_is_harmless_in_dockers_file_is_read_over(tmp_path: Path) -> None:
+    """Go skips line ends in base64, takes null for absent, and does not look at members of others."""
+    wrapped = base64.encodebytes(f"alice:{'p' * 200}".encode()).decode()
+    entry = {"auth": wrapped, "identitytoken": None, "x-theirs": 1.5}
+    document = {"auths": {"registry.example": entry}, "credHelpers": None, "plugins": {"some": {"scale": 1e300}}}
+    path = _write(tmp_path / ".docker/config.json", document)
+    assert _user(tmp_path, "registry.example") == "alice"
+    path.write_text(path.read_text().replace('"auths"', '"Auths"'))
+    with pytest.raises(AirgapError, match="auths: stands there in other case, as 'Auths'"):
+        _user(tmp_path, "registry.example")
+
+
 def test_docker_config_names_the_folder(tmp_path: Path) -> None:
     _write(tmp_path / ".docker/config.json", {"auths": {"registry.example": _auth("wrong")}})
     _write(tmp_path / "ci/config.json", {"auths": {"registry.example": _auth("ci")}})

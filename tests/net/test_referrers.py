@@ -275,7 +275,7 @@ def test_the_type_of_tagged_entries_is_the_manifests(registry: LoopbackRegistry,
 
 def test_a_broken_index_under_the_tag_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
     registry.referrers_api = False
-    registry.put_manifest("app", {"schemaVersion": 2, "mediaType": INDEX}, tag=referrers_tag(subject))
+    registry.put_manifest("app", {"schemaVersion": 2, "mediaType": INDEX, "manifests": {}}, tag=referrers_tag(subject))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="can not be read"):
         repository.referrers(subject)
 

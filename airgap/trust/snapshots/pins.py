@@ -168,7 +168,7 @@ class Pins:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """The document. Raises FormatError."""
-        document = json.load_object(data, limit=limits.STATE_BYTES, what="file")
+        document = json.load_object(data, json.Reading.OWN, limit=limits.STATE_BYTES, what="file")
         refuse_unknown(document, ("schema", "pins"))
         if json.take(document, "schema", str) != SCHEMA:
             raise FormatError(f"is not {SCHEMA!r}", where="schema")

@@ -203,7 +203,7 @@ def parse_snapshot(descriptor: Descriptor, manifest: Manifest | Index, config: b
     if manifest.subject is not None:
         raise FormatError("has a subject; a snapshot belongs to nothing else")
     layers = _layers(manifest)
-    document = json.load_object(config, what="config")
+    document = json.load_object(config, json.Reading.OWN, what="config")
     json.refuse_twins(document)
     refuse_unknown(document, _MEMBERS)
     if (schema := json.take(document, "schema", str)) != CONFIG_SCHEMA:

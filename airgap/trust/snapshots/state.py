@@ -120,7 +120,7 @@ class State:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """The document. Raises FormatError."""
-        document = json.load_object(data, limit=limits.STATE_BYTES, what="file")
+        document = json.load_object(data, json.Reading.OWN, limit=limits.STATE_BYTES, what="file")
         refuse_unknown(document, ("schema", "streams", "made", "inForce", "history"))
         if json.take(document, "schema", str) != SCHEMA:
             raise FormatError(f"is not {SCHEMA!r}", where="schema")

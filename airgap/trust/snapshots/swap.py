@@ -122,7 +122,9 @@ class Workshop:
         if not os.path.lexists(self._journal):
             return None
         try:
-            document = json.load_object(read_regular(self._journal, limits.CONFIG_BYTES), what="journal")
+            document = json.load_object(
+                read_regular(self._journal, limits.CONFIG_BYTES), json.Reading.OWN, what="journal"
+            )
             return json.take(document, "generation", str)
         except FormatError as error:
             raise AirgapError(

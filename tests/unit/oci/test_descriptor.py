@@ -49,7 +49,7 @@ def test_descriptor_round_trips_with_every_member() -> None:
         pytest.param({"data": "e31="}, "data", id="data-with-trailing-bits"),
         pytest.param({"annotations": {"a": 1}}, "annotations['a']", id="annotation-number"),
         pytest.param({"annotations": []}, "annotations", id="annotations-list"),
-        pytest.param({"platform": {"os": "linux"}}, "platform.architecture", id="platform-without-architecture"),
+        pytest.param({"platform": {"os": 1}}, "platform.os", id="platform-number"),
         pytest.param({"urls": [1]}, "urls[0]", id="url-number"),
         pytest.param({"urls": ["x"] * 65}, "urls", id="too-many-urls"),
         pytest.param({"artifactType": None}, "artifactType", id="null"),

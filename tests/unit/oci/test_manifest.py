@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from airgap.oci.descriptor import (
     IMAGE_MANIFEST,
     NOTARY_SIGNATURE,
     Descriptor,
+    Platform,
 )
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
@@ -126,13 +128,13 @@ def test_docker_types_have_no_subject(media_type: str) -> None:
         pytest.param(image(schemaVersion=1), IMAGE_MANIFEST, "schemaVersion", id="schema-1"),
         pytest.param(image(schemaVersion="2"), IMAGE_MANIFEST, "schemaVersion", id="schema-text"),
         pytest.param(image(mediaType=IMAGE_INDEX), IMAGE_MANIFEST, "mediaType", id="says-another-type"),
-        pytest.param(image(mediaType=None), IMAGE_MANIFEST, "mediaType", id="type-null"),
-        pytest.param(image(layers=None), IMAGE_MANIFEST, "layers", id="layers-null"),
+        pytest.param(image(mediaType=5), IMAGE_MANIFEST, "mediaType", id="type-number"),
+        pytest.param(image(layers={}), IMAGE_MANIFEST, "layers", id="layers-object"),
         pytest.param(image(config={}), IMAGE_MANIFEST, "config.mediaType", id="config-empty"),
         pytest.param(image(config=None), IMAGE_MANIFEST, "config", id="config-null"),
         pytest.param(image(subject={"size": 1}), IMAGE_MANIFEST, "subject.mediaType", id="subject-malformed"),
         pytest.param(image(layers=[{}]), IMAGE_MANIFEST, "layers[0].mediaType", id="layer-malformed"),
-        pytest.param(image(annotations={"a": None}), IMAGE_MANIFEST, "annotations['a']", id="annotation-null"),
+        pytest.param(image(annotations={"a": 1}), IMAGE_MANIFEST, "annotations['a']", id="annotation-number"),
         pytest.param(index(manifests={}), IMAGE_INDEX, "manifests", id="manifests-object"),
         pytest.param(index(manifests=[5]), IMAGE_INDEX, "manifests[0]", id="entry-number"),
     ],
@@ -216,3 +218,57 @@ def test_docker_schema_1_is_refused_not_passed_over(media_type: str) -> None:
     assert Descriptor(media_type=media_type, digest=Digest.of(b"{}"), size=2).is_manifest
     with pytest.raises(FormatError, match="schema 1"):
         parse_manifest(b"{}", media_type)
+
+
+@pytest.mark.parametrize("member", ["layers", "annotations", "subject", "mediaType", "artifactType", "x-theirs"])
+def test_null_in_a_manifest_is_an_absent_member(member: str) -> None:
+    """image-spec considerations.md; oras, crane, skopeo and regctl read it so."""
+    absent = image()
+    absent.pop(member, None)
+    with_null, without = (parse(document, IMAGE_MANIFEST) for document in (image() | {member: None}, absent))
+    assert replace(with_null, raw=b"") == replace(without, raw=b"")
+
+
+def test_null_in_an_index_is_an_absent_member() -> None:
+    assert parse(index(manifests=None), IMAGE_INDEX).successors() == ()
+    assert parse_layout_index(b'{"schemaVersion":2,"manifests":null}').manifests == ()
+    entry = {**descriptor(IMAGE_MANIFEST), "platform": None, "annotations": None, "urls": None, "data": None}
+    ((_, found),) = parse(index(manifests=[entry]), IMAGE_INDEX).successors()
+    assert found.platform is None
+    assert found.annotations == {}
+
+
+def test_a_platform_without_names_is_read_over() -> None:
+    entry = {**descriptor(IMAGE_MANIFEST), "platform": {"architecture": None}}
+    ((place, found),) = parse(index(manifests=[entry]), IMAGE_INDEX).successors()
+    assert place == "manifests[0]"
+    assert found.platform == Platform(architecture="", os="")
+
+
+@pytest.mark.parametrize("theirs", [1.5, 1e300, 10**40, {"a": [{"b": [[[1.5]]]}]}])
+def test_unknown_members_hold_what_they_will(theirs: object) -> None:
+    document = image(config={**descriptor(IMAGE_CONFIG), "x-theirs": theirs}) | {"x-theirs": theirs}
+    assert parse(document, IMAGE_MANIFEST).successors()
+
+
+@pytest.mark.parametrize("name", ["Manifests", "MANIFESTS", "FSLayers", "manife\u017fts"])
+def test_a_manifest_with_entries_in_other_case_can_be_read_in_two_ways(name: str) -> None:
+    """CVE-2021-41190; Go's readers see the member, others do not."""
+    with pytest.raises(FormatError, match="two ways"):
+        parse(image() | {name: []}, IMAGE_MANIFEST)
+
+
+@pytest.mark.parametrize("name", ["Layers", "Config", "Subject", "MediaType", "SchemaVersion", "Annotations"])
+def test_a_member_in_other_case_is_refused_alone_and_beside_its_twin(name: str) -> None:
+    exact = name[0].lower() + name[1:]
+    whole = image(subject=descriptor(IMAGE_MANIFEST), annotations={})
+    alone = {name if key == exact else key: value for key, value in whole.items()}
+    for document in (alone, {**whole, name: whole[exact]}):
+        with pytest.raises(FormatError, match="stands there"):
+            parse(document, IMAGE_MANIFEST)
+
+
+def test_an_index_whose_entries_stand_in_other_case_is_not_empty() -> None:
+    entry = {**descriptor(IMAGE_MANIFEST)}
+    with pytest.raises(FormatError, match="manifests: stands there in other case"):
+        parse_layout_index(json.dumps({"schemaVersion": 2, "Manifests": [entry]}).encode())

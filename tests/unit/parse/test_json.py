@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.parse import json
+from airgap.parse.json import Reading
+
+OWN, SIGNED, OPEN = Reading.OWN, Reading.SIGNED, Reading.OPEN
 
 
 @pytest.mark.parametrize(
@@ -35,7 +38,7 @@ from airgap.parse import json
 )
 def test_refuses(document: bytes, problem: str) -> None:
     with pytest.raises(FormatError, match=problem):
-        json.load(document)
+        json.load(document, OWN)
 
 
 @pytest.mark.parametrize(
@@ -49,30 +52,30 @@ def test_refuses(document: bytes, problem: str) -> None:
 )
 def test_bounds_depth_and_digits(document: bytes) -> None:
     with pytest.raises(LimitError):
-        json.load(document)
+        json.load(document, OWN)
 
 
 def test_bounds_bytes() -> None:
     with pytest.raises(LimitError, match="more than 10"):
-        json.load(b'"0123456789"', limit=10)
+        json.load(b'"0123456789"', OWN, limit=10)
 
 
 def test_brackets_inside_strings_are_no_depth() -> None:
     text = "[" * 500 + '\\"{'
-    assert json.load(reference.dumps([text]).encode()) == [text]
+    assert json.load(reference.dumps([text]).encode(), OWN) == [text]
 
 
 def test_depth_at_the_bound_is_accepted() -> None:
     depth = limits.JSON_DEPTH
-    assert json.load(b"[" * depth + b"]" * depth)
+    assert json.load(b"[" * depth + b"]" * depth, OWN)
 
 
 def test_pairs_of_surrogates_are_a_character() -> None:
-    assert json.load(b'["\\ud83d\\ude00"]') == ["\U0001f600"]
+    assert json.load(b'["\\ud83d\\ude00"]', OWN) == ["\U0001f600"]
 
 
 class TestNamesThatDifferInCase:
-    document: Any = json.load(b'{"digest":"a","Digest":"b","other":1}')
+    document: Any = json.load(b'{"digest":"a","Digest":"b","other":1}', OWN)
 
     def test_are_kept_where_they_are_data(self) -> None:
         assert dict(self.document) == {"digest": "a", "Digest": "b", "other": 1}
@@ -80,7 +83,7 @@ class TestNamesThatDifferInCase:
     def test_are_refused_where_the_name_is_read(self) -> None:
         with pytest.raises(FormatError, match="digest: stands there twice, in different case"):
             json.take(self.document, "digest", str)
-        with pytest.raises(FormatError, match="DIGEST: stands there twice"):
+        with pytest.raises(FormatError, match="DIGEST: stands there in other case, as 'digest'"):
             json.take_optional(self.document, "DIGEST", str)
 
     def test_do_not_hinder_other_names(self) -> None:
@@ -145,14 +148,14 @@ _values = st.recursive(
 
 @given(_values)
 def test_reads_what_the_standard_library_writes(value: object) -> None:
-    assert json.load(reference.dumps(value).encode()) == value
-    assert json.load(reference.dumps(value, ensure_ascii=False).encode()) == value
+    assert json.load(reference.dumps(value).encode(), OWN) == value
+    assert json.load(reference.dumps(value, ensure_ascii=False).encode(), OWN) == value
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_value_or_a_format_error(data: bytes) -> None:
     try:
-        json.load(data)
+        json.load(data, OWN)
     except FormatError:
         return
     reference.loads(data)
@@ -160,9 +163,84 @@ def test_any_bytes_give_a_value_or_a_format_error(data: bytes) -> None:
 
 def test_fractions_only_where_they_are_asked_for() -> None:
     """JWS-21, JWS-34: members of others may hold any JSON; a size may not."""
-    document = json.load(b'{"theirs":1.5,"size":2.0}', fractions=True)
+    document = json.load(b'{"theirs":1.5,"size":2.0}', SIGNED)
     assert document["theirs"] == 1.5
     with pytest.raises(FormatError, match="size: is a fraction, not an integer"):
         json.take(document, "size", int)
     with pytest.raises(LimitError, match="too large"):
-        json.load(b"[1e400]", fractions=True)
+        json.load(b"[1e400]", SIGNED)
+
+
+class TestOpenDocuments:
+    """image-spec considerations.md, "Extensibility": what is unknown is read over; what reads in two ways is not."""
+
+    def test_null_is_an_absent_member_at_any_depth(self) -> None:
+        document = json.load_object(b'{"a":null,"b":{"c":null,"d":1},"e":[{"f":null}]}', OPEN)
+        assert document == {"b": {"d": 1}, "e": [{}]}
+        assert json.take_optional(document, "a", dict) is None
+        assert json.take_list(document, "a", json.text, limit=1, required=False) == ()
+        assert json.take_strings(document, "a") == {}
+
+    def test_null_stays_no_value_in_documents_of_our_own(self) -> None:
+        for reading in (OWN, SIGNED):
+            with pytest.raises(FormatError, match="a: is null"):
+                json.take_optional(json.load_object(b'{"a":null}', reading), "a", str)
+
+    @pytest.mark.parametrize(
+        "number", [b"1.5", b"1e3", b"-1E-7", b"1e400", b"1.50000000000000000000001", b"-0", b"9" * 400, b"-0.0"]
+    )
+    def test_any_number_is_read_over_and_written_again_as_it_stands(self, number: bytes) -> None:
+        raw = b'{"theirs":{"x":[' + number + b']},"size":' + number + b"}"
+        document = json.load_object(raw, OPEN)
+        assert json.dump(document) == raw
+        with pytest.raises(FormatError, match="size: is a number with a fraction, an exponent or too many digits"):
+            json.take(document, "size", int)
+
+    def test_integers_of_64_bits_are_integers(self) -> None:
+        for number in (0, 2**63 - 1, -(2**63)):
+            assert json.take(json.load_object(b'{"size":%d}' % number, OPEN), "size", int) == number
+
+    def test_unknown_members_may_be_nested_deeper_than_documents_of_our_own(self) -> None:
+        depth = limits.JSON_OPEN_DEPTH
+        assert json.load(b"[" * depth + b"]" * depth, OPEN)
+        with pytest.raises(LimitError):
+            json.load(b"[" * (depth + 1) + b"]" * (depth + 1), OPEN)
+
+    @pytest.mark.parametrize(
+        "raw", [b'{"a":1,"a":null}', b'{"a":null,"a":1}', b'{"a":null,"a":null}', b'{"x":{"a":1,"a":1}}']
+    )
+    def test_a_name_that_stands_twice_is_refused_also_with_null(self, raw: bytes) -> None:
+        with pytest.raises(FormatError, match="stands there twice"):
+            json.load(raw, OPEN)
+
+    @pytest.mark.parametrize("name", ["Digest", "DIGEST"])
+    def test_a_known_name_in_other_case_is_refused(self, name: str) -> None:
+        """Readers in Go take it for the member, others do not see it."""
+        for raw in (f'{{"{name}":"a"}}', f'{{"{name}":"a","digest":"b"}}'):
+            with pytest.raises(FormatError, match="digest: stands there"):
+                json.take_optional(json.load_object(raw.encode(), OPEN), "digest", str)
+
+    def test_letters_that_fold_in_go_only_are_other_case_too(self) -> None:
+        document = json.load_object('{"\u017fubject":{}}'.encode(), OPEN)
+        with pytest.raises(FormatError, match="subject: stands there in other case"):
+            json.take_optional(document, "subject", dict)
+
+    @pytest.mark.parametrize(
+        "raw", [b"\xef\xbb\xbf{}", b"{}\xff", b'{"a":NaN}', b'{"a":"\\ud800"}', b'{"a":01}', b"{} {}"]
+    )
+    def test_what_is_no_json_stays_refused(self, raw: bytes) -> None:
+        with pytest.raises(FormatError):
+            json.load(raw, OPEN)
+
+    @given(_values)
+    def test_writing_again_changes_nothing_but_nulls(self, value: object) -> None:
+        raw = json.dump(json.load(reference.dumps(value).encode(), OPEN))
+        assert json.load(raw, OPEN) == json.load(reference.dumps(value).encode(), OPEN)
+
+    @given(st.binary(max_size=200))
+    def test_any_bytes_give_a_value_or_a_format_error(self, data: bytes) -> None:
+        try:
+            json.load(data, OPEN)
+        except FormatError:
+            return
+        reference.loads(data)

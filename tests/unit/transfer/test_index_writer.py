@@ -87,7 +87,7 @@ def test_the_document_is_the_same_in_any_order() -> None:
 
 
 def test_an_index_that_can_not_be_read_is_not_replaced() -> None:
-    for current in (b"", b"[]", b'{"schemaVersion":2}', b'{"manifests":{}}'):
+    for current in (b"", b"[]", b'{"schemaVersion":2', b'{"manifests":{}}', b'{"Manifests":[]}'):
         with pytest.raises(ContentError):
             merged(current, [Entry(descriptor=ONE)], drop=(), source="x")
 
@@ -96,3 +96,8 @@ def test_an_index_beyond_what_readers_take_is_not_written(monkeypatch: pytest.Mo
     monkeypatch.setattr("airgap.limits.INDEX_ENTRIES", 1)
     with pytest.raises(LimitError):
         merged(EMPTY_INDEX, [Entry(descriptor=ONE), Entry(descriptor=TWO)], drop=(), source="x")
+
+
+def test_an_index_as_umoci_init_writes_it_gets_its_first_entry() -> None:
+    raw, _ = merged(b'{"schemaVersion":2,"manifests":null,"x":1.50}', [Entry(descriptor=ONE)], drop=(), source="x")
+    assert raw.startswith(b'{"schemaVersion":2,"x":1.50,"manifests":[{')
