@@ -18,7 +18,7 @@ from airgap.net.manifests import Fetched, ManifestApi
 from airgap.net.referrers import referrers_tag
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
-from airgap.parse.json import Reading, dump, load_object, take_optional
+from airgap.parse.json import JsonObject, Reading, dump, load_object, take_list
 
 _ATTEMPTS: Final = 8
 
@@ -105,16 +105,16 @@ def _document(current: Fetched | None, tag: str) -> dict[str, Any]:
     return {**_load(current, tag), "manifests": list(_entries(current, tag))}
 
 
-def _load(current: Fetched, tag: str) -> dict[str, Any]:
+def _load(current: Fetched, tag: str) -> JsonObject:
     try:
-        return dict(load_object(current.raw, Reading.OPEN, what="index"))
+        return load_object(current.raw, Reading.OPEN, what="index")
     except FormatError as error:
         raise RegistryError(f"the index under the referrers tag {tag} can not be read: {error}") from None
 
 
 def _entries(current: Fetched, tag: str) -> list[Any]:
     try:
-        return take_optional(_load(current, tag), "manifests", list) or []
+        return [*take_list(_load(current, tag), "manifests", lambda item: item, limit=limits.INDEX_ENTRIES)]
     except FormatError as error:
         raise RegistryError(f"the index under the referrers tag {tag} can not be read: {error}") from None
 

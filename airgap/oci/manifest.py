@@ -99,7 +99,7 @@ def parse_manifest(raw: bytes, media_type: str) -> Manifest | Index:
     document = load_object(raw, Reading.OPEN, what=what)
     _check_kind(document, media_type)
     if media_type in INDEX_TYPES:
-        entries = take_list(document, "manifests", Descriptor.from_json, limit=limits.INDEX_ENTRIES, required=False)
+        entries = take_list(document, "manifests", Descriptor.from_json, limit=limits.INDEX_ENTRIES)
         return _index(raw, document, media_type, entries)
     return _manifest(raw, document, media_type)
 
@@ -114,7 +114,7 @@ def parse_layout_index(raw: bytes) -> Index:
     _check_kind(document, IMAGE_INDEX)
     unreadable: list[FormatError] = []
     entries: list[Descriptor] = []
-    listed = take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES, required=False)
+    listed = take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES)
     for number, entry in enumerate(listed):
         try:
             entries.append(Descriptor.from_json(entry))
@@ -171,7 +171,7 @@ def _manifest(raw: bytes, document: JsonObject, media_type: str) -> Manifest:
         blobs = take_list(document, "blobs", Descriptor.from_json, limit=limits.LAYERS, required=False)
     else:
         config = _descriptor(document, "config")
-        layers = take_list(document, "layers", Descriptor.from_json, limit=limits.LAYERS, required=False)
+        layers = take_list(document, "layers", Descriptor.from_json, limit=limits.LAYERS)
         blobs = ()
     return Manifest(
         raw=raw,

@@ -133,7 +133,7 @@ def take_optional(source: JsonObject, key: str, kind: type[T]) -> T | None:
 
 def _refuse_twin_of(key: str, source: JsonObject) -> None:
     """Refuse a name that Go's encoding/json reads as `key` and others do not: two readers, two documents (JWS-23)."""
-    if key in source and not isinstance(source, _Twinned):
+    if key in source and not (isinstance(source, _Odd) and source.twinned):
         return
     size, folded = len(key), key.casefold()
     for name in source:
@@ -148,7 +148,7 @@ def take_list(
 ) -> tuple[T, ...]:
     """The member `key`, a list of at most `limit` items, each put through `parse`; errors name the index."""
     _refuse_twin_of(key, source)
-    if key not in source and not required:
+    if key not in source and (not required or (isinstance(source, _Odd) and key in source.nulls)):
         return ()
     items = take(source, key, list)
     if len(items) > limit:
@@ -183,16 +183,18 @@ def _checked(value: Any, where: str, kind: type[T]) -> T:
     return value
 
 
-class _Twinned(dict[str, Any]):
-    """An object in which some names differ only in case.
+class _Odd(dict[str, Any]):
+    """An object about which `take` has to know more than its members."""
 
-    That is fine for annotations; for names that a document defines, `take` and `refuse_twins` refuse it.
-    """
+    twinned = False
+    """Some names differ only in case: fine for annotations; for names that a document defines it is refused."""
+    nulls: frozenset[str] = frozenset()
+    """Members of an OPEN document that were null. A list that must be there is then there, and empty."""
 
 
 def refuse_twins(source: JsonObject) -> None:
     """Refuse an object with names that differ only in case, for objects whose every name has a meaning."""
-    if isinstance(source, _Twinned):
+    if isinstance(source, _Odd) and source.twinned:
         names = sorted(source, key=str.casefold)
         twin = next(b for a, b in pairwise(names) if a.casefold() == b.casefold())
         raise FormatError(f"the member {safe(twin, limit=64)!r} stands there twice, in different case")
@@ -205,15 +207,20 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         double = next(name for name in names if names.count(name) > 1)
         raise FormatError(f"the member {safe(double, limit=64)!r} stands there twice")
     if len({name.casefold() for name in members}) != len(members):
-        return _Twinned(members)
+        odd = _Odd(members)
+        odd.twinned = True
+        return odd
     return members
 
 
 def _present_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = _members(pairs)  # a name with a value and with null stands there twice
-    for name in [name for name, value in members.items() if value is None]:
-        del members[name]
-    return members
+    nulls = frozenset(name for name, value in members.items() if value is None)
+    if not nulls:
+        return members
+    odd = _Odd({name: value for name, value in members.items() if name not in nulls})
+    odd.twinned, odd.nulls = isinstance(members, _Odd), nulls
+    return odd
 
 
 def has_member(source: JsonObject, names: frozenset[str]) -> str | None:

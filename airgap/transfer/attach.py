@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from airgap import limits
 from airgap.errors import ContentError, FormatError, UsageError
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
@@ -21,7 +22,7 @@ from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tag, fallback_tags
-from airgap.parse.json import Reading, dump, load_object, take_optional
+from airgap.parse.json import Reading, dump, load_object, take_list
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.sources import MemorySource
@@ -130,7 +131,7 @@ class LayoutPlace:
                 return None, *_index({}, [*_listed(now, attachment.subject), added])
             try:
                 document = load_object(read_verified(now, current[-1]), Reading.OPEN, what="index")
-                listed = take_optional(document, "manifests", list) or []
+                listed = [*take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES)]
             except (ContentError, FormatError) as error:
                 raise ContentError(
                     "content.malformed",

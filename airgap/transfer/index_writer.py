@@ -12,7 +12,7 @@ from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX, malformed
 from airgap.oci.tags import may_be_fallback
-from airgap.parse.json import Reading, dump, load_object, take_optional
+from airgap.parse.json import Reading, dump, load_object, take_list
 from airgap.transfer.endpoint import Entry, Named
 
 LAYOUT_CONTENT: Final = b'{"imageLayoutVersion":"1.0.0"}'
@@ -35,10 +35,8 @@ def merged(current: bytes, entries: Sequence[Entry], *, drop: Collection[Digest]
     `index.json` that can not be read, LimitError for one that would become too large.
     """
     try:
-        document = dict(
-            load_object(current, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=f"layout's {LAYOUT_INDEX}")
-        )
-        listed = list(take_optional(document, "manifests", list) or [])
+        document = load_object(current, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=f"layout's {LAYOUT_INDEX}")
+        listed = [*take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES)]
     except FormatError as error:
         raise malformed(f"{source} has an {LAYOUT_INDEX} that can not be read: {error}") from None
     dropped = {str(digest) for digest in drop} - {str(entry.descriptor.digest) for entry in entries}

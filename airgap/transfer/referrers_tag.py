@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from airgap import limits
 from airgap.errors import ContentError, FormatError
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tags
-from airgap.parse.json import Reading, dump, load_object, take_optional
+from airgap.parse.json import Reading, dump, load_object, take_list
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 
@@ -36,7 +37,7 @@ def relisted(store: Store, subject: Descriptor, added: Descriptor, gone: Collect
     listed = current[-1]
     try:
         document = load_object(read_verified(store, listed), Reading.OPEN, what="index")
-        entries = take_optional(document, "manifests", list) or []
+        entries = [*take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES)]
     except FormatError as error:
         raise ContentError(
             "content.malformed",

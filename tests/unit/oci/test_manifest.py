@@ -220,13 +220,26 @@ def test_docker_schema_1_is_refused_not_passed_over(media_type: str) -> None:
         parse_manifest(b"{}", media_type)
 
 
-@pytest.mark.parametrize("member", ["layers", "annotations", "subject", "mediaType", "artifactType", "x-theirs"])
+@pytest.mark.parametrize("member", ["annotations", "subject", "mediaType", "artifactType", "x-theirs"])
 def test_null_in_a_manifest_is_an_absent_member(member: str) -> None:
     """image-spec considerations.md; oras, crane, skopeo and regctl read it so."""
     absent = image()
     absent.pop(member, None)
     with_null, without = (parse(document, IMAGE_MANIFEST) for document in (image() | {member: None}, absent))
     assert replace(with_null, raw=b"") == replace(without, raw=b"")
+
+
+def test_a_list_that_is_null_is_empty_and_one_that_is_absent_is_missing() -> None:
+    """LAYOUT-2; umoci init writes null."""
+    manifest = parse(image(layers=None), IMAGE_MANIFEST)
+    assert [place for place, _ in manifest.successors()] == ["config"]
+    for document, media_type, member in (
+        (image(), IMAGE_MANIFEST, "layers"),
+        (index(), IMAGE_INDEX, "manifests"),
+    ):
+        del document[member]
+        with pytest.raises(FormatError, match=f"{member}: is missing"):
+            parse(document, media_type)
 
 
 def test_null_in_an_index_is_an_absent_member() -> None:
