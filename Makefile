@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types contracts format layouts bench clean
+.PHONY: demo test check lint types contracts format layouts tars bench clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
@@ -26,6 +26,12 @@ contracts: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+# How many tars the differential test makes.
+TARS ?= 20000
+
+tars: $(VENV)/.installed-dev
+	AIRGAP_TARS=$(TARS) $(BIN)/python -m pytest -q -s tests/differential
 
 layouts: $(VENV)/.installed-dev
 	$(BIN)/python -m layouts.make

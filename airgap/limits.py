@@ -136,6 +136,12 @@ TAR_BYTES: Final = 2**60
 TAR_PAX_BYTES: Final = 1 * MIB
 """One PAX extended header: names and sizes need some hundred bytes."""
 
+TAR_END_BYTES: Final = 16 * MIB
+"""Zeros at the end of a tar: two blocks, filled up to whole records of mostly 10 KiB."""
+
+TAR_NAME_BYTES: Final = 1024
+"""A member's path; each part of it has at most 255 bytes, as on every file system."""
+
 TEXT_CHARACTERS: Final = 512
 """Longest untrusted text shown on a terminal; longer ones are cut with a mark."""
 

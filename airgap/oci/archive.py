@@ -21,16 +21,15 @@ from airgap.oci.documents import (
 )
 from airgap.oci.manifest import Index
 from airgap.oci.members import layout_files
-from airgap.oci.recognise import TELLING, check_head, explain_tar
+from airgap.oci.recognise import TELLING, check_head
 from airgap.oci.sections import Section, SharedFile
 from airgap.oci.store import missing
-from airgap.oci.tar import BLOCK, members
+from airgap.oci.tar import members
+from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
 
 Extent = tuple[int, int]
 """Offset and size in bytes."""
-
-_DAMAGED: Final = "Copy the file again; compare its size and checksum with those of where it was made."
 
 
 class LayoutArchive:
@@ -106,7 +105,7 @@ def open_archive(path: str, *, portable: bool = False) -> LayoutArchive:
         return LayoutArchive(path, shared, table, TELLING & others)
     except FormatError as error:
         file.close()
-        raise malformed(f"{safe(path)}: {error}", remedy=error.remedy or _DAMAGED) from None
+        raise malformed(f"{safe(path)}: {error}", remedy=error.remedy) from None
     except BaseException:
         file.close()
         raise
@@ -115,7 +114,6 @@ def open_archive(path: str, *, portable: bool = False) -> LayoutArchive:
 def _table(path: str, shared: SharedFile) -> tuple[dict[str, Extent], set[str]]:
     """Where the layout's files lie, and names of others. Those are passed over (LAYOUT-8)."""
     others: set[str] = set()
-    table = {name: (member.offset, member.size) for name, member in layout_files(members(shared), others)}
-    if LAYOUT_FILE not in table or LAYOUT_INDEX not in table:
-        raise explain_tar(path, others | table.keys())
-    return table, others
+    return {
+        part.name: (part.member.offset, part.member.size) for part in layout_files(members(shared), path, others)
+    }, others

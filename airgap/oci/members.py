@@ -3,86 +3,199 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
+from airgap import limits
 from airgap.errors import FormatError
+from airgap.oci.digest import SUPPORTED, Digest
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
-from airgap.oci.recognise import TELLING
-from airgap.oci.tar import Kind, Member
+from airgap.oci.recognise import TELLING, explain_tar
+from airgap.oci.tar import Member
+from airgap.oci.tar_header import REPACK, Kind
 from airgap.text import safe
 
-_PLAIN: Final = (
-    "Pack the layout again with plain files only, each once (GNU tar: --hard-dereference, without --sparse)."
-)
 _HOSTILE: Final = "Do not unpack it with anything. Ask whoever made it for a tar of the layout alone."
+_DOCUMENTS: Final = frozenset({LAYOUT_FILE, LAYOUT_INDEX})
+_FOLDERS: Final = (BLOBS, *(f"{BLOBS}/{algorithm}" for algorithm in sorted(SUPPORTED)))
 _OTHERS: Final = 1000
 """Names of foreign members that are kept, to tell what a tar is."""
-_DRIVE: Final = re.compile(r"[A-Za-z]:[/\\]")
-_SUSPICIOUS: Final = re.compile(r"\.\.|[\\\0]|//|/\./")
+_DRIVE: Final = re.compile(r"[A-Za-z]:/")
+_BLOB: Final = re.compile(rf"(?:\./)*({BLOBS}/(sha256/[0-9a-f]{{64}}|sha384/[0-9a-f]{{96}}|sha512/[0-9a-f]{{128}}))")
+_SHORT_NAME: Final = re.compile(r"[^.~]{1,6}~[0-9]{1,6}(\.[^.]{0,3})?")
+"""What Windows calls a file beside its long name: INDEX~1.JSO is index.json."""
+_PART_BYTES: Final = 255
 
 
-def layout_files(found: Iterable[Member], others: set[str]) -> Iterator[tuple[str, Member]]:
-    """The layout's files, each with its plain name; names of what else is there go to `others`, within a bound.
+class LayoutFile(NamedTuple):
+    """One file of the layout; its plain name is without a leading `./`."""
 
-    Raises FormatError for whatever another reader may take in another way: names that leave the directory or differ in
-    case only, members that are no plain files, doubles (LAYOUT-9).
+    name: str
+    digest: Digest | None
+    """Of a blob; None for `oci-layout` and `index.json`."""
+    member: Member
+
+
+def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iterator[LayoutFile]:
+    """The layout's files in the order in which they come; names of what else is there go to `others`, within a bound.
+
+    `source` is what the tar is called in sentences. Raises FormatError for whatever another reader may take in another
+    way, wherever in the tar it stands (LAYOUT-9, design 11), and ContentError (`layout.malformed`) at the end of a tar
+    that holds no layout.
     """
+    tree = _Tree()
     seen: set[str] = set()
+    link: FormatError | None = None
     for member in found:
-        name = _normalised(member.name)
-        if not _is_of_layout(name):
-            if _is_of_layout(name.casefold()):
+        name = _plain_name(member)
+        if member.kind not in {Kind.FILE, Kind.DIRECTORY}:
+            # a docker save archive has links and is none of ours: that says more, so the rest is looked at
+            link = link or _link(name, member)
+        elif name:
+            tree.add(name, member.kind)
+            digest = _digest(name)
+            if member.kind is Kind.FILE and (name in _DOCUMENTS or digest):
+                seen.add(name)
+                if link is None:
+                    yield LayoutFile(name, digest, member)
+        if link and seen:
+            raise link
+        if name not in seen and member.kind is not Kind.DIRECTORY and (len(others) < _OTHERS or name in TELLING):
+            others.add(name)
+    if not seen >= _DOCUMENTS:
+        raise explain_tar(source, others | seen)
+
+
+class _Tree:
+    """What stands in the tar so far, under the names by which any file system may know it."""
+
+    def __init__(self) -> None:
+        self._files: set[str] = set()
+        self._folders: dict[str, str] = {name: name for name in _FOLDERS}
+        """How each is spelt, by the name under which it is known."""
+
+    def add(self, name: str, kind: Kind) -> None:
+        """Raises FormatError where it can not stand beside what is there already."""
+        folder = name.rpartition("/")[0]
+        if folder and self._folders.get(folder) != folder:
+            self._add_folder(folder)
+        if kind is Kind.DIRECTORY:
+            self._add_folder(name)
+            return
+        key = name if _BLOB.fullmatch(name) else _key(name)
+        if key != name and (key in _DOCUMENTS or key in TELLING or _BLOB.fullmatch(key)):
+            raise FormatError(
+                f"{safe(name, limit=160)!r} in the tar is another spelling of {key!r}: where it is unpacked, it may "
+                "take that one's place",
+                remedy=_HOSTILE,
+            )
+        if key in self._files:
+            raise FormatError(
+                f"{safe(name, limit=160)!r} is in the tar twice, or in two spellings: readers differ in which counts",
+                remedy=REPACK,
+            )
+        if key in self._folders:
+            raise FormatError(
+                f"{safe(name, limit=160)!r} in the tar is a file, where a directory of that name is or belongs",
+                remedy=REPACK,
+            )
+        self._files.add(key)
+
+    def _add_folder(self, name: str) -> None:
+        parts = name.split("/")
+        for depth in range(1, len(parts) + 1):
+            folder = "/".join(parts[:depth])
+            key = _key(folder)
+            if key in _DOCUMENTS or _BLOB.fullmatch(key):
                 raise FormatError(
-                    f"{safe(name, limit=160)!r} in the tar is a file of the layout in another case: where it is "
-                    "unpacked, it may take that one's place",
+                    f"{safe(folder, limit=160)!r} in the tar is a directory with the name of a file of the layout",
                     remedy=_HOSTILE,
                 )
-            if member.kind is not Kind.DIRECTORY and (len(others) < _OTHERS or name in TELLING):
-                others.add(name)
-            continue
-        if member.kind is Kind.DIRECTORY:
-            continue
-        _check_plain(name, member)
-        if name in seen:
-            raise FormatError(
-                f"{safe(name, limit=160)!r} is in the tar twice: readers differ in which of them counts", remedy=_PLAIN
-            )
-        seen.add(name)
-        yield name, member
+            if key in self._files:
+                raise FormatError(
+                    f"{safe(name, limit=160)!r} in the tar is or needs a directory where it has a file", remedy=REPACK
+                )
+            if self._folders.setdefault(key, folder) != folder:
+                raise FormatError(
+                    f"{safe(folder, limit=160)!r} in the tar is another spelling of {safe(self._folders[key])!r}: "
+                    "where it is unpacked, the two may be one",
+                    remedy=_HOSTILE,
+                )
 
 
-def _is_of_layout(name: str) -> bool:
-    return name in {LAYOUT_FILE, LAYOUT_INDEX, BLOBS} or name.startswith(f"{BLOBS}/")
+def _plain_name(member: Member) -> str:
+    """The name without a leading `./` and, of a directory, a trailing `/`; empty for the top itself.
 
-
-def _check_plain(name: str, member: Member) -> None:
-    # LAYOUT-9: what stands in the layout's own places is a plain file or a directory, or the tar is refused
-    if member.kind is not Kind.FILE:
-        raise FormatError(
-            f"the tar member {safe(name, limit=160)!r} is {member.kind.value}, where a layout has plain files only",
-            remedy=_PLAIN,
-        )
-    if name == BLOBS:
-        raise FormatError(f"the tar member {BLOBS!r} is a file, where a layout has a directory", remedy=_PLAIN)
-
-
-def _normalised(name: str) -> str:
-    """The name without a leading `./` and trailing `/`.
-
-    A name that would leave the directory it is unpacked into, here or on Windows, condemns the whole tar: nothing is
-    unpacked here, but whoever gave it to us gave it to others, too.
+    A name that would leave the directory it is unpacked into, here or on Windows, or that systems spell in different
+    ways, condemns the whole tar: nothing is unpacked here, but whoever gave it to us gave it to others, too.
     """
-    if name.startswith(f"{BLOBS}/sha") and name.isascii() and not _SUSPICIOUS.search(name):
-        return name.rstrip("/")
-    parts = re.split(r"[/\\]", name)
-    if ".." in parts or name[:1] in {"/", "\\"} or _DRIVE.match(name):
-        raise FormatError(
-            f"the tar member {safe(name, limit=160)!r} leaves the directory it would be unpacked into", remedy=_HOSTILE
-        )
-    plain = "/".join(part for part in parts if part not in {"", "."})
-    if ("\\" in name or "\0" in name) and _is_of_layout(plain.replace("\0", "")):
-        raise FormatError(
-            f"the tar member {safe(name, limit=160)!r} has a name that systems read differently", remedy=_HOSTILE
-        )
+    name = member.name
+    if match := _BLOB.fullmatch(name):
+        return match[1]
+    plain = name
+    while plain.startswith("./"):
+        plain = plain[2:]
+    if member.kind is Kind.DIRECTORY:
+        plain = "" if plain == "." else plain.removesuffix("/")
+        if not plain:
+            return plain
+    shown = f"the tar member {safe(name, limit=160)!r}"
+    parts = plain.split("/")
+    if ".." in re.split(r"[/\\]", name) or name[:1] in {"/", "\\"} or _DRIVE.match(name.replace("\\", "/")):
+        raise FormatError(f"{shown} leaves the directory it would be unpacked into", remedy=_HOSTILE)
+    if plain.endswith("/"):
+        raise FormatError(f"{shown} is {member.kind.value} and has the name of a directory", remedy=REPACK)
+    if "\\" in name or not name.isascii():
+        _check_characters(name, shown)
+    if any(not _key_of_part(part) or _SHORT_NAME.fullmatch(part) for part in parts):
+        raise FormatError(f"{shown} has a name that systems read differently", remedy=_HOSTILE)
+    sizes = [len(part.encode()) for part in parts]
+    if max(sizes) > _PART_BYTES or sum(sizes) + len(sizes) > limits.TAR_NAME_BYTES:
+        raise FormatError(f"{shown} has a longer name than systems take", remedy=REPACK)
     return plain
+
+
+def _check_characters(name: str, shown: str) -> None:
+    for character in name:
+        if character == "\\" or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
+            raise FormatError(
+                f"{shown} has a name that systems read differently: {safe(character)!r} in it", remedy=_HOSTILE
+            )
+
+
+def _key(name: str) -> str:
+    return "/".join(map(_key_of_part, name.split("/")))
+
+
+@lru_cache(maxsize=256)
+def _key_of_part(part: str) -> str:
+    """What a file system may take the name for.
+
+    Many ignore case and normal form, Apple's also characters that are not seen; Windows drops dots and blanks at the
+    end, and takes what follows a colon for a stream of the file.
+    """
+    seen = "".join(character for character in part if unicodedata.category(character) != "Cf")
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
+    return folded.partition(":")[0].rstrip(". ")
+
+
+def _digest(name: str) -> Digest | None:
+    folder, _, rest = name.partition("/")
+    algorithm, _, encoded = rest.partition("/")
+    if folder != BLOBS or not encoded:
+        return None
+    try:
+        digest = Digest.parse(f"{algorithm}:{encoded}")
+    except FormatError:
+        return None  # a foreign file beside the blobs: macOS makes some
+    return digest if digest.supported else None
+
+
+def _link(name: str, member: Member) -> FormatError:
+    return FormatError(
+        f"the tar member {safe(name, limit=160)!r} is {member.kind.value}; a layout tar has plain files and "
+        "directories only, as readers differ in where a link leads",
+        remedy=f"{REPACK} (GNU tar: --hard-dereference.)",
+    )

@@ -1,28 +1,27 @@
-"""A strict reader of tar headers: where each member's bytes lie, and nothing that two readers could read differently.
+"""A strict reader of tars: where each member's bytes lie, and nothing that two readers could read differently.
 
 ustar (POSIX.1-1988), PAX extended headers (POSIX.1-2001) and GNU's long names and base-256 sizes. Python's tarfile is
 not used: it takes duplicates, damaged records and truncated archives in silence, and keeps an object for every member.
-Nothing is ever unpacked.
+Nothing is ever unpacked. What is accepted is a list of what honest tools write, not all but a list of known tricks
+(docs/decisions/0024); tests/differential compares it with four other readers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Protocol
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
+from airgap.oci.tar_header import BLOCK, DAMAGED, META, REPACK, Header, Kind, parse_header, text
+from airgap.oci.tar_pax import check_global, check_records, parse_records
 from airgap.text import safe
 
-BLOCK: Final = 512
 _WINDOW: Final = 64 * limits.KIB
 _ZERO: Final = bytes(BLOCK)
-_POSIX: Final = b"ustar\x0000"
-_PAX_SPARSE: Final = "GNU.sparse."
-_REPLACED_BY_PAX: Final = ("path", "size")
-_DECIMAL_DIGITS: Final = 19
+_OCTAL_LIMIT: Final = 8**11
+"""Sizes from here on do not fit into the octal digits of a header."""
 
 
 class Bytes(Protocol):
@@ -36,76 +35,54 @@ class Bytes(Protocol):
         """At most `count` bytes from `offset`; fewer only at the end."""
 
 
-class Kind(StrEnum):
-    """What a member is, as sentences say it."""
-
-    FILE = "a file"
-    DIRECTORY = "a directory"
-    HARD_LINK = "a hard link"
-    SYMBOLIC_LINK = "a symbolic link"
-    CHARACTER_DEVICE = "a character device"
-    BLOCK_DEVICE = "a block device"
-    FIFO = "a pipe"
-    SPARSE = "a sparse file"
-    UNKNOWN = "a member of an unknown type"
-
-
-_KINDS: Final = {
-    b"0": Kind.FILE,
-    b"\0": Kind.FILE,
-    b"1": Kind.HARD_LINK,
-    b"2": Kind.SYMBOLIC_LINK,
-    b"3": Kind.CHARACTER_DEVICE,
-    b"4": Kind.BLOCK_DEVICE,
-    b"5": Kind.DIRECTORY,
-    b"6": Kind.FIFO,
-    b"S": Kind.SPARSE,
-}
-_WITH_DATA: Final = frozenset({Kind.FILE, Kind.SPARSE, Kind.UNKNOWN})
-
-
 @dataclass(frozen=True, slots=True)
 class Member:
     """One member; `name` is as it stands there, `offset` and `size` say where its bytes lie."""
 
     name: str
     kind: Kind
+    start: int
+    """Of its first header block."""
     offset: int
     size: int
+
+    @property
+    def stop(self) -> int:
+        """Where the next header starts."""
+        return self.offset + self.size + -self.size % BLOCK
 
 
 def members(shared: Bytes) -> Iterator[Member]:
     """The archive's members in their order, meta headers applied. Raises FormatError or LimitError.
 
-    An archive that is cut short, or goes on behind its end marker's first block, is refused; what stands behind the
-    whole end marker is not looked at, as no reader does.
+    All of it is looked at: an archive is refused that is cut short, or in which anything but zeros stands behind the
+    end marker.
     """
-    reader = _Headers(shared)
+    blocks = _Blocks(shared)
     offset, count = 0, 0
     pending = _Pending()
-    while True:
-        header = reader.header(offset)
-        if header is None:
-            break
+    while (block := blocks.header(offset)) is not None:
         count += 1
         if count > limits.TAR_MEMBERS:
             raise LimitError(f"the tar has more than {limits.TAR_MEMBERS} members")
-        body = offset + BLOCK
-        if header[156:157] in b"xgLK":
-            size = _number(header[124:136], "size", offset)
-            pending.take(header[156:157], reader.meta(body, size, offset), offset)
+        header = parse_header(block, offset)
+        if header.kind in META:
+            pending.take(header, blocks.meta(header, offset), offset)
+            offset += BLOCK + header.size + -header.size % BLOCK
         else:
-            member = _member(header, pending, body)
-            size = member.size
-            _check_extent(shared, member.name, body, size)
+            member = pending.applied_to(header, offset)
+            _check_extent(shared, member.name, member.offset, member.size)
             yield member
             pending = _Pending()
-        offset = body + -(-size // BLOCK) * BLOCK
+            offset = member.stop
     if pending.used:
-        raise FormatError(f"the tar ends behind an extended header, where a member has to follow (byte {offset})")
+        raise FormatError(
+            f"the tar ends behind an extended header, where a member has to follow (byte {offset})", remedy=DAMAGED
+        )
+    blocks.check_end(offset)
 
 
-class _Headers:
+class _Blocks:
     """Header blocks, read some at once: between small blobs stands little else."""
 
     def __init__(self, shared: Bytes) -> None:
@@ -114,159 +91,109 @@ class _Headers:
         self._start = 0
 
     def header(self, offset: int) -> bytes | None:
-        """The checked header block at `offset`, or None at the end marker."""
-        block = self._block(offset)
-        if len(block) < BLOCK:
-            raise FormatError(
-                f"the tar is cut short: it has {self._shared.size} bytes and no end marker"
-                if not block
-                else f"the tar is cut short: its last {len(block)} bytes are no whole header block"
-            )
-        if block == _ZERO:
-            self._check_end(offset)
-            return None
-        stated = _number(block[148:156], "checksum", offset)
-        if sum(block) - sum(block[148:156]) + 8 * 32 != stated:
-            raise FormatError(f"the checksum of the tar header at byte {offset} is wrong: the archive is damaged")
-        return block
-
-    def meta(self, body: int, size: int, offset: int) -> bytes:
-        """The data of a meta header."""
-        if size > limits.TAR_PAX_BYTES:
-            raise LimitError(f"the extended header at byte {offset} has {size} bytes, more than {limits.TAR_PAX_BYTES}")
-        _check_extent(self._shared, "(extended header)", body, size)
-        return self._shared.read(body, size)
-
-    def _block(self, offset: int) -> bytes:
+        """The block at `offset`, or None for one of zeros."""
         at = offset - self._start
         if not 0 <= at <= len(self._window) - BLOCK:
             self._window, self._start, at = self._shared.read(offset, _WINDOW), offset, 0
-        return self._window[at : at + BLOCK]
+        block = self._window[at : at + BLOCK]
+        if len(block) < BLOCK:
+            raise FormatError(
+                f"the tar is cut short: {len(block)} bytes stand where a header or the end marker belongs",
+                remedy=DAMAGED,
+            )
+        return block if block != _ZERO else None
 
-    def _check_end(self, offset: int) -> None:
-        second = self._block(offset + BLOCK)
-        # POSIX writes two zero blocks; some writers only one, at the very end
-        if 0 < len(second) < BLOCK:
-            raise FormatError(f"the tar is cut short inside of its end marker (byte {offset})")
-        if second and second != _ZERO:
-            raise FormatError(f"behind the zero block at byte {offset} of the tar stands data: it is damaged")
+    def meta(self, header: Header, offset: int) -> bytes:
+        """The data of a meta header."""
+        if header.size > limits.TAR_PAX_BYTES:
+            raise LimitError(
+                f"the extended header at byte {offset} has {header.size} bytes, more than {limits.TAR_PAX_BYTES}"
+            )
+        _check_extent(self._shared, header.name, offset + BLOCK, header.size)
+        return self._shared.read(offset + BLOCK, header.size)
+
+    def check_end(self, offset: int) -> None:
+        """Two blocks of zeros, and from there on nothing but zeros up to the last byte."""
+        position = offset
+        while chunk := self._shared.read(position, _WINDOW):
+            if chunk.strip(b"\0"):
+                raise FormatError(
+                    f"data stand behind the end marker of the tar (byte {offset}): some readers go on there, others "
+                    "end before",
+                    remedy="Copy the file again. If tars were joined, unpack each and pack one tar of all.",
+                )
+            position += len(chunk)
+            if position - offset > limits.TAR_END_BYTES:
+                raise LimitError(f"more than {limits.TAR_END_BYTES} bytes of zeros stand at the end of the tar")
+        if position - offset < 2 * BLOCK:
+            raise FormatError(
+                f"the tar is cut short: its end marker has {position - offset} bytes, not {2 * BLOCK} (byte {offset})",
+                remedy=DAMAGED,
+            )
 
 
 class _Pending:
-    """What meta headers say of the member that follows."""
+    """What meta headers say of the member that follows: an extended header or a long name, and not both."""
 
     def __init__(self) -> None:
         self.used = False
-        self.path: str | None = None
-        self.size: int | None = None
-        self.sparse = False
-        self._seen: set[bytes] = set()
+        self._start = 0
+        self._long: str | None = None
+        self._records: dict[str, str] = {}
 
-    def take(self, kind: bytes, data: bytes, offset: int) -> None:
+    def take(self, header: Header, data: bytes, offset: int) -> None:
         """Raises FormatError where two readers could understand two things."""
-        if kind == b"g":
-            _check_global(_records(data, offset), offset)
-            return
-        if kind in self._seen:
-            raise FormatError(f"two extended headers of one kind stand before one member (byte {offset})")
-        self._seen.add(kind)
-        self.used = True
-        if kind == b"x":
-            records = _records(data, offset)
-            self.sparse = any(key.startswith(_PAX_SPARSE) for key in records)
-            if "size" in records:
-                self.size = _decimal(records["size"], offset)
-            self._set_path(records.get("path"), offset)
-        elif kind == b"L":
-            self._set_path(_text(data.rstrip(b"\0")), offset)
-        # 'K' names the target of a link: links are refused or left alone, so it says nothing here
-
-    def _set_path(self, path: str | None, offset: int) -> None:
-        if path is None:
-            return
-        if self.path is not None and self.path != path:
-            raise FormatError(f"two extended headers give one member two names (byte {offset})")
-        self.path = path
-
-
-def _member(header: bytes, pending: _Pending, body: int) -> Member:
-    kind = Kind.SPARSE if pending.sparse else _KINDS.get(header[156:157], Kind.UNKNOWN)
-    name = pending.path if pending.path is not None else _name(header)
-    # A directory's size is an old hint for its extent and has no data behind it; some writers fill it in.
-    size = pending.size if pending.size is not None else _number(header[124:136], "size", body - BLOCK)
-    if kind is Kind.FILE and name.endswith("/"):
-        kind = Kind.DIRECTORY  # how tars from before ustar mark directories
-    if kind not in _WITH_DATA and size:
-        raise FormatError(
-            f"the tar member {safe(name, limit=160)!r} is {kind.value} and states {size} bytes of data, which readers "
-            "understand differently"
-        )
-    return Member(name, kind, body, size)
-
-
-def _name(header: bytes) -> str:
-    name = header[:100].split(b"\0", 1)[0]
-    prefix = header[345:500].split(b"\0", 1)[0] if header[257:265] == _POSIX else b""
-    return _text(prefix + b"/" + name if prefix else name)
-
-
-def _text(name: bytes) -> str:
-    # a name that is no UTF-8 is none of a layout's; it is kept so that it can be shown
-    return name.decode("utf-8", "surrogateescape")
-
-
-def _number(field: bytes, what: str, offset: int) -> int:
-    if field[0] & 0x80:  # GNU base-256, for sizes from 8 GiB on; 0xff marks a negative number
-        value = int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
-        if field[0] != 0x80 or value > limits.TAR_BYTES:  # noqa: PLR2004
-            raise FormatError(f"the {what} in the tar header at byte {offset} is out of range")
-        return value
-    digits = field.strip(b" \0")
-    if not digits:
-        return 0
-    if digits.strip(b"01234567"):
-        raise FormatError(f"the {what} in the tar header at byte {offset} is no octal number")
-    return int(digits, 8)
-
-
-def _decimal(text: str, offset: int) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > _DECIMAL_DIGITS or int(text) > limits.TAR_BYTES:
-        raise FormatError(f"the size {safe(text, limit=40)!r} in the extended header at byte {offset} is no size")
-    return int(text)
-
-
-def _records(data: bytes, offset: int) -> dict[str, str]:
-    """PAX records: `length key=value newline`, the length counting itself."""
-    records: dict[str, str] = {}
-    position = 0
-    while position < len(data):
-        space = data.find(b" ", position, position + 8)
-        digits = data[position:space] if space > position else b""
-        end = position + int(digits) if digits.isdigit() else position
-        key, equals, value = data[space + 1 : end - 1].partition(b"=")
-        if end <= space + 1 or end > len(data) or data[end - 1 : end] != b"\n" or not equals or not key:
-            raise FormatError(f"the extended header at byte {offset} is malformed")
-        name = _text(key)
-        if name in records:
-            raise FormatError(f"the extended header at byte {offset} has two records {safe(name, limit=64)!r}")
-        records[name] = _text(value)
-        position = end
-    # POSIX: an empty value takes back what was set before, and here nothing was
-    return {key: value for key, value in records.items() if value}
-
-
-def _check_global(records: dict[str, str], offset: int) -> None:
-    # Python's tarfile applies these to all members, Go's archive/tar to none: refused, so that nobody is fooled
-    for key in records:
-        if key in _REPLACED_BY_PAX or key.startswith(_PAX_SPARSE):
+        source = f"{header.kind.value} at byte {offset} of the tar ({safe(header.name, limit=160)!r})"
+        if self.used:
             raise FormatError(
-                f"the global extended header at byte {offset} sets {safe(key, limit=64)!r} for all members"
+                f"{source} follows another one before the member that both are about; readers differ in what counts",
+                remedy=REPACK,
             )
+        if header.kind is Kind.GLOBAL:
+            check_global(parse_records(data, source), source)
+            return
+        self.used, self._start = True, offset
+        if header.kind is Kind.EXTENDED:
+            self._records = parse_records(data, source)
+        else:
+            self._long = _long_name(data, source)
+
+    def applied_to(self, header: Header, offset: int) -> Member:
+        """The member that the header at `offset` starts."""
+        name = self._records.get("path", self._long or header.name)
+        check_records(self._records, name)
+        size = header.size
+        if "size" in self._records:
+            size = int(self._records["size"])
+            # a size that the header can not hold is 0 there, or base-256; all others agree
+            if size != header.size and not (header.size == 0 and size >= _OCTAL_LIMIT):
+                raise FormatError(
+                    f"{safe(name, limit=160)!r} in the tar has {header.size} bytes in its header and {size} in its PAX "
+                    "record 'size'",
+                    remedy=REPACK,
+                )
+        if size > limits.TAR_BYTES:
+            raise LimitError(f"{safe(name, limit=160)!r} in the tar has more than {limits.TAR_BYTES} bytes")
+        if size and header.kind is not Kind.FILE:
+            raise FormatError(
+                f"{safe(name, limit=160)!r} in the tar is {header.kind.value} and states {size} bytes of data, which "
+                "readers understand differently",
+                remedy=REPACK,
+            )
+        return Member(name, header.kind, self._start if self.used else offset, offset + BLOCK, size)
+
+
+def _long_name(data: bytes, source: str) -> str:
+    name = data.removesuffix(b"\0")
+    if not name or b"\0" in name:
+        raise FormatError(f"{source} holds {'a NUL inside' if name else 'no name'}", remedy=REPACK)
+    return text(name)
 
 
 def _check_extent(shared: Bytes, name: str, body: int, size: int) -> None:
     if body + size > shared.size:
         raise FormatError(
             f"the tar is cut short: {safe(name, limit=160)!r} needs {size} bytes from byte {body} on, and the file "
-            f"ends at byte {shared.size}"
+            f"ends at byte {shared.size}",
+            remedy=DAMAGED,
         )

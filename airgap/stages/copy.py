@@ -204,7 +204,8 @@ class _Copy:
 
     def _receive(self, destination: LayoutReference | RegistryReference | None) -> list[Found]:
         """What comes on standard input: its blobs are in the destination when this returns."""
-        from airgap.transfer.stream import NAME, receive
+        from airgap.transfer.stream import receive
+        from airgap.transfer.tar_stream import NAME
 
         request = self._request
         choices = request.all_tags or request.tags or request.dry_run or request.selection != Selection()

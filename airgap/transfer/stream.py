@@ -19,9 +19,8 @@ from airgap.oci.store import missing
 from airgap.transfer.endpoint import Blobs, BlobStream, How, Sink
 from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Progress
 from airgap.transfer.pump import Advance
-from airgap.transfer.tar_stream import Item, items
+from airgap.transfer.tar_stream import NAME, Item, items
 
-NAME: Final = "standard input"
 _BLOB: Final = "application/octet-stream"
 
 

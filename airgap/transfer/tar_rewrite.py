@@ -19,9 +19,11 @@ from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS, LAYOUT_INDEX, malformed, open_regular
+from airgap.oci.members import layout_files
 from airgap.oci.open import open_layout
 from airgap.oci.sections import SharedFile
-from airgap.oci.tar import BLOCK, members
+from airgap.oci.tar import Member, members
+from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry, Named
 from airgap.transfer.index_writer import merged
@@ -43,7 +45,7 @@ class _Anatomy(NamedTuple):
     name: str
     """Of `index.json`, as it stands there: `./index.json` in some."""
     names: frozenset[str]
-    """All members' names, without `./`."""
+    """Of the layout's files, without `./`."""
     content: bytes
 
 
@@ -62,7 +64,7 @@ def add_to_tar(
         with open_regular(path) as file:
             shared = SharedFile(file)
             try:
-                anatomy = _examine(shared)
+                anatomy = _examine(shared, path)
             except FormatError as error:
                 raise malformed(f"{source}: {error}") from None
             index, named = merged(anatomy.content, entries, drop=frozenset(drop), source=source)
@@ -73,23 +75,27 @@ def add_to_tar(
     return named
 
 
-def _examine(shared: SharedFile) -> _Anatomy:
-    found: tuple[int, int, str, bytes] | None = None
+def _examine(shared: SharedFile, source: str) -> _Anatomy:
+    index: Member | None = None
     names: set[str] = set()
-    behind = 0
-    for member in members(shared):
-        stop = member.offset + member.size + -member.size % BLOCK
-        plain = member.name.removeprefix("./")
-        names.add(plain)
-        if plain == LAYOUT_INDEX:
-            if member.size > limits.LAYOUT_INDEX_BYTES:
-                raise FormatError(f"{LAYOUT_INDEX} has {member.size} bytes")
-            found = behind, stop, member.name, shared.read(member.offset, member.size)
-        behind = stop
-    if found is None:
+    end = 0
+
+    def followed() -> Iterator[Member]:
+        nonlocal end
+        for member in members(shared):
+            end = member.stop
+            yield member
+
+    for part in layout_files(followed(), source, set()):
+        names.add(part.name)
+        if part.name == LAYOUT_INDEX:
+            index = part.member
+    if index is None:
         raise FormatError(f"{LAYOUT_INDEX} is not there")
-    start, stop, name, content = found
-    return _Anatomy(start, stop, behind, name, frozenset(names), content)
+    if index.size > limits.LAYOUT_INDEX_BYTES:
+        raise FormatError(f"{LAYOUT_INDEX} has {index.size} bytes")
+    content = shared.read(index.offset, index.size)
+    return _Anatomy(index.start, index.stop, end, index.name, frozenset(names), content)
 
 
 def _write(

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError
+from airgap.errors import FormatError
 from airgap.oci.digest import Digest
-from airgap.oci.documents import BLOBS, malformed
+from airgap.oci.documents import malformed
 from airgap.oci.members import layout_files
-from airgap.oci.tar import BLOCK, members
-from airgap.text import safe
+from airgap.oci.recognise import check_head
+from airgap.oci.tar import members
+from airgap.oci.tar_header import BLOCK
 
-_END_READ: Final = 64 * limits.KIB
+NAME: Final = "standard input"
+_SKIP: Final = 64 * limits.KIB
 
 
 class ForwardFile:
@@ -55,18 +57,13 @@ class ForwardFile:
         self._ahead, self._position = self._ahead[count:], self._position + count
         return count
 
-    def drain(self) -> None:
-        """Read the rest: whoever writes into the pipe must not be told that nobody listens."""
-        while self._stream.read(_END_READ):
-            pass
-
     def _forward(self, offset: int) -> None:
         if offset < self._position:
             raise ValueError("a stream does not go back")
         skip = offset - self._position
         dropped = min(skip, len(self._ahead))
         self._ahead, skip = self._ahead[dropped:], skip - dropped
-        while skip and (chunk := self._stream.read(min(skip, _END_READ))):
+        while skip and (chunk := self._stream.read(min(skip, _SKIP))):
             skip -= len(chunk)
         self._position = offset
 
@@ -89,7 +86,7 @@ class Body(io.RawIOBase):
             return 0
         count = self._stream.take(self._offset, view)
         if not count:
-            raise malformed("the tar on standard input is cut short", remedy="See what the sender says; send it again.")
+            raise malformed(f"the tar on {NAME} is cut short", remedy="See what the sender says; send it again.")
         self._offset += count
         self._left -= count
         return count
@@ -106,34 +103,16 @@ class Item:
 
 
 def items(stream: BinaryIO) -> Iterator[Item]:
-    """The layout's files in the order in which they come. Raises ContentError (`layout.malformed`)."""
+    """The layout's files in the order in which they come. Raises ContentError (`layout.malformed`).
+
+    The stream is read to its end: whoever writes into the pipe must not be told that nobody listens.
+    """
     forward = ForwardFile(stream)
-    _check_start(forward)
-    try:
-        for name, member in layout_files(members(forward), set()):
-            yield Item(name, _digest(name), member.size, Body(forward, member.offset, member.size))
-    except FormatError as error:
-        raise malformed(f"the tar on standard input: {error}", remedy=error.remedy) from None
-    forward.drain()
-
-
-def _check_start(forward: ForwardFile) -> None:
     head = forward.read(0, BLOCK)
-    if not head:
-        raise malformed("standard input is empty", remedy="The sender may have failed: see what it says.")
-    if head[257:262] != b"ustar":
-        raise malformed(
-            "what comes on standard input is no tar", remedy="Send a tar that is not compressed: zcat FILE | airgap ..."
-        )
-
-
-def _digest(name: str) -> Digest | None:
-    folder, _, rest = name.partition("/")
-    if folder != BLOBS:
-        return None
+    check_head(NAME, head, len(head))
     try:
-        digest = Digest.parse(rest.replace("/", ":", 1))
-        digest.new_hash()
-    except (FormatError, ContentError) as error:
-        raise FormatError(f"{safe(name, limit=160)!r} is no blob's name: {error}") from None
-    return digest
+        for part in layout_files(members(forward), NAME, set()):
+            body = Body(forward, part.member.offset, part.member.size)
+            yield Item(part.name, part.digest, part.member.size, body)
+    except FormatError as error:
+        raise malformed(f"{NAME}: {error}", remedy=error.remedy) from None

@@ -33,7 +33,7 @@ def test_member_in_another_case_took_the_place_of_one_where_case_means_nothing(
     builder.tag(builder.add_image(), "v1")
     path = tmp_path / "layout.tar"
     path.write_bytes(tar_of(builder.files() | {name: b"{}"}))
-    with pytest.raises(ContentError, match="in another case"), open_layout(path):
+    with pytest.raises(ContentError, match="another spelling of"), open_layout(path):
         pass
 
 

@@ -63,12 +63,9 @@ def test_cut_short_is_an_error(length: int) -> None:
     [
         tar_member("index.json", b"{}"),
         tar_member("blobs/sha256/" + "0" * 64, b"", kind=b"2"),
-        tar_member("blobs/sha256/short", b"x"),
-        tar_member("blobs/md5/" + "0" * 32, b"x"),
         tar_member("blobs/sha256/" + "0" * 64 + "/x", b"x"),
-        tar_member("blobs/x", b"x"),
     ],
-    ids=["twice", "link", "no digest", "unknown algorithm", "below a blob", "beside"],
+    ids=["twice", "link", "below a blob"],
 )
 def test_what_readers_could_differ_in_is_refused(member: bytes) -> None:
     data = tar_of({"oci-layout": b"{}", "index.json": b"{}"}).removesuffix(END) + member + END
@@ -77,9 +74,16 @@ def test_what_readers_could_differ_in_is_refused(member: bytes) -> None:
     assert caught.value.reason == "layout.malformed"
 
 
+def test_foreign_files_are_passed_over() -> None:
+    """macOS and docker write some; in place they are passed over as well."""
+    files = family().box.files()
+    foreign = {"blobs/x": b"x", "blobs/sha256/short": b"x", f"blobs/md5/{'0' * 32}": b"x", "._index.json": b"y"}
+    assert read(io.BytesIO(tar_of(files | foreign))) == files
+
+
 @pytest.mark.parametrize("data", [b"\x1f\x8b" + bytes(2000), b"hello" * 500], ids=["gzip", "text"])
 def test_what_is_no_tar_is_said(data: bytes) -> None:
-    with pytest.raises(ContentError, match="no tar"):
+    with pytest.raises(ContentError, match=r"standard input is (a gzip file|neither)"):
         read(io.BytesIO(data))
 
 
@@ -87,5 +91,5 @@ def test_what_is_no_tar_is_said(data: bytes) -> None:
 def test_a_name_that_a_file_would_be_refused_for_is_refused_here_too(name: str) -> None:
     """LAYOUT-9: one rule for both ways, or one tar would be read in two."""
     files = tar_of(family().box.files())
-    with pytest.raises(ContentError, match="the tar on standard input"):
+    with pytest.raises(ContentError, match="standard input: "):
         read(io.BytesIO(tar_member(name, b"{}") + files))

@@ -1,0 +1,88 @@
+"""PAX records (POSIX.1-2001): `length keyword=value newline`, and which of them mean one thing to all readers."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from airgap.errors import FormatError
+from airgap.oci.tar_header import DAMAGED, HIGHEST_ID, REPACK, text
+from airgap.text import safe
+
+_RECORD: Final = re.compile(rb"([1-9][0-9]{0,6}) ([^=\0\n]+)=")
+_MOMENT: Final = re.compile(r"-?[0-9]{1,11}(\.[0-9]{1,18})?", re.ASCII)
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+_SIGNED: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+_ID: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
+_TEXT: Final = re.compile(r"[^\0\udc80-\udcff]+")
+_ANY: Final = re.compile(r"(?s).*")
+_WORDS: Final = re.compile(r"[a-z,]+", re.ASCII)
+_BASE_64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
+
+_KNOWN: Final = {
+    "path": _TEXT,
+    "size": _NUMBER,
+    "mtime": _MOMENT,
+    "atime": _MOMENT,
+    "ctime": _MOMENT,
+    "LIBARCHIVE.creationtime": _MOMENT,
+    "uid": _ID,
+    "gid": _ID,
+    "uname": _TEXT,
+    "gname": _TEXT,
+    "comment": _TEXT,
+    "SCHILY.dev": _SIGNED,
+    "SCHILY.ino": _SIGNED,
+    "SCHILY.nlink": _SIGNED,
+    "SCHILY.fflags": _WORDS,
+    "SCHILY.acl.access": _TEXT,
+    "SCHILY.acl.default": _TEXT,
+    "SCHILY.acl.ace": _TEXT,
+    "RHT.security.selinux": _TEXT,
+}
+"""What honest tools write for files and directories, and what its value may be."""
+_KNOWN_FAMILIES: Final = {"SCHILY.xattr.": _ANY, "LIBARCHIVE.xattr.": _BASE_64}
+
+
+def parse_records(data: bytes, source: str) -> dict[str, str]:
+    """The records of an extended header that `source` names. Raises FormatError where it is malformed."""
+    records: dict[str, str] = {}
+    position = 0
+    while position < len(data):
+        start = _RECORD.match(data, position)
+        stop = position + int(start[1]) if start else 0
+        if start is None or stop <= start.end() or stop > len(data) or data[stop - 1] != ord("\n"):
+            raise FormatError(f"{source} is malformed at byte {position} of its records", remedy=DAMAGED)
+        key = text(start[2])
+        if key in records:
+            raise FormatError(f"{source} has two records {safe(key, limit=64)!r}", remedy=REPACK)
+        records[key] = text(data[start.end() : stop - 1])
+        position = stop
+    if not records:
+        raise FormatError(f"{source} has no records", remedy=REPACK)
+    return records
+
+
+def check_records(records: dict[str, str], member: str) -> None:
+    """The records mean the same to all readers of the member. Raises FormatError."""
+    for key, value in records.items():
+        shown = f"{safe(member, limit=160)!r} in the tar has the PAX record {safe(key, limit=64)!r}"
+        if key.startswith("GNU.sparse."):
+            raise FormatError(f"{shown}: it is a sparse file, which readers put together differently", remedy=REPACK)
+        rule = _KNOWN.get(key) or next((rule for start, rule in _KNOWN_FAMILIES.items() if key.startswith(start)), None)
+        if rule is None:
+            raise FormatError(f"{shown}, which some readers apply and others do not know", remedy=REPACK)
+        if not rule.fullmatch(value) or (rule is _ID and int(value) > HIGHEST_ID):
+            raise FormatError(
+                f"{shown} with the value {safe(value, limit=64)!r}, which readers read differently", remedy=REPACK
+            )
+
+
+def check_global(records: dict[str, str], source: str) -> None:
+    """A global header says nothing of members: some readers apply it to all, others to none. Raises FormatError."""
+    for key in records:
+        if key != "comment":
+            raise FormatError(
+                f"{source} sets {safe(key, limit=64)!r} for all members, which some readers apply and others do not",
+                remedy=REPACK,
+            )
