@@ -110,6 +110,11 @@ class _Verdict(AirgapError):  # noqa: N818 - verdicts, not accidents
         super().__init__(message, remedy=REASONS[reason].remedy, **facts)
         self.reason: str = reason
 
+    def advising(self, remedy: str) -> Self:
+        """The same verdict with another way out than the reason's, which has several causes; "" changes nothing."""
+        self.remedy = remedy or self.remedy
+        return self
+
 
 class Rejected(_Verdict):
     """A rule refuses this. `reason` is a code of airgap.reasons."""

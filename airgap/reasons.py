@@ -122,6 +122,8 @@ _ROWS: Final = (
     ("store.ignored", 0, "A trust store holds a folder, which is ignored.", _STORE),
     ("store.intermediate", 0, "A trust store holds a CA certificate that is not a root.",
      "Put the root into the store instead, unless only this intermediate is to be trusted."),
+    ("store.unusable", 0, "A trust store holds a certificate that no chain can end in.",
+     "Replace it by one with a key and a signature of kinds that are accepted (RSA or ECDSA, SHA-256 or better)."),
     ("authenticity.no_store", 13, "The policy names no trust store of the kind that the signing scheme needs.", _POLICY),
     ("authenticity.no_anchor", 13, "No certificate of the chain is in the trust stores that the policy names.",
      "If this publisher is to be trusted, add its root certificate to the trust store, after checking its fingerprint."),

@@ -66,9 +66,12 @@ def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, w
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FormatError(f"the {what} is not UTF-8 (byte {error.start})") from None
+        wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        raise FormatError(f"the {what} is not UTF-8 ({'it is UTF-16' if wide else f'byte {error.start}'})") from None
     if text.startswith("\ufeff"):
-        raise FormatError(f"the {what} starts with a byte order mark")
+        raise FormatError(f"the {what} starts with a byte order mark; save it as UTF-8 without one")
+    if not text.strip():
+        raise FormatError(f"the {what} is empty, not JSON")
     _bound_depth(text, _DEPTH[reading], what)
     is_open = reading is Reading.OPEN
     try:

@@ -21,8 +21,17 @@ from airgap.errors import AirgapError, FormatError, Rejected
 from airgap.parse import der
 from airgap.text import safe
 
-PublicKey = PublicKeyTypes
-"""Any public key that cryptography can load."""
+
+@dataclass(frozen=True, slots=True)
+class UnusableKey:
+    """A key with which nothing can be verified here: its certificate is kept, and a chain that needs it fails."""
+
+    name: str
+    """For messages: `GOST R 34.10-2012`, `EC with explicit parameters`."""
+
+
+PublicKey = PublicKeyTypes | UnusableKey
+"""Any public key that cryptography can load, or the fact that it is of another kind."""
 
 CA_RSA_BITS: Final = 2048
 """The smallest RSA key of a CA (design 8, D17)."""
@@ -108,7 +117,29 @@ def key_name(public_key: PublicKey) -> str:
         return f"RSA-{public_key.key_size}"
     if isinstance(public_key, ec.EllipticCurvePublicKey):
         return _CURVES.get(public_key.curve.name, f"EC {public_key.curve.name}")
+    if isinstance(public_key, UnusableKey):
+        return public_key.name
     return type(public_key).__name__.removesuffix("PublicKey")
+
+
+_UNKNOWN_KINDS: Final = MappingProxyType(
+    {
+        "1.2.643.2.2.19": "GOST R 34.10-2001",
+        "1.2.643.7.1.1.1.1": "GOST R 34.10-2012 (256 bits)",
+        "1.2.643.7.1.1.1.2": "GOST R 34.10-2012 (512 bits)",
+        "1.2.840.113549.1.9.16.3.17": "HSS/LMS",
+        "1.3.101.110": "X25519",
+        "1.3.101.111": "X448",
+        **{f"2.16.840.1.101.3.4.3.{17 + row}": f"ML-DSA-{name}" for row, name in enumerate((44, 65, 87))},
+        **{f"2.16.840.1.101.3.4.3.{row}": "SLH-DSA" for row in range(20, 32)},
+        **{f"2.16.840.1.101.3.4.4.{1 + row}": f"ML-KEM-{name}" for row, name in enumerate((512, 768, 1024))},
+    }
+)
+
+
+def unknown_kind(dotted: str) -> str:
+    """What a kind of key that is not known here is called, by its object identifier."""
+    return _UNKNOWN_KINDS.get(dotted, f"of the kind {dotted}")
 
 
 def strong_enough_for_ca(public_key: PublicKey) -> bool:
@@ -270,6 +301,10 @@ def _identifier_oid(identifier: bytes) -> str:
 
 def verify_scheme(scheme: SignatureScheme, public_key: PublicKey, signature: bytes, message: bytes) -> None:
     """The signature of an X.509 structure over its raw bytes. Raises UnverifiedError."""
+    if isinstance(public_key, UnusableKey):
+        raise UnverifiedError(
+            f"can not be checked: the key is {public_key.name}, which is of no kind that is known here"
+        )
     try:
         _verify(scheme.family, _HASHES[scheme.hash_name], public_key, signature, message)
     except InvalidSignature:

@@ -26,7 +26,7 @@ from airgap.parse import der
 from airgap.parse.base64 import decode_standard
 from airgap.pki import algorithms
 from airgap.pki import extensions as ext
-from airgap.pki.algorithms import Algorithm, PublicKey, UnverifiedError
+from airgap.pki.algorithms import Algorithm, PublicKey, UnusableKey, UnverifiedError
 from airgap.pki.extensions import BasicConstraints, DistributionPoint, ExtendedKeyUsage, Extension, KeyUsage
 from airgap.pki.names import Rdn, name_text, read_name
 from airgap.pki.native import guarded
@@ -105,7 +105,17 @@ class Certificate:
     @property
     def self_signed(self) -> bool:
         """Self-issued, and the signature verifies under its own key in an accepted way."""
-        return self.self_issued and not _signature_problem(self, self)
+        return self.self_issued and not self.own_signature_problem
+
+    @property
+    def own_signature_problem(self) -> str:
+        """Why its signature is not accepted under its own key, to stand behind "its signature"; empty if it is."""
+        return _signature_problem(self, self)
+
+    @property
+    def unusable_key(self) -> bool:
+        """Nothing can be verified with its key: it is of a kind that is not known here."""
+        return isinstance(self.public_key, UnusableKey)
 
     @property
     def is_ca(self) -> bool:
@@ -144,17 +154,31 @@ def load_certificates(data: bytes) -> tuple[Certificate, ...]:
     """All certificates of a trust store's file (STORE-6).
 
     Where there is a PEM block, every PEM block must be a certificate, whatever its label, and text around them is
-    ignored; otherwise DER certificates, one behind the other. At least one. Raises FormatError.
+    ignored; otherwise DER certificates, one behind the other. At least one. Raises FormatError, which says what else
+    the file is where that can be told.
     """
-    blocks = _pem_blocks(data) if _PEM_BEGIN.search(data) else _der_blocks(data)
+    if _PEM_BEGIN.search(data):
+        return _load_blocks(_pem_blocks(data))
+    try:
+        return _load_blocks([("", block) for block in _der_blocks(data)])
+    except FormatError as error:
+        from airgap.pki.recognise import file_problem
+
+        raise file_problem(data) or error from None
+
+
+def _load_blocks(blocks: list[tuple[str, bytes]]) -> tuple[Certificate, ...]:
     if not blocks:
         raise FormatError("holds no certificate")
     if len(blocks) > limits.STORE_CERTIFICATES:
         raise LimitError(f"holds {len(blocks)} certificates, more than {limits.STORE_CERTIFICATES}")
-    return tuple(_numbered(block, number, len(blocks)) for number, block in enumerate(blocks, 1))
+    return tuple(_numbered(block, number, len(blocks), label) for number, (label, block) in enumerate(blocks, 1))
 
 
 _RSA_PSS_KEY: Final = "1.2.840.113549.1.1.10"
+_EC_KEY: Final = "1.2.840.10045.2.1"
+_KNOWN_KEYS: Final = frozenset({"1.2.840.113549.1.1.1", _RSA_PSS_KEY, _EC_KEY, "1.2.840.10040.4.1"})
+"""A key of one of these that can not be loaded is broken, not unknown."""
 _PEM_BEGIN = re.compile(rb"^(?:\xef\xbb\xbf)?-----BEGIN [^\r\n]*-----[ \t\r]*$", re.MULTILINE)
 _PEM_HEADER = re.compile(r"[A-Za-z0-9-]+:.*")
 _VERSION: Final = der.context(0)
@@ -263,19 +287,40 @@ def _validity(element: der.Element) -> tuple[datetime, datetime]:
 def _public_key(element: der.Element) -> tuple[PublicKey, bytes, bool]:
     where = "subjectPublicKeyInfo"
     fields = element.fields(where)
-    oid = fields.take(der.SEQUENCE, "algorithm").fields(where).any("algorithm").oid(where)
+    algorithm = fields.take(der.SEQUENCE, "algorithm")
+    oid = algorithm.fields(where).any("algorithm").oid(where)
     bits = fields.any("subjectPublicKey").bits(f"{where}.subjectPublicKey")
     fields.end()
-    try:
-        key = guarded(load_der_public_key, element.raw)
-    except UnsupportedAlgorithm:
-        raise FormatError(
-            f"holds a key of a kind that is not known here ({safe(oid, limit=64)})", where=where
-        ) from None
-    except (ValueError, TypeError):
-        raise FormatError(f"holds no valid key ({safe(oid, limit=64)})", where=where) from None
     # RFC 4055, 1.2: a key with this identifier may only make PSS signatures; cryptography forgets that
-    return key, bits, oid == _RSA_PSS_KEY
+    return _load_key(element, algorithm, oid), bits, oid == _RSA_PSS_KEY
+
+
+def _load_key(element: der.Element, algorithm: der.Element, oid: str) -> PublicKey:
+    """The key, or the fact that nothing is verified with it. Raises FormatError for a broken key of a known kind."""
+    if oid == _EC_KEY and (curve := _unnamed_curve(algorithm)):
+        return UnusableKey(curve)
+    try:
+        return guarded(load_der_public_key, element.raw)
+    except UnsupportedAlgorithm:
+        # a curve, or a kind, that the cryptographic library was built without
+        return UnusableKey(f"EC {_curve(algorithm)}" if oid == _EC_KEY else algorithms.unknown_kind(oid))
+    except (ValueError, TypeError):
+        if oid in _KNOWN_KEYS:
+            raise FormatError(f"holds no valid key ({safe(oid, limit=64)})", where="subjectPublicKeyInfo") from None
+        return UnusableKey(algorithms.unknown_kind(oid))
+
+
+def _unnamed_curve(algorithm: der.Element) -> str:
+    """How the parameters of an EC key say their curve where they do not name it, which RFC 5480, 2.1.1 forbids."""
+    members = algorithm.children()
+    if len(members) == 1 or members[1].tag == der.NULL:
+        return "EC without a named curve"
+    # explicit parameters: a curve of the certificate's own maker, perhaps with a generator that he knows the key for
+    return "" if members[1].tag == der.OID else "EC with explicit parameters"
+
+
+def _curve(algorithm: der.Element) -> str:
+    return safe(algorithm.children()[1].oid("subjectPublicKeyInfo.parameters"), limit=64)
 
 
 def _extensions(fields: der.Fields, version: int) -> Mapping[str, Extension]:
@@ -287,14 +332,24 @@ def _extensions(fields: der.Fields, version: int) -> Mapping[str, Extension]:
     return ext.read_extensions(explicit.only("extensions")) if explicit else {}
 
 
-def _numbered(block: bytes, number: int, count: int) -> Certificate:
+def _numbered(block: bytes, number: int, count: int, label: str) -> Certificate:
     try:
         return Certificate.parse(block)
     except FormatError as error:
-        raise (error.under(f"certificate {number} of {count}") if count > 1 else error) from None
+        raise _foreign(label, number, block) or (
+            error.under(f"certificate {number} of {count}") if count > 1 else error
+        ) from None
 
 
-def _der_blocks(data: bytes) -> tuple[bytes, ...]:
+def _foreign(label: str, number: int, block: bytes = b"") -> FormatError | None:
+    """What a block is that is no certificate, where its label or its outline tells."""
+    from airgap.pki.recognise import der_problem, label_problem
+
+    found = label_problem(label, number) or der_problem(block)
+    return found.under(f"PEM block {number}") if found and label and not found.where else found
+
+
+def _der_blocks(data: bytes) -> list[bytes]:
     if data and data[0] != der.SEQUENCE:
         raise FormatError("holds neither PEM nor DER certificates")
     blocks: list[bytes] = []
@@ -303,17 +358,19 @@ def _der_blocks(data: bytes) -> tuple[bytes, ...]:
         element = der.element_at(data, position, len(data))
         blocks.append(element.raw)
         position = element.end
-    return tuple(blocks)
+    return blocks
 
 
-def _pem_blocks(data: bytes) -> tuple[bytes, ...]:
-    blocks: list[bytes] = []
+def _pem_blocks(data: bytes) -> list[tuple[str, bytes]]:
+    """The label and the content of each PEM block."""
+    blocks: list[tuple[str, bytes]] = []
     lines = iter(data.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\r\n", "\n").split("\n"))
     for raw in lines:
         line = raw.rstrip(" \t")
         if not (line.startswith("-----BEGIN ") and line.endswith("-----")):
             continue
-        where = f"PEM block {len(blocks) + 1}"
+        number, label = len(blocks) + 1, line.removeprefix("-----BEGIN ").removesuffix("-----")
+        where = f"PEM block {number}"
         end, body = line.replace("BEGIN", "END", 1), list[str]()
         for inner in lines:
             if inner.rstrip(" \t") == end:
@@ -323,5 +380,8 @@ def _pem_blocks(data: bytes) -> tuple[bytes, ...]:
             raise FormatError("has no end", where=where)
         while body and (not body[0] or _PEM_HEADER.fullmatch(body[0])):
             del body[0]
-        blocks.append(decode_standard("".join(body), where=where))
-    return tuple(blocks)
+        try:
+            blocks.append((label, decode_standard("".join(body), where=where)))
+        except FormatError as error:
+            raise _foreign(label, number) or error from None
+    return blocks

@@ -78,7 +78,8 @@ class Anchors:
         subjects: dict[bytes, tuple[Certificate, ...]] = {}
         for store, certificates in stores.items():
             for certificate in certificates:
-                if certificate not in named:
+                # an anchor that nobody can verify with matches nothing
+                if certificate not in named and not certificate.unusable_key:
                     named[certificate] = store
                     subjects[certificate.subject] = (*subjects.get(certificate.subject, ()), certificate)
         return cls(MappingProxyType(named), MappingProxyType(subjects))

@@ -288,11 +288,22 @@ def _name_constraints(value: bytes) -> None:
     fields = der.read(value, "nameConstraints").fields("nameConstraints")
     lists = [item for tag in (0, 1) if (item := fields.maybe(der.context(tag)))]
     fields.end()
-    if not lists:
+    # RFC 5280, 4.2.1.10: at least one of the two, each with at least one subtree
+    if not lists or not all(item.children() for item in lists):
         raise FormatError("is empty", where="nameConstraints")
     for subtree in (subtree for item in lists for subtree in item.walk()):
         base = subtree.fields("nameConstraints").any("base")
         _check_general_name(base, "nameConstraints", address_bytes=(8, 32))
+        if base.tag == _ADDRESS:
+            _check_mask(base.value)
+
+
+def _check_mask(value: bytes) -> None:
+    """RFC 5280, 4.2.1.10: an address and a mask in the style of CIDR, ones and then zeros."""
+    mask = int.from_bytes(value[len(value) // 2 :], "big")
+    holes = mask ^ ((1 << (len(value) * 4)) - 1)
+    if holes & (holes + 1):
+        raise FormatError("has an address mask with holes", where="nameConstraints")
 
 
 def _certificate_policies(value: bytes) -> None:

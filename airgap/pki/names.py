@@ -75,7 +75,7 @@ def _rdn(element: der.Element, where: str) -> Rdn:
 def _attribute(element: der.Element, where: str) -> Attribute:
     fields = element.fields(where)
     oid = fields.any("type").oid(where)
-    text = _string(fields.any("value"), where)
+    text = string_value(fields.any("value"), where)
     fields.end()
     return Attribute(oid, text)
 
@@ -83,7 +83,8 @@ def _attribute(element: der.Element, where: str) -> Attribute:
 _UTF8, _NUMERIC_STRING, _PRINTABLE_STRING, _T61, _IA5, _BMP = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1E
 
 
-def _string(element: der.Element, where: str) -> str:
+def string_value(element: der.Element, where: str) -> str:
+    """The text of a string of a Name. Raises FormatError for what is no string that is read here."""
     value = element.value
     try:
         if element.tag == _UTF8:

@@ -96,7 +96,7 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
             "message": message,
         },
         "signature_verdict": artifact.signature_verdict.value,
-        "unsigned": dict(zip(("reason", "message"), artifact.unsigned, strict=True)) if artifact.unsigned else None,
+        "unsigned": artifact.unsigned._asdict() if artifact.unsigned else None,
         "signatures": [signature_document(signature) for signature in artifact.signatures],
         "content": content_document(artifact.content),
         "referrers": [_referrer(referrer) for referrer in artifact.referrers],
@@ -220,6 +220,7 @@ def _finding(finding: Finding) -> Json:
         "verdict": finding.verdict.value,
         "reason": finding.reason,
         "message": finding.message,
+        "remedy": finding.way_out,
         "facts": dict(finding.facts),
     }
 

@@ -129,8 +129,8 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
         reason, message = artifact.policy_finding
         yield from reason_lines(message, reason, style, "unsure" if reason == "policy.skip" else "bad")
     elif artifact.unsigned:
-        reason, message = artifact.unsigned
-        yield from reason_lines(message, reason, style, "bad")
+        unsigned = artifact.unsigned
+        yield from reason_lines(unsigned.message, unsigned.reason, style, "bad", remedy=unsigned.remedy)
     if artifact.scope_origin == "record":
         # a claim that travels chose the statement: whoever reads the verdict has to know it
         yield f"          {style.paint('unsure', 'note')} judged as {safe(artifact.scope)}, by the acquisition record"
@@ -154,7 +154,9 @@ def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *,
             yield f"            {finding.check.value:<19} {_WORD[finding.verdict]:<8}{finding.message}"
         elif finding.blocks:
             shown = "quiet" if quiet else _KIND[finding.verdict]
-            yield from reason_lines(finding.message, finding.reason, style, shown, check=finding.check.value)
+            yield from reason_lines(
+                finding.message, finding.reason, style, shown, check=finding.check.value, remedy=finding.way_out
+            )
         elif finding.is_reservation:
             how = "only logged" if finding.action is Action.LOG else "not checked"
             code = f" [{finding.reason}]" if finding.reason else ""

@@ -81,7 +81,13 @@ def check_blob(payload: Payload, envelope: Envelope, target: BlobTarget) -> None
                 f"the signature is about a file of {name} {safe(claimed)}, this one has {safe(actual)}",
                 signed=safe(claimed),
                 actual=safe(actual),
-            )
+            ).advising(_OTHER_TYPE if name == "media type" else _OTHER_FILE)
+
+
+_OTHER_TYPE: Final = (
+    "Name the signed media type with --media-type, if that is what the file is, or leave the option out."
+)
+_OTHER_FILE: Final = "Get the file and its signature again from their source: they do not belong together."
 
 
 def signature_name(blob: str, form: str) -> str:

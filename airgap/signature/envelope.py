@@ -102,9 +102,13 @@ def verify_signature(envelope: Envelope) -> None:
 def _check_label(media_type: str, raw: bytes) -> None:
     # NEG-43: without this the message would be about some byte, not about the label
     if media_type == COSE_ENVELOPE and raw.lstrip(_JSON_WHITESPACE).startswith(b"{"):
-        raise Rejected("envelope.malformed", "the envelope is labelled as COSE, but its bytes are JSON (JWS)")
+        raise Rejected(
+            "envelope.malformed", "the envelope is labelled as COSE, but its bytes are JSON (JWS)", looks_like="jws"
+        )
     if media_type == JWS_ENVELOPE and raw.startswith(b"\xd2"):
-        raise Rejected("envelope.malformed", "the envelope is labelled as JWS, but its bytes are CBOR (COSE)")
+        raise Rejected(
+            "envelope.malformed", "the envelope is labelled as JWS, but its bytes are CBOR (COSE)", looks_like="cose"
+        )
     if raw.startswith(_COMPACT):
         raise Rejected(
             "envelope.malformed", "the JWS is in compact serialisation, and only the flattened JSON one is allowed"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from airgap.errors import AirgapError, Fact, UsageError
-from airgap.pki.algorithms import Algorithm
+from airgap.pki.algorithms import Algorithm, UnusableKey
 from airgap.pki.certificate import Certificate
 from airgap.text import safe
 
@@ -67,7 +67,9 @@ class LocalSigner:
     def __post_init__(self) -> None:
         if not self.chain:
             raise UsageError("a signing key needs its certificate chain")
-        if _public_bytes(self.private_key.public_key()) != _public_bytes(self.chain[0].public_key):
+        certified = self.chain[0].public_key
+        own = _public_bytes(self.private_key.public_key())
+        if isinstance(certified, UnusableKey) or own != _public_bytes(certified):
             subject = safe(self.chain[0].subject_text)
             raise UsageError(f"the signing key is not the one of the first certificate ({subject})")
         demanded_algorithm(self.chain[0])

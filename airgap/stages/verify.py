@@ -33,9 +33,16 @@ from airgap.text import safe
 from airgap.trust.choice import Named, choose_statement, name_artifact
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import OciPolicy, Statement
-from airgap.verifier.candidates import candidate_of
+from airgap.verifier.candidates import Nearby, candidate_of
 from airgap.verifier.engine import Believed, Judge
-from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, ReferrerOutcome, SignatureOutcome
+from airgap.verifier.outcome import (
+    AppliedPolicy,
+    ArtifactOutcome,
+    NearSignatures,
+    Outcome,
+    ReferrerOutcome,
+    SignatureOutcome,
+)
 from airgap.verifier.run import Problem, clock_warning
 
 if TYPE_CHECKING:
@@ -143,6 +150,7 @@ class _Run:
             with open_target(text) as target:
                 box = self._open_box(target, text)
                 content = self._contents(target)
+                self._nearby = Nearby(target.graph)
                 for root in target.roots():
                     self._artifacts.append(self._artifact(target, content, root))
                 self._report_entries(target, text)
@@ -249,6 +257,7 @@ class _Run:
             signatures=signatures,
             referrers=referrers,
             warnings=tuple(warnings),
+            near=NearSignatures() if signatures or finding else self._nearby.of(root.descriptor),
         )
 
     def _contents(self, target: Target) -> _Contents:

@@ -69,6 +69,7 @@ class _Beliefs:
         raise TrustMaterialError(
             "policy.missing",
             f"the trust directory {safe(self._location.path)} holds no {names[0]}",
+            remedy=f"Put a {names[0]} into the trust directory, or name another directory with --trust.",
             path=safe(self._location.path),
             origin=self._location.origin,
         )

@@ -81,10 +81,12 @@ def doubts(identities: Sequence[Identity]) -> tuple[str, ...]:
             found.append(
                 f"the identity {safe(identity.text, limit=128)!r} is of the kind {safe(identity.kind, limit=64)!r}, "
                 f"which only a plugin can check ({X509_SUBJECT} is the kind that is checked here)"
+                f"{_meant_kind(identity.kind)}"
             )
         found.extend(
-            f"no certificate has the attribute {safe(name, limit=64)!r} of the identity "
+            f"nothing fits the attribute {safe(name, limit=64)!r} of the identity "
             f"{safe(identity.text, limit=128)!r}: types are case-sensitive, and types without a short name are OIDs"
+            f"{_meant_type(name)}"
             for name in identity.attributes
             if not is_known(name)
         )
@@ -102,9 +104,10 @@ def match(identities: Sequence[Identity], leaf: Certificate) -> Identity:
     subjects = [identity for _, identity in _subjects(identities)]
     shown = safe(leaf.subject_text)
     if not subjects:  # ID-3
+        meant = next((text for identity in identities if (text := _meant_kind(identity.kind))), "")
         raise Rejected(
             "identity.none",
-            f"the policy names no identity of the kind {X509_SUBJECT}, and no other can be checked here",
+            f"the policy names no identity of the kind {X509_SUBJECT}, and no other can be checked here{meant}",
             subject=shown,
             identities=_texts(identities),
         )
@@ -116,17 +119,49 @@ def match(identities: Sequence[Identity], leaf: Certificate) -> Identity:
             f"the signing certificate's subject {shown!r} {error.problem}",
             subject=shown,
             identities=_texts(subjects),
-        ) from None
+        ).advising(_NAMELESS) from None
     for identity in subjects:
         if identity.covers(attributes):
             return identity
+    wanted = safe(suggest(attributes))
+    near = _near(subjects, attributes)
     raise Rejected(
         "identity.mismatch",
-        f"the signer {shown!r} is none of the policy's trusted identities: {'; '.join(_texts(subjects))}",
+        f"the signer {shown!r} is none of the policy's trusted identities: {'; '.join(_texts(subjects))}{near}",
         subject=shown,
         identities=_texts(subjects),
-        identity_of_signer=safe(suggest(attributes)),
-    )
+        identity_of_signer=wanted,
+    ).advising(f"If this signer is to be trusted, add to the statement's trustedIdentities: {wanted}")
+
+
+_NAMELESS: Final = (
+    "No identity can name this signer: only '*' fits it. If it is to be trusted, write '*' in a statement whose trust "
+    "store holds nothing but this publisher's own CA; or ask the publisher for a certificate whose subject has C, ST "
+    "and O, and each attribute once."
+)
+
+
+def _near(subjects: Sequence[Identity], attributes: Mapping[str, str]) -> str:
+    """How the first identity that nearly fits differs, for the end of a sentence."""
+    from airgap.trust.near import near_misses
+
+    for identity in subjects:
+        if differences := near_misses(identity.attributes, attributes):
+            return f" (near: {'; '.join(differences)})"
+    return ""
+
+
+def _meant_kind(kind: str) -> str:
+    from airgap.trust.near import is_kind
+
+    return f"; {safe(kind, limit=64)!r} is to be written {X509_SUBJECT}" if is_kind(kind, X509_SUBJECT) else ""
+
+
+def _meant_type(name: str) -> str:
+    from airgap.trust.near import type_for
+
+    meant = type_for(name)
+    return f"; write {meant}" if meant else ""
 
 
 def suggest(attributes: Mapping[str, str]) -> str:

@@ -128,7 +128,7 @@ def _override(check: str, action: Any) -> tuple[Check, Action]:
 
 def _verify_timestamp(source: json.JsonObject) -> VerifyTimestamp:
     value = json.take_optional(source, "verifyTimestamp", str)
-    if value is None:
+    if not value:  # the reference reads absent and empty alike
         return VerifyTimestamp.ALWAYS
     as_choice(value, tuple(VerifyTimestamp), "verifyTimestamp")
     return VerifyTimestamp(value)

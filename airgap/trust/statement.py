@@ -118,8 +118,11 @@ def parse_document(
 
 
 def _statements(data: bytes, parse: Callable[[JsonObject], Statement]) -> tuple[Statement, ...]:
-    document = json.load_object(data, json.Reading.OWN, limit=limits.POLICY_BYTES, what="document")
+    # a fraction is refused where it stands, so that the message names its member
+    document = json.load_object(data, json.Reading.SIGNED, limit=limits.POLICY_BYTES, what="document")
     refuse_unknown(document, _DOCUMENT)
+    if isinstance(document.get("version"), int | float):
+        raise FormatError(f'is a number, and must be the text "{VERSION}", in quotes', where="version")
     if (version := json.take(document, "version", str)) != VERSION:  # POLICY-5
         raise FormatError(f"is {safe(version, limit=64)!r}, not {VERSION!r}", where="version")
     statements = json.take_list(document, _LIST, _labelled(parse), limit=limits.POLICY_STATEMENTS)

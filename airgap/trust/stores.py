@@ -13,6 +13,7 @@ import re
 import stat
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Final, NoReturn, Self
 
@@ -116,17 +117,18 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
     found: dict[Certificate, None] = {}
     for name in files:
         for certificate in _load_file(folder, ref, name):
-            if problem := certificate_problem(ref.type, certificate):
+            if not certificate.unusable_key and (problem := certificate_problem(ref.type, certificate)):
                 _refuse(folder, ref, problem, name)
-            if certificate not in found and not certificate.self_signed:
-                notices.append(_intermediate(ref, name, certificate))
+            if certificate not in found and (notice := _doubt(ref, name, certificate)):
+                notices.append(notice)
             found[certificate] = None
         if len(found) > limits.STORE_CERTIFICATES:
             _refuse(folder, ref, f"holds more than {limits.STORE_CERTIFICATES} certificates")
-    if not found:  # STORE-9
+    if all(certificate.unusable_key for certificate in found):  # STORE-9
+        which = " with a key of a kind that is known here" if found else ""
         raise TrustMaterialError(
             "store.empty",
-            f"the trust store {ref} holds no certificate ({safe(folder)})",
+            f"the trust store {ref} holds no certificate{which} ({safe(folder)})",
             store=str(ref),
             path=safe(folder),
         )
@@ -143,8 +145,12 @@ def _list(folder: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
         with os.scandir(folder) as entries:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     except FileNotFoundError:
+        near = _near(folder)
         raise TrustMaterialError(
-            "store.missing", f"the trust store {ref} does not exist ({safe(folder)})", store=str(ref), path=safe(folder)
+            "store.missing",
+            f"the trust store {ref} does not exist ({safe(folder)}){near}",
+            store=str(ref),
+            path=safe(folder),
         ) from None
     except OSError as error:
         _refuse(folder, ref, f"can not be read ({reading_problem(error)})")
@@ -158,7 +164,8 @@ def _load_file(folder: Path, ref: StoreRef, name: str) -> tuple[Certificate, ...
         check_file_name(name)
         return load_certificates(read_regular(folder / name, limits.STORE_FILE_BYTES))
     except FormatError as error:
-        _refuse(folder, ref, str(error), name)
+        problem = f"can not be used: {error}" if error.where else error.problem
+        _refuse(folder, ref, problem, name, remedy=error.remedy)
 
 
 def check_file_name(name: str) -> None:
@@ -172,10 +179,14 @@ def check_file_name(name: str) -> None:
 def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None:
     """Why a certificate can not stand in a store: STORE-7 for every type, and STORE-12 for timestamping roots."""
     shown = f"the certificate {safe(certificate.subject_text)!r}, which"
+    if certificate.unusable_key:
+        return f"holds {shown} has a key of no kind that is known here ({certificate.key_name})"
     if not certificate.is_ca and not certificate.self_signed:
         return f"holds {shown} is neither a CA nor self-signed"
     if kind is not StoreType.TSA:
         return None
+    if certificate.self_issued and not certificate.self_signed:
+        return f"holds {shown} names itself as its issuer: its signature {certificate.own_signature_problem}"
     if not certificate.self_signed:
         return f"holds {shown} is not a root; tsa stores hold self-signed root CAs alone"
     usage = certificate.key_usage
@@ -184,21 +195,67 @@ def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None
     return None
 
 
-def _intermediate(ref: StoreRef, name: str, certificate: Certificate) -> Notice:
+def _doubt(ref: StoreRef, name: str, certificate: Certificate) -> Notice | None:
+    """What a person should know about a certificate that stands in a store and hardly serves there."""
+    if certificate.unusable_key:
+        reason = "store.unusable"
+        what = f"with a key of no kind that is known here ({certificate.key_name}): nothing is verified with it"
+    elif certificate.self_signed:
+        return None
+    elif certificate.self_issued:
+        problem = certificate.own_signature_problem
+        reason, what = "store.unusable", f"whose own signature {problem}: a chain that ends in it is refused"
+    else:
+        reason, what = "store.intermediate", "a CA that is not a root"
     subject = safe(certificate.subject_text)
     return Notice(
-        reason="store.intermediate",
-        message=f"the trust store {ref} holds {subject!r} ({safe(name)}), a CA that is not a root",
-        facts={"store": str(ref), "file": safe(name), "certificate": subject},
+        reason=reason,
+        message=f"the trust store {ref} holds {subject!r} ({safe(name)}), {what}",
+        facts={"store": str(ref), "file": safe(name), "certificate": subject, "key": certificate.key_name},
     )
 
 
-def _refuse(folder: Path, ref: StoreRef, problem: str, name: str | None = None) -> NoReturn:
+def _near(folder: Path) -> str:
+    """Where a folder is missing on the way to a store: one beside it with nearly the name, or what is there instead."""
+    missing = folder
+    while not missing.parent.is_dir() and missing.parent != missing:
+        missing = missing.parent
+    try:
+        with os.scandir(missing.parent) as entries:
+            found = [(entry.name, entry.is_dir()) for entry in islice(entries, limits.STORE_FILES)]
+    except OSError:
+        return ""
+    names = sorted(name for name, folded in found if folded)
+    files = sorted(name for name, folded in found if not folded and name.lower().endswith(EXTENSIONS))
+    twin = next((name for name in names if _spelling(name) == _spelling(missing.name)), None)
+    if twin is not None:
+        return f"; there is a folder {safe(twin)!r} in {safe(missing.parent)}, which must be called {missing.name!r}"
+    if missing != folder:
+        lower = missing.parent / folder.relative_to(missing)
+        return f"; {safe(lower)} must lie in a folder {missing.name!r}" if lower.is_dir() else ""
+    if files:
+        return f"; {safe(files[0])!r} lies outside of every store, which is a folder, in {safe(missing.parent)}"
+    if not names:
+        return ""
+    shown = ", ".join(safe(name, limit=64) for name in names[:_SHOWN])
+    return f"; the stores of this type are: {shown}{', ...' if len(names) > _SHOWN else ''}"
+
+
+_SHOWN: Final = 10
+
+
+def _spelling(name: str) -> str:
+    """A folder's name without what people spell in different ways."""
+    return re.sub(r"[-_. ]", "", name).casefold().removesuffix("s")
+
+
+def _refuse(folder: Path, ref: StoreRef, problem: str, name: str | None = None, *, remedy: str = "") -> NoReturn:
     place = f"the file {safe(name)!r} of the trust store {ref}" if name is not None else f"the trust store {ref}"
     path = safe(folder if name is None else folder / name)
     raise TrustMaterialError(
         "store.malformed",
         f"{place} {problem}",
+        remedy=remedy,
         store=str(ref),
         path=path,
         file=None if name is None else safe(name),

@@ -1,15 +1,22 @@
-"""Signatures that are attached to something, fetched to be judged."""
+"""Signatures that are attached to something, fetched to be judged; and those nearby that are not judged."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Final
+
 from airgap import limits
-from airgap.errors import AirgapError, Rejected
-from airgap.oci.descriptor import Descriptor
-from airgap.oci.graph import Referrer
+from airgap.errors import AirgapError, ContentError, Rejected
+from airgap.oci.descriptor import INDEX_TYPES, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph, Mechanism, Referrer
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
-from airgap.signature.manifest import envelope_descriptor
+from airgap.oci.tags import fallback_tag
+from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.verifier.engine import Candidate
+from airgap.verifier.outcome import NearSignatures
 
 
 def candidate_of(store: Store, referrer: Referrer, subject: Descriptor) -> Candidate:
@@ -26,3 +33,70 @@ def candidate_of(store: Store, referrer: Referrer, subject: Descriptor) -> Candi
         return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
     manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
     return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest)
+
+
+_SIMPLE_SIGNING: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
+_BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
+
+
+class Nearby:
+    """The signatures of one target, for those who ask what is signed near an artifact that is not."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def of(self, artifact: Descriptor) -> NearSignatures:
+        """What is signed near an artifact without a signature of its own, so that nobody takes it for lost."""
+        return NearSignatures(
+            foreign=tuple(dict.fromkeys(_foreign(self._graph, artifact))),
+            children=_signed_children(self._graph, artifact),
+            indexes=tuple(self._signed_indexes.get(artifact.digest, ())),
+        )
+
+    @cached_property
+    def _signed_indexes(self) -> Mapping[Digest, list[Digest]]:
+        """What the signed indexes list, each with those that list it."""
+        found: dict[Digest, list[Digest]] = {}
+        for root in self._graph.roots():
+            if _is_signed(self._graph, root.descriptor):
+                for child in _children(self._graph, root.descriptor):
+                    found.setdefault(child.digest, []).append(root.descriptor.digest)
+        return found
+
+
+def _foreign(graph: Graph, artifact: Descriptor) -> Iterator[str]:
+    for referrer in _referrers(graph, artifact):
+        manifest = referrer.manifest
+        layers = {layer.media_type for layer in manifest.layers} if isinstance(manifest, Manifest) else set()
+        kind = referrer.artifact_type or ""
+        if _SIMPLE_SIGNING in layers:
+            tag = f" (tag {fallback_tag(artifact.digest)}.sig)" if referrer.mechanism is Mechanism.COSIGN else ""
+            yield f"cosign signature{tag}"
+        elif kind.startswith(_BUNDLE) or any(layer.startswith(_BUNDLE) for layer in layers):
+            yield "sigstore bundle"
+
+
+def _signed_children(graph: Graph, artifact: Descriptor) -> tuple[int, int]:
+    below = _children(graph, artifact)
+    return sum(_is_signed(graph, child) for child in below), len(below)
+
+
+def _children(graph: Graph, artifact: Descriptor) -> tuple[Descriptor, ...]:
+    """The entries of an index; none of what is no index or can not be read, which is the content's problem."""
+    if artifact.media_type not in INDEX_TYPES:
+        return ()
+    try:
+        return tuple(child for _, child in graph.manifest(artifact).successors())
+    except ContentError:
+        return ()
+
+
+def _is_signed(graph: Graph, descriptor: Descriptor) -> bool:
+    return any(is_signature(referrer.manifest) for referrer in _referrers(graph, descriptor))
+
+
+def _referrers(graph: Graph, descriptor: Descriptor) -> tuple[Referrer, ...]:
+    try:
+        return graph.referrers(descriptor)
+    except ContentError:
+        return ()  # too many: the closure's problem

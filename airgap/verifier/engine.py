@@ -19,12 +19,12 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest
 from airgap.parse.time import iso
-from airgap.pki.chain import Anchors, check_code_signing_chain, check_validity
+from airgap.pki.chain import Anchors, check_code_signing_chain
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import Evidence
 from airgap.revocation.use import EvidenceUse
-from airgap.signature.envelope import parse_envelope, parse_payload, verify_signature
+from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
 from airgap.signature.manifest import thumbprint_warning
 from airgap.signature.model import Envelope, Payload, Scheme
 from airgap.signature.payload import check_about
@@ -32,6 +32,7 @@ from airgap.text import safe
 from airgap.trust.identities import match
 from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
 from airgap.trust.stores import StoreType
+from airgap.verifier.advice import check_validity_untimed, no_anchor, other_form, untimed_way_out
 from airgap.verifier.outcome import Finding, SignatureOutcome, Signer, Verdict
 
 if TYPE_CHECKING:  # what few signatures need is imported for those: see docs/explanation/performance.md
@@ -98,11 +99,20 @@ class _Dossier:
         message: str,
         reason: str | None = None,
         facts: Mapping[str, Fact] = _NOTHING,
+        remedy: str = "",
     ) -> None:
         """Write down a finding, under the action that the statement gives to the check."""
         action = self.statement.actions[check]
         self.findings.append(
-            Finding(check=check, action=action, verdict=verdict, message=message, reason=reason, facts=facts)
+            Finding(
+                check=check,
+                action=action,
+                verdict=verdict,
+                message=message,
+                reason=reason,
+                facts=facts,
+                remedy=remedy,
+            )
         )
 
 
@@ -156,9 +166,12 @@ class Judge:
             raise candidate.obstacle
         if candidate.envelope is None:
             raise Rejected("signature.unreadable", "the signature has no envelope")
-        # critical attributes that are not understood get past here only where a plugin that may be run is demanded;
-        # _plugin sees to it that it processed them
-        envelope = parse_envelope(candidate.envelope.media_type, candidate.raw, plugins=self._allowed)
+        # critical attributes that are not understood get past here only where a plugin is demanded: _plugin sees to it
+        # that it processed them, and refuses the signature where it may not be run
+        try:
+            envelope = parse_envelope(candidate.envelope.media_type, candidate.raw, plugins=ANY_PLUGIN)
+        except Rejected as error:
+            raise error.advising("" if isinstance(dossier.target, Descriptor) else other_form(error)) from None
         dossier.envelope = envelope
         verify_signature(envelope)
         check_code_signing_chain(envelope.certificates)
@@ -185,14 +198,7 @@ class Judge:
         anchors = self._trust.anchors(dossier.statement, kind)
         anchor = next((certificate for certificate in envelope.certificates if certificate in anchors), None)
         if anchor is None:  # CHAIN-21: byte-equality, no path building
-            root = envelope.certificates[-1]
-            raise Rejected(
-                "authenticity.no_anchor",
-                f"no certificate of the chain is in the trust stores; its root is {safe(root.subject_text)!r} "
-                f"(SHA-256 {root.fingerprint})",
-                root=safe(root.subject_text),
-                fingerprint=root.fingerprint,
-            )
+            raise no_anchor(envelope.certificates, anchors)
         plugin = self._asked_plugin(dossier)
         if plugin and plugin.decides(Check.AUTHENTICITY):  # ID-16
             identity = plugin.check(Check.AUTHENTICITY)
@@ -217,7 +223,7 @@ class Judge:
         if envelope.scheme is Scheme.SIGNING_AUTHORITY:
             return _authentic_time_inside(envelope)
         if not self._needs_timestamp(dossier.statement, envelope):
-            check_validity(envelope.certificates, self._at)  # TS-2
+            check_validity_untimed(envelope, self._at, dossier.statement)  # TS-2
             return "every certificate of the chain is valid at the moment judged for"
         return self._timestamp(dossier, envelope)
 
@@ -235,7 +241,7 @@ class Judge:
                 "timestamp.missing",
                 f"the statement {safe(dossier.statement.name)!r} names a tsa trust store, and the signature has no "
                 "timestamp",
-            )
+            ).advising(untimed_way_out(envelope, self._at))
         from airgap.pki.timestamp import TimestampToken, check_within
 
         anchors = self._trust.anchors(dossier.statement, StoreType.TSA)
@@ -285,7 +291,7 @@ class Judge:
         if plugin is None:  # VERIFY-25; never run unless the operator allowed it
             from airgap.verifier.plugins import required
 
-            raise required(envelope.plugin)
+            raise required(envelope.plugin, envelope.unprocessed)
         plugin.check_processed(envelope)
         if not plugin.asked:
             return f"the policy skips all that the plugin {plugin} can check"
@@ -341,9 +347,9 @@ class Judge:
         try:
             message = rule(dossier)
         except Undecided as error:
-            dossier.found(check, Verdict.INDETERMINATE, str(error), error.reason, error.facts)
+            dossier.found(check, Verdict.INDETERMINATE, str(error), error.reason, error.facts, error.remedy)
         except (Rejected, TrustMaterialError, ContentError) as error:
-            dossier.found(check, Verdict.FAIL, str(error), error.reason, error.facts)
+            dossier.found(check, Verdict.FAIL, str(error), error.reason, error.facts, error.remedy)
         else:
             if message is None:
                 dossier.found(check, Verdict.NOT_APPLICABLE, "nothing to check")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from airgap.errors import Fact
 from airgap.moment import Moment
@@ -51,6 +51,13 @@ class Finding:
     reason: str | None = None
     """A code of airgap.reasons; None where nothing is wrong."""
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    remedy: str = ""
+    """The way out, where the facts know a better one than the reason; a reason has several causes."""
+
+    @property
+    def way_out(self) -> str:
+        """What to do; empty where nothing is wrong."""
+        return self.remedy or (REASONS[self.reason].remedy if self.reason else "")
 
     @property
     def blocks(self) -> bool:
@@ -186,6 +193,45 @@ class AppliedPolicy:
         )
 
 
+class Unsigned(NamedTuple):
+    """Why an artifact counts as unsigned, and the way out."""
+
+    reason: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearSignatures:
+    """Signatures that say nothing about the artifact asked for, and that a person takes for its own."""
+
+    foreign: tuple[str, ...] = ()
+    """Attached signatures of another kind, in words: `cosign signature (tag sha256-....sig)`."""
+    children: tuple[int, int] = (0, 0)
+    """How many of the images that an index lists are signed, and how many it lists."""
+    indexes: tuple[Digest, ...] = ()
+    """Signed indexes that list the artifact."""
+
+    def told(self) -> Iterator[tuple[str, str]]:
+        """Each as the end of a sentence, with the way out."""
+        signed, listed = self.children
+        if signed:
+            yield (
+                f"{signed} of the {listed} platform images that it lists are signed, and none speaks for the index",
+                "Verify the images one by one, by digest (TARGET@sha256:...), or ask the publisher to sign the index.",
+            )
+        if self.indexes:
+            yield (
+                f"the index {self.indexes[0]} that lists it carries signatures",
+                "Verify the index, which vouches for what it lists, or ask the publisher to sign each image.",
+            )
+        if self.foreign:
+            yield (
+                f"attached is a {', a '.join(self.foreign)}, which is not judged here",
+                "Verify that signature with its own tool, or ask the publisher for a Notary Project signature.",
+            )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactOutcome:
     """The judgement of one artifact: its signatures, and apart from them its content."""
@@ -207,12 +253,22 @@ class ArtifactOutcome:
     a claim of whoever made the medium."""
     record: Record | None = None
     """The newest acquisition record about the artifact."""
+    near: NearSignatures = NearSignatures()
+    """What is signed near an artifact that is not."""
 
     @property
-    def unsigned(self) -> tuple[str, str] | None:
-        """Reason code and sentence where signatures are demanded and none is here."""
+    def unsigned(self) -> Unsigned | None:
+        """What there is to say where signatures are demanded and none is here."""
         if self.policy_finding or self.signatures:
             return None
+        reason, message = self._without_signature()
+        return Unsigned(
+            reason,
+            "".join((message, *(f"; {sentence}" for sentence, _ in self.near.told()))),
+            next((remedy for _, remedy in self.near.told()), REASONS[reason].remedy),
+        )
+
+    def _without_signature(self) -> tuple[str, str]:
         left_behind = self.record.left_behind() if self.record else None
         if left_behind:
             return "signature.left_behind", f"the artifact has no signature here: {left_behind}"

@@ -8,8 +8,9 @@ a signature good whose chain is not trusted, whose payload is another one, or wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Final
 
 from airgap.errors import FormatError, Rejected
@@ -90,7 +91,7 @@ class Consultation:
 def consult(plugins: AllowedPlugins, envelope: Envelope, demand: PluginDemand, statement: Statement) -> Consultation:
     """Ask the plugin that the envelope demands. Raises Rejected plugin.required or plugin.failed (VERIFY-11, 24)."""
     if demand.name not in plugins.names:
-        raise required(demand)
+        raise required(demand, envelope.unprocessed)
     try:
         plugin = plugins.host.find(demand.name)
         metadata = plugin.metadata()
@@ -104,12 +105,18 @@ def consult(plugins: AllowedPlugins, envelope: Envelope, demand: PluginDemand, s
     return Consultation(name=demand.name, version=metadata.version, asked=asked, answer=answer)
 
 
-def required(demand: PluginDemand) -> Rejected:
-    """The refusal of a signature whose plugin nobody allowed (VERIFY-25)."""
+def required(demand: PluginDemand, unprocessed: Sequence[str] = ()) -> Rejected:
+    """The refusal of a signature whose plugin nobody allowed (VERIFY-25, D6)."""
+    left = [safe(name) for name in unprocessed]
+    reading = f", which alone understands its critical attributes {', '.join(left)}" if left else ""
     return Rejected(
         "plugin.required",
-        f"the signature demands the verification plugin {safe(demand.name)!r}",
+        f"the signature demands the verification plugin {safe(demand.name)!r}{reading}",
         plugin=safe(demand.name),
+        attributes=left,
+    ).advising(
+        f"Where this plugin is installed, allow it: --allow-plugin {quote(safe(demand.name))}. "
+        "Or ask the publisher for a plain signature."
     )
 
 

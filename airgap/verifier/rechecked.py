@@ -77,7 +77,7 @@ class Rechecked:
             found += [(problem.reason, problem.message) for problem in self.now.content.problems]
         if self.now.signature_verdict is not Verdict.PASS:
             if self.now.unsigned:
-                found.append(self.now.unsigned)
+                found.append((self.now.unsigned.reason, self.now.unsigned.message))
             found += [
                 (finding.reason, finding.message)
                 for signature in self.now.signatures

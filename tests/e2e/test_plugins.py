@@ -182,7 +182,7 @@ def test_a_plugin_is_run_only_where_it_is_allowed(tmp_path: Path) -> None:
     written = scene(**{"com.example.job": "7"}).write(tmp_path / "scene")
     for more in ([], ["--allow-plugin", "other"]):
         ran = run_process(written.arguments(*more))
-        assert (ran.code, set(ran.reasons)) == (12, {"envelope.critical.unknown"}), ran
+        assert (ran.code, set(ran.reasons)) == (13, {"plugin.required"}), ran
     plain = scene().write(tmp_path / "plain")
     ran = run_process(plain.arguments())
     assert (ran.code, set(ran.reasons), ran.document["network"]["plugins"]) == (13, {"plugin.required"}, []), ran
@@ -234,7 +234,7 @@ def test_what_a_maker_of_envelopes_demands_is_verified_with_its_plugin(tmp_path:
     write_plugin(tmp_path / "libexec", behaviour)
     layout(tmp_path)
     assert sign(tmp_path, "--plugin", "good", "--id", "k7").code == 0
-    assert verified(tmp_path).reasons == {"envelope.critical.unknown"}
+    assert verified(tmp_path).reasons == {"plugin.required"}
     assert verified(tmp_path, "--allow-plugin", "good").code == 0
 
 

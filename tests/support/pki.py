@@ -141,6 +141,7 @@ def issue(
     points: Iterable[Point] = (),
     freshest: Iterable[Point] = (),
     extra: Iterable[Extension] = (),
+    public: bytes | None = None,
     **changes: Any,
 ) -> Issued:
     """A certificate of `profile`, self-signed if `issuer` is None.
@@ -148,7 +149,9 @@ def issue(
     `key`: a kind ("rsa2048", "p384", "ed25519", ...) with `slot`, or a private key. `subject`: raw Name, or
     "C=US,O=...". `issuer_name`: another issuer Name than the issuer's subject. `signed_by`: sign with another key than
     the issuer's. `outer_hash_name`: makes inner and outer AlgorithmIdentifier differ. `crl_urls`: one point per URL;
-    `points`: any. `changes`: basic_constraints, key_usage, extended_key_usage (None leaves the extension out).
+    `points`: any.
+    `public`: another subjectPublicKeyInfo. `changes`: basic_constraints, key_usage, extended_key_usage (None leaves
+    the extension out).
     """
     wanted = {**_PROFILES[profile], **changes}
     kind = wanted.pop("key") if key is None else key
@@ -179,7 +182,7 @@ def issue(
         issuer_name or (issuer.subject if issuer else own_name),
         asn1.sequence(asn1.time(not_before), asn1.time(not_after)),
         own_name,
-        public_info(private),
+        public or public_info(private),
         *([asn1.explicit(3, asn1.sequence(*(item.der() for item in listed)))] if version == 3 else []),
     )
     return Issued(sign_der(body, signer, hash_name, pss=pss, outer=outer_hash_name), private, own_name, number, issuer)
@@ -218,6 +221,32 @@ def public_info(private: PrivateKey) -> bytes:
     return private.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+
+
+def foreign_info(dotted: str, *parameters: bytes) -> bytes:
+    """SubjectPublicKeyInfo of a key of any kind; its bits mean nothing."""
+    return asn1.sequence(asn1.sequence(asn1.oid(dotted), *parameters), asn1.bit_string(b"\x04" + bytes(64)))
+
+
+def explicit_info(private: ec.EllipticCurvePrivateKey) -> bytes:
+    """SubjectPublicKeyInfo of a P-256 key that writes the curve out instead of naming it (RFC 3279, 2.3.5)."""
+    p = 2**256 - 2**224 + 2**192 + 2**96 - 1
+    b = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+    generator = ec.derive_private_key(1, ec.SECP256R1()).public_key()
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    points = [
+        public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        for public in (generator, private.public_key())
+    ]
+    curve = asn1.sequence(
+        asn1.integer(1),
+        asn1.sequence(asn1.oid("1.2.840.10045.1.1"), asn1.integer(p)),
+        asn1.sequence(asn1.octet_string((p - 3).to_bytes(32, "big")), asn1.octet_string(b.to_bytes(32, "big"))),
+        asn1.octet_string(points[0]),
+        asn1.integer(order),
+        asn1.integer(1),
+    )
+    return asn1.sequence(asn1.sequence(asn1.oid("1.2.840.10045.2.1"), curve), asn1.bit_string(points[1]))
 
 
 @functools.cache

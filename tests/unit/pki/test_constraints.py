@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airgap.errors import Rejected
+from airgap.errors import FormatError, Rejected
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import (
     Anchors,
@@ -48,6 +48,10 @@ def excluded(*general_names: bytes) -> Extension:
 
 SUBJECT = "C=DE,O=Harbour Works,CN=TSA"
 ALTERNATIVE_NAME = "2.5.29.17"
+
+
+def _address(value: str) -> bytes:
+    return asn1.explicit(0, asn1.sequence(asn1.tlv(0x87, bytes.fromhex(value))))
 
 
 @pytest.mark.parametrize("role", ["root", "intermediate"])
@@ -192,3 +196,30 @@ def test_policies_that_nobody_requires_do_not_matter() -> None:
         intermediate={"extra": [INHIBIT_ANY, extensions.policies("1.2.3", critical=True)]},
         tsa={"extra": [extensions.policies("1.2.4", critical=True)]},
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is empty"),
+        (asn1.explicit(0), "is empty"),
+        (asn1.explicit(1), "is empty"),
+        (asn1.explicit(0, asn1.sequence(asn1.tlv(0x82, b"a.example"))) + asn1.explicit(1), "is empty"),
+        (_address("0a000000ff00ff00"), "mask with holes"),
+        (_address("0a00000000ffffff"), "mask with holes"),
+        (_address("0a000000fffffffd"), "mask with holes"),
+        (_address("20010db8" + "00" * 12 + "ffffffff" + "00" * 11 + "01"), "mask with holes"),
+        (_address("0a0000ff"), "an address of 4 bytes"),
+    ],
+)
+def test_name_constraints_that_rfc_5280_forbids_are_refused(content: bytes, problem: str) -> None:
+    """RFC 5280, 4.2.1.10."""
+    extension = Extension(extensions.NAME_CONSTRAINTS, asn1.sequence(content), critical=True)
+    with pytest.raises(FormatError, match=f"nameConstraints: .*{problem}"):
+        Certificate.parse(issue("root", extra=(extension,)).der)
+
+
+@pytest.mark.parametrize("mask", ["00000000", "80000000", "ffffff00", "fffffffe", "ffffffff"])
+def test_address_masks_of_ones_and_then_zeros_are_read(mask: str) -> None:
+    extension = Extension(extensions.NAME_CONSTRAINTS, asn1.sequence(_address("0a000000" + mask)), critical=True)
+    assert Certificate.parse(issue("root", extra=(extension,)).der).is_ca

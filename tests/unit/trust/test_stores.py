@@ -14,7 +14,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.trust.stores import LoadedStore, StoreRef, StoreType, load_store
 from tests.support.extensions import BasicConstraints, KeyUsage
-from tests.support.pki import Issued, issue
+from tests.support.pki import Issued, foreign_info, issue
 from tests.support.trust import store_folder, write_trust
 
 ROOT = issue("root")
@@ -216,7 +216,7 @@ ROOT_TIMES = (Certificate.parse(ROOT.der).not_before, Certificate.parse(ROOT.der
         (lambda: issue("root", key_usage=KeyUsage(("cRLSign",))), "not a CA"),
         (lambda: issue("root", basic_constraints=BasicConstraints(ca=False)), "not a CA"),
         (lambda: issue("root", basic_constraints=None), "not a CA"),
-        (lambda: issue("root", signed_by=SELF_SIGNED_LEAF.key), "not a root"),
+        (lambda: issue("root", signed_by=SELF_SIGNED_LEAF.key), "its signature does not verify"),
     ],
     ids=["intermediate", "leaf", "no keyCertSign", "no cA", "no basicConstraints", "not its own signature"],
 )
@@ -257,3 +257,69 @@ def test_names_are_shown_escaped(tmp_path: Path) -> None:
     error = refused(tmp_path, {"\x1b[2J.txt": b""})
     assert "\x1b" not in str(error)
     assert error.facts["file"] == "\\x1b[2J.txt"
+
+
+SHA_1 = issue("root", key="rsa2048", hash_name="sha1", subject="C=US,ST=WA,O=Old root")
+GOST = issue("root", public=foreign_info("1.2.643.7.1.1.1.1"), subject="C=RU,O=GOST root")
+
+
+@pytest.mark.parametrize("ref", ["ca:harbour", "signingAuthority:harbour", "tsa:harbour"])
+def test_a_certificate_with_a_key_of_an_unknown_kind_spoils_no_store(tmp_path: Path, ref: str) -> None:
+    loaded = store(tmp_path, {"a.pem": GOST.pem + ROOT.pem, "b.pem": GOST.pem}, ref)
+    assert [item.der for item in loaded.certificates] == [GOST.der, ROOT.der]
+    (notice,) = loaded.notices
+    assert notice.reason == "store.unusable"
+    assert "GOST R 34.10-2012" in notice.message
+    assert [item.der for item in Anchors.of({ref: loaded.certificates})] == [ROOT.der]
+
+
+def test_a_store_of_nothing_but_such_certificates_is_empty(tmp_path: Path) -> None:
+    """STORE-9."""
+    error = refused(tmp_path, {"a.pem": GOST.pem})
+    assert error.reason == "store.empty"
+    assert "with a key of a kind that is known here" in str(error)
+
+
+def test_a_root_that_is_signed_with_sha_1_is_told_as_such(tmp_path: Path) -> None:
+    (notice,) = store(tmp_path, {"a.pem": SHA_1.pem}).notices
+    assert notice.reason == "store.unusable"
+    assert "SHA-1 with RSA" in notice.message
+    assert "not a root" not in notice.message
+    error = refused(tmp_path, {"a.pem": SHA_1.pem}, "tsa:harbour")
+    assert "its signature is made with SHA-1 with RSA" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted"),
+    [
+        ("trust-store/x509/ca/harbour", "'trust-store' in"),
+        ("truststores/x509/ca/harbour", "'truststores' in"),
+        ("TrustStore/x509/ca/harbour", "'TrustStore' in"),
+        ("truststore/x.509/ca/harbour", "'x.509' in"),
+        ("truststore/x509/CA/harbour", "'CA' in"),
+        ("truststore/x509/ca/Harbour", "'Harbour' in"),
+        ("truststore/x509/ca/other", "the stores of this type are: other"),
+        ("truststore/x509/tsa/harbour", "does not exist"),
+        ("truststore/ca/harbour", "ca/harbour must lie in a folder 'x509'"),
+        ("x509/ca/harbour", "x509/ca/harbour must lie in a folder 'truststore'"),
+        ("truststore/x509/ca", "'a.pem' lies outside of every store"),
+    ],
+)
+def test_store_1_a_folder_of_nearly_the_name_is_told(tmp_path: Path, made: str, wanted: str) -> None:
+    folder = tmp_path / made
+    folder.mkdir(parents=True)
+    (folder / "a.pem").write_bytes(ROOT.pem)
+    error = refusal(tmp_path)
+    assert error.reason == "store.missing"
+    assert wanted in str(error)
+
+
+def test_nothing_near_a_missing_store_is_nothing_told(tmp_path: Path) -> None:
+    (tmp_path / "crls").mkdir()
+    assert str(refusal(tmp_path)).endswith("ca/harbour)")
+
+
+def test_a_file_that_is_something_else_is_named_with_its_way_out(tmp_path: Path) -> None:
+    error = refused(tmp_path, {"a.pem": b"ssh-ed25519 AAAA me@here"})
+    assert "the file 'a.pem' of the trust store ca:harbour is an SSH key" in str(error)
+    assert "bare key" in error.remedy

@@ -257,10 +257,18 @@ def test_no_plugin_is_looked_for_that_is_not_allowed(media_type: str, allowed: t
 def test_unknown_critical_attributes_are_refused_without_the_plugin(
     media_type: str, level: str, allowed: tuple[str, ...]
 ) -> None:
-    """D6: at every level."""
+    """D6, VERIFY-25: at every level, for the plugin that alone understands them."""
     protected = demanding(**{"com.example.job": "7"})
     outcome = judge(protected, media_type=media_type, allowed=allowed, terms=policy(level))
-    assert blocked(outcome) == {"integrity": "envelope.critical.unknown"}
+    assert blocked(outcome) == {"plugin": "plugin.required"}
+    (finding,) = [finding for finding in outcome.findings if finding.blocks]
+    assert "com.example.job" in finding.message
+    assert "--allow-plugin good" in finding.way_out
+
+
+def test_a_plugins_name_is_quoted_where_it_is_advised() -> None:
+    (finding,) = [finding for finding in judge(demanding("a; rm -r *")).findings if finding.blocks]
+    assert "--allow-plugin 'a; rm -r *'" in finding.way_out
 
 
 def test_an_allowed_plugin_does_not_help_an_envelope_that_does_not_demand_it() -> None:

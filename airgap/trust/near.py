@@ -1,0 +1,127 @@
+"""What nearly fits an identity of the policy, for messages: nothing is ever accepted for being near."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+
+from airgap.errors import FormatError
+from airgap.parse import der
+from airgap.pki.names import SHORT_NAMES, string_value
+from airgap.text import safe
+from airgap.trust.names import TYPES
+
+_LIMIT: Final = 100
+
+_SPELLINGS: Final[Mapping[str, str]] = {
+    **{short.casefold(): TYPES.get(oid, oid) for oid, short in SHORT_NAMES.items()},
+    "e": "1.2.840.113549.1.9.1",
+    "email": "1.2.840.113549.1.9.1",
+    "emailaddress": "1.2.840.113549.1.9.1",
+    "userid": "0.9.2342.19200300.100.1.1",
+    "domaincomponent": "0.9.2342.19200300.100.1.25",
+    "organizationidentifier": "2.5.4.97",
+    "organizationalunitname": "OU",
+    "organizationname": "O",
+    "commonname": "CN",
+    "countryname": "C",
+    "stateorprovincename": "ST",
+    "sp": "ST",
+    "localityname": "L",
+    "streetaddress": "STREET",
+    "gn": "2.5.4.42",
+    "givenname": "2.5.4.42",
+    "sn": "2.5.4.4",
+    "surname": "2.5.4.4",
+    "t": "2.5.4.12",
+    "title": "2.5.4.12",
+    "businesscategory": "2.5.4.15",
+}
+"""How people and other tools spell attribute types, and how identities do (ID-6, ID-10)."""
+
+
+def type_for(spelt: str) -> str | None:
+    """The attribute type that somebody meant who spelt it so; None where it is unknown or spelt as identities do."""
+    meant = _SPELLINGS.get(spelt.strip().casefold())
+    return None if meant == spelt else meant
+
+
+def near_misses(identity: Mapping[str, str], subject: Mapping[str, str]) -> tuple[str, ...] | None:
+    """How an identity differs from a subject that it nearly fits, attribute by attribute; None where it is another."""
+    found: list[str] = []
+    for name, wanted in identity.items():
+        meant = type_for(name)
+        actual = subject.get(name, "")
+        if actual == wanted:
+            continue
+        if meant is not None and subject.get(meant) == wanted:
+            found.append(f"the identity's {safe(name, limit=64)} must be written {meant}")
+        elif actual and (how := _difference(wanted, actual)):
+            found.append(
+                f"{safe(name, limit=64)} differs {how}: {safe(wanted, limit=_LIMIT)!r} in the policy, "
+                f"{safe(actual, limit=_LIMIT)!r} in the certificate"
+            )
+        else:
+            return None
+    return tuple(found)
+
+
+def _difference(wanted: str, actual: str) -> str:
+    """In what the two values differ, where that is easily overlooked; empty where they are others."""
+    for how, fold in _FOLDS:
+        if fold(wanted) == fold(actual):
+            return how
+    return ""
+
+
+def _blanks(text: str) -> str:
+    return "".join(text.split())
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
+
+
+def _bare(text: str) -> str:
+    """Letters and digits alone, without marks above them."""
+    plain = "".join(character for character in unicodedata.normalize("NFKD", text.casefold()) if character.isalnum())
+    return plain.translate(_LOOK_ALIKES)
+
+
+# Cyrillic and Greek small letters that look like Latin ones
+_LOOK_ALIKES: Final = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0455\u0458\u043a\u043c\u0442\u043d\u0432\u03bf\u03b1\u03bd\u03b9",
+    "aeopcyxisjkmthboavi",
+)
+_FOLDS: Final = (
+    ("in case only", str.casefold),
+    ("in blanks only", _blanks),
+    ("in quotation marks only", lambda text: text.strip("\"'\u201c\u201d")),
+    ("in the Unicode normal form only", _composed),
+    ("in case and blanks only", lambda text: _blanks(text).casefold()),
+    ("in letters that look alike, punctuation or accents only", _bare),
+)
+
+
+def hexadecimal(text: str) -> str:
+    """How an attribute that an identity gives in hexadecimal (`type=#0c01...`) can be written instead (ID-5)."""
+    match = _HEXADECIMAL.search(text)
+    if match is None:
+        return "leave the attribute out"
+    kind = match[1].strip()
+    try:
+        value = string_value(der.read(bytes.fromhex(match[2])), "value")
+    except (FormatError, ValueError):
+        return f"leave the attribute {safe(kind, limit=64)} out"
+    shown = type_for(kind) or kind
+    return f"write {safe(shown, limit=64)}={safe(value, limit=_LIMIT)}, or leave the attribute out"
+
+
+_HEXADECIMAL: Final = re.compile(r"([A-Za-z0-9. -]{1,64})=#((?:[0-9A-Fa-f]{2}){1,512})")
+
+
+def is_kind(spelt: str, kind: str) -> bool:
+    """Whether somebody who spelt the kind of an identity so meant `kind`."""
+    return _bare(spelt) == _bare(kind)

@@ -1,0 +1,194 @@
+"""Refusals that were right and said something untrue, or advised what does not help."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.oci.descriptor import Descriptor
+from tests.support import envelopes
+from tests.support.command import Ran, run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT, Pki, issue
+from tests.support.scenario import Scene, bare
+from tests.support.trust import oci_policy, statement
+
+
+def verified(scene: Scene, folder: Path) -> Ran:
+    """Text and document of the same run: the sentence of the one is in the other."""
+    written = scene.write(folder)
+    ran = run_here(written.arguments())
+    text = run_here(written.arguments()[:-2])
+    ran.check_sound()
+    assert ran.code == text.code
+    for artifact in ran.document["artifacts"]:
+        if unsigned := artifact["unsigned"]:
+            assert unsigned["message"] in text.out
+            assert unsigned["remedy"] in text.out
+        for signature in artifact["signatures"]:
+            for finding in signature["findings"]:
+                if finding["action"] == "enforce" and finding["verdict"] == "fail":
+                    assert finding["message"] in text.out
+                    assert finding["remedy"] in text.out
+    return ran
+
+
+def finding(ran: Ran, reason: str) -> dict[str, Any]:
+    (found,) = [
+        found
+        for artifact in ran.document["artifacts"]
+        for signature in artifact["signatures"]
+        for found in signature["findings"]
+        if found["reason"] == reason
+    ]
+    return dict(found)
+
+
+@pytest.mark.parametrize("same_key", [True, False])
+def test_a_root_that_was_issued_anew_is_told_beside_the_old_one(tmp_path: Path, same_key: bool) -> None:
+    old = issue("root", subject="C=US,ST=WA,O=Acme")
+    new = issue("root", subject="C=US,ST=WA,O=Acme", key=old.key if same_key else "p384")
+    scene = Scene()
+    scene.sign_with(issue("leaf", issuer=new))
+    scene.stores = {"ca:harbour": [old]}
+    found = finding(verified(scene, tmp_path), "authenticity.no_anchor")
+    assert f"ca:harbour holds another certificate of this name: SHA-256 {old.fingerprint}" in found["message"]
+    assert ("the same key" if same_key else "another key") in found["message"]
+    assert "issued anew" in found["remedy"]
+
+
+def test_a_stranger_root_is_told_without_twins(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.stores = {"ca:harbour": [issue("root", slot=5, subject="C=US,ST=WA,O=Other")]}
+    found = finding(verified(scene, tmp_path), "authenticity.no_anchor")
+    assert "another certificate" not in found["message"]
+    assert "add its root certificate" in found["remedy"]
+
+
+def test_a_timestamp_that_lies_unused_is_told(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=1)}))
+    scene.timestamp(gen_time=AT - timedelta(days=30))
+    scene.policy = oci_policy(statement())
+    found = finding(verified(scene, tmp_path), "time.certificate.expired")
+    assert "carries a timestamp of 2026-05-02T12:00:00Z (by its own word), which is not used" in found["message"]
+    assert "trustStores of the statement 'harbour'" in found["remedy"]
+
+
+@pytest.mark.parametrize("token", [None, b"no token"])
+def test_an_expired_certificate_without_a_readable_timestamp(tmp_path: Path, token: bytes | None) -> None:
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=1)}))
+    if token is not None:
+        scene.signature.token = lambda _: token
+    found = finding(verified(scene, tmp_path), "time.certificate.expired")
+    if token is None:
+        assert found["remedy"].startswith("Ask the publisher for a timestamped signature")
+    else:
+        assert "carries a timestamp (which can not be read), which is not used" in found["message"]
+
+
+@pytest.mark.parametrize("expired", [True, False])
+def test_a_timestamp_that_is_demanded_and_absent(tmp_path: Path, *, expired: bool) -> None:
+    """TS-3: a tsa store in the statement refuses every signature without one."""
+    scene = Scene()
+    if expired:
+        scene.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=1)}))
+    scene.timestamp()
+    scene.signature.token = None
+    found = finding(verified(scene, tmp_path), "timestamp.missing")
+    assert ("afterCertExpiry" in found["remedy"]) is not expired
+
+
+@pytest.mark.parametrize("form", ["jws", "cose"])
+@pytest.mark.parametrize("level", ["strict", "permissive", "audit"])
+def test_a_plugin_that_alone_understands_the_signature_is_named(tmp_path: Path, form: str, level: str) -> None:
+    """notation: AWS Signer's critical attributes."""
+    name, job = "com.amazonaws.signer.notation.plugin", "com.amazonaws.signer.signingJob"
+    scene = Scene(form=form, level=level)
+    crit = [envelopes.SCHEME, envelopes.PLUGIN, job]
+    label: Any = "crit" if form == "jws" else 2
+    scene.signature.options = {"protected": {label: crit, envelopes.PLUGIN: name, job: "arn:1"}}
+    ran = verified(scene, tmp_path)
+    assert ran.code == 13
+    assert ran.reasons == {"plugin.required"}
+    found = finding(ran, "plugin.required")
+    assert job in found["message"]
+    assert f"--allow-plugin {name}" in found["remedy"]
+
+
+def _cosign(box: LayoutBuilder, target: Descriptor, *, tagged: bool = True, bundle: bool = False) -> None:
+    media_type = "application/vnd.dev.cosign.simplesigning.v1+json"
+    document: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": bare(box.add_blob(b"{}", "application/vnd.oci.image.config.v1+json")),
+        "layers": [bare(box.add_blob(b"{}", media_type))],
+    }
+    if bundle:
+        kind = "application/vnd.dev.sigstore.bundle.v0.3+json"
+        document |= {"artifactType": kind, "layers": [bare(box.add_blob(b"{}", kind))]}
+    if not tagged:
+        document["subject"] = bare(target)
+    descriptor = box.add_manifest(document)
+    if tagged:
+        box.tag(descriptor, f"sha256-{target.digest.encoded}.sig")
+    else:
+        box.list(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("attach", "words"),
+    [
+        (_cosign, "cosign signature (tag sha256-"),
+        (lambda box, target: _cosign(box, target, tagged=False), "cosign signature"),
+        (lambda box, target: _cosign(box, target, tagged=False, bundle=True), "sigstore bundle"),
+    ],
+    ids=["tag", "referrer", "bundle"],
+)
+def test_a_signature_of_another_kind_is_named_and_not_called_absent(
+    tmp_path: Path, attach: Callable[[LayoutBuilder, Descriptor], None], words: str
+) -> None:
+    scene = Scene()
+    scene.signatures.clear()
+    scene.packing.append(attach)
+    (artifact,) = verified(scene, tmp_path).document["artifacts"]
+    assert artifact["exit_codes"] == [10]
+    assert words in artifact["unsigned"]["message"]
+    assert "with its own tool" in artifact["unsigned"]["remedy"]
+
+
+def test_signed_images_below_an_unsigned_index_are_told(tmp_path: Path) -> None:
+    scene = Scene(index=True)
+    signature = scene.signatures.pop()
+
+    def sign_children(box: LayoutBuilder, target: Descriptor) -> None:
+        for child in _entries(box, target):
+            signature.attach(box, Descriptor.from_json(child))
+
+    scene.packing.append(sign_children)
+    (artifact,) = verified(scene, tmp_path).document["artifacts"]
+    assert artifact["exit_codes"] == [10]
+    assert "2 of the 2 platform images that it lists are signed" in artifact["unsigned"]["message"]
+    assert "by digest" in artifact["unsigned"]["remedy"]
+
+
+def test_a_signed_index_above_an_unsigned_image_is_told(tmp_path: Path) -> None:
+    scene = Scene(index=True)
+    scene.refer = lambda written: f"{written.layout}@{_first_child(scene)}"
+    (artifact,) = verified(scene, tmp_path).document["artifacts"]
+    assert artifact["exit_codes"] == [10]
+    assert f"the index {scene.target.digest} that lists it carries signatures" in artifact["unsigned"]["message"]
+
+
+def _first_child(scene: Scene) -> str:
+    return str(_entries(scene.box, scene.target)[0]["digest"])
+
+
+def _entries(box: LayoutBuilder, index: Descriptor) -> list[dict[str, Any]]:
+    return list(json.loads(box.blobs[index.digest])["manifests"])

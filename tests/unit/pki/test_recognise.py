@@ -1,0 +1,110 @@
+"""What a file is that should hold certificates: the message names it, and nothing of it is used."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
+from cryptography.x509 import CertificateSigningRequestBuilder, Name
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airgap.errors import FormatError
+from airgap.pki.certificate import load_certificates
+from airgap.pki.recognise import der_problem
+from tests.support.crls import crl
+from tests.support.keyring import key
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import issue
+
+ROOT = issue("root")
+LEAF = issue("leaf", issuer=ROOT)
+RSA, EC = key("rsa2048"), key("p256")
+DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM
+PLAIN, SECRET = serialization.NoEncryption(), serialization.BestAvailableEncryption(b"secret")
+PKCS1 = serialization.PrivateFormat.TraditionalOpenSSL
+PKCS8 = serialization.PrivateFormat.PKCS8
+SSH = serialization.PrivateFormat.OpenSSH
+REQUEST = CertificateSigningRequestBuilder(Name([])).sign(EC, hashes.SHA256())
+PUBLIC, PUBLIC1 = serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.PKCS1
+SPKI = RSA.public_key().public_bytes(DER, PUBLIC)
+PGP = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n"
+BOX = pkcs12.serialize_key_and_certificates(b"a", LEAF.key, LEAF.x509, [ROOT.x509], SECRET)
+PEM_OF_UTF16 = ROOT.pem.decode()
+
+FILES = [
+    pytest.param(pkcs7.serialize_certificates([ROOT.x509], DER), "PKCS#7", "openssl pkcs7", id="p7b"),
+    pytest.param(pkcs7.serialize_certificates([ROOT.x509], PEM), "PKCS#7", "openssl pkcs7", id="p7b-pem"),
+    pytest.param(BOX, "PKCS#12", "openssl pkcs12", id="p12"),
+    pytest.param(REQUEST.public_bytes(DER), "CSR", "certificate", id="csr"),
+    pytest.param(REQUEST.public_bytes(PEM), "CSR", "certificate", id="csr-pem"),
+    pytest.param(crl(ROOT), "a CRL", "crls/", id="crl"),
+    pytest.param(ocsp_response(LEAF), "an OCSP response", "ocsp", id="ocsp"),
+    pytest.param(SPKI, "a public key", "certificate", id="public-key"),
+    pytest.param(RSA.public_key().public_bytes(DER, PUBLIC1), "a public key", "certificate", id="pkcs1-public"),
+    pytest.param(RSA.public_key().public_bytes(PEM, PUBLIC), "PUBLIC KEY", "certificate", id="public-key-pem"),
+    pytest.param(
+        EC.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH),
+        "an SSH key", "certificate", id="ssh",
+    ),
+    pytest.param(RSA.private_bytes(DER, PKCS8, PLAIN), "a private key", "Take the key out", id="pkcs8"),
+    pytest.param(RSA.private_bytes(DER, PKCS8, SECRET), "an encrypted private key", "Take the key", id="pkcs8-secret"),
+    pytest.param(RSA.private_bytes(DER, PKCS1, PLAIN), "a private key", "Take the key out", id="pkcs1"),
+    pytest.param(EC.private_bytes(DER, PKCS1, PLAIN), "a private key", "Take the key out", id="sec1"),
+    pytest.param(EC.private_bytes(PEM, PKCS8, PLAIN), "PRIVATE KEY", "Take the key out", id="pkcs8-pem"),
+    pytest.param(EC.private_bytes(PEM, PKCS1, PLAIN), "EC PRIVATE KEY", "Take the key out", id="sec1-pem"),
+    pytest.param(RSA.private_bytes(PEM, PKCS8, SECRET), "ENCRYPTED PRIVATE KEY", "Take the key out", id="secret-pem"),
+    pytest.param(EC.private_bytes(PEM, SSH, PLAIN), "OPENSSH PRIVATE KEY", "Take the key out", id="ssh-private"),
+    pytest.param(PEM_OF_UTF16.encode("utf-16"), "UTF-16", "plain text", id="utf-16"),
+    pytest.param(PEM_OF_UTF16.encode("utf-16-be"), "UTF-16", "plain text", id="utf-16-be"),
+    pytest.param(PEM_OF_UTF16.encode("utf-16-le"), "UTF-16", "plain text", id="utf-16-le"),
+    pytest.param(b"", "empty", "again", id="empty"),
+    pytest.param(b" \r\n", "empty", "again", id="blank"),
+    pytest.param(base64.b64encode(ROOT.der), "base64 without PEM lines", "BEGIN CERTIFICATE", id="bare-base64"),
+    pytest.param(b"<!DOCTYPE html><html>", "web page", "again", id="html"),
+    pytest.param(b'{"keys":[]}', "JSON", "again", id="json"),
+    pytest.param(b"PK\x03\x04rest", "compressed", "Unpack", id="zip"),
+    pytest.param(b"\xfe\xed\xfe\xed\0\0\0\2", "Java key store", "keytool", id="jks"),
+    pytest.param(PGP, "an OpenPGP key", "certificate", id="pgp"),
+    pytest.param(b"untrusted comment: minisign public key\nRWQ\n", "minisign", "certificate", id="minisign"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "words", "remedy"), FILES)
+def test_a_file_that_holds_no_certificate_is_named_as_what_it_is(data: bytes, words: str, remedy: str) -> None:
+    """STORE-5, D19."""
+    with pytest.raises(FormatError) as caught:
+        load_certificates(data)
+    assert words in str(caught.value)
+    assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize("label", ["CERTIFICATE", "X509 CERTIFICATE", "PRIVATE KEY", "PKCS7"])
+def test_store_6_a_certificate_counts_whatever_its_label(label: str) -> None:
+    data = ROOT.pem.replace(b"CERTIFICATE", label.encode())
+    assert [item.der for item in load_certificates(data)] == [ROOT.der]
+
+
+def test_the_block_that_is_none_is_named_beside_good_ones() -> None:
+    with pytest.raises(FormatError, match="PEM block 2: is no certificate but labelled PRIVATE KEY"):
+        load_certificates(ROOT.pem + EC.private_bytes(PEM, PKCS8, PLAIN) + ROOT.pem)
+    mislabelled = EC.private_bytes(PEM, PKCS8, PLAIN).replace(b"PRIVATE KEY", b"CERTIFICATE")
+    with pytest.raises(FormatError, match="PEM block 2: is no certificate but a private key"):
+        load_certificates(ROOT.pem + mislabelled)
+
+
+def test_a_certificate_that_is_cut_is_none_of_these() -> None:
+    for size in range(1, len(ROOT.der) - 1, 7):
+        with pytest.raises(FormatError) as caught:
+            load_certificates(ROOT.der[:size])
+        assert "is no certificate but" not in str(caught.value)
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_recognised_or_not(data: bytes) -> None:
+    for shaped in (data, b"0\x82" + len(data).to_bytes(2, "big") + data):
+        der_problem(shaped)
+        with pytest.raises(FormatError):
+            load_certificates(shaped)

@@ -1,0 +1,112 @@
+"""What nearly fits an identity is told and never accepted (ID-6, ID-8, ID-10)."""
+
+from __future__ import annotations
+
+import pytest
+
+from airgap.errors import FormatError, Rejected
+from airgap.pki.certificate import Certificate
+from airgap.trust.identities import doubts, match, parse_identities, parse_identity
+from airgap.trust.near import near_misses, type_for
+from tests.support import names
+from tests.support.names import Attribute
+from tests.support.pki import issue
+
+UID, DC, EMAIL = "0.9.2342.19200300.100.1.1", "0.9.2342.19200300.100.1.25", "1.2.840.113549.1.9.1"
+
+
+def refusal(identity: str, *rdns: Attribute | tuple[str, str]) -> Rejected:
+    leaf = Certificate.parse(issue("leaf", issuer=issue("root"), subject=names.name(*rdns)).der)
+    with pytest.raises(Rejected) as caught:
+        match(parse_identities([identity]), leaf)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("wanted", "actual", "words"),
+    [
+        ("Acme", "ACME", "in case only"),
+        ("Acme Ltd", "Acme  Ltd", "in blanks only"),
+        ("Acme Ltd", "Acme\u00a0Ltd", "in blanks only"),
+        ("Acme", "Acme ", "in blanks only"),
+        ("M\u00fcller", "Mu\u0308ller", "in the Unicode normal form only"),
+        ("Acme", "\uff21cme", "in the Unicode normal form only"),
+        ('"Acme"', "Acme", "in quotation marks only"),
+        ("ACME Ltd", "Acme ltd ", "in case and blanks only"),
+        ("Acme", "\u0410cme", "in letters that look alike"),
+        ("Acme, Inc.", "Acme Inc", "in letters that look alike, punctuation"),
+        ("Muller", "M\u00fcller", "accents only"),
+    ],
+)
+def test_id_8_what_is_easily_overlooked_is_told_and_refused(wanted: str, actual: str, words: str) -> None:
+    identity = "x509.subject: C=US, ST=WA, O=" + wanted.replace(",", "\\,")
+    error = refusal(identity, ("C", "US"), ("ST", "WA"), Attribute("O", actual))
+    assert error.reason == "identity.mismatch"
+    assert f"O differs {words}" in str(error) or words in str(error)
+    assert "add to the statement's trustedIdentities: x509.subject: " in error.remedy
+
+
+def test_another_signer_is_no_near_miss() -> None:
+    error = refusal("x509.subject: C=US, ST=WA, O=Acme", ("C", "US"), ("ST", "WA"), ("O", "Harbour Works"))
+    assert "near" not in str(error)
+    assert near_misses({"O": "Acme", "CN": "x"}, {"O": "ACME"}) is None
+
+
+@pytest.mark.parametrize(
+    ("spelt", "oid"),
+    [("UID", UID), ("uid", UID), ("DC", DC), ("E", EMAIL), ("emailAddress", EMAIL), ("EMAIL", EMAIL)],
+)
+def test_id_10_types_without_a_short_name_are_told_as_they_are_written(spelt: str, oid: str) -> None:
+    rdns = (("C", "US"), ("ST", "WA"), ("O", "Acme"), Attribute(oid, "c-0nw"))
+    error = refusal(f"x509.subject: C=US, ST=WA, O=Acme, {spelt}=c-0nw", *rdns)
+    assert f"the identity's {spelt} must be written {oid}" in str(error)
+    leaf = Certificate.parse(issue("leaf", issuer=issue("root"), subject=names.name(*rdns)).der)
+    advised = error.remedy.partition("trustedIdentities: ")[2]
+    assert match(parse_identities([advised]), leaf).text == advised
+    (doubt,) = doubts(parse_identities([f"x509.subject: C=US, ST=WA, O=Acme, {spelt}=c-0nw"]))
+    assert doubt.endswith(f"write {oid}")
+
+
+def test_types_as_identities_write_them_are_nobodys_misspelling() -> None:
+    assert [type_for(name) for name in ("C", "ST", "O", "OU", "CN", "STREET", UID, "x")] == [None] * 8
+    assert type_for("o") == "O"
+
+
+@pytest.mark.parametrize("kind", ["x509.Subject", "X509.SUBJECT", "x509.subject ", "x509subject", "x509-subject"])
+def test_id_2_a_kind_that_is_nearly_the_one_is_told(kind: str) -> None:
+    error = refusal(f"{kind}: C=US, ST=WA, O=Acme", ("C", "US"), ("ST", "WA"), ("O", "Acme"))
+    assert error.reason == "identity.none"
+    assert "is to be written x509.subject" in str(error)
+    (doubt,) = doubts(parse_identities([f"{kind}: C=US, ST=WA, O=Acme"]))
+    assert "is to be written x509.subject" in doubt
+
+
+@pytest.mark.parametrize(
+    "rdns",
+    [
+        [("C", "NL"), ("O", "Acme")],
+        [("C", "NL"), ("ST", "ZH"), ("O", "Acme"), ("OU", "a"), ("OU", "b")],
+    ],
+    ids=["ID-11", "ID-10"],
+)
+def test_a_signer_whom_no_identity_can_name_has_a_way_out(rdns: list[tuple[str, str]]) -> None:
+    error = refusal("x509.subject: C=NL, ST=ZH, O=Acme", *rdns)
+    assert error.reason == "identity.subject"
+    assert "only '*' fits it" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (f"{EMAIL}=#160b6140622e6578616d706c65", f"write {EMAIL}=a@b.example"),
+        ("E=#160b6140622e6578616d706c65", f"write {EMAIL}=a@b.example"),
+        ("O=#0c0441636d65", "write O=Acme"),
+        ("O=#0203010203", "leave the attribute O out"),
+        ("O=#0c", "leave the attribute O out"),
+        ("O=#x", "leave the attribute out"),
+    ],
+)
+def test_id_5_a_value_in_hexadecimal_is_refused_with_its_text(text: str, advice: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        parse_identity(f"x509.subject: C=US, ST=WA, {text}")
+    assert advice in str(caught.value)
