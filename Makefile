@@ -2,8 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# of `make fuzz`: seconds for each door; of `make campaign`: how many mutants; of both: where chance begins
+TIME ?= 60
+N ?= 1000000
+SEED ?= 1
+# of `make mutants`: how many of each folder
+SAMPLE ?= 150
 
-.PHONY: demo test check lint types contracts format layouts tars bench clean
+.PHONY: demo test check lint types contracts format layouts tars bench fuzz campaign mutants clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
@@ -39,8 +45,17 @@ layouts: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
+fuzz: $(VENV)/.installed-fuzz
+	$(BIN)/python -m fuzz --time $(TIME) --seed $(SEED)
+
+mutants: $(VENV)/.installed-mutants
+	$(BIN)/python -m mutants --sample $(SAMPLE) --seed $(SEED)
+
+campaign: $(VENV)/.installed-dev
+	$(BIN)/python -m fuzz.campaign -n $(N) --seed $(SEED)
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .fuzz .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -54,4 +69,8 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-fuzz $(VENV)/.installed-mutants: $(VENV)/.installed-%: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
 	@touch $@

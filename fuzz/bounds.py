@@ -1,0 +1,41 @@
+"""The bounds under which every input has to come to an end, and how a process keeps itself to them."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final, NoReturn
+
+SECONDS: Final = 20
+"""For one input, on a machine that has other things to do too; the slowest honest one takes some milliseconds."""
+MEGABYTES: Final = 2048
+"""For a whole process with the interpreter in it: an input may be a megabyte."""
+
+
+class TooSlowError(Exception):
+    """An input was not judged within the time. A crash."""
+
+
+def bound_memory() -> None:
+    """From now on, more memory than the bound is a MemoryError (where the system knows this limit)."""
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES << 20, MEGABYTES << 20))
+
+
+@contextmanager
+def bounded_time() -> Iterator[None]:
+    """Raises TooSlowError after the time. In the main thread only."""
+    signal.signal(signal.SIGALRM, _late)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _late(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise TooSlowError(f"not judged within {SECONDS} s")

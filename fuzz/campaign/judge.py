@@ -1,0 +1,237 @@
+"""One mutant before the library: what came of it, and whether a law is broken."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from airgap import TrustDirectory, VerifyRequest, verify
+from airgap.errors import FormatError
+from airgap.pki.crl import Crl
+from airgap.pki.ocsp import OcspResponse
+from airgap.reasons import ExitCode
+from airgap.verifier.outcome import ArtifactOutcome, Outcome, SignatureOutcome, Verdict
+from fuzz.bounds import bounded_time
+from fuzz.campaign.case import Case, write_tree
+from fuzz.campaign.changes import REF_NAME, Mutant
+from fuzz.campaign.tree import Changes, apply, closure, entries
+from tests.support.layouts import tar_of
+
+_NO_ANSWER: Final = {ExitCode.ERROR, ExitCode.USAGE}
+"""Bytes are judged, whatever they are: these say that they were not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is signed about an artifact, and by whom."""
+
+    signer: str
+    scheme: str
+    signing_time: datetime | None
+    expiry: datetime | None
+    metadata: tuple[tuple[str, str], ...]
+
+
+class Bench:
+    """Judges cases and mutants of them, each in a place of its own on the disk (in memory, where it can be)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._places: dict[str, Path] = {}
+        self._trusts: dict[str, TrustDirectory] = {}
+        self._executor: Executor = ThreadPoolExecutor(1)
+
+    def whole(self, case: Case) -> Outcome:
+        """The case as it is."""
+        return self.outcome(Mutant(case), "")
+
+    def outcome(self, mutant: Mutant, part: str) -> Outcome:
+        """The verdict on the mutant; `part`: nothing, or `:tag` or `@digest`."""
+        case, place = mutant.case, self._place(mutant.case)
+        layout = place / "layout"
+        if case.archive:
+            target = place / "layout.tar"
+            target.write_bytes(tar_of(mutant.tree))
+        else:
+            target = layout
+            _put(layout, mutant.layout)
+        _put(place / "trust", mutant.trust)
+        trust = place / "trust" if mutant.trust else self._trust(case, place)
+        request = VerifyRequest(targets=[f"{target}{part}"], at=case.at, clock=case.at, scope=case.scope)
+        try:
+            with bounded_time():
+                return verify(request, trust, executor=self._executor)
+        finally:
+            if not case.archive:
+                _put_back(layout, mutant.layout, case.layout)
+            _put_back(place / "trust", mutant.trust, case.trust)
+
+    def _place(self, case: Case) -> Path:
+        if case.name not in self._places:
+            self._places[case.name] = self._folder / case.name
+            write_tree(self._folder / case.name / "layout", case.layout)
+            write_tree(self._folder / case.name / "trust", case.trust)
+        return self._places[case.name]
+
+    def _trust(self, case: Case, place: Path) -> TrustDirectory:
+        if case.name not in self._trusts:
+            self._trusts[case.name] = TrustDirectory.open(place / "trust")
+        return self._trusts[case.name]
+
+
+def _put(folder: Path, changes: Changes) -> None:
+    for name, data in changes.items():
+        path = folder / name
+        if data is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+def _put_back(folder: Path, changes: Changes, tree: Mapping[str, bytes]) -> None:
+    _put(folder, {name: tree.get(name) for name in changes})
+    for parent in {(folder / name).parent for name in changes if name not in tree} - {folder}:
+        if parent.is_dir() and not any(parent.iterdir()):
+            parent.rmdir()
+
+
+def _passing(artifact: ArtifactOutcome) -> list[SignatureOutcome]:
+    return [signature for signature in artifact.signatures if signature.verdict is Verdict.PASS]
+
+
+def _said(signatures: Iterable[SignatureOutcome]) -> Iterator[Said]:
+    for signature in signatures:
+        if signer := signature.signer:
+            metadata = tuple(sorted(signature.metadata.items()))
+            yield Said(signer.fingerprint, signer.scheme, signer.signing_time, signer.expiry, metadata)
+
+
+def _mark(said: Said) -> tuple[str, datetime | None]:
+    return said.signer, said.signing_time
+
+
+class Law:
+    """What may pass, and what may not."""
+
+    def __init__(self) -> None:
+        self._content: dict[str, Mapping[str, bytes]] = {}
+        self._said: defaultdict[str, set[Said]] = defaultdict(set)
+        self._passing: set[str] = set()
+        self._own: dict[str, set[str]] = {}
+        self._refused: dict[str, set[tuple[str, datetime | None]]] = {}
+
+    def learn(self, case: Case, outcome: Outcome) -> None:
+        """What comes of a case that nobody has changed: of one that passes, what may; of another, what may not."""
+        if not case.accepted:
+            self._own[case.name] = {str(item.descriptor.digest) for item in outcome.artifacts}
+            self._refused[case.name] = {_mark(said) for item in outcome.artifacts for said in _said(item.signatures)}
+        for artifact in outcome.artifacts if case.genuine else ():
+            digest = str(artifact.descriptor.digest)
+            self._content[digest] = closure(case.layout, digest)
+            self._said[digest].update(_said(_passing(artifact) if case.accepted else artifact.signatures))
+            if case.accepted:
+                self._passing.add(digest)
+
+    def broken(self, mutant: Mutant, outcome: Outcome) -> str | None:
+        """Which law the outcome breaks, as a sentence; None where all hold."""
+        if outcome.exit_code in _NO_ANSWER:
+            return f"exit code {outcome.exit_code}, where bytes are judged: {outcome.problems[:1]}"
+        if excused(mutant):
+            return None
+        for artifact in outcome.artifacts:
+            if artifact.verdict in {Verdict.PASS, Verdict.SKIPPED} and (problem := self._pass(mutant, artifact)):
+                return problem
+        if outcome.exit_code == 0 or outcome.verdict in {Verdict.PASS, Verdict.SKIPPED}:
+            return _run(outcome)
+        return None
+
+    def _pass(self, mutant: Mutant, artifact: ArtifactOutcome) -> str | None:
+        digest = str(artifact.descriptor.digest)
+        known = self._said.get(digest)
+        if known is None:
+            return f"PASS gained: {digest}, about which nobody who is trusted has signed anything"
+        said = set(_said(_passing(artifact)))
+        own = digest in self._own.get(mutant.case.name, set())
+        if own and (digest not in self._passing or {_mark(item) for item in said} & self._refused[mutant.case.name]):
+            return f"PASS gained: {digest}, which is refused in this case"
+        if not said <= known:
+            return f"PASS for {digest} by other words than were signed: {said - known}"
+        tree = _seen(mutant)
+        wrong = [path for path, data in self._content[digest].items() if tree.get(path) != data]
+        return f"PASS over content that is not what was signed: {wrong}" if wrong else None
+
+
+def _run(outcome: Outcome) -> str | None:
+    if not outcome.artifacts or outcome.verdict is not Verdict.PASS or outcome.exit_code != 0:
+        return f"{outcome.verdict}, exit code {outcome.exit_code}, {len(outcome.artifacts)} artifacts"
+    return None
+
+
+def hidden(mutant: Mutant, outcome: Outcome) -> str | None:
+    """A whole layout passed: then whatever a plain reader finds under a tag was judged, or belongs to what was."""
+    tree = _seen(mutant)
+    judged = {str(artifact.descriptor.digest) for artifact in outcome.artifacts}
+    below = {path for digest in judged for path in closure(tree, digest)}
+    for entry in entries(tree):
+        digest = str(entry.get("digest"))
+        path = f"blobs/sha256/{digest.removeprefix('sha256:')}"
+        if REF_NAME not in (entry.get("annotations") or {}) or digest in judged or path in below:
+            continue
+        if path in tree and b'"subject"' not in tree[path]:
+            return f"PASS of a whole layout in which {digest} has a name and was not judged"
+    return None
+
+
+def _seen(mutant: Mutant) -> Mapping[str, bytes]:
+    """The layout as another reader sees it: of a tar, what Python's tarfile reads."""
+    if not mutant.case.archive:
+        return mutant.tree
+    with tarfile.open(fileobj=BytesIO(tar_of(mutant.tree))) as archive:
+        return {
+            member.name: stream.read()
+            for member in archive
+            if member.isfile() and (stream := archive.extractfile(member))
+        }
+
+
+def excused(mutant: Mutant) -> bool:
+    """Whether "revoked" is not at hand any more: its piece is gone, or speaks of somebody else.
+
+    A piece that is damaged, has another name or lies in a sub-folder is at hand and unread: that excuses nothing.
+    """
+    trust = apply(mutant.case.trust, mutant.trust)
+    for path in mutant.case.condemning & mutant.trust.keys():
+        original, now = mutant.case.trust[path], mutant.trust[path]
+        if now is None and original not in trust.values():
+            return True
+        if now is not None and _about(now) != _about(original) and _about(now) is not None:
+            return True
+    return False
+
+
+def _about(data: bytes) -> object | None:
+    """Of whom a piece of evidence speaks; None where it can not be read."""
+    try:
+        return Crl.parse(data).issuer
+    except FormatError:
+        pass
+    try:
+        answers = OcspResponse.parse(data).responses
+    except FormatError:
+        return None
+    return frozenset((single.serial, single.issuer_name_hash, single.issuer_key_hash) for single in answers)
+
+
+def memory_folder() -> Path | None:
+    """A folder in memory, where the system has one."""
+    shared = Path("/dev/shm")  # noqa: S108 - a hint for speed; a folder of our own is made in it
+    return shared if os.access(shared, os.W_OK) else None
