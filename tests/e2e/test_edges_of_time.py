@@ -1,0 +1,143 @@
+"""Moments at which an answer changes, to the second: what recheck and `trust status` say before, at and after them."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.parse.time import iso
+from tests.support import envelopes
+from tests.support.command import run_here
+from tests.support.crls import NEXT_UPDATE, crl, entry
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import Issued, Pki
+from tests.support.scenario import SIGNING_CRL, Scene, Written, chain_with_crls, good_crls
+from tests.support.trust import oci_policy, statement, write_trust
+
+EXPIRY = datetime(2026, 7, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+both = pytest.mark.parametrize("basis", ["layout", "report"])
+
+
+def _accepted(folder: Path, scene: Scene, basis: str) -> Written:
+    """A scene that was verified, with a report; its layout is lost where the report alone has to do."""
+    written = scene.write(folder)
+    ran = run_here(written.arguments("--report", str(folder / "report.json")))
+    assert ran.code == 0, ran
+    if basis == "report":
+        shutil.rmtree(written.layout)
+    return written
+
+
+def _again(written: Written, at: datetime) -> tuple[int, set[str]]:
+    """Exit code and reasons of a recheck at a moment."""
+    report = written.trust.parent / "report.json"
+    ran = run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(at), "--format", "json"])
+    because = [item for artifact in ran.document["artifacts"] for item in artifact["because"]]
+    return ran.code, {item["reason"] for item in because}
+
+
+@both
+def test_a_signature_has_expired_from_its_expiry_on(tmp_path: Path, basis: str) -> None:
+    """D24: the moment of expiry itself is too late."""
+    scene = Scene()
+    scene.signature.expiry = EXPIRY
+    written = _accepted(tmp_path, scene, basis)
+    assert _again(written, EXPIRY - SECOND) == (0, set())
+    assert _again(written, EXPIRY) == (13, {"expiry.passed"})
+    assert _again(written, EXPIRY + SECOND) == (13, {"expiry.passed"})
+
+
+def _by_an_authority(**leaf: Any) -> Scene:
+    """Signed under `notary.x509.signingAuthority`, at envelopes.SIGNED_AT."""
+    scene = Scene()
+    scene.signature.scheme = envelopes.AUTHORITY
+    scene.sign_with(Pki().code_chain(leaf=leaf))
+    scene.use_store("signingAuthority:harbour")
+    return scene
+
+
+@both
+def test_the_authoritys_time_counts_when_the_certificate_has_ended(tmp_path: Path, basis: str) -> None:
+    """SCHEME-3: what was signed within the certificate's validity stays good; under notary.x509 it does not (TS-2)."""
+    written = _accepted(tmp_path / "authority", _by_an_authority(not_after=EXPIRY), basis)
+    assert _again(written, EXPIRY + DAY) == (0, set())
+    plain = Scene()
+    plain.sign_with(Pki().code_chain(leaf={"not_after": EXPIRY}))
+    written = _accepted(tmp_path / "plain", plain, basis)
+    assert _again(written, EXPIRY) == (0, set())
+    assert _again(written, EXPIRY + DAY) == (13, {"time.certificate.expired"})
+
+
+@both
+def test_an_authoritys_signature_needs_a_store_for_authorities(tmp_path: Path, basis: str) -> None:
+    """SCHEME-4: the root in a store of type ca is not enough, also when it is judged again."""
+    scene = _by_an_authority()
+    written = _accepted(tmp_path, scene, basis)
+    write_trust(written.trust, policy=oci_policy(statement()), stores={"ca:harbour": [scene.signature.leaf.root]})
+    assert _again(written, EXPIRY) == (13, {"authenticity.no_store"})
+
+
+@both
+@pytest.mark.parametrize(("invalid", "code"), [(SECOND, 0), (-SECOND, 14)])
+def test_the_authoritys_time_is_compared_with_the_date_of_invalidity(
+    tmp_path: Path, basis: str, invalid: timedelta, code: int
+) -> None:
+    """D31: a key that was compromised after the authority's time does not take back what was signed before."""
+    leaf: Issued = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
+    scene = _by_an_authority()
+    scene.sign_with(leaf)
+    scene.use_store("signingAuthority:harbour")
+    scene.put_crls(good_crls(leaf, SIGNING_CRL))
+    written = _accepted(tmp_path, scene, basis)
+    gone = entry(leaf.serial, reason="keyCompromise", invalidity=envelopes.SIGNED_AT + invalid)
+    (written.trust / "crls/0.crl").write_bytes(crl(leaf.chain[1], revoked=[gone], number=2))
+    assert _again(written, written.at)[0] == code
+
+
+# --- trust status: a file may serve a signing chain and a timestamping chain, so the stricter tolerance counts ---
+
+FRESHNESS = {
+    "crl": ('crl = "7d"\ntsa-crl = "1d"\n', 'crl = "1d"\ntsa-crl = "7d"\n'),
+    "ocsp": ('ocsp = "7d"\ntsa-ocsp = "1d"\n', 'ocsp = "1d"\ntsa-ocsp = "7d"\n'),
+}
+
+
+def _status(folder: Path, at: datetime) -> tuple[int, str, str | None]:
+    """Exit code, state and use-by date of the one piece of evidence."""
+    ran = run_here(["trust", "status", "--trust", str(folder), "--at", iso(at), "--format", "json"])
+    (piece,) = ran.document["pieces"]
+    return ran.code, piece["state"], piece["use_by"]
+
+
+@pytest.mark.parametrize(("kind", "order"), [("crl", 0), ("crl", 1), ("ocsp", 0), ("ocsp", 1)])
+def test_the_stricter_of_both_tolerances_counts_to_the_second(tmp_path: Path, kind: str, order: int) -> None:
+    leaf = Pki().code_chain()
+    files: dict[str, Any] = {
+        "crl": {"crls": {"a.crl": crl(leaf.chain[1])}},
+        "ocsp": {"ocsp": {"a.ors": ocsp_response(leaf, next_update=NEXT_UPDATE)}},
+    }[kind]
+    freshness = f"[freshness]\n{FRESHNESS[kind][order]}"
+    write_trust(tmp_path, stores={"ca:harbour": [leaf.root]}, freshness=freshness, **files)
+    end = NEXT_UPDATE + DAY
+    assert _status(tmp_path, NEXT_UPDATE) == (0, "fresh", iso(end))
+    assert _status(tmp_path, NEXT_UPDATE + SECOND) == (0, "stale-accepted", iso(end))
+    assert _status(tmp_path, end) == (0, "stale-accepted", iso(end))
+    assert _status(tmp_path, end + SECOND) == (15, "stale", iso(end))
+
+
+@pytest.mark.parametrize("alone", ["crl", "tsa-crl"])
+def test_a_tolerance_for_one_kind_of_chain_alone_is_none(tmp_path: Path, alone: str) -> None:
+    leaf = Pki().code_chain()
+    write_trust(
+        tmp_path,
+        stores={"ca:harbour": [leaf.root]},
+        crls={"a.crl": crl(leaf.chain[1])},
+        freshness=f'[freshness]\n{alone} = "7d"\n',
+    )
+    assert _status(tmp_path, NEXT_UPDATE + SECOND) == (15, "stale", iso(NEXT_UPDATE))
