@@ -1,0 +1,93 @@
+"""Which tests run which line, from one run of the suite under coverage with a context for each test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from coverage import CoverageData
+
+TESTS: Final = ("tests/unit", "tests/negative", "tests/property", "tests/regressions", "tests/interop")
+"""Those that run the judgement in this process, without servers or commands of their own."""
+_DATA: Final = "coverage.data"
+_TIMES: Final = "durations.json"
+
+
+class Timekeeper:
+    """A plugin of pytest that notes how long each test took, and which failed."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._failed: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One phase of one test is over."""
+        self._seconds[report.nodeid] += report.duration
+        if report.failed:
+            self._failed.add(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        """All are."""
+        self._place.write_text(json.dumps({"seconds": self._seconds, "failed": sorted(self._failed)}))
+
+
+def pytest_configure(config: Any) -> None:
+    """Loaded as `-p mutants.covering` in the run that is measured."""
+    if place := config.getoption("--durations-to", default=None):
+        config.pluginmanager.register(Timekeeper(Path(place)))
+
+
+def pytest_addoption(parser: Any) -> None:
+    """The option that says where to."""
+    parser.addoption("--durations-to")
+
+
+class Covering:
+    """The map from lines to tests."""
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self._root = root
+        self._data = CoverageData(str(folder / _DATA))
+        self._data.read()
+        noted = json.loads((folder / _TIMES).read_text())
+        self.seconds: Mapping[str, float] = noted["seconds"]
+        self._failed = frozenset(noted["failed"])
+
+    @classmethod
+    def of(cls, root: Path, folder: Path, packages: Sequence[str]) -> Covering:
+        """Runs the tests once, if there is no map in `folder` yet."""
+        if not (folder / _TIMES).exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            sources = [f"--cov={package}" for package in packages]
+            subprocess.run(  # noqa: S603 - the tests of this very repository
+                [
+                    *(sys.executable, "-m", "pytest", "-q", "-p", "mutants.covering", "-p", "no:cacheprovider"),
+                    *(*sources, "--cov-context=test", "--cov-report=", f"--durations-to={folder / _TIMES}"),
+                    *(test for test in TESTS if (root / test).is_dir()),
+                ],
+                cwd=root,
+                env={**_environment(), "COVERAGE_FILE": str(folder / _DATA)},
+                check=False,  # what fails without a mutant is left out
+            )
+        return cls(folder, root)
+
+    def tests(self, path: str, line: int) -> list[str]:
+        """The tests that run a line: the quick ones first, and of these the ones that are about its folder."""
+        contexts = self._data.contexts_by_lineno(str(self._root / path)).get(line, [])
+        names = {context.partition("|")[0] for context in contexts} - {""} - self._failed
+        known = [name for name in names if name in self.seconds]
+        folder = f"/{path.split('/')[1]}/"
+        return sorted(known, key=lambda name: (folder not in name, self.seconds[name], name))
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return dict(os.environ)

@@ -1,0 +1,106 @@
+"""One mutant before the tests: in a copy of the repository, by a process that has the libraries loaded already."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from mutants.operators import Mutant
+
+_COPIED: Final = ("airgap", "tests", "layouts", "fuzz", "pyproject.toml", "docs", "README.md", "CHANGELOG.md")
+_SLACK: Final = 20.0
+_FACTOR: Final = 5.0
+_MOST_TESTS: Final = 600
+"""Of the tests that run a line: the quickest ones. What they do not notice is listed as survived."""
+
+
+class Fate(StrEnum):
+    """What became of a mutant."""
+
+    KILLED = "killed"
+    SLOW = "killed by time"
+    SURVIVED = "survived"
+    UNCOVERED = "no test runs it"
+
+
+class Copy:
+    """A copy of the repository, for one mutant at a time."""
+
+    def __init__(self, root: Path, place: Path) -> None:
+        self._root, self._place = root, place
+        place.mkdir(parents=True)
+        for name in _COPIED:
+            source = root / name
+            if source.is_dir():
+                shutil.copytree(source, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, place / name)
+        # checked by content: the times of files are too coarse for this
+        subprocess.run(
+            [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "airgap", "tests"],
+            cwd=place,
+            check=True,
+        )
+
+    def try_out(self, mutant: Mutant, tests: Sequence[str], seconds: float) -> Fate:
+        """Whether one of `tests` fails; they take `seconds` together where nothing is changed."""
+        if not tests:
+            return Fate.UNCOVERED
+        path = self._place / mutant.path
+        source = path.read_bytes()
+        path.write_bytes(mutant.apply(source))
+        try:
+            return self._run(tests[:_MOST_TESTS], seconds * _FACTOR + _SLACK)
+        finally:
+            path.write_bytes(source)
+
+    def _run(self, tests: Sequence[str], limit: float) -> Fate:
+        child = os.fork()
+        if child == 0:
+            os._exit(_tests_fail(self._place, tests))
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return Fate.SURVIVED if os.waitstatus_to_exitcode(status) == 0 else Fate.KILLED
+            time.sleep(0.02)
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return Fate.SLOW
+
+
+def _tests_fail(place: Path, tests: Sequence[str]) -> int:
+    """In the child: run the tests in the copy, in silence."""
+    os.setpgrp()
+    os.chdir(place)
+    sys.path[:] = [str(place), *(entry for entry in sys.path if entry not in {"", str(place)})]
+    sys.dont_write_bytecode = True
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    import pytest
+
+    options = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--no-header", "--tb=no")
+    try:
+        return int(pytest.main([*options, f"--rootdir={place}", *tests]))
+    except BaseException:  # noqa: BLE001 - a mutant may do anything
+        return 1
+
+
+def preload() -> None:
+    """What every child needs, and no mutant changes."""
+    import asn1crypto.tsp
+    import cryptography.hazmat.primitives.asymmetric.rsa
+    import cryptography.x509.verification
+    import hypothesis.strategies
+    import pytest
+
+    del asn1crypto, cryptography, hypothesis, pytest
