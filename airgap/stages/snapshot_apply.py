@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -70,8 +71,10 @@ class SnapshotOutcome:
         return frozenset(problem.exit_code for problem in self.problems)
 
 
-TufCheck = Callable[[Store, Graph, Snapshot, Pin, Mapping[str, bytes]], Mapping[str, bytes]]
-"""Verifies TUF metadata under a pin: from what TUF remembers (file names to bytes) to what it has to remember next.
+Memory = Mapping[str, bytes]
+"""What TUF remembers of a pin: file names to bytes."""
+TufCheck = Callable[[Store, Graph, Snapshot, Pin, Memory, Callable[[Memory], None]], None]
+"""Verifies TUF metadata under a pin, by what is remembered; hands what is to be remembered next to the last argument.
 
 Raises Rejected, AirgapError."""
 
@@ -110,9 +113,13 @@ def apply_snapshot(
     with changing(workshop):
         judgement = _Judgement(opened_store, graph, snapshot, workshop.trust, request, check_tuf)
         outcome = judgement.outcome()
-        if outcome.problems or request.dry_run:
+        if request.dry_run:
+            return outcome
+        if outcome.problems:
+            judgement.keep_tuf(workshop.trust)
             return outcome
         if judgement.is_in_force():
+            judgement.keep_tuf(workshop.trust)
             # to exchange the same for the same would lose what undo goes back to
             return replace(outcome, in_force=True)
         assemble(workshop, opened_store, snapshot, judgement.pins, judgement.next_state())
@@ -120,6 +127,7 @@ def apply_snapshot(
         try:
             check_tree(workshop.next)
         except TrustMaterialError as error:
+            judgement.keep_tuf(workshop.trust)
             return SnapshotOutcome(
                 snapshot=snapshot, judged=outcome.judged, problems=(Problem.of(error),), warnings=outcome.warnings
             )
@@ -178,7 +186,7 @@ class _Judgement:
         self._state = State.read(trust)
         self._accepted: Pin | None = None
         self._notes: list[tuple[str, str]] = []
-        self._tuf_memory: Mapping[str, bytes] = {}
+        self._tuf_memory: list[tuple[Pin, Memory]] = []
 
     def outcome(self) -> SnapshotOutcome:
         snapshot = self._snapshot
@@ -226,17 +234,15 @@ class _Judgement:
         return state.accepting(snapshot, at).noting(at, "apply", f"{detail} by pin {self._accepted.id}")
 
     def keep_tuf(self, tree: Path) -> None:
-        """What TUF has to remember goes into the tree that comes into force, so that both come together."""
-        if self._accepted is not None and self._tuf_memory:
-            tuf.remember(tree, self._accepted, self._tuf_memory)
+        """What TUF has to remember goes into `tree`, which comes into force or is in force. Raises OSError."""
+        for pin, memory in self._tuf_memory:
+            tuf.remember(tree, pin, memory)
 
     def is_in_force(self) -> bool:
         """The trust directory believes what the snapshot holds, has all its evidence, and remembers it."""
         snapshot = self._snapshot
         if self._accepted is not None:
-            if self._notes or self._state is None:
-                return False
-            if self._state.in_force != f"{snapshot.name} {snapshot.descriptor.digest}":
+            if self._notes or self._state is None or not self._state.has_accepted(snapshot):
                 return False
         try:
             there = list_material(self._trust, evidence_only=snapshot.evidence_only)
@@ -295,7 +301,8 @@ class _Judgement:
             moment=Moment(judged=self._request.at, clock=self._request.clock),
         )
         tuf_problem: Problem | None = None
-        if accepted is None:
+        if accepted is None and not self._snapshot.evidence_only:
+            # TUF has one mark for all: for evidence alone it would shut out a full snapshot that comes later
             accepted, tuf_problem = self._signed_by_tuf([pin for pin in pins if pin.kind is PinKind.TUF])
         self._accepted = accepted
         if accepted is not None or self._snapshot.evidence_only:
@@ -310,13 +317,16 @@ class _Judgement:
             try:
                 if self._check_tuf is None:
                     raise UsageError("a TUF root is pinned, and TUF can not be checked here")
-                memory = tuf.recall(self._trust, pin)
-                self._tuf_memory = self._check_tuf(self._store, self._graph, self._snapshot, pin, memory)
+                keep = partial(self._note_tuf, pin)
+                self._check_tuf(self._store, self._graph, self._snapshot, pin, tuf.recall(self._trust, pin), keep)
             except AirgapError as error:
                 problem = problem or Problem.of(error)
             else:
                 return pin, None
         return None, problem
+
+    def _note_tuf(self, pin: Pin, memory: Memory) -> None:
+        self._tuf_memory.append((pin, memory))
 
     def _unsigned(self, signatures: tuple[SignatureOutcome, ...], pins: tuple[Pin, ...]) -> Problem:
         stream = self._snapshot.stream

@@ -202,7 +202,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert set(problems) <= {"snapshot.rollback"}
-    assert ground.state().streams["default"].number == 3
+    assert ground.state().beliefs["default"].number == 3
     assert ground.policy_name() == "packer"
 
 

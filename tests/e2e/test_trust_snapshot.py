@@ -41,6 +41,11 @@ def ground(tmp_path: Path) -> Ground:
     return Ground(tmp_path)
 
 
+def _digest(reference: str) -> str:
+    with open_snapshot(reference) as opened:
+        return str(opened.snapshot.descriptor.digest)
+
+
 def reasons(outcome: SnapshotOutcome) -> list[str | None]:
     return [problem.reason for problem in outcome.problems]
 
@@ -131,7 +136,7 @@ class TestEvidenceAlone:
         """Else anybody could shut out genuine snapshots with a huge number."""
         ground.pin()
         ground.apply(ground.packed("evil", evidence_only=True, signed=False, number=10**9))
-        assert ground.state().streams == {}
+        assert ground.state().beliefs == {}
         assert ground.apply(ground.packed(number=1)).applied
 
     def test_of_the_future_is_refused_where_nobody_vouches_for_it(self, ground: Ground) -> None:
@@ -330,7 +335,28 @@ class TestRollback:
         assert ground.apply(first, allow_rollback="the new policy locks us out").applied
         events = {event.action: event.reason for event in ground.state().history}
         assert events["allow-rollback"] == "the new policy locks us out"
-        assert ground.state().streams["default"].number == 2
+        assert ground.state().beliefs["default"].number == 2
+
+    def test_a_withheld_full_snapshot_is_applied_after_a_later_one_of_evidence_alone(self, ground: Ground) -> None:
+        """Number 2 removes a root. Whoever keeps it back and lets number 3 through must not keep it out for ever."""
+        ground.pin()
+        first = ground.packed()
+        shutil.move(ground.packer / "truststore/x509/ca/harbour", ground.packer / "truststore/x509/ca/newer")
+        policy = ground.packer / "trustpolicy.oci.json"
+        policy.write_text(policy.read_text().replace("ca:harbour", "ca:newer"))
+        withheld = ground.packed()
+        (ground.packer / "crls/b.crl").write_bytes(crl(ground.leaf.chain[1], number=6))
+        evidence = ground.packed(evidence_only=True)
+        assert ground.apply(first).applied
+        assert ground.apply(evidence).applied
+        assert ground.apply(evidence).in_force
+        assert ground.apply(withheld).applied
+        assert sorted(path.name for path in (ground.site / "truststore/x509/ca").iterdir()) == ["newer"]
+        assert (ground.site / "crls/b.crl").exists()
+        assert reasons(ground.apply(first)) == ["snapshot.rollback"]
+        state = ground.state()
+        assert (state.beliefs["default"].number, state.evidence["default"].number) == (2, 3)
+        assert ground.undo().in_force == f"default/1 {_digest(first)}"
 
     def test_another_one_with_the_same_number_is_refused_whatever_is_said(self, ground: Ground) -> None:
         ground.pin()

@@ -72,7 +72,7 @@ def test_metadata_of_the_pinned_root_are_accepted(ground: TufGround) -> None:
     for name in ("one", "two.tar"):
         assert ground.tuf(ground.box(name)).applied
     assert ground.policy_name() == "packer"
-    assert ground.state().streams["default"].number == 2
+    assert ground.state().beliefs["default"].number == 2
 
 
 def test_a_look_changes_no_memory(ground: TufGround) -> None:
@@ -93,6 +93,40 @@ def test_rollback_is_noticed_by_numbers_alone_where_tuf_forgot(ground: TufGround
     ground.tuf(new)
     shutil.rmtree(ground.site / ".airgap/tuf")
     assert reasons(ground.tuf(old)) == ["snapshot.rollback"]
+
+
+def test_what_was_verified_before_a_later_role_failed_is_remembered(ground: TufGround) -> None:
+    """TUF 5.4.5: a timestamp is kept once it is verified, whatever the snapshot's metadata turn out to be."""
+    assert ground.tuf(ground.box("one")).applied
+    whole = ground.box("whole", number=3)
+    broken = ground.packed("whole", signed=False, stream="default", number=5, remember=False)
+    _move_metadata(ground.folder / "whole", whole, broken, without="3.snapshot.json")
+    before = tree_of(ground.site)
+    assert reasons(ground.tuf(broken, dry=True)) == ["snapshot.tuf.malformed"]
+    assert tree_of(ground.site) == before, "a look changes nothing"
+    assert reasons(ground.tuf(broken)) == ["snapshot.tuf.malformed"]
+    assert ground.policy_name() == "packer"
+    (kept,) = (ground.site / ".airgap/tuf").iterdir()
+    assert json.loads((kept / "timestamp.json").read_text())["signed"]["version"] == 3
+    assert reasons(ground.tuf(ground.box("older", number=2))) == ["snapshot.rollback"]
+    assert ground.tuf(ground.box("newer", number=4)).applied
+
+
+def test_a_new_root_is_remembered_although_the_rest_is_refused(ground: TufGround) -> None:
+    """TUF 5.3.8: who was thrown out by the second root stays out, also where that root came with nothing else."""
+    stolen = _rotated(ground)
+    refused = ground.box("expired", at=NOW - timedelta(days=60))
+    assert reasons(ground.tuf(refused)) == ["snapshot.tuf.expired"]
+    assert reasons(ground.tuf(ground.box("thief", stolen, number=9))) == ["snapshot.tuf.signature"]
+    assert ground.policy_name() == "site"
+
+
+def test_evidence_alone_moves_no_version_of_tuf(ground: TufGround) -> None:
+    """Else a full snapshot that was withheld meanwhile would be a rollback for ever."""
+    assert ground.tuf(ground.box("one")).applied
+    withheld = ground.box("two")
+    assert ground.tuf(ground.box("three", evidence_only=True)).in_force
+    assert ground.tuf(withheld).applied
 
 
 def test_expired_metadata_are_a_freeze(ground: TufGround) -> None:
@@ -119,7 +153,7 @@ def test_another_snapshot_than_the_one_vouched_for(ground: TufGround) -> None:
     assert reasons(ground.tuf(other.reference)) == ["snapshot.tuf.content"]
 
 
-def _move_metadata(box: Path, genuine: str, other: str) -> None:
+def _move_metadata(box: Path, genuine: str, other: str, *, without: str = "") -> None:
     from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
     from airgap.oci.digest import Digest
     from airgap.oci.reference import LayoutReference, parse_reference
@@ -133,6 +167,7 @@ def _move_metadata(box: Path, genuine: str, other: str) -> None:
     assert isinstance(reference, LayoutReference)
     with open_layout_place(reference) as place:
         document["subject"] = place.subject.to_json()
+        document["layers"] = [item for item in document["layers"] if without not in item["annotations"].values()]
         raw = json.dumps(document).encode()
         manifest = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(raw), size=len(raw), artifact_type=TUF_TYPE)
         place.attach(Attachment(subject=place.subject, manifest=manifest, raw=raw, blobs=()))
@@ -167,12 +202,12 @@ def test_tampered_metadata_are_refused(ground: TufGround, what: str) -> None:
     assert ground.policy_name() == "site"
 
 
-def test_a_rotated_key_is_followed_from_the_pinned_root(ground: TufGround) -> None:
+def _rotated(ground: TufGround) -> Path:
+    """Give the timestamp role another key by a second root; where the keys of before lie."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from securesystemslib.signer import CryptoSigner
     from tuf.api.metadata import Metadata, Root
 
-    assert ground.tuf(ground.box("one")).applied
     stolen = shutil.copytree(ground.keys, ground.folder / "stolen")
     root = Metadata[Root].from_file(str(ground.root))
     fresh = CryptoSigner.generate_ed25519()
@@ -183,6 +218,12 @@ def test_a_rotated_key_is_followed_from_the_pinned_root(ground: TufGround) -> No
     root.sign(CryptoSigner(load_pem_private_key((ground.keys / "root.pem").read_bytes(), None)))
     root.to_file(str(ground.keys / "2.root.json"))
     (ground.keys / "timestamp.pem").write_bytes(fresh.private_bytes)
+    return stolen
+
+
+def test_a_rotated_key_is_followed_from_the_pinned_root(ground: TufGround) -> None:
+    assert ground.tuf(ground.box("one")).applied
+    stolen = _rotated(ground)
     assert ground.tuf(ground.box("two")).applied
     # the site knows the second root now, also where a thief does not send it along
     assert reasons(ground.tuf(ground.box("three", stolen))) == ["snapshot.tuf.signature"]

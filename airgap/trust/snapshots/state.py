@@ -1,8 +1,12 @@
 """The memory of which snapshots were accepted (`.airgap/state.json`): without it an old one could come again.
 
-One highest number a stream, with its digest and moment, and a history of what was done and why. The file is made when
-the first signer is pinned, so that pins without it mean: the memory is lost. It is part of the tree that `apply` puts
-into force in one step, so that content and memory can not drift apart.
+Each stream has two marks: the highest number whose stores and policy were accepted, and the highest whose evidence was.
+With one mark, whoever withholds a full snapshot that removes a root, and lets the next one with evidence alone through,
+would have it refused for ever. A full snapshot sets both marks, for it carries evidence, too.
+
+Beside the marks stands a history of what was done and why. The file is made when the first signer is pinned, so that
+pins without it mean: the memory is lost. It is part of the tree that `apply` puts into force in one step, so that
+content and memory can not drift apart.
 """
 
 from __future__ import annotations
@@ -27,12 +31,14 @@ from airgap.trust.snapshots.material import LOCAL
 from airgap.trust.snapshots.snapshot import Snapshot, parse_number, parse_stream
 
 FILE: Final = "state.json"
-SCHEMA: Final = "airgap.trust-state/1"
+SCHEMA: Final = "airgap.trust-state/2"
+_ONE_MARK: Final = "airgap.trust-state/1"
+"""The former schema had one mark a stream. It counts for both: which kind of snapshot had set it, nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The highest snapshot of a stream that was ever accepted here."""
+    """A mark: the highest snapshot of a stream that was ever accepted here."""
 
     number: int
     digest: Digest
@@ -94,11 +100,14 @@ class Event:
 class State:
     """The whole memory of one trust directory."""
 
-    streams: Mapping[str, Accepted] = field(default_factory=lambda: MappingProxyType({}))
+    beliefs: Mapping[str, Accepted] = field(default_factory=lambda: MappingProxyType({}))
+    """The marks of stores and policies, by stream."""
+    evidence: Mapping[str, Accepted] = field(default_factory=lambda: MappingProxyType({}))
+    """The marks of evidence, by stream."""
     made: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """The highest number that was given to a snapshot made here, by stream."""
     in_force: str | None = None
-    """The snapshot whose content lies there now, `stream/number digest`; None where none was applied."""
+    """The snapshot whose stores and policy lie there now, `stream/number digest`; None where none was applied."""
     history: tuple[Event, ...] = ()
 
     @classmethod
@@ -121,18 +130,16 @@ class State:
     def parse(cls, data: bytes) -> Self:
         """The document. Raises FormatError."""
         document = json.load_object(data, json.Reading.OWN, limit=limits.STATE_BYTES, what="file")
-        refuse_unknown(document, ("schema", "streams", "made", "inForce", "history"))
-        if json.take(document, "schema", str) != SCHEMA:
+        schema = json.take(document, "schema", str)
+        if schema not in {SCHEMA, _ONE_MARK}:
             raise FormatError(f"is not {SCHEMA!r}", where="schema")
-        streams: dict[str, Accepted] = {}
-        for name, value in json.take(document, "streams", dict).items():
-            try:
-                streams[parse_stream(name)] = Accepted.parse(value)
-            except FormatError as error:
-                raise error.under(f"streams.{safe(name, limit=64)}") from None
+        marks = ("beliefs", "evidence") if schema == SCHEMA else ("streams", "streams")
+        refuse_unknown(document, ("schema", *dict.fromkeys(marks), "made", "inForce", "history"))
+        beliefs, evidence = (_marks(document, member) for member in marks)
         made = json.take(document, "made", dict)
         return cls(
-            streams=MappingProxyType(streams),
+            beliefs=beliefs,
+            evidence=evidence,
             made=MappingProxyType({parse_stream(name): parse_number(json.take(made, name, int)) for name in made}),
             in_force=None if document.get("inForce") is None else json.take(document, "inForce", str),
             history=json.take_list(document, "history", Event.parse, limit=2 * limits.STATE_HISTORY),
@@ -142,7 +149,8 @@ class State:
         """The document."""
         document = {
             "schema": SCHEMA,
-            "streams": {name: accepted.to_json() for name, accepted in sorted(self.streams.items())},
+            "beliefs": {name: accepted.to_json() for name, accepted in sorted(self.beliefs.items())},
+            "evidence": {name: accepted.to_json() for name, accepted in sorted(self.evidence.items())},
             "made": dict(sorted(self.made.items())),
             "inForce": self.in_force,
             "history": [event.to_json() for event in self.history[-limits.STATE_HISTORY :]],
@@ -158,46 +166,55 @@ class State:
     # --- what follows from it ---
 
     def check_not_older(self, snapshot: Snapshot) -> None:
-        """The snapshot is not older than the last one accepted of its stream, and not another one with its number.
+        """The snapshot is not older than the last one accepted of its stream and kind, and no second one of its number.
 
+        A full snapshot is held against the mark of stores and policies, one of evidence alone against that of evidence.
         Raises Rejected: snapshot.rollback, snapshot.fork.
         """
-        last = self.streams.get(snapshot.stream)
-        if last is None or snapshot.number > last.number:
-            return
-        facts: dict[str, Fact] = {
-            "stream": snapshot.stream,
-            "number": snapshot.number,
-            "last_number": last.number,
-            "last_digest": str(last.digest),
-            "last_accepted": iso(last.accepted),
-        }
-        if snapshot.number < last.number:
+        stream, number = snapshot.stream, snapshot.number
+        marks = [mark for mark in (self.beliefs.get(stream), self.evidence.get(stream)) if mark is not None]
+        for mark in marks:
+            if number == mark.number and snapshot.descriptor.digest != mark.digest:
+                raise Rejected(
+                    "snapshot.fork",
+                    f"another snapshot with number {number} of the stream {stream!r} was accepted on "
+                    f"{iso(mark.accepted)}: {mark.digest}, and this is {snapshot.descriptor.digest}",
+                    **_facts(snapshot, mark),
+                )
+        last = self._marks_for(snapshot).get(stream)
+        if last is not None and number < last.number:
+            what = "evidence" if snapshot.evidence_only else "stores and policy"
             raise Rejected(
                 "snapshot.rollback",
-                f"the snapshot is number {snapshot.number} of the stream {snapshot.stream!r}, and number {last.number} "
-                f"was accepted on {iso(last.accepted)}",
-                **facts,
-            )
-        if snapshot.descriptor.digest != last.digest:
-            raise Rejected(
-                "snapshot.fork",
-                f"another snapshot with number {last.number} of the stream {snapshot.stream!r} was accepted on "
-                f"{iso(last.accepted)}: {last.digest}, and this is {snapshot.descriptor.digest}",
-                **facts,
+                f"the snapshot is number {number} of the stream {stream!r}, and {what} of number {last.number} "
+                f"were accepted on {iso(last.accepted)}",
+                **_facts(snapshot, last),
             )
 
     def accepting(self, snapshot: Snapshot, at: datetime) -> State:
-        """With this snapshot in force. The highest number stays the highest, also after going back on purpose."""
-        last = self.streams.get(snapshot.stream)
-        streams = dict(self.streams)
-        if last is None or snapshot.number >= last.number:
-            streams[snapshot.stream] = Accepted(
-                number=snapshot.number, digest=snapshot.descriptor.digest, created=snapshot.created, accepted=at
-            )
-        return replace(
-            self, streams=MappingProxyType(streams), in_force=f"{snapshot.name} {snapshot.descriptor.digest}"
+        """With what this snapshot holds in force. A mark never goes down, also after going back on purpose."""
+        mark = Accepted(
+            number=snapshot.number, digest=snapshot.descriptor.digest, created=snapshot.created, accepted=at
         )
+        evidence = _raised(self.evidence, snapshot.stream, mark)
+        if snapshot.evidence_only:
+            return replace(self, evidence=evidence)
+        return replace(
+            self,
+            beliefs=_raised(self.beliefs, snapshot.stream, mark),
+            evidence=evidence,
+            in_force=in_force_text(snapshot),
+        )
+
+    def has_accepted(self, snapshot: Snapshot) -> bool:
+        """This very snapshot is what counts of its kind now: its stores and policy, or its evidence."""
+        if not snapshot.evidence_only:
+            return self.in_force == in_force_text(snapshot)
+        mark = self.evidence.get(snapshot.stream)
+        return mark is not None and mark.digest == snapshot.descriptor.digest
+
+    def _marks_for(self, snapshot: Snapshot) -> Mapping[str, Accepted]:
+        return self.evidence if snapshot.evidence_only else self.beliefs
 
     def undoing(self, in_force: str | None) -> State:
         """With the former snapshot in force; the highest numbers stay."""
@@ -209,8 +226,8 @@ class State:
 
     def last_number(self, stream: str) -> int:
         """The highest number that is known, accepted or made here; 0 where none is."""
-        accepted = self.streams.get(stream)
-        return max(accepted.number if accepted else 0, self.made.get(stream, 0))
+        marks = (marks.get(stream) for marks in (self.beliefs, self.evidence))
+        return max(self.made.get(stream, 0), *(mark.number if mark else 0 for mark in marks))
 
     def noting(self, at: datetime, action: str, detail: str, reason: str = "") -> State:
         """With one more entry in the history."""
@@ -221,6 +238,38 @@ class State:
 def is_behind(state: State, witness: State) -> bool:
     """Whether `witness` remembers something higher than `state`: then `state` is not the newest memory."""
     return any(
-        name not in state.streams or state.streams[name].number < accepted.number
-        for name, accepted in witness.streams.items()
+        name not in marks or marks[name].number < mark.number
+        for marks, known in ((state.beliefs, witness.beliefs), (state.evidence, witness.evidence))
+        for name, mark in known.items()
     )
+
+
+def in_force_text(snapshot: Snapshot) -> str:
+    """How the memory names a snapshot that is in force."""
+    return f"{snapshot.name} {snapshot.descriptor.digest}"
+
+
+def _marks(document: json.JsonObject, member: str) -> Mapping[str, Accepted]:
+    marks: dict[str, Accepted] = {}
+    for name, value in json.take(document, member, dict).items():
+        try:
+            marks[parse_stream(name)] = Accepted.parse(value)
+        except FormatError as error:
+            raise error.under(f"{member}.{safe(name, limit=64)}") from None
+    return MappingProxyType(marks)
+
+
+def _raised(marks: Mapping[str, Accepted], stream: str, mark: Accepted) -> Mapping[str, Accepted]:
+    if stream in marks and mark.number < marks[stream].number:
+        return marks
+    return MappingProxyType({**marks, stream: mark})
+
+
+def _facts(snapshot: Snapshot, last: Accepted) -> dict[str, Fact]:
+    return {
+        "stream": snapshot.stream,
+        "number": snapshot.number,
+        "last_number": last.number,
+        "last_digest": str(last.digest),
+        "last_accepted": iso(last.accepted),
+    }

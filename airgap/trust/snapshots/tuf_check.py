@@ -5,14 +5,15 @@ signatures, rotation of keys, expiry, and versions that never go back. It is imp
 
 Two things to know (docs/reference/tuf.md): the client asks the machine's clock for freshness, and no public interface
 takes another moment, so that `--at` has no effect on the expiry of TUF metadata; and what it remembers is kept in
-`.airgap/tuf/`, without which nothing would keep old metadata out.
+`.airgap/tuf/`, without which nothing would keep old metadata out. That holds for what was verified before a later role
+failed, too (TUF 5.3.8, 5.4.5, 5.5.7): a new root or timestamp is remembered although the snapshot is refused.
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -69,11 +70,17 @@ def check_root(data: bytes) -> None:
 
 
 def check_tuf(
-    store: Store, graph: Graph, snapshot: Snapshot, pin: Pin, memory: Mapping[str, bytes]
-) -> Mapping[str, bytes]:
-    """The pinned root vouches for every file of the snapshot and for its manifest; what TUF has to remember next.
+    store: Store,
+    graph: Graph,
+    snapshot: Snapshot,
+    pin: Pin,
+    memory: Mapping[str, bytes],
+    keep: Callable[[Mapping[str, bytes]], None],
+) -> None:
+    """The pinned root vouches for every file of the snapshot and for its manifest.
 
-    Raises Rejected (snapshot.rollback, snapshot.tuf.*), ContentError, UsageError.
+    `memory` is what TUF remembers. `keep` is called once metadata were looked at, with what it has to remember next,
+    also where this then raises. Raises Rejected (snapshot.rollback, snapshot.tuf.*), ContentError, UsageError.
     """
     load()
     metadata = _metadata(store, graph, snapshot)
@@ -81,14 +88,17 @@ def check_tuf(
         _restore(Path(folder), memory)
         wanted = {file.path: (file.digest.encoded, file.size) for file in snapshot.files}
         wanted[MANIFEST_TARGET] = (snapshot.descriptor.digest.encoded, snapshot.descriptor.size)
-        for path, found in _ask(folder, metadata, pin, list(wanted)).items():
+        try:
+            answers = _ask(folder, metadata, pin, list(wanted))
+        finally:
+            keep(_kept(Path(folder)))
+        for path, found in answers.items():
             if found != wanted[path]:
                 raise Rejected(
                     "snapshot.tuf.content",
                     f"the TUF metadata do not vouch for {safe(path)!r} as it is here",
                     file=safe(path),
                 )
-        return _kept(Path(folder))
 
 
 def _ask(

@@ -1,13 +1,12 @@
-"""What TUF remembers of a pinned root: the metadata that was accepted last (`.airgap/tuf/<pin>/`).
+"""What TUF remembers of a pinned root: the metadata that were verified last (`.airgap/tuf/<pin>/`).
 
 Without it, rollback protection would begin anew each time (docs/reference/tuf.md). It is part of the tree that comes
-into force, as the memory of numbers is.
+into force, as the memory of numbers is; where a snapshot is refused, it is written into the tree that is in force.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -41,10 +40,15 @@ def recall(tree: Path, pin: Pin) -> dict[str, bytes]:
 
 
 def remember(tree: Path, pin: Pin, memory: Mapping[str, bytes]) -> None:
-    """Put `memory` in the place of what was remembered. Raises OSError."""
+    """Put `memory` in the place of what was remembered. Raises OSError.
+
+    File by file, and only then the former ones go: what is killed in between has forgotten nothing.
+    """
     folder = tree / LOCAL / _FOLDER / pin.id
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name, data in memory.items():
-        if _NAME.fullmatch(name):
-            write_file(folder / name, data)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = {name: data for name, data in memory.items() if _NAME.fullmatch(name)}
+    for name, data in kept.items():
+        write_file(folder / name, data)
+    for path in folder.iterdir():
+        if path.name not in kept:
+            path.unlink()

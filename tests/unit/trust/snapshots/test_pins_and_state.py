@@ -15,11 +15,22 @@ from airgap.errors import Rejected, TrustMaterialError, UsageError
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
+from airgap.trust.snapshots.snapshot import Snapshot
 from airgap.trust.snapshots.state import State, is_behind
 from tests.support.pki import AT, Pki
 from tests.unit.trust.snapshots.test_snapshot import build
 
 ROOT = Certificate.parse(Pki().code_chain().root.der)
+
+
+def evidence(number: int) -> Snapshot:
+    """A snapshot without stores and policy."""
+    full = build(number=number).snapshot
+    alone = tuple(file for file in full.files if file.part.is_evidence)
+    digest = Digest.of(f"evidence {number}".encode())
+    return replace(full, files=alone, descriptor=replace(full.descriptor, digest=digest))
+
+
 SUBJECT = Pin(
     stream="default", kind=PinKind.SUBJECT, added=AT, subject="x509.subject: C=US, ST=WA, O=Harbour", roots=(ROOT,)
 )
@@ -109,9 +120,54 @@ class TestState:
 
     def test_going_back_on_purpose_does_not_lower_the_highest_number(self) -> None:
         state = State().accepting(build().snapshot, AT).accepting(build(number=3).snapshot, AT)
-        assert state.streams["default"].number == 7
+        assert state.beliefs["default"].number == 7
         assert state.in_force is not None
         assert state.in_force.startswith("default/3 ")
+
+    def test_evidence_alone_has_a_mark_of_its_own(self) -> None:
+        """Else a withheld full snapshot could never be applied again."""
+        state = State().accepting(build(number=1).snapshot, AT).accepting(evidence(3), AT)
+        assert (state.beliefs["default"].number, state.evidence["default"].number) == (1, 3)
+        assert state.in_force is not None
+        assert state.in_force.startswith("default/1 ")
+        state.check_not_older(build(number=2).snapshot)
+        state.check_not_older(evidence(3))
+        with pytest.raises(Rejected, match="evidence of number 3") as caught:
+            state.check_not_older(evidence(2))
+        assert caught.value.reason == "snapshot.rollback"
+
+    def test_a_full_snapshot_sets_both_marks(self) -> None:
+        state = State().accepting(build(number=4).snapshot, AT)
+        assert state.beliefs == state.evidence
+        with pytest.raises(Rejected):
+            state.check_not_older(evidence(3))
+
+    def test_one_number_has_one_snapshot_of_either_kind(self) -> None:
+        for state, other in (
+            (State().accepting(evidence(3), AT), build(number=3).snapshot),
+            (State().accepting(build(number=3).snapshot, AT), evidence(3)),
+        ):
+            with pytest.raises(Rejected) as caught:
+                state.check_not_older(other)
+            assert caught.value.reason == "snapshot.fork"
+
+    def test_the_former_schema_with_one_mark_is_read_as_both(self, tmp_path: Path) -> None:
+        state = State().accepting(build().snapshot, AT).noting(AT, "apply", "default/7")
+        document = json.loads(state.to_bytes())
+        document["streams"] = document.pop("beliefs")
+        del document["evidence"]
+        document["schema"] = "airgap.trust-state/1"
+        (tmp_path / ".airgap").mkdir()
+        (tmp_path / ".airgap/state.json").write_text(json.dumps(document))
+        read = State.read(tmp_path)
+        assert read == state
+        read.write(tmp_path)
+        assert State.read(tmp_path) == state
+
+    def test_a_memory_with_a_younger_mark_of_evidence_is_behind(self) -> None:
+        state = State().accepting(build(number=1).snapshot, AT)
+        assert is_behind(state, state.accepting(evidence(2), AT))
+        assert not is_behind(state.accepting(evidence(2), AT), state)
 
     def test_a_younger_memory_is_behind(self) -> None:
         young, old = State().accepting(build(number=3).snapshot, AT), State().accepting(build().snapshot, AT)
@@ -131,9 +187,11 @@ class TestState:
         [
             {"schema": "x"},
             {"extra": 1},
-            {"streams": {"default": {"number": 1}}},
-            {"streams": {"No Stream": {}}},
-            {"streams": []},
+            {"beliefs": {"default": {"number": 1}}},
+            {"beliefs": {"No Stream": {}}},
+            {"beliefs": []},
+            {"evidence": {"default": {"number": 1}}},
+            {"streams": {}},
             {"made": {"default": 0}},
             {"inForce": 7},
             {"history": [{}]},
@@ -150,4 +208,4 @@ class TestState:
     def test_the_last_number_counts_what_was_made_and_what_was_accepted(self) -> None:
         state = State().accepting(build().snapshot, AT).making("default", 9).making("default", 2)
         assert state.last_number("default") == 9
-        assert state.streams["default"].digest == Digest.parse(str(build().snapshot.descriptor.digest))
+        assert state.beliefs["default"].digest == Digest.parse(str(build().snapshot.descriptor.digest))
