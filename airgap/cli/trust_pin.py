@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 app = typer_app("Fix, list and remove who may sign snapshots of the trust directory.", no_args_is_help=True)
 
-_TYPED_GROUPS = 2
+_LINE = 1024
+"""Characters of an answer that are read."""
 
 
 @app.command()
@@ -61,7 +62,7 @@ def add(
     output: FormatOption = Format.TEXT,
     debug: DebugOption = False,
 ) -> None:
-    """Pin a signer: shows the fingerprints in hex and in words, and asks for the end of each, as heard from the sender.
+    """Pin a signer: shows the fingerprints in hex and in words, and asks for five groups of each that it hides.
 
     Compare them over a channel that the medium did not come through. Whoever is pinned decides what this site trusts.
     """
@@ -139,24 +140,20 @@ def _confirm(pin: Pin, given: list[str]) -> None:
     """A person says that every fingerprint is the right one, or a script names it. Raises UsageError."""
     from airgap.errors import UsageError
     from airgap.report.snapshot import ceremony_text, labelled
-    from airgap.trust.words import groups
+    from airgap.trust.ceremony import Challenge
 
     if given:
         named = {"".join(text.lower().removeprefix("sha256:").replace(":", " ").split()) for text in given}
-        missing = [fingerprint for fingerprint in pin.confirmed if fingerprint not in named]
+        missing = [name for name, fingerprint in labelled(pin) if fingerprint not in named]
         if missing:
             raise UsageError(
-                f"no --yes-fingerprint is {missing[0]}; nothing was pinned",
-                remedy="Name every fingerprint that the ceremony shows, after comparing it with the sender's.",
+                f"no --yes-fingerprint is the whole fingerprint of the {missing[0]}; nothing was pinned",
+                remedy="Name every fingerprint that the ceremony asks about, as the sender gave it to you.",
             )
         return
-    note(ceremony_text(pin))
-    for name, fingerprint in labelled(pin):
-        wanted = groups(fingerprint).split(" ")[-_TYPED_GROUPS:]
-        note(f"Have the sender read the fingerprint of the {name} to you, and type the last {_TYPED_GROUPS} groups:")
-        typed = sys.stdin.readline().upper().split()
-        if typed not in (wanted, ["".join(wanted)]):
-            raise UsageError(
-                f"that is not the end of the fingerprint of the {name}; nothing was pinned",
-                remedy="If theirs is another one, the medium holds a stranger's. In a script: --yes-fingerprint.",
-            )
+    fingerprints = list(labelled(pin))
+    challenges = [Challenge.of(fingerprint) for _, fingerprint in fingerprints]
+    note(ceremony_text(pin, challenges))
+    for (name, _), challenge in zip(fingerprints, challenges, strict=True):
+        note(f"Have the sender read the fingerprint of the {name} to you, and type {challenge.question}:")
+        challenge.check(sys.stdin.readline(_LINE), name)

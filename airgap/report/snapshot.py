@@ -13,9 +13,10 @@ from airgap.reasons import REASONS, most_severe
 from airgap.report.document import content_document, problem_document, signature_document
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
+from airgap.trust.ceremony import Challenge
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.snapshot import Covered, Snapshot
-from airgap.trust.words import groups, spoken
+from airgap.trust.words import groups
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.run import Problem
 
@@ -183,19 +184,15 @@ def pin_text(pin: Pin) -> str:
     return "\n".join(lines) + "\n"
 
 
-def ceremony_text(pin: Pin) -> str:
-    """What two people read to each other before a pin is set."""
+def ceremony_text(pin: Pin, challenges: Sequence[Challenge]) -> str:
+    """What two people read to each other before a pin is set; one challenge for each fingerprint, in order."""
     who = (
         pin.subject
         or {"certificate": "exactly this signing certificate", "tuf": "the keys of this TUF root"}[pin.kind.value]
     )
     lines = [f"To be pinned for the stream {pin.stream!r}: {safe(who)}", ""]
-    for name, fingerprint in labelled(pin):
-        hexes, words = groups(fingerprint).split(" "), spoken(bytes.fromhex(fingerprint))
-        lines.append(f"{name}, SHA-256:")
-        lines += ["    " + " ".join(hexes[start : start + 8]) for start in range(0, len(hexes), 8)]
-        lines += ["    " + " ".join(words[start : start + 8]) for start in range(0, len(words), 8)]
-        lines.append("")
+    for (name, _), challenge in zip(labelled(pin), challenges, strict=True):
+        lines += [f"{name}, SHA-256:", *(f"    {line}" for line in challenge.shown()), ""]
     return "\n".join(lines)
 
 

@@ -241,9 +241,9 @@ class _Judgement:
     def is_in_force(self) -> bool:
         """The trust directory believes what the snapshot holds, has all its evidence, and remembers it."""
         snapshot = self._snapshot
-        if self._accepted is not None:
-            if self._notes or self._state is None or not self._state.has_accepted(snapshot):
-                return False
+        remembered = not self._notes and self._state is not None and self._state.has_accepted(snapshot)
+        if self._accepted is not None and not remembered:
+            return False
         try:
             there = list_material(self._trust, evidence_only=snapshot.evidence_only)
         except TrustMaterialError:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.swap import Workshop
-from airgap.trust.words import groups, spoken
+from airgap.trust.words import groups
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
 from tests.support.pki import AT, Issued, Pki
@@ -446,6 +448,21 @@ def test_no_changed_byte_of_the_box_is_accepted_as_another_snapshot(ground: Grou
         path.write_bytes(good)
 
 
+class Sender:
+    """Reads the groups that are asked for over the telephone: what stands on the screen is of no use."""
+
+    def __init__(self, *fingerprints: str) -> None:
+        self._fingerprints = list(fingerprints)
+
+    def readline(self, size: int) -> str:
+        assert size > 0
+        assert isinstance(sys.stderr, io.StringIO)
+        match = re.search(r"the groups ([0-9, ]+) ", sys.stderr.getvalue().splitlines()[-1])
+        assert match
+        digits = groups(self._fingerprints.pop(0)).split(" ")
+        return " ".join(digits[int(place) - 1] for place in match[1].split(", ")) + "\n"
+
+
 class TestCommand:
     def run(self, *arguments: object) -> Ran:
         ran = run_here(["trust", *map(str, arguments)])
@@ -470,10 +487,10 @@ class TestCommand:
         signed = self.run("snapshot", "sign", box, "--private-key", key, "--chain", chain, "--expiry", "2160h")
         assert signed.code == 0, signed
         root = ground.leaf.root.fingerprint
-        monkeypatch.setattr("sys.stdin", io.StringIO(groups(root)[-9:] + "\n"))
+        monkeypatch.setattr("sys.stdin", Sender(root))
         pinned = self.run("pin", "add", box, *trust)
         assert pinned.code == 0, pinned
-        assert tuple(" ".join(pinned.err.splitlines()[5:9]).split()) == spoken(bytes.fromhex(root))
+        assert "root, SHA-256:" in pinned.err
         assert self.run("pin", "list", *trust, *output).document["pins"][0]["roots"] == [root]
         self.checked(self.run("snapshot", "show", box, *output))
         changes = self.checked(self.run("snapshot", "diff", box, *trust, *output))["changes"]
@@ -487,12 +504,22 @@ class TestCommand:
         assert self.run("pin", "delete", Pins.read(ground.site).entries[0].id[:5], *trust).code == 0
         assert Pins.read(ground.site).entries == ()
 
-    def test_a_wrong_end_of_the_fingerprint_pins_nothing(self, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-        box = ground.packed()
-        monkeypatch.setattr("sys.stdin", io.StringIO("0000 0000\n"))
-        assert self.run("pin", "add", box, "--trust", ground.site).code == 2
-        assert self.run("pin", "add", box, "--trust", ground.site, "--yes-fingerprint", "ab" * 32).code == 2
+    def test_less_than_what_was_asked_for_pins_nothing(self, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+        box, digits = ground.packed(), groups(ground.leaf.root.fingerprint)
+        for typed in ("0000 0000", digits[-9:], digits[-24:], digits[:24], ""):
+            monkeypatch.setattr("sys.stdin", io.StringIO(typed + "\n"))
+            ran = self.run("pin", "add", box, "--trust", ground.site)
+            assert (ran.code, "nothing was pinned" in ran.err) == (2, True), ran
+            assert digits not in ran.err, "what is asked for is not to be copied from the screen"
         assert Pins.read(ground.site).entries == ()
+
+    def test_a_script_names_the_whole_fingerprint(self, ground: Ground) -> None:
+        box, root = ground.packed(), ground.leaf.root.fingerprint
+        for given in ("ab" * 32, root[:-2], root[:32]):
+            ran = self.run("pin", "add", box, "--trust", ground.site, "--yes-fingerprint", given)
+            assert (ran.code, "of the root" in ran.err, root in ran.err) == (2, True, False), ran
+        assert Pins.read(ground.site).entries == ()
+        assert self.run("pin", "add", box, "--trust", ground.site, "--yes-fingerprint", root).code == 0
 
     @pytest.mark.parametrize(
         ("spoil", "code", "reason"),
