@@ -217,6 +217,8 @@ _ROWS: Final = (
     ("snapshot.malformed", 18, "A trust snapshot does not have the form that it must have.", _SNAPSHOT),
     ("snapshot.unpinned", 13, "Nobody is pinned who may sign snapshots of this stream.",
      "Pin the signer with airgap trust pin add, after comparing the fingerprint over another channel."),
+    ("snapshot.pin.outdated", 13, "A pin of one certificate, set by an older version, does not name its issuers.",
+     "Compare again and set it anew: airgap trust pin add --exact, then airgap trust pin delete with the old id."),
     ("snapshot.rollback", 17, "The snapshot is older than the last one accepted of its stream.",
      "Get the current snapshot. To go back on purpose, say why with --allow-rollback REASON."),
     ("snapshot.fork", 17, "Another snapshot with this number was accepted before.",

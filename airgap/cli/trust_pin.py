@@ -42,7 +42,7 @@ def add(
     trust: TrustOption = None,
     stream: StreamOption = "default",
     exact: Annotated[
-        bool, typer.Option("--exact", help="Pin this signing certificate alone, not its subject below its root.")
+        bool, typer.Option("--exact", help="Pin this one certificate with its issuers, not its subject below its root.")
     ] = False,
     tsa_root: Annotated[
         list[Path] | None,
@@ -139,21 +139,20 @@ def _write(pin: Pin, output: Format, line: str) -> None:
 def _confirm(pin: Pin, given: list[str]) -> None:
     """A person says that every fingerprint is the right one, or a script names it. Raises UsageError."""
     from airgap.errors import UsageError
-    from airgap.report.snapshot import ceremony_text, labelled
+    from airgap.report.snapshot import ceremony_text
     from airgap.trust.ceremony import Challenge
 
     if given:
         named = {"".join(text.lower().removeprefix("sha256:").replace(":", " ").split()) for text in given}
-        missing = [name for name, fingerprint in labelled(pin) if fingerprint not in named]
+        missing = [name for name, fingerprint in pin.compared if fingerprint not in named]
         if missing:
             raise UsageError(
                 f"no --yes-fingerprint is the whole fingerprint of the {missing[0]}; nothing was pinned",
                 remedy="Name every fingerprint that the ceremony asks about, as the sender gave it to you.",
             )
         return
-    fingerprints = list(labelled(pin))
-    challenges = [Challenge.of(fingerprint) for _, fingerprint in fingerprints]
+    challenges = [Challenge.of(fingerprint) for _, fingerprint in pin.compared]
     note(ceremony_text(pin, challenges))
-    for (name, _), challenge in zip(fingerprints, challenges, strict=True):
+    for (name, _), challenge in zip(pin.compared, challenges, strict=True):
         note(f"Have the sender read the fingerprint of the {name} to you, and type {challenge.question}:")
         challenge.check(sys.stdin.readline(_LINE), name)

@@ -84,9 +84,10 @@ def pin_document(pin: Pin) -> Json:
         "kind": pin.kind.value,
         "subject": safe(pin.subject) if pin.subject else None,
         "fingerprint": pin.fingerprint,
+        "issuers": list(pin.issuers) if pin.issuers is not None else None,
         "roots": [root.fingerprint for root in pin.roots],
         "tsa_roots": [root.fingerprint for root in pin.tsa_roots],
-        "confirmed": list(pin.confirmed),
+        "confirmed": [fingerprint for _, fingerprint in pin.compared],
         "added": iso(pin.added),
     }
 
@@ -179,7 +180,7 @@ def pin_text(pin: Pin) -> str:
     """A pin with the fingerprints that were compared."""
     who = pin.subject or {"certificate": "exactly this signing certificate", "tuf": "a TUF root"}[pin.kind.value]
     lines = [f"{pin.id}  stream {pin.stream}: {safe(who)} (added {iso(pin.added)})"]
-    for name, fingerprint in labelled(pin):
+    for name, fingerprint in pin.compared:
         lines.append(f"    {name:<12} SHA-256 {groups(fingerprint)}")
     return "\n".join(lines) + "\n"
 
@@ -191,13 +192,6 @@ def ceremony_text(pin: Pin, challenges: Sequence[Challenge]) -> str:
         or {"certificate": "exactly this signing certificate", "tuf": "the keys of this TUF root"}[pin.kind.value]
     )
     lines = [f"To be pinned for the stream {pin.stream!r}: {safe(who)}", ""]
-    for (name, _), challenge in zip(labelled(pin), challenges, strict=True):
+    for (name, _), challenge in zip(pin.compared, challenges, strict=True):
         lines += [f"{name}, SHA-256:", *(f"    {line}" for line in challenge.shown()), ""]
     return "\n".join(lines)
-
-
-def labelled(pin: Pin) -> Iterator[tuple[str, str]]:
-    """Every fingerprint that has to be compared, and of what it is."""
-    main = {"subject": "root", "certificate": "certificate", "tuf": "root.json"}[pin.kind.value]
-    for number, fingerprint in enumerate(pin.confirmed):
-        yield (main if number < len(pin.confirmed) - len(pin.tsa_roots) else "tsa root"), fingerprint

@@ -29,7 +29,7 @@ from airgap.verifier.candidates import candidate_of
 def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, tsa_roots: Sequence[Path] = ()) -> Pin:
     """The pin for the signer that `source` shows: nothing of it is believed before a person has compared fingerprints.
 
-    A subject below a root; with `exact` the signing certificate alone. Raises AirgapError.
+    A subject below a root; with `exact` this signing certificate below these issuers. Raises AirgapError.
     """
     chain = _chain(source)
     try:
@@ -44,6 +44,7 @@ def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, 
             kind=PinKind.CERTIFICATE if alone else PinKind.SUBJECT,
             added=at,
             fingerprint=chain[0].fingerprint if alone else None,
+            issuers=tuple(issuer.fingerprint for issuer in chain[1:]) if alone else None,
             subject=None if alone else suggest(read_subject(chain[0].subject)),
             roots=() if alone else (chain[-1],),
             tsa_roots=stamps,

@@ -332,6 +332,12 @@ class _Judgement:
         stream = self._snapshot.stream
         if not pins:
             return Problem.of(Rejected("snapshot.unpinned", f"nobody is pinned who may sign the stream {stream!r}"))
+        outdated = {pin.fingerprint: pin for pin in pins if pin.kind is PinKind.CERTIFICATE and pin.issuers is None}
+        for signature in signatures:
+            if signature.signer and (pin := outdated.get(signature.signer.fingerprint)):
+                return Problem.of(
+                    Rejected("snapshot.pin.outdated", f"the pin {pin.id} does not say who issued its certificate")
+                )
         verdict = best(signatures)
         for signature in signatures:
             if signature.verdict is verdict:

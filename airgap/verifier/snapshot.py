@@ -119,7 +119,7 @@ def judge_signatures(
 def _judge(
     candidate: Candidate, snapshot: Snapshot, pin: Pin, evidence: Evidence, freshness: Freshness, moment: Moment
 ) -> SignatureOutcome:
-    roots = pin.roots if pin.kind is PinKind.SUBJECT else _pinned_leaf(candidate, pin)
+    roots = pin.roots if pin.kind is PinKind.SUBJECT else _pinned_chain(candidate, pin)
     believed = _Pinned(
         evidence, freshness, Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots})
     )
@@ -141,15 +141,20 @@ def _statement(pin: Pin) -> Statement:
     )
 
 
-def _pinned_leaf(candidate: Candidate, pin: Pin) -> tuple[Certificate, ...]:
-    """The signing certificate itself is the anchor, if it is the pinned one (CHAIN-21: any of the chain may be)."""
+def _pinned_chain(candidate: Candidate, pin: Pin) -> tuple[Certificate, ...]:
+    """The root of the envelope's chain, if the whole chain is the pinned one; else nothing is believed.
+
+    The leaf alone would not do. A key that verifies the leaf's signature can be made up for ECDSA, and anybody can
+    certify a genuine issuer's key below a root of theirs: then CRLs of a stranger would say that all is well.
+    """
     if candidate.envelope is None or candidate.obstacle:
         return ()
     try:
-        leaf = parse_envelope(candidate.envelope.media_type, candidate.raw).certificates[0]
+        chain = parse_envelope(candidate.envelope.media_type, candidate.raw).certificates
     except Rejected:
         return ()  # the engine says what is wrong with it
-    return (leaf,) if leaf.fingerprint == pin.fingerprint else ()
+    fingerprints = [certificate.fingerprint for certificate in chain]
+    return tuple(chain[-1:]) if fingerprints == [pin.fingerprint, *(pin.issuers or ())] else ()
 
 
 def _read_piece(store: Store, layer: Descriptor) -> bytes:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from airgap.trust.snapshots.swap import Workshop
 from airgap.trust.words import groups
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
-from tests.support.pki import AT, Issued, Pki
+from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import SIGNING_CRL, chain_with_crls, good_crls
 from tests.support.snapshots import LATER, Ground, tree_of
 from tests.support.tsa import token
@@ -210,6 +211,41 @@ class TestRefused:
         twin = _leaf_below(ground, "C=US,ST=WA,O=Harbour Works,CN=builder")
         assert reasons(ground.apply(ground.packed(leaf=twin))) == ["authenticity.no_anchor"]
 
+    def test_the_certificate_pinned_exactly_below_issuers_of_a_stranger(self, ground: Ground) -> None:
+        """Anybody can certify the genuine issuer's key below a root of theirs, and then says what is revoked."""
+        ground.pin(exact=True)
+        genuine = ground.leaf.chain[1]
+        stranger = issue("root", key="p384", subject="C=US,ST=WA,O=Stranger,CN=root")
+        cross = issue("intermediate", issuer=stranger, key=genuine.key, subject=genuine.subject)
+        assert reasons(ground.apply(ground.packed(leaf=replace(ground.leaf, issuer=cross)))) == [
+            "authenticity.no_anchor"
+        ]
+        longer = replace(genuine, issuer=issue("root", key=genuine.root.key, subject=genuine.root.subject))
+        assert reasons(ground.apply(ground.packed("b", leaf=replace(ground.leaf, issuer=longer)))) == [
+            "authenticity.no_anchor"
+        ]
+        assert ground.policy_name() == "site"
+
+    def test_a_pin_of_an_older_version_that_does_not_name_the_issuers(self, ground: Ground) -> None:
+        pin = ground.pin(exact=True)
+        Pins((replace(pin, issuers=None),)).write(ground.site)
+        target = ground.packed()
+        (problem,) = ground.apply(target).problems
+        assert (problem.reason, problem.exit_code) == ("snapshot.pin.outdated", 13)
+        assert reasons(ground.apply(ground.packed("x", leaf=_leaf_below(ground, "C=US,ST=WA,O=X,CN=other")))) == [
+            "authenticity.no_anchor"
+        ]
+        ground.pin(exact=True)
+        assert ground.apply(target).applied
+
+    def test_an_older_pin_of_a_certificate_that_signed_itself_counts(self, tmp_path: Path) -> None:
+        alone = issue("leaf", basic_constraints=None, subject="C=US,ST=WA,O=Harbour Works,CN=alone")
+        ground = Ground(tmp_path)
+        pin = ground.pin(leaf=alone)
+        assert (pin.kind.value, pin.issuers, len(pin.compared)) == ("certificate", (), 1)
+        Pins((replace(pin, issuers=None),)).write(ground.site)
+        assert ground.apply(ground.packed(leaf=alone)).applied
+
     def test_an_expired_signature_freezes_nothing(self, ground: Ground) -> None:
         """Freeze: to withhold newer snapshots helps no longer than the signature's expiry."""
         ground.pin()
@@ -283,8 +319,6 @@ class TestRefused:
 
 
 def _leaf_below(ground: Ground, subject: str) -> Any:
-    from tests.support.pki import issue
-
     return issue("leaf", issuer=ground.leaf.chain[1], subject=subject, slot=4)
 
 

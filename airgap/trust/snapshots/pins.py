@@ -1,7 +1,8 @@
 """Pins: who may sign the snapshots of a stream, fixed by a person who compared fingerprints (`.airgap/pins.json`).
 
 A pin is one of three things. `subject`: whoever holds a certificate with this subject below one of these roots.
-`certificate`: the holder of exactly this signing certificate. `tuf`: the keys of this root metadata. The first two may
+`certificate`: the holder of exactly this signing certificate, below exactly these issuers: who may choose the issuers
+chooses whose CRLs are asked. `tuf`: the keys of this root metadata. The first two may
 name roots of timestamping authorities; then a snapshot's signature must carry a timestamp of one of them.
 """
 
@@ -33,7 +34,7 @@ from airgap.trust.snapshots.snapshot import parse_stream
 FILE: Final = "pins.json"
 SCHEMA: Final = "airgap.trust-pins/1"
 _ID_CHARACTERS: Final = 12
-_MEMBERS: Final = ("id", "stream", "kind", "subject", "fingerprint", "roots", "tsaRoots", "tufRoot", "added")
+_MEMBERS: Final = ("id", "stream", "kind", "subject", "fingerprint", "issuers", "roots", "tsaRoots", "tufRoot", "added")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ROOTS: Final = 16
 
@@ -57,6 +58,9 @@ class Pin:
     """The identity, `x509.subject: C=..., ST=..., O=...`; for `subject` alone."""
     fingerprint: str | None = None
     """SHA-256 of the signing certificate, lower-case hex; for `certificate` alone."""
+    issuers: tuple[str, ...] | None = None
+    """SHA-256 of the certificates above it, root last, for `certificate` alone: empty where it signed itself, None in
+    a pin of a version that did not keep them, which accepts no certificate that has an issuer."""
     roots: tuple[Certificate, ...] = ()
     """Where the signer's chain must end; for `subject` alone."""
     tsa_roots: tuple[Certificate, ...] = ()
@@ -71,12 +75,18 @@ class Pin:
         return hashlib.sha256(_dump(document)).hexdigest()[:_ID_CHARACTERS]
 
     @property
-    def confirmed(self) -> tuple[str, ...]:
-        """The fingerprints that a person has to compare, lower-case hex."""
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """What a person has to compare: of what each fingerprint is, and the fingerprint in lower-case hex.
+
+        Below a root that is the right one, issuers need no comparing: it signed for them.
+        """
+        own: list[tuple[str, str]] = []
         if self.kind is PinKind.TUF:
-            return (hashlib.sha256(self.tuf_root).hexdigest(),)
-        own = (self.fingerprint,) if self.fingerprint else tuple(root.fingerprint for root in self.roots)
-        return (*own, *(root.fingerprint for root in self.tsa_roots))
+            own = [("root.json", hashlib.sha256(self.tuf_root).hexdigest())]
+        if self.fingerprint:
+            own = [("certificate", self.fingerprint), *(("root", issuer) for issuer in (self.issuers or ())[-1:])]
+        own += [("root", root.fingerprint) for root in self.roots]
+        return (*own, *(("tsa root", root.fingerprint) for root in self.tsa_roots))
 
     def to_json(self) -> dict[str, Any]:
         """The object as pins.json has it."""
@@ -88,6 +98,8 @@ class Pin:
             members["subject"] = self.subject
         if self.fingerprint is not None:
             members["fingerprint"] = self.fingerprint
+        if self.issuers is not None:
+            members["issuers"] = list(self.issuers)
         for name, roots in (("roots", self.roots), ("tsaRoots", self.tsa_roots)):
             if roots:
                 members[name] = [encode_standard(root.der) for root in roots]
@@ -111,6 +123,9 @@ class Pin:
             added=rfc3339(json.take(source, "added", str), where="added"),
             subject=subject,
             fingerprint=fingerprint,
+            issuers=json.take_list(source, "issuers", json.text, limit=limits.CHAIN_CERTIFICATES)
+            if "issuers" in source
+            else None,
             roots=json.take_list(source, "roots", _certificate, limit=_ROOTS, required=False),
             tsa_roots=json.take_list(source, "tsaRoots", _certificate, limit=_ROOTS, required=False),
             tuf_root=decode_standard(root, where="tufRoot") if root is not None else b"",
@@ -128,9 +143,10 @@ class Pin:
             PinKind.TUF: bool(self.tuf_root),
         }
         foreign = {
-            PinKind.SUBJECT: self.fingerprint is not None or bool(self.tuf_root),
+            PinKind.SUBJECT: self.fingerprint is not None or self.issuers is not None or bool(self.tuf_root),
             PinKind.CERTIFICATE: self.subject is not None or bool(self.roots) or bool(self.tuf_root),
-            PinKind.TUF: self.subject is not None or self.fingerprint is not None or bool(self.roots + self.tsa_roots),
+            PinKind.TUF: any(item is not None for item in (self.subject, self.fingerprint, self.issuers))
+            or bool(self.roots + self.tsa_roots),
         }
         if not present[self.kind] or foreign[self.kind]:
             raise FormatError(f"does not have exactly what a pin of the kind {self.kind} needs")
@@ -138,6 +154,8 @@ class Pin:
             raise FormatError(f"is no {X509_SUBJECT}", where="subject")
         if self.fingerprint is not None and not _FINGERPRINT.fullmatch(self.fingerprint):
             raise FormatError("is no SHA-256 in lower-case hexadecimal", where="fingerprint")
+        if not all(map(_FINGERPRINT.fullmatch, self.issuers or ())):
+            raise FormatError("is no list of SHA-256 in lower-case hexadecimal", where="issuers")
         for root in (*self.roots, *self.tsa_roots):
             if not root.self_signed:
                 raise FormatError(f"{safe(root.subject_text)!r} is no self-signed root", where="roots")

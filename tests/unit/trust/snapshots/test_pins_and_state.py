@@ -34,17 +34,27 @@ def evidence(number: int) -> Snapshot:
 SUBJECT = Pin(
     stream="default", kind=PinKind.SUBJECT, added=AT, subject="x509.subject: C=US, ST=WA, O=Harbour", roots=(ROOT,)
 )
-EXACT = Pin(stream="default", kind=PinKind.CERTIFICATE, added=AT, fingerprint="ab" * 32, tsa_roots=(ROOT,))
+EXACT = Pin(
+    stream="default",
+    kind=PinKind.CERTIFICATE,
+    added=AT,
+    fingerprint="ab" * 32,
+    issuers=("cd" * 32, "ef" * 32),
+    tsa_roots=(ROOT,),
+)
+OLD = replace(EXACT, issuers=None)
+"""As written by a version that did not keep the issuers."""
 TUF = Pin(stream="other", kind=PinKind.TUF, added=AT, tuf_root=b"{}")
 
 
 class TestPins:
     def test_are_read_back(self, tmp_path: Path) -> None:
         assert Pins.read(tmp_path) == Pins()
-        pins = Pins((SUBJECT, EXACT, TUF))
+        pins = Pins((SUBJECT, EXACT, OLD, TUF))
         pins.write(tmp_path)
         assert Pins.read(tmp_path) == pins
-        assert pins.of("default") == (SUBJECT, EXACT)
+        assert pins.of("default") == (SUBJECT, EXACT, OLD)
+        assert len({EXACT.id, OLD.id, replace(EXACT, issuers=()).id}) == 3, "what is pinned is another thing"
 
     def test_the_same_pin_is_kept_once(self) -> None:
         pins = Pins((SUBJECT,))
@@ -58,8 +68,14 @@ class TestPins:
                 Pins((SUBJECT, EXACT)).without(name)
 
     def test_every_fingerprint_has_to_be_compared(self) -> None:
-        assert SUBJECT.confirmed == (ROOT.fingerprint,)
-        assert EXACT.confirmed == ("ab" * 32, ROOT.fingerprint)
+        assert SUBJECT.compared == (("root", ROOT.fingerprint),)
+        assert EXACT.compared == (
+            ("certificate", "ab" * 32),
+            ("root", "ef" * 32),
+            ("tsa root", ROOT.fingerprint),
+        )
+        assert replace(EXACT, issuers=()).compared == (("certificate", "ab" * 32), ("tsa root", ROOT.fingerprint))
+        assert TUF.compared[0][0] == "root.json"
 
     @pytest.mark.parametrize(
         "change",
@@ -70,6 +86,7 @@ class TestPins:
             {"subject": "x509.subject: C=US, ST=WA, O=Other"},
             {"subject": "other: x"},
             {"fingerprint": "ab" * 32},
+            {"issuers": []},
             {"roots": []},
             {"roots": ["AAAA"]},
             {"extra": 1},
