@@ -104,6 +104,8 @@ _ROWS: Final = (
     ("chain.leaf.key", 12, "The signing certificate's key is not of an allowed kind and size.", _CHAIN),
     ("chain.extension", 13, "A certificate of the timestamping chain has a constraint that is not met.", _CHAIN),
     # trust: section 7
+    ("trust.exchanged", 18, "The trust directory was exchanged for another each time it was looked at.",
+     "Wait for airgap trust snapshot to end. If it was killed, run apply or undo again: it finishes what was begun."),
     ("policy.missing", 18, "The trust directory holds no trust policy.",
      "Put a trustpolicy.oci.json into the trust directory, or name another directory with --trust."),
     ("policy.malformed", 18, "The trust policy breaks a rule; nothing was judged.", _POLICY),

@@ -1,7 +1,10 @@
 """The trust directory: what the operator of this machine believes, and the evidence at hand (design 4).
 
-Nothing is ever written here. Policies and stores are read when they are first needed and then kept, so that one run
-judges everything by the same material.
+Nothing is ever written here. The policies and every store that they name are read when the directory is opened, and
+kept: one run judges everything by the same material, and never by the policy of one tree and the stores of another that
+`airgap trust snapshot apply` has put in its place. What can not be read is told when it is asked for.
+
+Evidence is listed then and read when it is needed: an exchange adds evidence, and keeps what is there under its name.
 """
 
 from __future__ import annotations
@@ -10,18 +13,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
 from airgap.files import read_regular
 from airgap.notice import Notice
-from airgap.once import Once
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors
 from airgap.revocation.directory import EvidenceDirectory
 from airgap.revocation.freshness import FILE, Freshness
 from airgap.text import safe
+from airgap.trust.generation import read_one_state
 from airgap.trust.location import Location, locate
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.trust.stores import LoadedStore, StoreRef, StoreType, list_stores, load_store
@@ -39,27 +42,58 @@ BLOB_POLICY_FILES: Final = ("trustpolicy.blob.json",)
 T = TypeVar("T")
 
 
+class _Read(Generic[T]):
+    """What came of reading something: the value, or the error, which is raised each time it is asked for."""
+
+    def __init__(self, read: Callable[[], T]) -> None:
+        self._found: T | TrustMaterialError
+        self._asked = False
+        try:
+            self._found = read()
+        except TrustMaterialError as error:
+            self._found = error
+
+    def __call__(self) -> T:
+        self._asked = True
+        if isinstance(self._found, TrustMaterialError):
+            raise self._found.with_traceback(None)  # each raise would add to its traceback
+        return self._found
+
+    def peek(self) -> T | None:
+        """The value if it was asked for, else None."""
+        return self._found if self._asked and not isinstance(self._found, TrustMaterialError) else None
+
+    def look(self) -> T | None:
+        """The value if there is one, which counts as not asked for."""
+        return None if isinstance(self._found, TrustMaterialError) else self._found
+
+
 class _Beliefs:
-    """Policies and stores below one directory, each read at most once."""
+    """Policies, and the stores that they name, as they were at one moment."""
 
     def __init__(self, location: Location) -> None:
         self._location = location
-        self.policy = Once(lambda: self._read_policy(OCI_POLICY_FILES, OciPolicy.parse))
-        self.blob_policy = Once(lambda: self._read_policy(BLOB_POLICY_FILES, _parse_blob_policy))
-        self._stores: dict[StoreRef, LoadedStore] = {}
+        self.policy = _Read(lambda: self._read_policy(OCI_POLICY_FILES, OciPolicy.parse))
+        self.blob_policy = _Read(lambda: self._read_policy(BLOB_POLICY_FILES, _parse_blob_policy))
+        policies = [policy for policy in (self.policy.look(), self.blob_policy.look()) if policy]
+        named = {ref for policy in policies for statement in policy.statements for ref in statement.stores}
+        self._stores = {ref: self._read_store(ref) for ref in sorted(named, key=str)}
         self._lock = Lock()
 
     def store(self, ref: StoreRef) -> LoadedStore:
         with self._lock:
-            if ref not in self._stores:
-                self._stores[ref] = load_store(self._location.path, ref)
-            return self._stores[ref]
+            if ref not in self._stores:  # no policy names it: for building chains, never for judging
+                self._stores[ref] = self._read_store(ref)
+            return self._stores[ref]()
 
     def notices(self) -> list[Notice]:
         policies = [policy for policy in (self.policy.peek(), self.blob_policy.peek()) if policy]
         with self._lock:
-            stores = list(self._stores.values())
+            stores = [store for read in self._stores.values() if (store := read.peek())]
         return [notice for source in (*policies, *stores) for notice in source.notices]
+
+    def _read_store(self, ref: StoreRef) -> _Read[LoadedStore]:
+        return _Read(lambda: load_store(self._location.path, ref))
 
     def _read_policy(self, names: tuple[str, ...], parse: Callable[[bytes, str], T]) -> T:
         for name in names:
@@ -89,21 +123,24 @@ class TrustDirectory:
 
     @classmethod
     def open(cls, where: Path | Location) -> Self:
-        """The trust directory at a path, or where `locate` found it.
+        """The trust directory at a path, or where `locate` found it, as it is at one moment.
 
-        Reads `airgap.toml` and lists the evidence. Raises TrustMaterialError: policy.missing where there is no
-        directory, evidence.malformed.
+        Reads policies, the stores that they name, and `airgap.toml`, and lists the evidence. Raises TrustMaterialError:
+        policy.missing where there is no directory, evidence.malformed, trust.exchanged.
         """
         location = where if isinstance(where, Location) else Location(path=where, origin="--trust")
-        if not location.path.is_dir():
-            raise TrustMaterialError(
-                "policy.missing",
-                f"there is no trust directory at {safe(location.path)} ({location.origin})",
-                remedy="Create it with a trustpolicy.oci.json and its trust stores, or name another one with --trust.",
-                path=safe(location.path),
-                origin=location.origin,
-            )
-        return cls(location, _Beliefs(location), EvidenceDirectory.open(location.path), _freshness(location.path))
+        absent = TrustMaterialError(
+            "policy.missing",
+            f"there is no trust directory at {safe(location.path)} ({location.origin})",
+            remedy="Create it with a trustpolicy.oci.json and its trust stores, or name another one with --trust.",
+            path=safe(location.path),
+            origin=location.origin,
+        )
+
+        def read() -> tuple[_Beliefs, EvidenceDirectory, Freshness]:
+            return _Beliefs(location), EvidenceDirectory.open(location.path), _freshness(location.path)
+
+        return cls(location, *read_one_state(location.path, read, absent=absent))
 
     def policy(self) -> OciPolicy:
         """The policy for artifacts. Raises TrustMaterialError: policy.missing, policy.malformed."""

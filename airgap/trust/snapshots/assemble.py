@@ -23,14 +23,14 @@ from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.text import safe
 from airgap.transfer.pump import pump
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
-from airgap.trust.snapshots.material import LOCAL
+from airgap.trust.generation import GENERATION, LOCAL
 from airgap.trust.snapshots.merge import Side, merge
 from airgap.trust.snapshots.pins import FILE as PINS_FILE
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.snapshot import Snapshot
 from airgap.trust.snapshots.state import FILE as STATE_FILE
 from airgap.trust.snapshots.state import State
-from airgap.trust.snapshots.swap import GENERATION, Workshop, copy_into, link_or_copy
+from airgap.trust.snapshots.swap import Workshop, copy_into, link_or_copy
 from airgap.trust.stores import FOLDER, StoreRef, StoreType, load_store
 
 _BELIEFS: Final = (*OCI_POLICY_FILES, *BLOB_POLICY_FILES, FOLDER[0])

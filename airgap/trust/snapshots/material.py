@@ -30,9 +30,6 @@ from airgap.text import safe
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.stores import EXTENSIONS, FOLDER, StoreType
 
-LOCAL: Final = ".airgap"
-"""The folder of what belongs to this machine alone."""
-
 
 class Part(StrEnum):
     """What a file of a trust directory is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airgap.errors import Rejected, TrustMaterialError
 from airgap.text import safe
-from airgap.trust.snapshots.material import LOCAL
+from airgap.trust.generation import LOCAL
 from airgap.trust.snapshots.state import FILE, State
 from airgap.trust.snapshots.swap import Workshop
 

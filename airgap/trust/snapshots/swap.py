@@ -8,9 +8,9 @@ Beside the trust directory `TRUST` lies a folder `.TRUST.airgap` with
     previous/      the tree that was in force before, for undo
 
 A new tree is written and flushed completely, then the journal, then the two folders are exchanged: in one system call
-where there is one (Linux), else by two renames. Between these two the name `TRUST` does not exist, so that whoever
-reads then finds no trust directory and refuses; `repair`, which every command that writes calls first, finishes what
-the journal says. A tree is told by the random number in its `.airgap/generation`.
+where there is one (Linux), else by two renames. Between these two the name `TRUST` does not exist: whoever reads then
+waits a moment, and refuses where none comes; `repair`, which every command that writes calls first, finishes what
+the journal says. A tree is told by the random number in its `.airgap/generation` (airgap.trust.generation).
 """
 
 from __future__ import annotations
@@ -33,10 +33,8 @@ from airgap.files import read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.parse import json
 from airgap.text import safe
-from airgap.trust.snapshots.material import LOCAL
+from airgap.trust.generation import GENERATION, JOURNAL, LOCAL, generation_of, side_of
 
-GENERATION: Final = "generation"
-_JOURNAL: Final = "journal.json"
 _SCHEMA: Final = "airgap.trust-journal/1"
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
@@ -49,11 +47,11 @@ class Workshop:
     def __init__(self, trust: Path) -> None:
         """`trust` may be a symbolic link to a directory; what it points at is exchanged, the link stays."""
         self.trust: Final = Path(os.path.realpath(trust))
-        self.side: Final = self.trust.parent / f".{self.trust.name}.airgap"
+        self.side: Final = side_of(self.trust)
         self.next: Final = self.side / "next"
         self.previous: Final = self.side / "previous"
         self._old: Final = self.side / "old"
-        self._journal: Final = self.side / _JOURNAL
+        self._journal: Final = self.side / JOURNAL
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -89,7 +87,7 @@ class Workshop:
 
     def repair(self) -> bool:
         """Finish or drop what a killed process left behind; whether there was something. Raises OSError."""
-        for scrap in self.side.glob(f".{_JOURNAL}.*.tmp"):
+        for scrap in self.side.glob(f".{JOURNAL}.*.tmp"):
             scrap.unlink()
         generation = self._pending()
         if generation is None:
@@ -100,7 +98,7 @@ class Workshop:
             # the first of two renames has happened; `next` was complete before the journal was written
             self.next.rename(self.trust)
             sync_folder(self.trust.parent)
-        if _generation(self.trust) == generation:
+        if generation_of(self.trust) == generation.encode():
             self._finish()
         else:
             _remove(self.next)
@@ -178,13 +176,6 @@ def flush_tree(root: Path) -> None:
             finally:
                 os.close(descriptor)
         sync_folder(Path(folder))
-
-
-def _generation(tree: Path) -> str | None:
-    try:
-        return read_regular(tree / LOCAL / GENERATION, limits.CONFIG_BYTES).decode("ascii", "replace")
-    except FormatError:
-        return None
 
 
 def _remove(tree: Path) -> None:

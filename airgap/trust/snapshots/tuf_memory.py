@@ -15,7 +15,7 @@ from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import read_regular, write_file
 from airgap.text import safe
-from airgap.trust.snapshots.material import LOCAL
+from airgap.trust.generation import LOCAL
 from airgap.trust.snapshots.pins import Pin
 
 _FOLDER: Final = "tuf"

@@ -1,0 +1,84 @@
+"""One state of a trust directory, read while `airgap trust snapshot apply` may exchange it for another.
+
+Each tree that was put into force has a random number of its own, its generation. Whoever reads several files looks at
+the directory and its generation before and after: if they differ, the files may be of two trees, and are read again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from airgap import limits
+from airgap.errors import AirgapError, FormatError, TrustMaterialError
+from airgap.files import read_regular
+from airgap.text import safe
+
+LOCAL: Final = ".airgap"
+"""The folder of what belongs to this machine alone."""
+GENERATION: Final = "generation"
+JOURNAL: Final = "journal.json"
+_TRIES: Final = 100
+_WAIT_SECONDS: Final = 0.02
+"""Between the two renames of a system that can not exchange folders: both are over in no time."""
+
+T = TypeVar("T")
+_Identity = tuple[int, int, bytes]
+
+
+def side_of(trust: Path) -> Path:
+    """The folder beside a trust directory where its next tree is made; `trust` may be a symbolic link to it."""
+    real = Path(os.path.realpath(trust))
+    return real.parent / f".{real.name}.airgap"
+
+
+def generation_of(tree: Path) -> bytes:
+    """The generation of a tree; empty where it has none, as nothing was ever applied."""
+    try:
+        return read_regular(tree / LOCAL / GENERATION, limits.CONFIG_BYTES)
+    except FormatError:
+        return b""
+
+
+def read_one_state(trust: Path, read: Callable[[], T], *, absent: AirgapError) -> T:
+    """What `read` makes of the files below `trust`, all of one tree.
+
+    `read` is called again where the tree was exchanged meanwhile, also where it then raised. Raises what it raises;
+    `absent` where no directory is there; TrustMaterialError(trust.exchanged) where it never was the same twice.
+    """
+    for _ in range(_TRIES):
+        before = _identity(trust)
+        if before is None:
+            if not _is_between(trust):
+                raise absent
+            time.sleep(_WAIT_SECONDS)
+            continue
+        try:
+            found = read()
+        except AirgapError:
+            if _identity(trust) == before:
+                raise
+            continue
+        if _identity(trust) == before:
+            return found
+    raise TrustMaterialError(
+        "trust.exchanged", f"the trust directory {safe(trust)} was another each of {_TRIES} times", source=safe(trust)
+    )
+
+
+def _identity(trust: Path) -> _Identity | None:
+    """What tells one tree from the next; None where no directory is there."""
+    try:
+        found = trust.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, generation_of(trust)) if stat.S_ISDIR(found.st_mode) else None
+
+
+def _is_between(trust: Path) -> bool:
+    """Whether no directory is there because it is just being exchanged, or was until a moment ago."""
+    return os.path.lexists(side_of(trust) / JOURNAL) or trust.is_dir()

@@ -1,0 +1,159 @@
+"""A verify that ran while a snapshot was applied read the policy of one tree and the stores of another.
+
+Here neither tree accepts the image: one trusts its root and asks for another signer, the other asks for any signer
+below another root. The policy of the second with the stores of the first would accept it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.errors import TrustMaterialError
+from airgap.stages.verify import VerifyRequest, verify
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.snapshots.swap import Workshop
+from airgap.trust.stores import load_store
+from tests.support.pki import AT, issue
+from tests.support.scenario import Scene, Written
+from tests.support.trust import oci_policy, statement, write_trust
+
+ROOT = Path(__file__).resolve().parents[2]
+NEITHER = {"authenticity.no_anchor", "identity.mismatch"}
+
+EXCHANGING = """
+import os, shutil, sys, time
+from pathlib import Path
+from airgap.trust.snapshots import swap
+os.fsync = lambda _: None
+if sys.argv[2] == "renames":
+    swap.exchange = lambda *_: False
+workshop = swap.Workshop(Path(sys.argv[1]))
+end = time.monotonic() + float(sys.argv[3])
+print("ready", flush=True)
+while time.monotonic() < end:
+    with workshop.locked():
+        shutil.copytree(workshop.previous, workshop.begin(), dirs_exist_ok=True)
+        workshop.commit()
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """A signed image; `trust` asks for another signer, and what undo goes back to trusts another root."""
+    scene = Scene()
+    trusting = {"ca:harbour": [scene.signature.leaf.root]}
+    scene.policy = oci_policy(statement(trustedIdentities=["x509.subject: C=US, ST=WA, O=Somebody Else"]))
+    scene.stores = trusting
+    made = scene.write(tmp_path)
+    other = write_trust(
+        tmp_path / "other",
+        policy=oci_policy(statement(trustedIdentities=["*"])),
+        stores={"ca:harbour": [issue("root", key="p384", subject="C=US,ST=WA,O=Elsewhere,CN=root")]},
+    )
+    put(other, made.trust)
+    exchange(made.trust)
+    return made
+
+
+def reason(written: Written) -> str:
+    """Why the image is refused; an AssertionError where it is accepted."""
+    request = VerifyRequest(targets=[written.target], at=AT, clock=AT, scope=written.scope)
+    outcome = verify(request, written.trust)
+    assert 0 not in outcome.exit_codes or outcome.exit_codes != frozenset({0}), "the image was accepted"
+    if outcome.problems:
+        return str(outcome.problems[0].reason)
+    (artifact,) = outcome.artifacts
+    (signature,) = artifact.signatures
+    return str(next(finding.reason for finding in signature.findings if finding.blocks))
+
+
+def test_each_tree_refuses_the_image(written: Written) -> None:
+    assert reason(written) == "identity.mismatch"
+    exchange(written.trust)
+    assert reason(written) == "authenticity.no_anchor"
+
+
+def exchange(trust: Path) -> None:
+    put(Workshop(trust).previous, trust)
+
+
+def put(tree: Path, trust: Path) -> None:
+    """A copy of `tree` comes into force."""
+    workshop = Workshop(trust)
+    with workshop.locked():
+        shutil.copytree(tree, workshop.begin(), dirs_exist_ok=True)
+        workshop.commit()
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_an_exchange_between_policy_and_stores(written: Written, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one back and forth, after which the directory is the one of before, and its generation is not."""
+    exchange(written.trust)  # "any signer below another root" is in force
+    left = [times]
+
+    def load_late(*arguments: Any) -> Any:
+        while left[0]:
+            left[0] -= 1
+            exchange(written.trust)
+        return load_store(*arguments)
+
+    monkeypatch.setattr("airgap.trust.directory.load_store", load_late)
+    assert reason(written) == ("authenticity.no_anchor" if times == 2 else "identity.mismatch")
+    assert left == [0]
+
+
+def test_a_directory_that_is_never_twice_the_same(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_late(*arguments: Any) -> Any:
+        (written.trust / ".airgap/generation").write_bytes(os.urandom(8))
+        return load_store(*arguments)
+
+    monkeypatch.setattr("airgap.trust.directory.load_store", load_late)
+    assert reason(written) == "trust.exchanged"
+
+
+def test_a_directory_that_somebody_left_between_two_names(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill between two renames: readers wait for a moment, then say so; where nothing is begun they do not wait."""
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    written.trust.rename(written.trust.with_name("away"))
+    with pytest.raises(TrustMaterialError) as caught:
+        TrustDirectory.open(written.trust)
+    assert (caught.value.reason, waited) == ("policy.missing", [])
+    (Workshop(written.trust).side / "journal.json").write_text("{}")
+    with pytest.raises(TrustMaterialError) as caught:
+        TrustDirectory.open(written.trust)
+    assert caught.value.reason == "trust.exchanged"
+    assert 0.5 < sum(waited) < 5
+
+
+@pytest.mark.parametrize("way", ["exchange", "renames"])
+def test_a_verify_beside_a_process_that_exchanges(written: Written, way: str) -> None:
+    """Real processes: one exchanges as fast as it can, the other verifies. Never a mixture, never a pass."""
+    seen: Counter[str] = Counter()
+    child = subprocess.Popen(
+        [sys.executable, "-c", EXCHANGING, str(written.trust), way, "20"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        end = time.monotonic() + 4
+        while time.monotonic() < end and child.poll() is None:
+            seen[reason(written)] += 1
+        assert child.poll() is None, "the other process has ended"
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(10)
+        if child.stdout is not None:
+            child.stdout.close()
+    assert set(seen) <= NEITHER | {"trust.exchanged"}, seen
+    assert set(seen) >= NEITHER, "both trees were seen"
