@@ -87,6 +87,9 @@ POLICY_IDENTITIES: Final = 1000
 POLICY_STORES: Final = 100
 """Trust stores that one policy statement names."""
 
+POLICY_REFUSALS: Final = 1000
+"""Refusals of one trust policy document that are told one by one; the others are counted."""
+
 CRL_BYTES: Final = 64 * MIB
 CRL_FILE_BYTES: Final = CRL_BYTES * 3 // 2  # PEM is longer than the DER in it, whose bound its parser keeps
 """One CRL: a million entries are 49 MB; the reference takes 32 MiB (LIM-6), design 8 says 64."""

@@ -130,28 +130,39 @@ def check(
 ) -> None:
     """Check every rule of the trust policy, and say which statement applies to a repository and why.
 
-    A refusal names line and member. Exit codes: 0, 13 no statement applies, 18 malformed or not there.
+    Every refusal is told, with line and member; also each trust store that a statement names and that is missing, empty
+    or can not be used (with --file these are notes: its stores may come later). Exit codes: 0, 13 no statement applies,
+    18 malformed or not there, or a store is.
     """
     with boundary(debug=debug):
-        from airgap.errors import TrustMaterialError
         from airgap.reasons import ExitCode
-        from airgap.report.trusting import policy_document, policy_text
-        from airgap.trust.policy_edit import answer, find_policy, parse_policy, read_source
+        from airgap.report.trusting import policy_document, policy_text, refusal_text, refused_policy_document
+        from airgap.trust.policy_edit import answer, find_policy, parse_policy, read_source, store_refusals
+        from airgap.trust.statement import PolicyError
 
         root = location(trust).path
         path, data = (file, read_source(file)) if file else find_policy(root, _kind(blob=blob))
         try:
             policy = parse_policy(data, str(path), _kind(blob=blob))
-        except TrustMaterialError as error:
-            if error.facts.get("line"):
-                note(f"{path}, line {error.facts['line']}:")
+        except PolicyError as error:
+            if output is Format.JSON:
+                write_json(refused_policy_document(error.source, error.refusals, error.total))
+                raise typer.Exit(ExitCode.MALFORMED) from None
+            for refusal in error.refusals:
+                note(f"{error.source}, {refusal_text(refusal)}")
             raise
+        refusals = store_refusals(data, policy, root)
         wanted = reference if blob or reference is None else repository(reference)
         found = answer(policy, wanted, root) if reference is not None else None
+        for refusal in refusals if file else ():
+            note(refusal_text(refusal))
+        broken = () if file else refusals
         if output is Format.JSON:
-            write_json(policy_document(policy, found))
+            write_json(policy_document(policy, found, broken))
         else:
-            write(policy_text(policy, found, style=style(no_tty=no_tty)))
+            write(policy_text(policy, found, broken, style=style(no_tty=no_tty)))
+        if broken:
+            raise typer.Exit(ExitCode.MALFORMED)
         if found is not None and found.statement is None:
             raise typer.Exit(ExitCode.UNTRUSTED)
 

@@ -31,22 +31,27 @@ class _Frame:
         return f"{self.path}.{self.name}" if self.path else self.name or ""
 
 
-def line_of(data: bytes, path: str) -> int | None:
-    """The line, counted from 1, on which the member `path` (`trustPolicies[0].name`) begins; None if it is not there.
+class Lines:
+    """The lines of a JSON text, by the members that begin on them. Paths are those of FormatError.where."""
 
-    For a member that is missing it is the line of what it is missing from. Paths are those of FormatError.where. The
-    text need not be JSON throughout: what can not be followed is not found.
-    """
-    if not path:
-        return None
-    text = data.decode("utf-8", errors="replace")
-    starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    found: dict[str, int] = {}
-    for place, offset in _places(text):
-        found.setdefault(place, bisect_right(starts, offset))
-    while path and path not in found:
-        path = path[: max(path.rfind("."), path.rfind("["), 0)]
-    return found.get(path)
+    def __init__(self, data: bytes) -> None:
+        """The text need not be JSON throughout: what can not be followed is not found."""
+        text = data.decode("utf-8", errors="replace")
+        starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._found: dict[str, int] = {}
+        for place, offset in _places(text):
+            self._found.setdefault(place, bisect_right(starts, offset))
+
+    def of(self, path: str) -> int | None:
+        """The line, counted from 1, on which the member `path` (`trustPolicies[0].name`) begins; None if not there.
+
+        For a member that is missing it is the line of what it is missing from.
+        """
+        if not path:
+            return None
+        while path and path not in self._found:
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return self._found.get(path)
 
 
 def _places(text: str) -> Iterator[tuple[str, int]]:

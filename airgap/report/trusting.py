@@ -13,6 +13,7 @@ from airgap.report.wording import count, moment
 from airgap.text import safe
 from airgap.trust.edit import BrokenStore, StoredFile
 from airgap.trust.policy_edit import Answer, Policy
+from airgap.trust.statement import Refusal
 from airgap.trust.status import PieceStatus, State, TrustStatus
 from airgap.trust.words import groups, spoken
 
@@ -112,9 +113,18 @@ def _certificate_json(certificate: Certificate) -> Json:
 # --- policies ---
 
 
-def policy_text(policy: Policy, answer: Answer | None, *, style: Style = PLAIN) -> str:
-    """A valid policy: its statements, what is doubtful, and which one a repository gets."""
-    lines = [style.paint("good", f"VALID: {safe(policy.source)} ({count(len(policy.statements), 'statement')}).")]
+def policy_text(
+    policy: Policy, answer: Answer | None, refusals: Sequence[Refusal] = (), *, style: Style = PLAIN
+) -> str:
+    """A valid policy: its statements, what is doubtful, and which one a repository gets.
+
+    `refusals`: the trust stores without which it can not be used.
+    """
+    headline = f"VALID: {safe(policy.source)} ({count(len(policy.statements), 'statement')})."
+    if refusals:
+        headline = f"BROKEN: {count(len(refusals), 'trust store')} that {safe(policy.source)} names can not be used."
+    lines = [style.paint("bad" if refusals else "good", headline)]
+    lines += [f"  {style.paint('bad', 'problem')} {refusal_text(refusal)}" for refusal in refusals]
     for statement in policy.statements:
         what = "global" if statement.is_global and not statement.scopes else ", ".join(map(safe, statement.scopes[:4]))
         more = f", and {len(statement.scopes) - 4} more" if len(statement.scopes) > 4 else ""  # noqa: PLR2004
@@ -140,10 +150,40 @@ def _answer_lines(answer: Answer, style: Style) -> Iterator[str]:
         yield f"    {style.paint('unsure', 'note')} {problem}"
 
 
-def policy_document(policy: Policy, answer: Answer | None) -> Json:
+def refusal_text(refusal: Refusal) -> str:
+    """One refusal in one line."""
+    return f"line {refusal.line}: {refusal.sentence}" if refusal.line is not None else refusal.sentence
+
+
+def refused_policy_document(source: str, refusals: Sequence[Refusal], total: int) -> Json:
+    """A policy that can not be used at all, as JSON."""
+    return {
+        "schema": POLICY_SCHEMA,
+        "valid": False,
+        "source": safe(source),
+        "digest": None,
+        "statements": [],
+        "notices": [],
+        "refusals": [_refusal(refusal) for refusal in refusals],
+        "refused": total,
+        "applies": None,
+    }
+
+
+def _refusal(refusal: Refusal) -> Json:
+    return {
+        "line": refusal.line,
+        "member": refusal.member,
+        "statement": refusal.statement,
+        "problem": refusal.problem,
+    }
+
+
+def policy_document(policy: Policy, answer: Answer | None, refusals: Sequence[Refusal] = ()) -> Json:
     """The same as JSON."""
     return {
         "schema": POLICY_SCHEMA,
+        "valid": not refusals,
         "source": safe(policy.source),
         "digest": policy.digest,
         "statements": [
@@ -159,6 +199,8 @@ def policy_document(policy: Policy, answer: Answer | None) -> Json:
             for statement in policy.statements
         ],
         "notices": [{"reason": notice.reason, "message": notice.message} for notice in policy.notices],
+        "refusals": [_refusal(refusal) for refusal in refusals],
+        "refused": len(refusals),
         "applies": None
         if answer is None
         else {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,6 +11,7 @@ from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe
 from airgap.trust.levels import Level
+from airgap.trust.members import Notes
 from airgap.trust.statement import (
     Policy,
     Statement,
@@ -56,19 +57,29 @@ class BlobPolicy(Policy):
 
 
 def _statement(source: JsonObject) -> Statement:
-    is_global = json.take_optional(source, _GLOBAL, bool) or False
-    statement = parse_statement(source, own=(_GLOBAL,), hints=_HINTS, scopes=(), is_global=is_global)
-    if is_global and statement.base_level is Level.SKIP:  # BLOB-3, D22: the specification, not the reference
+    notes = Notes()
+    is_global = False
+    with notes.keep():
+        is_global = json.take_optional(source, _GLOBAL, bool) or False
+    with notes.keep():
+        _refuse_global_skip(source)
+    return parse_statement(source, notes, own=(_GLOBAL,), hints=_HINTS, scopes=(), is_global=is_global)
+
+
+def _refuse_global_skip(source: JsonObject) -> None:
+    """BLOB-3, D22: the specification, not the reference."""
+    verification = source.get("signatureVerification")
+    level = verification.get("level") if isinstance(verification, dict) else None
+    if source.get(_GLOBAL) is True and level == Level.SKIP:
         raise FormatError("is true in a statement of level skip, which would accept every blob", where=_GLOBAL)
-    return statement
 
 
-def _check_global(statements: Sequence[Statement]) -> None:
+def _check_global(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
     """At most one statement is global (BLOB-2)."""
     seen: int | None = None
     for number, statement in enumerate(statements):
-        if not statement.is_global:
+        if statement.get(_GLOBAL) is not True:
             continue
         if seen is not None:
-            raise at_statement(number, statement, _GLOBAL, f"is true in {statement_path(seen)} already")
-        seen = number
+            yield at_statement(number, statement, _GLOBAL, f"is true in {statement_path(seen)} already")
+        seen = number if seen is None else seen

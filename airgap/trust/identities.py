@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from types import MappingProxyType
 from typing import Any, Final
 
 from airgap.errors import FormatError, Rejected
 from airgap.pki.certificate import Certificate
 from airgap.text import safe
+from airgap.trust.members import Notes, each
 from airgap.trust.names import is_known, parse_name, read_subject, render_name
 
 ANY: Final = "*"
@@ -60,17 +60,28 @@ def parse_identity(text: str) -> Identity:
 
 
 def check_together(identities: Sequence[Identity]) -> None:
-    """What the entries of one statement may not be to each other. Raises FormatError with the later one's index."""
+    """What the entries of one statement may not be to each other. Raises FormatError with each later one's index."""
+    notes = Notes()
     for number, identity in enumerate(identities):
         if identity.kind == ANY and len(identities) > 1:  # ID-1
-            raise FormatError("'*' is every identity and must stand alone", where=f"[{number}]")
-    for (first, one), (second, other) in combinations(_subjects(identities), 2):
-        if one.covers(other.attributes) or other.covers(one.attributes):  # ID-13
-            raise FormatError(
-                f"{safe(other.text, limit=128)!r} and [{first}] {safe(one.text, limit=128)!r} overlap: "
-                "whoever is the narrower one is the wider one too; keep one of them",
-                where=f"[{second}]",
+            notes.add(FormatError("'*' is every identity and must stand alone", where=f"[{number}]"))
+    seen: list[tuple[int, Identity]] = []
+    for second, other in _subjects(identities):
+        twin = next((item for item in seen if _overlap(item[1], other)), None)
+        if twin:  # ID-13
+            notes.add(
+                FormatError(
+                    f"{safe(other.text, limit=128)!r} and [{twin[0]}] {safe(twin[1].text, limit=128)!r} overlap: "
+                    "whoever is the narrower one is the wider one too; keep one of them",
+                    where=f"[{second}]",
+                )
             )
+        seen.append((second, other))
+    notes.check()
+
+
+def _overlap(one: Identity, other: Identity) -> bool:
+    return one.covers(other.attributes) or other.covers(one.attributes)
 
 
 def doubts(identities: Sequence[Identity]) -> tuple[str, ...]:
@@ -171,14 +182,9 @@ def suggest(attributes: Mapping[str, str]) -> str:
 
 def parse_identities(items: Sequence[Any]) -> tuple[Identity, ...]:
     """A whole `trustedIdentities` list. Raises FormatError with the entry's index."""
-    identities: list[Identity] = []
-    for number, item in enumerate(items):
-        try:
-            identities.append(_entry(item))
-        except FormatError as error:
-            raise error.under(f"[{number}]") from None
+    identities = each(items, _entry)
     check_together(identities)
-    return tuple(identities)
+    return identities
 
 
 def _entry(item: Any) -> Identity:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from airgap.errors import FormatError
 from airgap.parse import json
 from airgap.text import safe
-from airgap.trust.members import as_choice, as_object, refuse_unknown
+from airgap.trust.members import Notes, as_choice, as_object, refuse_unknown
 
 
 class Check(StrEnum):
@@ -98,21 +98,37 @@ class SignatureVerification:
 
 
 def parse_verification(value: Any) -> SignatureVerification:
-    """The member `signatureVerification`. Raises FormatError with the member's path."""
+    """The member `signatureVerification`. Raises FormatError with the path of every member that is wrong."""
     source = as_object(value)
-    refuse_unknown(source, ("level", "override", "verifyTimestamp"))
-    level = json.take(source, "level", str)
-    as_choice(level, tuple(Level), "level")
-    base = Level(level)
-    override = json.take_optional(source, "override", dict) or {}
-    if override and base is Level.SKIP:
-        raise FormatError("nothing can be overridden under level skip", where="override")
+    notes = Notes()
+    base, timestamp = Level.STRICT, VerifyTimestamp.ALWAYS
+    overridden: dict[Check, Action] = {}
+    with notes.keep():
+        refuse_unknown(source, ("level", "override", "verifyTimestamp"))
+    with notes.keep():
+        base = _level(source)
+    with notes.keep():
+        override = json.take_optional(source, "override", dict) or {}
+        if override and base is Level.SKIP:
+            raise FormatError("nothing can be overridden under level skip", where="override")
+        for check, action in override.items():
+            with notes.keep():
+                overridden.update([_override(check, action)])
+    with notes.keep():
+        timestamp = _verify_timestamp(source)
+    notes.check()
     return SignatureVerification(
         base=base,
-        name=CUSTOM if override else base.value,
-        actions=MappingProxyType({**ACTIONS[base], **dict(_override(*item) for item in override.items())}),
-        verify_timestamp=_verify_timestamp(source),
+        name=CUSTOM if overridden else base.value,
+        actions=MappingProxyType({**ACTIONS[base], **overridden}),
+        verify_timestamp=timestamp,
     )
+
+
+def _level(source: json.JsonObject) -> Level:
+    level = json.take(source, "level", str)
+    as_choice(level, tuple(Level), "level")
+    return Level(level)
 
 
 def _override(check: str, action: Any) -> tuple[Check, Action]:

@@ -1,15 +1,82 @@
-"""JSON members of policy documents: nothing unknown, nothing misspelt (D49)."""
+"""JSON members of policy documents: nothing unknown, nothing misspelt (D49), and every refusal told, not the first."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
 
-from airgap.errors import FormatError
+from airgap.errors import Fact, FormatError
+from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe
 
 _NO_HINTS: Mapping[str, str] = {}
+
+T = TypeVar("T")
+
+
+class FormatErrors(FormatError):  # noqa: N818 - several of them
+    """Several things that are wrong with one document. By itself it is the first of them."""
+
+    def __init__(self, errors: Sequence[FormatError]) -> None:
+        first = errors[0]
+        super().__init__(first.problem, where=first.where, remedy=first.remedy, **first.facts)
+        self.errors: tuple[FormatError, ...] = tuple(errors)
+
+    def under(self, parent: str) -> Self:
+        """See `FormatError`: of each."""
+        return type(self)([error.under(parent) for error in self.errors])
+
+    def stating(self, **facts: Fact) -> Self:
+        """The same with these facts, where an error does not state its own."""
+        return type(self)([_stating(error, facts) for error in self.errors])
+
+
+class Notes:
+    """What was refused so far, while reading goes on."""
+
+    def __init__(self) -> None:
+        self._errors: list[FormatError] = []
+
+    @contextmanager
+    def keep(self, where: str = "") -> Iterator[None]:
+        """A FormatError of the block ends the block alone; `where` is the member that it reads."""
+        try:
+            yield
+        except FormatError as error:
+            self.add(error.under(where) if where else error)
+
+    def add(self, error: FormatError) -> None:
+        """One more, or several."""
+        self._errors += error.errors if isinstance(error, FormatErrors) else (error,)
+
+    def check(self) -> None:
+        """Raises FormatErrors where there is one."""
+        if self._errors:
+            raise FormatErrors(self._errors)
+
+
+def take_each(
+    source: JsonObject, key: str, parse: Callable[[Any], T], *, limit: int, required: bool = True
+) -> tuple[T, ...]:
+    """Like `json.take_list`, and every item that is wrong is told. Raises FormatError."""
+    items = json.take_list(source, key, lambda item: item, limit=limit, required=required)
+    return each(items, parse, where=key)
+
+
+def each(items: Sequence[Any], parse: Callable[[Any], T], *, where: str = "") -> tuple[T, ...]:
+    """Every item put through `parse`. Raises FormatErrors with the index of each that is wrong, below `where`."""
+    notes, found = Notes(), []
+    for number, item in enumerate(items):
+        with notes.keep(f"{where}[{number}]"):
+            found.append(parse(item))
+    notes.check()
+    return tuple(found)
+
+
+def _stating(error: FormatError, facts: Mapping[str, Fact]) -> FormatError:
+    return type(error)(error.problem, where=error.where, remedy=error.remedy, **{**facts, **error.facts})
 
 
 def as_object(value: Any) -> JsonObject:
@@ -27,14 +94,16 @@ def as_choice(value: str, choices: Collection[str], where: str) -> None:
 
 
 def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[str, str] = _NO_HINTS) -> None:
-    """Raises FormatError with the first member's name that is not `known`.
+    """Raises FormatErrors with the name of each member that is not `known`.
 
     The reference reads over unknown members, so that a misspelt `trustedIdentites` is silently no restriction.
     """
+    notes = Notes()
     for name in source:
         if name not in known:
             hint = f"; {hints[name]}" if name in hints else _near(name, known)
-            raise FormatError(f"is not a member that stands here{hint}", where=safe(name, limit=64))
+            notes.add(FormatError(f"is not a member that stands here{hint}", where=safe(name, limit=64)))
+    notes.check()
 
 
 def _near(text: str, known: Collection[str]) -> str:

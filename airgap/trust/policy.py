@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe
 from airgap.trust.levels import ACTIONS, CUSTOM, Action, Check, Level, VerifyTimestamp
+from airgap.trust.members import Notes, take_each
 from airgap.trust.scopes import EVERY, check_scope, parse_scope
 from airgap.trust.statement import (
     Policy,
@@ -76,12 +77,20 @@ class OciPolicy(Policy):
 
 
 def _statement(source: JsonObject) -> Statement:
-    scopes = json.take_list(source, _SCOPES, _scope, limit=limits.POLICY_SCOPES)
+    notes = Notes()
+    scopes: tuple[str, ...] = ()
+    with notes.keep():
+        scopes = _scopes(source)
+    return parse_statement(source, notes, own=(_SCOPES,), hints=_HINTS, scopes=scopes, is_global=EVERY in scopes)
+
+
+def _scopes(source: JsonObject) -> tuple[str, ...]:
+    scopes = take_each(source, _SCOPES, _scope, limit=limits.POLICY_SCOPES)
     if not scopes:
         raise FormatError("is empty; name repositories, or '*' for all", where=_SCOPES)
     if EVERY in scopes and set(scopes) != {EVERY}:
         raise FormatError("has '*' beside repositories; it must stand alone", where=f"{_SCOPES}[{scopes.index(EVERY)}]")
-    return parse_statement(source, own=(_SCOPES,), hints=_HINTS, scopes=scopes, is_global=EVERY in scopes)
+    return scopes
 
 
 def _scope(value: Any) -> str:
@@ -89,14 +98,17 @@ def _scope(value: Any) -> str:
     return text if text == EVERY else parse_scope(text)
 
 
-def _check_scopes(statements: Sequence[Statement]) -> None:
+def _check_scopes(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
     """A repository stands once in the document, so that one statement applies, not the first of two (SCOPE-3)."""
     seen: dict[str, int] = {}
     for number, statement in enumerate(statements):
-        for place, scope in enumerate(statement.scopes):
+        scopes = statement.get(_SCOPES)
+        for place, scope in enumerate(scopes if isinstance(scopes, list) else ()):
+            if not isinstance(scope, str):
+                continue
             if scope in seen:
-                raise at_statement(
+                yield at_statement(
                     number, statement, f"{_SCOPES}[{place}]",
                     f"{safe(scope, limit=128)!r} stands in {statement_path(seen[scope])} already",
                 )  # fmt: skip
-            seen[scope] = number
+            seen.setdefault(scope, number)

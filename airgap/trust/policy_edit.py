@@ -14,13 +14,15 @@ from airgap.errors import FormatError, Rejected, TrustMaterialError, UsageError
 from airgap.files import make_folders, read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.digest import Digest
+from airgap.parse.json import Reading, load_object
+from airgap.parse.lines import Lines
 from airgap.text import safe
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.choice import choose_statement
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.policy import OciPolicy
-from airgap.trust.statement import Statement
-from airgap.trust.stores import StoreType, load_store
+from airgap.trust.statement import Refusal, Statement, statement_path
+from airgap.trust.stores import StoreRef, StoreType, load_store
 
 PolicyKind = Literal["oci", "blob"]
 Policy = OciPolicy | BlobPolicy
@@ -142,13 +144,37 @@ def answer(policy: Policy, scope: str | None, root: Path) -> Answer:
     return Answer(scope=scope, statement=statement, why=why, problems=_store_problems(statement, root))
 
 
+def store_refusals(data: bytes, policy: Policy, root: Path) -> tuple[Refusal, ...]:
+    """The trust stores that statements name and that can not be used, or hold nothing: line, member and problem.
+
+    `data` is the document that `policy` was parsed from.
+    """
+    document = load_object(data, Reading.SIGNED, limit=limits.POLICY_BYTES)
+    lines = Lines(data)
+    problems: dict[StoreRef, str | None] = {}
+    found: list[Refusal] = []
+    for number, statement in enumerate(policy.statements):
+        for place, text in enumerate(document["trustPolicies"][number].get("trustStores", [])):
+            ref = StoreRef.parse(text)
+            if ref not in problems:
+                problems[ref] = _store_problem(root, ref)
+            if problem := problems[ref]:
+                member = f"{statement_path(number)}.trustStores[{place}]"
+                name = safe(statement.name, limit=64)
+                found.append(Refusal(line=lines.of(member), member=member, statement=name, problem=problem))
+    return tuple(found)
+
+
+def _store_problem(root: Path, ref: StoreRef) -> str | None:
+    try:
+        load_store(root, ref)
+    except TrustMaterialError as error:
+        return str(error)
+    return None
+
+
 def _store_problems(statement: Statement, root: Path) -> tuple[str, ...]:
-    problems: list[str] = []
-    for ref in statement.stores:
-        try:
-            load_store(root, ref)
-        except TrustMaterialError as error:
-            problems.append(str(error))
+    problems = [problem for ref in statement.stores if (problem := _store_problem(root, ref))]
     if not statement.skip and not statement.stores_of(StoreType.TSA):
         problems.append("no tsa store is named: signatures are not accepted after their certificates expire")
     return tuple(problems)

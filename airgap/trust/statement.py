@@ -5,29 +5,28 @@ A document is parsed and checked as a whole before anything is judged: one bad s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError
+from airgap.errors import Fact, FormatError, TrustMaterialError
 from airgap.notice import Notice
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.json import JsonObject
-from airgap.parse.lines import line_of
+from airgap.parse.lines import Lines
+from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust.identities import Identity, doubts, parse_identities
 from airgap.trust.levels import Action, Check, Level, SignatureVerification, VerifyTimestamp, parse_verification
-from airgap.trust.members import as_object, refuse_unknown
+from airgap.trust.members import FormatErrors, Notes, as_object, each, refuse_unknown, take_each
 from airgap.trust.stores import StoreRef, StoreType
 
 VERSION: Final = "1.0"
 _COMMON: Final = ("name", "signatureVerification", "trustStores", "trustedIdentities")
 _DOCUMENT: Final = ("version", "trustPolicies")
 _LIST: Final = "trustPolicies"
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,54 +97,149 @@ class Policy:
         return self.document.notices
 
 
-def parse_document(
-    data: bytes, source: str, parse: Callable[[JsonObject], Statement], check: Callable[[Sequence[Statement]], None]
-) -> Document:
-    """The policy document `data`, every rule of it checked.
+class PolicyError(TrustMaterialError):
+    """A policy document that breaks rules. The sentence and the facts are those of the first refusal."""
 
-    `parse` reads one statement; `check` holds the statements against each other. `source` is what messages call the
-    document. Raises TrustMaterialError("policy.malformed") with the facts `source`, `statement` (its name, or its
-    place in the list where it has none), `member` (path from the top), `line` and `problem`.
+    def __init__(self, source: str, refusals: Sequence[Refusal], total: int) -> None:
+        first = refusals[0]
+        more = f" airgap trust policy check tells all {total} refusals." if total > 1 else ""
+        super().__init__(
+            "policy.malformed",
+            f"{safe(source)}: {first.sentence}",
+            remedy=REASONS["policy.malformed"].remedy + more,
+            source=safe(source),
+            statement=first.statement,
+            member=first.member,
+            line=first.line,
+            problem=first.problem,
+            refusals=total,
+        )
+        self.source: str = source
+        self.refusals: tuple[Refusal, ...] = tuple(refusals)
+        """In the order of the document."""
+        self.total: int = total
+        """How many there are; more than `refusals` where these were cut off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One thing for which a policy is refused."""
+
+    line: int | None
+    member: str
+    """Path from the top; empty for the document as a whole."""
+    statement: str | None
+    """Its name, or its place in the list where it has none; None where the fault lies outside every statement."""
+    problem: str
+
+    @property
+    def sentence(self) -> str:
+        """Where and what."""
+        named = f" (statement {self.statement!r})" if self.statement not in {None, _place(self.member)} else ""
+        return f"{self.member}{named}: {self.problem}" if self.member else self.problem
+
+
+def parse_document(
+    data: bytes,
+    source: str,
+    parse: Callable[[JsonObject], Statement],
+    check: Callable[[Sequence[JsonObject]], Iterator[FormatError]],
+) -> Document:
+    """The policy document `data`, every rule of it checked, and every breach told.
+
+    `parse` reads one statement; `check` holds the statements against each other, as they stand in the document.
+    `source` is what messages call the document. Raises PolicyError, a TrustMaterialError("policy.malformed") with the
+    facts `source`, `statement` (its name, or its place in the list where it has none), `member` (path from the top),
+    `line`, `problem` and `refusals` (how many).
     """
     try:
-        statements = _statements(data, parse)
-        check_names(statements)
-        check(statements)
+        statements = _statements(data, parse, check)
     except FormatError as error:
-        raise _refusal(error, source, line_of(data, error.where)) from None
+        raise _refused(error, source, data) from None
     notices = tuple(_notice(statement, doubt) for statement in statements for doubt in _doubts(statement))
     return Document(source=source, digest=str(Digest.of(data)), statements=statements, notices=notices)
 
 
-def _statements(data: bytes, parse: Callable[[JsonObject], Statement]) -> tuple[Statement, ...]:
+def _statements(
+    data: bytes,
+    parse: Callable[[JsonObject], Statement],
+    check: Callable[[Sequence[JsonObject]], Iterator[FormatError]],
+) -> tuple[Statement, ...]:
     # a fraction is refused where it stands, so that the message names its member
     document = json.load_object(data, json.Reading.SIGNED, limit=limits.POLICY_BYTES, what="document")
-    refuse_unknown(document, _DOCUMENT)
-    if isinstance(document.get("version"), int | float):
-        raise FormatError(f'is a number, and must be the text "{VERSION}", in quotes', where="version")
-    if (version := json.take(document, "version", str)) != VERSION:  # POLICY-5
-        raise FormatError(f"is {safe(version, limit=64)!r}, not {VERSION!r}", where="version")
-    statements = json.take_list(document, _LIST, _labelled(parse), limit=limits.POLICY_STATEMENTS)
-    if not statements:  # POLICY-6
-        raise FormatError("has no statement", where=_LIST)
+    notes = Notes()
+    statements: tuple[Statement, ...] = ()
+    with notes.keep():
+        refuse_unknown(document, _DOCUMENT)
+    with notes.keep():
+        if isinstance(document.get("version"), int | float):
+            raise FormatError(f'is a number, and must be the text "{VERSION}", in quotes', where="version")
+        if (version := json.take(document, "version", str)) != VERSION:  # POLICY-5
+            raise FormatError(f"is {safe(version, limit=64)!r}, not {VERSION!r}", where="version")
+    with notes.keep():
+        items = json.take_list(document, _LIST, lambda item: item, limit=limits.POLICY_STATEMENTS)
+        if not items:  # POLICY-6
+            raise FormatError("has no statement", where=_LIST)
+        with notes.keep():
+            statements = each(items, _labelled(parse), where=_LIST)
+        objects = [item if isinstance(item, dict) else {} for item in items]
+        for error in (*check_names(objects), *check(objects)):
+            notes.add(error)
+    notes.check()
     return statements
 
 
 def parse_statement(
-    source: JsonObject, *, own: Collection[str], hints: Mapping[str, str], scopes: tuple[str, ...], is_global: bool
+    source: JsonObject,
+    notes: Notes,
+    *,
+    own: Collection[str],
+    hints: Mapping[str, str],
+    scopes: tuple[str, ...],
+    is_global: bool,
 ) -> Statement:
-    """What OCI and blob statements share; `own` are the members of one kind of policy. Raises FormatError."""
-    refuse_unknown(source, (*_COMMON, *own), hints)
-    if not json.take(source, "name", str):  # POLICY-7
-        raise FormatError("is empty; every statement needs a name", where="name")
-    verification = _under("signatureVerification", parse_verification, json.take(source, "signatureVerification", dict))
-    stores = json.take_list(source, "trustStores", _store, limit=limits.POLICY_STORES, required=False)
-    entries = json.take_list(
-        source, "trustedIdentities", lambda entry: entry, limit=limits.POLICY_IDENTITIES, required=False
-    )
-    identities = _under("trustedIdentities", parse_identities, entries)
-    for member, values in (("trustStores", stores), ("trustedIdentities", identities)):
-        _check_presence(verification, member, values)
+    """What OCI and blob statements share; `own` are the members of one kind of policy.
+
+    `notes` is what was wrong with these already. Raises FormatErrors, with them in it.
+    """
+    verification: SignatureVerification | None = None
+    stores: tuple[StoreRef, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    with notes.keep():
+        refuse_unknown(source, (*_COMMON, *own), hints)
+    with notes.keep():
+        if not json.take(source, "name", str):  # POLICY-7
+            raise FormatError("is empty; every statement needs a name", where="name")
+    with notes.keep():
+        value = json.take(source, "signatureVerification", dict)
+        with notes.keep("signatureVerification"):
+            verification = parse_verification(value)
+    with notes.keep():
+        stores = take_each(source, "trustStores", _store, limit=limits.POLICY_STORES, required=False)
+    with notes.keep():
+        entries = json.take_list(
+            source, "trustedIdentities", lambda entry: entry, limit=limits.POLICY_IDENTITIES, required=False
+        )
+        with notes.keep("trustedIdentities"):
+            identities = parse_identities(entries)
+    if verification is not None:
+        for member in ("trustStores", "trustedIdentities"):
+            with notes.keep():
+                _check_presence(verification, member, source.get(member, []))
+    notes.check()
+    return _made(source, verification, stores=stores, identities=identities, scopes=scopes, is_global=is_global)
+
+
+def _made(
+    source: JsonObject,
+    verification: SignatureVerification | None,
+    *,
+    stores: tuple[StoreRef, ...],
+    identities: tuple[Identity, ...],
+    scopes: tuple[str, ...],
+    is_global: bool,
+) -> Statement:
+    assert verification is not None  # noqa: S101 - else there was a refusal
     return Statement(
         name=source["name"],
         scopes=scopes,
@@ -159,23 +253,21 @@ def parse_statement(
     )
 
 
-def check_names(statements: Sequence[Statement]) -> None:
-    """Names are unique in the document, compared letter for letter (POLICY-7). Raises FormatError."""
+def check_names(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
+    """Names are unique in the document, compared letter for letter (POLICY-7)."""
     seen: dict[str, int] = {}
     for number, statement in enumerate(statements):
-        if statement.name in seen:
-            raise at_statement(
-                number,
-                statement,
-                "name",
-                f"{safe(statement.name, limit=64)!r} names {_LIST}[{seen[statement.name]}] too",
-            )
-        seen[statement.name] = number
+        name = statement.get("name")
+        if not isinstance(name, str) or not name:
+            continue
+        if name in seen:
+            yield at_statement(number, statement, "name", f"{safe(name, limit=64)!r} names {_LIST}[{seen[name]}] too")
+        seen.setdefault(name, number)
 
 
-def at_statement(number: int, statement: Statement, member: str, problem: str) -> FormatError:
+def at_statement(number: int, statement: JsonObject, member: str, problem: str) -> FormatError:
     """An error that lies between statements, at the place where the later one shows it."""
-    return FormatError(problem, where=f"{_LIST}[{number}].{member}", statement=safe(statement.name, limit=64))
+    return FormatErrors([FormatError(problem, where=f"{_LIST}[{number}].{member}")]).stating(**_label(statement))
 
 
 def statement_path(number: int) -> str:
@@ -190,28 +282,37 @@ def _labelled(parse: Callable[[JsonObject], Statement]) -> Callable[[Any], State
         source = as_object(item)
         try:
             return parse(source)
-        except FormatError as error:
-            name = source.get("name")
-            label = {"statement": safe(name, limit=64)} if isinstance(name, str) and name else {}
-            raise type(error)(error.problem, where=error.where, remedy=error.remedy, **label) from None
+        except FormatErrors as error:
+            raise error.stating(**_label(source)) from None
 
     return labelled
 
 
-def _refusal(error: FormatError, source: str, line: int | None) -> TrustMaterialError:
+def _label(statement: JsonObject) -> dict[str, Fact]:
+    name = statement.get("name")
+    return {"statement": safe(name, limit=64)} if isinstance(name, str) and name else {}
+
+
+def _refused(error: FormatError, source: str, data: bytes) -> PolicyError:
+    lines = Lines(data)
+    found = [_refusal(item, lines) for item in (error.errors if isinstance(error, FormatErrors) else (error,))]
+    found.sort(key=lambda refusal: refusal.line or 0)
+    return PolicyError(source, found[: limits.POLICY_REFUSALS], len(found))
+
+
+def _place(member: str) -> str | None:
+    """The place in the list of the statement that a member is of; None where it is of none."""
+    path, _, _ = member.partition("].")
+    return f"{path.removesuffix(']')}]" if path.startswith(f"{_LIST}[") else None
+
+
+def _refusal(error: FormatError, lines: Lines) -> Refusal:
     # what stands wrong outside every statement belongs to none
-    path, _, _ = error.where.partition("].")
-    place = f"{path.removesuffix(']')}]" if path.startswith(f"{_LIST}[") else None
-    name = error.facts.get("statement", place)
-    named = f" (statement {name!r})" if name != place else ""
-    at = f"{error.where}{named}: " if error.where else ""
-    return TrustMaterialError(
-        "policy.malformed",
-        f"{safe(source)}: {at}{error.problem}",
-        source=safe(source),
-        statement=name,
+    name = error.facts.get("statement", _place(error.where))
+    return Refusal(
+        line=lines.of(error.where),
         member=error.where,
-        line=line,
+        statement=name if isinstance(name, str) else None,
         problem=error.problem,
     )
 
@@ -220,14 +321,7 @@ def _store(value: Any) -> StoreRef:
     return StoreRef.parse(json.text(value))
 
 
-def _under(member: str, parse: Callable[[Any], T], value: Any) -> T:
-    try:
-        return parse(value)
-    except FormatError as error:
-        raise error.under(member) from None
-
-
-def _check_presence(verification: SignatureVerification, member: str, values: Sequence[object]) -> None:
+def _check_presence(verification: SignatureVerification, member: str, values: object) -> None:
     """Stores and identities stand in every statement but a skip (POLICY-10)."""
     if verification.base is Level.SKIP and values:
         raise FormatError("must be empty under level skip, which looks at no signature", where=member)

@@ -229,7 +229,9 @@ class TestPolicy:
 
     def test_init_writes_a_policy_for_blobs(self, root: Path) -> None:
         assert self.init(root, "--blob").code == 0
-        assert trust(root, "policy", "check", "--blob").code == 0
+        ran = trust(root, "policy", "check", "--blob")
+        assert (ran.code, "does not exist" in ran.out) == (18, True), "its trust store is still to come"
+        assert trust(root, "policy", "check", "--blob", "--file", root / "trustpolicy.blob.json").code == 0
 
     def test_import_validates_before_it_replaces(self, root: Path, tmp_path: Path) -> None:
         self.init(root)
@@ -285,8 +287,81 @@ class TestPolicy:
         assert why in applies["why"]
 
     def test_check_says_where_nothing_applies(self, root: Path) -> None:
-        write_trust(root, policy=oci_policy(statement(registryScopes=["registry.example/app"])))
+        policy = oci_policy(statement(registryScopes=["registry.example/app"]))
+        write_trust(root, policy=policy, stores={"ca:harbour": [ROOT]})
         assert trust(root, "policy", "check", "registry.example/other").code == 13
+
+    def test_check_tells_every_refusal_not_the_first(self, root: Path) -> None:
+        document = {
+            "version": "2.0",
+            "extra": 1,
+            "trustPolicies": [
+                statement(
+                    name="a",
+                    registryScopes=["registry.example/a", "registry.example/A", "other/app:v1"],
+                    signatureVerification={"level": "strict", "override": {"integrity": "log", "expiry": "never"}},
+                    trustStores=["ca:x", "nothing", "tpm:y"],
+                    trustedIdentities=["*", "nobody"],
+                    colour="red",
+                ),
+                "no statement",
+                statement(name="a", registryScopes=["registry.example/a"], trustStores=[], trustedIdentities=[]),
+            ],
+        }
+        text = json.dumps(document, indent=1)
+        write_trust(root, policy=text.encode())
+        first = "trustPolicies[0]"
+        expected = {
+            "version",
+            "extra",
+            f"{first}.registryScopes[1]",
+            f"{first}.registryScopes[2]",
+            f"{first}.signatureVerification.override.integrity",
+            f"{first}.signatureVerification.override.expiry",
+            f"{first}.trustStores[1]",
+            f"{first}.trustStores[2]",
+            f"{first}.trustedIdentities[1]",
+            f"{first}.colour",
+            "trustPolicies[1]",
+            "trustPolicies[2].name",
+            "trustPolicies[2].registryScopes[0]",
+            "trustPolicies[2].trustStores",
+            "trustPolicies[2].trustedIdentities",
+        }
+        ran = trust(root, "policy", "check", "--format", "json")
+        told = {refusal["member"]: refusal for refusal in ran.document["refusals"]}
+        assert (ran.code, ran.document["valid"], ran.document["refused"]) == (18, False, len(expected))
+        assert set(told) == expected
+        lines = text.splitlines()
+        assert '"colour"' in lines[told[f"{first}.colour"]["line"] - 1]
+        assert "tpm:y" in lines[told[f"{first}.trustStores[2]"]["line"] - 1]
+        assert told[f"{first}.colour"]["statement"] == "a"
+        assert told["trustPolicies[1]"]["statement"] == "trustPolicies[1]"
+        assert [refusal["line"] for refusal in ran.document["refusals"]] == sorted(
+            refusal["line"] for refusal in ran.document["refusals"]
+        )
+        ran = trust(root, "policy", "check")
+        assert ran.code == 18
+        assert all(member in ran.err for member in expected)
+        assert "tells all 15 refusals" in trust(root, "policy", "show").err
+
+    def test_check_tells_every_store_that_can_not_be_used(self, root: Path) -> None:
+        policy = oci_policy(
+            statement(name="a", registryScopes=["registry.example/a"], trustStores=["ca:harbour", "ca:none"]),
+            statement(name="b", registryScopes=["registry.example/b"], trustStores=["tsa:empty", "ca:none"]),
+        )
+        write_trust(root, policy=policy, stores={"ca:harbour": [ROOT]})
+        (root / "truststore/x509/tsa/empty").mkdir(parents=True)
+        ran = trust(root, "policy", "check", "--format", "json")
+        assert ran.code == 18
+        assert [(refusal["member"], refusal["statement"]) for refusal in ran.document["refusals"]] == [
+            ("trustPolicies[0].trustStores[1]", "a"),
+            ("trustPolicies[1].trustStores[0]", "b"),
+            ("trustPolicies[1].trustStores[1]", "b"),
+        ]
+        assert "holds no certificate" in ran.document["refusals"][1]["problem"]
+        assert trust(root, "policy", "check").out.startswith("BROKEN: 3 trust stores")
+        assert trust(root, "policy", "check", "--file", root / "trustpolicy.oci.json").code == 0
 
     def test_check_says_that_a_store_is_missing(self, root: Path) -> None:
         write_trust(root)

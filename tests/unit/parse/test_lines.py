@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap.parse.lines import line_of
+from airgap.parse.lines import Lines
 
 TEXT = b"""{
   "version": "1.0",
@@ -37,25 +37,25 @@ TEXT = b"""{
     ],
 )
 def test_a_member_is_found_on_its_line(path: str, line: int) -> None:
-    assert line_of(TEXT, path) == line
+    assert Lines(TEXT).of(path) == line
 
 
 @pytest.mark.parametrize(
     ("path", "line"), [("trustPolicies[1].trustStores", 7), ("missing", 1), ("trustPolicies[1].name[3].x", 8)]
 )
 def test_a_missing_member_has_the_line_of_what_it_is_missing_from(path: str, line: int) -> None:
-    assert line_of(TEXT, path) == line
+    assert Lines(TEXT).of(path) == line
 
 
 def test_no_path_has_no_line() -> None:
-    assert line_of(TEXT, "") is None
+    assert Lines(TEXT).of("") is None
 
 
 def test_the_first_of_doubled_members_counts() -> None:
-    assert line_of(b'{"a": 1,\n"a": 2}', "a") == 1
+    assert Lines(b'{"a": 1,\n"a": 2}').of("a") == 1
 
 
 @given(st.binary(max_size=80), st.text(max_size=10))
 def test_no_text_makes_it_fail(data: bytes, path: str) -> None:
-    line = line_of(data, path)
+    line = Lines(data).of(path)
     assert line is None or 1 <= line <= data.count(b"\n") + 1
