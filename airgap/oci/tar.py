@@ -75,7 +75,7 @@ def members(shared: Bytes) -> Iterator[Member]:
             yield member
             pending = _Pending()
             offset = member.stop
-    if pending.used:
+    if pending.used or pending.global_seen:
         raise FormatError(
             f"the tar ends behind an extended header, where a member has to follow (byte {offset})", remedy=DAMAGED
         )
@@ -137,6 +137,7 @@ class _Pending:
 
     def __init__(self) -> None:
         self.used = False
+        self.global_seen = False
         self._start = 0
         self._long: str | None = None
         self._records: dict[str, str] = {}
@@ -150,6 +151,11 @@ class _Pending:
                 remedy=REPACK,
             )
         if header.kind is Kind.GLOBAL:
+            if self.global_seen:
+                raise FormatError(
+                    f"{source} follows another global one before a member, which some readers refuse", remedy=REPACK
+                )
+            self.global_seen = True
             check_global(parse_records(data, source), source)
             return
         self.used, self._start = True, offset

@@ -15,6 +15,7 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _SIGNED: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _ID: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _TEXT: Final = re.compile(r"[^\0\udc80-\udcff]+")
+_NAME: Final = re.compile(r"[^\0\udc80-\udcff]{1,255}")
 _ANY: Final = re.compile(r"(?s).*")
 _WORDS: Final = re.compile(r"[a-z,]+", re.ASCII)
 _BASE_64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
@@ -28,8 +29,8 @@ _KNOWN: Final = {
     "LIBARCHIVE.creationtime": _MOMENT,
     "uid": _ID,
     "gid": _ID,
-    "uname": _TEXT,
-    "gname": _TEXT,
+    "uname": _NAME,
+    "gname": _NAME,
     "comment": _TEXT,
     "SCHILY.dev": _SIGNED,
     "SCHILY.ino": _SIGNED,

@@ -280,6 +280,7 @@ class _Block:
     link: str = ""
     patches: tuple[tuple[int, bytes], ...] = ()
     signed: bool = False
+    decoy: bool = False
 
     def raw(self) -> bytes:
         block = bytearray(
@@ -320,6 +321,10 @@ def forged(draw: st.DrawFn) -> Forged:
         one = draw(st.sampled_from(FORMS)) if mixed else form
         spelt = name if name.startswith("./") else prefix + name
         groups.append(_member(draw, spelt, data, one, b"0"))
+    name = prefix + draw(st.sampled_from(["decoy", "dir/decoy"]))
+    decoy = _member(draw, name, draw(st.sampled_from([b"decoy", EVIL["index.json"]])), form, b"0")
+    decoy[-1].decoy = True
+    _put(draw, groups, decoy)
     if draw(st.integers(0, 9)) == 0:
         groups.insert(0, [_Block(b"pax_global_header", _records({"comment": "0" * 40}), "pax", b"g")])
     oddities = draw(st.lists(st.sampled_from(_ODDITIES), min_size=draw(st.integers(0, 1)), max_size=2))
@@ -371,6 +376,10 @@ def _data_of(pax: bytes) -> bytes:
 
 
 def _any_group(draw: st.DrawFn, groups: list[Group]) -> Group:
+    """Mostly the decoy: without one of its own files a layout is refused for that, whatever was done to the file."""
+    decoys = [group for group in groups if group[-1].decoy]
+    if decoys and draw(st.integers(0, 2)):
+        return decoys[0]
     return groups[draw(st.integers(0, len(groups) - 1))]
 
 

@@ -128,6 +128,7 @@ TRICKS: Final = (
     Trick("global size", _pax({"size": "3"}, kind=b"g"), "sets 'size' for all members"),
     Trick("global sparse", _pax({"GNU.sparse.name": "index.json"}, kind=b"g"), "'GNU.sparse.name' for all members"),
     Trick("global between", tar_pax({"path": "b"}) + _pax({"comment": "x"}, kind=b"g"), "follows another one"),
+    Trick("global twice", tar_pax({"comment": "x"}, kind=b"g") * 2 + tar_member("a", INDEX), "another global one"),
     Trick("header of Solaris", _pax({"path": "index.json"}, kind=b"X"), "'PaxHeader', .*Solaris"),
     Trick("old GNU sparse", _OLD_SPARSE + pad(INDEX), "'index.json'"),
     Trick("old GNU sparse, map in more blocks", _EXTENDED_SPARSE + pad(_MAP) + pad(INDEX), "'index.json'"),
@@ -258,6 +259,11 @@ def test_the_command_says_the_member_and_the_way_out(tmp_path: Path, number: int
         assert "cp -rL" in said
 
 
+def _go(name: str, data: bytes = b"", kind: bytes = b"0", mode: bytes = b"0100644\0") -> bytes:
+    """As docker's archiver writes it: with the type in the mode."""
+    return _patched(tar_member(name, data, kind=kind), (100, mode), (329, b"0000000\0" * 2))
+
+
 HONEST: Final[dict[str, Callable[[], bytes]]] = {
     "global comment of git": lambda: tar_pax({"comment": "0" * 40}, kind=b"g") + FINE + END,
     "times and owners in PAX": lambda: (
@@ -266,6 +272,11 @@ HONEST: Final[dict[str, Callable[[], bytes]]] = {
     "attributes of macOS": lambda: (
         _pax({"LIBARCHIVE.xattr.com.apple.quarantine": "MDA4", "SCHILY.xattr.com.apple.provenance": "\1\2"}, "._x")
         + FINE + END
+    ),
+    "docker save of today": lambda: (
+        _go("blobs/", kind=b"5", mode=b"0040755\0")
+        + b"".join(_go(name, data) for name, data in GOOD.items())
+        + _go("manifest.json", b"[]") + _go("repositories", b"{}") + END
     ),
     "folders of PAX headers": lambda: FINE + tar_member("PaxHeaders.0/index.json", b"x=y") + END,
     "whole records": lambda: FINE + bytes(20 * BLOCK),

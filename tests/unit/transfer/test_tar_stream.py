@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import random
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pytest
 
 from airgap.errors import ContentError
 from airgap.transfer.tar_stream import items
 from tests.support.copying import family
-from tests.support.layouts import END, TarFormat, tar_member, tar_of
+from tests.support.layouts import END, TarFormat, tar_header, tar_member, tar_of, tar_pax
 
 
 class Trickle(io.BytesIO):
@@ -72,6 +72,30 @@ def test_what_readers_could_differ_in_is_refused(member: bytes) -> None:
     with pytest.raises(ContentError) as caught:
         read(io.BytesIO(data))
     assert caught.value.reason == "layout.malformed"
+
+
+class Zeros(io.RawIOBase):
+    """Some bytes, then many zeros, then some bytes; nothing of them is kept."""
+
+    def __init__(self, before: bytes, count: int, after: bytes) -> None:
+        super().__init__()
+        self._before, self._count, self._after = io.BytesIO(before), count, io.BytesIO(after)
+
+    def read(self, size: int = -1, /) -> bytes:
+        if piece := self._before.read(size):
+            return piece
+        count = min(size, self._count)
+        self._count -= count
+        return bytes(count) or self._after.read(size)
+
+
+@pytest.mark.parametrize("form", ["gnu", "pax"])
+def test_member_beyond_8_gib_comes_through_a_pipe(form: TarFormat) -> None:
+    """Field note 9; a foreign one, so that nothing has to be hashed."""
+    size = 9 * 2**30
+    files = family().box.files()
+    head = (tar_pax({"size": str(size)}) if form == "pax" else b"") + tar_header("huge", size, form)
+    assert read(cast("BinaryIO", Zeros(head, size, tar_of(files)))) == files
 
 
 def test_foreign_files_are_passed_over() -> None:
