@@ -147,7 +147,7 @@ def _plain_name(member: Member) -> str:
         raise FormatError(f"{shown} leaves the directory it would be unpacked into", remedy=_HOSTILE)
     if plain.endswith("/"):
         raise FormatError(f"{shown} is {member.kind.value} and has the name of a directory", remedy=REPACK)
-    if "\\" in name or not name.isascii():
+    if "\\" in name or not name.isprintable():
         _check_characters(name, shown)
     if any(not _key_of_part(part) or _SHORT_NAME.fullmatch(part) for part in parts):
         raise FormatError(f"{shown} has a name that systems read differently", remedy=_HOSTILE)

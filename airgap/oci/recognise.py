@@ -15,6 +15,8 @@ from airgap.text import safe
 
 _SKOPEO: Final = "skopeo copy --all"
 _COPY_AGAIN: Final = f"Make one on the connected side: airgap copy REGISTRY/REPOSITORY:TAG oci:DIRECTORY, or {_SKOPEO}."
+STANDARD_INPUT: Final = "standard input"
+"""What a tar is called that comes through a pipe."""
 TELLING: Final = frozenset({"manifest.json", "repositories"})
 """Members that say that a tar was made by docker save."""
 _SHOWN_NAMES: Final = 3
@@ -36,22 +38,20 @@ _PACKED: Final = (
 
 def check_head(path: str, head: bytes, size: int) -> None:
     """Refuses a file that starts with `head` and so is no tar. Raises ContentError saying what it is instead."""
-    shown = safe(path)
+    shown, file = safe(path), _file(path)
     if size == 0:
-        raise malformed(
-            f"{shown} is an empty file (0 bytes)", remedy="The copy did not happen or broke off; copy it again."
-        )
+        raise malformed(f"{shown} is empty (0 bytes)", remedy="The copy did not happen or broke off; copy it again.")
     for magic, what, tool in _COMPRESSED:
         if head.startswith(magic):
             raise malformed(
                 f"{shown} is {what}; layouts are read in place, at any offset, and so must not be compressed",
-                remedy=f"Decompress it first ({tool} {shown}), then name the tar that comes out.",
+                remedy=f"Decompress it first ({tool} {file}), then name the tar that comes out.",
             )
     for magic, what, tool in _PACKED:
         if head.startswith(magic):
             raise malformed(
                 f"{shown} is {what}; a layout is a directory or a tar",
-                remedy=f"Unpack it into a new directory ({tool} {shown}), then name that directory.",
+                remedy=f"Unpack it into a new directory ({tool} {file}), then name that directory.",
             )
     if head.lstrip()[:1] in {b"{", b"["}:
         raise malformed(
@@ -76,7 +76,7 @@ def explain_tar(path: str, names: Collection[str]) -> ContentError:
             f"{shown} is a docker save archive, not an OCI image layout; it holds no signatures, and its digests "
             "are not those that were signed",
             remedy="Copy the image again from its registry, so that its signatures come along (airgap copy). Without "
-            f"signatures it can be converted: skopeo copy docker-archive:{shown} oci-archive:NEW.tar",
+            f"signatures it can be converted: skopeo copy docker-archive:{_file(path)} oci-archive:NEW.tar",
         )
     if nested:
         folder = safe(nested[0].removesuffix(f"/{LAYOUT_FILE}"), limit=160)
@@ -136,6 +136,11 @@ def _is_blobs(path: str, names: Collection[str]) -> bool:
 
 def _has(path: str, inner: str) -> bool:
     return Path(path, inner).exists()
+
+
+def _file(path: str) -> str:
+    """What a command names, in the way out."""
+    return "FILE" if path == STANDARD_INPUT else safe(path)
 
 
 def _absent(names: Collection[str]) -> str:

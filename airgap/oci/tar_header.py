@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from airgap import limits
@@ -22,6 +23,10 @@ _GNU: Final = b"ustar  \0"
 _OCTAL: Final = re.compile(rb" *[0-7]+[ \0]*")
 _STRING: Final = re.compile(rb"[^\x00-\x1f\x7f]*\0*")
 _BASE_256: Final = 0x80
+_LATEST: Final = 8**12 - 1
+"""Times, in seconds: what octal digits hold."""
+_NO_TARGET: Final = bytes(100)
+_NO_PREFIX: Final = bytes(BLOCK - 345)
 HIGHEST_ID: Final = 2**32 - 2
 """User and group numbers have 32 bits, and the last one means "none"."""
 
@@ -89,18 +94,26 @@ def parse_header(block: bytes, offset: int) -> Header:
     """The header block that stands at byte `offset`. Raises FormatError for what readers could read differently."""
     _check_checksum(block, offset)
     name = _name(block, offset)
-    where = f"{safe(name, limit=160)!r}, whose header stands at byte {offset} of the tar,"
-    kind = _KINDS.get(block[156:157])
+    letter = block[156:157]
+    kind = _KINDS.get(letter)
     if kind is None:
-        letter = block[156:157]
         what = _REFUSED.get(letter, f"of the type {safe(letter.decode('latin-1'))!r}, which is unknown")
-        raise FormatError(f"{where} is {what}", remedy=REPACK)
-    if kind not in LINKS and block[157:257].strip(b"\0"):
-        _refuse(f"{where} is {kind.value} and names the target of a link")
-    if block[156:157] == b"\0" and name.endswith("/"):
-        _refuse(f"{where} has the type of a file and the name of a directory")
-    _check_numbers(block, where)
-    return Header(name, kind, _size(block[124:136], where))
+        _refuse(name, offset, f"is {what}")
+    if kind not in LINKS and block[157:257] != _NO_TARGET:
+        _refuse(name, offset, f"is {kind.value} and names the target of a link")
+    if letter == b"\0" and name.endswith("/"):
+        _refuse(name, offset, "has the type of a file and the name of a directory")
+    odd = _odd_number(block[100:124] + block[136:148] + block[329:345])
+    if odd is not None:
+        _refuse(name, offset, f"has the number {odd!r}, which readers read differently")
+    size = _number(block[124:136])
+    if size is None or size > limits.TAR_BYTES:
+        _refuse(
+            name,
+            offset,
+            f"has the size {block[124:136]!r}, which is no number from 0 to {limits.TAR_BYTES} to all readers",
+        )
+    return Header(name, kind, size)
 
 
 def _check_checksum(block: bytes, offset: int) -> None:
@@ -112,49 +125,49 @@ def _check_checksum(block: bytes, offset: int) -> None:
 
 
 def _name(block: bytes, offset: int) -> str:
-    raw = block[:100]
+    raw, magic, rest = block[:100], block[257:265], block[345:]
     name = text(raw.rstrip(b"\0"))
-    where = f"the tar header of {safe(name, limit=160)!r} at byte {offset}"
-    magic = block[257:265]
-    prefix = block[345:500]
     if magic not in {_POSIX, _GNU}:
-        what = "is from before POSIX, with no magic" if not magic.strip(b" \0") else f"has the magic {magic!r}"
-        raise FormatError(f"{where} {what}; readers differ in what its fields mean", remedy=REPACK)
-    if magic == _GNU and (prefix.strip(b"\0") or block[500:].strip(b"\0")):
-        _refuse(f"{where} has times, a sparse map or a prefix behind its GNU magic")
-    if block[500:].strip(b"\0"):
-        _refuse(f"{where} has a trailer, as star writes it, which makes the name another one for some readers")
-    if not (_STRING.fullmatch(raw) and _STRING.fullmatch(prefix)):
-        _refuse(f"{where} has a NUL or another control character inside of its name")
-    if not raw.strip(b"\0"):
-        _refuse(f"{where} has no name")
-    front = text(prefix.rstrip(b"\0"))
-    return f"{front}/{name}" if front else name
+        what = "no magic, as before POSIX" if not magic.strip(b" \0") else f"the magic {magic!r}"
+        _refuse(name, offset, f"has {what}: readers differ in what its fields mean")
+    if not _STRING.fullmatch(raw):
+        _refuse(name, offset, "has a NUL or another control character inside of its name")
+    if not name:
+        _refuse(name, offset, "has no name")
+    if rest == _NO_PREFIX:
+        return name
+    prefix = rest[:155]
+    if magic == _GNU:
+        _refuse(name, offset, "has times, a sparse map or a prefix behind its GNU magic")
+    if rest[155:].strip(b"\0"):
+        _refuse(name, offset, "has a trailer, as star writes it, which makes the name another one for some readers")
+    if not _STRING.fullmatch(prefix):
+        _refuse(name, offset, "has a NUL or another control character inside of its prefix")
+    return f"{text(prefix.rstrip(bytes(1)))}/{name}"
 
 
-def _check_numbers(block: bytes, where: str) -> None:
-    """Those that say nothing of a layout; a reader that can not read one of them gives up or takes another number."""
-    for start, stop in ((100, 108), (329, 337), (337, 345)):
-        field = block[start:stop]
+@lru_cache(maxsize=64)
+def _odd_number(fields: bytes) -> bytes | None:
+    """The first field that not all readers can read: they would give up, or take another number.
+
+    Mode, owner, group, time and device numbers say nothing of a layout and are mostly the same for all members.
+    """
+    for start, stop in ((0, 8), (36, 44), (44, 52)):
+        field = fields[start:stop]
         if field.strip(b"\0") and not _OCTAL.fullmatch(field):
-            _refuse(f"{where} has the number {field!r}, which is not octal")
-    for start, stop in ((108, 116), (116, 124), (136, 148)):
-        field = block[start:stop]
-        if field.strip(b"\0") and not _OCTAL.fullmatch(field):
-            value = _base_256(field)
-            if value is None or value > HIGHEST_ID:
-                _refuse(f"{where} has the number {field!r}, which readers read differently")
+            return field
+    for start, stop, highest in ((8, 16, HIGHEST_ID), (16, 24, HIGHEST_ID), (24, 36, _LATEST)):
+        field = fields[start:stop]
+        value = _number(field) if field.strip(b"\0") else 0
+        if value is None or value > highest:
+            return field
+    return None
 
 
-def _size(field: bytes, where: str) -> int:
-    value = int(field.strip(b" \0"), 8) if _OCTAL.fullmatch(field) else _base_256(field)
-    if value is None or value > limits.TAR_BYTES:
-        _refuse(f"{where} has the size {field!r}, which is no number from 0 to {limits.TAR_BYTES}")
-    return value
-
-
-def _base_256(field: bytes) -> int | None:
-    """GNU's form of numbers that are too large for octal digits; 0xff would start a negative one."""
+def _number(field: bytes) -> int | None:
+    """Octal digits, or GNU's base-256 for what they do not hold; 0xff at its start would be a negative number."""
+    if _OCTAL.fullmatch(field):
+        return int(field.strip(b" \0"), 8)
     return int.from_bytes(field[1:], "big") if field[0] == _BASE_256 else None
 
 
@@ -163,5 +176,7 @@ def text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
-def _refuse(problem: str) -> NoReturn:
-    raise FormatError(problem, remedy=REPACK)
+def _refuse(name: str, offset: int, problem: str) -> NoReturn:
+    raise FormatError(
+        f"{safe(name, limit=160)!r}, whose header stands at byte {offset} of the tar, {problem}", remedy=REPACK
+    )

@@ -17,7 +17,9 @@ _ID: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _TEXT: Final = re.compile(r"[^\0\udc80-\udcff]+")
 _NAME: Final = re.compile(r"[^\0\udc80-\udcff]{1,255}")
 _ANY: Final = re.compile(r"(?s).*")
-_WORDS: Final = re.compile(r"[a-z,]+", re.ASCII)
+_FLAG: Final = r"(archive|hidden|noatime|nodump|opaque|uarch)"
+_FLAGS: Final = re.compile(rf"{_FLAG}(,{_FLAG})*", re.ASCII)
+"""Others forbid to write what follows, or give a file another content."""
 _BASE_64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
 
 _KNOWN: Final = {
@@ -35,7 +37,7 @@ _KNOWN: Final = {
     "SCHILY.dev": _SIGNED,
     "SCHILY.ino": _SIGNED,
     "SCHILY.nlink": _SIGNED,
-    "SCHILY.fflags": _WORDS,
+    "SCHILY.fflags": _FLAGS,
     "SCHILY.acl.access": _TEXT,
     "SCHILY.acl.default": _TEXT,
     "SCHILY.acl.ace": _TEXT,

@@ -17,6 +17,7 @@ from airgap.errors import AirgapError, UsageError
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.layout import LayoutDirectory, open_directory
+from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.text import safe
@@ -205,7 +206,6 @@ class _Copy:
     def _receive(self, destination: LayoutReference | RegistryReference | None) -> list[Found]:
         """What comes on standard input: its blobs are in the destination when this returns."""
         from airgap.transfer.stream import receive
-        from airgap.transfer.tar_stream import NAME
 
         request = self._request
         choices = request.all_tags or request.tags or request.dry_run or request.selection != Selection()
@@ -226,9 +226,9 @@ class _Copy:
                 received = receive(stream, writer, self._progress, keep=False)
             received.destination = open_directory(destination.path)
         self._streamed = frozenset(received.moved)
-        findings = find_all(received, NAME)
+        findings = find_all(received, STANDARD_INPUT)
         for problem in findings.problems:
-            self._refuse(NAME, problem)
+            self._refuse(STANDARD_INPUT, problem)
         return findings.found
 
     def _find(self) -> list[Found]:

@@ -15,11 +15,12 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, check_layout_file, malformed, read_index
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.manifest import Index
+from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.store import missing
 from airgap.transfer.endpoint import Blobs, BlobStream, How, Sink
 from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Progress
 from airgap.transfer.pump import Advance
-from airgap.transfer.tar_stream import NAME, Item, items
+from airgap.transfer.tar_stream import Item, items
 
 _BLOB: Final = "application/octet-stream"
 
@@ -28,7 +29,7 @@ _BLOB: Final = "application/octet-stream"
 class StreamedLayout:
     """What came, as a store: the index and what may be a manifest at hand, everything else in the destination."""
 
-    name: str = NAME
+    name: str = STANDARD_INPUT
     destination: LayoutDirectory | None = None
     """Where blobs can be read again; registries are not asked."""
     raw_index: bytes | None = None
@@ -41,8 +42,10 @@ class StreamedLayout:
     def index(self) -> Index:
         """The layout's index. Raises ContentError."""
         if self.raw_index is None:
-            raise malformed(f"the tar on {NAME} has no {LAYOUT_INDEX}", remedy="It may be the tar of something else.")
-        self.parsed = self.parsed or read_index(self.raw_index, NAME)
+            raise malformed(
+                f"the tar on {STANDARD_INPUT} has no {LAYOUT_INDEX}", remedy="It may be the tar of something else."
+            )
+        self.parsed = self.parsed or read_index(self.raw_index, STANDARD_INPUT)
         return self.parsed
 
     def size(self, digest: Digest) -> int | None:
@@ -86,7 +89,7 @@ class _Once:
         body, self._body = self._body, None
         if body is None:
             raise AirgapError(
-                f"{descriptor.digest} would have to be sent again, and {NAME} can not be read twice",
+                f"{descriptor.digest} would have to be sent again, and {STANDARD_INPUT} can not be read twice",
                 remedy="Save the tar to a file, then copy from that.",
             )
         return body
@@ -116,7 +119,7 @@ def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> 
                 total += len(data)
                 if total > limits.GRAPH_BYTES:
                     raise LimitError(
-                        f"the tar on {NAME} has more than {limits.GRAPH_BYTES} bytes of what may be manifests",
+                        f"{STANDARD_INPUT} has more than {limits.GRAPH_BYTES} bytes of what may be manifests",
                         remedy="Save it to a file, then copy from that.",
                     )
                 received.kept[item.digest] = data
@@ -171,12 +174,12 @@ def _advanced(progress: Callable[[BlobAdvanced], object], digest: Digest, count:
 def _document(item: Item, received: StreamedLayout) -> None:
     limit = limits.LAYOUT_INDEX_BYTES if item.name == LAYOUT_INDEX else limits.LAYOUT_FILE_BYTES
     if item.size > limit:
-        raise malformed(f"{NAME}: {item.name} has {item.size} bytes, more than {limit}")
+        raise malformed(f"{STANDARD_INPUT}: {item.name} has {item.size} bytes, more than {limit}")
     data = _rest(item)
     if item.name == LAYOUT_INDEX:
         received.raw_index = data
     elif item.name == LAYOUT_FILE:
-        check_layout_file(data, NAME)
+        check_layout_file(data, STANDARD_INPUT)
 
 
 def _rest(item: Item) -> bytes:

@@ -16,11 +16,10 @@ from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import malformed
 from airgap.oci.members import layout_files
-from airgap.oci.recognise import check_head
+from airgap.oci.recognise import STANDARD_INPUT, check_head
 from airgap.oci.tar import members
 from airgap.oci.tar_header import BLOCK
 
-NAME: Final = "standard input"
 _SKIP: Final = 64 * limits.KIB
 
 
@@ -86,7 +85,9 @@ class Body(io.RawIOBase):
             return 0
         count = self._stream.take(self._offset, view)
         if not count:
-            raise malformed(f"the tar on {NAME} is cut short", remedy="See what the sender says; send it again.")
+            raise malformed(
+                f"the tar on {STANDARD_INPUT} is cut short", remedy="See what the sender says; send it again."
+            )
         self._offset += count
         self._left -= count
         return count
@@ -109,10 +110,10 @@ def items(stream: BinaryIO) -> Iterator[Item]:
     """
     forward = ForwardFile(stream)
     head = forward.read(0, BLOCK)
-    check_head(NAME, head, len(head))
+    check_head(STANDARD_INPUT, head, len(head))
     try:
-        for part in layout_files(members(forward), NAME, set()):
+        for part in layout_files(members(forward), STANDARD_INPUT, set()):
             body = Body(forward, part.member.offset, part.member.size)
             yield Item(part.name, part.digest, part.member.size, body)
     except FormatError as error:
-        raise malformed(f"{NAME}: {error}", remedy=error.remedy) from None
+        raise malformed(f"{STANDARD_INPUT}: {error}", remedy=error.remedy) from None

@@ -378,9 +378,8 @@ def _data_of(pax: bytes) -> bytes:
 def _any_group(draw: st.DrawFn, groups: list[Group]) -> Group:
     """Mostly the decoy: without one of its own files a layout is refused for that, whatever was done to the file."""
     decoys = [group for group in groups if group[-1].decoy]
-    if decoys and draw(st.integers(0, 2)):
-        return decoys[0]
-    return groups[draw(st.integers(0, len(groups) - 1))]
+    number = draw(st.integers(0, 3 * len(groups) - 1))
+    return decoys[0] if decoys and number >= len(groups) else groups[number % len(groups)]
 
 
 def _put(draw: st.DrawFn, groups: list[Group], group: Group) -> None:

@@ -33,7 +33,7 @@ from tests.differential.readers import COMMANDS, Tree, absent_tools, digest_with
 COUNT: Final = int(os.environ.get("AIRGAP_TARS", "300"))
 CAMPAIGN: Final = "AIRGAP_TARS" in os.environ
 SEED: Final = int(os.environ.get("AIRGAP_TARS_SEED", "11"))
-SKOPEO: Final = COUNT if CAMPAIGN else 10
+SKOPEO: Final = COUNT // 8 if CAMPAIGN else 10
 """Tars that skopeo copies; each takes longer than all the others together."""
 BATCH: Final = 250
 
@@ -157,7 +157,7 @@ def _compare(batch: list[tuple[Path, Forged, Tree]], folder: Path, tally: Tally)
     for path, tar, seen in batch:
         try:
             tree = unpack_with_python(path, folder)
-        except (tarfile.TarError, OSError, ValueError) as error:
+        except (tarfile.TarError, OSError, ValueError, LookupError) as error:
             tally.broken.append(f"Python: {tar.notes}: {error!r}")
             continue
         if tree != seen:

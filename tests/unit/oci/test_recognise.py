@@ -41,7 +41,7 @@ def zipped() -> bytes:
 @pytest.mark.parametrize(
     ("data", "what", "todo"),
     [
-        pytest.param(b"", "is an empty file (0 bytes)", "copy it again", id="empty"),
+        pytest.param(b"", "is empty (0 bytes)", "copy it again", id="empty"),
         pytest.param(gzip.compress(TAR), "is a gzip file", "gunzip", id="gzip"),
         pytest.param(b"\x28\xb5\x2f\xfd" + bytes(600), "is a zstd file", "zstd -d", id="zstd"),
         pytest.param(lzma.compress(TAR), "is an xz file", "unxz", id="xz"),
