@@ -49,9 +49,10 @@ if TYPE_CHECKING:
     from airgap.trust.directory import Location, TrustDirectory
     from airgap.trust.snapshots.snapshot import Snapshot
     from airgap.verifier.blob import BlobOutcome
-    from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome, Verdict
+    from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome
     from airgap.verifier.plugins import AllowedPlugins
     from airgap.verifier.rechecked import RecheckOutcome
+    from airgap.verifier.verdict import Verdict
 
 _HOMES = {
     "AirgapError": "airgap.errors",
@@ -99,7 +100,7 @@ _HOMES = {
     "Timestamper": "airgap.signature.timestamper",
     "TimestampingError": "airgap.pki.tsp",
     "TrustDirectory": "airgap.trust.directory",
-    "Verdict": "airgap.verifier.outcome",
+    "Verdict": "airgap.verifier.verdict",
     "VerifyRequest": "airgap.stages.verify",
     "add_timestamps": "airgap.stages.timestamp",
     "apply_snapshot": "airgap.stages.snapshot_apply",

@@ -238,6 +238,10 @@ _ROWS: Final = (
     # judging again
     ("recheck.unproven", 15, "The report does not hold what is needed to judge again.",
      "Name the layout instead, or verify it again with --report."),
+    ("recheck.nothing", 15, "There is nothing to judge again.",
+     "Name reports of airgap verify, or layouts that hold artifacts."),
+    ("recheck.replaced", 15, "The name in the report leads to another artifact now.",
+     "Verify what lies there now (airgap verify); keep reports apart from layouts that are written again."),
     ("recheck.report_alone", 0, "The layout is gone; what the report says about signature and content is taken as it is.",
      "Keep reports where only the verifier can write."),
     # content: section 13

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,15 +16,18 @@ from airgap.cli.console import (
     boundary,
     clock,
     home,
+    key_values,
     style,
     write,
     write_json,
 )
 from airgap.cli.lazy import typer_app
+from airgap.cli.plugins import AllowPluginOption, PluginConfigOption, allowed_plugins
 from airgap.cli.trust_common import AtOption, TrustOption, moment
 from airgap.cli.verify import Content
 
 if TYPE_CHECKING:
+    from airgap.stages.recheck import Demands
     from airgap.verifier.outcome import Outcome
 
 app = typer_app()
@@ -38,16 +40,26 @@ def recheck(
     ],
     trust: TrustOption = None,
     scope: Annotated[
-        str | None, typer.Option(metavar="REPOSITORY", help="Repository that the policy is asked about, for layouts.")
+        str | None,
+        typer.Option(metavar="REPOSITORY", help="Repository that the policy is asked about, where no report names it."),
     ] = None,
     at: AtOption = None,
     max_age: Annotated[
         list[str] | None,
         typer.Option("--max-age", metavar="[KIND=]AGE", help="Accept evidence that is stale by up to AGE."),
     ] = None,
-    content: Annotated[
-        Content, typer.Option(help="How much of the content of layouts is checked again.")
-    ] = Content.MANIFESTS,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--user-metadata",
+            "-m",
+            metavar="KEY=VALUE",
+            help="Metadata that must be in the signature, beside what reports demand.",
+        ),
+    ] = None,
+    allow_plugin: AllowPluginOption = None,
+    plugin_config: PluginConfigOption = None,
+    content: Annotated[Content, typer.Option(help="How much content of layouts is checked again.")] = Content.ALL,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON document to this file, too.")
     ] = None,
@@ -81,14 +93,33 @@ def recheck(
         directory = TrustDirectory.open(locate(trust, os.environ, home()))
         directory.policy()  # malformed trust material is refused before anything is judged
 
-        def again(targets: Sequence[str], asked: str | None) -> Outcome:
+        plugins = allowed_plugins(allow_plugin, plugin_config)
+
+        def again(demands: Demands) -> Outcome:
             request = VerifyRequest(
-                targets=targets, at=judged, clock=now, scope=asked, content=content.value, max_age=ages
+                targets=demands.targets,
+                at=judged,
+                clock=now,
+                scope=demands.scope,
+                metadata=demands.metadata,
+                content=content.value,
+                max_signatures=demands.max_signatures,
+                max_age=ages,
+                plugins=plugins,
+                earlier=demands.earlier,
             )
             return verify(request, directory)
 
+        request = RecheckRequest(
+            sources=sources,
+            at=judged,
+            clock=now,
+            scope=scope,
+            metadata=key_values(metadata or [], "--user-metadata"),
+            max_age=ages,
+            plugins=plugins,
+        )
         with no_network():
-            request = RecheckRequest(sources=sources, at=judged, clock=now, scope=scope, max_age=ages)
             outcome = judge(request, directory, again)
         document = recheck_document(outcome, version=__version__)
         if report:

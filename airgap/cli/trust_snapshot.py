@@ -16,7 +16,6 @@ from airgap.cli.console import (
     NoTtyOption,
     VerboseOption,
     boundary,
-    clock,
     layout_reference,
     note,
 )
@@ -387,7 +386,7 @@ def undo(
         from airgap.report.snapshot import SnapshotReport
         from airgap.stages.snapshot_apply import undo_snapshot
 
-        state = undo_snapshot(location(trust), at=clock(), reason=reason)
+        state = undo_snapshot(location(trust), at=now, reason=reason)
         force = f"in force: {state.in_force}" if state.in_force else "no snapshot is in force"
         return SnapshotReport(command="undo", clock=now, at=judged, applied=True, done=f"UNDONE: {force}.")
 

@@ -16,7 +16,7 @@ from airgap.signature.blob import SignedBlob
 from airgap.signature.inspected import InspectedSignature
 from airgap.text import safe
 from airgap.verifier.blob import BlobOutcome
-from airgap.verifier.outcome import Verdict
+from airgap.verifier.verdict import Verdict
 
 SIGN_SCHEMA = "airgap.blob.sign/1"
 VERIFY_SCHEMA = "airgap.blob.verify/1"

@@ -24,15 +24,15 @@ from airgap.verifier.run import Problem
 
 if TYPE_CHECKING:
     from airgap.oci.record import Record
-    from airgap.verifier.blob import BlobOutcome
-    from airgap.verifier.rechecked import RecheckOutcome
+    from airgap.verifier.facts import PluginUse, SignatureFacts
+    from airgap.verifier.run import RunOutcome
 
 VERIFY_SCHEMA = "airgap.verify/1"
 
 Json = dict[str, Any]
 
 
-def heading(schema: str, outcome: Outcome | BlobOutcome | RecheckOutcome, version: str) -> Json:
+def heading(schema: str, outcome: RunOutcome, version: str) -> Json:
     """With what every judgement begins: the verdict, what it comes to, and the moment that it is for."""
     return {
         "schema": schema,
@@ -58,6 +58,7 @@ def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> 
             "attempts": attempts or 0,
             "plugins": list(outcome.plugins),
         },
+        "request": {"metadata": dict(outcome.metadata), "max_signatures": outcome.max_signatures},
         "trust": dict(outcome.trust),
         "evidence_expires": {"at": iso(expiry[0]), "evidence": expiry[1]} if expiry else None,
         "expires_first": {"at": iso(first[0]), "what": first[1]} if first else None,
@@ -78,6 +79,7 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
     reason, message = artifact.policy_finding or (None, None)
     return {
         "reference": artifact.reference,
+        "path": artifact.path,
         "digest": str(artifact.descriptor.digest),
         "media_type": safe(artifact.descriptor.media_type),
         "size": artifact.descriptor.size,
@@ -172,9 +174,30 @@ def signature_document(signature: SignatureOutcome) -> Json:
         "signer": _signer(signature.signer),
         "metadata": dict(signature.metadata),
         "plugin": signature.plugin,
+        "plugin_use": _plugin_use(signature.plugin_use),
+        "for_recheck": _for_recheck(signature.facts),
         "findings": [_finding(finding) for finding in signature.findings],
         "evidence": [_evidence(use) for use in signature.evidence],
         "warnings": list(signature.warnings),
+    }
+
+
+def _plugin_use(use: PluginUse | None) -> Json | None:
+    if use is None:
+        return None
+    return {"version": use.version, "decided": [check.value for check in use.decided]}
+
+
+def _for_recheck(facts: SignatureFacts | None) -> Json | None:
+    """What a later recheck judges by, as it was signed; nothing here is made safe to show."""
+    if facts is None or facts.remainder is None:
+        return None
+    rest = facts.remainder
+    return {
+        "signature_value": encode_standard(rest.signature_value),
+        "timestamp_token": None if rest.timestamp_token is None else encode_standard(rest.timestamp_token),
+        "metadata": dict(rest.metadata),
+        "plugin": {"name": rest.plugin.name, "min_version": rest.plugin.min_version} if rest.plugin else None,
     }
 
 

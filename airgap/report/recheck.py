@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.report.document import heading, problem_document, signature_document
 from airgap.report.style import PLAIN, Style
-from airgap.verifier.outcome import Verdict
-from airgap.verifier.rechecked import Change, Rechecked, RecheckOutcome
+from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
+from airgap.verifier.verdict import Verdict
 
 SCHEMA: Final = "airgap.recheck/1"
 Json = dict[str, Any]
@@ -30,13 +30,15 @@ def recheck_document(outcome: RecheckOutcome, *, version: str) -> Json:
 
 
 def _artifact(artifact: Rechecked) -> Json:
-    was = artifact.was
+    was, report = artifact.was, artifact.report
     return {
         "reference": artifact.now.reference,
         "digest": str(artifact.now.descriptor.digest),
         "scope": artifact.now.scope,
         "basis": artifact.basis.value,
-        "was": {"verdict": was.verdict.value, "judged": iso(was.judged), "report": was.report} if was else None,
+        "was": {"verdict": was.verdict.value, "judged": iso(report.judged), "report": report.name}
+        if was and report
+        else None,
         "now": artifact.verdict.value,
         "change": artifact.change.value,
         "exit_codes": sorted(artifact.exit_codes),
@@ -59,8 +61,8 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
         word = style.paint(_KIND[artifact.verdict], f"{was}is {artifact.verdict.value}")
         yield f"  {artifact.now.reference} {artifact.now.descriptor.digest}: {word}{how}"
         for reason, message in artifact.because:
-            yield f"          {message} [{reason}]"
-            if REASONS[reason].remedy:
+            yield f"          {message}" + (f" [{reason}]" if reason else "")
+            if reason and REASONS[reason].remedy:
                 yield f"          → {REASONS[reason].remedy}"
     for name, problems in (("problem", outcome.problems), ("warning", outcome.warnings)):
         for problem in problems:
@@ -68,13 +70,24 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
 
 
 def _headline(outcome: RecheckOutcome) -> str:
-    worse = [artifact for artifact in outcome.artifacts if artifact.change is Change.WORSE]
-    bad = [artifact for artifact in outcome.artifacts if artifact.verdict is not Verdict.PASS]
-    total = len(outcome.artifacts)
-    if worse:
-        return f"CHANGED: {len(worse)} of {total} that were better earlier are not good any more. Pull them out."
-    if outcome.problems:
-        return "FAIL: not everything could be judged again; see below."
+    artifacts = outcome.artifacts
+    total = len(artifacts)
+    worse = [artifact for artifact in artifacts if artifact.change is Change.WORSE]
+    bad = [artifact for artifact in worse if artifact.verdict is Verdict.FAIL]
     if bad:
-        return f"NOT GOOD: {len(bad)} of {total} are not accepted; none of them is known to have been."
-    return f"UNCHANGED: all {total} are still good."
+        return f"CHANGED: {len(bad)} of {total} that were better earlier are not good any more. Pull them out."
+    if any(problem.verdict is Verdict.FAIL for problem in outcome.problems):
+        return "FAIL: not everything could be judged again; see below."
+    if worse:
+        return f"UNSURE: {len(worse)} of {total} that were better earlier are not known to be good now; see why below."
+    if any(artifact.verdict is not Verdict.PASS for artifact in artifacts):
+        count = sum(artifact.verdict is not Verdict.PASS for artifact in artifacts)
+        return f"NOT GOOD: {count} of {total} are not accepted; none of them is known to have been."
+    if outcome.verdict is not Verdict.PASS:
+        return "UNSURE: nothing was judged again in some of what was named; see below."
+    return f"UNCHANGED: all {total} are still good{_as_of_reports(artifacts)}."
+
+
+def _as_of_reports(artifacts: Sequence[Rechecked]) -> str:
+    alone = sum(artifact.basis is Basis.REPORT for artifact in artifacts)
+    return f" ({alone} of them as their reports say of signature and content: the layouts are gone)" if alone else ""

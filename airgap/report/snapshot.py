@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from airgap.oci.content import ContentReport
 from airgap.parse.time import iso
-from airgap.reasons import REASONS, most_severe
+from airgap.reasons import REASONS
 from airgap.report.document import content_document, problem_document, signature_document
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
@@ -19,6 +19,7 @@ from airgap.trust.snapshots.snapshot import Covered, Snapshot
 from airgap.trust.words import groups
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.run import Problem
+from airgap.verifier.verdict import Ruling, Verdict, all_of
 
 SCHEMA: Final = "airgap.snapshot/1"
 Json = dict[str, Any]
@@ -47,9 +48,14 @@ class SnapshotReport:
     warnings: tuple[Problem, ...] = ()
 
     @property
+    def ruling(self) -> Ruling:
+        """What the problems come to; a pass where there is none."""
+        return all_of(self.problems) if self.problems else Ruling(Verdict.PASS)
+
+    @property
     def exit_code(self) -> int:
         """The most severe of the problems' codes; 0 where there is none."""
-        return most_severe({problem.exit_code for problem in self.problems}) if self.problems else 0
+        return self.ruling.exit_code
 
 
 def snapshot_document(report: SnapshotReport, *, version: str) -> Json:
@@ -60,7 +66,7 @@ def snapshot_document(report: SnapshotReport, *, version: str) -> Json:
         "command": report.command,
         "verdict": "fail" if report.problems else "pass",
         "exit_code": report.exit_code,
-        "exit_codes": sorted({problem.exit_code for problem in report.problems}),
+        "exit_codes": sorted(report.ruling.exit_codes),
         "time": {"judged": iso(report.at), "clock": iso(report.clock), "is_now": report.at == report.clock},
         "reference": report.reference,
         "snapshot": _snapshot(report.snapshot) if report.snapshot else None,
@@ -163,7 +169,7 @@ def _covered(covered: Covered) -> str:
 def _signer(report: SnapshotReport) -> str:
     pin = report.accepted_by
     for signature in report.signatures:
-        if signature.verdict.value == "pass" and signature.signer:
+        if signature.verdict is Verdict.PASS and signature.signer:
             return signature.signer.subject
     return "the keys of the pinned TUF root" if pin and pin.kind.value == "tuf" else "nobody"
 

@@ -10,8 +10,9 @@ from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
 from airgap.trust.policy import Action, Check
-from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, ReferrerOutcome, SignatureOutcome, Verdict
+from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, ReferrerOutcome, SignatureOutcome
 from airgap.verifier.run import Problem
+from airgap.verifier.verdict import Verdict
 
 _KIND = {
     Verdict.PASS: "good",

@@ -1,7 +1,7 @@
 """Recheck: what was accepted earlier, judged again under newer evidence, and what changed by it.
 
 Where the layout is at hand it is verified as always (by the function that the caller hands in: stages do not import
-each other); where only the report is left, what can change without the bytes is judged from it.
+each other), with the same demands as then; where only the report is left, the same judge is given what it holds.
 """
 
 from __future__ import annotations
@@ -11,24 +11,45 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
 from airgap.files import read_regular
 from airgap.moment import Moment
+from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.oci.target import open_target
 from airgap.reasons import ExitCode
 from airgap.text import safe
 from airgap.trust.choice import Origin, choose_statement
 from airgap.trust.directory import TrustDirectory
-from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, SignatureOutcome
-from airgap.verifier.recheck import Rejudge
+from airgap.verifier.engine import Judge
+from airgap.verifier.facts import PluginUse
+from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
-from airgap.verifier.recorded import RecordedArtifact, parse_report
-from airgap.verifier.run import Problem
+from airgap.verifier.recorded import RecordedArtifact, Report, parse_report
+from airgap.verifier.run import Problem, clock_warning
 
-Verify = Callable[[Sequence[str], str | None], Outcome]
-"""Verifies targets, asking the policy about a scope."""
+if TYPE_CHECKING:
+    from airgap.verifier.plugins import AllowedPlugins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demands:
+    """What is verified again, and what was demanded of it."""
+
+    targets: Sequence[str]
+    scope: str | None
+    """The repository that the policy is asked about, where the operator named one."""
+    metadata: Mapping[str, str]
+    max_signatures: int = limits.SIGNATURES
+    earlier: Mapping[Digest, PluginUse] = field(default_factory=dict)
+    """What plugins decided then, by signature."""
+
+
+Verify = Callable[[Demands], Outcome]
+"""Verifies targets, as `airgap verify` does, for the moment and with the plugins of the recheck."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +61,12 @@ class RecheckRequest:
     at: datetime
     clock: datetime
     scope: str | None = None
-    """For layouts without a report; reports name the scope that they were judged by."""
+    """The repository that the policy is asked about, where no operator named one when a report was made."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """User metadata that must be signed, beside what reports demand; for the same key, instead of it."""
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
+    plugins: AllowedPlugins | None = None
+    """The plugins that `verify` may run."""
 
 
 def recheck(request: RecheckRequest, directory: TrustDirectory, verify: Verify) -> RecheckOutcome:
@@ -54,8 +79,10 @@ def recheck(request: RecheckRequest, directory: TrustDirectory, verify: Verify) 
 class _Run:
     def __init__(self, request: RecheckRequest, directory: TrustDirectory, verify: Verify) -> None:
         self._request, self._directory, self._verify = request, directory, verify
-        self._rejudge = Rejudge(directory, Moment(judged=request.at, clock=request.clock))
-        self._problems: list[Problem] = []
+        self._moment = Moment(judged=request.at, clock=request.clock)
+        self._judges: dict[frozenset[tuple[str, str]], Judge] = {}
+        self._names: dict[str, Mapping[str, Digest]] = {}
+        self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
 
     def outcome(self) -> RecheckOutcome:
@@ -64,106 +91,151 @@ class _Run:
             policy = self._directory.policy()
         except TrustMaterialError:
             policy = None
+        self._warn(*clock_warning(self._moment, self._directory.evidence.newest()))
+        self._warn(*map(Problem.told, self._directory.notices))
         return RecheckOutcome(
-            moment=Moment(judged=self._request.at, clock=self._request.clock),
+            moment=self._moment,
             trust=self._directory.overview(self._request.at, policy),
             artifacts=artifacts,
-            problems=tuple(self._problems),
+            problems=tuple(self._problems.values()),
             warnings=tuple(self._warnings.values()),
         )
 
     def _source(self, source: str) -> Iterator[Rechecked]:
         try:
-            records = _report(source)
+            report = _report(source)
         except (FormatError, OSError) as error:
-            self._problems.append(
-                Problem(message=f"{safe(source)} is no report: {safe(error)}", exit_code=1, target=safe(source))
-            )
+            self._fail(Problem(message=f"{safe(source)} is no report: {safe(error)}", exit_code=1, target=safe(source)))
             return
-        if records is None:
+        if report is None:
             yield from self._layout(source)
             return
-        for record in records:
-            yield self._recorded(record)
+        self._fail(*(replace(problem, target=problem.target or report.name) for problem in report.problems))
+        if not report.artifacts:
+            self._fail(_nothing(f"the report {report.name} is about no artifact", source))
+        for artifact in report.artifacts:
+            yield self._recorded(report, artifact)
 
     def _layout(self, target: str) -> Iterator[Rechecked]:
-        outcome = self._verify([target], self._request.scope)
-        self._problems += outcome.problems
-        self._note(outcome)
+        if _is_empty(target):
+            self._fail(_nothing(f"the folder {safe(target)} is empty", target))
+            return
+        outcome = self._verify(Demands(targets=[target], scope=self._request.scope, metadata=self._request.metadata))
+        self._fail(*outcome.problems)
+        self._warn(*outcome.warnings, *_ran(outcome))
         for artifact in outcome.artifacts:
             yield Rechecked(basis=Basis.LAYOUT, now=artifact)
 
-    def _recorded(self, record: RecordedArtifact) -> Rechecked:
-        target = _target(record)
-        if target is not None:
-            outcome = self._verify([target], record.scope if record.scope_given else None)
-            self._take_problems(outcome)
-            found = [item for item in outcome.artifacts if item.descriptor.digest == record.descriptor.digest]
-            if found:
-                self._note(outcome)
-                return Rechecked(basis=Basis.LAYOUT, now=found[0], was=record)
-        self._warnings.setdefault(
-            record.report,
-            Problem(
-                message=f"layouts that {record.report} is about are gone; what it says of them is taken as it is",
-                reason="recheck.report_alone",
-            ),
-        )
-        if record.content_mode != "all":
-            reference = safe(record.reference)
-            self._warnings.setdefault(
-                f"{record.report} {reference}",
-                Problem(
-                    message=f"{reference}: not all of its content was read when {record.report} was made "
-                    f"(--content {safe(record.content_mode, limit=32)})",
-                    reason="recheck.report_alone",
-                ),
-            )
-        now = self._from_record(record)
-        return Rechecked(basis=Basis.REPORT, now=now, was=record, content_failed=record.content_failed)
+    # --- what a report is about ---
 
-    def _from_record(self, record: RecordedArtifact) -> ArtifactOutcome:
+    def _recorded(self, report: Report, artifact: RecordedArtifact) -> Rechecked:
+        place = _place(artifact)
+        besides = _not_recorded(report, artifact)
+        if place is not None:
+            outcome = self._verify(self._demands(report, artifact, place))
+            self._warn(*outcome.warnings, *_ran(outcome))
+            moved = tuple(self._moved(artifact, place))
+            if found := [item for item in outcome.artifacts if item.descriptor.digest == artifact.descriptor.digest]:
+                self._warn(*moved)
+                return Rechecked(basis=Basis.LAYOUT, now=found[0], was=artifact, report=report, besides=besides)
+            # a layout that is there and can not be judged is not gone: what the report says does not make it good
+            unreadable = tuple(problem for problem in outcome.problems if problem.exit_code != ExitCode.NOT_FOUND)
+            besides += unreadable or moved
+        self._warn(*_taken_as_it_is(report, artifact))
+        if artifact.content_failed:
+            reason, message = "content.digest", "the report says that the content was bad"
+            besides += (Problem(message=message, exit_code=ExitCode.CONTENT, reason=reason),)
+        now = self._from_report(report, artifact)
+        return Rechecked(basis=Basis.REPORT, now=now, was=artifact, report=report, besides=besides)
+
+    def _moved(self, artifact: RecordedArtifact, place: str) -> Iterator[Problem]:
+        """That a name of the artifact leads to other bytes now."""
+        if place not in self._names:
+            self._names[place] = _names(place)
+        for tag in artifact.tags:
+            now = self._names[place].get(tag, artifact.descriptor.digest)
+            if now != artifact.descriptor.digest:
+                message = (
+                    f"{safe(artifact.reference)} was {artifact.descriptor.digest} when it was judged; the name "
+                    f"{safe(tag)!r} leads to {now} now, which is another artifact and was not judged"
+                )
+                yield Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.replaced")
+
+    def _scope(self, artifact: RecordedArtifact) -> tuple[str | None, Origin | None]:
+        """The repository, and who named it: the operator then, the operator now, or a record."""
+        if artifact.scope_origin in {"option", "name"} or self._request.scope is None:
+            return artifact.scope, artifact.scope_origin
+        return self._request.scope, "option"
+
+    def _demands(self, report: Report, artifact: RecordedArtifact, place: str) -> Demands:
+        scope, origin = self._scope(artifact)
+        return Demands(
+            targets=[f"{place}@{artifact.descriptor.digest}"],
+            scope=scope if origin in {"option", "name"} else None,
+            metadata=self._metadata(report),
+            max_signatures=report.max_signatures,
+            earlier=artifact.plugins,
+        )
+
+    def _metadata(self, report: Report) -> Mapping[str, str]:
+        return {**(report.metadata or {}), **self._request.metadata}
+
+    def _from_report(self, report: Report, artifact: RecordedArtifact) -> ArtifactOutcome:
+        scope, origin = self._scope(artifact)
         outcome = ArtifactOutcome(
-            reference=safe(record.reference),
-            descriptor=record.descriptor,
+            reference=safe(artifact.reference),
+            descriptor=artifact.descriptor,
             tags=(),
-            scope=record.scope,
+            scope=scope,
             policy=None,
             policy_finding=None,
             content=None,
             signatures=(),
         )
+        if artifact.policy_reason == "policy.name_conflict":  # no other policy makes the names agree
+            conflict = "the report says that its names here and in its acquisition record disagree"
+            return replace(outcome, policy_finding=(artifact.policy_reason, conflict))
         try:
-            origin: Origin = "option" if record.scope_given else "record"
-            statement = choose_statement(self._directory.policy(), record.scope, origin).statement
+            chosen = choose_statement(self._directory.policy(), scope, origin)
         except (Rejected, TrustMaterialError) as error:
             return replace(outcome, policy_finding=(error.reason, str(error)))
-        applied = AppliedPolicy.of(statement)
+        statement = chosen.statement
+        outcome = replace(outcome, policy=AppliedPolicy.of(statement), warnings=(chosen.note,) if chosen.note else ())
         if statement.skip:
-            return replace(
-                outcome,
-                policy=applied,
-                policy_finding=("policy.skip", f"the statement {safe(statement.name)!r} has level skip"),
+            skipped = f"the statement {safe(statement.name)!r} has level skip"
+            return replace(outcome, policy_finding=("policy.skip", skipped))
+        if artifact.policy_reason is not None:
+            unproven = "no statement judged its signatures when the report was made, so that it says nothing of them"
+            return replace(outcome, policy_finding=("recheck.unproven", unproven))
+        judge = self._judge(self._metadata(report))
+        return replace(
+            outcome,
+            signatures=tuple(
+                judge.judge(signature, target=artifact.descriptor, statement=statement)
+                for signature in artifact.signatures
+            ),
+        )
+
+    def _judge(self, metadata: Mapping[str, str]) -> Judge:
+        """The judge of verify; one for many artifacts, as it remembers answers."""
+        key = frozenset(metadata.items())
+        if key not in self._judges:
+            self._judges[key] = Judge(
+                self._directory, moment=self._moment, metadata=metadata, plugins=self._request.plugins
             )
-        judged = [self._rejudge.judge(signature, statement) for signature in record.signatures]
-        return replace(outcome, policy=applied, signatures=tuple[SignatureOutcome, ...](judged))
+        return self._judges[key]
 
-    def _take_problems(self, outcome: Outcome) -> None:
-        """A layout that is there and can not be judged is not gone: what the report says does not make it good."""
-        known = {problem.message for problem in self._problems}
-        self._problems += [
-            problem
-            for problem in outcome.problems
-            if problem.exit_code != ExitCode.NOT_FOUND and problem.message not in known
-        ]
+    def _fail(self, *problems: Problem) -> None:
+        for problem in problems:
+            self._problems.setdefault(f"{problem.target} {problem.message}", problem)
 
-    def _note(self, outcome: Outcome) -> None:
-        for warning in outcome.warnings:
+    def _warn(self, *warnings: Problem) -> None:
+        for warning in warnings:
             self._warnings.setdefault(warning.message, warning)
 
 
-def _report(source: str) -> tuple[RecordedArtifact, ...] | None:
-    """The artifacts of a report; None where `source` is something else. Raises FormatError, OSError."""
+def _report(source: str) -> Report | None:
+    """A report; None where `source` is something else. Raises FormatError, OSError."""
     path = Path(source)
     if not path.is_file():
         return None
@@ -173,12 +245,74 @@ def _report(source: str) -> tuple[RecordedArtifact, ...] | None:
     return parse_report(read_regular(path, limits.REPORT_BYTES), source)
 
 
-def _target(record: RecordedArtifact) -> str | None:
-    """The reference by which the layout of a report can still be found."""
+def _is_empty(path: str) -> bool:
+    """Whether a folder holds nothing; what can not be read is not empty."""
     try:
-        reference = parse_reference(record.reference, exists=os.path.exists)
+        with os.scandir(path) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
+
+
+def _nothing(message: str, source: str) -> Problem:
+    return Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.nothing", target=safe(source))
+
+
+def _place(artifact: RecordedArtifact) -> str | None:
+    """Where the layout of a report is; None where nothing is there, or an empty folder (a medium that is not in)."""
+    place = path = artifact.path
+    if path is None:
+        try:
+            reference = parse_reference(artifact.reference, exists=_is_there)
+        except AirgapError:
+            return None
+        if not isinstance(reference, LayoutReference):
+            return None
+        place, path = f"{reference.transport}{reference.path}", reference.path
+    return place if _is_there(path) and not _is_empty(path) else None
+
+
+def _is_there(path: str) -> bool:
+    """Whether anything is there; what can not be looked at is not gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _names(place: str) -> Mapping[str, Digest]:
+    """What the names in a layout lead to; nothing where it can not be read, which verifying it says."""
+    try:
+        with open_target(place) as target:
+            return {tag: root.descriptor.digest for root in target.graph.roots() for tag in root.tags}
     except AirgapError:
-        return None
-    if not isinstance(reference, LayoutReference) or not Path(reference.path).exists():
-        return None
-    return f"{reference.transport}{reference.path}@{record.descriptor.digest}"
+        return {}
+
+
+def _ran(outcome: Outcome) -> Iterator[Problem]:
+    if outcome.plugins:
+        yield Problem(message=f"plugins were run, which may use the network: {', '.join(outcome.plugins)}")
+
+
+def _not_recorded(report: Report, artifact: RecordedArtifact) -> tuple[Problem, ...]:
+    """What was demanded then, and can not be demanded again."""
+    if report.metadata is not None or not artifact.demanded_unknown_metadata:
+        return ()
+    message = f"{report.name} was made by an older version, and does not say which metadata was demanded (-m)"
+    return (Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.unproven"),)
+
+
+def _taken_as_it_is(report: Report, artifact: RecordedArtifact) -> Iterator[Problem]:
+    yield Problem(
+        message=f"layouts that {report.name} is about are gone; what it says of them is taken as it is",
+        reason="recheck.report_alone",
+    )
+    if artifact.content_mode != "all":
+        yield Problem(
+            message=f"{safe(artifact.reference)}: not all of its content was read when {report.name} was made "
+            f"(--content {safe(artifact.content_mode, limit=32)})",
+            reason="recheck.report_alone",
+        )

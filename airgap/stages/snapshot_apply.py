@@ -37,6 +37,7 @@ from airgap.trust.snapshots.swap import Workshop, check_writable
 from airgap.verifier.outcome import SignatureOutcome, best
 from airgap.verifier.run import Problem
 from airgap.verifier.snapshot import JudgedSnapshot, judge_signatures, snapshot_evidence
+from airgap.verifier.verdict import all_of
 
 _EVIDENCE: Final = ("crls", "ocsp")
 
@@ -68,7 +69,7 @@ class SnapshotOutcome:
     @property
     def exit_codes(self) -> frozenset[int]:
         """Everything that is wrong."""
-        return frozenset(problem.exit_code for problem in self.problems)
+        return all_of(self.problems).exit_codes
 
 
 Memory = Mapping[str, bytes]

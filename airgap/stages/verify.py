@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from airgap.oci.record import Record
+    from airgap.verifier.facts import PluginUse
     from airgap.verifier.plugins import AllowedPlugins
 
 ContentMode = Literal["all", "manifests", "none"]
@@ -76,6 +77,8 @@ class VerifyRequest:
     """How stale evidence may be, by kind (`airgap.revocation.freshness.parse_ages`), over what airgap.toml says."""
     plugins: AllowedPlugins | None = None
     """Verification plugins that may be run; no other ever is. What they do is theirs: no guard watches them."""
+    earlier: Mapping[Digest, PluginUse] = field(default_factory=dict)
+    """What plugins decided in an earlier judgement, by signature: open, not refused, where they may not be run now."""
 
 
 def verify(
@@ -184,6 +187,8 @@ class _Run:
         return Outcome(
             moment=moment,
             trust=self._directory.overview(self._request.at, self._policy),
+            metadata=self._request.metadata,
+            max_signatures=self._request.max_signatures,
             artifacts=tuple(self._artifacts),
             problems=tuple(self._problems),
             warnings=(
@@ -246,6 +251,7 @@ class _Run:
         record = next((found for found in records if found.name == named.scope), records[0] if records else None)
         return ArtifactOutcome(
             reference=target.name(root),
+            path=str(Path(target.reference.path).absolute()),
             descriptor=root.descriptor,
             tags=root.tags,
             scope=named.scope,
@@ -283,7 +289,11 @@ class _Run:
         if len(found) > limit:
             warnings.append(f"{len(found)} signatures are attached; only the first {limit} were judged")
         return tuple(
-            self._judge.judge(candidate_of(target.store, referrer, subject), target=subject, statement=statement)
+            self._judge.judge(
+                candidate_of(target.store, referrer, subject, self._request.earlier),
+                target=subject,
+                statement=statement,
+            )
             for referrer in found[:limit]
         )
 

@@ -9,9 +9,9 @@ from airgap.errors import FormatError, Rejected
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors, check_validity
-from airgap.signature.model import Envelope
 from airgap.text import safe
 from airgap.trust.policy import Statement
+from airgap.verifier.facts import SignatureFacts
 
 
 def no_anchor(chain: Sequence[Certificate], anchors: Anchors) -> Rejected:
@@ -51,20 +51,21 @@ def _same_name(one: Certificate, other: Certificate) -> bool:
     return " ".join(one.subject_text.split()).casefold() == " ".join(other.subject_text.split()).casefold()
 
 
-def check_validity_untimed(envelope: Envelope, at: datetime, statement: Statement) -> None:
+def check_validity_untimed(facts: SignatureFacts, at: datetime, statement: Statement) -> None:
     """Every certificate is valid at the moment judged for (TS-2), as no timestamp counts.
 
     Raises Rejected, and tells of a timestamp that lies there unused.
     """
     try:
-        check_validity(envelope.certificates, at)
+        check_validity(facts.chain, at)
     except Rejected as error:
-        if error.reason != "time.certificate.expired" or envelope.timestamp_token is None:
+        token = facts.remainder.timestamp_token if facts.remainder else None
+        if error.reason != "time.certificate.expired" or token is None:
             raise
         name = safe(statement.name)
         raise Rejected(
             error.reason,
-            f"{error}; the signature carries a timestamp{_claimed_time(envelope.timestamp_token)}, which is not used, "
+            f"{error}; the signature carries a timestamp{_claimed_time(token)}, which is not used, "
             f"as the statement {name!r} names no tsa trust store",
             **error.facts,
         ).advising(
@@ -73,9 +74,9 @@ def check_validity_untimed(envelope: Envelope, at: datetime, statement: Statemen
         ) from None
 
 
-def untimed_way_out(envelope: Envelope, at: datetime) -> str:
+def untimed_way_out(facts: SignatureFacts, at: datetime) -> str:
     """What helps where a timestamp is demanded and the certificates are valid without one; "" where they are not."""
-    if not all(certificate.not_before <= at <= certificate.not_after for certificate in envelope.certificates):
+    if not all(certificate.not_before <= at <= certificate.not_after for certificate in facts.chain):
         return ""
     return (
         "Ask the publisher for a timestamped signature. If one is to matter only once a certificate has expired, set "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Final
 
 from airgap import limits
@@ -16,11 +17,14 @@ from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tag
 from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.verifier.engine import Candidate
+from airgap.verifier.facts import PluginUse
 from airgap.verifier.outcome import NearSignatures
 
 
-def candidate_of(store: Store, referrer: Referrer, subject: Descriptor) -> Candidate:
-    """The signature's envelope, or why it can not be had."""
+def candidate_of(
+    store: Store, referrer: Referrer, subject: Descriptor, earlier: Mapping[Digest, PluginUse] = MappingProxyType({})
+) -> Candidate:
+    """The signature's envelope, or why it can not be had; `earlier`: what plugins decided before, by signature."""
     digest = referrer.descriptor.digest
     try:
         envelope = envelope_descriptor(referrer.manifest, subject)
@@ -32,7 +36,7 @@ def candidate_of(store: Store, referrer: Referrer, subject: Descriptor) -> Candi
         obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} can not be read: {error}")
         return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
     manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
-    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest)
+    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest, earlier=earlier.get(digest))
 
 
 _SIMPLE_SIGNING: Final = "application/vnd.dev.cosign.simplesigning.v1+json"

@@ -7,7 +7,7 @@ findings, under the action that the policy statement gives to the check.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -19,6 +19,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest
 from airgap.parse.time import iso
+from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, check_code_signing_chain
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
@@ -26,19 +27,25 @@ from airgap.revocation.pool import Evidence
 from airgap.revocation.use import EvidenceUse
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
 from airgap.signature.manifest import thumbprint_warning
-from airgap.signature.model import Envelope, Payload, Scheme
+from airgap.signature.model import Envelope, Scheme
 from airgap.signature.payload import check_about
 from airgap.text import safe
 from airgap.trust.identities import match
 from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
 from airgap.trust.stores import StoreType
 from airgap.verifier.advice import check_validity_untimed, no_anchor, other_form, untimed_way_out
-from airgap.verifier.outcome import Finding, SignatureOutcome, Signer, Verdict
+from airgap.verifier.facts import PluginUse, SignatureFacts
+from airgap.verifier.outcome import Finding, SignatureOutcome, Signer
+from airgap.verifier.verdict import Verdict
 
 if TYPE_CHECKING:  # what few signatures need is imported for those: see docs/explanation/performance.md
+    from datetime import datetime
+
     from airgap.pki.timestamp import VerifiedTimestamp
+    from airgap.revocation.question import ChainKind
     from airgap.signature.blob import BlobTarget
     from airgap.verifier.plugins import AllowedPlugins, Consultation
+    from airgap.verifier.recorded import RecordedSignature
 
 T = TypeVar("T")
 
@@ -73,6 +80,8 @@ class Candidate:
     """Why the envelope could not be had, where it could not (D27: that stops nothing but this signature)."""
     manifest: Manifest | None = None
     """The signature manifest, where there is one: its annotations are hints that are compared (D1)."""
+    earlier: PluginUse | None = None
+    """What a plugin decided in an earlier judgement: open, not refused, where it may not be run now."""
 
 
 @dataclass(slots=True)
@@ -81,12 +90,13 @@ class _Dossier:
 
     statement: Statement
     target: Descriptor | BlobTarget
-    candidate: Candidate
+    signature: Candidate | RecordedSignature
     findings: list[Finding] = field(default_factory=list)
     evidence: list[EvidenceUse] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    facts: SignatureFacts | None = None
     envelope: Envelope | None = None
-    payload: Payload | None = None
+    """The envelope, where its bytes are at hand: what a plugin is asked about."""
     timestamp: VerifiedTimestamp | None = None
     anchor: str | None = None
     plugin: Consultation | Rejected | None = None
@@ -135,23 +145,30 @@ class Judge:
         self._metadata = metadata or {}
         self._revocation = RevocationJudge(trust.evidence, trust.freshness, moment)
 
-    def judge(self, candidate: Candidate, *, target: Descriptor | BlobTarget, statement: Statement) -> SignatureOutcome:
-        """Every check on one signature of `target`. Never raises for what a signature holds."""
-        dossier = _Dossier(statement, target, candidate)
+    def judge(
+        self, signature: Candidate | RecordedSignature, *, target: Descriptor | BlobTarget, statement: Statement
+    ) -> SignatureOutcome:
+        """Every check on one signature of `target`, from its bytes or from what an earlier report holds of it.
+
+        Both go through the same checks in the same order; what only bytes prove is taken from the report, where there
+        is nothing else. Never raises for what a signature or a report holds.
+        """
+        dossier = _Dossier(statement, target, signature)
         self._check(dossier, Check.INTEGRITY, self._integrity)
-        if dossier.envelope is None or dossier.findings[0].verdict is not Verdict.PASS:
+        if dossier.facts is None or dossier.findings[0].verdict is not Verdict.PASS:
             for check in list(Check)[1:]:
-                dossier.found(check, Verdict.NOT_APPLICABLE, "not judged, as the signature's integrity is broken")
+                dossier.found(check, Verdict.NOT_APPLICABLE, "not judged, as the signature's integrity is not proven")
             return self._outcome(dossier)
         self._check(dossier, Check.AUTHENTICITY, self._authenticity)
         self._check(dossier, Check.EXPIRY, self._expiry)
         self._check(dossier, Check.AUTHENTIC_TIMESTAMP, self._authentic_timestamp)
-        if dossier.findings[1].blocks:
+        untrusted = dossier.findings[1].blocks and dossier.findings[1].verdict is Verdict.FAIL
+        if untrusted:
             # evidence is signed by this chain's own issuers, whom nobody trusts
             dossier.found(Check.REVOCATION, Verdict.NOT_APPLICABLE, "not judged, as the chain is not trusted")
         else:
             self._check(dossier, Check.REVOCATION, self._chain_revocation)
-        if dossier.findings[1].blocks and dossier.plugin is None and self._may_ask(dossier):
+        if untrusted and dossier.plugin is None and self._may_ask(dossier):
             dossier.found(Check.PLUGIN, Verdict.NOT_APPLICABLE, "not run, as the chain is not trusted")
         else:
             self._check(dossier, Check.PLUGIN, self._plugin)
@@ -161,22 +178,26 @@ class Judge:
     # --- the checks: each returns what it found, or raises ---
 
     def _integrity(self, dossier: _Dossier) -> str:
-        candidate = dossier.candidate
-        if candidate.obstacle:
-            raise candidate.obstacle
-        if candidate.envelope is None:
+        signature = dossier.signature
+        if not isinstance(signature, Candidate):
+            dossier.facts = signature.facts
+            check_code_signing_chain(Offered(signature.proven().chain))
+            return "good, says the report; its bytes are not at hand"
+        if signature.obstacle:
+            raise signature.obstacle
+        if signature.envelope is None:
             raise Rejected("signature.unreadable", "the signature has no envelope")
         # critical attributes that are not understood get past here only where a plugin is demanded: _plugin sees to it
         # that it processed them, and refuses the signature where it may not be run
         try:
-            envelope = parse_envelope(candidate.envelope.media_type, candidate.raw, plugins=ANY_PLUGIN)
+            envelope = parse_envelope(signature.envelope.media_type, signature.raw, plugins=ANY_PLUGIN)
         except Rejected as error:
             raise error.advising("" if isinstance(dossier.target, Descriptor) else other_form(error)) from None
-        dossier.envelope = envelope
+        dossier.envelope, dossier.facts = envelope, SignatureFacts.of(envelope, None)
         verify_signature(envelope)
         check_code_signing_chain(envelope.certificates)
         payload = parse_payload(envelope)
-        dossier.payload = payload
+        dossier.facts = SignatureFacts.of(envelope, payload)
         if isinstance(dossier.target, Descriptor):
             check_about(payload, dossier.target)  # PAY-6, reported as integrity (D5)
             return f"signed with {envelope.algorithm.name}; the payload names this artifact"
@@ -186,30 +207,30 @@ class Judge:
         return f"signed with {envelope.algorithm.name}; the payload names this file"
 
     def _authenticity(self, dossier: _Dossier) -> str:
-        envelope = _known(dossier.envelope)
-        kind = StoreType.CA if envelope.scheme is Scheme.X509 else StoreType.SIGNING_AUTHORITY
+        facts = _known(dossier.facts)
+        kind = StoreType.CA if facts.scheme is Scheme.X509 else StoreType.SIGNING_AUTHORITY
         if not dossier.statement.stores_of(kind):  # SCHEME-4
             raise Rejected(
                 "authenticity.no_store",
-                f"the signing scheme is {envelope.scheme.value}, and the statement {safe(dossier.statement.name)!r} "
+                f"the signing scheme is {facts.scheme.value}, and the statement {safe(dossier.statement.name)!r} "
                 f"names no trust store of type {kind.value}",
-                scheme=envelope.scheme.value,
+                scheme=facts.scheme.value,
             )
         anchors = self._trust.anchors(dossier.statement, kind)
-        anchor = next((certificate for certificate in envelope.certificates if certificate in anchors), None)
+        anchor = next((certificate for certificate in facts.chain if certificate in anchors), None)
         if anchor is None:  # CHAIN-21: byte-equality, no path building
-            raise no_anchor(envelope.certificates, anchors)
-        plugin = self._asked_plugin(dossier)
+            raise no_anchor(facts.chain, anchors)
+        plugin = self._asked_plugin(dossier, Check.AUTHENTICITY)
         if plugin and plugin.decides(Check.AUTHENTICITY):  # ID-16
             identity = plugin.check(Check.AUTHENTICITY)
         else:
-            text = match(dossier.statement.identities, envelope.certificates[0]).text
+            text = match(dossier.statement.identities, facts.chain[0]).text
             identity = f"as identity {safe(text)}"
         dossier.anchor = anchors.store_of(anchor)
         return f"trusted through {dossier.anchor}, {identity}"
 
     def _expiry(self, dossier: _Dossier) -> str | None:
-        expiry = _known(dossier.envelope).expiry
+        expiry = _known(dossier.facts).expiry
         if expiry is None:
             return None
         if self._at >= expiry:  # D24
@@ -219,51 +240,51 @@ class Judge:
         return f"expires on {iso(expiry)}"
 
     def _authentic_timestamp(self, dossier: _Dossier) -> str:
-        envelope = _known(dossier.envelope)
-        if envelope.scheme is Scheme.SIGNING_AUTHORITY:
-            return _authentic_time_inside(envelope)
-        if not self._needs_timestamp(dossier.statement, envelope):
-            check_validity_untimed(envelope, self._at, dossier.statement)  # TS-2
+        facts = _known(dossier.facts)
+        if facts.scheme is Scheme.SIGNING_AUTHORITY:
+            return _authentic_time_inside(facts)
+        if not self._needs_timestamp(dossier.statement, facts):
+            check_validity_untimed(facts, self._at, dossier.statement)  # TS-2
             return "every certificate of the chain is valid at the moment judged for"
-        return self._timestamp(dossier, envelope)
+        return self._timestamp(dossier, facts)
 
-    def _needs_timestamp(self, statement: Statement, envelope: Envelope) -> bool:
+    def _needs_timestamp(self, statement: Statement, facts: SignatureFacts) -> bool:
         """TS-1: the statement names a tsa store, and its verifyTimestamp asks for the check."""
         if not statement.stores_of(StoreType.TSA):
             return False
         if statement.verify_timestamp is VerifyTimestamp.ALWAYS:
             return True
-        return any(self._at > certificate.not_after for certificate in envelope.certificates)
+        return any(self._at > certificate.not_after for certificate in facts.chain)
 
-    def _timestamp(self, dossier: _Dossier, envelope: Envelope) -> str:
-        if envelope.timestamp_token is None:  # TS-3
+    def _timestamp(self, dossier: _Dossier, facts: SignatureFacts) -> str:
+        stamped = facts.rest()
+        if stamped.timestamp_token is None:  # TS-3
             raise Rejected(
                 "timestamp.missing",
                 f"the statement {safe(dossier.statement.name)!r} names a tsa trust store, and the signature has no "
                 "timestamp",
-            ).advising(untimed_way_out(envelope, self._at))
+            ).advising(untimed_way_out(facts, self._at))
         from airgap.pki.timestamp import TimestampToken, check_within
 
         anchors = self._trust.anchors(dossier.statement, StoreType.TSA)
         try:
-            token = TimestampToken.parse(envelope.timestamp_token)
+            token = TimestampToken.parse(stamped.timestamp_token)
         except FormatError as error:  # TS-15 to TS-17
             raise Rejected("timestamp.malformed", f"the timestamp token can not be read: {error}") from None
-        timestamp = token.verify(envelope.signature, anchors)
-        check_within(timestamp, envelope.certificates)  # TS-26
+        timestamp = token.verify(stamped.signature_value, anchors)
+        check_within(timestamp, facts.chain)  # TS-26
         # TS-27: always judged, whatever the action for revocation is; no time of signing softens it
-        uses = self._revocation.check_chain(timestamp.chain, kind="tsa", signed_at=None)
-        dossier.evidence.extend(uses)
+        self._ask_revocation(dossier, Check.AUTHENTIC_TIMESTAMP, timestamp.chain, kind="tsa", signed_at=None)
         dossier.timestamp = timestamp
-        self._doubt_timestamp(dossier, envelope, timestamp)
+        self._doubt_timestamp(dossier, facts, timestamp)
         return f"timestamped between {iso(timestamp.earliest)} and {iso(timestamp.latest)}"
 
-    def _doubt_timestamp(self, dossier: _Dossier, envelope: Envelope, timestamp: VerifiedTimestamp) -> None:
+    def _doubt_timestamp(self, dossier: _Dossier, facts: SignatureFacts, timestamp: VerifiedTimestamp) -> None:
         """What no rule refuses, and a person should know."""
-        if timestamp.imprint_hash != envelope.algorithm.hash_name:  # D30
+        algorithm = facts.chain[0].algorithm  # integrity compared the envelope's with it
+        if algorithm and timestamp.imprint_hash != algorithm.hash_name:  # D30
             dossier.warnings.append(
-                f"the timestamp is over a {timestamp.imprint_hash} imprint, the signature over "
-                f"{envelope.algorithm.hash_name}"
+                f"the timestamp is over a {timestamp.imprint_hash} imprint, the signature over {algorithm.hash_name}"
             )
         if timestamp.earliest > self._at + limits.CLOCK_SKEW:  # TS-29
             dossier.warnings.append(
@@ -271,49 +292,69 @@ class Judge:
             )
 
     def _chain_revocation(self, dossier: _Dossier) -> str:
-        envelope = _known(dossier.envelope)
-        plugin = self._asked_plugin(dossier)
+        facts = _known(dossier.facts)
+        plugin = self._asked_plugin(dossier, Check.REVOCATION)
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15
             return plugin.check(Check.REVOCATION)
-        signed_at = envelope.authentic_signing_time  # D31
-        if dossier.timestamp:
-            signed_at = dossier.timestamp.latest
-        uses = self._revocation.check_chain(envelope.certificates, kind="signing", signed_at=signed_at)
-        dossier.evidence.extend(uses)
+        signed_at = dossier.timestamp.latest if dossier.timestamp else facts.authentic_time  # D31
+        uses = self._ask_revocation(dossier, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
         named = [use for use in uses if use.kind != "none"]
         return "no certificate is revoked" if named else "no certificate names a way to ask about its revocation"
 
+    def _ask_revocation(
+        self,
+        dossier: _Dossier,
+        check: Check,
+        chain: Sequence[Certificate],
+        *,
+        kind: ChainKind,
+        signed_at: datetime | None,
+    ) -> tuple[EvidenceUse, ...]:
+        """What the evidence at hand says; a recorded signature that was condemned for good stays so (design 10)."""
+        if not isinstance(dossier.signature, Candidate):
+            dossier.signature.refuse_if_revoked(check)
+        uses = self._revocation.check_chain(chain, kind=kind, signed_at=signed_at)
+        dossier.evidence.extend(uses)
+        return uses
+
     def _plugin(self, dossier: _Dossier) -> str | None:
-        envelope = _known(dossier.envelope)
-        if envelope.plugin is None:
+        demand = _known(dossier.facts).rest().plugin
+        if demand is None:
             return None
-        plugin = self._asked_plugin(dossier)
+        plugin = self._asked_plugin(dossier, Check.PLUGIN)
+        if plugin is None and demand.name in self._allowed:
+            raise Undecided(
+                "recheck.unproven",
+                f"the verification plugin {safe(demand.name)!r} can only be asked where the layout is at hand",
+            )
         if plugin is None:  # VERIFY-25; never run unless the operator allowed it
             from airgap.verifier.plugins import required
 
-            raise required(envelope.plugin, envelope.unprocessed)
-        plugin.check_processed(envelope)
+            raise required(demand, dossier.envelope.unprocessed if dossier.envelope else ())
+        plugin.check_processed(_known(dossier.envelope))
         if not plugin.asked:
             return f"the policy skips all that the plugin {plugin} can check"
         return f"checked by the plugin {plugin}: {', '.join(check.value for check in plugin.asked)}"
 
     def _may_ask(self, dossier: _Dossier) -> bool:
-        demand = _known(dossier.envelope).plugin
-        return demand is not None and demand.name in self._allowed
+        envelope = dossier.envelope  # a report does not hold what a plugin would have to be told
+        return envelope is not None and envelope.plugin is not None and envelope.plugin.name in self._allowed
 
-    def _asked_plugin(self, dossier: _Dossier) -> Consultation | None:
+    def _asked_plugin(self, dossier: _Dossier, check: Check) -> Consultation | None:
         """What the plugin that the signature demands says, asked once; None where there is none that may be run.
 
-        Raises Rejected plugin.failed, each time.
+        Raises Rejected plugin.failed, each time; and where it had a say in this check before and can not be asked now,
+        Rejected as it said, or Undecided.
         """
-        envelope = _known(dossier.envelope)
-        if self._plugins is None or envelope.plugin is None or not self._may_ask(dossier):
+        if self._plugins is None or not self._may_ask(dossier):
+            if dossier.signature.earlier is not None:
+                dossier.signature.earlier.raise_again(check)
             return None
         if dossier.plugin is None:
             from airgap.verifier.plugins import consult
 
             try:
-                dossier.plugin = consult(self._plugins, envelope, envelope.plugin, dossier.statement)
+                dossier.plugin = consult(self._plugins, _known(dossier.envelope), dossier.statement)
             except Rejected as error:
                 dossier.plugin = error
         if isinstance(dossier.plugin, Rejected):
@@ -321,7 +362,9 @@ class Judge:
         return dossier.plugin
 
     def _required_metadata(self, dossier: _Dossier) -> str | None:
-        signed = _known(dossier.payload).annotations
+        if not self._metadata:
+            return None
+        signed = _known(dossier.facts).rest().metadata
         for key, value in self._metadata.items():  # PAY-9
             facts: dict[str, Fact] = {"key": key, "required": value}
             if key not in signed:
@@ -333,7 +376,7 @@ class Judge:
                     signed=safe(signed[key]),
                     **facts,
                 )
-        return "all required metadata is signed" if self._metadata else None
+        return "all required metadata is signed"
 
     # --- from checks to findings ---
 
@@ -361,26 +404,30 @@ class Judge:
                 dossier.found(check, Verdict.PASS, message)
 
     def _outcome(self, dossier: _Dossier) -> SignatureOutcome:
-        annotations = dossier.payload.annotations if dossier.payload else {}
-        manifest = dossier.candidate.manifest
-        if dossier.envelope and manifest and (hint := thumbprint_warning(manifest, dossier.envelope.certificates)):
+        facts, signature = dossier.facts, dossier.signature
+        manifest = signature.manifest if isinstance(signature, Candidate) else None
+        if facts and manifest and (hint := thumbprint_warning(manifest, facts.chain)):
             dossier.warnings.append(hint)
+        metadata = facts.remainder.metadata if facts and facts.remainder else {}
         return SignatureOutcome(
-            digest=dossier.candidate.digest,
-            envelope=dossier.candidate.envelope,
-            signer=_signer(dossier) if dossier.envelope else None,
+            digest=signature.digest,
+            envelope=signature.envelope,
+            signer=_signer(dossier, facts) if facts else None,
             findings=tuple(dossier.findings),
+            facts=facts,
             evidence=tuple(dossier.evidence),
-            metadata={safe(key): safe(value) for key, value in annotations.items()},
-            plugin=_plugin_run(dossier),
+            metadata={safe(key): safe(value) for key, value in metadata.items()},
+            plugin_use=_plugin_use(dossier),
             warnings=tuple(dossier.warnings),
         )
 
 
-def _authentic_time_inside(envelope: Envelope) -> str:
+def _authentic_time_inside(facts: SignatureFacts) -> str:
     """SCHEME-3: the authentic signing time lies within every certificate's validity, bounds included."""
-    moment = _known(envelope.authentic_signing_time)
-    for certificate in envelope.certificates:
+    moment = facts.authentic_time
+    if moment is None:
+        raise Undecided("recheck.unproven", "the report does not hold the authentic signing time of this signature")
+    for certificate in facts.chain:
         if not certificate.not_before <= moment <= certificate.not_after:
             raise Rejected(
                 "time.authentic",
@@ -392,28 +439,39 @@ def _authentic_time_inside(envelope: Envelope) -> str:
     return f"signed at {iso(moment)}, says the signing authority"
 
 
-def _plugin_run(dossier: _Dossier) -> str | None:
+def _plugin_use(dossier: _Dossier) -> PluginUse | None:
     """The plugin that was run, whatever came of it."""
     demand = dossier.envelope.plugin if dossier.envelope else None
-    return safe(demand.name) if demand and dossier.plugin else None
+    if demand is None or dossier.plugin is None:
+        return None
+    said = {finding.check: (finding.verdict, finding.reason) for finding in dossier.findings}
+    checks = [
+        check
+        for check in (Check.AUTHENTICITY, Check.REVOCATION)
+        if isinstance(dossier.plugin, Rejected) or dossier.plugin.decides(check)
+    ]
+    return PluginUse(
+        name=safe(demand.name),
+        version=None if isinstance(dossier.plugin, Rejected) else str(dossier.plugin.version),
+        decided={check: said[check] for check in (*checks, Check.PLUGIN) if check in said},
+    )
 
 
-def _signer(dossier: _Dossier) -> Signer:
-    envelope = _known(dossier.envelope)
-    leaf = envelope.certificates[0]
+def _signer(dossier: _Dossier, facts: SignatureFacts) -> Signer:
+    leaf = facts.chain[0]
     timestamp = dossier.timestamp
     return Signer(
         subject=safe(leaf.subject_text),
         issuer=safe(leaf.issuer_text),
         fingerprint=leaf.fingerprint,
-        scheme=envelope.scheme.value,
-        algorithm=envelope.algorithm.name,
-        signing_time=envelope.stated_time,
-        expiry=envelope.expiry,
-        agent=safe(envelope.signing_agent) if envelope.signing_agent else None,
+        scheme=facts.scheme.value,
+        algorithm=facts.algorithm,
+        signing_time=facts.stated_time,
+        expiry=facts.expiry,
+        agent=safe(facts.agent) if facts.agent else None,
         timestamp=(timestamp.earliest, timestamp.latest) if timestamp else None,
         anchor=dossier.anchor,
-        chain=tuple(envelope.certificates),
+        chain=facts.chain,
         timestamp_chain=timestamp.chain if timestamp else (),
     )
 

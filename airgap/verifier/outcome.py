@@ -6,38 +6,29 @@ finding that says otherwise. The absence of a finding is never a pass: an outcom
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from airgap import limits
 from airgap.errors import Fact
-from airgap.moment import Moment
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
-from airgap.reasons import REASONS, ExitCode, most_severe
+from airgap.reasons import REASONS, ExitCode
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.trust.choice import Origin
 from airgap.trust.policy import Action, Check, Statement
-from airgap.verifier.run import Problem
+from airgap.verifier.facts import PluginUse, SignatureFacts
+from airgap.verifier.run import RunOutcome
+from airgap.verifier.verdict import Ruling, Verdict, all_of, best_of
 
 if TYPE_CHECKING:
     from airgap.oci.record import Record
-
-
-class Verdict(StrEnum):
-    """What came out of a check, a signature, an artifact or a run."""
-
-    PASS = "pass"  # noqa: S105 - a verdict, not a password
-    FAIL = "fail"
-    INDETERMINATE = "indeterminate"
-    SKIPPED = "skipped"
-    NOT_APPLICABLE = "not-applicable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +98,17 @@ class SignatureOutcome:
     findings: tuple[Finding, ...]
     evidence: tuple[EvidenceUse, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """User metadata inside the signed payload."""
-    plugin: str | None = None
+    """User metadata inside the signed payload, safe to show."""
+    facts: SignatureFacts | None = field(default=None, repr=False)
+    """What it says, so that it can be judged again when its bytes are gone; None where it can not be read."""
+    plugin_use: PluginUse | None = None
     """The verification plugin that was run for it: a program of somebody else, which no guard watches."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def plugin(self) -> str | None:
+        """The name of the verification plugin that was run."""
+        return self.plugin_use.name if self.plugin_use else None
 
     @property
     def verdict(self) -> Verdict:
@@ -142,17 +140,6 @@ def exit_codes_of(findings: Iterable[Finding], verdict: Verdict) -> frozenset[in
     )
 
 
-def exit_code_of(verdict: Verdict, codes: frozenset[int]) -> int:
-    """The most severe of `codes` (design 6); 0 for pass and skipped, and for nothing else."""
-    if verdict in {Verdict.PASS, Verdict.SKIPPED}:
-        return ExitCode.OK
-    unnamed = ExitCode.INDETERMINATE if verdict is Verdict.INDETERMINATE else ExitCode.ERROR
-    return most_severe(codes) or unnamed
-
-
-_BEST_FIRST = (Verdict.PASS, Verdict.INDETERMINATE, Verdict.FAIL)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferrerOutcome:
     """An artifact attached to another one (an SBOM, an attestation), and what its own signatures say.
@@ -172,8 +159,19 @@ class ReferrerOutcome:
 
 def best(signatures: Iterable[SignatureOutcome]) -> Verdict | None:
     """The best verdict counts (D27); None where there is no signature."""
-    verdicts = {signature.verdict for signature in signatures}
-    return next((verdict for verdict in _BEST_FIRST if verdict in verdicts), None)
+    return best_of(signature.verdict for signature in signatures)
+
+
+def ruling_under_policy(policy_finding: tuple[str, str] | None, signatures: Sequence[SignatureOutcome]) -> Ruling:
+    """What signatures come to under a statement, or for the lack of one: what no signature vouches for is a failure."""
+    if policy_finding:
+        reason = policy_finding[0]
+        return Ruling(Verdict.SKIPPED) if reason == "policy.skip" else Ruling.of_code(REASONS[reason].exit_code)
+    verdict = best(signatures)
+    if verdict is None:
+        return Ruling(Verdict.FAIL, frozenset({ExitCode.UNSIGNED}))
+    like = [signature.exit_codes for signature in signatures if signature.verdict is verdict]
+    return Ruling(verdict, frozenset[int]().union(*like) - {ExitCode.OK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +253,8 @@ class ArtifactOutcome:
     """The newest acquisition record about the artifact."""
     near: NearSignatures = NearSignatures()
     """What is signed near an artifact that is not."""
+    path: str | None = None
+    """The absolute path of the layout, as it is; None where there is none at hand."""
 
     @property
     def unsigned(self) -> Unsigned | None:
@@ -280,9 +280,7 @@ class ArtifactOutcome:
     @property
     def signature_verdict(self) -> Verdict:
         """What the signatures alone say."""
-        if self.policy_finding:
-            return Verdict.SKIPPED if self.policy_finding[0] == "policy.skip" else Verdict.FAIL
-        return best(self.signatures) or Verdict.FAIL
+        return ruling_under_policy(self.policy_finding, self.signatures).verdict
 
     @property
     def accepted(self) -> SignatureOutcome | None:
@@ -296,57 +294,36 @@ class ArtifactOutcome:
         return self.content is not None and bool(self.content.problems)
 
     @property
+    def ruling(self) -> Ruling:
+        """Signatures and content together (design 2.4)."""
+        signed = ruling_under_policy(self.policy_finding, self.signatures)
+        return all_of([signed, Ruling.of_code(ExitCode.CONTENT)]) if self.content_failed else signed
+
+    @property
     def verdict(self) -> Verdict:
-        """FAIL where the content is bad, else what the signatures say (design 2.4)."""
-        return Verdict.FAIL if self.content_failed else self.signature_verdict
+        """FAIL where the content is bad, else what the signatures say."""
+        return self.ruling.verdict
 
     @property
     def exit_codes(self) -> frozenset[int]:
         """Everything that is wrong, as exit codes; empty for pass and skipped."""
-        codes: set[int] = {ExitCode.CONTENT} if self.content_failed else set()
-        if self.policy_finding:
-            codes.add(REASONS[self.policy_finding[0]].exit_code)
-        elif not self.signatures:
-            codes.add(ExitCode.UNSIGNED)
-        else:
-            verdict = self.signature_verdict
-            for signature in self.signatures:
-                if signature.verdict is verdict:
-                    codes |= signature.exit_codes
-        return frozenset(codes - {ExitCode.OK})
+        return self.ruling.exit_codes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(RunOutcome):
     """The judgement of a run."""
 
-    moment: Moment
-    trust: Mapping[str, object]
-    """Facts about the trust directory, JSON-ready: path, policy, evidence."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """User metadata that every signature had to have, as it was demanded."""
+    max_signatures: int = limits.SIGNATURES
+    """How many signatures of an artifact were judged at most."""
     artifacts: tuple[ArtifactOutcome, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    warnings: tuple[Problem, ...] = ()
 
     @property
-    def exit_codes(self) -> frozenset[int]:
-        """Every exit code that applies, without 0."""
-        codes = {problem.exit_code for problem in self.problems}
-        return frozenset(codes.union(*(artifact.exit_codes for artifact in self.artifacts)) - {ExitCode.OK})
-
-    @property
-    def exit_code(self) -> int:
-        """The most severe one (design 6); never 0 for a verdict that is not pass or skipped."""
-        return exit_code_of(self.verdict, self.exit_codes)
-
-    @property
-    def verdict(self) -> Verdict:
-        """PASS only where there is an artifact and every one passed or is skipped by policy."""
-        verdicts = {artifact.verdict for artifact in self.artifacts}
-        if self.problems or Verdict.FAIL in verdicts or not verdicts:
-            return Verdict.FAIL
-        if Verdict.INDETERMINATE in verdicts:
-            return Verdict.INDETERMINATE
-        return Verdict.PASS if Verdict.PASS in verdicts else Verdict.SKIPPED
+    def parts(self) -> tuple[ArtifactOutcome, ...]:
+        """The artifacts."""
+        return self.artifacts
 
     @property
     def plugins(self) -> tuple[str, ...]:

@@ -88,8 +88,11 @@ class Consultation:
         return f"{safe(self.name, limit=64)} {self.version}"
 
 
-def consult(plugins: AllowedPlugins, envelope: Envelope, demand: PluginDemand, statement: Statement) -> Consultation:
+def consult(plugins: AllowedPlugins, envelope: Envelope, statement: Statement) -> Consultation:
     """Ask the plugin that the envelope demands. Raises Rejected plugin.required or plugin.failed (VERIFY-11, 24)."""
+    demand = envelope.plugin
+    if demand is None:
+        raise AssertionError("the envelope demands no plugin")
     if demand.name not in plugins.names:
         raise required(demand, envelope.unprocessed)
     try:

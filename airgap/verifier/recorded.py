@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, Self, TypeVar
 
 from airgap import limits
-from airgap.errors import FormatError
+from airgap.errors import FormatError, Rejected, Undecided
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse import json
@@ -20,13 +20,17 @@ from airgap.parse.base64 import decode_standard
 from airgap.parse.time import rfc3339
 from airgap.pki.certificate import Certificate
 from airgap.reasons import REASONS
-from airgap.signature.model import Scheme
+from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import safe
+from airgap.trust.choice import Origin
 from airgap.trust.members import as_object
 from airgap.trust.policy import Check
-from airgap.verifier.outcome import Verdict
+from airgap.verifier.facts import PluginUse, Remainder, SignatureFacts
+from airgap.verifier.run import Problem
+from airgap.verifier.verdict import Verdict
 
 SCHEMA: Final = "airgap.verify/1"
+ORIGINS: Final[tuple[Origin, ...]] = ("option", "name", "record")
 _ARTIFACTS: Final = 1_000_000
 _SIGNATURES: Final = 10_000
 
@@ -38,59 +42,108 @@ class RecordedSignature:
     """One signature as it was judged."""
 
     digest: Digest
-    verdict: Verdict
+    envelope: Descriptor | None
     findings: Mapping[Check, tuple[Verdict, str | None]]
     """Verdict and reason of every check."""
-    scheme: Scheme | None
-    """None where the envelope could not be read."""
-    chain: tuple[Certificate, ...] = ()
-    timestamp_chain: tuple[Certificate, ...] = ()
-    timestamp: tuple[datetime, datetime] | None = None
-    signing_time: datetime | None = None
-    expiry: datetime | None = None
+    facts: SignatureFacts | None
+    """None where the envelope could not be read, or where the report does not hold its chain."""
+    earlier: PluginUse | None = None
+    """The plugin that was run for it."""
+
+    def proven(self) -> SignatureFacts:
+        """What it says, where the report says that its integrity was proven.
+
+        Raises Rejected as the report says; Undecided (recheck.unproven) where it does not say so.
+        """
+        verdict, reason = self.findings.get(Check.INTEGRITY, (None, None))
+        if verdict is Verdict.FAIL:
+            raise Rejected(reason or "signature.unreadable", "the report says that the integrity of this was broken")
+        if verdict is not Verdict.PASS:
+            raise Undecided("recheck.unproven", "the report does not say that the integrity of this was proven")
+        if self.facts is None:
+            raise Undecided("recheck.unproven", "the report does not hold the certificates of this signature")
+        return self.facts
+
+    def refuse_if_revoked(self, check: Check) -> None:
+        """What was revoked for good is revoked; the evidence for it may have been in the layout. Raises Rejected."""
+        verdict, reason = self.findings.get(check, (None, None))
+        if verdict is Verdict.FAIL and reason == "revocation.revoked":
+            raise Rejected("revocation.revoked", "a certificate had been revoked already, says the report")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedArtifact:
     """One artifact as it was judged."""
 
-    report: str
-    """The report's name, safe to show."""
-    judged: datetime
     reference: str
+    """As the report shows it, so not always as it was typed."""
+    tags: tuple[str, ...]
+    path: str | None
+    """The absolute path of its layout; None in reports of older versions."""
     descriptor: Descriptor
     scope: str | None
-    scope_given: bool
-    """The operator named the scope; else it came from the layout's own record."""
+    scope_origin: Origin | None
+    policy_reason: str | None
+    """Why no statement judged its signatures, so that nothing is known of them; None where one did."""
     verdict: Verdict
-    signature_verdict: Verdict
     content_failed: bool
     content_mode: str
     """How much of the content was read: `all`, `manifests` or `none`."""
     signatures: tuple[RecordedSignature, ...] = field(repr=False)
 
+    @property
+    def plugins(self) -> Mapping[Digest, PluginUse]:
+        """What plugins decided, by signature."""
+        return {signature.digest: signature.earlier for signature in self.signatures if signature.earlier}
 
-def parse_report(data: bytes, source: str) -> tuple[RecordedArtifact, ...]:
-    """Every artifact of a report. Raises FormatError, with the place."""
+    @property
+    def demanded_unknown_metadata(self) -> bool:
+        """Whether metadata was demanded of its signatures, as far as their findings tell."""
+        found = (signature.findings.get(Check.METADATA) for signature in self.signatures)
+        return any(finding is None or finding[0] is not Verdict.NOT_APPLICABLE for finding in found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One report of `airgap verify`."""
+
+    name: str
+    """Safe to show."""
+    judged: datetime
+    metadata: Mapping[str, str] | None
+    """The metadata that was demanded; None where an older version did not write it down."""
+    max_signatures: int
+    artifacts: tuple[RecordedArtifact, ...] = field(repr=False)
+    problems: tuple[Problem, ...] = ()
+    """What could not be judged at all."""
+
+
+def parse_report(data: bytes, source: str) -> Report:
+    """A report of `airgap verify`. Raises FormatError, with the place."""
     document = json.load_object(data, json.Reading.OWN, limit=limits.REPORT_BYTES, what="report")
     if (schema := json.take(document, "schema", str)) != SCHEMA:
         raise FormatError(f"is {safe(schema, limit=64)!r}, not {SCHEMA!r}", where="schema")
-    judged = rfc3339(json.take(json.take(document, "time", dict), "judged", str), where="time.judged")
-    reader = _Reader.of(document, source, judged)
-    return json.take_list(document, "artifacts", reader.artifact, limit=_ARTIFACTS)
+    request = _object(document, "request")
+    demanded = None if request is None else _strings(request, "metadata")
+    return Report(
+        name=safe(source),
+        judged=rfc3339(json.take(json.take(document, "time", dict), "judged", str), where="time.judged"),
+        metadata=demanded,
+        max_signatures=limits.SIGNATURES if request is None else max(1, json.take(request, "max_signatures", int)),
+        artifacts=json.take_list(document, "artifacts", _Reader.of(document).artifact, limit=_ARTIFACTS),
+        problems=json.take_list(document, "problems", _problem, limit=_ARTIFACTS, required=False),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
     certificates: Mapping[str, Certificate]
-    source: str
-    judged: datetime
 
     @classmethod
-    def of(cls, document: json.JsonObject, source: str, judged: datetime) -> Self:
+    def of(cls, document: json.JsonObject) -> Self:
         certificates: dict[str, Certificate] = {}
         # reports of older versions have none; what depends on them then stays undecided
-        for fingerprint, text in (json.take_optional(document, "certificates", dict) or {}).items():
+        for fingerprint, text in (_object(document, "certificates") or {}).items():
             where = f"certificates.{safe(fingerprint, limit=64)}"
             if not isinstance(text, str):
                 raise FormatError("is not a string", where=where)
@@ -98,25 +151,20 @@ class _Reader:
             if certificate.fingerprint != fingerprint:
                 raise FormatError("is the fingerprint of another certificate", where=where)
             certificates[fingerprint] = certificate
-        return cls(certificates, safe(source), judged)
+        return cls(certificates)
 
     def artifact(self, value: Any) -> RecordedArtifact:
         source = as_object(value)
-        descriptor = Descriptor(
-            media_type=json.take(source, "media_type", str),
-            digest=Digest.parse(json.take(source, "digest", str)),
-            size=json.take(source, "size", int),
-        )
         content = json.take(source, "content", dict)
         return RecordedArtifact(
-            report=self.source,
-            judged=self.judged,
             reference=json.take(source, "reference", str),
-            descriptor=descriptor,
+            tags=json.take_list(source, "tags", json.text, limit=_SIGNATURES, required=False),
+            path=_text(source, "path"),
+            descriptor=_descriptor(source),
             scope=_text(source, "scope"),
-            scope_given=source.get("scope_origin", "option") in {"option", "name"},
+            scope_origin=_origin(source),
+            policy_reason=_text(json.take(source, "policy", dict), "reason"),
             verdict=_choice(Verdict, json.take(source, "verdict", str), "verdict"),
-            signature_verdict=_choice(Verdict, json.take(source, "signature_verdict", str), "signature_verdict"),
             content_failed=json.take(content, "verdict", str) == Verdict.FAIL,
             content_mode=json.take(content, "mode", str),
             signatures=json.take_list(source, "signatures", self.signature, limit=_SIGNATURES),
@@ -124,23 +172,30 @@ class _Reader:
 
     def signature(self, value: Any) -> RecordedSignature:
         source = as_object(value)
-        digest = Digest.parse(json.take(source, "digest", str))
-        verdict = _choice(Verdict, json.take(source, "verdict", str), "verdict")
         findings = dict(json.take_list(source, "findings", _finding, limit=64))
-        if source.get("signer") is None:
-            return RecordedSignature(digest=digest, verdict=verdict, findings=findings, scheme=None)
-        signer = json.take(source, "signer", dict)
-        stamp = None if signer.get("timestamp") is None else json.take(signer, "timestamp", dict)
+        envelope = _object(source, "envelope")
         return RecordedSignature(
-            digest=digest,
-            verdict=verdict,
+            digest=Digest.parse(json.take(source, "digest", str)),
+            envelope=None if envelope is None else _descriptor(envelope),
             findings=findings,
+            facts=None if source.get("signer") is None else self._facts(source),
+            earlier=_plugin_use(source, findings),
+        )
+
+    def _facts(self, source: json.JsonObject) -> SignatureFacts | None:
+        signer = json.take(source, "signer", dict)
+        chain = self._chain(signer)
+        if not chain:
+            return None
+        rest = _object(source, "for_recheck")
+        return SignatureFacts(
             scheme=_choice(Scheme, json.take(signer, "scheme", str), "scheme"),
-            chain=self._chain(signer),
-            timestamp_chain=self._chain(stamp) if stamp else (),
-            timestamp=(_moment(stamp, "earliest"), _moment(stamp, "latest")) if stamp else None,
-            signing_time=_maybe_moment(signer, "signing_time"),
+            chain=chain,
+            algorithm=safe(json.take(signer, "algorithm", str)),
+            stated_time=_maybe_moment(signer, "signing_time"),
             expiry=_maybe_moment(signer, "expiry"),
+            agent=_text(signer, "agent"),
+            remainder=None if rest is None else _remainder(rest),
         )
 
     def _chain(self, source: json.JsonObject) -> tuple[Certificate, ...]:
@@ -151,10 +206,73 @@ class _Reader:
         return tuple(self.certificates[name] for name in names)
 
 
+def _origin(source: json.JsonObject) -> Origin | None:
+    text = _text(source, "scope_origin")
+    for origin in ORIGINS:
+        if text == origin:
+            return origin
+    if text is not None:
+        raise FormatError(f"is {safe(text, limit=64)!r}, which is not known", where="scope_origin")
+    return None  # a scope that nobody is said to have named is a claim
+
+
+def _descriptor(source: json.JsonObject) -> Descriptor:
+    return Descriptor(
+        media_type=json.take(source, "media_type", str),
+        digest=Digest.parse(json.take(source, "digest", str)),
+        size=json.take(source, "size", int),
+    )
+
+
+def _remainder(source: json.JsonObject) -> Remainder:
+    token, plugin = _text(source, "timestamp_token"), _object(source, "plugin")
+    value = json.take(source, "signature_value", str)
+    return Remainder(
+        signature_value=decode_standard(value, where="for_recheck.signature_value"),
+        timestamp_token=None if token is None else decode_standard(token, where="for_recheck.timestamp_token"),
+        metadata=_strings(source, "metadata"),
+        plugin=None
+        if plugin is None
+        else PluginDemand(name=json.take(plugin, "name", str), min_version=_text(plugin, "min_version")),
+    )
+
+
+def _plugin_use(source: json.JsonObject, findings: Mapping[Check, tuple[Verdict, str | None]]) -> PluginUse | None:
+    """The plugin that was run. Where an older report does not say what it decided, it may have been all it can be."""
+    name = _text(source, "plugin")
+    if name is None:
+        return None
+    use = _object(source, "plugin_use")
+    decided: tuple[Check, ...] = (Check.AUTHENTICITY, Check.REVOCATION)
+    if use is not None:
+        decided = json.take_list(use, "decided", _check, limit=len(Check))
+    unknown = (Verdict.INDETERMINATE, None)
+    return PluginUse(
+        name=safe(name),
+        version=None if use is None else _text(use, "version"),
+        decided={check: findings.get(check, unknown) for check in (*decided, Check.PLUGIN)},
+    )
+
+
+def _check(value: Any) -> Check:
+    return _choice(Check, json.text(value), "check")
+
+
+def _problem(value: Any) -> Problem:
+    source = as_object(value)
+    reason, target = _text(source, "reason"), _text(source, "target")
+    return Problem(
+        message=f"the report says: {safe(json.take(source, 'message', str))}",
+        exit_code=json.take(source, "exit_code", int),
+        reason=reason if reason in REASONS else None,
+        target=None if target is None else safe(target),
+    )
+
+
 def _finding(value: Any) -> tuple[Check, tuple[Verdict, str | None]]:
     source = as_object(value)
     reason = _text(source, "reason")
-    check = _choice(Check, json.take(source, "check", str), "check")
+    check = _check(source.get("check"))
     verdict = _choice(Verdict, json.take(source, "verdict", str), "verdict")
     return check, (verdict, reason if reason in REASONS else None)
 
@@ -168,6 +286,16 @@ def _choice(kind: type[E], text: str, where: str) -> E:
 
 def _text(source: json.JsonObject, member: str) -> str | None:
     return None if source.get(member) is None else json.take(source, member, str)
+
+
+def _object(source: json.JsonObject, member: str) -> json.JsonObject | None:
+    return None if source.get(member) is None else json.take(source, member, dict)
+
+
+def _strings(source: json.JsonObject, member: str) -> Mapping[str, str]:
+    """An object of strings that must be there: what a report does not say is not nothing."""
+    json.take(source, member, dict)
+    return json.take_strings(source, member)
 
 
 def _moment(source: json.JsonObject, member: str) -> datetime:

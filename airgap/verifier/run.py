@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -14,6 +14,7 @@ from airgap.parse.time import iso
 from airgap.reasons import REASONS, ExitCode
 from airgap.revocation.pool import Newest
 from airgap.text import safe
+from airgap.verifier.verdict import Judged, Ruling, Verdict, all_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,16 @@ class Problem:
     target: str | None = None
     remedy: str = ""
     facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What a run comes to that has this problem."""
+        return Ruling.of_code(self.exit_code).verdict
+
+    @property
+    def exit_codes(self) -> frozenset[int]:
+        """Its exit code."""
+        return Ruling.of_code(self.exit_code).exit_codes
 
     @classmethod
     def of(cls, error: AirgapError, target: str | None = None) -> Self:
@@ -44,6 +55,42 @@ class Problem:
     def told(cls, notice: Notice) -> Self:
         """The warning that a notice of the trust material comes to."""
         return cls(message=notice.message, reason=notice.reason, facts=notice.facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """What every judgement of a run is: its moment, what was believed, and a verdict that follows from its parts."""
+
+    moment: Moment
+    trust: Mapping[str, object]
+    """Facts about the trust directory, JSON-ready: path, policy, evidence."""
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def parts(self) -> Sequence[Judged]:
+        """What was judged, each with a verdict of its own; the run is good where all of it is."""
+        raise NotImplementedError
+
+    @property
+    def ruling(self) -> Ruling:
+        """What the parts and the problems come to."""
+        return all_of([*self.parts, *self.problems])
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS only where there is a part and every one passed or is skipped by policy."""
+        return self.ruling.verdict
+
+    @property
+    def exit_codes(self) -> frozenset[int]:
+        """Every exit code that applies, without 0."""
+        return self.ruling.exit_codes
+
+    @property
+    def exit_code(self) -> int:
+        """The most severe one (design 6); never 0 for a verdict that is not pass or skipped."""
+        return self.ruling.exit_code
 
 
 def clock_warning(moment: Moment, newest: Newest | None) -> Iterator[Problem]:

@@ -34,11 +34,11 @@ from airgap.trust.statement import Statement
 from airgap.trust.stores import StoreRef, StoreType
 from airgap.verifier.candidates import candidate_of
 from airgap.verifier.engine import Candidate, Judge
-from airgap.verifier.outcome import SignatureOutcome, Verdict
+from airgap.verifier.outcome import SignatureOutcome
+from airgap.verifier.verdict import Verdict
 
 _CA = StoreRef(StoreType.CA, "pin")
 _TSA = StoreRef(StoreType.TSA, "pin")
-_BEST_FIRST = (Verdict.PASS, Verdict.INDETERMINATE, Verdict.FAIL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ def judge_signatures(
         judged = [(pin, _judge(candidate, snapshot, pin, evidence, freshness, moment)) for pin in pins]
         if not judged:
             continue
-        pin, outcome = min(judged, key=lambda item: _BEST_FIRST.index(item[1].verdict))
+        pin, outcome = min(judged, key=lambda item: item[1].verdict.rank)
         outcomes.append(outcome)
         if outcome.verdict is Verdict.PASS:
             accepted = accepted or pin

@@ -12,8 +12,9 @@ from airgap.moment import Moment
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.trust.policy import Action, Check
-from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome, Verdict
+from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome
 from airgap.verifier.run import Problem
+from airgap.verifier.verdict import Verdict
 
 DIGEST = Digest.of(b"")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

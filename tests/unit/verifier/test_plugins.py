@@ -18,8 +18,9 @@ from airgap.revocation.freshness import Freshness
 from airgap.trust.levels import Check
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.verifier.engine import Candidate, Judge
-from airgap.verifier.outcome import SignatureOutcome, Verdict
+from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.plugins import AllowedPlugins
+from airgap.verifier.verdict import Verdict
 from tests.support import envelopes
 from tests.support.envelopes import PLUGIN, PLUGIN_VERSION, SCHEME
 from tests.support.evidence import MemoryEvidence

@@ -1,0 +1,109 @@
+"""What the checks after integrity need to know of a signature, from its envelope or from an earlier report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from airgap.errors import Rejected, Undecided
+from airgap.pki.certificate import Certificate
+from airgap.signature.model import PluginDemand, Scheme
+from airgap.text import safe
+from airgap.trust.levels import Check
+from airgap.verifier.verdict import Verdict
+
+if TYPE_CHECKING:
+    from airgap.signature.model import Envelope, Payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remainder:
+    """What reports of older versions do not hold."""
+
+    signature_value: bytes = field(repr=False)
+    """What a timestamp token is about (TS-11)."""
+    timestamp_token: bytes | None = field(repr=False)
+    metadata: Mapping[str, str]
+    """User metadata, among other annotations, as it was signed."""
+    plugin: PluginDemand | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureFacts:
+    """What a signature says, read from its bytes or from a report; claims until its integrity is proven."""
+
+    scheme: Scheme
+    chain: tuple[Certificate, ...]
+    """Leaf first, at least one."""
+    algorithm: str
+    stated_time: datetime | None
+    """The signing time of whichever kind the scheme has."""
+    expiry: datetime | None
+    agent: str | None
+    remainder: Remainder | None
+    """None where an older report does not hold it."""
+
+    @classmethod
+    def of(cls, envelope: Envelope, payload: Payload | None) -> Self:
+        """What an envelope says; without a payload, no metadata."""
+        return cls(
+            scheme=envelope.scheme,
+            chain=tuple(envelope.certificates),
+            algorithm=envelope.algorithm.name,
+            stated_time=envelope.stated_time,
+            expiry=envelope.expiry,
+            agent=envelope.signing_agent,
+            remainder=Remainder(
+                signature_value=envelope.signature,
+                timestamp_token=envelope.timestamp_token,
+                metadata=payload.annotations if payload else {},
+                plugin=envelope.plugin,
+            ),
+        )
+
+    @property
+    def authentic_time(self) -> datetime | None:
+        """The time that a signing authority states; None under the other scheme, whose time is a claim (SCHEME-2)."""
+        return self.stated_time if self.scheme is Scheme.SIGNING_AUTHORITY else None
+
+    def rest(self) -> Remainder:
+        """What an older report may lack. Raises Undecided (recheck.unproven)."""
+        if self.remainder is None:
+            raise Undecided(
+                "recheck.unproven",
+                "the report was made by an older version, and does not hold the timestamp, the metadata and the plugin "
+                "of this signature",
+            )
+        return self.remainder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginUse:
+    """A verification plugin that was run for a signature, and what it had a say in."""
+
+    name: str
+    """Safe to show."""
+    version: str | None
+    """None where it failed before it said."""
+    decided: Mapping[Check, tuple[Verdict, str | None]]
+    """Verdict and reason of each check that was its to make."""
+
+    def raise_again(self, check: Check) -> None:
+        """The answer in place of the plugin's, which can not be asked now; nothing where it had no say in this check.
+
+        A refusal stays one; what it accepted is open. Raises Rejected, Undecided (recheck.unproven).
+        """
+        found = self.decided.get(check)
+        if found is None:
+            return
+        who = f"the verification plugin {safe(self.name)} {self.version or ''}".rstrip()
+        verdict, reason = found
+        if verdict is Verdict.FAIL and reason is not None:
+            raise Rejected(reason, f"{who} refused this when it was asked, says the report", plugin=safe(self.name))
+        raise Undecided(
+            "recheck.unproven",
+            f"{who} decided this when it was asked, and is not asked now: that needs the layout, and --allow-plugin",
+            plugin=safe(self.name),
+        )

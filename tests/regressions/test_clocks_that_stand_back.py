@@ -1,0 +1,70 @@
+"""A snapshot was judged without the clock: set back, it brought a revoked signer back, whose snapshot was applied."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from airgap.parse.time import iso
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl
+from tests.support.pki import AT, Pki
+from tests.support.snapshots import Ground
+
+URL = "http://crl.example/signer.crl"
+REVOKED_SINCE = AT + timedelta(days=9)
+"""When the CRL that revokes the signer was made."""
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    """A snapshot of a signer whom the site's newest CRL revokes, and whom an older one at the site does not."""
+    made = Ground(tmp_path, leaf=Pki().code_chain(leaf={"crl_urls": [URL]}))
+    issuer = made.leaf.chain[1]
+    folder = made.site / "crls"
+    folder.mkdir()
+    (folder / "old.crl").write_bytes(crl(issuer, number=1, next_update=AT + timedelta(days=90)))
+    revoking = crl(
+        issuer, number=2, revoked=[made.leaf], this_update=REVOKED_SINCE, next_update=AT + timedelta(days=90)
+    )
+    (folder / "new.crl").write_bytes(revoking)
+    (folder / "index.json").write_text(json.dumps({URL: ["old.crl", "new.crl"]}))
+    made.pin()
+    return made
+
+
+def _run(ground: Ground, monkeypatch: pytest.MonkeyPatch, clock: datetime, command: str, target: str) -> Ran:
+    """The command, on a machine whose clock says `clock`."""
+    for module in ("console", "trust_common"):
+        monkeypatch.setattr(f"airgap.cli.{module}.clock", lambda: clock)
+    trust = ["--trust", str(ground.site)]
+    return run_here(["trust", "snapshot", command, *([target] if target else []), *trust, "--format", "json"])
+
+
+@pytest.mark.parametrize("command", ["verify", "apply"])
+@pytest.mark.parametrize(
+    ("clock", "codes"),
+    [(REVOKED_SINCE + timedelta(days=1), {14}), (AT + timedelta(hours=1), {14, 15})],
+    ids=["true", "set-back"],
+)
+def test_no_clock_brings_a_revoked_signer_back(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, command: str, clock: datetime, codes: set[int]
+) -> None:
+    ran = _run(ground, monkeypatch, clock, command, ground.packed())
+    assert ran.code in codes, ran
+    assert (ran.document["verdict"], ran.document["applied"]) == ("fail", False)
+    assert ran.document["time"] == {"judged": iso(clock), "clock": iso(clock), "is_now": True}
+    assert ground.policy_name() == "site"
+
+
+def test_undo_writes_the_time_of_the_clock_down(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It judges nothing, as what it goes back to was in force before."""
+    (ground.site / "crls/new.crl").unlink()
+    (ground.site / "crls/index.json").write_text(json.dumps({URL: ["old.crl"]}))
+    assert _run(ground, monkeypatch, AT + timedelta(hours=1), "apply", ground.packed()).code == 0
+    assert _run(ground, monkeypatch, AT + timedelta(hours=2), "undo", "").code == 0
+    assert ground.policy_name() == "site"
+    assert ground.state().history[-1].at == AT + timedelta(hours=2)

@@ -1,0 +1,377 @@
+"""A recheck had rules of its own: it forgot demands, content, plugins and moved names, and said "still good"."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.parse.time import iso
+from tests.support import envelopes
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT, Pki
+from tests.support.plugins import IDENTITY, REVOCATION, Behaviour, write_plugin
+from tests.support.records import declare
+from tests.support.scenario import SIGNING_CRL, Scene, Written, add_image, good_crls
+from tests.support.trust import oci_policy, statement
+
+FORMS = pytest.mark.parametrize("gone", [False, True], ids=["layout", "report"])
+
+
+class Kept:
+    """A verified image and its report."""
+
+    def __init__(self, folder: Path, scene: Scene, *options: str, code: int = 0) -> None:
+        self.folder = folder
+        self.written: Written = scene.write(folder)
+        self.report = folder / "report.json"
+        made = run_here(self.written.arguments(*options, "--report", str(self.report)))
+        assert made.code == code, made
+
+    def again(self, *options: str, gone: bool = False) -> Ran:
+        """The recheck of the report; `gone`: without the layout."""
+        if gone and self.written.layout.is_dir():
+            shutil.rmtree(self.written.layout)
+        at = iso(self.written.at)
+        arguments = ["recheck", str(self.report), "--trust", str(self.written.trust), "--at", at, "--format", "json"]
+        ran = run_here([*arguments, *options])
+        ran.check_sound()
+        return ran
+
+    def edit(self, change: Callable[[dict[str, Any]], object]) -> None:
+        document = json.loads(self.report.read_text())
+        change(document)
+        self.report.write_text(json.dumps(document))
+
+
+def said(ran: Ran) -> set[str]:
+    """Reasons of what is not accepted, and of problems."""
+    document = ran.document
+    found = {item["reason"] for artifact in document["artifacts"] for item in artifact["because"]}
+    return found | {problem["reason"] for problem in document["problems"]}
+
+
+def blob(kept: Kept, digest: str) -> Path:
+    return kept.written.layout / "blobs/sha256" / digest.removeprefix("sha256:")
+
+
+def a_layer(kept: Kept) -> Path:
+    manifest = json.loads(blob(kept, kept.written.digest).read_text())
+    return blob(kept, manifest["layers"][0]["digest"])
+
+
+class TestContent:
+    """The default read manifests alone, whatever the report had read."""
+
+    @pytest.mark.parametrize(
+        ("spoil", "reason"),
+        [
+            pytest.param(lambda layer: layer.write_bytes(b"x" * layer.stat().st_size), "content.digest", id="changed"),
+            pytest.param(lambda layer: layer.unlink(), "content.missing", id="deleted"),
+            pytest.param(lambda layer: layer.write_bytes(b""), "content.size", id="cut"),
+        ],
+    )
+    def test_a_layer_that_changed_since(self, tmp_path: Path, spoil: Callable[[Path], Any], reason: str) -> None:
+        kept = Kept(tmp_path, Scene())
+        spoil(a_layer(kept))
+        ran = kept.again()
+        assert (ran.code, ran.document["verdict"], said(ran)) == (16, "fail", {reason})
+
+    def test_the_manifest_itself_is_missing(self, tmp_path: Path) -> None:
+        kept = Kept(tmp_path, Scene())
+        blob(kept, kept.written.digest).unlink()
+        ran = kept.again()
+        assert (ran.code, ran.document["verdict"]) == (16, "fail")
+
+    def test_a_layout_that_can_not_be_read_is_not_gone(self, tmp_path: Path) -> None:
+        kept = Kept(tmp_path, Scene())
+        (kept.written.layout / "index.json").write_text("{")
+        ran = kept.again()
+        assert (ran.code, ran.document["artifacts"][0]["now"]) == (16, "fail"), ran
+
+
+class TestNames:
+    def test_a_report_is_followed_from_another_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A relative path led nowhere from elsewhere, so that the changed layout was "gone" and the image good."""
+        scene = Scene(refer=lambda _: "layout:v1")
+        (tmp_path / "else").mkdir()
+        monkeypatch.chdir(tmp_path)
+        kept = Kept(tmp_path, scene)
+        a_layer(kept).unlink()
+        monkeypatch.chdir(tmp_path / "else")
+        assert kept.again().code == 16
+
+    @pytest.mark.parametrize("stays", [True, False], ids=["digest-stays", "digest-gone"])
+    def test_a_name_that_leads_to_other_bytes(self, tmp_path: Path, *, stays: bool) -> None:
+        scene = Scene(refer=lambda written: f"oci:{written.layout}:v1")
+        kept = Kept(tmp_path, scene)
+        shutil.rmtree(kept.written.layout)
+        now = LayoutBuilder()
+        if stays:
+            same = Scene(box=now, signatures=scene.signatures)
+            same.signature.attach(now, same.target)
+            now.tag(same.target, "old")
+        now.tag(add_image(now, "arm64"), "v1")
+        now.write_directory(kept.written.layout)
+        ran = kept.again()
+        if stays:
+            assert (ran.code, ran.document["artifacts"][0]["basis"]) == (0, "layout"), ran
+            assert "recheck.replaced" in {warning["reason"] for warning in ran.document["warnings"]}
+        else:
+            assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.replaced"}), ran
+
+    def test_a_medium_that_is_not_in_is_gone(self, tmp_path: Path) -> None:
+        """An empty folder is where a stick is mounted."""
+        kept = Kept(tmp_path, Scene())
+        shutil.rmtree(kept.written.layout)
+        kept.written.layout.mkdir()
+        ran = kept.again()
+        assert (ran.code, ran.document["artifacts"][0]["basis"]) == (0, "report"), ran
+        assert "recheck.report_alone" in {warning["reason"] for warning in ran.document["warnings"]}
+
+
+class TestDemands:
+    @FORMS
+    def test_metadata_is_demanded_again(self, tmp_path: Path, *, gone: bool) -> None:
+        kept = Kept(tmp_path, Scene(), "-m", "build=7", code=13)
+        assert said(kept.again(gone=gone)) == {"metadata.missing"}
+
+    @FORMS
+    def test_more_metadata_can_be_demanded(self, tmp_path: Path, *, gone: bool) -> None:
+        scene = Scene()
+        scene.signature.target = {"annotations": {"build": "7"}}
+        kept = Kept(tmp_path, scene, "-m", "build=7")
+        assert kept.again(gone=gone).code == 0
+        assert said(kept.again("-m", "build=8", gone=gone)) == {"metadata.different"}
+        assert said(kept.again("-m", "stage=prod", gone=gone)) == {"metadata.missing"}
+
+    @FORMS
+    def test_a_demand_that_an_older_report_does_not_hold(self, tmp_path: Path, *, gone: bool) -> None:
+        scene = Scene()
+        scene.signature.target = {"annotations": {"build": "7"}}
+        kept = Kept(tmp_path, scene, "-m", "build=7")
+        kept.edit(lambda document: document.pop("request"))
+        ran = kept.again(gone=gone)
+        assert (ran.code, said(ran)) == (15, {"recheck.unproven"})
+
+    @FORMS
+    def test_a_record_chose_no_weaker_statement(self, tmp_path: Path, *, gone: bool) -> None:
+        """A statement of level skip that the layout's record selects, since the policy has one."""
+        scene = Scene(scope=None, policy=oci_policy(statement()))
+        scene.packing.append(lambda box, target: declare(box, target, [], name="registry.example/lab"))
+        kept = Kept(tmp_path, scene)
+        skipping = statement(
+            name="lab", registryScopes=["registry.example/lab"], signatureVerification={"level": "skip"},
+            trustStores=None, trustedIdentities=None,
+        )  # fmt: skip
+        (kept.written.trust / "trustpolicy.oci.json").write_text(json.dumps(oci_policy(statement(), skipping)))
+        ran = kept.again(gone=gone)
+        assert (ran.code, said(ran)) == (13, {"policy.scope_needed"})
+        assert kept.again("--scope", "registry.example/lab", gone=gone).document["verdict"] == "skipped"
+
+    def test_what_was_skipped_then_is_not_known_now(self, tmp_path: Path) -> None:
+        """Nobody had judged the signature; that is no missing signature, and no good one."""
+        skipping = statement(signatureVerification={"level": "skip"}, trustStores=None, trustedIdentities=None)
+        kept = Kept(tmp_path, Scene(policy=oci_policy(skipping)))
+        (kept.written.trust / "trustpolicy.oci.json").write_text(json.dumps(oci_policy(statement())))
+        assert (kept.again().code, kept.again().document["verdict"]) == (0, "pass")
+        ran = kept.again(gone=True)
+        assert (ran.code, said(ran)) == (15, {"recheck.unproven"})
+
+
+class TestTimes:
+    @FORMS
+    @pytest.mark.parametrize(("seconds", "code"), [(-1, 0), (0, 13), (1, 13)])
+    def test_the_moment_of_expiry_is_expired(self, tmp_path: Path, seconds: int, code: int, *, gone: bool) -> None:
+        """D24."""
+        scene = Scene()
+        scene.signature.expiry = AT + timedelta(days=1)
+        kept = Kept(tmp_path, scene)
+        ran = kept.again("--at", iso(AT + timedelta(days=1, seconds=seconds)), gone=gone)
+        assert (ran.code, said(ran)) == (code, {"expiry.passed"} if code else set())
+
+    @FORMS
+    @pytest.mark.parametrize(("before", "after", "code"), [(0, 0, 0), (1, 0, 13), (0, 1, 13)])
+    def test_a_signing_authority_states_a_time_within_validity(
+        self, tmp_path: Path, before: int, after: int, code: int, *, gone: bool
+    ) -> None:
+        """SCHEME-3, bounds included: a report alone took any time."""
+        at = envelopes.SIGNED_AT
+        leaf = Pki().code_chain(
+            leaf={"not_before": at + timedelta(seconds=before), "not_after": at + timedelta(days=9)}
+        )
+        if after:
+            leaf = Pki().code_chain(leaf={"not_after": at - timedelta(seconds=after)})
+        scene = Scene()
+        scene.sign_with(leaf)
+        scene.signature.scheme = envelopes.AUTHORITY
+        scene.use_store("signingAuthority:harbour")
+        kept = Kept(tmp_path, scene, code=code)
+        ran = kept.again(gone=gone)
+        assert (ran.code, said(ran)) == (code, {"time.authentic"} if code else set())
+
+    def test_a_timestamp_that_was_not_looked_at_is_judged_when_it_is_needed(self, tmp_path: Path) -> None:
+        """The report holds the token, so that nobody has to guess when certificates have expired since."""
+        scene = Scene()
+        scene.sign_with(Pki().code_chain(leaf={"not_after": AT + timedelta(days=3)}))
+        scene.timestamp(verify="afterCertExpiry", imprint=b"\0" * 32)
+        kept = Kept(tmp_path, scene)
+        after = ("--at", iso(AT + timedelta(days=4)))
+        assert said(kept.again(*after)) == said(kept.again(*after, gone=True)) == {"timestamp.imprint"}
+
+
+class TestRevocation:
+    def test_what_the_layout_itself_proved_revoked_stays_so(self, tmp_path: Path) -> None:
+        """Evidence in the layout revoked the signer; the layout is gone, and only an older CRL is at hand."""
+        scene = Scene()
+        leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
+        scene.sign_with(leaf)
+        good = good_crls(leaf, SIGNING_CRL)
+        scene.put_crls({SIGNING_CRL.format(0): crl(leaf.chain[1], revoked=[leaf], number=2)})
+        kept = Kept(tmp_path, scene, code=14)
+        for name in list(scene.crls):
+            (kept.written.trust / "crls" / name).write_bytes(good[SIGNING_CRL.format(0)])
+        ran = kept.again(gone=True)
+        assert (ran.code, said(ran)) == (14, {"revocation.revoked"})
+
+
+def test_the_rules_on_chains_are_checked_again(tmp_path: Path) -> None:
+    """What certificates alone prove is not taken from the report."""
+    kept = Kept(tmp_path, Scene())
+
+    def cut(document: dict[str, Any]) -> None:
+        signer = document["artifacts"][0]["signatures"][0]["signer"]
+        signer["chain"] = [signer["chain"][0], signer["chain"][-1]]
+
+    kept.edit(cut)
+    ran = kept.again(gone=True)
+    assert (ran.code, said(ran)) == (12, {"chain.order"})
+
+
+class TestPlugins:
+    """What a plugin accepted was a false alarm while the layout was there, and good without a word when it was not."""
+
+    @pytest.fixture(autouse=True)
+    def libexec(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+        monkeypatch.setenv("AIRGAP_LIBEXEC", str(tmp_path / "libexec"))
+        return tmp_path / "libexec"
+
+    def _kept(self, folder: Path, behaviour: Behaviour, code: int = 0) -> Kept:
+        write_plugin(folder / "libexec", behaviour)
+        scene = Scene(policy=oci_policy(statement(trustedIdentities=["com.example.id: job/*"])))
+        crit = [envelopes.SCHEME, envelopes.PLUGIN, "com.example.job"]
+        scene.signature.options["protected"] = {"crit": crit, envelopes.PLUGIN: "good", "com.example.job": "7"}
+        return Kept(folder, scene, "--allow-plugin", "good", code=code)
+
+    def test_with_the_plugin_and_the_layout_it_is_asked_again(self, tmp_path: Path) -> None:
+        kept = self._kept(tmp_path, Behaviour())
+        assert kept.again("--allow-plugin", "good").code == 0
+        write_plugin(tmp_path / "libexec", Behaviour(refuse={REVOCATION: "revoked"}))
+        ran = kept.again("--allow-plugin", "good")
+        assert (ran.code, said(ran)) == (14, {"revocation.plugin"})
+
+    @pytest.mark.parametrize(
+        ("options", "gone"),
+        [((), False), ((), True), (("--allow-plugin", "good"), True)],
+        ids=["not-allowed", "not-allowed-gone", "gone"],
+    )
+    def test_else_what_it_accepted_is_open(self, tmp_path: Path, options: tuple[str, ...], *, gone: bool) -> None:
+        kept = self._kept(tmp_path, Behaviour())
+        ran = kept.again(*options, gone=gone)
+        assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.unproven"}), ran
+
+    @FORMS
+    @pytest.mark.parametrize(
+        ("behaviour", "code"),
+        [
+            (Behaviour(refuse={IDENTITY: "no"}), 13),
+            (Behaviour(refuse={REVOCATION: "no"}), 14),
+            (Behaviour(code={"verify-signature": 1}), 13),
+            (Behaviour(process=False), 12),
+        ],
+        ids=["identity", "revocation", "fails", "does-not-process"],
+    )
+    def test_what_it_refused_stays_refused(
+        self, tmp_path: Path, behaviour: Behaviour, code: int, *, gone: bool
+    ) -> None:
+        kept = self._kept(tmp_path, behaviour, code=code)
+        ran = kept.again(gone=gone)
+        assert (ran.code, ran.document["verdict"]) == (code, "fail"), ran
+
+    def test_the_report_says_what_it_decided(self, tmp_path: Path) -> None:
+        kept = self._kept(tmp_path, Behaviour(capabilities=[IDENTITY]))
+        (signature,) = json.loads(kept.report.read_text())["artifacts"][0]["signatures"]
+        assert signature["plugin_use"] == {"version": "1.2.3", "decided": ["authenticity", "plugin"]}
+
+
+class TestNothing:
+    """Of nothing, nothing is known: 15, and never good."""
+
+    def _recheck(self, source: Path, written: Written) -> Ran:
+        return run_here(["recheck", str(source), "--trust", str(written.trust), "--format", "json"])
+
+    def test_a_report_about_no_artifact(self, tmp_path: Path) -> None:
+        kept = Kept(tmp_path, Scene())
+        kept.edit(lambda document: document.update(artifacts=[]))
+        ran = kept.again()
+        assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.nothing"})
+
+    def test_an_empty_folder(self, tmp_path: Path) -> None:
+        written = Scene().write(tmp_path)
+        (tmp_path / "empty").mkdir()
+        ran = self._recheck(tmp_path / "empty", written)
+        assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.nothing"})
+
+    @FORMS
+    def test_no_signature(self, tmp_path: Path, *, gone: bool) -> None:
+        kept = Kept(tmp_path, Scene())
+        kept.edit(lambda document: document["artifacts"][0].update(signatures=[]))
+        if not gone:
+            shutil.rmtree(kept.written.layout)
+        assert kept.again(gone=gone).document["verdict"] == "fail"
+
+    def test_nothing_beside_something_good_is_not_good(self, tmp_path: Path) -> None:
+        kept = Kept(tmp_path, Scene())
+        (tmp_path / "empty").mkdir()
+        assert kept.again(str(tmp_path / "empty")).code == 15
+
+    def test_what_could_not_be_judged_then_is_not_forgotten(self, tmp_path: Path) -> None:
+        written = Scene().write(tmp_path)
+        report = tmp_path / "report.json"
+        missing = f"oci:{written.layout}:v9"
+        made = run_here([*written.arguments("--report", str(report)), missing])
+        assert made.code == 11
+        ran = run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT), "--format", "json"])
+        assert (ran.code, ran.document["verdict"]) == (11, "fail")
+
+
+def test_the_shipped_form_of_older_reports_is_read_and_never_passes(tmp_path: Path) -> None:
+    """Reports of version 0.1 hold chain and times; a CRL that revokes is heard, and nothing else is more than open."""
+    scene = Scene()
+    leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
+    scene.sign_with(leaf)
+    scene.put_crls({SIGNING_CRL.format(0): crl(leaf.chain[1])})
+    kept = Kept(tmp_path, scene)
+
+    def older(document: dict[str, Any]) -> None:
+        document.pop("request")
+        (artifact,) = document["artifacts"]
+        artifact.pop("path")
+        for signature in artifact["signatures"]:
+            signature.pop("for_recheck")
+            signature.pop("plugin_use")
+
+    kept.edit(older)
+    ran = kept.again(gone=True)
+    assert (ran.code, said(ran)) == (15, {"recheck.unproven"})
+    for name in scene.crls:
+        (kept.written.trust / "crls" / name).write_bytes(crl(leaf.chain[1], revoked=[leaf], number=2))
+    ran = kept.again(gone=True)
+    assert (ran.code, ran.document["verdict"]) == (14, "fail")
