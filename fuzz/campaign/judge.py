@@ -18,7 +18,8 @@ from airgap.errors import FormatError
 from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
 from airgap.reasons import ExitCode
-from airgap.verifier.outcome import ArtifactOutcome, Outcome, SignatureOutcome, Verdict
+from airgap.verifier.outcome import ArtifactOutcome, Outcome, SignatureOutcome
+from airgap.verifier.verdict import Verdict
 from fuzz.bounds import bounded_time
 from fuzz.campaign.case import Case, write_tree
 from fuzz.campaign.changes import REF_NAME, Mutant
