@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from itertools import pairwise
 from typing import Any, NoReturn, TypeVar
 
@@ -78,7 +79,7 @@ def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, w
         value = json.loads(
             text,
             object_pairs_hook=_present_members if is_open else _members,
-            parse_float=Number if is_open else _fraction if reading is Reading.SIGNED else _no_float,
+            parse_float=Number if is_open else _fraction if reading is Reading.SIGNED else partial(_no_float, text),
             parse_constant=_no_constant,
             parse_int=_open_integer if is_open else _integer,
         )
@@ -278,8 +279,14 @@ def _fraction(digits: str) -> float:
     return value
 
 
-def _no_float(digits: str) -> NoReturn:
-    raise FormatError(f"the number {safe(digits, limit=32)} is not an integer")
+def _no_float(document: str, digits: str) -> NoReturn:
+    # the parser does not say where it is; the first member that is this number is the one that people look for
+    found = re.search(rf'"([^"\\\n]{{1,64}})"\s*:\s*{re.escape(digits)}(?![0-9.eE])', document)
+    shown = safe(digits, limit=32)
+    raise FormatError(
+        f"is the number {shown}, where only integers and texts in quotes can stand",
+        where=safe(found[1]) if found else "",
+    )
 
 
 def _no_constant(name: str) -> NoReturn:

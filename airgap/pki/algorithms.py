@@ -303,7 +303,7 @@ def verify_scheme(scheme: SignatureScheme, public_key: PublicKey, signature: byt
     """The signature of an X.509 structure over its raw bytes. Raises UnverifiedError."""
     if isinstance(public_key, UnusableKey):
         raise UnverifiedError(
-            f"can not be checked: the key is {public_key.name}, which is of no kind that is known here"
+            f"cannot be checked: the key is {public_key.name}, which is of no kind that is known here"
         )
     try:
         _verify(scheme.family, _HASHES[scheme.hash_name], public_key, signature, message)

@@ -178,7 +178,7 @@ def _load_blocks(blocks: list[tuple[str, bytes]]) -> tuple[Certificate, ...]:
 _RSA_PSS_KEY: Final = "1.2.840.113549.1.1.10"
 _EC_KEY: Final = "1.2.840.10045.2.1"
 _KNOWN_KEYS: Final = frozenset({"1.2.840.113549.1.1.1", _RSA_PSS_KEY, _EC_KEY, "1.2.840.10040.4.1"})
-"""A key of one of these that can not be loaded is broken, not unknown."""
+"""A key of one of these that cannot be loaded is broken, not unknown."""
 _PEM_BEGIN = re.compile(rb"^(?:\xef\xbb\xbf)?-----BEGIN [^\r\n]*-----[ \t\r]*$", re.MULTILINE)
 _PEM_HEADER = re.compile(r"[A-Za-z0-9-]+:.*")
 _VERSION: Final = der.context(0)

@@ -16,7 +16,7 @@ _EXPORT: Final = (
 _SIGNED: Final = "Take the certificate that was made for it, not the request."
 _EVIDENCE: Final = "CRLs belong into crls/ of the trust directory, OCSP responses into ocsp/."
 _NEED_CERTIFICATE: Final = (
-    "Take the certificate of the CA (-----BEGIN CERTIFICATE-----); a bare key can not stand in its place."
+    "Take the certificate of the CA (-----BEGIN CERTIFICATE-----); a bare key cannot stand in its place."
 )
 _UTF16: Final = "Save it as plain text (ASCII or UTF-8); PowerShell's '>' writes UTF-16."
 _PEM_LINES: Final = "Put -----BEGIN CERTIFICATE----- before it and -----END CERTIFICATE----- behind it, each on a line."
@@ -65,7 +65,7 @@ def label_problem(label: str, number: int) -> FormatError | None:
 
 
 def file_problem(data: bytes) -> FormatError | None:
-    """What a file without PEM blocks is, where it can be told that it is no certificate; None where it can not."""
+    """What a file without PEM blocks is, where it can be told that it is no certificate; None where it cannot."""
     for pattern, words, remedy in _STARTS:
         if pattern.match(data):
             return FormatError(f"is {words}", remedy=remedy)
@@ -73,7 +73,7 @@ def file_problem(data: bytes) -> FormatError | None:
 
 
 def der_problem(data: bytes) -> FormatError | None:
-    """What a DER structure is by its outline, where that is no certificate; None where it can not be told."""
+    """What a DER structure is by its outline, where that is no certificate; None where it cannot be told."""
     try:
         tags = der.element_at(data, 0, len(data)).expect(der.SEQUENCE, "").children()
     except FormatError:

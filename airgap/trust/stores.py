@@ -164,7 +164,7 @@ def _load_file(folder: Path, ref: StoreRef, name: str) -> tuple[Certificate, ...
         check_file_name(name)
         return load_certificates(read_regular(folder / name, limits.STORE_FILE_BYTES))
     except FormatError as error:
-        problem = f"can not be used: {error}" if error.where else error.problem
+        problem = f"cannot be used: {error}" if error.where else error.problem
         _refuse(folder, ref, problem, name, remedy=error.remedy)
 
 

@@ -90,7 +90,7 @@ def _claimed_time(token: bytes) -> str:
     try:
         return f" of {iso(TimestampToken.parse(token).gen_time)} (by its own word)"
     except FormatError:
-        return " (which can not be read)"
+        return " (which cannot be read)"
 
 
 def other_form(error: Rejected) -> str:

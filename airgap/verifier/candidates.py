@@ -86,7 +86,7 @@ def _signed_children(graph: Graph, artifact: Descriptor) -> tuple[int, int]:
 
 
 def _children(graph: Graph, artifact: Descriptor) -> tuple[Descriptor, ...]:
-    """The entries of an index; none of what is no index or can not be read, which is the content's problem."""
+    """The entries of an index; none of what is no index or cannot be read, which is the content's problem."""
     if artifact.media_type not in INDEX_TYPES:
         return ()
     try:

@@ -90,7 +90,7 @@ def test_an_expired_certificate_without_a_readable_timestamp(tmp_path: Path, tok
     if token is None:
         assert found["remedy"].startswith("Ask the publisher for a timestamped signature")
     else:
-        assert "carries a timestamp (which can not be read), which is not used" in found["message"]
+        assert "carries a timestamp (which cannot be read), which is not used" in found["message"]
 
 
 @pytest.mark.parametrize("expired", [True, False])

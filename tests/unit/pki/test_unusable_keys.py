@@ -46,7 +46,7 @@ def test_such_a_certificate_is_read_and_nothing_is_verified_with_it(public: byte
     assert parsed.algorithm is None
     assert not parsed.self_signed
     assert parsed.is_ca
-    with pytest.raises(Rejected, match=r"its signature can not be checked: the key is .*, which is of no kind"):
+    with pytest.raises(Rejected, match=r"its signature cannot be checked: the key is .*, which is of no kind"):
         verify_issued(Certificate.parse(leaf.der), parsed)
 
 
