@@ -36,6 +36,13 @@ GRAPH_NODES: Final = 250_000
 GRAPH_BYTES: Final = 256 * MIB
 """Manifests of one layout that are kept in memory together: 200,000 of the usual kilobyte."""
 
+GRAPH_REACHED: Final = 2_000_000
+"""Descriptors that the artifacts of one layout reach together, counted for each artifact: 20,000 images reach some
+600,000; thousands of indexes that all list the same thousands of manifests reach any number."""
+
+REPEATS_SHOWN: Final = 10_000
+"""Lines of a tree about manifests that it shows elsewhere already; the rest is counted."""
+
 REFERRERS: Final = 10_000
 """Referrers of one subject that are looked at."""
 

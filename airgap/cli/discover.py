@@ -19,6 +19,7 @@ from airgap.cli.console import (
     write_json,
 )
 from airgap.cli.lazy import typer_app
+from airgap.reasons import ExitCode
 
 app = typer_app()
 
@@ -35,7 +36,8 @@ def discover(
 ) -> None:
     """Show the tree of referrers: signatures, SBOMs, attestations, and the children of an index with theirs.
 
-    Exit codes: 0, 2 usage, 11 not found, 16 not a layout that can be read.
+    Exit codes: 0, 2 usage, 11 not found, 16 something can not be read that may belong to a tree (the rest is shown all
+    the same), or it is not a layout that can be read.
     """
     with boundary(debug=debug):
         from airgap.guard import no_network
@@ -48,3 +50,5 @@ def discover(
             write_json(discover_document(artifacts))
         else:
             write(discover_text(artifacts, style=style(no_tty=no_tty)))
+        if any(artifact.unread for artifact in artifacts):
+            raise typer.Exit(ExitCode.CONTENT)

@@ -38,8 +38,8 @@ def inspect(
 
     Nothing is judged: everything that is shown is a claim of whoever made the signature. `airgap verify` judges.
 
-    Exit codes: 0, 11 not found, 12 a signature can not be decoded (the others are shown all the same), 16 not a
-    layout that can be read.
+    Exit codes: 0, 11 not found, 12 a signature can not be decoded, 16 something can not be read that may be a
+    signature (what can be read is shown all the same), or it is not a layout that can be read.
     """
     with boundary(debug=debug):
         from airgap.guard import no_network
@@ -52,5 +52,7 @@ def inspect(
             write_json(inspect_document(artifacts))
         else:
             write(inspect_text(artifacts, style=style(no_tty=no_tty)))
+        if any(artifact.unread for artifact in artifacts):
+            raise typer.Exit(ExitCode.CONTENT)
         if any(signature.obstacles for artifact in artifacts for signature in artifact.signatures):
             raise typer.Exit(ExitCode.INVALID)

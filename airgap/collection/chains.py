@@ -16,6 +16,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
+from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.chain import Anchors
@@ -54,12 +55,15 @@ class Chains:
     signatures: frozenset[Digest]
     """Digests of the signature manifests that were looked at."""
     unread: tuple[Unread, ...]
+    problems: tuple[ContentProblem, ...] = ()
+    """What can not be read and may be a signature, so that its certificates are not among these."""
 
     def __or__(self, other: Chains) -> Chains:
         return Chains(
             asked=tuple(dict.fromkeys((*self.asked, *other.asked))),
             signatures=self.signatures | other.signatures,
             unread=tuple(dict.fromkeys((*self.unread, *other.unread))),
+            problems=tuple(dict.fromkeys((*self.problems, *other.problems))),
         )
 
 
@@ -75,8 +79,11 @@ def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anch
     asked: dict[Asked, None] = {}
     unread: list[Unread] = []
     seen: set[Digest] = set()
+    problems: dict[ContentProblem, None] = {}
     for root in roots:
-        for reached in graph.closure(root).reached:
+        closure = graph.closure(root)
+        problems |= dict.fromkeys(problem for problem in closure.problems if not _left_out(problem))
+        for reached in closure.reached:
             descriptor = reached.descriptor
             if not descriptor.is_manifest or descriptor.digest in seen:
                 continue
@@ -96,14 +103,20 @@ def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anch
                 except (FormatError, Rejected) as error:
                     message = f"its timestamp token can not be read: {error}"
                     unread.append(Unread(signature=descriptor.digest, message=message))
-    return Chains(asked=tuple(asked), signatures=frozenset(seen), unread=tuple(unread))
+    return Chains(asked=tuple(asked), signatures=frozenset(seen), unread=tuple(unread), problems=tuple(problems))
+
+
+def _left_out(problem: ContentProblem) -> bool:
+    """A platform of an index that is simply not here: nothing of it is asked about."""
+    missing = problem.reason == "content.missing"
+    return missing and problem.descriptor is not None and problem.descriptor.platform is not None
 
 
 def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | None:
     try:
         manifest = graph.manifest(descriptor)
     except ContentError:
-        return None  # the closure's problem: whoever verifies is told
+        return None  # a problem of the closure
     if not isinstance(manifest, Manifest) or not is_signature(manifest) or manifest.subject is None:
         return None
     layer = envelope_descriptor(manifest, manifest.subject)

@@ -20,8 +20,9 @@ from airgap.oci.store import Store, check_descriptor, hash_bytes
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
-Mode = Literal["all", "manifests"]
-"""`all`: every byte. `manifests`: manifests, configs and envelopes; layers are not even looked for."""
+Mode = Literal["all", "manifests", "none"]
+"""`all`: every byte. `manifests`: manifests, configs and envelopes; layers are not even looked for. `none`: the
+artifact's manifest and what refers to it (`Graph.surface`), without which nobody knows what is signed."""
 
 _INLINE_BYTES: Final = limits.MIB
 """Less than this in all is hashed here and now: to hand it over costs more."""
@@ -33,7 +34,8 @@ _BATCH_BLOBS: Final = 256
 class ContentReport:
     """What became of an artifact's content."""
 
-    verdict: Literal["pass", "fail"]
+    verdict: Literal["pass", "fail", "not-applicable"]
+    """`not-applicable` where nothing is wrong in mode `none`: that says nothing of the content."""
     mode: Mode
     blobs: int
     """Different blobs that were proven good."""
@@ -122,7 +124,7 @@ class ContentChecker:
             else:
                 problems.append(failure.at(reached))
         return ContentReport(
-            verdict="fail" if problems else "pass",
+            verdict="fail" if problems else "not-applicable" if mode == "none" else "pass",
             mode=mode,
             blobs=len(good),
             bytes=sum(good.values()),

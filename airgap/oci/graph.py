@@ -17,7 +17,7 @@ from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
 from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, MANIFEST_TYPES, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.oci.nodes import Mechanism, Referrer, Root
+from airgap.oci.nodes import Mechanism, Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem, EntryProblem
 from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store, read_verified
@@ -25,7 +25,7 @@ from airgap.oci.tags import tag_part
 from airgap.parse.json import Reading, load_object
 from airgap.text import safe
 
-__all__ = ["Closure", "Graph", "Mechanism", "Reached", "Referrer", "Root"]
+__all__ = ["Closure", "Graph", "Mechanism", "Reached", "Referrer", "Referrers", "Root"]
 
 _Key = tuple[Digest, str, int, bytes | None]
 _SCHEMA: Final = 2
@@ -53,7 +53,8 @@ class Closure:
     root: Descriptor
     reached: tuple[Reached, ...]
     problems: tuple[ContentProblem, ...]
-    """Manifests that could not be read; what is below them is unknown."""
+    """Manifests that could not be read, so that what is below them is unknown; and what could not be read and may
+    refer to some of it."""
     absent: tuple[Digest, ...]
     """Manifests that are not there and were declared to be left out."""
     declared_absent: frozenset[Digest]
@@ -67,6 +68,7 @@ class Graph:
         self._store: Final = store
         self._manifests: Final[dict[_Key, Manifest | Index | ContentError]] = {}
         self._bytes = 0
+        self._reached = 0
 
     # --- reading ---
 
@@ -221,23 +223,26 @@ class Graph:
 
     # --- referring ---
 
-    def referrers(self, descriptor: Descriptor) -> tuple[Referrer, ...]:
-        """Everything whose subject is exactly this (media type, digest, size: MAN-31), in the order of digests.
+    def referrers(self, descriptor: Descriptor) -> Referrers:
+        """Everything whose subject is exactly this (media type, digest, size: MAN-31), and what may be, unread.
 
         All forms are read: entries of `index.json`, fallback-tag indexes (only entries that truly have this subject),
-        and cosign's tags, which name a digest alone. Raises ContentError beyond limits.REFERRERS.
+        and cosign's tags, which name a digest alone. More than limits.REFERRERS can not be read either.
         """
         found: dict[Digest, Referrer] = {}
         for referrer in self._scan.referrers.get(descriptor.digest, ()):
             if referrer.subject is None or referrer.subject.same_content(descriptor):
                 found.setdefault(referrer.descriptor.digest, referrer)
+        claims = self._scan.unreadable.get(descriptor.digest, ())
+        unread = tuple(problem for problem in self._scan.unread if not _is_of(problem, descriptor))
         if len(found) > limits.REFERRERS:
-            raise ContentError(
+            error = ContentError(
                 "content.limit",
                 f"{descriptor.digest} has {len(found)} referrers, more than {limits.REFERRERS}",
                 digest=str(descriptor.digest),
             )
-        return tuple(found[digest] for digest in sorted(found))
+            return Referrers((), (*claims, ContentProblem.of(error, descriptor, "referrers")), unread)
+        return Referrers(tuple(found[digest] for digest in sorted(found)), claims, unread)
 
     # --- reaching ---
 
@@ -249,9 +254,14 @@ class Graph:
         """
         return _Walk(self, declared_absent).run(descriptor)
 
-    def unreadable_referrers(self, descriptor: Descriptor) -> tuple[ContentProblem, ...]:
-        """What claims by its place (a fallback tag, a cosign tag) to refer to this, and can not be read."""
-        return self._scan.unreadable.get(descriptor.digest, ())
+    def spend(self) -> bool:
+        """Counts one more descriptor that some artifact reaches; False beyond limits.GRAPH_REACHED."""
+        self._reached += 1
+        return self._reached <= limits.GRAPH_REACHED
+
+    def surface(self, descriptor: Descriptor) -> Closure:
+        """`descriptor` and its referrers, recursively, without what any of them consists of: what signatures need."""
+        return _Walk(self, frozenset(), inside=False).run(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,9 +285,13 @@ class _Walk:
 
     graph: Graph
     declared_absent: frozenset[Digest]
+    inside: bool = True
+    """Whether to follow what a manifest points at, or its referrers alone."""
     reached: list[Reached] = field(default_factory=list)
     problems: list[ContentProblem] = field(default_factory=list)
     absent: list[ContentProblem] = field(default_factory=list)
+    unheard: dict[ContentProblem, None] = field(default_factory=dict)
+    """What may refer to something here and can not be read."""
     seen: set[tuple[Digest, str, int, bool, bool]] = field(default_factory=set)
 
     def run(self, root: Descriptor) -> Closure:
@@ -291,18 +305,23 @@ class _Walk:
             if key in self.seen:
                 continue
             self.seen.add(key)
-            if step.depth > limits.GRAPH_DEPTH or len(self.seen) > limits.GRAPH_NODES:
+            too_many = len(self.seen) > limits.GRAPH_NODES or not self.graph.spend()
+            if step.depth > limits.GRAPH_DEPTH or too_many:
                 self._bound(step)
                 break
             queue.extend(self._visit(step))
         if self._nothing_left(root):
             self.problems += self.absent
             self.absent.clear()
+        told = {problem.descriptor for problem in (*self.problems, *self.absent)}
+        self.problems += [
+            problem for problem in self.unheard if not problem.descriptor or problem.descriptor not in told
+        ]
         return Closure(
             root=root,
             reached=tuple(self.reached),
             problems=tuple(self.problems),
-            absent=tuple(dict.fromkeys(problem.descriptor.digest for problem in self.absent)),
+            absent=tuple(dict.fromkeys(problem.descriptor.digest for problem in self.absent if problem.descriptor)),
             declared_absent=self.declared_absent,
         )
 
@@ -313,7 +332,7 @@ class _Walk:
                 manifest = self.graph.manifest(descriptor)
                 self.reached.append(Reached(descriptor, step.path, parsed=True, small=True))
                 entry = isinstance(manifest, Index)
-                for name, below in manifest.successors():
+                for name, below in manifest.successors() if self.inside else ():
                     small = name == "config" or below.media_type in ENVELOPE_TYPES
                     yield step.to(name, below, small=small, entry=entry)
             else:
@@ -322,14 +341,12 @@ class _Walk:
                 self.reached.append(Reached(descriptor, step.path, parsed=False, small=step.small))
         except ContentError as error:
             self._unread(step, error)
-        try:
-            for referrer in self.graph.referrers(descriptor):
-                name = f"referrer {_short(referrer.descriptor.digest)}"
-                yield step.to(name, referrer.descriptor, small=True, entry=True)
-        except ContentError as error:
-            self.problems.append(ContentProblem.of(error, descriptor, step.path))
-        for problem in self.graph.unreadable_referrers(descriptor):
-            self.problems.append(problem.below(step.path))
+        for referrer in self.graph.referrers(descriptor).readable(self._hear, path=step.path):
+            name = f"referrer {_short(referrer.descriptor.digest)}"
+            yield step.to(name, referrer.descriptor, small=True, entry=True)
+
+    def _hear(self, problem: ContentProblem) -> None:
+        self.unheard[problem] = None
 
     def _unread(self, step: _Step, error: ContentError) -> None:
         problem = ContentProblem.of(error, step.descriptor, step.path)
@@ -341,7 +358,7 @@ class _Walk:
 
     def _nothing_left(self, root: Descriptor) -> bool:
         """Whether all that the root consists of was left out: then the artifact is not here, whoever meant that."""
-        absent = {problem.descriptor.digest for problem in self.absent}
+        absent = {problem.descriptor.digest for problem in self.absent if problem.descriptor}
         try:
             return bool(absent) and all(below.digest in absent for _, below in self.graph.manifest(root).successors())
         except ContentError:  # which is a problem already
@@ -350,9 +367,15 @@ class _Walk:
     def _bound(self, step: _Step) -> None:
         message = (
             f"the artifact is nested more than {limits.GRAPH_DEPTH} deep or reaches more than {limits.GRAPH_NODES} "
-            "descriptors; what lies beyond was not looked at"
+            f"descriptors, or all that were asked for together more than {limits.GRAPH_REACHED}; what lies beyond was "
+            "not looked at"
         )
         self.problems.append(ContentProblem.of(ContentError("content.limit", message), step.descriptor, step.path))
+
+
+def _is_of(problem: ContentProblem, descriptor: Descriptor) -> bool:
+    """Nothing refers to itself."""
+    return problem.descriptor is not None and problem.descriptor.same_content(descriptor)
 
 
 def _short(digest: Digest) -> str:

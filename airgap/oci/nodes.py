@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Index, Manifest
+from airgap.oci.problems import ContentProblem
 
 
 class Mechanism(StrEnum):
@@ -28,6 +30,42 @@ class Referrer:
     manifest: Manifest | Index
     subject: Descriptor | None
     """None for cosign's tags: they name a digest alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Referrers:
+    """The one answer to "what refers to this": what was found, and what may refer to it and can not be read.
+
+    It is no sequence on purpose. "None there" and "could not look" are two answers (design 2, rule 6), so nobody gets
+    the first without the second: whoever asks either wants all of them or says who hears what could not be read.
+    """
+
+    _found: tuple[Referrer, ...]
+    _claims: tuple[ContentProblem, ...]
+    """What claims by its place (a fallback tag, a cosign tag) to refer to this very subject, and can not be read."""
+    _unread: tuple[ContentProblem, ...]
+    """What can not be read at all, so that nobody knows what it refers to: it may be this."""
+
+    def all(self) -> tuple[Referrer, ...]:
+        """All of them, in the order of digests. Raises ContentError where nobody knows whether these are all."""
+        for problem in (*self._claims, *self._unread):
+            raise problem.error()
+        return self._found
+
+    def readable(self, hear: Callable[[ContentProblem], object], *, path: str = "") -> tuple[Referrer, ...]:
+        """Those that can be read, in the order of digests; `hear` is told of everything that can not, first.
+
+        `path`: the way to the subject, to stand before places below it.
+        """
+        for problem in self._claims:
+            hear(problem.below(path) if path else problem)
+        for problem in self._unread:
+            hear(problem)
+        return self._found
+
+
+def heard_elsewhere(problem: ContentProblem) -> None:
+    """For whoever asks about a subject whose unread referrers another part of the same run reports."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,22 @@
-"""The tree of an artifact: children of an index and referrers, recursively, as `airgap discover` shows it."""
+"""The tree of an artifact: children of an index and referrers, recursively, as `airgap discover` shows it.
+
+A layout is a graph: thousands of indexes may list the same manifests, so that the paths through it are without number.
+In one tree each manifest is followed once. Where it is met again it is named, and beyond a bound of such lines counted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
-from airgap.oci.manifest import Index
+from airgap.oci.manifest import Index, Manifest
+from airgap.oci.nodes import Referrer
+from airgap.oci.problems import ContentProblem
 from airgap.oci.record import Record
 
 
@@ -28,6 +34,10 @@ class Outline:
     missing: str | None
     """Why the manifest can not be read; None where it can."""
     below: tuple[Outline, ...]
+    repeated: bool = False
+    """What is below it is shown where it was met first."""
+    more: int = 0
+    """How many more that are shown elsewhere are below it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,50 +47,99 @@ class Discovered:
     reference: str
     tags: tuple[str, ...]
     tree: Outline
+    unread: tuple[ContentProblem, ...]
+    """What can not be read and may belong to the tree, so that the tree may not be all."""
     record: Record | None = None
     """The newest acquisition record: a claim of whoever made the layout."""
 
 
-def outline(graph: Graph, descriptor: Descriptor, *, artifact_type: str | None = None) -> Outline:
-    """The tree below `descriptor`, bounded in depth; a manifest met again on its own path is not followed."""
-    return _node(graph, descriptor, "artifact", None, artifact_type, frozenset())
+_Key = tuple[Digest, str, int]
 
 
-def _node(
-    graph: Graph,
-    descriptor: Descriptor,
-    role: str,
-    mechanism: str | None,
-    artifact_type: str | None,
-    path: frozenset[Digest],
-) -> Outline:
-    missing: str | None = None
-    below: tuple[Outline, ...] = ()
-    annotations: dict[str, str] = {}
-    if descriptor.is_manifest:
-        try:
-            manifest = graph.manifest(descriptor)
-        except ContentError as error:
-            missing = str(error)
-        else:
-            artifact_type = artifact_type or manifest.artifact_type
-            annotations = dict(manifest.annotations)
-            if descriptor.digest not in path and len(path) < limits.GRAPH_DEPTH:
-                below = tuple(_below(graph, descriptor, manifest if isinstance(manifest, Index) else None, path))
-    return Outline(
-        descriptor=descriptor,
-        role=role,
-        artifact_type=artifact_type,
-        mechanism=mechanism,
-        annotations=annotations,
-        missing=missing,
-        below=below,
-    )
+@dataclass(slots=True)
+class Outliner:
+    """Draws the trees of one layout."""
+
+    graph: Graph
+    unread: dict[ContentProblem, None] = field(default_factory=dict)
+    """What can not be read and may belong to the last tree, or is too deep in it to be shown."""
+    _followed: set[_Key] = field(default_factory=set)
+    """In this tree."""
+    _drawn: set[_Key] = field(default_factory=set)
+    """In any tree."""
+    _repeats: int = 0
+
+    def draw(self, descriptor: Descriptor) -> Outline:
+        """The tree below `descriptor`. Never raises for what the layout holds."""
+        self.unread.clear()
+        self._followed.clear()
+        return self._node(descriptor, "artifact", None, 0)
+
+    def _node(self, descriptor: Descriptor, role: str, referrer: Referrer | None, depth: int) -> Outline:
+        missing: str | None = None
+        repeated, more = False, 0
+        below: list[Outline] = []
+        annotations: dict[str, str] = {}
+        artifact_type = referrer.artifact_type if referrer else None
+        if descriptor.is_manifest:
+            try:
+                manifest = self.graph.manifest(descriptor)
+            except ContentError as error:
+                missing = str(error)
+                if role != "child" or error.reason != "content.missing":  # a platform that was left out is no fault
+                    self.unread[ContentProblem.of(error, descriptor, role)] = None
+            else:
+                artifact_type = artifact_type or manifest.artifact_type
+                annotations = dict(manifest.annotations)
+                hanging = self._below(descriptor, manifest)
+                if _key(descriptor) in self._followed:
+                    repeated = next(hanging, None) is not None
+                elif self._may_follow(descriptor, depth):
+                    self._followed.add(_key(descriptor))
+                    for way, child, link in hanging:
+                        if self._takes(child):
+                            below.append(self._node(child, way, link, depth + 1))
+                        else:
+                            more += 1
+        return Outline(
+            descriptor=descriptor,
+            role=role,
+            artifact_type=artifact_type,
+            mechanism=referrer.mechanism if referrer else None,
+            annotations=annotations,
+            missing=missing,
+            below=tuple(below),
+            repeated=repeated,
+            more=more,
+        )
+
+    def _may_follow(self, descriptor: Descriptor, depth: int) -> bool:
+        if depth < limits.GRAPH_DEPTH:
+            return True
+        error = ContentError("content.limit", f"{descriptor.digest} is nested more than {limits.GRAPH_DEPTH} deep")
+        self.unread[ContentProblem.of(error, descriptor, "below")] = None
+        return False
+
+    def _takes(self, descriptor: Descriptor) -> bool:
+        """Whether there is room for its line; the first always has room, as the graph bounds how many there are."""
+        if _key(descriptor) not in self._drawn:
+            self._drawn.add(_key(descriptor))
+            return True
+        self._repeats += 1
+        return self._repeats <= limits.REPEATS_SHOWN
+
+    def _below(
+        self, descriptor: Descriptor, manifest: Manifest | Index
+    ) -> Iterator[tuple[str, Descriptor, Referrer | None]]:
+        for referrer in self.graph.referrers(descriptor).readable(self.hear):
+            yield "referrer", referrer.descriptor, referrer
+        for child in manifest.manifests if isinstance(manifest, Index) else ():
+            yield "child", child, None
+
+    def hear(self, problem: ContentProblem) -> None:
+        """Something may belong to the tree that can not be read."""
+        self.unread[problem] = None
 
 
-def _below(graph: Graph, descriptor: Descriptor, index: Index | None, path: frozenset[Digest]) -> Iterator[Outline]:
-    longer = path | {descriptor.digest}
-    for referrer in graph.referrers(descriptor):
-        yield _node(graph, referrer.descriptor, "referrer", referrer.mechanism, referrer.artifact_type, longer)
-    for child in index.manifests if index else ():
-        yield _node(graph, child, "child", None, None, longer)
+def _key(descriptor: Descriptor) -> _Key:
+    return descriptor.digest, descriptor.media_type, descriptor.size

@@ -20,8 +20,8 @@ class ContentProblem:
     """The sentence, safe for a terminal; names the digest."""
     path: str
     """The way to it: `index > linux/arm64 > layers[2]`."""
-    descriptor: Descriptor
-    """What points at it."""
+    descriptor: Descriptor | None
+    """What points at it; None where it is an entry that describes nothing."""
     facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
     """`expected_size`, `found_size`, `found_digest`, ... where they are known."""
 
@@ -33,6 +33,12 @@ class ContentProblem:
     def below(self, path: str) -> Self:
         """The same, seen from further out."""
         return replace(self, path=f"{path} > {self.path}")
+
+    def error(self) -> ContentError:
+        """The same as an error, with its place."""
+        error = ContentError(self.reason, f"{self.path}: {self.message}")
+        error.facts = self.facts
+        return error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

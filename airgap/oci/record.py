@@ -9,24 +9,52 @@ missing; it makes no signature good and no content right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Self
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, FormatError
+from airgap.errors import AirgapError, FormatError
 from airgap.oci.descriptor import ACQUISITION, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph
+from airgap.oci.graph import Graph, Referrer
 from airgap.oci.manifest import Manifest, parse_manifest
+from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
 from airgap.parse.json import JsonObject, Reading, load_object, take, take_list, take_optional, text
 from airgap.parse.time import iso, rfc3339
+from airgap.text import safe
 
 SCHEMA: Final = "airgap.acquisition/1"
 CREATED: Final = "org.opencontainers.image.created"
+_SHOWN: Final = 5
 _MODES: Final = ("all", "filtered", "excluded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """A referrer of the artifact that was copied along."""
+
+    digest: Digest
+    artifact_type: str | None
+
+    @classmethod
+    def from_json(cls, source: Any) -> Self:
+        """Raises FormatError."""
+        if not isinstance(source, dict):
+            raise FormatError("is no object")
+        return cls(
+            digest=Digest.parse(take(source, "digest", str)), artifact_type=take_optional(source, "artifactType", str)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The object."""
+        return _known({"digest": str(self.digest), "artifactType": self.artifact_type})
+
+    def __str__(self) -> str:
+        """For a sentence; safe for a terminal."""
+        return f"{self.digest} ({safe(self.artifact_type or 'of a type that was not stated', limit=128)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +71,8 @@ class Answer:
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     """What was named and stayed behind."""
+    came: tuple[Came, ...] = ()
+    """What was copied along, of the artifact's own referrers; older records state their number alone."""
 
     @classmethod
     def from_json(cls, source: Any) -> Self:
@@ -58,6 +88,7 @@ class Answer:
             copied=take(source, "copied", int),
             notes=_texts(source, "notes"),
             problems=_texts(source, "problems"),
+            came=take_list(source, "came", Came.from_json, limit=limits.REFERRERS, required=False),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -72,6 +103,7 @@ class Answer:
                 "copied": self.copied,
                 "notes": list(self.notes),
                 "problems": list(self.problems),
+                "came": [item.to_json() for item in self.came] or None,
             }
         )
 
@@ -157,7 +189,7 @@ class Record:
         }
 
     def facts(self) -> dict[str, Any]:
-        """All that it says beside who wrote it and when: two copies with the same facts need one record."""
+        """All that it says beside who wrote it and when."""
         return {
             "source": _known({"kind": self.kind, "name": self.name, "reference": self.reference}),
             "artifact": bare(self.artifact).to_json(),
@@ -173,16 +205,26 @@ class Record:
             ),
         }
 
+    def says_the_same(self, other: Record) -> bool:
+        """Whether it says no more than `other`: who wrote it, when, and by which tag it was asked for is no matter."""
+        return replace(self, tool=other.tool, time=other.time, reference=other.reference) == other
+
     def declared_absent(self) -> frozenset[Digest]:
         """Manifests that were left out on purpose."""
         return frozenset(item.digest for item in self.absent)
 
-    def left_behind(self) -> str | None:
+    def lost(self, here: Collection[Digest]) -> tuple[Came, ...]:
+        """Referrers of the artifact that came with it and are not among those that are `here` now."""
+        return tuple(item for answer in self._of_artifact() for item in answer.came if item.digest not in here)
+
+    def left_behind(self, here: Collection[Digest]) -> str | None:
         """Why signatures may exist where this came from although none is here; None where it was looked for them.
 
-        A sentence's end, to stand behind "the artifact has no signature here: ".
+        `here`: the digests of everything that refers to the artifact in the layout as it is, records excepted: what is
+        not there is seen there, not in a record. A sentence's end, to stand behind "the artifact has no signature
+        here: ".
         """
-        of_artifact = [answer for answer in self.answers if answer.subject == self.artifact.digest]
+        of_artifact = self._of_artifact()
         if self.mode == "excluded":
             return "when it was copied, signatures and other referrers were excluded"
         if self.mode == "filtered" and self.artifact_types and NOTARY_SIGNATURE not in self.artifact_types:
@@ -191,14 +233,33 @@ class Record:
             return "when it was copied, no referrers were looked for (depth 0)"
         if any(answer.mechanism is None or answer.problems for answer in of_artifact):
             return "when it was copied, its referrers could not all be read, and the copy went on without them"
-        if sum(answer.copied for answer in of_artifact):
-            return "when it was copied, referrers came with it that are not here now"
+        signatures = [item for item in self.lost(here) if item.artifact_type in {NOTARY_SIGNATURE, None}]
+        if signatures:
+            return f"when it was copied, it came with {listed(signatures)}, not here now"
+        copied = sum(answer.copied for answer in of_artifact)
+        if copied > len(here) and not any(answer.came for answer in of_artifact):
+            return f"when it was copied, {copied} referrers came with it, of which {len(here)} are here now"
         return None
 
     def found_none(self) -> bool:
-        """Whether the registry was asked for referrers of the artifact itself, and answered that it has none."""
-        answers = [answer for answer in self.answers if answer.subject == self.artifact.digest]
-        return self.kind == "registry" and bool(answers) and not any(answer.listed for answer in answers)
+        """Whether the registry was asked for referrers of the artifact itself, and named no signature among them."""
+        answers = self._of_artifact()
+        return self.kind == "registry" and bool(answers) and all(_without_signature(answer) for answer in answers)
+
+    def _of_artifact(self) -> list[Answer]:
+        return [answer for answer in self.answers if answer.subject == self.artifact.digest]
+
+
+def _without_signature(answer: Answer) -> bool:
+    types = {item.artifact_type for item in answer.came}
+    return answer.listed == len(answer.came) and types.isdisjoint({NOTARY_SIGNATURE, None})
+
+
+def listed(items: Collection[Came]) -> str:
+    """Some of them, for a sentence."""
+    shown = ", ".join(map(str, list(items)[:_SHOWN]))
+    more = len(items) - _SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,34 +271,49 @@ class Found:
     record: Record
 
 
-def find_records(store: Store, graph: Graph, artifact: Descriptor) -> tuple[Found, ...]:
-    """The records about `artifact`, the newest first. What can not be read is passed over: a record proves nothing.
+def find_records(
+    store: Store, graph: Graph, artifact: Descriptor, hear: Callable[[ContentProblem], object]
+) -> tuple[Found, ...]:
+    """The records about `artifact`, the newest first. One that can not be read is passed over: it proves nothing.
 
-    Raises ContentError beyond limits.REFERRERS.
+    `hear` is told of what may refer to the artifact and can not be read.
     """
-    return tuple(sorted(_records(store, graph, artifact), key=lambda found: found.record.time, reverse=True))
+    found = _records(store, graph.referrers(artifact).readable(hear), artifact)
+    return tuple(sorted(found, key=_newest_last, reverse=True))
 
 
-def newest_record(store: Store, graph: Graph, artifact: Descriptor) -> Record | None:
-    """The newest record about `artifact`; None where there is none, or too much to look through."""
-    try:
-        found = find_records(store, graph, artifact)
-    except ContentError:
-        return None
+def newest_record(
+    store: Store, graph: Graph, artifact: Descriptor, hear: Callable[[ContentProblem], object]
+) -> Record | None:
+    """The newest record about `artifact`; None where there is none. `hear`: see `find_records`."""
+    found = find_records(store, graph, artifact, hear)
     return found[0].record if found else None
 
 
-def _records(store: Store, graph: Graph, artifact: Descriptor) -> Iterator[Found]:
-    for referrer in graph.referrers(artifact):
+def _records(store: Store, referrers: Collection[Referrer], artifact: Descriptor) -> Iterator[Found]:
+    known: dict[tuple[Digest, int], Record | None] = {}  # thousands of manifests may share one layer
+    for referrer in referrers:
         manifest = referrer.manifest
         if referrer.artifact_type != ACQUISITION or not isinstance(manifest, Manifest) or len(manifest.layers) != 1:
             continue
-        try:
-            record = Record.parse(read_verified(store, manifest.layers[0]))
-        except AirgapError:
-            continue
-        if record.artifact.same_content(artifact):
+        layer = manifest.layers[0]
+        key = (layer.digest, layer.size)
+        if key not in known:
+            known[key] = _read_record(store, layer)
+        record = known[key]
+        if record is not None and record.artifact.same_content(artifact):
             yield Found(referrer.descriptor, manifest, record)
+
+
+def _read_record(store: Store, layer: Descriptor) -> Record | None:
+    try:
+        return Record.parse(read_verified(store, layer))
+    except AirgapError:
+        return None
+
+
+def _newest_last(found: Found) -> tuple[datetime, Digest]:
+    return found.record.time, found.descriptor.digest  # two of one second are told apart the same way each time
 
 
 def listed_records(store: Store) -> dict[Digest, list[Found]]:
@@ -254,7 +330,7 @@ def listed_records(store: Store) -> dict[Digest, list[Found]]:
         except AirgapError:
             continue  # a record proves nothing; a copy writes a new one
     for records in found.values():
-        records.sort(key=lambda item: item.record.time, reverse=True)
+        records.sort(key=_newest_last, reverse=True)
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
@@ -40,6 +40,8 @@ class Scan:
     """Every manifest and entry that `index.json` leads to, by the descriptor that points at it."""
     unreadable: Mapping[Digest, tuple[ContentProblem, ...]]
     """By subject: what claims by its place to refer to it, and can not be read."""
+    unread: tuple[ContentProblem, ...]
+    """What can not be read and may refer to anything; beyond limits.NOTES_SHOWN only their number is told."""
     problems: tuple[EntryProblem, ...]
     notes: tuple[EntryProblem, ...]
 
@@ -65,6 +67,36 @@ class _Entry:
     twice some tools take the first, some the last; containerd and Docker have an annotation of their own."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A descriptor that was come to from an entry of `index.json`."""
+
+    descriptor: Descriptor
+    name: str
+    """What it is called where it stands: `index.json > manifests[3]` for an entry, `linux/arm64` for a child."""
+    depth: int = 0
+    named: bool = False
+    above: _Found | None = None
+
+    @property
+    def place(self) -> str:
+        """The way to it; made when it is asked for, since most are never shown."""
+        return f"{self.above.place} > {self.name}" if self.above else self.name
+
+    @property
+    def may_refer(self) -> bool:
+        """Whether it may be a referrer of something, for all that its descriptor says.
+
+        What has a name, or a platform, is an image, which nobody needs in order to judge another one; what states the
+        type of an artifact is a referrer whatever else it is called. Everything else may be the signature.
+        """
+        descriptor = self.descriptor
+        return descriptor.artifact_type is not None or not (self.named or descriptor.platform)
+
+    def to(self, name: str, below: Descriptor, *, named: bool = False) -> _Found:
+        return _Found(below, name, self.depth + 1, named, self)
+
+
 class _Scanner:
     def __init__(self, store: Store, read: Read) -> None:
         self._store: Final = store
@@ -74,6 +106,9 @@ class _Scanner:
         self._visited: Final[set[tuple[Digest, str]]] = set()
         self._problems: Final[list[EntryProblem]] = []
         self._notes: Final[list[EntryProblem]] = []
+        self._depths: Final[dict[tuple[Digest, str, int, bytes | None, bool], int]] = {}
+        """The least depth at which something was come to."""
+        self._unread: Final[dict[tuple[Digest, str], ContentProblem]] = {}
         self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
         """Unreadable referrers, by the fallback tag or the digest that they stand under."""
 
@@ -94,7 +129,7 @@ class _Scanner:
         cosigned = [entry for entry in entries if id(entry) not in special and entry.tag and cosign_target(entry.tag)]
         special.update(map(id, cosigned))
         plain = [entry for entry in entries if id(entry) not in special]
-        self._walk([entry.descriptor for entry in plain], Mechanism.ENTRY)
+        self._walk_entries(plain)
         orphans = set(map(id, self._take_attached(fallbacks, cosigned)))
         plain = [entry for entry in entries if id(entry) not in special or id(entry) in orphans]
         roots = self._roots(plain)
@@ -105,6 +140,7 @@ class _Scanner:
             referrers=self._referrers,
             known=self._known,
             unreadable=self._attributed(),
+            unread=self._unattributed(index),
             problems=tuple(self._problems),
             notes=tuple(self._notes),
         )
@@ -143,24 +179,51 @@ class _Scanner:
 
     # --- walking ---
 
-    def _walk(self, start: Iterable[Descriptor], mechanism: Mechanism) -> None:
+    def _walk_entries(self, entries: Iterable[_Entry]) -> None:
+        self._walk([_Found(entry.descriptor, entry.place, named=entry.named) for entry in entries], Mechanism.ENTRY)
+
+    def _walk(self, start: Iterable[_Found], mechanism: Mechanism) -> None:
         """Everything below, and what it refers to (MAN-30), breadth first, so that depths are the least ones."""
-        queue = deque((descriptor, 0) for descriptor in start)
+        queue = deque(found for found in start if self._is_new(found))
         while queue:
-            descriptor, depth = queue.popleft()
+            found = queue.popleft()
+            descriptor = found.descriptor
             self._known.setdefault(descriptor.digest, descriptor)
             key = (descriptor.digest, descriptor.media_type)
-            if not descriptor.is_manifest or key in self._visited or depth > limits.GRAPH_DEPTH:
+            if not descriptor.is_manifest or key in self._visited:
                 continue
-            manifest = self._try(descriptor)
-            if manifest is None:
+            try:
+                manifest = self._bounded(found)
+            except ContentError as error:
+                if found.may_refer:
+                    self._unread.setdefault(key, ContentProblem.of(error, descriptor, found.place))
                 continue
             self._visited.add(key)
-            queue.extend((below, depth + 1) for below in _manifests_below(manifest))
+            self._unread.pop(key, None)  # it could be read where it stands less deep, or with its right size
+            following = (found.to(name, below) for name, below in manifest.successors() if below.is_manifest)
+            queue.extend(step for step in following if self._is_new(step))
             if manifest.subject is not None:
                 self._register(descriptor, manifest, manifest.subject, mechanism)
                 if manifest.subject.is_manifest and self._has(manifest.subject.digest):
-                    queue.append((manifest.subject, depth + 1))
+                    queue.append(found.to("subject", manifest.subject, named=True))
+
+    def _is_new(self, found: _Found) -> bool:
+        """Whether nothing was come to from here that is the same; a million entries may list the same manifest."""
+        descriptor = found.descriptor
+        key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data, found.may_refer)
+        if self._depths.get(key, found.depth + 1) <= found.depth:
+            return False
+        self._depths[key] = found.depth
+        return True
+
+    def _bounded(self, found: _Found) -> Manifest | Index:
+        if found.depth > limits.GRAPH_DEPTH:
+            raise ContentError(
+                "content.limit",
+                f"{found.descriptor.digest} is nested more than {limits.GRAPH_DEPTH} deep",
+                digest=str(found.descriptor.digest),
+            )
+        return self._read(found.descriptor)
 
     def _register(
         self, descriptor: Descriptor, manifest: Manifest | Index, subject: Descriptor, mechanism: Mechanism
@@ -185,7 +248,7 @@ class _Scanner:
         try:
             return self._store.size(digest) is not None
         except ContentError:
-            return False
+            return True  # it lies there and can not be looked at: whoever reads it is told why
 
     # --- forms of referrers ---
 
@@ -217,7 +280,7 @@ class _Scanner:
                 self._claims.append((tag, ContentProblem.of(error, child, place)))
                 continue
             if _refers(manifest, tag):  # design 5: only entries that truly have this subject count
-                self._walk([child], Mechanism.FALLBACK)
+                self._walk([_Found(child, place)], Mechanism.FALLBACK)
             else:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
                 self._notes.append(EntryProblem(reason="layout.entry", message=message, path=place, descriptor=child))
@@ -244,7 +307,7 @@ class _Scanner:
                 for entry in (entry for tag in fallback_tags(digest) for entry in waiting.pop(tag, [])):
                     self._take_fallback(entry)
         orphans = [entry for left in waiting.values() for entry in left if self._is_artifact(entry)]
-        self._walk([entry.descriptor for entry in orphans], Mechanism.ENTRY)
+        self._walk_entries(orphans)
         return orphans
 
     def _is_artifact(self, entry: _Entry) -> bool:
@@ -267,7 +330,7 @@ class _Scanner:
             place = f"cosign tag {safe(entry.tag, limit=160)}"
             self._claims.append((target, ContentProblem.of(error, entry.descriptor, place)))
             return
-        self._walk([entry.descriptor], Mechanism.COSIGN)
+        self._walk([_Found(entry.descriptor, entry.place, named=True)], Mechanism.COSIGN)
         self._referrers[target].append(
             Referrer(
                 descriptor=entry.descriptor,
@@ -294,6 +357,29 @@ class _Scanner:
                     )
                 )
         return {subject: tuple(problems) for subject, problems in found.items()}
+
+    def _unattributed(self, index: Index) -> tuple[ContentProblem, ...]:
+        """What may refer to anything: entries that describe nothing, and manifests that can not be read."""
+        found = [
+            ContentProblem(
+                reason="content.malformed",
+                message=f"{LAYOUT_INDEX}: {error}",
+                path=f"{LAYOUT_INDEX} > {error.where}",
+                descriptor=None,
+            )
+            for error in index.unreadable
+        ]
+        found += self._unread.values()
+        told = [
+            replace(problem, message=f"{problem.message}; it may be a signature or another referrer")
+            for problem in found[: limits.NOTES_SHOWN]
+        ]
+        if len(found) > limits.NOTES_SHOWN:
+            more = (
+                f"{len(found) - limits.NOTES_SHOWN} more can not be read; each may be a signature or another referrer"
+            )
+            told.append(ContentProblem(reason=found[-1].reason, message=more, path=LAYOUT_INDEX, descriptor=None))
+        return tuple(told)
 
     # --- roots ---
 

@@ -8,7 +8,7 @@ from typing import Any
 from airgap.oci.outline import Discovered, Outline
 from airgap.oci.record import Record
 from airgap.parse.time import iso
-from airgap.report.document import record_document
+from airgap.report.document import content_problem_document, record_document
 from airgap.report.style import PLAIN, Style
 from airgap.report.tree import Node
 from airgap.text import safe
@@ -26,6 +26,8 @@ def discover_text(artifacts: Sequence[Discovered], *, style: Style = PLAIN) -> s
         if artifact.record is not None:
             root.add(f"{style.paint('quiet', 'record')} {_origin(artifact.record)}")
         _add(root, artifact.tree, style)
+        for problem in artifact.unread:
+            root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
         lines.extend(root.lines())
     return "\n".join(lines) + "\n"
 
@@ -50,14 +52,18 @@ def _add(node: Node, tree: Outline, style: Style) -> None:
         node.add(style.paint("bad", tree.missing))
     for below in tree.below:
         _add(node.add(_label(below, style)), below, style)
+    if tree.more:
+        node.add(style.paint("quiet", f"and {tree.more} more that are shown elsewhere"))
 
 
 def _label(tree: Outline, style: Style) -> str:
+    above = style.paint("quiet", " (shown above)") if tree.repeated else ""
     if tree.role == "child":
         what = str(tree.descriptor.platform) if tree.descriptor.platform else safe(tree.descriptor.media_type)
-        return f"{style.paint('quiet', 'child')} {safe(what)}  {tree.descriptor.digest}"
+        return f"{style.paint('quiet', 'child')} {safe(what)}  {tree.descriptor.digest}{above}"
     kind = safe(tree.artifact_type or tree.descriptor.media_type)
-    return f"{style.paint('strong', kind)}  {tree.descriptor.digest} {style.paint('quiet', f'({tree.mechanism})')}"
+    how = style.paint("quiet", f"({tree.mechanism})")
+    return f"{style.paint('strong', kind)}  {tree.descriptor.digest} {how}{above}"
 
 
 def discover_document(artifacts: Sequence[Discovered]) -> Json:
@@ -69,6 +75,7 @@ def discover_document(artifacts: Sequence[Discovered]) -> Json:
                 "reference": artifact.reference,
                 "tags": [safe(tag) for tag in artifact.tags],
                 **_tree(artifact.tree),
+                "unread": [content_problem_document(problem) for problem in artifact.unread],
                 "acquisition": record_document(artifact.record),
             }
             for artifact in artifacts
@@ -88,6 +95,8 @@ def _tree(tree: Outline) -> Json:
         "mechanism": tree.mechanism,
         "annotations": {safe(key): safe(value) for key, value in tree.annotations.items()},
         "missing": tree.missing,
+        "repeated": tree.repeated,
+        "more": tree.more,
         "referrers": [_tree(below) for below in tree.below if below.role == "referrer"],
         "children": [_tree(below) for below in tree.below if below.role == "child"],
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.problems import ContentProblem
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.report.wording import moment
@@ -115,19 +116,22 @@ def content_document(content: ContentReport | None) -> Json:
         "mode": content.mode,
         "blobs": content.blobs,
         "bytes": content.bytes,
-        "problems": [
-            {
-                "reason": problem.reason,
-                "digest": str(problem.descriptor.digest),
-                "media_type": safe(problem.descriptor.media_type),
-                "path": problem.path,
-                "message": problem.message,
-                "facts": dict(problem.facts),
-            }
-            for problem in content.problems
-        ],
+        "problems": [content_problem_document(problem) for problem in content.problems],
         "absent": [str(digest) for digest in content.absent],
         "external": [str(digest) for digest in content.external],
+    }
+
+
+def content_problem_document(problem: ContentProblem) -> Json:
+    """One piece of content that is not what it has to be, or can not be read."""
+    descriptor = problem.descriptor
+    return {
+        "reason": problem.reason,
+        "digest": str(descriptor.digest) if descriptor else None,
+        "media_type": safe(descriptor.media_type) if descriptor else None,
+        "path": problem.path,
+        "message": problem.message,
+        "facts": dict(problem.facts),
     }
 
 

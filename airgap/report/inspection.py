@@ -8,6 +8,7 @@ from typing import Any
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import TimestampToken
+from airgap.report.document import content_problem_document
 from airgap.report.style import PLAIN, Style
 from airgap.report.tree import Node
 from airgap.report.wording import moment
@@ -28,8 +29,10 @@ def inspect_text(artifacts: Sequence[InspectedArtifact], *, style: Style = PLAIN
         root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.descriptor.digest}")
         for signature in artifact.signatures:
             _signature_node(root, signature, style)
+        for problem in artifact.unread:
+            root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
         if not artifact.signatures:
-            root.add("no signature")
+            root.add("no signature that can be read" if artifact.unread else "no signature")
         lines.extend(root.lines())
     return "\n".join(lines) + "\n"
 
@@ -103,6 +106,7 @@ def inspect_document(artifacts: Sequence[InspectedArtifact]) -> Json:
                 "digest": str(artifact.descriptor.digest),
                 "media_type": safe(artifact.descriptor.media_type),
                 "signatures": [inspected_document(signature) for signature in artifact.signatures],
+                "unread": [content_problem_document(problem) for problem in artifact.unread],
             }
             for artifact in artifacts
         ],

@@ -115,10 +115,10 @@ def _summary(artifact: ArtifactOutcome) -> str:
     elif not artifact.policy_finding:
         parts.append("no signature")
     content = artifact.content
-    if content is None:
-        parts.append("content NOT checked")
-    elif content.problems:
+    if content is not None and content.problems:
         parts.append(f"content: {count(len(content.problems), 'problem')}")
+    elif content is None or content.mode == "none":
+        parts.append("content NOT checked")
     else:
         scope = "manifests only, layers NOT checked" if content.mode != "all" else "every byte"
         parts.append(f"content good ({count(content.blobs, 'blob')}, {size(content.bytes)}, {scope})")

@@ -22,8 +22,9 @@ from airgap.errors import ContentError, FormatError, TrustMaterialError
 from airgap.notice import Notice
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph, Referrer
+from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
+from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.revocation.index import INDEX, EvidenceIndex, is_plain
 from airgap.revocation.pool import EvidencePool, Piece, unusable
@@ -98,10 +99,13 @@ def pack(
 
 
 def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest, Manifest], ...]:
-    """The evidence artifacts that refer to `subject`, each with its digest. Never raises for what a layout holds."""
+    """The evidence artifacts that refer to `subject`, each with its digest. Never raises for what a layout holds.
+
+    What may be one and can not be read is a problem of the subject's closure, which whoever verifies or fetches hears.
+    """
     return tuple(
         (referrer.descriptor.digest, referrer.manifest)
-        for referrer in _referrers(graph, subject)
+        for referrer in graph.referrers(subject).readable(heard_elsewhere)
         if isinstance(referrer.manifest, Manifest) and referrer.manifest.artifact_type == EVIDENCE_TYPE
     )
 
@@ -116,8 +120,9 @@ def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tu
     """`trust.proposal` for everything in a target that holds trust stores or a policy: named, and never used."""
     notices: dict[Digest, Notice] = {}
     for root in roots:
+        referrers = graph.referrers(root).readable(heard_elsewhere)
         own = [(root.digest, graph.manifest(root))] if root.is_manifest and _is_readable(graph, root) else []
-        for digest, manifest in (*own, *((item.descriptor.digest, item.manifest) for item in _referrers(graph, root))):
+        for digest, manifest in (*own, *((item.descriptor.digest, item.manifest) for item in referrers)):
             if _is_proposal(manifest) and len(notices) < limits.SIGNATURES:
                 notices[digest] = Notice(
                     reason="trust.proposal",
@@ -141,13 +146,6 @@ def _is_readable(graph: Graph, descriptor: Descriptor) -> bool:
     except ContentError:
         return False
     return True
-
-
-def _referrers(graph: Graph, subject: Descriptor) -> tuple[Referrer, ...]:
-    try:
-        return graph.referrers(subject)
-    except ContentError:
-        return ()  # too many: the closure's problem
 
 
 class BoxEvidence(EvidencePool):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from airgap.errors import AirgapError, FormatError, Rejected
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.problems import ContentProblem
 from airgap.pki.timestamp import TimestampToken
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload
 from airgap.signature.model import Envelope, Payload
@@ -44,6 +45,8 @@ class InspectedArtifact:
     reference: str
     descriptor: Descriptor
     signatures: tuple[InspectedSignature, ...]
+    unread: tuple[ContentProblem, ...]
+    """What can not be read and may be a signature of it."""
 
 
 def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, raw: bytes) -> InspectedSignature:

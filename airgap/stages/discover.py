@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from airgap.oci.outline import Discovered, outline
+from airgap.oci.graph import Root
+from airgap.oci.outline import Discovered, Outliner
 from airgap.oci.record import newest_record
-from airgap.oci.target import open_target
+from airgap.oci.target import Target, open_target
 
 
 def discover(target: str) -> tuple[Discovered, ...]:
-    """The tree of every artifact that `target` names. Raises AirgapError where the target can not be read."""
+    """The tree of every artifact that `target` names. Raises AirgapError where the target can not be read.
+
+    What can not be read and may belong to a tree is part of the result (`Discovered.unread`).
+    """
     with open_target(target) as opened:
-        return tuple(
-            Discovered(
-                reference=opened.name(root),
-                tags=root.tags,
-                tree=outline(opened.graph, root.descriptor),
-                record=newest_record(opened.store, opened.graph, root.descriptor),
-            )
-            for root in opened.roots()
-        )
+        outliner = Outliner(opened.graph)
+        return tuple(_discovered(opened, outliner, root) for root in opened.roots())
+
+
+def _discovered(opened: Target, outliner: Outliner, root: Root) -> Discovered:
+    tree = outliner.draw(root.descriptor)
+    record = newest_record(opened.store, opened.graph, root.descriptor, outliner.hear)
+    return Discovered(
+        reference=opened.name(root),
+        tags=root.tags,
+        tree=tree,
+        unread=tuple(outliner.unread),
+        record=record,
+    )

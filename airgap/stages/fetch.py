@@ -136,7 +136,12 @@ class _Run:
         for name in names:
             try:
                 with self._open(name) as (store, graph, roots):
-                    self.chains |= collect_chains(store, graph, roots, self._anchors)
+                    chains = collect_chains(store, graph, roots, self._anchors)
+                    if name == into:
+                        for problem in chains.problems:  # what is put beside the images may not be what they need
+                            raise problem.error()
+                    self._problems += [_problem(problem.error(), name) for problem in chains.problems]
+                    self.chains |= chains
                     self._offer_box(store, graph, name)
             except (AirgapError, OSError) as error:
                 if name == into:

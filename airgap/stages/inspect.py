@@ -5,28 +5,36 @@ from __future__ import annotations
 from airgap import limits
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
-from airgap.oci.graph import Referrer
+from airgap.oci.graph import Referrer, Root
+from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
-from airgap.oci.target import open_target
+from airgap.oci.target import Target, open_target
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature, inspect_envelope, obstacle
 from airgap.signature.manifest import envelope_descriptor, is_signature
 
 
 def inspect(target: str) -> tuple[InspectedArtifact, ...]:
-    """Every signature of the artifacts that `target` names. Raises AirgapError where the target can not be read."""
+    """Every signature of the artifacts that `target` names. Raises AirgapError where the target can not be read.
+
+    What can not be read and may be a signature is part of the result (`InspectedArtifact.unread`).
+    """
     with open_target(target) as opened:
-        return tuple(
-            InspectedArtifact(
-                reference=opened.name(root),
-                descriptor=root.descriptor,
-                signatures=tuple(
-                    _signature(opened.store, referrer, root.descriptor)
-                    for referrer in opened.graph.referrers(root.descriptor)
-                    if is_signature(referrer.manifest)
-                ),
-            )
-            for root in opened.roots()
-        )
+        return tuple(_artifact(opened, root) for root in opened.roots())
+
+
+def _artifact(opened: Target, root: Root) -> InspectedArtifact:
+    unread: list[ContentProblem] = []
+    referrers = opened.graph.referrers(root.descriptor).readable(unread.append)
+    return InspectedArtifact(
+        reference=opened.name(root),
+        descriptor=root.descriptor,
+        signatures=tuple(
+            _signature(opened.store, referrer, root.descriptor)
+            for referrer in referrers
+            if is_signature(referrer.manifest)
+        ),
+        unread=tuple(unread),
+    )
 
 
 def _signature(store: Store, referrer: Referrer, target: Descriptor) -> InspectedSignature:

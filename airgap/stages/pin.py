@@ -123,7 +123,7 @@ def _signers(opened: Target) -> list[tuple[Certificate, ...]]:
     for root in opened.roots():
         if not is_snapshot(opened.graph.manifest(root.descriptor)):
             continue
-        for referrer in opened.graph.referrers(root.descriptor):
+        for referrer in opened.graph.referrers(root.descriptor).all():
             if not is_signature(referrer.manifest):
                 continue
             candidate = candidate_of(opened.store, referrer, root.descriptor)

@@ -6,6 +6,7 @@ Reads, never writes, and opens no socket: it can not even import what could (imp
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, Rejected, TrustMaterialError
+from airgap.errors import AirgapError, Rejected, TrustMaterialError
 from airgap.moment import Moment
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Root
+from airgap.oci.nodes import heard_elsewhere
+from airgap.oci.problems import ContentProblem
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.reasons import ExitCode
@@ -143,6 +146,8 @@ class _Run:
         self._policy = policy
         self._own_judge = self._judge = self._make_judge(self._directory)
         self._pool = pool
+        self._judged: dict[tuple[Descriptor, str], ReferrerOutcome] = {}
+        """What is attached to artifacts of the target that is being judged, by the statement that applied."""
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
@@ -176,6 +181,7 @@ class _Run:
         roots = [root.descriptor for root in target.graph.roots()]
         box = find_box(target.store, target.graph, roots, safe(text))
         self._judge = self._own_judge
+        self._judged.clear()
         if box.pieces:
             evidence = CombinedEvidence((self._directory.evidence, box))
             self._judge = self._make_judge(_Beside(self._directory, evidence))
@@ -245,7 +251,7 @@ class _Run:
                 finding = ("policy.skip", f"the statement {safe(statement.name)!r} has level skip")
             else:
                 signatures = self._signatures(target, root.descriptor, statement, warnings)
-                referrers = tuple(self._referrers(target, root.descriptor, statement))
+                referrers = tuple(self._referrers(target, root.descriptor, statement, warnings))
         except Rejected as error:
             finding = (error.reason, str(error))
         record = next((found for found in records if found.name == named.scope), records[0] if records else None)
@@ -257,6 +263,7 @@ class _Run:
             scope=named.scope,
             scope_origin=named.origin,
             record=record,
+            left_behind=_left_behind(target, root.descriptor, record, warnings),
             policy=policy,
             policy_finding=finding,
             content=content(root.descriptor),
@@ -269,11 +276,12 @@ class _Run:
     def _contents(self, target: Target) -> _Contents:
         """Starts to check all content that is meant, so that it is hashed while signatures are judged."""
         mode = self._request.content
-        if mode == "none":
-            return lambda _: None
         checker = ContentChecker(target.store, self._pool)
         closures = {}
         for root in target.roots():
+            if mode == "none":
+                closures[root.descriptor] = target.graph.surface(root.descriptor)
+                continue
             records = _records(target, root.descriptor)
             absent = records[0].declared_absent() if records else frozenset[Digest]()
             closures[root.descriptor] = target.graph.closure(root.descriptor, declared_absent=absent)
@@ -284,7 +292,8 @@ class _Run:
         self, target: Target, subject: Descriptor, statement: Statement, warnings: list[str]
     ) -> tuple[SignatureOutcome, ...]:
         """Every signature of `subject`, in digest order, judged; all of them, also after a good one (D27)."""
-        found = [referrer for referrer in target.graph.referrers(subject) if is_signature(referrer.manifest)]
+        referrers = target.graph.referrers(subject).readable(heard_elsewhere)
+        found = [referrer for referrer in referrers if is_signature(referrer.manifest)]
         limit = self._request.max_signatures
         if len(found) > limit:
             warnings.append(f"{len(found)} signatures are attached; only the first {limit} were judged")
@@ -298,30 +307,63 @@ class _Run:
         )
 
     def _referrers(
-        self, target: Target, subject: Descriptor, statement: Statement, depth: int = 0
+        self, target: Target, artifact: Descriptor, statement: Statement, warnings: list[str]
     ) -> Iterator[ReferrerOutcome]:
-        """What is attached and is not itself a signature, with what its own signatures say."""
-        if depth >= limits.GRAPH_DEPTH:
-            return
-        for referrer in target.graph.referrers(subject):
-            if is_signature(referrer.manifest) or referrer.artifact_type == ACQUISITION:
-                continue
-            yield ReferrerOutcome(
-                descriptor=referrer.descriptor,
-                artifact_type=referrer.artifact_type,
-                signatures=self._signatures(target, referrer.descriptor, statement, []),
+        """What is attached and is not itself a signature, with what its own signatures say; each once."""
+        seen: set[Digest] = {artifact.digest}
+        queue = deque([artifact])
+        while queue:
+            for referrer in target.graph.referrers(queue.popleft()).readable(heard_elsewhere):
+                attached, kind = referrer.descriptor, referrer.artifact_type
+                if is_signature(referrer.manifest) or kind == ACQUISITION or attached.digest in seen:
+                    continue
+                if not target.graph.spend():
+                    warnings.append("more artifacts are attached than were judged")
+                    return
+                seen.add(attached.digest)
+                queue.append(attached)
+                yield self._attached(target, attached, kind, statement)
+
+    def _attached(
+        self, target: Target, attached: Descriptor, kind: str | None, statement: Statement
+    ) -> ReferrerOutcome:
+        """Judged once, also where a tag of cosign's attaches it to many."""
+        key = (attached, statement.name)
+        if key not in self._judged:
+            self._judged[key] = ReferrerOutcome(
+                descriptor=attached,
+                artifact_type=kind,
+                signatures=self._signatures(target, attached, statement, []),
             )
-            yield from self._referrers(target, referrer.descriptor, statement, depth + 1)
+        return self._judged[key]
+
+
+def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, warnings: list[str]) -> str | None:
+    """Why no signature may be here although there is one; what else came with the artifact and is lost is a warning."""
+    unread: list[ContentProblem] = []
+    here = _here(target, descriptor, unread.append)
+    if unread:
+        return f"what may be one can not be read ({unread[0].path})"
+    if record is None:
+        return None
+    from airgap.oci.record import listed
+
+    if lost := record.lost(here):
+        warnings.append(f"it was copied with {listed(lost)}, by its acquisition record; that is not here now")
+    return record.left_behind(here)
+
+
+def _here(target: Target, descriptor: Descriptor, hear: Callable[[ContentProblem], object]) -> frozenset[Digest]:
+    """What refers to an artifact in the layout as it is; records are about a copy and are not counted."""
+    referrers = target.graph.referrers(descriptor).readable(hear)
+    return frozenset(item.descriptor.digest for item in referrers if item.artifact_type != ACQUISITION)
 
 
 def _records(target: Target, descriptor: Descriptor) -> tuple[Record, ...]:
     """The acquisition records about an artifact, the newest first."""
-    try:
-        referrers = target.graph.referrers(descriptor)
-    except ContentError:
-        return ()  # too many: the closure's problem
+    referrers = target.graph.referrers(descriptor).readable(heard_elsewhere)
     if all(referrer.artifact_type != ACQUISITION for referrer in referrers):
         return ()
     from airgap.oci.record import find_records
 
-    return tuple(found.record for found in find_records(target.store, target.graph, descriptor))
+    return tuple(found.record for found in find_records(target.store, target.graph, descriptor, heard_elsewhere))

@@ -90,7 +90,7 @@ class LayoutPlace:
 
     def attached(self, artifact_type: str) -> Iterator[Found]:
         """See `Place`."""
-        for referrer in self._graph.referrers(self.subject):
+        for referrer in self._graph.referrers(self.subject).all():
             if referrer.artifact_type == artifact_type and isinstance(referrer.manifest, Manifest):
                 yield Found(descriptor=referrer.descriptor, manifest=referrer.manifest)
 
@@ -157,7 +157,7 @@ def _listed(store: Store, subject: Descriptor) -> list[object]:
         replace(
             referrer.descriptor, artifact_type=referrer.artifact_type, annotations=referrer.manifest.annotations
         ).to_json()
-        for referrer in Graph(store).referrers(subject)
+        for referrer in Graph(store).referrers(subject).all()
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -17,6 +17,7 @@ from airgap.errors import ContentError, NotFoundError, UsageError
 from airgap.oci.descriptor import REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Root
+from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.open import open_layout
 from airgap.oci.record import Found as FoundRecord
 from airgap.oci.record import find_records
@@ -163,6 +164,11 @@ class _OpenLayout:
         self._store: Final = store
         self._graph: Final = Graph(store)
 
+    @cache  # noqa: B019 - as long as the layout is open
+    def _records(self, artifact: Descriptor) -> tuple[FoundRecord, ...]:
+        # what can not be read is heard where referrers are looked for, unless the operator wants none
+        return find_records(self._store, self._graph, artifact, heard_elsewhere)
+
     @cached_property
     def _source(self) -> LayoutSource:
         return LayoutSource(self._store, self._graph)
@@ -197,7 +203,7 @@ class _OpenLayout:
         return tag if tag in names else next((name for name in names if name and tag_part(name) == tag), tag)
 
     def _found(self, reference: LayoutReference, root: Root, only: str | None) -> Found:
-        records = find_records(self._store, self._graph, root.descriptor)
+        records = self._records(root.descriptor)
         tags = root.tags if only is None else (only,)
         named = {tag.removesuffix(f":{tag_part(tag)}") for tag in tags}
         newest = records[0] if records else None

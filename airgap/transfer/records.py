@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
+from airgap import limits
+from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
-from airgap.oci.record import Answer, LeftOut, Record
+from airgap.oci.record import Answer, Came, LeftOut, Record
 from airgap.oci.record import Found as FoundRecord
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry, Looked, Source
@@ -17,6 +20,8 @@ from airgap.transfer.origins import Found, is_cosign
 from airgap.transfer.plan import Key, Node, Plan, Planned, Selection, key_of
 from airgap.transfer.record_writer import record_contents
 from airgap.transfer.sources import MemorySource
+
+_PROBLEMS: Final = 10
 
 
 @dataclass(slots=True)
@@ -30,6 +35,8 @@ class Records:
     """What the destination holds already, by artifact."""
     replaced: set[Digest] = field(default_factory=set)
     """Records of the destination that new ones take the place of."""
+    _written: dict[tuple[Digest, str | None], list[Record]] = field(default_factory=dict)
+    """The new ones, by artifact and repository: several tags of one repository may name the same artifact."""
 
     def add_to(self, plan: Plan, found: Iterable[Found]) -> Plan:
         """The plan with a record for every artifact that needs one."""
@@ -48,10 +55,12 @@ class Records:
         if isinstance(record, FoundRecord):
             descriptor, new = _carried(record, found.source)
         else:
-            # the same content may come from several repositories: each has a record of its own, of any age
-            known = [item for item in self.present.get(found.descriptor.digest, ()) if item.record.name == record.name]
-            if known and known[0].record.facts() == record.facts():
+            # of each repository its own: the same content of another one has another record
+            known = [item for item in self.present.get(record.artifact.digest, ()) if item.record.name == record.name]
+            written = self._written.setdefault((record.artifact.digest, record.name), [])
+            if any(record.says_the_same(other) for other in (*(item.record for item in known[:1]), *written)):
                 return planned  # nothing new to say; and a copy that changes nothing writes nothing
+            written.append(record)
             self.replaced |= {item.descriptor.digest for item in known}
             descriptor, new = _written(record)
         nodes.update((key, node) for key, node in new.items() if key not in nodes)
@@ -86,6 +95,13 @@ class Records:
         return bool({item.digest for item in planned.left_out} - declared)
 
 
+def _told(problems: Sequence[AirgapError]) -> tuple[str, ...]:
+    """Some of them, so that the record of a layout that is full of them can still be read."""
+    more = len(problems) - _PROBLEMS
+    told = tuple(safe(problem) for problem in problems[:_PROBLEMS])
+    return (*told, f"and {more} more") if more > 0 else told
+
+
 def _mode(selection: Selection) -> str:
     if not selection.referrers:
         return "excluded"
@@ -101,8 +117,21 @@ def _answer(looked: Looked, planned: Planned) -> Answer:
         listed=looked.listed,
         copied=sum(attached.subject == looked.subject for attached in planned.attached),
         notes=tuple(safe(note) for note in looked.notes),
-        problems=tuple(safe(problem) for problem in looked.problems),
+        problems=_told(looked.problems),
+        came=_came(looked, planned),
     )
+
+
+def _came(looked: Looked, planned: Planned) -> tuple[Came, ...]:
+    """Of the artifact itself only, whose signatures are asked for by name: it bounds the record."""
+    if looked.subject != planned.wanted.descriptor.digest:
+        return ()
+    came = [
+        Came(digest=item.descriptor.digest, artifact_type=item.artifact_type)
+        for item in planned.attached
+        if item.subject == looked.subject
+    ]
+    return tuple(sorted(came, key=lambda item: item.digest)[: limits.REFERRERS])
 
 
 def _platform(descriptor: Descriptor) -> str:

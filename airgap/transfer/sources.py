@@ -15,6 +15,7 @@ from airgap.oci.documents import BLOBS
 from airgap.oci.graph import Graph
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.problems import ContentProblem
 from airgap.oci.scan import Mechanism
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target
@@ -50,6 +51,7 @@ class LayoutSource:
 
     def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:  # noqa: ARG002
         """All forms at once: a layout is read as a whole, so cosign's tags cost nothing and are never left behind."""
+        problems: list[ContentProblem] = []
         referrals = tuple(
             Referral(
                 descriptor=referrer.descriptor,
@@ -57,15 +59,14 @@ class LayoutSource:
                 mechanism=referrer.mechanism.value,
                 tag=self._cosign.get(referrer.descriptor.digest) if referrer.mechanism is Mechanism.COSIGN else None,
             )
-            for referrer in self.graph.referrers(descriptor)
+            for referrer in self.graph.referrers(descriptor).readable(problems.append)
         )
-        problems = self.graph.unreadable_referrers(descriptor)
         return Looked(
             subject=descriptor.digest,
             mechanism=LAYOUT,
             listed=len(referrals) + len(problems),
             referrals=referrals,
-            problems=tuple(ContentError(problem.reason, problem.message) for problem in problems),
+            problems=tuple(problem.error() for problem in problems),
         )
 
     def open(self, descriptor: Descriptor) -> BlobStream:

@@ -251,6 +251,8 @@ class ArtifactOutcome:
     a claim of whoever made the medium."""
     record: Record | None = None
     """The newest acquisition record about the artifact."""
+    left_behind: str | None = None
+    """Why a signature may exist that is not seen here, by the record and by what lies in the layout now."""
     near: NearSignatures = NearSignatures()
     """What is signed near an artifact that is not."""
     path: str | None = None
@@ -269,9 +271,8 @@ class ArtifactOutcome:
         )
 
     def _without_signature(self) -> tuple[str, str]:
-        left_behind = self.record.left_behind() if self.record else None
-        if left_behind:
-            return "signature.left_behind", f"the artifact has no signature here: {left_behind}"
+        if self.left_behind:
+            return "signature.left_behind", f"the artifact has no signature here: {self.left_behind}"
         if self.record and self.record.found_none():
             source, moment = safe(self.record.name), iso(self.record.time)
             return "signature.none", f"the artifact has no signature; {source} had none either on {moment}"

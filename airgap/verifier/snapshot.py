@@ -17,6 +17,7 @@ from airgap.moment import Moment
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.graph import Graph
+from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
@@ -99,9 +100,11 @@ def judge_signatures(
 ) -> tuple[tuple[SignatureOutcome, ...], Pin | None]:
     """Every signature of the snapshot, under every pin; the pin that accepts one, None where none does.
 
-    Never raises for what the layout holds.
+    Never raises for what the layout holds: what may be a signature and can not be read is a problem of the content,
+    which is checked before.
     """
-    found = [referrer for referrer in graph.referrers(snapshot.descriptor) if is_signature(referrer.manifest)]
+    referrers = graph.referrers(snapshot.descriptor).readable(heard_elsewhere)
+    found = [referrer for referrer in referrers if is_signature(referrer.manifest)]
     outcomes: list[SignatureOutcome] = []
     accepted: Pin | None = None
     for referrer in found[: limits.SIGNATURES]:

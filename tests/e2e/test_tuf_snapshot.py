@@ -161,7 +161,7 @@ def _move_metadata(box: Path, genuine: str, other: str, *, without: str = "") ->
     from airgap.trust.snapshots.tuf_check import TUF_TYPE
 
     with open_snapshot(genuine) as opened:
-        (referrer,) = opened.graph.referrers(opened.snapshot.descriptor)
+        (referrer,) = opened.graph.referrers(opened.snapshot.descriptor).all()
         document = json.loads(referrer.manifest.raw)
     reference = parse_reference(other, exists=lambda path: Path(path).exists())
     assert isinstance(reference, LayoutReference)
@@ -187,7 +187,7 @@ def test_either_kind_of_pin_is_enough(ground: TufGround) -> None:
 def test_tampered_metadata_are_refused(ground: TufGround, what: str) -> None:
     target = ground.box("box")
     with open_snapshot(target) as opened:
-        (referrer,) = opened.graph.referrers(opened.snapshot.descriptor)
+        (referrer,) = opened.graph.referrers(opened.snapshot.descriptor).all()
     document = json.loads(referrer.manifest.raw)
     layer = next(item for item in document["layers"] if "timestamp" in item["annotations"].popitem()[1])
     path = ground.folder / "box/blobs/sha256" / layer["digest"].removeprefix("sha256:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -207,8 +208,11 @@ CASES: Final = (
     _pack("NEG-153-config-missing", "content.missing", _lose(_config_of)),
     _pack("NEG-153-manifest-changed", "content.digest", _damage(lambda _, target: target, _other)),
     _pack("NEG-153-manifest-missing", "content.missing", _lose(lambda _, target: target)),
-    _manifest("NEG-157-signature-manifest-of-a-docker-type", "signature.none", "signature",
-              mediaType="application/vnd.docker.distribution.manifest.v2+json"),
+    replace(
+        _manifest("NEG-157-signature-manifest-of-a-docker-type", "signature.left_behind", "signature",
+                  mediaType="application/vnd.docker.distribution.manifest.v2+json"),
+        also=(("content", "content.malformed"),),
+    ),
     Case("NEG-157-signature-is-an-index", _signature_is_an_index, "signature.manifest"),
     _manifest("NEG-159-artifact-type-other-config-notary", "signature.none", "signature",
               artifactType="application/x-other", config=_NOTARY_CONFIG),

@@ -154,7 +154,7 @@ def _fetcher(metadata: Mapping[str, bytes]) -> FetcherInterface:
 def _metadata(store: Store, graph: Graph, snapshot: Snapshot) -> dict[str, bytes]:
     """All metadata that refer to the snapshot. Raises Rejected, ContentError."""
     found: dict[str, bytes] = {}
-    for referrer in graph.referrers(snapshot.descriptor):
+    for referrer in graph.referrers(snapshot.descriptor).all():
         if referrer.artifact_type != TUF_TYPE or not isinstance(referrer.manifest, Manifest):
             continue
         for layer in referrer.manifest.layers[:_FILES]:

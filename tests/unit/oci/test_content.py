@@ -109,6 +109,7 @@ def test_bad_layer_is_named(
     (problem,) = report.problems
     assert problem.reason == f"content.{damage}"
     assert problem.path == f"index > linux/arm64 > layers[{which}]"
+    assert problem.descriptor is not None
     assert problem.descriptor.digest == bad.digest
     assert str(bad.digest) in problem.message
     assert report.blobs == 4
@@ -139,7 +140,7 @@ def test_bad_signature_is_bad_content(builder: LayoutBuilder, tmp_path: Path, wh
     bad = signature if which == "manifest" else envelope
     builder.damage(bad, builder.blobs[bad.digest].swapcase())
     (problem,) = check(builder, image, tmp_path).problems
-    assert (problem.reason, problem.descriptor.digest) == ("content.digest", bad.digest)
+    assert (problem.reason, problem.descriptor and problem.descriptor.digest) == ("content.digest", bad.digest)
 
 
 def test_root_itself_is_content(builder: LayoutBuilder, tmp_path: Path) -> None:
@@ -231,6 +232,7 @@ def test_mode_manifests_looks_at_configs_and_envelopes(builder: LayoutBuilder, t
     digest = Digest.of(config) if which == "config" else envelope.digest
     builder.blobs[digest] = builder.blobs[digest].swapcase()
     (problem,) = check(builder, image, tmp_path, mode="manifests").problems
+    assert problem.descriptor is not None
     assert problem.descriptor.digest == digest
 
 

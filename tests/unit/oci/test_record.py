@@ -12,13 +12,16 @@ import pytest
 
 from airgap.errors import FormatError
 from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
-from airgap.oci.record import Answer, LeftOut, Record, find_records, listed_records
+from airgap.oci.problems import ContentProblem
+from airgap.oci.record import Answer, Came, LeftOut, Record, find_records, listed_records
 from airgap.transfer.record_writer import record_contents
 from tests.support.layouts import LayoutBuilder
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+SIGNED = Digest.of(b"a signature")
 
 
 def record(artifact: Descriptor, **changes: Any) -> Record:
@@ -103,7 +106,9 @@ def test_the_newest_counts(tmp_path: Path, box: LayoutBuilder, image: Descriptor
         put(box, record(image, time=AT + timedelta(days=days)))
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
         graph = Graph(store)
-        found = find_records(store, graph, graph.roots()[0].descriptor)
+        heard: list[ContentProblem] = []
+        found = find_records(store, graph, graph.roots()[0].descriptor, heard.append)
+        assert not heard
         assert [(item.record.time - AT).days for item in found] == [3, 2, 1]
         assert [item.record for item in listed_records(store)[image.digest]] == [item.record for item in found]
 
@@ -120,7 +125,9 @@ def test_what_is_about_something_else_or_can_not_be_read_is_passed_over(
     box.add_referrer(image, [box.add_blob(b"a"), box.add_blob(b"b")], artifact_type=ACQUISITION)
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
         graph = Graph(store)
-        assert find_records(store, graph, graph.roots()[0].descriptor) == ()
+        heard: list[ContentProblem] = []
+        assert find_records(store, graph, graph.roots()[0].descriptor, heard.append) == ()
+        assert [problem.descriptor and problem.descriptor.digest for problem in heard] == [lost.digest]
         assert image.digest not in listed_records(store)
 
 
@@ -142,7 +149,7 @@ def test_the_record_is_no_artifact_of_its_own(tmp_path: Path, box: LayoutBuilder
     ],
 )
 def test_what_may_have_been_left_behind(image: Descriptor, changes: dict[str, Any], word: str | None) -> None:
-    said = record(image, **changes).left_behind()
+    said = record(image, **changes).left_behind(frozenset())
     assert said is None if word is None else word in (said or "")
 
 
@@ -151,16 +158,36 @@ def test_what_may_have_been_left_behind(image: Descriptor, changes: dict[str, An
     [
         ({"mechanism": None}, "could not all be read"),
         ({"problems": ("gone",)}, "could not all be read"),
-        ({"listed": 1, "copied": 1}, "not here now"),
+        ({"listed": 1, "copied": 1}, "of which 0 are here now"),
+        ({"listed": 1, "copied": 1, "came": (Came(digest=SIGNED, artifact_type=NOTARY_SIGNATURE),)}, str(SIGNED)),
+        ({"listed": 1, "copied": 1, "came": (Came(digest=SIGNED, artifact_type="a/sbom"),)}, None),
         ({}, None),
     ],
 )
 def test_what_the_answers_about_the_artifact_say(image: Descriptor, answer: dict[str, Any], word: str | None) -> None:
     made = record(image)
     changed = replace(made, answers=(replace(made.answers[0], **answer),))
-    said = changed.left_behind()
+    said = changed.left_behind(frozenset())
     assert said is None if word is None else word in (said or "")
-    assert changed.found_none() == (not changed.answers[0].listed)
+    types = {came.artifact_type for came in changed.answers[0].came}
+    assert changed.found_none() == (not changed.answers[0].listed or types == {"a/sbom"})
+
+
+def test_what_is_here_is_not_lost(image: Descriptor) -> None:
+    """What the record says came is compared with what lies in the layout; old records state a number alone."""
+    answer = Answer(subject=image.digest, mechanism="layout", listed=2, copied=2)
+    old = record(image, answers=(answer,))
+    assert old.left_behind({SIGNED, Digest.of(b"sbom")}) is None
+    assert "2 referrers came with it, of which 1 are here now" in str(old.left_behind({SIGNED}))
+    came = (
+        Came(digest=SIGNED, artifact_type=NOTARY_SIGNATURE),
+        Came(digest=Digest.of(b"sbom"), artifact_type="a/sbom"),
+    )
+    new = Record.parse(json.dumps(record(image, answers=(replace(answer, came=came),)).to_json()).encode())
+    assert new.left_behind({SIGNED}) is None
+    assert new.lost({SIGNED}) == came[1:]
+    assert new.lost({SIGNED, Digest.of(b"sbom")}) == ()
+    assert str(SIGNED) in str(new.left_behind({Digest.of(b"sbom")}))
 
 
 def test_nobody_asked_is_not_none_there(image: Descriptor) -> None:

@@ -77,7 +77,7 @@ def referrers(path: Path, tag: str = "v1") -> list[Digest]:
         assert not graph.problems
         closure = graph.closure(root)
         assert not closure.problems
-        return [referrer.descriptor.digest for referrer in graph.referrers(root)]
+        return [referrer.descriptor.digest for referrer in graph.referrers(root).all()]
 
 
 @pytest.fixture

@@ -1,0 +1,203 @@
+"""What can not be read may be the signature: it was taken for "no referrers", "no signature", "nothing left behind"."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.layout import LayoutDirectory
+from tests.support.command import Ran, run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.scenario import Scene, Signature, add_image
+from tests.support.signing import key_options
+
+Harm = Callable[[Path, pytest.MonkeyPatch], None]
+
+
+def _blob(layout: Path, digest: Digest) -> Path:
+    return layout / "blobs" / digest.algorithm / digest.encoded
+
+
+def _cut(path: Path, _: pytest.MonkeyPatch) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _flipped(path: Path, _: pytest.MonkeyPatch) -> None:
+    path.write_bytes(path.read_bytes().swapcase())
+
+
+def _gone(path: Path, _: pytest.MonkeyPatch) -> None:
+    path.unlink()
+
+
+def _folder(path: Path, _: pytest.MonkeyPatch) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _link(path: Path, _: pytest.MonkeyPatch) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+class _Failing(io.RawIOBase):
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def _failing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = LayoutDirectory.open
+
+    def opened(self: LayoutDirectory, digest: Digest) -> io.RawIOBase:
+        return _Failing() if digest.encoded == path.name else genuine(self, digest)
+
+    monkeypatch.setattr(LayoutDirectory, "open", opened)
+
+
+HARMS = {"cut": _cut, "flipped": _flipped, "gone": _gone, "folder": _folder, "link": _link, "eio": _failing}
+
+
+class Stick:
+    """Two signed images; the signature of the second lies there in one of the known forms, and is harmed."""
+
+    def __init__(self, folder: Path, form: str = "entry") -> None:
+        self.scene = Scene()
+        self.folder = folder
+        self.lost: Descriptor
+        self.image: Descriptor
+        self._form = form
+        self.scene.packing.append(self._pack)
+        self.written = self.scene.write(folder)
+        self.layout = self.written.layout
+
+    def _pack(self, box: LayoutBuilder, _: Descriptor) -> None:
+        self.image = box.tag(add_image(box, "riscv64"), "v2")
+        signature = Signature("jws", self.scene.signature.leaf)
+        sealed = signature.attach(box, self.image, listed=self._form == "entry")
+        self.lost = sealed
+        if self._form == "fallback-entry":
+            box.tag_fallback(self.image, sealed)
+        elif self._form == "fallback-index":
+            self.lost = box.tag_fallback(self.image, sealed)
+        elif self._form == "nested":
+            box.list(box.add_index(sealed))
+        elif self._form == "nested-index":
+            self.lost = box.add_index(sealed)
+            box.list(box.add_index(self.lost))
+        elif self._form == "cosign":
+            self.lost = box.tag(box.add_image(b"simple signing"), f"sha256-{self.image.digest.encoded}.sig")
+
+    def run(self, command: str, *arguments: object) -> Ran:
+        ran = run_here([command, *map(str, arguments)])
+        assert "Traceback" not in ran.out + ran.err, ran
+        return ran
+
+    def verify(self, target: str, *more: str) -> Ran:
+        first, _, *options = self.written.arguments()
+        return self.run(first, target, *options, *more)
+
+
+FORMS = ["entry", "fallback-entry", "fallback-index", "nested", "nested-index", "cosign"]
+
+
+@pytest.mark.parametrize(
+    ("form", "harm"), [*(("entry", harm) for harm in HARMS), *((form, "gone") for form in FORMS[1:])]
+)
+def test_every_command_says_that_it_could_not_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, harm: str
+) -> None:
+    stick = Stick(tmp_path, form)
+    HARMS[harm](_blob(stick.layout, stick.lost.digest), monkeypatch)
+    lost = str(stick.lost.digest)
+    for target in (f"oci:{stick.layout}:v2", f"oci:{stick.layout}@{stick.image.digest}", f"oci:{stick.layout}"):
+        for more in ((), ("--content", "none"), ("--content", "manifests")):
+            ran = stick.verify(target, *more)
+            assert (ran.code, ran.document["verdict"]) == (16, "fail"), ran
+            assert lost in ran.out
+        for command in ("discover", "inspect"):
+            ran = stick.run(command, target)
+            assert ran.code == 16, ran
+            assert lost in ran.out
+            assert "no signature\n" not in ran.out.split(str(stick.image.digest))[-1]
+            document = stick.run(command, target, "--format", "json").document
+            assert lost in {item["digest"] for artifact in document["artifacts"] for item in artifact["unread"]}
+        ran = stick.run("copy", target, tmp_path / "new")
+        assert ran.code == 16, ran
+        assert lost in ran.err
+        assert not (tmp_path / "new").exists()
+        ran = stick.run("trust", "fetch", target, "--trust", tmp_path / "fetched", "--no-download")
+        assert ran.code == 16, ran
+    one = f"oci:{stick.layout}:v2"
+    (tmp_path / "root.crt").write_bytes(stick.scene.signature.leaf.root.pem)
+    stamp = ["--timestamp-url", "http://127.0.0.1:9/", "--timestamp-root-cert", tmp_path / "root.crt"]
+    sign = ["sign", one, *key_options(tmp_path, stick.scene.signature.leaf)]
+    listing = [*sign, "--force", "--force-referrers-tag"] if form == "entry" else sign  # lists what is there already
+    for arguments in (sign, listing, ["timestamp", "add", one, *stamp]):
+        ran = stick.run(*map(str, arguments))
+        assert ran.code == 16, ran
+        assert lost in ran.err
+
+
+def test_what_a_copy_leaves_behind_stands_in_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that was carried on said that the signature came along; the new layout had none."""
+    stick = Stick(tmp_path)
+    stick.run("copy", f"oci:{stick.layout}:v2", tmp_path / "first")
+    _gone(_blob(tmp_path / "first", stick.lost.digest), monkeypatch)
+    ran = stick.run("copy", f"oci:{tmp_path / 'first'}:v2", tmp_path / "second", "--keep-going", "--format", "json")
+    assert ran.code == 20, ran
+    (artifact,) = ran.document["artifacts"]
+    assert str(stick.lost.digest) in json.dumps(artifact["left_behind"])
+    ran = stick.verify(f"oci:{tmp_path / 'second'}:v2")
+    assert (ran.code, ran.document["artifacts"][0]["unsigned"]["reason"]) == (10, "signature.left_behind")
+
+
+def test_another_image_that_can_not_be_read_stops_none_that_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D27, MAN-34: what has a name is an image of its own, and so is a platform of an index."""
+    stick = Stick(tmp_path)
+    _gone(_blob(stick.layout, stick.image.digest), monkeypatch)
+    assert stick.verify(f"oci:{stick.layout}:v1").code == 0
+    assert stick.run("copy", f"oci:{stick.layout}:v1", tmp_path / "new").code == 0
+    assert stick.run("inspect", f"oci:{stick.layout}:v1").code == 0
+    assert stick.verify(f"oci:{stick.layout}:v2").code == 16
+    assert stick.verify(f"oci:{stick.layout}").code == 16
+
+
+def test_thousands_that_can_not_be_read_are_counted(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    image = box.tag(add_image(box), "v1")
+    for number in range(200):
+        box.drop(box.add_referrer(image, b"%d" % number))
+    layout = box.write_directory(tmp_path / "layout")
+    ran = run_here(["inspect", f"oci:{layout}:v1"])
+    assert ran.code == 16
+    assert ran.out.count("NOT READ") == 51
+    assert "150 more can not be read" in ran.out
+
+
+def test_blobs_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs as root may enter everything, so the system's answer is made here."""
+    stick = Stick(tmp_path)
+
+    def denied(_: LayoutDirectory, digest: Digest) -> int:
+        from airgap.oci.store import unreadable
+
+        raise unreadable(digest, "can not be read: Permission denied")
+
+    monkeypatch.setattr(LayoutDirectory, "size", denied)
+    target = f"oci:{stick.layout}:v2"
+    assert stick.verify(target).code == 16
+    for command in ("discover", "inspect"):
+        assert stick.run(command, target).code == 16
+    assert stick.run("copy", target, tmp_path / "new").code == 16
