@@ -146,8 +146,8 @@ class _Run:
         self._policy = policy
         self._own_judge = self._judge = self._make_judge(self._directory)
         self._pool = pool
-        self._judged: dict[tuple[Descriptor, str], ReferrerOutcome] = {}
-        """What is attached to artifacts of the target that is being judged, by the statement that applied."""
+        self._judged: dict[Descriptor, tuple[Statement, ReferrerOutcome]] = {}
+        """What is attached to artifacts of the target that is being judged, with the statement that applied last."""
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
@@ -328,14 +328,13 @@ class _Run:
         self, target: Target, attached: Descriptor, kind: str | None, statement: Statement
     ) -> ReferrerOutcome:
         """Judged once, also where a tag of cosign's attaches it to many."""
-        key = (attached, statement.name)
-        if key not in self._judged:
-            self._judged[key] = ReferrerOutcome(
-                descriptor=attached,
-                artifact_type=kind,
-                signatures=self._signatures(target, attached, statement, []),
-            )
-        return self._judged[key]
+        known = self._judged.get(attached)
+        if known is not None and known[0] == statement:
+            return known[1]
+        signatures = self._signatures(target, attached, statement, [])
+        outcome = ReferrerOutcome(descriptor=attached, artifact_type=kind, signatures=signatures)
+        self._judged[attached] = (statement, outcome)
+        return outcome
 
 
 def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, warnings: list[str]) -> str | None:
