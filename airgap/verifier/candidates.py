@@ -13,6 +13,7 @@ from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Mechanism, Referrer
 from airgap.oci.manifest import Manifest
+from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tag
 from airgap.signature.manifest import envelope_descriptor, is_signature
@@ -100,7 +101,4 @@ def _is_signed(graph: Graph, descriptor: Descriptor) -> bool:
 
 
 def _referrers(graph: Graph, descriptor: Descriptor) -> tuple[Referrer, ...]:
-    try:
-        return graph.referrers(descriptor)
-    except ContentError:
-        return ()  # too many: the closure's problem
+    return graph.referrers(descriptor).readable(heard_elsewhere)

@@ -47,7 +47,7 @@ def record(data: bytes) -> None:
     """An acquisition record; it is the same after it was written."""
     with refusable():
         found = Record.parse(data)
-        found.left_behind()
+        found.left_behind(frozenset())
         found.found_none()
         same(Record.parse(reference.dumps(found.to_json()).encode()), found, "the record, written again")
 
