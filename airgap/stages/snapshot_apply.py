@@ -225,7 +225,7 @@ class _Judgement:
         """The memory with this snapshot in it; None where it is lost and this snapshot needs none."""
         if self._state is None and self._accepted is None and self.pins.entries:
             return None
-        at, snapshot = self._request.at, self._snapshot
+        at, snapshot = self._request.clock, self._snapshot  # when it was done, whatever moment it was judged for
         state = self._state or State()
         detail = f"{snapshot.name} {snapshot.descriptor.digest}"
         for action, reason in self._notes:

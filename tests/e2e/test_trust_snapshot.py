@@ -394,6 +394,12 @@ class TestRollback:
         assert (state.beliefs["default"].number, state.evidence["default"].number) == (2, 3)
         assert ground.undo().in_force == f"default/1 {_digest(first)}"
 
+    def test_the_memory_says_when_it_was_done_not_for_which_moment(self, ground: Ground) -> None:
+        ground.pin()
+        assert ground.apply(ground.packed(), clock=LATER + timedelta(days=3)).applied
+        assert ground.state().beliefs["default"].accepted == LATER + timedelta(days=3)
+        assert ground.state().history[-1].at == LATER + timedelta(days=3)
+
     def test_another_one_with_the_same_number_is_refused_whatever_is_said(self, ground: Ground) -> None:
         ground.pin()
         ground.apply(ground.packed(number=5))

@@ -102,9 +102,11 @@ class Ground:
         add_pin(self.location, pin, at=AT, **options)
         return pin
 
-    def apply(self, reference: str, at: datetime = LATER, **options: Any) -> SnapshotOutcome:
+    def apply(
+        self, reference: str, at: datetime = LATER, *, clock: datetime | None = None, **options: Any
+    ) -> SnapshotOutcome:
         with open_snapshot(reference) as opened:
-            request = ApplyRequest(at=at, clock=at, **options)
+            request = ApplyRequest(at=at, clock=clock or at, **options)
             return apply_snapshot(opened.store, opened.graph, opened.snapshot, self.location, request)
 
     def verify(self, reference: str, at: datetime = LATER, **options: Any) -> SnapshotOutcome:
