@@ -28,7 +28,7 @@ from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.snapshots import tuf_memory as tuf
 from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_tree
 from airgap.trust.snapshots.coverage import Coverage, cover
-from airgap.trust.snapshots.material import Part, list_material
+from airgap.trust.snapshots.material import Part, evidence_at_hand, list_beliefs
 from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.snapshot import Snapshot
@@ -246,14 +246,12 @@ class _Judgement:
         if self._accepted is not None and not remembered:
             return False
         try:
-            there = list_material(self._trust, evidence_only=snapshot.evidence_only)
+            believed = () if snapshot.evidence_only else list_beliefs(self._trust)
         except TrustMaterialError:
             return False
-        believed = {(file.path, file.digest) for file in there if not file.part.is_evidence}
-        evidence = {file.digest for file in there}
-        return believed == {(file.path, file.digest) for file in snapshot.files if not file.part.is_evidence} and all(
-            file.digest in evidence for file in snapshot.files if file.part in {Part.CRL, Part.OCSP}
-        )
+        beliefs = {(file.path, file.digest) for file in snapshot.files if not file.part.is_evidence}
+        pieces = {file.digest for file in snapshot.files if file.part in {Part.CRL, Part.OCSP}}
+        return {(file.path, file.digest) for file in believed} == beliefs and pieces <= evidence_at_hand(self._trust)
 
     # --- the questions ---
 

@@ -394,6 +394,17 @@ class TestRollback:
         assert (state.beliefs["default"].number, state.evidence["default"].number) == (2, 3)
         assert ground.undo().in_force == f"default/1 {_digest(first)}"
 
+    def test_evidence_in_a_folder_of_its_own_does_not_make_the_same_another(self, ground: Ground) -> None:
+        """To exchange the same for the same would lose what undo goes back to."""
+        ground.pin()
+        target = ground.packed()
+        assert ground.apply(target).applied
+        (ground.site / "crls/inner").mkdir()
+        shutil.move(ground.site / "crls/a.crl", ground.site / "crls/inner/a.crl")
+        assert ground.apply(target).in_force
+        ground.undo()
+        assert ground.policy_name() == "site"
+
     def test_the_memory_says_when_it_was_done_not_for_which_moment(self, ground: Ground) -> None:
         ground.pin()
         assert ground.apply(ground.packed(), clock=LATER + timedelta(days=3)).applied

@@ -15,14 +15,16 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
-from airgap.files import reading_problem
+from airgap.files import read_regular, reading_problem
 from airgap.oci.digest import Digest
 from airgap.oci.documents import open_regular
 from airgap.revocation.index import INDEX
@@ -113,13 +115,35 @@ def check_together(paths: Iterable[str]) -> None:
 def list_material(root: Path, *, evidence_only: bool = False) -> tuple[MaterialFile, ...]:
     """Every file of the trust directory `root` that may travel, in the order of paths, hashed.
 
-    A file in a known folder that can not travel (a foreign name, a symbolic link) is an error and not left out: what
-    arrives would not be what was meant. Hidden files, `airgap.toml` and folders that have no meaning are passed over.
-    Raises TrustMaterialError(snapshot.malformed).
+    A file in a known folder that can not travel (a foreign name, a symbolic link, evidence in a folder of its own or
+    under a hidden name) is an error and not left out: what arrives would not be what was meant, and a CRL that revokes
+    could be missing. Other hidden files, `airgap.toml` and folders that have no meaning are passed over. Raises
+    TrustMaterialError(snapshot.malformed).
     """
+    evidence = _evidence_paths(root)
+    return _list(root, evidence if evidence_only else chain(_belief_paths(root), evidence))
+
+
+def list_beliefs(root: Path) -> tuple[MaterialFile, ...]:
+    """Policies and trust stores alone, as `list_material` lists them. Raises TrustMaterialError(snapshot.malformed)."""
+    return _list(root, _belief_paths(root))
+
+
+def evidence_at_hand(root: Path) -> frozenset[Digest]:
+    """The content of every file of evidence that can be read, whatever its name and in whatever folder below."""
+    found: set[Digest] = set()
+    for folder in _EVIDENCE:
+        for parent, _, names in os.walk(root / folder):
+            for name in names:
+                with suppress(FormatError):
+                    found.add(Digest.of(read_regular(Path(parent, name), max(_BYTES.values()))))
+    return frozenset(found)
+
+
+def _list(root: Path, paths: Iterable[str]) -> tuple[MaterialFile, ...]:
     files: list[MaterialFile] = []
     try:
-        for path in sorted(_paths(root, evidence_only=evidence_only)):
+        for path in sorted(paths):
             files.append(_hashed(root, path))
             if len(files) > limits.SNAPSHOT_FILES:
                 raise LimitError(f"there are more than {limits.SNAPSHOT_FILES} files")
@@ -134,24 +158,33 @@ def list_material(root: Path, *, evidence_only: bool = False) -> tuple[MaterialF
     return tuple(files)
 
 
-def _paths(root: Path, *, evidence_only: bool) -> Iterator[str]:
-    if not evidence_only:
-        yield from (name for name in _POLICIES if os.path.lexists(root / name))
-        for kind in StoreType:
-            base = "/".join((*FOLDER, kind.value))
-            for store in _entries(root / base, folders=True):
-                yield from (f"{base}/{store}/{name}" for name in _entries(root / base / store))
-    for folder in _EVIDENCE:
-        yield from (f"{folder}/{name}" for name in _entries(root / folder))
+def _belief_paths(root: Path) -> Iterator[str]:
+    yield from (name for name in _POLICIES if os.path.lexists(root / name))
+    for kind in StoreType:
+        base = "/".join((*FOLDER, kind.value))
+        for store in _entries(root / base, folders=True):
+            yield from (f"{base}/{store}/{name}" for name in _entries(root / base / store))
 
 
-def _entries(folder: Path, *, folders: bool = False) -> list[str]:
+def _evidence_paths(root: Path) -> Iterator[str]:
+    for folder, (ending, _, _) in _EVIDENCE.items():
+        for inner in _entries(root / folder, folders=True):
+            raise FormatError(
+                f"{folder}/{safe(inner, limit=64)} is a folder, and evidence travels from {folder} itself"
+            )
+        yield from (f"{folder}/{name}" for name in _entries(root / folder, hidden=ending))
+
+
+def _entries(folder: Path, *, folders: bool = False, hidden: str | None = None) -> list[str]:
+    """Names of files, or of folders; hidden ones only with the ending `hidden`, and never what macOS leaves (`._*`)."""
+
+    def counts(name: str) -> bool:
+        return not name.startswith(".") or (hidden is not None and name.endswith(hidden) and not name.startswith("._"))
+
     try:
         with os.scandir(folder) as entries:
             return [
-                entry.name
-                for entry in entries
-                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False) == folders
+                entry.name for entry in entries if counts(entry.name) and entry.is_dir(follow_symlinks=False) == folders
             ]
     except FileNotFoundError:
         return []

@@ -111,3 +111,23 @@ class TestList:
         monkeypatch.setattr(limits, "SNAPSHOT_BYTES", 99)
         with pytest.raises(TrustMaterialError, match="99 bytes"):
             list_material(trust)
+
+
+@pytest.mark.parametrize("path", ["crls/inner/a.crl", "crls/empty", "ocsp/inner/a.ors", "crls/.a.crl"])
+def test_evidence_that_would_stay_behind_is_an_error(tmp_path: Path, path: str) -> None:
+    """What is heard where it lies must not be missing where the snapshot arrives: it may revoke."""
+    root = write_trust(tmp_path, crls={"a.crl": b"x"})
+    if path.endswith(("crl", "ors")):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(crl(Pki().code_chain().root))
+    else:
+        (root / path).mkdir()
+    for evidence_only in (True, False):
+        with pytest.raises(TrustMaterialError, match="can not be packed") as caught:
+            list_material(root, evidence_only=evidence_only)
+        assert caught.value.reason == "snapshot.malformed"
+
+
+def test_what_file_managers_leave_behind_is_no_evidence(tmp_path: Path) -> None:
+    root = write_trust(tmp_path, crls={"a.crl": b"x", "._a.crl": b"x", ".DS_Store": b"x"})
+    assert [file.path for file in list_material(root, evidence_only=True)] == ["crls/a.crl"]
