@@ -21,6 +21,7 @@ from airgap.trust.stores import (
     check_file_name,
     list_stores,
     load_store,
+    reading_refusal,
 )
 
 FILE_MODE = 0o600
@@ -108,7 +109,7 @@ def find_file(root: Path, store: StoreRef, name: str) -> StoredFile:
     try:
         certificates = load_certificates(read_regular(path, limits.STORE_FILE_BYTES))
     except FormatError as error:
-        raise _refusal(store, name, str(error)) from None
+        raise _unreadable(store, name, error) from None
     return StoredFile(store=store, name=name, certificates=certificates)
 
 
@@ -148,7 +149,7 @@ def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
     try:
         certificates = load_certificates(data)
     except FormatError as error:
-        raise _refusal(store, name, f"can not be read as a certificate: {error}") from None
+        raise _unreadable(store, name, error) from None
     for certificate in certificates:
         if problem := certificate_problem(store.type, certificate):
             raise _refusal(store, name, problem)
@@ -180,11 +181,16 @@ def _path(root: Path, store: StoreRef, name: str) -> Path:
     return path
 
 
-def _refusal(store: StoreRef, name: str, problem: str) -> TrustMaterialError:
+def _unreadable(store: StoreRef, name: str, error: FormatError) -> TrustMaterialError:
+    return _refusal(store, name, reading_refusal(error), error.remedy)
+
+
+def _refusal(store: StoreRef, name: str, problem: str, remedy: str = "") -> TrustMaterialError:
     return TrustMaterialError(
         "store.malformed",
         f"{safe(name)!r} can not be in the trust store {store}: it {problem}",
-        remedy="Choose the certificate of a root or intermediate CA; for timestamping, that of a self-signed root.",
+        remedy=remedy
+        or "Choose the certificate of a root or intermediate CA; for timestamping, that of a self-signed root.",
         store=str(store),
         file=safe(name),
         problem=problem,

@@ -164,8 +164,12 @@ def _load_file(folder: Path, ref: StoreRef, name: str) -> tuple[Certificate, ...
         check_file_name(name)
         return load_certificates(read_regular(folder / name, limits.STORE_FILE_BYTES))
     except FormatError as error:
-        problem = f"cannot be used: {error}" if error.where else error.problem
-        _refuse(folder, ref, problem, name, remedy=error.remedy)
+        _refuse(folder, ref, reading_refusal(error), name, remedy=error.remedy)
+
+
+def reading_refusal(error: FormatError) -> str:
+    """Why a file holds no certificates, to stand behind its name."""
+    return f"cannot be used: {error}" if error.where else error.problem
 
 
 def check_file_name(name: str) -> None:

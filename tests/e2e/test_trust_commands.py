@@ -608,7 +608,7 @@ def test_what_is_no_certificate_is_said_in_a_sentence(root: Path, tmp_path: Path
     wrong.write_text("no certificate", encoding="utf-8")
     ran = trust(root, "cert", "add", "--type", "ca", "--store", "acme", wrong)
     assert ran.code == 18
-    assert "it can not be read as a certificate: " in ran.err
+    assert "it holds neither PEM nor DER certificates" in ran.err
 
 
 def test_a_snapshot_goes_into_a_folder_that_is_there(root: Path, file: Path, tmp_path: Path) -> None:

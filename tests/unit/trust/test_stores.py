@@ -12,6 +12,7 @@ from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
+from airgap.trust.edit import add_certificates
 from airgap.trust.stores import LoadedStore, StoreRef, StoreType, load_store
 from tests.support.extensions import BasicConstraints, KeyUsage
 from tests.support.pki import Issued, foreign_info, issue
@@ -323,3 +324,12 @@ def test_a_file_that_is_something_else_is_named_with_its_way_out(tmp_path: Path)
     error = refused(tmp_path, {"a.pem": b"ssh-ed25519 AAAA me@here"})
     assert "the file 'a.pem' of the trust store ca:harbour is an SSH key" in str(error)
     assert "bare key" in error.remedy
+
+
+def test_a_file_that_is_to_be_added_is_named_as_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.pem"
+    path.write_bytes(b"ssh-ed25519 AAAA me@here")
+    with pytest.raises(TrustMaterialError) as caught:
+        add_certificates(tmp_path / "trust", StoreRef.parse("ca:harbour"), [path])
+    assert "in the trust store ca:harbour: it is an SSH key" in str(caught.value)
+    assert "bare key" in caught.value.remedy
