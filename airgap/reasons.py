@@ -258,6 +258,8 @@ _ROWS: Final = (
      "Copy it again without --platform if it is needed."),
     # reading a layout
     ("layout.malformed", 16, "This is not an OCI image layout that can be read.", _CONTENT),
+    ("layout.disagrees", 16, "manifest.json or repositories beside the layout name something that index.json does not.",
+     "docker load takes what they name, and none of it was verified. Copy what was (airgap copy THIS NEW), and use that."),
     ("layout.entry", 0, "An entry of the layout belongs to no artifact, or other tools may read it in another way.",
      "Nothing, unless the entry was meant to count: then copy the artifact again from its source."),
 )  # fmt: skip

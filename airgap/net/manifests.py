@@ -85,7 +85,7 @@ class ManifestApi:
             kind = "manifest" if isinstance(reference, Digest) else "tag"
             raise NotFoundError(
                 f"{self._client.host}/{self._repository} has no {kind} {reference}",
-                remedy="Check the name; `airgap discover` and the registry's list of tags show what is there.",
+                remedy="Check the name; the registry's list of tags shows what is there.",
                 host=self._client.host,
                 repository=self._repository,
             )

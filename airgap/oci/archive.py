@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -24,8 +24,8 @@ from airgap.oci.members import layout_files
 from airgap.oci.recognise import TELLING, check_head
 from airgap.oci.sections import Section, SharedFile
 from airgap.oci.store import missing
-from airgap.oci.tar import members
-from airgap.oci.tar_header import BLOCK
+from airgap.oci.tar import Member, members
+from airgap.oci.tar_header import BLOCK, Kind
 from airgap.text import safe
 
 Extent = tuple[int, int]
@@ -35,11 +35,9 @@ Extent = tuple[int, int]
 class LayoutArchive:
     """An OCI image layout in a tar (a `Store`). Blobs are sections of the one open file; threads may share it."""
 
-    def __init__(self, path: str, shared: SharedFile, table: Mapping[str, Extent], beside: Iterable[str] = ()) -> None:
+    def __init__(self, path: str, shared: SharedFile, table: Mapping[str, Extent]) -> None:
         """Use `open_archive`."""
         self.path: Final = path
-        self.beside: Final = tuple(sorted(beside))
-        """What other tools read instead of `index.json`, by name."""
         self._shared: Final = shared
         self._table: Final = table
         check_layout_file(self._document(LAYOUT_FILE, limits.LAYOUT_FILE_BYTES), self.name)
@@ -49,6 +47,11 @@ class LayoutArchive:
     def name(self) -> str:
         """The path, made safe to show."""
         return safe(self.path)
+
+    def beside(self) -> dict[str, bytes]:
+        """What other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
+        found = sorted(TELLING.intersection(self._table))
+        return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
 
     def index(self) -> Index:
         """The layout's `index.json`."""
@@ -101,8 +104,7 @@ def open_archive(path: str, *, portable: bool = False) -> LayoutArchive:
     try:
         shared = SharedFile(file, portable=portable)
         check_head(path, shared.read(0, BLOCK), shared.size)
-        table, others = _table(path, shared)
-        return LayoutArchive(path, shared, table, TELLING & others)
+        return LayoutArchive(path, shared, _table(path, shared))
     except FormatError as error:
         file.close()
         raise malformed(f"{safe(path)}: {error}", remedy=error.remedy) from None
@@ -111,9 +113,19 @@ def open_archive(path: str, *, portable: bool = False) -> LayoutArchive:
         raise
 
 
-def _table(path: str, shared: SharedFile) -> tuple[dict[str, Extent], set[str]]:
-    """Where the layout's files lie, and names of others. Those are passed over (LAYOUT-8)."""
+def _table(path: str, shared: SharedFile) -> dict[str, Extent]:
+    """Where the layout's files lie, and what other tools read instead. Others are passed over (LAYOUT-8)."""
     others: set[str] = set()
-    return {
-        part.name: (part.member.offset, part.member.size) for part in layout_files(members(shared), path, others)
-    }, others
+    telling: dict[str, Extent] = {}
+    found = layout_files(_remembered(members(shared), telling), path, others)
+    return telling | {part.name: (part.member.offset, part.member.size) for part in found}
+
+
+def _remembered(found: Iterable[Member], telling: dict[str, Extent]) -> Iterator[Member]:
+    for member in found:
+        name = member.name
+        while name.startswith("./"):
+            name = name.removeprefix("./")
+        if name in TELLING and member.kind is not Kind.DIRECTORY:
+            telling[name] = (member.offset, member.size)
+        yield member

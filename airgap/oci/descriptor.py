@@ -21,6 +21,7 @@ ARTIFACT_MANIFEST: Final = "application/vnd.oci.artifact.manifest.v1+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 IMAGE_CONFIG: Final = "application/vnd.oci.image.config.v1+json"
+DOCKER_CONFIG: Final = "application/vnd.docker.container.image.v1+json"
 IMAGE_LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 EMPTY: Final = "application/vnd.oci.empty.v1+json"
 NOTARY_SIGNATURE: Final = "application/vnd.cncf.notary.signature"
@@ -53,6 +54,9 @@ EXTERNAL_LAYERS: Final = frozenset(
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 """The annotation of `index.json` entries that holds a tag (LAYOUT-6)."""
+
+CONTAINERD_NAME: Final = "io.containerd.image.name"
+"""The annotation by which `ctr image import` and `docker load` name an image, with or without a tag beside it."""
 
 _LARGEST_SIZE: Final = 2**63 - 1
 # RFC 6838, section 4.2, as image-spec's schema has it; parameters are taken too, because writers add them

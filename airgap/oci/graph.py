@@ -7,21 +7,23 @@ MAN-34); it becomes a problem. Cycles can not be made with sound digests, and no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
-from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, MANIFEST_TYPES, REF_NAME, Descriptor
+from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, MANIFEST_TYPES, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.documents import LAYOUT_INDEX
+from airgap.oci.images import Images
 from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.names import listed
 from airgap.oci.nodes import Mechanism, Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem, EntryProblem
 from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store, read_verified
-from airgap.oci.tags import tag_part
 from airgap.parse.json import Reading, load_object
 from airgap.text import safe
 
@@ -30,7 +32,6 @@ __all__ = ["Closure", "Graph", "Mechanism", "Reached", "Referrer", "Referrers", 
 _Key = tuple[Digest, str, int, bytes | None]
 _SCHEMA: Final = 2
 _FORMS: Final = frozenset({"manifests", "layers"})
-_TAGS_SHOWN: Final = 10
 _SHORT: Final = 12
 
 
@@ -145,65 +146,90 @@ class Graph:
         """What is odd and harmless (`layout.entry`): a tag given twice, a referrer of what is not here, ..."""
         return self._scan.notes
 
+    @cached_property
+    def disagreements(self) -> tuple[EntryProblem, ...]:
+        """What `docker load` would take from here that `index.json` does not name (`layout.disagrees`)."""
+        look = getattr(self._store, "beside", None)  # layouts on disk have it; other stores hold nothing else
+        try:
+            documents = look() if look else {}
+        except ContentError as error:
+            return (EntryProblem(reason=error.reason, message=str(error), path=LAYOUT_INDEX, descriptor=None),)
+        if not documents:
+            return ()
+        from airgap.oci.docker_save import disagreements
+
+        return tuple(
+            EntryProblem(reason="layout.disagrees", message=message, path=name, descriptor=None)
+            for name, message in disagreements(documents, self._images())
+        )
+
+    def _images(self) -> Iterator[tuple[Manifest, frozenset[str]]]:
+        """Every image that the layout's artifacts consist of, with their names."""
+        for root in self.roots():
+            names = frozenset((*root.tags, *root.aliases))
+            seen: set[Digest] = set()
+            queue = deque([root.descriptor])
+            while queue:
+                descriptor = queue.popleft()
+                if descriptor.digest in seen or not descriptor.is_manifest:
+                    continue
+                seen.add(descriptor.digest)
+                try:
+                    manifest = self.manifest(descriptor)
+                except ContentError:
+                    continue  # which is that artifact's problem
+                if isinstance(manifest, Index):
+                    queue.extend(manifest.manifests)
+                else:
+                    yield manifest, names
+
     # --- naming ---
+
+    @cached_property
+    def shared_names(self) -> tuple[str, ...]:
+        """Names by which nothing can be told: two different entries bear each, and one of them has no other name."""
+        return tuple(dict.fromkeys(name for _, name in self._scan.names.doubles()))
 
     def roots(self) -> tuple[Root, ...]:
         """The layout's own artifacts, in the order of `index.json`: no referrers, no children of indexes."""
         return self._scan.roots
 
     def resolve(self, name: str | Digest | None) -> Root:
-        """The artifact with this tag or digest, or the only one. Raises NotFoundError.
+        """The artifact with this tag or digest, or the only one: the one way to look a name up. Raises NotFoundError.
 
-        A tag is an entry's whole ref.name, or the tag part of one that is a full reference, if that is unambiguous. A
+        A tag is a whole name of an entry, or the tag part of one. A name that could mean two things means none. A
         digest may be that of a child at any depth, or of a referrer: its descriptor is the one that points at it, with
         its real media type (MAN-35, D3).
         """
         if name is None:
             return self._only()
-        return self._by_digest(name) if isinstance(name, Digest) else self._by_tag(name)
+        return self._by_digest(name) if isinstance(name, Digest) else self._by_name(name)
 
     def _only(self) -> Root:
         roots = self.roots()
         if len(roots) != 1:
-            tags = (tag for root in roots for tag in root.tags)
-            raise NotFoundError(f"{self._store.name} holds {len(roots)} artifacts, not one; name one{_listed(tags)}")
+            tags = listed(tag for root in roots for tag in (root.tags or root.aliases[:1]))
+            raise NotFoundError(f"{self._store.name} holds {len(roots)} artifacts, not one; name one{tags}")
         return roots[0]
 
-    def _by_tag(self, name: str) -> Root:
-        entries = self._store.index().manifests
-        tags: dict[str, Descriptor] = {}
-        for entry in entries:
-            if (tag := entry.annotations.get(REF_NAME)) is None:
-                continue
-            if tag == name and tag in tags and tags[tag].digest != entry.digest:
-                raise NotFoundError(  # LAYOUT-7: tools differ in whether the first or the last one counts
-                    f"the tag {safe(name, limit=200)!r} stands twice in {self._store.name}, on {tags[tag].digest} and "
-                    f"on {entry.digest}; tools disagree on which one it means",
-                    remedy="Name the artifact by its digest, or the whole layout.",
-                    tag=safe(name),
-                )
-            tags[tag] = entry
-        found = [tags[name]] if name in tags else [entry for tag, entry in tags.items() if tag_part(tag) == name]
-        if not found:
-            raise NotFoundError(
-                f"{self._store.name} has no tag {safe(name, limit=200)!r}{_listed(tags)}",
-                remedy="Name one of its tags, or a digest with @.",
-                tag=safe(name),
-            )
-        if any(entry.digest != found[0].digest for entry in found):
-            full = (tag for tag in tags if tag_part(tag) == name)
-            raise NotFoundError(
-                f"the tag {safe(name, limit=200)!r} is ambiguous in {self._store.name}{_listed(full)}",
-                remedy="Give the whole name.",
-                tag=safe(name),
-            )
-        chosen = found[-1]
-        return Root(chosen, tuple(tag for tag, entry in tags.items() if entry.same_content(chosen)))
+    def _by_name(self, name: str) -> Root:
+        entry, called = self._scan.names.look_up(name)
+        for root in self.roots():
+            if root.descriptor.same_content(entry.descriptor):
+                return replace(root, descriptor=entry.descriptor, called=called)
+        return Root(entry.descriptor, (called,), called=called)
 
     def _by_digest(self, digest: Digest) -> Root:
-        for root in self.roots():
-            if root.descriptor.digest == digest:
-                return root
+        found = [root for root in self.roots() if root.descriptor.digest == digest]
+        if len(found) > 1:
+            types = " and ".join(safe(root.descriptor.media_type, limit=128) for root in found)
+            raise NotFoundError(
+                f"{digest} stands in {self._store.name} as {types}; tools disagree on which one it means",
+                remedy="Name it by a tag, or the whole layout.",
+                digest=str(digest),
+            )
+        if found:
+            return found[0]
         descriptor = self._scan.known.get(digest)
         if descriptor is None:
             raise NotFoundError(
@@ -250,7 +276,8 @@ class Graph:
         """All that `descriptor` reaches, breadth first, each once. Never raises for what the layout holds.
 
         `declared_absent`: what a record says was left out on purpose. A record is a claim of whoever wrote the layout,
-        so it excuses children of an index alone, and not all of the root's: never a layer, a config or the root.
+        so it excuses children of an index alone, and only where an image of that index is here: never a layer, a
+        config or the root.
         """
         return _Walk(self, declared_absent).run(descriptor)
 
@@ -289,7 +316,8 @@ class _Walk:
     """Whether to follow what a manifest points at, or its referrers alone."""
     reached: list[Reached] = field(default_factory=list)
     problems: list[ContentProblem] = field(default_factory=list)
-    absent: list[ContentProblem] = field(default_factory=list)
+    absent: list[tuple[Digest, ContentProblem]] = field(default_factory=list)
+    indexes: list[Index] = field(default_factory=list)
     unheard: dict[ContentProblem, None] = field(default_factory=dict)
     """What may refer to something here and can not be read."""
     seen: set[tuple[Digest, str, int, bool, bool]] = field(default_factory=set)
@@ -310,10 +338,10 @@ class _Walk:
                 self._bound(step)
                 break
             queue.extend(self._visit(step))
-        if self._nothing_left(root):
-            self.problems += self.absent
-            self.absent.clear()
-        told = {problem.descriptor for problem in (*self.problems, *self.absent)}
+        not_excused = self._not_excused()
+        self.problems += [problem for digest, problem in self.absent if digest in not_excused]
+        absent = [(digest, problem) for digest, problem in self.absent if digest not in not_excused]
+        told = {problem.descriptor for problem in (*self.problems, *(problem for _, problem in absent))}
         self.problems += [
             problem for problem in self.unheard if not problem.descriptor or problem.descriptor not in told
         ]
@@ -321,7 +349,7 @@ class _Walk:
             root=root,
             reached=tuple(self.reached),
             problems=tuple(self.problems),
-            absent=tuple(dict.fromkeys(problem.descriptor.digest for problem in self.absent if problem.descriptor)),
+            absent=tuple(dict.fromkeys(digest for digest, _ in absent)),
             declared_absent=self.declared_absent,
         )
 
@@ -332,6 +360,8 @@ class _Walk:
                 manifest = self.graph.manifest(descriptor)
                 self.reached.append(Reached(descriptor, step.path, parsed=True, small=True))
                 entry = isinstance(manifest, Index)
+                if isinstance(manifest, Index):
+                    self.indexes.append(manifest)
                 for name, below in manifest.successors() if self.inside else ():
                     small = name == "config" or below.media_type in ENVELOPE_TYPES
                     yield step.to(name, below, small=small, entry=entry)
@@ -352,17 +382,20 @@ class _Walk:
         problem = ContentProblem.of(error, step.descriptor, step.path)
         left_out = step.depth > 0 and step.entry and step.descriptor.digest in self.declared_absent
         if error.reason == "content.missing" and left_out:
-            self.absent.append(problem)
+            self.absent.append((step.descriptor.digest, problem))
         else:
             self.problems.append(problem)
 
-    def _nothing_left(self, root: Descriptor) -> bool:
-        """Whether all that the root consists of was left out: then the artifact is not here, whoever meant that."""
-        absent = {problem.descriptor.digest for problem in self.absent if problem.descriptor}
-        try:
-            return bool(absent) and all(below.digest in absent for _, below in self.graph.manifest(root).successors())
-        except ContentError:  # which is a problem already
-            return False
+    def _not_excused(self) -> set[Digest]:
+        """What is absent of an index of which no image is here: then the image is not here, whoever meant that."""
+        absent = {digest for digest, _ in self.absent}
+        found: set[Digest] = set()
+        images = Images(self.graph.manifest)
+        for index in self.indexes if absent else ():
+            lost = absent.intersection(entry.digest for entry in index.manifests)
+            if lost and not images.any_in(index):
+                found |= lost
+        return found
 
     def _bound(self, step: _Step) -> None:
         message = (
@@ -380,12 +413,3 @@ def _is_of(problem: ContentProblem, descriptor: Descriptor) -> bool:
 
 def _short(digest: Digest) -> str:
     return f"{digest.algorithm}:{digest.encoded[:_SHORT]}"
-
-
-def _listed(tags: Iterable[str] | dict[str, Descriptor]) -> str:
-    names = list(tags)
-    if not names:
-        return "; it has no tags" if isinstance(tags, dict) else ""
-    shown = ", ".join(repr(safe(name, limit=100)) for name in names[:_TAGS_SHOWN])
-    more = len(names) - _TAGS_SHOWN
-    return f"; there are {shown}{f' and {more} more' if more > 0 else ''}"

@@ -48,10 +48,10 @@ class LayoutDirectory:
         """The path, made safe to show."""
         return safe(self.path)
 
-    @property
-    def beside(self) -> tuple[str, ...]:
-        """What other tools read instead of `index.json`, by name."""
-        return tuple(sorted(name for name in TELLING if os.path.lexists(Path(self.path, name))))
+    def beside(self) -> dict[str, bytes]:
+        """What other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
+        found = sorted(name for name in TELLING if os.path.lexists(Path(self.path, name)))
+        return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
 
     def index(self) -> Index:
         """The layout's `index.json`, as it was when the layout was opened."""

@@ -30,6 +30,8 @@ class Referrer:
     manifest: Manifest | Index
     subject: Descriptor | None
     """None for cosign's tags: they name a digest alone."""
+    tag: str | None = None
+    """The tag of cosign's under which it belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +76,8 @@ class Root:
 
     descriptor: Descriptor
     tags: tuple[str, ...]
+    """Names that are its alone: what it is shown and copied by."""
+    aliases: tuple[str, ...] = ()
+    """Other names by which some tool runs it."""
+    called: str | None = None
+    """The name that was looked up, as the layout has it."""

@@ -65,6 +65,11 @@ def check_head(path: str, head: bytes, size: int) -> None:
         )
 
 
+def is_packed(head: bytes) -> bool:
+    """Whether these first bytes are those of something compressed or packed."""
+    return any(head.startswith(magic) for magic, _, _ in (*_COMPRESSED, *_PACKED))
+
+
 def explain_tar(path: str, names: Collection[str]) -> ContentError:
     """What a tar is that holds no layout, by the names of its members."""
     shown = safe(path)

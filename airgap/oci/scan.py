@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError
-from airgap.oci.descriptor import INDEX_TYPES, REF_NAME, Descriptor
+from airgap.oci.attached import cosign_suffix, is_attachment, is_runnable
+from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.manifest import Index, Manifest
+from airgap.oci.names import Entry, Names, read_entries
 from airgap.oci.nodes import Mechanism, Referrer, Root
 from airgap.oci.problems import ContentProblem, EntryProblem
 from airgap.oci.store import Store
-from airgap.oci.tags import cosign_target, fallback_tags, may_be_fallback, tag_part
+from airgap.oci.tags import cosign_tag, cosign_target, fallback_tags, is_referrers_tag, tag_part
 from airgap.text import safe
 
 __all__ = ["Mechanism", "Referrer", "Root", "Scan", "scan"]
@@ -35,6 +36,7 @@ class Scan:
     """What one pass found."""
 
     roots: tuple[Root, ...]
+    names: Names
     referrers: Mapping[Digest, list[Referrer]]
     known: Mapping[Digest, Descriptor]
     """Every manifest and entry that `index.json` leads to, by the descriptor that points at it."""
@@ -49,22 +51,6 @@ class Scan:
 def scan(store: Store, read: Read) -> Scan:
     """Reads every manifest that `index.json` leads to. Never raises for what the layout holds."""
     return _Scanner(store, read).run()
-
-
-_CONTAINERD_NAME: Final = "io.containerd.image.name"
-"""The annotation by which `ctr image import` and `docker load` name an image, with or without a tag beside it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """An entry of `index.json` that is a manifest."""
-
-    descriptor: Descriptor
-    place: str
-    tag: str | None
-    named: bool
-    """Whether some tool runs it by a name: then it is judged, whatever it says of itself. Of a tag that stands there
-    twice some tools take the first, some the last; containerd and Docker have an annotation of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +97,13 @@ class _Scanner:
         self._unread: Final[dict[tuple[Digest, str], ContentProblem]] = {}
         self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
         """Unreadable referrers, by the fallback tag or the digest that they stand under."""
+        self._entries: tuple[Entry, ...] = ()
+        self._waiting: Final[defaultdict[str | Digest, list[Entry]]] = defaultdict(list)
+        """Referrers tags and cosign's tags, until what they are about is reached by something that is judged."""
+        self._covered: Final[dict[Digest, Descriptor]] = {}
+        """What the artifacts found so far reach: it is judged and checked with them."""
+        self._late: Final[deque[Descriptor]] = deque()
+        """Referrers of something covered that were found after it."""
 
     def run(self) -> Scan:
         index = self._store.index()
@@ -123,20 +116,22 @@ class _Scanner:
                     descriptor=None,
                 )
             )
-        entries = self._entries(index)
-        fallbacks = [entry for entry in entries if self._is_fallback(entry)]
-        special = set(map(id, fallbacks))
-        cosigned = [entry for entry in entries if id(entry) not in special and entry.tag and cosign_target(entry.tag)]
-        special.update(map(id, cosigned))
-        plain = [entry for entry in entries if id(entry) not in special]
+        self._entries = read_entries(index, self._is_attachment)
+        names = Names(self._entries, self._store.name)
+        for entry, name in names.doubles():
+            # LAYOUT-7: not forbidden, and tools differ in which of them they take
+            message = f"the tag {safe(name, limit=200)!r} stands there twice; it names neither"
+            self._note(entry, message)
+        special = [entry for entry in self._entries if self._is_special(entry)]
+        numbers = {entry.number for entry in special}
+        plain = [entry for entry in self._entries if entry.number not in numbers]
         self._walk_entries(plain)
-        orphans = set(map(id, self._take_attached(fallbacks, cosigned)))
-        plain = [entry for entry in entries if id(entry) not in special or id(entry) in orphans]
-        roots = self._roots(plain)
-        self._note_beside()
+        self._attach_aside(names)
+        roots = self._roots(plain, special)
         self._note_dangling({entry.descriptor.digest: entry.place for entry in plain})
         return Scan(
-            roots=roots,
+            roots=_merged(roots, names),
+            names=names,
             referrers=self._referrers,
             known=self._known,
             unreadable=self._attributed(),
@@ -145,42 +140,21 @@ class _Scanner:
             notes=tuple(self._notes),
         )
 
-    def _entries(self, index: Index) -> list[_Entry]:
-        last: dict[str, int] = {}
-        for number, descriptor in enumerate(index.manifests):
-            tag = descriptor.annotations.get(REF_NAME)
-            if tag is None:
-                continue
-            if tag in last and not index.manifests[last[tag]].same_content(descriptor):
-                # LAYOUT-7: not forbidden; as the reference does, the last one counts
-                self._note(descriptor, number, f"the tag {safe(tag, limit=200)!r} stands there twice; the last counts")
-            last[tag] = number
-        return [
-            _Entry(
-                descriptor,
-                _place(number),
-                tag if tag is not None and self._keeps(index, last[tag], descriptor) else None,
-                named=tag is not None or _CONTAINERD_NAME in descriptor.annotations,
-            )
-            for number, descriptor in enumerate(index.manifests)
-            for tag in [descriptor.annotations.get(REF_NAME)]
-        ]
+    def _is_attachment(self, descriptor: Descriptor) -> bool:
+        manifest = self._try(descriptor) if descriptor.is_manifest else None
+        return manifest is not None and is_attachment(self._store, descriptor, manifest)
 
-    @staticmethod
-    def _keeps(index: Index, last: int, descriptor: Descriptor) -> bool:
-        tag = descriptor.annotations[REF_NAME]
-        # an older fallback index under the same tag still names referrers: their own subjects decide
-        return index.manifests[last].same_content(descriptor) or may_be_fallback(tag)
-
-    def _note(self, descriptor: Descriptor, number: int, message: str) -> None:
+    def _note(self, entry: Entry, message: str) -> None:
         self._notes.append(
-            EntryProblem(reason="layout.entry", message=message, path=_place(number), descriptor=descriptor)
+            EntryProblem(reason="layout.entry", message=message, path=entry.place, descriptor=entry.descriptor)
         )
 
     # --- walking ---
 
-    def _walk_entries(self, entries: Iterable[_Entry]) -> None:
-        self._walk([_Found(entry.descriptor, entry.place, named=entry.named) for entry in entries], Mechanism.ENTRY)
+    def _walk_entries(self, entries: Iterable[Entry]) -> None:
+        self._walk(
+            [_Found(entry.descriptor, entry.place, named=bool(entry.names)) for entry in entries], Mechanism.ENTRY
+        )
 
     def _walk(self, start: Iterable[_Found], mechanism: Mechanism) -> None:
         """Everything below, and what it refers to (MAN-30), breadth first, so that depths are the least ones."""
@@ -228,15 +202,22 @@ class _Scanner:
     def _register(
         self, descriptor: Descriptor, manifest: Manifest | Index, subject: Descriptor, mechanism: Mechanism
     ) -> None:
-        self._referrers[subject.digest].append(
+        self._add(
+            subject.digest,
             Referrer(
                 descriptor=descriptor,
                 mechanism=mechanism,
                 artifact_type=manifest.artifact_type,
                 manifest=manifest,
                 subject=subject,
-            )
+            ),
         )
+
+    def _add(self, subject: Digest, referrer: Referrer) -> None:
+        self._referrers[subject].append(referrer)
+        covered = self._covered.get(subject)
+        if covered is not None and _is_about(referrer, covered):
+            self._late.append(referrer.descriptor)
 
     def _try(self, descriptor: Descriptor) -> Manifest | Index | None:
         try:
@@ -252,18 +233,25 @@ class _Scanner:
 
     # --- forms of referrers ---
 
-    def _is_fallback(self, entry: _Entry) -> bool:
+    def _is_special(self, entry: Entry) -> bool:
+        """Whether the name has the form of a referrers tag or of cosign's tags, and no tool knows another name."""
+        ref = entry.ref
+        if ref is None or any(tag_part(name) != tag_part(ref) for name in entry.names):
+            return False
+        return cosign_target(ref) is not None or self._lists_referrers(entry, ref)
+
+    def _lists_referrers(self, entry: Entry, ref: str) -> bool:
         """An index under such a tag that holds a referrer the tag is about, or nothing, or nothing readable."""
-        if entry.tag is None or entry.descriptor.media_type not in INDEX_TYPES or not may_be_fallback(entry.tag):
+        if entry.descriptor.media_type not in INDEX_TYPES or not is_referrers_tag(ref):
             return False
         index = self._try(entry.descriptor)
         if not isinstance(index, Index):
             return True
         readable = [manifest for child in index.manifests if (manifest := self._try(child)) is not None]
-        return not readable or any(_refers(manifest, entry.tag) for manifest in readable)
+        return not readable or any(_refers(manifest, ref) for manifest in readable)
 
-    def _take_fallback(self, entry: _Entry) -> None:
-        tag = tag_part(entry.tag or "")
+    def _take_fallback(self, entry: Entry) -> None:
+        tag = tag_part(entry.ref or "")
         self._known.setdefault(entry.descriptor.digest, entry.descriptor)
         try:
             index = self._read(entry.descriptor)
@@ -285,70 +273,36 @@ class _Scanner:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
                 self._notes.append(EntryProblem(reason="layout.entry", message=message, path=place, descriptor=child))
 
-    def _take_attached(self, fallbacks: list[_Entry], cosigned: list[_Entry]) -> list[_Entry]:
-        """Takes those whose target is here, which may be another of them; the rest are nobody's but their tag's.
-
-        Whoever chooses a tag can make it look like one about something that is not here, so that what lies under it
-        would be run by that name and judged by no one.
-        """
-        waiting: defaultdict[str | Digest, list[_Entry]] = defaultdict(list)
-        for entry in fallbacks:
-            waiting[tag_part(entry.tag or "")].append(entry)
-        for entry in cosigned:
-            if target := cosign_target(entry.tag or ""):
-                waiting[target].append(entry)
-        looked = 0
-        while waiting and looked < len(self._known):
-            digests = tuple(islice(self._known, looked, None))
-            looked += len(digests)
-            for digest in digests:
-                for entry in waiting.pop(digest, []):
-                    self._take_cosign(entry)
-                for entry in (entry for tag in fallback_tags(digest) for entry in waiting.pop(tag, [])):
-                    self._take_fallback(entry)
-        orphans = [entry for left in waiting.values() for entry in left if self._is_artifact(entry)]
-        self._walk_entries(orphans)
-        return orphans
-
-    def _is_artifact(self, entry: _Entry) -> bool:
-        """Whether a tag about nothing that is here leads to something: not to an index without entries."""
-        if cosign_target(entry.tag or ""):
-            return True
-        index = self._try(entry.descriptor)
-        if index is None:
-            self._take_fallback(entry)  # which says why it can not be read
-        return isinstance(index, Index) and bool(index.manifests)
-
-    def _take_cosign(self, entry: _Entry) -> None:
-        target = cosign_target(entry.tag or "")
+    def _take_cosign(self, entry: Entry, target: Digest) -> None:
         self._known.setdefault(entry.descriptor.digest, entry.descriptor)
-        if target is None:
-            return
         try:
             manifest = self._read(entry.descriptor)
         except ContentError as error:
-            place = f"cosign tag {safe(entry.tag, limit=160)}"
+            place = f"cosign tag {safe(entry.ref, limit=160)}"
             self._claims.append((target, ContentProblem.of(error, entry.descriptor, place)))
             return
         self._walk([_Found(entry.descriptor, entry.place, named=True)], Mechanism.COSIGN)
-        self._referrers[target].append(
-            Referrer(
-                descriptor=entry.descriptor,
-                mechanism=Mechanism.COSIGN,
-                artifact_type=manifest.artifact_type,
-                manifest=manifest,
-                subject=None,
-            )
-        )
+        self._add(target, _cosigned(entry.descriptor, manifest, entry.ref))
+
+    def _attach_aside(self, names: Names) -> None:
+        """What hauler keeps under an image's name is attached to that image, as under the tag that cosign gave it."""
+        for entry in self._entries:
+            manifest = self._try(entry.descriptor) if entry.aside else None
+            suffix = cosign_suffix(entry.descriptor, manifest) if manifest and manifest.subject is None else None
+            if manifest is None or suffix is None:
+                continue
+            images = {other.descriptor.digest for other in names.sharing(entry)}
+            for image in images if len(images) == 1 else ():
+                self._add(image, _cosigned(entry.descriptor, manifest, cosign_tag(image, suffix)))
 
     def _attributed(self) -> dict[Digest, tuple[ContentProblem, ...]]:
         if not self._claims:
             return {}
-        subjects = {tag: digest for digest in self._known for tag in fallback_tags(digest)}
+        subjects = {tag: digest for digest in self._covered for tag in fallback_tags(digest)}
         found: defaultdict[Digest, list[ContentProblem]] = defaultdict(list)
         for claim, problem in self._claims:
             subject = claim if isinstance(claim, Digest) else subjects.get(claim)
-            if subject in self._known:
+            if subject in self._covered:
                 found[subject].append(problem)
             else:
                 self._problems.append(
@@ -383,38 +337,73 @@ class _Scanner:
 
     # --- roots ---
 
-    def _roots(self, plain: list[_Entry]) -> tuple[Root, ...]:
-        """Named entries; and others without subject that no other artifact of the layout reaches anyway.
+    def _roots(self, plain: list[Entry], special: list[Entry]) -> list[Entry]:
+        """The entries that are artifacts of their own (design 5), in the order of `index.json`.
 
-        Tools add the children of an index as entries of their own; those are not artifacts beside it.
+        All that is named, but a referrers tag or cosign tag of something that another artifact reaches: whoever chooses
+        a tag can make it look like one about something that is not here, so that what lies under it would be run by
+        that name and judged by no one. And of what has no name, all that no other artifact reaches: tools add the
+        children of an index and referrers as entries of their own; those are not artifacts beside it.
         """
-        candidates = [entry for entry in plain if entry.named or self._may_be_root(entry)]
-        children = self._children(candidates)
-        covered: set[Digest] = set()
-        for entry in candidates:
-            if entry.named:
-                self._cover(entry.descriptor, covered)
-        chosen: list[_Entry] = []
-        for entry in candidates:
-            digest = entry.descriptor.digest
-            if not entry.named:
-                if digest in children or digest in covered:
-                    continue
-                self._cover(entry.descriptor, covered)
-            chosen.append(entry)
-        self._report_unreadable(plain, covered)
-        return _merged(chosen)
+        for entry in special:
+            target = cosign_target(entry.ref or "")
+            self._waiting[target or tag_part(entry.ref or "")].append(entry)
+        chosen = [entry for entry in plain if entry.names]
+        for entry in chosen:
+            self._cover(entry.descriptor)
+        for some in self._unnamed(plain):
+            for entry in some:
+                if entry.descriptor.digest not in self._covered:
+                    self._cover(entry.descriptor)
+                    chosen.append(entry)
+        orphans = [entry for left in self._waiting.values() for entry in left if self._is_artifact(entry)]
+        self._waiting.clear()
+        self._walk_entries(orphans)
+        for entry in orphans:
+            self._cover(entry.descriptor)
+        self._report_unreadable(plain)
+        return sorted(chosen + orphans, key=lambda entry: entry.number)
 
-    def _may_be_root(self, entry: _Entry) -> bool:
-        if not entry.descriptor.is_manifest:
-            return True  # LAYOUT-2: an unknown type is no error, and its bytes can be checked
-        manifest = self._try(entry.descriptor)
-        return manifest is not None and manifest.subject is None
+    def _unnamed(self, plain: list[Entry]) -> Iterator[list[Entry]]:
+        """Entries without a name that may be artifacts, those first that are likely to reach others."""
+        unnamed = [entry for entry in plain if not entry.names]
+        subjects = {entry.number: manifest.subject for entry in unnamed if (manifest := self._manifest(entry))}
+        readable = [entry for entry in unnamed if entry.number in subjects or not entry.descriptor.is_manifest]
+        # an unknown type is no error, and its bytes can be checked (LAYOUT-2)
+        first = [entry for entry in readable if subjects.get(entry.number) is None]
+        children = self._children(entry.descriptor for entry in (*first, *(entry for entry in plain if entry.names)))
+        yield [entry for entry in first if entry.descriptor.digest not in children]
+        yield first
+        referring = [(entry, subject) for entry in readable if (subject := subjects.get(entry.number)) is not None]
+        dangling = {entry.number for entry, subject in referring if subject.digest not in self._known}
+        yield [entry for entry, _ in referring if entry.number in dangling and not self._is_stray(entry)]
+        yield [entry for entry, _ in referring if not self._is_stray(entry)]
 
-    def _children(self, candidates: list[_Entry]) -> set[Digest]:
-        """What candidates lead to by their own words; digests make this free of cycles."""
+    def _manifest(self, entry: Entry) -> Manifest | Index | None:
+        return self._try(entry.descriptor) if entry.descriptor.is_manifest else None
+
+    def _is_stray(self, entry: Entry) -> bool:
+        """A signature or record whose artifact is not here: it is nothing without it, and nobody can run it."""
+        manifest = self._manifest(entry)
+        return (
+            manifest is not None
+            and manifest.artifact_type in {NOTARY_SIGNATURE, ACQUISITION}
+            and not is_runnable(self._store, manifest)
+        )
+
+    def _is_artifact(self, entry: Entry) -> bool:
+        """Whether a tag about nothing that is here leads to something: not to an index without entries."""
+        if cosign_target(entry.ref or ""):
+            return True
+        index = self._try(entry.descriptor)
+        if index is None:
+            self._take_fallback(entry)  # which says why it can not be read
+        return isinstance(index, Index) and bool(index.manifests)
+
+    def _children(self, descriptors: Iterable[Descriptor]) -> set[Digest]:
+        """What these lead to by their own words; digests make this free of cycles."""
         found: set[Digest] = set()
-        queue = deque(below for entry in candidates for below in self._below(entry.descriptor))
+        queue = deque(below for descriptor in descriptors for below in self._below(descriptor))
         while queue:
             descriptor = queue.popleft()
             if descriptor.digest not in found:
@@ -422,32 +411,42 @@ class _Scanner:
                 queue.extend(self._below(descriptor))
         return found
 
-    def _cover(self, root: Descriptor, covered: set[Digest]) -> None:
-        """Adds what `root` reaches, its referrers and theirs included.
+    def _cover(self, root: Descriptor) -> None:
+        """Adds what `root` reaches, its referrers and theirs included, and what their tags say refers to them.
 
         Two artifacts can each list the other in a referrer: the first of them then counts, never none.
         """
         queue = deque([root])
         while queue:
             descriptor = queue.popleft()
-            if descriptor.digest in covered:
+            if descriptor.digest in self._covered:
                 continue
-            covered.add(descriptor.digest)
+            self._covered[descriptor.digest] = descriptor
             queue.extend(self._below(descriptor))
             queue.extend(
                 referrer.descriptor
                 for referrer in self._referrers.get(descriptor.digest, ())
-                if referrer.subject is None or referrer.subject.same_content(descriptor)
+                if _is_about(referrer, descriptor)
             )
+            self._take_tagged(descriptor.digest)
+            queue.extend(self._late)
+            self._late.clear()
+
+    def _take_tagged(self, digest: Digest) -> None:
+        for entry in self._waiting.pop(digest, []):
+            self._take_cosign(entry, digest)
+        for tag in fallback_tags(digest) if digest.supported else ():
+            for entry in self._waiting.pop(tag, []):
+                self._take_fallback(entry)
 
     def _below(self, descriptor: Descriptor) -> Iterator[Descriptor]:
         manifest = self._try(descriptor) if descriptor.is_manifest else None
         return _manifests_below(manifest) if manifest else iter(())
 
-    def _report_unreadable(self, plain: list[_Entry], covered: set[Digest]) -> None:
+    def _report_unreadable(self, plain: list[Entry]) -> None:
         for entry in plain:
             descriptor = entry.descriptor
-            if entry.named or not descriptor.is_manifest or descriptor.digest in covered:
+            if entry.names or not descriptor.is_manifest or descriptor.digest in self._covered:
                 continue
             try:
                 self._read(descriptor)
@@ -455,11 +454,6 @@ class _Scanner:
                 self._problems.append(
                     EntryProblem(reason=error.reason, message=str(error), path=entry.place, descriptor=descriptor)
                 )
-
-    def _note_beside(self) -> None:
-        for name in getattr(self._store, "beside", ()):  # layouts on disk have it; other stores hold nothing else
-            message = "docker load may read this instead of index.json; nothing that it names was looked at"
-            self._notes.append(EntryProblem(reason="layout.entry", message=message, path=name, descriptor=None))
 
     def _note_dangling(self, places: Mapping[Digest, str]) -> None:
         """Notes what refers to nothing that is here (MAN-31): not a fault, but the reason why it is not shown."""
@@ -482,10 +476,6 @@ class _Scanner:
             )
 
 
-def _place(number: int) -> str:
-    return f"{LAYOUT_INDEX} > manifests[{number}]"
-
-
 def _refers(manifest: Manifest | Index, tag: str) -> bool:
     return manifest.subject is not None and tag_part(tag) in fallback_tags(manifest.subject.digest)
 
@@ -494,14 +484,31 @@ def _manifests_below(manifest: Manifest | Index) -> Iterator[Descriptor]:
     return (below for _, below in manifest.successors() if below.is_manifest)
 
 
-def _merged(entries: list[_Entry]) -> tuple[Root, ...]:
+def _is_about(referrer: Referrer, descriptor: Descriptor) -> bool:
+    return referrer.subject is None or referrer.subject.same_content(descriptor)
+
+
+def _cosigned(descriptor: Descriptor, manifest: Manifest | Index, tag: str | None) -> Referrer:
+    return Referrer(
+        descriptor=descriptor,
+        mechanism=Mechanism.COSIGN,
+        artifact_type=manifest.artifact_type,
+        manifest=manifest,
+        subject=None,
+        tag=tag,
+    )
+
+
+def _merged(entries: list[Entry], names: Names) -> tuple[Root, ...]:
     """One root for all entries of the same content, in the order of the first."""
-    tags: dict[tuple[Digest, str, int], dict[str, None]] = {}
-    first: dict[tuple[Digest, str, int], Descriptor] = {}
+    together: dict[tuple[Digest, str, int], list[Entry]] = {}
     for entry in entries:
         key = (entry.descriptor.digest, entry.descriptor.media_type, entry.descriptor.size)
-        first.setdefault(key, entry.descriptor)
-        named = tags.setdefault(key, {})
-        if entry.tag is not None:
-            named[entry.tag] = None
-    return tuple(Root(descriptor, tuple(tags[key])) for key, descriptor in first.items())
+        together.setdefault(key, []).append(entry)
+    return tuple(_root(same, names) for same in together.values())
+
+
+def _root(entries: list[Entry], names: Names) -> Root:
+    tags = tuple(dict.fromkeys(tag for entry in entries if (tag := names.tag_of(entry)) is not None))
+    known = dict.fromkeys(name for entry in entries for name in entry.names)
+    return Root(entries[0].descriptor, tags, tuple(name for name in known if name not in tags))

@@ -8,12 +8,13 @@ from typing import Final
 from airgap.oci.digest import Digest
 
 _ILLEGAL: Final = re.compile(r"[^a-zA-Z0-9._-]", re.ASCII)
-_FALLBACK: Final = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*-[a-zA-Z0-9=_-]{32,}", re.ASCII)
+_REFERRERS: Final = re.compile(
+    r"sha256-[0-9a-f]{64}|sha384-(?:[0-9a-f]{64}|[0-9a-f]{96})|sha512-(?:[0-9a-f]{64}|[0-9a-f]{128})", re.ASCII
+)
+"""As specified, and as the reference writes it (D46); of algorithms that can be checked here, and of no others."""
 _COSIGN: Final = re.compile(r"sha256-([0-9a-f]{64})\.(sig|att|sbom)", re.ASCII)
 _ALGORITHM_CHARACTERS: Final = 32
 _ENCODED_CHARACTERS: Final = 64
-_LONGEST_FALLBACK: Final = 256
-"""More than sha512 has as the reference writes it."""
 
 
 def tag_part(ref_name: str) -> str:
@@ -35,14 +36,17 @@ def fallback_tags(digest: Digest) -> frozenset[str]:
     return frozenset({fallback_tag(digest), whole})
 
 
-def may_be_fallback(ref_name: str) -> bool:
-    """Whether the name has the form of a fallback tag; what it tags decides whether it is one."""
-    tag = tag_part(ref_name)
-    # of a name with thousands of dashes the pattern would try each as the one that counts, and each to the end
-    return len(tag) <= _LONGEST_FALLBACK and _FALLBACK.fullmatch(tag) is not None
+def is_referrers_tag(ref_name: str) -> bool:
+    """Whether the name has the form of a referrers tag (DIST-8); whether it is one depends on what is here."""
+    return _REFERRERS.fullmatch(tag_part(ref_name)) is not None
 
 
 def cosign_target(ref_name: str) -> Digest | None:
     """The digest that a tag of cosign's is about (`sha256-<hex>.sig`, `.att`, `.sbom`), or None."""
     match = _COSIGN.fullmatch(tag_part(ref_name))
     return Digest.parse(f"sha256:{match[1]}") if match else None
+
+
+def cosign_tag(digest: Digest, kind: str) -> str | None:
+    """The tag under which cosign keeps what is about `digest`; `kind` is `sig`, `att` or `sbom`."""
+    return f"sha256-{digest.encoded}.{kind}" if digest.algorithm == "sha256" else None

@@ -41,7 +41,7 @@ class Target:
 
     def name(self, root: Root) -> str:
         """The reference to `root` alone, safe for a terminal."""
-        return safe(self.reference.naming(root.tags, root.descriptor.digest))
+        return safe(self.reference.naming((root.called,) if root.called else root.tags, root.descriptor.digest))
 
 
 @contextmanager

@@ -103,6 +103,7 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
         "signatures": [signature_document(signature) for signature in artifact.signatures],
         "content": content_document(artifact.content),
         "referrers": [_referrer(referrer) for referrer in artifact.referrers],
+        "attachments": {"count": len(artifact.attachments), "unsigned": len(artifact.unsigned_attachments)},
         "warnings": list(artifact.warnings),
     }
 

@@ -29,6 +29,7 @@ _WORD = {
     Verdict.NOT_APPLICABLE: "-",
 }
 _PROBLEMS_SHOWN = 20
+_KINDS_SHOWN = 5
 _WAY_OUT = "          → "
 
 
@@ -140,6 +141,16 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
     yield from _content_lines(artifact, style)
     for referrer in artifact.referrers:
         yield from _referrer_lines(referrer, style, verbose)
+    if bare := artifact.unsigned_attachments:
+        what = count(len(bare), "attachment")
+        have, them = ("has", "it") if len(bare) == 1 else ("have", "them")
+        note = style.paint("unsure", "note")
+        kinds = list(dict.fromkeys(safe(item.artifact_type or "artifact", limit=128) for item in bare))
+        listed = ", ".join(kinds[:_KINDS_SHOWN]) + (", …" if len(kinds) > _KINDS_SHOWN else "")
+        yield (
+            f"          {note} {what} of {len(artifact.attachments)} {have} no valid signature, "
+            f"so nothing vouches for {them}: {listed}"
+        )
     for warning in artifact.warnings:
         yield f"          {style.paint('unsure', 'note')} {warning}"
 

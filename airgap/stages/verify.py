@@ -206,7 +206,7 @@ class _Run:
 
     def _report_entries(self, target: Target, text: str) -> None:
         """Entries that belong to no artifact: what can not be read is wrong content where the whole layout is meant."""
-        for problem in target.graph.problems:
+        for problem in (*target.graph.problems, *target.graph.disagreements):
             found = self._problems if target.is_whole else self._warnings
             found.append(
                 Problem(
@@ -239,7 +239,8 @@ class _Run:
             named = name_artifact(
                 scope=self._request.scope,
                 typed=target.reference.tag,
-                tags=root.tags,
+                called=root.called,
+                tags=(*root.tags, *root.aliases),
                 recorded=[record.name for record in records],
             )
             warnings += [named.note] if named.note else []

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
-from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME
+from airgap.oci.descriptor import CONTAINERD_NAME, IMAGE_INDEX, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX, malformed
-from airgap.oci.tags import may_be_fallback
+from airgap.oci.tags import is_referrers_tag, tag_part
 from airgap.parse.json import Reading, dump, load_object, take_list
 from airgap.transfer.endpoint import Entry, Named
 
@@ -66,13 +66,13 @@ class _Table:
         self.items = items
         self.added = 0
         self.moved: list[str] = []
-        self._tags: dict[str, int] = {}
+        self._tags: dict[str, list[int]] = {}
         self._digests: dict[str, int] = {}
         for number, item in enumerate(items):
             if isinstance(item, dict):
                 self._digests.setdefault(str(item.get("digest")), number)
                 if (tag := _tag(item)) is not None:
-                    self._tags[tag] = number
+                    self._tags.setdefault(tag, []).append(number)
 
     def take(self, entry: Entry) -> None:
         digest = str(entry.descriptor.digest)
@@ -80,17 +80,21 @@ class _Table:
             if digest not in self._digests:
                 self._append(entry, digest)
             return
-        at = self._tags.get(entry.tag)
-        if at is not None and self.items[at].get("digest") == digest:
-            return
-        if at is not None:
-            self.moved.append(entry.tag)
+        # somebody may have given the tag twice: it moves from every entry that has it
+        others = [at for at in self._tags.get(entry.tag, ()) if self.items[at].get("digest") != digest]
+        for at in others:
             self._untag(at)
+        if others:
+            self.moved.append(entry.tag)
+        kept = [at for at in self._tags.get(entry.tag, ()) if at not in others]
+        self._tags[entry.tag] = kept
+        if kept:
+            return
         bare = self._digests.get(digest)
-        if bare is not None and _tag(self.items[bare]) is None and bare != at:
+        if bare is not None and _tag(self.items[bare]) is None and bare not in others:
             # an entry without a tag gets one; to list the same twice would say nothing more
             self.items[bare] = entry_json(entry)
-            self._tags[entry.tag] = bare
+            self._tags[entry.tag] = [bare]
             self.added += 1
             return
         self._append(entry, digest)
@@ -98,13 +102,18 @@ class _Table:
     def _append(self, entry: Entry, digest: str) -> None:
         self._digests.setdefault(digest, len(self.items))
         if entry.tag is not None:
-            self._tags[entry.tag] = len(self.items)
+            self._tags.setdefault(entry.tag, []).append(len(self.items))
         self.items.append(entry_json(entry))
         self.added += 1
 
     def _untag(self, number: int) -> None:
         item = self.items[number]
-        annotations = {key: value for key, value in item["annotations"].items() if key != REF_NAME}
+        tag = item["annotations"][REF_NAME]
+        annotations = {
+            key: value
+            for key, value in item["annotations"].items()
+            if key != REF_NAME and not (key == CONTAINERD_NAME and isinstance(value, str) and _fits(value, tag))
+        }
         self.items[number] = {**item, "annotations": annotations}
         if not annotations:
             del self.items[number]["annotations"]
@@ -113,9 +122,17 @@ class _Table:
 def entry_json(entry: Entry) -> dict[str, Any]:
     """The entry as `index.json` has it."""
     annotations = {key: value for key, value in entry.descriptor.annotations.items() if key != REF_NAME}
+    name = annotations.get(CONTAINERD_NAME)
+    if name is not None and entry.tag is not None and not _fits(name, entry.tag):
+        del annotations[CONTAINERD_NAME]  # containerd would go on to run it by the name that it had elsewhere
     if entry.tag is not None:
         annotations[REF_NAME] = entry.tag
     return replace(entry.descriptor, annotations=annotations, data=None).to_json()
+
+
+def _fits(name: str, tag: str) -> bool:
+    """Whether containerd's whole name says the same as a tag, which may be whole, short, or without its registry."""
+    return name == tag or tag_part(name) == tag or name.endswith(f"/{tag}")
 
 
 def _tag(item: Mapping[str, Any]) -> str | None:
@@ -126,7 +143,7 @@ def _tag(item: Mapping[str, Any]) -> str | None:
 
 def _is_free(tag: str | None, taken: Collection[str]) -> bool:
     """Whether an entry that is to go stands under no name of its own; an uncut referrers tag is none (D46)."""
-    return tag is None or tag in taken or (may_be_fallback(tag) and any(tag.startswith(name) for name in taken))
+    return tag is None or tag in taken or (is_referrers_tag(tag) and any(tag.startswith(name) for name in taken))
 
 
 def _order(entry: Entry) -> tuple[bool, str, str]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from airgap import limits
-from airgap.errors import ContentError, NotFoundError, UsageError
-from airgap.oci.descriptor import REF_NAME, Descriptor
+from airgap.errors import AirgapError, ContentError, NotFoundError, UsageError
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Root
 from airgap.oci.nodes import heard_elsewhere
@@ -23,14 +23,10 @@ from airgap.oci.record import Found as FoundRecord
 from airgap.oci.record import find_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference
 from airgap.oci.store import Store
-from airgap.oci.tags import cosign_target, tag_part
+from airgap.oci.tags import cosign_target, is_referrers_tag, tag_part
 from airgap.text import safe
 from airgap.transfer.endpoint import Source
 from airgap.transfer.sources import LayoutSource
-
-_REFERRERS_TAG: Final = re.compile(r"sha(?:256|384|512)-[0-9a-f]{64,128}", re.ASCII)
-"""A registry's own list of referrers: it is read where referrers are looked for, and is no artifact."""
-
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 
@@ -68,8 +64,8 @@ class Findings(NamedTuple):
     """What one reference names."""
 
     found: list[Found]
-    problems: list[ContentError]
-    """What belongs to it and can not be read."""
+    problems: list[AirgapError]
+    """What belongs to it and can not be read, or can not be named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,18 +171,27 @@ class _OpenLayout:
 
     def findings(self, reference: LayoutReference, choice: Choice) -> Findings:
         found = list(self._find(reference, choice))
-        whole = reference.tag is None and reference.digest is None
-        # whoever copies a whole layout means what can not be read, too: it must not be lost without a word
-        problems = self._graph.problems if whole else ()
-        return Findings(found, [ContentError(item.reason, f"{item.path}: {item.message}") for item in problems])
+        if reference.tag is not None or reference.digest is not None:
+            return Findings(found, [])
+        # whoever copies a whole layout means what can not be read, too, and every name: none is lost without a word
+        unread = (ContentError(item.reason, f"{item.path}: {item.message}") for item in self._graph.problems)
+        return Findings(found, [*unread, *self._lost_names(choice)])
+
+    def _lost_names(self, choice: Choice) -> Iterator[NotFoundError]:
+        for name in filter(choice.takes, self._graph.shared_names):
+            try:
+                self._graph.resolve(name)
+            except NotFoundError as error:
+                yield error
 
     def _find(self, reference: LayoutReference, choice: Choice) -> Iterator[Found]:
         if reference.digest is not None:
-            yield self._found(reference, self._graph.resolve(reference.digest), None)
+            yield self._found(reference, self._graph.resolve(reference.digest))
         elif reference.tag is not None:
             if choice.all_tags:
                 raise UsageError(f"{safe(reference)} names one tag, and --all-tags or --tags asks for many")
-            yield self._found(reference, self._graph.resolve(reference.tag), self._spelt(reference.tag))
+            root = self._graph.resolve(reference.tag)
+            yield self._found(reference, root, (root.called or reference.tag,))
         else:
             roots = self._graph.roots()
             chosen = [root for root in roots if choice.pattern is None or any(choice.takes(tag) for tag in root.tags)]
@@ -195,16 +200,11 @@ class _OpenLayout:
                 raise NotFoundError(f"the layout {safe(reference.path)} holds {what}")
             for root in chosen:
                 for tags in _by_repository(tuple(tag for tag in root.tags if choice.takes(tag))):
-                    yield self._found(reference, Root(root.descriptor, tags), None)
+                    yield self._found(reference, root, tags)
 
-    def _spelt(self, tag: str) -> str:
-        """The tag as the layout has it: `v1` may name `registry.example/app:v1`."""
-        names = [entry.annotations.get(REF_NAME) for entry in self._store.index().manifests]
-        return tag if tag in names else next((name for name in names if name and tag_part(name) == tag), tag)
-
-    def _found(self, reference: LayoutReference, root: Root, only: str | None) -> Found:
+    def _found(self, reference: LayoutReference, root: Root, only: tuple[str, ...] | None = None) -> Found:
         records = self._records(root.descriptor)
-        tags = root.tags if only is None else (only,)
+        tags = root.tags if only is None else only
         named = {tag.removesuffix(f":{tag_part(tag)}") for tag in tags}
         newest = records[0] if records else None
         record = next((found for found in records if found.record.name in named), newest)
@@ -213,7 +213,7 @@ class _OpenLayout:
             source=self._source,
             descriptor=root.descriptor,
             reference=safe(spelt),
-            repository=_origin(record, tags),
+            repository=_origin(tags, record, root.aliases),
             tags=tags,
             pinned=f"{reference.transport}{reference.path}@{root.descriptor.digest}",
             record=record,
@@ -235,10 +235,11 @@ def _by_repository(tags: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def _origin(record: FoundRecord | None, tags: Sequence[str]) -> RegistryReference | None:
-    """Where an artifact of a layout came from: its record says so, or a tag that is a full reference."""
-    names = [record.record.name] if record and record.record.name else []
-    names += [tag for tag in tags if tag_part(tag) != tag]
+def _origin(tags: Sequence[str], record: FoundRecord | None, aliases: Sequence[str]) -> RegistryReference | None:
+    """Where an artifact of a layout came from: a tag that is a full reference says so, its record, or another name."""
+    names = [tag for tag in tags if tag_part(tag) != tag]
+    names += [record.record.name] if record and record.record.name else []
+    names += [name for name in aliases if tag_part(name) != name]
     for name in names:
         try:
             reference = parse_registry_reference(name)
@@ -252,7 +253,7 @@ def _in_repository(source: Repository, reference: RegistryReference, choice: Cho
     if choice.all_tags:
         if reference.tag is not None or reference.digest is not None:
             raise UsageError(f"{reference} names one artifact, and --all-tags or --tags asks for many")
-        tags = sorted(tag for tag in source.tags() if choice.takes(tag) and not _REFERRERS_TAG.fullmatch(tag))
+        tags = sorted(tag for tag in source.tags() if choice.takes(tag) and not is_referrers_tag(tag))
         if not tags:
             matched = f" that {safe(choice.pattern.pattern)!r} matches as a whole" if choice.pattern else ""
             raise NotFoundError(f"{reference.name} has no tag{matched}")

@@ -12,6 +12,7 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.manifest import Index, Manifest
 from airgap.text import safe
 from airgap.transfer.endpoint import Looked, Referral, Source
@@ -217,6 +218,8 @@ class _Gathering:
         self._attached: dict[Digest, Attached] = {}
         self._looked: dict[Digest, Looked] = {}
         self._left_out: dict[Digest, Descriptor] = {}
+        self._indexes: list[_Visited] = []
+        self._parents: dict[_Step, _Visited] = {}
         self._problems: list[AirgapError] = []
         self._notes: list[str] = []
 
@@ -236,6 +239,7 @@ class _Gathering:
                 if following not in seen:
                     seen.add(following)
                     queue.append(following)
+        self._check_excuses()
         return self._planned()
 
     def _visit(self, step: _Step, nodes: dict[Key, Node]) -> Iterator[_Step]:
@@ -244,7 +248,7 @@ class _Gathering:
             if self._is_declared_absent(visited):
                 self._left_out[visited.descriptor.digest] = visited.descriptor
                 return
-            raise visited.error or AirgapError(f"{visited.descriptor.digest} was not read")
+            raise self._explained(step, visited)
         self._keys.add(step.key)
         subject = visited.manifest.subject
         nodes.setdefault(
@@ -257,15 +261,41 @@ class _Gathering:
                 subject=key_of(subject) if subject else None,
             ),
         )
+        if isinstance(visited.manifest, Index):
+            self._indexes.append(visited)
         for entry in visited.left_out:
             self._left_out[entry.digest] = entry
         for descriptor, below in visited.below:
             if below is not None:
+                self._parents.setdefault(below, visited)
                 yield below
             else:
                 self._keys.add(key_of(descriptor))
                 nodes.setdefault(key_of(descriptor), Node(descriptor=descriptor, source=step.source))
         yield from self._referrers(step, visited)
+
+    def _explained(self, step: _Step, visited: _Visited) -> AirgapError:
+        error = visited.error or AirgapError(f"{visited.descriptor.digest} was not read")
+        parent = self._parents.get(step)
+        if parent is None or not isinstance(error, ContentError):
+            return error
+        here = [entry for entry, below in parent.below if below is not None and self._visited[below].manifest]
+        return platform_missing(error, visited.descriptor, platform_names(here))
+
+    def _check_excuses(self) -> None:
+        """Of every index an image is here: a record is a claim, and does not excuse that there is none."""
+        images = Images(self._read)
+        for visited in self._indexes:
+            below = [self._visited[step] for _, step in visited.below if step is not None]
+            lost = [child for child in below if self._is_declared_absent(child)]
+            if lost and lost[0].error and isinstance(visited.manifest, Index) and not images.any_in(visited.manifest):
+                raise lost[0].error
+
+    def _read(self, descriptor: Descriptor) -> Manifest | Index:
+        visited = self._visited.get(_Step(self._wanted.source, key_of(descriptor), 0, inside=False))
+        if visited is None or visited.manifest is None:
+            raise ContentError("content.missing", f"{descriptor.digest} was not read")
+        return visited.manifest
 
     def _is_declared_absent(self, visited: _Visited) -> bool:
         error = visited.error

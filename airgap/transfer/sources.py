@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from airgap.errors import AirgapError, ContentError
-from airgap.oci.descriptor import REF_NAME, Descriptor
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS
 from airgap.oci.graph import Graph
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.problems import ContentProblem
-from airgap.oci.scan import Mechanism
 from airgap.oci.store import Store
-from airgap.oci.tags import cosign_target
 from airgap.transfer.endpoint import BlobStream, Looked, Referral
 
 LAYOUT: Final = "layout"
@@ -34,11 +32,6 @@ class LayoutSource:
         self.store: Final = store
         self.graph: Final = graph
         self._folder: Final = store.path if isinstance(store, LayoutDirectory) else None
-        self._cosign: Final = {
-            entry.digest: tag
-            for entry in store.index().manifests
-            if (tag := entry.annotations.get(REF_NAME)) is not None and cosign_target(tag)
-        }
 
     @property
     def name(self) -> str:
@@ -57,7 +50,7 @@ class LayoutSource:
                 descriptor=referrer.descriptor,
                 artifact_type=referrer.artifact_type,
                 mechanism=referrer.mechanism.value,
-                tag=self._cosign.get(referrer.descriptor.digest) if referrer.mechanism is Mechanism.COSIGN else None,
+                tag=referrer.tag,
             )
             for referrer in self.graph.referrers(descriptor).readable(problems.append)
         )

@@ -58,13 +58,20 @@ def repository_of(name: str) -> str | None:
 
 
 def name_artifact(
-    *, scope: str | None, typed: str | None, tags: Iterable[str], recorded: Iterable[str | None]
+    *,
+    scope: str | None,
+    typed: str | None,
+    called: str | None = None,
+    tags: Iterable[str],
+    recorded: Iterable[str | None],
 ) -> Named:
     """The repository of an artifact: as told, else as typed, else as recorded (design 5).
 
-    `scope`: what `--scope` says; `typed`: the tag as it was typed; `tags`: the artifact's names in the layout;
-    `recorded`: the names of its acquisition records. Raises Rejected(`policy.name_conflict`) where no record agrees
-    with the full name that was typed, or that the artifact has.
+    `scope`: what `--scope` says; `typed`: the tag as it was typed; `called`: the same as the layout has it; `tags`: all
+    names of the artifact in the layout; `recorded`: the names of its acquisition records.
+
+    Raises Rejected(`policy.name_conflict`) where no record agrees with the full name that was typed, or with one that
+    the artifact has.
     """
     if scope is not None:
         return Named(scope=scope, origin="option")
@@ -77,7 +84,8 @@ def name_artifact(
         return Named(scope=None, origin=None)
     own_names = list(dict.fromkeys(name for tag in tags if (name := repository_of(tag)) is not None))
     _check_agreement(own_names, claimed)
-    meant = own_names or claimed
+    found = repository_of(called) if called is not None else None
+    meant = [found] if found is not None else own_names or claimed
     if len(meant) > 1:
         note = f"it was copied from several repositories ({_listed(claimed)}): name the one meant with --scope"
         return Named(scope=None, origin=None, note=note)

@@ -19,6 +19,7 @@ from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.reasons import REASONS, ExitCode
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.trust.choice import Origin
@@ -277,6 +278,16 @@ class ArtifactOutcome:
             source, moment = safe(self.record.name), iso(self.record.time)
             return "signature.none", f"the artifact has no signature; {source} had none either on {moment}"
         return "signature.none", "the artifact has no signature"
+
+    @property
+    def attachments(self) -> tuple[ReferrerOutcome, ...]:
+        """What is attached and is no evidence: evidence is proven piece by piece, by its own signatures."""
+        return tuple(referrer for referrer in self.referrers if referrer.artifact_type != EVIDENCE_TYPE)
+
+    @property
+    def unsigned_attachments(self) -> tuple[ReferrerOutcome, ...]:
+        """Attachments that have no valid signature, so that nothing vouches for them."""
+        return tuple(referrer for referrer in self.attachments if referrer.verdict is not Verdict.PASS)
 
     @property
     def signature_verdict(self) -> Verdict:

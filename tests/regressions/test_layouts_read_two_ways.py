@@ -2,28 +2,114 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airgap.errors import ContentError
+from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
-from tests.support.command import run_here
+from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder, tar_of
 from tests.support.scenario import Scene
 
+NAME = "docker.io/library/app:v1"
+Edit = Callable[[dict[str, Any]], object]
 
-@pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
-def test_manifest_json_of_docker_beside_the_layout_was_not_mentioned(tmp_path: Path, *, archive: bool) -> None:
-    """docker load runs what manifest.json names, whatever index.json says."""
+
+def _saved(
+    tmp_path: Path, edit: Edit, *, archive: bool = True, more: dict[str, bytes] | None = None
+) -> tuple[Ran, Ran]:
+    """What verify says of the whole and of its one image, saved as docker does, with one change in manifest.json."""
     scene = Scene(archive=archive)
-    scene.box.extra_files["manifest.json"] = b'[{"Config":"x.json","RepoTags":["app:v1"],"Layers":[]}]'
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.entries.clear()
+        scene.signature.attach(box, target)
+        box.list(target, **{REF_NAME: "v1", CONTAINERD_NAME: NAME})
+        image = json.loads(box.blobs[target.digest])
+        path = {key: f"blobs/{digest.replace(':', '/')}" for key, digest in _digests(image).items()}
+        item = {"Config": path.pop("config"), "RepoTags": ["app:v1"], "Layers": list(path.values())}
+        document = [item] if edit(item) is not DROP else []
+        box.extra_files["manifest.json"] = json.dumps(document).encode()
+        box.extra_files |= more or {}
+
+    scene.packing.append(pack)
     written = scene.write(tmp_path)
     arguments = written.arguments()
-    whole = run_here([arguments[0], written.target.partition("@")[0], *arguments[2:]])
-    told = [(item["reason"], "docker load" in item["message"]) for item in whole.document["warnings"]]
-    assert (whole.code, told) == (0, [("layout.entry", True)]), whole
+    whole = written.target.partition("@")[0]
+    one, all_ = (run_here([arguments[0], target, *arguments[2:]]) for target in (f"{whole}:v1", whole))
+    return all_, one
+
+
+DROP = object()
+
+
+def _digests(image: dict[str, Any]) -> dict[str, str]:
+    return {"config": image["config"]["digest"]} | {layer["digest"]: layer["digest"] for layer in image["layers"]}
+
+
+@pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param(lambda _: None, id="as docker writes it"),
+        pytest.param(lambda item: item.update(RepoTags=None), id="no name"),
+        pytest.param(lambda item: item.update(RepoTags=["index.docker.io/library/app:v1", NAME]), id="whole name"),
+        pytest.param(lambda item: item.update(Parent="sha256:x", LayerSources={}), id="more members"),
+        pytest.param(lambda _: DROP, id="fewer images"),
+    ],
+)
+def test_manifest_json_that_agrees_is_no_trouble(tmp_path: Path, edit: Edit, *, archive: bool) -> None:
+    repositories = {"repositories": b'{"app":{"v1":"0123"}}'}
+    whole, _ = _saved(tmp_path, edit, archive=archive, more=repositories)
+    assert (whole.code, whole.document["warnings"]) == (0, []), whole
+
+
+@pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        pytest.param(lambda item: item.update(Config="blobs/sha256/" + "0" * 64), "config", id="another image"),
+        pytest.param(lambda item: item.update(Config="x.json"), "x.json", id="a file beside the blobs"),
+        pytest.param(lambda item: item["Layers"].append(item["Layers"][0]), "other layers", id="one layer more"),
+        pytest.param(lambda item: item["Layers"].reverse(), "other layers", id="another order"),
+        pytest.param(lambda item: item.update(Layers=None), "other layers", id="no layers"),
+        pytest.param(lambda item: item.update(RepoTags=["app:v1", "app:v2"]), "'app:v2'", id="one name more"),
+        pytest.param(lambda item: item.update(RepoTags=["evil/app:v1"]), "'evil/app:v1'", id="another repository"),
+        pytest.param(lambda item: item.update(config=item.pop("Config")), "can not be read", id="another spelling"),
+    ],
+)
+def test_manifest_json_that_names_something_else_passed(
+    tmp_path: Path, edit: Edit, words: str, *, archive: bool
+) -> None:
+    """docker load takes what manifest.json names, whatever index.json says."""
+    whole, one = _saved(tmp_path, edit, archive=archive)
+    (problem,) = whole.document["problems"]
+    assert (whole.code, problem["reason"], words in problem["message"]) == (16, "layout.disagrees", True), whole
+    (warning,) = one.document["warnings"]
+    assert (one.code, warning["reason"]) == (0, "layout.disagrees"), one
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [(b'{"app":{"v1":"0","v2":"0"}}', 16), (b'{"evil":{"v1":"0"}}', 16), (b"[]", 16), (b'{"app":[]}', 16), (b"{}", 0)],
+)
+def test_repositories_that_names_something_else_passed(tmp_path: Path, data: bytes, code: int) -> None:
+    whole, _ = _saved(tmp_path, lambda _: None, more={"repositories": data})
+    assert (whole.code, bool(whole.document["problems"])) == (code, code != 0), whole
+
+
+def test_repositories_alone_names_files_that_nobody_looks_at(tmp_path: Path) -> None:
+    scene = Scene(archive=True)
+    scene.box.extra_files["repositories"] = b'{"app":{"v1":"0123"}}'
+    written = scene.write(tmp_path)
+    arguments = written.arguments()
+    assert run_here([arguments[0], written.target.partition("@")[0], *arguments[2:]]).code == 16
 
 
 @pytest.mark.parametrize("name", ["INDEX.JSON", "Oci-Layout", "Blobs/sha256/x"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from airgap.oci.tags import may_be_fallback
+from airgap.oci.tags import is_referrers_tag
 
 
 def test_a_tag_of_dashes_alone_held_a_verify_for_hours() -> None:
     began = perf_counter()
-    assert not may_be_fallback("a-" * 500_000 + "!")
+    assert not is_referrers_tag("a-" * 500_000 + "!")
     assert perf_counter() - began < 1
-    assert may_be_fallback(f"sha512-{'0' * 128}")
+    assert is_referrers_tag(f"sha512-{'0' * 128}")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.digest import Digest
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.records import declare
-from tests.support.scenario import Scene
+from tests.support.scenario import Scene, add_image
 from tests.support.trust import oci_policy, statement
 
 Missing = Callable[[LayoutBuilder, Descriptor], list[str]]
@@ -52,6 +52,61 @@ def test_record_excused_what_no_choice_of_platforms_leaves_out(
     scene.packing.append(pack)
     ran = run_here(scene.write(tmp_path).arguments())
     assert (ran.code, set(ran.reasons)) == (16, {"content.missing"}), ran
+
+
+NOWHERE = Platform(architecture="unknown", os="unknown")
+ABOUT = {"vnd.docker.reference.type": "attestation-manifest"}
+
+
+def _attestation(box: LayoutBuilder, form: str) -> Descriptor:
+    layer = box.add_blob(b'{"_type":"https://in-toto.io/Statement/v1"}', "application/vnd.in-toto+json")
+    made = box.add_image(layer, platform=NOWHERE if form == "platform" else None)
+    return replace(made, annotations=ABOUT) if form == "annotation" else made
+
+
+@pytest.mark.parametrize("form", ["platform", "annotation", "layers"])
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another image"])
+def test_record_excused_every_image_of_an_index_but_its_attestation(
+    tmp_path: Path, form: str, depth: int, *, beside: bool
+) -> None:
+    """BuildKit lists attestations as children: one that is here is no image."""
+    scene = Scene()
+    images = [add_image(scene.box, name) for name in ("amd64", "arm64")]
+    target = scene.box.add_index(*images, _attestation(scene.box, form))
+    for _ in range(depth):
+        target = scene.box.add_index(target)
+    if beside and depth:
+        target = scene.box.add_index(target, add_image(scene.box, "riscv64"))
+    scene.target = target
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        declare(box, target, [image.digest for image in images])
+        for image in images:
+            del box.blobs[image.digest]
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    ran = run_here(written.arguments())
+    assert (ran.code, set(ran.reasons)) == (16, {"content.missing"}), ran
+    copied = run_here(["copy", written.target, str(tmp_path / "copy")])
+    assert (copied.code, "is not in" in copied.err) == (16, True), copied
+
+
+def test_record_excuses_platforms_beside_an_image_that_is_here(tmp_path: Path) -> None:
+    scene = Scene()
+    here, gone = (add_image(scene.box, name) for name in ("amd64", "arm64"))
+    inner = scene.box.add_index(here, gone, _attestation(scene.box, "platform"))
+    scene.target = scene.box.add_index(inner)
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        declare(box, target, [gone.digest])
+        del box.blobs[gone.digest]
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    assert run_here(written.arguments()).code == 0
+    assert run_here(["copy", written.target, str(tmp_path / "copy")]).code == 0
 
 
 def test_record_chose_the_statement_that_verifies_nothing(tmp_path: Path) -> None:

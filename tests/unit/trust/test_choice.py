@@ -136,6 +136,15 @@ class TestName:
         named = name_artifact(scope=None, typed=None, tags=[f"{PROD}:v1"], recorded=[LAB, PROD])
         assert named == Named(scope=PROD, origin="record")
 
+    def test_name_that_a_short_tag_stands_for_says_which_of_several_records_is_meant(self) -> None:
+        names = [f"{PROD}:v1", f"{LAB}:v2"]
+        named = name_artifact(scope=None, typed="v2", called=names[1], tags=names, recorded=[PROD, LAB])
+        assert named == Named(scope=LAB, origin="record")
+
+    def test_record_has_to_agree_with_every_name_of_the_same_content(self) -> None:
+        with pytest.raises(Rejected, match=f"called {PROD} here"):
+            name_artifact(scope=None, typed="v2", called="v2", tags=["v2", f"{PROD}:v1"], recorded=[LAB])
+
     def test_several_records_and_nothing_that_says_which_is_no_name(self) -> None:
         named = name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[LAB, PROD])
         assert (named.scope, named.origin) == (None, None)

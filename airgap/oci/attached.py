@@ -1,0 +1,85 @@
+"""What is attached to an image and could not be run in its place, whatever it is called.
+
+hauler puts signatures, attestations and SBOMs beside the image, under the image's own name. They do not take that name
+from the image; but an image that only says of itself that it is a signature must not be overlooked. So the claim does
+not decide: what a runtime could unpack is no attachment.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airgap.errors import ContentError
+from airgap.oci.descriptor import DOCKER_CONFIG, IMAGE_CONFIG, Descriptor
+from airgap.oci.manifest import Index, Manifest
+from airgap.oci.recognise import is_packed
+from airgap.oci.store import Store
+
+KIND: Final = "kind"
+"""hauler's annotation of entries."""
+_KIND_PREFIXES: Final = ("dev.hauler/", "dev.cosignproject.cosign/")
+_IMAGES: Final = frozenset({"image", "imageIndex"})
+_SUFFIXES: Final = {"sigs": "sig", "atts": "att", "sboms": "sbom"}
+_COSIGN_LAYERS: Final = {
+    "application/vnd.dev.cosign.simplesigning.v1+json": "sig",
+    "application/vnd.dsse.envelope.v1+json": "att",
+}
+_IMAGE_CONFIGS: Final = frozenset({IMAGE_CONFIG, DOCKER_CONFIG})
+_IMAGE_LAYERS: Final = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
+_BLOCK: Final = 512
+
+
+def is_attachment(store: Store, descriptor: Descriptor, manifest: Manifest | Index) -> bool:
+    """Whether an entry says that it is attached to something, and no runtime could run it instead."""
+    says_so = manifest.subject is not None or cosign_suffix(descriptor, manifest) is not None or _is_of_kind(descriptor)
+    return says_so and not is_runnable(store, manifest)
+
+
+def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
+    """Whether a runtime could run it: an index, or an image of whose layers one can be unpacked, or none.
+
+    Runtimes refuse a config of another type. Of layers some look at the bytes alone, so the bytes are looked at here.
+    """
+    if not isinstance(manifest, Manifest):
+        return True
+    if manifest.config is None or manifest.config.media_type not in _IMAGE_CONFIGS:
+        return False
+    return not manifest.layers or any(_unpacks(store, layer) for layer in manifest.layers)
+
+
+def cosign_suffix(descriptor: Descriptor, manifest: Manifest | Index) -> str | None:
+    """Under which of cosign's tags (`sig`, `att`, `sbom`) it belongs, by its layers or hauler's annotation."""
+    layers = manifest.layers if isinstance(manifest, Manifest) else ()
+    found = {_COSIGN_LAYERS.get(layer.media_type) for layer in layers}
+    suffix = found.pop() if len(found) == 1 else None
+    return suffix or _SUFFIXES.get(_kind(descriptor) or "")
+
+
+def _is_of_kind(descriptor: Descriptor) -> bool:
+    kind = _kind(descriptor)
+    return kind is not None and kind not in _IMAGES
+
+
+def _kind(descriptor: Descriptor) -> str | None:
+    kind = descriptor.annotations.get(KIND, "")
+    prefix = next((prefix for prefix in _KIND_PREFIXES if kind.startswith(prefix)), None)
+    return kind.removeprefix(prefix) if prefix else None
+
+
+def _unpacks(store: Store, layer: Descriptor) -> bool:
+    if layer.media_type.startswith(_IMAGE_LAYERS):
+        return True
+    try:
+        with store.open(layer.digest) as file:
+            head = file.read(_BLOCK) or b""
+    except (ContentError, OSError):
+        return True  # nobody can tell, so nobody overlooks it
+    if is_packed(head):
+        return True
+    import tarfile  # of all layouts few need it
+
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True

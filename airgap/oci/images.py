@@ -1,0 +1,75 @@
+"""Which entries of an index are images, and which only say something about one.
+
+BuildKit lists attestations among the platforms of an index. An index of which nothing but these is here holds no image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.manifest import Index, Manifest
+
+_ABOUT: Final = "vnd.docker.reference.type"
+_SHOWN: Final = 6
+_UNKNOWN: Final = "unknown"
+_IN_TOTO: Final = "application/vnd.in-toto+json"
+
+
+class Images:
+    """Tells where an image is, each manifest looked at once. `read` gives a manifest or raises ContentError."""
+
+    def __init__(self, read: Callable[[Descriptor], Manifest | Index]) -> None:
+        self._read: Final = read
+        self._known: Final[dict[tuple[Digest, str], bool]] = {}
+
+    def any_in(self, index: Index, depth: int = 0) -> bool:
+        """Whether an image that can be read stands in the index, or in one below it."""
+        return any(self._is_one(entry, depth) for entry in index.manifests)
+
+    def _is_one(self, entry: Descriptor, depth: int) -> bool:
+        if not entry.is_manifest or depth > limits.GRAPH_DEPTH or is_attestation(entry):
+            return False
+        key = (entry.digest, entry.media_type)
+        if key not in self._known:
+            self._known[key] = self._look(entry, depth)
+        return self._known[key]
+
+    def _look(self, entry: Descriptor, depth: int) -> bool:
+        try:
+            manifest = self._read(entry)
+        except ContentError:
+            return False
+        if isinstance(manifest, Index):
+            return self.any_in(manifest, depth + 1)
+        return not manifest.layers or any(layer.media_type != _IN_TOTO for layer in manifest.layers)
+
+
+def platform_missing(error: ContentError, entry: Descriptor, here: Sequence[str]) -> ContentError:
+    """The same error for an entry of an index, with the platform that is not there and the way out."""
+    if error.reason != "content.missing" or entry.platform is None or is_attestation(entry) or not here:
+        return error
+    return ContentError(
+        error.reason,
+        f"{error}: it is the platform {entry.platform} of an index; of {', '.join(here[:_SHOWN])} the manifest is here",
+        remedy=f"docker save and ctr export keep only the platforms that were pulled. Take one that is here (copy "
+        f"--platform {here[0]}), or copy the image from its registry.",
+        **error.facts,
+    )
+
+
+def platform_names(entries: Iterable[Descriptor]) -> tuple[str, ...]:
+    """The platforms of these entries, attestations apart."""
+    named = (str(entry.platform) for entry in entries if entry.platform is not None and not is_attestation(entry))
+    return tuple(dict.fromkeys(named))
+
+
+def is_attestation(entry: Descriptor) -> bool:
+    """Whether an entry of an index says of itself that it is about another, or for no platform that there is."""
+    platform = entry.platform
+    nowhere = platform is not None and platform.os == platform.architecture == _UNKNOWN
+    return nowhere or _ABOUT in entry.annotations

@@ -1,0 +1,173 @@
+"""What the entries of `index.json` are called: one reading of their names, and one guarded way to look one up.
+
+Two annotations name an entry: `org.opencontainers.image.ref.name` (skopeo, podman, oras) and `io.containerd.image.name`
+(containerd, docker). Some tools give several entries one name. hauler gives an image's name to everything that is
+attached to it; `docker save a:latest b:latest` gives the tag `latest` to both, and their whole names beside it. A name
+by which one tool could take one thing and another tool another thing means none (design 5).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from airgap.errors import NotFoundError
+from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
+from airgap.oci.documents import LAYOUT_INDEX
+from airgap.oci.manifest import Index
+from airgap.oci.tags import tag_part
+from airgap.text import safe
+
+_SHOWN: Final = 10
+_LONGEST: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of `index.json`."""
+
+    descriptor: Descriptor
+    number: int
+    aside: bool = False
+    """It is attached to the image whose name it bears, and can not be run in its place: the name is the image's."""
+
+    @property
+    def ref(self) -> str | None:
+        """The ref.name."""
+        return self.descriptor.annotations.get(REF_NAME)
+
+    @property
+    def image(self) -> str | None:
+        """The name that containerd gives it."""
+        return self.descriptor.annotations.get(CONTAINERD_NAME)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name by which some tool runs it."""
+        if self.aside:
+            return ()
+        return tuple(dict.fromkeys(name for name in (self.ref, self.image) if name is not None))
+
+    @property
+    def place(self) -> str:
+        """`index.json > manifests[3]`."""
+        return f"{LAYOUT_INDEX} > manifests[{self.number}]"
+
+
+def read_entries(index: Index, is_attachment: Callable[[Descriptor], bool]) -> tuple[Entry, ...]:
+    """The entries of `index.json`; `is_attachment` tells what is attached to something and can not be run itself."""
+    entries = [Entry(descriptor, number) for number, descriptor in enumerate(index.manifests)]
+    bearers: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        for name in entry.names:
+            bearers[name].append(entry)
+    standing: set[str] = set()
+    """Names that belong to something that is no attachment, and are borne by something else, too."""
+    attached: dict[int, Entry] = {}
+    for name, group in bearers.items():
+        if all(entry.descriptor.same_content(group[0].descriptor) for entry in group):
+            continue
+        apart = [entry for entry in group if is_attachment(entry.descriptor)]
+        attached.update((entry.number, entry) for entry in apart)
+        if len(apart) < len(group):
+            standing.add(name)
+    aside = {number for number, entry in attached.items() if standing.issuperset(entry.names)}
+    return tuple(replace(entry, aside=True) if entry.number in aside else entry for entry in entries)
+
+
+class Names:
+    """The names of one layout's entries."""
+
+    def __init__(self, entries: Sequence[Entry], source: str) -> None:
+        """`source`: what messages call the layout, safe to show."""
+        self._entries: Final = entries
+        self._source: Final = source
+        self._bearers: Final[defaultdict[str, list[Entry]]] = defaultdict(list)
+        self._by_tag: Final[defaultdict[str, dict[int, Entry]]] = defaultdict(dict)
+        for entry in entries:
+            for name in entry.names:
+                self._bearers[name].append(entry)
+                self._by_tag[tag_part(name)][entry.number] = entry
+
+    def tag_of(self, entry: Entry) -> str | None:
+        """The one name that an entry is shown and copied by: its ref.name where that is its alone, else containerd's.
+
+        None where it has none, or none that is its alone.
+        """
+        ref, image = (entry.ref, entry.image) if entry.names else (None, None)
+        if ref is not None and self._is_own(ref, entry):
+            images = {other.image for other in self._bearers[ref] if other.image is not None}
+            if len(images) <= 1 or image is None:
+                return ref
+        if image is not None and self._is_own(image, entry):
+            return image
+        return None
+
+    def _is_own(self, name: str, entry: Entry) -> bool:
+        return all(other.descriptor.same_content(entry.descriptor) for other in self._bearers[name])
+
+    def doubles(self) -> Iterator[tuple[Entry, str]]:
+        """Entries that have no name of their own any more, each with the first name that it shares."""
+        for entry in self._entries:
+            if entry.names and self.tag_of(entry) is None:
+                yield entry, entry.names[0]
+
+    def sharing(self, entry: Entry) -> tuple[Entry, ...]:
+        """What stands under the names of an entry that is aside."""
+        names = [name for name in (entry.ref, entry.image) if name is not None]
+        return tuple({other.number: other for name in names for other in self._bearers[name]}.values())
+
+    def look_up(self, name: str) -> tuple[Entry, str]:
+        """The entry that `name` names, and its name as the layout has it.
+
+        A whole name, or the tag part of one. Raises NotFoundError where there is none, or where it could mean two
+        things: tools differ in which of two entries of one name they take (LAYOUT-7).
+        """
+        exact = self._bearers.get(name, [])
+        found = exact or list(self._by_tag.get(name, {}).values())
+        if not found:
+            raise NotFoundError(
+                f"{self._source} has no tag {safe(name, limit=_LONGEST)!r}{self.listed()}",
+                remedy="Name one of its tags, or a digest with @.",
+                tag=safe(name),
+            )
+        entry = found[0]
+        if any(not other.descriptor.same_content(entry.descriptor) for other in found):
+            raise self._ambiguous(name, found)
+        return entry, name if exact else next(whole for whole in entry.names if tag_part(whole) == name)
+
+    def _ambiguous(self, name: str, found: Sequence[Entry]) -> NotFoundError:
+        wholes = {next((whole for whole in entry.names if name in {whole, tag_part(whole)}), name) for entry in found}
+        how = "is ambiguous"
+        if len(wholes) == 1:
+            name, how = wholes.pop(), "stands twice"
+        shown = " and ".join(self._shown(entry, name) for entry in found[:_SHOWN])
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        return NotFoundError(
+            f"the tag {safe(name, limit=_LONGEST)!r} {how} in {self._source}, on {shown}{more}; tools disagree on "
+            "which one it means",
+            remedy="Give the whole name where that names one thing, or a digest with @.",
+            tag=safe(name),
+        )
+
+    def _shown(self, entry: Entry, name: str) -> str:
+        whole = self.tag_of(entry)
+        digest = str(entry.descriptor.digest)
+        return f"{safe(whole, limit=_LONGEST)!r} ({digest})" if whole and whole != name else digest
+
+    def listed(self) -> str:
+        """The names there are, as the end of a sentence."""
+        names = dict.fromkeys(self.tag_of(entry) or entry.names[0] for entry in self._entries if entry.names)
+        return listed(names) if names else "; it has no tags"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Some names, as the end of a sentence; nothing where there are none."""
+    known = list(names)
+    if not known:
+        return ""
+    shown = ", ".join(repr(safe(name, limit=100)) for name in known[:_SHOWN])
+    more = len(known) - _SHOWN
+    return f"; there are {shown}{f' and {more} more' if more > 0 else ''}"

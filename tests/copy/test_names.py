@@ -1,0 +1,152 @@
+"""What copies are called where layouts of several tools meet: no name goes to another thing, and none is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
+from tests.support.command import Ran, run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.registry import LoopbackRegistry
+
+SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
+
+
+def copy(source: object, destination: object, *options: str, code: int = 0) -> Ran:
+    ran = run_here(["copy", str(source), str(destination), *options])
+    assert ran.code == code, ran
+    return ran
+
+
+def entries(layout: Path) -> list[dict[str, Any]]:
+    listed = json.loads((layout / "index.json").read_bytes())["manifests"]
+    assert isinstance(listed, list)
+    return listed
+
+
+def names(layout: Path) -> dict[str, tuple[str, str | None]]:
+    """The named entries: digest and containerd's name by tag."""
+    return {
+        item["annotations"][REF_NAME]: (item["digest"], item["annotations"].get(CONTAINERD_NAME))
+        for item in entries(layout)
+        if REF_NAME in item.get("annotations", {})
+    }
+
+
+def hauler_store(folder: Path) -> tuple[Path, Descriptor, Descriptor, Descriptor]:
+    """An image with a Notary signature and a cosign signature, each under the image's name (hauler, pkg/store)."""
+    box = LayoutBuilder()
+    image = box.add_image()
+    notary = box.add_referrer(image, b"sig", listed=False)
+    cosign = box.add_image(box.add_blob(b'{"critical":{}}', SIMPLE_SIGNING), config=b"{}")
+    kinds = {image: "image", cosign: "sigs", notary: f"referrers/{notary.digest.encoded}"}
+    for descriptor, kind in kinds.items():
+        named = {REF_NAME: "library/app:v1", CONTAINERD_NAME: "docker.io/library/app:v1"}
+        box.list(descriptor, kind=f"dev.hauler/{kind}", **named)
+    return box.write_directory(folder), image, notary, cosign
+
+
+@pytest.mark.parametrize("source", ["haul", "haul:v1", "haul:docker.io/library/app:v1"])
+def test_tag_of_a_hauler_store_went_to_the_signature(
+    tmp_path: Path, registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, image, notary, cosign = hauler_store(tmp_path / "haul")
+    copy(source, f"{registry.host}/app")
+    pushed = registry.repositories["app"]
+    assert pushed.tags["v1"] == str(image.digest)
+    assert pushed.tags[f"sha256-{image.digest.encoded}.sig"] == str(cosign.digest)
+    assert str(notary.digest) in pushed.manifests
+    copy(source, "out")
+    found = names(tmp_path / "out")
+    assert {tag for tag, (digest, _) in found.items() if digest == str(image.digest)} == {
+        "docker.io/library/app:v1" if "docker.io" in source else "library/app:v1"
+    }
+    assert found[f"sha256-{image.digest.encoded}.sig"] == (str(cosign.digest), None)
+    assert run_here(["discover", "out"]).out.count("sha256:") == 3
+
+
+def docker_save(box: LayoutBuilder, **images: Descriptor) -> None:
+    """As `docker save` and `ctr images export` write entries."""
+    for name, image in images.items():
+        box.list(image, **{REF_NAME: "latest", CONTAINERD_NAME: f"docker.io/library/{name}:latest"})
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["two images", "one image"])
+def test_of_two_images_saved_with_one_tag_one_lost_its_name(
+    tmp_path: Path, registry: LoopbackRegistry, *, same: bool
+) -> None:
+    box = LayoutBuilder()
+    a = box.add_image(b"a")
+    b = a if same else box.add_image(b"b")
+    docker_save(box, a=a, b=b)
+    saved = box.write_tar(tmp_path / "saved.tar")
+    copy(saved, tmp_path / "out")
+    assert names(tmp_path / "out") == {
+        f"docker.io/library/{name}:latest": (str(image.digest), f"docker.io/library/{name}:latest")
+        if name == "a" or not same
+        else (str(image.digest), None)
+        for name, image in (("a", a), ("b", b))
+    }
+    copy(saved, f"{registry.host}/mirror")
+    for name, image in (("a", a), ("b", b)):
+        assert registry.repositories[f"mirror/library/{name}"].tags["latest"] == str(image.digest)
+
+
+def test_one_saved_image_keeps_its_tag(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    image = box.add_image()
+    docker_save(box, app=image)
+    copy(box.write_tar(tmp_path / "saved.tar"), tmp_path / "out")
+    assert names(tmp_path / "out") == {"latest": (str(image.digest), "docker.io/library/app:latest")}
+
+
+def test_copy_under_another_tag_was_still_run_by_the_old_name(tmp_path: Path) -> None:
+    """containerd goes by its own annotation, whatever the tag is."""
+    box = LayoutBuilder()
+    image = box.add_image()
+    docker_save(box, app=image)
+    copy(f"{box.write_tar(tmp_path / 'saved.tar')}:latest", f"{tmp_path / 'out'}:old")
+    assert names(tmp_path / "out") == {"old": (str(image.digest), None)}
+
+
+def test_name_on_two_entries_was_lost_without_a_word(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    first, last = box.add_image(b"first"), box.add_image(b"last")
+    for image in (first, last):
+        box.tag(image, "reg.example/app:v1")
+    stick = box.write_directory(tmp_path / "stick")
+    ran = copy(stick, tmp_path / "out", code=11)
+    assert "stands twice" in ran.err
+    assert not (tmp_path / "out").exists()
+    copy(stick, tmp_path / "out", "--keep-going", code=20)
+    assert {item["digest"] for item in entries(tmp_path / "out")} == {str(first.digest), str(last.digest)}
+    copy(f"{stick}@{first.digest}", f"{tmp_path / 'one'}:v1")
+    assert names(tmp_path / "one") == {"v1": (str(first.digest), None)}
+
+
+def test_tag_that_stood_twice_in_the_destination_stayed_with_one_of_them(tmp_path: Path) -> None:
+    box, new = LayoutBuilder(), LayoutBuilder()
+    for content in (b"first", b"last"):
+        box.list(box.add_image(content), **{REF_NAME: "v1", CONTAINERD_NAME: "docker.io/library/app:v1"})
+    stick = box.write_directory(tmp_path / "stick")
+    image = new.tag(new.add_image(b"new"), "v1")
+    copy(new.write_directory(tmp_path / "new"), stick)
+    assert names(stick) == {"v1": (str(image.digest), None)}
+    assert [item for item in entries(stick) if CONTAINERD_NAME in item.get("annotations", {})] == []
+
+
+def test_full_name_of_a_copy_was_less_than_a_record_of_another_repository(
+    tmp_path: Path, registry: LoopbackRegistry
+) -> None:
+    """Where it goes is said by its name, not by a claim that came with it."""
+    box = LayoutBuilder()
+    image = box.tag(box.add_image(), "v1")
+    copy(box.write_directory(tmp_path / "source"), f"{registry.host}/lab/app")
+    copy(f"{registry.host}/lab/app:v1", f"{tmp_path / 'stick'}:registry.example/prod/app:v1")
+    copy(tmp_path / "stick", f"{registry.host}/mirror", "--full-names")
+    assert registry.repositories["mirror/prod/app"].tags["v1"] == str(image.digest)

@@ -1,0 +1,77 @@
+"""What is attached and not validly signed is counted, in words and in JSON: nothing vouches for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.oci.descriptor import Descriptor
+from airgap.revocation.artifact import EVIDENCE_TYPE
+from tests.support.command import run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.scenario import Scene
+
+SBOM = "application/spdx+json"
+
+
+def _verified(tmp_path: Path, pack: Any, scene: Scene | None = None) -> tuple[dict[str, Any], str]:
+    scene = scene or Scene()
+    scene.packing.append(pack)
+    arguments = scene.write(tmp_path).arguments()
+    ran = run_here(arguments)
+    text = run_here([item for item in arguments if item not in {"--format", "json"}])
+    assert (ran.code, text.code) == (0, 0), ran
+    counted = ran.document["artifacts"][0]["attachments"]
+    assert isinstance(counted, dict)
+    return counted, text.out
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_unsigned_attachments_are_counted(tmp_path: Path, number: int) -> None:
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        for item in range(number):
+            box.add_referrer(target, b"sbom %d" % item, artifact_type=SBOM, layer_type=SBOM)
+
+    counted, text = _verified(tmp_path, pack)
+    assert counted == {"count": number, "unsigned": number}
+    noun, verb = ("attachment", "has") if number == 1 else ("attachments", "have")
+    assert f"note {number} {noun} of {number} {verb} no valid signature, so nothing vouches for" in text
+    assert SBOM in text
+
+
+def test_attachment_with_a_valid_signature_is_not(tmp_path: Path) -> None:
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        scene.signature.attach(box, box.add_referrer(target, b"sbom", artifact_type=SBOM, layer_type=SBOM))
+
+    counted, text = _verified(tmp_path, pack, scene)
+    assert (counted, "no valid signature" in text) == ({"count": 1, "unsigned": 0}, False)
+
+
+def test_attachment_with_a_signature_that_is_not_valid_is(tmp_path: Path) -> None:
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.add_referrer(box.add_referrer(target, b"sbom", artifact_type=SBOM, layer_type=SBOM), b"no envelope")
+
+    counted, text = _verified(tmp_path, pack)
+    assert (counted, "1 attachment of 1 has no valid signature" in text) == ({"count": 1, "unsigned": 1}, True)
+
+
+def test_evidence_proves_itself_and_is_not_counted(tmp_path: Path) -> None:
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.add_referrer(target, [], artifact_type=EVIDENCE_TYPE)
+
+    counted, text = _verified(tmp_path, pack)
+    assert (counted, "no valid signature" in text) == ({"count": 0, "unsigned": 0}, False)
+
+
+def test_kinds_are_bounded_and_escaped(tmp_path: Path) -> None:
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        for item in range(9):
+            box.add_referrer(target, b"x", artifact_type=f"a/\x1b[2J{item}", listed=True)
+
+    counted, text = _verified(tmp_path, pack)
+    (line,) = [line for line in text.splitlines() if "no valid signature" in line]
+    assert (counted["unsigned"], "\x1b" in line, line.endswith(", …"), line.count("a/")) == (9, False, True, 5)

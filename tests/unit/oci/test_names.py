@@ -1,0 +1,247 @@
+"""What entries are called, whoever wrote them, and what none of them is called (design 5)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.errors import NotFoundError
+from airgap.oci.descriptor import CONTAINERD_NAME, IMAGE_CONFIG, IMAGE_LAYER, IMAGE_MANIFEST, REF_NAME, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph, Mechanism
+from airgap.oci.open import open_layout
+from tests.support.layouts import LayoutBuilder, tar_member
+
+SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
+REF, NAME = "library/app:v1", "docker.io/library/app:v1"
+
+
+@pytest.fixture
+def builder() -> LayoutBuilder:
+    return LayoutBuilder()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "layout"
+
+
+def graph_of(builder: LayoutBuilder, place: Path) -> Graph:
+    return Graph(open_layout(builder.write_directory(place)))
+
+
+def named(graph: Graph) -> dict[Digest, tuple[str, ...]]:
+    return {root.descriptor.digest: root.tags for root in graph.roots()}
+
+
+def hauler(builder: LayoutBuilder, descriptor: Descriptor, kind: str | None, ref: str = REF, name: str = NAME) -> None:
+    """An entry as hauler writes it: everything about an image bears the image's name."""
+    annotations = {REF_NAME: ref, CONTAINERD_NAME: name} | ({"kind": kind} if kind else {})
+    builder.list(descriptor, **annotations)
+
+
+def cosign(builder: LayoutBuilder, content: bytes = b'{"critical":{}}', layer_type: str = SIMPLE_SIGNING) -> Descriptor:
+    """As cosign makes a signature: its config says that it is an image."""
+    return builder.add_image(builder.add_blob(content, layer_type), config=b"{}")
+
+
+class TestHauler:
+    @pytest.mark.parametrize("kind", ["dev.hauler/referrers/", "dev.cosignproject.cosign/referrers/", None])
+    @pytest.mark.parametrize("first", [True, False], ids=["image-first", "signature-first"])
+    def test_name_is_the_image_s_not_the_signature_s(
+        self, builder: LayoutBuilder, place: Path, kind: str | None, *, first: bool
+    ) -> None:
+        image = builder.add_image()
+        signature = builder.add_referrer(image, b"sig", listed=False)
+        both = [(image, "dev.hauler/image"), (signature, kind and kind + signature.digest.encoded)]
+        for descriptor, of_kind in both if first else reversed(both):
+            hauler(builder, descriptor, of_kind)
+        graph = graph_of(builder, place)
+        assert named(graph) == {image.digest: (REF,)}
+        for name in (REF, NAME, "v1"):
+            assert graph.resolve(name).descriptor.digest == image.digest
+        assert [item.descriptor.digest for item in graph.referrers(image).all()] == [signature.digest]
+        assert graph.notes == ()
+
+    @pytest.mark.parametrize(
+        ("kind", "content", "layer_type", "suffix"),
+        [
+            ("sigs", b"{}", SIMPLE_SIGNING, "sig"),
+            (None, b"{}", SIMPLE_SIGNING, "sig"),
+            ("atts", b"{}", "application/vnd.dsse.envelope.v1+json", "att"),
+            ("sboms", b"SPDXVersion: SPDX-2.3\n", "text/spdx", "sbom"),
+        ],
+    )
+    def test_what_cosign_attached_without_a_subject_keeps_its_tag(
+        self, builder: LayoutBuilder, place: Path, kind: str | None, content: bytes, layer_type: str, suffix: str
+    ) -> None:
+        image, attached = builder.add_image(), cosign(builder, content, layer_type)
+        hauler(builder, image, "dev.hauler/image" if kind else None)
+        hauler(builder, attached, f"dev.hauler/{kind}" if kind else None)
+        graph = graph_of(builder, place)
+        assert named(graph) == {image.digest: (REF,)}
+        (referrer,) = graph.referrers(image).all()
+        assert (referrer.mechanism, referrer.tag) == (Mechanism.COSIGN, f"sha256-{image.digest.encoded}.{suffix}")
+        assert attached.digest in {reached.descriptor.digest for reached in graph.closure(image).reached}
+
+    def test_signature_of_a_platform_does_not_take_the_name_of_the_index(
+        self, builder: LayoutBuilder, place: Path
+    ) -> None:
+        child = builder.add_image()
+        index = builder.add_index(child)
+        signature = builder.add_referrer(child, b"sig", listed=False)
+        hauler(builder, index, "dev.hauler/imageIndex")
+        hauler(builder, signature, f"dev.hauler/referrers/{signature.digest.encoded}")
+        assert named(graph_of(builder, place)) == {index.digest: (REF,)}
+
+    def test_signature_alone_under_a_name_is_what_it_names(self, builder: LayoutBuilder, place: Path) -> None:
+        """Every named entry is an artifact of the layout."""
+        image = builder.tag(builder.add_image(), "v1")
+        signature = builder.tag(builder.add_referrer(image, b"sig", listed=False), "sig")
+        assert named(graph_of(builder, place)) == {image.digest: ("v1",), signature.digest: ("sig",)}
+
+
+def _layers(builder: LayoutBuilder) -> dict[str, Any]:
+    tar = tar_member("etc/passwd", b"root::0:0::/:/bin/sh\n")
+    return {
+        "layer": builder.add_blob(b"x", IMAGE_LAYER),
+        "tar": builder.add_blob(tar, SIMPLE_SIGNING),
+        "gzip": builder.add_blob(b"\x1f\x8b\x08" + bytes(30), SIMPLE_SIGNING),
+        "zstd": builder.add_blob(b"\x28\xb5\x2f\xfd" + bytes(30), "text/spdx"),
+    }
+
+
+class TestWhatCouldRun:
+    """A claim to be a signature must not hide an image: skopeo takes the first entry of a name, containerd the last."""
+
+    @pytest.mark.parametrize("form", ["layer", "tar", "gzip", "zstd"])
+    @pytest.mark.parametrize("subject", [True, False])
+    def test_image_that_calls_itself_attached_is_judged_and_makes_the_name_ambiguous(
+        self, builder: LayoutBuilder, place: Path, form: str, *, subject: bool
+    ) -> None:
+        image = builder.add_image(b"good")
+        evil = builder.add_image(_layers(builder)[form], subject=image if subject else None)
+        hauler(builder, evil, "dev.hauler/sigs")
+        hauler(builder, image, "dev.hauler/image")
+        graph = graph_of(builder, place)
+        assert named(graph) == {evil.digest: (), image.digest: ()}
+        for name in (REF, NAME, "v1"):
+            with pytest.raises(NotFoundError, match=f"{evil.digest} and .*{image.digest}"):
+                graph.resolve(name)
+
+    def test_index_is_never_an_attachment(self, builder: LayoutBuilder, place: Path) -> None:
+        image = builder.add_image()
+        evil = builder.add_index(builder.add_image(b"evil"), subject=_bare(image), artifactType="a/x")
+        hauler(builder, image, "dev.hauler/image")
+        hauler(builder, evil, f"dev.hauler/referrers/{evil.digest.encoded}")
+        assert named(graph_of(builder, place)) == {image.digest: (), evil.digest: ()}
+
+    def test_image_without_layers_is_no_attachment(self, builder: LayoutBuilder, place: Path) -> None:
+        image = builder.add_image()
+        config = builder.add_blob(b'{"config":{}}', IMAGE_CONFIG).to_json()
+        evil = builder.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": []})
+        hauler(builder, image, "dev.hauler/image")
+        hauler(builder, evil, "dev.hauler/sigs")
+        assert named(graph_of(builder, place)) == {image.digest: (), evil.digest: ()}
+
+    def test_layer_that_is_not_there_is_no_attachment_s(self, builder: LayoutBuilder, place: Path) -> None:
+        image, evil = builder.add_image(), cosign(builder)
+        hauler(builder, image, "dev.hauler/image")
+        hauler(builder, evil, "dev.hauler/sigs")
+        del builder.blobs[Digest.of(b'{"critical":{}}')]
+        assert named(graph_of(builder, place)) == {image.digest: (), evil.digest: ()}
+
+    def test_other_name_that_is_its_alone_makes_it_an_artifact(self, builder: LayoutBuilder, place: Path) -> None:
+        image = builder.add_image()
+        signature = builder.add_referrer(image, b"sig", listed=False)
+        hauler(builder, image, "dev.hauler/image")
+        hauler(builder, signature, None, name="docker.io/library/other:v1")
+        assert named(graph_of(builder, place)) == {
+            image.digest: (NAME,),
+            signature.digest: ("docker.io/library/other:v1",),
+        }
+
+
+class TestDockerSave:
+    def test_tags_that_are_equal_give_way_to_the_whole_names(self, builder: LayoutBuilder, place: Path) -> None:
+        a, b = builder.add_image(b"a"), builder.add_image(b"b")
+        hauler(builder, a, None, "latest", "docker.io/library/a:latest")
+        hauler(builder, b, None, "latest", "docker.io/library/b:latest")
+        graph = graph_of(builder, place)
+        assert named(graph) == {a.digest: ("docker.io/library/a:latest",), b.digest: ("docker.io/library/b:latest",)}
+        assert graph.resolve("docker.io/library/b:latest").descriptor.digest == b.digest
+        with pytest.raises(
+            NotFoundError, match=r"stands twice .*'docker.io/library/a:latest' .* 'docker.io/library/b:"
+        ):
+            graph.resolve("latest")
+        assert (graph.notes, graph.shared_names) == ((), ())
+
+    def test_one_image_of_two_names_keeps_both(self, builder: LayoutBuilder, place: Path) -> None:
+        image = builder.add_image()
+        hauler(builder, image, None, "latest", "docker.io/library/a:latest")
+        hauler(builder, image, None, "latest", "docker.io/library/b:latest")
+        graph = graph_of(builder, place)
+        assert named(graph) == {image.digest: ("docker.io/library/a:latest", "docker.io/library/b:latest")}
+        assert graph.resolve("latest").descriptor.digest == image.digest
+
+    def test_one_image_is_called_by_its_tag_and_found_by_its_name(self, builder: LayoutBuilder, place: Path) -> None:
+        image = builder.add_image()
+        hauler(builder, image, None, "latest", "docker.io/library/a:latest")
+        graph = graph_of(builder, place)
+        assert named(graph) == {image.digest: ("latest",)}
+        assert graph.resolve("docker.io/library/a:latest").called == "docker.io/library/a:latest"
+
+    def test_name_of_one_that_is_the_tag_of_another_means_neither(self, builder: LayoutBuilder, place: Path) -> None:
+        a, b = builder.add_image(b"a"), builder.tag(builder.add_image(b"b"), NAME)
+        builder.list(a, **{CONTAINERD_NAME: NAME})
+        with pytest.raises(NotFoundError, match=f"{b.digest} and {a.digest}"):
+            graph_of(builder, place).resolve(NAME)
+
+    def test_containerd_s_name_alone_is_a_name(self, builder: LayoutBuilder, place: Path) -> None:
+        image = builder.add_image()
+        builder.list(image, **{CONTAINERD_NAME: NAME})
+        graph = graph_of(builder, place)
+        assert named(graph) == {image.digest: (NAME,)}
+        assert graph.resolve("v1").called == NAME
+
+
+class TestDoubles:
+    @pytest.mark.parametrize("typed", ["reg.example/app:v1", "v1"])
+    def test_full_name_on_two_entries_is_refused_by_whatever_part(
+        self, builder: LayoutBuilder, place: Path, typed: str
+    ) -> None:
+        evil, good = builder.add_image(b"evil"), builder.add_image(b"good")
+        builder.tag(evil, "reg.example/app:v1")
+        builder.tag(good, "reg.example/app:v1")
+        graph = graph_of(builder, place)
+        expected = f"'reg.example/app:v1' stands twice .*{evil.digest} and {good.digest}"
+        with pytest.raises(NotFoundError, match=expected):
+            graph.resolve(typed)
+        assert graph.shared_names == ("reg.example/app:v1",)
+
+    def test_same_content_twice_under_one_name_is_one(self, builder: LayoutBuilder, place: Path) -> None:
+        image = builder.add_image()
+        builder.tag(image, "v1")
+        builder.tag(image, "v1")
+        assert named(graph_of(builder, place)) == {image.digest: ("v1",)}
+
+    def test_digest_of_two_media_types_means_none(self, builder: LayoutBuilder, place: Path) -> None:
+        image = builder.tag(builder.add_image(), "v1")
+        other = Descriptor(media_type="application/x.other", digest=image.digest, size=image.size)
+        builder.tag(other, "v2")
+        with pytest.raises(NotFoundError, match=re.escape(f"{IMAGE_MANIFEST} and application/x.other")):
+            graph_of(builder, place).resolve(image.digest)
+
+    def test_message_is_bounded_and_shows_no_control_characters(self, builder: LayoutBuilder, place: Path) -> None:
+        for number in range(40):
+            builder.tag(builder.add_image(b"%d" % number), f"reg.example/{number}\x1b[2J:v1")
+        with pytest.raises(NotFoundError, match="and 30 more") as caught:
+            graph_of(builder, place).resolve("v1")
+        assert "\x1b" not in str(caught.value)
+
+
+def _bare(descriptor: Descriptor) -> dict[str, Any]:
+    return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size).to_json()
