@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from airgap.errors import AirgapError, ContentError, UsageError
+from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, UsageError
 from airgap.net.registry import RegistryStore
 from airgap.oci.descriptor import Descriptor
-from airgap.oci.manifest import Manifest, parse_manifest
+from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.reference import RegistryReference
 from airgap.text import safe
 from airgap.transfer.attach import Attachment, Found, as_subject
@@ -29,14 +29,25 @@ class RegistryPlace:
         self.name: Final = safe(f"{reference.name}@{self.subject.digest}")
 
     def attached(self, artifact_type: str) -> Iterator[Found]:
-        """See `Place`. A listed manifest that can not be read is passed over: nothing rests on it."""
-        for entry in self._store.referrers(self.subject.digest, artifact_types=(artifact_type,)).entries:
-            try:
-                manifest = parse_manifest(self._store.read_manifest(entry), entry.media_type)
-            except AirgapError:
+        """See `Place`."""
+        for entry in self._store.referrers(self.subject.digest, artifact_types=(artifact_type,)).all():
+            if not entry.is_manifest:
                 continue
+            manifest = self._manifest(entry)
             if isinstance(manifest, Manifest) and manifest.artifact_type == artifact_type:
                 yield Found(descriptor=entry, manifest=manifest)
+
+    def _manifest(self, entry: Descriptor) -> Manifest | Index:
+        """One that is listed and can not be had may be the signature that is looked for. Raises AirgapError."""
+        try:
+            return parse_manifest(self._store.read_manifest(entry), entry.media_type)
+        except (NotFoundError, FormatError) as error:
+            reason = "content.missing" if isinstance(error, NotFoundError) else "content.malformed"
+            raise ContentError(
+                reason,
+                f"{self.name} has the referrer {entry.digest}, which can not be read: {error}",
+                digest=str(entry.digest),
+            ) from None
 
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
         """See `Place`."""

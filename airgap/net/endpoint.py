@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Final
 
+from airgap import limits
 from airgap.errors import AirgapError, ContentError, FormatError
 from airgap.net.errors import IncompleteError
 from airgap.net.referrers import Mechanism
@@ -62,9 +63,10 @@ class RegistrySource:
     def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:
         """See `Source`: the API, else the tag schema; cosign's tags where asked for."""
         answer = self.store.referrers(descriptor.digest, artifact_types=artifact_types, mechanism=self._mechanism)
+        problems: list[AirgapError] = []
         referrals = [
             Referral(descriptor=entry, artifact_type=entry.artifact_type, mechanism=answer.mechanism.value)
-            for entry in answer.entries
+            for entry in answer.readable(problems.append)
         ]
         if digest_tags:
             referrals += [
@@ -79,7 +81,7 @@ class RegistrySource:
             listed=answer.listed,
             referrals=tuple(referrals),
             notes=answer.notes,
-            problems=answer.problems,
+            problems=tuple(problems),
         )
 
     def open(self, descriptor: Descriptor) -> BlobStream:
@@ -141,21 +143,34 @@ class RegistrySink:
         Some registries take an index with platforms left out; that it is there would then prove nothing, and a
         complete copy after a sparse one would leave the rest behind.
         """
-        if descriptor.media_type not in INDEX_TYPES:
-            return self.store.has(descriptor)
-        fetched = self.store.find(descriptor.digest)
-        if fetched is None:
-            return False
-        try:
-            index = parse_manifest(fetched.raw, descriptor.media_type)
-        except FormatError:
-            return False
-        return all(self.has(below) for _, below in index.successors())
+        met: set[tuple[Digest, str]] = set()
+        waiting = [(descriptor, 0)]
+        while waiting:
+            item, depth = waiting.pop()
+            if (item.digest, item.media_type) in met:  # thousands of indexes may list the same manifests
+                continue
+            met.add((item.digest, item.media_type))
+            if item.media_type not in INDEX_TYPES:
+                if not self.store.has(item):
+                    return False
+                continue
+            fetched = self.store.find(item.digest)
+            if fetched is None or depth > limits.GRAPH_DEPTH:
+                return False
+            try:
+                index = parse_manifest(fetched.raw, item.media_type)
+            except FormatError:
+                return False
+            waiting += [(below, depth + 1) for _, below in index.successors()]
+        return True
 
     def lists(self, subject: Digest, referrer: Digest) -> bool:
         """See `Sink`; asked once for each subject."""
         if subject not in self._listed:
-            self._listed[subject] = frozenset(entry.digest for entry in self.store.referrers(subject).entries)
+            unread: list[AirgapError] = []
+            # what is listed and can not be read does not count: then it is put again
+            listed = self.store.referrers(subject).readable(unread.append)
+            self._listed[subject] = frozenset(entry.digest for entry in listed)
         return referrer in self._listed[subject]
 
     def expect(self, size: int) -> None:

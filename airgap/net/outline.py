@@ -91,10 +91,10 @@ def _children(manifest: Manifest | Index) -> tuple[Descriptor, ...]:
 
 def _referrers(registry: RegistryStore, result: Outline, descriptor: Descriptor) -> tuple[Descriptor, ...]:
     answer = registry.referrers(descriptor.digest)
-    result.problems.extend(answer.problems)
-    for entry in answer.entries:
+    entries = answer.readable(result.problems.append)
+    for entry in entries:
         result.list(entry)
-    return answer.entries
+    return entries
 
 
 def _read(registry: RegistryStore, result: Outline, descriptor: Descriptor) -> Manifest | Index | None:

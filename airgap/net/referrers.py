@@ -7,7 +7,7 @@ entries, the second an error. 401, 403, 429 and 5xx are errors, never none (DIST
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -43,7 +43,10 @@ class Mechanism(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferrersAnswer:
-    """What a registry answered. It is complete: whatever could not be asked raised an error instead."""
+    """What a registry answered; whatever could not be asked raised an error instead.
+
+    As in a layout (`airgap.oci.nodes.Referrers`) nobody gets what can be read without what can not.
+    """
 
     mechanism: Mechanism
     """The one whose answer counted."""
@@ -54,9 +57,7 @@ class ReferrersAnswer:
     tag_status: int | None = None
     """HTTP status of the referrers tag; None where it was not asked."""
 
-    entries: tuple[Descriptor, ...] = ()
-    """Referrers in the registry's order, each once, filtered; `artifact_type` and annotations as listed, or (tag
-    schema) as the manifest has them. Those of the API are the registry's claim: compare the subject when reading."""
+    _entries: tuple[Descriptor, ...] = ()
 
     listed: int = 0
     """Entries before filters and checks."""
@@ -66,8 +67,24 @@ class ReferrersAnswer:
     notes: tuple[str, ...] = ()
     """What was not taken for a referrer and why: an answer that is no index, an entry of another subject."""
 
-    problems: tuple[AirgapError, ...] = field(default=(), compare=False)
-    """Listed referrers that could not be read: something was left behind."""
+    _problems: tuple[AirgapError, ...] = field(default=(), compare=False)
+    """Listed referrers that could not be read."""
+
+    def all(self) -> tuple[Descriptor, ...]:
+        """All that is listed, filtered, each once, in the registry's order. Raises AirgapError where one was not read.
+
+        `artifact_type` and annotations are as listed, or (tag schema) as the manifest has them; where a list states no
+        type, the manifest does. Those of the API are the registry's claim: compare the subject when reading.
+        """
+        for problem in self._problems:
+            raise problem
+        return self._entries
+
+    def readable(self, hear: Callable[[AirgapError], object]) -> tuple[Descriptor, ...]:
+        """As `all`, without those that could not be read; `hear` is told of each of them, first."""
+        for problem in self._problems:
+            hear(problem)
+        return self._entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +161,7 @@ class ReferrersApi:
         return ReferrersAnswer(
             mechanism=Mechanism.API,
             api_status=200,
-            entries=tuple(entry for entry in entries.values() if _wanted(entry, artifact_types)),
+            _entries=tuple(entry for entry in entries.values() if _wanted(entry, artifact_types)),
             listed=listed,
             pages=number,
             filtered_by_registry=bool(artifact_types) and filtered,
@@ -233,10 +250,10 @@ class ReferrersApi:
                 entries[entry.digest] = proven
         return replace(
             answer,
-            entries=tuple(entries.values()),
+            _entries=tuple(entries.values()),
             listed=len(index.manifests) + len(index.unreadable),
             notes=tuple(notes),
-            problems=tuple(problems),
+            _problems=tuple(problems),
         )
 
     def _proven_referrer(self, entry: Descriptor, subject: Digest) -> Descriptor | None:
@@ -280,4 +297,5 @@ def _is_filtered(reply: Reply, index: Index) -> bool:
 
 
 def _wanted(entry: Descriptor, artifact_types: Collection[str]) -> bool:
-    return not artifact_types or entry.artifact_type in artifact_types
+    # a listing may leave the type out, and then only the manifest tells: it may be the signature
+    return not artifact_types or not entry.artifact_type or entry.artifact_type in artifact_types

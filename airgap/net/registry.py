@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError, LimitError, NotFoundError, UsageError
+from airgap.errors import AirgapError, ContentError, FormatError, LimitError, NotFoundError, UsageError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.download import BlobReader
@@ -287,7 +287,9 @@ class RegistryStore:
     def _settle(self, subject: Digest, put: Mapping[Digest, Fetched]) -> int:
         mended = 0
         for _ in range(_SETTLE_ROUNDS):
-            listed = {entry.digest for entry in self.referrers(subject).entries}
+            unread: list[AirgapError] = []
+            # what is listed and can not be read again counts as lost: it is put once more, or the copy fails
+            listed = {entry.digest for entry in self.referrers(subject).readable(unread.append)}
             lost = [fetched for digest, fetched in put.items() if digest not in listed]
             if not lost:
                 return mended

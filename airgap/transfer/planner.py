@@ -194,14 +194,22 @@ class _Planner:
 
     def plan(self, wanted: Sequence[Wanted]) -> Plan:
         nodes: dict[Key, Node] = {}
-        artifacts = []
+        artifacts: list[Planned] = []
+        reached = 0
         for item in wanted:
             try:
+                if reached > limits.GRAPH_REACHED:
+                    raise LimitError(
+                        f"the artifacts to copy reach more than {limits.GRAPH_REACHED} contents together, each counted "
+                        "for each artifact",
+                        remedy="Copy in several runs, some artifacts at a time.",
+                    )
                 planned = _Gathering(item, self._visited, self._selection, keep_going=self._keep_going).run(nodes)
             except AirgapError as error:
                 if not self._keep_going:
                     raise
                 planned = Planned(wanted=item, error=error)
+            reached += len(planned.keys)
             artifacts.append(planned)
         used = frozenset[Key]().union(*(artifact.keys for artifact in artifacts))
         return Plan(artifacts=tuple(artifacts), nodes={key: node for key, node in nodes.items() if key in used})
@@ -344,7 +352,8 @@ class _Gathering:
         if visited.error is not None or visited.manifest is None:
             error = visited.error or AirgapError(f"{digest} was not read")
             self._left_behind(
-                AirgapError(
+                ContentError(
+                    _reason_of(error),
                     f"{subject.digest} has the referrer {digest}, which can not be read: {error}",
                     remedy="Copy again later. --keep-going leaves it behind, and the record says so.",
                 )
@@ -376,6 +385,13 @@ class _Gathering:
             problems=tuple(self._problems),
             notes=tuple(dict.fromkeys(self._notes)),
         )
+
+
+def _reason_of(error: AirgapError) -> str:
+    """Why a referrer that is listed was not had."""
+    if isinstance(error, ContentError):
+        return error.reason
+    return "content.limit" if isinstance(error, LimitError) else "content.missing"
 
 
 def _outcome(

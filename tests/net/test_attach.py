@@ -45,14 +45,28 @@ def test_a_list_that_lies_about_the_type_is_not_believed(registry: LoopbackRegis
     assert attached(registry, subject) == []
 
 
-def test_what_is_listed_and_gone_does_not_hide_the_rest(registry: LoopbackRegistry) -> None:
+def test_what_is_listed_and_gone_may_be_what_is_looked_for(registry: LoopbackRegistry) -> None:
     subject = registry.put_image("app")
     wanted = registry.put_image("app", subject=subject, artifact_type=NOTARY_SIGNATURE)
     gone = {**registry.descriptor("app", wanted), "digest": f"sha256:{'0' * 64}", "artifactType": NOTARY_SIGNATURE}
     there = {**registry.descriptor("app", wanted), "artifactType": NOTARY_SIGNATURE}
     body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [gone, there]}).encode()
     registry.on("GET", r"/referrers/", answer(200, body, Content_Type=INDEX))
-    assert [str(found.descriptor.digest) for found in attached(registry, subject)] == [wanted]
+    with pytest.raises(ContentError, match="0" * 64) as caught:
+        list(attached(registry, subject))
+    assert caught.value.reason == "content.missing"
+
+
+def test_a_listing_may_leave_the_type_out(registry: LoopbackRegistry) -> None:
+    """It was left out of what was asked for: then nothing was signed for whoever signed again."""
+    subject = registry.put_image("app")
+    signature = registry.put_image("app", subject=subject, artifact_type=NOTARY_SIGNATURE)
+    other = registry.put_image("app", subject=subject, artifact_type="a/sbom")
+    entries = [registry.descriptor("app", digest) for digest in (signature, other)]
+    assert all("artifactType" not in entry for entry in entries)
+    body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
+    registry.on("GET", r"/referrers/", answer(200, body, Content_Type=INDEX))
+    assert [str(found.descriptor.digest) for found in attached(registry, subject)] == [signature]
 
 
 class TestReading:

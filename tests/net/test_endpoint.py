@@ -57,7 +57,7 @@ def test_a_copy_leaves_nothing_behind(
                 registry.put_index("app", (digest,), tag="sha256-" + subject["digest"].partition(":")[2])
     with store(registry.host) as here, store(other.host, "mirror/app", writable=True) as there:
         _copy(here, there)
-        assert len(there.referrers(Digest.parse(signed_index)).entries) == 1
+        assert len(there.referrers(Digest.parse(signed_index)).all()) == 1
     held, mirrored = registry.repositories["app"], other.repositories["mirror/app"]
     assert mirrored.tags["v1"] == signed_index
     assert mirrored.blobs == held.blobs

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airgap.errors import NotFoundError
+from airgap.errors import AirgapError, NotFoundError
 from airgap.net.errors import AuthenticationError, RegistryError, TransportError
 from airgap.net.referrers import Mechanism, referrers_tag
 from airgap.oci.digest import Digest
@@ -40,9 +40,9 @@ def test_the_api_lists_referrers(registry: LoopbackRegistry, subject: Digest) ->
     signature = _sign(registry, subject)
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert [str(entry.digest) for entry in answered.entries] == [signature]
-    assert answered.entries[0].artifact_type == NOTARY
-    assert answered.entries[0].annotations == {"number": "0"}
+    assert [str(entry.digest) for entry in answered.all()] == [signature]
+    assert answered.all()[0].artifact_type == NOTARY
+    assert answered.all()[0].annotations == {"number": "0"}
     assert (answered.mechanism, answered.api_status, answered.tag_status) == (Mechanism.API, 200, None)
     assert (answered.listed, answered.pages) == (1, 1)
 
@@ -50,7 +50,7 @@ def test_the_api_lists_referrers(registry: LoopbackRegistry, subject: Digest) ->
 def test_the_api_says_none(registry: LoopbackRegistry, subject: Digest) -> None:
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert answered.entries == ()
+    assert answered.all() == ()
     assert answered.mechanism is Mechanism.API
     assert registry.requests("GET", "/manifests/") == []  # no look at the tag: the API has answered
 
@@ -61,7 +61,7 @@ def test_all_pages_are_read(registry: LoopbackRegistry, subject: Digest) -> None
     registry.page_size = 2
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert {str(entry.digest) for entry in answered.entries} == signatures
+    assert {str(entry.digest) for entry in answered.all()} == signatures
     assert answered.pages == 4
 
 
@@ -74,7 +74,7 @@ def test_an_entry_that_stands_on_two_pages_counts_once(registry: LoopbackRegistr
     registry.on("GET", "/referrers/", answer(200, page, Content_Type=INDEX, Link=link), times=1)
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert len(answered.entries) == 1
+    assert len(answered.all()) == 1
     assert answered.listed == 2
 
 
@@ -108,7 +108,7 @@ def test_the_filter_is_applied_here_where_the_registry_does_not(
     _sign(registry, subject, 1, SBOM)
     with store(registry.host) as repository:
         answered = repository.referrers(subject, artifact_types={NOTARY})
-    assert [str(entry.digest) for entry in answered.entries] == [signature]
+    assert [str(entry.digest) for entry in answered.all()] == [signature]
     assert answered.filtered_by_registry is filters
     assert answered.listed == (1 if filters else 2)
     assert registry.requests("GET", "/referrers/")[0].query["artifactType"] == [NOTARY]
@@ -120,7 +120,7 @@ def test_several_types_are_filtered_here(registry: LoopbackRegistry, subject: Di
     _sign(registry, subject, 2, "application/other")
     with store(registry.host) as repository:
         answered = repository.referrers(subject, artifact_types={NOTARY, SBOM})
-    assert len(answered.entries) == 2
+    assert len(answered.all()) == 2
     assert registry.requests("GET", "/referrers/")[0].query == {}
 
 
@@ -182,9 +182,9 @@ def test_without_the_api_the_tag_is_read(registry: LoopbackRegistry, subject: Di
     _tag(registry, subject, signature)
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert [str(entry.digest) for entry in answered.entries] == [signature]
-    assert answered.entries[0].artifact_type == NOTARY  # as the manifest says, the tag's entry has none
-    assert answered.entries[0].annotations == {"number": "0"}
+    assert [str(entry.digest) for entry in answered.all()] == [signature]
+    assert answered.all()[0].artifact_type == NOTARY  # as the manifest says, the tag's entry has none
+    assert answered.all()[0].annotations == {"number": "0"}
     assert (answered.mechanism, answered.api_status, answered.tag_status) == (Mechanism.TAG, 404, 200)
 
 
@@ -193,7 +193,7 @@ def test_no_api_and_no_tag_is_none(registry: LoopbackRegistry, subject: Digest) 
     registry.referrers_api = False
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert answered.entries == ()
+    assert answered.all() == ()
     assert (answered.mechanism, answered.api_status, answered.tag_status) == (Mechanism.TAG, 404, 404)
 
 
@@ -204,7 +204,7 @@ def test_another_content_type_means_no_api(registry: LoopbackRegistry, subject: 
     registry.on("GET", "/referrers/", answer(200, b"<html></html>", Content_Type="text/html"))
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert [str(entry.digest) for entry in answered.entries] == [signature]
+    assert [str(entry.digest) for entry in answered.all()] == [signature]
     assert (answered.mechanism, answered.api_status) == (Mechanism.TAG, 200)
 
 
@@ -222,7 +222,7 @@ def test_an_image_under_the_tag_is_no_list(registry: LoopbackRegistry, subject: 
     registry.put_image("app", layers=(b"else",), tag=referrers_tag(subject))
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert answered.entries == ()
+    assert answered.all() == ()
     assert answered.tag_status == 200
     assert "names no index" in answered.notes[0]
 
@@ -234,7 +234,7 @@ def test_the_artifact_itself_under_the_tag_is_no_list(registry: LoopbackRegistry
     registry.repositories["app"].tags[referrers_tag(index)] = str(index)
     with store(registry.host) as repository:
         answered = repository.referrers(index)
-    assert answered.entries == ()
+    assert answered.all() == ()
     assert "names the artifact itself" in answered.notes[0]
 
 
@@ -246,10 +246,9 @@ def test_entries_of_another_subject_do_not_count(registry: LoopbackRegistry, sub
     _tag(registry, subject, stranger, signature, foreign)
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert [str(entry.digest) for entry in answered.entries] == [signature]
+    assert [str(entry.digest) for entry in answered.all()] == [signature]
     assert answered.listed == 3
     assert [note.partition(" ")[0] for note in answered.notes] == [stranger, foreign]
-    assert answered.problems == ()
 
 
 def test_a_listed_referrer_that_is_gone_is_a_problem(registry: LoopbackRegistry, subject: Digest) -> None:
@@ -259,8 +258,11 @@ def test_a_listed_referrer_that_is_gone_is_a_problem(registry: LoopbackRegistry,
     _tag(registry, subject, digest_of(b"gone"), signature)
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert [str(entry.digest) for entry in answered.entries] == [signature]
-    assert digest_of(b"gone") in str(answered.problems[0])
+    problems: list[AirgapError] = []
+    assert [str(entry.digest) for entry in answered.readable(problems.append)] == [signature]
+    assert digest_of(b"gone") in str(problems[0])
+    with pytest.raises(AirgapError, match=digest_of(b"gone")):
+        answered.all()
 
 
 def test_the_type_of_tagged_entries_is_the_manifests(registry: LoopbackRegistry, subject: Digest) -> None:
@@ -269,8 +271,8 @@ def test_the_type_of_tagged_entries_is_the_manifests(registry: LoopbackRegistry,
     signature = _sign(registry, subject)
     registry.put_index("app", (signature,), tag=referrers_tag(subject), artifact_type=SBOM)
     with store(registry.host) as repository:
-        assert repository.referrers(subject, artifact_types={SBOM}).entries == ()
-        assert len(repository.referrers(subject, artifact_types={NOTARY}).entries) == 1
+        assert repository.referrers(subject, artifact_types={SBOM}).all() == ()
+        assert len(repository.referrers(subject, artifact_types={NOTARY}).all()) == 1
 
 
 def test_a_broken_index_under_the_tag_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
@@ -283,10 +285,10 @@ def test_a_broken_index_under_the_tag_is_an_error(registry: LoopbackRegistry, su
 def test_a_mechanism_can_be_forced(registry: LoopbackRegistry, subject: Digest) -> None:
     signature = _sign(registry, subject)
     with store(registry.host) as repository:
-        assert repository.referrers(subject, mechanism=Mechanism.TAG).entries == ()
+        assert repository.referrers(subject, mechanism=Mechanism.TAG).all() == ()
         _tag(registry, subject, signature)
         by_tag = repository.referrers(subject, mechanism=Mechanism.TAG)
-    assert len(by_tag.entries) == 1
+    assert len(by_tag.all()) == 1
     assert by_tag.api_status is None
     assert registry.requests("GET", "/referrers/") == []
 

@@ -408,7 +408,7 @@ def test_a_subject_that_is_not_handled_goes_into_the_tag(registry: LoopbackRegis
             "artifactType": "application/vnd.example",
         }
     ]
-    assert [entry.digest for entry in found.entries] == [descriptor.digest]
+    assert [entry.digest for entry in found.all()] == [descriptor.digest]
 
 
 def test_what_others_wrote_into_the_tag_stays(registry: LoopbackRegistry) -> None:
@@ -530,9 +530,9 @@ def test_settle_puts_again_what_the_api_lost(registry: LoopbackRegistry) -> None
         descriptor, raw = _manifest(registry, SUBJECT, 1)
         repository.push_manifest(descriptor, raw)
         del registry.repositories["app"].manifests[str(descriptor.digest)]
-        assert repository.referrers(SUBJECT).entries == ()
+        assert repository.referrers(SUBJECT).all() == ()
         assert repository.settle() == 1
-        assert [entry.digest for entry in repository.referrers(SUBJECT).entries] == [descriptor.digest]
+        assert [entry.digest for entry in repository.referrers(SUBJECT).all()] == [descriptor.digest]
         assert repository.settle() == 0
 
 
@@ -573,7 +573,7 @@ def test_two_programs_settle(registry: LoopbackRegistry) -> None:
         for done in [pool.submit(copy, 0), pool.submit(copy, 100)]:
             done.result()
     with store(registry.host, writable=True) as repository:
-        assert len(repository.referrers(SUBJECT).entries) == 10
+        assert len(repository.referrers(SUBJECT).all()) == 10
 
 
 def test_writers_that_never_stop_are_named(registry: LoopbackRegistry) -> None:

@@ -1,0 +1,147 @@
+"""Thousands of indexes that list the same manifests: the paths through them are without number, the nodes are few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from airgap import limits
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.graph import Graph
+from airgap.oci.open import open_layout
+from airgap.oci.outline import Outliner
+from tests.support.command import run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.scenario import Scene, add_image
+from tests.support.signing import key_options
+
+WIDTH = 60
+"""Three levels of it have 216,000 paths and 7,000 links."""
+
+
+def lattice(box: LayoutBuilder, width: int = WIDTH, depth: int = 3) -> Descriptor:
+    """An index over `depth` levels of indexes, each of which lists all of the next level."""
+    below = [box.add_index(add_image(box), annotations={"number": str(number)}) for number in range(width)]
+    for level in range(depth - 1):
+        below = [box.add_index(*below, annotations={"number": f"{level}.{number}"}) for number in range(width)]
+    return box.add_index(*below)
+
+
+def hanging(box: LayoutBuilder, image: Descriptor, width: int, depth: int = 3) -> None:
+    """Levels of cosign's tags, each of which attaches the same manifest to all of the level above it."""
+    above = [image]
+    for level in range(depth):
+        attached = [box.add_image(f"{level}.{number}".encode()) for number in range(width)]
+        for subject in above:
+            for number, item in enumerate(attached):
+                box.tag(item, f"registry.example/{number}:sha256-{subject.digest.encoded}.att")
+        above = attached
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.mark.parametrize("shape", ["index", "referrers"])
+@pytest.mark.parametrize("command", ["verify", "discover", "inspect", "copy", "fetch", "sign"])
+def test_each_node_is_met_once(tmp_path: Path, scene: Scene, command: str, shape: str) -> None:
+    if shape == "index":
+        scene.target = lattice(scene.box)
+    else:
+        scene.packing.append(lambda box, target: hanging(box, target, 16))
+    written = scene.write(tmp_path)
+    target = f"oci:{written.layout}:v1"
+    first, _, *options = written.arguments()
+    arguments = {
+        "verify": [first, target, *options],
+        "discover": ["discover", target],
+        "inspect": ["inspect", target],
+        "copy": ["copy", target, str(tmp_path / "new")],
+        "fetch": ["trust", "fetch", target, "--trust", str(tmp_path / "fetched"), "--no-download"],
+        "sign": ["sign", target, *key_options(tmp_path / "keys", scene.signature.leaf)],
+    }[command]
+    started = perf_counter()
+    ran = run_here(arguments)
+    assert perf_counter() - started < 5
+    assert ran.code == 0, ran
+    assert len(ran.out) < 3_000_000
+
+
+def test_a_tree_has_a_line_for_each_node_and_counts_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REPEATS_SHOWN", 500)
+    box = LayoutBuilder()
+    box.tag(lattice(box), "v1")
+    layout = box.write_directory(tmp_path / "layout")
+    ran = run_here(["discover", f"oci:{layout}:v1"])
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    nodes = 1 + 3 * WIDTH + 1  # every leaf lists the same image
+    assert ran.out.count("(shown above)") + ran.out.count("child linux/amd64") - 1 == 500
+    hidden = sum(int(line.split("and ")[1].split()[0]) for line in lines if "more that are shown elsewhere" in line)
+    links = WIDTH + WIDTH * WIDTH * 2 + WIDTH
+    assert nodes - 1 + 500 + hidden == links
+    document = run_here(["discover", f"oci:{layout}:v1", "--format", "json"]).document
+    assert _count(document["artifacts"][0]) == (nodes + 500, hidden)
+
+
+def _count(tree: dict[str, object]) -> tuple[int, int]:
+    children = tree["children"]
+    assert isinstance(children, list)
+    counts = [_count(child) for child in children]
+    more = tree["more"]
+    assert isinstance(more, int)
+    return 1 + sum(lines for lines, _ in counts), more + sum(hidden for _, hidden in counts)
+
+
+def test_trees_of_many_artifacts_share_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each tree is whole as long as there is room: a tag beside its index shows its own referrers."""
+    box = LayoutBuilder()
+    image = add_image(box)
+    box.tag(image, "v1-amd64")
+    box.add_referrer(image, b"sbom", artifact_type="a/sbom")
+    for number in range(50):
+        box.tag(box.add_index(image, annotations={"number": str(number)}), f"v{number}")
+    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+        graph = Graph(store)
+        for budget, whole in ((10_000, 51), (20, 11)):
+            monkeypatch.setattr(limits, "REPEATS_SHOWN", budget)
+            outliner = Outliner(graph)
+            trees = [outliner.draw(root.descriptor) for root in graph.roots()]
+            assert sum("a/sbom" in repr(tree) for tree in trees) == whole
+            assert all(tree.below or tree.more for tree in trees)
+
+
+def test_artifacts_that_reach_too_much_together_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of tagged indexes over one index of thousands: few nodes, and without a bound 10^8 steps."""
+    monkeypatch.setattr(limits, "GRAPH_REACHED", 2_000)
+    box = LayoutBuilder()
+    hub = box.add_index(*(box.add_image(b"%d" % number) for number in range(100)))
+    for number in range(20):
+        box.tag(box.add_index(hub, annotations={"number": str(number)}), f"v{number}")
+    layout = box.write_directory(tmp_path / "layout")
+    with open_layout(layout) as store:
+        graph = Graph(store)
+        reasons = [{problem.reason for problem in graph.closure(root.descriptor).problems} for root in graph.roots()]
+    assert reasons[0] == set()
+    assert reasons[-1] == {"content.limit"}
+    ran = run_here(["copy", f"oci:{layout}", str(tmp_path / "new")])
+    assert (ran.code, "reach more than 2000" in ran.err) == (1, True), ran
+    assert run_here(["copy", f"oci:{layout}:v1", str(tmp_path / "new")]).code == 0
+
+
+def test_a_circle_of_cosign_tags_ends(tmp_path: Path, scene: Scene) -> None:
+    """Tags are no digests: two manifests can each claim to be about the other."""
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        one, two = box.add_image(b"one"), box.add_image(b"two")
+        for subject, attached in ((target, one), (one, two), (two, one)):
+            box.tag(attached, f"sha256-{subject.digest.encoded}.att")
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    ran = run_here(written.arguments())
+    assert (ran.code, len(ran.document["artifacts"][0]["referrers"])) == (0, 2)
+    assert run_here(["discover", written.target]).code == 0
