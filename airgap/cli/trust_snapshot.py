@@ -282,10 +282,12 @@ def _judge(asked: _Asked, command: str, at: datetime, now: datetime) -> Snapshot
     from airgap.report.snapshot import SnapshotReport
     from airgap.stages.snapshot import open_snapshot
     from airgap.stages.snapshot_apply import apply_snapshot, verify_snapshot
+    from airgap.trust.apart import check_apart
     from airgap.trust.snapshots.pins import PinKind, Pins
     from airgap.trust.snapshots.tuf_check import check_tuf, load
 
     place = location(asked.trust)
+    check_apart(place.path, [asked.target])
     if any(pin.kind is PinKind.TUF for pin in Pins.read(place.path).entries):
         load()  # before the guard is up
     with no_network(), open_snapshot(asked.target) as opened:

@@ -37,6 +37,7 @@ from airgap.signature.sealing import check_signing_chain, seal
 from airgap.signature.signer import Signer
 from airgap.signature.timestamper import Timestamper
 from airgap.text import safe
+from airgap.trust.apart import check_apart_from
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import Statement
@@ -148,6 +149,10 @@ def verify_blob(request: BlobVerifyRequest, trust: TrustDirectory | Location | P
     Never raises for what the file, the signature or the trust directory hold, nor for their absence: these are
     problems of the outcome. Raises UsageError.
     """
+    place = trust if isinstance(trust, Path) else trust.path
+    for path in (request.path, request.signature):
+        if path is not None:
+            check_apart_from(place, path, str(path))
     moment = Moment(judged=request.at, clock=request.clock)
     try:
         opened = trust if isinstance(trust, TrustDirectory) else TrustDirectory.open(trust)

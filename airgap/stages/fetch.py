@@ -43,6 +43,7 @@ from airgap.transfer.referrers_tag import Relisted, relisted
 from airgap.transfer.sources import MemorySource
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
+from airgap.trust.apart import check_apart
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.stores import StoreType
 from airgap.verifier.run import Problem
@@ -89,6 +90,10 @@ def fetch(
     """
     if request.directory is None and request.into is None:
         raise UsageError("there is nowhere to put evidence", remedy="Name a trust directory with --trust, or --into.")
+    targets = [*request.targets, *([request.into] if request.into is not None else [])]
+    for place in (request.directory, trust.path if trust is not None else None):
+        if place is not None:
+            check_apart(place, targets)
     with ExitStack() as stack:
         root = request.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airgap-")))
         pool = executor or stack.enter_context(ThreadPoolExecutor(_THREADS))

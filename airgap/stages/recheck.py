@@ -22,6 +22,7 @@ from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.target import open_target
 from airgap.reasons import ExitCode
 from airgap.text import safe
+from airgap.trust.apart import check_apart
 from airgap.trust.choice import Origin, choose_statement
 from airgap.trust.directory import TrustDirectory
 from airgap.verifier.engine import Judge
@@ -70,9 +71,13 @@ class RecheckRequest:
 
 
 def recheck(request: RecheckRequest, directory: TrustDirectory, verify: Verify) -> RecheckOutcome:
-    """Judge again. Never raises for what sources hold; UsageError where there is none."""
+    """Judge again. Never raises for what sources hold.
+
+    Raises UsageError where there is none, and where the trust directory does not stand apart from them.
+    """
     if not request.sources:
         raise UsageError("there is nothing to judge again")
+    check_apart(directory.path, request.sources)
     return _Run(request, directory.accepting(request.max_age), verify).outcome()
 
 
@@ -132,7 +137,10 @@ class _Run:
         place = _place(artifact)
         besides = _not_recorded(report, artifact)
         if place is not None:
-            outcome = self._verify(self._demands(report, artifact, place))
+            try:
+                outcome = self._verify(self._demands(report, artifact, place))
+            except UsageError as error:  # whatever a report names as its layout stops no other
+                outcome = Outcome(moment=self._moment, trust={}, problems=(Problem.of(error, place),))
             self._warn(*outcome.warnings, *_ran(outcome))
             moved = tuple(self._moved(artifact, place))
             if found := [item for item in outcome.artifacts if item.descriptor.digest == artifact.descriptor.digest]:

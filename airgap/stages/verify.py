@@ -33,6 +33,7 @@ from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import Evidence
 from airgap.signature.manifest import is_signature
 from airgap.text import safe
+from airgap.trust.apart import check_apart
 from airgap.trust.choice import Named, choose_statement, name_artifact
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import OciPolicy, Statement
@@ -91,8 +92,10 @@ def verify(
 
     Never raises for what targets or the trust directory hold: malformed policies, unreadable layouts and missing
     references are problems of the outcome. A malformed policy is refused before anything is judged. `executor` runs
-    the hashing; without one, a pool with a thread for every core is made for this call.
+    the hashing; without one, a pool with a thread for every core is made for this call. Raises UsageError where the
+    trust directory does not stand apart from the targets.
     """
+    check_apart(trust if isinstance(trust, Path) else trust.path, request.targets)
     moment = Moment(judged=request.at, clock=request.clock)
     try:
         directory = trust if isinstance(trust, TrustDirectory) else TrustDirectory.open(trust)

@@ -1,0 +1,59 @@
+"""A trust directory stands apart from what it judges: nothing that travels vouches for itself (design 2, rule 1).
+
+A shell makes options of file names: `airgap verify *.tar` where something is called `--trust=t.tar` judges what lies
+there by the policy that lies there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from airgap.errors import UsageError
+from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.text import safe
+
+
+def check_apart(trust: Path, targets: Iterable[str]) -> None:
+    """Refuses a trust directory that is a target, lies in one, or holds one. Raises UsageError.
+
+    `targets`: references; what is in a registry, and what is no reference, is left to whoever opens it.
+    """
+    for target in targets:
+        try:
+            reference = parse_reference(target, exists=os.path.exists)
+        except UsageError:
+            continue
+        if isinstance(reference, LayoutReference):
+            check_apart_from(trust, Path(reference.path), target)
+
+
+def check_apart_from(trust: Path, path: Path, name: str) -> None:
+    """The same for one file or folder, which the operator calls `name`. Links are followed. Raises UsageError."""
+    inside = _lies_in(trust, path)
+    if inside or _lies_in(path, trust):
+        how = "lies in" if inside else "holds"
+        raise UsageError(
+            f"the trust directory {safe(trust)} {how} {safe(name)}, which is to be judged by it; what travels can not "
+            "vouch for itself",
+            remedy="Name a trust directory of this machine. If you named none, a file may have been taken for the "
+            "option --trust: write ./*.tar, not *.tar.",
+        )
+
+
+def _lies_in(inner: Path, outer: Path) -> bool:
+    """Whether `inner` is `outer` or below it, by what the system says they are, not by how they are spelt."""
+    try:
+        there = outer.stat()
+    except (OSError, ValueError):  # nothing is there, which whoever opens it says
+        return False
+    whole = Path(os.path.realpath(inner))
+    return any(_is(place, there) for place in (whole, *whole.parents))
+
+
+def _is(place: Path, there: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(place.stat(), there)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,97 @@
+"""What travels vouched for itself: a shell made an option of a file's name, and the medium brought its own policy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airgap.errors import UsageError
+from airgap.trust.apart import check_apart
+from tests.support.command import run_here
+from tests.support.scenario import Scene, Written
+
+
+def _inside(written: Written, _: Path) -> tuple[str, str]:
+    place = written.layout / "trust"
+    shutil.copytree(written.trust, place)
+    return str(place), f"oci:{written.layout}:v1"
+
+
+def _itself(written: Written, _: Path) -> tuple[str, str]:
+    shutil.copytree(written.trust, written.layout, dirs_exist_ok=True)
+    return str(written.layout), str(written.layout)
+
+
+def _around(written: Written, _: Path) -> tuple[str, str]:
+    shutil.copytree(written.trust, written.layout.parent, dirs_exist_ok=True)
+    return str(written.layout.parent), f"{written.layout}@{written.digest}"
+
+
+def _by_link(written: Written, folder: Path) -> tuple[str, str]:
+    shutil.copytree(written.trust, written.layout / "trust")
+    link = folder / "elsewhere"
+    link.symlink_to(written.layout / "trust")
+    return str(link), f"oci:{written.layout}:v1"
+
+
+def _target_by_link(written: Written, folder: Path) -> tuple[str, str]:
+    shutil.copytree(written.trust, written.layout / "trust")
+    link = folder / "elsewhere"
+    link.symlink_to(written.layout)
+    return str(written.layout / "trust"), f"oci:{link}:v1"
+
+
+PLACES: dict[str, Callable[[Written, Path], tuple[str, str]]] = {
+    "inside": _inside,
+    "itself": _itself,
+    "around": _around,
+    "by-link": _by_link,
+    "target-by-link": _target_by_link,
+}
+
+
+COMMANDS = ("verify", "recheck", "fetch", "snapshot verify", "snapshot apply")
+
+
+@pytest.mark.parametrize(
+    ("command", "place"), [*((command, place) for command in COMMANDS for place in PLACES), ("blob verify", "around")]
+)
+def test_a_trust_directory_stands_apart_from_what_it_judges(tmp_path: Path, command: str, place: str) -> None:
+    written = Scene().write(tmp_path / "medium")
+    trust, target = PLACES[place](written, tmp_path)
+    if command == "blob verify":
+        target = str(written.layout / "index.json")
+    words = (
+        ["trust", *command.split()] if command in {"fetch", "snapshot verify", "snapshot apply"} else command.split()
+    )
+    before = sorted(tmp_path.rglob("*"))
+    ran = run_here([*words, target, "--trust", trust])
+    assert (ran.code, "can not vouch for itself" in ran.err) == (2, True), ran
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_name_that_a_shell_makes_an_option_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`airgap verify *.tar`, where a folder is called t.tar and an empty file --trust=t.tar."""
+    written = Scene(archive=True).write(tmp_path)
+    (tmp_path / "--trust=t.tar").touch()
+    written.trust.rename(tmp_path / "t.tar")
+    monkeypatch.chdir(tmp_path)
+    names = sorted(path.name for path in tmp_path.glob("*.tar"))
+    assert names == ["--trust=t.tar", "layout.tar", "t.tar"]
+    ran = run_here(["verify", *names])
+    assert ran.code == 2, ran
+    assert "write ./*.tar, not *.tar" in ran.err
+
+
+def test_beside_is_apart(tmp_path: Path) -> None:
+    written = Scene().write(tmp_path)
+    assert run_here(written.arguments()).code == 0
+    check_apart(written.trust, [f"{written.layout}:v1", "registry.example/app:v1", str(tmp_path / "nothing"), "oci:"])
+    (tmp_path / "layout-2").symlink_to(written.layout)
+    (tmp_path / "trust-2").symlink_to(written.trust)
+    check_apart(tmp_path / "trust-2", [str(tmp_path / "layout-2")])
+    with pytest.raises(UsageError):
+        check_apart(tmp_path / "layout-2", [str(written.layout)])
