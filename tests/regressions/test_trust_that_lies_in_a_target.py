@@ -95,3 +95,16 @@ def test_beside_is_apart(tmp_path: Path) -> None:
     check_apart(tmp_path / "trust-2", [str(tmp_path / "layout-2")])
     with pytest.raises(UsageError):
         check_apart(tmp_path / "layout-2", [str(written.layout)])
+
+
+def test_a_report_that_names_such_a_layout_stops_no_other(tmp_path: Path) -> None:
+    written = Scene().write(tmp_path / "one")
+    report, other = tmp_path / "report.json", tmp_path / "other.json"
+    for path in (report, other):
+        assert run_here([*written.arguments(), "--report", str(path)]).code == 0
+    trust = written.layout / "trust"
+    shutil.copytree(written.trust, trust)
+    ran = run_here(["recheck", str(report), str(other), "--trust", str(trust), "--format", "json"])
+    assert ran.code == 2, ran
+    assert len(ran.document["artifacts"]) == 2
+    assert "can not vouch for itself" in ran.out
