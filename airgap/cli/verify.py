@@ -103,7 +103,7 @@ def verify(
     """
     with boundary(debug=debug):
         from airgap.guard import no_network
-        from airgap.report.text import headline, verify_text
+        from airgap.report.text import quiet_text, verify_text
         from airgap.revocation.freshness import parse_ages
         from airgap.stages.verify import VerifyRequest
         from airgap.stages.verify import verify as judge
@@ -134,7 +134,7 @@ def verify(
             if output is Format.JSON:
                 write_json(document)
             elif quiet:
-                write(headline(outcome) + "\n")
+                write(quiet_text(outcome))
             else:
                 write(verify_text(outcome, style=style(no_tty=no_tty), verbose=verbose))
         raise typer.Exit(outcome.exit_code)

@@ -61,6 +61,15 @@ def _each_once(lines: Iterator[str]) -> Iterator[str]:
         yield line
 
 
+def quiet_text(outcome: Outcome) -> str:
+    """The verdict in one sentence; and what was odd about signatures that something passed by, which is never quiet."""
+    lines = [headline(outcome)]
+    for artifact in outcome.artifacts:
+        if artifact.verdict is Verdict.PASS and artifact.accepted:
+            lines += [f"  note {artifact.reference}: {warning}" for warning in artifact.accepted.warnings]
+    return "\n".join(lines) + "\n"
+
+
 def headline(outcome: Outcome) -> str:
     """The verdict in one sentence."""
     artifacts = outcome.artifacts

@@ -67,9 +67,16 @@ def thumbprint_warning(manifest: Manifest, chain: Sequence[Certificate]) -> str 
         return f"the signature manifest's annotation {THUMBPRINTS!r} can not be read: {error}"
     if not isinstance(stated, list) or not all(isinstance(item, str) for item in stated):
         return f"the signature manifest's annotation {THUMBPRINTS!r} is no list of fingerprints"
-    if [item.lower() for item in stated] != [certificate.fingerprint for certificate in chain]:
-        return "the fingerprints that the signature manifest is annotated with are not those of the envelope's chain"
-    return None
+    annotated, carried = [item.lower() for item in stated], [certificate.fingerprint for certificate in chain]
+    if annotated == carried:
+        return None
+    message = "the fingerprints that the signature manifest is annotated with are not those of the envelope's chain"
+    for ours, theirs in zip(annotated, carried, strict=False):
+        if ours != theirs:  # one key may have two certificates, of which one is revoked: who swapped them says so here
+            return (
+                f"{message}: {safe(ours, limit=64)} there, {theirs} here; whether it is revoked was asked for this one"
+            )
+    return message
 
 
 def config_descriptor(form: Form) -> Descriptor:

@@ -193,6 +193,49 @@ def test_foreign_layer_may_be_elsewhere(builder: LayoutBuilder, tmp_path: Path, 
     assert (report.verdict, report.external) == ("pass", (layer.digest,))
 
 
+@pytest.mark.parametrize("media_type", [FOREIGN, NONDISTRIBUTABLE])
+@pytest.mark.parametrize("harm", ["folder", "link", "size"])
+def test_foreign_layer_that_is_here_and_can_not_be_read_is_not_elsewhere(
+    builder: LayoutBuilder, tmp_path: Path, media_type: str, harm: str
+) -> None:
+    """Only what is missing may be elsewhere: what lies there and can not be read is a fault of this layout."""
+    layer = builder.add_blob(b"windows", media_type)
+    image = builder.tag(builder.add_image(layer), "v1")
+    path = builder.write_directory(tmp_path / "layout")
+    blob = path / "blobs" / layer.digest.algorithm / layer.digest.encoded
+    blob.unlink()
+    if harm == "folder":
+        blob.mkdir()
+    elif harm == "link":
+        blob.symlink_to("nowhere")
+    else:
+        blob.write_bytes(b"win")
+    with open_layout(path) as store:
+        report = verify_content(store, Graph(store).closure(image))
+    reason = "content.size" if harm == "size" else "content.unreadable"
+    assert ([problem.reason for problem in report.problems], report.external) == ([reason], ())
+
+
+def test_mode_none_reads_the_manifest_and_what_refers_to_it(builder: LayoutBuilder, tmp_path: Path) -> None:
+    """Whatever a signature says, it says of these bytes."""
+    child = builder.add_image(platform=Platform(architecture="arm64", os="linux"))
+    index = builder.tag(builder.add_index(child), "v1")
+    signature = builder.add_referrer(index, b"sig")
+    builder.drop(child)
+
+    def report(name: str) -> ContentReport:
+        with open_layout(builder.write_directory(tmp_path / name)) as store:
+            return verify_content(store, Graph(store).surface(index), mode="none")
+
+    whole = report("whole")
+    assert (whole.verdict, whole.problems, whole.blobs) == ("not-applicable", (), 2)
+    builder.drop(signature)
+    assert [problem.reason for problem in report("without").problems] == ["content.missing"]
+    raw = builder.blobs[index.digest]
+    builder.damage(index, raw.swapcase())
+    assert "content.digest" in {problem.reason for problem in report("changed").problems}
+
+
 def test_url_alone_does_not_excuse_a_missing_layer(builder: LayoutBuilder, tmp_path: Path) -> None:
     layer = builder.add_blob(b"layer", urls=("https://example.test/x",))
     image = builder.tag(builder.add_image(layer), "v1")

@@ -1,0 +1,153 @@
+"""What depends on a content that failed is never put, and what does not is completed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airgap.errors import AirgapError, ContentError
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.transfer.endpoint import Blobs, BlobStream, Entry, How, Looked, Named
+from airgap.transfer.mover import Transferred, transfer
+from airgap.transfer.plan import Selection, Wanted
+from airgap.transfer.planner import make_plan
+from airgap.transfer.pump import Advance
+from tests.support.layouts import LayoutBuilder
+
+FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+
+
+class Boxed:
+    """A source over a builder's blobs; some of them fail in a given way."""
+
+    name = "boxed"
+    concurrent = False
+
+    def __init__(self, box: LayoutBuilder, failing: dict[Digest, str]) -> None:
+        self.box, self.failing = box, failing
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+        return parse_manifest(self.box.blobs[descriptor.digest], descriptor.media_type)
+
+    def referrers(self, descriptor: Descriptor, *, artifact_types: object = (), digest_tags: bool) -> Looked:
+        return Looked(subject=descriptor.digest, mechanism="layout")
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        if reason := self.failing.get(descriptor.digest):
+            raise ContentError(reason, f"{descriptor.digest} fails")
+        return io.BytesIO(self.box.blobs[descriptor.digest])
+
+    def path(self, descriptor: Descriptor) -> str | None:
+        return None
+
+
+class Noting:
+    """A destination that takes everything, and notes it in order."""
+
+    name = "noting"
+    vouches = False
+
+    def __init__(self) -> None:
+        self.put: list[Digest] = []
+        self.named: list[Digest] = []
+
+    def has(self, descriptor: Descriptor) -> bool:
+        return False
+
+    def lists(self, subject: Digest, referrer: Digest) -> bool:
+        return True
+
+    def expect(self, size: int) -> None:
+        pass
+
+    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> How:
+        source.open(descriptor).close()
+        self.put.append(descriptor.digest)
+        return How.COPIED
+
+    def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
+        self.put.append(descriptor.digest)
+
+    def misses(self, error: AirgapError) -> bool:
+        return False
+
+    def flush(self) -> None:
+        pass
+
+    def finish(self, entries: Sequence[Entry]) -> Named:
+        self.named = [entry.descriptor.digest for entry in entries]
+        return Named(added=len(entries))
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+class Scene:
+    """An index over two images, and an image beside it; one layer of the index's first image fails."""
+
+    def __init__(self, reason: str, media_type: str = "application/vnd.oci.image.layer.v1.tar") -> None:
+        self.box = LayoutBuilder()
+        self.layer = self.box.add_blob(b"the layer that fails", media_type)
+        self.bad = self.box.add_image(self.layer, b"another layer")
+        self.good = self.box.add_image(b"good")
+        self.index = self.box.add_index(self.bad, self.good)
+        self.beside = self.box.add_image(b"beside")
+        self.source = Boxed(self.box, {self.layer.digest: reason})
+        self.sink = Noting()
+
+    def copy(self, pool: ThreadPoolExecutor, *, keep_going: bool) -> Transferred:
+        wanted = [Wanted(source=self.source, descriptor=item, reference="x") for item in (self.index, self.beside)]
+        plan = make_plan(wanted, Selection(), pool, keep_going=keep_going)
+        return transfer(plan, self.sink, pool, keep_going=keep_going)
+
+
+@pytest.mark.parametrize("reason", ["content.missing", "content.unreadable", "content.digest"])
+def test_a_manifest_whose_blob_failed_is_not_put_and_nothing_above_it(pool: ThreadPoolExecutor, reason: str) -> None:
+    """A registry that compares nothing would have an image by its digest, and by its index, that nobody can run."""
+    scene = Scene(reason)
+    done = scene.copy(pool, keep_going=True)
+    put = set(scene.sink.put)
+    assert {scene.bad.digest, scene.index.digest}.isdisjoint(put)
+    assert {scene.good.digest, scene.beside.digest} <= put
+    assert scene.sink.named == [scene.beside.digest]
+    assert {digest for digest, _, _ in done.failures} == {
+        scene.layer.digest,
+        scene.bad.digest,
+        scene.index.digest,
+    }
+
+
+def test_without_keep_going_no_manifest_at_all_is_put(pool: ThreadPoolExecutor) -> None:
+    scene = Scene("content.digest")
+    with pytest.raises(ContentError, match="fails"):
+        scene.copy(pool, keep_going=False)
+    manifests = {item.digest for item in (scene.bad, scene.good, scene.index, scene.beside)}
+    assert manifests.isdisjoint(scene.sink.put)
+    assert scene.sink.named == []
+
+
+def test_an_external_layer_may_be_missing(pool: ThreadPoolExecutor) -> None:
+    scene = Scene("content.missing", FOREIGN)
+    done = scene.copy(pool, keep_going=False)
+    assert {digest for digest, _, _ in done.skipped} == {scene.layer.digest}
+    assert scene.index.digest in scene.sink.put
+
+
+@pytest.mark.parametrize("reason", ["content.unreadable", "content.digest", "content.size"])
+def test_an_external_layer_that_is_there_and_can_not_be_read_is_no_missing_one(
+    pool: ThreadPoolExecutor, reason: str
+) -> None:
+    scene = Scene(reason, FOREIGN)
+    with pytest.raises(ContentError, match="fails"):
+        scene.copy(pool, keep_going=False)
+    done = Scene(reason, FOREIGN)
+    assert done.copy(pool, keep_going=True).skipped == frozenset()
+    assert done.sink.named == [done.beside.digest]
