@@ -68,7 +68,7 @@ class _Memory:
 def _walk(graph: Graph) -> None:
     for root in graph.roots():
         with refusable():
-            graph.referrers(root.descriptor)
+            graph.referrers(root.descriptor).all()
         with refusable():
             graph.closure(root.descriptor)
 
