@@ -152,6 +152,12 @@ TAR_END_BYTES: Final = 16 * MIB
 TAR_NAME_BYTES: Final = 1024
 """A member's path; each part of it has at most 255 bytes, as on every file system."""
 
+TAR_DEPTH: Final = 32
+"""Parts of a member's path; a layout needs three."""
+
+TAR_FOLDERS: Final = 100_000
+"""Directories in a tar, stated or needed: a layout has some, and each is remembered."""
+
 TEXT_CHARACTERS: Final = 512
 """Longest untrusted text shown on a terminal; longer ones are cut with a mark."""
 

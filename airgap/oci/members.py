@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from airgap import limits
-from airgap.errors import FormatError
+from airgap.errors import FormatError, LimitError
 from airgap.oci.digest import SUPPORTED, Digest
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
 from airgap.oci.recognise import TELLING, explain_tar
@@ -22,7 +22,8 @@ _DOCUMENTS: Final = frozenset({LAYOUT_FILE, LAYOUT_INDEX})
 _FOLDERS: Final = (BLOBS, *(f"{BLOBS}/{algorithm}" for algorithm in sorted(SUPPORTED)))
 _OTHERS: Final = 1000
 """Names of foreign members that are kept, to tell what a tar is."""
-_DRIVE: Final = re.compile(r"[A-Za-z]:/")
+_TOP: Final = re.compile(r"^(\./)+")
+_DRIVE: Final = re.compile(r"[A-Za-z]:[/\\]")
 _BLOB: Final = re.compile(rf"(?:\./)*({BLOBS}/(sha256/[0-9a-f]{{64}}|sha384/[0-9a-f]{{96}}|sha512/[0-9a-f]{{128}}))")
 _SHORT_NAME: Final = re.compile(r"[^.~]{1,6}~[0-9]{1,6}(\.[^.]{0,3})?")
 """What Windows calls a file beside its long name: INDEX~1.JSO is index.json."""
@@ -46,26 +47,29 @@ def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iter
     that holds no layout.
     """
     tree = _Tree()
-    seen: set[str] = set()
+    documents: set[str] = set()
+    blobs: set[str] = set()
     link: FormatError | None = None
     for member in found:
         name = _plain_name(member)
+        ours = False
         if member.kind not in {Kind.FILE, Kind.DIRECTORY}:
             # a docker save archive has links and is none of ours: that says more, so the rest is looked at
             link = link or _link(name, member)
         elif name:
             tree.add(name, member.kind)
             digest = _digest(name)
-            if member.kind is Kind.FILE and (name in _DOCUMENTS or digest):
-                seen.add(name)
+            ours = member.kind is Kind.FILE and (name in _DOCUMENTS or digest is not None)
+            if ours:
+                (blobs if digest else documents).add(f"{BLOBS}/" if digest else name)
                 if link is None:
                     yield LayoutFile(name, digest, member)
-        if link and seen:
+        if link and (blobs or documents):
             raise link
-        if name not in seen and member.kind is not Kind.DIRECTORY and (len(others) < _OTHERS or name in TELLING):
+        if not ours and member.kind is not Kind.DIRECTORY and (len(others) < _OTHERS or name in TELLING):
             others.add(name)
-    if not seen >= _DOCUMENTS:
-        raise explain_tar(source, others | seen)
+    if documents != _DOCUMENTS:
+        raise explain_tar(source, others | documents | blobs)
 
 
 class _Tree:
@@ -75,11 +79,12 @@ class _Tree:
         self._files: set[str] = set()
         self._folders: dict[str, str] = {name: name for name in _FOLDERS}
         """How each is spelt, by the name under which it is known."""
+        self._spelt: set[str] = set(_FOLDERS)
 
     def add(self, name: str, kind: Kind) -> None:
         """Raises FormatError where it can not stand beside what is there already."""
         folder = name.rpartition("/")[0]
-        if folder and self._folders.get(folder) != folder:
+        if folder:
             self._add_folder(folder)
         if kind is Kind.DIRECTORY:
             self._add_folder(name)
@@ -104,6 +109,8 @@ class _Tree:
         self._files.add(key)
 
     def _add_folder(self, name: str) -> None:
+        if name in self._spelt:
+            return
         parts = name.split("/")
         for depth in range(1, len(parts) + 1):
             folder = "/".join(parts[:depth])
@@ -123,6 +130,9 @@ class _Tree:
                     "where it is unpacked, the two may be one",
                     remedy=_HOSTILE,
                 )
+            self._spelt.add(folder)
+        if len(self._spelt) > limits.TAR_FOLDERS:
+            raise LimitError(f"the tar has more than {limits.TAR_FOLDERS} directories")
 
 
 def _plain_name(member: Member) -> str:
@@ -134,27 +144,31 @@ def _plain_name(member: Member) -> str:
     name = member.name
     if match := _BLOB.fullmatch(name):
         return match[1]
-    plain = name
-    while plain.startswith("./"):
-        plain = plain[2:]
-    if member.kind is Kind.DIRECTORY:
-        plain = "" if plain == "." else plain.removesuffix("/")
-        if not plain:
-            return plain
     shown = f"the tar member {safe(name, limit=160)!r}"
-    parts = plain.split("/")
-    if ".." in re.split(r"[/\\]", name) or name[:1] in {"/", "\\"} or _DRIVE.match(name.replace("\\", "/")):
-        raise FormatError(f"{shown} leaves the directory it would be unpacked into", remedy=_HOSTILE)
-    if plain.endswith("/"):
+    if len(name.encode("utf-8", "surrogateescape")) > limits.TAR_NAME_BYTES:
+        raise FormatError(f"{shown} has a longer name than systems take", remedy=REPACK)
+    plain = _TOP.sub("", name)
+    if member.kind is Kind.DIRECTORY:
+        if not plain or name == ".":
+            return ""
+        if plain != "/":
+            plain = plain.removesuffix("/")
+    elif plain.endswith("/"):
         raise FormatError(f"{shown} is {member.kind.value} and has the name of a directory", remedy=REPACK)
-    if "\\" in name or not name.isprintable():
-        _check_characters(name, shown)
+    _check_path(plain, shown)
+    return plain
+
+
+def _check_path(plain: str, shown: str) -> None:
+    if ".." in re.split(r"[/\\]", plain) or plain[:1] in {"/", "\\"} or _DRIVE.match(plain):
+        raise FormatError(f"{shown} leaves the directory it would be unpacked into", remedy=_HOSTILE)
+    if "\\" in plain or not plain.isprintable():
+        _check_characters(plain, shown)
+    parts = plain.split("/")
     if any(not _key_of_part(part) or _SHORT_NAME.fullmatch(part) for part in parts):
         raise FormatError(f"{shown} has a name that systems read differently", remedy=_HOSTILE)
-    sizes = [len(part.encode()) for part in parts]
-    if max(sizes) > _PART_BYTES or sum(sizes) + len(sizes) > limits.TAR_NAME_BYTES:
+    if len(parts) > limits.TAR_DEPTH or max(len(part.encode()) for part in parts) > _PART_BYTES:
         raise FormatError(f"{shown} has a longer name than systems take", remedy=REPACK)
-    return plain
 
 
 def _check_characters(name: str, shown: str) -> None:

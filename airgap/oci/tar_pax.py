@@ -17,9 +17,12 @@ _ID: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _TEXT: Final = re.compile(r"[^\0\udc80-\udcff]+")
 _NAME: Final = re.compile(r"[^\0\udc80-\udcff]{1,255}")
 _ANY: Final = re.compile(r"(?s).*")
-_FLAG: Final = r"(archive|hidden|noatime|nodump|opaque|uarch)"
-_FLAGS: Final = re.compile(rf"{_FLAG}(,{_FLAG})*", re.ASCII)
-"""Others forbid to write what follows, or give a file another content."""
+_FLAG: Final = (
+    "arch|archive|compress|dirsync|hidden|noatime|nocow|nodump|notail|offline|opaque|projinherit|rdonly|sync|system"
+    "|uarch"
+)
+_FLAGS: Final = re.compile(rf"({_FLAG})(,({_FLAG}))*", re.ASCII)
+"""Other flags forbid to write what follows, or give a file another content."""
 _BASE_64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
 
 _KNOWN: Final = {

@@ -164,6 +164,8 @@ ODD_NAMES: Final = (
     "index.json/.",
     "./index.json/",
     ".//index.json",
+    "/",
+    "./.",
     "/index.json",
     "//index.json",
     "../index.json",

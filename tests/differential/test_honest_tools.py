@@ -7,16 +7,19 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+import airgap
 from airgap.oci.content import ContentChecker
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from airgap.transfer.tar_stream import items
 from tests.differential.forge import GOOD
+from tests.differential.readers import COMMANDS, Tree, unpack_all, unpack_with_python
 from tests.support.layouts import LayoutBuilder, write_tree
 
 Maker = Callable[[Path, Path], None]
@@ -88,6 +91,27 @@ def test_archive_of_skopeo_is_read(tmp_path: Path) -> None:
         assert ContentChecker(opened).check(graph.closure(graph.resolve("v1").descriptor)).verdict == "pass"
     with path.open("rb") as stream:
         assert {"oci-layout", "index.json"} < {item.name for item in items(stream)}
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_tar_of_our_own_is_the_same_to_other_readers(tmp_path: Path, algorithm: str) -> None:
+    """Names of sha512 blobs are longer than a header's field."""
+    builder = LayoutBuilder()
+    builder.tag(builder.add_image(b"good", algorithm=algorithm), "v1")
+    path = tmp_path / "x.tar"
+    moment = datetime(2026, 7, 1, tzinfo=UTC)
+    source = str(builder.write_directory(tmp_path / "layout"))
+    airgap.copy(airgap.CopyRequest(sources=[source], destination=f"oci-archive:{path}", at=moment))
+    for command in COMMANDS.values():
+        if shutil.which(command.split()[0]) is None and not os.environ.get("CI"):
+            continue
+        ((code, tree),) = unpack_all(command, [path], tmp_path / "out").values()
+        assert (code, _blobs(tree)) == (0, _blobs(builder.files()))
+    assert _blobs(unpack_with_python(path, tmp_path / "out")) == _blobs(builder.files())
+
+
+def _blobs(tree: Tree) -> Tree:
+    return {name: data for name, data in tree.items() if name.startswith("blobs/")}
 
 
 @pytest.mark.parametrize("links", [False, True])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.archive import open_archive
 from airgap.oci.digest import Digest
@@ -167,6 +168,24 @@ def test_name_that_systems_read_differently_is_refused(tmp_path: Path, name: str
 def test_nul_inside_a_long_name_is_refused(tmp_path: Path) -> None:
     data = tar_pax({"path": f"{NAME}\0.txt"}) + tar_member("x", b"x")
     assert "differently" in str(refused(tmp_path, START + data + END))
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "d/" * 32 + "n", "/".join(["n" * 100] * 11), "./" * 600 + "n"])
+def test_longer_names_than_systems_take_are_refused(tmp_path: Path, name: str) -> None:
+    assert "longer name" in str(refused(tmp_path, START + tar_member(name, b"x") + END))
+
+
+@pytest.mark.parametrize("prefix", ["d", "D"])
+def test_endless_directories_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    monkeypatch.setattr(limits, "TAR_FOLDERS", 50)
+    same = b"".join(tar_member(f"{prefix}/e/{number}", b"") for number in range(60))
+    path = tmp_path / "same.tar"
+    path.write_bytes(START + same + END)
+    open_archive(str(path)).close()
+    more = b"".join(tar_member(f"{prefix}{number}/x", b"") for number in range(60))
+    path.write_bytes(START + more + END)
+    with pytest.raises(ContentError, match="more than 50 directories"):
+        open_archive(str(path))
 
 
 def test_links_of_a_docker_save_archive_do_not_hide_what_it_is(tmp_path: Path) -> None:
