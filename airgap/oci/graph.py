@@ -136,6 +136,10 @@ class Graph:
     def _scan(self) -> Scan:
         return scan(self._store, self.manifest)
 
+    @cached_property
+    def _unread_digests(self) -> frozenset[Digest]:
+        return frozenset(problem.descriptor.digest for problem in self._scan.unread if problem.descriptor)
+
     @property
     def problems(self) -> tuple[EntryProblem, ...]:
         """Entries of `index.json` that can not be read, and so belong to no artifact that is known."""
@@ -260,7 +264,9 @@ class Graph:
             if referrer.subject is None or referrer.subject.same_content(descriptor):
                 found.setdefault(referrer.descriptor.digest, referrer)
         claims = self._scan.unreadable.get(descriptor.digest, ())
-        unread = tuple(problem for problem in self._scan.unread if not _is_of(problem, descriptor))
+        unread = self._scan.unread
+        if descriptor.digest in self._unread_digests:  # nothing refers to itself
+            unread = tuple(problem for problem in unread if not _is_of(problem, descriptor))
         if len(found) > limits.REFERRERS:
             error = ContentError(
                 "content.limit",
@@ -318,7 +324,7 @@ class _Walk:
     problems: list[ContentProblem] = field(default_factory=list)
     absent: list[tuple[Digest, ContentProblem]] = field(default_factory=list)
     indexes: list[Index] = field(default_factory=list)
-    unheard: dict[ContentProblem, None] = field(default_factory=dict)
+    unheard: dict[int, ContentProblem] = field(default_factory=dict)
     """What may refer to something here and can not be read."""
     seen: set[tuple[Digest, str, int, bool, bool]] = field(default_factory=set)
 
@@ -343,7 +349,7 @@ class _Walk:
         absent = [(digest, problem) for digest, problem in self.absent if digest not in not_excused]
         told = {problem.descriptor for problem in (*self.problems, *(problem for _, problem in absent))}
         self.problems += [
-            problem for problem in self.unheard if not problem.descriptor or problem.descriptor not in told
+            problem for problem in self.unheard.values() if not problem.descriptor or problem.descriptor not in told
         ]
         return Closure(
             root=root,
@@ -376,7 +382,8 @@ class _Walk:
             yield step.to(name, referrer.descriptor, small=True, entry=True)
 
     def _hear(self, problem: ContentProblem) -> None:
-        self.unheard[problem] = None
+        # the same objects are heard for each of a million descriptors
+        self.unheard[id(problem)] = problem
 
     def _unread(self, step: _Step, error: ContentError) -> None:
         problem = ContentProblem.of(error, step.descriptor, step.path)
@@ -407,7 +414,6 @@ class _Walk:
 
 
 def _is_of(problem: ContentProblem, descriptor: Descriptor) -> bool:
-    """Nothing refers to itself."""
     return problem.descriptor is not None and problem.descriptor.same_content(descriptor)
 
 

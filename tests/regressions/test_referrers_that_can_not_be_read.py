@@ -131,6 +131,9 @@ def test_every_command_says_that_it_could_not_look(
             assert "no signature\n" not in ran.out.split(str(stick.image.digest))[-1]
             document = stick.run(command, target, "--format", "json").document
             assert lost in {item["digest"] for artifact in document["artifacts"] for item in artifact["unread"]}
+        ran = stick.run("recheck", target, "--trust", stick.written.trust, "--at", "2026-06-01")
+        assert ran.code == 16, ran
+        assert lost in ran.out
         ran = stick.run("copy", target, tmp_path / "new")
         assert ran.code == 16, ran
         assert lost in ran.err
