@@ -7,7 +7,7 @@ MAN-34); it becomes a problem. Cycles can not be made with sound digests, and no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -17,7 +17,7 @@ from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
 from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, MANIFEST_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
-from airgap.oci.images import Images
+from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.names import listed
 from airgap.oci.nodes import Mechanism, Referrer, Referrers, Root
@@ -190,6 +190,11 @@ class Graph:
     # --- naming ---
 
     @cached_property
+    def names(self) -> Mapping[str, frozenset[Digest]]:
+        """Every name by which some tool runs something here, and what it may lead to: more than one is one too many."""
+        return self._scan.names.all()
+
+    @cached_property
     def shared_names(self) -> tuple[str, ...]:
         """Names by which nothing can be told: two different entries bear each, and one of them has no other name."""
         return tuple(dict.fromkeys(name for _, name in self._scan.names.doubles()))
@@ -347,6 +352,7 @@ class _Walk:
         not_excused = self._not_excused()
         self.problems += [problem for digest, problem in self.absent if digest in not_excused]
         absent = [(digest, problem) for digest, problem in self.absent if digest not in not_excused]
+        self._explain()
         told = {problem.descriptor for problem in (*self.problems, *(problem for _, problem in absent))}
         self.problems += [
             problem for problem in self.unheard.values() if not problem.descriptor or problem.descriptor not in told
@@ -392,6 +398,21 @@ class _Walk:
             self.absent.append((step.descriptor.digest, problem))
         else:
             self.problems.append(problem)
+
+    def _explain(self) -> None:
+        """Says of platforms of an index that are not there which ones are."""
+        lost = {p.descriptor.digest for p in self.problems if p.reason == "content.missing" and p.descriptor}
+        read = {item.descriptor.digest for item in self.reached if item.parsed}
+        here: dict[Digest, tuple[str, ...]] = {}
+        for index in self.indexes if lost else ():
+            missing = lost.intersection(entry.digest for entry in index.manifests)
+            if missing:
+                platforms = platform_names(entry for entry in index.manifests if entry.digest in read)
+                here.update(dict.fromkeys(missing, platforms))
+        for number, problem in enumerate(self.problems):
+            if problem.descriptor is not None and (platforms := here.get(problem.descriptor.digest, ())):
+                error = platform_missing(ContentError(problem.reason, problem.message), problem.descriptor, platforms)
+                self.problems[number] = replace(problem, message=str(error), remedy=error.remedy)
 
     def _not_excused(self) -> set[Digest]:
         """What is absent of an index of which no image is here: then the image is not here, whoever meant that."""

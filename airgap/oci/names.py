@@ -15,6 +15,7 @@ from typing import Final
 
 from airgap.errors import NotFoundError
 from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.manifest import Index
 from airgap.oci.tags import tag_part
@@ -67,7 +68,7 @@ def read_entries(index: Index, is_attachment: Callable[[Descriptor], bool]) -> t
     """Names that belong to something that is no attachment, and are borne by something else, too."""
     attached: dict[int, Entry] = {}
     for name, group in bearers.items():
-        if all(entry.descriptor.same_content(group[0].descriptor) for entry in group):
+        if _is_one(group):
             continue
         apart = [entry for entry in group if is_attachment(entry.descriptor)]
         attached.update((entry.number, entry) for entry in apart)
@@ -90,6 +91,9 @@ class Names:
             for name in entry.names:
                 self._bearers[name].append(entry)
                 self._by_tag[tag_part(name)][entry.number] = entry
+        # asked for each entry, and a hostile layout gives one name to all of them
+        self._single: Final = {name for name, group in self._bearers.items() if _is_one(group)}
+        self._whole_names: Final = {name: {entry.image for entry in group} for name, group in self._bearers.items()}
 
     def tag_of(self, entry: Entry) -> str | None:
         """The one name that an entry is shown and copied by: its ref.name where that is its alone, else containerd's.
@@ -97,16 +101,15 @@ class Names:
         None where it has none, or none that is its alone.
         """
         ref, image = (entry.ref, entry.image) if entry.names else (None, None)
-        if ref is not None and self._is_own(ref, entry):
-            images = {other.image for other in self._bearers[ref] if other.image is not None}
-            if len(images) <= 1 or image is None:
-                return ref
-        if image is not None and self._is_own(image, entry):
-            return image
-        return None
+        if ref in self._single and (image is None or self._whole_names[ref] <= {image, None}):
+            return ref
+        return image if image in self._single else None
 
-    def _is_own(self, name: str, entry: Entry) -> bool:
-        return all(other.descriptor.same_content(entry.descriptor) for other in self._bearers[name])
+    def all(self) -> dict[str, frozenset[Digest]]:
+        """Every name by which some tool runs something here, and what it may lead to."""
+        return {
+            name: frozenset(entry.descriptor.digest for entry in entries) for name, entries in self._bearers.items()
+        }
 
     def doubles(self) -> Iterator[tuple[Entry, str]]:
         """Entries that have no name of their own any more, each with the first name that it shares."""
@@ -114,10 +117,12 @@ class Names:
             if entry.names and self.tag_of(entry) is None:
                 yield entry, entry.names[0]
 
-    def sharing(self, entry: Entry) -> tuple[Entry, ...]:
-        """What stands under the names of an entry that is aside."""
+    def image_beside(self, entry: Entry) -> Descriptor | None:
+        """What an entry that is aside bears the names of; None where that is not one thing."""
         names = [name for name in (entry.ref, entry.image) if name is not None]
-        return tuple({other.number: other for name in names for other in self._bearers[name]}.values())
+        firsts = [self._bearers[name][0].descriptor for name in names]
+        one = all(name in self._single for name in names) and all(item.same_content(firsts[0]) for item in firsts)
+        return firsts[0] if one else None
 
     def look_up(self, name: str) -> tuple[Entry, str]:
         """The entry that `name` names, and its name as the layout has it.
@@ -134,7 +139,7 @@ class Names:
                 tag=safe(name),
             )
         entry = found[0]
-        if any(not other.descriptor.same_content(entry.descriptor) for other in found):
+        if not _is_one(found):
             raise self._ambiguous(name, found)
         return entry, name if exact else next(whole for whole in entry.names if tag_part(whole) == name)
 
@@ -161,6 +166,10 @@ class Names:
         """The names there are, as the end of a sentence."""
         names = dict.fromkeys(self.tag_of(entry) or entry.names[0] for entry in self._entries if entry.names)
         return listed(names) if names else "; it has no tags"
+
+
+def _is_one(entries: Sequence[Entry]) -> bool:
+    return all(entry.descriptor.same_content(entries[0].descriptor) for entry in entries)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -24,6 +24,8 @@ class ContentProblem:
     """What points at it; None where it is an entry that describes nothing."""
     facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
     """`expected_size`, `found_size`, `found_digest`, ... where they are known."""
+    remedy: str = ""
+    """The way out, where it is another than the reason's."""
 
     @classmethod
     def of(cls, error: ContentError, descriptor: Descriptor, path: str) -> Self:
@@ -36,7 +38,7 @@ class ContentProblem:
 
     def error(self) -> ContentError:
         """The same as an error, with its place."""
-        error = ContentError(self.reason, f"{self.path}: {self.message}")
+        error = ContentError(self.reason, f"{self.path}: {self.message}", remedy=self.remedy)
         error.facts = self.facts
         return error
 

@@ -291,9 +291,10 @@ class _Scanner:
             suffix = cosign_suffix(entry.descriptor, manifest) if manifest and manifest.subject is None else None
             if manifest is None or suffix is None:
                 continue
-            images = {other.descriptor.digest for other in names.sharing(entry)}
-            for image in images if len(images) == 1 else ():
-                self._add(image, _cosigned(entry.descriptor, manifest, cosign_tag(image, suffix)))
+            image = names.image_beside(entry)
+            if image is not None:
+                tag = cosign_tag(image.digest, suffix)
+                self._add(image.digest, _cosigned(entry.descriptor, manifest, tag))
 
     def _attributed(self) -> dict[Digest, tuple[ContentProblem, ...]]:
         if not self._claims:

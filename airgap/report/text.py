@@ -205,7 +205,7 @@ def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
         return
     for problem in content.problems[:_PROBLEMS_SHOWN]:
         message = f"{problem.path}: {problem.message}"
-        yield from reason_lines(message, problem.reason, style, "bad", check="content")
+        yield from reason_lines(message, problem.reason, style, "bad", check="content", remedy=problem.remedy)
     hidden = len(content.problems) - _PROBLEMS_SHOWN
     if hidden > 0:
         yield f"          … and {hidden} more; all of them are in --format json"

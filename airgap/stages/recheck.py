@@ -86,7 +86,7 @@ class _Run:
         self._request, self._directory, self._verify = request, directory, verify
         self._moment = Moment(judged=request.at, clock=request.clock)
         self._judges: dict[frozenset[tuple[str, str]], Judge] = {}
-        self._names: dict[str, Mapping[str, Digest]] = {}
+        self._names: dict[str, Mapping[str, frozenset[Digest]]] = {}
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
 
@@ -161,11 +161,11 @@ class _Run:
         if place not in self._names:
             self._names[place] = _names(place)
         for tag in artifact.tags:
-            now = self._names[place].get(tag, artifact.descriptor.digest)
-            if now != artifact.descriptor.digest:
+            others = self._names[place].get(tag, frozenset()) - {artifact.descriptor.digest}
+            if others:
                 message = (
                     f"{safe(artifact.reference)} was {artifact.descriptor.digest} when it was judged; the name "
-                    f"{safe(tag)!r} leads to {now} now, which is another artifact and was not judged"
+                    f"{safe(tag)!r} leads to {min(others)} now, which is another artifact and was not judged"
                 )
                 yield Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.replaced")
 
@@ -291,11 +291,11 @@ def _is_there(path: str) -> bool:
     return True
 
 
-def _names(place: str) -> Mapping[str, Digest]:
-    """What the names in a layout lead to; nothing where it can not be read, which verifying it says."""
+def _names(place: str) -> Mapping[str, frozenset[Digest]]:
+    """What the names in a layout may lead to; nothing where it can not be read, which verifying it says."""
     try:
         with open_target(place) as target:
-            return {tag: root.descriptor.digest for root in target.graph.roots() for tag in root.tags}
+            return target.graph.names
     except AirgapError:
         return {}
 

@@ -15,7 +15,7 @@ from airgap.parse.time import iso
 from tests.support import envelopes
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
-from tests.support.layouts import LayoutBuilder
+from tests.support.layouts import LayoutBuilder, write_tree
 from tests.support.pki import AT, Pki
 from tests.support.plugins import IDENTITY, REVOCATION, Behaviour, write_plugin
 from tests.support.records import declare
@@ -126,6 +126,19 @@ class TestNames:
             assert "recheck.replaced" in {warning["reason"] for warning in ran.document["warnings"]}
         else:
             assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.replaced"}), ran
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_a_name_that_leads_to_two_things_now(self, tmp_path: Path, *, first: bool) -> None:
+        """Another entry got the name, too: tools differ in which of them they take."""
+        kept = Kept(tmp_path, Scene(refer=lambda written: f"oci:{written.layout}:v1"))
+        other = LayoutBuilder()
+        other.tag(add_image(other, "arm64"), "v1")
+        path = kept.written.layout / "index.json"
+        index = json.loads(path.read_bytes())
+        index["manifests"].insert(0 if first else len(index["manifests"]), other.entries[0])
+        write_tree(kept.written.layout, other.files() | {"index.json": json.dumps(index).encode()})
+        ran = kept.again()
+        assert "recheck.replaced" in {warning["reason"] for warning in ran.document["warnings"]}, ran
 
     def test_a_medium_that_is_not_in_is_gone(self, tmp_path: Path) -> None:
         """An empty folder is where a stick is mounted."""

@@ -597,6 +597,11 @@ class TestClosure:
         assert (closure.absent, closure.problems) == ((arm.digest,), ())
         (problem,) = graph.closure(index).problems
         assert (problem.reason, problem.path) == ("content.missing", "index > linux/arm64")
+        # docker save keeps the platforms that were pulled alone
+        assert problem.message.endswith(
+            "it is the platform linux/arm64 of an index; of linux/amd64 the manifest is here"
+        )
+        assert "--platform linux/amd64" in problem.remedy
 
 
 def test_each_manifest_is_read_once(builder: LayoutBuilder, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

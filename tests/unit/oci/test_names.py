@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -245,3 +246,18 @@ class TestDoubles:
 
 def _bare(descriptor: Descriptor) -> dict[str, Any]:
     return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size).to_json()
+
+
+@pytest.mark.parametrize("kind", ["dev.hauler/image", "dev.hauler/sigs"])
+def test_one_name_on_very_many_entries_costs_no_more_than_they_are(
+    builder: LayoutBuilder, place: Path, kind: str
+) -> None:
+    image, other = builder.add_image(), cosign(builder) if "sigs" in kind else builder.add_image(b"other")
+    for _ in range(4_000):
+        hauler(builder, image, "dev.hauler/image")
+    for _ in range(4_000):
+        hauler(builder, other, kind)
+    graph = graph_of(builder, place)
+    start = perf_counter()
+    assert len(graph.roots()) == (1 if "sigs" in kind else 2)
+    assert perf_counter() - start < 10
