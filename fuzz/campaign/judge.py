@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from typing import Final
 
 from airgap import TrustDirectory, VerifyRequest, verify
 from airgap.errors import FormatError
-from airgap.pki.crl import Crl
+from airgap.parse import der
 from airgap.pki.ocsp import OcspResponse
 from airgap.reasons import ExitCode
 from airgap.verifier.outcome import ArtifactOutcome, Outcome, SignatureOutcome
@@ -129,9 +129,11 @@ class Law:
         self._passing: set[str] = set()
         self._own: dict[str, set[str]] = {}
         self._refused: dict[str, set[tuple[str, datetime | None]]] = {}
+        self._pieces: set[bytes] = set()
 
     def learn(self, case: Case, outcome: Outcome) -> None:
         """What comes of a case that nobody has changed: of one that passes, what may; of another, what may not."""
+        self._pieces.update(case.trust.values(), case.offers)
         if not case.accepted:
             self._own[case.name] = {str(item.descriptor.digest) for item in outcome.artifacts}
             self._refused[case.name] = {_mark(said) for item in outcome.artifacts for said in _said(item.signatures)}
@@ -146,7 +148,7 @@ class Law:
         """Which law the outcome breaks, as a sentence; None where all hold."""
         if outcome.exit_code in _NO_ANSWER:
             return f"exit code {outcome.exit_code}, where bytes are judged: {outcome.problems[:1]}"
-        if excused(mutant):
+        if excused(mutant, self._pieces):
             return None
         for artifact in outcome.artifacts:
             if artifact.verdict in {Verdict.PASS, Verdict.SKIPPED} and (problem := self._pass(mutant, artifact)):
@@ -204,32 +206,45 @@ def _seen(mutant: Mutant) -> Mapping[str, bytes]:
         }
 
 
-def excused(mutant: Mutant) -> bool:
-    """Whether "revoked" is not at hand any more: its piece is gone, or speaks of somebody else.
+def excused(mutant: Mutant, genuine: Collection[bytes]) -> bool:
+    """Whether "revoked" is not at hand any more: its piece is gone, is now another genuine one, or is about others.
 
     A piece that is damaged, has another name or lies in a sub-folder is at hand and unread: that excuses nothing.
     """
     trust = apply(mutant.case.trust, mutant.trust)
     for path in mutant.case.condemning & mutant.trust.keys():
         original, now = mutant.case.trust[path], mutant.trust[path]
-        if now is None and original not in trust.values():
-            return True
-        if now is not None and _about(now) != _about(original) and _about(now) is not None:
+        gone = original not in trust.values()
+        if gone and (now is None or now in genuine or _about(now) not in {None, _about(original)}):
             return True
     return False
 
 
 def _about(data: bytes) -> object | None:
-    """Of whom a piece of evidence speaks; None where it can not be read."""
-    try:
-        return Crl.parse(data).issuer
-    except FormatError:
-        pass
+    """Of whom a piece of evidence speaks, by what can still be read of it; None where nothing can."""
     try:
         answers = OcspResponse.parse(data).responses
     except FormatError:
-        return None
+        return _issuer(data)
     return frozenset((single.serial, single.issuer_name_hash, single.issuer_key_hash) for single in answers)
+
+
+def _issuer(data: bytes) -> bytes | None:
+    """The issuer's name in what was a CRL, whatever the lengths around it say."""
+    try:
+        place = _inside(data, _inside(data, 0))
+        element = der.element_at(data, place, len(data))
+        if element.tag == der.INTEGER:
+            element = der.element_at(data, element.end, len(data))
+        name = der.element_at(data, element.end, len(data)).expect(der.SEQUENCE)
+        return b"".join(part.raw for part in name.walk())
+    except (FormatError, IndexError):
+        return None
+
+
+def _inside(data: bytes, start: int) -> int:
+    length = data[start + 1]
+    return start + 2 + (length & 0x7F if length & 0x80 else 0)
 
 
 def memory_folder() -> Path | None:
