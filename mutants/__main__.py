@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 
@@ -36,7 +37,8 @@ def main() -> int:
     results = _Results(options.cache / "results.jsonl")
     wanted = {folder: _sample(folder, options.sample, options.seed) for folder in options.folders}
     if not options.list:
-        _try_all([mutant for mutants in wanted.values() for mutant in mutants], results, options)
+        in_turns = [mutant for turn in zip_longest(*wanted.values()) for mutant in turn if mutant]
+        _try_all(in_turns, results, options)
     for folder, mutants in wanted.items():
         _tell(folder, mutants, results)
     return 0
@@ -48,9 +50,9 @@ def _sample(folder: str, count: int | None, seed: int) -> list[Mutant]:
         for path in sorted((ROOT / folder).rglob("*.py"))
         for mutant in mutants_of(path.relative_to(ROOT).as_posix(), path.read_bytes())
     ]
-    if count is None or count >= len(found):
-        return found
-    return Random(f"{seed} {folder}").sample(found, count)  # noqa: S311 - to be repeated
+    # a larger sample holds the smaller one, so that what was tried counts on
+    Random(f"{seed} {folder}").shuffle(found)  # noqa: S311 - to be repeated
+    return found[:count]
 
 
 class _Results:

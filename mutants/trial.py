@@ -18,6 +18,8 @@ from mutants.operators import Mutant
 _COPIED: Final = ("airgap", "tests", "layouts", "fuzz", "pyproject.toml", "docs", "README.md", "CHANGELOG.md")
 _SLACK: Final = 20.0
 _FACTOR: Final = 5.0
+_LEAST_TESTS: Final = 3
+"""The first of them are run without a change, too."""
 _MOST_TESTS: Final = 600
 """Of the tests that run a line: the quickest ones. What they do not notice is listed as survived."""
 
@@ -35,7 +37,8 @@ class Copy:
     """A copy of the repository, for one mutant at a time."""
 
     def __init__(self, root: Path, place: Path) -> None:
-        self._root, self._place = root, place
+        self._place = place
+        self._checked: set[tuple[str, ...]] = set()
         place.mkdir(parents=True)
         for name in _COPIED:
             source = root / name
@@ -54,6 +57,7 @@ class Copy:
         """Whether one of `tests` fails; they take `seconds` together where nothing is changed."""
         if not tests:
             return Fate.UNCOVERED
+        self._check(tests[:_LEAST_TESTS])
         path = self._place / mutant.path
         source = path.read_bytes()
         path.write_bytes(mutant.apply(source))
@@ -61,6 +65,13 @@ class Copy:
             return self._run(tests[:_MOST_TESTS], seconds * _FACTOR + _SLACK)
         finally:
             path.write_bytes(source)
+
+    def _check(self, tests: Sequence[str]) -> None:
+        """Where nothing is changed, nothing fails; once for each set of tests, or every mutant would look killed."""
+        if (known := tuple(tests)) not in self._checked:
+            if self._run(tests, _SLACK * len(tests)) is not Fate.SURVIVED:
+                raise RuntimeError(f"these fail in a copy of the repository without any change: {known}")
+            self._checked.add(known)
 
     def _run(self, tests: Sequence[str], limit: float) -> Fate:
         child = os.fork()
@@ -88,7 +99,7 @@ def _tests_fail(place: Path, tests: Sequence[str]) -> int:
         os.dup2(null, number)
     import pytest
 
-    options = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--no-header", "--tb=no")
+    options = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--assert=plain", "--tb=no")
     try:
         return int(pytest.main([*options, f"--rootdir={place}", *tests]))
     except BaseException:  # noqa: BLE001 - a mutant may do anything
