@@ -18,7 +18,7 @@ from airgap.errors import FormatError
 from airgap.parse import der
 from airgap.pki.ocsp import OcspResponse
 from airgap.reasons import ExitCode
-from airgap.verifier.outcome import ArtifactOutcome, Outcome, SignatureOutcome
+from airgap.verifier.outcome import ArtifactOutcome, Outcome, ReferrerOutcome, SignatureOutcome
 from airgap.verifier.verdict import Verdict
 from fuzz.bounds import bounded_time
 from fuzz.campaign.case import Case, write_tree
@@ -105,7 +105,7 @@ def _put_back(folder: Path, changes: Changes, tree: Mapping[str, bytes]) -> None
             parent.rmdir()
 
 
-def _passing(artifact: ArtifactOutcome) -> list[SignatureOutcome]:
+def _passing(artifact: ArtifactOutcome | ReferrerOutcome) -> list[SignatureOutcome]:
     return [signature for signature in artifact.signatures if signature.verdict is Verdict.PASS]
 
 
@@ -138,11 +138,14 @@ class Law:
             self._own[case.name] = {str(item.descriptor.digest) for item in outcome.artifacts}
             self._refused[case.name] = {_mark(said) for item in outcome.artifacts for said in _said(item.signatures)}
         for artifact in outcome.artifacts if case.genuine else ():
-            digest = str(artifact.descriptor.digest)
-            self._content[digest] = closure(case.layout, digest)
-            self._said[digest].update(_said(_passing(artifact) if case.accepted else artifact.signatures))
+            # what is attached is signed too, and an artifact of its own where the image is not there
+            attached: tuple[ArtifactOutcome | ReferrerOutcome, ...] = (artifact, *artifact.referrers)
+            for item in attached:
+                digest = str(item.descriptor.digest)
+                self._content[digest] = closure(case.layout, digest)
+                self._said[digest].update(_said(_passing(item) if case.accepted else item.signatures))
             if case.accepted:
-                self._passing.add(digest)
+                self._passing.add(str(artifact.descriptor.digest))
 
     def broken(self, mutant: Mutant, outcome: Outcome) -> str | None:
         """Which law the outcome breaks, as a sentence; None where all hold."""
