@@ -13,8 +13,8 @@ from typing import Any, Final
 import pytest
 from coverage import CoverageData
 
-TESTS: Final = ("tests/unit", "tests/negative", "tests/property", "tests/regressions", "tests/interop")
-"""Those that run the judgement in this process, without servers or commands of their own."""
+TESTS: Final = ("tests/unit", "tests/negative", "tests/property", "tests/regressions", "tests/interop", "tests/e2e")
+"""Those that run the judgement, without servers. What they run in processes of their own is not mutated."""
 _DATA: Final = "coverage.data"
 _TIMES: Final = "durations.json"
 

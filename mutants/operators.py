@@ -88,8 +88,15 @@ def _judged(tree: ast.AST) -> Iterator[ast.expr | ast.stmt]:
 def _children(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     for name, value in ast.iter_fields(node):
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr):
+            if isinstance(child, ast.AST) and not _is_wording(child):
                 yield name, child
+
+
+def _is_wording(node: ast.AST) -> bool:
+    """Sentences, and how much of a text they show: no judgement rests on them."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "safe"
+    return isinstance(node, ast.JoinedStr)
 
 
 def _changes(node: ast.expr | ast.stmt) -> Iterator[tuple[str, str]]:
