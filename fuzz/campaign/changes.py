@@ -230,7 +230,8 @@ def _change_entries(random: Random, free: list[dict[str, Any]], others: list[dic
         case 1:
             free.append(json.loads(json.dumps(entry)))
         case 2:
-            entry["annotations"] = {**entry.get("annotations", {}), REF_NAME: random.choice(_TAGS)}
+            name = random.choice((*_TAGS, *_like_referrers(random.choice(free)["digest"])))
+            entry["annotations"] = {**entry.get("annotations", {}), REF_NAME: name}
         case 3:
             entry.pop("annotations", None)
         case 4:
@@ -245,6 +246,12 @@ def _change_entries(random: Random, free: list[dict[str, Any]], others: list[dic
             entry[random.choice(("size", "digest", "data", "platform", "urls", "subject"))] = random.choice(
                 (0, -1, "", None, [], {}, "sha256:" + "0" * 64, "e30=")
             )
+
+
+def _like_referrers(digest: Any) -> tuple[str, ...]:
+    """Tags as tools give them to what refers to a digest, and some that only look like it."""
+    encoded = str(digest).rpartition(":")[2]
+    return (f"sha256-{encoded}", f"sha256-{encoded}.sig", f"main-{encoded}", f"main-{encoded[:40]}", f"-{encoded[:32]}")
 
 
 def graft(random: Random, mutant: Mutant, donors: Donors) -> None:

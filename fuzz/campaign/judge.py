@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tarfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -23,9 +24,10 @@ from airgap.verifier.verdict import Verdict
 from fuzz.bounds import bounded_time
 from fuzz.campaign.case import Case, write_tree
 from fuzz.campaign.changes import REF_NAME, Mutant
-from fuzz.campaign.tree import Changes, apply, closure, entries
+from fuzz.campaign.tree import BLOBS, Changes, apply, closure, entries
 from tests.support.layouts import tar_of
 
+_REFERRERS_TAG: Final = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
 _NO_ANSWER: Final = {ExitCode.ERROR, ExitCode.USAGE}
 """Bytes are judged, whatever they are: these say that they were not."""
 
@@ -189,9 +191,13 @@ def hidden(mutant: Mutant, outcome: Outcome) -> str | None:
     below = {path for digest in judged for path in closure(tree, digest)}
     for entry in entries(tree):
         digest = str(entry.get("digest"))
-        path = f"blobs/sha256/{digest.removeprefix('sha256:')}"
-        if REF_NAME not in (entry.get("annotations") or {}) or digest in judged or path in below:
+        path = f"{BLOBS}{digest.removeprefix('sha256:')}"
+        name = entry.get("annotations", {}).get(REF_NAME)
+        if name is None or digest in judged or path in below:
             continue
+        found = _REFERRERS_TAG.fullmatch(str(name))
+        if found and BLOBS + found[1] in below:
+            continue  # what refers to something that was judged, by the names that tools give it
         if path in tree and b'"subject"' not in tree[path]:
             return f"PASS of a whole layout in which {digest} has a name and was not judged"
     return None
