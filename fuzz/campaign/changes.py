@@ -156,7 +156,7 @@ def _inside_jws(random: Random, data: bytes, donors: Donors) -> bytes:
             changes = BLIND if name == "signature" else JSON
             inner = changed(random, raw, [base64.urlsafe_b64decode(other[name] + "==")], changes)
             members[name] = base64.urlsafe_b64encode(inner).decode().rstrip("=")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return changed(random, data, donors.envelopes)
     return json.dumps(members, separators=(",", ":")).encode()
 
@@ -186,7 +186,7 @@ def _inside_cose(random: Random, data: bytes, donors: Donors) -> bytes:
             changes = JSON if number == 2 else BLIND  # noqa: PLR2004
             parts[number] = changed(random, parts[number], [other[number]], changes)
         return _COSE + cbor.encode(parts)
-    except (FormatError, ValueError, TypeError, IndexError):
+    except (FormatError, ValueError, LookupError, TypeError):
         return changed(random, data, donors.envelopes)
 
 
