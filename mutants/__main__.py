@@ -82,7 +82,7 @@ def _start(cache: Path, folder: str, packages: Sequence[str]) -> None:
 def _one(mutant: Mutant) -> tuple[Mutant, Fate]:
     copy, covering = _copies[0]
     tests = covering.tests(mutant.path, mutant.line)
-    return mutant, copy.try_out(mutant, tests, sum(covering.seconds[name] for name in tests))
+    return mutant, copy.try_out(mutant, tests, covering.seconds)
 
 
 def _try_all(mutants: Sequence[Mutant], results: _Results, options: argparse.Namespace) -> None:

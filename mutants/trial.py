@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -17,10 +17,11 @@ from mutants.operators import Mutant
 
 _COPIED: Final = ("airgap", "tests", "layouts", "fuzz", "pyproject.toml", "docs", "README.md", "CHANGELOG.md")
 _SLACK: Final = 20.0
-_FACTOR: Final = 5.0
+_FACTOR: Final = 3.0
 _LEAST_TESTS: Final = 3
 """The first of them are run without a change, too."""
 _MOST_TESTS: Final = 600
+_MOST_SECONDS: Final = 40.0
 """Of the tests that run a line: the quickest ones. What they do not notice is listed as survived."""
 
 
@@ -53,8 +54,8 @@ class Copy:
             check=True,
         )
 
-    def try_out(self, mutant: Mutant, tests: Sequence[str], seconds: float) -> Fate:
-        """Whether one of `tests` fails; they take `seconds` together where nothing is changed."""
+    def try_out(self, mutant: Mutant, tests: Sequence[str], seconds: Mapping[str, float]) -> Fate:
+        """Whether one of `tests` fails; `seconds` says how long each takes where nothing is changed."""
         if not tests:
             return Fate.UNCOVERED
         self._check(tests[:_LEAST_TESTS])
@@ -62,7 +63,8 @@ class Copy:
         source = path.read_bytes()
         path.write_bytes(mutant.apply(source))
         try:
-            return self._run(tests[:_MOST_TESTS], seconds * _FACTOR + _SLACK)
+            chosen = _affordable(tests, seconds)
+            return self._run(chosen, sum(seconds[name] for name in chosen) * _FACTOR + _SLACK)
         finally:
             path.write_bytes(source)
 
@@ -86,6 +88,18 @@ class Copy:
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
         return Fate.SLOW
+
+
+def _affordable(tests: Sequence[str], seconds: Mapping[str, float]) -> list[str]:
+    """The first of them, until their number or their time is too much."""
+    chosen: list[str] = []
+    total = 0.0
+    for name in tests[:_MOST_TESTS]:
+        total += seconds[name]
+        if chosen and total > _MOST_SECONDS:
+            break
+        chosen.append(name)
+    return chosen
 
 
 def _tests_fail(place: Path, tests: Sequence[str]) -> int:

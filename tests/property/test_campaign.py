@@ -1,0 +1,69 @@
+"""The campaign of fuzz/, in small: no change gains a PASS, and one that did would be noticed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from airgap.verifier.verdict import Verdict
+from fuzz.campaign.case import Case
+from fuzz.campaign.changes import Mutant
+from fuzz.campaign.forge import make_cases
+from fuzz.campaign.judge import Bench, Law
+from fuzz.campaign.run import Campaign
+from fuzz.campaign.tree import apply, closure, entries, reseal
+
+
+@pytest.fixture(scope="module")
+def cases() -> dict[str, Case]:
+    return {case.name: case for case in make_cases() if not case.name.startswith("interop-")}
+
+
+@pytest.mark.parametrize("revoked", [False])
+def test_no_change_gains_a_pass(cases: dict[str, Case], tmp_path: Path, *, revoked: bool) -> None:
+    chosen = [case for case in cases.values() if revoked or not case.name.startswith("revoked-")]
+    campaign = Campaign(chosen, seed=7, folder=tmp_path)
+    assert campaign.problems == []
+    found = [campaign.judge(number) for number in range(400)]
+    assert [finding for _, finding in found if finding] == []
+    assert {"pass", "fail", "indeterminate"} <= {verdict for verdict, _ in found}
+
+
+def test_a_pass_that_was_gained_is_noticed(cases: dict[str, Case], tmp_path: Path) -> None:
+    """The revoking CRL is taken away, and nobody says that this is an excuse."""
+    case = dataclasses.replace(cases["revoked-crl-jws"], condemning=frozenset())
+    bench, law = Bench(tmp_path), Law()
+    law.learn(case, bench.whole(case))
+    clean = cases["ok-everything-jws"]
+    law.learn(clean, bench.whole(clean))
+    mutant = Mutant(case, trust={name: clean.trust[name] for name in case.trust if name.startswith("crls/")})
+    outcome = bench.outcome(mutant, "")
+    assert outcome.verdict is Verdict.PASS
+    assert "refused in this case" in str(law.broken(mutant, outcome))
+    excused = Mutant(cases["revoked-crl-jws"], trust=mutant.trust)
+    assert law.broken(excused, outcome) is None
+
+
+def test_content_that_was_not_signed_is_noticed(cases: dict[str, Case], tmp_path: Path) -> None:
+    """The outcome of the case as it is, told of a mutant with another layer, breaks the law."""
+    case = cases["ok-plain-jws"]
+    bench, law = Bench(tmp_path), Law()
+    outcome = bench.whole(case)
+    law.learn(case, outcome)
+    assert law.broken(Mutant(case), outcome) is None
+    layer = next(path for path, data in case.layout.items() if data.startswith(b"ok-plain-jws amd64 layer"))
+    assert "not what was signed" in str(law.broken(Mutant(case, layout={layer: b"another"}), outcome))
+
+
+def test_resealing_reaches_the_signature(cases: dict[str, Case], tmp_path: Path) -> None:
+    """Every digest fits again, so that it is the signature that refuses, and not a digest."""
+    case = cases["ok-index"]
+    layer = next(path for path, data in case.layout.items() if data.startswith(b"ok-index arm64 layer"))
+    mutant = Mutant(case, layout=reseal(case.layout, layer, b"another layer"))
+    outcome = Bench(tmp_path).outcome(mutant, "")
+    assert outcome.exit_codes == {12}
+    tree = apply(case.layout, mutant.layout)
+    tagged = next(item["digest"] for item in entries(tree) if "annotations" in item)
+    assert b"another layer" in closure(tree, tagged).values()

@@ -1,0 +1,118 @@
+"""The judge itself: the bounds of its moments, to the second, and what it says where there is nothing to judge."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
+from airgap.stages.verify import VerifyRequest, verify
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.levels import Check
+from airgap.verifier.engine import Candidate, Judge
+from airgap.verifier.outcome import SignatureOutcome
+from airgap.verifier.run import Moment
+from airgap.verifier.verdict import Verdict
+from tests.support import envelopes
+from tests.support.envelopes import SIGNED_AT
+from tests.support.pki import AT, Pki
+from tests.support.scenario import Scene
+from tests.support.trust import write_trust
+
+SECOND = timedelta(seconds=1)
+
+
+def _judged(folder: Path, scene: Scene) -> SignatureOutcome:
+    written = scene.write(folder)
+    request = VerifyRequest(targets=[written.target], at=written.at, clock=written.at, scope=written.scope)
+    (artifact,) = verify(request, written.trust).artifacts
+    (signature,) = artifact.signatures
+    return signature
+
+
+def _reasons(outcome: SignatureOutcome) -> dict[Check, str | None]:
+    return {finding.check: finding.reason for finding in outcome.findings if finding.verdict is Verdict.FAIL}
+
+
+def test_a_signature_without_an_envelope_is_refused_and_nothing_else_is_judged(tmp_path: Path) -> None:
+    directory = TrustDirectory.open(write_trust(tmp_path))
+    target = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"x"), size=1)
+    judge = Judge(directory, moment=Moment(judged=AT, clock=AT))
+    outcome = judge.judge(
+        Candidate(digest=Digest.of(b"y")), target=target, statement=directory.policy().select("registry.example/app")
+    )
+    assert outcome.verdict is Verdict.FAIL
+    assert _reasons(outcome) == {Check.INTEGRITY: "signature.unreadable"}
+    assert {finding.verdict for finding in outcome.findings[1:]} == {Verdict.NOT_APPLICABLE}
+    assert [finding.check for finding in outcome.findings] == list(Check)
+
+
+@pytest.mark.parametrize(
+    ("validity", "reason"),
+    [
+        ({"not_before": SIGNED_AT}, None),
+        ({"not_before": SIGNED_AT + SECOND}, "time.authentic"),
+        ({"not_after": SIGNED_AT}, None),
+        ({"not_after": SIGNED_AT - SECOND}, "time.authentic"),
+    ],
+)
+@pytest.mark.parametrize("role", ["leaf", "intermediate"])
+def test_an_authoritys_time_lies_within_the_validity_of_every_certificate_bounds_included(
+    tmp_path: Path, role: str, validity: dict[str, datetime], reason: str | None
+) -> None:
+    """SCHEME-3."""
+    scene = Scene()
+    scene.signature.scheme = envelopes.AUTHORITY
+    members: dict[str, Any] = {role: validity}
+    scene.sign_with(Pki().code_chain(**members))
+    scene.use_store("signingAuthority:harbour")
+    expected = {} if reason is None else {Check.AUTHENTIC_TIMESTAMP: reason}
+    assert _reasons(_judged(tmp_path, scene)) == expected
+
+
+@pytest.mark.parametrize(
+    ("validity", "reason"),
+    [
+        ({"not_before": AT}, None),
+        ({"not_before": AT + SECOND}, "time.certificate.not_yet"),
+        ({"not_after": AT}, None),
+        ({"not_after": AT - SECOND}, "time.certificate.expired"),
+    ],
+)
+@pytest.mark.parametrize("role", ["leaf", "intermediate", "root"])
+def test_without_a_timestamp_every_certificate_is_valid_at_the_moment_bounds_included(
+    tmp_path: Path, role: str, validity: dict[str, datetime], reason: str | None
+) -> None:
+    """TS-2."""
+    members: dict[str, Any] = {role: validity}
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(**members))
+    expected = {} if reason is None else {Check.AUTHENTIC_TIMESTAMP: reason}
+    assert _reasons(_judged(tmp_path, scene)) == expected
+
+
+@pytest.mark.parametrize(("past", "reason"), [(timedelta(0), None), (SECOND, "timestamp.missing")])
+def test_a_timestamp_is_asked_for_once_a_certificate_has_ended_and_not_before(
+    tmp_path: Path, past: timedelta, reason: str | None
+) -> None:
+    """TS-1, verifyTimestamp afterCertExpiry: one that is not there is missed only then."""
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(leaf={"not_after": AT - past}))
+    scene.timestamp(verify="afterCertExpiry")
+    scene.signature.token = None
+    expected = {} if reason is None else {Check.AUTHENTIC_TIMESTAMP: reason}
+    assert _reasons(_judged(tmp_path, scene)) == expected
+
+
+def test_an_outcome_without_every_check_is_no_pass(tmp_path: Path) -> None:
+    """The absence of a finding is never a pass."""
+    outcome = _judged(tmp_path, Scene())
+    assert outcome.verdict is Verdict.PASS
+    for number in range(len(outcome.findings)):
+        fewer = outcome.findings[:number] + outcome.findings[number + 1 :]
+        assert dataclasses.replace(outcome, findings=fewer).verdict is Verdict.INDETERMINATE
