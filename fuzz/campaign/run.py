@@ -58,6 +58,7 @@ def cases_in(cache: Path) -> list[Case]:
     made_by = hashlib.sha256()
     for module in (forge, world, case_module):
         made_by.update(Path(str(module.__file__)).read_bytes())
+    made_by.update(repr([place.name for place in forge.interop_places()]).encode())
     folder = cache / f"cases-{made_by.hexdigest()[:12]}"
     if not folder.is_dir():
         cache.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airgap.moment import Moment
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.stages.verify import VerifyRequest, verify
@@ -16,7 +17,6 @@ from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
 from airgap.verifier.engine import Candidate, Judge
 from airgap.verifier.outcome import SignatureOutcome
-from airgap.verifier.run import Moment
 from airgap.verifier.verdict import Verdict
 from tests.support import envelopes
 from tests.support.envelopes import SIGNED_AT
