@@ -37,8 +37,10 @@ SKOPEO: Final = COUNT // 8 if CAMPAIGN else 10
 """Tars that skopeo copies; each takes longer than all the others together."""
 BATCH: Final = 250
 
+ABSENT: Final = absent_tools()
+
 pytestmark = pytest.mark.skipif(
-    bool(absent_tools()) and not os.environ.get("CI"), reason=f"not on this machine: {', '.join(absent_tools())}"
+    bool(ABSENT) and not os.environ.get("CI"), reason=f"not on this machine: {', '.join(ABSENT)}"
 )
 
 
