@@ -16,7 +16,7 @@ from airgap.oci.recognise import is_packed
 from airgap.oci.store import Store
 
 KIND: Final = "kind"
-"""hauler's annotation of entries."""
+"""The annotation by which hauler and `cosign save` tell entries apart."""
 _KIND_PREFIXES: Final = ("dev.hauler/", "dev.cosignproject.cosign/")
 _IMAGES: Final = frozenset({"image", "imageIndex"})
 _SUFFIXES: Final = {"sigs": "sig", "atts": "att", "sboms": "sbom"}
@@ -53,6 +53,11 @@ def cosign_suffix(descriptor: Descriptor, manifest: Manifest | Index) -> str | N
     found = {_COSIGN_LAYERS.get(layer.media_type) for layer in layers}
     suffix = found.pop() if len(found) == 1 else None
     return suffix or _SUFFIXES.get(_kind(descriptor) or "")
+
+
+def is_image_kind(descriptor: Descriptor) -> bool:
+    """Whether hauler, or `cosign save`, says of an entry that it is the image that others are attached to."""
+    return _kind(descriptor) in _IMAGES
 
 
 def _is_of_kind(descriptor: Descriptor) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError
-from airgap.oci.attached import cosign_suffix, is_attachment, is_runnable
+from airgap.oci.attached import cosign_suffix, is_attachment, is_image_kind, is_runnable
 from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
@@ -285,13 +285,20 @@ class _Scanner:
         self._add(target, _cosigned(entry.descriptor, manifest, entry.ref))
 
     def _attach_aside(self, names: Names) -> None:
-        """What hauler keeps under an image's name is attached to that image, as under the tag that cosign gave it."""
+        """What hauler keeps under an image's name is attached to that image, as under the tag that cosign gave it.
+
+        `cosign save` gives no names: what it saved belongs to the one image beside it.
+        """
+        nameless = [entry for entry in self._entries if entry.ref is None and entry.image is None]
+        saved = [entry.descriptor for entry in nameless if is_image_kind(entry.descriptor)]
+        one = saved[0] if saved and all(item.same_content(saved[0]) for item in saved) else None
+        with_it = {entry.number for entry in nameless if one and self._is_attachment(entry.descriptor)}
         for entry in self._entries:
-            manifest = self._try(entry.descriptor) if entry.aside else None
+            manifest = self._try(entry.descriptor) if entry.aside or entry.number in with_it else None
             suffix = cosign_suffix(entry.descriptor, manifest) if manifest and manifest.subject is None else None
             if manifest is None or suffix is None:
                 continue
-            image = names.image_beside(entry)
+            image = names.image_beside(entry) if entry.aside else one
             if image is not None:
                 tag = cosign_tag(image.digest, suffix)
                 self._add(image.digest, _cosigned(entry.descriptor, manifest, tag))

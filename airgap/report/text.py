@@ -160,6 +160,10 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
             f"          {note} {what} of {len(artifact.attachments)} {have} no valid signature, "
             f"so nothing vouches for {them}: {listed}"
         )
+    if artifact.foreign_signatures and artifact.signatures:  # without any of ours, the reason says it
+        what = count(len(artifact.foreign_signatures), "signature")
+        kinds = list(dict.fromkeys(artifact.foreign_signatures))
+        yield f"          {style.paint('quiet', 'note')} {what} of another kind not judged here: {', '.join(kinds)}"
     for warning in artifact.warnings:
         yield f"          {style.paint('unsure', 'note')} {warning}"
 

@@ -21,7 +21,7 @@ from airgap.moment import Moment
 from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Root
+from airgap.oci.graph import Referrer, Root
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.problems import ContentProblem
 from airgap.oci.target import Target, open_target
@@ -37,7 +37,7 @@ from airgap.trust.apart import check_apart
 from airgap.trust.choice import Named, choose_statement, name_artifact
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import OciPolicy, Statement
-from airgap.verifier.candidates import Nearby, candidate_of
+from airgap.verifier.candidates import Nearby, candidate_of, foreign_kind
 from airgap.verifier.engine import Believed, Judge
 from airgap.verifier.outcome import (
     AppliedPolicy,
@@ -326,17 +326,21 @@ class _Run:
                     return
                 seen.add(attached.digest)
                 queue.append(attached)
-                yield self._attached(target, attached, kind, statement)
+                yield self._attached(target, referrer, statement)
 
-    def _attached(
-        self, target: Target, attached: Descriptor, kind: str | None, statement: Statement
-    ) -> ReferrerOutcome:
+    def _attached(self, target: Target, referrer: Referrer, statement: Statement) -> ReferrerOutcome:
         """Judged once, also where a tag of cosign's attaches it to many."""
+        attached = referrer.descriptor
         known = self._judged.get(attached)
         if known is not None and known[0] == statement:
             return known[1]
         signatures = self._signatures(target, attached, statement, [])
-        outcome = ReferrerOutcome(descriptor=attached, artifact_type=kind, signatures=signatures)
+        outcome = ReferrerOutcome(
+            descriptor=attached,
+            artifact_type=referrer.artifact_type,
+            signatures=signatures,
+            foreign=foreign_kind(referrer),
+        )
         self._judged[attached] = (statement, outcome)
         return outcome
 

@@ -40,6 +40,7 @@ def candidate_of(
     return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest, earlier=earlier.get(digest))
 
 
+_COSIGN: Final = "cosign signature"
 _SIMPLE_SIGNING: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 _BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 
@@ -71,14 +72,20 @@ class Nearby:
 
 def _foreign(graph: Graph, artifact: Descriptor) -> Iterator[str]:
     for referrer in _referrers(graph, artifact):
-        manifest = referrer.manifest
-        layers = {layer.media_type for layer in manifest.layers} if isinstance(manifest, Manifest) else set()
-        kind = referrer.artifact_type or ""
-        if _SIMPLE_SIGNING in layers:
-            tag = f" (tag {fallback_tag(artifact.digest)}.sig)" if referrer.mechanism is Mechanism.COSIGN else ""
-            yield f"cosign signature{tag}"
-        elif kind.startswith(_BUNDLE) or any(layer.startswith(_BUNDLE) for layer in layers):
-            yield "sigstore bundle"
+        kind = foreign_kind(referrer)
+        tagged = kind == _COSIGN and referrer.mechanism is Mechanism.COSIGN
+        if kind is not None:
+            yield f"{kind} (tag {fallback_tag(artifact.digest)}.sig)" if tagged else kind
+
+
+def foreign_kind(referrer: Referrer) -> str | None:
+    """What a signature of another kind is called; None for everything else."""
+    manifest = referrer.manifest
+    layers = {layer.media_type for layer in manifest.layers} if isinstance(manifest, Manifest) else set()
+    if _SIMPLE_SIGNING in layers:
+        return _COSIGN
+    is_bundle = (referrer.artifact_type or "").startswith(_BUNDLE) or any(item.startswith(_BUNDLE) for item in layers)
+    return "sigstore bundle" if is_bundle else None
 
 
 def _signed_children(graph: Graph, artifact: Descriptor) -> tuple[int, int]:

@@ -151,6 +151,8 @@ class ReferrerOutcome:
     descriptor: Descriptor
     artifact_type: str | None
     signatures: tuple[SignatureOutcome, ...]
+    foreign: str | None = None
+    """What it is where it is itself a signature of another kind, which is not judged: `cosign signature`."""
 
     @property
     def verdict(self) -> Verdict | None:
@@ -281,8 +283,14 @@ class ArtifactOutcome:
 
     @property
     def attachments(self) -> tuple[ReferrerOutcome, ...]:
-        """What is attached and is no evidence: evidence is proven piece by piece, by its own signatures."""
-        return tuple(referrer for referrer in self.referrers if referrer.artifact_type != EVIDENCE_TYPE)
+        """What is attached and is neither a signature nor evidence, which is proven piece by piece by its own."""
+        found = (referrer for referrer in self.referrers if referrer.artifact_type != EVIDENCE_TYPE)
+        return tuple(referrer for referrer in found if referrer.foreign is None)
+
+    @property
+    def foreign_signatures(self) -> tuple[str, ...]:
+        """Attached signatures of another kind, in words: they are not judged."""
+        return tuple(referrer.foreign for referrer in self.referrers if referrer.foreign is not None)
 
     @property
     def unsigned_attachments(self) -> tuple[ReferrerOutcome, ...]:

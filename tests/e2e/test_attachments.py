@@ -75,3 +75,21 @@ def test_kinds_are_bounded_and_escaped(tmp_path: Path) -> None:
     counted, text = _verified(tmp_path, pack)
     (line,) = [line for line in text.splitlines() if "no valid signature" in line]
     assert (counted["unsigned"], "\x1b" in line, line.endswith(", …"), line.count("a/")) == (9, False, True, 5)
+
+
+@pytest.mark.parametrize(
+    ("layer_type", "artifact_type", "words"),
+    [
+        ("application/vnd.dev.cosign.simplesigning.v1+json", "a/b", "cosign signature"),
+        ("application/json", "application/vnd.dev.sigstore.bundle.v0.3+json", "sigstore bundle"),
+    ],
+)
+def test_signature_of_another_kind_is_no_attachment_and_is_named(
+    tmp_path: Path, layer_type: str, artifact_type: str, words: str
+) -> None:
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.add_referrer(target, b"{}", artifact_type=artifact_type, layer_type=layer_type)
+
+    counted, text = _verified(tmp_path, pack)
+    assert counted == {"count": 0, "unsigned": 0}
+    assert f"note 1 signature of another kind not judged here: {words}" in text

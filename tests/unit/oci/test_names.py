@@ -88,6 +88,20 @@ class TestHauler:
         assert (referrer.mechanism, referrer.tag) == (Mechanism.COSIGN, f"sha256-{image.digest.encoded}.{suffix}")
         assert attached.digest in {reached.descriptor.digest for reached in graph.closure(image).reached}
 
+    @pytest.mark.parametrize("images", [1, 2])
+    def test_what_cosign_saved_belongs_to_the_one_image_beside_it(
+        self, builder: LayoutBuilder, place: Path, images: int
+    ) -> None:
+        """`cosign save` writes kinds, no names and no subject."""
+        signature, saved = cosign(builder), [builder.add_image(b"%d" % number) for number in range(images)]
+        for image in saved:
+            builder.list(image, kind="dev.cosignproject.cosign/image")
+        builder.list(signature, kind="dev.cosignproject.cosign/sigs")
+        graph = graph_of(builder, place)
+        alone = {} if images == 1 else {signature.digest: ()}
+        assert named(graph) == {image.digest: () for image in saved} | alone
+        assert len(graph.referrers(saved[0]).all()) == (images == 1)
+
     def test_signature_of_a_platform_does_not_take_the_name_of_the_index(
         self, builder: LayoutBuilder, place: Path
     ) -> None:
