@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError
@@ -35,7 +36,7 @@ class Outline:
     """Why the manifest can not be read; None where it can."""
     below: tuple[Outline, ...]
     repeated: bool = False
-    """What is below it is shown where it was met first."""
+    """Its annotations, and what is below it, are shown where it was met first."""
     more: int = 0
     """How many more that are shown elsewhere are below it."""
 
@@ -54,6 +55,8 @@ class Discovered:
 
 
 _Key = tuple[Digest, str, int]
+_LINE_BYTES: Final = 4096
+"""What a repeated manifest may bring along for the price of a line; one whose annotations are megabytes costs more."""
 
 
 @dataclass(slots=True)
@@ -90,13 +93,11 @@ class Outliner:
                     self.unread[ContentProblem.of(error, descriptor, role)] = None
             else:
                 artifact_type = artifact_type or manifest.artifact_type
-                annotations = dict(manifest.annotations)
-                hanging = self._below(descriptor, manifest)
-                if _key(descriptor) in self._followed:
-                    repeated = next(hanging, None) is not None
-                elif self._may_follow(descriptor, depth):
+                repeated = _key(descriptor) in self._followed
+                annotations = {} if repeated else dict(manifest.annotations)
+                if not repeated and self._may_follow(descriptor, depth):
                     self._followed.add(_key(descriptor))
-                    for way, child, link in hanging:
+                    for way, child, link in self._below(descriptor, manifest):
                         if self._takes(child):
                             below.append(self._node(child, way, link, depth + 1))
                         else:
@@ -125,7 +126,7 @@ class Outliner:
         if _key(descriptor) not in self._drawn:
             self._drawn.add(_key(descriptor))
             return True
-        self._repeats += 1
+        self._repeats += 1 + descriptor.size // _LINE_BYTES
         return self._repeats <= limits.REPEATS_SHOWN
 
     def _below(
