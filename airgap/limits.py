@@ -98,6 +98,8 @@ POLICY_REFUSALS: Final = 1000
 """Refusals of one trust policy document that are told one by one; the others are counted."""
 
 CRL_BYTES: Final = 64 * MIB
+NEWER_SHOWN: Final = 3  # newer evidence that does not count: who has more of it reads the first and the number
+EVIDENCE_DEPTH: Final = 4  # folders in folders of evidence: somebody may sort them, nobody so deep
 CRL_FILE_BYTES: Final = CRL_BYTES * 3 // 2  # PEM is longer than the DER in it, whose bound its parser keeps
 """One CRL: a million entries are 49 MB; the reference takes 32 MiB (LIM-6), design 8 says 64."""
 

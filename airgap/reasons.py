@@ -189,6 +189,8 @@ _ROWS: Final = (
     # evidence and clock: sections 4 and 9 of the design
     ("evidence.malformed", 18, "An evidence index or the freshness file is malformed.",
      "Correct crls/index.json, ocsp/index.json or airgap.toml in the trust directory."),
+    ("evidence.unread", 15, "A file of evidence that may change the answer cannot be read.",
+     "Repair the named file, put a good copy of the same evidence in its place, or remove it if it is none."),
     ("evidence.unusable", 0, "An evidence file can not be used and is left out.", "Replace the named file."),
     ("evidence.stale.accepted", 0, "Stale evidence was accepted, as airgap.toml or --max-age allows.",
      "Refresh the evidence when a medium comes next."),

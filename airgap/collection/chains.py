@@ -21,7 +21,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.chain import Anchors
 from airgap.pki.timestamp import TimestampToken
-from airgap.revocation.question import ChainKind
+from airgap.revocation.freshness import ChainKind
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.signature.model import Envelope

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from airgap.collection.chains import Asked, Unread
 from airgap.errors import Rejected, Undecided
@@ -84,6 +85,8 @@ class CertificateCoverage:
     reason: str | None = None
     message: str = ""
     attempts: tuple[Attempt, ...] = ()
+    unanswered: bool = False
+    """A place that was asked gave only what is not genuine: what is at hand may be older than what it has."""
 
     @property
     def is_gap(self) -> bool:
@@ -126,18 +129,23 @@ class FetchOutcome:
 
     @property
     def complete(self) -> bool:
-        """Whether a verifier will be able to tell for every certificate of every signature."""
-        return not self.problems and not self.unread and not any(item.is_gap for item in self.certificates)
+        """Whether a verifier will be able to tell for every certificate of every signature, by the newest there is.
+
+        Nothing is complete where there is no signature to begin with.
+        """
+        if self.problems or self.unread or not self.signatures:
+            return False
+        return not any(item.is_gap or (item.unanswered and item.role == "chain") for item in self.certificates)
 
     @property
     def use_by(self) -> tuple[datetime, str] | None:
         """When the first piece goes stale, and which."""
         dates = [
-            (use.next_update, use.name)
+            (use.good_until, use.name)
             for item in self.certificates
             if item.role == "chain"
             for use in item.evidence
-            if use.next_update is not None
+            if use.good_until is not None
         ]
         return min(dates, default=None)
 
@@ -150,21 +158,34 @@ class FetchOutcome:
         return ExitCode.INDETERMINATE if self.required and not self.complete else ExitCode.OK
 
 
+class Tried(Protocol):
+    """What was tried to get evidence (`airgap.collection.gather.Gatherer`)."""
+
+    @property
+    def attempts(self) -> Mapping[Asked, Sequence[Attempt]]:
+        """What became of each attempt, by the certificate that it was for."""
+
+    @property
+    def unanswered(self) -> Mapping[Asked, None]:
+        """Certificates of which a place answered, and nothing that it answered is genuine."""
+
+
 def cover(
     asked: Iterable[Asked],
     responders: Iterable[Asked],
     evidence: Evidence,
-    attempts: Mapping[Asked, Sequence[Attempt]],
+    tried: Tried,
     *,
     at: datetime,
 ) -> tuple[CertificateCoverage, ...]:
     """The coverage of every certificate, in their order, as a verifier would judge it at `at`."""
     judge = RevocationJudge(evidence, Freshness(), Moment(judged=at, clock=at))
-    chain = [_cover(judge, item, "chain", attempts.get(item, ())) for item in asked]
-    return (*chain, *(_cover(judge, item, "responder", attempts.get(item, ())) for item in responders))
+    chain = [_cover(judge, item, "chain", tried) for item in asked]
+    return (*chain, *(_cover(judge, item, "responder", tried) for item in responders))
 
 
-def _cover(judge: RevocationJudge, asked: Asked, role: str, attempts: Sequence[Attempt]) -> CertificateCoverage:
+def _cover(judge: RevocationJudge, asked: Asked, role: str, tried: Tried) -> CertificateCoverage:
+    attempts = tried.attempts.get(asked, ())
     status, uses, reason, message = _status(judge, asked)
     if asked.issuer is None and any(attempt.file for attempt in attempts):
         status, message = Status.UNPROVEN, f"{message}; what came can only be proven where it is"
@@ -181,6 +202,7 @@ def _cover(judge: RevocationJudge, asked: Asked, role: str, attempts: Sequence[A
         reason=reason,
         message=message,
         attempts=tuple(sorted(attempts, key=lambda attempt: _KINDS.index(attempt.kind))),
+        unanswered=asked in tried.unanswered,
     )
 
 
@@ -189,7 +211,8 @@ _KINDS = ("ocsp", "crl", "delta-crl")
 
 def _status(judge: RevocationJudge, asked: Asked) -> tuple[Status, tuple[EvidenceUse, ...], str | None, str]:
     certificate, issuer = asked.certificate, asked.issuer
-    if not certificate.ocsp_urls and not certificate.distribution_points:
+    names_none = not certificate.ocsp_urls and not certificate.distribution_points
+    if issuer is None and names_none:
         return Status.NOTHING, (), None, ""
     if issuer is None:
         text = f"the certificate of its issuer {safe(certificate.issuer_text)!r} is not at hand"
@@ -200,4 +223,4 @@ def _status(judge: RevocationJudge, asked: Asked) -> tuple[Status, tuple[Evidenc
         return Status.REVOKED, (), error.reason, str(error)
     except Undecided as error:
         return Status.GAP, (), error.reason, str(error)
-    return Status.COVERED, uses, None, ""
+    return (Status.NOTHING if names_none else Status.COVERED), uses, None, ""

@@ -9,26 +9,27 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from airgap import limits
-from airgap.collection.acceptance import accept_crl, accept_delta, accept_ocsp
 from airgap.collection.chains import Asked
 from airgap.collection.coverage import Attempt, Outcome
-from airgap.collection.keeper import EvidenceKeeper
+from airgap.collection.keeper import EvidenceKeeper, Kept, State
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.files import read_regular
+from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
-from airgap.pki.ocsp import OcspResponse
+from airgap.pki.names import same_name
+from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.pki.ocsp_request import ocsp_request
-from airgap.revocation.directory import CRLS, OCSP, EvidenceDirectory
-from airgap.revocation.kept import Kept, State, read_crl
+from airgap.revocation.directory import CRLS, OCSP
 from airgap.text import safe
 
 _RETRY_HASH: Final = "sha256"
@@ -58,7 +59,7 @@ class Gatherer:
     """Fetches and takes evidence into one folder. Use one for a run."""
 
     def __init__(self, keeper: EvidenceKeeper, *, at: datetime, unproven: bool = False) -> None:
-        """`unproven`: keep CRLs, too, whose issuer's certificate is not at hand, for those who have it."""
+        """`at`: now. `unproven`: keep CRLs, too, whose issuer's certificate is not at hand, for those who have it."""
         self._keeper: Final = keeper
         self._unproven: Final = unproven
         self._at: Final = at
@@ -67,6 +68,8 @@ class Gatherer:
         self.responders: Final[dict[Asked, None]] = {}
         """Delegates that signed a response and whose own revocation their issuer does not waive (D37)."""
         self.sources: Final[dict[str, str]] = {}
+        self.unanswered: Final[dict[Asked, None]] = {}
+        """Certificates of which a place answered, and nothing that it answered is genuine."""
 
     # --- from URLs ---
 
@@ -106,6 +109,7 @@ class Gatherer:
             path.unlink()
 
     def _fetch_ocsp(self, asked: Asked, issuer: Certificate, downloads: Downloads) -> None:
+        refused = False
         for url in asked.certificate.ocsp_urls:
             try:
                 data = downloads.ocsp(url, ocsp_request(asked.certificate, issuer))
@@ -121,10 +125,13 @@ class Gatherer:
                 self._note([asked], attempt)
             if attempt.outcome is not Outcome.REFUSED:
                 return
+            refused = True
+        if refused:
+            self.unanswered[asked] = None
 
     def _fetch_crl(self, place: _Place, downloads: Downloads, path: Path) -> None:
-        if not place.point.uris:
-            return
+        """Ask the URIs of a point until one gives a CRL that answers for it (OCSP-1, CRL-1, D32)."""
+        refused = False
         for number, uri in enumerate(place.point.uris):
             file = path.with_suffix(f".{number}")
             try:
@@ -136,12 +143,17 @@ class Gatherer:
                 continue
             file.unlink()
             with self._lock:
-                attempt, base = self._take_crl(data, uri, place)
+                check = partial(self._check_answers, point=place.point, asked=place.asked)
+                attempt, crl = self._take_crl(data, uri, place.issuer, place.asked, place.point.uris, check)
                 del data
                 self._note(place.asked, attempt)
-            if attempt.outcome is not Outcome.REFUSED and base is not None:
-                self._fetch_deltas(place, base, downloads, path)
+            if crl is not None:
+                self._fetch_deltas(place, crl, downloads, path)
+            if attempt.outcome is not Outcome.REFUSED:
                 return
+            refused = True
+        if refused:
+            self.unanswered.update(dict.fromkeys(place.asked))
 
     def _fetch_deltas(self, place: _Place, base: Crl, downloads: Downloads, path: Path) -> None:
         for count, point in enumerate(base.freshest):
@@ -156,7 +168,8 @@ class Gatherer:
                     continue
                 file.unlink()
                 with self._lock:
-                    attempt = self._take_delta(data, uri, place, base, point)
+                    check = partial(self._check_delta, base=base)
+                    attempt, _ = self._take_crl(data, uri, place.issuer, place.asked, point.uris, check)
                     self._note(place.asked, attempt)
                 if attempt.outcome is not Outcome.REFUSED:
                     break
@@ -164,102 +177,123 @@ class Gatherer:
     # --- from files ---
 
     def take(self, data: bytes, source: str, asked: Sequence[Asked]) -> Attempt:
-        """A file that was offered, for whichever of the certificates it answers.
-
-        Deltas are taken for bases that are at hand by then, so offer bases first.
-        """
+        """A CRL or OCSP response that was offered, for whichever of the certificates it can say something about."""
         crl, response = _parsed(data)
-        refusals: list[Attempt] = []
         attempts: list[Attempt] = []
         for item in asked:
             issuer = item.issuer
-            found: list[Attempt] = []
-            if issuer and response is not None and response.find(item.certificate, issuer) is not None:
-                found.append(self._take_ocsp(data, source, item, issuer))
-            elif (issuer or self._unproven) and crl is not None and crl.issuer == item.certificate.issuer:
-                found += self._take_offered_crl(data, crl, source, item)
-            for attempt in found:
-                (refusals if attempt.outcome is Outcome.REFUSED else attempts).append(attempt)
+            attempt: Attempt | None = None
+            if issuer and response is not None and response.statements(item.certificate, issuer):
+                attempt = self._take_ocsp(data, source, item, issuer)
+            elif (issuer or self._unproven) and crl is not None and same_name(crl.issuer, item.certificate.issuer):
+                urls = (
+                    ()
+                    if crl.is_delta
+                    else [uri for point in item.certificate.distribution_points for uri in point.uris]
+                )
+                check = partial(self._check_answers, point=None, asked=[item])
+                attempt, _ = self._take_crl(data, source, issuer, [item], urls, _nothing if crl.is_delta else check)
+            if attempt is not None:
+                attempts.append(attempt)
                 self._note([item], attempt)
-        order = (Outcome.NEW, Outcome.UNCHANGED, Outcome.OLDER)
+        order = (Outcome.NEW, Outcome.UNCHANGED, Outcome.OLDER, Outcome.REFUSED)
         if attempts:
             return min(attempts, key=lambda attempt: order.index(attempt.outcome))
-        if refusals:
-            return refusals[0]
         kind = "ocsp" if response is not None else "crl"
         if crl is None and response is None:
             unreadable = Undecided("revocation.crl.malformed", "it is neither a CRL nor an OCSP response")
             return _failure(source, kind, Outcome.REFUSED, unreadable)
-        unneeded = Undecided("evidence.unneeded", "it answers for no certificate of the targets")
+        unneeded = Undecided("evidence.unneeded", "it is about no certificate of the targets")
         return _failure(source, kind, Outcome.REFUSED, unneeded)
 
-    def _take_offered_crl(self, data: bytes, crl: Crl, source: str, item: Asked) -> Iterable[Attempt]:
-        for point in item.certificate.distribution_points:
-            place = _Place(item.issuer, point, [item])
-            if crl.base_number is None:
-                yield self._take_crl(data, source, place)[0]
-                continue
-            base = self._newest_base(point, item.certificate.issuer)
-            for freshest in base.freshest if base else ():
-                if base is not None:
-                    yield self._take_delta(data, source, place, base, freshest)
+    # --- proving and keeping: all that is genuine is kept, since any of it may condemn (design 10) ---
 
-    def _newest_base(self, point: DistributionPoint, issuer: bytes) -> Crl | None:
-        for file in EvidenceDirectory.open(self._keeper.root).crls(issuer, point):
-            if not file.is_delta:
-                try:
-                    return file.load()
-                except FormatError:
-                    continue
-        return None
+    def _take_crl(
+        self,
+        data: bytes,
+        source: str,
+        issuer: Certificate | None,
+        asked: Iterable[Asked],
+        urls: Sequence[str],
+        check: Callable[[Crl], None],
+    ) -> tuple[Attempt, Crl | None]:
+        """Keep a CRL that the issuer made; None where it did not.
 
-    # --- proving and keeping ---
-
-    def _take_crl(self, data: bytes, source: str, place: _Place) -> tuple[Attempt, Crl | None]:
-        crl: Crl | None = None
-        refusal: Undecided | None = None
-        for item in place.asked:  # one certificate may be covered where another is not (onlyContainsCACerts)
-            try:
-                crl = accept_crl(
-                    data, certificate=item.certificate, issuer=place.issuer, point=place.point, at=self._at
-                )
-                break
-            except Undecided as error:
-                refusal = refusal or error
-        if crl is None:
-            return _failure(source, "crl", Outcome.REFUSED, refusal), None
-        kept = self._keeper.keep_crl(crl, place.issuer, place.point.uris)
-        if kept.state is State.OLDER:
-            return self._kept_crl(crl, source, "crl", kept), read_crl(self._keeper.root / CRLS, kept.name)
-        return self._kept_crl(crl, source, "crl", kept), crl
-
-    def _take_delta(self, data: bytes, source: str, place: _Place, base: Crl, point: DistributionPoint) -> Attempt:
+        Where it is no answer for what was asked (`check` raises Undecided) it is kept all the same, and refused:
+        another place may have one.
+        """
         try:
-            delta = accept_delta(data, base=base, issuer=place.issuer, at=self._at)
+            crl = Crl.parse(data)
+        except FormatError as error:
+            return _failure(source, "crl", Outcome.REFUSED, error), None
+        kind = "delta-crl" if crl.is_delta else "crl"
+        try:
+            if issuer is not None:
+                crl.verify_made_by(issuer)
+            elif not any(same_name(crl.issuer, item.certificate.issuer) for item in asked):
+                text = f"it is from {safe(crl.issuer_text)!r}, not from the certificate's issuer"
+                return _failure(source, kind, Outcome.REFUSED, Undecided("revocation.crl.issuer", text)), None
         except Undecided as error:
-            return _failure(source, "delta-crl", Outcome.REFUSED, error)
-        kept = self._keeper.keep_crl(delta, place.issuer, point.uris)
-        return self._kept_crl(delta, source, "delta-crl", kept)
+            return _failure(source, kind, Outcome.REFUSED, error), None
+        kept = self._keeper.keep_crl(crl, issuer, urls)
+        attempt = self._kept_crl(crl, source, kind, kept)
+        try:
+            check(crl)
+        except Undecided as error:
+            return _no_answer(attempt, error), crl
+        return attempt, crl
+
+    def _check_answers(self, crl: Crl, *, point: DistributionPoint | None, asked: Iterable[Asked]) -> None:
+        """The CRL answers for one of the certificates: one may be covered where another is not (CA, or user)."""
+        self._check_date("crl", crl.this_update)
+        crl.check_base()
+        first: Undecided | None = None
+        for item in asked:
+            try:
+                if item.issuer is not None:
+                    crl.verify_signed_by(item.issuer)
+                crl.check_covers(item.certificate, point)
+                crl.entries(item.certificate)
+            except Undecided as error:
+                first = first or error
+            else:
+                return
+        if first:
+            raise first
+
+    def _check_delta(self, crl: Crl, *, base: Crl) -> None:
+        self._check_date("crl", crl.this_update)
+        crl.check_fits(base)
+
+    def _check_date(self, kind: str, made: datetime) -> None:
+        if made > self._at + limits.CLOCK_SKEW:
+            text = f"it was made at {iso(made)}, and the clock says {iso(self._at)}"
+            raise Undecided(f"revocation.{kind}.future", text)
 
     def _take_ocsp(self, data: bytes, source: str, asked: Asked, issuer: Certificate) -> Attempt:
         certificate = asked.certificate
         try:
-            response, responder = accept_ocsp(data, certificate=certificate, issuer=issuer, at=self._at)
+            response, statements = _proven_response(data, certificate, issuer)
         except Undecided as error:
             return _failure(source, "ocsp", Outcome.REFUSED, error)
-        if responder.delegated and not responder.no_check:
-            self.responders[Asked(responder.certificate, issuer, asked.chain)] = None
         kept = self._keeper.keep_ocsp(data, response, certificate, issuer)
-        single = response.find(certificate, issuer)
-        return self._kept(
-            source,
-            "ocsp",
-            kept,
-            f"{OCSP}/{kept.name}",
-            None,
-            single.this_update if single else None,
-            single.next_update if single else None,
-        )
+        single = statements[0]
+        attempt = self._kept(source, "ocsp", kept, f"{OCSP}/{kept.name}", None, single.this_update, single.next_update)
+        try:
+            self._check_response(response, issuer, asked)
+        except Undecided as error:
+            return _no_answer(attempt, error)
+        return attempt
+
+    def _check_response(self, response: OcspResponse, issuer: Certificate, asked: Asked) -> None:
+        """The response may clear `asked`, and who signed it is noted. Raises Undecided where it only may condemn."""
+        for single in response.statements(asked.certificate, issuer):
+            self._check_date("ocsp", single.this_update)
+            if single.doubt:  # OCSP-6
+                raise Undecided("revocation.ocsp.malformed", f"it {single.doubt}")
+            responder = response.verify_signed_for(issuer, at=min(self._at, single.next_update or self._at))
+            if responder.delegated and not responder.no_check:
+                self.responders[Asked(responder.certificate, issuer, asked.chain)] = None
 
     def _kept_crl(self, crl: Crl, source: str, kind: str, kept: Kept) -> Attempt:
         return self._kept(source, kind, kept, f"{CRLS}/{kept.name}", crl.number, crl.this_update, crl.next_update)
@@ -292,6 +326,34 @@ class Gatherer:
     def _note(self, asked: Iterable[Asked], attempt: Attempt) -> None:
         for item in asked:
             self.attempts[item].append(attempt)
+
+
+def _proven_response(
+    data: bytes, certificate: Certificate, issuer: Certificate
+) -> tuple[OcspResponse, tuple[SingleResponse, ...]]:
+    """A genuine response, and what it says about `certificate`. Raises Undecided (revocation.ocsp.*)."""
+    who = repr(safe(certificate.subject_text))
+    try:
+        response = OcspResponse.parse(data)
+    except FormatError as error:
+        raise Undecided("revocation.ocsp.malformed", f"it is no OCSP response: {error}") from None
+    statements = response.statements(certificate, issuer)
+    if not statements:
+        raise Undecided("revocation.ocsp.missing", f"it does not answer for {who}")
+    response.verify_made_for(issuer)
+    if all(single.status == "unknown" for single in statements):  # OCSP-8
+        raise Undecided("revocation.ocsp.unknown", f"the responder does not know {who}")
+    return response, statements
+
+
+def _no_answer(attempt: Attempt, error: Undecided) -> Attempt:
+    """It was kept, and is no answer for what was asked."""
+    text = f"{error}; it is kept, as it may say that something is revoked"
+    return replace(attempt, outcome=Outcome.REFUSED, reason=error.reason, message=text)
+
+
+def _nothing(_: Crl) -> None:
+    """Whether a delta CRL that was offered fits a base, the judge says."""
 
 
 def _parsed(data: bytes) -> tuple[Crl | None, OcspResponse | None]:

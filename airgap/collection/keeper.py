@@ -12,6 +12,8 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -20,18 +22,38 @@ from airgap.errors import FormatError, LimitError, Undecided
 from airgap.files import make_folders, read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate
-from airgap.pki.crl import Crl
+from airgap.pki.crl import Crl, CrlFacts
 from airgap.pki.digests import digest
+from airgap.pki.names import same_name
 from airgap.pki.ocsp import OcspResponse, SingleResponse
-from airgap.revocation.directory import CRLS, MAKE_ROOM, OCSP, file_names, read_index
+from airgap.revocation.directory import CRLS, MAKE_ROOM, OCSP, file_names, list_crls, read_crl, read_index
 from airgap.revocation.index import INDEX, EvidenceIndex
-from airgap.revocation.kept import CrlFacts, Kept, State, list_crls, read_crl
 from airgap.text import safe
 
 _FOLDER_MODE: Final = 0o700  # as notation's (STORE-14)
+_NUMBER: Final = 40  # hex digits of a CRL number: RFC 5280 allows 20 octets, and names of files have an end
 _SPARE: Final = 3
 """Room for the new file, the index and a temporary name."""
 _OWN_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9]{14}-[0-9a-f]{8}\.ors")
+
+
+class State(StrEnum):
+    """What became of a piece of evidence that was offered."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    """These very bytes were there."""
+    OLDER = "older"
+    """Something newer is there that says all of it: it was ignored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Where a piece of evidence is."""
+
+    state: State
+    name: str
+    """Its file; for OLDER the newer one's."""
 
 
 class EvidenceKeeper:
@@ -43,66 +65,39 @@ class EvidenceKeeper:
     # --- CRLs ---
 
     def keep_crl(self, crl: Crl, issuer: Certificate | None, urls: Sequence[str]) -> Kept:
-        """Put a CRL that `issuer` signed under the distribution point `urls`; none where nobody says whose it is.
+        """Put a CRL that `issuer` made under the distribution point `urls`; None where nobody says whose it is.
 
-        Without `issuer` nobody has proven it, nor what is there: it is put beside, whatever its date. Raises LimitError
-        where the folder is full.
-
-        Raises TrustMaterialError(evidence.malformed) where the index can not be read, OSError.
+        An older one of a stream is ignored where a newer one lists all that it lists, so that nothing is lost. Without
+        `issuer` nobody has proven it, nor what is there: it is put beside, whatever its date. Raises LimitError where
+        the folder is full, TrustMaterialError(evidence.malformed) where the index cannot be read, OSError.
         """
         folder = self._folder(CRLS)
-        facts = CrlFacts.of("", crl)
         with exclusive(folder):
             index = read_index(folder)
-            mapped = frozenset(name for url in urls for name in index.files.get(url, ()))
-            # files of these URLs, or of none: those of others may be parts of a whole that share a name and no scope
-            names = [n for n in file_names(folder, ".crl", index) if n in mapped or n not in index.claimed]
-            rivals = list_crls(folder, names)
-            if issuer is not None and (newer := _newer(folder, facts, rivals, issuer)):
-                return Kept(state=State.OLDER, name=newer.name)
-            same = next((file for file in rivals if file.fingerprint == facts.fingerprint), None)
-            name = same.name if same else facts.file_name
-            if not same:
+            rivals = list_crls(folder, file_names(folder, ".crl", index))
+            same = next((name for name, facts in rivals.items() if facts.fingerprint == crl.fingerprint), None)
+            if same is None and issuer is not None and (newer := _replaced_by(folder, crl, rivals, issuer)):
+                _map(folder, index, urls, newer)
+                return Kept(state=State.OLDER, name=newer)
+            name = same or crl_name(crl)
+            if same is None:
                 _check_room(folder)
                 write_file(folder / name, crl.der)
-            if urls:
-                adopted = self._adopted(folder, facts, rivals, issuer) if issuer and not mapped else ()
-                kept = [name, *mapped, *adopted]
-                _map(folder, index, urls, kept, rivals, facts)
+            _map(folder, index, urls, name)
         return Kept(state=State.UNCHANGED if same else State.NEW, name=name)
 
-    def _adopted(self, folder: Path, facts: CrlFacts, rivals: Iterable[CrlFacts], issuer: Certificate) -> list[str]:
-        """Names for the files that answered for these URLs while no index did: once it does, only its files count.
+    def prune(self, issuer: Certificate) -> tuple[str, ...]:
+        """Remove CRLs of `issuer` of which nothing would be lost; the names of what is gone.
 
-        Copies, because a file that one URL claims no longer answers for others.
-        """
-        names: list[str] = []
-        for file in rivals:
-            if file.issuer != facts.issuer or file.is_delta != facts.is_delta or file.fingerprint == facts.fingerprint:
-                continue
-            try:
-                crl = read_crl(folder, file.name)
-                crl.verify_signed_by(issuer)
-            except (FormatError, Undecided):
-                continue
-            if file.file_name != file.name:
-                _check_room(folder)
-                write_file(folder / file.file_name, crl.der)
-            names.append(file.file_name)
-        return names
-
-    def prune(self, issuer: Certificate, urls: Sequence[str]) -> tuple[str, ...]:
-        """Remove generations of which nothing would be lost; the names of what is gone.
-
-        A base goes when a newer one of its stream lists all that it lists, a delta when a newer one is there or its
-        base has caught up. What an older CRL alone says stays.
+        One goes when a newer one of its stream, which is good for an answer, lists all that it lists. What an older CRL
+        alone says stays.
         """
         folder = self._folder(CRLS)
         with exclusive(folder):
             index = read_index(folder)
-            mapped = frozenset(name for url in urls for name in index.files.get(url, ()))
-            files = [file for file in list_crls(folder, sorted(mapped)) if file.issuer == issuer.subject]
-            gone = frozenset(_superseded(folder, files, issuer))
+            known = list_crls(folder, file_names(folder, ".crl", index))
+            files = {name: facts for name, facts in known.items() if same_name(facts.issuer, issuer.subject)}
+            gone = frozenset(name for name in files if _is_needless(folder, name, files, issuer))
             if gone:
                 _write_index(folder, {url: [n for n in names if n not in gone] for url, names in index.files.items()})
                 _remove(folder, gone)
@@ -118,10 +113,12 @@ class EvidenceKeeper:
         folder = self._folder(OCSP)
         with exclusive(folder):
             index = read_index(folder)
-            for name, rival in _answers(folder, index, certificate, issuer):
+            rivals = _answers(folder, index, certificate, issuer)
+            for name, rival in rivals:
                 if rival.fingerprint == response.fingerprint:
                     return Kept(state=State.UNCHANGED, name=name)
-                if _is_newer(rival, single, certificate, issuer):
+            for name, rival in rivals:
+                if single.status != "revoked" and _is_newer(rival, response, certificate, issuer):
                     return Kept(state=State.OLDER, name=name)
             name = f"{_stream(certificate, issuer)}-{single.this_update:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
             _check_room(folder)
@@ -137,17 +134,13 @@ class EvidenceKeeper:
         with exclusive(folder):
             index = read_index(folder)
             found = [
-                (single, name, len(response.responses))
+                (response.age_of(single), name, single.status == "good" and len(response.responses) == 1)
                 for name, response in _answers(folder, index, certificate, issuer)
                 if (single := response.find(certificate, issuer)) is not None and _is_signed(response, single, issuer)
             ]
-            newest = max((single.this_update for single, _, _ in found), default=None)
-            gone = frozenset(
-                name
-                for single, name, answers in found
-                # what revokes stays, and what answers for others, too
-                if newest is not None and single.this_update < newest and single.status == "good" and answers == 1
-            )
+            newest = max((age for age, _, _ in found), default=None)
+            # what revokes stays, and what answers for others, too
+            gone = frozenset(name for age, name, is_plain in found if newest and age < newest and is_plain)
             if gone:
                 files = {url: [n for n in names if n not in gone] for url, names in index.files.items()}
                 if files:
@@ -161,34 +154,45 @@ class EvidenceKeeper:
         return folder
 
 
-def _newer(folder: Path, facts: CrlFacts, rivals: Iterable[CrlFacts], issuer: Certificate) -> CrlFacts | None:
-    for file in rivals:
-        if file.stream == facts.stream and facts.is_older_than(file) and _verifies(folder, file, issuer):
-            return file
+def crl_name(crl: Crl) -> str:
+    """The name that a CRL is kept under: stream, number or date, and a piece of its fingerprint."""
+    number = f"{crl.number:x}" if crl.number is not None else f"{crl.this_update:%Y%m%d%H%M%S}"
+    return f"{crl.stream}-{number[:_NUMBER]}-{crl.fingerprint[:8]}{'-delta' if crl.is_delta else ''}.crl"
+
+
+def _replaced_by(folder: Path, crl: Crl, rivals: Mapping[str, CrlFacts], issuer: Certificate) -> str | None:
+    """The newest CRL among `rivals` that makes `crl` needless: newer, of its stream, genuine, and listing all of it.
+
+    A delta CRL is needless, too, where a complete CRL of its scope has caught up with it.
+    """
+    newer = {name: facts for name, facts in rivals.items() if facts.age > crl.age and _may_replace(facts, crl)}
+    for name, _ in sorted(newer.items(), key=lambda item: item[1].age, reverse=True):
+        try:
+            other = read_crl(folder, name)
+            other.verify_signed_by(issuer)
+            other.check_understood()
+        except (FormatError, Undecided):
+            continue
+        if other.lists_all_of(crl):
+            return name
     return None
 
 
-def _verifies(folder: Path, file: CrlFacts, issuer: Certificate) -> bool:
+def _is_needless(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer: Certificate) -> bool:
+    """Whether a genuine CRL may go; what nobody has proven is not ours to remove."""
+    crl = read_crl(folder, name)
     try:
-        read_crl(folder, file.name).verify_signed_by(issuer)
-    except (FormatError, Undecided):
+        crl.verify_made_by(issuer)
+    except Undecided:
         return False
-    return True
+    return _replaced_by(folder, crl, rivals, issuer) is not None
 
 
-def _superseded(folder: Path, files: Sequence[CrlFacts], issuer: Certificate) -> Iterable[str]:
-    proven = [file for file in files if _verifies(folder, file, issuer)]
-    for file in proven:
-        newer = [other for other in proven if other.stream == file.stream and file.is_older_than(other)]
-        if file.is_delta:
-            bases = (other for other in proven if not other.is_delta and other.scope == file.scope)
-            caught_up = any((base.number or 0) >= (file.number or 0) for base in bases)
-            if newer or caught_up:
-                yield file.name
-        elif newer:
-            newest = max(newer, key=lambda other: (other.this_update, other.number or 0))
-            if read_crl(folder, newest.name).lists_all_of(read_crl(folder, file.name)):
-                yield file.name
+def _may_replace(newer: CrlFacts, crl: Crl) -> bool:
+    if newer.stream == crl.stream:
+        return True
+    same_list = newer.raw_scope == crl.raw_scope and same_name(newer.issuer, crl.issuer)
+    return crl.is_delta and not newer.is_delta and same_list and (newer.number or 0) >= (crl.number or 0)
 
 
 def _answers(
@@ -203,7 +207,7 @@ def _answers(
             response = OcspResponse.parse(read_regular(folder / name, limits.OCSP_BYTES))
         except FormatError:
             continue
-        if response.find(certificate, issuer) is not None:
+        if response.statements(certificate, issuer):
             found.append((name, response))
     return found
 
@@ -212,9 +216,11 @@ def _stream(certificate: Certificate, issuer: Certificate) -> str:
     return digest("sha256", issuer.fingerprint.encode() + certificate.der).hex()[:16]
 
 
-def _is_newer(rival: OcspResponse, single: SingleResponse, certificate: Certificate, issuer: Certificate) -> bool:
-    other = rival.find(certificate, issuer)
-    return other is not None and other.this_update > single.this_update and _is_signed(rival, other, issuer)
+def _is_newer(rival: OcspResponse, response: OcspResponse, certificate: Certificate, issuer: Certificate) -> bool:
+    other, single = rival.find(certificate, issuer), response.find(certificate, issuer)
+    if other is None or single is None or not _is_signed(rival, other, issuer):
+        return False
+    return rival.age_of(other) > response.age_of(single)
 
 
 def _is_signed(response: OcspResponse, single: SingleResponse, issuer: Certificate) -> bool:
@@ -225,19 +231,13 @@ def _is_signed(response: OcspResponse, single: SingleResponse, issuer: Certifica
     return True
 
 
-def _map(
-    folder: Path,
-    index: EvidenceIndex,
-    urls: Sequence[str],
-    names: Iterable[str],
-    known: Iterable[CrlFacts],
-    new: CrlFacts,
-) -> None:
-    """Newest first, for people; the reader sorts by what the files say."""
-    moments = {file.name: file.this_update for file in known} | {new.file_name: new.this_update}
-    wanted = sorted(set(names), key=lambda name: (moments.get(name, new.this_update), name), reverse=True)
-    files: dict[str, Sequence[str]] = {**index.files, **dict.fromkeys(urls, wanted)}
-    if files != {url: list(found) for url, found in index.files.items()}:
+def _map(folder: Path, index: EvidenceIndex, urls: Sequence[str], name: str) -> None:
+    """Note where a file came from, the last one first. An index decides nothing; it tells people and other tools."""
+    files: dict[str, Sequence[str]] = dict(index.files)
+    for url in urls:
+        known = index.files.get(url, ())
+        files[url] = known if name in known else (name, *known)
+    if files != index.files:
         _write_index(folder, files)
 
 

@@ -272,6 +272,14 @@ def element_at(data: bytes, start: int, end: int, *, depth: int = 0) -> Element:
     return Element(data, tag, start, content, content + length, depth)
 
 
+def content_at(data: bytes, start: int) -> int:
+    """Where the contents of the element at `start` begin, wherever it ends: for what is cut off behind. FormatError."""
+    if start + 2 > len(data):
+        raise FormatError(f"DER ends inside an element (byte {start})")
+    first = data[start + 1]
+    return start + 2 + (first & 0x7F if first >= _LONG_LENGTH else 0)
+
+
 def _long_length(data: bytes, start: int, end: int) -> tuple[int, int]:
     count = data[start + 1] & 0x7F
     if count == 0:

@@ -7,6 +7,7 @@ table ALG), and the AlgorithmIdentifiers with which certificates, CRLs, OCSP res
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
@@ -246,6 +247,11 @@ _REFUSED: Final = MappingProxyType(
 )
 
 
+_SHA1_FAMILIES: Final[Mapping[str, SchemeFamily]] = MappingProxyType(
+    {f"{_RSA_ENCRYPTION}.5": "RSASSA-PKCS1-v1_5", "1.3.14.3.2.29": "RSASSA-PKCS1-v1_5", "1.2.840.10045.4.1": "ECDSA"}
+)
+
+
 def _accepted_identifiers() -> dict[bytes, SignatureScheme]:
     """AlgorithmIdentifiers, byte for byte: parameters NULL or absent, as issuers disagree (RFC 4055, 5; RFC 5758, 3.2).
 
@@ -317,6 +323,21 @@ def verify_identified(identifier: bytes, public_key: PublicKey, signature: bytes
     if scheme is None:
         raise UnverifiedError(f"is made with {signature_text(identifier)}, which is not accepted")
     verify_scheme(scheme, public_key, signature, message)
+
+
+def verify_ever_accepted(identifier: bytes, public_key: PublicKey, signature: bytes, message: bytes) -> None:
+    """Like `verify_identified`, and SHA-1 will do: for what may condemn and never clears (design 10).
+
+    Who could forge such a signature could only make a certificate look worse than it is. Raises UnverifiedError.
+    """
+    family = _SHA1_FAMILIES.get(_identifier_oid(identifier))
+    if family is None:
+        verify_identified(identifier, public_key, signature, message)
+        return
+    try:
+        _verify(family, hashes.SHA1(), public_key, signature, message)  # noqa: S303 - see above
+    except InvalidSignature:
+        raise UnverifiedError(f"does not verify under the {key_name(public_key)} key") from None
 
 
 def _verify(

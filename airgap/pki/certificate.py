@@ -122,6 +122,12 @@ class Certificate:
         """Basic constraints with cA true."""
         return self.basic_constraints is not None and self.basic_constraints.ca
 
+    @property
+    def subject_key(self) -> bytes | None:
+        """The subject key identifier (RFC 5280, 4.2.1.2), if any."""
+        extension = self.extensions.get(ext.SUBJECT_KEY_IDENTIFIER)
+        return der.read(extension.value, "subjectKeyIdentifier").octets("subjectKeyIdentifier") if extension else None
+
 
 Offered = NewType("Offered", tuple[Certificate, ...])
 """Certificates that came with what is judged: they may help to build a chain and never end one (design 2, rule 1)."""

@@ -4,9 +4,10 @@ A CRL is read over its bytes as received, its signature is checked over the slic
 looked at only when someone asks for a serial number. Which CRL counts, how old it may be and what an entry means for a
 signature is said elsewhere (airgap.revocation.judge).
 
-Stricter than the reference, by decision: version 2 only (CRL-3); SHA-2 signatures only (CRL-4); the issuer's name is
-compared byte for byte, and the scope is enforced (D34); a critical extension that is not understood, freshestCRL
-included, makes the CRL useless (CRL-7).
+What condemns and what clears have gates of their own (design 10). Who made a CRL is enough for what it lists
+(`verify_made_by`, `entries`). For what it does not list it must also be of version 2 (CRL-3) and signed with SHA-2 by a
+CA that may sign CRLs (CRL-4), cover the certificate (D34; RFC 5280, 6.3.3) and have no critical extension that is not
+understood, freshestCRL included (CRL-7): stricter than the reference, by decision.
 """
 
 from __future__ import annotations
@@ -14,92 +15,143 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Final, NoReturn, Self
+from typing import Any, Final, NoReturn, Self
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, LimitError, Undecided
 from airgap.parse import der
 from airgap.parse.base64 import decode_standard
 from airgap.parse.der import Element
-from airgap.pki.algorithms import UnverifiedError, verify_identified
+from airgap.pki.algorithms import UnverifiedError, verify_ever_accepted, verify_identified
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl_entries import RevokedEntry, RevokedList
 from airgap.pki.crl_scope import ISSUING_DISTRIBUTION_POINT, Scope
-from airgap.pki.extensions import FRESHEST_CRL, Extension, distribution_points, read_extensions
-from airgap.pki.names import name_text, read_name
+from airgap.pki.extensions import (
+    AUTHORITY_KEY_IDENTIFIER,
+    FRESHEST_CRL,
+    ISSUER_ALTERNATIVE_NAME,
+    Extension,
+    authority_key,
+    distribution_points,
+    read_extensions,
+)
+from airgap.pki.names import name_key, name_text, read_name, same_name
 from airgap.pki.native import guarded
 from airgap.text import safe
 
-__all__ = ["Crl", "CrlHeader", "RevokedEntry", "Scope", "read_header"]
+__all__ = ["Crl", "CrlFacts", "RevokedEntry", "Scope", "claimed_issuer", "read_facts", "split_pem"]
 
 CRL_NUMBER: Final = "2.5.29.20"
 DELTA_CRL_INDICATOR: Final = "2.5.29.27"
 _UNDERSTOOD: Final = frozenset({ISSUING_DISTRIBUTION_POINT, DELTA_CRL_INDICATOR})
+_HARMLESS: Final = _UNDERSTOOD | {CRL_NUMBER, FRESHEST_CRL, AUTHORITY_KEY_IDENTIFIER, ISSUER_ALTERNATIVE_NAME}
+"""What says nothing about the meaning of an entry, critical or not."""
 
-_VERSION_2: Final = 1
+_VERSION: Final = 2
 _TIMES: Final = (der.UTC_TIME, der.GENERALIZED_TIME)
 _PEM = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/=\s]*)-----END X509 CRL-----")
+_PEM_BEGUN = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/\s]*)")
 _PEM_BYTES: Final = limits.CRL_BYTES * 3 // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CrlHeader:
-    """What a CRL says about itself, read without looking at its entries; nothing of it is verified."""
+class CrlFacts:
+    """What a CRL says about itself, read without its entries; nothing of it is verified. Equal by its fingerprint."""
 
-    issuer: bytes
-    """The raw DER Name."""
-    this_update: datetime
-    next_update: datetime | None
-    number: int | None
-    is_delta: bool
-    size: int
-    """Bytes of the DER."""
-
-
-def read_header(data: bytes) -> CrlHeader:
-    """The header of a CRL (DER or PEM): microseconds for DER of any size. Raises FormatError."""
-    parts = _Parts.read(_der_of(data))
-    return CrlHeader(
-        issuer=parts.issuer.raw,
-        this_update=parts.this_update,
-        next_update=parts.next_update,
-        number=parts.number(CRL_NUMBER),
-        is_delta=DELTA_CRL_INDICATOR in parts.extensions,
-        size=len(parts.data),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crl:
-    """One CRL. Equal and hashed by its fingerprint."""
-
-    der: bytes = field(repr=False, compare=False)
     fingerprint: str
     """SHA-256 of the DER, lower-case hex."""
-    issuer: bytes = field(repr=False, compare=False)
+    version: int = field(compare=False)
+    """1 or 2."""
+    issuer: bytes = field(compare=False, repr=False)
     """The raw DER Name."""
-    issuer_text: str = field(compare=False)
-    """For people; made by others, so use `safe` before a terminal sees it."""
     this_update: datetime = field(compare=False)
     next_update: datetime | None = field(compare=False)
     """None where the CRL states none, which is stale and not eternal (CRL-5)."""
     number: int | None = field(compare=False)
     base_number: int | None = field(compare=False)
     """The delta CRL indicator: the number of the base that a delta builds on; None for a base."""
+    raw_scope: bytes = field(compare=False, repr=False)
+    """DER of the issuing distribution point; empty where there is none."""
+    size: int = field(compare=False)
+    """Bytes of the DER."""
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether it calls itself a delta CRL."""
+        return self.base_number is not None
+
+    @property
+    def age(self) -> tuple[datetime, int, str]:
+        """Which of two CRLs is newer: the one with the greater age key. The only answer to that question.
+
+        By thisUpdate, then by number, which only grows (RFC 5280, 5.2.3). The fingerprint makes the order total; it
+        says nothing of which is newer, so that whoever must not guess compares `issued` instead.
+        """
+        return (*self.issued, self.fingerprint)
+
+    @property
+    def issued(self) -> tuple[datetime, int]:
+        """When it was issued: thisUpdate, and the number, which tells CRLs of one moment apart."""
+        return self.this_update, -1 if self.number is None else self.number
+
+    @property
+    def stream(self) -> str:
+        """The same for all generations of one CRL, which replace each other: issuer, scope, base or delta. Hex."""
+        issuer = repr(name_key(self.issuer)).encode()
+        key = b"\0".join((issuer, self.raw_scope, b"delta" if self.is_delta else b"base"))
+        return hashlib.sha256(key).hexdigest()[:16]
+
+
+def read_facts(data: bytes) -> CrlFacts:
+    """The facts of a CRL (DER, or one PEM block), without looking at its entries. Raises FormatError."""
+    return CrlFacts(**_Parts.read(_der_of(data)).facts())
+
+
+def split_pem(data: bytes) -> tuple[bytes, ...]:
+    """Each PEM block "X509 CRL" of `data`, if it holds several (nginx and Apache want them so); else `data` itself."""
+    blocks = tuple(match[0] for match in _PEM.finditer(data)) if data[:1] != b"\x30" else ()
+    return blocks if len(blocks) > 1 else (data,)
+
+
+def claimed_issuer(data: bytes) -> bytes | None:
+    """The raw issuer Name of a CRL that may be damaged behind it; None where not even that can be read."""
+    try:
+        data = _der_of(data, damaged=True)
+        # the lengths around it are of no use: what they announce is not there
+        element = der.element_at(data, der.content_at(data, der.content_at(data, 0)), len(data))
+        if element.tag == der.INTEGER:
+            element = der.element_at(data, element.end, len(data))
+        name = der.element_at(data, element.end, len(data)).expect(der.SEQUENCE, "crl.issuer")
+        read_name(name, "crl.issuer")
+    except FormatError:
+        return None
+    return name.raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crl(CrlFacts):
+    """One CRL. Equal and hashed by its fingerprint."""
+
+    der: bytes = field(repr=False, compare=False)
+    issuer_text: str = field(compare=False)
+    """For people; made by others, so use `safe` before a terminal sees it."""
     scope: Scope | None = field(compare=False)
     """The issuing distribution point; None where the CRL covers all that its issuer issued."""
     freshest: tuple[DistributionPoint, ...] = field(compare=False)
     """Where its delta CRLs are."""
+    authority_key: bytes | None = field(repr=False, compare=False)
+    """The identifier of the key that signed it, by its own word (authorityKeyIdentifier)."""
     critical_extensions: frozenset[str] = field(compare=False)
     signature_algorithm: bytes = field(repr=False, compare=False)
     """The raw DER AlgorithmIdentifier."""
     _signed: Element = field(repr=False, compare=False)
     _signature: bytes = field(repr=False, compare=False)
     _revoked: RevokedList = field(repr=False, compare=False)
-    _verified: set[str] = field(repr=False, compare=False, default_factory=set)
-    """Fingerprints of issuers under whose key the signature has verified."""
+    _verified: set[tuple[str, bool]] = field(repr=False, compare=False, default_factory=set)
+    """Fingerprints of issuers under whose key the signature has verified; with True where SHA-1 would not do."""
+    _found: dict[tuple[int, bytes], tuple[RevokedEntry, ...]] = field(repr=False, compare=False, default_factory=dict)
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -110,16 +162,12 @@ class Crl:
         parts = _Parts.read(_der_of(data))
         scope = parts.extensions.get(ISSUING_DISTRIBUTION_POINT)
         return cls(
+            **parts.facts(),
             der=parts.data,
-            fingerprint=hashlib.sha256(parts.data).hexdigest(),
-            issuer=parts.issuer.raw,
             issuer_text=name_text(read_name(parts.issuer, "crl.issuer")),
-            this_update=parts.this_update,
-            next_update=parts.next_update,
-            number=parts.number(CRL_NUMBER),
-            base_number=parts.number(DELTA_CRL_INDICATOR),
             scope=Scope.parse(scope.value) if scope else None,
             freshest=distribution_points(parts.extensions, FRESHEST_CRL),
+            authority_key=authority_key(parts.extensions),
             critical_extensions=frozenset(item.oid for item in parts.extensions.values() if item.critical),
             signature_algorithm=parts.algorithm,
             _signed=parts.signed,
@@ -127,18 +175,39 @@ class Crl:
             _revoked=RevokedList(parts.data, parts.revoked),
         )
 
-    def verify_signed_by(self, issuer: Certificate) -> None:
-        """The CRL names `issuer` byte for byte, who may sign CRLs, and its signature verifies under that key (CRL-4).
+    @property
+    def facts(self) -> CrlFacts:
+        """What it says about itself, without its bytes."""
+        return CrlFacts(**{member.name: getattr(self, member.name) for member in fields(CrlFacts)})
 
-        Raises Undecided: revocation.crl.issuer, revocation.crl.signature. A signature that has verified is not
-        computed again.
+    def check_base(self) -> None:
+        """This is a complete CRL and no delta (CRL-16). Raises Undecided (revocation.crl.malformed)."""
+        if self.is_delta:
+            self._refuse("revocation.crl.malformed", "is a delta CRL where a base is needed")
+
+    def may_be_from(self, issuer: Certificate) -> bool:
+        """False where the CRL is from another name, or says that another key of the same name signed it."""
+        if not same_name(self.issuer, issuer.subject):
+            return False
+        known = issuer.subject_key
+        return self.authority_key is None or known is None or self.authority_key == known
+
+    def verify_made_by(self, issuer: Certificate) -> None:
+        """The key of `issuer` made this CRL, whether or not it may clear anybody: enough for what condemns (design 10).
+
+        The names are one by RFC 5280, 7.1; SHA-1 will do; no key usage is asked for. Raises Undecided:
+        revocation.crl.issuer, revocation.crl.signature.
         """
-        if self.issuer != issuer.subject:
-            self._refuse(
-                "revocation.crl.issuer",
-                f"is from {_quoted(self.issuer_text)}, not from the certificate's issuer "
-                f"{_quoted(issuer.subject_text)}",
-            )
+        self._check_named(issuer)
+        self._verify(issuer, strict=False)
+
+    def verify_signed_by(self, issuer: Certificate) -> None:
+        """`issuer` made this CRL, and may: a CA that may sign CRLs, an accepted algorithm, version 2 (CRL-3, CRL-4).
+
+        Raises Undecided: revocation.crl.issuer, revocation.crl.signature, revocation.crl.malformed. A signature that
+        has verified is not computed again.
+        """
+        self._check_named(issuer)
         if not issuer.is_ca:
             self._refuse("revocation.crl.issuer", f"is from {_quoted(issuer.subject_text)}, which is no CA")
         # RFC 5280, 6.3.3 (f): only where there is a key usage
@@ -147,65 +216,104 @@ class Crl:
                 "revocation.crl.issuer",
                 f"is from {_quoted(issuer.subject_text)}, whose key usage does not allow it to sign CRLs",
             )
-        if issuer.fingerprint in self._verified:
+        self._verify(issuer, strict=True)
+        if self.version != _VERSION:
+            self._refuse("revocation.crl.malformed", f"has version {self.version}, not {_VERSION}")
+
+    def _check_named(self, issuer: Certificate) -> None:
+        if not same_name(self.issuer, issuer.subject):
+            self._refuse(
+                "revocation.crl.issuer",
+                f"is from {_quoted(self.issuer_text)}, not from the certificate's issuer "
+                f"{_quoted(issuer.subject_text)}",
+            )
+
+    def _verify(self, issuer: Certificate, *, strict: bool) -> None:
+        if not self._verified.isdisjoint({(issuer.fingerprint, strict), (issuer.fingerprint, True)}):
             return
+        verify = verify_identified if strict else verify_ever_accepted
         try:
-            guarded(verify_identified, self.signature_algorithm, issuer.public_key, self._signature, self._signed.raw)
+            guarded(verify, self.signature_algorithm, issuer.public_key, self._signature, self._signed.raw)
         except UnverifiedError as error:
             self._refuse("revocation.crl.signature", f"is not valid: its signature {error.problem}")
         except FormatError as error:
             self._refuse("revocation.crl.signature", f"is not valid: its signature {error}")
-        self._verified.add(issuer.fingerprint)
+        self._verified.add((issuer.fingerprint, strict))
 
     def check_covers(self, certificate: Certificate, point: DistributionPoint | None = None) -> None:
-        """The absence of `certificate` from this CRL means that it is not revoked (D34; RFC 5280, 6.3.3 (b)).
+        """The absence of `certificate` from this CRL is an answer (D34; RFC 5280, 6.3.3 (b)); see `Scope.reasons`.
 
         `point`: the distribution point that is to be answered; None takes any of the certificate's. Raises Undecided:
         revocation.crl.issuer, revocation.crl.scope, revocation.crl.extension.
         """
-        self._check_extensions()
-        if self.issuer != certificate.issuer:
+        self.check_understood()
+        if not same_name(self.issuer, certificate.issuer):
             self._refuse(
                 "revocation.crl.issuer",
                 f"is from {_quoted(self.issuer_text)}, not from the certificate's issuer "
                 f"{_quoted(certificate.issuer_text)}",
             )
+        if self._revoked.names_issuers and self._revoked.lists(certificate.serial):
+            self._refuse("revocation.crl.extension", "lists certificates of another issuer (certificateIssuer)")
         if point and point.crl_issuer:
-            self._refuse("revocation.crl.scope", "can not answer for a distribution point that names a CRL issuer")
+            self._refuse("revocation.crl.scope", "cannot answer for a distribution point that names a CRL issuer")
         points = (point,) if point else certificate.distribution_points
-        problem = self.scope.problem(is_ca=certificate.is_ca, points=points) if self.scope else None
+        scope, issuer = self.scope, certificate.issuer
+        problem = scope.problem(is_ca=certificate.is_ca, points=points, issuer=issuer) if scope else None
         if problem:
             self._refuse("revocation.crl.scope", f"does not cover {_quoted(certificate.subject_text)}: {problem}")
 
     def check_fits(self, base: Crl) -> None:
-        """This delta CRL has the issuer and the scope of `base` (RFC 5280, 6.3.3 (c)).
+        """This is a delta CRL that may be applied to `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14).
 
-        Numbers and dates are the caller's business (CRL-13, CRL-14). Raises Undecided: revocation.crl.delta,
-        revocation.crl.extension.
+        Dates are the caller's business. Raises Undecided: revocation.crl.delta, revocation.crl.extension.
         """
-        self._check_extensions()
-        if self.issuer != base.issuer:
+        self.check_understood()
+        if self.base_number is None:
+            self._refuse("revocation.crl.delta", "has no delta CRL indicator")
+        if not same_name(self.issuer, base.issuer):
             self._refuse("revocation.crl.delta", "is a delta of another issuer than the base CRL")
-        if (self.scope and self.scope.raw) != (base.scope and base.scope.raw):
+        if self.raw_scope != base.raw_scope:
             self._refuse("revocation.crl.delta", "is a delta of another scope than the base CRL")
+        if base.number is None:  # D50
+            self._refuse("revocation.crl.delta", "cannot be applied: the base CRL has no number")
+        if self.number is None or self.number <= base.number:
+            self._refuse("revocation.crl.delta", f"has number {self.number}, not above the base CRL's {base.number}")
+        if self.base_number > base.number:
+            self._refuse(
+                "revocation.crl.delta",
+                f"builds on base number {self.base_number}, newer than the base CRL's {base.number}",
+            )
 
-    def entries(self, serial: int) -> tuple[RevokedEntry, ...]:
-        """All entries for this serial number, in their order; empty if it is not listed.
+    def entries(self, certificate: Certificate) -> tuple[RevokedEntry, ...]:
+        """All entries for `certificate`, in their order; empty if it is not listed. They may be in doubt.
 
-        Says nothing of who signed the CRL and whether it covers the certificate. Raises Undecided:
-        revocation.crl.malformed, revocation.crl.extension (CRL-7, CRL-9).
+        Says nothing of who signed the CRL and what it covers. Raises Undecided (revocation.crl.malformed) where the
+        list cannot be read.
         """
-        self._check_extensions()
+        key = certificate.serial, certificate.issuer
+        if key not in self._found:  # what condemns and what clears ask the same
+            self._found[key] = self.entries_for(*key)
+        return self._found[key]
+
+    def entries_for(self, serial: int, issuer: bytes) -> tuple[RevokedEntry, ...]:
+        """The same for a serial number of `issuer` (raw DER Name)."""
         try:
-            return self._revoked.find(serial)
+            found = self._revoked.find(serial, issuer, self.issuer)
         except Undecided as error:
             raise Undecided(error.reason, str(error), **{**self._facts(), **error.facts}) from None
+        unknown = sorted(self.critical_extensions - _HARMLESS)
+        if unknown:
+            doubt = f"stands in a CRL with a critical extension that is not understood ({safe(unknown[0], limit=64)})"
+            return tuple(replace(entry, doubt=entry.doubt or doubt) for entry in found)
+        return found
 
     def lists_all_of(self, older: Crl) -> bool:
         """Whether every entry of `older` stands in this CRL, too, byte for byte: nothing would be lost with it."""
         return self._revoked.contains(older._revoked)
 
-    def _check_extensions(self) -> None:
+    def check_understood(self) -> None:
+        """No critical extension is unknown: only then its silence is an answer (CRL-7). Raises Undecided."""
         unknown = sorted(self.critical_extensions - _UNDERSTOOD)
         if unknown:
             self._refuse(
@@ -231,6 +339,7 @@ class _Parts:
     """The frame of a CRL: its members, the entries left alone."""
 
     data: bytes
+    version: int
     signed: der.Element
     issuer: der.Element
     algorithm: bytes
@@ -248,9 +357,10 @@ class _Parts:
         signature = outer.any("signatureValue").bits("crl.signatureValue")
         outer.end()
         fields = signed.fields("crl")
-        version = fields.maybe(der.INTEGER)
-        if version is None or version.integer("crl.version") != _VERSION_2:
-            raise FormatError("is not 2", where="crl.version")
+        stated = fields.maybe(der.INTEGER)
+        version = stated.integer("crl.version") + 1 if stated else 1
+        if version not in (1, _VERSION) or (stated and version == 1):
+            raise FormatError("is neither 1 nor 2", where="crl.version")
         if fields.take(der.SEQUENCE, "signature").raw != algorithm:
             raise FormatError("differs from the algorithm outside of the signed part", where="crl.signature")
         issuer = fields.take(der.SEQUENCE, "issuer")
@@ -259,8 +369,11 @@ class _Parts:
         revoked = fields.maybe(der.SEQUENCE)
         explicit = fields.maybe(der.context(0))
         fields.end()
+        if explicit and version == 1:
+            raise FormatError("has extensions, which version 1 does not know", where="crl")
         return cls(
             data=data,
+            version=version,
             signed=signed,
             issuer=issuer,
             algorithm=algorithm,
@@ -270,6 +383,21 @@ class _Parts:
             extensions=read_extensions(explicit.only("crl.extensions")) if explicit else {},
             signature=signature,
         )
+
+    def facts(self) -> dict[str, Any]:
+        """The members of `CrlFacts`."""
+        scope = self.extensions.get(ISSUING_DISTRIBUTION_POINT)
+        return {
+            "fingerprint": hashlib.sha256(self.data).hexdigest(),
+            "version": self.version,
+            "issuer": self.issuer.raw,
+            "this_update": self.this_update,
+            "next_update": self.next_update,
+            "number": self.number(CRL_NUMBER),
+            "base_number": self.number(DELTA_CRL_INDICATOR),
+            "raw_scope": scope.value if scope else b"",
+            "size": len(self.data),
+        }
 
     def number(self, oid: str) -> int | None:
         """The value of an extension that is a CRL number."""
@@ -282,16 +410,17 @@ class _Parts:
         return number
 
 
-def _der_of(data: bytes) -> bytes:
+def _der_of(data: bytes, *, damaged: bool = False) -> bytes:
     if len(data) > _PEM_BYTES:
         raise LimitError(f"the CRL has {len(data)} bytes, more than {_PEM_BYTES}")
     if data[:1] != b"\x30":
-        block = _PEM.search(data)
+        block = _PEM.search(data) or (_PEM_BEGUN.search(data) if damaged else None)
         if not block:
             raise FormatError("the CRL is neither DER nor a PEM block X509 CRL")
         if _PEM.search(data, block.end()):
             raise FormatError("the file holds more than one CRL")
-        data = decode_standard(b"".join(block["body"].split()).decode("ascii"), where="crl")
+        body = b"".join(block["body"].split())
+        data = decode_standard(body[: len(body) // 4 * 4 if damaged else None].decode("ascii"), where="crl")
     if len(data) > limits.CRL_BYTES:
         raise LimitError(f"the CRL has {len(data)} bytes, more than {limits.CRL_BYTES}")
     return data

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -21,11 +21,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from airgap.errors import FormatError, Undecided
 from airgap.parse import der
 from airgap.pki.extensions import Extension, read_extensions
+from airgap.pki.names import same_name
 from airgap.pki.native import guarded
 from airgap.pki.revoked import CERTIFICATE_ISSUER, INVALIDITY_DATE, REASON_CODE, read_invalidity_date, read_reason
 from airgap.text import safe
 
-_UNDERSTOOD: Final = frozenset({REASON_CODE, INVALIDITY_DATE})
+_UNDERSTOOD: Final = frozenset({REASON_CODE, INVALIDITY_DATE, CERTIFICATE_ISSUER})
 _CERTIFICATE_ISSUER_DER: Final = der.oid(CERTIFICATE_ISSUER)
 _LONG: Final = 0x80
 """The first length octet of what has more than one."""
@@ -41,35 +42,52 @@ class RevokedEntry:
     """A name of RFC 5280, 5.3.1 ("keyCompromise"); None where the entry states none."""
     revocation_date: datetime
     invalidity_date: datetime | None
+    doubt: str = ""
+    """Why it is not certain what the entry means, or whose certificate it means; empty where it is."""
 
 
 class RevokedList:
     """The revokedCertificates of the CRL `data`; `element` is None where the CRL has none."""
 
-    __slots__ = ("_checked", "_data", "_element", "_of_one_issuer", "_places")
+    __slots__ = ("_checked", "_data", "_element", "_found_issuers", "_places")
 
     def __init__(self, data: bytes, element: der.Element | None) -> None:
         self._data = data
         self._element = element
         self._checked = False
-        self._of_one_issuer = False
+        self._found_issuers: Sequence[tuple[int, bytes | None]] | None = None
         self._places: Sequence[int] = ()
 
-    def find(self, serial: int) -> tuple[RevokedEntry, ...]:
-        """Every entry for this serial number, in their order.
+    def find(self, serial: int, issuer: bytes, crl_issuer: bytes) -> tuple[RevokedEntry, ...]:
+        """Every entry for the certificate of `issuer` (raw DER Name) with this serial number, in their order.
 
-        Raises Undecided: revocation.crl.malformed where the list or an entry for the serial is broken;
-        revocation.crl.extension where such an entry has a critical extension that is not understood (CRL-9), or where
-        an entry belongs to another issuer than the CRL's, so that the serial may mean another certificate.
+        An entry belongs to the issuer that the last certificateIssuer at or before it names, and to `crl_issuer`
+        where there is none (RFC 5280, 5.3.3). An entry whose meaning is not certain says so (`RevokedEntry.doubt`):
+        it has a critical extension that is not understood (CRL-9), or an extension that cannot be read. Raises
+        Undecided (revocation.crl.malformed) where the list itself is broken.
         """
         try:
             self._check_form()
-            found = tuple(self._entries_for(der.integer(serial)))
-            if found:
-                self._refuse_other_issuers()
-            return tuple(_read_entry(item, serial) for item in found)
+            found = [(item, self._issuer_of(item, crl_issuer)) for item in self._entries_for(der.integer(serial))]
+            return tuple(_read_entry(item, name) for item, name in found if name is None or same_name(name, issuer))
         except FormatError as error:
             raise Undecided("revocation.crl.malformed", f"the CRL's list is malformed: {error}") from None
+
+    def _issuer_of(self, entry: der.Element, crl_issuer: bytes) -> bytes | None:
+        """The raw Name of whoever issued the certificate that an entry is about; None where it cannot be read."""
+        effective: bytes | None = crl_issuer
+        for position, name in self._issuers:
+            if position > entry.start:
+                break
+            effective = name
+        return effective
+
+    def lists(self, serial: int) -> bool:
+        """Whether there is an entry for this serial number, whoever issued the certificate. False in a broken list."""
+        try:
+            return any(True for _ in self._entries_for(der.integer(serial)))
+        except FormatError:
+            return False
 
     def contains(self, other: RevokedList) -> bool:
         """Whether every entry of `other` stands here with the same bytes. False where either list is broken.
@@ -102,19 +120,21 @@ class RevokedList:
     def _entries_for(self, needle: bytes) -> Iterator[der.Element]:
         return (entry for entry, offset in self._entries_with(needle) if entry.content == offset)
 
-    def _refuse_other_issuers(self) -> None:
-        # An entry without certificateIssuer inherits the one before (RFC 5280, 5.3.3), so one anywhere is enough.
-        # They may only stand in indirect CRLs, which have no answers here (D34).
-        if self._of_one_issuer:
-            return
-        for entry, _ in self._entries_with(_CERTIFICATE_ISSUER_DER):
-            if CERTIFICATE_ISSUER in _entry_extensions(entry):
-                raise Undecided(
-                    "revocation.crl.extension",
-                    "the CRL lists certificates of another issuer (certificateIssuer, an indirect CRL)",
-                    extension=CERTIFICATE_ISSUER,
-                )
-        self._of_one_issuer = True
+    @property
+    def names_issuers(self) -> bool:
+        """Whether some entry has a certificateIssuer, which only indirect CRLs may have (RFC 5280, 5.3.3)."""
+        return bool(self._issuers)
+
+    @property
+    def _issuers(self) -> Sequence[tuple[int, bytes | None]]:
+        """Where an entry with a certificateIssuer begins, and the raw Name in it, in their order."""
+        if self._found_issuers is None:
+            found: list[tuple[int, bytes | None]] = []
+            for entry, _ in self._entries_with(_CERTIFICATE_ISSUER_DER):
+                if extension := _entry_extensions(entry).get(CERTIFICATE_ISSUER):
+                    found.append((entry.start, _issuer_name(extension.value)))
+            self._found_issuers = tuple(dict.fromkeys(found))
+        return self._found_issuers
 
     def _entries_with(self, needle: bytes) -> Iterator[tuple[der.Element, int]]:
         """The entries in which `needle` begins, each with where it does."""
@@ -160,25 +180,39 @@ def _holds(marks: Sequence[int], mark: int) -> bool:
     return place < len(marks) and marks[place] == mark
 
 
-def _read_entry(element: der.Element, serial: int) -> RevokedEntry:
+def _read_entry(element: der.Element, issuer: bytes | None) -> RevokedEntry:
     found = _entry_extensions(element)
-    unknown = sorted(item.oid for item in found.values() if item.critical and item.oid not in _UNDERSTOOD)
-    if unknown:
-        raise Undecided(
-            "revocation.crl.extension",
-            f"the CRL's entry for serial number {serial:x} has a critical extension that is not understood "
-            f"({', '.join(safe(oid, limit=64) for oid in unknown)})",
-            extension=safe(unknown[0], limit=64),
-        )
     fields = element.fields("revokedCertificates")
     fields.any("userCertificate")
     moment = fields.any("revocationDate").time("revokedCertificates.revocationDate")
     reason, invalidity = found.get(REASON_CODE), found.get(INVALIDITY_DATE)
-    return RevokedEntry(
-        read_reason(der.read(reason.value, "reasonCode")) if reason else None,
-        moment,
-        read_invalidity_date(invalidity.value) if invalidity else None,
-    )
+    try:
+        return RevokedEntry(
+            read_reason(der.read(reason.value, "reasonCode")) if reason else None,
+            moment,
+            read_invalidity_date(invalidity.value) if invalidity else None,
+            _doubt(found) if issuer is not None else "belongs to a certificateIssuer that cannot be read",
+        )
+    except FormatError as error:
+        return RevokedEntry(None, moment, None, f"has an extension that cannot be read ({error})")
+
+
+def _doubt(extensions: Mapping[str, Extension]) -> str:
+    unknown = sorted(item.oid for item in extensions.values() if item.critical and item.oid not in _UNDERSTOOD)
+    if unknown:
+        listed = ", ".join(safe(oid, limit=64) for oid in unknown)
+        return f"has a critical extension that is not understood ({listed})"
+    return ""
+
+
+def _issuer_name(value: bytes) -> bytes | None:
+    """The raw Name in a certificateIssuer (RFC 5280, 5.3.3: GeneralNames); None where there is not just one."""
+    try:
+        names = der.read(value, "certificateIssuer").expect(der.SEQUENCE, "certificateIssuer").children()
+        directory = [name.only("certificateIssuer").raw for name in names if name.tag == der.context(4)]
+    except FormatError:
+        return None
+    return directory[0] if len(directory) == 1 else None
 
 
 def _entry_extensions(element: der.Element) -> dict[str, Extension]:

@@ -9,10 +9,12 @@ from typing import Final, Self
 from airgap.errors import FormatError
 from airgap.parse import der
 from airgap.pki.extensions import DistributionPoint, PointName, read_point_name, read_reasons
+from airgap.pki.names import name_key, relative_name_key
 from airgap.text import safe
 
 ISSUING_DISTRIBUTION_POINT: Final = "2.5.29.28"
 _WHERE: Final = "issuingDistributionPoint"
+_DIRECTORY_NAME: Final = der.context(4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +51,12 @@ class Scope:
             raw=value,
         )
 
-    def problem(self, *, is_ca: bool, points: Iterable[DistributionPoint]) -> str | None:
-        """Why a CRL of this scope is no answer for a certificate with these distribution points; None if it is."""
+    def problem(self, *, is_ca: bool, points: Iterable[DistributionPoint], issuer: bytes) -> str | None:
+        """Why a CRL of this scope is no answer for a certificate with these distribution points; None if it is.
+
+        `issuer` is the raw DER Name of the CRL's issuer, to which relative names belong. For which reasons the CRL is
+        an answer, `reasons` says.
+        """
         if self.indirect:
             return "it is an indirect CRL, which is not supported"
         if self.only_attribute:
@@ -59,19 +65,31 @@ class Scope:
             return "it only covers CA certificates"
         if self.only_user and is_ca:
             return "it only covers certificates that are no CA"
-        if self.reasons is not None:
-            return f"it only covers some reasons ({', '.join(sorted(self.reasons)) or 'none'})"
-        if self.name and not any(_same(self.name, point) for point in points):
+        if self.name and not any(_share_a_name(self.name, point, issuer) for point in points):
             shown = ", ".join(safe(uri, limit=200) for uri in self.name.uris) or "another name"
             return f"it is for another distribution point ({shown})"
         return None
 
 
-def _same(name: PointName, point: DistributionPoint) -> bool:
-    # RFC 5280, 6.3.3 (b)(2)(i): one name in common; a relative name is relative to the same issuer on both sides
-    if name.relative is not None:
-        return name.relative == point.relative
-    return not set(name.names).isdisjoint(point.names)
+def _share_a_name(name: PointName, point: DistributionPoint, issuer: bytes) -> bool:
+    """RFC 5280, 6.3.3 (b)(2)(i): one name in common; a relative name is appended to the name of the issuer."""
+    return not _keys(name, issuer).isdisjoint(_keys(point, issuer))
+
+
+def _keys(names: PointName | DistributionPoint, issuer: bytes) -> set[object]:
+    if names.relative is not None:
+        return {relative_name_key(issuer, names.relative)}
+    return {_key(name) for name in names.names}
+
+
+def _key(general_name: bytes) -> object:
+    """What two GeneralNames are compared by: directory names as RFC 5280, 7.1 says, all others by their bytes."""
+    if general_name[0] != _DIRECTORY_NAME:
+        return general_name
+    try:
+        return name_key(der.read(general_name, _WHERE).only(_WHERE).raw)
+    except FormatError:
+        return general_name
 
 
 def _flag(fields: der.Fields, number: int) -> bool:

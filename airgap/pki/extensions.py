@@ -195,6 +195,15 @@ def read_distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
     return tuple(_point(item, where) for item in der.read(value, where).expect(der.SEQUENCE, where).walk())
 
 
+def authority_key(extensions: Mapping[str, Extension]) -> bytes | None:
+    """The keyIdentifier of an authorityKeyIdentifier (RFC 5280, 4.2.1.1), if any."""
+    if not (extension := extensions.get(AUTHORITY_KEY_IDENTIFIER)):
+        return None
+    fields = der.read(extension.value, "authorityKeyIdentifier").fields("authorityKeyIdentifier")
+    identifier = fields.maybe(der.context(0, constructed=False))
+    return identifier.value if identifier else None
+
+
 def read_point_name(element: der.Element, where: str) -> PointName:
     """A DistributionPointName: the CHOICE itself, without the explicit tag around it."""
     if element.tag == der.context(1):

@@ -1,11 +1,15 @@
 """X.500 names: from DER to attributes, and to one line for people.
 
-Names are compared by their raw bytes (CHAIN-2); what is read here is for messages and for the identities of a policy.
+In chains names are compared by their raw bytes (CHAIN-2). In CRLs, distribution points and responder identifiers they
+are compared as RFC 5280, 7.1 says (`same_name`): there the key proves who speaks, and issuers write their own name in
+several string types.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from airgap.errors import FormatError
@@ -63,6 +67,45 @@ def read_name(element: der.Element, where: str) -> tuple[Rdn, ...]:
 def name_text(rdns: tuple[Rdn, ...]) -> str:
     """The name as RFC 4514 writes it, most specific first: `CN=Build,O=Example,C=DE`. Not made safe for a terminal."""
     return ",".join("+".join(map(Attribute.written, rdn)) for rdn in reversed(rdns))
+
+
+def same_name(one: bytes, other: bytes) -> bool:
+    """Whether two DER Names are one name by RFC 5280, 7.1: string type, case, white space and normal form are ignored.
+
+    A name that cannot be read equals only the same bytes.
+    """
+    return one == other or name_key(one) == name_key(other)
+
+
+@lru_cache(maxsize=4096)
+def name_key(raw: bytes) -> tuple[object, ...]:
+    """A value that is equal for names that are one name by RFC 5280, 7.1; see `same_name`."""
+    try:
+        return tuple(_rdn_key(rdn) for rdn in parse_name(raw))
+    except FormatError:
+        return (raw,)
+
+
+def relative_name_key(issuer: bytes, relative: bytes) -> tuple[object, ...]:
+    """The key of the name that `relative`, the content of a RelativeDistinguishedName, stands for below `issuer`.
+
+    RFC 5280, 4.2.1.13: the fragment is appended to the name of the CRL issuer.
+    """
+    try:
+        below = _rdn_key(tuple(_attribute(item, "name") for item in der.read(relative, "name").walk()))
+    except FormatError:
+        return (issuer, relative)
+    return (*name_key(issuer), below)
+
+
+def _rdn_key(rdn: Rdn) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((oid, _folded(text)) for oid, text in rdn))
+
+
+def _folded(text: str) -> str:
+    """String preparation (RFC 4518), as far as names in certificates need it."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(folded.split())
 
 
 def _rdn(element: der.Element, where: str) -> Rdn:

@@ -1,17 +1,19 @@
 """OCSP responses as facts (RFC 6960; requirements 10.2).
 
 Read over their bytes as received. Whose answer counts is decided here (D35): the issuer itself, or a delegate that the
-issuer issued directly, with id-kp-OCSPSigning, valid at the moment asked for, and never about itself. How old an
-answer may be and what it means for a signature is said elsewhere (airgap.revocation.judge).
+issuer issued directly, with id-kp-OCSPSigning. For what condemns it is enough that the delegate was valid when it
+signed (`verify_made_for`); for what clears it must be valid when its word is needed, have a strong key, and never
+answer for itself (`verify_signed_for`; design 10). How old an answer may be is said in airgap.revocation.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal, NoReturn, Self
+from functools import partial
+from typing import Final, Literal, NoReturn, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, LimitError, Rejected, Undecided
@@ -19,10 +21,16 @@ from airgap.parse import der
 from airgap.parse.der import Element
 from airgap.parse.time import iso
 from airgap.pki import digests
-from airgap.pki.algorithms import UnverifiedError, strong_enough_for_ca, verify_identified
+from airgap.pki.algorithms import (
+    PublicKey,
+    UnverifiedError,
+    strong_enough_for_ca,
+    verify_ever_accepted,
+    verify_identified,
+)
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.extensions import Extension, read_extensions
-from airgap.pki.names import name_text, parse_name
+from airgap.pki.names import name_text, parse_name, same_name
 from airgap.pki.native import guarded
 from airgap.pki.revoked import INVALIDITY_DATE, read_invalidity_date, read_reason
 from airgap.text import safe
@@ -33,6 +41,8 @@ BASIC_RESPONSE: Final = "1.3.6.1.5.5.7.48.1.1"
 NO_CHECK: Final = "1.3.6.1.5.5.7.48.1.5"
 OCSP_SIGNING: Final = "1.3.6.1.5.5.7.3.9"
 
+T = TypeVar("T")
+
 Status = Literal["good", "revoked", "unknown"]
 _ERRORS: Final = {
     1: "malformedRequest",
@@ -41,7 +51,7 @@ _ERRORS: Final = {
     5: "sigRequired",
     6: "unauthorized",
 }
-_SEVERITY: Final[tuple[Status, ...]] = ("revoked", "unknown", "good")
+SEVERITY: Final[tuple[Status, ...]] = ("revoked", "unknown", "good")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +71,21 @@ class SingleResponse:
     reason: str | None = None
     """A name of RFC 5280, 5.3.1; None where none is stated."""
     invalidity_date: datetime | None = None
+    doubt: str = ""
+    """Why it is not certain what the answer means: a critical extension that is not understood. Empty where it is."""
+
+    def may_be_about(self, certificate: Certificate, issuer: Certificate) -> bool:
+        """Whether it can mean this certificate: serial number and key of the issuer are enough.
+
+        Issuers write their own name in several string types, so that its hash may differ; and a hash algorithm that is
+        not known may hide any issuer.
+        """
+        return self.serial == certificate.serial and (not digests.known(self.hash_name) or self.names(issuer))
+
+    def names(self, issuer: Certificate) -> bool:
+        """Whether the key in the CertID is certainly that of `issuer`."""
+        known = digests.known(self.hash_name)
+        return known and self.issuer_key_hash == digests.digest(self.hash_name, issuer.public_key_bits)
 
     def is_about(self, certificate: Certificate, issuer: Certificate) -> bool:
         """The CertID names this certificate of this issuer: name hash, key hash and serial number (RFC 6960, 4.1.1)."""
@@ -106,8 +131,8 @@ class OcspResponse:
     def parse(cls, data: bytes) -> Self:
         """The response that `data` (DER) holds.
 
-        Raises FormatError, nothing else: also where the responder answered with an error, or with a critical extension
-        that is not understood (OCSP-3, OCSP-6).
+        Raises FormatError, nothing else: also where the responder answered with an error (OCSP-3). A critical
+        extension that is not understood puts the answers in doubt (`SingleResponse.doubt`, OCSP-6).
         """
         if len(data) > limits.OCSP_BYTES:
             raise LimitError(f"the OCSP response has {len(data)} bytes, more than {limits.OCSP_BYTES}")
@@ -126,11 +151,11 @@ class OcspResponse:
         singles = fields.take(der.SEQUENCE, "responses").children()
         extensions = fields.maybe(der.context(1))
         fields.end()
-        _understood(extensions, "ocsp.responseExtensions", frozenset())
+        doubt = _doubt(_extensions(extensions, "ocsp.responseExtensions"), frozenset())
         return cls(
             der=data,
             fingerprint=hashlib.sha256(data).hexdigest(),
-            responses=tuple(map(_single, singles)),
+            responses=tuple(_single(item, doubt) for item in singles),
             produced_at=produced_at,
             responder_name=name,
             responder_key_hash=key_hash,
@@ -139,6 +164,18 @@ class OcspResponse:
             _signed=signed.raw,
             _signature=signature,
         )
+
+    def age_of(self, single: SingleResponse) -> tuple[datetime, int, datetime, str]:
+        """Which of two answers is newer: the one with the greater age key. The only answer to that question.
+
+        The status is known to be right at thisUpdate (RFC 6960, 2.4); of two that are equally new the graver counts.
+        """
+        return single.this_update, -SEVERITY.index(single.status), self.produced_at, self.fingerprint
+
+    @property
+    def signer_end(self) -> datetime | None:
+        """When the certificate of a delegate that may have signed this ends; None where none is in the response."""
+        return max((item.not_after for item in self.certificates if self._names(item)), default=None)
 
     @property
     def responder(self) -> str:
@@ -154,7 +191,18 @@ class OcspResponse:
         """
         answers = [single for single in self.responses if single.is_about(certificate, issuer)]
         newest_first = sorted(answers, key=lambda single: single.this_update, reverse=True)
-        return min(newest_first, key=lambda single: _SEVERITY.index(single.status), default=None)
+        return min(newest_first, key=lambda single: SEVERITY.index(single.status), default=None)
+
+    def statements(self, certificate: Certificate, issuer: Certificate) -> tuple[SingleResponse, ...]:
+        """All that it says that can be about `certificate`. Nothing of it is verified yet."""
+        return tuple(single for single in self.responses if single.may_be_about(certificate, issuer))
+
+    def verify_made_for(self, issuer: Certificate) -> None:
+        """The issuer, or a delegate of the issuer that was valid then, made this: enough for what condemns (design 10).
+
+        SHA-1 will do for the response. Raises Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
+        """
+        self._find_signer(issuer, partial(self._accept_made, issuer=issuer))
 
     def verify_signed_for(self, issuer: Certificate, *, at: datetime) -> Responder:
         """Someone signed this who may answer for the certificates of `issuer`, at the moment `at` (OCSP-4, D35).
@@ -163,6 +211,9 @@ class OcspResponse:
         be checked is the caller's decision (D37): `Responder.no_check` says whether its issuer waives that.
         Raises Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
         """
+        return self._find_signer(issuer, partial(self._accept_signed, issuer=issuer, at=at))
+
+    def _find_signer(self, issuer: Certificate, accept: Callable[[Certificate], T]) -> T:
         candidates = [
             certificate for certificate in dict.fromkeys((issuer, *self.certificates)) if self._names(certificate)
         ]
@@ -175,56 +226,73 @@ class OcspResponse:
         refusals: list[Undecided] = []
         for candidate in candidates:
             try:
-                return self._accept(candidate, issuer, at)
+                return accept(candidate)
             except Undecided as error:
                 refusals.append(error)
         raise refusals[0]
 
     def _names(self, certificate: Certificate) -> bool:
         if self.responder_name is not None:
-            return certificate.subject == self.responder_name
+            return same_name(certificate.subject, self.responder_name)
         # RFC 6960, 4.2.1: always SHA-1
         return digests.digest("sha1", certificate.public_key_bits) == self.responder_key_hash
 
-    def _accept(self, candidate: Certificate, issuer: Certificate, at: datetime) -> Responder:
+    def _accept_made(self, candidate: Certificate, issuer: Certificate) -> None:
+        if candidate != issuer:
+            self._check_delegate(candidate, issuer)
+            self._check_valid(candidate, self.produced_at, "and the answer was made")
+        self._check_signature(verify_ever_accepted, candidate)
+
+    def _accept_signed(self, candidate: Certificate, issuer: Certificate, at: datetime) -> Responder:
         delegated = candidate != issuer
         if delegated:
-            self._check_delegate(candidate, issuer, at)
-        try:
-            guarded(verify_identified, self.signature_algorithm, candidate.public_key, self._signature, self._signed)
-        except (UnverifiedError, FormatError) as error:
-            self._refuse("revocation.ocsp.signature", f"is not valid: its signature {error}")
+            self._check_delegate(candidate, issuer)
+            self._check_trusted_delegate(candidate, issuer)
+            # when it signed, and when its word is needed: an expired key vouches for nothing new
+            self._check_valid(candidate, self.produced_at, "and the answer was made")
+            self._check_valid(candidate, at, "and the answer was needed")
+        self._check_signature(verify_identified, candidate)
         return Responder(certificate=candidate, delegated=delegated, no_check=NO_CHECK in candidate.extensions)
 
-    def _check_delegate(self, delegate: Certificate, issuer: Certificate, at: datetime) -> None:
-        """Issued directly by the same CA, with id-kp-OCSPSigning (RFC 6960, 4.2.2.2); valid; not about itself."""
+    def _check_signature(self, verify: Callable[[bytes, PublicKey, bytes, bytes], None], signer: Certificate) -> None:
+        try:
+            guarded(verify, self.signature_algorithm, signer.public_key, self._signature, self._signed)
+        except (UnverifiedError, FormatError) as error:
+            self._refuse("revocation.ocsp.signature", f"is not valid: its signature {error}")
 
-        def refuse(problem: str) -> NoReturn:
-            self._refuse(
-                "revocation.ocsp.responder",
-                f"is from {_quoted(delegate.subject_text)}, {problem}",
-                responder=safe(delegate.subject_text),
-            )
-
+    def _check_delegate(self, delegate: Certificate, issuer: Certificate) -> None:
+        """Issued directly by the same CA, with id-kp-OCSPSigning (RFC 6960, 4.2.2.2)."""
         try:
             verify_issued(delegate, issuer)
         except Rejected as error:
-            refuse(f"which was not issued by the certificate's issuer: {error}")
-        usage, extended = delegate.key_usage, delegate.extended_key_usage
+            self._refuse_delegate(delegate, f"which was not issued by the certificate's issuer: {error}")
+        extended = delegate.extended_key_usage
         if not extended or OCSP_SIGNING not in extended.oids:
-            refuse("which has no extended key usage OCSPSigning")
+            self._refuse_delegate(delegate, "which has no extended key usage OCSPSigning")
+
+    def _check_trusted_delegate(self, delegate: Certificate, issuer: Certificate) -> None:
+        """A key that may clear somebody else: strong, for signatures, and not about itself (D35)."""
+        usage = delegate.key_usage
         if usage and "digitalSignature" not in usage.bits:
-            refuse("whose key usage does not allow signatures")
+            self._refuse_delegate(delegate, "whose key usage does not allow signatures")
         if delegate.pss_only or not strong_enough_for_ca(delegate.public_key):
-            refuse(f"whose key {delegate.key_name} is too weak or of an unknown kind")
-        # when it signed, and when its word is needed: an expired key vouches for nothing new
-        for moment, what in ((self.produced_at, "and the answer was made"), (at, "and the answer was needed")):
-            if moment < delegate.not_before:
-                refuse(f"which is not valid before {iso(delegate.not_before)}, {what} at {iso(moment)}")
-            if moment > delegate.not_after:
-                refuse(f"which expired at {iso(delegate.not_after)}, {what} at {iso(moment)}")
+            self._refuse_delegate(delegate, f"whose key {delegate.key_name} is too weak or of an unknown kind")
         if any(single.is_about(delegate, issuer) for single in self.responses):
-            refuse("which answers for itself")
+            self._refuse_delegate(delegate, "which answers for itself")
+
+    def _check_valid(self, delegate: Certificate, moment: datetime, what: str) -> None:
+        if moment < delegate.not_before:
+            problem = f"which is not valid before {iso(delegate.not_before)}, {what} at {iso(moment)}"
+            self._refuse_delegate(delegate, problem)
+        if moment > delegate.not_after:
+            self._refuse_delegate(delegate, f"which expired at {iso(delegate.not_after)}, {what} at {iso(moment)}")
+
+    def _refuse_delegate(self, delegate: Certificate, problem: str) -> NoReturn:
+        self._refuse(
+            "revocation.ocsp.responder",
+            f"is from {_quoted(delegate.subject_text)}, {problem}",
+            responder=safe(delegate.subject_text),
+        )
 
     def _refuse(self, reason: str, problem: str, **facts: Fact) -> NoReturn:
         raise Undecided(reason, f"the OCSP response {problem}", ocsp=self.fingerprint, **facts)
@@ -259,7 +327,7 @@ def _responder(element: Element) -> tuple[bytes | None, bytes | None]:
     return None, element.expect(der.context(2), where).only(where).octets(where)
 
 
-def _single(element: Element) -> SingleResponse:
+def _single(element: Element, doubt: str) -> SingleResponse:
     where = "ocsp.responses"
     fields = element.fields(where)
     identifier = fields.any("certID").fields(f"{where}.certID")
@@ -271,7 +339,7 @@ def _single(element: Element) -> SingleResponse:
     status, revocation_time, reason = _status(fields.any("certStatus"))
     this_update = fields.any("thisUpdate").generalized_time(f"{where}.thisUpdate", fractions=False)
     next_update = fields.maybe(der.context(0))
-    extensions = _understood(fields.maybe(der.context(1)), f"{where}.singleExtensions", frozenset({INVALIDITY_DATE}))
+    extensions = _extensions(fields.maybe(der.context(1)), f"{where}.singleExtensions")
     fields.end()
     invalidity = extensions.get(INVALIDITY_DATE)
     return SingleResponse(
@@ -285,6 +353,7 @@ def _single(element: Element) -> SingleResponse:
         revocation_time=revocation_time,
         reason=reason,
         invalidity_date=_invalidity_date(invalidity),
+        doubt=doubt or _doubt(extensions, frozenset({INVALIDITY_DATE})),
     )
 
 
@@ -313,16 +382,13 @@ def _time(explicit: Element, where: str) -> datetime:
     return explicit.only(where).generalized_time(where, fractions=False)
 
 
-def _understood(explicit: Element | None, where: str, known: frozenset[str]) -> Mapping[str, Extension]:
-    if explicit is None:
-        return {}
-    found = read_extensions(explicit.only(where))
-    for extension in found.values():
-        if extension.critical and extension.oid not in known:
-            raise FormatError(
-                f"has a critical extension that is not understood ({safe(extension.oid, limit=64)})", where=where
-            )
-    return found
+def _extensions(explicit: Element | None, where: str) -> Mapping[str, Extension]:
+    return {} if explicit is None else read_extensions(explicit.only(where))
+
+
+def _doubt(extensions: Mapping[str, Extension], known: frozenset[str]) -> str:
+    unknown = sorted(item.oid for item in extensions.values() if item.critical and item.oid not in known)
+    return f"has a critical extension that is not understood ({safe(unknown[0], limit=64)})" if unknown else ""
 
 
 def _certificates(explicit: Element | None) -> Offered:

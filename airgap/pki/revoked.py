@@ -6,7 +6,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from airgap.errors import FormatError
 from airgap.parse import der
 
 REASON_CODE: Final = "2.5.29.21"
@@ -31,11 +30,12 @@ REASONS: Final = MappingProxyType(
 
 
 def read_reason(element: der.Element) -> str:
-    """The name of a CRLReason. Raises FormatError for a number that has none."""
+    """The name of a CRLReason. One that RFC 5280 does not name is told by its number: it revokes as any other does.
+
+    The reference too takes every reason but certificateHold and removeFromCRL as final (CRL-10).
+    """
     code = element.integer("reasonCode", tag=der.ENUMERATED)
-    if code not in REASONS:
-        raise FormatError(f"is {code}, which is no reason of RFC 5280", where="reasonCode")
-    return REASONS[code]
+    return REASONS.get(code, f"reason {code}")
 
 
 def read_invalidity_date(value: bytes) -> datetime:

@@ -99,7 +99,7 @@ def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style,
 
 def _use(use: EvidenceUse, outcome: FetchOutcome) -> str:
     number = f", number {use.number}" if use.number is not None else ""
-    until = f", good until {iso(use.next_update)}" if use.next_update else ""
+    until = f", good until {iso(use.good_until)}" if use.good_until else ""
     made = f" of {iso(use.this_update)}" if use.this_update else ""
     source = outcome.sources.get(use.name)
     return f"{use.name}{made}{number}{until}" + (f", from {source}" if source else ", was there")

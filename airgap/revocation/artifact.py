@@ -18,7 +18,7 @@ from functools import partial
 from typing import Final
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError, TrustMaterialError
+from airgap.errors import ContentError, FormatError
 from airgap.notice import Notice
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
@@ -26,7 +26,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
-from airgap.revocation.index import INDEX, EvidenceIndex, is_plain
+from airgap.revocation.index import INDEX, is_plain
 from airgap.revocation.pool import EvidencePool, Piece, unusable
 from airgap.text import safe
 
@@ -159,60 +159,30 @@ class BoxEvidence(EvidencePool):
         gathered = _Gathered(store, origin)
         for manifest in manifests:
             gathered.take(manifest)
-        super().__init__(
-            crls=list(gathered.crls.values()),
-            ocsp=list(gathered.ocsp.values()),
-            crl_index=EvidenceIndex({url: tuple(names) for url, names in gathered.index.items()}),
-            notices=gathered.notices,
-        )
-        self.pieces: Final = (*gathered.crls.values(), *gathered.ocsp.values())
+        self.pieces: Final = tuple(gathered.pieces.values())
+        super().__init__(self.pieces, notices=gathered.notices)
 
 
 class _Gathered:
     def __init__(self, store: Store, origin: str) -> None:
         self._store, self._origin = store, origin
-        self.crls: dict[str, Piece] = {}
-        self.ocsp: dict[str, Piece] = {}
-        self.index: dict[str, dict[str, None]] = {}
+        self.pieces: dict[Digest, Piece] = {}
         self.notices: list[Notice] = []
-        self._digests: dict[str, Digest] = {}
-        self._indexes: set[Digest] = set()
         self._bytes = 0
 
     def take(self, manifest: Manifest) -> None:
         for layer in manifest.layers:
             title = layer.annotations.get(TITLE, "")
             folder, _, name = title.partition("/")
-            if title == f"crls/{INDEX}":
-                self._index(layer)
-            elif folder not in _FOLDERS or not is_plain(name) or not name.endswith(_FOLDERS[folder][0]):
+            if title == f"crls/{INDEX}" or layer.digest in self.pieces:
+                continue  # an index decides nothing; the artifacts of several images share most of their evidence
+            if folder not in _FOLDERS or not is_plain(name) or not name.endswith(_FOLDERS[folder][0]):
                 self._leave_out(title, "its name is none of a file of evidence (crls/*.crl, ocsp/*.ors)")
-            elif self._digests.get(title) == layer.digest:
-                continue  # the artifacts of several images share most of their evidence
-            elif title in self._digests:
-                self._leave_out(title, "another file in the target has this name")
-            elif (
-                len(self._digests) >= limits.BOX_EVIDENCE_FILES or self._bytes + layer.size > limits.BOX_EVIDENCE_BYTES
-            ):
+            elif len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + layer.size > limits.BOX_EVIDENCE_BYTES:
                 self._leave_out(title, "the target holds more evidence than is read")
             else:
-                self._digests[title] = layer.digest
                 self._bytes += layer.size
-                pieces = self.crls if folder == "crls" else self.ocsp
-                pieces[name] = Piece(name, self._origin, partial(_read, self._store, layer))
-
-    def _index(self, layer: Descriptor) -> None:
-        if layer.digest in self._indexes:
-            return
-        self._indexes.add(layer.digest)
-        try:
-            raw = read_verified(self._store, layer, limits.EVIDENCE_INDEX_BYTES)
-            index = EvidenceIndex.parse(raw, f"crls/{INDEX}")
-        except (ContentError, TrustMaterialError) as error:
-            self._leave_out(f"crls/{INDEX}", str(error))
-            return
-        for url, names in index.files.items():
-            self.index.setdefault(url, {}).update(dict.fromkeys(names))
+                self.pieces[layer.digest] = Piece(name, self._origin, partial(_read, self._store, layer))
 
     def _leave_out(self, title: str, problem: str) -> None:
         if len(self.notices) < limits.SIGNATURES:
@@ -221,7 +191,7 @@ class _Gathered:
 
 def _read(store: Store, layer: Descriptor) -> bytes:
     try:
-        return read_verified(store, layer, limits.CRL_BYTES * 3 // 2)
+        return read_verified(store, layer, limits.CRL_FILE_BYTES)
     except ContentError as error:
         raise FormatError(str(error)) from None
 

@@ -1,34 +1,44 @@
-"""Several bodies of evidence as one: the trust directory's, and what lies in the target (issue of the box).
+"""Several bodies of evidence as one: the trust directory's, and what lies in the target.
 
-Each piece keeps its origin, and each body its own index: what a URL is mapped to in one says nothing about the other.
 More evidence can only make an answer newer or more severe: every piece proves itself, whoever brought it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from airgap.notice import Notice
-from airgap.pki.certificate import Certificate, DistributionPoint
-from airgap.revocation.pool import CrlFile, Evidence, Newest, OcspFile
+from airgap.pki.certificate import Certificate
+from airgap.revocation.pool import CrlFile, Evidence, Newest, OcspFile, Unread
 
 
 class CombinedEvidence:
-    """See `Evidence`. Of two pieces that are equally new, that of the earlier body comes first."""
+    """See `Evidence`. Each piece keeps its origin."""
 
     def __init__(self, bodies: Sequence[Evidence]) -> None:
         self._bodies: Final = tuple(bodies)
 
-    def crls(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
+    def crls(self, issuer: bytes) -> tuple[CrlFile, ...]:
         """See `Evidence`."""
-        found = [file for body in self._bodies for file in body.crls(issuer, point)]
-        return tuple(sorted(found, key=lambda file: file.rank, reverse=True))
+        found = [file for body in self._bodies for file in body.crls(issuer)]
+        return tuple(sorted(found, key=lambda file: file.facts.age, reverse=True))
 
-    def ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
+    def ocsp(self, serial: int) -> tuple[OcspFile, ...]:
         """See `Evidence`."""
-        found = [file for body in self._bodies for file in body.ocsp(certificate, issuer)]
-        return tuple(sorted(found, key=lambda file: file.produced_at, reverse=True))
+        found = [file for body in self._bodies for file in body.ocsp(serial)]
+        return tuple(
+            sorted(found, key=lambda file: (file.response.produced_at, file.response.fingerprint), reverse=True)
+        )
+
+    def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
+        """See `Evidence`."""
+        known = tuple(urls)
+        return tuple(file for body in self._bodies for file in body.mapped(known))
+
+    def unread(self, certificate: Certificate) -> tuple[Unread, ...]:
+        """See `Evidence`."""
+        return tuple(item for body in self._bodies for item in body.unread(certificate))
 
     def newest(self) -> Newest | None:
         """See `Evidence`."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import read_regular, reading_problem
-from airgap.notice import Notice
 from airgap.revocation.index import INDEX, EvidenceIndex
-from airgap.revocation.pool import EvidencePool, Piece, unusable
+from airgap.revocation.pool import EvidencePool, Piece, Unread
 from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.pki.crl import Crl, CrlFacts
 
 CRLS: Final = "crls"
 OCSP: Final = "ocsp"
@@ -25,29 +28,66 @@ class EvidenceDirectory(EvidencePool):
 
     @classmethod
     def open(cls, root: Path, origin: str = "trust directory") -> EvidenceDirectory:
-        """Lists the folders below `root` and reads their indexes; what the files hold is read when it is asked for.
+        """Lists the folders below `root` and what lies in them; what the files hold is read when it is asked for.
 
-        Raises TrustMaterialError("evidence.malformed") where a folder can not be listed or an index is malformed.
+        Every file is looked at, whatever its name and in whatever folder below: a CRL that somebody put there must not
+        go unheard. What only has the wrong name or place is heard; what cannot be read is `Unread`. Raises
+        TrustMaterialError("evidence.malformed") where a folder cannot be listed or an index is malformed.
         """
-        crls, crl_index, crl_notices = _folder(root / "crls", ".crl", limits.CRL_FILE_BYTES, origin)
-        ocsp, ocsp_index, ocsp_notices = _folder(root / "ocsp", ".ors", limits.OCSP_BYTES, origin)
-        return cls(
-            crls=crls, ocsp=ocsp, crl_index=crl_index, ocsp_index=ocsp_index, notices=(*crl_notices, *ocsp_notices)
-        )
+        found = _Found(origin)
+        found.folder(root / CRLS, ".crl", limits.CRL_FILE_BYTES)
+        found.folder(root / OCSP, ".ors", limits.CRL_FILE_BYTES)
+        return cls(found.pieces, index=EvidenceIndex(found.index), unread=found.unread)
 
 
-def _folder(folder: Path, ending: str, limit: int, origin: str) -> tuple[list[Piece], EvidenceIndex, list[Notice]]:
-    """The pieces of a folder in the order of their names: all with the right ending, and all that the index names."""
-    names = _list(folder)
-    index = _read_index(folder / INDEX) if INDEX in names else EvidenceIndex()
-    pieces: list[Piece] = []
-    notices: list[Notice] = []
-    for name in names:
-        if name in index.claimed or (name.lower().endswith(ending) and not name.startswith(".")):
-            pieces.append(Piece(name, origin, partial(read_regular, folder / name, limit)))
-        elif name != INDEX and not name.startswith("."):  # what file managers leave behind is no evidence
-            notices.append(unusable(name, f"its name does not end in {ending}, and the index does not name it"))
-    return pieces, index, notices
+class _Found:
+    """What lies below the folders of evidence."""
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self.pieces: list[Piece] = []
+        self.unread: list[Unread] = []
+        self.index: dict[str, tuple[str, ...]] = {}
+
+    def folder(self, folder: Path, ending: str, limit: int) -> None:
+        names = _list(folder)
+        index = _read_index(folder / INDEX) if INDEX in names else EvidenceIndex()
+        self._files(folder, "", [name for name in names if name != INDEX], index.claimed, ending, limit)
+        for url, claimed in sorted(index.files.items()):
+            self.index[url] = claimed
+            for name in claimed:
+                if name not in names:
+                    self._cannot_read(name, "the index names it, and it is not there", urls=frozenset({url}))
+
+    def _files(
+        self, folder: Path, below: str, names: Iterable[str], claimed: frozenset[str], ending: str, limit: int
+    ) -> None:
+        for name in names:
+            path, shown = folder / name, f"{below}{name}"
+            if name not in claimed and (name.startswith("._") or (name.startswith(".") and ending not in name[-4:])):
+                continue  # what file managers, editors and our own writers leave behind
+            if path.is_dir() and not path.is_symlink():
+                self._inner(path, shown, ending, limit)
+            elif len(self.pieces) >= limits.EVIDENCE_FILES:
+                raise _malformed(folder, f"has more than {limits.EVIDENCE_FILES} entries, with the folders in it")
+            else:
+                expected = name in claimed or ending in name.lower()
+                read = partial(read_regular, path, limit)
+                self.pieces.append(Piece(shown, self._origin, read, trusted=True, expected=expected))
+
+    def _inner(self, folder: Path, shown: str, ending: str, limit: int) -> None:
+        if shown.count("/") >= limits.EVIDENCE_DEPTH:
+            self._cannot_read(shown, f"is a folder more than {limits.EVIDENCE_DEPTH} levels below")
+            return
+        try:
+            names = _list(folder)
+        except TrustMaterialError as error:
+            self._cannot_read(shown, str(error.facts["problem"]))
+            return
+        self._files(folder, f"{shown}/", names, frozenset(), ending, limit)
+
+    def _cannot_read(self, name: str, problem: str, *, urls: frozenset[str] = frozenset()) -> None:
+        self.unread.append(Unread(name=safe(name), origin=self._origin, problem=problem, trusted=True, urls=urls))
 
 
 def _list(folder: Path) -> list[str]:
@@ -57,7 +97,7 @@ def _list(folder: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise _malformed(folder, f"can not be listed ({reading_problem(error)})") from None
+        raise _malformed(folder, f"cannot be listed ({reading_problem(error)})") from None
     if len(names) > limits.EVIDENCE_FILES:
         raise _malformed(folder, f"has {len(names)} entries, more than {limits.EVIDENCE_FILES}")
     return names
@@ -103,3 +143,21 @@ def read_index(folder: Path) -> EvidenceIndex:
             "evidence.malformed", f"{safe(path)} {error.problem}", source=safe(path), member="", problem=error.problem
         ) from None
     return EvidenceIndex.parse(data, str(path))
+
+
+def read_crl(folder: Path, name: str) -> Crl:
+    """The CRL in a file. Raises FormatError."""
+    from airgap.pki.crl import Crl
+
+    return Crl.parse(read_regular(folder / name, limits.CRL_FILE_BYTES))
+
+
+def list_crls(folder: Path, names: Iterable[str]) -> dict[str, CrlFacts]:
+    """The facts of all files that are CRLs, by name; one is in memory at a time."""
+    found: dict[str, CrlFacts] = {}
+    for name in names:
+        try:
+            found[name] = read_crl(folder, name).facts
+        except FormatError:
+            continue
+    return found

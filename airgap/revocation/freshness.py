@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, Self
 
 from airgap import limits
@@ -14,6 +14,7 @@ from airgap.text import safe
 
 EvidenceKind = Literal["crl", "ocsp"]
 ChainKind = Literal["signing", "tsa"]
+CHAIN_KINDS: Final[tuple[ChainKind, ...]] = ("signing", "tsa")
 
 FILE: Final = "airgap.toml"
 _TABLE: Final = "freshness"
@@ -108,6 +109,19 @@ class Freshness:
     def allowed(self, kind: EvidenceKind, chain: ChainKind) -> timedelta:
         """How long evidence of this kind, about a chain of this kind, may be past its nextUpdate."""
         return self.by_use.get((kind, chain), timedelta(0))
+
+    def use_by(
+        self, kind: EvidenceKind, chain: ChainKind, this_update: datetime, next_update: datetime | None
+    ) -> datetime | None:
+        """Until when a piece of evidence counts: its nextUpdate, and what is accepted beyond it.
+
+        One without nextUpdate is stale from the start (CRL-5, D36); what is accepted is counted from its thisUpdate,
+        since newer information was available at any time (RFC 6960, 4.2.2.1). None where it never counts.
+        """
+        allowed = self.allowed(kind, chain)
+        if next_update is not None:
+            return next_update + allowed
+        return this_update + allowed if allowed else None
 
 
 def _parse(data: bytes) -> dict[tuple[EvidenceKind, ChainKind], timedelta]:

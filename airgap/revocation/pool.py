@@ -1,78 +1,64 @@
-"""Evidence: CRLs and OCSP responses at hand, found by what they may answer (design 4).
+"""Evidence: CRLs and OCSP responses at hand, found by whom they are about (design 4 and 10).
 
-Evidence vouches for nothing by lying here: each piece carries its own proof, which the verifier checks. So a piece
-that can not be used is left out with a notice and never stops a judgement; only where an index names it as the answer
-for a URL does it stay a candidate, whose `load` says what is wrong with it.
+Evidence vouches for nothing by lying here: each piece carries its own proof, which the judge checks. Names of files and
+indexes play no part in what a piece may say; what a file is, its content tells. What cannot be read is `unread`: in the
+trust directory it may hide an answer, and is never passed over; in a target it is left out and told.
 
-Headers are read when evidence is first asked for, bodies when a candidate is loaded; both are remembered. All
-methods may be called from several threads.
+Files are read when evidence is first asked for, and their bodies again when one is needed. All methods may be called
+from several threads.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from airgap.errors import FormatError
 from airgap.notice import Notice
 from airgap.once import Once
-from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.certificate import Certificate
+from airgap.pki.names import name_key, same_name
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
 
 if TYPE_CHECKING:  # their readers are imported when there is a file to read
-    from airgap.pki.crl import Crl, CrlHeader
+    from airgap.pki.crl import Crl, CrlFacts
     from airgap.pki.ocsp import OcspResponse
 
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
-"""Sorts what has no readable date behind all that has one."""
-_NO_INDEX: Final = EvidenceIndex()
 
-
-_File = TypeVar("_File", "CrlFile", "OcspFile")
+_NO_INDEX = EvidenceIndex()
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One file of evidence, not read yet."""
+    """One file that may hold evidence, not read yet."""
 
     name: str
     origin: str
+    """From where it came: "trust directory", ..."""
     read: Callable[[], bytes] = field(repr=False)
-    """Its bytes. Raises FormatError where it can not be read or is too large."""
+    """Its bytes. Raises FormatError where it cannot be read or is too large."""
+    trusted: bool = False
+    """Whether it lies in the trust directory: there what cannot be read is never taken for nothing."""
+    expected: bool = True
+    """Whether its name says that it is evidence: then it must be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrlFile:
-    """A CRL that may answer."""
+    """A CRL at hand."""
 
     name: str
     """The file's name, safe for a terminal."""
     origin: str
-    """From where it came: "trust directory", ..."""
-    header: CrlHeader | None
-    """What it says about itself, unproven; None where it can not be read, and then `load` says why."""
+    trusted: bool
+    facts: CrlFacts
+    """What it says about itself, unproven."""
     _body: Once[Crl] = field(repr=False)
-
-    @property
-    def is_delta(self) -> bool:
-        """Whether it calls itself a delta CRL."""
-        return self.header is not None and self.header.is_delta
-
-    @property
-    def this_update(self) -> datetime:
-        """When it says it was made; the dawn of time where it can not be read."""
-        return self.header.this_update if self.header else _NEVER
-
-    @property
-    def rank(self) -> tuple[datetime, int]:
-        """The newer, the greater. CRL numbers only grow (RFC 5280, 5.2.3) and tell CRLs of one moment apart."""
-        number = self.header.number if self.header else None
-        return self.this_update, -1 if number is None else number
 
     def load(self) -> Crl:
         """The whole CRL. Raises FormatError."""
@@ -81,18 +67,37 @@ class CrlFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OcspFile:
-    """An OCSP response that may answer."""
+    """An OCSP response at hand."""
 
     name: str
     """The file's name, safe for a terminal."""
     origin: str
-    produced_at: datetime
-    """When it says it was made; the dawn of time where it can not be read."""
-    _body: Once[OcspResponse] = field(repr=False)
+    trusted: bool
+    response: OcspResponse = field(repr=False)
 
-    def load(self) -> OcspResponse:
-        """The response. Raises FormatError."""
-        return self._body()
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A file that may hold evidence and cannot be read."""
+
+    name: str
+    """Safe for a terminal."""
+    origin: str
+    problem: str
+    trusted: bool
+    issuer: bytes | None = None
+    """The raw Name of the CRL's issuer, where so much can be read; None where it may be about anybody."""
+    urls: frozenset[str] = frozenset()
+    """Where it is missing, and an index names it: the URLs that it is to answer for."""
+
+    def may_concern(self, certificate: Certificate) -> bool:
+        """Whether it may hold something about `certificate`."""
+        if self.urls:
+            points = certificate.distribution_points
+            return not self.urls.isdisjoint(
+                certificate.ocsp_urls + tuple(uri for point in points for uri in point.uris)
+            )
+        return self.issuer is None or same_name(self.issuer, certificate.issuer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,19 +123,22 @@ class Summary:
 
 
 class Evidence(Protocol):
-    """Where the verifier asks for evidence. Candidates come newest first, and prove nothing yet."""
+    """Where the judge asks for evidence. What comes proves nothing yet; its order depends on no name of a file."""
 
-    def crls(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
-        """Base and delta CRLs that may answer for a certificate of `issuer` (raw Name) with this distribution point.
-
-        The files that an index maps a URI of the point to, whoever issued them, and the files of this issuer that no
-        URL claims: a newer CRL that somebody put beside the index must not go unheard. A file that the index maps
-        another URL to is no candidate.
-        """
+    def crls(self, issuer: bytes) -> tuple[CrlFile, ...]:
+        """Every CRL, base or delta, that names this issuer (raw Name; compared as RFC 5280, 7.1 says), newest first."""
         ...
 
-    def ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
-        """Responses that may answer for `certificate`, by the same rule."""
+    def ocsp(self, serial: int) -> tuple[OcspFile, ...]:
+        """Every response that says something about a certificate with this serial number, the last one made first."""
+        ...
+
+    def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
+        """CRLs that an index names for these URLs, whoever made them: for messages, never for an answer."""
+        ...
+
+    def unread(self, certificate: Certificate) -> tuple[Unread, ...]:
+        """What the trust directory holds, cannot be read, and may be about `certificate`."""
         ...
 
     def newest(self) -> Newest | None:
@@ -138,133 +146,85 @@ class Evidence(Protocol):
         ...
 
     def notices(self) -> tuple[Notice, ...]:
-        """`evidence.unusable`, for each piece that is left out."""
+        """`evidence.unusable`, for each file that cannot be used."""
         ...
 
 
 class EvidencePool:
-    """Evidence out of pieces, wherever they are read from."""
+    """Evidence out of files, wherever they are read from."""
 
     def __init__(
         self,
+        pieces: Sequence[Piece],
         *,
-        crls: Sequence[Piece] = (),
-        ocsp: Sequence[Piece] = (),
-        crl_index: EvidenceIndex = _NO_INDEX,
-        ocsp_index: EvidenceIndex = _NO_INDEX,
+        index: EvidenceIndex = _NO_INDEX,
+        unread: Sequence[Unread] = (),
         notices: Sequence[Notice] = (),
     ) -> None:
-        self._notices = tuple(notices)
-        self._crls = Once(lambda: _CrlTable.read(crls, crl_index))
-        self._ocsp = Once(lambda: _OcspTable.read(ocsp, ocsp_index))
+        """`index`: where CRLs came from. `unread`: what whoever listed the files could not look at."""
+        self._index = index
+        self._sorted = Once(partial(_Sorted.of, pieces, tuple(unread), tuple(notices)))
 
-    def crls(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
+    def crls(self, issuer: bytes) -> tuple[CrlFile, ...]:
         """See `Evidence`."""
-        return self._crls().find(issuer, point)
+        return self._sorted().by_issuer.get(name_key(issuer), ())
 
-    def ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
+    def ocsp(self, serial: int) -> tuple[OcspFile, ...]:
         """See `Evidence`."""
-        return self._ocsp().find(certificate, issuer)
+        return self._sorted().by_serial.get(serial, ())
+
+    def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
+        """See `Evidence`."""
+        names = self._index.find(urls) or ()
+        return tuple(file for file in self._sorted().crls if file.name in names)
+
+    def unread(self, certificate: Certificate) -> tuple[Unread, ...]:
+        """See `Evidence`."""
+        return tuple(item for item in self._sorted().unread if item.trusted and item.may_concern(certificate))
+
+    def all_crls(self) -> tuple[CrlFile, ...]:
+        """Every CRL, in the order of names."""
+        return self._sorted().crls
+
+    def all_ocsp(self) -> tuple[OcspFile, ...]:
+        """Every OCSP response, in the order of names."""
+        return self._sorted().responses
+
+    def all_unread(self) -> tuple[Unread, ...]:
+        """Every file that cannot be read, in the order of names."""
+        return self._sorted().unread
 
     def newest(self) -> Newest | None:
         """See `Evidence`."""
-        return max(self._dated(), key=lambda made: made.moment, default=None)
+        return max(self._dated(), key=lambda made: (made.moment, made.name), default=None)
 
     def notices(self) -> tuple[Notice, ...]:
         """See `Evidence`."""
-        return (*self._notices, *self._crls().notices, *self._ocsp().notices)
+        found = self._sorted()
+        return (*found.notices, *(unusable(item.name, item.problem) for item in found.unread))
 
     def summary(self) -> Summary:
         """Counts and ages of all that is at hand."""
         moments = [made.moment for made in self._dated()]
+        found = self._sorted()
         return Summary(
-            crls=sum(file.header is not None for file in self._crls().files.values()),
-            ocsp_responses=sum(file.produced_at != _NEVER for file in self._ocsp().files.values()),
+            crls=len(found.crls),
+            ocsp_responses=len(found.responses),
             unusable=len(self.notices()),
             newest=max(moments, default=None),
             oldest=min(moments, default=None),
         )
 
-    def _dated(self) -> list[Newest]:
-        made = [(file.this_update, file.name, file.origin) for file in self._crls().files.values()]
-        made += [(file.produced_at, file.name, file.origin) for file in self._ocsp().files.values()]
-        return [Newest(moment=at, name=name, origin=origin) for at, name, origin in made if at != _NEVER]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _CrlTable:
-    """CRLs by what they are asked for by."""
-
-    index: EvidenceIndex
-    files: Mapping[str, CrlFile]
-    by_issuer: Mapping[bytes, Sequence[CrlFile]]
-    notices: tuple[Notice, ...]
-
-    @classmethod
-    def read(cls, pieces: Sequence[Piece], index: EvidenceIndex) -> _CrlTable:
-        files: dict[str, CrlFile] = {}
-        by_issuer: defaultdict[bytes, list[CrlFile]] = defaultdict(list)
-        notices: list[Notice] = []
-        for piece in pieces:
-            header: CrlHeader | None = None
-            try:
-                header = _read_header(piece)
-            except FormatError as error:
-                notices.append(unusable(piece.name, str(error)))
-            file = CrlFile(safe(piece.name), piece.origin, header, Once(partial(_load_crl, piece)))
-            files[piece.name] = file
-            if header and piece.name not in index.claimed:
-                by_issuer[header.issuer].append(file)
-        notices += _absent(index, files)
-        return cls(index=index, files=files, by_issuer=by_issuer, notices=tuple(notices))
-
-    def find(self, issuer: bytes, point: DistributionPoint) -> tuple[CrlFile, ...]:
-        files = [*_named(self.files, self.index.find(point.uris) or ()), *self.by_issuer.get(issuer, ())]
-        return tuple(sorted(files, key=lambda file: file.rank, reverse=True))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _OcspTable:
-    """OCSP responses by what they are asked for by."""
-
-    index: EvidenceIndex
-    files: Mapping[str, OcspFile]
-    by_serial: Mapping[int, Sequence[OcspFile]]
-    notices: tuple[Notice, ...]
-
-    @classmethod
-    def read(cls, pieces: Sequence[Piece], index: EvidenceIndex) -> _OcspTable:
-        files: dict[str, OcspFile] = {}
-        by_serial: defaultdict[int, list[OcspFile]] = defaultdict(list)
-        notices: list[Notice] = []
-        for piece in pieces:
-            body = Once(partial(_load_ocsp, piece))
-            produced_at, serials = _NEVER, frozenset[int]()
-            try:
-                response = body()  # responses are small: they are parsed at once, and kept
-                produced_at = response.produced_at
-                serials = frozenset(single.serial for single in response.responses)
-            except FormatError as error:
-                notices.append(unusable(piece.name, str(error)))
-            file = OcspFile(safe(piece.name), piece.origin, produced_at, body)
-            files[piece.name] = file
-            for serial in serials if piece.name not in index.claimed else ():
-                by_serial[serial].append(file)
-        notices += _absent(index, files)
-        return cls(index=index, files=files, by_serial=by_serial, notices=tuple(notices))
-
-    def find(self, certificate: Certificate, issuer: Certificate) -> tuple[OcspFile, ...]:
-        mapped = _named(self.files, self.index.find(certificate.ocsp_urls) or ())
-        files = [*mapped, *self._answering(certificate, issuer)]
-        return tuple(sorted(files, key=lambda file: file.produced_at, reverse=True))
-
-    def _answering(self, certificate: Certificate, issuer: Certificate) -> list[OcspFile]:
-        files = self.by_serial.get(certificate.serial, ())
-        return [file for file in files if file.load().find(certificate, issuer) is not None]
+    def _dated(self) -> Iterator[Newest]:
+        found = self._sorted()
+        for crl in found.crls:
+            yield Newest(moment=crl.facts.this_update, name=crl.name, origin=crl.origin)
+        for ocsp in found.responses:
+            yield Newest(moment=ocsp.response.produced_at, name=ocsp.name, origin=ocsp.origin)
 
 
 def unusable(name: str, problem: str) -> Notice:
-    """The notice about a piece that is left out."""
+    """The notice about a file that is left out."""
     return Notice(
         reason="evidence.unusable",
         message=f"the evidence file {safe(name)!r} is left out: {problem}",
@@ -272,27 +232,95 @@ def unusable(name: str, problem: str) -> Notice:
     )
 
 
-def _named(files: Mapping[str, _File], names: Iterable[str]) -> list[_File]:
-    return [files[name] for name in names if name in files]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sorted:
+    """Evidence by what it is and by what it is asked for by."""
+
+    crls: tuple[CrlFile, ...]
+    responses: tuple[OcspFile, ...]
+    unread: tuple[Unread, ...]
+    notices: tuple[Notice, ...]
+    by_issuer: Mapping[tuple[object, ...], tuple[CrlFile, ...]]
+    by_serial: Mapping[int, tuple[OcspFile, ...]]
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece], unread: tuple[Unread, ...], notices: tuple[Notice, ...]) -> _Sorted:
+        crls: list[CrlFile] = []
+        responses: list[OcspFile] = []
+        left: list[Unread] = list(unread)
+        told: list[Notice] = list(notices)
+        for piece in pieces:
+            for found in _read(piece):
+                if isinstance(found, CrlFile):
+                    crls.append(found)
+                elif isinstance(found, OcspFile):
+                    responses.append(found)
+                elif isinstance(found, Unread):
+                    left.append(found)
+                else:
+                    told.append(found)
+        by_issuer: defaultdict[tuple[object, ...], list[CrlFile]] = defaultdict(list)
+        for crl in sorted(crls, key=lambda file: (file.facts.age, file.name), reverse=True):
+            by_issuer[name_key(crl.facts.issuer)].append(crl)
+        by_serial: defaultdict[int, list[OcspFile]] = defaultdict(list)
+        made = [(file.response.produced_at, file.response.fingerprint, file.name) for file in responses]
+        for _, ocsp in sorted(zip(made, responses, strict=True), key=lambda item: item[0], reverse=True):
+            for serial in {single.serial for single in ocsp.response.responses}:
+                by_serial[serial].append(ocsp)
+        return cls(
+            crls=tuple(crls),
+            responses=tuple(responses),
+            unread=tuple(left),
+            notices=tuple(told),
+            by_issuer={key: tuple(files) for key, files in by_issuer.items()},
+            by_serial={key: tuple(files) for key, files in by_serial.items()},
+        )
 
 
-def _absent(index: EvidenceIndex, files: Mapping[str, object]) -> list[Notice]:
-    return [unusable(name, "the index names it, and it is not there") for name in sorted(index.claimed - files.keys())]
+def _read(piece: Piece) -> Iterator[CrlFile | OcspFile | Unread | Notice]:
+    """What a file holds: one OCSP response, one CRL or, as PEM blocks, several."""
+    from airgap.pki.crl import split_pem
+
+    try:
+        data = piece.read()
+    except FormatError as error:
+        yield _unread(piece, str(error))
+        return
+    blocks = split_pem(data)
+    for number, block in enumerate(blocks):
+        name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
+        yield _identify(piece, name, block, partial(_load_crl, piece, number))
 
 
-def _read_header(piece: Piece) -> CrlHeader:
-    from airgap.pki.crl import read_header
-
-    return read_header(piece.read())
-
-
-def _load_crl(piece: Piece) -> Crl:
-    from airgap.pki.crl import Crl
-
-    return Crl.parse(piece.read())
-
-
-def _load_ocsp(piece: Piece) -> OcspResponse:
+def _identify(piece: Piece, name: str, data: bytes, load: Callable[[], Crl]) -> CrlFile | OcspFile | Unread | Notice:
+    from airgap.pki.crl import Crl, claimed_issuer
     from airgap.pki.ocsp import OcspResponse
 
-    return OcspResponse.parse(piece.read())
+    try:
+        crl = Crl.parse(data)  # as whoever judges reads it: what fails there must not fail unseen
+    except FormatError as error:
+        problem = error
+    else:
+        return CrlFile(name, piece.origin, piece.trusted, crl.facts, Once(load))
+    try:
+        return OcspFile(name, piece.origin, piece.trusted, OcspResponse.parse(data))
+    except FormatError as error:
+        if piece.name.lower().endswith(".ors"):
+            problem = error
+    if not piece.expected and data[:1] != _DER and _PEM not in data:
+        return unusable(name, "it is neither a CRL nor an OCSP response")
+    return _unread(piece, f"it is neither a CRL nor an OCSP response: {problem}", claimed_issuer(data))
+
+
+_DER = b"\x30"
+_PEM = b"-----BEGIN "
+
+
+def _unread(piece: Piece, problem: str, issuer: bytes | None = None) -> Unread:
+    return Unread(name=safe(piece.name), origin=piece.origin, problem=problem, trusted=piece.trusted, issuer=issuer)
+
+
+def _load_crl(piece: Piece, number: int) -> Crl:
+    from airgap.pki.crl import Crl, split_pem
+
+    return Crl.parse(split_pem(piece.read())[number])

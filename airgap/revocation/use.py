@@ -23,4 +23,8 @@ class EvidenceUse:
     number: int | None = None
     this_update: datetime | None = None
     next_update: datetime | None = None
+    good_until: datetime | None = None
+    """Until when it answers: nextUpdate, or the end of the OCSP delegate that signed it, whichever comes first."""
     accepted_stale: bool = False
+    notes: tuple[str, ...] = ()
+    """What a person should know beside the answer, however quiet the report is: newer evidence that does not count."""

@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,11 +32,10 @@ from airgap.oci.graph import Graph, Root
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.oci.store import Store
 from airgap.oci.target import Target, open_target
-from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.chain import Anchors
+from airgap.pki.crl import split_pem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_box
 from airgap.revocation.directory import EvidenceDirectory
-from airgap.revocation.pool import Evidence
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.referrers_tag import Relisted, relisted
@@ -181,20 +180,20 @@ class _Run:
         """Evidence from files: oldest first, so that generations follow each other; bases before deltas."""
         for path in self._request.offered:
             self._offered += _files(path)
-        for source, data in sorted(self._offered, key=lambda item: _age(item[1])):
+        single = [(source, block) for source, data in self._offered for block in split_pem(data)]
+        for source, data in sorted(single, key=lambda item: _age(item[1])):
             self._took.append(self.gatherer.take(data, source, self.chains.asked))
         self._offered.clear()
 
     def prune(self) -> tuple[str, ...]:
         """Names of the files that are gone."""
-        keeper, evidence = EvidenceKeeper(self._root), EvidenceDirectory.open(self._root)
+        keeper = EvidenceKeeper(self._root)
         gone: list[str] = []
+        for issuer in dict.fromkeys(item.issuer for item in self.chains.asked if item.issuer is not None):
+            gone += keeper.prune(issuer)
         for item in self.chains.asked:
-            if item.issuer is None:
-                continue
-            for point in item.certificate.distribution_points:
-                gone += keeper.prune(item.issuer, [*point.uris, *_delta_urls(evidence, item.issuer, point)])
-            gone += keeper.prune_ocsp(item.certificate, item.issuer)
+            if item.issuer is not None:
+                gone += keeper.prune_ocsp(item.certificate, item.issuer)
         return tuple(sorted(set(gone)))
 
     # --- the box ---
@@ -243,7 +242,7 @@ class _Run:
         request = self._request
         evidence = EvidenceDirectory.open(self._root)
         responders = [item for item in self.gatherer.responders if item not in set(self.chains.asked)]
-        certificates = cover(self.chains.asked, responders, evidence, self.gatherer.attempts, at=request.at)
+        certificates = cover(self.chains.asked, responders, evidence, self.gatherer, at=request.at)
         return FetchOutcome(
             at=request.at,
             targets=tuple(safe(name) for name in request.targets),
@@ -259,12 +258,6 @@ class _Run:
             sources=dict(self.gatherer.sources),
             required=request.required,
         )
-
-
-def _delta_urls(evidence: Evidence, issuer: Certificate, point: DistributionPoint) -> Iterator[str]:
-    for file in evidence.crls(issuer.subject, point):
-        with suppress(FormatError):
-            yield from (uri for freshest in file.load().freshest for uri in freshest.uris)
 
 
 def _write(
@@ -321,13 +314,13 @@ def _may_be_evidence(path: Path) -> bool:
 
 
 def _age(data: bytes) -> tuple[bool, bool, float]:
-    from airgap.pki.crl import read_header
+    from airgap.pki.crl import read_facts
 
     try:
-        header = read_header(data)
+        facts = read_facts(data)
     except FormatError:
         return True, False, 0.0
-    return False, header.is_delta, header.this_update.timestamp()
+    return False, facts.is_delta, facts.this_update.timestamp()
 
 
 def _problem(error: AirgapError | OSError, target: str) -> Problem:

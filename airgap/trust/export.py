@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,10 +18,9 @@ from airgap.errors import FormatError, TrustMaterialError, UsageError
 from airgap.files import make_folders, read_regular, write_file
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
-from airgap.pki.crl import Crl
-from airgap.revocation.directory import CRLS, OCSP, file_names, read_index
+from airgap.pki.crl import Crl, CrlFacts
+from airgap.revocation.directory import CRLS, OCSP, file_names, list_crls, read_crl, read_index
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.kept import CrlFacts, list_crls, read_crl
 from airgap.text import safe
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
 from airgap.trust.edit import FILE_MODE, FOLDER_MODE
@@ -137,29 +137,30 @@ def _cache(folder: Path, at: datetime, notes: list[str]) -> tuple[dict[str, byte
     if not folder.is_dir():
         return {}, None
     index = read_index(folder)
-    known = {facts.name: facts for facts in list_crls(folder, file_names(folder, ".crl", index))}
+    known = list_crls(folder, file_names(folder, ".crl", index))
     cache: dict[str, bytes] = {}
     dates: list[datetime] = []
     for url, names in sorted(_by_url(folder, index, known).items()):
-        base = _current([known[name] for name in names if name in known], at, delta=False)
+        base = _current({name: known[name] for name in names if name in known}, at, delta=False)
         if base is None:
             continue
-        if base.next_update is None or base.next_update <= at:  # CACHE-3
-            due = f"was due on {iso(base.next_update)}" if base.next_update else "names no nextUpdate"
-            notes.append(f"{base.name} {due}: notation does not use it, and {safe(url, limit=200)} was left out")
+        name, facts = base
+        if facts.next_update is None or facts.next_update <= at:  # CACHE-3
+            due = f"was due on {iso(facts.next_update)}" if facts.next_update else "names no nextUpdate"
+            notes.append(f"{name} {due}: notation does not use it, and {safe(url, limit=200)} was left out")
             continue
-        crl = read_crl(folder, base.name)
+        crl = read_crl(folder, name)
         entry = {"baseCRL": encode_standard(crl.der)}
-        dates.append(base.next_update)
+        dates.append(facts.next_update)
         if crl.freshest:
             urls = [uri for point in crl.freshest for uri in point.uris]
-            named = [known[name] for uri in urls for name in index.files.get(uri, ()) if name in known]
+            named = {name: known[name] for uri in urls for name in index.files.get(uri, ()) if name in known}
             delta = _current(named, at, delta=True)
-            if delta is not None and delta.next_update and delta.next_update > at:
-                entry["deltaCRL"] = encode_standard(read_crl(folder, delta.name).der)
-                dates.append(delta.next_update)
+            if delta is not None and delta[1].next_update and delta[1].next_update > at:
+                entry["deltaCRL"] = encode_standard(read_crl(folder, delta[0]).der)
+                dates.append(delta[1].next_update)
             else:  # CACHE-5
-                notes.append(f"{base.name} names a delta CRL that is not at hand: notation judges without it")
+                notes.append(f"{name} names a delta CRL that is not at hand: notation judges without it")
         cache[hashlib.sha256(url.encode()).hexdigest()] = json.dumps(entry).encode()
     if loose := [name for name in known if name not in index.claimed and not _own_urls(read_crl(folder, name))]:
         notes.append(f"{safe(loose[0])} was left out: no URL is known for it, and notation looks CRLs up by URL")
@@ -180,9 +181,10 @@ def _own_urls(crl: Crl) -> tuple[str, ...]:
     return crl.scope.name.uris if crl.scope and crl.scope.name else ()
 
 
-def _current(facts: list[CrlFacts], at: datetime, *, delta: bool) -> CrlFacts | None:
-    counting = [item for item in facts if item.is_delta is delta and item.this_update <= at + limits.CLOCK_SKEW]
-    return max(counting, key=lambda item: (item.this_update, item.number or 0), default=None)
+def _current(files: Mapping[str, CrlFacts], at: datetime, *, delta: bool) -> tuple[str, CrlFacts] | None:
+    latest = at + limits.CLOCK_SKEW
+    counting = [item for item in files.items() if item[1].is_delta is delta and item[1].this_update <= latest]
+    return max(counting, key=lambda item: item[1].age, default=None)
 
 
 def _has_responses(folder: Path) -> bool:

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 
 from airgap import limits
-from airgap.errors import FormatError
-from airgap.files import read_regular
-from airgap.pki.crl import Crl
-from airgap.pki.names import name_text, parse_name
-from airgap.pki.ocsp import OcspResponse
-from airgap.revocation.directory import CRLS, OCSP, file_names, read_index
-from airgap.revocation.freshness import EvidenceKind, Freshness
+from airgap.pki.crl import CrlFacts
+from airgap.pki.names import name_text, parse_name, same_name
+from airgap.revocation.directory import CRLS, OCSP, read_index
+from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.kept import CrlFacts
+from airgap.revocation.pool import CrlFile, Unread
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 
@@ -92,17 +88,21 @@ class TrustStatus:
 
     @property
     def is_good(self) -> bool:
-        """Whether every piece that counts is fresh, or stale within what is accepted."""
-        good = {State.FRESH, State.ACCEPTED}
-        return not self.problems and all(piece.state in good for piece in self.pieces if piece.is_needed)
+        """Whether there is evidence, all can be read, and each piece that counts is fresh, or accepted as stale."""
+        good = {State.FRESH, State.ACCEPTED, State.SUPERSEDED}
+        return not self.problems and bool(self.pieces) and all(piece.state in good for piece in self.pieces)
 
 
 def trust_status(
     directory: TrustDirectory, *, at: datetime, clock: datetime, problems: Sequence[str] = ()
 ) -> TrustStatus:
     """The state at `at` of every file of evidence. Raises TrustMaterialError for an index that can not be read."""
-    freshness = directory.freshness
-    pieces = [*_crls(directory.path / CRLS, freshness, at), *_responses(directory.path / OCSP, freshness, at)]
+    evidence = directory.evidence
+    pieces = [
+        *_crls(directory, at),
+        *_responses(directory, at),
+        *(_unusable(item) for item in evidence.all_unread()),
+    ]
     dated = [(piece.this_update, piece.file) for piece in pieces if piece.this_update]
     return TrustStatus(
         at=at,
@@ -110,109 +110,108 @@ def trust_status(
         directory=safe(directory.path),
         pieces=tuple(pieces),
         newest=max(dated, default=None),
-        accepted=freshness.to_json(),
+        accepted=directory.freshness.to_json(),
         problems=tuple(problems),
     )
 
 
-def _crls(folder: Path, freshness: Freshness, at: datetime) -> list[PieceStatus]:
-    if not folder.is_dir():
-        return []
-    index = read_index(folder)
-    facts: list[CrlFacts] = []
-    pieces: dict[str, PieceStatus] = {}
-    for name in file_names(folder, ".crl", index):
-        try:
-            facts.append(CrlFacts.of(name, Crl.parse(read_regular(folder / name, limits.CRL_FILE_BYTES))))
-        except FormatError as error:
-            pieces[name] = _unusable(CRLS, name, "crl", error)
-    for item in facts:
-        state, use_by = _state(item.this_update, item.next_update, freshness, "crl", at)
-        pieces[item.name] = PieceStatus(
-            file=safe(f"{CRLS}/{item.name}"),
-            kind="delta-crl" if item.is_delta else "crl",
-            state=State.SUPERSEDED if _is_replaced(item, facts, at) else state,
-            about=safe(name_text(parse_name(item.issuer))),
-            number=item.number,
-            this_update=item.this_update,
-            next_update=item.next_update,
-            use_by=use_by,
-            urls=_urls(index, item.name),
+def _crls(directory: TrustDirectory, at: datetime) -> list[PieceStatus]:
+    index = read_index(directory.path / CRLS)
+    files = directory.evidence.all_crls()
+    pieces: list[PieceStatus] = []
+    for file in files:
+        facts = file.facts
+        state, use_by = _state(facts.this_update, facts.next_update, None, directory.freshness, "crl", at)
+        pieces.append(
+            PieceStatus(
+                file=f"{CRLS}/{file.name}",
+                kind="delta-crl" if facts.is_delta else "crl",
+                state=State.SUPERSEDED if _is_replaced(facts, files, at) else state,
+                about=safe(name_text(parse_name(facts.issuer))),
+                number=facts.number,
+                this_update=facts.this_update,
+                next_update=facts.next_update,
+                use_by=use_by,
+                urls=_urls(index, file.name),
+            )
         )
-    return [pieces[name] for name in sorted(pieces)]
+    return pieces
 
 
-def _is_replaced(item: CrlFacts, others: Iterable[CrlFacts], at: datetime) -> bool:
+def _is_replaced(item: CrlFacts, others: Iterable[CrlFile], at: datetime) -> bool:
     """By a newer one of its stream that counts at the moment; a delta also by a base that has caught up with it."""
-    for other in others:
+    for other in (file.facts for file in others):
         if other.this_update > at + limits.CLOCK_SKEW:
             continue
-        if other.stream == item.stream and item.is_older_than(other):
+        if other.stream == item.stream and other.age > item.age:
             return True
-        same_list = other.issuer == item.issuer and other.scope == item.scope
+        same_list = same_name(other.issuer, item.issuer) and other.raw_scope == item.raw_scope
         if item.is_delta and not other.is_delta and same_list and (other.number or 0) >= (item.number or 0):
             return True
     return False
 
 
-def _responses(folder: Path, freshness: Freshness, at: datetime) -> list[PieceStatus]:
-    if not folder.is_dir():
-        return []
-    index = read_index(folder)
-    found: dict[str, OcspResponse] = {}
-    pieces: dict[str, PieceStatus] = {}
-    for name in file_names(folder, ".ors", index):
-        try:
-            found[name] = OcspResponse.parse(read_regular(folder / name, limits.OCSP_BYTES))
-        except FormatError as error:
-            pieces[name] = _unusable(OCSP, name, "ocsp", error)
-    newest: dict[tuple[bytes, int], datetime] = {}
-    for response in found.values():
-        for single in response.responses:
-            key = (single.issuer_key_hash, single.serial)
+def _responses(directory: TrustDirectory, at: datetime) -> list[PieceStatus]:
+    index = read_index(directory.path / OCSP)
+    files = directory.evidence.all_ocsp()
+    newest: dict[tuple[bytes, int], tuple[object, ...]] = {}
+    for file in files:
+        for single in file.response.responses:
             if single.this_update <= at + limits.CLOCK_SKEW:
-                newest[key] = max(newest.get(key, single.this_update), single.this_update)
-    for name, response in found.items():
+                key, age = (single.issuer_key_hash, single.serial), file.response.age_of(single)
+                newest[key] = max(newest.get(key, age), age)
+    pieces: list[PieceStatus] = []
+    for file in files:
+        response = file.response
         # of several answers in one response the one that goes stale first decides
         first = min(response.responses, key=lambda item: item.next_update or item.this_update, default=None)
         if first is None:
-            pieces[name] = _unusable(OCSP, name, "ocsp", FormatError("it answers for nothing"))
-            continue
-        state, use_by = _state(first.this_update, first.next_update, freshness, "ocsp", at)
+            continue  # it answers for nothing
+        ended = response.signer_end
+        state, use_by = _state(first.this_update, first.next_update, ended, directory.freshness, "ocsp", at)
         replaced = all(
-            newest.get((item.issuer_key_hash, item.serial), item.this_update) > item.this_update
+            newest.get((item.issuer_key_hash, item.serial), response.age_of(item)) > response.age_of(item)
             for item in response.responses
         )
-        pieces[name] = PieceStatus(
-            file=safe(f"{OCSP}/{name}"),
-            kind="ocsp",
-            state=State.SUPERSEDED if replaced else state,
-            about=f"serial {first.serial:x}: {first.status}",
-            this_update=first.this_update,
-            next_update=first.next_update,
-            use_by=use_by,
-            urls=_urls(index, name),
+        pieces.append(
+            PieceStatus(
+                file=f"{OCSP}/{file.name}",
+                kind="ocsp",
+                state=State.SUPERSEDED if replaced else state,
+                about=f"serial {first.serial:x}: {first.status}",
+                this_update=first.this_update,
+                next_update=first.next_update,
+                use_by=use_by,
+                urls=_urls(index, file.name),
+            )
         )
-    return [pieces[name] for name in sorted(pieces)]
+    return pieces
 
 
 def _state(
-    this_update: datetime, next_update: datetime | None, freshness: Freshness, kind: EvidenceKind, at: datetime
+    this_update: datetime,
+    next_update: datetime | None,
+    signer_end: datetime | None,
+    freshness: Freshness,
+    kind: EvidenceKind,
+    at: datetime,
 ) -> tuple[State, datetime | None]:
-    """The stricter of what is accepted for signing and for timestamping chains counts: a file may serve both."""
+    """The stricter of what is accepted for signing and for timestamping chains counts: a file may serve both.
+
+    An OCSP response is no answer when the delegate that signed it has ended, whatever is accepted.
+    """
     if this_update > at + limits.CLOCK_SKEW:
         return State.FUTURE, None
-    if next_update is None:  # CRL-5, D36
-        return State.STALE, None
-    tolerance: timedelta = min(freshness.allowed(kind, "signing"), freshness.allowed(kind, "tsa"))
-    use_by = next_update + tolerance
-    if at <= next_update:
-        return State.FRESH, use_by
-    return (State.ACCEPTED if at <= use_by else State.STALE), use_by
+    ends = [freshness.use_by(kind, chain, this_update, next_update) for chain in CHAIN_KINDS]
+    use_by = None if None in ends else min(end for end in (*ends, signer_end) if end is not None)
+    if use_by is None or at > use_by:
+        return State.STALE, use_by
+    return (State.FRESH if next_update is not None and at <= next_update else State.ACCEPTED), use_by
 
 
-def _unusable(folder: str, name: str, kind: str, error: FormatError) -> PieceStatus:
-    return PieceStatus(file=safe(f"{folder}/{name}"), kind=kind, state=State.UNUSABLE, problem=str(error))
+def _unusable(item: Unread) -> PieceStatus:
+    kind = "ocsp" if item.name.lower().endswith(".ors") else "crl"
+    return PieceStatus(file=item.name, kind=kind, state=State.UNUSABLE, problem=item.problem)
 
 
 def _urls(index: EvidenceIndex, name: str) -> tuple[str, ...]:

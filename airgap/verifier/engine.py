@@ -7,7 +7,7 @@ findings, under the action that the policy statement gives to the check.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -101,6 +101,12 @@ class _Dossier:
     anchor: str | None = None
     plugin: Consultation | Rejected | None = None
     """What the verification plugin said, or why it could not be had; None before it was asked."""
+
+    def rest_on(self, uses: Iterable[EvidenceUse]) -> None:
+        """The answer rests on these; what a person should know beside it becomes a warning."""
+        for use in uses:
+            self.evidence.append(use)
+            self.warnings += use.notes
 
     def found(
         self,
@@ -314,7 +320,7 @@ class Judge:
         if not isinstance(dossier.signature, Candidate):
             dossier.signature.refuse_if_revoked(check)
         uses = self._revocation.check_chain(chain, kind=kind, signed_at=signed_at)
-        dossier.evidence.extend(uses)
+        dossier.rest_on(uses)
         return uses
 
     def _plugin(self, dossier: _Dossier) -> str | None:

@@ -361,12 +361,12 @@ class Outcome(RunOutcome):
     def earliest_expiry(self) -> tuple[datetime, str] | None:
         """When the first piece of evidence that passed goes stale, and which; None without dated evidence."""
         dates = [
-            (use.next_update, use.name)
+            (use.good_until, use.name)
             for artifact in self.artifacts
             for signature in artifact.signatures
             if signature.verdict is Verdict.PASS
             for use in signature.evidence
-            if use.next_update is not None
+            if use.good_until is not None
         ]
         return min(dates, default=None)
 

@@ -22,7 +22,6 @@ from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.revocation.freshness import Freshness
-from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.pool import Evidence, EvidencePool, Piece
 from airgap.signature.envelope import parse_envelope
 from airgap.signature.manifest import is_signature
@@ -71,20 +70,12 @@ class _Pinned:
 
 def snapshot_evidence(store: Store, snapshot: Snapshot) -> EvidencePool:
     """The evidence in a snapshot, read from its layers when asked for. Raises TrustMaterialError, ContentError."""
-    pieces: dict[Part, list[Piece]] = {Part.CRL: [], Part.OCSP: []}
-    indexes = {Part.CRL_INDEX: EvidenceIndex(), Part.OCSP_INDEX: EvidenceIndex()}
-    for file in snapshot.files:
-        layer = snapshot.layers[file.path]
-        if file.part in pieces:
-            read = partial(_read_piece, store, layer)
-            pieces[file.part].append(Piece(file.path.rpartition("/")[2], "snapshot", read))
-        elif file.part in indexes:
-            indexes[file.part] = EvidenceIndex.parse(read_verified(store, layer, layer.size), file.path)
     return EvidencePool(
-        crls=pieces[Part.CRL],
-        ocsp=pieces[Part.OCSP],
-        crl_index=indexes[Part.CRL_INDEX],
-        ocsp_index=indexes[Part.OCSP_INDEX],
+        [
+            Piece(file.path.rpartition("/")[2], "snapshot", partial(_read_piece, store, snapshot.layers[file.path]))
+            for file in snapshot.files
+            if file.part in {Part.CRL, Part.OCSP}
+        ]
     )
 
 

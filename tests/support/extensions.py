@@ -92,16 +92,22 @@ class ExtendedKeyUsage(NamedTuple):
 
 
 class Point(NamedTuple):
-    """One distribution point: URIs, other GeneralNames (raw), reason names, a CRL issuer (raw Name)."""
+    """One distribution point: URIs, other GeneralNames (raw), reason names, a CRL issuer (raw Name).
+
+    `relative_name`: one attribute (raw) of a nameRelativeToCRLIssuer, in place of the full name.
+    """
 
     uris: tuple[str, ...] = ()
     names: tuple[bytes, ...] = ()
     reasons: tuple[str, ...] | None = None
     crl_issuer: bytes | None = None
+    relative_name: bytes | None = None
 
     def der(self) -> bytes:
         parts = []
-        if full_name := [*map(uri, self.uris), *self.names]:
+        if self.relative_name is not None:
+            parts.append(asn1.explicit(0, asn1.tlv(0xA1, self.relative_name)))
+        elif full_name := [*map(uri, self.uris), *self.names]:
             parts.append(asn1.explicit(0, asn1.explicit(0, *full_name)))
         if self.reasons is not None:
             bits = asn1.named_bits({REASON_BITS.index(reason) for reason in self.reasons})

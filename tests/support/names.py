@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from airgap.pki.names import parse_name
 from tests.support import asn1
 
 OIDS: Final = {
@@ -59,3 +60,9 @@ def parse(text: str) -> bytes:
 def harbour(common_name: str) -> bytes:
     """The subject of a well-behaved certificate of the tests' organisation."""
     return parse(f"C=US,ST=WA,O=Harbour Works,CN={common_name}")
+
+
+def respelt(raw: bytes, tag: int = asn1.BMP) -> bytes:
+    """The same name by RFC 5280, 7.1, in other bytes: another string type, upper case, more white space."""
+    rdns = [[Attribute(item.oid, f" {item.text.upper()}  ", tag) for item in rdn] for rdn in parse_name(raw)]
+    return name(*rdns)

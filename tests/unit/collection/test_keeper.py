@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from airgap.collection.keeper import EvidenceKeeper
+from airgap.collection.keeper import EvidenceKeeper, State
 from airgap.errors import LimitError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
 from airgap.revocation.directory import EvidenceDirectory
-from airgap.revocation.kept import State
 from tests.support.crls import THIS_UPDATE, crl, entry, many, scope
-from tests.support.extensions import Point
 from tests.support.keyring import key
 from tests.support.ocsp import THIS_UPDATE as ANSWERED
 from tests.support.ocsp import ocsp_response
@@ -41,11 +39,9 @@ def made(number: int | None, days: int = 0, **changes: object) -> Crl:
     return Crl.parse(crl(CA, number=number, this_update=THIS_UPDATE + days * DAY, **changes))  # type: ignore[arg-type]
 
 
-def candidates(root: Path, url: str = URL) -> list[int | None]:
-    """Numbers of what would answer for the URL, newest first."""
-    point = Point((url,))
-    parsed = certificate(Pki().code_chain(leaf={"points": [point]})).distribution_points[0]
-    return [file.load().number for file in EvidenceDirectory.open(root).crls(ISSUER.subject, parsed)]
+def candidates(root: Path) -> list[int | None]:
+    """Numbers of what is at hand of the issuer, newest first."""
+    return [file.load().number for file in EvidenceDirectory.open(root).crls(ISSUER.subject)]
 
 
 def index(root: Path) -> dict[str, object]:
@@ -91,7 +87,6 @@ class TestCrls:
     @pytest.mark.parametrize(
         ("number", "days"),
         [
-            pytest.param(4, 1, id="a number that goes back, whatever the date"),
             pytest.param(6, -1, id="a date that goes back, whatever the number"),
             pytest.param(4, -1, id="both"),
             pytest.param(None, -1, id="a date alone"),
@@ -103,6 +98,20 @@ class TestCrls:
         kept = keeper.keep_crl(made(number, days), ISSUER, [URL])
         assert (kept.state, kept.name) == (State.OLDER, first.name)
         assert candidates(tmp_path) == [5]
+
+    def test_the_date_says_which_is_newer_whatever_the_number(self, tmp_path: Path) -> None:
+        """One order for all who ask, and no pair of which each is older than the other."""
+        keeper = EvidenceKeeper(tmp_path)
+        keeper.keep_crl(made(5), ISSUER, [URL])
+        assert keeper.keep_crl(made(4, 1), ISSUER, [URL]).state is State.NEW
+        assert candidates(tmp_path) == [4, 5]
+
+    def test_an_older_one_that_lists_somebody_more_is_kept(self, tmp_path: Path) -> None:
+        """Design 10: any CRL at hand condemns, so that none that says more may be passed over."""
+        keeper = EvidenceKeeper(tmp_path)
+        keeper.keep_crl(made(5, 1, revoked=[8]), ISSUER, [URL])
+        assert keeper.keep_crl(made(4, revoked=[7]), ISSUER, [URL]).state is State.NEW
+        assert keeper.keep_crl(made(3, -1, revoked=[8]), ISSUER, [URL]).state is State.OLDER
 
     def test_a_forged_newer_file_keeps_nothing_out(self, tmp_path: Path) -> None:
         """What could not be verified is not in the way of what was."""
@@ -121,17 +130,9 @@ class TestCrls:
     def test_parts_of_a_whole_that_name_no_scope_do_not_hide_each_other(self, tmp_path: Path) -> None:
         """Some authorities split their list by URL and do not say so in the CRL."""
         keeper = EvidenceKeeper(tmp_path)
-        keeper.keep_crl(made(9, 1), ISSUER, [URL])
-        assert keeper.keep_crl(made(5), ISSUER, [OTHER]).state is State.NEW
-        assert (candidates(tmp_path), candidates(tmp_path, OTHER)) == ([9], [5])
-
-    def test_what_answered_before_there_was_an_index_goes_on_answering(self, tmp_path: Path) -> None:
-        """A file that no URL claims answers for all: for this URL, and afterwards for others, too."""
-        (tmp_path / "crls").mkdir()
-        (tmp_path / "crls/by-hand.crl").write_bytes(made(4).der)
-        EvidenceKeeper(tmp_path).keep_crl(made(5, 1), ISSUER, [URL])
-        assert set(candidates(tmp_path)) == {5, 4}
-        assert candidates(tmp_path, OTHER) == [4]
+        keeper.keep_crl(made(9, 1, revoked=[7]), ISSUER, [URL])
+        assert keeper.keep_crl(made(5, revoked=[8]), ISSUER, [OTHER]).state is State.NEW
+        assert candidates(tmp_path) == [9, 5]
 
     def test_what_was_put_by_hand_and_is_newer_is_not_replaced(self, tmp_path: Path) -> None:
         (tmp_path / "crls").mkdir()
@@ -216,49 +217,50 @@ class TestPrune:
 
     def test_a_generation_that_the_newest_contains_goes(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(1, 1, revoked=[7]), made(2, 2, revoked=[7, 8]), made(3, 3, revoked=[8, 7]))
-        assert len(keeper.prune(ISSUER, [URL])) == 2
+        assert len(keeper.prune(ISSUER)) == 2
         assert candidates(tmp_path) == [3]
         assert len(list((tmp_path / "crls").glob("*.crl"))) == 1
 
     def test_a_generation_that_alone_lists_somebody_stays(self, tmp_path: Path) -> None:
         """RFC 5280, 3.3: the newer list may have dropped a certificate because it expired."""
         keeper = self.kept(tmp_path, made(1, 1, revoked=[7]), made(2, 2, revoked=[8]))
-        assert keeper.prune(ISSUER, [URL]) == ()
+        assert keeper.prune(ISSUER) == ()
         assert candidates(tmp_path) == [2, 1]
 
     def test_an_entry_that_says_something_else_counts_as_another(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(1, 1, revoked=[entry(7, reason="keyCompromise")]), made(2, 2, revoked=[7]))
-        assert keeper.prune(ISSUER, [URL]) == ()
+        assert keeper.prune(ISSUER) == ()
 
     def test_an_older_one_without_entries_goes(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(1, 1), made(2, 2))
-        assert len(keeper.prune(ISSUER, [URL])) == 1
+        assert len(keeper.prune(ISSUER)) == 1
 
     def test_a_forged_newer_one_removes_nothing(self, tmp_path: Path) -> None:
         keeper = self.kept(tmp_path, made(1, 1))
         (tmp_path / "crls/forged.crl").write_bytes(crl(CA, number=9, signed_by=key("p256", 4)))
-        names = [*json.loads(json.dumps([index(tmp_path)[URL]])), "forged.crl"]
-        (tmp_path / "crls/index.json").write_text(json.dumps({URL: names}))
-        assert keeper.prune(ISSUER, [URL]) == ()
+        assert keeper.prune(ISSUER) == ()
 
     def test_deltas_go_when_their_base_has_caught_up(self, tmp_path: Path) -> None:
-        keeper = self.kept(tmp_path, made(1), made(2, 1, delta_base=1), made(3, 2, delta_base=1))
-        assert len(keeper.prune(ISSUER, [URL])) == 1
+        deltas = (made(2, 1, delta_base=1, revoked=[7]), made(3, 2, delta_base=1, revoked=[7]))
+        keeper = self.kept(tmp_path, made(1), *deltas)
+        assert len(keeper.prune(ISSUER)) == 1
         keeper.keep_crl(made(3, 3), ISSUER, [URL])
-        keeper.prune(ISSUER, [URL])
-        assert candidates(tmp_path) == [3]
+        assert len(keeper.prune(ISSUER)) == 1  # the delta stays: its base has caught up, and does not list number 7
+        keeper.keep_crl(made(4, 4, revoked=[7]), ISSUER, [URL])
+        keeper.prune(ISSUER)
+        assert candidates(tmp_path) == [4]
 
     def test_a_list_that_is_broken_removes_nothing(self, tmp_path: Path) -> None:
         """What can not be read can not be compared."""
         keeper = self.kept(tmp_path, made(1, 1, entries=b"\x30\x03\x02\x01"), made(2, 2, revoked=[7]))
-        assert keeper.prune(ISSUER, [URL]) == ()
+        assert keeper.prune(ISSUER) == ()
 
     def test_an_unlisted_stranger_among_many_keeps_its_list(self, tmp_path: Path) -> None:
         older = made(1, 1, entries=many(2000) + entry(5))
         keeper = self.kept(tmp_path, older, made(2, 2, entries=many(3000)))
-        assert keeper.prune(ISSUER, [URL]) == ()
+        assert keeper.prune(ISSUER) == ()
         keeper.keep_crl(made(3, 3, entries=entry(5) + many(3000)), ISSUER, [URL])
-        assert len(keeper.prune(ISSUER, [URL])) == 2
+        assert len(keeper.prune(ISSUER)) == 2
 
 
 class TestOcsp:
@@ -267,8 +269,8 @@ class TestOcsp:
         return EvidenceKeeper(root).keep_ocsp(data, OcspResponse.parse(data), certificate(LEAF), ISSUER).state
 
     def answers(self, root: Path) -> list[str]:
-        found = EvidenceDirectory.open(root).ocsp(certificate(LEAF), ISSUER)
-        singles = (file.load().find(certificate(LEAF), ISSUER) for file in found)
+        found = EvidenceDirectory.open(root).ocsp(certificate(LEAF).serial)
+        singles = (file.response.find(certificate(LEAF), ISSUER) for file in found)
         return [single.status for single in singles if single]
 
     def test_is_kept_and_found(self, tmp_path: Path) -> None:
@@ -289,7 +291,7 @@ class TestOcsp:
         assert self.put(tmp_path) is State.NEW
 
     def test_joins_an_index_that_names_the_responder(self, tmp_path: Path) -> None:
-        """Where a URL is mapped only its files count, so a new one has to be among them."""
+        """An index tells where files are from, so a new one has to be in it."""
         (tmp_path / "ocsp").mkdir()
         (tmp_path / "ocsp/old.ors").write_bytes(ocsp_response(LEAF))
         (tmp_path / "ocsp/index.json").write_text(json.dumps({"http://ocsp.example": "old.ors"}))

@@ -17,7 +17,7 @@ from airgap.errors import FormatError, LimitError, Undecided
 from airgap.pki import crl as crl_module
 from airgap.pki import native
 from airgap.pki.certificate import Certificate, DistributionPoint
-from airgap.pki.crl import Crl, read_header
+from airgap.pki.crl import Crl, read_facts
 from tests.support import asn1, extensions, names
 from tests.support.crls import NEXT_UPDATE, REVOKED_AT, THIS_UPDATE, crl, entry, many, pem, scope
 from tests.support.extensions import UNKNOWN_CRITICAL, BasicConstraints, Extension, KeyUsage, Point
@@ -41,7 +41,7 @@ def judged(data: bytes, of: Issued = LEAF) -> tuple[crl_module.RevokedEntry, ...
     parsed = Crl.parse(data)
     parsed.verify_signed_by(certificate(of.chain[1]))
     parsed.check_covers(certificate(of))
-    return parsed.entries(of.serial)
+    return parsed.entries(certificate(of))
 
 
 def undecided(data: bytes, of: Issued = LEAF) -> Undecided:
@@ -74,20 +74,40 @@ def test_next_update_may_be_absent_and_is_then_none() -> None:
 
 def test_header_is_read_without_the_entries() -> None:
     broken_list = crl(CA, entries=b"\x30\x03\x02\x01", number=3, delta_base=1)
-    header = read_header(broken_list)
+    header = read_facts(broken_list)
     assert (header.issuer, header.this_update, header.next_update) == (CA.subject, THIS_UPDATE, NEXT_UPDATE)
     assert (header.number, header.is_delta, header.size) == (3, True, len(broken_list))
-    assert read_header(pem(broken_list)) == header
+    assert read_facts(pem(broken_list)) == header
 
 
 # Form (CRL-3)
 
 
-@pytest.mark.parametrize("version", [None, 1, 3])
-def test_only_version_2(version: int | None) -> None:
-    """CRL-3."""
-    with pytest.raises(FormatError, match=r"crl.version: is not 2"):
+def test_only_version_2_clears_and_version_1_may_condemn() -> None:
+    """CRL-3; design 10."""
+    algorithm = algorithm_identifier(CA.key)
+    listed = asn1.sequence(entry(LEAF.serial))
+    parsed = Crl.parse(sign_der(asn1.sequence(algorithm, CA.subject, asn1.time(AT), listed), CA.key))
+    parsed.verify_made_by(certificate(CA))
+    assert parsed.version == 1
+    assert len(parsed.entries(certificate(LEAF))) == 1
+    with pytest.raises(Undecided, match="version 1") as caught:
+        parsed.verify_signed_by(certificate(CA))
+    assert caught.value.reason == "revocation.crl.malformed"
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_other_versions_are_malformed(version: int) -> None:
+    """CRL-3; RFC 5280, 5.1.2.1: version 1 is the absence of a version, and has no extensions."""
+    with pytest.raises(FormatError, match=r"crl.version: is neither 1 nor 2"):
         Crl.parse(crl(CA, version=version))
+
+
+def test_version_1_has_no_extensions() -> None:
+    extensions_of_it = asn1.explicit(0, asn1.sequence(NON_CRITICAL.der()))
+    body = asn1.sequence(algorithm_identifier(CA.key), CA.subject, asn1.time(AT), extensions_of_it)
+    with pytest.raises(FormatError, match="version 1 does not know"):
+        Crl.parse(sign_der(body, CA.key))
 
 
 def test_inner_and_outer_algorithm_are_equal() -> None:
@@ -122,7 +142,7 @@ def test_no_extensions_at_all() -> None:
     body = asn1.sequence(asn1.integer(1), algorithm, CA.subject, asn1.time(AT))
     parsed = Crl.parse(sign_der(body, CA.key))
     parsed.verify_signed_by(certificate(CA))
-    assert (parsed.number, parsed.next_update, parsed.entries(1)) == (None, None, ())
+    assert (parsed.number, parsed.next_update, parsed.entries_for(1, parsed.issuer)) == (None, None, ())
     with pytest.raises(Undecided) as caught:
         parsed.check_covers(certificate(ROOT))
     assert caught.value.facts["crl_number"] is None
@@ -223,13 +243,23 @@ def test_a_verified_signature_is_remembered_per_issuer() -> None:
 
 @pytest.mark.parametrize("extension", [UNKNOWN_CRITICAL, Extension("2.5.29.20", asn1.integer(1), critical=True)])
 def test_critical_extension_that_is_not_understood(extension: Extension) -> None:
-    """CRL-7, NEG-109: nothing may be concluded, neither from absence nor from an entry."""
+    """CRL-7, NEG-109: nothing may be concluded from absence."""
     parsed = Crl.parse(crl(CA, number=None, extra=[extension]))
-    for question in (lambda: parsed.check_covers(certificate(LEAF)), lambda: parsed.entries(LEAF.serial)):
-        with pytest.raises(Undecided) as caught:
-            question()
-        assert caught.value.reason == "revocation.crl.extension"
-        assert caught.value.facts["extension"] == extension.oid
+    with pytest.raises(Undecided) as caught:
+        parsed.check_covers(certificate(LEAF))
+    assert caught.value.reason == "revocation.crl.extension"
+    assert caught.value.facts["extension"] == extension.oid
+
+
+@pytest.mark.parametrize(
+    ("extension", "is_doubtful"),
+    [(UNKNOWN_CRITICAL, True), (Extension("2.5.29.20", asn1.integer(1), critical=True), False)],
+    ids=["unknown", "CRL number"],
+)
+def test_what_an_entry_means_beside_a_critical_extension(extension: Extension, is_doubtful: bool) -> None:
+    """Design 10: an entry is in doubt where an extension could change its meaning; a number cannot."""
+    (found,) = Crl.parse(crl(CA, number=None, extra=[extension], revoked=[LEAF])).entries(certificate(LEAF))
+    assert bool(found.doubt) is is_doubtful
 
 
 def test_critical_freshest_crl() -> None:
@@ -271,7 +301,6 @@ def test_scope_that_covers(covering: Extension) -> None:
         (scope(only_ca=True, critical=False), "only covers CA certificates"),
         (scope(only_attribute=True), "attribute certificates"),
         (scope(indirect=True), "indirect CRL"),
-        (scope(reasons=("keyCompromise",)), r"some reasons \(keyCompromise\)"),
         (scope(uris=["http://elsewhere.example/"]), r"another distribution point \(http://elsewhere.example/\)"),
         (scope(names=[extensions.directory_name(names.harbour("x"))]), "another distribution point"),
         (scope(relative_name=names.Attribute("CN", "x").der()), "another distribution point"),
@@ -357,9 +386,8 @@ def test_invalidity_date() -> None:
 
 def test_unknown_critical_entry_extension_on_the_match() -> None:
     """CRL-9, NEG-109."""
-    error = undecided(crl(CA, revoked=[entry(LEAF.serial, extra=[UNKNOWN_CRITICAL])]))
-    assert error.reason == "revocation.crl.extension"
-    assert error.facts["extension"] == UNKNOWN_CRITICAL.oid
+    (found,) = judged(crl(CA, revoked=[entry(LEAF.serial, extra=[UNKNOWN_CRITICAL])]))
+    assert UNKNOWN_CRITICAL.oid in found.doubt
 
 
 def test_unknown_entry_extensions_elsewhere_are_ignored() -> None:
@@ -376,6 +404,25 @@ def test_entries_of_another_issuer(at_match: bool) -> None:
     error = undecided(crl(CA, revoked=items))
     assert error.reason == "revocation.crl.extension"
     assert "another issuer" in str(error)
+    assert Crl.parse(crl(CA, revoked=items)).entries(certificate(LEAF)) == ()
+
+
+def test_the_last_certificate_issuer_says_whose_an_entry_is() -> None:
+    """RFC 5280, 5.3.3; the name is compared as 7.1 says."""
+    foreign, own = names.harbour("Other CA"), CA.subject
+    parsed = Crl.parse(
+        crl(CA, revoked=[entry(5, certificate_issuer=foreign), entry(6, certificate_issuer=own), entry(LEAF.serial)])
+    )
+    assert len(parsed.entries(certificate(LEAF))) == 1
+    assert parsed.entries_for(5, CA.subject) == ()
+    assert len(parsed.entries_for(5, foreign)) == 1
+
+
+def test_a_certificate_issuer_that_cannot_be_read_may_be_anybody() -> None:
+    broken = Extension("2.5.29.29", asn1.null(), critical=True)
+    for items in ([entry(LEAF.serial, extra=[broken])], [entry(5, extra=[broken]), entry(LEAF.serial)]):
+        (found,) = Crl.parse(crl(CA, revoked=items)).entries(certificate(LEAF))
+        assert "certificateIssuer" in found.doubt
 
 
 def test_entries_of_another_issuer_do_not_spoil_an_absence() -> None:
@@ -397,9 +444,6 @@ def test_bytes_of_certificate_issuer_by_chance() -> None:
 @pytest.mark.parametrize(
     "item",
     [
-        entry(LEAF.serial, reason=7),
-        entry(LEAF.serial, reason=11),
-        entry(LEAF.serial, extra=[Extension("2.5.29.24", asn1.null())]),
         entry(LEAF.serial, reason=1, extra=[Extension("2.5.29.21", asn1.tlv(0x0A, b"\x01"))]),
         asn1.sequence(asn1.integer(LEAF.serial), asn1.tlv(asn1.UTC_TIME, b"260230000000Z")),
     ],
@@ -407,6 +451,18 @@ def test_bytes_of_certificate_issuer_by_chance() -> None:
 def test_malformed_match(item: bytes) -> None:
     """CRL-3."""
     assert undecided(crl(CA, revoked=[item])).reason == "revocation.crl.malformed"
+
+
+@pytest.mark.parametrize("number", [7, 11])
+def test_a_reason_without_a_name_is_a_reason(number: int) -> None:
+    """CRL-10: every reason but certificateHold and removeFromCRL revokes for good."""
+    (found,) = judged(crl(CA, revoked=[entry(LEAF.serial, reason=number)]))
+    assert (found.reason, found.doubt) == (f"reason {number}", "")
+
+
+def test_an_entry_with_an_extension_that_cannot_be_read_is_in_doubt() -> None:
+    (found,) = judged(crl(CA, revoked=[entry(LEAF.serial, extra=[Extension("2.5.29.24", asn1.null())])]))
+    assert "cannot be read" in found.doubt
 
 
 @pytest.mark.parametrize(
@@ -453,9 +509,9 @@ def test_long_lists() -> None:
     parsed = Crl.parse(crl(CA, entries=entries))
     parsed.verify_signed_by(certificate(CA))
     for serial in (first, first + 25_000, first + 49_999):
-        assert [item.reason for item in parsed.entries(serial)] == ["keyCompromise"]
+        assert [item.reason for item in parsed.entries_for(serial, parsed.issuer)] == ["keyCompromise"]
     for serial in (first - 1, first + 50_000, 1, first >> 8):
-        assert parsed.entries(serial) == ()
+        assert parsed.entries_for(serial, parsed.issuer) == ()
 
 
 def test_every_entry_of_a_long_list_is_found_wherever_it_stands() -> None:
@@ -465,7 +521,7 @@ def test_every_entry_of_a_long_list_is_found_wherever_it_stands() -> None:
     listed = [entry(serial, extra=[long] if serial % 7 == 0 else []) for serial in serials]
     parsed = Crl.parse(crl(CA, revoked=listed))
     for serial in (serials[-1], *serials):  # the last one first: the places are all made for it
-        assert len(parsed.entries(serial)) == serials.count(serial)
+        assert len(parsed.entries_for(serial, parsed.issuer)) == serials.count(serial)
 
 
 SERIALS = st.integers(min_value=0, max_value=0x3FF) | st.integers(min_value=0, max_value=2**160 - 1)
@@ -477,7 +533,7 @@ def test_lookup_agrees_with_a_walk_by_another_parser(serials: list[int], asked: 
     walked = [item.serial_number for item in x509.load_der_x509_crl(data)]
     parsed = Crl.parse(data)
     for serial in {asked, *serials}:
-        assert len(parsed.entries(serial)) == walked.count(serial)
+        assert len(parsed.entries_for(serial, parsed.issuer)) == walked.count(serial)
 
 
 # Delta CRLs (CRL-13 to CRL-16)
@@ -487,7 +543,7 @@ def test_delta_is_known_as_such() -> None:
     """CRL-14, CRL-16, NEG-114: the verifier refuses it as a base."""
     parsed = Crl.parse(crl(CA, number=6, delta_base=5))
     assert (parsed.number, parsed.base_number) == (6, 5)
-    assert read_header(parsed.der).is_delta
+    assert read_facts(parsed.der).is_delta
 
 
 def test_base_without_number() -> None:

@@ -1,0 +1,192 @@
+"""What condemns: everything at hand that says that a certificate is revoked or on hold (design 10).
+
+A piece of evidence needs no scope, no freshness and no channel to condemn: it is enough that the certificate's issuer
+made it, or an OCSP delegate of the issuer that was valid when it signed. However old, stale, out of scope, misfit to
+its base or newer than the clock it is, and whatever anybody says against it: revoked for good is revoked. Only the
+entry's own meaning counts: whose certificate it means, and when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airgap.errors import FormatError, Rejected, Undecided
+from airgap.revocation.pool import CrlFile, Evidence, OcspFile
+from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
+
+if TYPE_CHECKING:
+    from airgap.pki.crl import RevokedEntry
+
+_SOFTENED = "revoked, but its key was only invalid after this signature was made"
+_LATER = "good at that moment; revoked later"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One statement that the certificate is revoked, or on hold."""
+
+    file: CrlFile | OcspFile
+    reason: str | None
+    revoked_at: datetime | None
+    this_update: datetime
+    next_update: datetime | None
+
+    @property
+    def is_hold(self) -> bool:
+        """Whether it may be lifted again."""
+        return self.reason == HOLD
+
+    def rejection(self, query: RevocationQuery) -> Rejected:
+        """The verdict that it comes to, where it counts."""
+        facts = query.facts_of(self.file.name, self.this_update, self.next_update)
+        return revoked(query, self.file.name, self.reason, self.revoked_at, facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """All that is said against a certificate."""
+
+    final: tuple[Listing, ...]
+    """Revoked for good."""
+    holds: tuple[Listing, ...]
+    doubts: tuple[Undecided, ...]
+    """What may be said against it, and cannot be read or understood."""
+    softened: str = ""
+    """Why something that is said does not count for this signature and moment; empty where there is nothing."""
+
+    def worst(self) -> Listing | None:
+        """The newest of those for good; no name of a file decides which."""
+        return max(self.final, key=lambda said: (said.this_update, said.file.name), default=None)
+
+
+def find_against(query: RevocationQuery, evidence: Evidence) -> Against:
+    """Everything that genuine evidence says against the certificate of `query`."""
+    said = [*_from_crls(query, evidence.crls(query.issuer.subject)), *_from_ocsp(query, evidence)]
+    listings = [item for item in said if isinstance(item, Listing)]
+    unread = [
+        Undecided(
+            "evidence.unread",
+            f"{item.name} in the {item.origin} may be about {query.who} and cannot be read: {item.problem}",
+            **query.facts(evidence=item.name, problem=item.problem),
+        )
+        for item in evidence.unread(query.certificate)
+    ]
+    return Against(
+        final=tuple(item for item in listings if not item.is_hold),
+        holds=tuple(item for item in listings if item.is_hold),
+        doubts=(*(item for item in said if isinstance(item, Undecided)), *unread),
+        softened=max((item for item in said if isinstance(item, str)), default=""),
+    )
+
+
+def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Listing | Undecided | str]:
+    for file in files:
+        try:
+            crl = file.load()
+        except FormatError as error:
+            yield Undecided(
+                "evidence.unread", f"{file.name} cannot be read: {error}", **query.facts(evidence=file.name)
+            )
+            continue
+        try:
+            crl.verify_made_by(query.issuer)
+        except Undecided as error:
+            # in the trust directory a CRL of this very key whose signature fails is damaged, and may have listed it
+            if file.trusted and crl.may_be_from(query.issuer):
+                yield about_file(query, file, error)
+            continue
+        try:
+            entries = crl.entries(query.certificate)
+        except Undecided as error:
+            yield about_file(query, file, error)
+            continue
+        yield from _of_entries(query, file, entries, crl.this_update, crl.next_update)
+
+
+def _of_entries(
+    query: RevocationQuery,
+    file: CrlFile,
+    entries: Sequence[RevokedEntry],
+    this_update: datetime,
+    next_update: datetime | None,
+) -> Iterator[Listing | Undecided | str]:
+    counting: list[RevokedEntry] = []
+    for entry in entries:
+        if entry.doubt:
+            text = f"{file.name}: an entry of the CRL for {query.who} {entry.doubt}"
+            yield Undecided("revocation.crl.extension", text, **query.facts_of(file.name, this_update, next_update))
+        elif harmless := why_harmless(query, this_update, entry.revocation_date, entry.invalidity_date):
+            yield harmless
+        else:
+            counting.append(entry)
+    hold = hold_in_force(counting)
+    for entry in (*(item for item in counting if item.reason not in {HOLD, REMOVED}), *((hold,) if hold else ())):
+        yield Listing(
+            file=file,
+            reason=entry.reason,
+            revoked_at=entry.revocation_date,
+            this_update=this_update,
+            next_update=next_update,
+        )
+
+
+def _from_ocsp(query: RevocationQuery, evidence: Evidence) -> Iterator[Listing | Undecided | str]:
+    for file in evidence.ocsp(query.certificate.serial):
+        statements = file.response.statements(query.certificate, query.issuer)
+        if not statements:
+            continue
+        try:
+            file.response.verify_made_for(query.issuer)
+        except Undecided as error:
+            if file.trusted and error.reason == "revocation.ocsp.signature":  # damaged
+                yield about_file(query, file, error)
+            continue
+        for single in statements:
+            if single.status != "revoked":
+                continue
+            if single.doubt or not single.names(query.issuer):
+                doubt = single.doubt or "names the issuer in a way that is not known"
+                text = f"{file.name}: the OCSP response about {query.who} {doubt}"
+                facts = query.facts_of(file.name, single.this_update, single.next_update)
+                yield Undecided("revocation.ocsp.malformed", text, **facts)
+            elif harmless := why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
+                yield harmless
+            else:
+                yield Listing(
+                    file=file,
+                    reason=single.reason,
+                    revoked_at=single.revocation_time,
+                    this_update=single.this_update,
+                    next_update=single.next_update,
+                )
+
+
+def why_harmless(
+    query: RevocationQuery, made: datetime, revoked_at: datetime | None, invalid_since: datetime | None
+) -> str:
+    """Why an entry does not count for this signature and moment; empty where it counts.
+
+    `made`: when the evidence was. What was known at the moment judged for counts whatever date it states (CRL-11). What
+    was only said later counts if it says that the certificate was revoked by then, or its key invalid; and always where
+    the clock has not passed that moment: nobody can know better then.
+    """
+    if _made_before(query, invalid_since):
+        return _SOFTENED
+    judged = query.moment.judged
+    since = min((moment for moment in (revoked_at, invalid_since) if moment), default=None)
+    return _LATER if since and judged < query.moment.clock and judged < min(made, since) else ""
+
+
+def _made_before(query: RevocationQuery, invalid_since: datetime | None) -> bool:
+    """Whether the signature was provably made before the key became invalid (CRL-12, OCSP-7, D31)."""
+    return invalid_since is not None and query.signed_at is not None and query.signed_at < invalid_since
+
+
+def hold_in_force(entries: Sequence[RevokedEntry]) -> RevokedEntry | None:
+    """The hold that is in force: the latest of holds and removals, the one seen first on a tie (CRL-10)."""
+    passing = [entry for entry in entries if entry.reason in {HOLD, REMOVED}]
+    latest = max(passing, key=lambda entry: entry.revocation_date, default=None)
+    return latest if latest and latest.reason == HOLD else None

@@ -1,0 +1,481 @@
+"""What clears: which CRL or OCSP response at hand is an answer that a certificate is not revoked (design 10).
+
+An OCSP response first where the certificate names a responder; only if there is no usable answer, CRLs for its
+distribution points (REV-3). CRLs must cover all reasons for a revocation: one that answers for all of them is enough,
+whichever of the points it belongs to (D32; RFC 5280, 6.3.3). The newest that counts decides. What is newer and does not
+count is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from airgap import limits
+from airgap.errors import FormatError, Undecided
+from airgap.moment import Moment
+from airgap.parse.time import iso
+from airgap.pki.certificate import Certificate, DistributionPoint
+from airgap.pki.extensions import REASON_FLAGS
+from airgap.revocation.against import find_against, hold_in_force, why_harmless
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.pool import CrlFile, Evidence, OcspFile
+from airgap.revocation.query import HOLD, RevocationQuery, about_file, crl_use, no_crl, no_ocsp, revoked
+from airgap.revocation.use import EvidenceUse
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.pki.crl import Crl, CrlFacts, RevokedEntry
+    from airgap.pki.ocsp import SingleResponse
+
+ALL_REASONS = frozenset(REASON_FLAGS[1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A certificate is not revoked, says this evidence."""
+
+    uses: tuple[EvidenceUse, ...]
+    since: datetime | None
+    """As of when: thisUpdate; None where the certificate names no way to ask, and nobody was asked."""
+    crls: tuple[CrlFacts, ...] = ()
+    """The CRLs that it rests on."""
+    response: str = ""
+    """The fingerprint of the OCSP response that it rests on."""
+
+    @property
+    def is_ocsp(self) -> bool:
+        """Whether an OCSP response answers; CRLs were not asked then."""
+        return bool(self.response)
+
+
+@dataclass(frozen=True, slots=True)
+class _CountingCrl:
+    file: CrlFile
+    crl: Crl
+    reasons: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _CountingOcsp:
+    file: OcspFile
+    single: SingleResponse
+    signer_end: datetime | None
+    """When the delegate's certificate ends."""
+
+
+class Clearing:
+    """Answers out of one body of evidence, for one moment."""
+
+    def __init__(self, evidence: Evidence, freshness: Freshness, moment: Moment) -> None:
+        self._evidence = evidence
+        self._freshness = freshness
+        self._moment = moment
+
+    def answer(self, query: RevocationQuery) -> Answer:
+        """The answer that counts.
+
+        Raises Undecided where nothing at hand clears the certificate, Rejected (revocation.on_hold) where what decides
+        has it on hold.
+        """
+        certificate = query.certificate
+        if not certificate.ocsp_urls and not certificate.distribution_points:  # REV-1
+            status = "good (names no way to ask)"
+            subject = safe(certificate.subject_text)
+            return Answer(
+                uses=(EvidenceUse(certificate=subject, chain=query.chain, kind="none", status=status),), since=None
+            )
+        self._check_clock(query)
+        if not certificate.ocsp_urls:
+            return self.answer_of_crls(query)
+        try:
+            return self._answer_of_ocsp(query)
+        except Undecided as no_answer:
+            if not certificate.distribution_points:
+                raise
+            try:
+                return self.answer_of_crls(query)
+            except Undecided as error:
+                raise Undecided(error.reason, f"{error}; and {no_answer}", **error.facts) from None
+
+    def check_counts(self, query: RevocationQuery, file: CrlFile | OcspFile) -> None:
+        """This piece would be an answer about the certificate, were it alone. Raises Undecided where it would not."""
+        if isinstance(file, OcspFile):
+            single = self._counting_response(query, file).single
+            self._check_age(query, "ocsp", file.name, single.this_update, single.next_update)
+        elif file.facts.is_delta:
+            self._check_delta_counts(query, file)
+        else:
+            self._check_crl_age(query, self._counting_crl(query, file).file)
+
+    def _check_delta_counts(self, query: RevocationQuery, file: CrlFile) -> None:
+        """The same for a delta CRL: it fits a base at hand that counts. Raises Undecided."""
+        first: Undecided | None = None
+        for base in self._evidence.crls(query.issuer.subject):
+            try:
+                self._counting_delta(query, self._counting_crl(query, base).crl, file)
+                for item in (base, file):
+                    self._check_crl_age(query, item)
+            except Undecided as error:
+                first = first or error
+            else:
+                return
+        raise first or no_crl(query)
+
+    def _check_clock(self, query: RevocationQuery) -> None:
+        """Genuine evidence from after the clock says that the clock is wrong: no older evidence may answer then.
+
+        A clock that is set back must not bring a revoked certificate back. For a moment of the past that was named,
+        evidence that was made since, and before the clock, is merely not known yet.
+        """
+        latest = self._moment.clock + limits.CLOCK_SKEW
+        for file in self._evidence.crls(query.issuer.subject):
+            if file.facts.this_update > latest and _is_proven(file, query):
+                raise self._future(query, "crl", file.name, file.facts.this_update)
+        for ocsp in self._evidence.ocsp(query.certificate.serial):
+            for single in ocsp.response.statements(query.certificate, query.issuer):
+                if single.this_update > latest and _is_genuine(ocsp, query):
+                    raise self._future(query, "ocsp", ocsp.name, single.this_update)
+
+    def _future(self, query: RevocationQuery, kind: Literal["crl", "ocsp"], name: str, made: datetime) -> Undecided:
+        return Undecided(
+            f"revocation.{kind}.future",
+            f"{name} was made at {iso(made)}, after the moment judged for, {iso(self._moment.judged)}",
+            **query.facts(evidence=name, this_update=iso(made)),
+        )
+
+    # --- OCSP (10.2) ---
+
+    def _answer_of_ocsp(self, query: RevocationQuery) -> Answer:
+        counting: list[_CountingOcsp] = []
+        refused: list[tuple[OcspFile, Undecided]] = []
+        for file in self._evidence.ocsp(query.certificate.serial):
+            if file.response.find(query.certificate, query.issuer) is None:
+                continue
+            try:
+                counting.append(self._counting_response(query, file))
+            except Undecided as error:
+                refused.append((file, error))
+        if not counting:
+            raise refused[0][1] if refused else no_ocsp(query)
+        found = max(counting, key=lambda item: item.file.response.age_of(item.single))
+        file, single = found.file, found.single
+        facts = query.facts_of(file.name, single.this_update, single.next_update)
+        if single.status == "unknown":  # OCSP-8
+            text = f"the responder of {file.name} does not know {query.who}"
+            raise Undecided("revocation.ocsp.unknown", text, **facts)
+        stale = self._check_age(query, "ocsp", file.name, single.this_update, single.next_update)
+        held = single.status == "revoked" and single.reason == HOLD
+        if held and not why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
+            raise revoked(query, file.name, single.reason, single.revocation_time, facts)
+        ends = (self._ends(query, "ocsp", single.this_update, single.next_update), found.signer_end)
+        use = EvidenceUse(
+            certificate=safe(query.certificate.subject_text),
+            chain=query.chain,
+            kind="ocsp",
+            status="good",
+            name=file.name,
+            origin=file.origin,
+            this_update=single.this_update,
+            next_update=single.next_update,
+            good_until=min((end for end in ends if end), default=None),
+            accepted_stale=stale,
+            notes=_folded(_newer_ocsp(query, refused, single.this_update)),
+        )
+        return Answer(uses=(use,), since=single.this_update, response=file.response.fingerprint)
+
+    def _counting_response(self, query: RevocationQuery, file: OcspFile) -> _CountingOcsp:
+        """What the response says, if it may clear. Raises Undecided."""
+        single = file.response.find(query.certificate, query.issuer)
+        named = query.facts(evidence=file.name)
+        if single is None:
+            raise Undecided("revocation.ocsp.missing", f"{file.name} does not answer for {query.who}", **named)
+        if single.doubt:  # OCSP-6
+            raise Undecided("revocation.ocsp.malformed", f"{file.name}: the OCSP response {single.doubt}", **named)
+        if single.this_update > self._moment.judged + limits.CLOCK_SKEW:  # D36
+            raise self._future(query, "ocsp", file.name, single.this_update)
+        until = min(self._moment.judged, single.next_update or self._moment.judged)
+        try:
+            responder = file.response.verify_signed_for(query.issuer, at=until)
+        except Undecided as error:
+            raise about_file(query, file, error) from None
+        if not responder.delegated:
+            return _CountingOcsp(file, single, None)
+        self._check_delegate(query, file, responder.certificate)
+        return _CountingOcsp(file, single, responder.certificate.not_after)
+
+    def _check_delegate(self, query: RevocationQuery, file: OcspFile, delegate: Certificate) -> None:
+        """A delegate that is revoked, on hold, or perhaps so, by anything at hand, clears nobody.
+
+        Also where its issuer waives that check (nocheck): that says that nobody has to look, not that what is known may
+        be forgotten. Where nothing at hand says anything of it, it may answer: that is left to local policy (D37; RFC
+        6960, 4.2.2.2.1).
+        """
+        asked = replace(query, certificate=delegate, signed_at=None)
+        against = find_against(asked, self._evidence)
+        said = against.worst() or next(iter(against.holds), None)
+        problem = said.rejection(asked) if said else next(iter(against.doubts), None)
+        if problem:
+            text = f"{file.name} is signed by a responder that may not answer any more: {problem}"
+            raise Undecided("revocation.ocsp.responder", text, **query.facts(evidence=file.name))
+
+    # --- CRL (10.3) ---
+
+    def answer_of_crls(self, query: RevocationQuery) -> Answer:
+        """The answer of CRLs alone, whatever OCSP says. Raises as `answer`."""
+        counting: list[_CountingCrl] = []
+        first: Undecided | None = None
+        for file in self._evidence.crls(query.issuer.subject):
+            if file.facts.is_delta:  # CRL-16
+                continue
+            try:
+                counting.append(self._counting_crl(query, file))
+            except Undecided as error:
+                first = first or error
+        if not counting:
+            raise first or self._misplaced(query) or no_crl(query)
+        parts = [self._base_and_delta(query, found) for found in _choose(query, counting)]
+        since = min(max(crl.this_update for _, crl, _ in part) for part in parts)
+        used = [crl for part in parts for _, crl, _ in part]
+        uses = [use for part in parts for _, _, use in part]
+        newer = _folded(self._newer_crls(query, parts[0][0][1], used, since))
+        return Answer(
+            uses=(replace(uses[0], notes=(*uses[0].notes, *newer)), *uses[1:]),
+            since=since,
+            crls=tuple(crl.facts for crl in used),
+        )
+
+    def _misplaced(self, query: RevocationQuery) -> Undecided | None:
+        """Why a CRL that an index names for this certificate is none for it: somebody took the wrong file."""
+        for file in self._evidence.mapped([uri for p in query.certificate.distribution_points for uri in p.uris]):
+            try:
+                file.load().verify_signed_by(query.issuer)
+            except FormatError as error:
+                return Undecided("revocation.crl.malformed", f"{file.name} is no usable CRL: {error}", **query.facts())
+            except Undecided as error:
+                return about_file(query, file, error)
+        return None
+
+    def _counting_crl(self, query: RevocationQuery, file: CrlFile) -> _CountingCrl:
+        """The CRL, with the reasons for which its silence is an answer. Raises Undecided."""
+        if file.facts.this_update > self._moment.judged + limits.CLOCK_SKEW:  # CRL-6, D52
+            raise self._future(query, "crl", file.name, file.facts.this_update)
+        try:
+            crl = file.load()
+            crl.check_base()
+            crl.verify_signed_by(query.issuer)
+            reasons = _covered(query.certificate, crl)
+            crl.entries(query.certificate)
+        except FormatError as error:
+            text = f"{file.name} is no usable CRL: {error}"
+            raise Undecided("revocation.crl.malformed", text, **query.facts(evidence=file.name)) from None
+        except Undecided as error:
+            raise about_file(query, file, error) from None
+        return _CountingCrl(file, crl, reasons)
+
+    def _base_and_delta(self, query: RevocationQuery, found: _CountingCrl) -> list[tuple[CrlFile, Crl, EvidenceUse]]:
+        """What answers: the base, and the delta CRL where the base names one. Raises Undecided, Rejected (on hold)."""
+        file, base = found.file, found.crl
+        lists = [(file, base)]
+        kinds = ["crl"]
+        if base.freshest:
+            lists.append(self._delta(query, base))
+            kinds.append("delta-crl")
+        elif query.certificate.freshest_crl:  # CRL-15
+            text = f"{query.who} names a delta CRL that its base CRL {file.name} does not name"
+            facts = query.facts_of(file.name, base.this_update, base.next_update)
+            raise Undecided("revocation.crl.delta", text, **facts)
+        answering: list[tuple[CrlFile, Crl, EvidenceUse]] = []
+        for kind, (item, crl) in zip(kinds, lists, strict=True):
+            stale = self._check_crl_age(query, item)
+            use = replace(
+                crl_use(query, kind, item, crl),
+                good_until=self._ends(query, "crl", crl.this_update, crl.next_update),
+                accepted_stale=stale,
+                notes=_silence(query, item, crl),
+            )
+            answering.append((item, crl, use))
+        _refuse_hold(query, lists)  # a stale hold may have been lifted since, so staleness comes first (D33)
+        return answering
+
+    def _delta(self, query: RevocationQuery, base: Crl) -> tuple[CrlFile, Crl]:
+        """The newest delta CRL that fits the base (CRL-13, CRL-14)."""
+        first: Undecided | None = None
+        for file in self._evidence.crls(query.issuer.subject):
+            if file.facts.is_delta:
+                try:
+                    return file, self._counting_delta(query, base, file)
+                except Undecided as error:
+                    first = first or error
+        none = f"the CRL for {query.who} names a delta CRL, and none is at hand"
+        raise first or Undecided("revocation.crl.delta", none, **query.facts())
+
+    def _counting_delta(self, query: RevocationQuery, base: Crl, file: CrlFile) -> Crl:
+        if file.facts.this_update > self._moment.judged + limits.CLOCK_SKEW:
+            raise self._future(query, "crl", file.name, file.facts.this_update)
+        try:
+            delta = file.load()
+            delta.verify_signed_by(query.issuer)
+            delta.check_fits(base)
+            delta.entries(query.certificate)
+        except FormatError as error:
+            text = f"{file.name} is no usable CRL: {error}"
+            raise Undecided("revocation.crl.delta", text, **query.facts(evidence=file.name)) from None
+        except Undecided as error:
+            raise about_file(query, file, error) from None
+        return delta
+
+    def _newer_crls(self, query: RevocationQuery, base: Crl, used: list[Crl], since: datetime) -> Iterator[Undecided]:
+        """Why genuine CRLs and delta CRLs that are newer than the answer do not count."""
+        for file in self._evidence.crls(query.issuer.subject):
+            if file.facts.this_update <= since or file.facts in used or not _is_proven(file, query):
+                continue
+            try:
+                if not file.facts.is_delta:
+                    self._counting_crl(query, file)
+                elif base.freshest:
+                    self._counting_delta(query, base, file)
+                else:
+                    text = f"{file.name} is a delta CRL, and the base CRL that answers names none"
+                    yield Undecided("revocation.crl.delta", text, **query.facts(evidence=file.name))
+            except Undecided as error:
+                yield error
+
+    # --- dates ---
+
+    def _ends(
+        self, query: RevocationQuery, kind: Literal["crl", "ocsp"], this_update: datetime, next_update: datetime | None
+    ) -> datetime | None:
+        """Until when a piece is fresh; one without nextUpdate as long as it is accepted."""
+        return next_update or self._freshness.use_by(kind, query.chain, this_update, next_update)
+
+    def _check_crl_age(self, query: RevocationQuery, file: CrlFile) -> bool:
+        return self._check_age(query, "crl", file.name, file.facts.this_update, file.facts.next_update)
+
+    def _check_age(
+        self,
+        query: RevocationQuery,
+        kind: Literal["crl", "ocsp"],
+        name: str,
+        this_update: datetime,
+        next_update: datetime | None,
+    ) -> bool:
+        """Whether evidence is stale and accepted all the same. Raises Undecided where it is too old (design 9)."""
+        judged = self._moment.judged
+        use_by = self._freshness.use_by(kind, query.chain, this_update, next_update)
+        if use_by is not None and judged <= use_by:
+            return next_update is None or judged > next_update
+        allowed = self._freshness.allowed(kind, query.chain)
+        what = "CRL" if kind == "crl" else "OCSP response"
+        if next_update is None:  # CRL-5, D36: without an end it is stale, not eternal
+            option = f"--max-age {'tsa-' if query.chain == 'tsa' else ''}{kind}=AGE"
+            text = (
+                f"the {what} {name} of {iso(this_update)} names no nextUpdate: {option}, counted from then, accepts it"
+            )
+        else:
+            days = (judged - next_update).days
+            tolerance = f", more than the {allowed.days} that are accepted" if allowed else ""
+            text = f"the {what} {name} was due for renewal on {iso(next_update)}, {days} days ago{tolerance}"
+        raise Undecided(f"revocation.{kind}.stale", text, **query.facts_of(name, this_update, next_update))
+
+
+def _is_proven(file: CrlFile, query: RevocationQuery) -> bool:
+    """Whether the issuer made a CRL: of what is newer and not genuine nothing follows."""
+    try:
+        file.load().verify_made_by(query.issuer)
+    except (FormatError, Undecided):
+        return False
+    return True
+
+
+def _is_genuine(file: OcspFile, query: RevocationQuery) -> bool:
+    """The same for an OCSP response."""
+    try:
+        file.response.verify_made_for(query.issuer)
+    except Undecided:
+        return False
+    return True
+
+
+def _newer_ocsp(
+    query: RevocationQuery, refused: list[tuple[OcspFile, Undecided]], since: datetime
+) -> Iterator[Undecided]:
+    for file, error in refused:
+        single = file.response.find(query.certificate, query.issuer)
+        if single is not None and single.this_update > since and _is_genuine(file, query):
+            yield error
+
+
+def _folded(refusals: Iterator[Undecided]) -> tuple[str, ...]:
+    """One sentence for each of the first, and one for the rest: an issuer may have thousands of CRLs."""
+    texts = [f"a newer piece of evidence does not count: {error}" for error in refusals]
+    more = len(texts) - limits.NEWER_SHOWN
+    rest = (f"{more} more newer pieces of evidence do not count",) if more > 0 else ()
+    return (*texts[: limits.NEWER_SHOWN], *rest)
+
+
+def _covered(certificate: Certificate, crl: Crl) -> frozenset[str]:
+    """The reasons for which the silence of `crl` is an answer (RFC 5280, 6.3.3 (d)). Raises Undecided: for none.
+
+    A certificate without distribution points has the whole CRL of its issuer as its one implied point.
+    """
+    limited = ALL_REASONS if crl.scope is None or crl.scope.reasons is None else crl.scope.reasons
+    covered: set[str] = set()
+    refusal: Undecided | None = None
+    for point in certificate.distribution_points or (DistributionPoint(),):
+        try:
+            crl.check_covers(certificate, point)
+        except Undecided as error:
+            refusal = refusal or error
+        else:
+            covered |= (ALL_REASONS if point.reasons is None else point.reasons) & limited
+    if covered:
+        return frozenset(covered)
+    raise refusal or Undecided("revocation.crl.scope", "the CRL covers no reason for a revocation")
+
+
+def _choose(query: RevocationQuery, counting: list[_CountingCrl]) -> list[_CountingCrl]:
+    """The newest CRL that answers for all reasons; without one, the newest ones that do so together.
+
+    `counting` is newest first. Raises Undecided (revocation.crl.scope) where some reason is left out.
+    """
+    whole = next((found for found in counting if found.reasons >= ALL_REASONS), None)
+    if whole:
+        return [whole]
+    chosen: list[_CountingCrl] = []
+    missing = set(ALL_REASONS)
+    for found in counting:
+        if found.reasons & missing:
+            chosen.append(found)
+            missing -= found.reasons
+    if missing:
+        names, left = ", ".join(found.file.name for found in chosen), ", ".join(sorted(missing))
+        text = f"the CRLs at hand for {query.who} ({names}) leave out reasons for a revocation: {left}"
+        raise Undecided("revocation.crl.scope", text, **query.facts())
+    return chosen
+
+
+def _refuse_hold(query: RevocationQuery, lists: list[tuple[CrlFile, Crl]]) -> None:
+    """Base and delta together have the certificate on hold: raises Rejected (revocation.on_hold)."""
+    counting: list[tuple[RevokedEntry, CrlFile, Crl]] = [
+        (entry, file, crl)
+        for file, crl in lists
+        for entry in crl.entries(query.certificate)
+        if not why_harmless(query, crl.this_update, entry.revocation_date, entry.invalidity_date)
+    ]
+    hold = hold_in_force([entry for entry, _, _ in counting])
+    for entry, file, crl in counting:
+        if entry is hold:
+            facts = query.facts_of(file.name, crl.this_update, crl.next_update)
+            raise revoked(query, file.name, hold.reason, hold.revocation_date, facts)
+
+
+def _silence(query: RevocationQuery, file: CrlFile, crl: Crl) -> tuple[str, ...]:
+    """RFC 5280, 3.3: an issuer may drop entries of expired certificates, so that their absence proves little."""
+    ended = query.certificate.not_after
+    if ended >= crl.this_update:
+        return ()
+    made = f"{file.name} was made on {iso(crl.this_update)}, after {query.who} expired on {iso(ended)}"
+    return (f"{made}: an issuer may drop entries of expired certificates, so that its silence proves little",)

@@ -1,0 +1,108 @@
+"""A question about revocation, and the sentences and facts in which it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from airgap.errors import Fact, Rejected, Undecided
+from airgap.moment import Moment
+from airgap.parse.time import iso
+from airgap.pki.certificate import Certificate
+from airgap.revocation.freshness import ChainKind
+from airgap.revocation.use import EvidenceUse
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.pki.crl import Crl
+    from airgap.revocation.pool import CrlFile, OcspFile
+
+HOLD: Final = "certificateHold"
+REMOVED: Final = "removeFromCRL"
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationQuery:
+    """One certificate, asked about for one moment."""
+
+    certificate: Certificate
+    issuer: Certificate
+    chain: ChainKind
+    moment: Moment
+    signed_at: datetime | None
+    """The latest moment at which the signature can have been made, if that is proven (D31)."""
+
+    @property
+    def who(self) -> str:
+        """The certificate, in a sentence."""
+        role = "timestamping certificate" if self.chain == "tsa" else "certificate"
+        return f"the {role} {safe(self.certificate.subject_text)!r}"
+
+    def facts(self, **more: Fact) -> dict[str, Fact]:
+        """Whom an answer is about, for reports, and `more`."""
+        return {
+            "certificate": safe(self.certificate.subject_text),
+            "serial": format(self.certificate.serial, "x"),
+            "chain": self.chain,
+            **more,
+        }
+
+    def facts_of(self, name: str, this_update: datetime, next_update: datetime | None) -> dict[str, Fact]:
+        """Whom an answer is about, and which piece of evidence gives it."""
+        ends = iso(next_update) if next_update else None
+        return self.facts(evidence=name, this_update=iso(this_update), next_update=ends)
+
+
+def revoked(
+    query: RevocationQuery, name: str, reason: str | None, when: datetime | None, facts: Mapping[str, Fact]
+) -> Rejected:
+    """Revoked, or on hold, according to the evidence of this name."""
+    since = f" on {iso(when)}" if when else ""
+    if reason == HOLD:
+        return Rejected("revocation.on_hold", f"{query.who} was put on hold{since}, says {name}", **facts)
+    why = f" ({reason})" if reason else ""
+    stated: dict[str, Fact] = {"revoked_at": iso(when) if when else None, "revocation_reason": reason}
+    return Rejected("revocation.revoked", f"{query.who} was revoked{since}{why}, says {name}", **{**facts, **stated})
+
+
+def no_ocsp(query: RevocationQuery) -> Undecided:
+    """There is no response."""
+    urls = [safe(url) for url in query.certificate.ocsp_urls]
+    return Undecided(
+        "revocation.ocsp.missing",
+        f"no OCSP response for {query.who} is at hand; its responder is {urls[0]}",
+        **query.facts(urls=urls),
+    )
+
+
+def no_crl(query: RevocationQuery) -> Undecided:
+    """There is no CRL."""
+    urls = [safe(uri) for point in query.certificate.distribution_points for uri in point.uris]
+    return Undecided(
+        "revocation.crl.missing",
+        f"no CRL for {query.who} is at hand; its distribution point is {urls[0] if urls else 'not a URL'}",
+        **query.facts(urls=urls),
+    )
+
+
+def crl_use(query: RevocationQuery, kind: str, file: CrlFile, crl: Crl) -> EvidenceUse:
+    """That an answer rests on a CRL."""
+    return EvidenceUse(
+        certificate=safe(query.certificate.subject_text),
+        chain=query.chain,
+        kind=kind,
+        status="good",
+        name=file.name,
+        origin=file.origin,
+        number=crl.number,
+        this_update=crl.this_update,
+        next_update=crl.next_update,
+        good_until=crl.next_update,
+    )
+
+
+def about_file(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> Undecided:
+    """The same refusal, with the file that it is about: with ten CRLs at hand nobody could tell which is meant."""
+    return Undecided(error.reason, f"{file.name}: {error}", **{**query.facts(evidence=file.name), **error.facts})

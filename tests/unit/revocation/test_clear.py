@@ -1,0 +1,272 @@
+"""What clears (design 10): scope, all reasons, freshness, base and delta that fit, issuer, point, clock."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airgap.errors import Undecided
+from airgap.moment import Moment
+from airgap.pki.certificate import Certificate
+from airgap.revocation.freshness import Freshness, parse_ages
+from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.use import EvidenceUse
+from tests.support import asn1, names
+from tests.support.crls import crl, scope
+from tests.support.evidence import MemoryEvidence
+from tests.support.extensions import Point
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Issued, Pki, issue
+
+DAY = timedelta(days=1)
+URL, OTHER, OCSP = "http://crl.example/a", "http://crl.example/b", "http://ocsp.example"
+
+
+def chain(**leaf: Any) -> Issued:
+    return Pki().code_chain(depth=2, leaf={"crl_urls": [URL], **leaf})
+
+
+LEAF = chain()
+BOTH = chain(ocsp_urls=[OCSP])
+ONLY_OCSP = chain(crl_urls=[], ocsp_urls=[OCSP])
+
+
+def ask(
+    leaf: Issued,
+    crls: dict[str, bytes] | None = None,
+    ocsp: dict[str, bytes] | None = None,
+    *,
+    at: datetime = AT,
+    max_age: tuple[str, ...] = (),
+) -> tuple[EvidenceUse, ...]:
+    freshness = Freshness().accepting(parse_ages(max_age))
+    judge = RevocationJudge(MemoryEvidence(crls or {}, ocsp or {}), freshness, Moment(judged=at, clock=at))
+    chain = [Certificate.parse(issued.der) for issued in leaf.chain]
+    return judge.check_chain(chain, kind="signing", signed_at=None)
+
+
+def reason(leaf: Issued, *args: Any, **more: Any) -> str:
+    try:
+        ask(leaf, *args, **more)
+    except Undecided as error:
+        return error.reason
+    return "good"
+
+
+def ca(leaf: Issued) -> Issued:
+    return leaf.chain[1]
+
+
+class TestPoints:
+    """D32; RFC 5280, 6.3.3."""
+
+    def test_one_of_several_points_that_answers_for_all_reasons_is_enough(self) -> None:
+        """Mirrors that are written as points of their own: one of them may be dead."""
+        leaf = chain(crl_urls=[URL, OTHER])
+        assert reason(leaf, {"a": crl(ca(leaf))}) == "good"
+        assert reason(leaf, {"a": crl(ca(leaf), scope=scope(uris=[OTHER]))}) == "good"
+        assert (
+            reason(leaf, {"a": crl(ca(leaf), scope=scope(uris=["http://elsewhere.example"]))}) == "revocation.crl.scope"
+        )
+
+    def test_points_of_some_reasons_answer_together(self) -> None:
+        some = ("keyCompromise", "cACompromise")
+        rest = ("affiliationChanged", "superseded", "cessationOfOperation", "certificateHold", "privilegeWithdrawn")
+        leaf = chain()
+        first = crl(ca(leaf), number=1, scope=scope(reasons=some))
+        second = crl(ca(leaf), number=2, scope=scope(reasons=(*rest, "aACompromise")))
+        assert reason(leaf, {"a": first}) == "revocation.crl.scope"
+        assert reason(leaf, {"b": second}) == "revocation.crl.scope"
+        assert [use.name for use in ask(leaf, {"a": first, "b": second})] == ["b", "a"]
+        short = crl(ca(leaf), number=2, scope=scope(reasons=rest))
+        assert reason(leaf, {"a": first, "b": short}) == "revocation.crl.scope"
+
+    def test_a_crl_of_no_reasons_answers_for_none(self) -> None:
+        """An empty onlySomeReasons is not all of them."""
+        assert reason(LEAF, {"a": crl(ca(LEAF), scope=scope(reasons=()))}) == "revocation.crl.scope"
+
+    def test_a_stale_part_of_the_reasons_is_no_answer(self) -> None:
+        some = ("keyCompromise", "cACompromise", "affiliationChanged", "superseded")
+        rest = ("cessationOfOperation", "certificateHold", "privilegeWithdrawn", "aACompromise")
+        parts = {
+            "a": crl(ca(LEAF), scope=scope(reasons=some)),
+            "b": crl(ca(LEAF), number=2, scope=scope(reasons=rest), this_update=AT - 9 * DAY, next_update=AT - DAY),
+        }
+        assert reason(LEAF, parts) == "revocation.crl.stale"
+
+    def test_a_point_of_another_crl_issuer_is_not_answered(self) -> None:
+        leaf = chain(crl_urls=[], points=[Point((URL,), crl_issuer=names.harbour("X"))])
+        assert reason(leaf, {"a": crl(ca(leaf))}) == "revocation.crl.scope"
+
+    @pytest.mark.parametrize("swapped", [False, True])
+    def test_a_relative_name_is_the_full_one_below_the_issuer(self, swapped: bool) -> None:
+        """PKITS 4.14.4 and 4.14.7: in the certificate or in the CRL."""
+        root = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]}).root
+        piece = names.Attribute("CN", "CRL 1").der()
+        full = _directory(_appended(root.subject, piece))
+        if swapped:
+            point, listed = Point(names=(full,)), scope(relative_name=piece)
+        else:
+            point, listed = Point(relative_name=piece), scope(names=[full])
+        leaf = chain(crl_urls=[], points=[point])
+        assert reason(leaf, {"a": crl(ca(leaf), scope=listed)}) == "good"
+        other = scope(names=[_directory(_appended(root.subject, names.Attribute("CN", "CRL 2").der()))])
+        assert reason(leaf, {"a": crl(ca(leaf), scope=other)}) == "revocation.crl.scope"
+
+    def test_the_name_of_a_point_in_another_string_type(self) -> None:
+        name = names.harbour("Point")
+        leaf = chain(crl_urls=[], points=[Point(names=(_directory(name),))])
+        assert reason(leaf, {"a": crl(ca(leaf), scope=scope(names=[_directory(names.respelt(name))]))}) == "good"
+
+
+def _directory(name: bytes) -> bytes:
+    return asn1.explicit(4, name)
+
+
+def _appended(name: bytes, attribute: bytes) -> bytes:
+    from airgap.parse import der
+
+    return asn1.sequence(*(item.raw for item in der.read(name).children()), asn1.set_of(attribute))
+
+
+class TestNames:
+    """Design 8: compared as RFC 5280, 7.1 says; the key is what proves them."""
+
+    def test_a_crl_in_another_string_type_answers(self) -> None:
+        assert reason(LEAF, {"a": crl(ca(LEAF), issuer_name=names.respelt(ca(LEAF).subject))}) == "good"
+
+    def test_a_responder_in_another_string_type_answers(self) -> None:
+        identifier = asn1.explicit(1, names.respelt(ca(ONLY_OCSP).subject))
+        assert reason(ONLY_OCSP, None, {"o": ocsp_response(ONLY_OCSP, responder_id=identifier)}) == "good"
+
+    def test_the_file_is_named(self) -> None:
+        with pytest.raises(Undecided, match=r"r\.crl"):
+            ask(LEAF, {"r.crl": crl(ca(LEAF), scope=scope(only_ca=True))})
+
+
+class TestAge:
+    def test_without_next_update_it_counts_from_this_update_where_that_is_accepted(self) -> None:
+        """D36; RFC 6960, 4.2.2.1: newer information is available all the time."""
+        answer = {"o": ocsp_response(ONLY_OCSP, this_update=AT - 2 * DAY, next_update=None)}
+        with pytest.raises(Undecided, match="--max-age ocsp=AGE") as caught:
+            ask(ONLY_OCSP, None, answer)
+        assert caught.value.reason == "revocation.ocsp.stale"
+        (use,) = ask(ONLY_OCSP, None, answer, max_age=("ocsp=3d",))
+        assert (use.accepted_stale, use.good_until) == (True, AT + DAY)
+        assert reason(ONLY_OCSP, None, answer, max_age=("ocsp=2d",)) == "good"  # to the last moment
+        assert reason(ONLY_OCSP, None, answer, max_age=("ocsp=1d",)) == "revocation.ocsp.stale"
+        assert reason(LEAF, {"a": crl(ca(LEAF), next_update=None)}, max_age=("crl=1d",)) == "good"
+        assert reason(LEAF, {"a": crl(ca(LEAF), next_update=None)}, max_age=("ocsp=1d",)) == "revocation.crl.stale"
+
+    def test_an_answer_ends_with_the_delegate_that_signed_it(self) -> None:
+        end = AT + DAY
+        delegate = issue("ocsp", issuer=ca(ONLY_OCSP), not_after=end)
+        answer = {"o": ocsp_response(ONLY_OCSP, responder=delegate, next_update=AT + 9 * DAY)}
+        (use,) = ask(ONLY_OCSP, None, answer)
+        assert use.good_until == end
+        assert reason(ONLY_OCSP, None, answer, at=end) == "good"
+        assert reason(ONLY_OCSP, None, answer, at=end + timedelta(seconds=1)) == "revocation.ocsp.responder"
+
+    def test_past_its_next_update_a_delegate_need_not_be_valid_any_more(self) -> None:
+        """Whoever accepts stale answers asks whether the delegate was valid until then."""
+        delegate = issue("ocsp", issuer=ca(ONLY_OCSP), not_after=AT + DAY)
+        answer = {"o": ocsp_response(ONLY_OCSP, responder=delegate, next_update=AT + DAY)}
+        assert reason(ONLY_OCSP, None, answer, at=AT + 2 * DAY, max_age=("ocsp=9d",)) == "good"
+
+
+class TestDelegates:
+    @pytest.mark.parametrize("no_check", [False, True])
+    def test_one_that_anything_at_hand_revokes_clears_nobody(self, no_check: bool) -> None:
+        """Whatever its certificate says of distribution points, and although its issuer waives the check (D37)."""
+        changes: dict[str, Any] = {} if no_check else {"extensions": ()}
+        delegate = issue("ocsp", issuer=ca(ONLY_OCSP), **changes)
+        answer = {"o": ocsp_response(ONLY_OCSP, responder=delegate)}
+        assert reason(ONLY_OCSP, None, answer) == "good"
+        listed = crl(ca(ONLY_OCSP), revoked=[delegate], scope=scope(uris=["http://elsewhere.example"]))
+        assert reason(ONLY_OCSP, {"a": listed}, answer) == "revocation.ocsp.responder"
+
+
+class TestOcsp:
+    def test_of_two_answers_of_one_moment_the_graver_counts(self) -> None:
+        for names_in_order in (("o", "p"), ("p", "o")):
+            answers = dict(zip(names_in_order, (ocsp_response(ONLY_OCSP), _unknown()), strict=True))
+            assert reason(ONLY_OCSP, None, answers) == "revocation.ocsp.unknown"
+
+    def test_an_older_unknown_is_over(self) -> None:
+        older = ocsp_response(ONLY_OCSP, status="unknown", this_update=AT - 5 * DAY)
+        assert reason(ONLY_OCSP, None, {"o": older, "p": ocsp_response(ONLY_OCSP)}) == "good"
+
+    def test_unknown_falls_back_to_the_crl(self) -> None:
+        answer = {"o": ocsp_response(BOTH, status="unknown")}
+        assert reason(BOTH, {"a": crl(ca(BOTH))}, answer) == "good"
+        with pytest.raises(Undecided, match="does not know"):
+            ask(BOTH, None, answer)
+
+
+def _unknown() -> bytes:
+    return ocsp_response(ONLY_OCSP, status="unknown")
+
+
+class TestNewerThatDoesNotCount:
+    """Design 10: the report says so, with its file and reason."""
+
+    def notes(self, *args: Any, **more: Any) -> list[str]:
+        return [note for use in ask(*args, **more) for note in use.notes]
+
+    @pytest.mark.parametrize(
+        ("newer", "says"),
+        [
+            ({"scope": scope(uris=[OTHER])}, "another distribution point"),
+            ({"scope": scope(only_ca=True)}, "only covers CA certificates"),
+            ({"delta_base": 1}, "names none"),
+            ({"hash_name": "sha1"}, "SHA-1"),
+        ],
+    )
+    def test_a_crl(self, newer: dict[str, Any], says: str) -> None:
+        files = {"a.crl": crl(ca(LEAF), this_update=AT - 5 * DAY), "b.crl": crl(ca(LEAF), number=2, **newer)}
+        (note,) = self.notes(LEAF, files)
+        assert "b.crl" in note
+        assert says in note
+
+    def test_a_delta_that_does_not_fit(self) -> None:
+        files = {
+            "base": crl(ca(LEAF), number=10, freshest=[OTHER], this_update=AT - 5 * DAY),
+            "fits": crl(ca(LEAF), number=11, delta_base=10, this_update=AT - 4 * DAY),
+            "later": crl(ca(LEAF), number=14, delta_base=13),
+        }
+        (note,) = self.notes(LEAF, files)
+        assert "later" in note
+        assert "builds on base number 13" in note
+
+    def test_an_answer(self) -> None:
+        delegate = issue("ocsp", issuer=ca(ONLY_OCSP), not_before=AT - 30 * DAY, not_after=AT - DAY / 2)
+        older = ocsp_response(ONLY_OCSP, this_update=AT - 5 * DAY)
+        newer = ocsp_response(ONLY_OCSP, responder=delegate, produced_at=AT - DAY)
+        (note,) = self.notes(ONLY_OCSP, None, {"o": older, "p": newer})
+        assert "p: " in note
+        assert "expired" in note
+
+    def test_nothing_is_said_of_what_is_older_or_not_genuine(self) -> None:
+        from tests.support.keyring import key
+
+        files = {
+            "a": crl(ca(LEAF), number=5),
+            "older": crl(ca(LEAF), this_update=AT - 9 * DAY, scope=scope(only_ca=True)),
+            "forged": crl(ca(LEAF), number=9, this_update=AT, signed_by=key("p256", 6)),
+        }
+        assert self.notes(LEAF, files) == []
+
+    def test_many_are_folded(self) -> None:
+        shards = {f"s{n}": crl(ca(LEAF), number=n, scope=scope(uris=[f"{OTHER}/{n}"])) for n in range(2, 12)}
+        notes = self.notes(LEAF, {"a": crl(ca(LEAF), this_update=AT - 5 * DAY), **shards})
+        assert len(notes) == 4
+        assert notes[-1].startswith("7 more")
+
+    @pytest.mark.parametrize(("days", "count"), [(0, 0), (1, 1)])
+    def test_a_crl_that_was_made_after_the_certificate_ended(self, days: int, count: int) -> None:
+        """RFC 5280, 3.3: an issuer may drop entries of expired certificates."""
+        leaf = chain(not_after=AT - 5 * DAY)
+        notes = self.notes(leaf, {"a": crl(ca(leaf), this_update=AT - 5 * DAY + days * timedelta(seconds=1))})
+        assert len(notes) == count

@@ -1,0 +1,434 @@
+"""What condemns (design 10): no scope, no freshness, no channel, and nothing that anybody says against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airgap.errors import Rejected, Undecided
+from airgap.moment import Moment
+from airgap.pki.certificate import Certificate
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.use import EvidenceUse
+from tests.support import names
+from tests.support.crls import crl, entry, scope
+from tests.support.evidence import MemoryEvidence
+from tests.support.extensions import UNKNOWN_CRITICAL, Extension, Point
+from tests.support.keyring import key
+from tests.support.ocsp import ocsp_response, single
+from tests.support.pki import AT, Issued, Pki, issue
+
+DAY = timedelta(days=1)
+URL, OTHER, OCSP, DELTA = "http://crl.example/a", "http://crl.example/b", "http://ocsp.example", "http://crl.example/d"
+
+
+@dataclass(frozen=True)
+class Pile:
+    """What is at hand, and whom it is asked about."""
+
+    leaf: Issued
+    crls: Mapping[str, bytes] = field(default_factory=dict)
+    ocsp: Mapping[str, bytes] = field(default_factory=dict)
+    judged: datetime = AT
+    clock: datetime = AT
+    signed_at: datetime | None = None
+    trusted: bool = False
+
+    def ask(self) -> tuple[EvidenceUse, ...]:
+        evidence = MemoryEvidence(self.crls, self.ocsp, trusted=self.trusted)
+        judge = RevocationJudge(evidence, Freshness(), Moment(judged=self.judged, clock=self.clock))
+        chain = [Certificate.parse(issued.der) for issued in self.leaf.chain]
+        return judge.check_chain(chain, kind="signing", signed_at=self.signed_at)
+
+    def reason(self) -> str:
+        """`good`, or the reason code."""
+        try:
+            self.ask()
+        except (Rejected, Undecided) as error:
+            return error.reason
+        return "good"
+
+
+def chain(**leaf: Any) -> Issued:
+    return Pki().code_chain(depth=2, leaf={"crl_urls": [URL], **leaf})
+
+
+LEAF = chain()
+BOTH = chain(ocsp_urls=[OCSP])
+SILENT = chain(crl_urls=[])
+ONLY_OCSP = chain(crl_urls=[], ocsp_urls=[OCSP])
+SHARDED = chain(crl_urls=[], points=[Point((URL,))])
+
+
+def ca(leaf: Issued) -> Issued:
+    return leaf.chain[1]
+
+
+def clean(leaf: Issued = LEAF, **members: Any) -> bytes:
+    return crl(ca(leaf), **members)
+
+
+def revoking(leaf: Issued = LEAF, reason: str | int | None = "keyCompromise", **members: Any) -> bytes:
+    item = {name: members.pop(name) for name in ("at", "invalidity", "certificate_issuer") if name in members}
+    return crl(ca(leaf), **{"number": 1, **members}, revoked=[entry(leaf.serial, reason=reason, **item)])
+
+
+OLDER: dict[str, Any] = {"this_update": AT - 40 * DAY, "next_update": AT - 20 * DAY}
+CONDEMNED: dict[str, Callable[[], Pile]] = {
+    "no channel at all": lambda: Pile(SILENT, {"a": revoking(SILENT)}),
+    "only OCSP": lambda: Pile(ONLY_OCSP, {"a": revoking(ONLY_OCSP)}, {"o": ocsp_response(ONLY_OCSP)}),
+    "only another channel": lambda: Pile(LEAF, {"a": clean()}, {"o": ocsp_response(LEAF, status="revoked")}),
+    "no channel, OCSP says so": lambda: Pile(SILENT, {}, {"o": ocsp_response(SILENT, status="revoked")}),
+    "of some reasons": lambda: Pile(LEAF, {"a": clean(), "b": revoking(scope=scope(reasons=("keyCompromise",)))}),
+    "of no reasons": lambda: Pile(LEAF, {"a": clean(), "b": revoking(scope=scope(reasons=()))}),
+    "only CA certificates": lambda: Pile(LEAF, {"a": clean(), "b": revoking(scope=scope(only_ca=True))}),
+    "only attribute certificates": lambda: Pile(LEAF, {"a": clean(), "b": revoking(scope=scope(only_attribute=True))}),
+    "of another shard": lambda: Pile(SHARDED, {"a": clean(SHARDED), "b": revoking(SHARDED, scope=scope(uris=[OTHER]))}),
+    "indirect": lambda: Pile(LEAF, {"a": clean(), "b": revoking(scope=scope(indirect=True))}),
+    "indirect, its own issuer named": lambda: Pile(
+        LEAF, {"a": clean(), "b": revoking(scope=scope(indirect=True), certificate_issuer=ca(LEAF).subject)}
+    ),
+    "reason 7": lambda: Pile(LEAF, {"a": revoking(reason=7)}),
+    "no reason": lambda: Pile(LEAF, {"a": revoking(reason=None)}),
+    "name in another string type": lambda: Pile(
+        LEAF, {"a": clean(), "b": revoking(issuer_name=names.respelt(ca(LEAF).subject))}
+    ),
+    "stale beside a fresh one": lambda: Pile(LEAF, {"a": clean(), "b": revoking(**OLDER)}),
+    "without nextUpdate": lambda: Pile(LEAF, {"a": clean(number=2), "b": revoking(next_update=None)}),
+    "beside a newer clean one": lambda: Pile(LEAF, {"a": clean(number=9), "b": revoking(this_update=AT - 9 * DAY)}),
+    "beside a good OCSP answer": lambda: Pile(BOTH, {"a": revoking(BOTH, **OLDER)}, {"o": ocsp_response(BOTH)}),
+    "a delta whose base is not here": lambda: Pile(
+        LEAF,
+        {
+            "a": clean(number=10, freshest=[DELTA]),
+            "b": clean(number=11, delta_base=10),
+            "c": revoking(number=14, delta_base=13),
+        },
+    ),
+    "a stale delta beside a fresh one": lambda: Pile(
+        LEAF,
+        {
+            "a": clean(number=10, freshest=[DELTA]),
+            "b": clean(number=11, delta_base=10),
+            "c": revoking(number=12, delta_base=10, this_update=AT - DAY / 2, next_update=AT - DAY / 4),
+        },
+    ),
+    "a delta beside a base that names none": lambda: Pile(
+        LEAF, {"a": clean(number=10), "b": revoking(number=11, delta_base=10)}
+    ),
+    "a delta of another scope": lambda: Pile(
+        LEAF, {"a": clean(number=1), "b": revoking(number=2, delta_base=1, scope=scope(only_user=True))}
+    ),
+    "from after the clock": lambda: Pile(LEAF, {"a": clean(), "b": revoking(this_update=AT + 9 * DAY)}),
+    "a future date of revocation": lambda: Pile(LEAF, {"a": revoking(at=AT + 90 * DAY)}),
+    "a key usage without cRLSign": lambda: _without_crl_sign(),
+    "signed with SHA-1": lambda: Pile(LEAF, {"a": clean(), "b": revoking(hash_name="sha1")}),
+    "an intermediate": lambda: _intermediate(),
+    "removed again by a delta": lambda: Pile(
+        LEAF,
+        {
+            "a": revoking(number=1, freshest=[DELTA]),
+            "b": revoking(reason="removeFromCRL", number=2, delta_base=1, at=AT - DAY),
+        },
+    ),
+    "an OCSP delegate that has ended since": lambda: _ended_delegate(next_update=AT + DAY),
+    "an OCSP delegate that has ended since, no nextUpdate": lambda: _ended_delegate(next_update=None),
+    "an OCSP answer older than a good one": lambda: Pile(
+        ONLY_OCSP,
+        {},
+        {"o": ocsp_response(ONLY_OCSP, status="revoked", **OLDER), "p": ocsp_response(ONLY_OCSP)},
+    ),
+    "an OCSP delegate that is revoked": lambda: _revoked_delegate(status="revoked"),
+    "an OCSP answer that hashes another spelling of the issuer": lambda: Pile(
+        ONLY_OCSP,
+        {},
+        {"o": ocsp_response(ONLY_OCSP, status="revoked", name_hash=bytes(20)), "p": ocsp_response(ONLY_OCSP)},
+    ),
+    "an OCSP responder spelt otherwise": lambda: Pile(
+        ONLY_OCSP, {}, {"o": ocsp_response(ONLY_OCSP, status="revoked", responder_id=_respelt(ca(ONLY_OCSP)))}
+    ),
+    "one answer of several in a response": lambda: Pile(
+        ONLY_OCSP,
+        {},
+        {"o": ocsp_response(ONLY_OCSP, singles=[single(ONLY_OCSP), single(ONLY_OCSP, status="revoked", **OLDER)])},
+    ),
+    "judged for the past, said later": lambda: Pile(
+        LEAF,
+        {"a": clean(this_update=AT - 30 * DAY), "b": revoking(at=AT - 50 * DAY)},
+        judged=AT - 20 * DAY,
+        clock=AT,
+    ),
+    "judged for the past, the key invalid by then": lambda: Pile(
+        LEAF,
+        {"a": clean(this_update=AT - 30 * DAY), "b": revoking(at=AT - DAY, invalidity=AT - 50 * DAY)},
+        judged=AT - 20 * DAY,
+        clock=AT,
+    ),
+}
+
+
+def _respelt(issued: Issued) -> bytes:
+    from tests.support import asn1
+
+    return asn1.explicit(1, names.respelt(issued.subject))
+
+
+def _without_crl_sign() -> Pile:
+    from tests.support.extensions import KeyUsage
+
+    leaf = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]}, root={"key_usage": KeyUsage(("keyCertSign",))})
+    return Pile(leaf, {"a": revoking(leaf)})
+
+
+def _intermediate() -> Pile:
+    leaf = Pki().code_chain(depth=3, leaf={"crl_urls": [URL]})
+    middle = leaf.chain[1]
+    listed = crl(leaf.chain[2], revoked=[entry(middle.serial, reason="cACompromise")])
+    return Pile(leaf, {"a": crl(middle), "b": listed})
+
+
+def _delegate(leaf: Issued, **changes: Any) -> Issued:
+    return issue("ocsp", issuer=ca(leaf), **changes)
+
+
+def _ended_delegate(**dates: Any) -> Pile:
+    made: dict[str, Any] = {"this_update": AT - 10 * DAY, **dates}
+    delegate = _delegate(BOTH, not_before=AT - 30 * DAY, not_after=AT - 5 * DAY)
+    response = ocsp_response(BOTH, responder=delegate, status="revoked", produced_at=AT - 10 * DAY, **made)
+    return Pile(BOTH, {"a": clean(BOTH, this_update=AT - 20 * DAY)}, {"o": response})
+
+
+def _revoked_delegate(**answer: Any) -> Pile:
+    delegate = _delegate(BOTH)
+    listed = crl(ca(BOTH), revoked=[entry(delegate.serial, reason="keyCompromise")])
+    return Pile(BOTH, {"a": listed}, {"o": ocsp_response(BOTH, responder=delegate, **answer)})
+
+
+@pytest.mark.parametrize("name", CONDEMNED)
+def test_it_is_revoked(name: str) -> None:
+    assert CONDEMNED[name]().reason() == "revocation.revoked"
+
+
+@pytest.mark.parametrize("name", CONDEMNED)
+def test_a_newer_piece_that_clears_changes_nothing(name: str) -> None:
+    pile = CONDEMNED[name]()
+    newest: dict[str, Any] = {"number": 99, "this_update": pile.judged, "next_update": AT + 30 * DAY}
+    more = {"y": crl(ca(pile.leaf), **newest), "z": crl(ca(pile.leaf), freshest=[DELTA], **newest)}
+    good = ocsp_response(pile.leaf, this_update=pile.judged, next_update=AT + 30 * DAY)
+    assert replace(pile, crls={**pile.crls, **more}, ocsp={**pile.ocsp, "z": good}).reason() == "revocation.revoked"
+
+
+NOT_CONDEMNED: dict[str, tuple[Callable[[], Pile], str]] = {
+    "another certificate": (lambda: Pile(LEAF, {"a": clean(revoked=[LEAF.serial + 1])}), "good"),
+    "another issuer's certificate": (
+        lambda: Pile(LEAF, {"a": clean(), "b": revoking(scope=scope(indirect=True), certificate_issuer=names.harbour("X"))}),
+        "good",
+    ),
+    "another key": (lambda: Pile(LEAF, {"a": clean(), "b": revoking(signed_by=key("p256", 6))}), "good"),
+    "another name": (lambda: Pile(LEAF, {"a": clean(), "b": revoking(issuer_name=names.harbour("X"))}), "good"),
+    "signed before the key was invalid": (
+        lambda: Pile(LEAF, {"a": revoking(invalidity=AT - DAY)}, signed_at=AT - 2 * DAY), "good",
+    ),
+    "signed when the key became invalid": (
+        lambda: Pile(LEAF, {"a": revoking(invalidity=AT - DAY)}, signed_at=AT - DAY), "revocation.revoked",
+    ),
+    "the same, says OCSP": (
+        lambda: Pile(
+            ONLY_OCSP, {}, {"o": ocsp_response(ONLY_OCSP, status="revoked", invalidity=AT - DAY)}, signed_at=AT - 2 * DAY
+        ),
+        "good",
+    ),
+    "the same moment, says OCSP": (
+        lambda: Pile(
+            ONLY_OCSP, {}, {"o": ocsp_response(ONLY_OCSP, status="revoked", invalidity=AT - DAY)}, signed_at=AT - DAY
+        ),
+        "revocation.revoked",
+    ),
+    "judged for the past, revoked later": (
+        lambda: Pile(
+            LEAF, {"a": clean(this_update=AT - 30 * DAY), "b": revoking(at=AT - 10 * DAY)}, judged=AT - 20 * DAY
+        ),
+        "good",
+    ),
+    "judged for the past, known then with a later date": (
+        lambda: Pile(LEAF, {"a": revoking(at=AT - 10 * DAY, this_update=AT - 30 * DAY)}, judged=AT - 20 * DAY),
+        "revocation.revoked",
+    ),
+    "judged for a moment that the clock has not passed": (
+        lambda: Pile(LEAF, {"a": clean(), "b": revoking(at=AT + 10 * DAY)}, judged=AT + 5 * DAY), "revocation.revoked",
+    ),
+    "a responder without the right to answer": (
+        lambda: Pile(
+            BOTH, {"a": clean(BOTH)}, {"o": ocsp_response(BOTH, responder=_delegate(BOTH, extended_key_usage=None), status="revoked")}
+        ),
+        "good",
+    ),
+    "a delegate that was not valid then": (
+        lambda: Pile(
+            BOTH,
+            {"a": clean(BOTH)},
+            {"o": ocsp_response(BOTH, responder=_delegate(BOTH, not_after=AT - 30 * DAY), status="revoked")},
+        ),
+        "good",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOT_CONDEMNED)
+def test_only_the_meaning_of_the_entry_counts(name: str) -> None:
+    make, expected = NOT_CONDEMNED[name]
+    assert make().reason() == expected
+
+
+DOUBTFUL: dict[str, Callable[[], Pile]] = {
+    "an unknown critical extension of the entry": lambda: Pile(
+        LEAF, {"a": clean(number=2), "b": crl(ca(LEAF), revoked=[entry(LEAF.serial, extra=[UNKNOWN_CRITICAL])])}
+    ),
+    "an unknown critical extension of the CRL": lambda: Pile(
+        LEAF, {"a": clean(number=2), "b": revoking(extra=[UNKNOWN_CRITICAL])}
+    ),
+    "an extension that cannot be read": lambda: Pile(
+        LEAF, {"a": clean(number=2), "b": crl(ca(LEAF), revoked=[entry(LEAF.serial, extra=[_BROKEN])])}
+    ),
+    "a list that cannot be read": lambda: Pile(LEAF, {"a": clean(number=2), "b": clean(entries=b"\x30\x03\x02\x01")}),
+    "an unknown critical extension of the answer": lambda: Pile(
+        BOTH, {"a": clean(BOTH)}, {"o": ocsp_response(BOTH, status="revoked", extra=[UNKNOWN_CRITICAL])}
+    ),
+    "an unknown critical extension of the response": lambda: Pile(
+        BOTH, {"a": clean(BOTH)}, {"o": ocsp_response(BOTH, status="revoked", response_extensions=[UNKNOWN_CRITICAL])}
+    ),
+}
+_BROKEN = Extension("2.5.29.24", b"\x05\x00")
+
+
+@pytest.mark.parametrize("name", DOUBTFUL)
+def test_what_is_not_understood_is_never_a_pass(name: str) -> None:
+    pile = DOUBTFUL[name]()
+    with pytest.raises(Undecided):
+        pile.ask()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-10], lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda _: b"x"]
+)
+def test_damage_in_the_trust_directory_is_never_a_pass(damage: Callable[[bytes], bytes]) -> None:
+    """Design 8: the newer, revoking CRL is cut by ten bytes, or one of its bits has flipped."""
+    pile = Pile(LEAF, {"a": clean(number=1), "b.crl": damage(revoking(number=2))}, trusted=True)
+    with pytest.raises(Undecided, match=r"b\.crl"):
+        pile.ask()
+    assert replace(pile, trusted=False).reason() == "good"
+
+
+def test_a_crl_of_another_key_of_the_same_name_is_no_damage() -> None:
+    """A CA that renewed its key: its CRLs name the key (authorityKeyIdentifier), and are somebody else's here."""
+    twin = issue("intermediate", issuer=LEAF.root, subject=ca(LEAF).subject, slot=7)
+    assert Pile(LEAF, {"a": clean(), "b": crl(twin, number=2)}, trusted=True).reason() == "good"
+
+
+# Holds
+
+
+HOLDS: dict[str, tuple[Callable[[], Pile], str]] = {
+    "the newest that counts": (lambda: Pile(LEAF, {"a": clean(), "b": _hold(number=2)}), "revocation.on_hold"),
+    "older than what clears": (lambda: Pile(LEAF, {"a": clean(), "b": _hold(this_update=AT - 9 * DAY)}), "good"),
+    "of one moment, a lower number": (lambda: Pile(LEAF, {"a": clean(number=2), "b": _hold(number=1)}), "good"),
+    "of one moment and number": (lambda: Pile(LEAF, {"a": clean(), "b": _hold()}), "revocation.on_hold"),
+    "newer and of another scope": (
+        lambda: Pile(LEAF, {"a": clean(), "b": _hold(this_update=AT, scope=scope(only_ca=True))}),
+        "revocation.crl.scope",
+    ),
+    "newer and stale": (
+        lambda: Pile(
+            LEAF, {"a": clean(this_update=AT - 9 * DAY), "b": _hold(this_update=AT - 5 * DAY, next_update=AT - DAY)}
+        ),
+        "revocation.crl.stale",
+    ),
+    "in a CRL newer than a good answer": (
+        lambda: Pile(
+            BOTH, {"a": _hold(BOTH, this_update=AT)}, {"o": ocsp_response(BOTH, this_update=AT - DAY)}
+        ),
+        "revocation.on_hold",
+    ),
+    "in a CRL as new as a good answer": (
+        lambda: Pile(BOTH, {"a": _hold(BOTH, this_update=AT)}, {"o": ocsp_response(BOTH, this_update=AT)}),
+        "revocation.on_hold",
+    ),
+    "in a CRL older than a good answer": (
+        lambda: Pile(
+            BOTH, {"a": _hold(BOTH, this_update=AT - DAY)}, {"o": ocsp_response(BOTH, this_update=AT)}
+        ),
+        "good",
+    ),
+    "in a CRL that a newer one lifts, beside an older answer": (
+        lambda: Pile(
+            BOTH,
+            {"a": _hold(BOTH, this_update=AT - DAY), "b": clean(BOTH, number=2, this_update=AT)},
+            {"o": ocsp_response(BOTH, this_update=AT - 2 * DAY)},
+        ),
+        "good",
+    ),
+    "in an answer newer than a clean CRL": (
+        lambda: Pile(
+            LEAF, {"a": clean()}, {"o": ocsp_response(LEAF, status="revoked", reason="certificateHold", this_update=AT)}
+        ),
+        "revocation.on_hold",
+    ),
+    "in a stale answer newer than a clean CRL": (
+        lambda: Pile(
+            LEAF,
+            {"a": clean(this_update=AT - 9 * DAY)},
+            {
+                "o": ocsp_response(
+                    LEAF, status="revoked", reason="certificateHold", this_update=AT - 5 * DAY, next_update=AT - DAY
+                )
+            },
+        ),
+        "revocation.ocsp.stale",
+    ),
+    "of a certificate that names no way to ask": (lambda: Pile(SILENT, {"a": _hold(SILENT)}), "revocation.on_hold"),
+    "lifted by a delta": (
+        lambda: Pile(
+            LEAF,
+            {
+                "a": _hold(number=1, freshest=[DELTA]),
+                "b": revoking(reason="removeFromCRL", number=2, delta_base=1, at=AT - DAY),
+            },
+        ),
+        "good",
+    ),
+    "in a delta newer than a good answer": (
+        lambda: Pile(
+            BOTH,
+            {
+                "a": clean(BOTH, number=1, freshest=[DELTA], this_update=AT - 3 * DAY),
+                "b": _hold(BOTH, number=2, delta_base=1, this_update=AT),
+            },
+            {"o": ocsp_response(BOTH, this_update=AT - DAY)},
+        ),
+        "revocation.on_hold",
+    ),
+    "signed before the key was invalid": (
+        lambda: Pile(LEAF, {"a": _hold(invalidity=AT - DAY)}, signed_at=AT - 2 * DAY), "good",
+    ),
+    "judged for the past, put on hold later": (
+        lambda: Pile(
+            LEAF, {"a": clean(this_update=AT - 30 * DAY), "b": _hold(at=AT - 10 * DAY)}, judged=AT - 20 * DAY
+        ),
+        "good",
+    ),
+}  # fmt: skip
+
+
+def _hold(leaf: Issued = LEAF, **members: Any) -> bytes:
+    return revoking(leaf, "certificateHold", **members)
+
+
+@pytest.mark.parametrize("name", HOLDS)
+def test_a_hold(name: str) -> None:
+    make, expected = HOLDS[name]
+    assert make().reason() == expected
