@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # what few signatures need is imported for those: see docs/ex
     from datetime import datetime
 
     from airgap.pki.timestamp import VerifiedTimestamp
-    from airgap.revocation.question import ChainKind
+    from airgap.revocation.freshness import ChainKind
     from airgap.signature.blob import BlobTarget
     from airgap.verifier.plugins import AllowedPlugins, Consultation
     from airgap.verifier.recorded import RecordedSignature

@@ -8,7 +8,7 @@ from typing import Final
 from airgap.parse import der
 from airgap.pki.certificate import Certificate, load_certificates, verify_issued
 from airgap.pki.chain import Anchors, Offered, check_code_signing_chain
-from airgap.pki.crl import Crl, read_header
+from airgap.pki.crl import Crl, read_facts
 from airgap.pki.ocsp import OcspResponse
 from airgap.pki.timestamp import TimestampToken
 from airgap.pki.tsp import TimestampQuery, read_response
@@ -73,13 +73,13 @@ def store_file(data: bytes) -> None:
 def crl(data: bytes) -> None:
     """A CRL, its header alone and the whole, and whether an issuer whom the corpus has vouches for it."""
     with refusable():
-        header = read_header(data)
+        header = read_facts(data)
         found = Crl.parse(data)
         same((header.issuer, header.this_update), (found.issuer, found.this_update), "header and whole")
         same(header.is_delta, found.base_number is not None, "whether it is a delta CRL")
         for certificate in _issuers():
             with refusable():
-                found.entries(certificate.serial)
+                found.entries(certificate)
             with refusable():
                 found.check_covers(certificate)
             with refusable():

@@ -78,6 +78,20 @@ def revoking(leaf: Issued = LEAF, reason: str | int | None = "keyCompromise", **
     return crl(ca(leaf), **{"number": 1, **members}, revoked=[entry(leaf.serial, reason=reason, **item)])
 
 
+def _without_crl_sign() -> Pile:
+    from tests.support.extensions import KeyUsage
+
+    leaf = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]}, root={"key_usage": KeyUsage(("keyCertSign",))})
+    return Pile(leaf, {"a": revoking(leaf)})
+
+
+def _intermediate() -> Pile:
+    leaf = Pki().code_chain(depth=3, leaf={"crl_urls": [URL]})
+    middle = leaf.chain[1]
+    listed = crl(leaf.chain[2], revoked=[entry(middle.serial, reason="cACompromise")])
+    return Pile(leaf, {"a": crl(middle), "b": listed})
+
+
 OLDER: dict[str, Any] = {"this_update": AT - 40 * DAY, "next_update": AT - 20 * DAY}
 CONDEMNED: dict[str, Callable[[], Pile]] = {
     "no channel at all": lambda: Pile(SILENT, {"a": revoking(SILENT)}),
@@ -126,9 +140,9 @@ CONDEMNED: dict[str, Callable[[], Pile]] = {
     ),
     "from after the clock": lambda: Pile(LEAF, {"a": clean(), "b": revoking(this_update=AT + 9 * DAY)}),
     "a future date of revocation": lambda: Pile(LEAF, {"a": revoking(at=AT + 90 * DAY)}),
-    "a key usage without cRLSign": lambda: _without_crl_sign(),
+    "a key usage without cRLSign": _without_crl_sign,
     "signed with SHA-1": lambda: Pile(LEAF, {"a": clean(), "b": revoking(hash_name="sha1")}),
-    "an intermediate": lambda: _intermediate(),
+    "an intermediate": _intermediate,
     "removed again by a delta": lambda: Pile(
         LEAF,
         {
@@ -178,20 +192,6 @@ def _respelt(issued: Issued) -> bytes:
     return asn1.explicit(1, names.respelt(issued.subject))
 
 
-def _without_crl_sign() -> Pile:
-    from tests.support.extensions import KeyUsage
-
-    leaf = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]}, root={"key_usage": KeyUsage(("keyCertSign",))})
-    return Pile(leaf, {"a": revoking(leaf)})
-
-
-def _intermediate() -> Pile:
-    leaf = Pki().code_chain(depth=3, leaf={"crl_urls": [URL]})
-    middle = leaf.chain[1]
-    listed = crl(leaf.chain[2], revoked=[entry(middle.serial, reason="cACompromise")])
-    return Pile(leaf, {"a": crl(middle), "b": listed})
-
-
 def _delegate(leaf: Issued, **changes: Any) -> Issued:
     return issue("ocsp", issuer=ca(leaf), **changes)
 
@@ -226,7 +226,9 @@ def test_a_newer_piece_that_clears_changes_nothing(name: str) -> None:
 NOT_CONDEMNED: dict[str, tuple[Callable[[], Pile], str]] = {
     "another certificate": (lambda: Pile(LEAF, {"a": clean(revoked=[LEAF.serial + 1])}), "good"),
     "another issuer's certificate": (
-        lambda: Pile(LEAF, {"a": clean(), "b": revoking(scope=scope(indirect=True), certificate_issuer=names.harbour("X"))}),
+        lambda: Pile(
+            LEAF, {"a": clean(), "b": revoking(scope=scope(indirect=True), certificate_issuer=names.harbour("X"))}
+        ),
         "good",
     ),
     "another key": (lambda: Pile(LEAF, {"a": clean(), "b": revoking(signed_by=key("p256", 6))}), "good"),
@@ -239,7 +241,10 @@ NOT_CONDEMNED: dict[str, tuple[Callable[[], Pile], str]] = {
     ),
     "the same, says OCSP": (
         lambda: Pile(
-            ONLY_OCSP, {}, {"o": ocsp_response(ONLY_OCSP, status="revoked", invalidity=AT - DAY)}, signed_at=AT - 2 * DAY
+            ONLY_OCSP,
+            {},
+            {"o": ocsp_response(ONLY_OCSP, status="revoked", invalidity=AT - DAY)},
+            signed_at=AT - 2 * DAY,
         ),
         "good",
     ),
@@ -264,7 +269,9 @@ NOT_CONDEMNED: dict[str, tuple[Callable[[], Pile], str]] = {
     ),
     "a responder without the right to answer": (
         lambda: Pile(
-            BOTH, {"a": clean(BOTH)}, {"o": ocsp_response(BOTH, responder=_delegate(BOTH, extended_key_usage=None), status="revoked")}
+            BOTH,
+            {"a": clean(BOTH)},
+            {"o": ocsp_response(BOTH, responder=_delegate(BOTH, extended_key_usage=None), status="revoked")},
         ),
         "good",
     ),
@@ -285,6 +292,7 @@ def test_only_the_meaning_of_the_entry_counts(name: str) -> None:
     assert make().reason() == expected
 
 
+_BROKEN = Extension("2.5.29.24", b"\x05\x00")
 DOUBTFUL: dict[str, Callable[[], Pile]] = {
     "an unknown critical extension of the entry": lambda: Pile(
         LEAF, {"a": clean(number=2), "b": crl(ca(LEAF), revoked=[entry(LEAF.serial, extra=[UNKNOWN_CRITICAL])])}
@@ -303,7 +311,6 @@ DOUBTFUL: dict[str, Callable[[], Pile]] = {
         BOTH, {"a": clean(BOTH)}, {"o": ocsp_response(BOTH, status="revoked", response_extensions=[UNKNOWN_CRITICAL])}
     ),
 }
-_BROKEN = Extension("2.5.29.24", b"\x05\x00")
 
 
 @pytest.mark.parametrize("name", DOUBTFUL)
