@@ -98,6 +98,8 @@ class _Scanner:
         self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
         """Unreadable referrers, by the fallback tag or the digest that they stand under."""
         self._entries: tuple[Entry, ...] = ()
+        self._doubled: Final[set[int]] = set()
+        """Numbers of entries whose names are others' too: one that can not be read may be what hauler attaches."""
         self._waiting: Final[defaultdict[str | Digest, list[Entry]]] = defaultdict(list)
         """Referrers tags and cosign's tags, until what they are about is reached by something that is judged."""
         self._covered: Final[dict[Digest, Descriptor]] = {}
@@ -122,6 +124,7 @@ class _Scanner:
             # LAYOUT-7: not forbidden, and tools differ in which of them they take
             message = f"the tag {safe(name, limit=200)!r} stands there twice; it names neither"
             self._note(entry, message)
+            self._doubled.add(entry.number)
         special = [entry for entry in self._entries if self._is_special(entry)]
         numbers = {entry.number for entry in special}
         plain = [entry for entry in self._entries if entry.number not in numbers]
@@ -152,9 +155,11 @@ class _Scanner:
     # --- walking ---
 
     def _walk_entries(self, entries: Iterable[Entry]) -> None:
-        self._walk(
-            [_Found(entry.descriptor, entry.place, named=bool(entry.names)) for entry in entries], Mechanism.ENTRY
-        )
+        start = [
+            _Found(entry.descriptor, entry.place, named=bool(entry.names) and entry.number not in self._doubled)
+            for entry in entries
+        ]
+        self._walk(start, Mechanism.ENTRY)
 
     def _walk(self, start: Iterable[_Found], mechanism: Mechanism) -> None:
         """Everything below, and what it refers to (MAN-30), breadth first, so that depths are the least ones."""

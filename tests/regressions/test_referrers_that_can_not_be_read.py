@@ -177,6 +177,17 @@ def test_another_image_that_can_not_be_read_stops_none_that_can(
     assert stick.verify(f"oci:{stick.layout}").code == 16
 
 
+def test_what_hauler_keeps_under_the_name_of_the_image(tmp_path: Path) -> None:
+    """One name for two entries: the one that can not be read may be what is attached to the other."""
+    box = LayoutBuilder()
+    image = box.tag(add_image(box), "reg.example/app:v1")
+    lost = box.tag(box.add_image(b"attached", platform=None), "reg.example/app:v1")
+    box.drop(lost)
+    layout = box.write_directory(tmp_path / "layout")
+    ran = run_here(["inspect", f"oci:{layout}@{image.digest}"])
+    assert (ran.code, str(lost.digest) in ran.out) == (16, True), ran
+
+
 def test_thousands_that_can_not_be_read_are_counted(tmp_path: Path) -> None:
     box = LayoutBuilder()
     image = box.tag(add_image(box), "v1")
