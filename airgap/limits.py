@@ -206,7 +206,7 @@ STATE_HISTORY: Final = 1000
 """Entries of the history in `state.json`; older ones are dropped."""
 
 REPORT_BYTES: Final = 256 * MIB
-"""One verify report: a few kilobytes for each signature."""
+"""One verify report: some ten kilobytes for each signature, of which the timestamp token is the most."""
 
 TUF_BYTES: Final = 5 * MIB
 """One file of TUF metadata: the bound that python-tuf has for targets."""

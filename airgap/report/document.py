@@ -100,7 +100,10 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
         },
         "signature_verdict": artifact.signature_verdict.value,
         "unsigned": artifact.unsigned._asdict() if artifact.unsigned else None,
-        "signatures": [signature_document(signature) for signature in artifact.signatures],
+        "signatures": [
+            {**signature_document(signature), "for_recheck": _for_recheck(signature.facts)}
+            for signature in artifact.signatures
+        ],
         "content": content_document(artifact.content),
         "referrers": [_referrer(referrer) for referrer in artifact.referrers],
         "attachments": {"count": len(artifact.attachments), "unsigned": len(artifact.unsigned_attachments)},
@@ -180,7 +183,6 @@ def signature_document(signature: SignatureOutcome) -> Json:
         "metadata": dict(signature.metadata),
         "plugin": signature.plugin,
         "plugin_use": _plugin_use(signature.plugin_use),
-        "for_recheck": _for_recheck(signature.facts),
         "findings": [_finding(finding) for finding in signature.findings],
         "evidence": [_evidence(use) for use in signature.evidence],
         "warnings": list(signature.warnings),

@@ -172,7 +172,10 @@ class _Reader:
 
     def signature(self, value: Any) -> RecordedSignature:
         source = as_object(value)
-        findings = dict(json.take_list(source, "findings", _finding, limit=64))
+        said = json.take_list(source, "findings", _finding, limit=len(Check))
+        findings = dict(said)
+        if len(findings) != len(said):
+            raise FormatError("names a check twice", where="findings")
         envelope = _object(source, "envelope")
         return RecordedSignature(
             digest=Digest.parse(json.take(source, "digest", str)),

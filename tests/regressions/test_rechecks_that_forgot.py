@@ -14,7 +14,7 @@ import pytest
 from airgap.parse.time import iso
 from tests.support import envelopes
 from tests.support.command import Ran, run_here
-from tests.support.crls import crl
+from tests.support.crls import crl, entry
 from tests.support.layouts import LayoutBuilder, write_tree
 from tests.support.pki import AT, Pki
 from tests.support.plugins import IDENTITY, REVOCATION, Behaviour, write_plugin
@@ -236,11 +236,28 @@ class TestTimes:
         scene.sign_with(Pki().code_chain(leaf={"not_after": AT + timedelta(days=3)}))
         scene.timestamp(verify="afterCertExpiry", imprint=b"\0" * 32)
         kept = Kept(tmp_path, scene)
-        after = ("--at", iso(AT + timedelta(days=4)))
-        assert said(kept.again(*after)) == said(kept.again(*after, gone=True)) == {"timestamp.imprint"}
+        for gone in (False, True):
+            assert (
+                kept.again("--at", iso(AT + timedelta(days=3)), gone=gone).code == 0
+            )  # TS-1
+            after = kept.again("--at", iso(AT + timedelta(days=3, seconds=1)), gone=gone)
+            assert said(after) == {"timestamp.imprint"}
 
 
 class TestRevocation:
+    @FORMS
+    @pytest.mark.parametrize(("scheme", "code"), [(envelopes.X509, 14), (envelopes.AUTHORITY, 0)])
+    def test_a_claimed_time_softens_nothing(self, tmp_path: Path, scheme: str, code: int, *, gone: bool) -> None:
+        """SCHEME-2, D31: only what a signing authority states, or a timestamp proves, comes before a compromise."""
+        leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
+        scene = Scene()
+        scene.sign_with(leaf)
+        scene.signature.scheme = scheme
+        scene.use_store("ca:harbour" if scheme == envelopes.X509 else "signingAuthority:harbour")
+        later = entry(leaf.serial, reason="keyCompromise", invalidity=envelopes.SIGNED_AT + timedelta(days=1))
+        scene.put_crls({SIGNING_CRL.format(0): crl(leaf.chain[1], revoked=[later])})
+        assert Kept(tmp_path, scene, code=code).again(gone=gone).code == code
+
     def test_what_the_layout_itself_proved_revoked_stays_so(self, tmp_path: Path) -> None:
         """Evidence in the layout revoked the signer; the layout is gone, and only an older CRL is at hand."""
         scene = Scene()
@@ -253,6 +270,18 @@ class TestRevocation:
             (kept.written.trust / "crls" / name).write_bytes(good[SIGNING_CRL.format(0)])
         ran = kept.again(gone=True)
         assert (ran.code, said(ran)) == (14, {"revocation.revoked"})
+
+
+def test_a_check_that_a_report_names_twice_is_no_report(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, Scene())
+
+    def twice(document: dict[str, Any]) -> None:
+        findings = document["artifacts"][0]["signatures"][0]["findings"]
+        findings[1] = {**findings[0], "verdict": "fail"}
+
+    kept.edit(twice)
+    ran = kept.again(gone=True)
+    assert (ran.code, "names a check twice" in ran.document["problems"][0]["message"]) == (1, True)
 
 
 def test_the_rules_on_chains_are_checked_again(tmp_path: Path) -> None:
