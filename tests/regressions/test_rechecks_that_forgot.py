@@ -237,9 +237,7 @@ class TestTimes:
         scene.timestamp(verify="afterCertExpiry", imprint=b"\0" * 32)
         kept = Kept(tmp_path, scene)
         for gone in (False, True):
-            assert (
-                kept.again("--at", iso(AT + timedelta(days=3)), gone=gone).code == 0
-            )  # TS-1
+            assert kept.again("--at", iso(AT + timedelta(days=3)), gone=gone).code == 0  # TS-1
             after = kept.again("--at", iso(AT + timedelta(days=3, seconds=1)), gone=gone)
             assert said(after) == {"timestamp.imprint"}
 

@@ -1,0 +1,58 @@
+"""airgap.verifier.verdict: of alternatives the best counts, of what must all hold the worst."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airgap.reasons import ExitCode
+from airgap.verifier.verdict import Ruling, Verdict, all_of, best_of
+
+GOOD, BAD = Ruling(Verdict.PASS), Ruling(Verdict.FAIL, frozenset({13}))
+OPEN, SKIPPED = Ruling(Verdict.INDETERMINATE, frozenset({15})), Ruling(Verdict.SKIPPED)
+RULINGS = st.lists(st.sampled_from([GOOD, BAD, OPEN, SKIPPED]))
+
+
+@pytest.mark.parametrize(
+    ("parts", "verdict", "code"),
+    [
+        ([], Verdict.FAIL, 1),
+        ([GOOD], Verdict.PASS, 0),
+        ([SKIPPED], Verdict.SKIPPED, 0),
+        ([GOOD, SKIPPED], Verdict.PASS, 0),
+        ([GOOD, OPEN], Verdict.INDETERMINATE, 15),
+        ([SKIPPED, OPEN], Verdict.INDETERMINATE, 15),
+        ([OPEN, BAD, GOOD], Verdict.FAIL, 13),
+        ([BAD, Ruling(Verdict.FAIL, frozenset({16}))], Verdict.FAIL, 16),
+        ([Ruling(Verdict.FAIL)], Verdict.FAIL, 1),
+        ([Ruling(Verdict.INDETERMINATE)], Verdict.INDETERMINATE, 15),
+        ([Ruling(Verdict.FAIL, frozenset({0}))], Verdict.FAIL, 1),
+    ],
+)
+def test_what_must_all_hold_is_as_good_as_its_worst(parts: list[Ruling], verdict: Verdict, code: int) -> None:
+    ruling = all_of(parts)
+    assert (ruling.verdict, ruling.exit_code) == (verdict, code)
+
+
+@given(parts=RULINGS, more=st.sampled_from([GOOD, BAD, OPEN, SKIPPED]))
+def test_one_more_part_makes_nothing_better_but_a_pass_of_what_was_skipped(parts: list[Ruling], more: Ruling) -> None:
+    before, after = all_of(parts), all_of([*parts, more])
+    if parts and before.verdict is not Verdict.SKIPPED:
+        assert after.verdict.rank >= before.verdict.rank
+    assert after.exit_codes == before.exit_codes | more.exit_codes
+    assert (after.exit_code == ExitCode.OK) == (after.verdict in {Verdict.PASS, Verdict.SKIPPED})
+
+
+def test_of_alternatives_the_best_counts() -> None:
+    """D27."""
+    assert best_of([]) is None
+    assert best_of([Verdict.FAIL, Verdict.INDETERMINATE]) is Verdict.INDETERMINATE
+    assert best_of([Verdict.FAIL, Verdict.PASS, Verdict.INDETERMINATE]) is Verdict.PASS
+
+
+@pytest.mark.parametrize("code", [1, 2, 10, 11, 12, 13, 14, 16, 17, 18])
+def test_only_missing_evidence_leaves_a_question_open(code: int) -> None:
+    assert Ruling.of_code(code).verdict is Verdict.FAIL
+    assert Ruling.of_code(15) == OPEN
+    assert Ruling.of_code(0) == Ruling(Verdict.FAIL)
