@@ -131,7 +131,7 @@ def parse_report(data: bytes, source: str) -> Report:
         metadata=demanded,
         max_signatures=limits.SIGNATURES if request is None else max(1, json.take(request, "max_signatures", int)),
         artifacts=json.take_list(document, "artifacts", _Reader.of(document).artifact, limit=_ARTIFACTS),
-        problems=json.take_list(document, "problems", _problem, limit=_ARTIFACTS, required=False),
+        problems=json.take_list(document, "problems", _problem, limit=_ARTIFACTS),
     )
 
 
@@ -196,7 +196,7 @@ class _Reader:
             chain=chain,
             algorithm=safe(json.take(signer, "algorithm", str)),
             stated_time=_maybe_moment(signer, "signing_time"),
-            expiry=_maybe_moment(signer, "expiry"),
+            expiry=_maybe_moment(_with(signer, "expiry"), "expiry"),
             agent=_text(signer, "agent"),
             remainder=None if rest is None else _remainder(rest),
         )
@@ -228,7 +228,8 @@ def _descriptor(source: json.JsonObject) -> Descriptor:
 
 
 def _remainder(source: json.JsonObject) -> Remainder:
-    token, plugin = _text(source, "timestamp_token"), _object(source, "plugin")
+    token = _text(_with(source, "timestamp_token"), "timestamp_token")
+    plugin = _object(_with(source, "plugin"), "plugin")
     value = json.take(source, "signature_value", str)
     return Remainder(
         signature_value=decode_standard(value, where="for_recheck.signature_value"),
@@ -289,6 +290,13 @@ def _choice(kind: type[E], text: str, where: str) -> E:
 
 def _text(source: json.JsonObject, member: str) -> str | None:
     return None if source.get(member) is None else json.take(source, member, str)
+
+
+def _with(source: json.JsonObject, member: str) -> json.JsonObject:
+    """An object in which the member stands, if only as null: a report that leaves it out does not say "none"."""
+    if member not in source:
+        raise FormatError("is missing", where=member)
+    return source
 
 
 def _object(source: json.JsonObject, member: str) -> json.JsonObject | None:

@@ -220,7 +220,21 @@ def test_a_report_that_lost_a_fact_is_never_better(artifact: Artifact, then: Bel
         trust = shipment.believe("trust", then)
         made = shipment.verify(trust, AT, "-m", "build=7", "--report", str(report))
         document = json.loads(report.read_text())
-        lost = data.draw(st.sampled_from(["request", "certificates", "for_recheck", "findings", "path", "everything"]))
+        lost = data.draw(
+            st.sampled_from(
+                [
+                    "request",
+                    "certificates",
+                    "for_recheck",
+                    "findings",
+                    "path",
+                    "expiry",
+                    "plugin",
+                    "problems",
+                    "everything",
+                ]
+            )
+        )
         _lose(document, lost)
         report.write_text(json.dumps(document))
         again = shipment.recheck(report, trust, AT, gone=True)
@@ -244,7 +258,13 @@ def _lose(document: dict[str, Any], what: str) -> None:
                 signature["signer"]["chain"] = []
                 if signature["signer"]["timestamp"]:
                     signature["signer"]["timestamp"]["chain"] = []
+    if what == "problems":
+        del document["problems"]
     for signature in artifact["signatures"]:
+        if what == "expiry" and signature["signer"]:
+            del signature["signer"]["expiry"]
+        if what == "plugin" and signature["for_recheck"]:
+            del signature["for_recheck"]["plugin"]
         if what in {"for_recheck", "everything"}:
             del signature["for_recheck"]
             del signature["plugin_use"]
