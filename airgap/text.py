@@ -25,6 +25,23 @@ def safe(value: object, *, limit: int = limits.TEXT_CHARACTERS) -> str:
     return f"{escaped}… ({len(text)} characters)" if cut else escaped
 
 
+def exact(text: str) -> str:
+    r"""Untrusted text as printable ASCII that holds all of it: `read_exact` gives it back.
+
+    A backslash becomes `\\`, what is not printable ASCII `\n`, `\t`, `\r`, `\xNN`, `\uNNNN` or `\UNNNNNNNN`.
+    """
+    return text.encode("unicode_escape").decode("ascii")
+
+
+def read_exact(text: str) -> str | None:
+    """The text that `exact` made this of; None where it never makes it."""
+    try:
+        found = text.encode("ascii").decode("unicode_escape")
+    except (UnicodeError, DeprecationWarning):
+        return None
+    return found if exact(found) == text else None
+
+
 def _escape(character: str) -> str:
     category = unicodedata.category(character)
     if category not in _UNSAFE_CATEGORIES and (category != "Zs" or character == " "):

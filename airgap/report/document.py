@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airgap.oci.content import ContentReport
@@ -12,7 +12,7 @@ from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.report.wording import moment
 from airgap.revocation.use import EvidenceUse
-from airgap.text import safe
+from airgap.text import exact, safe
 from airgap.verifier.outcome import (
     ArtifactOutcome,
     Finding,
@@ -25,6 +25,7 @@ from airgap.verifier.run import Problem
 
 if TYPE_CHECKING:
     from airgap.oci.record import Record
+    from airgap.signature.model import PluginDemand
     from airgap.verifier.facts import PluginUse, SignatureFacts
     from airgap.verifier.run import RunOutcome
 
@@ -59,7 +60,7 @@ def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> 
             "attempts": attempts or 0,
             "plugins": list(outcome.plugins),
         },
-        "request": {"metadata": dict(outcome.metadata), "max_signatures": outcome.max_signatures},
+        "request": {"metadata": _exact(outcome.metadata), "max_signatures": outcome.max_signatures},
         "trust": dict(outcome.trust),
         "evidence_expires": {"at": iso(expiry[0]), "evidence": expiry[1]} if expiry else None,
         "expires_first": {"at": iso(first[0]), "what": first[1]} if first else None,
@@ -80,7 +81,7 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
     reason, message = artifact.policy_finding or (None, None)
     return {
         "reference": artifact.reference,
-        "path": artifact.path,
+        "path": None if artifact.path is None else exact(artifact.path),
         "digest": str(artifact.descriptor.digest),
         "media_type": safe(artifact.descriptor.media_type),
         "size": artifact.descriptor.size,
@@ -196,16 +197,25 @@ def _plugin_use(use: PluginUse | None) -> Json | None:
 
 
 def _for_recheck(facts: SignatureFacts | None) -> Json | None:
-    """What a later recheck judges by, as it was signed; nothing here is made safe to show."""
+    """What a later recheck judges by, exactly as it was signed."""
     if facts is None or facts.remainder is None:
         return None
     rest = facts.remainder
     return {
         "signature_value": encode_standard(rest.signature_value),
         "timestamp_token": None if rest.timestamp_token is None else encode_standard(rest.timestamp_token),
-        "metadata": dict(rest.metadata),
-        "plugin": {"name": rest.plugin.name, "min_version": rest.plugin.min_version} if rest.plugin else None,
+        "metadata": _exact(rest.metadata),
+        "plugin": _demand(rest.plugin) if rest.plugin else None,
     }
+
+
+def _demand(plugin: PluginDemand) -> Json:
+    version = plugin.min_version
+    return {"name": exact(plugin.name), "min_version": None if version is None else exact(version)}
+
+
+def _exact(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {exact(key): exact(value) for key, value in metadata.items()}
 
 
 def _envelope(descriptor: Descriptor | None) -> Json | None:

@@ -148,6 +148,7 @@ class _Run:
                 return Rechecked(basis=Basis.LAYOUT, now=found[0], was=artifact, report=report, besides=besides)
             # a layout that is there and can not be judged is not gone: what the report says does not make it good
             unreadable = tuple(problem for problem in outcome.problems if problem.exit_code != ExitCode.NOT_FOUND)
+            self._fail(*unreadable)
             besides += unreadable or moved
         self._warn(*_taken_as_it_is(report, artifact))
         if artifact.content_failed:

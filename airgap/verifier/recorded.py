@@ -21,7 +21,7 @@ from airgap.parse.time import rfc3339
 from airgap.pki.certificate import Certificate
 from airgap.reasons import REASONS
 from airgap.signature.model import PluginDemand, Scheme
-from airgap.text import safe
+from airgap.text import read_exact, safe
 from airgap.trust.choice import Origin
 from airgap.trust.members import as_object
 from airgap.trust.policy import Check
@@ -159,7 +159,7 @@ class _Reader:
         return RecordedArtifact(
             reference=json.take(source, "reference", str),
             tags=json.take_list(source, "tags", json.text, limit=_SIGNATURES, required=False),
-            path=_text(source, "path"),
+            path=None if source.get("path") is None else _exact(json.take(source, "path", str), "path"),
             descriptor=_descriptor(source),
             scope=_text(source, "scope"),
             scope_origin=_origin(source),
@@ -235,10 +235,23 @@ def _remainder(source: json.JsonObject) -> Remainder:
         signature_value=decode_standard(value, where="for_recheck.signature_value"),
         timestamp_token=None if token is None else decode_standard(token, where="for_recheck.timestamp_token"),
         metadata=_strings(source, "metadata"),
-        plugin=None
-        if plugin is None
-        else PluginDemand(name=json.take(plugin, "name", str), min_version=_text(plugin, "min_version")),
+        plugin=None if plugin is None else _demand(plugin),
     )
+
+
+def _demand(source: json.JsonObject) -> PluginDemand:
+    version = _text(source, "min_version")
+    return PluginDemand(
+        name=_exact(json.take(source, "name", str), "name"),
+        min_version=None if version is None else _exact(version, "min_version"),
+    )
+
+
+def _exact(text: str, where: str) -> str:
+    found = read_exact(text)
+    if found is None:
+        raise FormatError("is not escaped as reports escape", where=where)
+    return found
 
 
 def _plugin_use(source: json.JsonObject, findings: Mapping[Check, tuple[Verdict, str | None]]) -> PluginUse | None:
@@ -306,7 +319,7 @@ def _object(source: json.JsonObject, member: str) -> json.JsonObject | None:
 def _strings(source: json.JsonObject, member: str) -> Mapping[str, str]:
     """An object of strings that must be there: what a report does not say is not nothing."""
     json.take(source, member, dict)
-    return json.take_strings(source, member)
+    return {_exact(key, member): _exact(value, member) for key, value in json.take_strings(source, member).items()}
 
 
 def _moment(source: json.JsonObject, member: str) -> datetime:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airgap.text import safe
+from airgap.text import exact, read_exact, safe
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,16 @@ def test_result_holds_no_control_character_and_can_be_encoded(text: str) -> None
     assert not any(unicodedata.category(character).startswith(("Cc", "Cf", "Cs", "Zl", "Zp")) for character in shown)
     assert len(shown.splitlines()) <= 1
     shown.encode()
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_exact_text_is_printable_and_comes_back(text: str) -> None:
+    shown = exact(text)
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert read_exact(shown) == text
+
+
+@pytest.mark.parametrize("text", ["\\q", "\\", "\n", "é", "\\x41", "\\N{DIGIT ONE}", "\\101", "\\uZZZZ"])
+def test_what_exact_never_makes_is_not_read(text: str) -> None:
+    assert read_exact(text) is None
