@@ -13,7 +13,7 @@ from tests.support.layouts import LayoutBuilder
 from tests.support.pki import Pki
 from tests.support.records import declare
 from tests.support.scenario import SIGNING_CRL, Scene, chain_with_crls
-from tests.support.trust import oci_policy, statement
+from tests.support.trust import oci_policy, statement, write_trust
 
 PROD, LAB = "registry.example/prod/app", "registry.example/lab/app"
 
@@ -84,3 +84,46 @@ def test_statement_for_all_spoke_for_an_artifact_that_nobody_names(tmp_path: Pat
     told = run_here([item for item in written.arguments() if item not in {"--format", "json"}])
     assert "Name the repository with --scope" in told.out
     assert run_here(replace(written, scope="registry.example/else").arguments()).code == 0
+
+
+@pytest.mark.parametrize("name", ["reg.example/app:v1", "v1"], ids=["full", "short"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["verify", "{target}", "--trust", "trust"],
+        ["discover", "{target}"],
+        ["inspect", "{target}"],
+        ["copy", "{target}", "out"],
+        ["copy", "{target}", "-q", "out.tar"],
+        ["sign", "{target}", "-k", "test", "--key-config", "keys"],
+        [
+            "timestamp",
+            "add",
+            "{target}",
+            "--timestamp-url",
+            "http://127.0.0.1:9",
+            "--timestamp-root-cert",
+            "trust/root.pem",
+        ],
+        ["trust", "fetch", "{target}", "--trust", "trust"],
+    ],
+    ids=lambda command: " ".join(word for word in command if word.isalpha()),
+)
+def test_name_on_two_entries_was_taken_for_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], name: str
+) -> None:
+    """skopeo takes the first (LAYOUT-7): no command takes either."""
+    monkeypatch.chdir(tmp_path)
+    box = LayoutBuilder()
+    for content in (b"evil", b"good"):
+        box.tag(box.add_image(content), "reg.example/app:v1")
+    box.write_directory(tmp_path / "stick")
+    root = Pki().tsa_chain().root
+    write_trust(tmp_path / "trust", stores={"ca:harbour": [root]})
+    (tmp_path / "trust/root.pem").write_bytes(root.pem)
+    assert run_here(["key", "generate", "test", "--key-config", "keys"]).code == 0
+    ran = run_here([word.format(target=f"stick:{name}") for word in command])
+    assert "'reg.example/app:v1' stands twice" in ran.out + ran.err, ran
+    assert ran.code in {1, 11, 15}, ran
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.tar").exists()
