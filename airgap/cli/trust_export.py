@@ -27,16 +27,23 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.")],
     tool: Annotated[Tool, typer.Option("--for", help="For whom.")],
     trust: TrustOption = None,
+    accept_omissions: Annotated[
+        bool,
+        typer.Option("--accept-omissions", help="Exit 0 although something can not be told to the other tool."),
+    ] = False,
     output: FormatOption = Format.TEXT,
     debug: DebugOption = False,
 ) -> None:
     """Write trust material for another tool: notation with its CRL cache, or containers' policy.json.
 
     notation: DIR/config for NOTATION_CONFIG and DIR/cache for NOTATION_CACHE, so that it verifies offline until the
-    first CRL goes stale. containers-policy: refused where the policy demands what that language can not say.
+    first CRL goes stale. A CRL by which notation would judge milder stays out. containers-policy: refused where the
+    policy demands what that language can not say. Exit codes: 0, 20 something stayed out, or notation does not hear of
+    a revocation (unless --accept-omissions).
     """
     with boundary(debug=debug):
         from airgap.parse.time import iso
+        from airgap.reasons import ExitCode
         from airgap.trust.directory import TrustDirectory
         from airgap.trust.export import export_containers_policy, export_notation
 
@@ -45,6 +52,7 @@ def export(
             done = export_notation(directory, folder, at=clock())
         else:
             done = export_containers_policy(directory, folder)
+        code = ExitCode.PARTIAL if done.omissions and not accept_omissions else ExitCode.OK
         if output is Format.JSON:
             write_json(
                 {
@@ -53,11 +61,17 @@ def export(
                     "folder": done.folder,
                     "files": list(done.files),
                     "notes": list(done.notes),
+                    "omissions": [
+                        {"file": item.file, "url": item.url or None, "problem": item.problem} for item in done.omissions
+                    ],
                     "use_by": iso(done.use_by) if done.use_by else None,
                 }
             )
-            return
+            raise typer.Exit(code)
         lines = [f"EXPORTED: {len(done.files)} files for {tool.value} in {done.folder}."]
+        if done.omissions:
+            lines[0] = f"EXPORTED IN PART: {len(done.files)} files for {tool.value} in {done.folder}."
+            lines += [f"  left out {item.sentence}" for item in done.omissions]
         lines += [f"  note {text}" for text in done.notes]
         if tool is Tool.NOTATION:
             lines.append(
@@ -66,3 +80,4 @@ def export(
         if done.use_by:
             lines.append(f"  good offline until {iso(done.use_by)}")
         write("\n".join(lines) + "\n")
+        raise typer.Exit(code)

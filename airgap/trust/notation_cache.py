@@ -1,0 +1,353 @@
+"""The CRLs that notation may have: none by which it would accept what is refused here (sections 10.3 and 10.4).
+
+notation looks a CRL up by the URL in a certificate, and hears nothing else: no other CRL of the same issuer, no OCSP
+response from a file. It does not look at scopes (CRL-8) or at when a CRL was made (CRL-6), takes SHA-1 (CRL-4), and
+goes without a delta CRL that is not in its cache (CACHE-5). What it lacks it asks the network for, and without one it
+refuses.
+
+So a CRL goes into its cache only if it says everything that is said here against certificates of its issuer, and its
+silence would be an answer here, too. Whatever else stays out, and is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from airgap import limits
+from airgap.errors import FormatError, Undecided
+from airgap.parse.base64 import encode_standard
+from airgap.parse.time import iso
+from airgap.pki import digests
+from airgap.pki.algorithms import signature_scheme, signature_text
+from airgap.pki.crl import Crl
+from airgap.pki.names import same_name
+from airgap.pki.ocsp import SingleResponse
+from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.index import EvidenceIndex
+from airgap.revocation.pool import CrlFile, OcspFile, Unread
+from airgap.revocation.query import HOLD, REMOVED
+from airgap.text import safe
+
+_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Omission:
+    """Something that notation will not hear, or may not have because it would judge milder by it."""
+
+    file: str
+    """The file of evidence, safe for a terminal."""
+    url: str
+    """The URL that has no CRL in the cache because of it; empty where it is not about one."""
+    problem: str
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return f"{self.file} {self.problem}{f': {safe(self.url, limit=200)} was left out' if self.url else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotationCache:
+    """What goes into notation's cache, and what does not."""
+
+    files: Mapping[str, bytes]
+    """File names (SHA-256 of the URL) to content (CACHE-2)."""
+    use_by: datetime | None
+    """When the first of these CRLs goes stale."""
+    omissions: tuple[Omission, ...]
+    """Where notation would accept what is refused here, were it not left out or not known to the reader."""
+    notes: tuple[str, ...]
+
+
+def notation_cache(evidence: EvidenceDirectory, index: EvidenceIndex, *, at: datetime) -> NotationCache:
+    """The cache for notation as of `at`. `index` says which files came from which URL (crls/index.json)."""
+    return _Cache(evidence, index, at).made()
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What notation gets for one URL."""
+
+    url: str
+    base: tuple[CrlFile, Crl]
+    delta: tuple[CrlFile, Crl] | None = None
+
+    @property
+    def crls(self) -> list[Crl]:
+        return [crl for _, crl in (self.base, *([self.delta] if self.delta else ()))]
+
+
+@dataclass(slots=True)
+class _Cache:
+    evidence: EvidenceDirectory
+    index: EvidenceIndex
+    at: datetime
+    omissions: list[Omission] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _listed: dict[str, frozenset[tuple[int, bool]]] = field(default_factory=dict)
+
+    def made(self) -> NotationCache:
+        chosen = [found for url, files in sorted(self._by_url().items()) if (found := self._choose(url, files))]
+        self._tell_unheard(chosen)
+        ends = [crl.next_update for found in chosen for crl in found.crls if crl.next_update]
+        return NotationCache(
+            files={_file_name(found.url): _entry(found) for found in chosen},
+            use_by=min(ends, default=None),
+            omissions=tuple(self.omissions),
+            notes=tuple(self.notes),
+        )
+
+    def _by_url(self) -> dict[str, list[CrlFile]]:
+        """What came from each URL by the index, or names it as its own distribution point (IDP)."""
+        urls: defaultdict[str, dict[CrlFile, None]] = defaultdict(dict)
+        for file in self.evidence.all_crls():
+            named = [url for url, names in self.index.files.items() if any(_is_of(file, name) for name in names)]
+            for url in (*named, *_own_urls(file)):
+                urls[url][file] = None
+        return {url: list(files) for url, files in urls.items() if any(not file.facts.is_delta for file in files)}
+
+    # --- one URL ---
+
+    def _choose(self, url: str, files: Sequence[CrlFile]) -> _Chosen | None:
+        """The base CRL for a URL and the delta that goes with it; None where notation may not have one."""
+        bases = [file for file in files if not file.facts.is_delta]
+        streams = {base.facts.stream for base in bases}
+        if len(streams) > 1:
+            self._omit(bases[0], url, "and other CRLs of other issuers or scopes are mapped to one URL")
+            return None
+        generations = [file for file in self.evidence.crls(bases[0].facts.issuer) if file.facts.stream in streams]
+        newest = max(generations, key=lambda file: file.facts.age)
+        try:
+            self._check_all_is_known(newest.facts.issuer, url)
+            base = newest.load()
+            if not self._is_fresh(newest, url):
+                return None
+            self._check_clears(base, url)
+            delta = self._delta(base) if base.freshest else None
+            found = _Chosen(url, (newest, base), delta)
+            self._check_says_all(found)
+        except _MilderError as error:
+            self.omissions.append(Omission(file=error.file or newest.name, url=url, problem=error.problem))
+            return None
+        except FormatError as error:
+            self._omit(newest, url, f"can not be read ({safe(error)})")
+            return None
+        return found
+
+    def _is_fresh(self, file: CrlFile, url: str) -> bool:
+        """CACHE-3: notation does not use another, and asks the network; that is not milder."""
+        due = file.facts.next_update
+        if due is not None and due > self.at:
+            return True
+        stale = f"was due on {iso(due)}" if due else "names no nextUpdate"
+        self.notes.append(f"{file.name} {stale}: notation does not use it, and {safe(url, limit=200)} was left out")
+        return False
+
+    def _check_clears(self, crl: Crl, url: str) -> None:
+        """Whether the silence of this CRL is an answer here, for every certificate that names `url`."""
+        if crl.version != _VERSION:
+            raise _MilderError(f"has version {crl.version}")
+        if signature_scheme(crl.signature_algorithm) is None:  # CRL-4
+            raise _MilderError(f"is signed with {signature_text(crl.signature_algorithm)}")
+        try:
+            crl.check_understood()
+        except Undecided as error:
+            raise _MilderError(
+                f"has a critical extension that is not understood ({error.facts['extension']})"
+            ) from None
+        if problem := _scope_problem(crl, url):  # CRL-8
+            raise _MilderError(f"{problem}, which notation does not look at")
+
+    def _delta(self, base: Crl) -> tuple[CrlFile, Crl]:
+        """CACHE-5: without the delta that a CRL names notation judges by the base alone."""
+        deltas = [file for file in self.evidence.crls(base.issuer) if file.facts.is_delta]
+        for file in sorted(deltas, key=lambda file: file.facts.age, reverse=True):
+            delta = file.load()
+            try:
+                delta.check_fits(base)
+            except Undecided:
+                continue
+            if delta.next_update is None or delta.next_update <= self.at:
+                break
+            self._check_clears(delta, "")
+            return file, delta
+        raise _MilderError("names a delta CRL, and none that fits and is not stale is at hand")
+
+    # --- what is said against certificates of the issuer ---
+
+    def _check_says_all(self, found: _Chosen) -> None:
+        """Everything that evidence at hand says against certificates of this issuer stands in what notation gets."""
+        issuer = found.base[1].issuer
+        for file in self.evidence.crls(issuer):
+            later = file.facts.age > found.base[0].facts.age
+            missing = [item for item in self._not_in(found, file) if item[1] or later]
+            if missing:
+                raise _MilderError(f"lists {_serials(missing)}, of which notation would not hear", file.name)
+        for ocsp, single in self._against():
+            listed = any((single.serial, True) in self._said(crl) for crl in found.crls)
+            if not listed and self._may_be_of(single, issuer):
+                raise _MilderError(
+                    f"revokes the serial number {single.serial:x}, and notation can not read it", ocsp.name
+                )
+
+    def _not_in(self, found: _Chosen, file: CrlFile) -> list[tuple[int, bool]]:
+        """What a CRL of the same issuer says and those for notation do not say as gravely."""
+        crl = file.load()
+        if crl in found.crls or any(own.lists_all_of(crl) for own in found.crls):
+            return []
+        said = self._said(crl)
+        known = frozenset[tuple[int, bool]]().union(*map(self._said, found.crls)) if said else frozenset()
+        return [item for item in said if item not in known and (item[0], True) not in known]
+
+    def _tell_unheard(self, chosen: Sequence[_Chosen]) -> None:
+        """What is said against somebody, and stands in nothing that notation gets."""
+        told = {omission.file for omission in self.omissions}
+        for file in self.evidence.all_crls():
+            same = [found for found in chosen if same_name(found.base[1].issuer, file.facts.issuer)]
+            if same or file.name in told:  # each of those says all that is said of this issuer
+                continue
+            if said := self._said(file.load()):
+                self._omit(file, "", f"lists {_serials(said)}, and notation does not hear of it")
+            elif not file.facts.is_delta and not self._has_url(file):
+                self.notes.append(
+                    f"{file.name} was left out: no URL is known for it, and notation looks CRLs up by URL"
+                )
+        for ocsp, single in self._against():
+            heard = any((single.serial, True) in self._said(crl) for found in chosen for crl in found.crls)
+            if not heard and ocsp.name not in told:
+                self._omit(ocsp, "", f"revokes the serial number {single.serial:x}, and notation can not read it")
+
+    def _has_url(self, file: CrlFile) -> bool:
+        return file.name in self.index.claimed or bool(_own_urls(file))
+
+    def _said(self, crl: Crl) -> frozenset[tuple[int, bool]]:
+        """Serial numbers that a CRL lists, each with whether it is revoked for good; removals left out."""
+        if crl.fingerprint not in self._listed:
+            self._listed[crl.fingerprint] = frozenset(_entries(crl))
+        return self._listed[crl.fingerprint]
+
+    def _against(self) -> Iterator[tuple[OcspFile, SingleResponse]]:
+        return (
+            (file, single)
+            for file in self.evidence.all_ocsp()
+            for single in file.response.responses
+            if single.status == "revoked"
+        )
+
+    def _may_be_of(self, single: SingleResponse, issuer: bytes) -> bool:
+        """False where the answer is certainly about a certificate of another issuer whose CRLs are at hand."""
+        if not digests.known(single.hash_name):
+            return True
+        named = [
+            file.facts.issuer
+            for file in self.evidence.all_crls()
+            if digests.digest(single.hash_name, file.facts.issuer) == single.issuer_name_hash
+        ]
+        return not named or any(same_name(name, issuer) for name in named)
+
+    def _check_all_is_known(self, issuer: bytes, url: str) -> None:
+        """Nothing that can not be read may be about certificates of this issuer, and no clock is wrong."""
+        for item in self.evidence.all_unread():
+            if _may_concern(item, issuer, url):
+                raise _MilderError(f"can not be read ({item.problem})", item.name)
+        newest = self.evidence.newest()
+        if newest and newest.moment > self.at + limits.CLOCK_SKEW:  # CRL-6, D52
+            raise _MilderError(
+                f"was made on {iso(newest.moment)}, and the clock says {iso(self.at)}, which notation does not compare",
+                newest.name,
+            )
+
+    def _omit(self, file: CrlFile | OcspFile, url: str, problem: str) -> None:
+        self.omissions.append(Omission(file=file.name, url=url, problem=problem))
+
+
+class _MilderError(Exception):
+    """notation would judge milder by this CRL."""
+
+    def __init__(self, problem: str, file: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.file = file
+        """The file that is the reason, where it is not the CRL itself."""
+
+
+def _scope_problem(crl: Crl, url: str) -> str | None:
+    scope = crl.scope
+    if scope is None:
+        return None
+    if scope.indirect:
+        return "is an indirect CRL"
+    if scope.only_attribute or scope.only_ca or scope.only_user:
+        return "only covers certificates of one kind"
+    if scope.reasons is not None:
+        return "only covers some reasons"
+    if scope.name and url and url not in scope.name.uris:
+        return "is for another distribution point"
+    return None
+
+
+def _entries(crl: Crl) -> Iterator[tuple[int, bool]]:
+    """Serial number, and whether for good, of each entry. Raises FormatError."""
+    from cryptography import x509
+
+    try:
+        for entry in x509.load_der_x509_crl(crl.der):
+            reason = _reason(entry)
+            if reason != REMOVED:
+                yield entry.serial_number, reason != HOLD
+    except (ValueError, TypeError) as error:
+        raise FormatError(f"the list of revoked certificates is malformed ({safe(error, limit=200)})") from None
+
+
+def _reason(entry: object) -> str | None:
+    from cryptography import x509
+
+    assert isinstance(entry, x509.RevokedCertificate)  # noqa: S101
+    try:
+        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
+    except x509.ExtensionNotFound:
+        return None
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return None  # what can not be read is taken for the worst
+
+
+def _may_concern(item: Unread, issuer: bytes, url: str) -> bool:
+    if item.urls:
+        return url in item.urls
+    return item.issuer is None or same_name(item.issuer, issuer)
+
+
+def _is_of(file: CrlFile, name: str) -> bool:
+    """Whether the CRL lies in the file of this name, which may hold several."""
+    return file.name == safe(name) or file.name.startswith(f"{safe(name)}, CRL ")
+
+
+def _own_urls(file: CrlFile) -> tuple[str, ...]:
+    try:
+        scope = file.load().scope
+    except FormatError:
+        return ()
+    return scope.name.uris if scope and scope.name else ()
+
+
+def _serials(found: Iterable[tuple[int, bool]]) -> str:
+    serials = sorted({serial for serial, _ in found})
+    more = f" and {len(serials) - 1} more" if len(serials) > 1 else ""
+    return f"the serial number {serials[0]:x}{more}"
+
+
+def _file_name(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()
+
+
+def _entry(found: _Chosen) -> bytes:
+    members = {"baseCRL": encode_standard(found.base[1].der)}
+    if found.delta:
+        members["deltaCRL"] = encode_standard(found.delta[1].der)
+    return json.dumps(members).encode()

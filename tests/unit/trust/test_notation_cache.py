@@ -1,0 +1,252 @@
+"""Nothing goes into notation's cache by which notation would accept what is refused here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airgap.errors import Rejected, Undecided
+from airgap.moment import Moment
+from airgap.pki.certificate import Certificate
+from airgap.pki.crl import Crl
+from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.index import EvidenceIndex
+from airgap.revocation.judge import RevocationJudge
+from airgap.trust.notation_cache import NotationCache, notation_cache
+from tests.support.crls import crl, entry, pem, scope
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Issued, Pki, issue
+
+URL = "http://crl.example/ca.crl"
+DELTA_URL = "http://crl.example/delta.crl"
+NAME = hashlib.sha256(URL.encode()).hexdigest()
+DAY = timedelta(days=1)
+LEAF = Pki().code_chain(leaf={"crl_urls": [URL]})
+CA = LEAF.chain[1]
+STRANGER = issue("root", key="p384", subject="C=US,ST=WA,O=Stranger,CN=root")
+
+
+def made(issuer: Issued = CA, **changes: Any) -> bytes:
+    return crl(issuer, **{"this_update": AT - DAY, "next_update": AT + 9 * DAY, "number": 5, **changes})
+
+
+GOOD = made()
+
+
+def cache_of(root: Path, files: Mapping[str, bytes], index: Mapping[str, list[str]] | None = None) -> NotationCache:
+    for name, data in files.items():
+        folder = root / ("ocsp" if name.endswith(".ors") else "crls")
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    mapped = EvidenceIndex({url: tuple(names) for url, names in (index or {URL: ["a.crl"]}).items()})
+    return notation_cache(EvidenceDirectory.open(root), mapped, at=AT)
+
+
+def test_a_crl_without_faults_is_exported(tmp_path: Path) -> None:
+    for number, files in enumerate(
+        [
+            {"a.crl": GOOD},
+            {"a.crl": pem(GOOD)},
+            {"a.crl": made(revoked=[7, LEAF])},
+            {"a.crl": made(scope=scope(uris=["http://other.example", URL]))},
+            {"a.crl": made(number=6, revoked=[7]), "old.crl": made(number=4, revoked=[7], this_update=AT - 5 * DAY)},
+            {"a.crl": made(), "held.crl": made(number=4, revoked=[entry(7, reason="certificateHold")])},
+            {"a.crl": made(revoked=[LEAF]), "r.ors": ocsp_response(LEAF, status="revoked")},
+            {"a.crl": GOOD, "b.crl": made(STRANGER, revoked=[7])},
+        ]
+    ):
+        root = tmp_path / str(number)
+        root.mkdir()
+        found = cache_of(root, files)
+        assert NAME in found.files, files.keys()
+        assert [item.file for item in found.omissions] == (["b.crl"] if "b.crl" in files else [])
+        assert found.use_by == AT + 9 * DAY
+
+
+MILDER: dict[str, dict[str, bytes]] = {
+    "for CAs alone": {"a.crl": made(scope=scope(only_ca=True))},
+    "for no CA alone": {"a.crl": made(scope=scope(only_user=True))},
+    "for attribute certificates": {"a.crl": made(scope=scope(only_attribute=True))},
+    "of some reasons": {"a.crl": made(scope=scope(reasons=("keyCompromise",)))},
+    "indirect": {"a.crl": made(scope=scope(indirect=True))},
+    "of another point": {"a.crl": made(scope=scope(uris=["http://crl.example/other.crl"]))},
+    "signed with SHA-1": {"a.crl": made(hash_name="sha1")},
+    "made in the future": {"a.crl": made(this_update=AT + DAY)},
+    "beside a response of the future": {
+        "a.crl": GOOD,
+        "r.ors": ocsp_response(LEAF, this_update=AT + DAY, next_update=AT + 2 * DAY),
+    },
+    "delta is not here": {"a.crl": made(freshest=[DELTA_URL])},
+    "delta is stale": {
+        "a.crl": made(freshest=[DELTA_URL]),
+        "d.crl": made(number=6, delta_base=5, next_update=AT - DAY / 2),
+    },
+    "delta builds on a newer base": {"a.crl": made(freshest=[DELTA_URL]), "d.crl": made(number=8, delta_base=7)},
+    "a delta that it does not name revokes": {"a.crl": GOOD, "d.crl": made(number=6, delta_base=5, revoked=[7])},
+    "a newer one that no URL leads to revokes": {
+        "a.crl": GOOD,
+        "b.crl": made(number=6, revoked=[7], this_update=AT - DAY / 2, scope=scope(only_ca=True)),
+    },
+    "an older one revokes": {"a.crl": GOOD, "b.crl": made(number=4, revoked=[7], this_update=AT - 3 * DAY)},
+    "a newer one holds": {
+        "a.crl": GOOD,
+        "b.crl": made(
+            number=6,
+            this_update=AT - DAY / 2,
+            revoked=[entry(7, reason="certificateHold")],
+            scope=scope(only_user=True),
+        ),
+    },
+    "an OCSP response revokes": {"a.crl": GOOD, "r.ors": ocsp_response(LEAF, status="revoked")},
+    "an OCSP response revokes, of an issuer that is not known": {
+        "a.crl": GOOD,
+        "r.ors": ocsp_response(LEAF, status="revoked", name_hash=b"x" * 20),
+    },
+    "another file can not be read": {"a.crl": GOOD, "b.crl": made(revoked=[7])[:-10]},
+    "a file that is nothing": {"a.crl": GOOD, "b.crl": b"-----BEGIN X509 CRL-----\nAAAA"},
+}
+
+
+@pytest.mark.parametrize("name", MILDER)
+def test_by_what_notation_would_judge_milder_it_is_left_out_and_told(name: str, tmp_path: Path) -> None:
+    found = cache_of(tmp_path, MILDER[name])
+    assert NAME not in found.files
+    (omission, *_) = found.omissions
+    assert omission.url == URL
+    assert URL in omission.sentence
+    assert omission.file in MILDER[name]
+
+
+def test_the_delta_of_a_base_goes_with_it_wherever_it_came_from(tmp_path: Path) -> None:
+    files = {"a.crl": made(freshest=[DELTA_URL]), "d.crl": made(number=7, delta_base=4, revoked=[7])}
+    found = cache_of(tmp_path, files)
+    (data,) = found.files.values()
+    assert Crl.parse(base64.b64decode(json.loads(data)["deltaCRL"])).number == 7
+    assert not found.omissions
+
+
+def test_the_newest_of_a_stream_counts_not_the_one_that_is_mapped(tmp_path: Path) -> None:
+    found = cache_of(tmp_path, {"a.crl": GOOD, "b.crl": made(number=6, revoked=[7], this_update=AT - DAY / 2)})
+    (data,) = found.files.values()
+    assert Crl.parse(base64.b64decode(json.loads(data)["baseCRL"])).number == 6
+
+
+def test_two_streams_of_one_url_are_left_out(tmp_path: Path) -> None:
+    found = cache_of(tmp_path, {"a.crl": GOOD, "b.crl": made(STRANGER)}, {URL: ["a.crl", "b.crl"]})
+    assert not found.files
+    assert found.omissions[0].url == URL
+
+
+def test_a_revocation_that_no_url_leads_to_is_told(tmp_path: Path) -> None:
+    """For a certificate that names no CRL it condemns here, and notation does not look."""
+    found = cache_of(tmp_path, {"b.crl": made(revoked=[0x77, 0x78]), "r.ors": ocsp_response(LEAF, status="revoked")})
+    assert [(item.file, item.url) for item in found.omissions] == [("b.crl", ""), ("r.ors", "")]
+    assert "77 and 1 more" in found.omissions[0].sentence
+
+
+# --- held against a model of notation ---
+
+_LISTED = st.sampled_from(
+    [
+        [],
+        [LEAF],
+        [7],
+        [entry(LEAF.serial, reason="certificateHold")],
+        [entry(LEAF.serial, reason="removeFromCRL")],
+        [entry(LEAF.serial, reason="certificateHold"), 7],
+    ]
+)
+_SCOPES = st.sampled_from(
+    [
+        None,
+        None,
+        None,
+        scope(uris=[URL]),
+        scope(uris=[URL], only_user=True),
+        scope(only_ca=True),
+        scope(reasons=("keyCompromise",)),
+        scope(uris=["http://crl.example/x"]),
+    ]
+)
+_CRLS = st.fixed_dictionaries(
+    {
+        "revoked": _LISTED,
+        "scope": _SCOPES,
+        "number": st.sampled_from([3, 4, 5, None]),
+        "this_update": st.sampled_from([AT - 3 * DAY, AT - 2 * DAY, AT - DAY, AT + DAY]),
+        "next_update": st.sampled_from([AT + 9 * DAY, AT + 9 * DAY, AT - DAY / 2, None]),
+        "freshest": st.sampled_from([(), (), (DELTA_URL,)]),
+        "delta_base": st.sampled_from([None, None, 2, 4]),
+        "hash_name": st.sampled_from(["sha256", "sha256", "sha256", "sha1"]),
+    }
+)
+_PILES = st.lists(st.tuples(_CRLS, st.booleans()), min_size=1, max_size=4)
+_RESPONSES = st.lists(st.sampled_from(["good", "revoked", "unknown"]), max_size=1)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pile=_PILES, responses=_RESPONSES)
+def test_what_notation_accepts_with_the_cache_is_not_refused_here(
+    pile: list[tuple[dict[str, Any], bool]], responses: list[Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("pile")
+    files = {f"{number}.crl": crl(CA, **members) for number, (members, _) in enumerate(pile)}
+    files |= {f"{number}.ors": ocsp_response(LEAF, status=status) for number, status in enumerate(responses)}
+    mapped = [f"{number}.crl" for number, (_, is_mapped) in enumerate(pile) if is_mapped]
+    found = cache_of(root, files, {URL: mapped} if mapped else {})
+    if not _notation_accepts(found.files):
+        return
+    chain = [Certificate.parse(item.der) for item in LEAF.chain[:2]]
+    judge = RevocationJudge(EvidenceDirectory.open(root), Freshness(), Moment(judged=AT, clock=AT))
+    try:
+        judge.check_chain(chain, kind="signing", signed_at=None)
+    except (Rejected, Undecided) as error:
+        pytest.fail(f"notation accepts it, and here it is refused: {error}")
+
+
+def test_the_model_accepts_something(tmp_path: Path) -> None:
+    assert _notation_accepts(cache_of(tmp_path, {"a.crl": GOOD}).files)
+
+
+def _notation_accepts(files: Mapping[str, bytes]) -> bool:
+    """As far as requirements CRL-1 to CRL-16 and CACHE-1 to CACHE-5 go, for LEAF at AT and without a network."""
+    data = files.get(NAME)
+    if data is None:
+        return False
+    members = json.loads(data)
+    crls = [Crl.parse(base64.b64decode(members[name])) for name in ("baseCRL", "deltaCRL") if name in members]
+    if any(item.next_update is None or item.next_update <= AT for item in crls):
+        return False
+    if any(item.critical_extensions - {"2.5.29.27", "2.5.29.28"} for item in crls):
+        return False
+    if len(crls) > 1:
+        base, delta = crls
+        if base.number is None or delta.number is None or delta.number <= base.number:
+            return False
+        if delta.base_number is None or delta.base_number > base.number:
+            return False
+    passing: tuple[datetime, bool] | None = None
+    for item in crls:
+        for listed in x509.load_der_x509_crl(item.der):
+            if listed.serial_number != LEAF.serial:
+                continue
+            try:
+                reason = listed.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
+            except x509.ExtensionNotFound:
+                return False
+            if reason not in {"certificateHold", "removeFromCRL"}:
+                return False
+            if passing is None or listed.revocation_date_utc > passing[0]:
+                passing = (listed.revocation_date_utc, reason == "certificateHold")
+    return passing is None or not passing[1]
