@@ -173,14 +173,25 @@ class TestEvidenceAlone:
         path.write_bytes(b"x" * path.stat().st_size)
         assert reasons(ground.apply(target)) == ["content.digest"]
 
-    def test_a_map_that_comes_hides_nothing_that_was_found_without_one(self, ground: Ground) -> None:
-        (ground.site / "crls").mkdir()
-        (ground.site / "crls/mine.crl").write_bytes(crl(ground.leaf.chain[1], number=99))
-        (ground.packer / "crls/a.crl").write_bytes(crl(Pki().code_chain("p384").root))
-        ground.apply(ground.packed(evidence_only=True, signed=False))
-        index = json.loads((ground.site / "crls/index.json").read_text())
-        found = {(ground.site / "crls" / name).read_bytes() for name in index["http://crl.example/a.crl"]}
-        assert (ground.site / "crls/mine.crl").read_bytes() in found
+    def test_what_comes_neither_replaces_nor_hides_what_is_at_hand(self, ground: Ground) -> None:
+        """Whatever lies there, under any name and in any folder, and whatever the index that comes says of it."""
+        folder = ground.site / "crls"
+        (folder / "inner/more").mkdir(parents=True)
+        (folder / "a.crl").write_bytes(crl(ground.leaf.chain[1], number=99))
+        (folder / "inner/more/x.crl").write_bytes(crl(ground.leaf.chain[1], number=98))
+        (folder / "r.crl.pem").write_bytes(crl(ground.leaf.chain[1], number=97))
+        (folder / "garbage.crl").write_bytes(b"garbage")
+        (folder / "index.json").write_text(json.dumps({"http://crl.example/a.crl": ["a.crl", "gone.crl"]}))
+        (ground.packer / "crls/gone.crl").write_bytes(crl(Pki().code_chain("p384").root))
+        before = tree_of(folder)
+        assert ground.apply(ground.packed(evidence_only=True, signed=False)).applied
+        after = tree_of(folder)
+        index = json.loads(after.pop("index.json"))
+        del before["index.json"]
+        assert before.items() <= after.items()
+        assert len(after) == len(before) + 2
+        assert "gone.crl" not in after, "what the index names in vain is not what came"
+        assert index["http://crl.example/a.crl"][:2] == ["a.crl", "gone.crl"]
 
 
 class TestRefused:

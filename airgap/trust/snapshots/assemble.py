@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -124,25 +125,26 @@ def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descr
     new.mkdir(mode=0o700)
     if old.is_dir():
         shutil.copystat(old, new)
-    local = Side(
-        files={name: _digest(old / name) for name in _names(old) if name != INDEX},
-        index=_index(old / INDEX),
-    )
+    kept = [name for name in _names(old) if name != INDEX]
+    local = Side(files=_digests(old, kept), index=_index(old / INDEX))
     index_layer = layers.get(INDEX)
     incoming = Side(
         files={name: layer.digest for name, layer in layers.items() if name != INDEX},
         index=EvidenceIndex() if index_layer is None else EvidenceIndex.parse(_read(store, index_layer), INDEX),
     )
-    merged = merge(local, incoming)
-    if len(merged.local) + len(merged.incoming) >= limits.EVIDENCE_FILES:
+    merged = merge(local, incoming, taken=kept)
+    if len(kept) + len(merged.added) >= limits.EVIDENCE_FILES:
         raise TrustMaterialError(
             "evidence.malformed",
             f"{safe(old)} would have more than {limits.EVIDENCE_FILES} entries",
             remedy="Remove what is superseded: airgap trust fetch --prune.",
         )
-    for name, source in merged.local.items():
-        link_or_copy(old / source, new / name)
-    for name, source in merged.incoming.items():
+    for name in kept:  # whatever it is: nobody here decides what of it is heard
+        if name in local.files:
+            link_or_copy(old / name, new / name)
+        else:
+            copy_into(old / name, new / name)
+    for name, source in merged.added.items():
         _write_layer(store, layers[source], new / name)
     if (document := merged.index_bytes()) is not None:
         (new / INDEX).write_bytes(document)
@@ -152,11 +154,13 @@ def _names(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
 
 
-def _digest(path: Path) -> Digest:
-    try:
-        return Digest.of(read_regular(path, _FILE_BYTES))
-    except FormatError as error:
-        raise TrustMaterialError("evidence.malformed", f"{safe(path)} {error.problem}", source=safe(path)) from None
+def _digests(folder: Path, names: list[str]) -> dict[str, Digest]:
+    """The digests of those that are files and can be read."""
+    found: dict[str, Digest] = {}
+    for name in names:
+        with suppress(FormatError):
+            found[name] = Digest.of(read_regular(folder / name, _FILE_BYTES))
+    return found
 
 
 def _index(path: Path) -> EvidenceIndex:
