@@ -514,6 +514,26 @@ class TestExport:
         assert "OCSP responses were left out" in notes
         assert not (tmp_path / "out/cache").exists()
 
+    def test_what_notation_would_judge_milder_can_not_be_overlooked(self, root: Path, tmp_path: Path) -> None:
+        crls = {"a.crl": evidence(ROOT), "b.crl": evidence(ROOT, number=7, revoked=[0x77], scope=scope(only_ca=True))}
+        write_trust(root, stores={"ca:harbour": [ROOT]}, crls=crls, crl_index={self.URL: "a.crl"})
+        ran = self.export(root, tmp_path / "out")
+        assert ran.code == 20
+        assert ran.document["omissions"] == [
+            {
+                "file": "b.crl",
+                "url": self.URL,
+                "problem": "lists the serial number 77, of which notation would not hear",
+            }
+        ]
+        assert not (tmp_path / "out/cache").exists()
+        told = trust(root, "export", "--for", "notation", tmp_path / "text")
+        assert (told.code, told.out.startswith("EXPORTED IN PART:")) == (20, True)
+        assert f"left out b.crl lists the serial number 77, of which notation would not hear: {self.URL}" in told.out
+        known = trust(root, "export", "--for", "notation", tmp_path / "known", "--accept-omissions")
+        assert (known.code, known.out.startswith("EXPORTED IN PART:")) == (0, True)
+        assert not (tmp_path / "known/cache").exists()
+
     def test_a_folder_that_holds_something_is_left_alone(self, root: Path, tmp_path: Path) -> None:
         write_trust(root, stores={"ca:harbour": [ROOT]})
         (tmp_path / "x").write_text("mine")
