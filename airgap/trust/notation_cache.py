@@ -185,8 +185,7 @@ class _Cache:
         """Everything that evidence at hand says against certificates of this issuer stands in what notation gets."""
         issuer = found.base[1].issuer
         for file in self.evidence.crls(issuer):
-            later = file.facts.age > found.base[0].facts.age
-            missing = [item for item in self._not_in(found, file) if item[1] or later]
+            missing = [item for item in self._not_in(found, file) if item[1] or not _is_lifted(file, found.base[0])]
             if missing:
                 raise _MilderError(f"lists {_serials(missing)}, of which notation would not hear", file.name)
         for ocsp, single in self._against():
@@ -315,6 +314,12 @@ def _reason(entry: object) -> str | None:
         return None
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return None  # what can not be read is taken for the worst
+
+
+def _is_lifted(hold: CrlFile, base: CrlFile) -> bool:
+    """Whether a hold in one CRL is over by the silence of another: of two of one moment the hold counts."""
+    same = hold.facts.stream == base.facts.stream
+    return (same and hold.facts.issued < base.facts.issued) or hold.facts.this_update < base.facts.this_update
 
 
 def _may_concern(item: Unread, issuer: bytes, url: str) -> bool:
