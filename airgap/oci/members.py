@@ -23,7 +23,8 @@ _FOLDERS: Final = (BLOBS, *(f"{BLOBS}/{algorithm}" for algorithm in sorted(SUPPO
 _OTHERS: Final = 1000
 """Names of foreign members that are kept, to tell what a tar is."""
 _TOP: Final = re.compile(r"^(\./)+")
-_DRIVE: Final = re.compile(r"[A-Za-z]:[/\\]")
+_DRIVE: Final = re.compile(r"[A-Za-z]:")
+"""bsdtar takes it off on every system: C:index.json becomes index.json."""
 _BLOB: Final = re.compile(rf"(?:\./)*({BLOBS}/(sha256/[0-9a-f]{{64}}|sha384/[0-9a-f]{{96}}|sha512/[0-9a-f]{{128}}))")
 _SHORT_NAME: Final = re.compile(r"[^.~]{1,6}~[0-9]{1,6}(\.[^.]{0,3})?")
 """What Windows calls a file beside its long name: INDEX~1.JSO is index.json."""

@@ -16,7 +16,7 @@ _SIGNED: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _ID: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _TEXT: Final = re.compile(r"[^\0\udc80-\udcff]+")
 _NAME: Final = re.compile(r"[^\0\udc80-\udcff]{1,255}")
-_ANY: Final = re.compile(r"(?s).*")
+_ANY: Final = re.compile(r"(?s).{0,65536}")
 _FLAG: Final = (
     "arch|archive|compress|dirsync|hidden|noatime|nocow|nodump|notail|offline|opaque|projinherit|rdonly|sync|system"
     "|uarch"
@@ -47,7 +47,11 @@ _KNOWN: Final = {
     "RHT.security.selinux": _TEXT,
 }
 """What honest tools write for files and directories, and what its value may be."""
-_KNOWN_FAMILIES: Final = {"SCHILY.xattr.": _ANY, "LIBARCHIVE.xattr.": _BASE_64}
+_KNOWN_FAMILIES: Final = (
+    (re.compile(r"SCHILY\.xattr\..{1,255}"), _ANY),
+    (re.compile(r"LIBARCHIVE\.xattr\..{1,255}"), _BASE_64),
+)
+"""Attributes of files, by their names; longer ones no system takes."""
 
 
 def parse_records(data: bytes, source: str) -> dict[str, str]:
@@ -75,7 +79,7 @@ def check_records(records: dict[str, str], member: str) -> None:
         shown = f"{safe(member, limit=160)!r} in the tar has the PAX record {safe(key, limit=64)!r}"
         if key.startswith("GNU.sparse."):
             raise FormatError(f"{shown}: it is a sparse file, which readers put together differently", remedy=REPACK)
-        rule = _KNOWN.get(key) or next((rule for start, rule in _KNOWN_FAMILIES.items() if key.startswith(start)), None)
+        rule = _KNOWN.get(key) or next((rule for name, rule in _KNOWN_FAMILIES if name.fullmatch(key)), None)
         if rule is None:
             raise FormatError(f"{shown}, which some readers apply and others do not know", remedy=REPACK)
         if not rule.fullmatch(value) or (rule is _ID and int(value) > HIGHEST_ID):

@@ -178,6 +178,8 @@ TRICKS: Final = (
     Trick("stream", tar_member("index.json::$DATA", INDEX), "'index.json::.DATA' in the tar is another spelling"),
     Trick("short name", tar_member("INDEX~1.JSO", INDEX), "'INDEX~1.JSO' has a name that systems read differently"),
     Trick("backslash", tar_member("blobs\\x", INDEX), "has a name that systems read differently"),
+    Trick("drive", tar_member("C:index.json", INDEX), "'C:index.json' leaves the directory"),
+    Trick("attribute of no name", _pax({"SCHILY.xattr.": "x"}), "'a' in the tar has the PAX record 'SCHILY.xattr.'"),
     Trick("the top of the disk", tar_header("/", 0, kind=b"5"), "'/' leaves the directory"),
     Trick("the top as a file", _pax({"path": "./"}), "'./' has a name that systems read differently"),
     Trick("the top as a file, dot", _pax({"path": "."}), "'.' has a name that systems read differently"),
