@@ -70,7 +70,7 @@ class Covering:
                 [
                     *(sys.executable, "-m", "pytest", "-q", "-p", "mutants.covering", "-p", "no:cacheprovider"),
                     *(*sources, "--cov-context=test", "--cov-report=", f"--durations-to={folder / _TIMES}"),
-                    *(test for test in TESTS if (root / test).is_dir()),
+                    *(test for test in TESTS if (root / test).exists()),
                 ],
                 cwd=root,
                 env={**_environment(), "COVERAGE_FILE": str(folder / _DATA)},

@@ -15,9 +15,10 @@ from airgap.oci.digest import Digest
 from airgap.parse import cbor
 from airgap.revocation.artifact import pack
 from fuzz.campaign.case import Case
+from fuzz.campaign.tars import changed_tar
 from fuzz.campaign.tree import BLOBS, INDEX, Changes, apply, entries, place_of, reseal, with_entries
 from fuzz.mutate import BLIND, DER, JSON, Change, changed
-from tests.support.layouts import dump
+from tests.support.layouts import dump, tar_of
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 _TAGS: Final = ("v1", "v2", "latest", "sha256-" + "5c" * 32, "registry.example/net-monitor:v1", "a b", "")
@@ -35,12 +36,18 @@ class Mutant:
     case: Case
     layout: Changes = field(default_factory=dict)
     trust: Changes = field(default_factory=dict)
+    tar: int | None = None
+    """Where chance begins that makes an odd tar of it; None: a plain one."""
     done: list[str] = field(default_factory=list)
 
     @property
     def tree(self) -> dict[str, bytes]:
         """The layout as it is now."""
         return apply(self.case.layout, self.layout)
+
+    def archive(self) -> bytes:
+        """The layout as a tar."""
+        return tar_of(self.tree) if self.tar is None else changed_tar(Random(self.tar), self.tree)  # noqa: S311
 
     def take(self, name: str, layout: Changes) -> None:
         """Write down what was changed; what the case keeps stays as it is."""
@@ -345,9 +352,19 @@ def evidence_in_the_trust_directory(random: Random, mutant: Mutant, donors: Dono
             mutant.trust[path] = changed(random, data, donors.der, DER if data.startswith(_DER) else JSON)
 
 
+def members_of_the_tar(random: Random, mutant: Mutant, donors: Donors) -> None:
+    """Members twice, renamed, of other types, behind other headers; where the case is no tar, bytes of a file."""
+    if not mutant.case.archive:
+        bytes_of_a_file(random, mutant, donors)
+        return
+    mutant.tar = random.getrandbits(32)
+    mutant.done.append("members of the tar")
+
+
 ACTS: Final[Sequence[tuple[Act, int]]] = (
     (bytes_of_a_file, 12),
     (loss, 4),
+    (members_of_the_tar, 6),
     (resealed, 22),
     (inside_an_envelope, 18),
     (another_envelope, 4),
@@ -363,7 +380,9 @@ ACTS: Final[Sequence[tuple[Act, int]]] = (
 def mutate(random: Random, case: Case, donors: Donors) -> Mutant:
     """One to three changes of any kind."""
     mutant = Mutant(case)
-    for _ in range(random.choice((1, 1, 1, 2, 2, 3))):
+    if case.archive and random.random() < 0.5:  # noqa: PLR2004
+        members_of_the_tar(random, mutant, donors)
+    for _ in range(random.choice((1, 1, 1, 2, 2, 3) if mutant.tar is None else (0, 0, 1))):
         (act,) = random.choices([act for act, _ in ACTS], [weight for _, weight in ACTS])
         act(random, mutant, donors)
     mutant.put_back_what_is_kept()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import tarfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +22,8 @@ from airgap.verifier.verdict import Verdict
 from fuzz.bounds import bounded_time
 from fuzz.campaign.case import Case, write_tree
 from fuzz.campaign.changes import REF_NAME, Mutant
+from fuzz.campaign.tars import as_python_reads_it
 from fuzz.campaign.tree import BLOBS, Changes, apply, closure, entries
-from tests.support.layouts import tar_of
 
 _REFERRERS_TAG: Final = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
 _NO_ANSWER: Final = {ExitCode.ERROR, ExitCode.USAGE}
@@ -62,7 +60,7 @@ class Bench:
         layout = place / "layout"
         if case.archive:
             target = place / "layout.tar"
-            target.write_bytes(tar_of(mutant.tree))
+            target.write_bytes(mutant.archive())
         else:
             target = layout
             _put(layout, mutant.layout)
@@ -205,14 +203,7 @@ def hidden(mutant: Mutant, outcome: Outcome) -> str | None:
 
 def _seen(mutant: Mutant) -> Mapping[str, bytes]:
     """The layout as another reader sees it: of a tar, what Python's tarfile reads."""
-    if not mutant.case.archive:
-        return mutant.tree
-    with tarfile.open(fileobj=BytesIO(tar_of(mutant.tree))) as archive:
-        return {
-            member.name: stream.read()
-            for member in archive
-            if member.isfile() and (stream := archive.extractfile(member))
-        }
+    return as_python_reads_it(mutant.archive()) if mutant.case.archive else mutant.tree
 
 
 def excused(mutant: Mutant, genuine: Collection[bytes]) -> bool:

@@ -180,8 +180,11 @@ def _keep(campaign: Campaign, finding: Finding, folder: Path) -> None:
     mutant, part = campaign.mutant(finding.number)
     shutil.rmtree(folder, ignore_errors=True)
     write_tree(folder / "layout", mutant.tree)
+    if mutant.case.archive:
+        (folder / "layout.tar").write_bytes(mutant.archive())
     write_tree(folder / "trust", apply(mutant.case.trust, mutant.trust))
+    ending = ".tar" if mutant.case.archive else ""
     judged = f"--scope {mutant.case.scope} --at {iso(mutant.case.at)}"
-    command = f"airgap verify {folder}/layout{part} --trust {folder}/trust {judged}"
+    command = f"airgap verify {folder}/layout{ending}{part} --trust {folder}/trust {judged}"
     about = {"case": finding.case, "changes": finding.changes, "problem": finding.problem, "command": command}
     (folder / "finding.json").write_text(json.dumps(about, indent=1))
