@@ -295,6 +295,22 @@ def test_the_rules_on_chains_are_checked_again(tmp_path: Path) -> None:
     assert (ran.code, said(ran)) == (12, {"chain.order"})
 
 
+@FORMS
+def test_a_hold_that_was_lifted_is_over(tmp_path: Path, *, gone: bool) -> None:
+    """Only what is revoked for good stays so."""
+    leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
+    scene = Scene()
+    scene.sign_with(leaf)
+    held = entry(leaf.serial, reason="certificateHold")
+    scene.put_crls({SIGNING_CRL.format(0): crl(leaf.chain[1], revoked=[held])})
+    kept = Kept(tmp_path, scene, code=14)
+    later = crl(leaf.chain[1], number=2, this_update=AT - timedelta(hours=1))
+    for name in scene.crls:
+        (kept.written.trust / "crls" / name).write_bytes(later)
+    ran = kept.again(gone=gone)
+    assert (ran.code, ran.document["artifacts"][0]["change"]) == (0, "better"), ran
+
+
 class TestPlugins:
     """What a plugin accepted was a false alarm while the layout was there, and good without a word when it was not."""
 
@@ -325,6 +341,14 @@ class TestPlugins:
     def test_else_what_it_accepted_is_open(self, tmp_path: Path, options: tuple[str, ...], *, gone: bool) -> None:
         kept = self._kept(tmp_path, Behaviour())
         ran = kept.again(*options, gone=gone)
+        assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.unproven"}), ran
+
+    @FORMS
+    def test_an_older_report_does_not_say_what_it_decided(self, tmp_path: Path, *, gone: bool) -> None:
+        """So it may have been all that a plugin can decide: open, and no false alarm."""
+        kept = self._kept(tmp_path, Behaviour())
+        kept.edit(lambda document: document["artifacts"][0]["signatures"][0].pop("plugin_use"))
+        ran = kept.again(gone=gone)
         assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.unproven"}), ran
 
     @FORMS
