@@ -36,11 +36,11 @@ def location(trust: Path | None) -> Location:
     return locate(trust, os.environ, home())
 
 
-def moment(text: str | None, now: datetime) -> datetime:
+def moment(text: str | None, now: datetime, *, whole_day: bool = True) -> datetime:
     """The moment that `--at` names, else now. Raises UsageError."""
     from airgap.cli.verify import parse_moment
 
-    return parse_moment(text) if text else now
+    return parse_moment(text, whole_day=whole_day) if text else now
 
 
 def finish(report: SnapshotReport, output: Format, *, no_tty: bool, verbose: bool = False) -> None:
@@ -62,7 +62,7 @@ def reporting(command: str, at: str | None, run: Callable[[datetime, datetime], 
     from airgap.verifier.run import Problem
 
     now = clock()
-    judged = moment(at, now)
+    judged = moment(at, now, whole_day=command != "create")
     try:
         return run(judged, now)
     except UsageError:

@@ -147,15 +147,20 @@ def _document(outcome: Outcome, attempts: int) -> object:
     return verify_document(outcome, version=__version__, attempts=attempts)
 
 
-def parse_moment(text: str) -> datetime:
-    """The moment that `--at` names. Raises UsageError."""
+def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
+    """The moment that `--at` names: a date is the end of that day, in UTC. Raises UsageError.
+
+    What was known on a day counts for it: at its beginning, the CRLs of that morning would go unheard. `whole_day` is
+    false where a moment is not judged for but written: a date is the beginning of that day then.
+    """
     from airgap.errors import FormatError, UsageError
     from airgap.parse.time import rfc3339
     from airgap.text import safe
 
     remedy = "Write 2026-12-24 or 2026-12-24T18:00:00Z."
     try:
-        moment = rfc3339(f"{text}T00:00:00Z" if len(text) == len("2026-12-24") else text)
+        time = "T23:59:59Z" if whole_day else "T00:00:00Z"
+        moment = rfc3339(f"{text}{time}" if len(text) == len("2026-12-24") else text)
     except FormatError as error:
         raise UsageError(f"--at {safe(text)!r} is no time: {error.problem}", remedy=remedy) from None
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:

@@ -77,7 +77,7 @@ class EvidenceClient:
         OSError where `path` can not be written.
         """
         deadline = self._deadline(self._options.crl_seconds)
-        reply = self._answer(self._crl, Request(method="GET", url=url), deadline)
+        reply = self._answer(self._crl, Request(method="GET", url=_sendable(url)), deadline)
         with path.open("xb") as file:
             return self._read(reply, file.write, _PEM_CRL_BYTES, deadline)
 
@@ -86,6 +86,7 @@ class EvidenceClient:
 
         A responder that does not take GET is asked by POST. Raises Undecided as `crl`.
         """
+        url = _sendable(url)
         self._check(url)
         short = _get_url(url, question)
         if short is not None:
@@ -207,6 +208,14 @@ def _target(reply: Reply, first: str) -> str:
     if (before.scheme, after.scheme) == ("https", "http"):
         raise _refusal("fetch.redirect", first, "leads from https to http")
     return target
+
+
+def _sendable(url: str) -> str:
+    """The URL of a certificate as it is sent: blanks around it left out, blanks inside as `%20`.
+
+    Some authorities put them there (a folder "Cert Enroll"); browsers, Go and certutil read them so.
+    """
+    return url.strip(" ").replace(" ", "%20")
 
 
 def _get_url(url: str, question: bytes) -> str | None:

@@ -276,6 +276,7 @@ def _evidence(use: EvidenceUse) -> Json:
         "number": use.number,
         "this_update": moment(use.this_update),
         "next_update": moment(use.next_update),
+        "good_until": moment(use.good_until),
         "accepted_stale": use.accepted_stale,
     }
 

@@ -52,9 +52,13 @@ def fetch_headline(outcome: FetchOutcome) -> str:
         return (
             f"INCOMPLETE: no proven evidence for {gaps} of {count(len(chain), 'certificate')} of {signatures}{unread}."
         )
-    revoked = sum(item.status is Status.REVOKED for item in chain)
-    if revoked:
-        return f"COMPLETE, and {count(revoked, 'certificate')} REVOKED ({count(len(chain), 'certificate')} in all)."
+    if revoked := sum(item.status is Status.REVOKED for item in chain):
+        return f"REVOKED: {revoked} of {count(len(chain), 'certificate')} of {signatures}, by the evidence at hand."
+    if refused := sum(item.unanswered for item in chain):
+        return (
+            f"INCOMPLETE: what was asked for {refused} of {count(len(chain), 'certificate')} of {signatures} gave no "
+            "answer that counts; what is at hand may be older."
+        )
     return f"COMPLETE: evidence for {count(len(chain), 'certificate')} of {signatures}."
 
 
@@ -88,9 +92,10 @@ def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style,
     yield f"  {style.paint(_KIND[item.status], f'{_WORD[item.status]:<8}')} {role:<9} {item.subject}"
     for use in item.evidence:
         yield f"             {use.kind}: {_use(use, outcome)}"
+        yield from (f"             {style.paint('unsure', 'note')} {note}" for note in use.notes)
     if item.reason:
         yield f"             {item.message} {style.paint(_KIND[item.status], f'[{item.reason}]')}"
-    shown = item.attempts if verbose or item.is_gap else [a for a in item.attempts if a.reason]
+    shown = item.attempts if verbose or item.is_gap or item.unanswered else [a for a in item.attempts if a.reason]
     for attempt in shown:
         yield f"             {attempt.kind} {attempt.source}: {_attempt(attempt)}"
     if item.status is Status.NOTHING:

@@ -188,7 +188,7 @@ def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *,
             yield f"          {style.paint('unsure', 'note')} {finding.check.value} is {how}: {finding.message}{code}"
     if verbose:
         for use in signature.evidence:
-            until = f", good until {iso(use.next_update)}" if use.next_update else ""
+            until = f", good until {iso(use.good_until)}" if use.good_until else ""
             source = f" by {use.name} ({use.origin})" if use.name else ""
             yield f"            {use.kind:<19} {use.certificate}: {use.status}{source}{until}"
     yield from _notes(signature, style)
@@ -199,8 +199,8 @@ def _notes(signature: SignatureOutcome, style: Style) -> Iterator[str]:
         yield f"          {style.paint('unsure', 'note')} {warning}"
     for use in signature.evidence:
         if use.accepted_stale:
-            stale = iso(use.next_update) if use.next_update else "unknown"
-            yield f"          {style.paint('unsure', 'note')} stale evidence accepted: {use.name} was due on {stale}"
+            due = f"was due on {iso(use.next_update)}" if use.next_update else "names no nextUpdate"
+            yield f"          {style.paint('unsure', 'note')} stale evidence accepted: {use.name} {due}"
 
 
 def _content_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:

@@ -92,7 +92,7 @@ class TestDocument:
 class TestMoment:
     def test_the_judged_moment_and_the_clock_are_told_apart(self) -> None:
         document = checked(verify(LAYOUTS / "good", *TRUST, *SCOPE, "--at", "2030-05-06", "--format", "json"))
-        assert document["time"]["judged"] == "2030-05-06T00:00:00Z"
+        assert document["time"]["judged"] == "2030-05-06T23:59:59Z"
         assert document["time"]["is_now"] is False
 
     def test_evidence_is_stale_for_a_moment_beyond_its_end(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.crl import Crl
@@ -30,12 +30,13 @@ def cover(files: Iterable[MaterialFile], read: Callable[[MaterialFile], bytes]) 
     Raises TrustMaterialError(snapshot.malformed) for a piece that is no CRL or no OCSP response at all.
     """
     pieces: list[Covered] = []
-    newest: dict[tuple[object, ...], Covered] = {}
+    newest: dict[object, tuple[Any, datetime | None]] = {}
+    """By what is asked: the age of the newest piece, and when it ends."""
     for file in files:
         if file.part not in {Part.CRL, Part.OCSP}:
             continue
         try:
-            keys, covered = _CRL_OR_OCSP[file.part](file, read(file))
+            covered, answers = _CRL_OR_OCSP[file.part](file, read(file))
         except FormatError as error:
             raise TrustMaterialError(
                 "snapshot.malformed",
@@ -44,28 +45,31 @@ def cover(files: Iterable[MaterialFile], read: Callable[[MaterialFile], bytes]) 
                 file=safe(file.path),
             ) from None
         pieces.append(covered)
-        for key in keys:
-            if key not in newest or newest[key].this_update < covered.this_update:
-                newest[key] = covered
-    ends = [piece.next_update for piece in newest.values() if piece.next_update]
+        for key, age, end in answers:
+            if key not in newest or newest[key][0] < age:
+                newest[key] = age, end
+    ends = [end for _, end in newest.values() if end]
     return Coverage(tuple(pieces), min(ends, default=None))
 
 
-def _crl(file: MaterialFile, data: bytes) -> tuple[Sequence[tuple[object, ...]], Covered]:
+Answers = Sequence[tuple[object, Any, datetime | None]]
+"""What a piece answers for, its age key (`CrlFacts.age`, `OcspResponse.age_of`), and when it ends."""
+
+
+def _crl(file: MaterialFile, data: bytes) -> tuple[Covered, Answers]:
     crl = Crl.parse(data)
-    is_delta = crl.base_number is not None
     covered = Covered(
         file=file.path,
-        kind="delta-crl" if is_delta else "crl",
+        kind="delta-crl" if crl.is_delta else "crl",
         issuer=safe(crl.issuer_text),
         number=crl.number,
         this_update=crl.this_update,
         next_update=crl.next_update,
     )
-    return [(crl.issuer, crl.scope.raw if crl.scope else b"", is_delta)], covered
+    return covered, [(crl.stream, crl.age, crl.next_update)]
 
 
-def _ocsp(file: MaterialFile, data: bytes) -> tuple[Sequence[tuple[object, ...]], Covered]:
+def _ocsp(file: MaterialFile, data: bytes) -> tuple[Covered, Answers]:
     response = OcspResponse.parse(data)
     if not response.responses:
         raise FormatError("answers nothing")
@@ -78,8 +82,12 @@ def _ocsp(file: MaterialFile, data: bytes) -> tuple[Sequence[tuple[object, ...]]
         this_update=max(single.this_update for single in response.responses),
         next_update=min(ends, default=None),
     )
-    keys = [(single.issuer_name_hash, single.issuer_key_hash, single.serial) for single in response.responses]
-    return keys, covered
+    answers: list[tuple[object, Any, datetime | None]] = []
+    for single in response.responses:
+        dates = [end for end in (single.next_update, response.signer_end) if end]
+        key = (single.issuer_key_hash, single.serial)
+        answers.append((key, response.age_of(single), min(dates, default=None)))
+    return covered, answers
 
 
 _CRL_OR_OCSP: Final = {Part.CRL: _crl, Part.OCSP: _ocsp}
