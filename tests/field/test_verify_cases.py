@@ -20,7 +20,6 @@ CASES: Final = Path(__file__).resolve().parents[2].parent / "shared" / "field" /
 COMMAND: Final = Path(sys.executable).with_name("airgap")
 
 NOT_YET: Final = {
-    "fetch-url-with-blank": "revocation",
 }
 """Cases that are not right yet, and the part that they wait for. What passes must leave the list."""
 

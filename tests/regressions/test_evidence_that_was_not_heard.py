@@ -1,0 +1,100 @@
+"""Evidence at hand that nobody listened to, and emptiness that was taken for good news."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from airgap.cli.verify import parse_moment
+from tests.support.command import run_here
+from tests.support.crls import crl, entry, scope
+from tests.support.pki import AT, Issued, Pki
+from tests.support.scenario import Scene
+
+URL = "http://crl.example/leaf.crl"
+DAY = timedelta(days=1)
+
+
+def scene(**leaf: object) -> tuple[Scene, Issued]:
+    chain = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], **leaf})
+    made = Scene()
+    made.sign_with(chain)
+    made.crls = {"old.crl": crl(chain.root, number=1)}
+    return made, chain
+
+
+def revoking(chain: Issued) -> bytes:
+    return crl(chain.root, number=2, this_update=AT, revoked=[entry(chain.serial, reason="keyCompromise")])
+
+
+def _in_folder(folder: Path, data: bytes) -> None:
+    (folder / "june").mkdir()
+    (folder / "june/new.crl").write_bytes(data)
+
+
+def _mapped(folder: Path, data: bytes) -> None:
+    (folder / "new.crl").write_bytes(data)
+    (folder / "index.json").write_text(f'{{"{URL}": "old.crl", "http://elsewhere.example/": "new.crl"}}')
+
+
+HIDDEN: dict[str, tuple[Callable[[Path, bytes], object], int]] = {
+    "cut by ten bytes": (lambda folder, data: (folder / "new.crl").write_bytes(data[:-10]), 15),
+    "one bit changed": (lambda folder, data: (folder / "new.crl").write_bytes(data[:-1] + bytes([data[-1] ^ 1])), 15),
+    "a link": (lambda folder, data: (folder / "new.crl").symlink_to(folder / "elsewhere"), 15),
+    "called .crl.pem": (lambda folder, data: (folder / "new.crl.pem").write_bytes(data), 14),
+    "called .der": (lambda folder, data: (folder / "new.der").write_bytes(data), 14),
+    "in a folder": (_in_folder, 14),
+    "of another URL, says the index": (_mapped, 14),
+}
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize("name", HIDDEN)
+def test_the_newer_revoking_crl_of_the_trust_directory(tmp_path: Path, name: str, quiet: bool) -> None:
+    """It was a pass with a line of text, with -q without one."""
+    hide, code = HIDDEN[name]
+    made, chain = scene()
+    written = made.write(tmp_path)
+    assert run_here(written.arguments()).code == 0
+    hide(written.trust / "crls", revoking(chain))
+    ran = run_here(written.arguments(*(["-q"] if quiet else [])))
+    assert ran.code == code, ran
+
+
+def test_a_trust_directory_without_evidence_is_not_good(tmp_path: Path) -> None:
+    made, _ = scene()
+    made.crls = {}
+    written = made.write(tmp_path)
+    ran = run_here(["trust", "status", "--trust", str(written.trust)])
+    assert ran.code == 15, ran
+    assert "GOOD" not in ran.out
+
+
+def test_a_complete_fetch_of_nothing_signed(tmp_path: Path) -> None:
+    made, _ = scene()
+    made.signatures = []
+    written = made.write(tmp_path)
+    arguments = ["trust", "fetch", str(written.layout), "--trust", str(written.trust), "--no-download"]
+    assert run_here([*arguments, "--require-complete"]).code == 15
+
+
+def test_a_date_is_the_end_of_its_day() -> None:
+    """It was midnight, so that the CRL of this morning went unheard."""
+    assert parse_moment("2026-06-01") == datetime(2026, 6, 1, 23, 59, 59, tzinfo=UTC)
+    assert parse_moment("2026-06-01T08:00:00Z") == datetime(2026, 6, 1, 8, tzinfo=UTC)
+    assert parse_moment("2026-06-01", whole_day=False) == datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def test_a_newer_crl_that_does_not_count_is_told_also_when_quiet(tmp_path: Path) -> None:
+    made, chain = scene()
+    shard = scope(uris=["http://elsewhere.example/"])
+    made.crls["shard.crl"] = crl(chain.root, number=9, this_update=AT, scope=shard)
+    written = made.write(tmp_path)
+    arguments = [item for item in written.arguments("-q") if item not in {"--format", "json"}]
+    ran = run_here(arguments)
+    assert ran.code == 0
+    assert "shard.crl" in ran.out
+    assert "another distribution point" in ran.out
