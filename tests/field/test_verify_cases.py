@@ -18,25 +18,11 @@ import pytest
 
 CASES: Final = Path(__file__).resolve().parents[2].parent / "shared" / "field" / "verify"
 COMMAND: Final = Path(sys.executable).with_name("airgap")
-
-NOT_YET: Final = {
-}
-"""Cases that are not right yet, and the part that they wait for. What passes must leave the list."""
-
-
-def _cases() -> list[object]:
-    names = sorted(path.parent.name for path in CASES.glob("*/case.json"))
-    return [
-        pytest.param(
-            name,
-            marks=pytest.mark.xfail(strict=True, reason=f"waits for: {NOT_YET[name]}") if name in NOT_YET else (),
-        )
-        for name in names
-    ]
+NAMES: Final = sorted(path.parent.name for path in CASES.glob("*/case.json"))
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the field cases are not at hand")
-@pytest.mark.parametrize("name", _cases())
+@pytest.mark.parametrize("name", NAMES)
 def test_a_reported_case_is_right(name: str, tmp_path: Path) -> None:
     wanted = json.loads((CASES / name / "case.json").read_text())
     folder = tmp_path / name
@@ -64,8 +50,3 @@ def test_a_reported_case_is_right(name: str, tmp_path: Path) -> None:
     for words in wanted["says_not"]:
         assert not re.search(words, text if words.startswith("exit") else said), text
     assert "Traceback" not in text
-
-
-def test_every_case_that_waits_is_there() -> None:
-    if CASES.is_dir():
-        assert {path.parent.name for path in CASES.glob("*/case.json")} >= NOT_YET.keys()
