@@ -19,7 +19,7 @@ from tests.support.layouts import LayoutBuilder, write_tree
 from tests.support.pki import AT, Pki
 from tests.support.plugins import IDENTITY, REVOCATION, Behaviour, write_plugin
 from tests.support.records import declare
-from tests.support.scenario import SIGNING_CRL, Scene, Written, add_image, good_crls
+from tests.support.scenario import SIGNING_CRL, Scene, Signature, Written, add_image, good_crls
 from tests.support.trust import oci_policy, statement
 
 FORMS = pytest.mark.parametrize("gone", [False, True], ids=["layout", "report"])
@@ -188,6 +188,32 @@ class TestDemands:
         ran = kept.again(gone=gone)
         assert (ran.code, said(ran)) == (13, {"policy.scope_needed"})
         assert kept.again("--scope", "registry.example/lab", gone=gone).document["verdict"] == "skipped"
+
+    @FORMS
+    def test_names_that_disagree_still_disagree(self, tmp_path: Path, *, gone: bool) -> None:
+        scene = Scene(scope=None)
+        scene.packing.append(lambda box, target: box.tag(target, "registry.example/other:v1"))
+        scene.packing.append(lambda box, target: declare(box, target, [], name="registry.example/lab"))
+        scene.refer = lambda written: f"oci:{written.layout}:registry.example/other:v1"
+        kept = Kept(tmp_path, scene, code=13)
+        ran = kept.again(gone=gone)
+        assert (ran.code, said(ran)) == (13, {"policy.name_conflict"}), ran
+
+    def test_no_more_signatures_are_judged_than_then(self, tmp_path: Path) -> None:
+        """Which one is the first follows from digests, so it is made until that is the one that nobody trusts."""
+        for number in range(20):
+            scene = Scene()
+            scene.signatures.append(Signature("jws", Pki().code_chain(root={"slot": 3})))
+            folder = tmp_path / str(number)
+            written = scene.write(folder)
+            report = folder / "report.json"
+            made = run_here(written.arguments("--max-signatures", "1", "--report", str(report)))
+            if made.code == 0:
+                continue
+            trust = ["--trust", str(written.trust), "--at", iso(AT)]
+            assert run_here(["recheck", str(report), *trust]).code == made.code == 13
+            return
+        pytest.fail("the good signature came first each time")
 
     def test_what_was_skipped_then_is_not_known_now(self, tmp_path: Path) -> None:
         """Nobody had judged the signature; that is no missing signature, and no good one."""
