@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from airgap.oci.descriptor import Descriptor
 from airgap.parse.time import iso
 from tests.support import envelopes
 from tests.support.command import Ran, run_here
@@ -192,8 +193,12 @@ class TestDemands:
     @FORMS
     def test_names_that_disagree_still_disagree(self, tmp_path: Path, *, gone: bool) -> None:
         scene = Scene(scope=None)
-        scene.packing.append(lambda box, target: box.tag(target, "registry.example/other:v1"))
-        scene.packing.append(lambda box, target: declare(box, target, [], name="registry.example/lab"))
+
+        def pack(box: LayoutBuilder, target: Descriptor) -> None:
+            box.tag(target, "registry.example/other:v1")
+            declare(box, target, [], name="registry.example/lab")
+
+        scene.packing.append(pack)
         scene.refer = lambda written: f"oci:{written.layout}:registry.example/other:v1"
         kept = Kept(tmp_path, scene, code=13)
         ran = kept.again(gone=gone)
