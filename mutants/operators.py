@@ -55,6 +55,7 @@ _ARITHMETIC: Final[Mapping[type[ast.operator], type[ast.operator]]] = {
     ast.LShift: ast.RShift,
     ast.RShift: ast.LShift,
 }
+_NOT_JUDGED: Final = {"annotation", "returns", "decorator_list"}
 _CALLS: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 
@@ -74,7 +75,7 @@ def mutants_of(path: str, source: bytes) -> Iterator[Mutant]:
 
 
 def _judged(tree: ast.AST) -> Iterator[ast.expr | ast.stmt]:
-    """All nodes that may change: no annotations, docstrings, imports, or what only a type checker reads."""
+    """All nodes that may change: no annotations, decorators, docstrings, or what only a type checker reads."""
     pending: list[ast.AST] = [tree]
     while pending:
         node = pending.pop()
@@ -82,7 +83,7 @@ def _judged(tree: ast.AST) -> Iterator[ast.expr | ast.stmt]:
             continue
         if isinstance(node, ast.expr | ast.stmt):
             yield node
-        pending.extend(child for name, child in _children(node) if name not in {"annotation", "returns"})
+        pending.extend(child for name, child in _children(node) if name not in _NOT_JUDGED)
 
 
 def _children(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:

@@ -1,0 +1,57 @@
+"""Edges of revocation that mutants had passed: damage against the word of a stranger, and when a past ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from airgap.errors import Rejected, Undecided
+from airgap.moment import Moment
+from airgap.pki.certificate import Certificate
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.judge import RevocationJudge
+from tests.support.crls import crl, entry
+from tests.support.evidence import MemoryEvidence
+from tests.support.keyring import key
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Issued, Pki, issue
+
+URL = "http://crl.example/a"
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "ocsp_urls": ["http://ocsp.example"]})
+ISSUER = LEAF.chain[1]
+STRANGER = issue("root", slot=6, subject="C=US,ST=WA,O=Stranger")
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+
+
+def _answer(evidence: MemoryEvidence, moment: Moment, leaf: Issued = LEAF) -> str:
+    """`good`, or the reason code."""
+    chain = [Certificate.parse(issued.der) for issued in leaf.chain]
+    try:
+        RevocationJudge(evidence, Freshness(), moment).check_chain(chain, kind="signing", signed_at=None)
+    except (Rejected, Undecided) as error:
+        return error.reason
+    return "good"
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_damaged_response_is_a_doubt_in_the_trust_directory_and_nothing_in_a_target(*, trusted: bool) -> None:
+    """Design 8: what its operator has, and cannot be read, may be what revokes. In a target anybody may put it."""
+    damaged = ocsp_response(LEAF, status="revoked", signed_by=key("p256", 7))
+    evidence = MemoryEvidence({"a.crl": crl(ISSUER)}, {"a.ors": damaged}, trusted=trusted)
+    assert (_answer(evidence, Moment(judged=AT, clock=AT)) == "good") is not trusted
+
+
+def test_a_strangers_word_is_no_damage_even_in_the_trust_directory() -> None:
+    """Its signature is whole; only nobody has asked who made it."""
+    said = ocsp_response(LEAF, status="revoked", responder=issue("ocsp", issuer=STRANGER, slot=7))
+    evidence = MemoryEvidence({"a.crl": crl(ISSUER)}, {"a.ors": said}, trusted=True)
+    assert _answer(evidence, Moment(judged=AT, clock=AT)) == "good"
+
+
+@pytest.mark.parametrize(("before", "answer"), [(SECOND, "good"), (timedelta(0), "revocation.revoked")])
+def test_the_past_ends_at_the_second_of_the_revocation(before: timedelta, answer: str) -> None:
+    """A later CRL says since when: until then it was good, and from that very second it was not (CRL-11)."""
+    later = crl(ISSUER, number=2, this_update=AT + 2 * DAY, revoked=[entry(LEAF.serial, reason="superseded", at=AT)])
+    evidence = MemoryEvidence({"a.crl": crl(ISSUER), "b.crl": later}, {}, trusted=True)
+    assert _answer(evidence, Moment(judged=AT - before, clock=AT + 3 * DAY)) == answer
