@@ -15,7 +15,7 @@ from typing import Protocol
 from airgap.collection.chains import Asked, Unread
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
-from airgap.reasons import ExitCode
+from airgap.reasons import ExitCode, most_severe
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import Evidence
@@ -151,11 +151,11 @@ class FetchOutcome:
 
     @property
     def exit_code(self) -> int:
-        """A problem's own code; 15 for a gap where completeness is required; else 0."""
-        codes = [problem.exit_code for problem in self.problems if problem.exit_code]
-        if codes:
-            return max(codes)
-        return ExitCode.INDETERMINATE if self.required and not self.complete else ExitCode.OK
+        """The most severe code of a problem; 15 for a gap where completeness is required; else 0."""
+        codes = {problem.exit_code for problem in self.problems} - {ExitCode.OK}
+        if not codes and self.required and not self.complete:
+            codes = {ExitCode.INDETERMINATE}
+        return most_severe(codes)
 
 
 class Tried(Protocol):

@@ -57,6 +57,22 @@ class RevocationJudge:
             raise error.with_traceback(None)
         return tuple(uses)
 
+    def refuse_condemned(self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None) -> None:
+        """For chains that somebody else clears (a plugin): what condemns is heard all the same.
+
+        Raises Rejected (revocation.revoked) where the evidence at hand lists a certificate of `chain` for good,
+        Undecided where it may.
+        """
+        undecided: Undecided | None = None
+        for certificate, issuer in pairwise(chain):
+            query = RevocationQuery(certificate, issuer, kind, self._moment, signed_at)
+            against = find_against(query, self._evidence)
+            if worst := against.worst():
+                raise worst.rejection(query)
+            undecided = undecided or next(iter(against.doubts), None)
+        if undecided:
+            raise undecided
+
     def _answer(self, query: RevocationQuery) -> tuple[EvidenceUse, ...] | Rejected | Undecided:
         # The time of signing only ever softens an answer, so that most are the same for all signatures.
         answer = self._remembered(replace(query, signed_at=None))

@@ -300,9 +300,10 @@ class Judge:
     def _chain_revocation(self, dossier: _Dossier) -> str:
         facts = _known(dossier.facts)
         plugin = self._asked_plugin(dossier, Check.REVOCATION)
-        if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15
-            return plugin.check(Check.REVOCATION)
         signed_at = dossier.timestamp.latest if dossier.timestamp else facts.authentic_time  # D31
+        if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, and cannot unsay what condemns
+            self._revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            return plugin.check(Check.REVOCATION)
         uses = self._ask_revocation(dossier, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
         named = [use for use in uses if use.kind != "none"]
         return "no certificate is revoked" if named else "no certificate names a way to ask about its revocation"

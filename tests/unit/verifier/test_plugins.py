@@ -22,8 +22,10 @@ from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.plugins import AllowedPlugins
 from airgap.verifier.verdict import Verdict
 from tests.support import envelopes
+from tests.support.crls import crl, entry
 from tests.support.envelopes import PLUGIN, PLUGIN_VERSION, SCHEME
 from tests.support.evidence import MemoryEvidence
+from tests.support.extensions import UNKNOWN_CRITICAL
 from tests.support.pki import AT, Issued, Pki
 from tests.support.plugins import IDENTITY, RAW, REVOCATION, Behaviour, fake
 from tests.support.trust import oci_policy, statement
@@ -100,6 +102,7 @@ def judge(
     leaf: Issued = LEAF,
     root: Issued | None = None,
     shelf: Shelf | None = None,
+    crls: Mapping[str, bytes] | None = None,
 ) -> SignatureOutcome:
     shelf = shelf or Shelf(behaviour or Behaviour())
     plugins = AllowedPlugins(host=shelf, names=frozenset(allowed), config={"a": "b"}) if allowed else None
@@ -108,9 +111,20 @@ def judge(
     candidate = Candidate(
         digest=digest, envelope=Descriptor(media_type=media_type, digest=digest, size=len(raw)), raw=raw
     )
-    return Judge(Trust(root or leaf.root), moment=NOW, plugins=plugins).judge(
+    return Judge(Trust(root or leaf.root, MemoryEvidence(crls)), moment=NOW, plugins=plugins).judge(
         candidate, target=TARGET, statement=terms or policy()
     )
+
+
+def test_a_plugin_that_clears_cannot_unsay_what_condemns() -> None:
+    """Design 10: revoked for good is revoked, whatever anybody says against it."""
+    listed = {"a.crl": crl(LEAF.chain[1], revoked=[LEAF])}
+    outcome = judge(demanding(), Behaviour(capabilities=[REVOCATION]), crls=listed)
+    assert blocked(outcome) == {"revocation": "revocation.revoked"}
+    doubtful = {"a.crl": crl(LEAF.chain[1], revoked=[entry(LEAF.serial, extra=[UNKNOWN_CRITICAL])])}
+    outcome = judge(demanding(), Behaviour(capabilities=[REVOCATION]), crls=doubtful)
+    assert blocked(outcome) == {"revocation": "revocation.crl.extension"}
+    assert blocked(judge(demanding(), Behaviour(capabilities=[REVOCATION]))) == {}
 
 
 def blocked(outcome: SignatureOutcome) -> dict[str, str | None]:
