@@ -41,7 +41,7 @@ from airgap.pki.names import name_key, name_text, read_name, same_name
 from airgap.pki.native import guarded
 from airgap.text import safe
 
-__all__ = ["Crl", "CrlFacts", "RevokedEntry", "Scope", "claimed_issuer", "read_facts", "split_pem"]
+__all__ = ["Crl", "CrlFacts", "RevokedEntry", "Scope", "claimed_issuer", "has_pem_mark", "read_facts", "split_pem"]
 
 CRL_NUMBER: Final = "2.5.29.20"
 DELTA_CRL_INDICATOR: Final = "2.5.29.27"
@@ -53,6 +53,10 @@ _VERSION: Final = 2
 _TIMES: Final = (der.UTC_TIME, der.GENERALIZED_TIME)
 _PEM = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/=\s]*)-----END X509 CRL-----")
 _PEM_BEGUN = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/\s]*)")
+_PEM_OTHER = re.compile(
+    rb"-----BEGIN (?P<label>(?:TRUSTED |X509 )?CERTIFICATE)-----[A-Za-z0-9+/=\s]*-----END (?P=label)-----"
+)
+_PEM_MARK: Final = b"-----(?:BEGIN|END) "
 _PEM_BYTES: Final = limits.CRL_BYTES * 3 // 2
 
 
@@ -110,9 +114,30 @@ def read_facts(data: bytes) -> CrlFacts:
 
 
 def split_pem(data: bytes) -> tuple[bytes, ...]:
-    """Each PEM block "X509 CRL" of `data`, if it holds several (nginx and Apache want them so); else `data` itself."""
-    blocks = tuple(match[0] for match in _PEM.finditer(data)) if data[:1] != b"\x30" else ()
-    return blocks if len(blocks) > 1 else (data,)
+    """Each PEM block "X509 CRL" of `data`, if it holds several (nginx and Apache want them so); else `data` itself.
+
+    Certificates between them are left out. What is neither is a piece of its own, which no reader takes: it may be a
+    CRL that was damaged or cut.
+    """
+    if data[:1] == b"\x30":
+        return (data,)
+    blocks = [match[0] for match in _PEM.finditer(data)]
+    rest = re.split(rb"(?=-----BEGIN )", _PEM_OTHER.sub(b"", _PEM.sub(b"", data)))
+    pieces = (*blocks, *(piece for piece in rest if has_pem_mark(piece) or not _is_text(piece)))
+    return pieces if blocks and len(pieces) > 1 else (data,)
+
+
+def has_pem_mark(data: bytes) -> bool:
+    """Whether a PEM block begins or ends in it, whatever its label, in UTF-16 as well."""
+    return re.search(_PEM_MARK, data.replace(b"\0", b"")) is not None
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def claimed_issuer(data: bytes) -> bytes | None:

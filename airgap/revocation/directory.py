@@ -64,16 +64,15 @@ class _Found:
     ) -> None:
         for name in names:
             path, shown = folder / name, f"{below}{name}"
-            if name not in claimed and (name.startswith("._") or (name.startswith(".") and ending not in name[-4:])):
-                continue  # what file managers, editors and our own writers leave behind
             if path.is_dir() and not path.is_symlink():
                 self._inner(path, shown, ending, limit)
             elif len(self.pieces) >= limits.EVIDENCE_FILES:
                 raise _malformed(folder, f"has more than {limits.EVIDENCE_FILES} entries, with the folders in it")
             else:
-                expected = name in claimed or ending in name.lower()
+                leftover = name not in claimed and any(_is_leftover(part, ending) for part in shown.lower().split("/"))
+                expected = name in claimed or (ending in name.lower() and not leftover)
                 read = partial(read_regular, path, limit)
-                self.pieces.append(Piece(shown, self._origin, read, trusted=True, expected=expected))
+                self.pieces.append(Piece(shown, self._origin, read, trusted=True, expected=expected, leftover=leftover))
 
     def _inner(self, folder: Path, shown: str, ending: str, limit: int) -> None:
         if shown.count("/") >= limits.EVIDENCE_DEPTH:
@@ -88,6 +87,11 @@ class _Found:
 
     def _cannot_read(self, name: str, problem: str, *, urls: frozenset[str] = frozenset()) -> None:
         self.unread.append(Unread(name=safe(name), origin=self._origin, problem=problem, trusted=True, urls=urls))
+
+
+def _is_leftover(name: str, ending: str) -> bool:
+    """Whether file managers (`._x.crl`), editors and our own writers (`.x.crl.1f.tmp`) leave such names behind."""
+    return name.startswith("._") or (name.startswith(".") and not name.endswith((ending, f"{ending}.pem")))
 
 
 def _list(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -46,6 +46,9 @@ class Piece:
     """Whether it lies in the trust directory: there what cannot be read is never taken for nothing."""
     expected: bool = True
     """Whether its name says that it is evidence: then it must be."""
+    leftover: bool = False
+    """Whether its name is one of those that file managers, editors and our own writers leave behind: it is heard where
+    it is evidence, and nothing where it is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -284,16 +287,21 @@ def _read(piece: Piece) -> Iterator[CrlFile | OcspFile | Unread | Notice]:
     try:
         data = piece.read()
     except FormatError as error:
-        yield _unread(piece, str(error))
+        if not piece.leftover:
+            yield _unread(piece, str(error))
         return
     blocks = split_pem(data)
+    if len(blocks) > 1:  # what lies beside a CRL in one file is expected to be one
+        piece = replace(piece, expected=True)
     for number, block in enumerate(blocks):
         name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
-        yield _identify(piece, name, block, partial(_load_crl, piece, number))
+        found = _identify(piece, name, block, number)
+        if isinstance(found, CrlFile | OcspFile) or not piece.leftover:
+            yield found
 
 
-def _identify(piece: Piece, name: str, data: bytes, load: Callable[[], Crl]) -> CrlFile | OcspFile | Unread | Notice:
-    from airgap.pki.crl import Crl, claimed_issuer
+def _identify(piece: Piece, name: str, data: bytes, number: int) -> CrlFile | OcspFile | Unread | Notice:
+    from airgap.pki.crl import Crl, claimed_issuer, has_pem_mark
     from airgap.pki.ocsp import OcspResponse
 
     try:
@@ -301,26 +309,29 @@ def _identify(piece: Piece, name: str, data: bytes, load: Callable[[], Crl]) -> 
     except FormatError as error:
         problem = error
     else:
-        return CrlFile(name, piece.origin, piece.trusted, crl.facts, Once(load))
+        return CrlFile(name, piece.origin, piece.trusted, crl.facts, Once(partial(_load_crl, piece, number, crl.facts)))
     try:
         return OcspFile(name, piece.origin, piece.trusted, OcspResponse.parse(data))
     except FormatError as error:
         if piece.name.lower().endswith(".ors"):
             problem = error
-    if not piece.expected and data[:1] != _DER and _PEM not in data:
+    if not piece.expected and data[:1] != _DER and not has_pem_mark(data):
         return unusable(name, "it is neither a CRL nor an OCSP response")
     return _unread(piece, f"it is neither a CRL nor an OCSP response: {problem}", claimed_issuer(data))
 
 
 _DER = b"\x30"
-_PEM = b"-----BEGIN "
 
 
 def _unread(piece: Piece, problem: str, issuer: bytes | None = None) -> Unread:
     return Unread(name=safe(piece.name), origin=piece.origin, problem=problem, trusted=piece.trusted, issuer=issuer)
 
 
-def _load_crl(piece: Piece, number: int) -> Crl:
+def _load_crl(piece: Piece, number: int, facts: CrlFacts) -> Crl:
     from airgap.pki.crl import Crl, split_pem
 
-    return Crl.parse(split_pem(piece.read())[number])
+    blocks = split_pem(piece.read())
+    crl = Crl.parse(blocks[number]) if number < len(blocks) else None
+    if crl is None or crl.facts != facts:
+        raise FormatError("it was exchanged while it was read")
+    return crl

@@ -10,7 +10,7 @@ import pytest
 
 from airgap.cli.verify import parse_moment
 from tests.support.command import run_here
-from tests.support.crls import crl, entry, scope
+from tests.support.crls import crl, entry, pem, scope
 from tests.support.pki import AT, Issued, Pki
 from tests.support.scenario import Scene
 
@@ -40,6 +40,10 @@ def _mapped(folder: Path, data: bytes) -> None:
     (folder / "index.json").write_text(f'{{"{URL}": "old.crl", "http://elsewhere.example/": "new.crl"}}')
 
 
+def _cut_beside_another(folder: Path, data: bytes) -> None:
+    (folder / "all.crl").write_bytes(pem((folder / "old.crl").read_bytes()) + pem(data)[:-80])
+
+
 HIDDEN: dict[str, tuple[Callable[[Path, bytes], object], int]] = {
     "cut by ten bytes": (lambda folder, data: (folder / "new.crl").write_bytes(data[:-10]), 15),
     "one bit changed": (lambda folder, data: (folder / "new.crl").write_bytes(data[:-1] + bytes([data[-1] ^ 1])), 15),
@@ -48,6 +52,8 @@ HIDDEN: dict[str, tuple[Callable[[Path, bytes], object], int]] = {
     "called .der": (lambda folder, data: (folder / "new.der").write_bytes(data), 14),
     "in a folder": (_in_folder, 14),
     "of another URL, says the index": (_mapped, 14),
+    "called .new.crl.pem": (lambda folder, data: (folder / ".new.crl.pem").write_bytes(pem(data)), 14),
+    "cut, in a file with others": (_cut_beside_another, 15),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airgap import limits
-from airgap.errors import TrustMaterialError
+from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.revocation.directory import EvidenceDirectory
@@ -166,6 +166,58 @@ def test_several_crls_in_one_file_are_several_crls(tmp_path: Path) -> None:
     assert found(evidence) == ["all.pem, CRL 3", "all.pem, CRL 1"]
     assert found(evidence, OTHER) == ["all.pem, CRL 2"]
     assert evidence.crls(ROOT.subject)[0].load() == Crl.parse(NEW)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        crls.pem(NEW)[:-80],
+        crls.pem(NEW)[40:],
+        crls.pem(NEW).replace(b"X509 CRL", b"CRL"),
+        crls.pem(NEW).decode().encode("utf-16"),
+        NEW,
+    ],
+    ids=["cut", "without its first line", "another label", "UTF-16", "DER"],
+)
+@pytest.mark.parametrize("behind", [True, False])
+def test_a_damaged_crl_beside_a_whole_one_in_one_file_is_not_passed_over(
+    tmp_path: Path, damaged: bytes, behind: bool
+) -> None:
+    parts = (crls.pem(OLD), damaged) if behind or damaged[:1] == b"\x30" else (damaged, b"\n", crls.pem(OLD))
+    evidence = folder(tmp_path, crls={"all.pem": b"".join(parts)})
+    assert found(evidence) == ["all.pem, CRL 1"]
+    assert unread(evidence) == ["all.pem"]
+    assert evidence.crls(ROOT.subject)[0].load() == Crl.parse(OLD)
+
+
+def test_words_and_certificates_beside_a_crl_hide_nothing(tmp_path: Path) -> None:
+    certificate = crls.pem(ROOT.der).replace(b"X509 CRL", b"CERTIFICATE")
+    evidence = folder(tmp_path, crls={"all.pem": b"Certificate Revocation List:\n" + crls.pem(OLD) + certificate})
+    assert found(evidence) == ["all.pem"]
+    assert unread(evidence) == []
+    assert evidence.notices() == ()
+
+
+def test_hidden_evidence_is_heard_and_what_others_leave_behind_is_nothing(tmp_path: Path) -> None:
+    write_trust(tmp_path, crls={".a.crl.1f.tmp": OLD, ".b.crl.pem": crls.pem(NEW)[:-80], "._c.crl": b"\0\5\x16\7"})
+    (tmp_path / "crls/.AppleDouble").mkdir()
+    (tmp_path / "crls/.AppleDouble/b.crl").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "crls/.old").mkdir()
+    (tmp_path / "crls/.old/d.crl").write_bytes(DELTA)
+    evidence = EvidenceDirectory.open(tmp_path)
+    assert found(evidence) == [".old/d.crl", ".a.crl.1f.tmp"]
+    assert unread(evidence) == [".b.crl.pem"]
+
+
+def test_a_file_that_is_exchanged_between_two_readings_cannot_be_read() -> None:
+    contents = [NEW, OLD]
+    (file,) = EvidencePool([Piece("a.crl", "test", lambda: contents.pop(0))]).crls(ROOT.subject)
+    with pytest.raises(FormatError, match="exchanged"):
+        file.load()
+    contents = [crls.pem(OLD) + crls.pem(NEW), crls.pem(OLD)]
+    newest, _ = EvidencePool([Piece("a.crl", "test", lambda: contents.pop(0))]).crls(ROOT.subject)
+    with pytest.raises(FormatError, match="exchanged"):
+        newest.load()
 
 
 @pytest.mark.parametrize(
