@@ -9,10 +9,11 @@ import pytest
 from cryptography import x509
 from cryptography.x509 import verification
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airgap.errors import FormatError, Rejected
+from airgap.pki.algorithms import UnusableKey
 from airgap.pki.certificate import Certificate, Offered, load_certificates, verify_issued
 from airgap.pki.chain import Anchors, build_timestamping_chain, check_code_signing_chain
 from tests.support import extensions, names
@@ -67,6 +68,7 @@ def test_a_chain_with_one_changed_byte_is_never_accepted(flip: tuple[int, int]) 
 
 
 @given(st.lists(FLIPS, min_size=1, max_size=3))
+@example([(223, 1)])  # the curve's identifier
 @settings(max_examples=300)
 def test_what_two_readers_accept_they_read_alike(flips: list[tuple[int, int]]) -> None:
     """cryptography as second reader of damaged certificates."""
@@ -81,7 +83,8 @@ def test_what_two_readers_accept_they_read_alike(flips: list[tuple[int, int]]) -
     assert ours.serial == theirs.serial_number
     assert ours.subject == subject
     assert (ours.not_before, ours.not_after) == (theirs.not_valid_before_utc, theirs.not_valid_after_utc)
-    assert ours.public_key == theirs.public_key()
+    # a key that is of no use here is one that they cannot load, or whose curve its own maker drew
+    assert isinstance(ours.public_key, UnusableKey) or ours.public_key == theirs.public_key()
     assert ours.tbs == theirs.tbs_certificate_bytes
     assert ours.signature == theirs.signature
     assert list(ours.extensions) == identifiers
