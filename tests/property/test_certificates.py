@@ -83,7 +83,7 @@ def test_what_two_readers_accept_they_read_alike(flips: list[tuple[int, int]]) -
     assert ours.serial == theirs.serial_number
     assert ours.subject == subject
     assert (ours.not_before, ours.not_after) == (theirs.not_valid_before_utc, theirs.not_valid_after_utc)
-    # a key that is of no use here is one that they cannot load, or whose curve its own maker drew
+    # cryptography raises for a key of an unknown kind, and loads one with explicit curve parameters that airgap refuses
     assert isinstance(ours.public_key, UnusableKey) or ours.public_key == theirs.public_key()
     assert ours.tbs == theirs.tbs_certificate_bytes
     assert ours.signature == theirs.signature
