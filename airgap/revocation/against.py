@@ -35,6 +35,16 @@ class Listing:
     next_update: datetime | None
 
     @property
+    def fingerprint(self) -> str:
+        """Of the piece that says so."""
+        return self.file.facts.fingerprint if isinstance(self.file, CrlFile) else self.file.response.fingerprint
+
+    @property
+    def age(self) -> tuple[datetime, str]:
+        """The newer, the greater; no name of a file tells two of one moment apart."""
+        return self.this_update, self.fingerprint
+
+    @property
     def is_hold(self) -> bool:
         """Whether it may be lifted again."""
         return self.reason == HOLD
@@ -59,7 +69,7 @@ class Against:
 
     def worst(self) -> Listing | None:
         """The newest of those for good; no name of a file decides which."""
-        return max(self.final, key=lambda said: (said.this_update, said.file.name), default=None)
+        return max(self.final, key=lambda said: said.age, default=None)
 
 
 def find_against(query: RevocationQuery, evidence: Evidence) -> Against:

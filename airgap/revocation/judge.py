@@ -111,7 +111,7 @@ class RevocationJudge:
         Raises Rejected (revocation.on_hold), Undecided.
         """
         undecided: Undecided | None = None
-        for hold in sorted(holds, key=lambda said: (said.this_update, said.file.name), reverse=True):
+        for hold in sorted(holds, key=lambda said: said.age, reverse=True):
             if self._is_over(query, hold, answer):
                 continue
             try:
@@ -147,6 +147,6 @@ def _lifts(answer: Answer, hold: Listing) -> bool:
         known = [crl.issued for crl in answer.crls if crl.stream == file.facts.stream]
         if known and file.facts.issued < max(known):
             return True
-    elif file.response.fingerprint == answer.response:
+    elif hold.fingerprint == answer.response:
         return True
     return answer.since is not None and hold.this_update < answer.since
