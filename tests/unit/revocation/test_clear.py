@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airgap import limits
 from airgap.errors import Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
@@ -14,7 +15,7 @@ from airgap.revocation.freshness import Freshness, parse_ages
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import EvidenceUse
 from tests.support import asn1, names
-from tests.support.crls import crl, scope
+from tests.support.crls import crl, entry, scope
 from tests.support.evidence import MemoryEvidence
 from tests.support.extensions import Point
 from tests.support.ocsp import ocsp_response
@@ -96,6 +97,19 @@ class TestPoints:
         }
         assert reason(LEAF, parts) == "revocation.crl.stale"
 
+    def test_parts_together_are_as_old_as_the_oldest(self) -> None:
+        """A hold between the two parts is newer than what clears."""
+        some = ("keyCompromise", "cACompromise", "affiliationChanged", "superseded")
+        rest = ("cessationOfOperation", "certificateHold", "privilegeWithdrawn", "aACompromise")
+        files = {
+            "old": crl(ca(LEAF), number=1, scope=scope(reasons=some), this_update=AT - 5 * DAY),
+            "new": crl(ca(LEAF), number=3, scope=scope(reasons=rest), this_update=AT - DAY),
+        }
+        assert reason(LEAF, files) == "good"
+        hold = entry(LEAF.serial, reason="certificateHold")
+        files["hold"] = crl(ca(LEAF), number=2, scope=scope(only_ca=True), this_update=AT - 3 * DAY, revoked=[hold])
+        assert reason(LEAF, files) == "revocation.crl.scope"
+
     def test_a_point_of_another_crl_issuer_is_not_answered(self) -> None:
         leaf = chain(crl_urls=[], points=[Point((URL,), crl_issuer=names.harbour("X"))])
         assert reason(leaf, {"a": crl(ca(leaf))}) == "revocation.crl.scope"
@@ -147,6 +161,16 @@ class TestNames:
 
 
 class TestAge:
+    @pytest.mark.parametrize(("seconds", "expected"), [(0, "good"), (1, "future")])
+    def test_a_clock_may_be_five_minutes_off_and_no_more(self, seconds: int, expected: str) -> None:
+        """D36, D52."""
+        made: dict[str, Any] = {"this_update": AT + limits.CLOCK_SKEW + timedelta(seconds=seconds)}
+        assert reason(LEAF, {"a": crl(ca(LEAF), **made)}).split(".")[-1] == expected
+        answer = {"o": ocsp_response(ONLY_OCSP, produced_at=AT, **made)}
+        assert reason(ONLY_OCSP, None, answer).split(".")[-1] == expected
+        delta = {"a": crl(ca(LEAF), freshest=[OTHER]), "b": crl(ca(LEAF), number=2, delta_base=1, **made)}
+        assert reason(LEAF, delta).split(".")[-1] == expected
+
     def test_without_next_update_it_counts_from_this_update_where_that_is_accepted(self) -> None:
         """D36; RFC 6960, 4.2.2.1: newer information is available all the time."""
         answer = {"o": ocsp_response(ONLY_OCSP, this_update=AT - 2 * DAY, next_update=None)}
