@@ -264,7 +264,6 @@ class Clearing:
             raise self._future(query, "crl", file.name, file.facts.this_update)
         try:
             crl = file.load()
-            crl.check_base()
             crl.verify_signed_by(query.issuer)
             reasons = _covered(query.certificate, crl)
             crl.entries(query.certificate)

@@ -18,6 +18,7 @@ from tests.support import asn1, names
 from tests.support.crls import crl, entry, scope
 from tests.support.evidence import MemoryEvidence
 from tests.support.extensions import Point
+from tests.support.keyring import key
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue
 
@@ -212,6 +213,25 @@ class TestDelegates:
         assert reason(ONLY_OCSP, {"a": listed}, answer) == "revocation.ocsp.responder"
 
 
+class TestDeltas:
+    @pytest.mark.parametrize("wrong", [{"signed_by": key("p256", 6)}, {"hash_name": "sha1"}])
+    def test_one_that_the_issuer_did_not_sign_as_it_should_clears_nobody(self, wrong: dict[str, Any]) -> None:
+        base = {"a": crl(ca(LEAF), freshest=[OTHER])}
+        assert reason(LEAF, {**base, "b": crl(ca(LEAF), number=2, delta_base=1)}) == "good"
+        forged = {**base, "b": crl(ca(LEAF), number=2, delta_base=1, **wrong)}
+        assert reason(LEAF, forged) == "revocation.crl.signature"
+
+    def test_the_newest_that_fits_decides(self) -> None:
+        stale: dict[str, Any] = {"this_update": AT - 2 * DAY, "next_update": AT - DAY}
+        files = {
+            "a": crl(ca(LEAF), freshest=[OTHER], this_update=AT - 9 * DAY),
+            "b": crl(ca(LEAF), number=2, delta_base=1, this_update=AT - 5 * DAY),
+            "c": crl(ca(LEAF), number=3, delta_base=1, **stale),
+        }
+        assert reason(LEAF, files) == "revocation.crl.stale"
+        assert reason(LEAF, {name: data for name, data in files.items() if name != "c"}) == "good"
+
+
 class TestOcsp:
     def test_of_two_answers_of_one_moment_the_graver_counts(self) -> None:
         for names_in_order in (("o", "p"), ("p", "o")):
@@ -273,8 +293,6 @@ class TestNewerThatDoesNotCount:
         assert "expired" in note
 
     def test_nothing_is_said_of_what_is_older_or_not_genuine(self) -> None:
-        from tests.support.keyring import key
-
         files = {
             "a": crl(ca(LEAF), number=5),
             "older": crl(ca(LEAF), this_update=AT - 9 * DAY, scope=scope(only_ca=True)),

@@ -337,6 +337,25 @@ def test_a_crl_of_another_key_of_the_same_name_is_no_damage() -> None:
     assert Pile(LEAF, {"a": clean(), "b": crl(twin, number=2)}, trusted=True).reason() == "good"
 
 
+def test_revoked_in_one_certificate_wins_over_a_hold_in_another() -> None:
+    """REV-4."""
+    leaf = Pki().code_chain(depth=3, leaf={"crl_urls": [URL]})
+    middle = leaf.chain[1]
+    held = crl(middle, revoked=[entry(leaf.serial, reason="certificateHold")])
+    listed = crl(leaf.chain[2], revoked=[entry(middle.serial, reason="cACompromise")])
+    assert Pile(leaf, {"a": held}).reason() == "revocation.on_hold"
+    assert Pile(leaf, {"a": held, "b": listed}).reason() == "revocation.revoked"
+
+
+def test_the_newest_that_condemns_is_named_with_its_reason() -> None:
+    older = revoking(reason="superseded", this_update=AT - 9 * DAY)
+    pile = Pile(LEAF, {"a.crl": older, "b.crl": revoking(number=2)})
+    with pytest.raises(Rejected, match=r"\(keyCompromise\), says b\.crl"):
+        pile.ask()
+    with pytest.raises(Rejected, match=r"Z, says c\.crl"):
+        Pile(LEAF, {"c.crl": revoking(reason=None)}).ask()
+
+
 # Holds
 
 
