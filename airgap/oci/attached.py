@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from airgap.errors import ContentError
-from airgap.oci.descriptor import DOCKER_CONFIG, IMAGE_CONFIG, Descriptor
+from airgap.oci.descriptor import DOCKER_CONFIG, EMPTY, IMAGE_CONFIG, Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.recognise import is_packed
 from airgap.oci.store import Store
@@ -26,6 +27,7 @@ _COSIGN_LAYERS: Final = {
 }
 _IMAGE_CONFIGS: Final = frozenset({IMAGE_CONFIG, DOCKER_CONFIG})
 _IMAGE_LAYERS: Final = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
+_EMPTY: Final = Digest.of(b"{}")
 _BLOCK: Final = 512
 
 
@@ -38,9 +40,12 @@ def is_attachment(store: Store, descriptor: Descriptor, manifest: Manifest | Ind
 def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
     """Whether a runtime could run it: an index, or an image of whose layers one can be unpacked, or none.
 
-    Runtimes refuse a config of another type. Of layers some look at the bytes alone, so the bytes are looked at here.
+    containerd goes by the types of layers, whatever type the config states; others by that of the config, and then
+    some by the bytes of the layers alone.
     """
     if not isinstance(manifest, Manifest):
+        return True
+    if any(layer.media_type.startswith(_IMAGE_LAYERS) for layer in manifest.layers) and not _has_empty_config(manifest):
         return True
     if manifest.config is None or manifest.config.media_type not in _IMAGE_CONFIGS:
         return False
@@ -71,9 +76,12 @@ def _kind(descriptor: Descriptor) -> str | None:
     return kind.removeprefix(prefix) if prefix else None
 
 
+def _has_empty_config(manifest: Manifest) -> bool:
+    """As oras writes it beside files that it calls layers of an image: `{}` lists no layers, so none is unpacked."""
+    return manifest.config is not None and manifest.config.digest == _EMPTY and manifest.config.media_type == EMPTY
+
+
 def _unpacks(store: Store, layer: Descriptor) -> bool:
-    if layer.media_type.startswith(_IMAGE_LAYERS):
-        return True
     try:
         with store.open(layer.digest) as file:
             head = file.read(_BLOCK) or b""

@@ -246,14 +246,18 @@ class _Scanner:
         return cosign_target(ref) is not None or self._lists_referrers(entry, ref)
 
     def _lists_referrers(self, entry: Entry, ref: str) -> bool:
-        """An index under such a tag that holds a referrer the tag is about, or nothing, or nothing readable."""
+        """An index under such a tag that holds a referrer the tag is about, or nothing, or nothing readable.
+
+        Not one that holds anything beside them that could be run: it would be judged by no one.
+        """
         if entry.descriptor.media_type not in INDEX_TYPES or not is_referrers_tag(ref):
             return False
         index = self._try(entry.descriptor)
         if not isinstance(index, Index):
             return True
         readable = [manifest for child in index.manifests if (manifest := self._try(child)) is not None]
-        return not readable or any(_refers(manifest, ref) for manifest in readable)
+        others = [manifest for manifest in readable if not _refers(manifest, ref)]
+        return len(others) < max(len(readable), 1) and not any(is_runnable(self._store, item) for item in others)
 
     def _take_fallback(self, entry: Entry) -> None:
         tag = tag_part(entry.ref or "")

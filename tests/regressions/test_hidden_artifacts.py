@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import IMAGE_CONFIG, IMAGE_LAYER, IMAGE_MANIFEST, REF_NAME, Descriptor, Platform
+from airgap.oci.descriptor import (
+    IMAGE_CONFIG,
+    IMAGE_LAYER,
+    IMAGE_MANIFEST,
+    NOTARY_SIGNATURE,
+    REF_NAME,
+    Descriptor,
+    Platform,
+)
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
@@ -30,12 +38,12 @@ def _verified(scene: Scene, folder: Path) -> Ran:
     return run_here([arguments[0], f"oci:{written.layout}", *arguments[2:]])
 
 
-def _unsigned(box: LayoutBuilder, subject: dict[str, Any] | None) -> Descriptor:
+def _unsigned(box: LayoutBuilder, subject: dict[str, Any] | None, config_type: str = IMAGE_CONFIG) -> Descriptor:
     """An image that nobody signed and that calls itself a referrer."""
     document = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
-        "config": bare(box.add_blob(b'{"architecture":"amd64","os":"linux"}', IMAGE_CONFIG)),
+        "config": bare(box.add_blob(b'{"architecture":"amd64","os":"linux"}', config_type)),
         "layers": [bare(box.add_blob(b"unsigned", IMAGE_LAYER))],
         "subject": subject,
     }
@@ -55,6 +63,42 @@ def test_first_entry_of_a_doubled_tag_was_not_judged_where_it_has_a_subject(tmp_
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
         hidden = replace(_unsigned(box, bare(target)), annotations={REF_NAME: "v1"})
         box.entries.insert(0, hidden.to_json())
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
+@pytest.mark.parametrize("config_type", ["application/vnd.cncf.notary.signature", "application/vnd.example.sbom+json"])
+def test_first_entry_of_a_doubled_tag_was_not_judged_where_its_config_is_called_otherwise(
+    tmp_path: Path, config_type: str
+) -> None:
+    """containerd reads the config whatever its type, and unpacks the layers."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        hidden = replace(_unsigned(box, bare(target), config_type), annotations={REF_NAME: "v1"})
+        box.entries.insert(0, hidden.to_json())
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
+def test_image_beside_a_referrer_under_a_referrers_tag_was_not_judged(tmp_path: Path) -> None:
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.tag_fallback(target, box.add_referrer(target, b"{}", listed=False), _unsigned(box, None))
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
+def test_untagged_image_that_calls_its_config_a_signature_was_not_judged(tmp_path: Path) -> None:
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, _: Descriptor) -> None:
+        nowhere = {"mediaType": IMAGE_MANIFEST, "digest": str(Digest.of(b"nowhere")), "size": 7}
+        box.list(replace(_unsigned(box, nowhere, NOTARY_SIGNATURE), platform=None))
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from airgap.errors import NotFoundError
-from airgap.oci.descriptor import CONTAINERD_NAME, IMAGE_CONFIG, IMAGE_LAYER, IMAGE_MANIFEST, REF_NAME, Descriptor
+from airgap.oci.descriptor import (
+    CONTAINERD_NAME,
+    EMPTY,
+    IMAGE_CONFIG,
+    IMAGE_LAYER,
+    IMAGE_MANIFEST,
+    REF_NAME,
+    Descriptor,
+)
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Mechanism
 from airgap.oci.open import open_layout
@@ -111,6 +119,19 @@ class TestHauler:
         hauler(builder, index, "dev.hauler/imageIndex")
         hauler(builder, signature, f"dev.hauler/referrers/{signature.digest.encoded}")
         assert named(graph_of(builder, place)) == {index.digest: (REF,)}
+
+    def test_file_that_oras_attached_as_an_image_layer_does_not_take_the_name(
+        self, builder: LayoutBuilder, place: Path
+    ) -> None:
+        """`oras attach` without a type of the file; the empty config lists no layers, so no runtime unpacks it."""
+        image = builder.add_image()
+        file, empty = builder.add_blob(b"SPDXVersion", IMAGE_LAYER), builder.add_blob(b"{}", EMPTY)
+        document: dict[str, Any] = {"mediaType": IMAGE_MANIFEST, "artifactType": "a/sbom", "config": empty.to_json()}
+        document |= {"schemaVersion": 2, "layers": [file.to_json()], "subject": _bare(image)}
+        sbom = builder.add_manifest(document, IMAGE_MANIFEST)
+        hauler(builder, image, "dev.hauler/image")
+        hauler(builder, sbom, f"dev.hauler/referrers/{sbom.digest.encoded}")
+        assert named(graph_of(builder, place)) == {image.digest: (REF,)}
 
     def test_signature_alone_under_a_name_is_what_it_names(self, builder: LayoutBuilder, place: Path) -> None:
         """Every named entry is an artifact of the layout."""
