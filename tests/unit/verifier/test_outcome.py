@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from airgap.moment import Moment
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from airgap.revocation.use import EvidenceUse
 from airgap.trust.policy import Action, Check
 from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome
 from airgap.verifier.run import Problem
@@ -133,3 +134,18 @@ def test_a_run_is_as_good_as_its_worst_artifact(
 def test_a_problem_fails_a_run_whose_artifacts_all_passed() -> None:
     run = outcome(artifact(GOOD), problems=(Problem(message="", exit_code=11),))
     assert (run.verdict, run.exit_code) == (Verdict.FAIL, 11)
+
+
+def test_the_evidence_that_ends_first_is_told() -> None:
+    """Design 10: dates that are promised are the minimum over all that the answer stands on."""
+
+    def use(name: str, days: int | None) -> EvidenceUse:
+        until = None if days is None else NOW + timedelta(days=days)
+        return EvidenceUse(certificate="CN=x", chain="signing", kind="ocsp", status="good", name=name, good_until=until)
+
+    good = signature()
+    uses = (use("late", 9), use("first", 2), use("undated", None), use("middle", 5))
+    passed = replace(good, evidence=uses)
+    failed = replace(signature(finding(Check.INTEGRITY, Verdict.FAIL)), evidence=(use("of what failed", 1),))
+    assert outcome(artifact(passed, failed)).earliest_expiry == (NOW + timedelta(days=2), "first")
+    assert outcome(artifact(good)).earliest_expiry is None
