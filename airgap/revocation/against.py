@@ -18,7 +18,7 @@ from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 
 if TYPE_CHECKING:
-    from airgap.pki.crl import RevokedEntry
+    from airgap.pki.crl import Crl, RevokedEntry
 
 _SOFTENED = "revoked, but its key was only invalid after this signature was made"
 _LATER = "good at that moment; revoked later"
@@ -104,8 +104,9 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Lis
         try:
             crl.verify_made_by(query.issuer)
         except Undecided as error:
-            # in the trust directory a CRL of this very key whose signature fails is damaged, and may have listed it
-            if file.trusted and crl.may_be_from(query.issuer):
+            # in the trust directory a CRL of this very key whose signature fails is damaged, and may have listed it;
+            # one of another key of this name that lists it may be from the CA after it renewed its key
+            if file.trusted and (crl.may_be_from(query.issuer) or _may_list(crl, query)):
                 yield about_file(query, file, error)
             continue
         try:
@@ -114,6 +115,14 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Lis
             yield about_file(query, file, error)
             continue
         yield from _of_entries(query, file, entries, crl.this_update, crl.next_update)
+
+
+def _may_list(crl: Crl, query: RevocationQuery) -> bool:
+    """Whether a CRL that names the issuer lists the certificate, whoever signed it."""
+    try:
+        return bool(crl.entries(query.certificate))
+    except Undecided:
+        return True
 
 
 def _of_entries(

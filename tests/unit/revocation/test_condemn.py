@@ -337,6 +337,14 @@ def test_a_crl_of_another_key_of_the_same_name_is_no_damage() -> None:
     assert Pile(LEAF, {"a": clean(), "b": crl(twin, number=2)}, trusted=True).reason() == "good"
 
 
+def test_a_crl_of_another_key_of_the_same_name_that_lists_the_certificate_is_in_doubt() -> None:
+    """PKITS 4.4.20, 4.5.7: a CA signs its CRLs with another key, or has renewed it."""
+    twin = issue("intermediate", issuer=LEAF.root, subject=ca(LEAF).subject, slot=7)
+    pile = Pile(LEAF, {"a": clean(), "b": crl(twin, revoked=[entry(LEAF.serial)])}, trusted=True)
+    assert pile.reason() == "revocation.crl.signature"
+    assert replace(pile, trusted=False).reason() == "good"  # whoever packed the target could have made it
+
+
 def test_revoked_in_one_certificate_wins_over_a_hold_in_another() -> None:
     """REV-4."""
     leaf = Pki().code_chain(depth=3, leaf={"crl_urls": [URL]})
