@@ -140,7 +140,9 @@ def _refuse_twin_of(key: str, source: JsonObject) -> None:
     if key in source and not (isinstance(source, _Odd) and source.twinned):
         return
     size, folded = len(key), key.casefold()
-    for name in source:
+    # null in other case takes back what a reader in Go had read as `key`
+    nulls = source.nulls if isinstance(source, _Odd) and key in source else ()
+    for name in (*source, *nulls):
         if len(name) == size and name != key and name.casefold() == folded:
             if key in source:
                 raise FormatError("stands there twice, in different case", where=key)

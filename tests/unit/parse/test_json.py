@@ -221,6 +221,11 @@ class TestOpenDocuments:
             with pytest.raises(FormatError, match="digest: stands there"):
                 json.take_optional(json.load_object(raw.encode(), OPEN), "digest", str)
 
+    @pytest.mark.parametrize("raw", [b'{"manifests":[1],"Manifests":null}', b'{"Manifests":null,"manifests":[1]}'])
+    def test_null_in_other_case_takes_a_member_back_in_go(self, raw: bytes) -> None:
+        with pytest.raises(FormatError, match="manifests: stands there twice, in different case"):
+            json.take(json.load_object(raw, OPEN), "manifests", list)
+
     def test_letters_that_fold_in_go_only_are_other_case_too(self) -> None:
         document = json.load_object('{"\u017fubject":{}}'.encode(), OPEN)
         with pytest.raises(FormatError, match="subject: stands there in other case"):
