@@ -76,6 +76,8 @@ class CrlFacts:
     number: int | None = field(compare=False)
     base_number: int | None = field(compare=False)
     """The delta CRL indicator: the number of the base that a delta builds on; None for a base."""
+    authority_key: bytes | None = field(compare=False, repr=False)
+    """The identifier of the key that signed it, by its own word (authorityKeyIdentifier)."""
     raw_scope: bytes = field(compare=False, repr=False)
     """DER of the issuing distribution point; empty where there is none."""
     size: int = field(compare=False)
@@ -166,8 +168,6 @@ class Crl(CrlFacts):
     """The issuing distribution point; None where the CRL covers all that its issuer issued."""
     freshest: tuple[DistributionPoint, ...] = field(compare=False)
     """Where its delta CRLs are."""
-    authority_key: bytes | None = field(repr=False, compare=False)
-    """The identifier of the key that signed it, by its own word (authorityKeyIdentifier)."""
     critical_extensions: frozenset[str] = field(compare=False)
     signature_algorithm: bytes = field(repr=False, compare=False)
     """The raw DER AlgorithmIdentifier."""
@@ -192,7 +192,6 @@ class Crl(CrlFacts):
             issuer_text=name_text(read_name(parts.issuer, "crl.issuer")),
             scope=Scope.parse(scope.value) if scope else None,
             freshest=distribution_points(parts.extensions, FRESHEST_CRL),
-            authority_key=authority_key(parts.extensions),
             critical_extensions=frozenset(item.oid for item in parts.extensions.values() if item.critical),
             signature_algorithm=parts.algorithm,
             _signed=parts.signed,
@@ -224,6 +223,10 @@ class Crl(CrlFacts):
         revocation.crl.issuer, revocation.crl.signature.
         """
         self._check_named(issuer)
+        self._verify(issuer, strict=False)
+
+    def verify_intact(self, issuer: Certificate) -> None:
+        """The key of `issuer` signed just these bytes, whatever name they bear. Raises Undecided."""
         self._verify(issuer, strict=False)
 
     def verify_signed_by(self, issuer: Certificate) -> None:
@@ -420,6 +423,7 @@ class _Parts:
             "next_update": self.next_update,
             "number": self.number(CRL_NUMBER),
             "base_number": self.number(DELTA_CRL_INDICATOR),
+            "authority_key": authority_key(self.extensions),
             "raw_scope": scope.value if scope else b"",
             "size": len(self.data),
         }

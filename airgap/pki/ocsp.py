@@ -29,7 +29,7 @@ from airgap.pki.algorithms import (
     verify_identified,
 )
 from airgap.pki.certificate import Certificate, Offered, verify_issued
-from airgap.pki.extensions import Extension, read_extensions
+from airgap.pki.extensions import Extension, authority_key, read_extensions
 from airgap.pki.names import name_text, parse_name, same_name
 from airgap.pki.native import guarded
 from airgap.pki.revoked import INVALIDITY_DATE, read_invalidity_date, read_reason
@@ -86,6 +86,13 @@ class SingleResponse:
         """Whether the key in the CertID is certainly that of `issuer`."""
         known = digests.known(self.hash_name)
         return known and self.issuer_key_hash == digests.digest(self.hash_name, issuer.public_key_bits)
+
+    def bears(self, issuer: Certificate) -> bool:
+        """Whether the CertID has the key or the name of `issuer`: with one bit changed, it still has the other."""
+        return digests.known(self.hash_name) and (
+            self.issuer_key_hash == digests.digest(self.hash_name, issuer.public_key_bits)
+            or self.issuer_name_hash == digests.digest(self.hash_name, issuer.subject)
+        )
 
     def is_about(self, certificate: Certificate, issuer: Certificate) -> bool:
         """The CertID names this certificate of this issuer: name hash, key hash and serial number (RFC 6960, 4.1.1)."""
@@ -197,12 +204,33 @@ class OcspResponse:
         """All that it says that can be about `certificate`. Nothing of it is verified yet."""
         return tuple(single for single in self.responses if single.may_be_about(certificate, issuer))
 
+    def bears(self, issuer: Certificate) -> bool:
+        """Whether it says something of certificates of `issuer`, as far as it can be read."""
+        return any(single.bears(issuer) for single in self.responses)
+
     def verify_made_for(self, issuer: Certificate) -> None:
         """The issuer, or a delegate of the issuer that was valid then, made this: enough for what condemns (design 10).
 
         SHA-1 will do for the response. Raises Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
         """
         self._find_signer(issuer, partial(self._accept_made, issuer=issuer))
+
+    def verify_whole(self, issuer: Certificate) -> None:
+        """It is as it was made: whoever it names signed it, and is from `issuer` if the certificate says so.
+
+        Says nothing of their rights: the word of a stranger is whole. Raises Undecided (revocation.ocsp.signature).
+        """
+        for candidate in dict.fromkeys((issuer, *self.certificates)):
+            if not self._names(candidate):
+                continue
+            try:
+                self._check_signature(verify_ever_accepted, candidate)
+                if candidate != issuer and _claims(candidate, issuer):
+                    verify_issued(candidate, issuer)
+            except (Undecided, Rejected):
+                continue
+            return
+        self._refuse("revocation.ocsp.signature", "is damaged: nobody whom it names has signed these bytes")
 
     def verify_signed_for(self, issuer: Certificate, *, at: datetime) -> Responder:
         """Someone signed this who may answer for the certificates of `issuer`, at the moment `at` (OCSP-4, D35).
@@ -296,6 +324,12 @@ class OcspResponse:
 
     def _refuse(self, reason: str, problem: str, **facts: Fact) -> NoReturn:
         raise Undecided(reason, f"the OCSP response {problem}", ocsp=self.fingerprint, **facts)
+
+
+def _claims(certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether it names `issuer`, or the key: with one bit changed, it still has the other."""
+    key = authority_key(certificate.extensions)
+    return same_name(certificate.issuer, issuer.subject) or (key is not None and key == issuer.subject_key)
 
 
 def _basic(data: bytes) -> bytes:

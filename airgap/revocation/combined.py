@@ -40,6 +40,10 @@ class CombinedEvidence:
         """See `Evidence`."""
         return tuple(item for body in self._bodies for item in body.unread(certificate))
 
+    def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
+        """See `Evidence`."""
+        return tuple(file for body in self._bodies for file in body.trusted())
+
     def newest(self) -> Newest | None:
         """See `Evidence`."""
         found = (newest for body in self._bodies if (newest := body.newest()) is not None)

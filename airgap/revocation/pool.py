@@ -144,6 +144,10 @@ class Evidence(Protocol):
         """What the trust directory holds, cannot be read, and may be about `certificate`."""
         ...
 
+    def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
+        """All that the trust directory holds and that can be read, whomever it names."""
+        ...
+
     def newest(self) -> Newest | None:
         """The piece that was made last, by its own word: a clock that stands before it is wrong (design 9)."""
         ...
@@ -184,6 +188,12 @@ class EvidencePool:
     def unread(self, certificate: Certificate) -> tuple[Unread, ...]:
         """See `Evidence`."""
         return tuple(item for item in self._sorted().unread if item.trusted and item.may_concern(certificate))
+
+    def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
+        """See `Evidence`."""
+        found = self._sorted()
+        files: tuple[CrlFile | OcspFile, ...] = (*found.crls, *found.responses)
+        return tuple(file for file in files if file.trusted)
 
     def all_crls(self) -> tuple[CrlFile, ...]:
         """Every CRL, in the order of names."""
