@@ -100,6 +100,7 @@ class _Scanner:
         self._entries: tuple[Entry, ...] = ()
         self._doubled: Final[set[int]] = set()
         """Numbers of entries whose names are others' too: one that can not be read may be what hauler attaches."""
+        self._runnable: Final[dict[tuple[Digest, str], bool]] = {}
         self._waiting: Final[defaultdict[str | Digest, list[Entry]]] = defaultdict(list)
         """Referrers tags and cosign's tags, until what they are about is reached by something that is judged."""
         self._covered: Final[dict[Digest, Descriptor]] = {}
@@ -239,25 +240,39 @@ class _Scanner:
     # --- forms of referrers ---
 
     def _is_special(self, entry: Entry) -> bool:
-        """Whether the name has the form of a referrers tag or of cosign's tags, and no tool knows another name."""
+        """Whether it stands under a referrers tag or one of cosign's, and could not be run by that name.
+
+        What is reached as a referrer is never judged by itself, and tools take what they run by any tag: an image that
+        refers to another one, or lies under a tag of cosign's, is an artifact of its own, whatever it says.
+        """
         ref = entry.ref
         if ref is None or any(tag_part(name) != tag_part(ref) for name in entry.names):
             return False
-        return cosign_target(ref) is not None or self._lists_referrers(entry, ref)
+        if cosign_target(ref) is None:
+            return self._lists_referrers(entry, ref)
+        manifest = self._try(entry.descriptor)
+        return manifest is None or not self._is_runnable(entry.descriptor, manifest)
 
     def _lists_referrers(self, entry: Entry, ref: str) -> bool:
         """An index under such a tag that holds a referrer the tag is about, or nothing, or nothing readable.
 
-        Not one that holds anything beside them that could be run: it would be judged by no one.
+        Not one that holds anything that could be run, whatever it refers to.
         """
         if entry.descriptor.media_type not in INDEX_TYPES or not is_referrers_tag(ref):
             return False
         index = self._try(entry.descriptor)
         if not isinstance(index, Index):
             return True
-        readable = [manifest for child in index.manifests if (manifest := self._try(child)) is not None]
-        others = [manifest for manifest in readable if not _refers(manifest, ref)]
-        return len(others) < max(len(readable), 1) and not any(is_runnable(self._store, item) for item in others)
+        readable = [(child, manifest) for child in index.manifests if (manifest := self._try(child)) is not None]
+        is_about = not readable or any(_refers(manifest, ref) for _, manifest in readable)
+        return is_about and not any(self._is_runnable(child, manifest) for child, manifest in readable)
+
+    def _is_runnable(self, descriptor: Descriptor, manifest: Manifest | Index) -> bool:
+        """Asked once for each manifest: layers are opened for it, and a million tags may name the same one."""
+        key = (descriptor.digest, descriptor.media_type)
+        if key not in self._runnable:
+            self._runnable[key] = is_runnable(self._store, manifest)
+        return self._runnable[key]
 
     def _take_fallback(self, entry: Entry) -> None:
         tag = tag_part(entry.ref or "")

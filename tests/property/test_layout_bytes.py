@@ -40,7 +40,7 @@ def sample() -> LayoutBuilder:
     index = builder.tag(builder.add_index(arm, amd), "v1")
     signature = builder.add_referrer(index, b"signature")
     builder.tag_fallback(index, signature, builder.add_referrer(index, b"sbom", artifact_type="a/sbom", listed=False))
-    builder.tag(builder.add_image(b"cosign"), f"sha256-{index.digest.encoded}.sig")
+    builder.tag(builder.add_cosign(), f"sha256-{index.digest.encoded}.sig")
     builder.tag(builder.add_blob(b"opaque", "application/x.unknown"), "blob")
     return builder
 

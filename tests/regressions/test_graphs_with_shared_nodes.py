@@ -33,7 +33,7 @@ def hanging(box: LayoutBuilder, image: Descriptor, width: int, depth: int = 3) -
     """Levels of cosign's tags, each of which attaches the same manifest to all of the level above it."""
     above = [image]
     for level in range(depth):
-        attached = [box.add_image(f"{level}.{number}".encode()) for number in range(width)]
+        attached = [box.add_cosign(f"{level}.{number}".encode()) for number in range(width)]
         for subject in above:
             for number, item in enumerate(attached):
                 box.tag(item, f"registry.example/{number}:sha256-{subject.digest.encoded}.att")
@@ -148,7 +148,7 @@ def test_a_circle_of_cosign_tags_ends(tmp_path: Path, scene: Scene) -> None:
     """Tags are no digests: two manifests can each claim to be about the other."""
 
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
-        one, two = box.add_image(b"one"), box.add_image(b"two")
+        one, two = box.add_cosign(b"one"), box.add_cosign(b"two")
         for subject, attached in ((target, one), (one, two), (two, one)):
             box.tag(attached, f"sha256-{subject.digest.encoded}.att")
 

@@ -93,6 +93,30 @@ def test_image_beside_a_referrer_under_a_referrers_tag_was_not_judged(tmp_path: 
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
+def test_image_that_is_the_one_referrer_under_a_referrers_tag_was_not_judged(tmp_path: Path) -> None:
+    """skopeo takes it by that tag, and a referrer is never judged itself."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.tag_fallback(target, _unsigned(box, bare(target)))
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
+@pytest.mark.parametrize("suffix", ["sig", "att", "sbom"])
+@pytest.mark.parametrize("index", [False, True], ids=["image", "index"])
+def test_image_under_a_tag_of_cosign_was_not_judged(tmp_path: Path, suffix: str, *, index: bool) -> None:
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        image = _unsigned(box, None)
+        box.tag(box.add_index(image) if index else image, f"sha256-{target.digest.encoded}.{suffix}")
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
 def test_untagged_image_that_calls_its_config_a_signature_was_not_judged(tmp_path: Path) -> None:
     scene = Scene()
 

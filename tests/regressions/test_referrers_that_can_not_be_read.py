@@ -95,7 +95,7 @@ class Stick:
             self.lost = box.add_index(sealed)
             box.list(box.add_index(self.lost))
         elif self._form == "cosign":
-            self.lost = box.tag(box.add_image(b"simple signing"), f"sha256-{self.image.digest.encoded}.sig")
+            self.lost = box.tag(box.add_cosign(b"simple signing"), f"sha256-{self.image.digest.encoded}.sig")
 
     def run(self, command: str, *arguments: object) -> Ran:
         ran = run_here([command, *map(str, arguments)])

@@ -31,7 +31,7 @@ class Trip:
     def _pack(self, box: LayoutBuilder, _: Descriptor) -> None:
         self.image = box.tag(add_image(box, "riscv64"), "v2")
         self.attached["sbom"] = box.add_referrer(self.image, b"{}", artifact_type=SBOM)
-        self.attached["cosign"] = box.tag(box.add_image(b"cosign"), f"sha256-{self.image.digest.encoded}.sig")
+        self.attached["cosign"] = box.tag(box.add_cosign(), f"sha256-{self.image.digest.encoded}.sig")
         if self.signed:
             self.attached["signature"] = Signature("jws", self.scene.signature.leaf).attach(box, self.image)
 

@@ -136,6 +136,12 @@ class LayoutBuilder:
             self.list(descriptor)
         return descriptor
 
+    def add_cosign(
+        self, content: bytes = b'{"critical":{}}', layer_type: str = "application/vnd.dev.cosign.simplesigning.v1+json"
+    ) -> Descriptor:
+        """As cosign makes a signature: its config says that it is an image."""
+        return self.add_image(self.add_blob(content, layer_type), config=b"{}")
+
     def list(self, descriptor: Descriptor, **annotations: str) -> None:
         """An untagged entry of index.json."""
         self.entries.append(replace(descriptor, annotations={**descriptor.annotations, **annotations}).to_json())

@@ -98,7 +98,7 @@ class TestRoots:
         image = builder.tag(builder.add_image(), "v1")
         builder.tag_fallback(image, builder.add_referrer(image, b"sig", listed=False))
         for kind in ("sig", "att", "sbom"):
-            builder.tag(builder.add_image(kind.encode()), f"sha256-{image.digest.encoded}.{kind}")
+            builder.tag(builder.add_cosign(kind.encode()), f"sha256-{image.digest.encoded}.{kind}")
         assert roots(graph_of(builder, place)) == [(image.digest, ("v1",))]
 
     def test_unknown_media_type_is_no_error(self, builder: LayoutBuilder, place: Path) -> None:
@@ -429,7 +429,7 @@ class TestReferrers:
     @pytest.mark.parametrize("prefix", ["", "reg.example/app:"])
     def test_by_cosign_tag(self, builder: LayoutBuilder, place: Path, kind: str, prefix: str) -> None:
         image = builder.tag(builder.add_image(), "v1")
-        attached = builder.add_image(b"cosign")
+        attached = builder.add_cosign()
         builder.tag(attached, f"{prefix}sha256-{image.digest.encoded}.{kind}")
         graph = graph_of(builder, place)
         (referrer,) = graph.referrers(image).all()
@@ -446,7 +446,7 @@ class TestReferrers:
 
     def test_signature_of_a_signature_by_cosign_tags(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
-        one, two = builder.add_image(b"one"), builder.add_image(b"two")
+        one, two = builder.add_cosign(b"one"), builder.add_cosign(b"two")
         builder.tag(two, f"sha256-{one.digest.encoded}.sig")
         builder.tag(one, f"sha256-{image.digest.encoded}.att")
         graph = graph_of(builder, place)
