@@ -89,6 +89,16 @@ class TestPoints:
         """An empty onlySomeReasons is not all of them."""
         assert reason(LEAF, {"a": crl(ca(LEAF), scope=scope(reasons=()))}) == "revocation.crl.scope"
 
+    def test_a_point_of_no_reasons_is_asked_for_none(self) -> None:
+        """Nor are empty reasons of a distribution point all of them."""
+        for reasons, answer in (
+            ((), "revocation.crl.scope"),
+            (("keyCompromise",), "revocation.crl.scope"),
+            (None, "good"),
+        ):
+            leaf = chain(crl_urls=[], points=[Point((URL,), reasons=reasons)])
+            assert reason(leaf, {"a": crl(ca(leaf))}) == answer
+
     def test_a_stale_part_of_the_reasons_is_no_answer(self) -> None:
         some = ("keyCompromise", "cACompromise", "affiliationChanged", "superseded")
         rest = ("cessationOfOperation", "certificateHold", "privilegeWithdrawn", "aACompromise")
