@@ -141,3 +141,16 @@ def test_a_tolerance_for_one_kind_of_chain_alone_is_none(tmp_path: Path, alone: 
         freshness=f'[freshness]\n{alone} = "7d"\n',
     )
     assert _status(tmp_path, NEXT_UPDATE + SECOND) == (15, "stale", iso(NEXT_UPDATE))
+
+
+def test_an_older_response_is_replaced_by_the_newest_of_all(tmp_path: Path) -> None:
+    leaf = Pki().code_chain()
+    made = [NEXT_UPDATE - days * DAY for days in (3, 2, 1)]
+    responses = {f"{n}.ors": ocsp_response(leaf, this_update=at, next_update=NEXT_UPDATE) for n, at in enumerate(made)}
+    for names in (["0.ors", "1.ors", "2.ors"], ["2.ors", "0.ors", "1.ors"]):
+        folder = tmp_path / names[0]
+        files = {f"{place}.ors": responses[name] for place, name in enumerate(names)}
+        write_trust(folder, stores={"ca:harbour": [leaf.root]}, ocsp=files)
+        ran = run_here(["trust", "status", "--trust", str(folder), "--at", iso(NEXT_UPDATE), "--format", "json"])
+        states = {piece["this_update"]: piece["state"] for piece in ran.document["pieces"]}
+        assert states == {iso(made[0]): "superseded", iso(made[1]): "superseded", iso(made[2]): "fresh"}
