@@ -41,7 +41,17 @@ from airgap.pki.names import name_key, name_text, read_name, same_name
 from airgap.pki.native import guarded
 from airgap.text import safe
 
-__all__ = ["Crl", "CrlFacts", "RevokedEntry", "Scope", "claimed_issuer", "has_pem_mark", "read_facts", "split_pem"]
+__all__ = [
+    "Crl",
+    "CrlFacts",
+    "RevokedEntry",
+    "Scope",
+    "claimed_issuer",
+    "claimed_key",
+    "has_pem_mark",
+    "read_facts",
+    "split_pem",
+]
 
 CRL_NUMBER: Final = "2.5.29.20"
 DELTA_CRL_INDICATOR: Final = "2.5.29.27"
@@ -50,6 +60,8 @@ _HARMLESS: Final = _UNDERSTOOD | {CRL_NUMBER, FRESHEST_CRL, AUTHORITY_KEY_IDENTI
 """What says nothing about the meaning of an entry, critical or not."""
 
 _VERSION: Final = 2
+_KEY_BYTES: Final = 80
+"""So much of an authorityKeyIdentifier is looked at where a CRL is damaged: the key comes first in it."""
 _TIMES: Final = (der.UTC_TIME, der.GENERALIZED_TIME)
 _PEM = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/=\s]*)-----END X509 CRL-----")
 _PEM_BEGUN = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/\s]*)")
@@ -155,6 +167,16 @@ def claimed_issuer(data: bytes) -> bytes | None:
     except FormatError:
         return None
     return name.raw
+
+
+def claimed_key(data: bytes) -> bytes:
+    """Bytes of a damaged CRL that hold the identifier of the key that signed it; empty where it is not found."""
+    try:
+        data = _der_of(data, damaged=True)
+    except FormatError:
+        return b""
+    _, _, rest = data.rpartition(der.oid(AUTHORITY_KEY_IDENTIFIER))
+    return rest[:_KEY_BYTES]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

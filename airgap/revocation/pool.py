@@ -21,6 +21,7 @@ from airgap.errors import FormatError
 from airgap.notice import Notice
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
+from airgap.pki.extensions import authority_key
 from airgap.pki.names import name_key, same_name
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
@@ -90,6 +91,8 @@ class Unread:
     trusted: bool
     issuer: bytes | None = None
     """The raw Name of the CRL's issuer, where so much can be read; None where it may be about anybody."""
+    key: bytes = b""
+    """What is left of the CRL's authorityKeyIdentifier: the name may be what is damaged."""
     urls: frozenset[str] = frozenset()
     """Where it is missing, and an index names it: the URLs that it is to answer for."""
 
@@ -100,7 +103,10 @@ class Unread:
             return not self.urls.isdisjoint(
                 certificate.ocsp_urls + tuple(uri for point in points for uri in point.uris)
             )
-        return self.issuer is None or same_name(self.issuer, certificate.issuer)
+        if self.issuer is None or same_name(self.issuer, certificate.issuer):
+            return True
+        key = authority_key(certificate.extensions)
+        return key is not None and key != b"" and key in self.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,7 +317,7 @@ def _read(piece: Piece) -> Iterator[CrlFile | OcspFile | Unread | Notice]:
 
 
 def _identify(piece: Piece, name: str, data: bytes, number: int) -> CrlFile | OcspFile | Unread | Notice:
-    from airgap.pki.crl import Crl, claimed_issuer, has_pem_mark
+    from airgap.pki.crl import Crl, claimed_issuer, claimed_key, has_pem_mark
     from airgap.pki.ocsp import OcspResponse
 
     try:
@@ -327,14 +333,18 @@ def _identify(piece: Piece, name: str, data: bytes, number: int) -> CrlFile | Oc
             problem = error
     if not piece.expected and data[:1] != _DER and not has_pem_mark(data):
         return unusable(name, "it is neither a CRL nor an OCSP response")
-    return _unread(piece, f"it is neither a CRL nor an OCSP response: {problem}", claimed_issuer(data))
+    return _unread(
+        piece, f"it is neither a CRL nor an OCSP response: {problem}", claimed_issuer(data), claimed_key(data)
+    )
 
 
 _DER = b"\x30"
 
 
-def _unread(piece: Piece, problem: str, issuer: bytes | None = None) -> Unread:
-    return Unread(name=safe(piece.name), origin=piece.origin, problem=problem, trusted=piece.trusted, issuer=issuer)
+def _unread(piece: Piece, problem: str, issuer: bytes | None = None, key: bytes = b"") -> Unread:
+    return Unread(
+        name=safe(piece.name), origin=piece.origin, problem=problem, trusted=piece.trusted, issuer=issuer, key=key
+    )
 
 
 def _load_crl(piece: Piece, number: int, facts: CrlFacts) -> Crl:

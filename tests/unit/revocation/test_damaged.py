@@ -58,6 +58,12 @@ def test_no_changed_bit_hides_a_revocation(name: str) -> None:
     assert not hidden
 
 
+def test_no_lost_byte_hides_a_revoking_crl() -> None:
+    """What was left of the name was taken for another issuer's."""
+    whole = REVOKING["crl"]
+    assert not [place for place in range(len(whole)) if _answer(whole[:place] + whole[place + 1 :]) == "good"]
+
+
 def test_what_a_stranger_answers_about_another_certificate_is_no_damage() -> None:
     """Its responder is nobody that is known, and it is about somebody else."""
     assert (
