@@ -82,7 +82,7 @@ def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anch
     problems: dict[ContentProblem, None] = {}
     for root in roots:
         closure = graph.closure(root)
-        problems |= dict.fromkeys(problem for problem in closure.problems if not _left_out(problem))
+        problems |= dict.fromkeys(problem for problem in closure.problems if not _left_out(problem, root))
         for reached in closure.reached:
             descriptor = reached.descriptor
             if not descriptor.is_manifest or descriptor.digest in seen:
@@ -106,10 +106,12 @@ def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anch
     return Chains(asked=tuple(asked), signatures=frozenset(seen), unread=tuple(unread), problems=tuple(problems))
 
 
-def _left_out(problem: ContentProblem) -> bool:
-    """A platform of an index that is simply not here: nothing of it is asked about."""
-    missing = problem.reason == "content.missing"
-    return missing and problem.descriptor is not None and problem.descriptor.platform is not None
+def _left_out(problem: ContentProblem, root: Descriptor) -> bool:
+    """A platform of an index that is simply not here: nothing of it is asked about. The artifact itself is no such."""
+    descriptor = problem.descriptor
+    if problem.reason != "content.missing" or descriptor is None or descriptor.digest == root.digest:
+        return False
+    return descriptor.platform is not None
 
 
 def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | None:

@@ -215,3 +215,13 @@ def test_blobs_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.Monke
     for command in ("discover", "inspect"):
         assert stick.run(command, target).code == 16
     assert stick.run("copy", target, tmp_path / "new").code == 16
+
+
+@pytest.mark.parametrize("lost", [b"", None], ids=["cut", "missing"])
+def test_fetch_was_complete_though_the_manifest_of_the_image_is_not_here(tmp_path: Path, lost: bytes | None) -> None:
+    """Its entry states a platform, and was taken for a platform of an index that was left out."""
+    scene = Scene()
+    scene.packing.append(lambda box, target: box.drop(target) if lost is None else box.damage(target, lost))
+    written = scene.write(tmp_path)
+    ran = run_here(["trust", "fetch", f"oci:{written.layout}:v1", "--trust", str(written.trust)])
+    assert (ran.code, ran.out.partition(":")[0]) == (16, "INCOMPLETE"), ran
