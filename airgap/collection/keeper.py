@@ -118,7 +118,7 @@ class EvidenceKeeper:
                 if rival.fingerprint == response.fingerprint:
                     return Kept(state=State.UNCHANGED, name=name)
             for name, rival in rivals:
-                if single.status != "revoked" and _is_newer(rival, response, certificate, issuer):
+                if _says_one_good(response) and _is_newer(rival, response, certificate, issuer):
                     return Kept(state=State.OLDER, name=name)
             name = f"{_stream(certificate, issuer)}-{single.this_update:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
             _check_room(folder)
@@ -134,12 +134,11 @@ class EvidenceKeeper:
         with exclusive(folder):
             index = read_index(folder)
             found = [
-                (response.age_of(single), name, single.status == "good" and len(response.responses) == 1)
+                (response.age_of(single), name, _says_one_good(response))
                 for name, response in _answers(folder, index, certificate, issuer)
                 if (single := response.find(certificate, issuer)) is not None and _is_signed(response, single, issuer)
             ]
             newest = max((age for age, _, _ in found), default=None)
-            # what revokes stays, and what answers for others, too
             gone = frozenset(name for age, name, is_plain in found if newest and age < newest and is_plain)
             if gone:
                 files = {url: [n for n in names if n not in gone] for url, names in index.files.items()}
@@ -214,6 +213,11 @@ def _answers(
 
 def _stream(certificate: Certificate, issuer: Certificate) -> str:
     return digest("sha256", issuer.fingerprint.encode() + certificate.der).hex()[:16]
+
+
+def _says_one_good(response: OcspResponse) -> bool:
+    """Of which nothing is lost where there is a newer one: it revokes nothing, and answers for no other certificate."""
+    return [single.status for single in response.responses] == ["good"]
 
 
 def _is_newer(rival: OcspResponse, response: OcspResponse, certificate: Certificate, issuer: Certificate) -> bool:

@@ -18,7 +18,7 @@ from airgap.revocation.directory import EvidenceDirectory
 from tests.support.crls import THIS_UPDATE, crl, entry, many, scope
 from tests.support.keyring import key
 from tests.support.ocsp import THIS_UPDATE as ANSWERED
-from tests.support.ocsp import ocsp_response
+from tests.support.ocsp import ocsp_response, single
 from tests.support.pki import Issued, Pki
 
 URL = "http://crl.example/a.crl"
@@ -283,6 +283,12 @@ class TestOcsp:
         assert self.put(tmp_path, this_update=ANSWERED + DAY) is State.NEW
         assert self.put(tmp_path, this_update=ANSWERED - DAY) is State.OLDER
         assert len(self.answers(tmp_path)) == 2
+
+    def test_an_older_one_that_revokes_another_certificate_joins(self, tmp_path: Path) -> None:
+        self.put(tmp_path)
+        old = ANSWERED - DAY
+        other = single(LEAF, serial=LEAF.serial + 1, status="revoked", this_update=old)
+        assert self.put(tmp_path, singles=[single(LEAF, this_update=old), other]) is State.NEW
 
     def test_a_forged_newer_one_keeps_nothing_out(self, tmp_path: Path) -> None:
         (tmp_path / "ocsp").mkdir()
