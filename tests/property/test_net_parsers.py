@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -56,7 +57,7 @@ def test_a_location_leads_to_a_plain_url_or_nowhere(location: str) -> None:
         return
     origin = origin_of(target)
     assert origin.scheme == "https"  # never down to http
-    assert "@" not in target.split("/")[2]
+    assert "@" not in urlsplit(target).netloc
     assert "\\" not in target
 
 
