@@ -9,7 +9,7 @@ SEED ?= 1
 # of `make mutants`: how many of each folder
 SAMPLE ?= 150
 
-.PHONY: demo test check lint types contracts format layouts tars bench fuzz campaign mutants clean
+.PHONY: demo test check lint types contracts format layouts tars bench fuzz campaign sweep mutants clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
@@ -53,6 +53,9 @@ mutants: $(VENV)/.installed-mutants
 
 campaign: $(VENV)/.installed-dev
 	$(BIN)/python -m fuzz.campaign -n $(N) --seed $(SEED)
+
+sweep: $(VENV)/.installed-dev
+	$(BIN)/python -m fuzz.campaign --sweep
 
 clean:
 	rm -rf $(VENV) .fuzz .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis

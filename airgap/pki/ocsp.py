@@ -133,6 +133,8 @@ class OcspResponse:
     """The raw DER AlgorithmIdentifier."""
     _signed: bytes = field(repr=False, compare=False)
     _signature: bytes = field(repr=False, compare=False)
+    _made_for: set[str] = field(repr=False, compare=False, default_factory=set)
+    """Fingerprints of issuers for whom it was made: a response about many certificates is verified once."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -213,7 +215,9 @@ class OcspResponse:
 
         SHA-1 will do for the response. Raises Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
         """
-        self._find_signer(issuer, partial(self._accept_made, issuer=issuer))
+        if issuer.fingerprint not in self._made_for:
+            self._find_signer(issuer, partial(self._accept_made, issuer=issuer))
+            self._made_for.add(issuer.fingerprint)
 
     def verify_whole(self, issuer: Certificate) -> None:
         """It is as it was made: whoever it names signed it, and is from `issuer` if the certificate says so.

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airgap.errors import FormatError, Rejected, Undecided
-from airgap.pki.names import same_name
+from airgap.revocation.damage import damage_of, find_damaged
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 
@@ -78,7 +78,7 @@ def find_against(query: RevocationQuery, evidence: Evidence) -> Against:
     said = [
         *_from_crls(query, evidence.crls(query.issuer.subject)),
         *_from_ocsp(query, evidence),
-        *_from_damaged(query, evidence.trusted()),
+        *find_damaged(query, evidence.trusted()),
     ]
     listings = [item for item in said if isinstance(item, Listing)]
     unread = [
@@ -167,7 +167,7 @@ def _from_ocsp(query: RevocationQuery, evidence: Evidence) -> Iterator[Listing |
         except Undecided as error:
             stated = any(single.status == "revoked" for single in statements)
             if file.trusted and (stated or error.reason == "revocation.ocsp.signature"):
-                yield from _damage(query, file)
+                yield from damage_of(query, file)
             continue
         for single in statements:
             if single.status != "revoked":
@@ -187,36 +187,6 @@ def _from_ocsp(query: RevocationQuery, evidence: Evidence) -> Iterator[Listing |
                     this_update=single.this_update,
                     next_update=single.next_update,
                 )
-
-
-def _damage(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:
-    try:
-        file.response.verify_whole(query.issuer)
-    except Undecided as error:
-        yield about_file(query, file, error)
-
-
-def _from_damaged(query: RevocationQuery, files: Iterable[CrlFile | OcspFile]) -> Iterator[Undecided]:
-    """What the issuer's key made, and what no longer names the issuer or the certificate because bytes have changed.
-
-    One changed bit in the name of its issuer, or in a serial number, must not take a CRL or a response of the trust
-    directory out of sight.
-    """
-    for file in files:
-        try:
-            if isinstance(file, CrlFile):
-                facts, issuer = file.facts, query.issuer
-                key = issuer.subject_key
-                if key is not None and facts.authority_key == key and not same_name(facts.issuer, issuer.subject):
-                    file.load().verify_intact(issuer)
-            elif file.response.bears(query.issuer) and not file.response.statements(query.certificate, query.issuer):
-                file.response.verify_made_for(query.issuer)
-        except FormatError as error:
-            text = f"{file.name} cannot be read: {error}"
-            yield Undecided("evidence.unread", text, **query.facts(evidence=file.name))
-        except Undecided as error:
-            if error.reason in {"revocation.crl.signature", "revocation.ocsp.signature"}:
-                yield about_file(query, file, error)
 
 
 def why_harmless(

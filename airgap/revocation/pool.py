@@ -197,9 +197,7 @@ class EvidencePool:
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
         """See `Evidence`."""
-        found = self._sorted()
-        files: tuple[CrlFile | OcspFile, ...] = (*found.crls, *found.responses)
-        return tuple(file for file in files if file.trusted)
+        return self._sorted().trusted
 
     def all_crls(self) -> tuple[CrlFile, ...]:
         """Every CRL, in the order of names."""
@@ -261,6 +259,7 @@ class _Sorted:
     notices: tuple[Notice, ...]
     by_issuer: Mapping[tuple[object, ...], tuple[CrlFile, ...]]
     by_serial: Mapping[int, tuple[OcspFile, ...]]
+    trusted: tuple[CrlFile | OcspFile, ...]
 
     @classmethod
     def of(cls, pieces: Sequence[Piece], unread: tuple[Unread, ...], notices: tuple[Notice, ...]) -> _Sorted:
@@ -293,6 +292,7 @@ class _Sorted:
             notices=tuple(told),
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial={key: tuple(files) for key, files in by_serial.items()},
+            trusted=(*(crl for crl in crls if crl.trusted), *(ocsp for ocsp in responses if ocsp.trusted)),
         )
 
 

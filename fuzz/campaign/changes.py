@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from airgap.errors import FormatError
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
-from airgap.oci.digest import Digest
 from airgap.parse import cbor
 from airgap.revocation.artifact import pack
 from fuzz.campaign.case import Case
@@ -309,8 +308,8 @@ def evidence_in_the_target(random: Random, mutant: Mutant, donors: Donors) -> No
         return
     item = random.choice(subjects)
     try:
-        subject = Descriptor(media_type=item["mediaType"], digest=Digest.parse(item["digest"]), size=item["size"])
-    except (FormatError, KeyError, TypeError, AttributeError):
+        subject = Descriptor.from_json(item)
+    except FormatError:
         return
     crls = {f"{random.choice('abcxyz')}{n}.crl": data for n, data in enumerate(_pile(random, mutant.case, donors))}
     ocsp = {f"{random.choice('abcxyz')}{n}.ors": data for n, data in enumerate(_pile(random, mutant.case, donors))}

@@ -17,6 +17,7 @@ from airgap.errors import FormatError
 from airgap.parse import der
 from airgap.pki.ocsp import OcspResponse
 from airgap.reasons import ExitCode
+from airgap.revocation.damage import nearly_same
 from airgap.verifier.outcome import ArtifactOutcome, Outcome, ReferrerOutcome, SignatureOutcome
 from airgap.verifier.verdict import Verdict
 from fuzz.bounds import bounded_time
@@ -215,18 +216,37 @@ def excused(mutant: Mutant, genuine: Collection[bytes]) -> bool:
     for path in mutant.case.condemning & mutant.trust.keys():
         original, now = mutant.case.trust[path], mutant.trust[path]
         gone = original not in trust.values()
-        if gone and (now is None or now in genuine or _about(now) not in {None, _about(original)}):
+        if gone and (now is None or now in genuine or _is_about_another(now, original)):
             return True
     return False
 
 
-def _about(data: bytes) -> object | None:
-    """Of whom a piece of evidence speaks, by what can still be read of it; None where nothing can."""
+def _is_about_another(now: bytes, original: bytes) -> bool:
+    """Whether a piece speaks of somebody else, by far: what differs by a few bytes is damaged."""
+    there, before = _about(now), _about(original)
+    if not there or not before:
+        return False
+    return not any(_is_near(one, other) for one in there for other in before)
+
+
+def _is_near(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> bool:
+    return len(one) == len(other) and sum(map(nearly_same, one, other)) >= min(2, len(one))
+
+
+def _about(data: bytes) -> list[tuple[bytes, ...]]:
+    """Of whom a piece of evidence speaks, by what can still be read of it; nothing where nothing can.
+
+    The issuer of a CRL, or serial number and hashes in each answer of a response.
+    """
     try:
         answers = OcspResponse.parse(data).responses
     except FormatError:
-        return _issuer(data)
-    return frozenset((single.serial, single.issuer_name_hash, single.issuer_key_hash) for single in answers)
+        issuer = _issuer(data)
+        return [(issuer,)] if issuer else []
+    return [
+        (single.serial.to_bytes(24, "big", signed=True), single.issuer_name_hash, single.issuer_key_hash)
+        for single in answers
+    ]
 
 
 def _issuer(data: bytes) -> bytes | None:

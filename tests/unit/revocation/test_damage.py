@@ -1,0 +1,131 @@
+"""Damaged pieces in the trust directory: wherever a byte changed, "revoked" is never unheard (design 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from airgap.errors import Rejected, Undecided
+from airgap.moment import Moment
+from airgap.pki.certificate import Certificate
+from airgap.revocation.damage import nearly_same
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.judge import RevocationJudge
+from tests.support.crls import crl, entry
+from tests.support.evidence import MemoryEvidence
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Issued, Pki, issue
+
+URL = "http://crl.example/a"
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
+CA = LEAF.chain[1]
+CLEAN = crl(CA, number=2)
+
+
+def verdict(piece: bytes, kind: str, *, trusted: bool = True) -> str:
+    crls = {"clean": CLEAN} | ({"piece": piece} if kind == "crl" else {})
+    evidence = MemoryEvidence(crls, {"piece": piece} if kind == "ocsp" else {}, trusted=trusted)
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
+    chain = [Certificate.parse(issued.der) for issued in LEAF.chain]
+    try:
+        judge.check_chain(chain, kind="signing", signed_at=None)
+    except (Rejected, Undecided) as error:
+        return error.reason
+    return "good"
+
+
+def damaged(piece: bytes) -> Iterator[tuple[int, bytes]]:
+    for place in range(len(piece)):
+        for change in (0x01, 0x80):
+            yield place, piece[:place] + bytes([piece[place] ^ change]) + piece[place + 1 :]
+
+
+REVOKED = [entry(LEAF.serial, reason="keyCompromise")]
+DELEGATE = issue("ocsp", issuer=CA)
+PIECES = {
+    "crl": ("crl", crl(CA, revoked=REVOKED)),
+    "crl-v1": ("crl", crl(CA, revoked=REVOKED, version=None)),
+    "response": ("ocsp", ocsp_response(LEAF, status="revoked")),
+    "response-by-key": ("ocsp", ocsp_response(LEAF, status="revoked", by_key=True)),
+    "response-of-a-delegate": ("ocsp", ocsp_response(LEAF, status="revoked", responder=DELEGATE)),
+}
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_no_changed_byte_hides_a_revocation(name: str) -> None:
+    kind, piece = PIECES[name]
+    assert verdict(piece, kind) == "revocation.revoked"
+    assert [place for place, changed in damaged(piece) if verdict(changed, kind) == "good"] == []
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_what_is_damaged_in_a_target_is_left_out(name: str) -> None:
+    kind, piece = PIECES[name]
+    changed = piece[:-1] + bytes([piece[-1] ^ 1])
+    assert verdict(changed, kind, trusted=False) == "good"
+
+
+def other_ca(name: bytes) -> Issued:
+    return issue("root", subject=name, slot=9)
+
+
+RENAMED = CA.subject[:-1] + b"x"
+"""The issuer's name with another last letter: as near as the names of two CAs can be."""
+
+
+class TestWhatIsWholeIsNotDamaged:
+    """Pieces about somebody else lie in every trust directory."""
+
+    def test_crl_of_a_ca_of_nearly_the_same_name(self) -> None:
+        assert verdict(crl(other_ca(RENAMED), revoked=REVOKED), "crl") == "good"
+
+    def test_crl_of_such_a_ca_without_key_identifiers_that_lists_another(self) -> None:
+        listed = [entry(LEAF.serial + 1)]
+        assert verdict(crl(other_ca(RENAMED), revoked=listed, version=None), "crl") == "good"
+
+    def test_crl_of_the_same_key_under_another_name(self) -> None:
+        assert verdict(crl(CA, revoked=REVOKED, issuer_name=RENAMED), "crl") == "good"
+
+    def test_response_about_another_certificate(self) -> None:
+        about = ocsp_response(LEAF, status="revoked", serial=LEAF.serial ^ 1)
+        assert verdict(about, "ocsp") == "good"
+
+    def test_good_response_of_somebody_who_may_not_answer(self) -> None:
+        stranger = issue("ocsp", issuer=other_ca(RENAMED))
+        assert verdict(ocsp_response(LEAF, responder=stranger), "ocsp") == "good"
+
+
+class TestWhatMayBeAboutIt:
+    """What cannot be told from a damaged piece is nothing that clears."""
+
+    def test_crl_without_key_identifiers_that_lists_it(self) -> None:
+        assert verdict(crl(other_ca(RENAMED), revoked=REVOKED, version=None), "crl") == "evidence.unread"
+
+    def test_entries_that_cannot_be_read(self) -> None:
+        piece = crl(other_ca(RENAMED), entries=b"\x05\x00", version=None)
+        assert verdict(piece, "crl") == "evidence.unread"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "nearly"),
+    [
+        (b"abcdefgh", b"abcdefgh", True),
+        (b"abcdefgh", b"abcdefxx", True),
+        (b"abcdefgh", b"abcdexxx", False),
+        (b"abcdefgh", b"abcdefg", False),
+        (b"a", b"b", True),
+        (b"ab", b"xy", False),
+    ],
+)
+def test_nearly_same(one: bytes, other: bytes, nearly: bool) -> None:
+    assert nearly_same(one, other) is nearly
+
+
+def test_the_message_names_the_file_and_the_certificate() -> None:
+    evidence = MemoryEvidence(
+        {"clean.crl": CLEAN, "bad.crl": crl(CA, revoked=REVOKED).replace(CA.subject, RENAMED)}, trusted=True
+    )
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
+    with pytest.raises(Undecided, match=r"bad\.crl in the .* may be damaged and about the certificate"):
+        judge.check_chain([Certificate.parse(item.der) for item in LEAF.chain], kind="signing", signed_at=None)
