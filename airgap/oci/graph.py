@@ -68,6 +68,7 @@ class Graph:
     def __init__(self, store: Store) -> None:
         self._store: Final = store
         self._manifests: Final[dict[_Key, Manifest | Index | ContentError]] = {}
+        self._descriptors: Final[dict[Descriptor, Descriptor]] = {}
         self._bytes = 0
         self._reached = 0
 
@@ -97,7 +98,7 @@ class Graph:
         raw = read_verified(self._store, descriptor, limits.MANIFEST_BYTES)
         self._bytes += len(raw)
         try:
-            return parse_manifest(raw, descriptor.media_type)
+            return self._shared(parse_manifest(raw, descriptor.media_type))
         except FormatError as error:
             reason = "content.limit" if isinstance(error, LimitError) else "content.malformed"
             raise ContentError(
@@ -106,6 +107,15 @@ class Graph:
                 digest=str(descriptor.digest),
                 media_type=safe(descriptor.media_type),
             ) from None
+
+    def _shared(self, manifest: Manifest | Index) -> Manifest | Index:
+        """The same, with one object for all equal descriptors: thousands of indexes may list the same images."""
+        if not isinstance(manifest, Index):
+            return manifest
+        known = self._descriptors
+        # the hash leaves annotations out: a million that differ in them alone would be compared one by one
+        shared = (item if item.annotations else known.setdefault(item, item) for item in manifest.manifests)
+        return replace(manifest, manifests=tuple(shared))
 
     def check_opaque(self, descriptor: Descriptor) -> None:
         """Refuses a manifest that its descriptor gives out for something unknown, so that nobody looks below it.
@@ -332,6 +342,7 @@ class _Walk:
     unheard: dict[int, ContentProblem] = field(default_factory=dict)
     """What may refer to something here and can not be read."""
     seen: set[tuple[Digest, str, int, bool, bool]] = field(default_factory=set)
+    limits_told: set[str] = field(default_factory=set)
 
     def run(self, root: Descriptor) -> Closure:
         label = "index" if root.media_type in INDEX_TYPES else "manifest" if root.is_manifest else "blob"
@@ -392,6 +403,10 @@ class _Walk:
         self.unheard[id(problem)] = problem
 
     def _unread(self, step: _Step, error: ContentError) -> None:
+        if error.reason == "content.limit":
+            if str(error) in self.limits_told:
+                return  # the layout's own bound is the same for each of thousands
+            self.limits_told.add(str(error))
         problem = ContentProblem.of(error, step.descriptor, step.path)
         left_out = step.depth > 0 and step.entry and step.descriptor.digest in self.declared_absent
         if error.reason == "content.missing" and left_out:

@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
-from itertools import pairwise
+from functools import lru_cache, partial
+from itertools import accumulate, pairwise
 from typing import Any, NoReturn, TypeVar
 
 from airgap import limits
@@ -139,14 +139,19 @@ def _refuse_twin_of(key: str, source: JsonObject) -> None:
     """Refuse a name that Go's encoding/json reads as `key` and others do not: two readers, two documents (JWS-23)."""
     if key in source and not (isinstance(source, _Odd) and source.twinned):
         return
-    size, folded = len(key), key.casefold()
     # null in other case takes back what a reader in Go had read as `key`
     nulls = source.nulls if isinstance(source, _Odd) and key in source else ()
-    for name in (*source, *nulls):
-        if len(name) == size and name != key and name.casefold() == folded:
-            if key in source:
-                raise FormatError("stands there twice, in different case", where=key)
-            raise FormatError(f"stands there in other case, as {safe(name, limit=64)!r}", where=key)
+    twin = _twin_of(key, (*source, *nulls))
+    if twin is not None:
+        if key in source:
+            raise FormatError("stands there twice, in different case", where=key)
+        raise FormatError(f"stands there in other case, as {safe(twin, limit=64)!r}", where=key)
+
+
+@lru_cache(maxsize=4096)  # a document's many descriptors have the same few sets of names
+def _twin_of(key: str, names: tuple[str, ...]) -> str | None:
+    size, folded = len(key), key.casefold()
+    return next((name for name in names if len(name) == size and name != key and name.casefold() == folded), None)
 
 
 def take_list(
@@ -245,18 +250,18 @@ def _refuse_surrogates(document: str, value: Any, what: str) -> None:
 
 
 def _bound_depth(document: str, most: int, what: str) -> None:
-    # A cheap over-estimate first: only a document with many brackets is scanned.
+    # A cheap over-estimate first: only a document with many brackets is looked at.
     if document.count("[") + document.count("{") <= most:
         return
-    depth = 0
-    for token in _STRUCTURE.finditer(document):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-        if depth > most:
-            raise LimitError(f"the {what} is nested more than {most} deep")
+    brackets = _BRACKET.findall(_STRING.sub("", document))
+    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > most:
+        raise LimitError(f"the {what} is nested more than {most} deep")
 
 
-# Strings are matched so that brackets inside them do not count.
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Brackets in strings do not count.
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
+_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 _DIGITS = 20
