@@ -7,23 +7,12 @@ somebody else, and whoever looks for pieces by name would not see it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from airgap.errors import FormatError, Undecided
 from airgap.pki.names import same_name
+from airgap.revocation.nearness import nearly_same
 from airgap.revocation.pool import CrlFile, OcspFile
 from airgap.revocation.query import RevocationQuery, about_file
-
-_SHARE: Final = 4
-"""One byte of so many may differ: two names of one CA differ by less than two keys that were made by chance."""
-
-
-def nearly_same(one: bytes, other: bytes) -> bool:
-    """Whether one may be the other after a few of its bytes have changed."""
-    if len(one) != len(other):
-        return False
-    differ = sum(a != b for a, b in zip(one, other, strict=True))
-    return differ <= max(1, len(one) // _SHARE)
 
 
 def damage_of(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:

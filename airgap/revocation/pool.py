@@ -24,6 +24,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.extensions import authority_key
 from airgap.pki.names import name_key, same_name
 from airgap.revocation.index import EvidenceIndex
+from airgap.revocation.nearness import nearly_same
 from airgap.text import safe
 
 if TYPE_CHECKING:  # their readers are imported when there is a file to read
@@ -104,6 +105,8 @@ class Unread:
                 certificate.ocsp_urls + tuple(uri for point in points for uri in point.uris)
             )
         if self.issuer is None or same_name(self.issuer, certificate.issuer):
+            return True
+        if nearly_same(self.issuer, certificate.issuer):  # what is damaged in one place may be so in two
             return True
         key = authority_key(certificate.extensions)
         return key is not None and key != b"" and key in self.key

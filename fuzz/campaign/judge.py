@@ -17,7 +17,7 @@ from airgap.errors import FormatError
 from airgap.parse import der
 from airgap.pki.ocsp import OcspResponse
 from airgap.reasons import ExitCode
-from airgap.revocation.damage import nearly_same
+from airgap.revocation.nearness import nearly_same
 from airgap.verifier.outcome import ArtifactOutcome, Outcome, ReferrerOutcome, SignatureOutcome
 from airgap.verifier.verdict import Verdict
 from fuzz.bounds import bounded_time

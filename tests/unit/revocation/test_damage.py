@@ -9,9 +9,9 @@ import pytest
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.revocation.damage import nearly_same
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.nearness import nearly_same
 from tests.support.crls import crl, entry
 from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response
@@ -113,7 +113,12 @@ class TestWhatMayBeAboutIt:
         (b"abcdefgh", b"abcdefgh", True),
         (b"abcdefgh", b"abcdefxx", True),
         (b"abcdefgh", b"abcdexxx", False),
-        (b"abcdefgh", b"abcdefg", False),
+        (b"abcdefgh", b"abcdefg", True),
+        (b"abcdefgh", b"abcxydefgh", True),
+        (b"abcdefgh", b"abcde", False),
+        (b"abcdefgh", b"xabcdefghx", False),
+        (b"", b"", True),
+        (b"aaaa", b"aaa", True),
         (b"a", b"b", True),
         (b"ab", b"xy", False),
     ],
@@ -129,3 +134,8 @@ def test_the_message_names_the_file_and_the_certificate() -> None:
     judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
     with pytest.raises(Undecided, match=r"bad\.crl in the .* may be damaged and about the certificate"):
         judge.check_chain([Certificate.parse(item.der) for item in LEAF.chain], kind="signing", signed_at=None)
+
+
+def test_what_is_damaged_in_its_name_and_cut_too() -> None:
+    piece = crl(CA, revoked=REVOKED)
+    assert verdict(piece.replace(CA.subject, RENAMED)[:-20], "crl") == "evidence.unread"

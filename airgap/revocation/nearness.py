@@ -1,0 +1,25 @@
+"""How bytes that were damaged are told from other bytes."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import Final
+
+_SHARE: Final = 4
+"""One byte of so many may differ: two names of one CA differ by less than two keys that were made by chance."""
+
+
+def nearly_same(one: bytes, other: bytes) -> bool:
+    """Whether one may be the other after a few of its bytes have changed, or some in one place came or went."""
+    longest = max(len(one), len(other))
+    bound = max(1, longest // _SHARE)
+    if len(one) == len(other):
+        return sum(a != b for a, b in zip(one, other, strict=True)) <= bound
+    front = _agreeing(one, other)
+    back = _agreeing(one[front:][::-1], other[front:][::-1])
+    return longest - front - back <= bound
+
+
+def _agreeing(one: bytes, other: bytes) -> int:
+    """How many bytes are the same from the start on."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
