@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Rejected, Undecided
-from airgap.revocation.damage import damage_of, find_damaged
+from airgap.revocation.damage import DamagedEvidence, damage_of
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 
@@ -73,28 +73,33 @@ class Against:
         return max(self.final, key=lambda said: said.age, default=None)
 
 
-def find_against(query: RevocationQuery, evidence: Evidence) -> Against:
-    """Everything that genuine evidence says against the certificate of `query`."""
-    said = [
-        *_from_crls(query, evidence.crls(query.issuer.subject)),
-        *_from_ocsp(query, evidence),
-        *find_damaged(query, evidence.trusted()),
-    ]
-    listings = [item for item in said if isinstance(item, Listing)]
-    unread = [
-        Undecided(
-            "evidence.unread",
-            f"{item.name} in the {item.origin} may be about {query.who} and cannot be read: {item.problem}",
-            **query.facts(evidence=item.name, problem=item.problem),
+class Condemning:
+    """Finds what one body of evidence says against certificates."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence: Final = evidence
+        self._damaged: Final = DamagedEvidence(evidence)
+
+    def find(self, query: RevocationQuery) -> Against:
+        """Everything that genuine evidence says against the certificate of `query`."""
+        evidence = self._evidence
+        said = [*_from_crls(query, evidence.crls(query.issuer.subject)), *_from_ocsp(query, evidence)]
+        listings = [item for item in said if isinstance(item, Listing)]
+        unread = [
+            Undecided(
+                "evidence.unread",
+                f"{item.name} in the {item.origin} may be about {query.who} and cannot be read: {item.problem}",
+                **query.facts(evidence=item.name, problem=item.problem),
+            )
+            for item in evidence.unread(query.certificate)
+        ]
+        doubts = [item for item in said if isinstance(item, Undecided)]
+        return Against(
+            final=tuple(item for item in listings if not item.is_hold),
+            holds=tuple(item for item in listings if item.is_hold),
+            doubts=(*doubts, *self._damaged.about(query), *unread),
+            softened=max((item for item in said if isinstance(item, str)), default=""),
         )
-        for item in evidence.unread(query.certificate)
-    ]
-    return Against(
-        final=tuple(item for item in listings if not item.is_hold),
-        holds=tuple(item for item in listings if item.is_hold),
-        doubts=(*(item for item in said if isinstance(item, Undecided)), *unread),
-        softened=max((item for item in said if isinstance(item, str)), default=""),
-    )
 
 
 def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Listing | Undecided | str]:

@@ -19,7 +19,7 @@ from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.extensions import REASON_FLAGS
-from airgap.revocation.against import find_against, hold_in_force, why_harmless
+from airgap.revocation.against import Condemning, hold_in_force, why_harmless
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import HOLD, RevocationQuery, about_file, crl_use, no_crl, no_ocsp, revoked
@@ -69,8 +69,10 @@ class _CountingOcsp:
 class Clearing:
     """Answers out of one body of evidence, for one moment."""
 
-    def __init__(self, evidence: Evidence, freshness: Freshness, moment: Moment) -> None:
+    def __init__(self, evidence: Evidence, condemning: Condemning, freshness: Freshness, moment: Moment) -> None:
+        """`condemning`: what the same evidence says against the delegates of OCSP responders."""
         self._evidence = evidence
+        self._condemning = condemning
         self._freshness = freshness
         self._moment = moment
 
@@ -214,7 +216,7 @@ class Clearing:
         6960, 4.2.2.2.1).
         """
         asked = replace(query, certificate=delegate, signed_at=None)
-        against = find_against(asked, self._evidence)
+        against = self._condemning.find(asked)
         said = against.worst() or next(iter(against.holds), None)
         problem = said.rejection(asked) if said else next(iter(against.doubts), None)
         if problem:

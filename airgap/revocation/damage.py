@@ -7,12 +7,18 @@ somebody else, and whoever looks for pieces by name would not see it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Undecided
+from airgap.pki.certificate import Certificate
 from airgap.pki.names import same_name
 from airgap.revocation.nearness import nearly_same
-from airgap.revocation.pool import CrlFile, OcspFile
+from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import RevocationQuery, about_file
+
+if TYPE_CHECKING:
+    from airgap.pki.crl import CrlFacts
 
 
 def damage_of(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:
@@ -26,37 +32,65 @@ def damage_of(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:
         yield about_file(query, file, error)
 
 
-def find_damaged(query: RevocationQuery, files: Iterable[CrlFile | OcspFile]) -> Iterator[Undecided]:
-    """Pieces that do not name the issuer or the certificate, and may have before bytes of them changed."""
+class DamagedEvidence:
+    """Pieces of the trust directory that name somebody else, and may have named an issuer before bytes of them changed.
+
+    They are looked for once for each issuer: there are thousands of pieces, and thousands of certificates.
+    """
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence: Final = evidence
+        self._found: Final[dict[Certificate, tuple[_Damaged, ...]]] = {}
+
+    def about(self, query: RevocationQuery) -> Iterator[Undecided]:
+        """What may be about the certificate of `query`."""
+        issuer = query.issuer
+        if issuer not in self._found:
+            self._found[issuer] = tuple(_find(issuer, self._evidence.trusted()))
+        for item in self._found[issuer]:
+            if _may_be_about(item.file, query):
+                named = f"{item.file.name} in the {item.file.origin}"
+                text = f"{named} may be damaged and about {query.who}, though it names another: {item.problem}"
+                yield Undecided("evidence.unread", text, **query.facts(evidence=item.file.name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Damaged:
+    file: CrlFile | OcspFile
+    problem: FormatError | Undecided
+
+
+def _find(issuer: Certificate, files: Iterable[CrlFile | OcspFile]) -> Iterator[_Damaged]:
     for file in files:
         try:
             if isinstance(file, CrlFile):
-                if _may_have_named(query, file):
-                    file.load().verify_intact(query.issuer)
-            elif file.response.bears(query.issuer) and not file.response.statements(query.certificate, query.issuer):
-                file.response.verify_made_for(query.issuer)
+                if _may_have_named(file.facts, issuer):
+                    file.load().verify_intact(issuer)
+            elif file.response.bears(issuer):
+                file.response.verify_made_for(issuer)
         except FormatError as error:
-            yield _unread(query, file, error)
+            yield _Damaged(file, error)
         except Undecided as error:
             if error.reason in {"revocation.crl.signature", "revocation.ocsp.signature"}:
-                yield _unread(query, file, error)
+                yield _Damaged(file, error)
 
 
-def _unread(query: RevocationQuery, file: CrlFile | OcspFile, error: FormatError | Undecided) -> Undecided:
-    text = f"{file.name} in the {file.origin} may be damaged and about {query.who}, though it names another: {error}"
-    return Undecided("evidence.unread", text, **query.facts(evidence=file.name))
+def _may_have_named(facts: CrlFacts, issuer: Certificate) -> bool:
+    """By the identifier of its key; where it states none, by nearly the same name."""
+    if facts.authority_key and issuer.subject_key:
+        near = nearly_same(facts.authority_key, issuer.subject_key)
+    else:
+        near = nearly_same(facts.issuer, issuer.subject)
+    return near and not same_name(facts.issuer, issuer.subject)
 
 
-def _may_have_named(query: RevocationQuery, file: CrlFile) -> bool:
-    """By the identifier of its key; a CRL that has none by nearly the same name and an entry for the serial number."""
-    issuer, facts = query.issuer, file.facts
-    keys = facts.authority_key, issuer.subject_key
-    one, other = keys if all(keys) else (facts.issuer, issuer.subject)
-    if not nearly_same(one or b"", other or b"") or same_name(facts.issuer, issuer.subject):
-        return False
-    if all(keys):
+def _may_be_about(file: CrlFile | OcspFile, query: RevocationQuery) -> bool:
+    """Whether it may be about this certificate of the issuer; a name that is near alone is not enough."""
+    if isinstance(file, OcspFile):  # what names the certificate is judged where it is asked for
+        return not file.response.statements(query.certificate, query.issuer)
+    if file.facts.authority_key and query.issuer.subject_key:
         return True
     try:
-        return bool(file.load().entries_for(query.certificate.serial, facts.issuer))
-    except Undecided:
+        return bool(file.load().entries_for(query.certificate.serial, file.facts.issuer))
+    except (FormatError, Undecided):
         return True

@@ -15,7 +15,7 @@ from itertools import pairwise
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.revocation.against import Listing, find_against
+from airgap.revocation.against import Condemning, Listing
 from airgap.revocation.clearing import Answer, Clearing
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.pool import CrlFile, Evidence
@@ -27,9 +27,9 @@ class RevocationJudge:
     """Answers for chains, out of one body of evidence. Answers are remembered: chains repeat across artifacts."""
 
     def __init__(self, evidence: Evidence, freshness: Freshness, moment: Moment) -> None:
-        self._evidence = evidence
+        self._condemning = Condemning(evidence)
         self._moment = moment
-        self._clearing = Clearing(evidence, freshness, moment)
+        self._clearing = Clearing(evidence, self._condemning, freshness, moment)
         self._answers: dict[RevocationQuery, tuple[EvidenceUse, ...] | Rejected | Undecided] = {}
 
     def check_chain(
@@ -66,7 +66,7 @@ class RevocationJudge:
         undecided: Undecided | None = None
         for certificate, issuer in pairwise(chain):
             query = RevocationQuery(certificate, issuer, kind, self._moment, signed_at)
-            against = find_against(query, self._evidence)
+            against = self._condemning.find(query)
             if worst := against.worst():
                 raise worst.rejection(query)
             undecided = undecided or next(iter(against.doubts), None)
@@ -89,7 +89,7 @@ class RevocationJudge:
         return self._answers[query]
 
     def _ask(self, query: RevocationQuery) -> tuple[EvidenceUse, ...]:
-        against = find_against(query, self._evidence)
+        against = self._condemning.find(query)
         if worst := against.worst():
             raise worst.rejection(query)
         doubt = next(iter(against.doubts), None)
