@@ -56,7 +56,7 @@ class Chains:
     """Digests of the signature manifests that were looked at."""
     unread: tuple[Unread, ...]
     problems: tuple[ContentProblem, ...] = ()
-    """What can not be read and may be a signature, so that its certificates are not among these."""
+    """What can not be read and is, or may be, a signature, so that its certificates are not among these."""
 
     def __or__(self, other: Chains) -> Chains:
         return Chains(
@@ -89,6 +89,9 @@ def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anch
                 continue
             try:
                 envelope = _envelope(store, graph, descriptor)
+            except ContentError as error:  # nobody could look
+                problems[ContentProblem.of(error, descriptor, reached.path)] = None
+                continue
             except (AirgapError, OSError) as error:
                 seen.add(descriptor.digest)
                 unread.append(Unread(signature=descriptor.digest, message=str(error)))

@@ -46,7 +46,7 @@ class InspectedArtifact:
     descriptor: Descriptor
     signatures: tuple[InspectedSignature, ...]
     unread: tuple[ContentProblem, ...]
-    """What can not be read and may be a signature of it."""
+    """What of it can not be read: its own manifest, an envelope, and what may be a signature of it."""
 
 
 def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, raw: bytes) -> InspectedSignature:

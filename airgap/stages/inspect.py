@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airgap import limits
-from airgap.errors import AirgapError
+from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.graph import Referrer, Root
 from airgap.oci.problems import ContentProblem
@@ -24,24 +24,34 @@ def inspect(target: str) -> tuple[InspectedArtifact, ...]:
 
 def _artifact(opened: Target, root: Root) -> InspectedArtifact:
     unread: list[ContentProblem] = []
+    if root.descriptor.is_manifest:
+        try:
+            opened.graph.manifest(root.descriptor)
+        except ContentError as error:
+            unread.append(ContentProblem.of(error, root.descriptor, "artifact"))
     referrers = opened.graph.referrers(root.descriptor).readable(unread.append)
+    signatures = tuple(
+        _signature(opened.store, referrer, root.descriptor, unread)
+        for referrer in referrers
+        if is_signature(referrer.manifest)
+    )
     return InspectedArtifact(
         reference=opened.name(root),
         descriptor=root.descriptor,
-        signatures=tuple(
-            _signature(opened.store, referrer, root.descriptor)
-            for referrer in referrers
-            if is_signature(referrer.manifest)
-        ),
+        signatures=signatures,
         unread=tuple(unread),
     )
 
 
-def _signature(store: Store, referrer: Referrer, target: Descriptor) -> InspectedSignature:
+def _signature(
+    store: Store, referrer: Referrer, target: Descriptor, unread: list[ContentProblem]
+) -> InspectedSignature:
     try:
         layer = envelope_descriptor(referrer.manifest, target)
         raw = read_verified(store, layer, limits.ENVELOPE_BYTES)
     except (AirgapError, OSError) as error:
+        if isinstance(error, ContentError):  # nobody could look; what was looked at and is wrong is an obstacle alone
+            unread.append(ContentProblem.of(error, referrer.descriptor, "envelope"))
         return InspectedSignature(
             descriptor=referrer.descriptor, mechanism=referrer.mechanism, obstacles=(obstacle(error),)
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airgap.errors import AirgapError, NotFoundError, Rejected
+from airgap.errors import AirgapError, FormatError, NotFoundError, Rejected
 from airgap.net.places import Places
 from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.digest import Digest
@@ -77,7 +77,8 @@ def _prepare(request: TimestampRequest, place: Place) -> Iterator[tuple[StampedS
         try:
             known.append(read_attached(place, found))
         except AirgapError as error:
-            if found.descriptor.digest == request.signature:
+            looked = isinstance(error, Rejected | FormatError)
+            if found.descriptor.digest == request.signature or (request.signature is None and not looked):
                 raise
             unusable.append(
                 StampedSignature(name=place.name, before=found.descriptor, state=Stamping.UNUSABLE, problem=str(error))
