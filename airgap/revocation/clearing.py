@@ -45,11 +45,6 @@ class Answer:
     response: str = ""
     """The fingerprint of the OCSP response that it rests on."""
 
-    @property
-    def is_ocsp(self) -> bool:
-        """Whether an OCSP response answers; CRLs were not asked then."""
-        return bool(self.response)
-
 
 @dataclass(frozen=True, slots=True)
 class _CountingCrl:

@@ -7,7 +7,7 @@ answer newer or more severe, never milder, and the answer depends on no order an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -22,6 +22,9 @@ from airgap.revocation.pool import CrlFile, Evidence
 from airgap.revocation.query import RevocationQuery
 from airgap.revocation.use import EvidenceUse
 
+_Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
+_Ask = Callable[[RevocationQuery], _Answered]
+
 
 class RevocationJudge:
     """Answers for chains, out of one body of evidence. Answers are remembered: chains repeat across artifacts."""
@@ -30,7 +33,7 @@ class RevocationJudge:
         self._condemning = Condemning(evidence)
         self._moment = moment
         self._clearing = Clearing(evidence, self._condemning, freshness, moment)
-        self._answers: dict[RevocationQuery, tuple[EvidenceUse, ...] | Rejected | Undecided] = {}
+        self._answers: dict[RevocationQuery, _Answered] = {}
 
     def check_chain(
         self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None
@@ -40,11 +43,26 @@ class RevocationJudge:
         Raises Rejected (revocation.revoked, revocation.on_hold) where one is revoked, which wins over unknown in
         another (REV-4), else Undecided where one cannot be answered for.
         """
+        return self._of_chain(chain, kind, signed_at, self._answer)
+
+    def refuse_condemned(self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None) -> None:
+        """For chains that somebody else clears (a plugin): what condemns is heard all the same.
+
+        Raises Rejected (revocation.revoked) where the evidence at hand lists a certificate of `chain` for good,
+        Rejected (revocation.on_hold) where it is on hold and nothing at hand that clears is newer; Undecided where
+        either may be so.
+        """
+        self._of_chain(chain, kind, signed_at, self._condemned)
+
+    def _of_chain(
+        self, chain: Sequence[Certificate], kind: ChainKind, signed_at: datetime | None, ask: _Ask
+    ) -> tuple[EvidenceUse, ...]:
+        """The answers about all certificates but the last as one, the most severe first. Raises Rejected, Undecided."""
         uses: list[EvidenceUse] = []
         undecided: Undecided | None = None
         on_hold: Rejected | None = None
         for certificate, issuer in pairwise(chain):
-            answer = self._answer(RevocationQuery(certificate, issuer, kind, self._moment, signed_at))
+            answer = ask(RevocationQuery(certificate, issuer, kind, self._moment, signed_at))
             if isinstance(answer, Rejected):
                 if answer.reason == "revocation.revoked":
                     raise answer.with_traceback(None)  # it is remembered: each raise would add to its traceback
@@ -57,30 +75,33 @@ class RevocationJudge:
             raise error.with_traceback(None)
         return tuple(uses)
 
-    def refuse_condemned(self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None) -> None:
-        """For chains that somebody else clears (a plugin): what condemns is heard all the same.
+    def _condemned(self, query: RevocationQuery) -> _Answered:
+        """What stands against a certificate that somebody else clears; no use of evidence where that is nothing."""
+        against = self._condemning.find(query)
+        if worst := against.worst():
+            return worst.rejection(query)
+        try:
+            if against.holds:
+                self._check_holds(query, against.holds, self._cleared(query))
+        except (Rejected, Undecided) as error:
+            return error
+        return next(iter(against.doubts), ())
 
-        Raises Rejected (revocation.revoked) where the evidence at hand lists a certificate of `chain` for good,
-        Undecided where it may.
-        """
-        undecided: Undecided | None = None
-        for certificate, issuer in pairwise(chain):
-            query = RevocationQuery(certificate, issuer, kind, self._moment, signed_at)
-            against = self._condemning.find(query)
-            if worst := against.worst():
-                raise worst.rejection(query)
-            undecided = undecided or next(iter(against.doubts), None)
-        if undecided:
-            raise undecided
+    def _cleared(self, query: RevocationQuery) -> Answer:
+        """What clears a certificate here, which need not be anything. Raises Rejected (revocation.on_hold)."""
+        try:
+            return self._clearing.answer(query)
+        except Undecided:
+            return Answer(uses=(), since=None)
 
-    def _answer(self, query: RevocationQuery) -> tuple[EvidenceUse, ...] | Rejected | Undecided:
+    def _answer(self, query: RevocationQuery) -> _Answered:
         # The time of signing only ever softens an answer, so that most are the same for all signatures.
         answer = self._remembered(replace(query, signed_at=None))
         if query.signed_at and isinstance(answer, Exception):
             return self._remembered(query)
         return answer
 
-    def _remembered(self, query: RevocationQuery) -> tuple[EvidenceUse, ...] | Rejected | Undecided:
+    def _remembered(self, query: RevocationQuery) -> _Answered:
         if query not in self._answers:
             try:
                 self._answers[query] = self._ask(query)
@@ -130,9 +151,9 @@ class RevocationJudge:
         """Whether something that clears is newer than the hold, or has taken it into account."""
         if _lifts(answer, hold):
             return True
-        if not answer.is_ocsp or not query.certificate.distribution_points:
+        if answer.crls or not (query.certificate.distribution_points or isinstance(hold.file, CrlFile)):
             return False
-        try:
+        try:  # CRLs were not asked: a responder answered first, or nothing named them, as nothing named the hold's
             return _lifts(self._clearing.answer_of_crls(query), hold)
         except (Rejected, Undecided):
             return False

@@ -299,8 +299,12 @@ class Judge:
 
     def _chain_revocation(self, dossier: _Dossier) -> str:
         facts = _known(dossier.facts)
-        plugin = self._asked_plugin(dossier, Check.REVOCATION)
         signed_at = dossier.timestamp.latest if dossier.timestamp else facts.authentic_time  # D31
+        try:
+            plugin = self._asked_plugin(dossier, Check.REVOCATION)
+        except Undecided:  # what the plugin would say now is open; what condemns is not
+            self._revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            raise
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, and cannot unsay what condemns
             self._revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)

@@ -31,6 +31,7 @@ class Kept:
 
     def __init__(self, folder: Path, scene: Scene, *options: str, code: int = 0) -> None:
         self.folder = folder
+        self.leaf = scene.signature.leaf
         self.written: Written = scene.write(folder)
         self.report = folder / "report.json"
         made = run_here(self.written.arguments(*options, "--report", str(self.report)))
@@ -373,6 +374,17 @@ class TestPlugins:
         kept = self._kept(tmp_path, Behaviour())
         ran = kept.again(*options, gone=gone)
         assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.unproven"}), ran
+
+    @FORMS
+    def test_what_was_revoked_since_is_revoked_without_the_plugin(self, tmp_path: Path, *, gone: bool) -> None:
+        """What it would say now is open; that the certificate is listed is not."""
+        kept = self._kept(tmp_path, Behaviour())
+        leaf = kept.leaf
+        (kept.written.trust / "crls").mkdir()
+        (kept.written.trust / "crls" / "new.crl").write_bytes(crl(leaf.chain[1], revoked=[leaf]))
+        ran = kept.again(gone=gone)
+        assert (ran.code, ran.document["verdict"]) == (14, "fail"), ran
+        assert "revocation.revoked" in said(ran)
 
     @FORMS
     def test_an_older_report_does_not_say_what_it_decided(self, tmp_path: Path, *, gone: bool) -> None:

@@ -425,6 +425,10 @@ HOLDS: dict[str, tuple[Callable[[], Pile], str]] = {
         "revocation.ocsp.stale",
     ),
     "of a certificate that names no way to ask": (lambda: Pile(SILENT, {"a": _hold(SILENT)}), "revocation.on_hold"),
+    "of a certificate that names no way to ask, and older than a clean one": (
+        lambda: Pile(SILENT, {"a": _hold(SILENT, this_update=AT - 9 * DAY), "b": clean(SILENT, number=2)}),
+        "good",
+    ),
     "lifted by a delta": (
         lambda: Pile(
             LEAF,

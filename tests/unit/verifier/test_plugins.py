@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,11 +23,11 @@ from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.plugins import AllowedPlugins
 from airgap.verifier.verdict import Verdict
 from tests.support import envelopes
-from tests.support.crls import crl, entry
+from tests.support.crls import crl, entry, scope
 from tests.support.envelopes import PLUGIN, PLUGIN_VERSION, SCHEME
 from tests.support.evidence import MemoryEvidence
 from tests.support.extensions import UNKNOWN_CRITICAL
-from tests.support.pki import AT, Issued, Pki
+from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.plugins import IDENTITY, RAW, REVOCATION, Behaviour, fake
 from tests.support.trust import oci_policy, statement
 
@@ -125,6 +126,45 @@ def test_a_plugin_that_clears_cannot_unsay_what_condemns() -> None:
     outcome = judge(demanding(), Behaviour(capabilities=[REVOCATION]), crls=doubtful)
     assert blocked(outcome) == {"revocation": "revocation.crl.extension"}
     assert blocked(judge(demanding(), Behaviour(capabilities=[REVOCATION]))) == {}
+
+
+HELD = entry(LEAF.serial, reason="certificateHold")
+NAMED = issue("leaf", issuer=LEAF.issuer, serial=LEAF.serial, crl_urls=["http://crl.example/a.crl"])
+EARLIER, LATER = AT - timedelta(days=3), AT - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("crls", "reason"),
+    [
+        pytest.param([crl(LEAF.chain[1], revoked=[HELD])], "revocation.on_hold", id="counts"),
+        pytest.param([crl(LEAF.chain[1], revoked=[HELD], next_update=LATER)], "revocation.crl.stale", id="stale"),
+        pytest.param(
+            [crl(LEAF.chain[1], revoked=[HELD], scope=scope(only_ca=True))], "revocation.crl.scope", id="other-scope"
+        ),
+        pytest.param(
+            [crl(LEAF.chain[1], revoked=[HELD], this_update=EARLIER), crl(LEAF.chain[1], number=2)],
+            None,
+            id="lifted-by-a-newer-one",
+        ),
+        pytest.param(
+            [crl(LEAF.chain[1], this_update=EARLIER), crl(LEAF.chain[1], revoked=[HELD], number=2)],
+            "revocation.on_hold",
+            id="older-one-is-silent",
+        ),
+        pytest.param(
+            [crl(LEAF.chain[1], revoked=[HELD]), crl(LEAF.chain[2], revoked=[LEAF.chain[1]])],
+            "revocation.revoked",
+            id="revoked-wins",
+        ),
+    ],
+)
+@pytest.mark.parametrize("named", [False, True], ids=["no-point", "point"])
+def test_a_plugin_that_clears_cannot_unsay_a_hold(crls: list[bytes], reason: str | None, *, named: bool) -> None:
+    """Only what is newer at hand and counts does; what the plugin knows and when it learned it, nobody can tell."""
+    leaf = NAMED if named else LEAF
+    listed = {f"{number}.crl": data for number, data in enumerate(crls)}
+    outcome = judge(demanding(), Behaviour(capabilities=[REVOCATION]), leaf=leaf, crls=listed)
+    assert blocked(outcome) == ({"revocation": reason} if reason else {})
 
 
 def blocked(outcome: SignatureOutcome) -> dict[str, str | None]:
