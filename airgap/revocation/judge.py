@@ -120,20 +120,23 @@ class RevocationJudge:
             if doubt and str(doubt) not in str(error):
                 raise Undecided(error.reason, f"{error}; and {doubt}", **error.facts) from None
             raise
-        self._check_holds(query, against.holds, answer)
+        lifting = self._check_holds(query, against.holds, answer)
         if doubt:
             raise doubt
         status = against.softened
-        return tuple(replace(use, status=status) if status else use for use in answer.uses)
+        return tuple(replace(use, status=status) if status else use for use in (*answer.uses, *lifting))
 
-    def _check_holds(self, query: RevocationQuery, holds: Sequence[Listing], answer: Answer) -> None:
+    def _check_holds(self, query: RevocationQuery, holds: Sequence[Listing], answer: Answer) -> tuple[EvidenceUse, ...]:
         """A hold that is newer than all that clears: on hold where it would count, else nobody can tell.
 
+        Returns what lifts a hold beside `answer`, which rests on that as well.
         Raises Rejected (revocation.on_hold), Undecided.
         """
         undecided: Undecided | None = None
+        besides: tuple[EvidenceUse, ...] = ()
         for hold in sorted(holds, key=lambda said: said.age, reverse=True):
-            if self._is_over(query, hold, answer):
+            if lifting := self._lifting(query, hold, answer):
+                besides = lifting.uses if lifting is not answer else besides
                 continue
             try:
                 self._clearing.check_counts(query, hold.file)
@@ -146,17 +149,19 @@ class RevocationJudge:
                 raise hold.rejection(query)
         if undecided:
             raise undecided
+        return besides
 
-    def _is_over(self, query: RevocationQuery, hold: Listing, answer: Answer) -> bool:
-        """Whether something that clears is newer than the hold, or has taken it into account."""
+    def _lifting(self, query: RevocationQuery, hold: Listing, answer: Answer) -> Answer | None:
+        """What clears and is newer than the hold, or has taken it into account: `answer`, else that of CRLs."""
         if _lifts(answer, hold):
-            return True
+            return answer
         if answer.crls or not (query.certificate.distribution_points or isinstance(hold.file, CrlFile)):
-            return False
+            return None
         try:  # CRLs were not asked: a responder answered first, or nothing named them, as nothing named the hold's
-            return _lifts(self._clearing.answer_of_crls(query), hold)
+            crls = self._clearing.answer_of_crls(query)
         except (Rejected, Undecided):
-            return False
+            return None
+        return crls if _lifts(crls, hold) else None
 
 
 def _lifts(answer: Answer, hold: Listing) -> bool:

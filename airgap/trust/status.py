@@ -88,9 +88,13 @@ class TrustStatus:
 
     @property
     def is_good(self) -> bool:
-        """Whether there is evidence, all can be read, and each piece that counts is fresh, or accepted as stale."""
+        """Whether there is evidence, all can be read, each piece that counts is fresh, or accepted as stale.
+
+        Never where the clock is behind it: nothing is judged good by such a clock, whatever moment is named.
+        """
         good = {State.FRESH, State.ACCEPTED, State.SUPERSEDED}
-        return not self.problems and bool(self.pieces) and all(piece.state in good for piece in self.pieces)
+        sound = bool(self.pieces) and not self.problems and not self.clock_is_behind
+        return sound and all(piece.state in good for piece in self.pieces)
 
 
 def trust_status(

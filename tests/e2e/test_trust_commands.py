@@ -430,6 +430,21 @@ class TestStatus:
         ran = self.status(root, crls={"a.crl": evidence(ROOT), "b.crl": b"no"})
         assert [piece["state"] for piece in ran.document["pieces"]] == ["fresh", "unusable"]
 
+    def test_no_moment_is_good_for_a_clock_behind_the_evidence(self, root: Path) -> None:
+        """`--at` named a moment at which the CRL counts, and verify is unsure there all the same."""
+        made = crl(ROOT, this_update=NOW + DAY, next_update=NOW + 9 * DAY)
+        write_trust(root, stores={"ca:harbour": [ROOT]}, crls={"a.crl": made})
+        at = (NOW + 2 * DAY).isoformat()
+        ran = trust(root, "status", "--at", at, "--format", "json")
+        assert (ran.code, ran.document["good"]) == (15, False), ran
+        assert trust(root, "status", "--at", at, "-q").out.startswith("WRONG CLOCK: ")
+
+    def test_the_first_line_is_not_good_where_a_file_cannot_be_read(self, root: Path) -> None:
+        whole = crl(ROOT, this_update=NOW - DAY, next_update=NOW + DAY)
+        write_trust(root, stores={"ca:harbour": [ROOT]}, crls={"a.crl": whole, "b.crl": whole[:-10]})
+        ran = trust(root, "status", "-q")
+        assert (ran.code, ran.out.partition(":")[0]) == (15, "UNSURE"), ran
+
     def test_a_clock_before_the_newest_evidence_is_told(self, root: Path) -> None:
         """Design 9."""
         future = evidence(ROOT, this_update=NOW + DAY)

@@ -466,6 +466,20 @@ def _hold(leaf: Issued = LEAF, **members: Any) -> bytes:
     return revoking(leaf, "certificateHold", **members)
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["ocsp", "no-way-to-ask"])
+def test_an_answer_rests_on_what_lifts_a_hold(*, named: bool) -> None:
+    """When that goes stale, nothing lifts the hold any more: until then the answer is promised, and no longer."""
+    leaf = BOTH if named else SILENT
+    ends = AT + 2 * DAY
+    held = _hold(leaf, this_update=AT - 3 * DAY, next_update=AT + 30 * DAY)
+    crls = {"a": held, "b": clean(leaf, number=2, this_update=AT, next_update=ends)}
+    ocsp = {"o": ocsp_response(leaf, this_update=AT - 9 * DAY)} if named else {}
+    pile = Pile(leaf, crls, ocsp)
+    assert min(use.good_until for use in pile.ask() if use.good_until) == ends
+    later = ends + timedelta(seconds=1)
+    assert replace(pile, judged=later, clock=later).reason() != "good"
+
+
 @pytest.mark.parametrize("name", HOLDS)
 def test_a_hold(name: str) -> None:
     make, expected = HOLDS[name]
