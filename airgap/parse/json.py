@@ -33,10 +33,11 @@ class Reading(Enum):
     """
 
     OWN = "own"
-    """What the operator or this tool wrote (policies, pins, snapshots, reports): every number is an integer of 64 bits,
-    and null is a value that no member has."""
+    """What this tool wrote (pins, snapshots, reports) and small settings: every number is an integer of 64 bits, and
+    null is a value that no member has."""
     SIGNED = "signed"
-    """Envelopes and payloads: like OWN, but the attributes of others may be fractions (JWS-21, JWS-34, PAY-11)."""
+    """Envelopes, payloads and policies: like OWN, but a fraction is read. The attributes of others may be one (JWS-21,
+    JWS-34, PAY-11); a policy that says `1.0` for `"1.0"` is refused by whoever knows the member, and can say so."""
     OPEN = "open"
     """OCI documents, answers of registries, docker's configuration: null is an absent member, as every reader in Go has
     it, and any number may stand in members that are not known (image-spec considerations.md, "Extensibility")."""
