@@ -1,6 +1,7 @@
 """Which entries of an index are images, and which only say something about one.
 
-BuildKit lists attestations among the platforms of an index. An index of which nothing but these is here holds no image.
+BuildKit lists attestations among the platforms of an index, others SBOMs and signatures. An index of which nothing but
+these is here holds no image.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError
+from airgap.oci.attached import is_stated_image
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
@@ -17,7 +19,6 @@ from airgap.oci.manifest import Index, Manifest
 _ABOUT: Final = "vnd.docker.reference.type"
 _SHOWN: Final = 6
 _UNKNOWN: Final = "unknown"
-_IN_TOTO: Final = "application/vnd.in-toto+json"
 
 
 class Images:
@@ -46,7 +47,7 @@ class Images:
             return False
         if isinstance(manifest, Index):
             return self.any_in(manifest, depth + 1)
-        return not manifest.layers or any(layer.media_type != _IN_TOTO for layer in manifest.layers)
+        return is_stated_image(manifest)
 
 
 def platform_missing(error: ContentError, entry: Descriptor, here: Sequence[str]) -> ContentError:

@@ -93,6 +93,34 @@ def test_record_excused_every_image_of_an_index_but_its_attestation(
     assert (copied.code, "is not in" in copied.err) == (16, True), copied
 
 
+def _sbom(box: LayoutBuilder, image: Descriptor) -> Descriptor:
+    return box.add_referrer(image, b"{}", artifact_type="application/spdx+json", listed=False)
+
+
+ABOUT_ONE: dict[str, Callable[[LayoutBuilder, Descriptor], Descriptor]] = {
+    "sbom": _sbom,
+    "cosign signature": lambda box, _: box.add_cosign(),
+    "dsse envelope": lambda box, _: box.add_cosign(b"{}", "application/vnd.dsse.envelope.v1+json"),
+    "in-toto bundle": lambda box, _: box.add_image(box.add_blob(b"{}", "application/vnd.in-toto+dsse")),
+}
+
+
+@pytest.mark.parametrize("form", ABOUT_ONE)
+def test_record_excused_every_image_of_an_index_but_what_is_about_one(tmp_path: Path, form: str) -> None:
+    """Only attestations of one form were told from images."""
+    scene = Scene()
+    image = add_image(scene.box)
+    scene.target = scene.box.add_index(image, ABOUT_ONE[form](scene.box, image))
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        declare(box, target, [image.digest])
+        del box.blobs[image.digest]
+
+    scene.packing.append(pack)
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert (ran.code, set(ran.reasons)) == (16, {"content.missing"}), ran
+
+
 def test_record_excuses_platforms_beside_an_image_that_is_here(tmp_path: Path) -> None:
     scene = Scene()
     here, gone = (add_image(scene.box, name) for name in ("amd64", "arm64"))
