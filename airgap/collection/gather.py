@@ -157,6 +157,7 @@ class Gatherer:
 
     def _fetch_deltas(self, place: _Place, base: Crl, downloads: Downloads, path: Path) -> None:
         for count, point in enumerate(base.freshest):
+            refused = False
             for number, uri in enumerate(point.uris):
                 file = path.with_suffix(f".delta.{count}.{number}")
                 try:
@@ -173,6 +174,10 @@ class Gatherer:
                     self._note(place.asked, attempt)
                 if attempt.outcome is not Outcome.REFUSED:
                     break
+                refused = True
+            else:
+                if refused:
+                    self.unanswered.update(dict.fromkeys(place.asked))
 
     # --- from files ---
 

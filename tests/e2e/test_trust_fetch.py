@@ -253,6 +253,15 @@ class TestDelta:
         assert gap.status is Status.GAP
         assert gap.attempts[-1].reason == reason
 
+    def test_a_newer_one_that_is_refused_leaves_the_fetch_incomplete(self, here: Site) -> None:
+        """An older delta still covers, and what the point has now may say more."""
+        self.prepare(here)
+        assert here.fetch().complete
+        here.web.put("/delta.crl", here.crl(here.ca, number=7, delta_base=5, signed_by=key("p256", 4)))
+        outcome = here.fetch()
+        assert about(outcome, "builder").status is Status.COVERED
+        assert not outcome.complete
+
 
 class TestOcsp:
     def prepare(self, here: Site, answer: Callable[[bytes], bytes] | None = None, **leaf: Any) -> None:
