@@ -71,7 +71,7 @@ _ROWS: Final = (
     ("signature.left_behind", 10, "No signature is here, and by its acquisition record signatures may have been left.",
      "Copy it again from its source with all referrers: airgap copy without options that leave some out."),
     ("signature.manifest", 12, "A signature manifest does not have the form that the specification demands.", _RESIGN),
-    ("signature.unreadable", 12, "A signature's manifest or envelope is missing or corrupt.", _CONTENT),
+    ("signature.unreadable", 16, "A signature's manifest or envelope is missing or corrupt.", _CONTENT),
     # envelopes: sections 3 to 5
     ("envelope.malformed", 12, "The envelope can not be parsed as its media type says.", _RESIGN),
     ("envelope.algorithm", 12, "The algorithm is missing, not allowed, or not the one that the key demands.", _RESIGN),

@@ -46,6 +46,7 @@ def test_every_command_that_needs_the_envelope_says_that_it_could_not_look(tmp_p
         ["inspect", one],
         ["recheck", one, "--trust", str(written.trust), "--at", "2026-06-01"],
         ["timestamp", "add", one, *stamp],
+        ["verify", one, "--trust", str(written.trust), "--content", "none"],
     ):
         ran = run_here(arguments)
         assert ran.code == 16, (arguments, ran)
