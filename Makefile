@@ -9,7 +9,7 @@ SEED ?= 1
 # of `make mutants`: how many of each folder
 SAMPLE ?= 150
 
-.PHONY: demo test check lint types contracts format layouts tars bench fuzz campaign sweep mutants clean
+.PHONY: demo test check lint types contracts format layouts tars bench fuzz campaign sweep mutants requirements clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
@@ -56,6 +56,10 @@ campaign: $(VENV)/.installed-dev
 
 sweep: $(VENV)/.installed-dev
 	$(BIN)/python -m fuzz.campaign --sweep
+
+# The pages of docs/reference/requirements, from their .toml files and from what cites the rules.
+requirements: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.architecture.requirements
 
 clean:
 	rm -rf $(VENV) .fuzz .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis

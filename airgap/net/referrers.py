@@ -142,7 +142,7 @@ class ReferrersApi:
         return tuple(found)
 
     def _by_api(self, subject: Digest, artifact_types: Collection[str]) -> ReferrersAnswer | int:
-        """The answer of the API, or the status by which the registry says that it has none (MAN-21)."""
+        """The answer of the API, or the status by which the registry says that it has none (MAN-21, DIST-5)."""
         path = f"{self._repository}/referrers/{subject}"
         if len(artifact_types) == 1:
             path += "?" + urlencode({"artifactType": next(iter(artifact_types))})

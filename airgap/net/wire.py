@@ -104,7 +104,7 @@ def upload_offset(headers: Mapping[str, str]) -> int | None:
 
 
 def next_page(headers: Mapping[str, str]) -> str | None:
-    """The target of Link with rel="next" (DIST-7)."""
+    """The target of Link with rel="next" (DIST-7, MAN-23)."""
     for match in _LINK.finditer(headers.get("Link", "")[: 16 * limits.KIB]):
         if _NEXT.search(match[2]):
             return match[1]

@@ -1,4 +1,4 @@
-"""Manifests and indexes: the raw bytes beside what they say (rule 5: bytes are identity)."""
+"""Manifests and indexes: the raw bytes beside what they say (LAYOUT-12: bytes are identity)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Stores: where blobs are read from, and the only two ways to their bytes.
 
 Everything that reads content goes through `read_verified` (small things, returned) or `check_descriptor` and then
-`hash_bytes` (large things, streamed): size first, then digest (LAYOUT-5, MAN-14). Embedded `data` is compared as well,
-and stands in for a blob that is not there.
+`hash_bytes` (large things, streamed): size first, then digest (LAYOUT-3, LAYOUT-5, MAN-14). Embedded `data` is compared
+as well, and stands in for a blob that is not there.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def fallback_tags(digest: Digest) -> frozenset[str]:
 
 
 def is_referrers_tag(ref_name: str) -> bool:
-    """Whether the name has the form of a referrers tag (DIST-8); whether it is one depends on what is here."""
+    """Whether the name has the form of a referrers tag (DIST-8, MAN-33); whether it is one depends on what is here."""
     return _REFERRERS.fullmatch(tag_part(ref_name)) is not None
 
 

@@ -1,7 +1,7 @@
 """Strict base64: one spelling for each byte string.
 
 Decoders of the standard library skip foreign characters or accept non-zero trailing bits, so that one value has
-many spellings (JWS-3). Here the text must be exactly what an encoder writes.
+many spellings (JWS-3, JWS-7). Here the text must be exactly what an encoder writes.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Evidence (CRLs, OCSP responses, RFC 3161 tokens) is checked over the bytes as received, so its structure is read here
 as slices of those bytes; nothing is ever re-encoded to be hashed. Only what DER has is read: definite lengths in their
 shortest form, tag numbers up to 30, primitive strings. The reference converts definite-length BER to DER first
-(TS-15); a length in a longer form is refused here instead, because signed bytes that have two spellings are an
+(TS-15, LIM-14); a length in a longer form is refused here instead, because signed bytes that have two spellings are an
 ambiguity with no use: no known authority writes them. Sets may stand in any order, as CMS allows.
 
 Raises `FormatError` (`LimitError` where a bound is exceeded), nothing else.

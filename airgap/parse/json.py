@@ -1,4 +1,4 @@
-"""JSON with one meaning: UTF-8, no BOM, no duplicate member names, bounded (LAYOUT-11, D49).
+"""JSON with one meaning: UTF-8, no BOM, no duplicate member names, bounded (LAYOUT-11, POLICY-4, D49).
 
 The standard library's parser is the only one that can refuse duplicate names; every faster one keeps the last
 duplicate silently, which lets two verifiers read two documents in one.

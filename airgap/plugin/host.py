@@ -90,7 +90,9 @@ class Plugin:
         return answer
 
     def verify_signature(self, request: VerifyRequest) -> VerifyAnswer:
-        """What the plugin found: a result for each check that was asked for, and none else (D39). Raises PluginError.
+        """What the plugin found: a result for each check that was asked for, and none else (VERIFY-22, D39).
+
+        Raises PluginError.
 
         Whether every critical attribute was processed is for the judgement to say.
         """

@@ -115,8 +115,8 @@ class Freshness:
     ) -> datetime | None:
         """Until when a piece of evidence counts: its nextUpdate, and what is accepted beyond it.
 
-        One without nextUpdate is stale from the start (CRL-5, D36); what is accepted is counted from its thisUpdate,
-        since newer information was available at any time (RFC 6960, 4.2.2.1). None where it never counts.
+        One without nextUpdate is stale from the start (CRL-5, OCSP-5, D36); what is accepted is counted from its
+        thisUpdate, since newer information was available at any time (RFC 6960, 4.2.2.1). None where it never counts.
         """
         allowed = self.allowed(kind, chain)
         if next_update is not None:

@@ -38,7 +38,7 @@ class RevocationJudge:
     def check_chain(
         self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None
     ) -> tuple[EvidenceUse, ...]:
-        """What the evidence says about every certificate of `chain` but the last, leaf first (D38).
+        """What the evidence says about every certificate of `chain` but the last, leaf first (REV-2, D38).
 
         Raises Rejected (revocation.revoked, revocation.on_hold) where one is revoked, which wins over unknown in
         another (REV-4), else Undecided where one cannot be answered for.

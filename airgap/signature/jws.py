@@ -73,7 +73,7 @@ def _parse(raw: bytes, plugins: Container[str]) -> Envelope:
 
 
 def _check_members(members: json.JsonObject) -> None:
-    # JWS-1, JWS-2, D7
+    # JWS-1, JWS-2, JWS-5, D7
     if "signatures" in members:
         raise FormatError("it is in general serialisation (`signatures`), and only the flattened one is allowed")
     if unknown := sorted(members.keys() - _MEMBERS):

@@ -44,7 +44,7 @@ def envelope_descriptor(manifest: Manifest | Index, subject: Descriptor) -> Desc
     """The descriptor of the one envelope that `manifest` attaches to `subject`.
 
     Raises Rejected signature.manifest where the form is not one of MAN-2, MAN-3 and MAN-11, where the subject is
-    missing or another one (D2: on every path), and where the envelope's type or size is not acceptable.
+    missing or another one (D2, MAN-12, MAN-22: on every path), and where the envelope's type or size is not acceptable.
     """
     if not isinstance(manifest, Manifest) or manifest.media_type not in {IMAGE_MANIFEST, ARTIFACT_MANIFEST}:
         raise _rejected(f"is of type {safe(manifest.media_type, limit=128)!r}, which can not be a signature")

@@ -50,7 +50,7 @@ LARGEST_SIZE: Final = 2**63 - 1
 
 
 def _parse(raw: bytes) -> Payload:
-    document = json.load_object(raw, json.Reading.SIGNED, limit=limits.ENVELOPE_BYTES, what="payload")
+    document = json.load_object(raw, json.Reading.SIGNED, limit=limits.ENVELOPE_BYTES, what="payload")  # JWS-6
     target = json.take(document, TARGET, dict)
     try:
         return Payload(

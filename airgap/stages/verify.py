@@ -295,7 +295,7 @@ class _Run:
     def _signatures(
         self, target: Target, subject: Descriptor, statement: Statement, warnings: list[str]
     ) -> tuple[SignatureOutcome, ...]:
-        """Every signature of `subject`, in digest order, judged; all of them, also after a good one (D27)."""
+        """Every signature of `subject`, in digest order, judged; all of them, also after a good one (VERIFY-6, D27)."""
         referrers = target.graph.referrers(subject).readable(heard_elsewhere)
         found = [referrer for referrer in referrers if is_signature(referrer.manifest)]
         limit = self._request.max_signatures

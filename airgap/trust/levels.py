@@ -56,7 +56,7 @@ class VerifyTimestamp(StrEnum):
 
 
 CUSTOM: Final = "custom"
-"""What a level with overrides is called (POLICY-13)."""
+"""What a level with overrides is called (POLICY-12, POLICY-13)."""
 
 _E, _L, _S = Action.ENFORCE, Action.LOG, Action.SKIP
 _COLUMNS: Final = (Level.STRICT, Level.PERMISSIVE, Level.AUDIT, Level.SKIP)

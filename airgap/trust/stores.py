@@ -61,7 +61,7 @@ class StoreRef:
         as_choice(kind, tuple(StoreType), "")
         if not _NAME.fullmatch(name):
             raise FormatError(f"{safe(text, limit=64)!r} has no store name of letters, digits, '_', '.' and '-'")
-        if name in (".", ".."):  # D23: the reference's expression lets them through
+        if name in (".", ".."):  # STORE-2, D23: the reference's expression lets them through
             raise FormatError(f"{safe(text, limit=64)!r} names no store but a directory above it")
         return cls(StoreType(kind), name)
 

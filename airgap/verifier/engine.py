@@ -205,7 +205,7 @@ class Judge:
         payload = parse_payload(envelope)
         dossier.facts = SignatureFacts.of(envelope, payload)
         if isinstance(dossier.target, Descriptor):
-            check_about(payload, dossier.target)  # PAY-6, reported as integrity (D5)
+            check_about(payload, dossier.target)  # PAY-6, VERIFY-17, reported as integrity (D5)
             return f"signed with {envelope.algorithm.name}; the payload names this artifact"
         from airgap.signature.blob import check_blob
 
@@ -224,7 +224,7 @@ class Judge:
             )
         anchors = self._trust.anchors(dossier.statement, kind)
         anchor = next((certificate for certificate in facts.chain if certificate in anchors), None)
-        if anchor is None:  # CHAIN-21: byte-equality, no path building
+        if anchor is None:  # VERIFY-12, CHAIN-21: byte-equality, no path building
             raise no_anchor(facts.chain, anchors)
         plugin = self._asked_plugin(dossier, Check.AUTHENTICITY)
         if plugin and plugin.decides(Check.AUTHENTICITY):  # ID-16
@@ -250,7 +250,7 @@ class Judge:
         if facts.scheme is Scheme.SIGNING_AUTHORITY:
             return _authentic_time_inside(facts)
         if not self._needs_timestamp(dossier.statement, facts):
-            check_validity_untimed(facts, self._at, dossier.statement)  # TS-2
+            check_validity_untimed(facts, self._at, dossier.statement)  # TS-2, TS-4
             return "every certificate of the chain is valid at the moment judged for"
         return self._timestamp(dossier, facts)
 

@@ -73,7 +73,7 @@ class Ruling:
 
 
 def best_of(verdicts: Iterable[Verdict]) -> Verdict | None:
-    """Of alternatives the best counts (D27); None where there is none."""
+    """Of alternatives the best counts (VERIFY-4, D27); None where there is none."""
     return min(verdicts, key=lambda verdict: verdict.rank, default=None)
 
 
