@@ -138,7 +138,7 @@ class Plan:
         return tuple(sorted(found, key=lambda node: (-node.descriptor.size, node.descriptor.digest)))
 
     def levels(self) -> tuple[tuple[Node, ...], ...]:
-        """Manifests in the order of putting: all that one points at, and its subject, stand on earlier levels (DIST-20)."""
+        """Manifests in the order of putting: what one points at, and its subject, come on earlier levels (DIST-20)."""
         heights: dict[Key, int] = {}
         for key in self.nodes:
             self._measure(key, heights)
