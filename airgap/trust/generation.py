@@ -53,7 +53,7 @@ def read_one_state(trust: Path, read: Callable[[], T], *, absent: AirgapError) -
     for _ in range(_TRIES):
         before = _identity(trust)
         if before is None:
-            if not _is_between(trust):
+            if not is_between(trust):
                 raise absent
             time.sleep(_WAIT_SECONDS)
             continue
@@ -79,6 +79,6 @@ def _identity(trust: Path) -> _Identity | None:
     return (found.st_dev, found.st_ino, generation_of(trust)) if stat.S_ISDIR(found.st_mode) else None
 
 
-def _is_between(trust: Path) -> bool:
+def is_between(trust: Path) -> bool:
     """Whether no directory is there because it is just being exchanged, or was until a moment ago."""
     return os.path.lexists(side_of(trust) / JOURNAL) or trust.is_dir()

@@ -215,3 +215,50 @@ def test_a_damaged_journal_is_said_and_nothing_is_guessed(tmp_path: Path) -> Non
     with pytest.raises(AirgapError, match=r"journal\.json can not be read"):
         ground.apply(target)
     assert ground.policy_name() == "site"
+
+
+def _killed_between_two_renames(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The target that was being applied: no trust directory is there."""
+    ground.pin()
+    target = ground.packed()
+    rename = Path.rename
+
+    def killed(self: Path, to: Path) -> Path:
+        if self.name == "next":
+            raise KeyboardInterrupt
+        return rename(self, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(swap, "exchange", lambda *_: False)
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ground.apply(target)
+    assert not ground.site.exists()
+    return target
+
+
+def test_the_command_finishes_what_was_left_between_two_renames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command alone, without a repair before it."""
+    for number, act in enumerate((None, Ground.undo, Ground.pin)):
+        ground = Ground(tmp_path / str(number))
+        target = _killed_between_two_renames(ground, monkeypatch)
+        if act is None:
+            assert ground.apply(target).in_force
+        else:
+            act(ground)
+        assert ground.policy_name() == ("site" if act is Ground.undo else "packer")
+        assert ground.state().beliefs["default"].number == 1
+
+
+def test_a_folder_made_between_two_renames_does_not_cost_the_pins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = Ground(tmp_path)
+    target = _killed_between_two_renames(ground, monkeypatch)
+    ground.site.mkdir()
+    with pytest.raises(AirgapError, match="neither the former tree nor the next one"):
+        ground.apply(target)
+    ground.site.rmdir()
+    assert ground.apply(target).in_force

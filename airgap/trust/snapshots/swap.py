@@ -33,7 +33,7 @@ from airgap.files import read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.parse import json
 from airgap.text import safe
-from airgap.trust.generation import GENERATION, JOURNAL, LOCAL, generation_of, side_of
+from airgap.trust.generation import GENERATION, JOURNAL, LOCAL, generation_of, is_between, side_of
 
 _SCHEMA: Final = "airgap.trust-journal/1"
 _AT_FDCWD: Final = -100
@@ -86,7 +86,7 @@ class Workshop:
         self._finish()
 
     def repair(self) -> bool:
-        """Finish or drop what a killed process left behind; whether there was something. Raises OSError."""
+        """Finish or drop what a killed process left behind; whether there was one. Raises OSError, AirgapError."""
         for scrap in self.side.glob(f".{JOURNAL}.*.tmp"):
             scrap.unlink()
         generation = self._pending()
@@ -100,6 +100,11 @@ class Workshop:
             sync_folder(self.trust.parent)
         if generation_of(self.trust) == generation.encode():
             self._finish()
+        elif os.path.lexists(self._old):
+            raise AirgapError(
+                f"{safe(self.trust)} is neither the former tree nor the next one, which lie in {safe(self.side)}",
+                remedy=f"Move {safe(self.trust)} away and run this again: it finishes the exchange that was begun.",
+            )
         else:
             _remove(self.next)
             self._journal.unlink()
@@ -203,11 +208,14 @@ def _explained(trust: Path) -> Iterator[None]:
 
 
 def check_writable(*, read_only: bool, trust: Path) -> None:
-    """Raises UsageError for a directory that belongs to notation (design 4)."""
+    """Raises UsageError for a directory that belongs to notation (design 4), and where there is none.
+
+    One that a killed process left between two renames is there: `Workshop.locked` brings it back.
+    """
     if read_only:
         raise UsageError(
             f"{safe(trust)} belongs to notation and is only read",
             remedy="Name a trust directory of airgap's own with --trust.",
         )
-    if not trust.is_dir():
+    if not trust.is_dir() and not is_between(trust):
         raise UsageError(f"there is no trust directory at {safe(trust)}", remedy="Make it first: mkdir.")
