@@ -26,7 +26,7 @@ from airgap.revocation.combined import CombinedEvidence
 from airgap.text import safe
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.snapshots import tuf_memory as tuf
-from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_tree
+from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_incoming, check_tree
 from airgap.trust.snapshots.coverage import Coverage, cover
 from airgap.trust.snapshots.material import Part, evidence_at_hand, list_beliefs
 from airgap.trust.snapshots.memory import former_memory, lost_memory
@@ -209,6 +209,8 @@ class _Judgement:
             problems += more
         if not problems:
             problems += [*self._remembered(), *self._from_the_future()]
+        if not problems:
+            problems += self._unusable()
         pins = tuple(pin for pin in self.pins.of(snapshot.stream) if pin.kind is not PinKind.TUF)
         judged = JudgedSnapshot(
             snapshot=snapshot,
@@ -283,6 +285,13 @@ class _Judgement:
                         f"{safe(piece.file)} says that it was made at {iso(piece.this_update)}, after {iso(at)}",
                     )
                 )
+
+    def _unusable(self) -> Iterator[Problem]:
+        """What `apply` would find only when the next tree is there, so that a look says the same."""
+        try:
+            check_incoming(self._store, self._snapshot)
+        except AirgapError as error:
+            yield Problem.of(error)
 
     def _signed(self) -> tuple[tuple[SignatureOutcome, ...], list[Problem]]:
         """Who signed it; problems where nobody did who may."""

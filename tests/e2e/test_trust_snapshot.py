@@ -310,6 +310,25 @@ class TestRefused:
         assert reasons(ground.apply(ground.packed())) == ["policy.malformed"]
         assert tree_of(ground.site) == before
 
+    def test_a_look_says_what_apply_would_say_of_what_can_not_be_used(self, ground: Ground) -> None:
+        """Of a policy, of a store, and of an index that brings evidence alone; no message names a folder of here."""
+        ground.pin()
+        store = ground.packer / "truststore/x509/ca/harbour"
+        store.rename(ground.packer / "away")
+        targets = {"store.missing": ground.packed("one")}
+        (ground.packer / "away").rename(store)
+        (ground.packer / "crls/index.json").write_text("{")
+        targets["evidence.malformed"] = ground.packed("two", evidence_only=True, signed=False)
+        (ground.packer / "trustpolicy.oci.json").write_text('{"version": "1.0", "trustPolicies": []}')
+        (ground.packer / "crls/index.json").unlink()
+        targets["policy.malformed"] = ground.packed("three")
+        for reason, target in targets.items():
+            for outcome in (ground.verify(target), ground.apply(target, dry_run=True), ground.apply(target)):
+                assert reasons(outcome) == [reason]
+                assert outcome.problems[0].message.startswith("in the snapshot: ")
+                assert "airgap-" not in outcome.problems[0].message
+                assert "site" not in outcome.problems[0].message
+
     def test_a_policy_that_names_a_store_which_is_not_there(self, ground: Ground) -> None:
         ground.pin()
         shutil.rmtree(ground.packer / "truststore")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from airgap.text import safe
 from airgap.transfer.pump import pump
 from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
 from airgap.trust.generation import GENERATION, LOCAL
+from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.merge import Side, merge
 from airgap.trust.snapshots.pins import FILE as PINS_FILE
 from airgap.trust.snapshots.pins import Pins
@@ -104,6 +106,32 @@ def check_tree(root: Path) -> None:
     for kind in StoreType:
         for name in _names(root.joinpath(*FOLDER, kind.value)):
             load_store(root, StoreRef(kind, name))
+
+
+def check_incoming(store: Store, snapshot: Snapshot) -> None:
+    """What the snapshot brings of policies, stores and indexes can be read. Raises TrustMaterialError, ContentError.
+
+    Asked before anything is made in the trust directory, so that a look finds what would refuse the snapshot.
+    """
+    with tempfile.TemporaryDirectory(prefix="airgap-snapshot-") as folder:
+        root = Path(folder)
+        for file in snapshot.files:
+            if file.part not in {Part.CRL, Part.OCSP}:
+                path = root / file.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_layer(store, snapshot.layers[file.path], path)
+        try:
+            if snapshot.evidence_only:
+                TrustDirectory.open(root)
+            else:
+                check_tree(root)
+        except TrustMaterialError as error:
+            text = str(error).replace(f"{safe(root)}{os.sep}", "")
+            raise TrustMaterialError(
+                error.reason,
+                f"in the snapshot: {text}",
+                remedy="Correct it where the snapshot is made, and make a new one.",
+            ) from None
 
 
 def _write_layer(store: Store, layer: Descriptor, path: Path) -> None:
