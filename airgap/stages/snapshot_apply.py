@@ -132,7 +132,7 @@ def apply_snapshot(
             return SnapshotOutcome(
                 snapshot=snapshot, judged=outcome.judged, problems=(Problem.of(error),), warnings=outcome.warnings
             )
-        workshop.commit()
+        workshop.commit(undoable=not snapshot.evidence_only)
     return SnapshotOutcome(snapshot=snapshot, judged=outcome.judged, applied=True, warnings=outcome.warnings)
 
 

@@ -142,6 +142,33 @@ class TestEvidenceAlone:
         assert ground.state().beliefs == {}
         assert ground.apply(ground.packed(number=1)).applied
 
+    @pytest.mark.parametrize("killed", [False, True], ids=["whole", "killed"])
+    def test_does_not_take_away_what_undo_goes_back_to(
+        self, ground: Ground, killed: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody has to sign it: a stick could make a mistake in a policy final."""
+        ground.pin()
+        assert ground.apply(ground.packed()).applied
+        (ground.packer / "crls/b.crl").write_bytes(crl(ground.leaf.chain[1], number=6))
+        evidence = ground.packed(evidence_only=True, signed=False)
+        if killed:
+            with monkeypatch.context() as patch:
+                patch.setattr(Workshop, "_finish", _interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    ground.apply(evidence)
+        else:
+            assert ground.apply(evidence).applied
+        ground.undo()
+        assert ground.policy_name() == "site"
+        assert (ground.site / "crls/b.crl").exists()
+        ground.undo()
+        assert ground.policy_name() == "packer"
+
+    def test_alone_there_is_nothing_to_undo(self, ground: Ground) -> None:
+        assert ground.apply(ground.packed(evidence_only=True, signed=False)).applied
+        with pytest.raises(UsageError, match="no former state"):
+            ground.undo()
+
     def test_of_the_future_is_refused_where_nobody_vouches_for_it(self, ground: Ground) -> None:
         """It would make every later verification say that the clock is wrong."""
         target = ground.packed(evidence_only=True, signed=False)
@@ -346,6 +373,10 @@ class TestRefused:
 
         with pytest.raises(UsageError, match="belongs to notation"):
             undo_snapshot(Location(path=ground.site, origin="notation", read_only=True), at=AT)
+
+
+def _interrupted(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def _leaf_below(ground: Ground, subject: str) -> Any:

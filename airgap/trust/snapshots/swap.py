@@ -3,9 +3,10 @@
 Beside the trust directory `TRUST` lies a folder `.TRUST.airgap` with
 
     next/          the tree that is being made; worthless until the journal says that it is complete
-    journal.json   there while an exchange is under way: the generation that is to come into force
+    journal.json   there while an exchange is under way: the generation that is to come into force, and
+                   whether undo goes back from it
     old/           the former tree, where the system can not exchange two folders in one call
-    previous/      the tree that was in force before, for undo
+    previous/      the tree that was in force before stores and policy were last exchanged, for undo
 
 A new tree is written and flushed completely, then the journal, then the two folders are exchanged: in one system call
 where there is one (Linux), else by two renames. Between these two the name `TRUST` does not exist: whoever reads then
@@ -71,35 +72,40 @@ class Workshop:
         shutil.copystat(self.trust, self.next)
         return self.next
 
-    def commit(self) -> None:
-        """Put `next` into force. When this returns, it is; the former tree is `previous`. Raises OSError."""
+    def commit(self, *, undoable: bool = True) -> None:
+        """Put `next` into force. When this returns, it is; the former tree is `previous`. Raises OSError.
+
+        Not `undoable`: both believe the same, so that the former one goes, and `previous` stays what undo goes back to.
+        """
         generation = secrets.token_hex(16)
         (self.next / LOCAL).mkdir(exist_ok=True)
         write_file(self.next / LOCAL / GENERATION, generation.encode())
         flush_tree(self.next)
         sync_folder(self.side)
-        write_file(self._journal, writer.dumps({"schema": _SCHEMA, "generation": generation}).encode())
+        journal = {"schema": _SCHEMA, "generation": generation, "undoable": undoable}
+        write_file(self._journal, writer.dumps(journal).encode())
         if not exchange(self.next, self.trust):
             self.trust.rename(self._old)
             self.next.rename(self.trust)
         sync_folder(self.trust.parent)
-        self._finish()
+        self._finish(undoable=undoable)
 
     def repair(self) -> bool:
         """Finish or drop what a killed process left behind; whether there was one. Raises OSError, AirgapError."""
         for scrap in self.side.glob(f".{JOURNAL}.*.tmp"):
             scrap.unlink()
-        generation = self._pending()
-        if generation is None:
+        pending = self._pending()
+        if pending is None:
             leftover = self.next.exists()
             _remove(self.next)
             return leftover
+        generation, undoable = pending
         if not os.path.lexists(self.trust):
             # the first of two renames has happened; `next` was complete before the journal was written
             self.next.rename(self.trust)
             sync_folder(self.trust.parent)
         if generation_of(self.trust) == generation.encode():
-            self._finish()
+            self._finish(undoable=undoable)
         elif os.path.lexists(self._old):
             raise AirgapError(
                 f"{safe(self.trust)} is neither the former tree nor the next one, which lie in {safe(self.side)}",
@@ -111,24 +117,29 @@ class Workshop:
             sync_folder(self.side)
         return True
 
-    def _finish(self) -> None:
-        """The new tree is in force: the former one becomes `previous`, and the journal goes."""
+    def _finish(self, *, undoable: bool) -> None:
+        """The new tree is in force: the former one becomes `previous` or goes, and so does the journal."""
         former = self._old if os.path.lexists(self._old) else self.next
-        if os.path.lexists(former):
+        if not undoable:
+            _remove(former)
+        elif os.path.lexists(former):
             _remove(self.previous)
             former.rename(self.previous)
         sync_folder(self.side)
         self._journal.unlink()
         sync_folder(self.side)
 
-    def _pending(self) -> str | None:
+    def _pending(self) -> tuple[str, bool] | None:
+        """The generation that is to come into force, and whether it can be undone; None where no journal is."""
         if not os.path.lexists(self._journal):
             return None
         try:
             document = json.load_object(
                 read_regular(self._journal, limits.CONFIG_BYTES), json.Reading.OWN, what="journal"
             )
-            return json.take(document, "generation", str)
+            # a journal of an older version has one member less
+            undoable = json.take(document, "undoable", bool) if "undoable" in document else True
+            return json.take(document, "generation", str), undoable
         except FormatError as error:
             raise AirgapError(
                 f"{safe(self._journal)} can not be read: {error}",
