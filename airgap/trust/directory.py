@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Location", "TrustDirectory", "locate"]
 
+_SHOWN: Final = 3
 OCI_POLICY_FILES: Final = ("trustpolicy.oci.json", "trustpolicy.json")
 """The second, older name counts if and only if the first is absent (POLICY-1)."""
 BLOB_POLICY_FILES: Final = ("trustpolicy.blob.json",)
@@ -100,13 +101,32 @@ class _Beliefs:
             path = self._location.path / name
             if _is_there(path):
                 return parse(_read_policy_file(path), str(path))
-        raise TrustMaterialError(
-            "policy.missing",
-            f"the trust directory {safe(self._location.path)} holds no {names[0]}",
+        raise policy_missing(
+            self._location.path,
+            names,
             remedy=f"Put a {names[0]} into the trust directory, or name another directory with --trust.",
-            path=safe(self._location.path),
             origin=self._location.origin,
         )
+
+
+def policy_missing(folder: Path, names: tuple[str, ...], *, remedy: str, **facts: Fact) -> TrustMaterialError:
+    """The error (policy.missing) of a folder that holds no policy; it names files whose names are near."""
+    return TrustMaterialError(
+        "policy.missing",
+        f"the trust directory {safe(folder)} holds no {names[0]}{_near_names(folder)}",
+        remedy=remedy,
+        path=safe(folder),
+        **facts,
+    )
+
+
+def _near_names(folder: Path) -> str:
+    """What may be meant: editors add endings, file managers hide them, and systems differ in upper case."""
+    try:
+        found = sorted(path.name for path in folder.iterdir() if path.name.casefold().startswith("trustpolicy"))
+    except OSError:
+        return ""
+    return f"; there is {', '.join(repr(safe(name, limit=64)) for name in found[:_SHOWN])}" if found else ""
 
 
 class TrustDirectory:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from airgap.errors import Fact, FormatError
 from airgap.parse import json
@@ -12,6 +12,7 @@ from airgap.parse.json import JsonObject
 from airgap.text import safe
 
 _NO_HINTS: Mapping[str, str] = {}
+_LONGEST_NAME: Final = 64
 
 T = TypeVar("T")
 
@@ -107,5 +108,11 @@ def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[st
 
 
 def _near(text: str, known: Collection[str]) -> str:
+    """A hint at the name that was meant, where one is near."""
     twin = next((name for name in known if name.casefold() == text.casefold()), None)
-    return f" (in this spelling: {twin})" if twin else ""
+    if twin:
+        return f" (in this spelling: {twin})"
+    from difflib import get_close_matches  # seldom needed
+
+    near = get_close_matches(text[:_LONGEST_NAME], known, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -19,7 +19,7 @@ from airgap.parse.lines import Lines
 from airgap.text import safe
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.choice import choose_statement
-from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES
+from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, policy_missing
 from airgap.trust.policy import OciPolicy
 from airgap.trust.statement import Refusal, Statement, statement_path
 from airgap.trust.stores import StoreRef, StoreType, load_store
@@ -116,11 +116,10 @@ def find_policy(root: Path, kind: PolicyKind) -> tuple[Path, bytes]:
         path = root / name
         if os.path.lexists(path):
             return path, read_source(path)
-    raise TrustMaterialError(
-        "policy.missing",
-        f"the trust directory {safe(root)} holds no {_FILES[kind][0]}",
+    raise policy_missing(
+        root,
+        _FILES[kind],
         remedy="Write one with airgap trust policy init, or bring one with airgap trust policy import.",
-        path=safe(root),
     )
 
 

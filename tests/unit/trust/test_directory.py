@@ -260,3 +260,10 @@ def test_nothing_is_written(directory: TrustDirectory) -> None:
     directory.anchors(directory.policy().select(None), "ca")
     directory.overview(AT)
     assert listing() == before
+
+
+def test_a_policy_whose_name_has_another_ending_is_named(tmp_path: Path) -> None:
+    """Editors and file managers add `.txt`, and hide it."""
+    (tmp_path / "trustpolicy.oci.json.txt").write_text("{}")
+    with pytest.raises(TrustMaterialError, match=r"there is 'trustpolicy\.oci\.json\.txt'"):
+        TrustDirectory.open(tmp_path).policy()

@@ -440,3 +440,22 @@ def test_a_fraction_is_refused_in_every_member(member: str, value: str) -> None:
     with pytest.raises(TrustMaterialError) as caught:
         OciPolicy.parse(text.encode(), "policy")
     assert caught.value.reason == "policy.malformed"
+
+
+@pytest.mark.parametrize(
+    ("document", "hint"),
+    [
+        ({"trustedIdentites": ["*"]}, "did you mean trustedIdentities?"),
+        ({"TrustStores": []}, "in this spelling: trustStores"),
+        ({"comment": ""}, "is not a member that stands here"),
+    ],
+)
+def test_a_misspelt_member_gets_a_hint(document: dict[str, object], hint: str) -> None:
+    with pytest.raises(TrustMaterialError) as caught:
+        OciPolicy.parse(json.dumps(oci_policy({**statement(), **document})).encode(), "policy.json")
+    assert hint in str(caught.value)
+
+
+def test_a_misspelt_level_gets_a_hint() -> None:
+    with pytest.raises(TrustMaterialError, match=r"did you mean strict\?"):
+        OciPolicy.parse(json.dumps(oci_policy(statement(**level("stric")))).encode(), "policy.json")
