@@ -59,6 +59,10 @@ _CRL = "Fetch the current CRL on the connected side (airgap trust fetch), and pu
 _OCSP = (
     "Fetch a current response on the connected side (airgap trust fetch), and put it into the trust directory's ocsp/."
 )
+_FORGED = (
+    "Get the issuer's own evidence (airgap trust fetch). If the named file lies in the trust directory, remove it, too: "
+    "it may be damaged evidence, and a newer piece beside it does not make up for it."
+)
 _STORE = "Correct the named trust store below truststore/x509/ in the trust directory."
 _POLICY = "Correct the trust policy at the place that the message names."
 _SNAPSHOT = "Ask the sender for the snapshot again; do not apply this one."
@@ -174,7 +178,7 @@ _ROWS: Final = (
     ("revocation.crl.future", 15, "The CRL is from the future.", "Check this machine's clock; name the moment with --at."),
     ("revocation.crl.malformed", 15, "The CRL can not be parsed or breaks a rule of RFC 5280.", _CRL),
     ("revocation.crl.issuer", 15, "The CRL is not from the certificate's issuer.", _CRL),
-    ("revocation.crl.signature", 15, "The CRL's signature does not verify under the issuer's key.", _CRL),
+    ("revocation.crl.signature", 15, "The CRL's signature does not verify under the issuer's key.", _FORGED),
     ("revocation.crl.scope", 15, "The CRL does not cover this certificate.", _CRL),
     ("revocation.crl.extension", 15, "The CRL has a critical extension that is not understood.", _CRL),
     ("revocation.crl.delta", 15, "The delta CRL is missing, stale or does not fit the base CRL.", _CRL),
@@ -183,7 +187,7 @@ _ROWS: Final = (
     ("revocation.ocsp.future", 15, "The OCSP response is from the future.",
      "Check this machine's clock; name the moment with --at."),
     ("revocation.ocsp.malformed", 15, "The OCSP response can not be parsed or is an error.", _OCSP),
-    ("revocation.ocsp.signature", 15, "The OCSP response's signature does not verify.", _OCSP),
+    ("revocation.ocsp.signature", 15, "The OCSP response's signature does not verify.", _FORGED),
     ("revocation.ocsp.responder", 15, "The OCSP responder may not answer for this issuer.", _OCSP),
     ("revocation.ocsp.unknown", 15, "The OCSP responder does not know the certificate.", _OCSP),
     # evidence and clock: sections 4 and 9 of the design

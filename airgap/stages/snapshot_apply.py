@@ -406,7 +406,8 @@ class _Judgement:
             )
         if self._accepted is None and snapshot.evidence_only:
             yield Problem(
-                message="nobody vouches for this snapshot: it holds evidence alone, and each piece proves itself"
+                message="nobody vouches for this snapshot: it holds evidence alone, and each piece has to prove itself "
+                "when something is judged by it; a forged one makes that undecided until it is removed"
             )
 
     def _read(self, path: str) -> bytes:

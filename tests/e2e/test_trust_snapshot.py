@@ -29,6 +29,7 @@ from airgap.trust.snapshots.swap import Workshop
 from airgap.trust.words import groups
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
+from tests.support.keyring import key
 from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import SIGNING_CRL, chain_with_crls, good_crls
 from tests.support.snapshots import LATER, Ground, tree_of
@@ -163,6 +164,25 @@ class TestEvidenceAlone:
         assert (ground.site / "crls/b.crl").exists()
         ground.undo()
         assert ground.policy_name() == "packer"
+
+    def test_a_forged_piece_is_undecided_until_it_is_removed(self, tmp_path: Path) -> None:
+        """Never believed; as damaged evidence of the trust directory it counts beside a newer one, too."""
+        leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
+        ground = Ground(tmp_path, leaf=leaf)
+        ground.pin()
+        (ground.site / "crls").mkdir()
+        for number, data in enumerate(good_crls(leaf, SIGNING_CRL).values()):
+            (ground.site / f"crls/{number}.crl").write_bytes(data)
+        target = ground.packed()
+        (ground.packer / "crls/forged.crl").write_bytes(crl(leaf.chain[1], revoked=[leaf], signed_by=key("p256", 6)))
+        outcome = ground.apply(ground.packed("evidence", evidence_only=True, signed=False))
+        assert outcome.applied
+        assert "forged" in outcome.warnings[-1].message
+        (problem,) = ground.verify(target).problems
+        assert (problem.reason, problem.exit_code) == ("revocation.crl.signature", 15)
+        assert "forged.crl" in problem.message
+        (ground.site / "crls/forged.crl").unlink()
+        assert ground.verify(target).problems == ()
 
     def test_alone_there_is_nothing_to_undo(self, ground: Ground) -> None:
         assert ground.apply(ground.packed(evidence_only=True, signed=False)).applied
