@@ -98,14 +98,16 @@ def list_(
         from airgap.errors import NotFoundError
         from airgap.report.snapshot import pin_document, pin_text
         from airgap.text import safe
+        from airgap.trust.generation import is_between, read_one_state
         from airgap.trust.snapshots.pins import Pins
 
         where = location(trust)
-        if trust is not None and not trust.is_dir():
-            raise NotFoundError(
-                f"there is no trust directory at {safe(trust)}", remedy="Name another one with --trust."
+        pins: tuple[Pin, ...] = ()
+        if trust is not None or is_between(where.path):
+            absent = NotFoundError(
+                f"there is no trust directory at {safe(where.path)}", remedy="Name another one with --trust."
             )
-        pins = Pins.read(where.path).entries
+            pins = read_one_state(where.path, lambda: Pins.read(where.path), absent=absent).entries
         if output is Format.JSON:
             write_json({"schema": "airgap.pins/1", "pins": [pin_document(pin) for pin in pins]})
         else:

@@ -21,6 +21,7 @@ from airgap.errors import AirgapError
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.snapshots import swap
 from airgap.trust.snapshots.swap import Workshop
+from tests.support.command import run_here
 from tests.support.snapshots import Ground, fresh, tree_of
 
 SLOW = bool(os.environ.get("AIRGAP_SLOW"))
@@ -262,3 +263,14 @@ def test_a_folder_made_between_two_renames_does_not_cost_the_pins(
         ground.apply(target)
     ground.site.rmdir()
     assert ground.apply(target).in_force
+
+
+def test_pins_are_not_said_to_be_none_between_two_renames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has looked at them."""
+    ground = Ground(tmp_path)
+    target = _killed_between_two_renames(ground, monkeypatch)
+    ran = run_here(["trust", "pin", "list", "--trust", str(ground.site)])
+    assert (ran.code, "Nobody is pinned" in ran.out) == (18, False), ran
+    assert "run apply or undo again" in ran.err
+    assert ground.apply(target).in_force
+    assert run_here(["trust", "pin", "list", "--trust", str(ground.site)]).code == 0

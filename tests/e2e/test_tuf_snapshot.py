@@ -85,7 +85,9 @@ def test_a_look_changes_no_memory(ground: TufGround) -> None:
 def test_older_metadata_are_a_rollback(ground: TufGround) -> None:
     old, new = ground.box("old"), ground.box("new", number=2)
     ground.tuf(new)
-    assert reasons(ground.tuf(old)) == ["snapshot.rollback"]
+    (problem,) = ground.tuf(old).problems
+    assert problem.reason == "snapshot.rollback"
+    assert "--allow-rollback does not change what TUF accepts" in problem.remedy
 
 
 def test_rollback_is_noticed_by_numbers_alone_where_tuf_forgot(ground: TufGround) -> None:

@@ -121,7 +121,9 @@ def _ask(
         updater.refresh()
         infos = {path: updater.get_targetinfo(path) for path in paths}
     except exceptions.BadVersionNumberError as error:
-        raise Rejected("snapshot.rollback", f"the TUF metadata are older than those accepted: {safe(error)}") from None
+        raise Rejected("snapshot.rollback", f"the TUF metadata are older than those accepted: {safe(error)}").advising(
+            "Get the current snapshot: --allow-rollback does not change what TUF accepts."
+        ) from None
     except exceptions.ExpiredMetadataError as error:
         raise Rejected("snapshot.tuf.expired", f"the TUF metadata have expired: {safe(error)}") from None
     except exceptions.UnsignedMetadataError as error:
