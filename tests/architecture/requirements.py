@@ -50,6 +50,9 @@ _CITED = re.compile(
     r"(?P<more>(?:,\s\d+(?=[,);:]))*)"
 )
 
+_NAMED = re.compile(r"\bdef (test_\w+)")
+_IN_NAME = re.compile(rf"(?<=_)(?:(?P<prefix>{_PREFIXES.lower()})_|(?P<difference>d))(?P<number>\d+)(?=_|$)")
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -82,6 +85,10 @@ def areas() -> tuple[Area, ...]:
 
 
 def _ids(text: str, known: frozenset[str]) -> Iterator[str]:
+    for name in _NAMED.findall(text):  # test_policy_10_skip_needs_neither_stores_nor_identities
+        for match in _IN_NAME.finditer(name):
+            prefix = "D" if match["difference"] else f"{match['prefix'].upper()}-"
+            yield f"{prefix}{match['number']}"
     for match in _CITED.finditer(text):
         prefix = "D" if match["difference"] else f"{match['prefix']}-"
         yield f"{prefix}{match['first']}"
