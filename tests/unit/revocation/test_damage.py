@@ -18,7 +18,7 @@ from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue
 
 URL = "http://crl.example/a"
-LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "ocsp_urls": ["http://ocsp.example"]})
 CA = LEAF.chain[1]
 CLEAN = crl(CA, number=2)
 
@@ -37,7 +37,7 @@ def verdict(piece: bytes, kind: str, *, trusted: bool = True) -> str:
 
 def damaged(piece: bytes) -> Iterator[tuple[int, bytes]]:
     for place in range(len(piece)):
-        for change in (0x01, 0x80):
+        for change in (0x01, 0x10, 0x80):
             yield place, piece[:place] + bytes([piece[place] ^ change]) + piece[place + 1 :]
 
 
@@ -48,6 +48,11 @@ PIECES = {
     "crl-v1": ("crl", crl(CA, revoked=REVOKED, version=None)),
     "response": ("ocsp", ocsp_response(LEAF, status="revoked")),
     "response-by-key": ("ocsp", ocsp_response(LEAF, status="revoked", by_key=True)),
+    "newer-crl": ("crl", crl(CA, number=3, this_update=AT, revoked=REVOKED)),
+    "response-of-a-delegate-by-key": (
+        "ocsp",
+        ocsp_response(LEAF, status="revoked", responder=DELEGATE, by_key=True),
+    ),
     "response-of-a-delegate": ("ocsp", ocsp_response(LEAF, status="revoked", responder=DELEGATE)),
 }
 
@@ -57,6 +62,13 @@ def test_no_changed_byte_hides_a_revocation(name: str) -> None:
     kind, piece = PIECES[name]
     assert verdict(piece, kind) == "revocation.revoked"
     assert [place for place, changed in damaged(piece) if verdict(changed, kind) == "good"] == []
+
+
+@pytest.mark.parametrize("name", ["crl", "newer-crl"])
+def test_no_lost_byte_hides_a_revoking_crl(name: str) -> None:
+    """What was left of the name was taken for another issuer's."""
+    kind, piece = PIECES[name]
+    assert not [place for place in range(len(piece)) if verdict(piece[:place] + piece[place + 1 :], kind) == "good"]
 
 
 @pytest.mark.parametrize("name", PIECES)
@@ -89,6 +101,15 @@ class TestWhatIsWholeIsNotDamaged:
 
     def test_response_about_another_certificate(self) -> None:
         about = ocsp_response(LEAF, status="revoked", serial=LEAF.serial ^ 1)
+        assert verdict(about, "ocsp") == "good"
+
+    def test_response_of_a_delegate_about_another_certificate(self) -> None:
+        about = ocsp_response(LEAF, serial=LEAF.serial + 1, status="revoked", responder=DELEGATE)
+        assert verdict(about, "ocsp") == "good"
+
+    def test_response_of_a_stranger_about_another_certificate(self) -> None:
+        """Its responder is nobody that is known."""
+        about = ocsp_response(LEAF, serial=LEAF.serial + 1, status="revoked", responder=DELEGATE, embed=())
         assert verdict(about, "ocsp") == "good"
 
     def test_good_response_of_somebody_who_may_not_answer(self) -> None:
