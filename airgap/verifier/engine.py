@@ -434,7 +434,7 @@ class Judge:
 
 
 def _authentic_time_inside(facts: SignatureFacts) -> str:
-    """SCHEME-3: the authentic signing time lies within every certificate's validity, bounds included."""
+    """SCHEME-3, SCHEME-7: the authentic signing time lies within every certificate's validity, bounds included."""
     moment = facts.authentic_time
     if moment is None:
         raise Undecided("recheck.unproven", "the report does not hold the authentic signing time of this signature")
