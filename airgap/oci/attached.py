@@ -45,14 +45,14 @@ def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
     """
     if not isinstance(manifest, Manifest):
         return True
-    if has_image_layers(manifest):
+    if _has_image_layers(manifest):
         return True
     if manifest.config is None or manifest.config.media_type not in _IMAGE_CONFIGS:
         return False
     return not manifest.layers or any(_unpacks(store, layer) for layer in manifest.layers)
 
 
-def has_image_layers(manifest: Manifest) -> bool:
+def _has_image_layers(manifest: Manifest) -> bool:
     """Whether it lists layers of an image, by their types, and a config that could describe them."""
     return any(layer.media_type.startswith(_IMAGE_LAYERS) for layer in manifest.layers) and not _has_empty_config(
         manifest
@@ -62,7 +62,7 @@ def has_image_layers(manifest: Manifest) -> bool:
 def is_stated_image(manifest: Manifest) -> bool:
     """Whether it is an image by the types that it states; what may be one for all that it states is `is_runnable`."""
     if manifest.layers:
-        return has_image_layers(manifest)
+        return _has_image_layers(manifest)
     return manifest.config is not None and manifest.config.media_type in _IMAGE_CONFIGS
 
 

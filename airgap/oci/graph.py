@@ -343,6 +343,7 @@ class _Walk:
     """What may refer to something here and can not be read."""
     seen: set[tuple[Digest, str, int, bool, bool]] = field(default_factory=set)
     limits_told: set[str] = field(default_factory=set)
+    """Sentences about bounds that were told: that of the layout is the same for thousands."""
 
     def run(self, root: Descriptor) -> Closure:
         label = "index" if root.media_type in INDEX_TYPES else "manifest" if root.is_manifest else "blob"
@@ -405,7 +406,7 @@ class _Walk:
     def _unread(self, step: _Step, error: ContentError) -> None:
         if error.reason == "content.limit":
             if str(error) in self.limits_told:
-                return  # the layout's own bound is the same for each of thousands
+                return
             self.limits_told.add(str(error))
         problem = ContentProblem.of(error, step.descriptor, step.path)
         left_out = step.depth > 0 and step.entry and step.descriptor.digest in self.declared_absent

@@ -142,17 +142,23 @@ def _refuse_twin_of(key: str, source: JsonObject) -> None:
         return
     # null in other case takes back what a reader in Go had read as `key`
     nulls = source.nulls if isinstance(source, _Odd) and key in source else ()
-    twin = _twin_of(key, (*source, *nulls))
+    names = (*source, *nulls)
+    twin = _twin_of(key, names) if len(names) <= _FEW else _find_twin(key, names)
     if twin is not None:
         if key in source:
             raise FormatError("stands there twice, in different case", where=key)
         raise FormatError(f"stands there in other case, as {safe(twin, limit=64)!r}", where=key)
 
 
-@lru_cache(maxsize=4096)  # a document's many descriptors have the same few sets of names
-def _twin_of(key: str, names: tuple[str, ...]) -> str | None:
+def _find_twin(key: str, names: tuple[str, ...]) -> str | None:
     size, folded = len(key), key.casefold()
     return next((name for name in names if len(name) == size and name != key and name.casefold() == folded), None)
+
+
+_FEW = 32
+"""Names of an object that is remembered. A document's many descriptors have the same few sets of names; a large set is
+somebody else's, and is not kept."""
+_twin_of = lru_cache(maxsize=4096)(_find_twin)
 
 
 def take_list(

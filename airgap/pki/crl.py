@@ -245,7 +245,7 @@ class Crl(CrlFacts):
         revocation.crl.issuer, revocation.crl.signature.
         """
         self._check_named(issuer)
-        self._verify(issuer, strict=False)
+        self.verify_intact(issuer)
 
     def verify_intact(self, issuer: Certificate) -> None:
         """The key of `issuer` signed just these bytes, whatever name they bear. Raises Undecided."""

@@ -89,19 +89,15 @@ class SingleResponse:
 
     def bears(self, issuer: Certificate) -> bool:
         """Whether the CertID has the key or the name of `issuer`: with one bit changed, it still has the other."""
-        return digests.known(self.hash_name) and (
-            self.issuer_key_hash == digests.digest(self.hash_name, issuer.public_key_bits)
-            or self.issuer_name_hash == digests.digest(self.hash_name, issuer.subject)
-        )
+        return self.names(issuer) or self._has_name_of(issuer)
 
     def is_about(self, certificate: Certificate, issuer: Certificate) -> bool:
         """The CertID names this certificate of this issuer: name hash, key hash and serial number (RFC 6960, 4.1.1)."""
-        return (
-            self.serial == certificate.serial
-            and digests.known(self.hash_name)
-            and self.issuer_name_hash == digests.digest(self.hash_name, issuer.subject)
-            and self.issuer_key_hash == digests.digest(self.hash_name, issuer.public_key_bits)
-        )
+        return self.serial == certificate.serial and self._has_name_of(issuer) and self.names(issuer)
+
+    def _has_name_of(self, issuer: Certificate) -> bool:
+        known = digests.known(self.hash_name)
+        return known and self.issuer_name_hash == digests.digest(self.hash_name, issuer.subject)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,18 +77,24 @@ def _find(issuer: Certificate, files: Iterable[CrlFile | OcspFile]) -> Iterator[
 
 def _may_have_named(facts: CrlFacts, issuer: Certificate) -> bool:
     """By the identifier of its key; where it states none, by nearly the same name."""
-    if facts.authority_key and issuer.subject_key:
-        near = nearly_same(facts.authority_key, issuer.subject_key)
-    else:
+    near = _has_near_key(facts, issuer)
+    if near is None:
         near = nearly_same(facts.issuer, issuer.subject)
     return near and not same_name(facts.issuer, issuer.subject)
+
+
+def _has_near_key(facts: CrlFacts, issuer: Certificate) -> bool | None:
+    """Whether a CRL states nearly the key of `issuer`; None where one of them has no identifier."""
+    if not facts.authority_key or not issuer.subject_key:
+        return None
+    return nearly_same(facts.authority_key, issuer.subject_key)
 
 
 def _may_be_about(file: CrlFile | OcspFile, query: RevocationQuery) -> bool:
     """Whether it may be about this certificate of the issuer; a name that is near alone is not enough."""
     if isinstance(file, OcspFile):  # what names the certificate is judged where it is asked for
         return not file.response.statements(query.certificate, query.issuer)
-    if file.facts.authority_key and query.issuer.subject_key:
+    if _has_near_key(file.facts, query.issuer):
         return True
     try:
         return bool(file.load().entries_for(query.certificate.serial, file.facts.issuer))

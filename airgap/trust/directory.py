@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Location", "TrustDirectory", "locate"]
 
-_SHOWN: Final = 3
 OCI_POLICY_FILES: Final = ("trustpolicy.oci.json", "trustpolicy.json")
 """The second, older name counts if and only if the first is absent (POLICY-1)."""
 BLOB_POLICY_FILES: Final = ("trustpolicy.blob.json",)
 """There is no older name (POLICY-2)."""
+_SHOWN: Final = 3
 
 T = TypeVar("T")
 

@@ -147,7 +147,7 @@ def run(cache: Path, numbers: range, seed: int, workers: int, tell: Callable[[st
         total.findings += first.problems
         tell(f"{len(cases)} cases, {sum(case.accepted for case in cases)} accepted; seed {seed}, {workers} processes")
         for finding in first.problems:
-            tell(_sentence(finding))
+            tell(sentence(finding))
         done = 0
         with ProcessPoolExecutor(workers, initializer=_start, initargs=(cache, seed, folder)) as pool:
             batches = [pool.submit(_batch, batch) for batch in _batches(numbers)]
@@ -157,7 +157,7 @@ def run(cache: Path, numbers: range, seed: int, workers: int, tell: Callable[[st
                 for finding in tally.findings:
                     if len(total.findings) < _FINDINGS:
                         _keep(first, finding, cache / "gained" / f"{seed}-{finding.number}")
-                        tell(_sentence(finding))
+                        tell(sentence(finding))
                 total.add(tally)
                 if time.monotonic() - told > 10 or done == len(numbers):  # noqa: PLR2004
                     told = time.monotonic()
@@ -171,7 +171,8 @@ def _batches(numbers: range) -> Iterator[range]:
         yield numbers[start : start + _BATCH]
 
 
-def _sentence(finding: Finding) -> str:
+def sentence(finding: Finding) -> str:
+    """What was found, on one line."""
     return f"BROKEN {finding.number} {finding.case} {', '.join(finding.changes)}: {finding.problem}"
 
 

@@ -16,7 +16,7 @@ from airgap.verifier.verdict import Verdict
 from fuzz.campaign.case import Case
 from fuzz.campaign.changes import Mutant
 from fuzz.campaign.judge import Bench, memory_folder
-from fuzz.campaign.run import Finding, Tally, cases_in
+from fuzz.campaign.run import Finding, Tally, cases_in, sentence
 
 _CHANGES: Final = (0x01, 0x80)
 
@@ -37,7 +37,7 @@ def sweep(cache: Path, workers: int, tell: Callable[[str], None]) -> Tally:
         for number, job in enumerate(as_completed(jobs), 1):
             tally = job.result()
             for finding in tally.findings:
-                tell(f"BROKEN {finding.number} {finding.case} {', '.join(finding.changes)}: {finding.problem}")
+                tell(sentence(finding))
             total.add(tally)
             tell(f"{number} of {len(jobs)} pieces, {total.verdicts.total()} mutants, {len(total.findings)} findings")
     return total
