@@ -10,11 +10,13 @@ from airgap.errors import FormatError
 from airgap.parse import der
 from airgap.pki.extensions import DistributionPoint, PointName, read_point_name, read_reasons
 from airgap.pki.names import name_key, relative_name_key
+from airgap.pki.uris import uri_key
 from airgap.text import safe
 
 ISSUING_DISTRIBUTION_POINT: Final = "2.5.29.28"
 _WHERE: Final = "issuingDistributionPoint"
 _DIRECTORY_NAME: Final = der.context(4)
+_URI: Final = der.context(6, constructed=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Scope:
         `issuer` is the raw DER Name of the CRL's issuer, to which relative names belong. For which reasons the CRL is
         an answer, `reasons` says.
         """
+        points = tuple(points)
         if self.indirect:
             return "it is an indirect CRL, which is not supported"
         if self.only_attribute:
@@ -67,7 +70,8 @@ class Scope:
             return "it only covers certificates that are no CA"
         if self.name and not any(_share_a_name(self.name, point, issuer) for point in points):
             shown = ", ".join(safe(uri, limit=200) for uri in self.name.uris) or "another name"
-            return f"it is for another distribution point ({shown})"
+            wanted = ", ".join(safe(uri, limit=200) for point in points for uri in point.uris)
+            return f"it is for another distribution point ({shown})" + (f", not {wanted}" if wanted else "")
         return None
 
 
@@ -83,7 +87,9 @@ def _keys(names: PointName | DistributionPoint, issuer: bytes) -> set[object]:
 
 
 def _key(general_name: bytes) -> object:
-    """What two GeneralNames are compared by: directory names as RFC 5280, 7.1 says, all others by their bytes."""
+    """What two GeneralNames are compared by: names and URIs as RFC 5280, 7 says, all others by their bytes."""
+    if general_name[0] == _URI:
+        return uri_key(der.read(general_name, _WHERE).value)
     if general_name[0] != _DIRECTORY_NAME:
         return general_name
     try:

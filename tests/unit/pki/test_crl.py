@@ -302,6 +302,10 @@ def test_scope_that_covers(covering: Extension) -> None:
         (scope(only_attribute=True), "attribute certificates"),
         (scope(indirect=True), "indirect CRL"),
         (scope(uris=["http://elsewhere.example/"]), r"another distribution point \(http://elsewhere.example/\)"),
+        (
+            scope(uris=["http://elsewhere.example/"]),
+            "not http://crl.harbour.example/ca.crl, http://crl.harbour.example/other.crl",
+        ),
         (scope(names=[extensions.directory_name(names.harbour("x"))]), "another distribution point"),
         (scope(relative_name=names.Attribute("CN", "x").der()), "another distribution point"),
     ],
@@ -313,6 +317,13 @@ def test_scope_that_does_not_cover(other: Extension, says: str) -> None:
         assert error.reason == "revocation.crl.scope"
         with pytest.raises(Undecided, match=says):
             raise error
+
+
+def test_a_point_in_another_spelling_is_the_same_point() -> None:
+    """RFC 5280, 7.4: scheme and host do not depend on case; the scheme's own port is none."""
+    for uri in (URL.upper().replace("/CA.CRL", "/ca.crl"), URL.replace(".example/", ".example:80/")):
+        assert judged(crl(CA, scope=scope(uris=[uri]))) == ()
+    assert undecided(crl(CA, scope=scope(uris=[URL.replace("ca.crl", "CA.crl")]))).reason == "revocation.crl.scope"
 
 
 def test_scope_of_ca_certificates() -> None:
