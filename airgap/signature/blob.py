@@ -68,7 +68,7 @@ def check_blob(payload: Payload, envelope: Envelope, target: BlobTarget) -> None
             f"{envelope.algorithm.key_spec} key demands {demanded}",
             signed=str(payload.digest),
             demanded=demanded,
-        )
+        ).advising(_OTHER_HASH)
     media_type = payload.media_type if target.media_type is None else target.media_type
     for name, claimed, actual in (
         ("size", payload.size, target.size),
@@ -87,6 +87,7 @@ def check_blob(payload: Payload, envelope: Envelope, target: BlobTarget) -> None
 _OTHER_TYPE: Final = (
     "Name the signed media type with --media-type, if that is what the file is, or leave the option out."
 )
+_OTHER_HASH: Final = "Ask the publisher to sign the file again, with the hash that belongs to the key."
 _OTHER_FILE: Final = "Get the file and its signature again from their source: they do not belong together."
 
 

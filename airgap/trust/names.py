@@ -60,7 +60,9 @@ def parse_name(text: str) -> dict[str, str]:
         attributes[name] = value
     for name in MANDATORY:
         if not attributes.get(name):
-            raise FormatError(f"has no attribute {name}; C, ST and O are needed at least{_misspelt(name, attributes)}")
+            empty = " with a value" if name in attributes else ""
+            needed = f"C, ST and O are needed at least{_misspelt(name, attributes)}"
+            raise FormatError(f"has no attribute {name}{empty}; {needed}")
     return attributes
 
 
@@ -166,5 +168,5 @@ def _escaped(character: str) -> str:
 
 
 def _misspelt(name: str, attributes: Mapping[str, str]) -> str:
-    twin = next((other for other in attributes if other.upper() == name), None)
+    twin = next((other for other in attributes if other != name and other.upper() == name), None)
     return f" ({safe(twin)} is not {name}: types are case-sensitive)" if twin else ""

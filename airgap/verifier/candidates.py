@@ -43,6 +43,8 @@ def candidate_of(
 _COSIGN: Final = "cosign signature"
 _SIMPLE_SIGNING: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 _BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
+_BEFORE_ONE: Final = "application/vnd.cncf.notary.v2"
+"""notation before 1.0: `.v2`, `.v2.signature`. No release since reads them."""
 
 
 class Nearby:
@@ -84,6 +86,8 @@ def foreign_kind(referrer: Referrer) -> str | None:
     layers = {layer.media_type for layer in manifest.layers} if isinstance(manifest, Manifest) else set()
     if _SIMPLE_SIGNING in layers:
         return _COSIGN
+    if (referrer.artifact_type or "").startswith(_BEFORE_ONE):
+        return "signature of a notation before 1.0"
     is_bundle = (referrer.artifact_type or "").startswith(_BUNDLE) or any(item.startswith(_BUNDLE) for item in layers)
     return "sigstore bundle" if is_bundle else None
 

@@ -142,14 +142,20 @@ def _cosign(box: LayoutBuilder, target: Descriptor, *, tagged: bool = True, bund
         box.list(descriptor)
 
 
+def _early(box: LayoutBuilder, target: Descriptor, end: str) -> None:
+    box.add_referrer(target, b"{}", artifact_type=f"application/vnd.cncf.notary.v2{end}")
+
+
 @pytest.mark.parametrize(
     ("attach", "words"),
     [
         (_cosign, "cosign signature (tag sha256-"),
         (lambda box, target: _cosign(box, target, tagged=False), "cosign signature"),
         (lambda box, target: _cosign(box, target, tagged=False, bundle=True), "sigstore bundle"),
+        (lambda box, target: _early(box, target, ".signature"), "a notation before 1.0"),
+        (lambda box, target: _early(box, target, ""), "a notation before 1.0"),
     ],
-    ids=["tag", "referrer", "bundle"],
+    ids=["tag", "referrer", "bundle", "alpha", "older"],
 )
 def test_a_signature_of_another_kind_is_named_and_not_called_absent(
     tmp_path: Path, attach: Callable[[LayoutBuilder, Descriptor], None], words: str
@@ -192,3 +198,12 @@ def _first_child(scene: Scene) -> str:
 
 def _entries(box: LayoutBuilder, index: Descriptor) -> list[dict[str, Any]]:
     return list(json.loads(box.blobs[index.digest])["manifests"])
+
+
+def test_an_attribute_without_a_value_is_not_called_misspelt(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.policy = oci_policy(statement(trustedIdentities=["x509.subject: C=US, ST=WA, O="]))
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == 18
+    assert "has no attribute O with a value" in ran.out
+    assert "is not O" not in ran.out
