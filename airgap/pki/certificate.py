@@ -97,6 +97,18 @@ class Certificate:
             raise LimitError(f"the certificate has {len(data)} bytes, more than {limits.CERTIFICATE_BYTES}")
         return _parse(data)
 
+    def begins_after(self, moment: datetime) -> bool:
+        """Whether the validity period begins after this moment. Its first second belongs to it (RFC 5280, 4.1.2.5)."""
+        return moment < self.not_before
+
+    def ended_before(self, moment: datetime) -> bool:
+        """Whether the validity period ended before this moment. Its last second belongs to it (RFC 5280, 4.1.2.5)."""
+        return moment > self.not_after
+
+    def valid_between(self, earliest: datetime, latest: datetime) -> bool:
+        """Whether the whole of this time lies within the validity period."""
+        return not self.begins_after(earliest) and not self.ended_before(latest)
+
     @property
     def self_issued(self) -> bool:
         """Issuer and subject are the same bytes."""

@@ -143,14 +143,14 @@ def check_validity(chain: Sequence[Certificate], at: datetime) -> None:
     """
     for position, certificate in enumerate(chain):
         facts = {"certificate": safe(certificate.subject_text), "at": iso(at)}
-        if at < certificate.not_before:
+        if certificate.begins_after(at):
             raise Rejected(
                 "time.certificate.not_yet",
                 f"{_named(chain, position)} is valid from {iso(certificate.not_before)}, which is after {iso(at)}",
                 **facts,
                 not_before=iso(certificate.not_before),
             )
-        if at > certificate.not_after:
+        if certificate.ended_before(at):
             raise Rejected(
                 "time.certificate.expired",
                 f"{_named(chain, position)} expired at {iso(certificate.not_after)}, before {iso(at)}",

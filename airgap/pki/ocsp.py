@@ -309,10 +309,10 @@ class OcspResponse:
             self._refuse_delegate(delegate, "which answers for itself")
 
     def _check_valid(self, delegate: Certificate, moment: datetime, what: str) -> None:
-        if moment < delegate.not_before:
+        if delegate.begins_after(moment):
             problem = f"which is not valid before {iso(delegate.not_before)}, {what} at {iso(moment)}"
             self._refuse_delegate(delegate, problem)
-        if moment > delegate.not_after:
+        if delegate.ended_before(moment):
             self._refuse_delegate(delegate, f"which expired at {iso(delegate.not_after)}, {what} at {iso(moment)}")
 
     def _refuse_delegate(self, delegate: Certificate, problem: str) -> NoReturn:

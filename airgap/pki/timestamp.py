@@ -213,7 +213,7 @@ def check_within(timestamp: VerifiedTimestamp, chain: Sequence[Certificate]) -> 
     Raises Rejected("timestamp.range").
     """
     for certificate in chain:
-        if timestamp.earliest < certificate.not_before or timestamp.latest > certificate.not_after:
+        if not certificate.valid_between(timestamp.earliest, timestamp.latest):
             raise Rejected(
                 "timestamp.range",
                 f"the timestamp [{iso(timestamp.earliest)}, {iso(timestamp.latest)}] is not within the validity "

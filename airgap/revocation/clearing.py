@@ -470,8 +470,8 @@ def _refuse_hold(query: RevocationQuery, lists: list[tuple[CrlFile, Crl]]) -> No
 
 def _silence(query: RevocationQuery, file: CrlFile, crl: Crl) -> tuple[str, ...]:
     """RFC 5280, 3.3: an issuer may drop entries of expired certificates, so that their absence proves little."""
-    ended = query.certificate.not_after
-    if ended >= crl.this_update:
+    if not query.certificate.ended_before(crl.this_update):
         return ()
-    made = f"{file.name} was made on {iso(crl.this_update)}, after {query.who} expired on {iso(ended)}"
+    expired = f"{query.who} expired on {iso(query.certificate.not_after)}"
+    made = f"{file.name} was made on {iso(crl.this_update)}, after {expired}"
     return (f"{made}: an issuer may drop entries of expired certificates, so that its silence proves little",)

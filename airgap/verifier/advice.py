@@ -76,7 +76,7 @@ def check_validity_untimed(facts: SignatureFacts, at: datetime, statement: State
 
 def untimed_way_out(facts: SignatureFacts, at: datetime) -> str:
     """What helps where a timestamp is demanded and the certificates are valid without one; "" where they are not."""
-    if not all(certificate.not_before <= at <= certificate.not_after for certificate in facts.chain):
+    if not all(certificate.valid_between(at, at) for certificate in facts.chain):
         return ""
     return (
         "Ask the publisher for a timestamped signature. If one is to matter only once a certificate has expired, set "

@@ -260,7 +260,7 @@ class Judge:
             return False
         if statement.verify_timestamp is VerifyTimestamp.ALWAYS:
             return True
-        return any(self._at > certificate.not_after for certificate in facts.chain)
+        return any(certificate.ended_before(self._at) for certificate in facts.chain)
 
     def _timestamp(self, dossier: _Dossier, facts: SignatureFacts) -> str:
         stamped = facts.rest()
@@ -439,7 +439,7 @@ def _authentic_time_inside(facts: SignatureFacts) -> str:
     if moment is None:
         raise Undecided("recheck.unproven", "the report does not hold the authentic signing time of this signature")
     for certificate in facts.chain:
-        if not certificate.not_before <= moment <= certificate.not_after:
+        if not certificate.valid_between(moment, moment):
             raise Rejected(
                 "time.authentic",
                 f"the authentic signing time {iso(moment)} is not within the validity of "
