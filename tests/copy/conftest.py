@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.registry import LoopbackRegistry, free_port, wait_for_port
+from tests.support.tools import needed
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +33,7 @@ def target() -> Iterator[LoopbackRegistry]:
 @pytest.fixture(scope="session")
 def distribution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Debian's docker-registry: no referrers API, and it takes no index with children missing."""
-    found = shutil.which("docker-registry", path=f"{os.environ.get('PATH', '')}:/usr/bin")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("docker-registry is required in CI (apt install docker-registry)")
-        pytest.skip("docker-registry is not installed")
+    found = needed("docker-registry")
     folder = tmp_path_factory.mktemp("distribution")
     port = free_port()
     (folder / "config.yml").write_text(

@@ -29,6 +29,7 @@ from tests.support.copying import (
     write,
 )
 from tests.support.registry import LoopbackRegistry, error, free_port
+from tests.support.tools import needed
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -657,8 +658,8 @@ def test_the_library_tells_its_progress(tmp_path: Path) -> None:
     assert [event.digest for event in events if isinstance(event, ArtifactDone)] == [made.index.digest]
 
 
-@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
 def test_skopeo_reads_what_is_written_and_the_other_way_round(tmp_path: Path) -> None:
+    skopeo = needed("skopeo")
     made = family()
     source = write(tmp_path / "source", made)
     copy(source, tmp_path / "to")
@@ -667,7 +668,7 @@ def test_skopeo_reads_what_is_written_and_the_other_way_round(tmp_path: Path) ->
     for name, place in (("dir", f"oci:{tmp_path / 'to'}:v1"), ("tar", f"oci-archive:{tmp_path / 'to.tar'}:v1")):
         back = tmp_path / f"skopeo-{name}"
         done = subprocess.run(
-            ["skopeo", "--insecure-policy", "copy", "--all", "--preserve-digests", place, f"oci:{back}:v1"],
+            [skopeo, "--insecure-policy", "copy", "--all", "--preserve-digests", place, f"oci:{back}:v1"],
             check=False,
             capture_output=True,
             env=environment,

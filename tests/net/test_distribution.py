@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -18,17 +16,9 @@ from airgap.net.upload import Sent
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from tests.support.net import described, source, store
 from tests.support.registry import blob_descriptor, digest_of, free_port, wait_for_port
+from tests.support.tools import needed
 
 LAYER = bytes(range(256)) * 80_000  # 20 MB
-
-
-def _binary() -> str:
-    found = shutil.which("docker-registry", path=f"{os.environ.get('PATH', '')}:/usr/bin")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("docker-registry is required in CI (apt install docker-registry)")
-        pytest.skip("docker-registry is not installed")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +34,7 @@ http: {{addr: "127.0.0.1:{port}"}}
 """
     )
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen([_binary(), "serve", str(configuration)], stdout=log, stderr=log)
+        process = subprocess.Popen([needed("docker-registry"), "serve", str(configuration)], stdout=log, stderr=log)
         try:
             assert wait_for_port(port, seconds=20), (directory / "log").read_text()
             yield f"127.0.0.1:{port}"

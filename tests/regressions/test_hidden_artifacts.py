@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from airgap.oci.open import open_layout
 from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.scenario import Scene, bare
+from tests.support.tools import needed
 
 NOWHERE = "prod:release-candidate-of-the-application-v2"
 """A digest of no known algorithm; `prod-release-...` is the fallback tag of its referrers."""
@@ -162,14 +162,14 @@ def test_tag_of_a_build_was_taken_for_the_referrers_of_a_digest_of_no_algorithm(
     assert ([tag] in unsigned, ran.code) == (True, 16), ran  # and the entry of that digest can not be checked
 
 
-@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo shows that the tag exists for others")
 def test_skopeo_takes_the_tag_that_was_not_judged(tmp_path: Path) -> None:
+    skopeo = needed("skopeo")
     box = LayoutBuilder()
     tag = "main-" + "0123456789" * 4
     index = box.tag(box.add_index(box.add_image(platform=Platform(architecture="amd64", os="linux"))), tag)
     layout = box.write_directory(tmp_path / "layout")
     command = [
-        "skopeo",
+        skopeo,
         "copy",
         "--all",
         "--preserve-digests",

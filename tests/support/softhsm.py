@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from cryptography.hazmat.primitives import serialization
 
 from tests.support.keyring import PrivateKey
+from tests.support.tools import absent
 
 LIBRARIES = (
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -26,11 +25,9 @@ PIN = "4711-17"
 def library() -> Path:
     """SoftHSM's library. Skips the test where there is none, fails it in CI."""
     found = next((Path(path) for path in LIBRARIES if Path(path).exists()), None)
-    if found and shutil.which("softhsm2-util"):
-        return found
-    if os.environ.get("CI"):
-        pytest.fail("SoftHSM is not installed: apt-get install softhsm2")
-    pytest.skip("SoftHSM is not installed")
+    if not found or not shutil.which("softhsm2-util"):
+        absent("SoftHSM", "softhsm2")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
