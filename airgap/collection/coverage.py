@@ -86,7 +86,7 @@ class CertificateCoverage:
     message: str = ""
     attempts: tuple[Attempt, ...] = ()
     unanswered: bool = False
-    """A place that was asked gave only what is not genuine: what is at hand may be older than what it has."""
+    """The newest that a place gave is no answer that counts: what is at hand may be older than what it has."""
 
     @property
     def is_gap(self) -> bool:
@@ -167,7 +167,7 @@ class Tried(Protocol):
 
     @property
     def unanswered(self) -> Mapping[Asked, None]:
-        """Certificates of which a place answered, and nothing that it answered is genuine."""
+        """Certificates of which a place answered, and the newest of what it answered is no answer that counts."""
 
 
 def cover(

@@ -69,7 +69,7 @@ class Gatherer:
         """Delegates that signed a response and whose own revocation their issuer does not waive (D37)."""
         self.sources: Final[dict[str, str]] = {}
         self.unanswered: Final[dict[Asked, None]] = {}
-        """Certificates of which a place answered, and nothing that it answered is genuine."""
+        """Certificates of which a place answered, and the newest of what it answered is no answer that counts."""
 
     # --- from URLs ---
 
@@ -109,8 +109,7 @@ class Gatherer:
             path.unlink()
 
     def _fetch_ocsp(self, asked: Asked, issuer: Certificate, downloads: Downloads) -> None:
-        refused = False
-        for url in asked.certificate.ocsp_urls:
+        def ask(url: str) -> Attempt:
             try:
                 data = downloads.ocsp(url, ocsp_request(asked.certificate, issuer))
                 try:
@@ -118,66 +117,74 @@ class Gatherer:
                 except FormatError:  # some responders know no SHA-1 CertID; an error is asked again in SHA-256
                     data = downloads.ocsp(url, ocsp_request(asked.certificate, issuer, hash_name=_RETRY_HASH))
             except Undecided as error:
-                self._note([asked], _failure(url, "ocsp", Outcome.FAILED, error))
-                continue
+                return self._note([asked], _failure(url, "ocsp", Outcome.FAILED, error))
             with self._lock:
-                attempt = self._take_ocsp(data, url, asked, issuer)
-                self._note([asked], attempt)
-            if attempt.outcome is not Outcome.REFUSED:
-                return
-            refused = True
-        if refused:
-            self.unanswered[asked] = None
+                return self._note([asked], self._take_ocsp(data, url, asked, issuer))
+
+        self._ask_in_turn(asked.certificate.ocsp_urls, [asked], ask)
 
     def _fetch_crl(self, place: _Place, downloads: Downloads, path: Path) -> None:
         """Ask the URIs of a point until one gives a CRL that answers for it (OCSP-1, CRL-1, D32)."""
-        refused = False
-        for number, uri in enumerate(place.point.uris):
-            file = path.with_suffix(f".{number}")
-            try:
-                downloads.crl(uri, file)
-                data = read_regular(file, limits.CRL_FILE_BYTES)
-            except (Undecided, FormatError) as error:
-                self._note(place.asked, _failure(uri, "crl", Outcome.FAILED, error))
-                file.unlink(missing_ok=True)
-                continue
-            file.unlink()
-            with self._lock:
-                check = partial(self._check_answers, point=place.point, asked=place.asked)
-                attempt, crl = self._take_crl(data, uri, place.issuer, place.asked, place.point.uris, check)
-                del data
-                self._note(place.asked, attempt)
+        check = partial(self._check_answers, point=place.point, asked=place.asked)
+
+        def ask(uri: str) -> Attempt:
+            attempt, crl = self._ask_crl(place, "crl", uri, place.point.uris, downloads, path, check)
             if crl is not None:
                 self._fetch_deltas(place, crl, downloads, path)
-            if attempt.outcome is not Outcome.REFUSED:
-                return
-            refused = True
-        if refused:
-            self.unanswered.update(dict.fromkeys(place.asked))
+            return attempt
+
+        self._ask_in_turn(place.point.uris, place.asked, ask)
 
     def _fetch_deltas(self, place: _Place, base: Crl, downloads: Downloads, path: Path) -> None:
-        for count, point in enumerate(base.freshest):
-            refused = False
-            for number, uri in enumerate(point.uris):
-                file = path.with_suffix(f".delta.{count}.{number}")
-                try:
-                    downloads.crl(uri, file)
-                    data = read_regular(file, limits.CRL_FILE_BYTES)
-                except (Undecided, FormatError) as error:
-                    self._note(place.asked, _failure(uri, "delta-crl", Outcome.FAILED, error))
-                    file.unlink(missing_ok=True)
-                    continue
-                file.unlink()
-                with self._lock:
-                    check = partial(self._check_delta, base=base)
-                    attempt, _ = self._take_crl(data, uri, place.issuer, place.asked, point.uris, check)
-                    self._note(place.asked, attempt)
-                if attempt.outcome is not Outcome.REFUSED:
+        check = partial(self._check_delta, base=base)
+        for point in base.freshest:
+
+            def ask(uri: str, uris: Sequence[str] = point.uris) -> Attempt:
+                return self._ask_crl(place, "delta-crl", uri, uris, downloads, path, check)[0]
+
+            self._ask_in_turn(point.uris, place.asked, ask)
+
+    def _ask_crl(
+        self,
+        place: _Place,
+        kind: str,
+        uri: str,
+        uris: Sequence[str],
+        downloads: Downloads,
+        path: Path,
+        check: Callable[[Crl], None],
+    ) -> tuple[Attempt, Crl | None]:
+        """What one of the `uris` of a point gives; None for the CRL where it is none that the issuer made."""
+        try:
+            downloads.crl(uri, path)
+            data = read_regular(path, limits.CRL_FILE_BYTES)
+        except (Undecided, FormatError) as error:
+            return self._note(place.asked, _failure(uri, kind, Outcome.FAILED, error)), None
+        finally:
+            path.unlink(missing_ok=True)
+        with self._lock:
+            attempt, crl = self._take_crl(data, uri, place.issuer, place.asked, uris, check)
+            return self._note(place.asked, attempt), crl
+
+    def _ask_in_turn(self, uris: Iterable[str], asked: Sequence[Asked], ask: Callable[[str], Attempt]) -> None:
+        """Until one of several places, which should all give the same, has an answer that is fresh.
+
+        Where what was refused is the newest that they have, or all, what is at hand may be older than what is known.
+        """
+        refused: list[Attempt] = []
+        answers: list[Attempt] = []
+        for uri in uris:
+            attempt = ask(uri)
+            if attempt.outcome is Outcome.REFUSED:
+                refused.append(attempt)
+            elif attempt.outcome is not Outcome.FAILED:
+                answers.append(attempt)
+                if attempt.next_update is not None and attempt.next_update >= self._at:
                     break
-                refused = True
-            else:
-                if refused:
-                    self.unanswered.update(dict.fromkeys(place.asked))
+        newest = max((made for item in answers if (made := item.this_update)), default=None)
+        if any(newest is None or (item.this_update is not None and item.this_update > newest) for item in refused):
+            with self._lock:
+                self.unanswered.update(dict.fromkeys(asked))
 
     # --- from files ---
 
@@ -328,9 +335,10 @@ class Gatherer:
             next_update=next_update,
         )
 
-    def _note(self, asked: Iterable[Asked], attempt: Attempt) -> None:
+    def _note(self, asked: Iterable[Asked], attempt: Attempt) -> Attempt:
         for item in asked:
             self.attempts[item].append(attempt)
+        return attempt
 
 
 def _proven_response(

@@ -216,6 +216,39 @@ class TestFailures:
         assert about(outcome, "builder").status is Status.COVERED
         assert set(json.loads((here.trust / "crls/index.json").read_text())) == {*uris, here.web.url("/ca.crl")}
 
+    def test_a_newer_answer_of_a_point_that_is_refused_leaves_the_fetch_incomplete(self, here: Site) -> None:
+        """Another URI has an older one, which covers: what was refused may say more."""
+        here.sign(points=[Point((here.web.url("/new.crl"), here.web.url("/leaf.crl")))])
+        here.serve()
+        wrong = here.crl(here.ca, number=2, this_update=AT - DAY / 2, scope=scope(only_ca=True))
+        here.web.put("/new.crl", wrong)
+        outcome = here.fetch()
+        assert about(outcome, "builder").status is Status.COVERED
+        assert not outcome.complete
+        here.web.put("/leaf.crl", here.crl(here.ca, number=3, this_update=AT - DAY / 4))
+        assert here.fetch().complete
+
+    @pytest.mark.parametrize("path", ["/leaf.crl", "/delta.crl"])
+    def test_a_mirror_that_stands_still_keeps_no_other_from_being_asked(self, here: Site, path: str) -> None:
+        mirror = {name: (here.web.url(f"/old{name}"), here.web.url(name)) for name in ("/leaf.crl", "/delta.crl")}
+        here.sign(points=[Point(mirror["/leaf.crl"])])
+        here.serve()
+        bases = {"number": 5, "freshest": [Point(mirror["/delta.crl"])]}
+        deltas = {"number": 6, "delta_base": 5}
+        old = {"this_update": AT - 9 * DAY, "next_update": AT - DAY}
+        for name, changes in (("/leaf.crl", bases), ("/delta.crl", deltas)):
+            here.web.put(name, here.crl(here.ca, **changes))
+            here.web.put(f"/old{name}", here.crl(here.ca, **changes, **(old if name == path else {})))
+        assert here.fetch().complete
+
+    def test_nor_does_a_responder_whose_answer_is_stale(self, here: Site) -> None:
+        here.sign(ocsp_urls=[here.web.url("/old"), here.web.url("/new")])
+        here.serve()
+        old = ocsp_response(here.leaf, this_update=AT - 9 * DAY, next_update=AT - DAY)
+        here.web.ocsp("/old", lambda _: old)
+        here.web.ocsp("/new", lambda _: ocsp_response(here.leaf))
+        assert here.fetch().complete
+
 
 class TestDelta:
     def prepare(self, here: Site, **delta: Any) -> None:
