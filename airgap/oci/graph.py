@@ -7,7 +7,7 @@ MAN-34); it becomes a problem. Cycles can not be made with sound digests, and no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -204,6 +204,11 @@ class Graph:
         """Every name by which some tool runs something here, and what it may lead to: more than one is one too many."""
         return self._scan.names.all()
 
+    @property
+    def digests(self) -> Container[Digest]:
+        """Every digest that `index.json` leads to, be it by one descriptor or by several that disagree."""
+        return self._scan.known.keys()
+
     @cached_property
     def shared_names(self) -> tuple[str, ...]:
         """Names by which nothing can be told: two different entries bear each, and one of them has no other name."""
@@ -213,16 +218,39 @@ class Graph:
         """The layout's own artifacts, in the order of `index.json`: no referrers, no children of indexes."""
         return self._scan.roots
 
+    def whole(self) -> tuple[Root, ...]:
+        """The same for whoever means the whole layout: at least one.
+
+        Raises NotFoundError where there is none, ContentError where none can be read.
+        """
+        roots = self.roots()
+        if not roots:
+            for problem in self.problems:
+                raise problem.error()
+            raise NotFoundError(f"the layout {self._store.name} holds no artifact")
+        return roots
+
     def resolve(self, name: str | Digest | None) -> Root:
         """The artifact with this tag or digest, or the only one: the one way to look a name up. Raises NotFoundError.
 
         A tag is a whole name of an entry, or the tag part of one. A name that could mean two things means none. A
         digest may be that of a child at any depth, or of a referrer: its descriptor is the one that points at it, with
-        its real media type (MAN-35, D3).
+        its real media type (MAN-35, D3). Raises ContentError where it is not found, and may stand where nobody could
+        look.
         """
-        if name is None:
-            return self._only()
-        return self._by_digest(name) if isinstance(name, Digest) else self._by_name(name)
+        if isinstance(name, Digest):
+            return self._by_digest(name)
+        try:
+            return self._only() if name is None else self._by_name(name)
+        except NotFoundError:
+            self._check_entries()
+            raise
+
+    def _check_entries(self) -> None:
+        """Raises ContentError where an entry of `index.json` describes nothing: it may be what was asked for."""
+        for problem in self.problems:
+            if problem.descriptor is None:
+                raise problem.error()
 
     def _only(self) -> Root:
         roots = self.roots()
@@ -251,6 +279,10 @@ class Graph:
             return found[0]
         descriptor = self._scan.known.get(digest)
         if descriptor is None:
+            self._check_entries()
+            for index in self._scan.known.values():
+                if index.media_type in INDEX_TYPES:
+                    self.manifest(index)  # what can not be read may list it
             raise NotFoundError(
                 f"{self._store.name} has no artifact {digest}{self._orphan(digest)}",
                 remedy="See what there is with airgap discover.",

@@ -54,3 +54,7 @@ class EntryProblem:
     """`index.json > manifests[3]`, or the tag of a fallback index and the place in it."""
     descriptor: Descriptor | None
     """None where the entry describes nothing."""
+
+    def error(self) -> ContentError:
+        """The same as an error, with its place; for what can not be read."""
+        return ContentError(self.reason, f"{self.path}: {self.message}")

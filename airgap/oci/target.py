@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from airgap.errors import NotFoundError, UsageError
+from airgap.errors import UsageError
 from airgap.oci.graph import Graph, Root
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference, parse_reference
@@ -29,15 +29,22 @@ class Target:
         return self.reference.tag is None and self.reference.digest is None
 
     def roots(self) -> tuple[Root, ...]:
-        """The artifact that the reference names, or all of the layout's own. Raises NotFoundError."""
+        """The artifact that the reference names, or all of the layout's own. Raises NotFoundError, ContentError."""
         if self.reference.digest is not None:
             return (self.graph.resolve(self.reference.digest),)
         if self.reference.tag is not None:
             return (self.graph.resolve(self.reference.tag),)
-        roots = tuple(self.graph.roots())
-        if not roots and not self.graph.problems:
-            raise NotFoundError(f"the layout {safe(self.reference.path)} holds no artifact")
-        return roots
+        return self.graph.whole()
+
+    def all_roots(self) -> tuple[Root, ...]:
+        """The same with what of a whole layout can not be read, for whoever has no other place to tell it.
+
+        Entries that describe nothing are not among them: they may refer to each artifact, which is told of each.
+        """
+        roots = self.roots()
+        problems = self.graph.problems if self.is_whole else ()
+        unread = dict.fromkeys(problem.descriptor for problem in problems if problem.descriptor is not None)
+        return (*roots, *(Root(descriptor, ()) for descriptor in unread))
 
     def name(self, root: Root) -> str:
         """The reference to `root` alone, safe for a terminal."""

@@ -15,7 +15,7 @@ def discover(target: str) -> tuple[Discovered, ...]:
     """
     with open_target(target) as opened:
         outliner = Outliner(opened.graph)
-        return tuple(_discovered(opened, outliner, root) for root in opened.roots())
+        return tuple(_discovered(opened, outliner, root) for root in opened.all_roots())
 
 
 def _discovered(opened: Target, outliner: Outliner, root: Root) -> Discovered:

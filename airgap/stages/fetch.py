@@ -157,7 +157,7 @@ class _Run:
         reference = parse_reference(name, exists=os.path.exists)
         if isinstance(reference, LayoutReference):
             with open_target(name) as target:
-                yield target.store, target.graph, [root.descriptor for root in target.roots()]
+                yield target.store, target.graph, [root.descriptor for root in target.all_roots()]
             return
         if self._connect is None:
             raise UsageError(f"{safe(name)} is in a registry, and none is connected")

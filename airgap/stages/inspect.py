@@ -19,7 +19,7 @@ def inspect(target: str) -> tuple[InspectedArtifact, ...]:
     What can not be read and may be a signature is part of the result (`InspectedArtifact.unread`).
     """
     with open_target(target) as opened:
-        return tuple(_artifact(opened, root) for root in opened.roots())
+        return tuple(_artifact(opened, root) for root in opened.all_roots())
 
 
 def _artifact(opened: Target, root: Root) -> InspectedArtifact:

@@ -7,11 +7,11 @@ each other), with the same demands as then; where only the report is left, the s
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
@@ -86,7 +86,7 @@ class _Run:
         self._request, self._directory, self._verify = request, directory, verify
         self._moment = Moment(judged=request.at, clock=request.clock)
         self._judges: dict[frozenset[tuple[str, str]], Judge] = {}
-        self._names: dict[str, Mapping[str, frozenset[Digest]]] = {}
+        self._places: dict[str, _Place] = {}
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
 
@@ -146,10 +146,11 @@ class _Run:
             if found := [item for item in outcome.artifacts if item.descriptor.digest == artifact.descriptor.digest]:
                 self._warn(*moved)
                 return Rechecked(basis=Basis.LAYOUT, now=found[0], was=artifact, report=report, besides=besides)
-            # a layout that is there and can not be judged is not gone: what the report says does not make it good
-            unreadable = tuple(problem for problem in outcome.problems if problem.exit_code != ExitCode.NOT_FOUND)
-            self._fail(*unreadable)
-            besides += unreadable or moved
+            # what is there and can not be judged is not gone: what the report says does not make it good
+            is_gone = artifact.descriptor.digest not in self._look(place).digests
+            stuck = tuple(item for item in outcome.problems if item.exit_code != ExitCode.NOT_FOUND or not is_gone)
+            self._fail(*stuck)
+            besides += stuck or moved
         self._warn(*_taken_as_it_is(report, artifact))
         if artifact.content_failed:
             reason, message = "content.digest", "the report says that the content was bad"
@@ -159,16 +160,19 @@ class _Run:
 
     def _moved(self, artifact: RecordedArtifact, place: str) -> Iterator[Problem]:
         """That a name of the artifact leads to other bytes now."""
-        if place not in self._names:
-            self._names[place] = _names(place)
         for tag in artifact.tags:
-            others = self._names[place].get(tag, frozenset()) - {artifact.descriptor.digest}
+            others = self._look(place).names.get(tag, frozenset()) - {artifact.descriptor.digest}
             if others:
                 message = (
                     f"{safe(artifact.reference)} was {artifact.descriptor.digest} when it was judged; the name "
                     f"{safe(tag)!r} leads to {min(others)} now, which is another artifact and was not judged"
                 )
                 yield Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.replaced")
+
+    def _look(self, place: str) -> _Place:
+        if place not in self._places:
+            self._places[place] = _Place.of(place)
+        return self._places[place]
 
     def _scope(self, artifact: RecordedArtifact) -> tuple[str | None, Origin | None]:
         """The repository, and who named it: the operator then, the operator now, or a record."""
@@ -292,13 +296,21 @@ def _is_there(path: str) -> bool:
     return True
 
 
-def _names(place: str) -> Mapping[str, frozenset[Digest]]:
-    """What the names in a layout may lead to; nothing where it can not be read, which verifying it says."""
-    try:
-        with open_target(place) as target:
-            return target.graph.names
-    except AirgapError:
-        return {}
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What there is in a layout; nothing where it can not be read, which verifying it says."""
+
+    names: Mapping[str, frozenset[Digest]] = field(default_factory=dict)
+    """What each name may lead to."""
+    digests: Container[Digest] = frozenset()
+
+    @classmethod
+    def of(cls, place: str) -> Self:
+        try:
+            with open_target(place) as target:
+                return cls(target.graph.names, target.graph.digests)
+        except AirgapError:
+            return cls()
 
 
 def _ran(outcome: Outcome) -> Iterator[Problem]:
@@ -316,7 +328,7 @@ def _not_recorded(report: Report, artifact: RecordedArtifact) -> tuple[Problem, 
 
 def _taken_as_it_is(report: Report, artifact: RecordedArtifact) -> Iterator[Problem]:
     yield Problem(
-        message=f"layouts that {report.name} is about are gone; what it says of them is taken as it is",
+        message=f"what {report.name} is about is not at hand; what it says is taken as it is",
         reason="recheck.report_alone",
     )
     if artifact.content_mode != "all":

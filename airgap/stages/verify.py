@@ -162,7 +162,7 @@ class _Run:
                 box = self._open_box(target, text)
                 content = self._contents(target)
                 self._nearby = Nearby(target.graph)
-                for root in target.roots():
+                for root in _roots(target):
                     self._artifacts.append(self._artifact(target, content, root))
                 self._report_entries(target, text)
                 self._warnings += [Problem.told(notice) for notice in box.notices()]
@@ -282,7 +282,7 @@ class _Run:
         mode = self._request.content
         checker = ContentChecker(target.store, self._pool)
         closures = {}
-        for root in target.roots():
+        for root in _roots(target):
             if mode == "none":
                 closures[root.descriptor] = target.graph.surface(root.descriptor)
                 continue
@@ -343,6 +343,11 @@ class _Run:
         )
         self._judged[attached] = (statement, outcome)
         return outcome
+
+
+def _roots(target: Target) -> tuple[Root, ...]:
+    """What is judged; what can not be read of a whole layout is told entry by entry, and raises nothing."""
+    return target.graph.roots() if target.is_whole and target.graph.problems else target.roots()
 
 
 def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, warnings: list[str]) -> str | None:

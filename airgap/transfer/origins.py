@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, NotFoundError, UsageError
+from airgap.errors import AirgapError, NotFoundError, UsageError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Root
@@ -174,7 +174,7 @@ class _OpenLayout:
         if reference.tag is not None or reference.digest is not None:
             return Findings(found, [])
         # whoever copies a whole layout means what can not be read, too, and every name: none is lost without a word
-        unread = (ContentError(item.reason, f"{item.path}: {item.message}") for item in self._graph.problems)
+        unread = (problem.error() for problem in self._graph.problems)
         return Findings(found, [*unread, *self._lost_names(choice)])
 
     def _lost_names(self, choice: Choice) -> Iterator[NotFoundError]:
@@ -193,11 +193,10 @@ class _OpenLayout:
             root = self._graph.resolve(reference.tag)
             yield self._found(reference, root, (root.called or reference.tag,))
         else:
-            roots = self._graph.roots()
+            roots = self._graph.whole()
             chosen = [root for root in roots if choice.pattern is None or any(choice.takes(tag) for tag in root.tags)]
             if not chosen:
-                what = "no artifact" if not roots else "no such tag"
-                raise NotFoundError(f"the layout {safe(reference.path)} holds {what}")
+                raise NotFoundError(f"the layout {safe(reference.path)} holds no such tag")
             for root in chosen:
                 for tags in _by_repository(tuple(tag for tag in root.tags if choice.takes(tag))):
                     yield self._found(reference, root, tags)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import REF_NAME, Descriptor
 from airgap.parse.time import iso
 from tests.support import envelopes
 from tests.support.command import Ran, run_here
@@ -141,6 +141,27 @@ class TestNames:
         write_tree(kept.written.layout, other.files() | {"index.json": json.dumps(index).encode()})
         ran = kept.again()
         assert "recheck.replaced" in {warning["reason"] for warning in ran.document["warnings"]}, ran
+
+    @pytest.mark.parametrize("change", [{"mediaType": "application/x"}, {"size": 5}], ids=["type", "size"])
+    def test_a_digest_that_stands_there_twice_is_not_gone(self, tmp_path: Path, change: dict[str, Any]) -> None:
+        """Verify refused the digest as ambiguous (11), which a recheck took for "gone", and believed the report."""
+        kept = Kept(tmp_path, Scene())
+        path = kept.written.layout / "index.json"
+        index = json.loads(path.read_bytes())
+        (genuine,) = (item for item in index["manifests"] if item["digest"] == kept.written.digest)
+        twin = {**genuine, **change, "annotations": {REF_NAME: "v2"}}
+        path.write_text(json.dumps({**index, "manifests": [*index["manifests"], twin]}))
+        a_layer(kept).unlink()
+        ran = kept.again()
+        assert (ran.code, ran.document["verdict"]) == (11, "fail"), ran
+
+    def test_an_entry_that_can_not_be_read_is_not_gone(self, tmp_path: Path) -> None:
+        kept = Kept(tmp_path, Scene())
+        path = kept.written.layout / "index.json"
+        index = json.loads(path.read_bytes())
+        path.write_text(json.dumps({**index, "manifests": [{**item, "size": -1} for item in index["manifests"]]}))
+        ran = kept.again()
+        assert (ran.code, ran.document["verdict"]) == (16, "fail"), ran
 
     def test_a_medium_that_is_not_in_is_gone(self, tmp_path: Path) -> None:
         """An empty folder is where a stick is mounted."""

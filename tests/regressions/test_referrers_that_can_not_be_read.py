@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.layout import LayoutDirectory
 from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder
-from tests.support.scenario import Scene, Signature, add_image
+from tests.support.scenario import Scene, Signature, Written, add_image
 from tests.support.signing import key_options
 
 Harm = Callable[[Path, pytest.MonkeyPatch], None]
@@ -225,3 +225,64 @@ def test_fetch_was_complete_though_the_manifest_of_the_image_is_not_here(tmp_pat
     written = scene.write(tmp_path)
     ran = run_here(["trust", "fetch", f"oci:{written.layout}:v1", "--trust", str(written.trust)])
     assert (ran.code, ran.out.partition(":")[0]) == (16, "INCOMPLETE"), ran
+
+
+ENTRIES = {
+    "digest": {"digest": "sha256:zz"},
+    "size": {"size": -1},
+    "type": {"mediaType": 7},
+    "annotations": {"annotations": "x"},
+}
+
+
+@pytest.mark.parametrize("change", ENTRIES.values(), ids=ENTRIES)
+def test_an_entry_that_describes_nothing_was_an_artifact_that_is_not_there(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    """It may be what was asked for: `discover`, `inspect` and `trust fetch` of the whole said nothing, with exit 0."""
+    written = Scene().write(tmp_path)
+    path = written.layout / "index.json"
+    index = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**index, "manifests": [{**item, **change} for item in index["manifests"]]}))
+    for target in (f"oci:{written.layout}", f"oci:{written.layout}:v1", f"oci:{written.layout}@{written.digest}"):
+        _check_all(target, written, 16)
+
+
+def test_an_index_that_can_not_be_read_may_list_what_was_asked_for(tmp_path: Path) -> None:
+    scene = Scene(index=True)
+    written = scene.write(tmp_path)
+    child = json.loads(scene.box.blobs[scene.target.digest])["manifests"][0]["digest"]
+    target = f"oci:{written.layout}@{child}"
+    assert run_here(["discover", target]).code == 0
+    _blob(written.layout, scene.target.digest).write_bytes(b"{")
+    _check_all(target, written, 16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "members"),
+    [(IMAGE_MANIFEST, {"platform": {"os": "linux", "architecture": "arm64"}}), (IMAGE_INDEX, {"annotations": {}})],
+    ids=["platform", "referrers-tag"],
+)
+def test_an_entry_that_belongs_to_nothing_is_told_by_whoever_is_asked_about_the_whole(
+    tmp_path: Path, kind: str, members: dict[str, object]
+) -> None:
+    scene = Scene()
+    lost = {"mediaType": kind, "digest": f"sha256:{'a' * 64}", "size": 7, **members}
+    if "annotations" in members:
+        lost["annotations"] = {REF_NAME: f"sha256-{'b' * 64}"}
+    scene.box.entries.append(lost)
+    written = scene.write(tmp_path)
+    _check_all(f"oci:{written.layout}:v1", written, 0)
+    _check_all(f"oci:{written.layout}", written, 16)
+
+
+def _check_all(target: str, written: Written, code: int) -> None:
+    """Every command that looks at a layout gives the same answer."""
+    first, _, *options = written.arguments()
+    copied = ["copy", target, f"oci:{written.layout.with_name(f'copy{code}')}"]
+    if target.endswith(":v1"):
+        copied[-1] += ":v1"
+    looking = [["discover", target], ["inspect", target], ["trust", "fetch", target, "--trust", str(written.trust)]]
+    for arguments in ([first, target, *options], copied, *looking):
+        ran = run_here(arguments)
+        assert ran.code == code, (arguments, ran)
