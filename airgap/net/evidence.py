@@ -34,6 +34,9 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _GET_CHARACTERS: Final = 255
 _OK: Final = 200
+_AROUND: Final = "".join(map(chr, range(ord(" ") + 1)))
+"""Control characters and the blank."""
+_INSIDE: Final = str.maketrans({" ": "%20", "\t": None, "\r": None, "\n": None})
 _PEM_CRL_BYTES: Final = limits.CRL_BYTES * 3 // 2  # some hosts serve PEM; the parser holds the DER to its bound
 _CHUNK: Final = 256 * limits.KIB
 
@@ -211,11 +214,12 @@ def _target(reply: Reply, first: str) -> str:
 
 
 def _sendable(url: str) -> str:
-    """The URL of a certificate as it is sent: blanks around it left out, blanks inside as `%20`.
+    """The URL of a certificate as it is sent: blanks and line ends around it left out, blanks inside as `%20`.
 
-    Some authorities put them there (a folder "Cert Enroll"); browsers, Go and certutil read them so.
+    Some authorities put them there (a folder "Cert Enroll"); browsers, Go and certutil read them so. Tabs and line ends
+    inside are left out, as browsers do.
     """
-    return url.strip(" ").replace(" ", "%20")
+    return url.strip(_AROUND).translate(_INSIDE)
 
 
 def _get_url(url: str, question: bytes) -> str | None:

@@ -179,7 +179,7 @@ def ocsp_urls(extensions: Mapping[str, Extension]) -> tuple[str, ...]:
         location = fields.any("accessLocation")
         fields.end()
         if method == _OCSP_ACCESS and location.tag == _URI:
-            urls.append(_ascii(location, "authorityInfoAccess.accessLocation"))
+            urls.append(_url(location))
     return tuple(urls)
 
 
@@ -212,8 +212,9 @@ def read_point_name(element: der.Element, where: str) -> PointName:
     if not items:
         raise FormatError("has a fullName without names", where=where)
     for item in items:
-        _check_general_name(item, where)
-    uris = tuple(_ascii(item, where) for item in items if item.tag == _URI)
+        if item.tag != _URI:
+            _check_general_name(item, where)
+    uris = tuple(_url(item) for item in items if item.tag == _URI)
     return PointName(tuple(item.raw for item in items), uris, None)
 
 
@@ -225,6 +226,7 @@ def read_reasons(element: der.Element, where: str) -> frozenset[str]:
 _EMAIL, _DNS, _DIRECTORY, _URI, _ADDRESS = 0x81, 0x82, 0xA4, 0x86, 0x87
 _GENERAL_NAMES = frozenset({0xA0, _EMAIL, _DNS, 0xA3, _DIRECTORY, 0xA5, _URI, _ADDRESS, 0x88})
 _ADDRESS_BYTES = (4, 16)
+_NOT_ASCII = 0x80
 
 
 def _point(element: der.Element, where: str) -> DistributionPoint:
@@ -247,6 +249,14 @@ def _point(element: der.Element, where: str) -> DistributionPoint:
 
 def _names(flags: frozenset[int], names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(names[flag] for flag in flags if flag < len(names))
+
+
+def _url(element: der.Element) -> str:
+    """Where something lies, as it is asked for: authorities write umlauts there, and the reference reads them.
+
+    What is not ASCII is escaped byte by byte, as browsers and Go send it (RFC 3987, 3.1).
+    """
+    return "".join(chr(byte) if byte < _NOT_ASCII else f"%{byte:02X}" for byte in element.value)
 
 
 def _ascii(element: der.Element, where: str) -> str:

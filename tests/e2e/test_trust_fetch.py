@@ -11,6 +11,7 @@ import pytest
 
 from airgap.collection.coverage import Outcome, Status
 from airgap.errors import LimitError
+from tests.support import asn1
 from tests.support.crls import crl, scope
 from tests.support.endpoints import requested
 from tests.support.extensions import Point
@@ -248,6 +249,30 @@ class TestFailures:
         here.web.ocsp("/old", lambda _: old)
         here.web.ocsp("/new", lambda _: ocsp_response(here.leaf))
         assert here.fetch().complete
+
+    @pytest.mark.parametrize(
+        ("written", "asked"),
+        [
+            (b" /my crl.crl ", "/my%20crl.crl"),
+            (b"/leaf.crl\r\n", "/leaf.crl"),
+            (b"/leaf.crl\0", "/leaf.crl"),
+            (b"/le\r\n\taf.crl", "/leaf.crl"),
+            ("/prüfung.crl".encode(), "/pr%C3%BCfung.crl"),
+            (b"/pr\xfcfung.crl", "/pr%FCfung.crl"),
+        ],
+        ids=["blanks", "line end", "NUL", "line ends inside", "UTF-8", "Latin-1"],
+    )
+    def test_urls_that_are_none_by_the_letter_are_asked_as_browsers_do(
+        self, here: Site, written: bytes, asked: str
+    ) -> None:
+        path = written.lstrip()
+        url = written[: -len(path)] + here.web.url("").encode() + path
+        here.sign(points=[Point((), (asn1.implicit(6, url),))], ocsp_urls=[here.web.dead()])
+        here.serve()
+        here.web.put(asked, here.crl(here.ca))
+        outcome = here.fetch()
+        assert about(outcome, "builder").status is Status.COVERED
+        assert ("GET", asked) in here.web.seen
 
 
 class TestDelta:

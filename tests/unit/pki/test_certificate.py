@@ -349,7 +349,7 @@ def test_a_duplicate_extension_is_refused() -> None:
         (extensions.DISTRIBUTION_POINTS, asn1.sequence(asn1.sequence(asn1.explicit(0, asn1.explicit(0))))),
         (
             extensions.DISTRIBUTION_POINTS,
-            asn1.sequence(asn1.sequence(asn1.explicit(0, asn1.explicit(0, asn1.implicit(6, b"\xff"))))),
+            asn1.sequence(asn1.sequence(asn1.explicit(0, asn1.explicit(0, asn1.implicit(2, b"\xff"))))),
         ),
         (extensions.FRESHEST_CRL, asn1.null()),
         (extensions.AUTHORITY_INFORMATION, asn1.sequence(asn1.sequence())),
