@@ -1,4 +1,4 @@
-"""Private keys and chains in files: PEM, encrypted or not, and for nobody's eyes but their owner's.
+"""Private keys and chains in files: PEM, encrypted or not, or JWK, and for nobody's eyes but their owner's.
 
 No message says anything of a key's content, nor of a pass phrase: what a library says about them is dropped.
 """
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError
+from airgap.parse import json
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.signature.signer import LocalSigner, PrivateKey
 from airgap.text import safe
@@ -26,6 +27,9 @@ PassPhrase = Callable[[str], bytes | None]
 """Given the key file's name, its pass phrase; None where there is none. Asked only for an encrypted key."""
 
 _PRIVATE: Final = re.compile(rb"-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----(.*?)-----END \1-----", re.DOTALL)
+_ONE_KEY: Final = "Give a PEM file with one private key (PKCS #8), or one private key as a JWK."
+_OF_A_KEY: Final = frozenset({"kty", "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi"})
+"""The members of an RSA or elliptic curve key (RFC 7518, 6.2 and 6.3)."""
 _LOOSE: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -44,15 +48,17 @@ def load_local_signer(key: Path, chain: Path, pass_phrase: PassPhrase = no_pass_
 
 
 def read_private_key(path: Path, pass_phrase: PassPhrase = no_pass_phrase) -> PrivateKey:
-    """The one private key in a PEM file: PKCS #8 (encrypted or not), PKCS #1 or SEC 1, RSA or elliptic curve.
+    """The one private key in a file, RSA or elliptic curve: PEM (PKCS #8, encrypted or not, PKCS #1, SEC 1) or JWK.
 
     Raises KeyFileError, also where others than the owner may read or write the file (POSIX).
     """
     data = read_secret(path)
+    if data.lstrip().startswith(b"{"):
+        return _load_jwk(path, data)
     blocks = _PRIVATE.findall(data)
     if len(blocks) != 1:
         what = "holds no private key as PEM" if not blocks else f"holds {len(blocks)} private keys, not one"
-        raise KeyFileError(f"{safe(path)} {what}", remedy="Give a PEM file with one private key (PKCS #8).")
+        raise KeyFileError(f"{safe(path)} {what}", remedy=_ONE_KEY)
     label, body = blocks[0]
     password = None
     if b"ENCRYPTED" in label or b"Proc-Type: 4,ENCRYPTED" in body:
@@ -79,6 +85,31 @@ def _load(path: Path, pem: bytes, password: bytes | None) -> PrivateKey:
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise KeyFileError(f"the private key in {safe(path)} is neither RSA nor of an elliptic curve (ALG-1)")
     return key
+
+
+def _load_jwk(path: Path, data: bytes) -> PrivateKey:
+    """A key as RFC 7517 writes it: its numbers, and what it says of its use. `alg` and `kid` mean nothing here."""
+    from jwcrypto.common import JWException
+    from jwcrypto.jwk import JWK
+
+    try:
+        members = json.load_object(data, json.Reading.OPEN, limit=limits.KEY_FILE_BYTES, what="JWK")
+    except FormatError as error:
+        raise KeyFileError(f"{safe(path)} is no JWK: {error.problem}", remedy=_ONE_KEY) from None
+    if "keys" in members:
+        raise KeyFileError(f"{safe(path)} holds a set of keys (JWK Set), not one key", remedy=_ONE_KEY)
+    if "d" not in members:
+        raise KeyFileError(f"the JWK in {safe(path)} holds no private key", remedy=_ONE_KEY)
+    operations = members.get("key_ops", ["sign"])
+    if members.get("use", "sig") != "sig" or not isinstance(operations, list) or "sign" not in operations:
+        raise KeyFileError(f"the JWK in {safe(path)} says that it is not for signing (use, key_ops; RFC 7517, 4.2)")
+    try:
+        jwk = JWK(**{name: value for name, value in members.items() if name in _OF_A_KEY})
+        pem = jwk.export_to_pem(private_key=True, password=None)
+    except (JWException, ValueError, TypeError, UnsupportedAlgorithm):
+        # the library's words could repeat what is in the file
+        raise KeyFileError(f"the JWK in {safe(path)} cannot be read: it is damaged or of an unknown kind") from None
+    return _load(path, pem, None)
 
 
 def read_chain(path: Path) -> tuple[Certificate, ...]:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from airgap.errors import Rejected
+from airgap.oci.descriptor import JWS_ENVELOPE
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import check_code_signing_chain, check_validity
 from airgap.pki.timestamp import VerifiedTimestamp
@@ -112,6 +113,10 @@ def _checked(media_type: str, raw: bytes, draft: Draft, *, own_plugin: bool) -> 
     try:
         envelope = parse_envelope(media_type, raw, plugins=ANY_PLUGIN if own_plugin else _named(draft))
         verify_signature(envelope)
+        if media_type == JWS_ENVELOPE:
+            from airgap.signature.second_engine import verify_with_second_engine  # jwcrypto takes a while to load
+
+            verify_with_second_engine(raw, envelope)
         payload = parse_payload(envelope)
         wanted = parse_payload(replace(envelope, payload=draft.payload))
     except Rejected as error:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from jwcrypto.jwk import JWK
 
 from airgap.errors import UsageError
 from airgap.signature.key_files import KeyFileError, load_local_signer, read_chain, read_pass_phrase, read_private_key
@@ -32,6 +34,56 @@ def secret(tmp_path: Path, data: bytes, mode: int = 0o600, name: str = "key.pem"
 def written(kind: str, form: PrivateFormat = PrivateFormat.PKCS8, word: bytes | None = None) -> bytes:
     encryption = serialization.BestAvailableEncryption(word) if word else NoEncryption()
     return key(kind).private_bytes(Encoding.PEM, form, encryption)
+
+
+def jwk(kind: str, **changes: Any) -> bytes:
+    """A key of the key ring as a JWK, with members added, changed or (None) left out."""
+    members = json.loads(JWK.from_pem(written(kind)).export_private()) | changes
+    return json.dumps({name: value for name, value in members.items() if value is not None}).encode()
+
+
+class TestJwk:
+    """RFC 7517: what key services and libraries hand out."""
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_every_kind_is_read(self, tmp_path: Path, kind: str) -> None:
+        found = read_private_key(secret(tmp_path, jwk(kind, kid="x", alg="whatever", use="sig", key_ops=["sign"])))
+        assert found.private_numbers() == cast("PrivateKey", key(kind)).private_numbers()
+
+    def test_members_that_are_not_known_are_no_matter(self, tmp_path: Path) -> None:
+        """Some are options of the library that reads it: none makes a key that is not in the file."""
+        found = read_private_key(secret(tmp_path, jwk("p256", generate="RSA", size=2048, ext=True, pid=1.5)))
+        assert found.private_numbers() == cast("PrivateKey", key("p256")).private_numbers()
+
+    @pytest.mark.parametrize(
+        ("data", "problem"),
+        [
+            (b'{"kty": "EC", "kty": "RSA"}', "is no JWK"),
+            (b"{", "is no JWK"),
+            (json.dumps({"keys": []}).encode(), "a set of keys"),
+            (jwk("p256", d=None), "holds no private key"),
+            (jwk("p256", use="enc"), "not for signing"),
+            (jwk("p256", key_ops=["verify"]), "not for signing"),
+            (jwk("p256", key_ops="sign"), "not for signing"),
+            (jwk("p256", x="AA"), "damaged or of an unknown kind"),
+            (jwk("p256", y=1), "damaged or of an unknown kind"),
+            (jwk("p256", crv=["P-256"]), "damaged or of an unknown kind"),
+            (jwk("p256", crv="P-384"), "damaged or of an unknown kind"),
+            (jwk("rsa2048", p=None, q=None), "damaged or of an unknown kind"),
+            (jwk("rsa2048", kty="oct"), "damaged or of an unknown kind"),
+            (jwk("ed25519"), "neither RSA nor of an elliptic curve"),
+        ],
+    )
+    def test_what_is_no_signing_key_is_refused(self, tmp_path: Path, data: bytes, problem: str) -> None:
+        with pytest.raises(KeyFileError, match=problem) as caught:
+            read_private_key(secret(tmp_path, data))
+        secrets = [value for value in json.loads(jwk("p256")).values() if len(value) > 20]
+        assert not any(value in str(caught.value) for value in secrets)
+
+    @posix
+    def test_nobody_else_may_read_it(self, tmp_path: Path) -> None:
+        with pytest.raises(KeyFileError, match="may be read or written by others"):
+            read_private_key(secret(tmp_path, jwk("p256"), 0o644))
 
 
 class TestForms:

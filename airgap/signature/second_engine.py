@@ -1,0 +1,47 @@
+"""A second engine's word on a JWS envelope that was made here: jwcrypto's, which shares no code with our own reader.
+
+It is asked when we sign, never when we verify: it decodes and encodes again before it verifies, keeps the last of two
+members and forgives base64, so that what it verifies need not be what arrived.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jwcrypto.common import JWException
+from jwcrypto.jwk import JWK
+from jwcrypto.jws import JWS, JWSEHeaderParameter
+
+from airgap.errors import Rejected
+from airgap.signature import model
+from airgap.signature.model import Envelope
+
+_DEFINED: Final = (
+    model.SCHEME,
+    model.SIGNING_TIME,
+    model.AUTHENTIC_SIGNING_TIME,
+    model.EXPIRY,
+    model.PLUGIN,
+    model.PLUGIN_MIN_VERSION,
+)
+"""Headers of the Notary Project (JWS-12, JWS-13), which are no headers of RFC 7515."""
+
+
+def verify_with_second_engine(raw: bytes, envelope: Envelope) -> None:
+    """Both engines accept the envelope and read the same payload.
+
+    `envelope` is what our reader made of `raw`. Raises Rejected("envelope.signature") where jwcrypto refuses `raw`, or
+    reads another payload.
+    """
+    labels = (*_DEFINED, *(str(label) for label in envelope.extended))
+    known = {
+        label: JWSEHeaderParameter(description=label, mustprotect=True, supported=True, check_fn=None)
+        for label in labels
+    }
+    engine = JWS(header_registry=known)
+    try:
+        engine.deserialize(raw.decode("utf-8"), JWK.from_pyca(envelope.certificates[0].public_key))
+    except (JWException, ValueError, TypeError) as error:
+        raise Rejected("envelope.signature", f"a second engine (jwcrypto) does not verify it: {error}") from None
+    if engine.payload != envelope.payload:
+        raise Rejected("envelope.signature", "a second engine (jwcrypto) reads another payload")
