@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airgap.collection.coverage import FetchOutcome
     from airgap.errors import AirgapError
     from airgap.net.evidence import EvidenceClient, EvidenceOptions
+    from airgap.net.from_oras import from_oras
     from airgap.net.tsa import HttpTsa
     from airgap.pki.certificate import Certificate, load_certificates
     from airgap.pki.tsp import TimestampingError
@@ -108,6 +109,7 @@ _HOMES = {
     "create_snapshot": "airgap.stages.snapshot",
     "encode_payload": "airgap.signature.produce",
     "fetch": "airgap.stages.fetch",
+    "from_oras": "airgap.net.from_oras",
     "inspect_blob": "airgap.stages.blob",
     "load_certificates": "airgap.pki.certificate",
     "load_local_signer": "airgap.signature.key_files",
@@ -180,6 +182,7 @@ __all__ = [
     "create_snapshot",
     "encode_payload",
     "fetch",
+    "from_oras",
     "inspect_blob",
     "load_certificates",
     "load_local_signer",

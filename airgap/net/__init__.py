@@ -5,7 +5,8 @@ Nothing on the lower floors and nothing that verifies may import this folder.
     options.py      how to connect: TLS, timeouts, retries
     errors.py       what can go wrong on the way
     url.py          origins, and where a server's Location may lead
-    session.py      the one module that imports oras (and requests)
+    session.py      connections; the one module that imports requests
+    from_oras.py    a registry object of oras-py as our transport; the one module that imports oras
     http.py         one request: errors mapped, bounded retries
     challenge.py    WWW-Authenticate
     credentials.py  docker's and containers' configuration, credential helpers

@@ -82,12 +82,18 @@ class Credentials:
     """Looks up what to show to a registry. Files are read at each look: a run asks once for each repository."""
 
     def __init__(
-        self, *, environment: Mapping[str, str], explicit_file: Path | None = None, given: Credential | None = None
+        self,
+        *,
+        environment: Mapping[str, str],
+        explicit_file: Path | None = None,
+        given: Credential | None = None,
+        host: str | None = None,
     ) -> None:
-        """`given` (from options or the environment) counts for every registry, before all files."""
+        """`given` (from options or the environment) counts before all files: for `host`, or for every registry."""
         self.environment: Final = environment
         self.explicit_file: Final = explicit_file
         self._given = given
+        self._host = host
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, str], Credential | str | None] = {}
 
@@ -98,8 +104,9 @@ class Credentials:
 
     def lookup(self, host: str, repository: str = "") -> Lookup:
         """What to show for `host/repository`. Raises AirgapError for a file that can not be read."""
-        if self._given is not None:
-            return Lookup(credential=self._given, source="the command line")
+        if self._given is not None and self._host in {None, host}:
+            source = "the command line" if self._host is None else f"what was given for {safe(host)}"
+            return Lookup(credential=self._given, source=source)
         problems: list[str] = []
         for path in self.files:
             configuration = read_configuration(path)

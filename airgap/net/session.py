@@ -1,9 +1,7 @@
-"""The one module that imports oras: its session, sent through by our rules.
+"""The one module that imports requests: connections, and one request at a time sent through them by our rules.
 
-oras brings the HTTP session (requests, with cookies refused, as some registries take a client with cookies for a
-browser) and the encoding of basic credentials. Its transfers, retries, token handling, layouts and parsing of
-references are not used: they check no digest, wait up to 131 seconds, keep one token for all repositories, send
-`~/.netrc` and the token to any host (docs/decisions). Replacing oras means replacing this file.
+No session of requests: it would follow, send `~/.netrc`, keep cookies (some registries take a client with cookies for a
+browser) and read the whole body of an answer that redirects (docs/decisions, 0032).
 """
 
 from __future__ import annotations
@@ -19,8 +17,6 @@ from io import RawIOBase
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
-import oras.auth.utils
-import oras.provider
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy, should_bypass_proxies
@@ -31,6 +27,7 @@ from urllib3.exceptions import InsecureRequestWarning
 from airgap import limits
 from airgap.errors import AirgapError
 from airgap.net.url import Origin, is_loopback, origin_of
+from airgap.parse import base64
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -39,8 +36,7 @@ if TYPE_CHECKING:
 
 def basic_credentials(username: str, password: str) -> str:
     """`username:password` in base64, as the Authorization header carries it."""
-    encoded: str = oras.auth.utils.get_basic_auth(username, password)
-    return encoded
+    return base64.encode_standard(f"{username}:{password}".encode())
 
 
 class Session:
@@ -53,11 +49,6 @@ class Session:
     def __init__(self, home: Origin, options: TransportOptions) -> None:
         self._home = home
         self._options = options
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what oras says while it loads is not for our users
-            registry = oras.provider.Registry(hostname=home.netloc, insecure=home.scheme == "http", tls_verify=True)
-        self._session: requests.Session = registry.session
-        self._session.trust_env = False  # no ~/.netrc; proxies are looked up here
         if options.insecure:
             warnings.filterwarnings("ignore", category=InsecureRequestWarning)  # the user asked for it
 
@@ -103,7 +94,6 @@ class Session:
             adapter = self.__dict__.get(name)
             if adapter is not None:
                 adapter.close()
-        self._session.close()
 
 
 class _Timed(io.RawIOBase):

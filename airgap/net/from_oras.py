@@ -1,0 +1,74 @@
+"""A registry object of oras-py as our transport and credentials: the one module that knows oras.
+
+For programs that have such an object, logged in and configured, and want what oras-py has not: referrers, checked
+digests, layouts. The requests are ours all the same, with our bounds and checks (docs/decisions, 0032).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oras.auth.basic import BasicAuth
+from oras.auth.token import TokenAuth
+
+from airgap.errors import FormatError, UsageError
+from airgap.net.credentials import Credential, Credentials
+from airgap.net.options import TransportOptions
+from airgap.parse import base64
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from oras.provider import Registry
+
+_HELPER = "Leave the credentials to docker's configuration file and its helpers, which are asked as for any registry."
+
+
+def from_oras(registry: Registry, *, host: str | None = None) -> tuple[TransportOptions, Credentials]:
+    """How `registry` connects, and whom it is logged in as; for `copy`, `sign` and `add_timestamps`.
+
+    `host` is whose credentials they are, as `localhost:5000`; without it the registry object must have a hostname. They
+    are shown to no other registry: that one gets what docker's configuration files say, and so does this one where the
+    object is not logged in. How to connect counts for all registries of the run. Raises UsageError where there is no
+    host, or for a way to log in that is not known here.
+    """
+    host = host or registry.hostname
+    if not host:
+        raise UsageError(
+            "the oras registry object has no hostname, so that nobody knows whose credentials it holds",
+            remedy="Name the registry: from_oras(registry, host=...).",
+        )
+    return _transport(registry), Credentials(environment=os.environ, given=_credential(registry, host), host=host)
+
+
+def _transport(registry: Registry) -> TransportOptions:
+    session = registry.session
+    verify = registry._tls_verify if registry._tls_verify is not True else session.verify  # noqa: SLF001 - no public name
+    certificate, key = session.cert if isinstance(session.cert, tuple) else (session.cert, None)
+    plain = registry.prefix == "http"
+    return TransportOptions(
+        plain_http=plain,
+        insecure=not verify and not plain,
+        ca_file=Path(verify) if isinstance(verify, str) else None,
+        cert_file=Path(certificate) if certificate else None,
+        key_file=Path(key) if key else None,
+        proxies=dict(session.proxies) or None,
+    )
+
+
+def _credential(registry: Registry, host: str) -> Credential | None:
+    auth = registry.auth
+    if type(auth) not in {BasicAuth, TokenAuth}:
+        raise UsageError(
+            f"oras logs in to {safe(host)} by {type(auth).__name__}, which cannot be taken over", remedy=_HELPER
+        )
+    if basic := getattr(auth, "_basic_auth", None):
+        try:
+            name, _, password = base64.decode_standard(basic, where="_basic_auth").decode("utf-8").partition(":")
+        except (FormatError, UnicodeDecodeError):
+            raise UsageError(f"oras' credentials for {safe(host)} are no name and password") from None
+        return Credential(username=name, password=password)
+    if token := getattr(auth, "token", None):
+        return Credential(registry_token=token)
+    return None

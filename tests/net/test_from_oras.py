@@ -1,0 +1,105 @@
+"""A registry object of oras-py, logged in and configured, takes part in a copy of ours."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import oras.provider
+import pytest
+
+import airgap
+from airgap.errors import UsageError
+from airgap.net.errors import AuthenticationError
+from tests.support.pki import AT
+from tests.support.registry import LoopbackRegistry
+from tests.support.tls import make_tls_files
+
+
+def _copy(source: str, target: str, registry: oras.provider.Registry) -> airgap.CopyResult:
+    transport, credentials = airgap.from_oras(registry)
+    request = airgap.CopyRequest(sources=[source], destination=target, at=AT)
+    return airgap.copy(request, transport=transport, credentials=credentials)
+
+
+@pytest.mark.parametrize("scheme", ["basic", "bearer"])
+def test_its_login_and_its_hostname_count(tmp_path: Path, scheme: str) -> None:
+    with LoopbackRegistry() as server:
+        digest = server.put_image("app", tag="v1")
+        server.auth, server.users = scheme, {"ann": "p:w\u00e9"}
+        registry = oras.provider.Registry(hostname=server.host, insecure=True)
+        with pytest.raises(AuthenticationError):
+            _copy(f"{server.host}/app:v1", str(tmp_path / "none"), registry)
+        registry.auth.set_basic_auth("ann", "p:w\u00e9")
+        result = _copy(f"{server.host}/app:v1", str(tmp_path / "layout"), registry)
+    assert [str(copied.descriptor.digest) for copied in result.artifacts if copied.descriptor] == [digest]
+
+
+def test_its_token_counts(tmp_path: Path) -> None:
+    with LoopbackRegistry() as server:
+        server.put_image("app", tag="v1")
+        server.auth, server.users = "bearer", {"ann": "pw"}
+        server.tokens["a-token"] = ("repository:app:pull",)
+        registry = oras.provider.Registry(hostname=server.host, insecure=True)
+        registry.auth.set_token_auth("a-token")
+        assert _copy(f"{server.host}/app:v1", str(tmp_path / "layout"), registry).exit_code == 0
+        assert not server.requests("GET", "^/token")
+
+
+def test_its_login_is_shown_to_no_other_registry(tmp_path: Path) -> None:
+    with LoopbackRegistry() as server, LoopbackRegistry() as other:
+        other.put_image("app", tag="v1")
+        other.auth, other.users = "basic", {"ann": "pw"}
+        registry = oras.provider.Registry(hostname=server.host, insecure=True)
+        registry.auth.set_basic_auth("ann", "pw")
+        with pytest.raises(AuthenticationError, match="there are none"):
+            _copy(f"{other.host}/app:v1", str(tmp_path / "layout"), registry)
+        assert not any(seen.authorization for seen in other.seen)
+
+
+def test_its_tls_settings_count(tmp_path: Path) -> None:
+    files = make_tls_files(tmp_path)
+    with LoopbackRegistry(tls=files.server_context()) as server:
+        server.put_image("app", tag="v1")
+        reference = f"{server.host}/app:v1"
+        with pytest.raises(airgap.AirgapError, match="certificate"):
+            _copy(reference, str(tmp_path / "none"), oras.provider.Registry(hostname=server.host))
+        for number, verify in enumerate((str(files.authority), False)):
+            registry = oras.provider.Registry(hostname=server.host, tls_verify=verify)
+            assert _copy(reference, str(tmp_path / f"layout{number}"), registry).exit_code == 0
+        registry = oras.provider.Registry(hostname=server.host)
+        registry.session.verify = str(files.authority)
+        assert _copy(reference, str(tmp_path / "layout"), registry).exit_code == 0
+
+
+def test_its_client_certificate_and_proxies_are_taken_over() -> None:
+    registry = oras.provider.Registry(hostname="registry.example")
+    registry.session.cert = ("client.pem", "client.key")
+    registry.session.proxies = {"https": "http://proxy.example:3128"}
+    transport, _ = airgap.from_oras(registry)
+    assert (transport.cert_file, transport.key_file) == (Path("client.pem"), Path("client.key"))
+    assert (transport.proxies, transport.plain_http) == ({"https": "http://proxy.example:3128"}, False)
+    registry.session.cert = "both.pem"
+    assert airgap.from_oras(registry)[0].cert_file == Path("both.pem")
+
+
+def test_without_a_hostname_one_must_be_named() -> None:
+    registry = oras.provider.Registry()
+    registry.auth.set_basic_auth("ann", "pw")
+    with pytest.raises(UsageError, match="no hostname"):
+        airgap.from_oras(registry)
+    _, credentials = airgap.from_oras(registry, host="registry.example")
+    found = credentials.lookup("registry.example").credential
+    assert found is not None
+    assert (found.username, found.password) == ("ann", "pw")
+
+
+def test_a_login_that_cannot_be_taken_over_is_refused() -> None:
+    """What is not understood is never passed over: a copy without the login would fail where nobody understands it."""
+    registry = oras.provider.Registry(hostname="registry.example", auth_backend="ecr")
+    with pytest.raises(UsageError, match="EcrAuth"):
+        airgap.from_oras(registry)
+    registry = oras.provider.Registry(hostname="registry.example")
+    registry.auth._basic_auth = base64.b64encode(b"\xff\xfe").decode()
+    with pytest.raises(UsageError, match="no name and password"):
+        airgap.from_oras(registry)
