@@ -214,6 +214,9 @@ TUF_BYTES: Final = 5 * MIB
 NOTES_SHOWN: Final = 50
 """Harmless oddities of one layout that a report lists; the rest is counted."""
 
+NEAR_FILES: Final = 1_000
+"""Entries of a folder that are looked through for a file whose name is near the one that is missing."""
+
 PLUGIN_OUTPUT_BYTES: Final = 8 * MIB
 """What a plugin may answer: the largest envelope in base64 with room to spare; the reference takes 64 MiB (LIM-9)."""
 

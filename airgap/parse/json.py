@@ -68,10 +68,11 @@ def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, w
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        raise FormatError(f"the {what} is not UTF-8 ({'it is UTF-16' if wide else f'byte {error.start}'})") from None
+        from airgap.parse.mistakes import not_utf8  # only for messages
+
+        raise FormatError(f"the {what} is not UTF-8 ({not_utf8(data, error)})") from None
     if text.startswith("\ufeff"):
-        raise FormatError(f"the {what} starts with a byte order mark; save it as UTF-8 without one")
+        raise FormatError(f"the {what} starts with a byte order mark (BOM); save it as UTF-8 without one")
     if not text.strip():
         raise FormatError(f"the {what} is empty, not JSON")
     _bound_depth(text, _DEPTH[reading], what)
@@ -84,12 +85,23 @@ def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, w
             parse_constant=_no_constant,
             parse_int=_open_integer if is_open else _integer,
         )
+    except _DoubleError as error:
+        from airgap.parse.lines import doubled
+
+        path, line = doubled(text) or ("", None)
+        outer = path.rpartition(".")[0]
+        raise FormatError(
+            f"{error.problem} (line {line})" if not outer else error.problem, where=outer, line=line
+        ) from None
     except FormatError:
         raise
     except RecursionError:
         raise LimitError(f"the {what} is nested too deeply") from None
-    except ValueError as error:
-        raise FormatError(f"the {what} is not JSON: {safe(error)}") from None
+    except json.JSONDecodeError as error:
+        from airgap.parse.mistakes import explain
+
+        mistake, line = explain(text, error)
+        raise FormatError(f"the {what} is not JSON: {mistake}", line=line) from None
     _refuse_surrogates(text, value, what)
     return value
 
@@ -98,7 +110,11 @@ def load_object(
     data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, what: str = "document"
 ) -> JsonObject:
     """Like `load`, for a document whose top must be an object."""
-    value = load(data, reading, limit=limit, what=what)
+    return as_object(load(data, reading, limit=limit, what=what), what)
+
+
+def as_object(value: Any, what: str) -> JsonObject:
+    """`value`, if it is an object. Raises FormatError."""
     if not isinstance(value, dict):
         raise FormatError(f"the {what} is not a JSON object but {_name(type(value))}")
     return value
@@ -201,6 +217,10 @@ def _checked(value: Any, where: str, kind: type[T]) -> T:
     return value
 
 
+class _DoubleError(FormatError):
+    """A name that stands twice in an object. The parser does not say in which."""
+
+
 class _Odd(dict[str, Any]):
     """An object about which `take` has to know more than its members."""
 
@@ -223,7 +243,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         double = next(name for name in names if names.count(name) > 1)
-        raise FormatError(f"the member {safe(double, limit=64)!r} stands there twice")
+        raise _DoubleError(f"the member {safe(double, limit=64)!r} stands there twice")
     if len({name.casefold() for name in members}) != len(members):
         odd = _Odd(members)
         odd.twinned = True

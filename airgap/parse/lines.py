@@ -54,6 +54,16 @@ class Lines:
         return self._found.get(path)
 
 
+def doubled(text: str) -> tuple[str, int] | None:
+    """The path of the first member whose name stands twice in its object, and the line of the second; None if none."""
+    seen: set[str] = set()
+    for path, offset in _places(text):
+        if path in seen:
+            return path, text.count("\n", 0, offset) + 1
+        seen.add(path)
+    return None
+
+
 def _places(text: str) -> Iterator[tuple[str, int]]:
     """Every member's path with the offset at which its name, or in a list its value, begins."""
     frames: list[_Frame] = []

@@ -152,7 +152,7 @@ def _answer_lines(answer: Answer, style: Style) -> Iterator[str]:
 
 def refusal_text(refusal: Refusal) -> str:
     """One refusal in one line."""
-    return f"line {refusal.line}: {refusal.sentence}" if refusal.line is not None else refusal.sentence
+    return refusal.located
 
 
 def refused_policy_document(source: str, refusals: Sequence[Refusal], total: int) -> Json:

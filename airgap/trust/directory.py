@@ -27,18 +27,13 @@ from airgap.text import safe
 from airgap.trust.generation import read_one_state
 from airgap.trust.location import Location, locate
 from airgap.trust.policy import OciPolicy, Statement
+from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, no_directory, policy_missing
 from airgap.trust.stores import LoadedStore, StoreRef, StoreType, list_stores, load_store
 
 if TYPE_CHECKING:
     from airgap.trust.blob_policy import BlobPolicy
 
 __all__ = ["Location", "TrustDirectory", "locate"]
-
-OCI_POLICY_FILES: Final = ("trustpolicy.oci.json", "trustpolicy.json")
-"""The second, older name counts if and only if the first is absent (POLICY-1)."""
-BLOB_POLICY_FILES: Final = ("trustpolicy.blob.json",)
-"""There is no older name (POLICY-2)."""
-_SHOWN: Final = 3
 
 T = TypeVar("T")
 
@@ -109,26 +104,6 @@ class _Beliefs:
         )
 
 
-def policy_missing(folder: Path, names: tuple[str, ...], *, remedy: str, **facts: Fact) -> TrustMaterialError:
-    """The error (policy.missing) of a folder that holds no policy; it names files whose names are near."""
-    return TrustMaterialError(
-        "policy.missing",
-        f"the trust directory {safe(folder)} holds no {names[0]}{_near_names(folder)}",
-        remedy=remedy,
-        path=safe(folder),
-        **facts,
-    )
-
-
-def _near_names(folder: Path) -> str:
-    """What may be meant: editors add endings, file managers hide them, and systems differ in upper case."""
-    try:
-        found = sorted(path.name for path in folder.iterdir() if path.name.casefold().startswith("trustpolicy"))
-    except OSError:
-        return ""
-    return f"; there is {', '.join(repr(safe(name, limit=64)) for name in found[:_SHOWN])}" if found else ""
-
-
 class TrustDirectory:
     """One trust directory, open for reading; made by `open`. All methods may be called from several threads."""
 
@@ -149,10 +124,11 @@ class TrustDirectory:
         policy.missing where there is no directory, evidence.malformed, trust.exchanged.
         """
         location = where if isinstance(where, Location) else Location(path=where, origin="--trust")
+        message, remedy = no_directory(location.path)
         absent = TrustMaterialError(
             "policy.missing",
-            f"there is no trust directory at {safe(location.path)} ({location.origin})",
-            remedy="Create it with a trustpolicy.oci.json and its trust stores, or name another one with --trust.",
+            f"{message} ({location.origin})",
+            remedy=remedy,
             path=safe(location.path),
             origin=location.origin,
         )

@@ -18,10 +18,11 @@ from airgap.files import make_folders, read_regular, write_file
 from airgap.revocation.directory import CRLS, read_index
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
-from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
+from airgap.trust.directory import TrustDirectory
 from airgap.trust.edit import FILE_MODE, FOLDER_MODE
 from airgap.trust.notation_cache import Omission, notation_cache
 from airgap.trust.policy_edit import read_source
+from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.stores import list_stores, load_store
 
 CONFIG = "config"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected
@@ -13,7 +13,7 @@ from airgap.parse.json import JsonObject
 from airgap.text import safe
 from airgap.trust.levels import ACTIONS, CUSTOM, Action, Check, Level, VerifyTimestamp
 from airgap.trust.members import Notes, take_each
-from airgap.trust.scopes import EVERY, check_scope, parse_scope
+from airgap.trust.scopes import EVERY, check_scope, near_scopes, parse_scope
 from airgap.trust.statement import (
     Policy,
     Statement,
@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _SCOPES = "registryScopes"
+_SHOWN: Final = 3
 _HINTS = {"globalPolicy": 'it belongs into trustpolicy.blob.json; here, registryScopes ["*"] is the same'}
 
 
@@ -70,10 +71,19 @@ class OciPolicy(Policy):
         asked = f"the repository {safe(scope)!r}" if scope else "an artifact whose repository nobody names"
         raise Rejected(
             "policy.no_statement",
-            f"no statement of {safe(self.source)} applies to {asked}",
+            f"no statement of {safe(self.source)} applies to {asked}{self._instead(scope)}",
             scope=None if scope is None else safe(scope),
             source=safe(self.source),
         )
+
+    def _instead(self, scope: str | None) -> str:
+        """What the policy has for one who asks for another repository, as the end of a sentence."""
+        scopes = [name for statement in self.statements for name in statement.scopes]
+        if scope and (near := near_scopes(scope, scopes)):
+            return f" (near: {near})"
+        more = len(scopes) - _SHOWN
+        listed = ", ".join(repr(safe(name, limit=128)) for name in scopes[:_SHOWN])
+        return f"; its registryScopes are {listed}{f' and {more} more' if more > 0 else ''}"
 
 
 def _statement(source: JsonObject) -> Statement:

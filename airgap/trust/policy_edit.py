@@ -19,8 +19,8 @@ from airgap.parse.lines import Lines
 from airgap.text import safe
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.choice import choose_statement
-from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, policy_missing
 from airgap.trust.policy import OciPolicy
+from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, policy_missing
 from airgap.trust.statement import Refusal, Statement, statement_path
 from airgap.trust.stores import StoreRef, StoreType, load_store
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from airgap.errors import FormatError, UsageError
@@ -15,26 +16,40 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?", re.ASCII)
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_EXAMPLE: Final = "registry.example/team/app"
+_LIMIT: Final = 128
+_HUB: Final = "docker.io"
+_HUBS: Final = frozenset({_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
 
 
 def parse_scope(text: str) -> str:
-    """`text`, if it is `<domain>[:port]/<repository>` without scheme, tag or digest (SCOPE-2). Raises FormatError."""
-    shown = repr(safe(text, limit=128))
-    if "://" in text:
-        raise FormatError(f"{shown} has a scheme; write the repository alone, as registry.example/team/app")
-    if "@" in text:
-        raise FormatError(f"{shown} has a digest; write the repository alone, as registry.example/team/app")
-    if EVERY in text:
-        raise FormatError(f"{shown} has a wildcard; '*' stands alone or not at all")
+    """`text`, if it is `<domain>[:port]/<repository>` without scheme, tag or digest (SCOPE-2). Raises FormatError.
+
+    The refusal shows how it is probably to be written.
+    """
     domain, slash, repository = text.partition("/")
+    if "://" in text:
+        raise _refusal(text, "has a scheme")
+    if "@" in text:
+        raise _refusal(text, "has a digest")
+    if EVERY in text:
+        raise FormatError(
+            f"{_shown(text)} has a wildcard, which stands for nothing here: name each repository, as {_EXAMPLE}, or "
+            "write '*' alone for all of them"
+        )
+    if text != "".join(text.split()):
+        raise _refusal(text, "has a blank")
     if not slash:
-        raise FormatError(f"{shown} is not fully qualified; write registry.example/team/app")
+        raise _refusal(text, "is not fully qualified: the registry's name must stand before the repository")
     if not _DOMAIN.fullmatch(domain):
-        raise FormatError(f"{shown} has no valid registry name before its first '/'")
+        raise _refusal(text, "has no valid registry name before its first '/'")
     if ":" in repository:
-        raise FormatError(f"{shown} has a tag; write the repository alone, as registry.example/team/app")
+        raise _refusal(text, "has a tag")
+    if repository.endswith("/"):
+        raise _refusal(text, "has a '/' at its end")
     if not _REPOSITORY.fullmatch(repository):
-        raise FormatError(f"{shown} has no valid repository name (lower case, no empty part) behind its first '/'")
+        raise _refusal(text, "has no valid repository name (lower case, no empty part) behind its first '/'")
     return text
 
 
@@ -46,3 +61,77 @@ def check_scope(text: str) -> str:
         raise UsageError(
             f"the scope {error}", remedy="Name the repository as the policy's registryScopes do.", scope=safe(text)
         ) from None
+
+
+def near_scopes(scope: str, known: Iterable[str]) -> str:
+    """What of a policy's scopes somebody may have meant who asks for `scope`, and how it differs; empty if nothing.
+
+    For messages alone: scopes are compared letter for letter (SCOPE-4).
+    """
+    others = [other for other in dict.fromkeys(known) if other != EVERY]
+    for how, fold in _FOLDS:
+        if found := next((other for other in others if fold(other) == fold(scope)), None):
+            return f"{_shown(found)} differs {how}"
+    for other in others:
+        if scope.startswith(f"{other}/"):
+            return f"{_shown(other)} is that repository alone, and none of those below it"
+        if other.endswith(f"/{scope}") or scope.endswith(f"/{other}"):
+            return f"{_shown(other)} differs in its registry or first part"
+        if _repository(other) == _repository(scope):
+            return f"{_shown(other)} is the same repository name at another registry"
+    from difflib import get_close_matches  # seldom needed
+
+    near = get_close_matches(scope[:_LIMIT], [other[:_LIMIT] for other in others], n=1, cutoff=_ALIKE)
+    return f"{_shown(near[0])} is spelt nearly so" if near else ""
+
+
+_ALIKE: Final = 0.8
+
+
+def _hub(text: str) -> str:
+    """A repository of Docker Hub as Docker itself calls it: `alpine` and `docker.io/alpine` are one."""
+    domain, slash, repository = text.partition("/")
+    if not slash:
+        return f"{_HUB}/library/{text}"
+    if "." not in domain and ":" not in domain and domain != "localhost":
+        return f"{_HUB}/{text}"
+    if domain in _HUBS:
+        return f"{_HUB}/{repository if '/' in repository else f'library/{repository}'}"
+    return text
+
+
+def _portless(text: str) -> str:
+    domain, _, repository = text.partition("/")
+    return f"{domain.partition(':')[0]}/{repository}"
+
+
+_FOLDS: Final = (
+    ("in case only", str.casefold),
+    ("in the form of Docker Hub's names only (docker.io/library/NAME)", _hub),
+    ("in the port only", _portless),
+)
+
+
+def _repository(text: str) -> str:
+    return text.partition("/")[2]
+
+
+def _refusal(text: str, what: str) -> FormatError:
+    meant = _meant(text)
+    return FormatError(f"{_shown(text)} {what}; write {meant or f'the repository alone, as {_EXAMPLE}'}")
+
+
+def _meant(text: str) -> str | None:
+    """How a text that is no scope is probably to be written; None where that is not clear."""
+    found = _SCHEME.sub("", text.strip().strip("\"'")).partition("@")[0].rstrip("/")
+    domain, slash, repository = found.partition("/")
+    if not slash:
+        found = f"{_HUB}/library/{domain.partition(':')[0]} (if it is Docker Hub's)"
+        return found if _REPOSITORY.fullmatch(domain.partition(":")[0]) and "." not in domain else None
+    found = f"{domain}/{repository.partition(':')[0].rstrip('/').lower()}"
+    repaired = found.partition("/")
+    return found if _DOMAIN.fullmatch(repaired[0]) and _REPOSITORY.fullmatch(repaired[2]) else None
+
+
+def _shown(text: str) -> str:
+    return repr(safe(text, limit=_LIMIT))

@@ -27,6 +27,14 @@ VERSION: Final = "1.0"
 _COMMON: Final = ("name", "signatureVerification", "trustStores", "trustedIdentities")
 _DOCUMENT: Final = ("version", "trustPolicies")
 _LIST: Final = "trustPolicies"
+_WRAPPED: Final = 4
+"""How deep a policy is looked for in what it is wrapped in, for messages."""
+_KUBERNETES: Final = f"it belongs to Kubernetes resources; a trust policy has version and {_LIST} at its top, no more"
+_IN_STATEMENT: Final = f"it belongs into a statement of {_LIST}"
+_TOP_HINTS: Final = {
+    **dict.fromkeys(("apiVersion", "kind", "metadata", "spec"), _KUBERNETES),
+    **dict.fromkeys((*_COMMON, "registryScopes", "globalPolicy"), _IN_STATEMENT),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +113,7 @@ class PolicyError(TrustMaterialError):
         more = f" airgap trust policy check tells all {total} refusals." if total > 1 else ""
         super().__init__(
             "policy.malformed",
-            f"{safe(source)}: {first.sentence}",
+            f"{safe(source)}: {first.located}",
             remedy=REASONS["policy.malformed"].remedy + more,
             source=safe(source),
             statement=first.statement,
@@ -138,6 +146,11 @@ class Refusal:
         named = f" (statement {self.statement!r})" if self.statement not in {None, _place(self.member)} else ""
         return f"{self.member}{named}: {self.problem}" if self.member else self.problem
 
+    @property
+    def located(self) -> str:
+        """The same with the line, where the member alone does not say it."""
+        return f"line {self.line}: {self.sentence}" if self.member and self.line else self.sentence
+
 
 def parse_document(
     data: bytes,
@@ -166,16 +179,27 @@ def _statements(
     check: Callable[[Sequence[JsonObject]], Iterator[FormatError]],
 ) -> tuple[Statement, ...]:
     # a fraction is refused where it stands, so that the message names its member
-    document = json.load_object(data, json.Reading.SIGNED, limit=limits.POLICY_BYTES, what="document")
+    document = json.load(data, json.Reading.SIGNED, limit=limits.POLICY_BYTES, what="document")
+    if isinstance(document, list):
+        raise FormatError(
+            "the document is not a JSON object but a list; the list must be the member trustPolicies of "
+            f'{{"version": "{VERSION}", "{_LIST}": [ ... ]}}'
+        )
+    document = json.as_object(document, "document")
+    _refuse_other_shapes(document)
     notes = Notes()
     statements: tuple[Statement, ...] = ()
     with notes.keep():
-        refuse_unknown(document, _DOCUMENT)
+        refuse_unknown(document, _DOCUMENT, _TOP_HINTS)
     with notes.keep():
-        if isinstance(document.get("version"), int | float):
-            raise FormatError(f'is a number, and must be the text "{VERSION}", in quotes', where="version")
+        if isinstance(version := document.get("version"), int | float):
+            kind = "true or false" if isinstance(version, bool) else "a number"
+            raise FormatError(f'is {kind}, and must be the text "{VERSION}", in quotes', where="version")
         if (version := json.take(document, "version", str)) != VERSION:  # POLICY-5
-            raise FormatError(f"is {safe(version, limit=64)!r}, not {VERSION!r}", where="version")
+            raise FormatError(
+                f'is {safe(version, limit=64)!r}, not "{VERSION}", which is the only version that there is',
+                where="version",
+            )
     with notes.keep():
         items = json.take_list(document, _LIST, lambda item: item, limit=limits.POLICY_STATEMENTS)
         if not items:  # POLICY-6
@@ -187,6 +211,41 @@ def _statements(
             notes.add(error)
     notes.check()
     return statements
+
+
+def _refuse_other_shapes(document: JsonObject) -> None:
+    """What is a policy that stands in something else, or a piece of one: one refusal says more than one a member."""
+    if _LIST in document:
+        return
+    if where := _wrapping(document):
+        resource = "of a Kubernetes resource " if "apiVersion" in document else ""
+        raise FormatError(
+            f"holds the policy {resource}one level too deep; the file must hold what stands in here alone, version "
+            f"and {_LIST} at the top",
+            where=where,
+        )
+    if "apiVersion" in document and "kind" in document:
+        raise FormatError(
+            f"stands there, so that this is a Kubernetes resource; a trust policy has version and {_LIST} at its top",
+            where="apiVersion",
+        )
+    if _COMMON[1] in document or "registryScopes" in document:
+        raise FormatError(
+            f'this is one statement; it must stand in a list: {{"version": "{VERSION}", "{_LIST}": [ ... ]}}'
+        )
+
+
+def _wrapping(source: JsonObject, depth: int = _WRAPPED) -> str:
+    """The path of the object in which a policy stands; empty where none does."""
+    for name, item in source.items():
+        if not isinstance(item, dict):
+            continue
+        shown = safe(name, limit=64)
+        if _LIST in item:
+            return shown
+        if depth and (inner := _wrapping(item, depth - 1)):
+            return f"{shown}.{inner}"
+    return ""
 
 
 def parse_statement(
@@ -309,8 +368,9 @@ def _place(member: str) -> str | None:
 def _refusal(error: FormatError, lines: Lines) -> Refusal:
     # what stands wrong outside every statement belongs to none
     name = error.facts.get("statement", _place(error.where))
+    stated = error.facts.get("line")
     return Refusal(
-        line=lines.of(error.where),
+        line=stated if isinstance(stated, int) else lines.of(error.where),
         member=error.where,
         statement=name if isinstance(name, str) else None,
         problem=error.problem,

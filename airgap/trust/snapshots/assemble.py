@@ -24,8 +24,9 @@ from airgap.oci.store import Store, read_verified
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.text import safe
 from airgap.transfer.pump import pump
-from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES, TrustDirectory
+from airgap.trust.directory import TrustDirectory
 from airgap.trust.generation import GENERATION, LOCAL
+from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.merge import Side, merge
 from airgap.trust.snapshots.pins import FILE as PINS_FILE

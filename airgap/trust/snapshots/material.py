@@ -29,7 +29,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import open_regular
 from airgap.revocation.index import INDEX
 from airgap.text import safe
-from airgap.trust.directory import BLOB_POLICY_FILES, OCI_POLICY_FILES
+from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.stores import EXTENSIONS, FOLDER, StoreType
 
 

@@ -1,0 +1,122 @@
+"""How policy files are called, and what to say where none has that name (POLICY-1, POLICY-2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.errors import Fact, FormatError, TrustMaterialError
+from airgap.files import read_regular
+from airgap.text import safe
+
+OCI_POLICY_FILES: Final = ("trustpolicy.oci.json", "trustpolicy.json")
+"""The second, older name counts if and only if the first is absent (POLICY-1)."""
+BLOB_POLICY_FILES: Final = ("trustpolicy.blob.json",)
+"""There is no older name (POLICY-2)."""
+_ALL: Final = (*OCI_POLICY_FILES, *BLOB_POLICY_FILES)
+_OTHER_USE: Final = {
+    BLOB_POLICY_FILES: "the policy for artifacts (airgap verify)",
+    OCI_POLICY_FILES: "the policy for files (airgap blob verify)",
+}
+_TEXTS: Final = (".json", ".jsonc", ".json5", ".txt", ".yaml", ".yml", ".toml", ".bak", ".old", ".orig", ".example")
+_YAML: Final = (".yaml", ".yml", ".toml")
+_SHOWN: Final = 3
+
+
+def policy_missing(folder: Path, names: tuple[str, ...], *, remedy: str, **facts: Fact) -> TrustMaterialError:
+    """The error (policy.missing) of a folder that holds no policy; it names the files that are probably meant.
+
+    `names` is OCI_POLICY_FILES or BLOB_POLICY_FILES; `remedy` is the way out where nothing is near.
+    """
+    meant = _near(folder)
+    here = next(((text, way_out) for text, way_out in _told(folder, names, meant)), ("", remedy))
+    return TrustMaterialError(
+        "policy.missing",
+        f"the trust directory {safe(folder)} holds no {names[0]}{here[0]}",
+        remedy=here[1],
+        path=safe(folder),
+        **facts,
+    )
+
+
+def no_directory(folder: Path) -> tuple[str, str]:
+    """What to say, and the way out, where `folder` is no directory."""
+    if folder.is_file():
+        return (
+            f"{safe(folder)} is a file, not a trust directory",
+            f"Name the folder that holds it: --trust {safe(folder.parent)}.",
+        )
+    return (
+        f"there is no trust directory at {safe(folder)}",
+        "Create it with a trustpolicy.oci.json and its trust stores, or name another one with --trust.",
+    )
+
+
+def _told(folder: Path, names: tuple[str, ...], meant: list[str]) -> Iterator[tuple[str, str]]:
+    """Ends of the sentence with their ways out, the likeliest first."""
+    own = [name for name in meant if name not in _ALL]
+    if own:
+        listed = ", ".join(repr(safe(name, limit=64)) for name in own[:_SHOWN])
+        if any(name.casefold().endswith(_YAML) for name in own[:1]):
+            way_out = f"A trust policy is JSON: write it as JSON, and call the file {names[0]}."
+        else:
+            way_out = f"If it is the trust policy, rename it to {names[0]}."
+        yield f"; there is {listed}: is it meant? Its name must be {names[0]}", way_out
+    place = _elsewhere(folder, names)
+    if place is not None:
+        yield f"; {safe(place)} holds one", f"If that is meant, name it: --trust {safe(place)}."
+    other = next((name for name in meant if name in _ALL), None)
+    if other is not None:
+        yield (
+            f"; there is {other}, {_OTHER_USE[names]}, which is not the same",
+            f"Put a {names[0]} beside it, or use the command that the other one is for.",
+        )
+
+
+def _near(folder: Path) -> list[str]:
+    """Files that may be meant: editors add endings, file managers hide them, and systems differ in upper case."""
+    return sorted(path.name for path in _listed(folder) if (_is_near(path.name) or _is_policy(path)) and path.is_file())
+
+
+def _is_policy(path: Path) -> bool:
+    """Whether a file of any name looks like a policy inside."""
+    if path.suffix.casefold() != ".json":
+        return False
+    try:
+        return b'"trustPolicies"' in read_regular(path, limits.POLICY_BYTES)
+    except FormatError:
+        return False
+
+
+def _is_near(name: str) -> bool:
+    from difflib import SequenceMatcher  # seldom needed
+
+    folded = name.casefold()
+    if not (folded.endswith(_TEXTS) or "." not in folded):
+        return folded.startswith("trustpolicy")
+    stem = folded.partition(".")[0]
+    return "policy" in folded or SequenceMatcher(None, stem[: len(_ALL[0])], "trustpolicy").ratio() > _ALIKE
+
+
+_ALIKE: Final = 0.8
+
+
+def _elsewhere(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """A folder just below or above that holds a policy: a step too far, or not far enough."""
+    below = sorted(path for path in _listed(folder) if path.is_dir() and not path.is_symlink())
+    above = [Path(path) for path in islice(folder.absolute().parents, 2)] if _in_stores(folder) else []
+    return next((path for path in (*below, *above) if any((path / name).is_file() for name in names)), None)
+
+
+def _in_stores(folder: Path) -> bool:
+    return folder.name in {"truststore", "x509", "crls", "ocsp"}
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(islice(folder.iterdir(), limits.NEAR_FILES))
+    except OSError:
+        return []

@@ -1,0 +1,202 @@
+"""Policies that people type wrong: refused as before, and told in words of whoever typed them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airgap.errors import Rejected, TrustMaterialError, UsageError
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.policy import OciPolicy
+from airgap.trust.policy_edit import find_policy
+from airgap.trust.scopes import check_scope
+from tests.support.command import run_here
+from tests.support.scenario import Scene
+from tests.support.trust import oci_policy, statement, write_trust
+
+GOOD = json.dumps(oci_policy(), indent=2)
+LINES = GOOD.splitlines()
+
+
+def refused(data: bytes | str) -> str:
+    with pytest.raises(TrustMaterialError) as caught:
+        OciPolicy.parse(data.encode() if isinstance(data, str) else data, "P")
+    assert caught.value.reason == "policy.malformed"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (GOOD.replace('"*"\n      ]\n', '"*"\n      ],\n'), "line 17, column 8: a trailing comma"),
+        (GOOD.replace('"*"\n', '"*",\n', 1), "line 7, column 12: a trailing comma: nothing follows it before the ']'"),
+        (GOOD + ",", "line 20, column 2: a comma behind the end"),
+        (GOOD.replace('"1.0",', '"1.0"'), "a comma is missing before '\"trustPolicies\": [', at the end of line 2"),
+        ("// mine\n" + GOOD, "line 1, column 1: a comment"),
+        (GOOD.replace('"trust', '/* x */ "trust', 1), "line 3, column 3: a comment"),
+        (GOOD.replace('"harbour"', "# x"), "line 5, column 15: a comment"),
+        (GOOD + "\n// end", "line 21, column 1: a comment"),
+        (GOOD.replace('"harbour"', "\u201charbour\u201d"), "line 5, column 15: a curly quotation mark"),
+        (GOOD.replace('"name"', '"name\u201d'), "line 5, column 12: a curly quotation mark"),
+        (GOOD.replace('"', "'"), "line 2, column 3: a single quotation mark"),
+        (GOOD.replace('"version"', "`version`"), "a backtick"),
+        (GOOD.replace('"version"', "version"), "line 2, column 3: 'version' is not in quotation marks"),
+        (GOOD.replace('"1.0"', "True"), "True, which JSON writes true"),
+        (GOOD.replace('"1.0"', "None"), "None, which JSON writes null"),
+        (GOOD.replace('"version":', '"version"'), "a ':' is missing behind the name"),
+        (GOOD.replace('"1.0"', ""), "a value is missing before ','"),
+        (GOOD.replace("[", "{", 1), "where a name in double quotation marks must stand"),
+        (GOOD.replace("      ]\n", "      }\n", 1), "'}' closes what '[' opened"),
+        (GOOD.replace('"strict"\n      }', '"strict"\n      ]'), "']' closes what '{' opened"),
+        (GOOD.replace('"name": "harbour"', '["name": "harbour"]'), "where a name in double quotation marks must stand"),
+        (GOOD.replace('"*"', '"*": 1', 1), "is a '[' meant to be '{'"),
+        (GOOD[:-4], "the text ends too early"),
+        (GOOD + "}", "'}' is one closing bracket too many"),
+        (GOOD + "\n" + GOOD, "line 21, column 1: a second JSON document begins here"),
+        (GOOD + "\nmore", "is not in quotation marks"),
+        (GOOD.replace('"harbour"', '"har\nbour"'), "line 5, column 19: a text is not closed on its line"),
+        (GOOD.replace('"harbour"', '"har\tbour"'), "a tab inside of a text"),
+        (GOOD.replace('"harbour"', '"C:\\quay"'), "a backslash that JSON does not know"),
+        (GOOD[: GOOD.index("harbour") + 3], "line 5, column 15: the text that begins here has no closing"),
+        (GOOD.replace('  "version"', '\u00a0 "version"'), "line 2, column 1: an invisible character (U+00A0)"),
+        (GOOD.replace('  "version"', '\u200b "version"'), "an invisible character (U+200B)"),
+        (GOOD.replace('"1.0"', "+1"), "'+1,' is no value that JSON has"),
+        (GOOD.replace("{", '{"version": "1.0",', 1), "the member 'version' stands there twice (line 2)"),
+        (GOOD.replace('"name"', '"name": "x",\n"name"'), "line 6: trustPolicies[0]: the member 'name' stands there tw"),
+        ('version: "1.0"\ntrustPolicies:\n  - name: x\n', "line 1, column 1: it is YAML"),
+        ("---\nversion: '1.0'\n", "it is YAML"),
+        ("# mine\nversion: '1.0'\n", "line 2, column 1: it is YAML"),
+        ('version = "1.0"\n', "it is TOML"),
+        ('[[trustPolicies]]\nname = "x"\n', "it is TOML"),
+        (GOOD[1:-1], "the brackets { and } around the whole are missing"),
+        ("<!DOCTYPE html><html></html>", "it is HTML or XML"),
+        ("<<<<<<< HEAD\n" + GOOD, "merge conflict"),
+        (GOOD.replace('  "trust', '=======\n  "trust', 1), "merge conflict"),
+        ("-----BEGIN CERTIFICATE-----\n", "it is PEM"),
+        ("version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        ("", "the document is empty"),
+        (" \n", "the document is empty"),
+        (b"\xef\xbb\xbf" + GOOD.encode(), "byte order mark (BOM)"),
+        (GOOD.encode("utf-16"), "it is UTF-16"),
+        (GOOD.encode("utf-16-be"), "it is UTF-16 or UTF-32"),
+        (GOOD.encode("utf-16-le"), "it is UTF-16 or UTF-32"),
+        (GOOD.replace("harbour", "h\u00e4fen").encode("latin-1"), "on line 5, is 0xe4: it may be Latin-1"),
+        (b"PK\x03\x04\xff", "zip archive"),
+        (b"\x1f\x8b\x08\xff", "gzip"),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_no_json_is_told_by_its_place(data: bytes | str, words: str) -> None:
+    assert words in refused(data)
+
+
+@pytest.mark.parametrize("value", ["1.0", "1", "true"])
+def test_a_version_without_quotes_is_told_with_its_line(value: str) -> None:
+    assert "line 2: version: is " in refused(GOOD.replace('"1.0"', value))
+    assert 'must be the text "1.0", in quotes' in refused(GOOD.replace('"1.0"', value))
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"apiVersion": "v1", "kind": "TrustPolicy", "spec": oci_policy()}, "spec: holds the policy of a Kubernetes"),
+        ({"apiVersion": "v1", "kind": "V", "spec": {"a": 1, "b": {"doc": oci_policy()}}}, "spec.b.doc: holds "),
+        ({"trustPolicy": oci_policy()}, "line 1: trustPolicy: holds the policy one level too deep"),
+        ({"apiVersion": "v1", "kind": "Secret"}, "apiVersion: stands there, so that this is a Kubernetes resource"),
+        ({"apiVersion": "v1", **oci_policy()}, "apiVersion: is not a member that stands here; it belongs to Kuberne"),
+        (statement(), "this is one statement"),
+        ([statement()], "the list must be the member trustPolicies"),
+        ({**oci_policy(), "registryScopes": ["*"]}, "registryScopes: is not a member that stands here; it belongs"),
+    ],
+)  # fmt: skip
+def test_a_policy_in_another_shape_is_told_what_shape_it_has(document: object, words: str) -> None:
+    message = refused(json.dumps(document))
+    assert words in message
+    assert "did you mean version" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "way_out"),
+    [
+        *((name, f"there is {name!r}: is it meant?", "rename it to trustpolicy.oci.json") for name in (
+            "policy.json", "trust-policy.json", "trustpolicy.json.txt", "TrustPolicy.json", "trustpolicy", "mine.json",
+            "trustpolcy.json",
+        )),
+        ("trustpolicy.yaml", "there is 'trustpolicy.yaml'", "A trust policy is JSON"),
+        ("trustpolicy.blob.json", "there is trustpolicy.blob.json, the policy for files", "Put a trustpolicy.oci.json"),
+        ("notation/trustpolicy.json", "/notation holds one", "--trust "),
+        ("notes.md", "holds no trustpolicy.oci.json", "Put a trustpolicy.oci.json into"),
+    ],
+)  # fmt: skip
+def test_a_policy_under_another_name_is_named(tmp_path: Path, name: str, words: str, way_out: str) -> None:
+    write_trust(tmp_path / name.rpartition("/")[0], policy_name=name.rpartition("/")[2])
+    for read in (TrustDirectory.open(tmp_path).policy, lambda: find_policy(tmp_path, "oci")):
+        with pytest.raises(TrustMaterialError) as caught:
+            read()
+        assert caught.value.reason == "policy.missing"
+        assert words in str(caught.value)
+        if name != "notes.md":
+            assert way_out in caught.value.remedy
+
+
+def test_the_policy_file_and_the_stores_are_no_trust_directories(tmp_path: Path) -> None:
+    write_trust(tmp_path, stores={"ca:harbour": {"a.pem": b""}})
+    with pytest.raises(TrustMaterialError, match="is a file, not a trust directory") as caught:
+        TrustDirectory.open(tmp_path / "trustpolicy.oci.json")
+    assert f"--trust {tmp_path}." in caught.value.remedy
+    with pytest.raises(TrustMaterialError, match=f"{tmp_path} holds one"):
+        TrustDirectory.open(tmp_path / "truststore").policy()
+
+
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        ("registry.example/app:v1", "has a tag; write registry.example/app"),
+        ("registry.example/app@sha256:" + "a" * 64, "has a digest; write registry.example/app"),
+        ("https://registry.example/app", "has a scheme; write registry.example/app"),
+        ("oci://registry.example/app:v1", "has a scheme; write registry.example/app"),
+        ("registry.example/app/", "has a '/' at its end; write registry.example/app"),
+        (" registry.example/app", "has a blank; write registry.example/app"),
+        ("registry.example/a b", "has a blank; write the repository alone"),
+        ("registry.example/*", "has a wildcard, which stands for nothing here"),
+        ("registry.example/App", "lower case, no empty part) behind its first '/'; write registry.example/app"),
+        ("alpine:3", "must stand before the repository; write docker.io/library/alpine (if it is Docker Hub's)"),
+        ("registry.example", "must stand before the repository; write the repository alone, as registry.example/"),
+    ],
+)  # fmt: skip
+def test_a_scope_that_is_none_is_told_how_it_is_written(scope: str, words: str) -> None:
+    assert words in refused(json.dumps(oci_policy(statement(registryScopes=[scope]))))
+    with pytest.raises(UsageError) as caught:
+        check_scope(scope)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("has", "asked", "words"),
+    [
+        ("registry.example/net-monitr", "registry.example/net-monitor", "is spelt nearly so"),
+        ("REGISTRY.example/app", "registry.example/app", "differs in case only"),
+        ("registry.example:5000/app", "registry.example/app", "differs in the port only"),
+        ("other.example/app", "registry.example/app", "is the same repository name at another registry"),
+        ("team/app", "registry.example/team/app", "differs in its registry or first part"),
+        ("registry.example/team/app", "team/app", "differs in its registry or first part"),
+        ("docker.io/library/alpine", "docker.io/alpine", "differs in the form of Docker Hub's names"),
+        ("index.docker.io/library/alpine", "docker.io/alpine", "differs in the form of Docker Hub's names"),
+        ("registry.example/team", "registry.example/team/app", "is that repository alone, and none of those below it"),
+    ],
+)  # fmt: skip
+def test_the_nearest_scope_is_told_and_does_not_apply(has: str, asked: str, words: str) -> None:
+    policy = OciPolicy.parse(json.dumps(oci_policy(statement(registryScopes=[has]))).encode(), "P")
+    with pytest.raises(Rejected) as caught:
+        policy.select(asked)
+    assert caught.value.reason == "policy.no_statement"
+    assert f"(near: {has!r} {words}" in str(caught.value)
+
+
+def test_where_no_scope_is_near_those_that_exist_are_told(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.policy = oci_policy(statement(registryScopes=[f"a.example/{name}" for name in "vwxyz"]))
+    ran = run_here(scene.write(tmp_path).arguments()[:-2])
+    assert ran.code == 13
+    assert "its registryScopes are 'a.example/v', 'a.example/w', 'a.example/x' and 2 more" in ran.out
