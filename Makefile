@@ -9,7 +9,7 @@ SEED ?= 1
 # of `make mutants`: how many of each folder
 SAMPLE ?= 150
 
-.PHONY: demo test check lint types contracts format layouts tars bench fuzz campaign sweep mutants requirements clean
+.PHONY: demo test check lint types contracts format layouts tars bench fuzz campaign sweep mutants requirements frozen clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
@@ -56,6 +56,10 @@ campaign: $(VENV)/.installed-dev
 
 sweep: $(VENV)/.installed-dev
 	$(BIN)/python -m fuzz.campaign --sweep
+
+# The help texts and the shapes of the JSON documents that a test holds; for a change that is made on purpose.
+frozen: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.frozen.faces
 
 # The pages of docs/reference/requirements, from their .toml files and from what cites the rules.
 requirements: $(VENV)/.installed-dev
