@@ -17,3 +17,5 @@ class Notice:
     message: str
     """One sentence, safe for a terminal."""
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    remedy: str = ""
+    """The way out where it is another than the reason's."""

@@ -26,6 +26,7 @@ from airgap.files import read_regular
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
+from airgap.pki.misfit import Wanted, problem_of_evidence, wanted_in
 from airgap.pki.names import same_name
 from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.pki.ocsp_request import ocsp_request
@@ -213,8 +214,7 @@ class Gatherer:
             return min(attempts, key=lambda attempt: order.index(attempt.outcome))
         kind = "ocsp" if response is not None else "crl"
         if crl is None and response is None:
-            unreadable = Undecided("revocation.crl.malformed", "it is neither a CRL nor an OCSP response")
-            return _failure(source, kind, Outcome.REFUSED, unreadable)
+            return _failure(source, kind, Outcome.REFUSED, _unreadable(data, wanted_in("", source)))
         unneeded = Undecided("evidence.unneeded", "it is about no certificate of the targets")
         return _failure(source, kind, Outcome.REFUSED, unneeded)
 
@@ -237,7 +237,7 @@ class Gatherer:
         try:
             crl = Crl.parse(data)
         except FormatError as error:
-            return _failure(source, "crl", Outcome.REFUSED, error), None
+            return _failure(source, "crl", Outcome.REFUSED, _unreadable(data, Wanted.CRL, error)), None
         kind = "delta-crl" if crl.is_delta else "crl"
         try:
             if issuer is not None:
@@ -349,7 +349,7 @@ def _proven_response(
     try:
         response = OcspResponse.parse(data)
     except FormatError as error:
-        raise Undecided("revocation.ocsp.malformed", f"it is no OCSP response: {error}") from None
+        raise _unreadable(data, Wanted.OCSP, error) from None
     statements = response.statements(certificate, issuer)
     if not statements:
         raise Undecided("revocation.ocsp.missing", f"it does not answer for {who}")
@@ -357,6 +357,13 @@ def _proven_response(
     if all(single.status == "unknown" for single in statements):  # OCSP-8
         raise Undecided("revocation.ocsp.unknown", f"the responder does not know {who}")
     return response, statements
+
+
+def _unreadable(data: bytes, wanted: Wanted, error: FormatError | None = None) -> Undecided:
+    """What came in the place of evidence, and the way out."""
+    reason = "revocation.ocsp.malformed" if wanted is Wanted.OCSP else "revocation.crl.malformed"
+    problem = problem_of_evidence(data, wanted, error)
+    return Undecided(reason, f"{problem}. {problem.remedy}".removesuffix(".").rstrip(". "))
 
 
 def _no_answer(attempt: Attempt, error: Undecided) -> Attempt:

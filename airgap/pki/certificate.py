@@ -180,7 +180,7 @@ def load_certificates(data: bytes) -> tuple[Certificate, ...]:
     try:
         return _load_blocks([("", block) for block in _der_blocks(data)])
     except FormatError as error:
-        from airgap.pki.recognise import file_problem
+        from airgap.pki.misfit import file_problem
 
         raise file_problem(data) or error from None
 
@@ -361,10 +361,17 @@ def _numbered(block: bytes, number: int, count: int, label: str) -> Certificate:
 
 def _foreign(label: str, number: int, block: bytes = b"") -> FormatError | None:
     """What a block is that is no certificate, where its label or its outline tells."""
-    from airgap.pki.recognise import der_problem, label_problem
+    from airgap.pki.misfit import der_problem, label_problem
 
     found = label_problem(label, number) or der_problem(block)
     return found.under(f"PEM block {number}") if found and label and not found.where else found
+
+
+def _one_line(where: str) -> FormatError:
+    from airgap.pki.misfit import Wanted, way_out
+    from airgap.pki.recognise import Kind
+
+    return FormatError("is written on one line", where=where, remedy=way_out(Kind.ONE_LINE, Wanted.CERTIFICATE))
 
 
 def _der_blocks(data: bytes) -> list[bytes]:
@@ -389,6 +396,8 @@ def _pem_blocks(data: bytes) -> list[tuple[str, bytes]]:
             continue
         number, label = len(blocks) + 1, line.removeprefix("-----BEGIN ").removesuffix("-----")
         where = f"PEM block {number}"
+        if "-----" in label:
+            raise _one_line(where)
         end, body = line.replace("BEGIN", "END", 1), list[str]()
         for inner in lines:
             if inner.rstrip(" \t") == end:

@@ -44,13 +44,6 @@ OCSP_SIGNING: Final = "1.3.6.1.5.5.7.3.9"
 T = TypeVar("T")
 
 Status = Literal["good", "revoked", "unknown"]
-_ERRORS: Final = {
-    1: "malformedRequest",
-    2: "internalError",
-    3: "tryLater",
-    5: "sigRequired",
-    6: "unauthorized",
-}
 SEVERITY: Final[tuple[Status, ...]] = ("revoked", "unknown", "good")
 
 
@@ -337,8 +330,9 @@ def _basic(data: bytes) -> bytes:
     fields = der.read(data, "ocsp").fields("ocsp")
     status = fields.any("responseStatus").integer("ocsp.responseStatus", tag=der.ENUMERATED)
     if status:
-        name = _ERRORS.get(status, "which no specification knows")
-        raise FormatError(f"the OCSP responder answered with error {status} ({name}) instead of a status")
+        from airgap.pki.recognise import ocsp_error
+
+        raise FormatError(f"is {ocsp_error(status)}", where="ocsp")
     explicit = fields.maybe(der.context(0))
     fields.end()
     if not explicit:

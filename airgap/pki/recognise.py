@@ -1,124 +1,271 @@
-"""What a file is that should hold certificates and does not, for messages: nothing is ever used that is found here."""
+"""What a file is by its beginning, its PEM label or its outline: the one place that says so.
+
+For messages alone (`airgap.pki.misfit` has them): nothing is ever used that is found here.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
+from airgap import limits
 from airgap.errors import FormatError
 from airgap.parse import der
+from airgap.parse.base64 import decode_standard
 from airgap.text import safe
 
-_TAKE_OUT: Final = "Take the key out, no trust store needs it. If it came on a medium, others may know it: replace it."
-_EXPORT: Final = (
-    "Export its certificates one by one: openssl pkcs7 -print_certs -in FILE (-inform DER for a binary file)."
-)
-_SIGNED: Final = "Take the certificate that was made for it, not the request."
-_EVIDENCE: Final = "CRLs belong into crls/ of the trust directory, OCSP responses into ocsp/."
-_NEED_CERTIFICATE: Final = (
-    "Take the certificate of the CA (-----BEGIN CERTIFICATE-----); a bare key cannot stand in its place."
-)
-_UTF16: Final = "Save it as plain text (ASCII or UTF-8); PowerShell's '>' writes UTF-16."
-_PEM_LINES: Final = "Put -----BEGIN CERTIFICATE----- before it and -----END CERTIFICATE----- behind it, each on a line."
-_AGAIN: Final = "Get the certificate again, as PEM or DER."
+
+class Kind(Enum):
+    """What a file can be told to be."""
+
+    EMPTY = auto()
+    PAGE = auto()
+    JSON = auto()
+    PACKED = auto()
+    WIDE_TEXT = auto()
+    """UTF-16."""
+    WITH_HEADERS = auto()
+    """An HTTP answer with its header lines."""
+    POINTER = auto()
+    """Git LFS."""
+    ADDRESS = auto()
+    LISTING = auto()
+    """The text that describes an object, without the object."""
+    BARE_BASE64 = auto()
+    ONE_LINE = auto()
+    """PEM that is written on one line."""
+    OPEN_PEM = auto()
+    """PEM without its end."""
+    ARMOURED = auto()
+    """A CRL or an OCSP response in PEM of a form that is not read."""
+    CERTIFICATE = auto()
+    ATTRIBUTE_CERTIFICATE = auto()
+    TRUSTED_CERTIFICATE = auto()
+    REQUEST = auto()
+    PRIVATE_KEY = auto()
+    PUBLIC_KEY = auto()
+    PKCS7 = auto()
+    PKCS12 = auto()
+    KEY_STORE = auto()
+    CRL = auto()
+    OCSP_RESPONSE = auto()
+    OCSP_ERROR = auto()
+    OCSP_REQUEST = auto()
+    OCSP_BASIC = auto()
+    OTHER_LABEL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a file was recognised as."""
+
+    kind: Kind
+    words: str
+    """To stand behind "is"."""
+
 
 _LABELS: Final = (
-    (re.compile(r"PGP .*"), "an OpenPGP key or signature", _NEED_CERTIFICATE),
-    (re.compile(r".*PRIVATE KEY"), "", _TAKE_OUT),
-    (re.compile(r".*PUBLIC KEY"), "", _NEED_CERTIFICATE),
-    (re.compile(r"PKCS ?#?7.*|CMS"), "PKCS#7 (.p7b)", _EXPORT),
-    (re.compile(r"(NEW )?CERTIFICATE REQUEST"), "a request for a certificate (CSR)", _SIGNED),
-    (re.compile(r"X509 CRL"), "a CRL", _EVIDENCE),
-    (re.compile(r"TRUSTED CERTIFICATE"), "", "Write it as plain PEM: openssl x509 -in FILE."),
-    (re.compile(r"ATTRIBUTE CERTIFICATE"), "", _AGAIN),
+    (re.compile(r"PGP .*"), Kind.PUBLIC_KEY, "an OpenPGP key or signature"),
+    (re.compile(r".*PRIVATE KEY"), Kind.PRIVATE_KEY, "a private key"),
+    (re.compile(r".*PUBLIC KEY"), Kind.PUBLIC_KEY, "a public key"),
+    (re.compile(r"PKCS ?#?7.*|CMS"), Kind.PKCS7, "PKCS#7 (.p7b)"),
+    (re.compile(r"(NEW )?CERTIFICATE REQUEST"), Kind.REQUEST, "a request for a certificate (CSR)"),
+    (re.compile(r"X509 CRL"), Kind.CRL, "a CRL"),
+    (re.compile(r"OCSP RESPONSE"), Kind.OCSP_RESPONSE, "an OCSP response"),
+    (re.compile(r"OCSP REQUEST"), Kind.OCSP_REQUEST, "an OCSP request"),
+    (re.compile(r"TRUSTED CERTIFICATE"), Kind.TRUSTED_CERTIFICATE, "a certificate with settings of OpenSSL"),
+    (re.compile(r"(X509 )?CERTIFICATE"), Kind.CERTIFICATE, "a certificate"),
+    (re.compile(r"ATTRIBUTE CERTIFICATE"), Kind.ATTRIBUTE_CERTIFICATE, "an attribute certificate"),
 )
-"""PEM labels, what they stand for (empty: the label says it), and the way out."""
+"""PEM labels, what they stand for, and words for it."""
 
 _STARTS: Final = (
-    (re.compile(rb"\s*\Z"), "empty", "The copy may have broken off: get the file again."),
-    (re.compile(rb"\xff\xfe|\xfe\xff|\x00-\x00-|-\x00-\x00"), "text in UTF-16", _UTF16),
-    (re.compile(rb"\s*(ssh-|ecdsa-sha2-|sk-ssh-|---- BEGIN SSH2)"), "an SSH key", _NEED_CERTIFICATE),
-    (re.compile(rb"untrusted comment:"), "a minisign key or signature", _NEED_CERTIFICATE),
-    (re.compile(rb"\s*<"), "a web page or XML", "The download gave a page instead of the file: get it again."),
-    (re.compile(rb"\s*\{"), "JSON", _AGAIN),
-    (re.compile(rb"Certificate:\s"), "the text that describes a certificate, without the certificate", _AGAIN),
-    (re.compile(rb"PK\x03\x04|\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd"), "compressed", "Unpack it first."),
-    (re.compile(rb"\xfe\xed\xfe\xed|\xce\xce\xce\xce"), "a Java key store", "Use keytool -exportcert."),
-    (re.compile(rb"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"), "PKCS#7 (.p7b)", _EXPORT),
-    (re.compile(rb"\s*MI[A-Za-z0-9+/=\s]+\Z"), "base64 without PEM lines", _PEM_LINES),
+    (re.compile(rb"(\xef\xbb\xbf)?\s*\Z"), Kind.EMPTY, "empty"),
+    (re.compile(rb"\0+\Z"), Kind.EMPTY, "filled with zeros"),
+    (re.compile(rb"\xff\xfe|\xfe\xff|\x00-\x00-|-\x00-\x00|M\x00I\x00|\x00M\x00I"), Kind.WIDE_TEXT, "text in UTF-16"),
+    (re.compile(rb"\s*(ssh-|ecdsa-sha2-|sk-ssh-|---- BEGIN SSH2)"), Kind.PUBLIC_KEY, "an SSH key"),
+    (re.compile(rb"untrusted comment:"), Kind.PUBLIC_KEY, "a minisign key or signature"),
+    (re.compile(rb"(\xef\xbb\xbf)?\s*<[!?A-Za-z]"), Kind.PAGE, "a web page (HTML) or XML"),
+    (re.compile(rb"(\xef\xbb\xbf)?\s*[{\[]"), Kind.JSON, "JSON"),
+    (re.compile(rb"HTTP/[0-9]"), Kind.WITH_HEADERS, "an HTTP answer with its header lines"),
+    (re.compile(rb"version https://git-lfs"), Kind.POINTER, "a pointer of Git LFS, not the file"),
+    (re.compile(rb"(\[InternetShortcut\]|\s*(https?|ldap)://)[^\0]{0,4096}\Z"), Kind.ADDRESS, "a web address"),
+    (re.compile(rb"\x1f\x8b"), Kind.PACKED, "compressed (gzip)"),
+    (re.compile(rb"PK\x03\x04"), Kind.PACKED, "compressed (zip)"),
+    (re.compile(rb"BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf\x27\x1c|Rar!"), Kind.PACKED, "compressed"),
+    (re.compile(rb"\xfe\xed\xfe\xed|\xce\xce\xce\xce"), Kind.KEY_STORE, "a Java key store"),
+    (re.compile(rb"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"), Kind.PKCS7, "PKCS#7 (.p7b)"),
 )  # fmt: skip
 """How files begin that are neither PEM nor DER."""
 
+_LISTINGS: Final = (
+    (re.compile(rb"\s*Certificate Revocation List \(CRL\):"), "the text that describes a CRL, without the CRL"),
+    (re.compile(rb"\s*OCSP Re(sponse|quest) Data:"), "the text that describes an OCSP message, without the message"),
+    (re.compile(rb"\s*Certificate:\s"), "the text that describes a certificate, without the certificate"),
+)
+_BASE64 = re.compile(rb"\s*(MI[A-Za-z0-9+/_-]{30}[A-Za-z0-9+/=_\s-]*|MAMKAQ[A-Za-z0-9+/]=\s*)\Z")
+"""A SEQUENCE of more than 127 bytes, or the error of an OCSP responder."""
+OCSP_BEGUN = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)\x0a\x01[\x00-\x06]\xa0", re.DOTALL)
+"""A successful OCSP response that may be cut off behind."""
+_PEM = re.compile(rb"-----BEGIN (?P<label>[^\r\n-]{1,64})-----(?P<rest>[ \t]*\r?\n)?")
+_PEM_BODY = re.compile(rb"(?P<body>[A-Za-z0-9+/=\s]*)-----END (?P<label>[^\r\n-]{1,64})-----")
+
+_READ_HERE: Final = {Kind.CERTIFICATE, Kind.CRL, Kind.OCSP_RESPONSE}
+_CONTEXT_0: Final = der.context(0)
 _SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
 _PKCS7_PREFIX: Final = "1.2.840.113549.1.7."
 _PASSWORD_PREFIXES: Final = ("1.2.840.113549.1.5.", "1.2.840.113549.1.12.1.")
 
+_OCSP_ERRORS: Final = {
+    1: ("malformedRequest", "your request is malformed"),
+    2: ("internalError", "internal error"),
+    3: ("tryLater", "try later"),
+    5: ("sigRequired", "sign your request"),
+    6: ("unauthorized", "not authorized to answer"),
+}
 
-def label_problem(label: str, number: int) -> FormatError | None:
-    """What a PEM block is by its label, where that is no certificate; None where the label says nothing of that."""
-    for pattern, words, remedy in _LABELS:
+
+def ocsp_error(status: int) -> str:
+    """What a responder says that answers with an error instead of a status (RFC 6960, 4.2.1)."""
+    name, words = _OCSP_ERRORS.get(status, ("which no specification knows", "an error"))
+    return f"an OCSP responder's answer {words!r} (error {status}, {name}), not a status"
+
+
+def recognise(data: bytes) -> Found | None:
+    """What a file is by its beginning, its PEM label or its outline; None where it cannot be told."""
+    for pattern, kind, words in _STARTS:
+        if pattern.match(data):
+            return Found(kind, words)
+    if block := _PEM.search(data):
+        return _of_pem(data, block)
+    for listing, words in _LISTINGS:
+        if listing.match(data):
+            return Found(Kind.LISTING, words)
+    if _BASE64.match(data):
+        return Found(Kind.BARE_BASE64, f"base64 without PEM lines{_of(_inner(data))}")
+    return of_der(data)
+
+
+def label_kind(label: str) -> Found | None:
+    """What a PEM label says that its block is; None where it is none that is known."""
+    shown = safe(label, limit=64)
+    for pattern, kind, words in _LABELS:
         if pattern.fullmatch(label):
-            shown = safe(label, limit=64)
-            what = f"{words}, labelled {shown}" if words else f"labelled {shown}"
-            return FormatError(f"is no certificate but {what}", where=f"PEM block {number}", remedy=remedy)
+            return Found(kind, words if kind is Kind.CERTIFICATE else f"{words}, labelled {shown}")
     return None
 
 
-def file_problem(data: bytes) -> FormatError | None:
-    """What a file without PEM blocks is, where it can be told that it is no certificate; None where it cannot."""
-    for pattern, words, remedy in _STARTS:
-        if pattern.match(data):
-            return FormatError(f"is {words}", remedy=remedy)
-    return der_problem(data)
+def _of_pem(data: bytes, block: re.Match[bytes]) -> Found:
+    """What the first PEM block of a file is."""
+    label = block["label"].decode("latin-1")
+    shown, labelled = safe(label, limit=64), label_kind(label)
+    body = _PEM_BODY.match(data, block.end())
+    if body is None:
+        if labelled and labelled.kind not in _READ_HERE:
+            return labelled  # keys may have header lines
+        ends = b"-----END" in data[block.end() :]
+        return Found(Kind.OPEN_PEM, f"a PEM block {shown} {'that is no base64' if ends else 'without its end'}")
+    inner = _inner(body["body"]) or labelled
+    if block["rest"] is None:
+        return Found(Kind.ONE_LINE, f"PEM ({shown}) that is written on one line")
+    if inner is None:
+        return Found(Kind.OTHER_LABEL, f"a PEM block {shown}")
+    if inner.kind is Kind.OCSP_RESPONSE:
+        return Found(Kind.ARMOURED, f"an OCSP response in PEM ({shown}), which is read as DER alone")
+    if labelled is None or labelled.kind is not inner.kind:
+        kind = Kind.ARMOURED if inner.kind is Kind.CRL else inner.kind
+        return Found(kind, f"{inner.words} in a PEM block labelled {shown}")
+    return labelled
 
 
-def der_problem(data: bytes) -> FormatError | None:
-    """What a DER structure is by its outline, where that is no certificate; None where it cannot be told."""
+def _of(inner: Found | None) -> str:
+    return f" ({inner.words})" if inner else ""
+
+
+def _inner(body: bytes) -> Found | None:
+    """What base64 stands for; None where that cannot be told, or it is too long to look for the sake of a message."""
+    if len(body) > limits.STORE_FILE_BYTES:
+        return None
     try:
-        tags = der.element_at(data, 0, len(data)).expect(der.SEQUENCE, "").children()
+        return of_der(decode_standard(b"".join(body.split()).decode("ascii")))
     except FormatError:
         return None
-    words, remedy = _outline(tags)
-    return FormatError(f"is no certificate but {words}", remedy=remedy) if words else None
 
 
-def _outline(items: tuple[der.Element, ...]) -> tuple[str, str]:
+def of_der(data: bytes) -> Found | None:
+    """What a DER structure is by its outline."""
+    try:
+        items = der.element_at(data, 0, len(data)).expect(der.SEQUENCE, "").children()
+    except FormatError:
+        return None
+    return _outline(items)
+
+
+def _outline(items: tuple[der.Element, ...]) -> Found | None:
     tags = [item.tag for item in items]
-    first = _first(items[0]) if items else ()
-    match tags[:3]:
+    first = _inside(items[0]) if items else ()
+    match tags:
         case [der.OID, *_] if _oid(items[0]).startswith(_PKCS7_PREFIX):
-            return "PKCS#7 (.p7b)" if _oid(items[0]) == _SIGNED_DATA else "PKCS#7 without certificates", _EXPORT
-        case [der.INTEGER, der.SEQUENCE, der.OCTET_STRING] | [der.INTEGER, der.INTEGER, der.INTEGER]:
-            return "a private key", _TAKE_OUT
-        case [der.INTEGER, der.OCTET_STRING, *_]:
-            return "a private key", _TAKE_OUT
-        case [der.INTEGER, der.SEQUENCE, *_] if _oid(*_first(items[1])[:1]).startswith(_PKCS7_PREFIX):
-            return "PKCS#12 (.p12, .pfx)", "Export the CA's certificate alone: openssl pkcs12 -cacerts -nokeys."
-        case [der.INTEGER, der.INTEGER]:
-            return "a public key", _NEED_CERTIFICATE
+            signed = _oid(items[0]) == _SIGNED_DATA
+            return Found(Kind.PKCS7, "PKCS#7 (.p7b)" if signed else "PKCS#7 without certificates")
+        case (
+            [der.INTEGER, der.SEQUENCE, der.OCTET_STRING, *_]
+            | [der.INTEGER, der.OCTET_STRING, *_]
+            | [der.INTEGER, der.INTEGER, der.INTEGER, *_]
+        ):
+            return Found(Kind.PRIVATE_KEY, "a private key")
+        case [der.INTEGER, der.SEQUENCE, *_] if _oid(*_inside(items[1])[:1]).startswith(_PKCS7_PREFIX):
+            return Found(Kind.PKCS12, "PKCS#12 (.p12, .pfx)")
+        case [der.INTEGER, der.INTEGER] | [der.SEQUENCE, der.BIT_STRING]:
+            return Found(Kind.PUBLIC_KEY, "a public key")
         case [der.SEQUENCE, der.OCTET_STRING] if _oid(*first[:1]).startswith(_PASSWORD_PREFIXES):
-            return "an encrypted private key", _TAKE_OUT
-        case [der.SEQUENCE, der.BIT_STRING]:
-            return "a public key", _NEED_CERTIFICATE
-        case [der.ENUMERATED, *_]:
-            return "an OCSP response", _EVIDENCE
-        case [der.SEQUENCE, der.SEQUENCE, der.BIT_STRING]:
+            return Found(Kind.PRIVATE_KEY, "an encrypted private key")
+        case [der.ENUMERATED, *rest]:
+            return Found(Kind.OCSP_RESPONSE, "an OCSP response") if rest else _ocsp_answer(items[0])
+        case [der.SEQUENCE, *rest] if rest in ([], [_CONTEXT_0]) and _is_request(first):
+            return Found(Kind.OCSP_REQUEST, "an OCSP request")
+        case [der.SEQUENCE, der.SEQUENCE, der.BIT_STRING, *_]:
             return _signed([item.tag for item in first])
         case _:
-            return "", ""
+            return None
 
 
-def _signed(tags: list[int]) -> tuple[str, str]:
+def _ocsp_answer(status: der.Element) -> Found | None:
+    try:
+        number = status.integer(tag=der.ENUMERATED)
+    except FormatError:
+        return None
+    empty = "an OCSP answer that says 'successful' and holds no status"
+    return Found(Kind.OCSP_ERROR, ocsp_error(number) if number else empty)
+
+
+def _is_request(tbs: tuple[der.Element, ...]) -> bool:
+    """Whether the last list in it has questions, each of which begins with a CertID."""
+    lists = [item for item in tbs if item.tag == der.SEQUENCE]
+    questions = _inside(lists[-1]) if lists else ()
+    wanted = _inside(_inside(questions[0])[0]) if questions and _inside(questions[0]) else ()
+    return [item.tag for item in wanted] == [der.SEQUENCE, der.OCTET_STRING, der.OCTET_STRING, der.INTEGER]
+
+
+def _signed(tags: list[int]) -> Found | None:
     times = (der.UTC_TIME, der.GENERALIZED_TIME)
     plain = tags[1:] if tags[:1] == [der.INTEGER] else tags
+    certificate = tags[1:] if tags[:1] == [_CONTEXT_0] else tags
     if plain[:2] == [der.SEQUENCE, der.SEQUENCE] and len(plain) > 2 and plain[2] in times:  # noqa: PLR2004
-        return "a CRL", _EVIDENCE
-    if tags[:3] == [der.INTEGER, der.SEQUENCE, der.SEQUENCE] and tags[3:] in ([], [der.context(0)]):
-        return "a request for a certificate (CSR)", _SIGNED
-    return "", ""
+        return Found(Kind.CRL, "a CRL")
+    if tags[:3] == [der.INTEGER, der.SEQUENCE, der.SEQUENCE] and tags[3:] in ([], [_CONTEXT_0]):
+        return Found(Kind.REQUEST, "a request for a certificate (CSR)")
+    if certificate[:6] == [der.INTEGER, *[der.SEQUENCE] * 5]:
+        return Found(Kind.CERTIFICATE, "a certificate")
+    responder = tags[1:] if tags[:1] == [_CONTEXT_0] else tags
+    if responder[:1] in ([der.context(1)], [der.context(2)]) and responder[1:3] == [der.GENERALIZED_TIME, der.SEQUENCE]:
+        return Found(Kind.OCSP_BASIC, "the inner part of an OCSP response (BasicOCSPResponse)")
+    return None
 
 
-def _first(element: der.Element) -> tuple[der.Element, ...]:
+def _inside(element: der.Element) -> tuple[der.Element, ...]:
     try:
         return element.children() if element.tag == der.SEQUENCE else ()
     except FormatError:

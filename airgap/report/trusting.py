@@ -265,6 +265,8 @@ def _piece_lines(piece: PieceStatus, at: datetime, style: Style, verbose: bool) 
     yield f"  {style.paint(_KIND[piece.state], f'{piece.state.value:<14}')} {piece.kind:<9} {piece.file}{number}"
     if piece.problem:
         yield f"                 {piece.problem}"
+    if piece.remedy:
+        yield f"                 → {piece.remedy}"
         return
     age = f"{_span(at - piece.this_update)} old" if piece.this_update and at >= piece.this_update else "from the future"
     if piece.next_update is None:

@@ -88,9 +88,9 @@ class Condemning:
         unread = [
             Undecided(
                 "evidence.unread",
-                f"{item.name} in the {item.origin} may be about {query.who} and cannot be read: {item.problem}",
+                f"{item.path} in the {item.origin} cannot be used, and may be about {query.who}: {item.problem}",
                 **query.facts(evidence=item.name, problem=item.problem),
-            )
+            ).advising(item.remedy)
             for item in evidence.unread(query.certificate)
         ]
         doubts = [item for item in said if isinstance(item, Undecided)]

@@ -45,11 +45,13 @@ class _Found:
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
+        self._folder = ""
         self.pieces: list[Piece] = []
         self.unread: list[Unread] = []
         self.index: dict[str, tuple[str, ...]] = {}
 
     def folder(self, folder: Path, ending: str, limit: int) -> None:
+        self._folder = folder.name
         names = _list(folder)
         index = _read_index(folder / INDEX) if INDEX in names else EvidenceIndex()
         self._files(folder, "", [name for name in names if name != INDEX], index.claimed, ending, limit)
@@ -72,7 +74,17 @@ class _Found:
                 leftover = name not in claimed and any(_is_leftover(part, ending) for part in shown.lower().split("/"))
                 expected = name in claimed or (ending in name.lower() and not leftover)
                 read = partial(read_regular, path, limit)
-                self.pieces.append(Piece(shown, self._origin, read, trusted=True, expected=expected, leftover=leftover))
+                self.pieces.append(
+                    Piece(
+                        shown,
+                        self._origin,
+                        read,
+                        trusted=True,
+                        expected=expected,
+                        leftover=leftover,
+                        folder=self._folder,
+                    )
+                )
 
     def _inner(self, folder: Path, shown: str, ending: str, limit: int) -> None:
         if shown.count("/") >= limits.EVIDENCE_DEPTH:
@@ -86,7 +98,16 @@ class _Found:
         self._files(folder, f"{shown}/", names, frozenset(), ending, limit)
 
     def _cannot_read(self, name: str, problem: str, *, urls: frozenset[str] = frozenset()) -> None:
-        self.unread.append(Unread(name=safe(name), origin=self._origin, problem=problem, trusted=True, urls=urls))
+        self.unread.append(
+            Unread(
+                name=safe(name),
+                origin=self._origin,
+                problem=problem,
+                trusted=True,
+                folder=self._folder,
+                urls=urls,
+            )
+        )
 
 
 def _is_leftover(name: str, ending: str) -> bool:

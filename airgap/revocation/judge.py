@@ -118,7 +118,8 @@ class RevocationJudge:
             answer = self._clearing.answer(query)
         except Undecided as error:
             if doubt and str(doubt) not in str(error):
-                raise Undecided(error.reason, f"{error}; and {doubt}", **error.facts) from None
+                both = Undecided(error.reason, f"{error}; and {doubt}", **error.facts)
+                raise both.advising(" ".join(dict.fromkeys((doubt.remedy, error.remedy)))) from None
             raise
         lifting = self._check_holds(query, against.holds, answer)
         if doubt:

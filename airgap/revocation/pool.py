@@ -51,6 +51,8 @@ class Piece:
     leftover: bool = False
     """Whether its name is one of those that file managers, editors and our own writers leave behind: it is heard where
     it is evidence, and nothing where it is none."""
+    folder: str = ""
+    """The folder of the trust directory that it lies in, for people."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,12 +92,21 @@ class Unread:
     origin: str
     problem: str
     trusted: bool
+    folder: str = ""
+    """The folder of the trust directory that it lies in, for people."""
+    remedy: str = ""
+    """The way out where it is another than for what is damaged."""
     issuer: bytes | None = None
     """The raw Name of the CRL's issuer, where so much can be read; None where it may be about anybody."""
     key: bytes = b""
     """What is left of the CRL's authorityKeyIdentifier: the name may be what is damaged."""
     urls: frozenset[str] = frozenset()
     """Where it is missing, and an index names it: the URLs that it is to answer for."""
+
+    @property
+    def path(self) -> str:
+        """Where it lies below the trust directory, for people."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
 
     def may_concern(self, certificate: Certificate) -> bool:
         """Whether it may hold something about `certificate`."""
@@ -221,7 +232,7 @@ class EvidencePool:
     def notices(self) -> tuple[Notice, ...]:
         """See `Evidence`."""
         found = self._sorted()
-        return (*found.notices, *(unusable(item.name, item.problem) for item in found.unread))
+        return (*found.notices, *(_told(item) for item in found.unread))
 
     def summary(self) -> Summary:
         """Counts and ages of all that is at hand."""
@@ -243,12 +254,26 @@ class EvidencePool:
             yield Newest(moment=ocsp.response.produced_at, name=ocsp.name, origin=ocsp.origin)
 
 
-def unusable(name: str, problem: str) -> Notice:
-    """The notice about a file that is left out."""
+def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> Notice:
+    """The notice about a file that is left out; `folder`: where it lies in the trust directory."""
+    shown = safe(f"{folder}/{name}" if folder else name)
     return Notice(
         reason="evidence.unusable",
-        message=f"the evidence file {safe(name)!r} is left out: {problem}",
+        message=f"the evidence file {shown!r} is left out: {problem}",
         facts={"name": safe(name), "problem": problem},
+        remedy=remedy,
+    )
+
+
+def _told(item: Unread) -> Notice:
+    """The notice about a file that cannot be read: left out in a target, and never passed over where it is trusted."""
+    if not item.trusted:
+        return unusable(item.name, item.problem, remedy=item.remedy)
+    return Notice(
+        reason="evidence.unusable",
+        message=f"the evidence file {item.path!r} cannot be used: {item.problem}",
+        facts={"name": item.name, "problem": item.problem},
+        remedy=item.remedy,
     )
 
 
@@ -307,7 +332,7 @@ def _read(piece: Piece) -> Iterator[CrlFile | OcspFile | Unread | Notice]:
         data = piece.read()
     except FormatError as error:
         if not piece.leftover:
-            yield _unread(piece, str(error))
+            yield _unread(piece, error)
         return
     blocks = split_pem(data)
     if len(blocks) > 1:  # what lies beside a CRL in one file is expected to be one
@@ -321,6 +346,7 @@ def _read(piece: Piece) -> Iterator[CrlFile | OcspFile | Unread | Notice]:
 
 def _identify(piece: Piece, name: str, data: bytes, number: int) -> CrlFile | OcspFile | Unread | Notice:
     from airgap.pki.crl import Crl, claimed_issuer, claimed_key, has_pem_mark
+    from airgap.pki.misfit import Wanted, may_hide_evidence, problem_of_evidence, wanted_in
     from airgap.pki.ocsp import OcspResponse
 
     try:
@@ -332,21 +358,27 @@ def _identify(piece: Piece, name: str, data: bytes, number: int) -> CrlFile | Oc
     try:
         return OcspFile(name, piece.origin, piece.trusted, OcspResponse.parse(data))
     except FormatError as error:
-        if piece.name.lower().endswith(".ors"):
+        if wanted_in(piece.folder, piece.name) is Wanted.OCSP:
             problem = error
-    if not piece.expected and data[:1] != _DER and not has_pem_mark(data):
-        return unusable(name, "it is neither a CRL nor an OCSP response")
-    return _unread(
-        piece, f"it is neither a CRL nor an OCSP response: {problem}", claimed_issuer(data), claimed_key(data)
-    )
+    issuer, key = claimed_issuer(data), claimed_key(data)
+    wanted = wanted_in(piece.folder, piece.name)
+    said = problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
+    if not piece.expected and data[:1] != _DER and not has_pem_mark(data) and not may_hide_evidence(data):
+        return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
+    return replace(_unread(piece, said), issuer=issuer, key=key)
 
 
 _DER = b"\x30"
 
 
-def _unread(piece: Piece, problem: str, issuer: bytes | None = None, key: bytes = b"") -> Unread:
+def _unread(piece: Piece, error: FormatError) -> Unread:
     return Unread(
-        name=safe(piece.name), origin=piece.origin, problem=problem, trusted=piece.trusted, issuer=issuer, key=key
+        name=safe(piece.name),
+        origin=piece.origin,
+        problem=str(error),
+        trusted=piece.trusted,
+        folder=piece.folder,
+        remedy=error.remedy,
     )
 
 

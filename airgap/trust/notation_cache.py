@@ -254,7 +254,7 @@ class _Cache:
         """Nothing that can not be read may be about certificates of this issuer, and no clock is wrong."""
         for item in self.evidence.all_unread():
             if _may_concern(item, issuer, url):
-                raise _MilderError(f"can not be read ({item.problem})", item.name)
+                raise _MilderError(f"can not be used ({item.problem})", item.name)
         newest = self.evidence.newest()
         if newest and newest.moment > self.at + limits.CLOCK_SKEW:  # CRL-6, D52
             raise _MilderError(

@@ -54,6 +54,7 @@ class PieceStatus:
     """nextUpdate and what airgap.toml accepts beyond it."""
     urls: tuple[str, ...] = ()
     problem: str = ""
+    remedy: str = ""
 
     @property
     def is_needed(self) -> bool:
@@ -215,7 +216,7 @@ def _state(
 
 def _unusable(item: Unread) -> PieceStatus:
     kind = "ocsp" if item.name.lower().endswith(".ors") else "crl"
-    return PieceStatus(file=item.name, kind=kind, state=State.UNUSABLE, problem=item.problem)
+    return PieceStatus(file=item.path, kind=kind, state=State.UNUSABLE, problem=item.problem, remedy=item.remedy)
 
 
 def _urls(index: EvidenceIndex, name: str) -> tuple[str, ...]:

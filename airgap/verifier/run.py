@@ -54,7 +54,7 @@ class Problem:
     @classmethod
     def told(cls, notice: Notice) -> Self:
         """The warning that a notice of the trust material comes to."""
-        return cls(message=notice.message, reason=notice.reason, facts=notice.facts)
+        return cls(message=notice.message, reason=notice.reason, remedy=notice.remedy, facts=notice.facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -550,7 +550,7 @@ def test_a_pem_block_that_is_no_certificate_is_refused() -> None:
     pem = key("p256").private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    with pytest.raises(FormatError, match="PEM block 2: is no certificate but labelled PRIVATE KEY"):
+    with pytest.raises(FormatError, match="PEM block 2: is no certificate but a private key, labelled PRIVATE KEY"):
         load_certificates(ROOT.pem + pem)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airgap.errors import FormatError
 from airgap.pki.certificate import load_certificates
-from airgap.pki.recognise import der_problem
+from airgap.pki.misfit import der_problem
 from tests.support.crls import crl
 from tests.support.keyring import key
 from tests.support.ocsp import ocsp_response
@@ -88,7 +88,7 @@ def test_store_6_a_certificate_counts_whatever_its_label(label: str) -> None:
 
 
 def test_the_block_that_is_none_is_named_beside_good_ones() -> None:
-    with pytest.raises(FormatError, match="PEM block 2: is no certificate but labelled PRIVATE KEY"):
+    with pytest.raises(FormatError, match="PEM block 2: is no certificate but a private key, labelled PRIVATE KEY"):
         load_certificates(ROOT.pem + EC.private_bytes(PEM, PKCS8, PLAIN) + ROOT.pem)
     mislabelled = EC.private_bytes(PEM, PKCS8, PLAIN).replace(b"PRIVATE KEY", b"CERTIFICATE")
     with pytest.raises(FormatError, match="PEM block 2: is no certificate but a private key"):

@@ -1,0 +1,198 @@
+"""A file that is not what it should be: what it is instead, and the way out, for stores, CRLs and OCSP responses."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from airgap.errors import FormatError
+from airgap.pki.recognise import OCSP_BEGUN, Found, Kind, label_kind, of_der, recognise
+
+
+class Wanted(StrEnum):
+    """What belongs where the file lies."""
+
+    CERTIFICATE = "certificate"
+    CRL = "CRL"
+    OCSP = "OCSP response"
+
+
+def way_out(kind: Kind, wanted: Wanted) -> str:
+    """What to do about a file of this kind where something else is wanted."""
+    if wanted is Wanted.CERTIFICATE:
+        return _FOR_STORES.get(kind) or _ALWAYS[kind].format(what=wanted.value)
+    special = _FOR_CRLS if wanted is Wanted.CRL else {}
+    found = special.get(kind) or _FOR_EVIDENCE.get(kind) or _ALWAYS[kind]
+    return found.format(what=wanted.value, ending=_ENDINGS[wanted])
+
+
+def wanted_in(folder: str, name: str) -> Wanted:
+    """What a file of evidence should be by the folder that it lies in, else by its name."""
+    in_ocsp = folder == "ocsp" if folder in {"crls", "ocsp"} else name.lower().endswith(".ors")
+    return Wanted.OCSP if in_ocsp else Wanted.CRL
+
+
+def may_hide_evidence(data: bytes) -> bool:
+    """Whether evidence may be in it that only has to be unpacked or decoded."""
+    found = recognise(data)
+    return found is not None and found.kind in _HIDING
+
+
+def problem_of_evidence(
+    data: bytes, wanted: Wanted, error: FormatError | None, *, names_issuer: bool = False
+) -> FormatError:
+    """Why a file cannot be read as evidence, where reading it as what is `wanted` there has failed with `error`.
+
+    `names_issuer`: so much of it can be read as a CRL.
+    """
+    found, why = recognise(data), f": {error}" if error else ""
+    if found is None and names_issuer:
+        found = Found(Kind.CRL, "a CRL")
+    if found is None and OCSP_BEGUN.match(data):
+        found = Found(Kind.OCSP_RESPONSE, "an OCSP response")
+    if found is None:
+        return FormatError(f"it is neither a CRL nor an OCSP response{why}")
+    if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}:
+        return FormatError(f"it is {found.words}, cut short or damaged{why}", remedy=way_out(found.kind, wanted))
+    contrast = f", not {_ARTICLES[wanted]} {wanted}" if found.kind in _OTHERS else ""
+    return FormatError(f"it is {found.words}{contrast}", remedy=way_out(found.kind, wanted))
+
+
+def label_problem(label: str, number: int) -> FormatError | None:
+    """What a PEM block is by its label, where that is no certificate; None where the label says nothing of that."""
+    found = label_kind(label)
+    if found is None or found.kind is Kind.CERTIFICATE:
+        return None
+    remedy = way_out(found.kind, Wanted.CERTIFICATE)
+    return FormatError(f"is no certificate but {found.words}", where=f"PEM block {number}", remedy=remedy)
+
+
+def file_problem(data: bytes) -> FormatError | None:
+    """What a file of a store is that is neither PEM nor certificates in DER; None where it cannot be told."""
+    found = recognise(data)
+    if found is None or found.kind is Kind.CERTIFICATE:
+        return None
+    contrast = "no certificate but " if data[:1] == _DER else ""
+    return FormatError(f"is {contrast}{found.words}", remedy=way_out(found.kind, Wanted.CERTIFICATE))
+
+
+def der_problem(data: bytes) -> FormatError | None:
+    """What a DER structure is by its outline, where that is no certificate; None where it cannot be told."""
+    found = of_der(data)
+    if found is None or found.kind is Kind.CERTIFICATE:
+        return None
+    return FormatError(f"is no certificate but {found.words}", remedy=way_out(found.kind, Wanted.CERTIFICATE))
+
+
+_ENDINGS: Final = {Wanted.CRL: "crl", Wanted.OCSP: "ors"}
+_HIDING: Final = {
+    Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.BARE_BASE64, Kind.ONE_LINE, Kind.OPEN_PEM, Kind.ARMOURED,
+}  # fmt: skip
+
+_OTHERS: Final = {
+    Kind.PAGE, Kind.JSON, Kind.CERTIFICATE, Kind.ATTRIBUTE_CERTIFICATE, Kind.TRUSTED_CERTIFICATE, Kind.REQUEST,
+    Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.PKCS7, Kind.PKCS12, Kind.KEY_STORE, Kind.CRL, Kind.OCSP_RESPONSE,
+    Kind.OCSP_REQUEST, Kind.OTHER_LABEL,
+}  # fmt: skip
+"""What is something else for certain: a sentence says that it is not what is wanted."""
+_ARTICLES: Final = {Wanted.CERTIFICATE: "a", Wanted.CRL: "a", Wanted.OCSP: "an"}
+_DER: Final = b"\x30"
+
+_AGAIN: Final = "Put a good copy of it in the place of this file: the copy may have broken off."
+_GET: Final = "Get the {what} itself, and put it in the place of this file."
+_TAKE_OUT: Final = "Take the key out, no trust store needs it. If it came on a medium, others may know it: replace it."
+_DECODE: Final = (
+    "Write it as DER: sed 's/-----[^-]*-----//g' FILE | base64 -d > NEW.{ending}, and put that in its place."
+)
+_ALWAYS: Final[dict[Kind, str]] = {
+    Kind.EMPTY: "The copy may have broken off: get the file again.",
+    Kind.PAGE: "The download gave a page instead of the file (of a proxy, or to log in?): get the {what} again.",
+    Kind.JSON: _GET,
+    Kind.PACKED: "Unpack it first, and put the file that was in it in its place.",
+    Kind.WIDE_TEXT: "Save it as plain text (ASCII or UTF-8); PowerShell's '>' writes UTF-16.",
+    Kind.WITH_HEADERS: "Save the body alone (curl without -i), and put it in the place of this file.",
+    Kind.POINTER: "Get the file that it stands for: git lfs pull.",
+    Kind.ADDRESS: "Download what lies there, and put it in the place of this file.",
+    Kind.LISTING: _GET,
+    Kind.BARE_BASE64: _GET,
+    Kind.ONE_LINE: "Put its -----BEGIN ...----- and its -----END ...----- each on a line of its own.",
+    Kind.OPEN_PEM: "The copy may have broken off: get the {what} again.",
+    Kind.ARMOURED: _GET,
+    Kind.CERTIFICATE: _GET,
+    Kind.ATTRIBUTE_CERTIFICATE: _GET,
+    Kind.TRUSTED_CERTIFICATE: "Write it as plain PEM: openssl x509 -in FILE.",
+    Kind.REQUEST: _GET,
+    Kind.PRIVATE_KEY: _TAKE_OUT,
+    Kind.PUBLIC_KEY: _GET,
+    Kind.PKCS7: _GET,
+    Kind.PKCS12: _GET,
+    Kind.KEY_STORE: _GET,
+    Kind.CRL: _AGAIN,
+    Kind.OCSP_RESPONSE: _AGAIN,
+    Kind.OCSP_ERROR: "It says nothing about any certificate: ask the responder again, or remove the file.",
+    Kind.OCSP_REQUEST: "It is the question, not the answer: remove it.",
+    Kind.OCSP_BASIC: "It lacks the outer part (OCSPResponse): save what the responder answered as it came.",
+    Kind.OTHER_LABEL: _GET,
+}
+
+_FOR_STORES: Final[dict[Kind, str]] = {
+    Kind.JSON: "Get the certificate again, as PEM or DER.",
+    Kind.LISTING: "Get the certificate again, as PEM or DER.",
+    Kind.ATTRIBUTE_CERTIFICATE: "Get the certificate again, as PEM or DER.",
+    Kind.BARE_BASE64: (
+        "Put -----BEGIN CERTIFICATE----- before it and -----END CERTIFICATE----- behind it, each on a line."
+    ),
+    Kind.ONE_LINE: (
+        "Put -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- each on a line of its own, "
+        "with the base64 between them."
+    ),
+    Kind.REQUEST: "Take the certificate that was made for it, not the request.",
+    Kind.PUBLIC_KEY: (
+        "Take the certificate of the CA (-----BEGIN CERTIFICATE-----); a bare key cannot stand in its place."
+    ),
+    Kind.PKCS7: (
+        "Export its certificates one by one: openssl pkcs7 -print_certs -in FILE (-inform DER for a binary file)."
+    ),
+    Kind.PKCS12: "Export the CA's certificate alone: openssl pkcs12 -cacerts -nokeys -in FILE -out NEW.pem",
+    Kind.KEY_STORE: "Use keytool -exportcert.",
+    Kind.CRL: "CRLs belong into crls/ of the trust directory: move it there.",
+    Kind.OCSP_RESPONSE: "OCSP responses belong into ocsp/ of the trust directory: move it there.",
+    Kind.OCSP_ERROR: "Remove it: it is neither a certificate nor an answer about one.",
+    Kind.OCSP_REQUEST: "Remove it: it is neither a certificate nor an answer about one.",
+    Kind.OCSP_BASIC: "OCSP responses belong into ocsp/ of the trust directory.",
+}
+
+_REMOVE: Final = " If no {what} belongs here, remove the file."
+_KEY_HERE: Final = (
+    "Take it out of the trust directory, and replace the key if it came on a medium: others may know it. Put the "
+    "{what} in its place."
+)
+_FOR_EVIDENCE: Final[dict[Kind, str]] = {
+    Kind.EMPTY: "The copy may have broken off: get the {what} again." + _REMOVE,
+    Kind.JSON: "The index of a folder is called index.json. " + _GET,
+    Kind.BARE_BASE64: "Decode it: base64 -d FILE > NEW.{ending}, and put that in its place.",
+    Kind.ONE_LINE: _DECODE,
+    Kind.ARMOURED: _DECODE,
+    Kind.CERTIFICATE: (
+        "Certificates that are trusted belong into a store (truststore/x509/ca/NAME/), others nowhere: move it there "
+        "or remove it, and put the {what} in its place."
+    ),
+    Kind.REQUEST: "Remove it, and put the {what} in its place.",
+    Kind.PRIVATE_KEY: _KEY_HERE,
+    Kind.PKCS12: _KEY_HERE,
+    Kind.KEY_STORE: _KEY_HERE,
+    Kind.OCSP_ERROR: (
+        "It says nothing about any certificate: ask the responder again (airgap trust fetch), and put its answer in "
+        "the place of this file, or remove the file."
+    ),
+    Kind.OCSP_REQUEST: (
+        "It is the question; keep the answer (openssl ocsp -respout NEW.ors, or airgap trust fetch), and remove this "
+        "file."
+    ),
+}  # fmt: skip
+_FOR_CRLS: Final[dict[Kind, str]] = {
+    Kind.PKCS7: (
+        "If there are CRLs in it, take them out: openssl pkcs7 -print_certs -in FILE -out NEW.crl (-inform DER for a "
+        "binary file)."
+    ),
+}  # fmt: skip
