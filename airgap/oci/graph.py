@@ -22,6 +22,7 @@ from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.names import listed
 from airgap.oci.nodes import Mechanism, Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem, EntryProblem
+from airgap.oci.reference import LayoutReference
 from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store, read_verified
 from airgap.parse.json import Reading, load_object
@@ -245,6 +246,12 @@ class Graph:
         except NotFoundError:
             self._check_entries()
             raise
+
+    def find(self, reference: LayoutReference) -> Root:
+        """The artifact that a reference to this layout names. Raises as `resolve` does."""
+        if reference.literal is not None and reference.digest is not None:
+            self._scan.names.check_literal(reference.literal, reference.digest)
+        return self.resolve(reference.digest or reference.tag)
 
     def _check_entries(self) -> None:
         """Raises ContentError where an entry of `index.json` describes nothing: it may be what was asked for."""

@@ -87,10 +87,13 @@ class Names:
         self._source: Final = source
         self._bearers: Final[defaultdict[str, list[Entry]]] = defaultdict(list)
         self._by_tag: Final[defaultdict[str, dict[int, Entry]]] = defaultdict(dict)
+        self._by_end: Final[defaultdict[str, list[Entry]]] = defaultdict(list)
+        """By what stands behind the last colon; `:v1` and `x@y:v1` have no tag part."""
         for entry in entries:
             for name in entry.names:
                 self._bearers[name].append(entry)
                 self._by_tag[tag_part(name)][entry.number] = entry
+                self._by_end[name.rpartition(":")[2]].append(entry)
         # asked for each entry, and a hostile layout gives one name to all of them
         self._single: Final = {name for name, group in self._bearers.items() if _is_one(group)}
         self._whole_names: Final = {name: {entry.image for entry in group} for name, group in self._bearers.items()}
@@ -128,10 +131,13 @@ class Names:
         """The entry that `name` names, and its name as the layout has it.
 
         A whole name, or the tag part of one. Raises NotFoundError where there is none, or where it could mean two
-        things: tools differ in which of two entries of one name they take (LAYOUT-7).
+        things: tools differ in which of two entries of one name they take (LAYOUT-7), and where no ref.name is the
+        whole name, regctl takes one that ends so.
         """
         exact = self._bearers.get(name, [])
         found = exact or list(self._by_tag.get(name, {}).values())
+        if found and all(entry.ref != name for entry in exact):
+            found = list({entry.number: entry for entry in (*found, *self._by_end.get(name, ()))}.values())
         if not found:
             raise NotFoundError(
                 f"{self._source} has no tag {safe(name, limit=_LONGEST)!r}{self.listed()}",
@@ -142,6 +148,20 @@ class Names:
         if not _is_one(found):
             raise self._ambiguous(name, found)
         return entry, name if exact else next(whole for whole in entry.names if tag_part(whole) == name)
+
+    def check_literal(self, name: str, digest: Digest) -> None:
+        """Refuses a tag with a digest that is the whole name of something else, which other tools take by it.
+
+        Raises NotFoundError.
+        """
+        for entry in self._bearers.get(name, ()):
+            if entry.descriptor.digest != digest:
+                raise NotFoundError(
+                    f"{safe(name, limit=_LONGEST)!r} names {digest}, and is the whole name of "
+                    f"{entry.descriptor.digest} in {self._source}; tools disagree on which one it means",
+                    remedy="Name the digest alone, with @.",
+                    tag=safe(name),
+                )
 
     def _ambiguous(self, name: str, found: Sequence[Entry]) -> NotFoundError:
         wholes = {next((whole for whole in entry.names if name in {whole, tag_part(whole)}), name) for entry in found}

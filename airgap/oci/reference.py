@@ -48,6 +48,8 @@ class LayoutReference:
     digest: Digest | None = None
     transport: str = ""
     """`oci:`, `oci-archive:`, or empty where the path says it."""
+    literal: str | None = None
+    """Tag and digest as they were typed, where both were: other tools take an entry whose whole name is that."""
 
     def naming(self, tags: Sequence[str], digest: Digest) -> str:
         """The reference to one artifact of this layout, as it can be typed."""
@@ -152,7 +154,7 @@ def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
     if tag is not None:
         plain, at, pinned = tag.rpartition("@")
         if at and _TAG.fullmatch(plain) and ":" in pinned:
-            return LayoutReference(path=path, digest=_digest(pinned, text), transport=transport)
+            return LayoutReference(path=path, digest=_digest(pinned, text), transport=transport, literal=tag)
     return LayoutReference(path=path, tag=tag, transport=transport)
 
 

@@ -30,11 +30,7 @@ class Target:
 
     def roots(self) -> tuple[Root, ...]:
         """The artifact that the reference names, or all of the layout's own. Raises NotFoundError, ContentError."""
-        if self.reference.digest is not None:
-            return (self.graph.resolve(self.reference.digest),)
-        if self.reference.tag is not None:
-            return (self.graph.resolve(self.reference.tag),)
-        return self.graph.whole()
+        return self.graph.whole() if self.is_whole else (self.graph.find(self.reference),)
 
     def all_roots(self) -> tuple[Root, ...]:
         """The same with what of a whole layout can not be read, for whoever has no other place to tell it.

@@ -65,7 +65,7 @@ def add_metadata(reference: str, folder: Path, *, at: datetime, lifetime: timede
         raise UsageError(f"{safe(reference)} is no layout")
     with open_layout(parsed.path) as store:
         graph = Graph(store)
-        root = graph.resolve(parsed.digest or parsed.tag)
+        root = graph.find(parsed)
         snapshot = read_snapshot(store, root.descriptor, graph.manifest(root.descriptor))
     attachment = _attachment(snapshot, _metadata(snapshot, folder, at + lifetime), at)
     with open_layout_place(parsed) as place:

@@ -83,7 +83,7 @@ class LayoutPlace:
         self._store: Final = store
         self._path: Final = path
         self._fallback: Final = fallback
-        root = self._graph.resolve(reference.digest or reference.tag)
+        root = self._graph.find(reference)
         self.subject: Final = as_subject(root.descriptor)
         _check_subject(store, root.descriptor)
         self.name: Final = safe(f"{reference.transport}{reference.path}@{root.descriptor.digest}")

@@ -186,11 +186,11 @@ class _OpenLayout:
 
     def _find(self, reference: LayoutReference, choice: Choice) -> Iterator[Found]:
         if reference.digest is not None:
-            yield self._found(reference, self._graph.resolve(reference.digest))
+            yield self._found(reference, self._graph.find(reference))
         elif reference.tag is not None:
             if choice.all_tags:
                 raise UsageError(f"{safe(reference)} names one tag, and --all-tags or --tags asks for many")
-            root = self._graph.resolve(reference.tag)
+            root = self._graph.find(reference)
             yield self._found(reference, root, (root.called or reference.tag,))
         else:
             roots = self._graph.whole()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import CONTAINERD_NAME, Descriptor
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import Pki
@@ -127,3 +127,37 @@ def test_name_on_two_entries_was_taken_for_the_last(
     assert ran.code in {1, 11, 15}, ran
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "out.tar").exists()
+
+
+@pytest.mark.parametrize("evil", ["reg.example/app:v1", ":v1", "x@y:v1"])
+def test_name_that_only_containerd_knows_was_not_held_against_names_that_end_so(tmp_path: Path, evil: str) -> None:
+    """regctl takes the first ref.name that ends in `:v1` where none is `v1`."""
+    scene = Scene(refer=lambda written: f"oci:{written.layout}:v1")
+
+    def rename(box: LayoutBuilder, _: Descriptor) -> None:
+        box.entries[0]["annotations"] = {CONTAINERD_NAME: "v1"}
+        box.tag(box.add_image(b"evil"), evil)
+
+    scene.packing.append(rename)
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == 11, ran
+    assert "tools disagree" in ran.document["problems"][0]["message"]
+
+
+def test_tag_with_a_digest_was_not_held_against_the_whole_names_of_entries(tmp_path: Path) -> None:
+    """skopeo, oras and regctl take an entry of the name `v1@sha256:...`; the digest of another decided here."""
+    scene = Scene()
+    literal = f"v1@{scene.target.digest}"
+    scene.refer = lambda written: f"oci:{written.layout}:{literal}"
+    written = scene.write(tmp_path / "without")
+    assert run_here(written.arguments()).code == 0
+    scene.box.tag(scene.box.add_image(b"evil"), literal)
+    written = scene.write(tmp_path / "with")
+    for arguments in (
+        written.arguments(),
+        ["copy", written.target, f"oci:{tmp_path}/out"],
+        ["inspect", written.target],
+    ):
+        ran = run_here(arguments)
+        assert ran.code == 11, ran
+        assert "is the whole name of" in ran.out + ran.err
