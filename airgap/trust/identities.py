@@ -48,7 +48,8 @@ def parse_identity(text: str) -> Identity:
         return Identity(text=text, kind=ANY)
     kind, colon, value = text.partition(":")
     if not colon:
-        raise FormatError(f"{safe(text, limit=128)!r} has no ':'; write {X509_SUBJECT}: C=US, ST=WA, O=Example")
+        how = _respelt(text) or f"; write {X509_SUBJECT}: C=US, ST=WA, O=Example"
+        raise FormatError(f"{safe(text, limit=128)!r} has no ':' behind a kind{how}")
     if not kind.strip() or not value.strip():
         raise FormatError(f"{safe(text, limit=128)!r} lacks its {'value' if kind.strip() else 'kind'}")
     if kind != X509_SUBJECT:
@@ -56,7 +57,9 @@ def parse_identity(text: str) -> Identity:
     try:
         return Identity(text=text, kind=kind, attributes=MappingProxyType(parse_name(value)))
     except FormatError as error:
-        raise FormatError(f"{safe(text, limit=128)!r} {error.problem}") from None
+        if value.strip() == ANY:
+            raise FormatError(f"{safe(text, limit=128)!r} is no identity: write '*' alone for every signer") from None
+        raise FormatError(f"{safe(text, limit=128)!r} {error.problem}{_respelt(text)}") from None
 
 
 def check_together(identities: Sequence[Identity]) -> None:
@@ -64,7 +67,7 @@ def check_together(identities: Sequence[Identity]) -> None:
     notes = Notes()
     for number, identity in enumerate(identities):
         if identity.kind == ANY and len(identities) > 1:  # ID-1
-            notes.add(FormatError("'*' is every identity and must stand alone", where=f"[{number}]"))
+            notes.add(FormatError(_NOT_ALONE, where=f"[{number}]"))
     seen: list[tuple[int, Identity]] = []
     for second, other in _subjects(identities):
         twin = next((item for item in seen if _overlap(item[1], other)), None)
@@ -80,6 +83,9 @@ def check_together(identities: Sequence[Identity]) -> None:
     notes.check()
 
 
+_NOT_ALONE: Final = "'*' is every identity and must stand alone: remove it, or all the others"
+
+
 def _overlap(one: Identity, other: Identity) -> bool:
     return one.covers(other.attributes) or other.covers(one.attributes)
 
@@ -92,14 +98,20 @@ def doubts(identities: Sequence[Identity]) -> tuple[str, ...]:
             found.append(
                 f"the identity {safe(identity.text, limit=128)!r} is of the kind {safe(identity.kind, limit=64)!r}, "
                 f"which only a plugin can check ({X509_SUBJECT} is the kind that is checked here)"
-                f"{_meant_kind(identity.kind)}"
+                f"{_meant(identity)}"
             )
         found.extend(
             f"nothing fits the attribute {safe(name, limit=64)!r} of the identity "
             f"{safe(identity.text, limit=128)!r}: types are case-sensitive, and types without a short name are OIDs"
-            f"{_meant_type(name)}"
-            for name in identity.attributes
+            f"{_meant_type(name, value)}"
+            for name, value in identity.attributes.items()
             if not is_known(name)
+        )
+        found.extend(
+            f"the '*' in {safe(name, limit=64)}={safe(value, limit=64)} of the identity "
+            f"{safe(identity.text, limit=128)!r} is no wildcard, and fits nothing but itself: leave out what may differ"
+            for name, value in identity.attributes.items()
+            if ANY in value
         )
     return tuple(found)
 
@@ -115,13 +127,13 @@ def match(identities: Sequence[Identity], leaf: Certificate) -> Identity:
     subjects = [identity for _, identity in _subjects(identities)]
     shown = safe(leaf.subject_text)
     if not subjects:  # ID-3
-        meant = next((text for identity in identities if (text := _meant_kind(identity.kind))), "")
+        meant = next((text for identity in identities if (text := _meant(identity))), "")
         raise Rejected(
             "identity.none",
             f"the policy names no identity of the kind {X509_SUBJECT}, and no other can be checked here{meant}",
             subject=shown,
             identities=_texts(identities),
-        )
+        ).advising(_to_paste_of(leaf))
     try:
         attributes = read_subject(leaf.subject)
     except FormatError as error:
@@ -142,7 +154,7 @@ def match(identities: Sequence[Identity], leaf: Certificate) -> Identity:
         subject=shown,
         identities=_texts(subjects),
         identity_of_signer=wanted,
-    ).advising(f"If this signer is to be trusted, add to the statement's trustedIdentities: {wanted}")
+    ).advising(_to_paste(attributes))
 
 
 _NAMELESS: Final = (
@@ -152,27 +164,61 @@ _NAMELESS: Final = (
 )
 
 
+def _to_paste_of(leaf: Certificate) -> str:
+    try:
+        return _to_paste(read_subject(leaf.subject))
+    except FormatError:
+        return _NAMELESS
+
+
+def _to_paste(attributes: Mapping[str, str]) -> str:
+    from airgap.trust.spelling import quoted
+
+    return (
+        f"If this signer is to be trusted, add to the statement's trustedIdentities: {quoted(X509_SUBJECT, attributes)}"
+    )
+
+
 def _near(subjects: Sequence[Identity], attributes: Mapping[str, str]) -> str:
-    """How the first identity that nearly fits differs, for the end of a sentence."""
-    from airgap.trust.near import near_misses
+    """How the first identity that nearly fits differs, else the one that fits best, for the end of a sentence."""
+    from airgap.trust.near import difference, near_misses
 
     for identity in subjects:
         if differences := near_misses(identity.attributes, attributes):
             return f" (near: {'; '.join(differences)})"
-    return ""
+    best = max(subjects, key=lambda identity: _fitting(identity, attributes))
+    if not _fitting(best, attributes):
+        return ""
+    which = f"of {safe(best.text, limit=128)!r}, " if len(subjects) > 1 else ""
+    return f" ({which}what differs: {'; '.join(difference(best.attributes, attributes))})"
 
 
-def _meant_kind(kind: str) -> str:
+def _fitting(identity: Identity, attributes: Mapping[str, str]) -> int:
+    return sum(attributes.get(name, "") == value for name, value in identity.attributes.items())
+
+
+def _respelt(text: str) -> str:
+    from airgap.trust.spelling import respelt
+
+    return respelt(text, X509_SUBJECT)
+
+
+def _meant(identity: Identity) -> str:
+    """How an identity of another kind is to be written, where x509.subject is probably meant."""
     from airgap.trust.near import is_kind
 
-    return f"; {safe(kind, limit=64)!r} is to be written {X509_SUBJECT}" if is_kind(kind, X509_SUBJECT) else ""
+    if identity.kind in {ANY, X509_SUBJECT}:
+        return ""
+    if is_kind(identity.kind, X509_SUBJECT):
+        return f"; {safe(identity.kind, limit=64)!r} is to be written {X509_SUBJECT}"
+    return _respelt(identity.text)
 
 
-def _meant_type(name: str) -> str:
+def _meant_type(name: str, value: str) -> str:
     from airgap.trust.near import type_for
 
     meant = type_for(name)
-    return f"; write {meant}" if meant else ""
+    return f"; write {meant}={safe(value, limit=64)}" if meant else ""
 
 
 def suggest(attributes: Mapping[str, str]) -> str:

@@ -62,8 +62,15 @@ def take_each(
     source: JsonObject, key: str, parse: Callable[[Any], T], *, limit: int, required: bool = True
 ) -> tuple[T, ...]:
     """Like `json.take_list`, and every item that is wrong is told. Raises FormatError."""
-    items = json.take_list(source, key, lambda item: item, limit=limit, required=required)
-    return each(items, parse, where=key)
+    return each(take_items(source, key, limit=limit, required=required), parse, where=key)
+
+
+def take_items(source: JsonObject, key: str, *, limit: int, required: bool = True) -> tuple[Any, ...]:
+    """The items of the list `key`, as they are. Raises FormatError; a single text is told how a list is written."""
+    value = source.get(key)
+    if isinstance(value, str):
+        raise FormatError(f'is a text, and must be a list of them: ["{safe(value, limit=_LONGEST_NAME)}"]', where=key)
+    return json.take_list(source, key, lambda item: item, limit=limit, required=required)
 
 
 def each(items: Sequence[Any], parse: Callable[[Any], T], *, where: str = "") -> tuple[T, ...]:

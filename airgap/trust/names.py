@@ -107,6 +107,8 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
             kind, part = _text(part), []
             if not kind:
                 raise FormatError("has a value without an attribute type before its '='")
+        elif kind is None and not _text(part):
+            raise FormatError("has an empty part where an attribute as O=Example must stand")
         elif kind is None:
             raise FormatError(f"has {safe(_text(part), limit=64)!r} where an attribute as O=Example must stand")
         else:

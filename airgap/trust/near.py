@@ -14,6 +14,7 @@ from airgap.text import safe
 from airgap.trust.names import TYPES
 
 _LIMIT: Final = 100
+_SHOWN: Final = 5
 
 _SPELLINGS: Final[Mapping[str, str]] = {
     **{short.casefold(): TYPES.get(oid, oid) for oid, short in SHORT_NAMES.items()},
@@ -66,6 +67,22 @@ def near_misses(identity: Mapping[str, str], subject: Mapping[str, str]) -> tupl
         else:
             return None
     return tuple(found)
+
+
+def difference(identity: Mapping[str, str], subject: Mapping[str, str]) -> tuple[str, ...]:
+    """The attributes in which a subject is another than an identity names."""
+    names = [name for name, wanted in identity.items() if subject.get(name, "") != wanted]
+    told = [_told(name, identity[name], subject.get(name, "")) for name in names[:_SHOWN]]
+    return (*told, *([f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []))
+
+
+def _told(name: str, wanted: str, actual: str) -> str:
+    shown = safe(name, limit=64)
+    if meant := type_for(name):
+        return f"{shown} must be written {meant}"
+    if not actual:
+        return f"the signer has no {shown} ({safe(wanted, limit=_LIMIT)!r})"
+    return f"{shown} is {safe(actual, limit=_LIMIT)!r}, not {safe(wanted, limit=_LIMIT)!r}"
 
 
 def _difference(wanted: str, actual: str) -> str:

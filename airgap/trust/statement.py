@@ -20,7 +20,7 @@ from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust.identities import Identity, doubts, parse_identities
 from airgap.trust.levels import Action, Check, Level, SignatureVerification, VerifyTimestamp, parse_verification
-from airgap.trust.members import FormatErrors, Notes, as_object, each, refuse_unknown, take_each
+from airgap.trust.members import FormatErrors, Notes, as_object, each, refuse_unknown, take_each, take_items
 from airgap.trust.stores import StoreRef, StoreType
 
 VERSION: Final = "1.0"
@@ -270,15 +270,18 @@ def parse_statement(
         if not json.take(source, "name", str):  # POLICY-7
             raise FormatError("is empty; every statement needs a name", where="name")
     with notes.keep():
+        if isinstance(level := source.get("signatureVerification"), str):
+            raise FormatError(
+                f'is a text, and must be an object: {{"level": "{safe(level, limit=64)}"}}',
+                where="signatureVerification",
+            )
         value = json.take(source, "signatureVerification", dict)
         with notes.keep("signatureVerification"):
             verification = parse_verification(value)
     with notes.keep():
         stores = take_each(source, "trustStores", _store, limit=limits.POLICY_STORES, required=False)
     with notes.keep():
-        entries = json.take_list(
-            source, "trustedIdentities", lambda entry: entry, limit=limits.POLICY_IDENTITIES, required=False
-        )
+        entries = take_items(source, "trustedIdentities", limit=limits.POLICY_IDENTITIES, required=False)
         with notes.keep("trustedIdentities"):
             identities = parse_identities(entries)
     if verification is not None:

@@ -57,10 +57,13 @@ class StoreRef:
         """`type:name`, split at the first ":" (POLICY-11). Raises FormatError."""
         kind, colon, name = text.partition(":")
         if not colon:
-            raise FormatError(f"{safe(text, limit=64)!r} has no ':'; write a type and a name, as ca:acme")
+            raise FormatError(f"{safe(text, limit=64)!r} has no ':'; write {_meant(text)}")
         as_choice(kind, tuple(StoreType), "")
         if not _NAME.fullmatch(name):
-            raise FormatError(f"{safe(text, limit=64)!r} has no store name of letters, digits, '_', '.' and '-'")
+            raise FormatError(
+                f"{safe(text, limit=64)!r} has no store name of letters, digits, '_', '.' and '-': the name is that of "
+                "a folder, without blanks, and no path or file"
+            )
         if name in (".", ".."):  # STORE-2, D23: the reference's expression lets them through
             raise FormatError(f"{safe(text, limit=64)!r} names no store but a directory above it")
         return cls(StoreType(kind), name)
@@ -71,6 +74,15 @@ class StoreRef:
     def folder(self, root: Path) -> Path:
         """Where the store lies below the trust directory `root`."""
         return root.joinpath(*FOLDER, self.type, self.name)
+
+
+def _meant(text: str) -> str:
+    """How a store is to be written that somebody named by its path, or without its type."""
+    kind, _, name = text.rstrip("/").rpartition("/")
+    found = next((item for item in StoreType if item == kind.rpartition("/")[2]), None)
+    if _NAME.fullmatch(name):
+        return f"{found or StoreType.CA}:{name}" + ("" if found else f", or with another type ({', '.join(StoreType)})")
+    return "a type and a name, as ca:acme"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

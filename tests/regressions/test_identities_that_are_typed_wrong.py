@@ -1,0 +1,134 @@
+"""Identities that people type or paste in another form: refused as before, and told how they are written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airgap.errors import FormatError, Rejected, TrustMaterialError
+from airgap.pki.certificate import Certificate
+from airgap.trust.identities import doubts, match, parse_identities, parse_identity
+from airgap.trust.policy import OciPolicy
+from tests.support import names
+from tests.support.pki import issue
+from tests.support.trust import oci_policy, statement
+
+ACME = "write x509.subject: C=US, ST=WA, O=Acme"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("C=US, ST=WA, O=Acme", ACME),
+        ("x509.subject: /C=US/ST=WA/O=Acme", f"this is the form of openssl; {ACME}"),
+        ("/C=US/ST=WA/O=Acme/CN=a/b", f"this is the form of openssl; {ACME}, CN=a/b"),
+        ("subject=C = US, ST = WA, O = Acme", f"this is the form of openssl; {ACME}"),
+        ("subject= /C=US/ST=WA/O=Acme", f"this is the form of openssl; {ACME}"),
+        ("x509.subject: subject=C = US, ST = WA, O = Acme", ACME),
+        ("x509.subject = C=US, ST=WA, O=Acme", ACME),
+        ("x509.subject C=US, ST=WA, O=Acme", ACME),
+        ("x509.subject: OID.2.5.4.6=US, ST=WA, O=Acme", ACME),
+        ("x509.subject: 2.5.4.6=US, ST=WA, O=Acme", ACME),
+        ("x509.subject: c=US, st=WA, o=Acme", ACME),
+        ("x509.subject: C=US, SP=WA, O=Acme", ACME),
+        ("x509.subject: countryName=US, stateOrProvinceName=WA, organizationName=Acme", ACME),
+        ("x509.subject: C=US\nST=WA\nO=Acme", ACME),
+        ("x509.subject: C=US,, ST=WA, O=Acme,", ACME),
+        ("x509.subject: 'C=US, ST=WA, O=Acme'", ACME),
+        ('x509.subject: "C=US, ST=WA, O=Acme"', ACME),
+        ("x509.subject: C=US, ST=WA, O=Acme+CN=b", f"{ACME}, CN=b"),
+        ("C=US, ST=WA, O=Acme, emailAddress=a@b.c", f"{ACME}, 1.2.840.113549.1.9.1=a@b.c"),
+        ("x509.subject: C=US, ST=WA, O=Acme, Inc.", r'write "x509.subject: C=US, ST=WA, O=Acme\\, Inc."'),
+        ('x509.subject: C=US, ST=WA, O="Acme, Inc."', r'write "x509.subject: C=US, ST=WA, O=Acme\\, Inc."'),
+        ("x509.subject: C=US, ST=WA", "and this one lacks O"),
+        ("CN=acme", "and this one lacks C, ST and O"),
+        ("x509.subject: *", "write '*' alone for every signer"),
+        ("alice@acme.example", "has no ':' behind a kind; write x509.subject: C=US, ST=WA, O=Example"),
+        ("x509.subject: C=US, ST=WA, O=Acme, O=Other", "has the attribute O twice"),
+    ],
+)
+def test_an_identity_in_another_form_is_told_how_it_is_written(text: str, words: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        parse_identity(text)
+    assert words in str(caught.value)
+    _, found, advised = str(caught.value).partition("; write ")
+    if found and "Example" not in advised:
+        pasted = json.loads(advised) if advised.startswith('"') else advised
+        assert parse_identity(pasted).attributes["C"] == "US"
+
+
+def test_no_attribute_is_left_out_of_what_is_advised() -> None:
+    """One that is left out would name other signers, too."""
+    with pytest.raises(FormatError) as caught:
+        parse_identity(r"x509.subject: c=US, ST=WA, O=H\C3\A4fen")
+    assert "; write" not in str(caught.value)
+    with pytest.raises(FormatError) as caught:
+        parse_identity("x509.subject: what, C=US, ST=WA, O=Acme")
+    assert "; write" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("subject: C=US, ST=WA, O=Acme", ACME),
+        ("Subject: C = US, ST = WA, O = Acme", ACME),
+        ("x509: C=US, ST=WA, O=Acme", ACME),
+        ("x509.subject: C=US, ST=WA, O=*", "the '*' in O=* of the identity"),
+        ("x509.subject: C=US, ST=WA, O=Acme, emailAddress=a@b.c", "write 1.2.840.113549.1.9.1=a@b.c"),
+    ],
+)
+def test_an_identity_that_fits_nobody_is_doubted(text: str, words: str) -> None:
+    (doubt,) = doubts(parse_identities([text]))
+    assert words in doubt
+
+
+def leaf(*attributes: tuple[str, str]) -> Certificate:
+    return Certificate.parse(issue("leaf", issuer=issue("root"), subject=names.name(*attributes)).der)
+
+
+SIGNER = (("C", "US"), ("ST", "WA"), ("O", "Acme, Inc."), ("CN", "build"))
+
+
+@pytest.mark.parametrize("identity", ["x509.subject: C=DE, ST=BY, O=Other", "aws.arn: x"])
+def test_the_signer_is_shown_as_it_is_pasted(identity: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        match(parse_identities([identity]), leaf(*SIGNER))
+    advised = caught.value.remedy.partition("trustedIdentities: ")[2]
+    assert advised == r'"x509.subject: C=US, ST=WA, O=Acme\\, Inc., CN=build"'
+    assert match(parse_identities([json.loads(advised)]), leaf(*SIGNER)).text == json.loads(advised)
+
+
+def test_where_nothing_is_near_the_best_identity_is_compared() -> None:
+    identities = ["x509.subject: C=DE, ST=BY, O=Other", "x509.subject: C=US, ST=TX, O=Acme\\, Inc., L=Dallas"]
+    with pytest.raises(Rejected) as caught:
+        match(parse_identities(identities), leaf(*SIGNER))
+    assert "what differs: ST is 'WA', not 'TX'; the signer has no L ('Dallas'))" in str(caught.value)
+    with pytest.raises(Rejected) as caught:
+        match(parse_identities(identities[:1]), leaf(*SIGNER))
+    assert "what differs" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "words"),
+    [
+        (
+            "trustedIdentities",
+            ["*", "x509.subject: C=US, ST=WA, O=A"],
+            "must stand alone: remove it, or all",
+        ),
+        ("trustedIdentities", "*", 'is a text, and must be a list of them: ["*"]'),
+        ("registryScopes", "*", 'is a text, and must be a list of them: ["*"]'),
+        ("trustStores", "ca:harbour", 'is a text, and must be a list of them: ["ca:harbour"]'),
+        ("signatureVerification", "strict", 'is a text, and must be an object: {"level": "strict"}'),
+        ("trustStores", ["truststore/x509/tsa/acme"], "has no ':'; write tsa:acme"),
+        ("trustStores", ["acme"], "write ca:acme, or with another type (ca, signingAuthority, tsa)"),
+        ("trustStores", ["/"], "write a type and a name, as ca:acme"),
+        ("trustStores", ["ca:acme/root.pem"], "the name is that of a folder"),
+    ],
+)
+def test_a_member_in_another_form_is_told_how_it_is_written(member: str, value: object, words: str) -> None:
+    document = json.dumps(oci_policy(statement(**{member: value})))
+    with pytest.raises(TrustMaterialError) as caught:
+        OciPolicy.parse(document.encode(), "P")
+    assert words in str(caught.value)
