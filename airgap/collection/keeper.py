@@ -117,9 +117,10 @@ class EvidenceKeeper:
             for name, rival in rivals:
                 if rival.fingerprint == response.fingerprint:
                     return Kept(state=State.UNCHANGED, name=name)
-            for name, rival in rivals:
-                if _says_one_good(response) and _is_newer(rival, response, certificate, issuer):
-                    return Kept(state=State.OLDER, name=name)
+            if _says_one_good(response):
+                for name, rival in rivals:
+                    if _replaces(rival, response, certificate, issuer):
+                        return Kept(state=State.OLDER, name=name)
             name = f"{_stream(certificate, issuer)}-{single.this_update:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
             _check_room(folder)
             write_file(folder / name, data)
@@ -129,17 +130,17 @@ class EvidenceKeeper:
         return Kept(state=State.NEW, name=name)
 
     def prune_ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[str, ...]:
-        """Remove responses that only say `good` about `certificate` where there is a newer one; their names."""
+        """Remove responses that only say `good` about `certificate` where a newer one replaces them; their names."""
         folder = self._folder(OCSP)
         with exclusive(folder):
             index = read_index(folder)
-            found = [
-                (response.age_of(single), name, _says_one_good(response))
-                for name, response in _answers(folder, index, certificate, issuer)
-                if (single := response.find(certificate, issuer)) is not None and _is_signed(response, single, issuer)
-            ]
-            newest = max((age for age, _, _ in found), default=None)
-            gone = frozenset(name for age, name, is_plain in found if newest and age < newest and is_plain)
+            found = _answers(folder, index, certificate, issuer)
+            gone = frozenset(
+                name
+                for name, response in found
+                if _says_one_good(response)
+                and any(_replaces(other, response, certificate, issuer) for _, other in found)
+            )
             if gone:
                 files = {url: [n for n in names if n not in gone] for url, names in index.files.items()}
                 if files:
@@ -169,7 +170,7 @@ def _replaced_by(folder: Path, crl: Crl, rivals: Mapping[str, CrlFacts], issuer:
         try:
             other = read_crl(folder, name)
             other.verify_signed_by(issuer)
-            other.check_understood()
+            other.check_clears()
         except (FormatError, Undecided):
             continue
         if other.lists_all_of(crl):
@@ -188,8 +189,8 @@ def _is_needless(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer
 
 
 def _may_replace(newer: CrlFacts, crl: Crl) -> bool:
-    if newer.stream == crl.stream:
-        return True
+    if newer.stream == crl.stream:  # a delta of a later base is none for the bases that the older one fits
+        return (newer.base_number or 0) <= (crl.base_number or 0)
     same_list = newer.raw_scope == crl.raw_scope and same_name(newer.issuer, crl.issuer)
     return crl.is_delta and not newer.is_delta and same_list and (newer.number or 0) >= (crl.number or 0)
 
@@ -220,19 +221,24 @@ def _says_one_good(response: OcspResponse) -> bool:
     return [single.status for single in response.responses] == ["good"]
 
 
-def _is_newer(rival: OcspResponse, response: OcspResponse, certificate: Certificate, issuer: Certificate) -> bool:
-    other, single = rival.find(certificate, issuer), response.find(certificate, issuer)
-    if other is None or single is None or not _is_signed(rival, other, issuer):
+def _replaces(newer: OcspResponse, older: OcspResponse, certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether `newer` is an answer for as long as `older` is one: by the issuer itself, or by the same delegate.
+
+    Another delegate may end sooner, or be revoked.
+    """
+    there, here = newer.find(certificate, issuer), older.find(certificate, issuer)
+    if there is None or here is None or there.doubt or newer.age_of(there) <= older.age_of(here):
         return False
-    return rival.age_of(other) > response.age_of(single)
+    signer = _signer(newer, there, issuer)
+    return signer is not None and signer in (issuer, _signer(older, here, issuer))
 
 
-def _is_signed(response: OcspResponse, single: SingleResponse, issuer: Certificate) -> bool:
+def _signer(response: OcspResponse, single: SingleResponse, issuer: Certificate) -> Certificate | None:
+    """Who may answer for certificates of `issuer` and signed this; None where nobody did."""
     try:
-        response.verify_signed_for(issuer, at=single.this_update)
+        return response.verify_signed_for(issuer, at=single.this_update).certificate
     except Undecided:
-        return False
-    return True
+        return None
 
 
 def _map(folder: Path, index: EvidenceIndex, urls: Sequence[str], name: str) -> None:

@@ -373,6 +373,12 @@ class Crl(CrlFacts):
                 extension=safe(unknown[0], limit=64),
             )
 
+    def check_clears(self) -> None:
+        """Its silence is an answer for every certificate in its scope, whatever it lists. Raises Undecided."""
+        self.check_understood()
+        if self._revoked.names_issuers:
+            self._refuse("revocation.crl.extension", "lists certificates of another issuer (certificateIssuer)")
+
     def _refuse(self, reason: str, problem: str, **facts: Fact) -> NoReturn:
         raise Undecided(reason, f"the CRL {problem}", **{**self._facts(), **facts})
 

@@ -15,11 +15,13 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
 from airgap.revocation.directory import EvidenceDirectory
+from tests.support import names
 from tests.support.crls import THIS_UPDATE, crl, entry, many, scope
+from tests.support.extensions import UNKNOWN_CRITICAL
 from tests.support.keyring import key
 from tests.support.ocsp import THIS_UPDATE as ANSWERED
 from tests.support.ocsp import ocsp_response, single
-from tests.support.pki import Issued, Pki
+from tests.support.pki import Issued, Pki, issue
 
 URL = "http://crl.example/a.crl"
 OTHER = "http://crl.example/b.crl"
@@ -250,6 +252,18 @@ class TestPrune:
         keeper.prune(ISSUER)
         assert candidates(tmp_path) == [4]
 
+    def test_a_delta_of_a_later_base_removes_none_of_an_earlier_one(self, tmp_path: Path) -> None:
+        keeper = self.kept(tmp_path, made(3, 1, delta_base=1), made(4, 2, delta_base=2))
+        assert keeper.prune(ISSUER) == ()
+        keeper.keep_crl(made(5, 3, delta_base=1), ISSUER, [URL])
+        assert len(keeper.prune(ISSUER)) == 2
+
+    def test_one_that_lists_certificates_of_others_removes_nothing(self, tmp_path: Path) -> None:
+        """It is no answer for a certificate of the same number, and the older one is."""
+        stranger = entry(LEAF.serial, certificate_issuer=names.parse("CN=Stranger"))
+        keeper = self.kept(tmp_path, made(1, 1), made(2, 2, revoked=[stranger]))
+        assert keeper.prune(ISSUER) == ()
+
     def test_a_list_that_is_broken_removes_nothing(self, tmp_path: Path) -> None:
         """What can not be read can not be compared."""
         keeper = self.kept(tmp_path, made(1, 1, entries=b"\x30\x03\x02\x01"), made(2, 2, revoked=[7]))
@@ -295,6 +309,27 @@ class TestOcsp:
         forged = ocsp_response(LEAF, this_update=ANSWERED + DAY, signed_by=key("p256", 4))
         (tmp_path / "ocsp/forged.ors").write_bytes(forged)
         assert self.put(tmp_path) is State.NEW
+
+    @pytest.mark.parametrize(
+        "newer",
+        [{"responder": issue("ocsp", issuer=CA)}, {"extra": [UNKNOWN_CRITICAL]}],
+        ids=["of a delegate, which may end or be revoked", "that nobody understands"],
+    )
+    def test_a_newer_one_that_may_count_for_less_replaces_nothing(
+        self, tmp_path: Path, newer: dict[str, object]
+    ) -> None:
+        self.put(tmp_path, this_update=ANSWERED - DAY)
+        self.put(tmp_path, **newer)
+        assert EvidenceKeeper(tmp_path).prune_ocsp(certificate(LEAF), ISSUER) == ()
+        assert self.put(tmp_path, this_update=ANSWERED - 2 * DAY) is State.OLDER  # the issuer's own is newer
+        assert self.put(tmp_path / "b", **newer) is State.NEW
+        assert self.put(tmp_path / "b", this_update=ANSWERED - DAY) is State.NEW
+
+    def test_one_delegate_replaces_its_own_answers(self, tmp_path: Path) -> None:
+        delegate = issue("ocsp", issuer=CA)
+        self.put(tmp_path, this_update=ANSWERED - DAY, responder=delegate)
+        self.put(tmp_path, responder=delegate)
+        assert len(EvidenceKeeper(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
 
     def test_joins_an_index_that_names_the_responder(self, tmp_path: Path) -> None:
         """An index tells where files are from, so a new one has to be in it."""
