@@ -6,7 +6,8 @@ import gc
 import os
 import sys
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Final
+from itertools import takewhile
+from typing import Annotated, Any, ClassVar, Final
 
 import typer
 
@@ -35,6 +36,21 @@ class Commands(LazyGroup):
         "completion": Lazy("airgap.cli.completion", "Print a shell completion script."),
     }
     ALIASES: ClassVar[Mapping[str, str]] = {"cp": "copy", "tree": "discover", "ls": "discover"}
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuses options that may be names of files: in `airgap verify *.tar` the medium would choose them."""
+        options = takewhile(lambda word: word != "--", args)
+        if taken := next((word for word in options if word[:1] == "-" != word and os.path.lexists(word)), None):
+            from airgap.cli.console import boundary
+            from airgap.errors import UsageError
+            from airgap.text import safe
+
+            with boundary():
+                raise UsageError(
+                    f"a file here is called {safe(taken, limit=160)!r}, and a shell may have made an option of it",
+                    remedy="Write ./*.tar, not *.tar. If you mean the option, go to another folder.",
+                )
+        return super().parse_args(ctx, args)
 
 
 app = typer_app(

@@ -73,17 +73,36 @@ def test_a_trust_directory_stands_apart_from_what_it_judges(tmp_path: Path, comm
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_name_that_a_shell_makes_an_option_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`airgap verify *.tar`, where a folder is called t.tar and an empty file --trust=t.tar."""
+@pytest.mark.parametrize("command", ["verify", "recheck", "trust fetch"])
+@pytest.mark.parametrize(
+    ("option", "trust", "pattern"),
+    [("--trust=t.tar", "t.tar", "*.tar"), ("--trust=.t.tar", ".t.tar", "*.tar"), ("--trust", "a", "*")],
+    ids=["target", "hidden", "two-files"],
+)
+def test_a_name_that_a_shell_makes_an_option_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, option: str, trust: str, pattern: str
+) -> None:
+    """`airgap verify *.tar`: a folder that is hidden, or taken as the value, is no target and lies in none."""
     written = Scene(archive=True).write(tmp_path)
-    (tmp_path / "--trust=t.tar").touch()
-    written.trust.rename(tmp_path / "t.tar")
+    (tmp_path / option).touch()
+    written.trust.rename(tmp_path / trust)
     monkeypatch.chdir(tmp_path)
-    names = sorted(path.name for path in tmp_path.glob("*.tar"))
-    assert names == ["--trust=t.tar", "layout.tar", "t.tar"]
-    ran = run_here(["verify", *names])
+    names = sorted(path.name for path in tmp_path.glob(pattern) if path.name[0] != ".")
+    assert names[0] == option
+    ran = run_here([*command.split(), *names])
     assert ran.code == 2, ran
-    assert "write ./*.tar, not *.tar" in ran.err
+    assert f"a file here is called {option!r}" in ran.err
+    assert "Write ./*.tar" in ran.err
+
+
+def test_other_options_are_no_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes a verdict milder is never the medium's to choose."""
+    monkeypatch.chdir(tmp_path)
+    for option in ("--max-age=3650d", "--at=2024-01-01", "--scope=lab", "-q"):
+        (tmp_path / option).touch()
+        assert run_here(["verify", option, "x.tar"]).code == 2
+    assert run_here(["verify", "--", "-q"]).code == 18
+    assert run_here(["verify", "-v", "x.tar"]).code == 18
 
 
 def test_beside_is_apart(tmp_path: Path) -> None:
