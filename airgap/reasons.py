@@ -197,6 +197,8 @@ _ROWS: Final = (
      "Repair the named file, put a good copy of the same evidence in its place, or remove it if it is none."),
     ("evidence.unusable", 0, "An evidence file can not be used and is left out.",
      "If it is evidence, put a good copy in its place; else remove it."),
+    ("evidence.astray", 0, "Evidence lies in the trust directory outside of crls/ and ocsp/, and is not used.",
+     "Move the named file into crls/ or ocsp/ of the trust directory."),
     ("evidence.stale.accepted", 0, "Stale evidence was accepted, as airgap.toml or --max-age allows.",
      "Refresh the evidence when a medium comes next."),
     ("evidence.older", 0, "What was offered is older than the evidence at hand, and was ignored.",

@@ -93,11 +93,21 @@ class Condemning:
             ).advising(item.remedy)
             for item in evidence.unread(query.certificate)
         ]
+        astray = [
+            Undecided(
+                "evidence.unread",
+                f"{item.path} in the {item.file.origin} says something against {query.who}, and is not judged: "
+                f"it {item.problem}",
+                **query.facts(evidence=item.file.name, problem=item.problem),
+            ).advising(item.remedy)
+            for item in evidence.astray(query.certificate)
+            if item.may_condemn(query.certificate)
+        ]
         doubts = [item for item in said if isinstance(item, Undecided)]
         return Against(
             final=tuple(item for item in listings if not item.is_hold),
             holds=tuple(item for item in listings if item.is_hold),
-            doubts=(*doubts, *self._damaged.about(query), *unread),
+            doubts=(*doubts, *self._damaged.about(query), *unread, *astray),
             softened=max((item for item in said if isinstance(item, str)), default=""),
         )
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from airgap.notice import Notice
 from airgap.pki.certificate import Certificate
-from airgap.revocation.pool import CrlFile, Evidence, Newest, OcspFile, Unread
+from airgap.revocation.pool import Astray, CrlFile, Evidence, Newest, OcspFile, Unread
 
 
 class CombinedEvidence:
@@ -39,6 +39,10 @@ class CombinedEvidence:
     def unread(self, certificate: Certificate) -> tuple[Unread, ...]:
         """See `Evidence`."""
         return tuple(item for body in self._bodies for item in body.unread(certificate))
+
+    def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
+        """See `Evidence`."""
+        return tuple(item for body in self._bodies for item in body.astray(certificate))
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
         """See `Evidence`."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import read_regular, reading_problem
+from airgap.revocation.astray import look_for_astray
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.pool import EvidencePool, Piece, Unread
 from airgap.text import safe
@@ -37,7 +38,13 @@ class EvidenceDirectory(EvidencePool):
         found = _Found(origin)
         found.folder(root / CRLS, ".crl", limits.CRL_FILE_BYTES)
         found.folder(root / OCSP, ".ors", limits.CRL_FILE_BYTES)
-        return cls(found.pieces, index=EvidenceIndex(found.index), unread=found.unread)
+        astray = look_for_astray(root, origin, (CRLS, OCSP))
+        return cls(
+            [*found.pieces, *astray.pieces],
+            index=EvidenceIndex(found.index),
+            unread=found.unread,
+            notices=astray.notices,
+        )
 
 
 class _Found:

@@ -30,6 +30,7 @@ class RevocationJudge:
     """Answers for chains, out of one body of evidence. Answers are remembered: chains repeat across artifacts."""
 
     def __init__(self, evidence: Evidence, freshness: Freshness, moment: Moment) -> None:
+        self._evidence = evidence
         self._condemning = Condemning(evidence)
         self._moment = moment
         self._clearing = Clearing(evidence, self._condemning, freshness, moment)
@@ -117,15 +118,22 @@ class RevocationJudge:
         try:
             answer = self._clearing.answer(query)
         except Undecided as error:
-            if doubt and str(doubt) not in str(error):
-                both = Undecided(error.reason, f"{error}; and {doubt}", **error.facts)
-                raise both.advising(" ".join(dict.fromkeys((doubt.remedy, error.remedy)))) from None
-            raise
+            raise self._with_hints(query, error, doubt) from None
         lifting = self._check_holds(query, against.holds, answer)
         if doubt:
             raise doubt
         status = against.softened
         return tuple(replace(use, status=status) if status else use for use in (*answer.uses, *lifting))
+
+    def _with_hints(self, query: RevocationQuery, error: Undecided, doubt: Undecided | None) -> Undecided:
+        """The same, with what may be said against the certificate, and with what lies in a wrong place and may help."""
+        text, ways = str(error), [error.remedy]
+        if doubt and str(doubt) not in text:
+            text, ways = f"{text}; and {doubt}", [doubt.remedy, *ways]
+        for item in self._evidence.astray(query.certificate)[:1]:
+            if item.path not in text:
+                text, ways = f"{text}; and {item.path} in the {item.file.origin} {item.problem}", [item.remedy, *ways]
+        return Undecided(error.reason, text, **error.facts).advising(" ".join(dict.fromkeys(ways)))
 
     def _check_holds(self, query: RevocationQuery, holds: Sequence[Listing], answer: Answer) -> tuple[EvidenceUse, ...]:
         """A hold that is newer than all that clears: on hold where it would count, else nobody can tell.

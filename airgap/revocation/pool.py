@@ -17,7 +17,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from airgap.errors import FormatError
+from airgap.errors import FormatError, Undecided
 from airgap.notice import Notice
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
@@ -53,6 +53,8 @@ class Piece:
     it is evidence, and nothing where it is none."""
     folder: str = ""
     """The folder of the trust directory that it lies in, for people."""
+    astray: bool = False
+    """Whether it lies outside of the folders of evidence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +126,52 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Astray:
+    """Evidence in the trust directory that lies where nothing is used. It clears nobody."""
+
+    file: CrlFile | OcspFile
+    folder: str
+    """Where it lies below the trust directory; empty for the trust directory itself."""
+
+    @property
+    def path(self) -> str:
+        """Where it lies below the trust directory, safe for a terminal."""
+        return safe(f"{self.folder}/{self.file.name}" if self.folder else self.file.name)
+
+    @property
+    def place(self) -> str:
+        """The folder that it belongs into."""
+        return "crls" if isinstance(self.file, CrlFile) else "ocsp"
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, to stand behind "it"."""
+        what = "a CRL" if isinstance(self.file, CrlFile) else "an OCSP response"
+        return f"is {what}, and lies outside of {self.place}/, where alone it is used"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return f"Move {self.path} into {self.place}/ of the trust directory."
+
+    def is_about(self, certificate: Certificate) -> bool:
+        """Whether it would be asked about `certificate` where it belongs."""
+        if isinstance(self.file, CrlFile):
+            return same_name(self.file.facts.issuer, certificate.issuer)
+        return any(single.serial == certificate.serial for single in self.file.response.responses)
+
+    def may_condemn(self, certificate: Certificate) -> bool:
+        """Whether it says something against `certificate`, by its own word."""
+        if isinstance(self.file, OcspFile):
+            said = self.file.response.responses
+            return any(single.serial == certificate.serial and single.status != "good" for single in said)
+        try:
+            return bool(self.file.load().entries(certificate))
+        except (FormatError, Undecided):
+            return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Newest:
     """The piece of evidence that was made last."""
 
@@ -162,6 +210,10 @@ class Evidence(Protocol):
 
     def unread(self, certificate: Certificate) -> tuple[Unread, ...]:
         """What the trust directory holds, cannot be read, and may be about `certificate`."""
+        ...
+
+    def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
+        """What the trust directory holds about `certificate` outside of the folders of evidence."""
         ...
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
@@ -209,6 +261,10 @@ class EvidencePool:
         """See `Evidence`."""
         return tuple(item for item in self._sorted().unread if item.trusted and item.may_concern(certificate))
 
+    def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
+        """See `Evidence`."""
+        return tuple(item for item in self._sorted().astray if item.is_about(certificate))
+
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
         """See `Evidence`."""
         return self._sorted().trusted
@@ -225,6 +281,10 @@ class EvidencePool:
         """Every file that cannot be read, in the order of names."""
         return self._sorted().unread
 
+    def all_astray(self) -> tuple[Astray, ...]:
+        """All evidence outside of its folders, in the order of names."""
+        return self._sorted().astray
+
     def newest(self) -> Newest | None:
         """See `Evidence`."""
         return max(self._dated(), key=lambda made: (made.moment, made.name), default=None)
@@ -232,7 +292,7 @@ class EvidencePool:
     def notices(self) -> tuple[Notice, ...]:
         """See `Evidence`."""
         found = self._sorted()
-        return (*found.notices, *(_told(item) for item in found.unread))
+        return (*found.notices, *(_told(item) for item in found.unread), *_told_astray(found.astray))
 
     def summary(self) -> Summary:
         """Counts and ages of all that is at hand."""
@@ -277,6 +337,22 @@ def _told(item: Unread) -> Notice:
     )
 
 
+def _told_astray(items: Sequence[Astray]) -> Iterator[Notice]:
+    """One notice for each folder: somebody who misspelt its name has all of his evidence in it."""
+    folders: defaultdict[tuple[str, str], list[Astray]] = defaultdict(list)
+    for item in items:
+        folders[item.folder, item.place].append(item)
+    for (folder, place), found in folders.items():
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        whole = f"Move what is in {safe(folder)}/ into {place}/ of the trust directory." if more else found[0].remedy
+        yield Notice(
+            reason="evidence.astray",
+            message=f"the evidence file {found[0].path!r}{more} {found[0].problem}",
+            facts={"name": found[0].path, "problem": found[0].problem},
+            remedy=whole,
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sorted:
     """Evidence by what it is and by what it is asked for by."""
@@ -288,6 +364,7 @@ class _Sorted:
     by_issuer: Mapping[tuple[object, ...], tuple[CrlFile, ...]]
     by_serial: Mapping[int, tuple[OcspFile, ...]]
     trusted: tuple[CrlFile | OcspFile, ...]
+    astray: tuple[Astray, ...]
 
     @classmethod
     def of(cls, pieces: Sequence[Piece], unread: tuple[Unread, ...], notices: tuple[Notice, ...]) -> _Sorted:
@@ -295,9 +372,12 @@ class _Sorted:
         responses: list[OcspFile] = []
         left: list[Unread] = list(unread)
         told: list[Notice] = list(notices)
+        astray: list[Astray] = []
         for piece in pieces:
             for found in _read(piece):
-                if isinstance(found, CrlFile):
+                if piece.astray and isinstance(found, CrlFile | OcspFile):
+                    astray.append(Astray(file=found, folder=piece.folder))
+                elif isinstance(found, CrlFile):
                     crls.append(found)
                 elif isinstance(found, OcspFile):
                     responses.append(found)
@@ -320,6 +400,7 @@ class _Sorted:
             notices=tuple(told),
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial={key: tuple(files) for key, files in by_serial.items()},
+            astray=tuple(astray),
             trusted=(*(crl for crl in crls if crl.trusted), *(ocsp for ocsp in responses if ocsp.trusted)),
         )
 
@@ -375,10 +456,10 @@ def _unread(piece: Piece, error: FormatError) -> Unread:
     return Unread(
         name=safe(piece.name),
         origin=piece.origin,
-        problem=str(error),
+        problem=f"{error}, and it lies outside of crls/ and ocsp/" if piece.astray else str(error),
         trusted=piece.trusted,
         folder=piece.folder,
-        remedy=error.remedy,
+        remedy=f"{error.remedy} Evidence belongs into crls/ or ocsp/.".lstrip() if piece.astray else error.remedy,
     )
 
 

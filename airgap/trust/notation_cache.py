@@ -255,6 +255,10 @@ class _Cache:
         for item in self.evidence.all_unread():
             if _may_concern(item, issuer, url):
                 raise _MilderError(f"can not be used ({item.problem})", item.name)
+        for astray in self.evidence.all_astray():
+            file = astray.file
+            if isinstance(file, OcspFile) or same_name(file.facts.issuer, issuer):
+                raise _MilderError(astray.problem, astray.path)
         newest = self.evidence.newest()
         if newest and newest.moment > self.at + limits.CLOCK_SKEW:  # CRL-6, D52
             raise _MilderError(

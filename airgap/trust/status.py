@@ -17,7 +17,7 @@ from airgap.pki.names import name_text, parse_name, same_name
 from airgap.revocation.directory import CRLS, OCSP, read_index
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.pool import CrlFile, Unread
+from airgap.revocation.pool import Astray, CrlFile, Unread
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 
@@ -107,6 +107,7 @@ def trust_status(
         *_crls(directory, at),
         *_responses(directory, at),
         *(_unusable(item) for item in evidence.all_unread()),
+        *(_astray(item) for item in evidence.all_astray()),
     ]
     dated = [(piece.this_update, piece.file) for piece in pieces if piece.this_update]
     return TrustStatus(
@@ -217,6 +218,12 @@ def _state(
 def _unusable(item: Unread) -> PieceStatus:
     kind = "ocsp" if item.name.lower().endswith(".ors") else "crl"
     return PieceStatus(file=item.path, kind=kind, state=State.UNUSABLE, problem=item.problem, remedy=item.remedy)
+
+
+def _astray(item: Astray) -> PieceStatus:
+    kind = "crl" if isinstance(item.file, CrlFile) else "ocsp"
+    problem, remedy = f"it {item.problem}", item.remedy
+    return PieceStatus(file=item.path, kind=kind, state=State.UNUSABLE, problem=problem, remedy=remedy)
 
 
 def _urls(index: EvidenceIndex, name: str) -> tuple[str, ...]:

@@ -27,7 +27,9 @@ from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import read_regular, reading_problem
 from airgap.oci.digest import Digest
 from airgap.oci.documents import open_regular
+from airgap.revocation.astray import look_for_astray
 from airgap.revocation.index import INDEX
+from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.stores import EXTENSIONS, FOLDER, StoreType
@@ -115,10 +117,10 @@ def check_together(paths: Iterable[str]) -> None:
 def list_material(root: Path, *, evidence_only: bool = False) -> tuple[MaterialFile, ...]:
     """Every file of the trust directory `root` that may travel, in the order of paths, hashed.
 
-    A file in a known folder that can not travel (a foreign name, a symbolic link, evidence in a folder of its own or
-    under a hidden name) is an error and not left out: what arrives would not be what was meant, and a CRL that revokes
-    could be missing. Other hidden files, `airgap.toml` and folders that have no meaning are passed over. Raises
-    TrustMaterialError(snapshot.malformed).
+    A file in a known folder that can not travel (a foreign name, a symbolic link, evidence in a folder of its own,
+    outside of its folders or under a hidden name) is an error and not left out: what arrives would not be what was
+    meant, and a CRL that revokes could be missing. Other hidden files, `airgap.toml` and folders that have no meaning
+    are passed over. Raises TrustMaterialError(snapshot.malformed).
     """
     evidence = _evidence_paths(root)
     return _list(root, evidence if evidence_only else chain(_belief_paths(root), evidence))
@@ -153,7 +155,7 @@ def _list(root: Path, paths: Iterable[str]) -> tuple[MaterialFile, ...]:
     except FormatError as error:
         raise TrustMaterialError(
             "snapshot.malformed", f"the trust directory {safe(root)} can not be packed: {error}", path=safe(root),
-            remedy="Rename or remove the file that the message names.",
+            remedy="Rename, move or remove the file that the message names.",
         ) from None  # fmt: skip
     return tuple(files)
 
@@ -173,6 +175,8 @@ def _evidence_paths(root: Path) -> Iterator[str]:
                 f"{folder}/{safe(inner, limit=64)} is a folder, and evidence travels from {folder} itself"
             )
         yield from (f"{folder}/{name}" for name in _entries(root / folder, hidden=ending))
+    for item in EvidencePool(look_for_astray(root, "trust directory", tuple(_EVIDENCE)).pieces).all_astray():
+        raise FormatError(f"{item.path} {item.problem}")
 
 
 def _entries(folder: Path, *, folders: bool = False, hidden: str | None = None) -> list[str]:

@@ -1,0 +1,124 @@
+"""Evidence that lies in the trust directory outside of `crls` and `ocsp`, where nothing is used (design 8).
+
+Folders are misspelt, copied one level too deep, or left beside a store. What lies there clears nobody; but where it
+says something against a certificate, nobody may pass over it, and whoever put it there is told where it belongs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.files import read_regular, reading_problem
+from airgap.notice import Notice
+from airgap.revocation.index import INDEX
+from airgap.revocation.pool import Piece
+from airgap.text import safe
+
+_LIKELY: Final = frozenset(
+    {"crl", "ocsp", "ocspresponse", "or", "revocation", "revocationlist", "certificaterevocationlist", "evidence"}
+)
+"""How people call the folders of evidence, without what is spelt in different ways (see `_spelling`)."""
+_EXPECTED: Final = (".crl", ".ors")
+_POSSIBLE: Final = (".pem", ".der", ".cer", ".crt")
+"""Endings that evidence may have as well; only looked at where no certificates belong."""
+_PASSED_OVER: Final = frozenset({"plugins", "localkeys"})
+"""Folders of notation, whose directory may be the trust directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What may be evidence, and what could not be looked at."""
+
+    pieces: tuple[Piece, ...]
+    notices: tuple[Notice, ...]
+
+
+def look_for_astray(root: Path, origin: str, known: tuple[str, ...]) -> Found:
+    """Every file below `root`, outside of the folders `known`, that may be evidence by its name or its folder.
+
+    Bounded in depth and number, as a trust directory may lie in a folder with much else; never raises.
+    """
+    look = _Look(root, origin, known)
+    look.folder(root, "", likely=False)
+    return Found(tuple(look.pieces), tuple(look.notices))
+
+
+class _Look:
+    def __init__(self, root: Path, origin: str, known: tuple[str, ...]) -> None:
+        self._root, self._origin, self._known = root, origin, known
+        self._left = limits.EVIDENCE_FILES
+        self.pieces: list[Piece] = []
+        self.notices: list[Notice] = []
+
+    def folder(self, folder: Path, below: str, *, likely: bool) -> None:
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._tell(below, f"cannot be looked into ({reading_problem(error)})")
+            return
+        for entry in found:
+            if not self._left:
+                return
+            self._left -= 1
+            if not self._left:
+                self._tell(below, f"is not looked through to its end: more than {limits.EVIDENCE_FILES} files")
+            if not entry.name.startswith(".") and entry.name != INDEX:
+                self._entry(entry, below, likely=likely)
+
+    def _entry(self, entry: os.DirEntry[str], below: str, *, likely: bool) -> None:
+        name, shown = entry.name, f"{below}{entry.name}"
+        if entry.is_dir(follow_symlinks=False) or (entry.is_dir() and not below and _is_likely(name)):
+            if self._is_known(entry, below) or below.count("/") >= limits.EVIDENCE_DEPTH:
+                return
+            self.folder(Path(entry.path), f"{shown}/", likely=likely or _is_likely(name))
+            return
+        lower = name.lower()
+        expected = any(ending in lower for ending in _EXPECTED)
+        if expected or likely or (not below and lower.endswith(_POSSIBLE)):
+            read = partial(read_regular, Path(entry.path), limits.CRL_FILE_BYTES)
+            self.pieces.append(
+                Piece(
+                    name,
+                    self._origin,
+                    read,
+                    trusted=True,
+                    expected=expected,
+                    leftover=not expected,
+                    folder=below.rstrip("/"),
+                    astray=True,
+                )
+            )
+
+    def _is_known(self, entry: os.DirEntry[str], below: str) -> bool:
+        """Whether it is one of the right folders: also by another name, where upper and lower case are one."""
+        if below:
+            return False
+        if entry.name in _PASSED_OVER or entry.name in self._known:
+            return True
+        try:
+            return any((self._root / name).samefile(entry.path) for name in self._known if (self._root / name).exists())
+        except OSError:
+            return False
+
+    def _tell(self, below: str, problem: str) -> None:
+        shown = safe(below.rstrip("/")) or "."
+        self.notices.append(
+            Notice(
+                reason="evidence.astray",
+                message=f"the folder {shown!r} of the trust directory {problem}: evidence in it would not be heard",
+                facts={"name": shown, "problem": problem},
+            )
+        )
+
+
+def _is_likely(name: str) -> bool:
+    return re.sub(r"[^a-z0-9]", "", name.casefold()).removesuffix("s") in _LIKELY

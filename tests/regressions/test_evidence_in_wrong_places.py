@@ -1,0 +1,181 @@
+"""A revoking CRL in crl/, CRLs/, beside the policy, in a store, one folder too deep: a pass without a word."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airgap import limits
+from airgap.errors import TrustMaterialError
+from airgap.revocation.directory import EvidenceDirectory
+from airgap.trust.snapshots.material import list_material
+from tests.support import names
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl, entry, pem
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Pki, issue
+from tests.support.scenario import Scene, Written
+from tests.support.trust import write_trust
+
+URL = "http://crl.example/leaf.crl"
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
+GOOD = crl(LEAF.root, number=1)
+REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, reason="keyCompromise")])
+REVOKED = ocsp_response(LEAF, status="revoked")
+OTHER = issue("root", slot=3, subject=names.harbour("Other Root"))
+
+
+def write(folder: Path) -> Written:
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": GOOD}
+    return scene.write(folder)
+
+
+def put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def text(written: Written) -> Ran:
+    return run_here([item for item in written.arguments() if item not in {"--format", "json"}])
+
+
+PLACES = [
+    "crl/r.crl", "CRLs/r.crl", "Crl/r", "revocation/r.crl", "revocation-lists/r", "evidence/crls/r.crl", "r.crl",
+    "r.crl.pem", "r.der", "trust/crls/r.crl", "truststore/crls/r.crl", "truststore/x509/ca/r.crl",
+    "truststore/x509/ca/other/r.crl", "truststore/x509/crls/june/r.crl",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_crl_that_condemns_is_heard_wherever_it_lies(tmp_path: Path, place: str) -> None:
+    written = write(tmp_path)
+    assert run_here(written.arguments()).code == 0
+    put(written.trust / place, pem(REVOKING) if place.endswith(".pem") else REVOKING)
+    assert run_here(written.arguments("-q")).code == 15
+    ran = text(written)
+    assert ran.code == 15, ran
+    assert f"{place} in the trust directory says something against" in ran.out
+    assert f"Move {place} into crls/" in ran.out
+    (written.trust / place).rename(written.trust / "crls/r.crl")
+    assert run_here(written.arguments()).code == 14
+
+
+@pytest.mark.parametrize("place", ["ocsps/r.ors", "OCSP/r.ors", "ocsp-responses/r.der", "r.ors", "trust/ocsp/r.ors"])
+def test_an_ocsp_response_too(tmp_path: Path, place: str) -> None:
+    written = write(tmp_path)
+    put(written.trust / place, REVOKED)
+    ran = text(written)
+    assert ran.code == 15, ran
+    assert f"Move {place} into ocsp/" in ran.out
+
+
+@pytest.mark.parametrize("place", ["crl/r.crl", "CRLs/r.crl.pem", "r.crl", "truststore/x509/ca/other/r.crl"])
+def test_what_cannot_be_read_there_is_not_passed_over(tmp_path: Path, place: str) -> None:
+    written = write(tmp_path)
+    put(written.trust / place, REVOKING[:-10])
+    ran = text(written)
+    assert ran.code == 15, ran
+    assert f"{place} in the trust directory cannot be used" in ran.out
+    assert "outside of crls/" in ran.out
+
+
+@pytest.mark.parametrize("name", ["crl", "CRLs", "Crls", "crl_s", "revocation", "trust/crls"])
+def test_a_misspelt_folder_clears_nobody_and_is_named(tmp_path: Path, name: str) -> None:
+    written = write(tmp_path)
+    (written.trust / name).parent.mkdir(exist_ok=True)
+    (written.trust / "crls").rename(written.trust / name)
+    ran = text(written)
+    assert ran.code == 15, ran
+    assert "no CRL for the certificate" in ran.out
+    assert f"{name}/good.crl in the trust directory is a CRL, and lies outside of crls/" in ran.out
+    assert f"→ Move {name}/good.crl into crls/" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("place", "data"),
+    [
+        ("crl/good.crl", GOOD),
+        ("other.crl", crl(OTHER, revoked=[entry(LEAF.serial)])),
+        ("crl/README", b"see crls"),
+        ("root.pem", LEAF.root.pem),
+        (".crl/r.crl", REVOKING),
+        ("plugins/r.crl", REVOKING),
+    ],
+)
+def test_what_says_nothing_against_it_changes_nothing(tmp_path: Path, place: str, data: bytes) -> None:
+    written = write(tmp_path)
+    put(written.trust / place, data)
+    assert run_here(written.arguments()).code == 0
+
+
+def test_a_folder_is_told_once(tmp_path: Path) -> None:
+    trust = write_trust(tmp_path, crls={})
+    for number in range(5):
+        put(trust / f"crl/{number}.crl", crl(LEAF.root, number=number))
+    (notice,) = EvidenceDirectory.open(trust).notices()
+    assert notice.reason == "evidence.astray"
+    assert "crl/0.crl" in notice.message
+    assert "4 more" in notice.message
+    assert "Move what is in crl/ into crls/" in notice.remedy
+
+
+def test_the_same_folder_under_another_name_is_the_same(tmp_path: Path) -> None:
+    """Where upper and lower case are one, or a link stands for other tools."""
+    trust = write_trust(tmp_path, crls={"good.crl": GOOD})
+    (trust / "CRL").symlink_to("crls")
+    evidence = EvidenceDirectory.open(trust)
+    assert evidence.all_astray() == ()
+    assert evidence.notices() == ()
+
+
+def test_the_status_is_not_good(tmp_path: Path) -> None:
+    trust = write_trust(tmp_path, crls={"good.crl": GOOD}, stores={"ca:harbour": [LEAF.root]})
+    arguments = ["trust", "status", "--trust", str(trust), "--at", "2026-06-01T12:00:00Z"]
+    assert run_here(arguments).code == 0
+    put(trust / "crl/r.crl", GOOD)
+    ran = run_here(arguments)
+    assert ran.code == 15, ran
+    assert "crl/r.crl" in ran.out
+
+
+def test_a_snapshot_does_not_leave_it_behind(tmp_path: Path) -> None:
+    trust = write_trust(tmp_path, crls={"good.crl": GOOD})
+    list_material(trust)
+    put(trust / "crl/r.crl", REVOKING)
+    with pytest.raises(TrustMaterialError, match=r"crl/r\.crl is a CRL, and lies outside of crls/"):
+        list_material(trust)
+
+
+def _too_many(trust: Path) -> None:
+    for number in range(20):
+        put(trust / f"heap/{number}", b"")
+
+
+def _closed(trust: Path) -> None:
+    (trust / "closed").mkdir(mode=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_too_many, "'heap' of the trust directory is not looked through"),
+        pytest.param(
+            _closed,
+            "'closed' of the trust directory cannot be looked into",
+            marks=pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all"),
+        ),
+    ],
+)
+def test_what_could_not_be_looked_at_is_told(
+    tmp_path: Path, make: Callable[[Path], None], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = write_trust(tmp_path, crls={})
+    make(trust)
+    monkeypatch.setattr(limits, "EVIDENCE_FILES", 10)
+    (notice,) = EvidenceDirectory.open(trust).notices()
+    assert words in notice.message
