@@ -72,7 +72,8 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
 def _headline(outcome: RecheckOutcome) -> str:
     artifacts = outcome.artifacts
     total = len(artifacts)
-    worse = [artifact for artifact in artifacts if artifact.change is Change.WORSE]
+    verified = [artifact for artifact in artifacts if artifact.verdict is not Verdict.SKIPPED]
+    worse = [artifact for artifact in verified if artifact.change is Change.WORSE]
     bad = [artifact for artifact in worse if artifact.verdict is Verdict.FAIL]
     if bad:
         return f"CHANGED: {len(bad)} of {total} that were better earlier are not good any more. Pull them out."
@@ -80,11 +81,14 @@ def _headline(outcome: RecheckOutcome) -> str:
         return "FAIL: not everything could be judged again; see below."
     if worse:
         return f"UNSURE: {len(worse)} of {total} that were better earlier are not known to be good now; see why below."
-    if any(artifact.verdict is not Verdict.PASS for artifact in artifacts):
-        count = sum(artifact.verdict is not Verdict.PASS for artifact in artifacts)
+    if count := sum(artifact.verdict is not Verdict.PASS for artifact in verified):
         return f"NOT GOOD: {count} of {total} are not accepted; none of them is known to have been."
-    if outcome.verdict is not Verdict.PASS:
+    if outcome.verdict not in {Verdict.PASS, Verdict.SKIPPED}:
         return "UNSURE: nothing was judged again in some of what was named; see below."
+    if skipped := total - len(verified):
+        return f"SKIPPED: the policy verifies no signature of {skipped} of {total}. NOTHING vouches for them."
+    if any(artifact.change is not Change.UNCHANGED for artifact in artifacts):
+        return f"GOOD: all {total} are good now{_as_of_reports(artifacts)}."
     return f"UNCHANGED: all {total} are still good{_as_of_reports(artifacts)}."
 
 

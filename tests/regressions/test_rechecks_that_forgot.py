@@ -503,3 +503,35 @@ def test_the_shipped_form_of_older_reports_is_read_and_never_passes(tmp_path: Pa
         (kept.written.trust / "crls" / name).write_bytes(crl(leaf.chain[1], revoked=[leaf], number=2))
     ran = kept.again(gone=True)
     assert (ran.code, ran.document["verdict"]) == (14, "fail")
+
+
+class TestFirstLine:
+    """It said "UNSURE" or "NOT GOOD" with exit code 0, and "still good" of what had not been."""
+
+    @pytest.mark.parametrize(
+        ("then", "now", "line"),
+        [
+            ("strict", "skip", "SKIPPED: the policy verifies no signature of 1 of 1."),
+            ("skip", "skip", "SKIPPED: the policy verifies no signature of 1 of 1."),
+            ("skip", "strict", "GOOD: all 1 are good now."),
+            ("strict", "strict", "UNCHANGED: all 1 are still good."),
+        ],
+    )
+    def test_it_agrees_with_the_exit_code(self, tmp_path: Path, then: str, now: str, line: str) -> None:
+        scene = Scene(policy=self._policy(then))
+        kept = Kept(tmp_path, scene)
+        path = next(kept.written.trust.glob("trustpolicy*.json"))
+        path.write_text(json.dumps(self._policy(now)))
+        arguments = ["recheck", str(kept.report), "--trust", str(kept.written.trust), "--at", iso(AT)]
+        ran = run_here(arguments)
+        assert (ran.code, ran.out.startswith(line)) == (0, True), ran
+
+    def test_of_a_layout_alone_nobody_says_still(self, tmp_path: Path) -> None:
+        kept = Kept(tmp_path, Scene())
+        ran = run_here(["recheck", str(kept.written.layout), "--trust", str(kept.written.trust), "--at", iso(AT)])
+        assert (ran.code, ran.out.splitlines()[0]) == (0, "GOOD: all 1 are good now."), ran
+
+    def _policy(self, level: str) -> dict[str, Any]:
+        if level == "skip":
+            return oci_policy({"name": "all", "registryScopes": ["*"], "signatureVerification": {"level": "skip"}})
+        return oci_policy(statement())
