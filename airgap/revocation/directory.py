@@ -14,6 +14,7 @@ from airgap.files import read_regular, reading_problem
 from airgap.revocation.astray import look_for_astray
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.pool import EvidencePool, Piece, Unread
+from airgap.revocation.unsigned import Unsigned
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ class EvidenceDirectory(EvidencePool):
 
         Every file is looked at, whatever its name and in whatever folder below: a CRL that somebody put there must not
         go unheard. What only has the wrong name or place is heard; what cannot be read is `Unread`. Raises
-        TrustMaterialError("evidence.malformed") where a folder cannot be listed or an index is malformed.
+        TrustMaterialError("evidence.malformed") where a folder cannot be listed, or an index or the record of what came
+        unsigned is malformed.
         """
-        found = _Found(origin)
+        found = _Found(origin, Unsigned.read(root))
         found.folder(root / CRLS, ".crl", limits.CRL_FILE_BYTES)
         found.folder(root / OCSP, ".ors", limits.CRL_FILE_BYTES)
         astray = look_for_astray(root, origin, (CRLS, OCSP))
@@ -50,8 +52,9 @@ class EvidenceDirectory(EvidencePool):
 class _Found:
     """What lies below the folders of evidence."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, unsigned: Unsigned) -> None:
         self._origin = origin
+        self._unsigned = unsigned
         self._folder = ""
         self.pieces: list[Piece] = []
         self.unread: list[Unread] = []
@@ -88,6 +91,7 @@ class _Found:
                         read,
                         trusted=True,
                         expected=expected,
+                        unsigned=self._unsigned.files.get(f"{self._folder}/{shown}"),
                         leftover=leftover,
                         folder=self._folder,
                     )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from airgap.errors import FormatError, Undecided
 from airgap.notice import Notice
+from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.extensions import authority_key
@@ -48,6 +49,8 @@ class Piece:
     """Whether it lies in the trust directory: there what cannot be read is never taken for nothing."""
     expected: bool = True
     """Whether its name says that it is evidence: then it must be."""
+    unsigned: Digest | None = None
+    """Its content when it came in a snapshot that nobody signed: as long as it is this, nobody vouches for it."""
     leftover: bool = False
     """Whether its name is one of those that file managers, editors and our own writers leave behind: it is heard where
     it is evidence, and nothing where it is none."""
@@ -415,6 +418,8 @@ def _read(piece: Piece) -> Iterator[CrlFile | OcspFile | Unread | Notice]:
         if not piece.leftover:
             yield _unread(piece, error)
         return
+    if piece.unsigned is not None and piece.unsigned == Digest.of(data):
+        piece = replace(piece, trusted=False)
     blocks = split_pem(data)
     if len(blocks) > 1:  # what lies beside a CRL in one file is expected to be one
         piece = replace(piece, expected=True)

@@ -123,7 +123,8 @@ def apply_snapshot(
             judgement.keep_tuf(workshop.trust)
             # to exchange the same for the same would lose what undo goes back to
             return replace(outcome, in_force=True)
-        assemble(workshop, opened_store, snapshot, judgement.pins, judgement.next_state())
+        state, signed = judgement.next_state(), judgement.is_signed
+        assemble(workshop, opened_store, snapshot, judgement.pins, state, signed=signed)
         judgement.keep_tuf(workshop.next)
         try:
             check_tree(workshop.next)
@@ -235,6 +236,11 @@ class _Judgement:
         if self._accepted is None:
             return state.noting(at, "evidence", detail)
         return state.accepting(snapshot, at).noting(at, "apply", f"{detail} by pin {self._accepted.id}")
+
+    @property
+    def is_signed(self) -> bool:
+        """Somebody who is pinned vouches for the snapshot."""
+        return self._accepted is not None
 
     def keep_tuf(self, tree: Path) -> None:
         """What TUF has to remember goes into `tree`, which comes into force or is in force. Raises OSError."""
@@ -407,7 +413,7 @@ class _Judgement:
         if self._accepted is None and snapshot.evidence_only:
             yield Problem(
                 message="nobody vouches for this snapshot: it holds evidence alone, and each piece has to prove itself "
-                "when something is judged by it; a forged one makes that undecided until it is removed"
+                "when something is judged by it"
             )
 
     def _read(self, path: str) -> bytes:

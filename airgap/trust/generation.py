@@ -16,10 +16,9 @@ from typing import Final, TypeVar
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, TrustMaterialError
 from airgap.files import read_regular
+from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 
-LOCAL: Final = ".airgap"
-"""The folder of what belongs to this machine alone."""
 GENERATION: Final = "generation"
 JOURNAL: Final = "journal.json"
 _TRIES: Final = 100

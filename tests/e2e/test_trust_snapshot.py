@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from airgap.errors import AirgapError, Rejected, UsageError
+from airgap.errors import AirgapError, Rejected, TrustMaterialError, UsageError
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
@@ -165,24 +165,56 @@ class TestEvidenceAlone:
         ground.undo()
         assert ground.policy_name() == "packer"
 
-    def test_a_forged_piece_is_undecided_until_it_is_removed(self, tmp_path: Path) -> None:
-        """Never believed; as damaged evidence of the trust directory it counts beside a newer one, too."""
+    def forged(self, folder: Path) -> tuple[Ground, str]:
+        """A site with good evidence, to which a forged CRL came unsigned; a target that it seems to be about."""
         leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
-        ground = Ground(tmp_path, leaf=leaf)
+        ground = Ground(folder, leaf=leaf)
         ground.pin()
         (ground.site / "crls").mkdir()
         for number, data in enumerate(good_crls(leaf, SIGNING_CRL).values()):
             (ground.site / f"crls/{number}.crl").write_bytes(data)
         target = ground.packed()
         (ground.packer / "crls/forged.crl").write_bytes(crl(leaf.chain[1], revoked=[leaf], signed_by=key("p256", 6)))
-        outcome = ground.apply(ground.packed("evidence", evidence_only=True, signed=False))
-        assert outcome.applied
-        assert "forged" in outcome.warnings[-1].message
+        assert ground.apply(ground.packed("evidence", evidence_only=True, signed=False)).applied
+        return ground, target
+
+    def test_a_forged_piece_that_came_unsigned_decides_nothing(self, tmp_path: Path) -> None:
+        """Whoever carries media could keep a site undecided: it counts as one in a target, after an undo, too."""
+        ground, target = self.forged(tmp_path)
+        assert ground.verify(target).problems == ()
+        ground.apply(target)
+        ground.undo()
+        assert (ground.site / "crls/forged.crl").is_file()
+        assert ground.verify(target).problems == ()
+
+    @pytest.mark.parametrize("how", ["changed since", "put there by hand", "signed for later"])
+    def test_one_that_somebody_answers_for_counts_as_damaged(self, tmp_path: Path, how: str) -> None:
+        """It may have been a good one, and beside a newer one it counts, too."""
+        ground, target = self.forged(tmp_path)
+        came = ground.site / "crls/forged.crl"
+        if how == "changed since":
+            came.write_bytes(came.read_bytes()[:-1] + b"\0")
+        elif how == "put there by hand":
+            (ground.site / "crls/mine.crl").write_bytes(came.read_bytes())
+        else:
+            assert ground.apply(ground.packed("signed", evidence_only=True, number=9)).applied
         (problem,) = ground.verify(target).problems
         assert (problem.reason, problem.exit_code) == ("revocation.crl.signature", 15)
-        assert "forged.crl" in problem.message
-        (ground.site / "crls/forged.crl").unlink()
-        assert ground.verify(target).problems == ()
+        assert ("mine.crl" if how == "put there by hand" else "forged.crl") in problem.message
+
+    def test_a_genuine_piece_that_came_unsigned_revokes(self, tmp_path: Path) -> None:
+        ground, target = self.forged(tmp_path)
+        (ground.packer / "crls/forged.crl").unlink()
+        (ground.packer / "crls/new.crl").write_bytes(crl(ground.leaf.chain[1], number=9, revoked=[ground.leaf]))
+        assert ground.apply(ground.packed("more", evidence_only=True, signed=False)).applied
+        (problem,) = ground.verify(target).problems
+        assert problem.reason == "revocation.revoked"
+
+    def test_a_record_of_it_that_cannot_be_read_is_an_error(self, tmp_path: Path) -> None:
+        ground, target = self.forged(tmp_path)
+        (ground.site / ".airgap/unsigned.json").write_text("{}")
+        with pytest.raises(TrustMaterialError, match=r"unsigned\.json"):
+            ground.verify(target)
 
     def test_alone_there_is_nothing_to_undo(self, ground: Ground) -> None:
         assert ground.apply(ground.packed(evidence_only=True, signed=False)).applied

@@ -22,10 +22,12 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.store import Store, read_verified
 from airgap.revocation.index import INDEX, EvidenceIndex
+from airgap.revocation.unsigned import FILE as UNSIGNED_FILE
+from airgap.revocation.unsigned import LOCAL, Unsigned
 from airgap.text import safe
 from airgap.transfer.pump import pump
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.generation import GENERATION, LOCAL
+from airgap.trust.generation import GENERATION
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.merge import Side, merge
@@ -39,14 +41,16 @@ from airgap.trust.stores import FOLDER, StoreRef, StoreType, load_store
 
 _BELIEFS: Final = (*OCI_POLICY_FILES, *BLOB_POLICY_FILES, FOLDER[0])
 _EVIDENCE: Final = ("crls", "ocsp")
-_REWRITTEN: Final = frozenset({PINS_FILE, STATE_FILE, GENERATION})
+_REWRITTEN: Final = frozenset({PINS_FILE, STATE_FILE, UNSIGNED_FILE, GENERATION})
 _FILE_BYTES: Final = limits.CRL_BYTES * 3 // 2
 
 
-def assemble(workshop: Workshop, store: Store, snapshot: Snapshot, pins: Pins, state: State | None) -> None:
+def assemble(
+    workshop: Workshop, store: Store, snapshot: Snapshot, pins: Pins, state: State | None, *, signed: bool
+) -> None:
     """Make `workshop.next`: the present tree with the snapshot in it.
 
-    Raises ContentError, TrustMaterialError, OSError.
+    `signed`: whether somebody who may vouches for the snapshot. Raises ContentError, TrustMaterialError, OSError.
     """
     target = workshop.begin()
     owned = (*_EVIDENCE, LOCAL) if snapshot.evidence_only else (*_EVIDENCE, LOCAL, *_BELIEFS)
@@ -58,8 +62,14 @@ def assemble(workshop: Workshop, store: Store, snapshot: Snapshot, pins: Pins, s
             path = target / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_layer(store, snapshot.layers[file.path], path)
+    added: dict[str, Digest] = {}
     for folder in _EVIDENCE:
-        _merge_folder(workshop.trust / folder, target / folder, store, _layers_of(snapshot, folder))
+        new = _merge_folder(workshop.trust / folder, target / folder, store, _layers_of(snapshot, folder))
+        added |= {f"{folder}/{name}": digest for name, digest in new.items()}
+    unsigned = Unsigned.read(workshop.trust).files
+    vouched = frozenset(layer.digest for layer in snapshot.layers.values()) if signed else frozenset()
+    kept = {path: digest for path, digest in unsigned.items() if digest not in vouched and (target / path).exists()}
+    Unsigned(kept if signed else kept | added).write(target)
     write_local(workshop, pins, state)
 
 
@@ -72,6 +82,7 @@ def assemble_previous(workshop: Workshop, pins: Pins, state: State | None) -> No
     for name in _names(workshop.trust):
         if name not in (*_BELIEFS, LOCAL):
             copy_into(workshop.trust / name, target / name)
+    Unsigned.read(workshop.trust).write(target)
     for name in _names(workshop.previous):
         if name in _BELIEFS:
             copy_into(workshop.previous / name, target / name)
@@ -146,11 +157,12 @@ def _layers_of(snapshot: Snapshot, folder: str) -> dict[str, Descriptor]:
     return {path.removeprefix(prefix): layer for path, layer in snapshot.layers.items() if path.startswith(prefix)}
 
 
-def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descriptor]) -> None:
+def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descriptor]) -> dict[str, Digest]:
+    """The names of what is added to the folder, with the digests."""
     if not layers:
         if old.is_dir():
             copy_into(old, new)
-        return
+        return {}
     new.mkdir(mode=0o700)
     if old.is_dir():
         shutil.copystat(old, new)
@@ -177,6 +189,7 @@ def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descr
         _write_layer(store, layers[source], new / name)
     if (document := merged.index_bytes()) is not None:
         (new / INDEX).write_bytes(document)
+    return {name: layers[source].digest for name, source in merged.added.items()}
 
 
 def _names(folder: Path) -> list[str]:

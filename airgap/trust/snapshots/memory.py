@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airgap.errors import Rejected, TrustMaterialError
+from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
-from airgap.trust.generation import LOCAL
 from airgap.trust.snapshots.state import FILE, State
 from airgap.trust.snapshots.swap import Workshop
 

@@ -25,8 +25,8 @@ from airgap.parse import json
 from airgap.parse.base64 import decode_standard, encode_standard
 from airgap.parse.time import iso, rfc3339
 from airgap.pki.certificate import Certificate
+from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
-from airgap.trust.generation import LOCAL
 from airgap.trust.identities import X509_SUBJECT, parse_identity
 from airgap.trust.members import as_choice, as_object, refuse_unknown
 from airgap.trust.snapshots.snapshot import parse_stream

@@ -25,8 +25,8 @@ from airgap.files import read_regular, write_file
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
+from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
-from airgap.trust.generation import LOCAL
 from airgap.trust.members import as_object, refuse_unknown
 from airgap.trust.snapshots.snapshot import Snapshot, parse_number, parse_stream
 

@@ -33,8 +33,9 @@ from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.files import read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.parse import json
+from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
-from airgap.trust.generation import GENERATION, JOURNAL, LOCAL, generation_of, is_between, side_of
+from airgap.trust.generation import GENERATION, JOURNAL, generation_of, is_between, side_of
 
 _SCHEMA: Final = "airgap.trust-journal/1"
 _AT_FDCWD: Final = -100

@@ -14,8 +14,8 @@ from typing import Final
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import read_regular, write_file
+from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
-from airgap.trust.generation import LOCAL
 from airgap.trust.snapshots.pins import Pin
 
 _FOLDER: Final = "tuf"

@@ -1,0 +1,75 @@
+"""Which evidence of a trust directory nobody vouches for: it came in a snapshot that nobody signed (design 2, rule 1).
+
+A piece of the operator's own that does not verify may be a good one that was damaged here, so that what it may be about
+is undecided (`airgap.revocation.damage`). A piece that has the very bytes with which it came unsigned was not damaged
+here: whoever carried it chose them. It counts as one that lies in a target, so that no carrier of media can keep a site
+undecided.
+"""
+
+from __future__ import annotations
+
+import json as writer
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Self
+
+from airgap import limits
+from airgap.errors import FormatError, TrustMaterialError
+from airgap.files import read_regular, write_file
+from airgap.oci.digest import Digest
+from airgap.parse import json
+from airgap.text import safe
+
+LOCAL: Final = ".airgap"
+"""The folder in a trust directory of what belongs to one machine alone."""
+FILE: Final = "unsigned.json"
+SCHEMA: Final = "airgap.unsigned-evidence/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """Paths of evidence (`crls/<file>`, `ocsp/<file>`) to the digest with which each came."""
+
+    files: Mapping[str, Digest] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def read(cls, trust: Path) -> Self:
+        """What the trust directory remembers; nothing where there is no file.
+
+        Raises TrustMaterialError(evidence.malformed).
+        """
+        path = trust / LOCAL / FILE
+        if not path.exists() and not path.is_symlink():
+            return cls()
+        try:
+            return cls.parse(read_regular(path, limits.EVIDENCE_INDEX_BYTES))
+        except FormatError as error:
+            raise TrustMaterialError(
+                "evidence.malformed",
+                f"{safe(path)}: {error}",
+                remedy="Remove it: then all evidence counts as your own.",
+                source=safe(path),
+                member=error.where,
+                problem=error.problem,
+            ) from None
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """The document. Raises FormatError."""
+        document = json.load_object(data, json.Reading.OWN, limit=limits.EVIDENCE_INDEX_BYTES, what="file")
+        if json.take(document, "schema", str) != SCHEMA:
+            raise FormatError(f"is not {SCHEMA!r}", where="schema")
+        files = json.take(document, "files", dict)
+        return cls(MappingProxyType({name: Digest.parse(json.take(files, name, str)) for name in files}))
+
+    def write(self, trust: Path) -> None:
+        """Atomically; no file where there is nothing to remember. Raises OSError."""
+        path = trust / LOCAL / FILE
+        if not self.files:
+            path.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(exist_ok=True)
+        files = {name: str(digest) for name, digest in sorted(self.files.items())}
+        write_file(path, (writer.dumps({"schema": SCHEMA, "files": files}, indent=2) + "\n").encode())
