@@ -5,6 +5,7 @@ Field engineers name what they have; "not a layout" does not tell them what they
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ TELLING: Final = frozenset({"manifest.json", "repositories"})
 """Members that say that a tar was made by docker save."""
 _SHOWN_NAMES: Final = 3
 _BLOCK: Final = 512
+_SIGNATURE: Final = re.compile(rb'\s*\{\s*"(?:payload|protected|signature|header)"\s*:\s*["{]')
+"""How a JWS in JSON begins."""
 
 _COMPRESSED: Final = (
     (b"\x1f\x8b", "a gzip file", "gunzip"),
@@ -53,15 +56,33 @@ def check_head(path: str, head: bytes, size: int) -> None:
                 f"{shown} is {what}; a layout is a directory or a tar",
                 remedy=f"Unpack it into a new directory ({tool} {file}), then name that directory.",
             )
-    if head.lstrip()[:1] in {b"{", b"["}:
+    is_json = head.lstrip()[:1] in {b"{", b"["}
+    if not is_json and size >= _BLOCK and (head[257:262] == b"ustar" or _plausible_checksum(head)):
+        return
+    _refuse_signatures(path, head)
+    if is_json:
         raise malformed(
             f"{shown} is a JSON file, not a layout",
             remedy="Name the directory that holds oci-layout and index.json, or a tar of it.",
         )
-    if size < _BLOCK or (head[257:262] != b"ustar" and not _plausible_checksum(head)):
+    raise malformed(
+        f"{shown} is neither a layout directory nor a tar of one",
+        remedy=f"Check that it was copied whole and is the right file. {_COPY_AGAIN}",
+    )
+
+
+def _refuse_signatures(path: str, head: bytes) -> None:
+    """Refuses a detached signature, and a file that has one: another command judges these."""
+    if head.startswith(b"\xd2\x84") or _SIGNATURE.match(head):
         raise malformed(
-            f"{shown} is neither a layout directory nor a tar of one",
-            remedy=f"Check that it was copied whole and is the right file. {_COPY_AGAIN}",
+            f"{safe(path)} is a signature, not a layout",
+            remedy="The signature of a file is judged beside it: airgap blob verify FILE. That of an artifact is "
+            "judged in the layout that holds the artifact.",
+        )
+    if any(Path(f"{path}.{form}.sig").is_file() for form in ("jws", "cose")):
+        raise malformed(
+            f"{safe(path)} is a file, not a layout, and its signature lies beside it",
+            remedy=f"A file with a signature of its own is judged by airgap blob verify {_file(path)}.",
         )
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
-from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, Descriptor
+from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, MANIFEST_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
@@ -64,7 +64,7 @@ def check_blob(payload: Payload, envelope: Envelope, target: BlobTarget) -> None
     if payload.digest.algorithm != demanded:
         raise Rejected(
             "payload.mismatch",
-            f"the signature names its file by a {safe(payload.digest.algorithm, limit=32)} digest, and its "
+            f"the signature names {_what(payload)} by a {safe(payload.digest.algorithm, limit=32)} digest, and its "
             f"{envelope.algorithm.key_spec} key demands {demanded}",
             signed=str(payload.digest),
             demanded=demanded,
@@ -78,12 +78,31 @@ def check_blob(payload: Payload, envelope: Envelope, target: BlobTarget) -> None
         if claimed != actual:
             raise Rejected(
                 "payload.mismatch",
-                f"the signature is about a file of {name} {safe(claimed)}, this one has {safe(actual)}",
+                f"the signature is about {_what(payload)} of {name} {safe(claimed)}, this one has {safe(actual)}",
                 signed=safe(claimed),
                 actual=safe(actual),
-            ).advising(_OTHER_TYPE if name == "media type" else _OTHER_FILE)
+            ).advising(_way_out(payload, name))
 
 
+def is_artifact(media_type: str) -> bool:
+    """Whether what a signature is about lies in a registry or a layout, and is no plain file."""
+    return media_type in MANIFEST_TYPES
+
+
+def _what(payload: Payload) -> str:
+    return f"an artifact ({payload.media_type}), not a file:" if is_artifact(payload.media_type) else "a file"
+
+
+def _way_out(payload: Payload, name: str) -> str:
+    if is_artifact(payload.media_type):
+        return _ARTIFACT
+    return _OTHER_TYPE if name == "media type" else _OTHER_FILE
+
+
+_ARTIFACT: Final = (
+    "This is the signature of an image or another artifact: it is judged where it is attached to that, by airgap "
+    "verify LAYOUT."
+)
 _OTHER_TYPE: Final = (
     "Name the signed media type with --media-type, if that is what the file is, or leave the option out."
 )

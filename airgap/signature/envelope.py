@@ -71,8 +71,11 @@ def parse_envelope(media_type: str, raw: bytes, *, plugins: Container[str] = fro
             size=len(raw),
             limit=limits.ENVELOPE_BYTES,
         )
-    _check_label(media_type, raw)
-    return parser(raw, plugins)
+    try:
+        _check_label(media_type, raw)
+        return parser(raw, plugins)
+    except Rejected as error:
+        raise _named(error, raw) from None
 
 
 def verify_signature(envelope: Envelope) -> None:
@@ -97,6 +100,19 @@ def verify_signature(envelope: Envelope) -> None:
             demanded=demanded.name,
         )
     algorithms.verify(demanded, leaf.public_key, envelope.signature, envelope.signing_input)
+
+
+def _named(error: Rejected, raw: bytes) -> Rejected:
+    """The same refusal, or one that names another tool's signature, where the bytes are one."""
+    if error.reason != "envelope.malformed":
+        return error
+    from airgap.signature.foreign import OTHER_TOOL, foreign_signature  # seldom needed
+
+    what = foreign_signature(raw)
+    if what is None:
+        return error
+    text = f"the envelope is {what}, and no envelope of the Notary Project"
+    return Rejected(error.reason, text, foreign=what).advising(OTHER_TOOL)
 
 
 def _check_label(media_type: str, raw: bytes) -> None:

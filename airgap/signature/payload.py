@@ -6,7 +6,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import MANIFEST_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.signature.model import Envelope, Payload
@@ -30,6 +30,8 @@ def check_about(payload: Payload, target: Descriptor) -> None:
 
     Raises Rejected payload.mismatch.
     """
+    is_artifact = payload.media_type in MANIFEST_TYPES
+    what = "an artifact" if is_artifact else f"a file or blob ({safe(payload.media_type, limit=128)}), not an artifact:"
     for name, claimed, actual in (
         ("digest", str(payload.digest), str(target.digest)),
         ("size", payload.size, target.size),
@@ -38,12 +40,15 @@ def check_about(payload: Payload, target: Descriptor) -> None:
         if claimed != actual:
             raise Rejected(
                 "payload.mismatch",
-                f"the signature is about an artifact of {name} {safe(claimed)}, this one has {safe(actual)}",
+                f"the signature is about {what} of {name} {safe(claimed)}, this one has {safe(actual)}",
                 signed=safe(claimed),
                 actual=safe(actual),
-            )
+            ).advising("" if is_artifact else _FILE)
 
 
+_FILE: Final = (
+    "This looks like the signature of a file, which is judged beside it: airgap blob verify FILE --signature SIGNATURE."
+)
 TARGET: Final = "targetArtifact"
 LARGEST_SIZE: Final = 2**63 - 1
 """PAY-2: an int64."""

@@ -18,7 +18,7 @@ from airgap.files import open_plain, write_file
 from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.reasons import ExitCode
+from airgap.reasons import REASONS, ExitCode
 from airgap.signature.blob import (
     FORMATS,
     OCTET_STREAM,
@@ -29,6 +29,7 @@ from airgap.signature.blob import (
     media_type_of,
     signature_name,
 )
+from airgap.signature.detached import beside, form_said
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.inspected import InspectedSignature, inspect_envelope
 from airgap.signature.model import RESERVED_PREFIX
@@ -199,7 +200,8 @@ class _Verification:
                 return replace(base, policy_finding=("policy.skip", skipped))
             return self._judged(base, statement)
         except Rejected as error:
-            return replace(base, policy_finding=(error.reason, str(error)))
+            own = error.remedy if error.remedy != REASONS[error.reason].remedy else ""
+            return replace(base, policy_finding=(error.reason, str(error)), way_out=own)
         except UsageError:
             raise
         except AirgapError as error:
@@ -211,10 +213,12 @@ class _Verification:
     def _judged(self, base: BlobOutcome, statement: Statement) -> BlobOutcome:
         request = self._request
         if not request.path.exists():
-            raise NotFoundError(f"there is no file {safe(request.path)}")
-        signature = request.signature or _beside(request.path, request.envelope)
-        media_type = media_type_of(signature.name, request.envelope)
-        raw = _read_signature(signature)
+            raise NotFoundError(
+                f"there is no file {safe(request.path)}",
+                remedy="Check the path. Images and other artifacts are judged by airgap verify, which takes layouts.",
+            )
+        signature = request.signature or beside(request.path, request.envelope)
+        media_type, raw = _open_signature(signature, request.envelope)
         envelope = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
         digest, size = self._measure(_hash_algorithm(media_type, raw))
         judge = Judge(
@@ -248,24 +252,17 @@ def _hash_algorithm(media_type: str, raw: bytes) -> str | None:
 
 def inspect_blob(signature: Path, *, envelope: str | None = None) -> InspectedSignature:
     """What a detached signature says, not judged. Raises UsageError, NotFoundError, OSError."""
-    media_type = media_type_of(signature.name, envelope)
-    raw = _read_signature(signature)
+    media_type, raw = _open_signature(signature, envelope)
     descriptor = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
     return inspect_envelope(descriptor, "file", media_type, raw)
 
 
-def _beside(path: Path, envelope: str | None) -> Path:
-    """The signature under its usual name beside the file (BLOB-5)."""
-    forms = [envelope] if envelope else list(FORMATS)
-    found = [candidate for form in forms if (candidate := path.with_name(signature_name(path.name, form))).exists()]
-    if len(found) > 1:
-        raise UsageError(
-            f"{safe(path)} has several signatures: {', '.join(safe(item.name) for item in found)}",
-            remedy="Name the one that is meant with --signature.",
-        )
-    if not found:
-        raise Rejected("signature.none", f"there is no signature beside {safe(path)}")
-    return found[0]
+def _open_signature(path: Path, form: str | None) -> tuple[str, bytes]:
+    """The envelope's media type and bytes. Raises UsageError, NotFoundError, Rejected (`form_said`)."""
+    if not path.exists():
+        media_type_of(path.name, form)  # that the name says nothing comes first
+    raw = _read_signature(path)
+    return form_said(path, raw, form), raw
 
 
 def _read_signature(path: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.parse import json
@@ -22,6 +22,8 @@ from airgap.trust.statement import (
 )
 
 _GLOBAL = "globalPolicy"
+_SHOWN: Final = 5
+_LONGEST: Final = 64
 _HINTS = {"registryScopes": "it belongs into trustpolicy.oci.json; a blob has no repository"}
 
 
@@ -50,10 +52,26 @@ class BlobPolicy(Policy):
         asked = f"is named {safe(name, limit=128)!r}" if name else f"is global ({_GLOBAL}: true)"
         raise Rejected(
             "policy.no_statement",
-            f"no statement of {safe(self.source)} {asked}",
+            f"no statement of {safe(self.source)} {asked}; {self._instead(name)}",
             name=safe(name, limit=128) if name else None,
             source=safe(self.source),
         )
+
+    def _instead(self, name: str | None) -> str:
+        """The statements that there are, the nearest first, as the end of a sentence."""
+        names = [statement.name for statement in self.statements]
+        if name:
+            from difflib import SequenceMatcher  # seldom needed
+
+            wanted = SequenceMatcher(b=name.strip().casefold()[:_LONGEST])
+            likeness: dict[str, float] = {}
+            for other in names:
+                wanted.set_seq1(other.casefold()[:_LONGEST])
+                likeness[other] = wanted.ratio()
+            names.sort(key=lambda other: -likeness[other])
+        more = len(names) - _SHOWN
+        listed = ", ".join(repr(safe(other, limit=64)) for other in names[:_SHOWN])
+        return f"its statements are {listed}{f' and {more} more' if more > 0 else ''}"
 
 
 def _statement(source: JsonObject) -> Statement:

@@ -1,0 +1,121 @@
+"""Where the detached signature of a file lies, in what form it is, and what lies there instead (BLOB-4, BLOB-5, D44).
+
+A signature is only ever taken under its usual name, or where somebody names it; what lies beside a file under another
+name is told, and not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from airgap import limits
+from airgap.errors import FormatError, Rejected, UsageError
+from airgap.files import read_regular
+from airgap.signature.blob import FORMATS, media_type_of, signature_name
+from airgap.signature.foreign import OTHER_TOOL, foreign_signature, form_of
+from airgap.text import safe
+
+_SHOWN: Final = 3
+_ENDINGS: Final = (
+    ".sig", ".sign", ".signature", ".jws", ".cose", ".asc", ".gpg", ".pgp", ".p7s", ".p7m", ".p7b", ".pkcs7", ".cms",
+    ".minisig", ".sigstore", ".bundle", ".json", ".jsonl", ".att", ".dsse", ".intoto", ".pem", ".crt", ".sha256",
+    ".sha512", ".txt",
+)  # fmt: skip
+"""How signatures, and what people take for them, are called."""
+
+
+def beside(path: Path, form: str | None) -> Path:
+    """The signature under its usual name beside the file (BLOB-5).
+
+    Raises Rejected signature.none, with what else lies there; UsageError where there are several.
+    """
+    forms = [form] if form else list(FORMATS)
+    found = [candidate for name in forms if (candidate := path.with_name(signature_name(path.name, name))).exists()]
+    if len(found) > 1:
+        raise UsageError(
+            f"{safe(path)} has several signatures: {', '.join(safe(item.name) for item in found)}",
+            remedy="Name the one that is meant with --signature.",
+        )
+    if not found:
+        raise _none(path)
+    return found[0]
+
+
+def form_said(path: Path, raw: bytes, form: str | None) -> str:
+    """The media type of the envelope in a file: as `form` or its name says (`media_type_of`).
+
+    Raises UsageError for a name that says nothing, with what the bytes look like; Rejected envelope.malformed where
+    they are another tool's signature.
+    """
+    try:
+        return media_type_of(path.name, form)
+    except UsageError as error:
+        if not raw:
+            raise Rejected("envelope.malformed", f"{safe(path)} is empty").advising(_AGAIN) from None
+        if what := foreign_signature(raw):
+            text = f"{safe(path)} is {what}, and no envelope of the Notary Project"
+            raise Rejected("envelope.malformed", text, foreign=what).advising(OTHER_TOOL) from None
+        if looks := form_of(raw):
+            raise UsageError(
+                f"{error}; its bytes look like {looks.upper()}", remedy=f"Say it with --signature-format {looks}."
+            ) from None
+        own = [signature_name(path.name, name) for name in FORMATS]
+        if found := next((name for name in own if path.with_name(name).exists()), None):
+            way_out = f"If {safe(path)} is the file itself, name its signature: {safe(path.with_name(found))}."
+            raise UsageError(str(error), remedy=way_out) from None
+        raise
+
+
+_AGAIN: Final = "Copy the signature again from where the file came from."
+
+
+def _none(path: Path) -> Rejected:
+    """That there is no signature, and what there is instead."""
+    nothing = f"there is no signature beside {safe(path)}"
+    if path.is_dir():
+        return Rejected("signature.none", f"{nothing}, which is a directory").advising(
+            "A layout is judged by airgap verify, not by airgap blob verify."
+        )
+    if path.name.casefold().endswith(tuple(f".{form}.sig" for form in FORMATS)):
+        return Rejected("signature.none", f"{nothing}, which is called as a signature is").advising(
+            f"Name the file that it is about, not the signature: airgap blob verify FILE --signature {safe(path)}."
+        )
+    told = list(islice(_near(path), _SHOWN))
+    if not told:
+        return Rejected("signature.none", nothing)
+    listed = ", ".join(f"{safe(item.name)!r} ({what})" for item, what, _ in told)
+    way_out = next((way for _, _, way in told if way), "")
+    return Rejected("signature.none", f"{nothing}; there lies {listed}").advising(way_out)
+
+
+def _near(path: Path) -> Iterator[tuple[Path, str, str]]:
+    """What lies beside a file under a name that begins as its own: what it is, and what to do with it."""
+    stems = {path.name.casefold(), path.stem.casefold()}
+    for item in _listed(path.parent):
+        name = item.name.casefold()
+        if item.name == path.name or not name.endswith(_ENDINGS) or not any(name.startswith(f"{s}.") for s in stems):
+            continue
+        try:
+            raw = read_regular(item, limits.ENVELOPE_BYTES)
+        except FormatError:
+            continue  # what cannot be read is no help to anybody here
+        form = form_of(raw)
+        if form is not None:
+            option = "" if _says(item.name, form) else f" --signature-format {form}"
+            yield item, f"a {form.upper()} envelope", f"If it is the signature: --signature {safe(item)}{option}."
+        elif what := foreign_signature(raw):
+            yield item, what, OTHER_TOOL
+
+
+def _says(name: str, form: str) -> bool:
+    return name.casefold().endswith(f".{form}.sig")
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(islice(folder.iterdir(), limits.NEAR_FILES))
+    except OSError:
+        return []
