@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
     from airgap.stages.verify import VerifyRequest, verify
-    from airgap.transfer.copied import Copied, CopyResult
+    from airgap.transfer.copied import CopiedArtifact, CopyResult
     from airgap.transfer.plan import Selection
     from airgap.transfer.platforms import PlatformFilter
     from airgap.trust.directory import Location, TrustDirectory
@@ -64,7 +64,7 @@ _HOMES = {
     "BlobSignRequest": "airgap.stages.blob",
     "BlobVerifyRequest": "airgap.stages.blob",
     "Certificate": "airgap.pki.certificate",
-    "Copied": "airgap.transfer.copied",
+    "CopiedArtifact": "airgap.transfer.copied",
     "CopyRequest": "airgap.stages.copy",
     "CopyResult": "airgap.transfer.copied",
     "Draft": "airgap.signature.produce",
@@ -136,7 +136,7 @@ __all__ = [
     "BlobSignRequest",
     "BlobVerifyRequest",
     "Certificate",
-    "Copied",
+    "CopiedArtifact",
     "CopyRequest",
     "CopyResult",
     "Draft",

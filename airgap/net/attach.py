@@ -13,7 +13,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.reference import RegistryReference
 from airgap.text import safe
-from airgap.transfer.attach import Attachment, Found, as_subject
+from airgap.transfer.attach import AttachedManifest, Attachment, as_subject
 
 
 class RegistryPlace:
@@ -28,14 +28,15 @@ class RegistryPlace:
         self.subject: Final = as_subject(store.resolve(name))
         self.name: Final = safe(f"{reference.name}@{self.subject.digest}")
 
-    def attached(self, artifact_type: str) -> Iterator[Found]:
+    def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
         """See `Place`."""
-        for entry in self._store.referrers(self.subject.digest, artifact_types=(artifact_type,)).all():
+        for referral in self._store.referrers(self.subject.digest, artifact_types=(artifact_type,)).all():
+            entry = referral.descriptor
             if not entry.is_manifest:
                 continue
             manifest = self._manifest(entry)
             if isinstance(manifest, Manifest) and manifest.artifact_type == artifact_type:
-                yield Found(descriptor=entry, manifest=manifest)
+                yield AttachedManifest(descriptor=entry, manifest=manifest)
 
     def _manifest(self, entry: Descriptor) -> Manifest | Index:
         """One that is listed and can not be had may be the signature that is looked for. Raises AirgapError."""

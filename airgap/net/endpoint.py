@@ -18,13 +18,17 @@ from airgap.net.url import Origin
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.transfer.endpoint import Blobs, BlobStream, Entry, How, Looked, Named, Referral
+from airgap.transfer.endpoint import Blobs, BlobStream, Entry, FoundReferrers, NamingResult, Referral, TransferMethod
 from airgap.transfer.pump import Advance
 
 COSIGN: Final = "cosign-tag"
 """The mechanism of a referrer that cosign's tag names."""
 
-_HOW: Final = {Sent.EXISTED: How.EXISTED, Sent.MOUNTED: How.MOUNTED, Sent.UPLOADED: How.COPIED}
+_HOW: Final = {
+    Sent.EXISTED: TransferMethod.EXISTED,
+    Sent.MOUNTED: TransferMethod.MOUNTED,
+    Sent.UPLOADED: TransferMethod.COPIED,
+}
 
 
 class RegistrySource:
@@ -60,28 +64,16 @@ class RegistrySource:
                 "content.malformed", f"{descriptor.digest}: {error}", digest=str(descriptor.digest)
             ) from None
 
-    def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:
+    def referrers(
+        self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool
+    ) -> FoundReferrers:
         """See `Source`: the API, else the tag schema; cosign's tags where asked for."""
-        answer = self.store.referrers(descriptor.digest, artifact_types=artifact_types, mechanism=self._mechanism)
-        problems: list[AirgapError] = []
-        referrals = [
-            Referral(descriptor=entry, artifact_type=entry.artifact_type, mechanism=answer.mechanism.value)
-            for entry in answer.readable(problems.append)
-        ]
-        if digest_tags:
-            referrals += [
-                Referral(descriptor=item.descriptor, artifact_type=None, mechanism=COSIGN, tag=item.tag)
-                for item in self.store.digest_tags(descriptor.digest)
-            ]
-        return Looked(
-            subject=descriptor.digest,
-            mechanism=answer.mechanism.value,
-            api_status=answer.api_status,
-            tag_status=answer.tag_status,
-            listed=answer.listed,
-            referrals=tuple(referrals),
-            notes=answer.notes,
-            problems=tuple(problems),
+        found = self.store.referrers(descriptor.digest, artifact_types=artifact_types, mechanism=self._mechanism)
+        if not digest_tags:
+            return found
+        return found.and_more(
+            Referral(descriptor=item.descriptor, artifact_type=None, mechanism=COSIGN, tag=item.tag)
+            for item in self.store.digest_tags(descriptor.digest)
         )
 
     def open(self, descriptor: Descriptor) -> BlobStream:
@@ -124,7 +116,7 @@ class Mounts:
 class RegistrySink:
     """A `Sink` over a repository that may be written to."""
 
-    vouches: Final = True
+    refuses_incomplete: Final = True
 
     def __init__(self, store: RegistryStore, mounts: Mounts | None = None) -> None:
         """`mounts` is shared by the repositories of one copy."""
@@ -170,13 +162,13 @@ class RegistrySink:
             unread: list[AirgapError] = []
             # what is listed and can not be read does not count: then it is put again
             listed = self.store.referrers(subject).readable(unread.append)
-            self._listed[subject] = frozenset(entry.digest for entry in listed)
+            self._listed[subject] = frozenset(item.descriptor.digest for item in listed)
         return referrer in self._listed[subject]
 
-    def expect(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """Registries do not say how much room they have."""
 
-    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> How:
+    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
         """See `Sink`: looked for, mounted where the source is on the same registry, else sent; hashed on its way."""
         sent = self.store.push_blob(
             descriptor,
@@ -193,14 +185,14 @@ class RegistrySink:
         """See `Sink`; the referrers tag is kept up to date where the registry needs it."""
         self.store.push_manifest(descriptor, raw)
 
-    def misses(self, error: AirgapError) -> bool:
+    def says_incomplete(self, error: AirgapError) -> bool:
         """See `Sink`."""
         return isinstance(error, IncompleteError)
 
     def flush(self) -> None:
         """Nothing is kept back."""
 
-    def finish(self, entries: Sequence[Entry]) -> Named:
+    def finish(self, entries: Sequence[Entry]) -> NamingResult:
         """Put the tags, and look at the referrers tags once more."""
         added, moved = 0, []
         for entry in entries:
@@ -215,7 +207,7 @@ class RegistrySink:
             else:
                 moved.append(entry.tag)
         self.store.settle()
-        return Named(added=added, moved=tuple(moved))
+        return NamingResult(added=added, moved=tuple(moved))
 
     def _mountable(self, source: Blobs, digest: Digest) -> str | None:
         if isinstance(source, RegistrySource) and source.store.client.origin == self.store.client.origin:

@@ -91,7 +91,7 @@ def _children(manifest: Manifest | Index) -> tuple[Descriptor, ...]:
 
 def _referrers(registry: RegistryStore, result: Outline, descriptor: Descriptor) -> tuple[Descriptor, ...]:
     answer = registry.referrers(descriptor.digest)
-    entries = answer.readable(result.problems.append)
+    entries = tuple(item.descriptor for item in answer.readable(result.problems.append))
     for entry in entries:
         result.list(entry)
     return entries

@@ -1,14 +1,14 @@
 """What refers to an artifact, as a registry knows it: the API, else the tag schema; cosign's tags.
 
-"None there" and "could not look" are two answers (design 2, rule 6): the first is a `ReferrersAnswer` without
-entries, the second an error. 401, 403, 429 and 5xx are errors, never none (DIST-9).
+"None there" and "could not look" are two answers (design 2, rule 6): the first is an answer without
+referrals, the second an error. 401, 403, 429 and 5xx are errors, never none (DIST-9).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlencode
@@ -24,14 +24,15 @@ from airgap.net.url import follow, origin_of
 from airgap.net.wire import has_code, next_page
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, parse_layout_index, parse_manifest
 from airgap.text import safe
+from airgap.transfer.endpoint import FoundReferrers, Referral
 
 COSIGN_SUFFIXES: Final = ("sig", "att", "sbom")
 _TAG_ALGORITHM_CHARACTERS: Final = 32
 _TAG_ENCODED_CHARACTERS: Final = 64
 _NO_TAG_CHARACTER: Final = re.compile(r"[^A-Za-z0-9._-]")
-_LEGACY_FILTERS: Final = "org.opencontainers.referrers.filtersApplied"
 
 
 class Mechanism(StrEnum):
@@ -39,52 +40,6 @@ class Mechanism(StrEnum):
 
     API = "v1.1-referrers-api"
     TAG = "v1.1-referrers-tag"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferrersAnswer:
-    """What a registry answered; whatever could not be asked raised an error instead.
-
-    As in a layout (`airgap.oci.nodes.Referrers`) nobody gets what can be read without what can not.
-    """
-
-    mechanism: Mechanism
-    """The one whose answer counted."""
-
-    api_status: int | None
-    """HTTP status of the referrers API; None where it was not asked."""
-
-    tag_status: int | None = None
-    """HTTP status of the referrers tag; None where it was not asked."""
-
-    _entries: tuple[Descriptor, ...] = ()
-
-    listed: int = 0
-    """Entries before filters and checks."""
-
-    pages: int = 0
-    filtered_by_registry: bool = False
-    notes: tuple[str, ...] = ()
-    """What was not taken for a referrer and why: an answer that is no index, an entry of another subject."""
-
-    _problems: tuple[AirgapError, ...] = field(default=(), compare=False)
-    """Listed referrers that could not be read."""
-
-    def all(self) -> tuple[Descriptor, ...]:
-        """All that is listed, filtered, each once, in the registry's order. Raises AirgapError where one was not read.
-
-        `artifact_type` and annotations are as listed, or (tag schema) as the manifest has them; where a list states no
-        type, the manifest does. Those of the API are the registry's claim: compare the subject when reading.
-        """
-        for problem in self._problems:
-            raise problem
-        return self._entries
-
-    def readable(self, hear: Callable[[AirgapError], object]) -> tuple[Descriptor, ...]:
-        """As `all`, without those that could not be read; `hear` is told of each of them, first."""
-        for problem in self._problems:
-            hear(problem)
-        return self._entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +66,12 @@ class ReferrersApi:
 
     def look(
         self, subject: Digest, *, artifact_types: Collection[str] = (), mechanism: Mechanism | None = None
-    ) -> ReferrersAnswer:
+    ) -> FoundReferrers:
         """See `RegistryStore.referrers`."""
         status = self._missing_status
         if mechanism is not Mechanism.TAG and (status is None or mechanism is Mechanism.API):
             answer = self._by_api(subject, artifact_types)
-            if isinstance(answer, ReferrersAnswer):
+            if isinstance(answer, FoundReferrers):
                 return answer
             self._missing_status = status = answer
             if mechanism is Mechanism.API:
@@ -141,13 +96,13 @@ class ReferrersApi:
                 found.append(DigestTag(tag, fetched.descriptor))
         return tuple(found)
 
-    def _by_api(self, subject: Digest, artifact_types: Collection[str]) -> ReferrersAnswer | int:
+    def _by_api(self, subject: Digest, artifact_types: Collection[str]) -> FoundReferrers | int:
         """The answer of the API, or the status by which the registry says that it has none (MAN-21, DIST-5)."""
         path = f"{self._repository}/referrers/{subject}"
         if len(artifact_types) == 1:
             path += "?" + urlencode({"artifactType": next(iter(artifact_types))})
         entries: dict[Digest, Descriptor] = {}
-        listed, filtered, number = 0, True, 0
+        listed = 0
         for number, reply in enumerate(self._pages(self._client.url(path)), start=1):
             if number == 1 and (reply.status != 200 or reply.media_type != IMAGE_INDEX):  # noqa: PLR2004
                 return self._no_api(reply)
@@ -155,17 +110,12 @@ class ReferrersApi:
             listed += len(index.manifests)
             if listed > limits.REFERRERS:
                 raise LimitError(f"{subject} has more than {limits.REFERRERS} referrers in {self._repository}")
-            filtered = filtered and _is_filtered(reply, index)
             for entry in index.manifests:
                 entries.setdefault(entry.digest, entry)
-        return ReferrersAnswer(
-            mechanism=Mechanism.API,
-            api_status=200,
-            _entries=tuple(entry for entry in entries.values() if _wanted(entry, artifact_types)),
-            listed=listed,
-            pages=number,
-            filtered_by_registry=bool(artifact_types) and filtered,
-        )
+        # the registry may have filtered, and may not
+        chosen = [entry for entry in entries.values() if _wanted(entry, artifact_types)]
+        lookup = ReferrersLookup(subject=subject, mechanism=Mechanism.API, api_status=200, listed=listed)
+        return FoundReferrers(lookup=lookup, _referrals=_referrals(chosen, Mechanism.API))
 
     def _pages(self, url: str) -> Iterator[Reply]:
         seen: set[str] = set()
@@ -210,28 +160,27 @@ class ReferrersApi:
             host=self._client.host,
         )
 
-    def _by_tag(self, subject: Digest, artifact_types: Collection[str], api_status: int | None) -> ReferrersAnswer:
+    def _by_tag(self, subject: Digest, artifact_types: Collection[str], api_status: int | None) -> FoundReferrers:
         tag = referrers_tag(subject)
-        answer = ReferrersAnswer(mechanism=Mechanism.TAG, api_status=api_status, tag_status=404)
+        lookup = ReferrersLookup(subject=subject, mechanism=Mechanism.TAG, api_status=api_status, tag_status=404)
         fetched = self._manifests.find(tag)
         if fetched is None:
-            return answer
-        answer = replace(answer, tag_status=200, pages=1)
+            return FoundReferrers(lookup=lookup)
+        lookup = replace(lookup, tag_status=200)
         if fetched.descriptor.media_type != IMAGE_INDEX or fetched.descriptor.digest == subject:
             # GitLab answers with the artifact itself (oras-go#1396)
             what = "the artifact itself" if fetched.descriptor.digest == subject else "no index"
-            return replace(answer, notes=(f"the tag {tag} names {what}, which lists no referrers",))
+            notes = (f"the tag {tag} names {what}, which lists no referrers",)
+            return FoundReferrers(lookup=replace(lookup, notes=notes))
         try:
             index = parse_layout_index(fetched.raw)
         except FormatError as error:
             raise self._unreadable(str(error)) from None
         if len(index.manifests) > limits.REFERRERS:
             raise LimitError(f"{subject} has more than {limits.REFERRERS} referrers in {self._repository}")
-        return self._judge(answer, subject, index, artifact_types)
+        return self._of_tag(lookup, index, artifact_types)
 
-    def _judge(
-        self, answer: ReferrersAnswer, subject: Digest, index: Index, artifact_types: Collection[str]
-    ) -> ReferrersAnswer:
+    def _of_tag(self, lookup: ReferrersLookup, index: Index, artifact_types: Collection[str]) -> FoundReferrers:
         """Only entries whose manifest truly has the subject count: anybody may write such a tag."""
         entries: dict[Digest, Descriptor] = {}
         notes: list[str] = []
@@ -240,7 +189,7 @@ class ReferrersApi:
             if entry.digest in entries:
                 continue
             try:
-                proven = self._proven_referrer(entry, subject)
+                proven = self._proven_referrer(entry, lookup.subject)
             except (ContentError, NotFoundError, FormatError) as error:
                 problems.append(error)
                 continue
@@ -248,12 +197,11 @@ class ReferrersApi:
                 notes.append(f"{entry.digest} is listed as a referrer but has another subject")
             elif _wanted(proven, artifact_types):
                 entries[entry.digest] = proven
-        return replace(
-            answer,
-            _entries=tuple(entries.values()),
-            listed=len(index.manifests) + len(index.unreadable),
-            notes=tuple(notes),
-            _problems=tuple(problems),
+        listed = len(index.manifests) + len(index.unreadable)
+        return FoundReferrers(
+            lookup=replace(lookup, listed=listed, notes=tuple(notes)),
+            problems=tuple(problems),
+            _referrals=_referrals(entries.values(), Mechanism.TAG),
         )
 
     def _proven_referrer(self, entry: Descriptor, subject: Digest) -> Descriptor | None:
@@ -290,10 +238,10 @@ def page_url(client: RegistryClient, url: str, link: str, seen: Collection[str])
     return target
 
 
-def _is_filtered(reply: Reply, index: Index) -> bool:
-    """Whether the registry says that it filtered by artifact type (DIST-6, MAN-20)."""
-    named = reply.headers.get("OCI-Filters-Applied", "") or index.annotations.get(_LEGACY_FILTERS, "")
-    return "artifactType" in {part.strip() for part in named.split(",")}
+def _referrals(entries: Iterable[Descriptor], mechanism: Mechanism) -> tuple[Referral, ...]:
+    return tuple(
+        Referral(descriptor=entry, artifact_type=entry.artifact_type, mechanism=mechanism) for entry in entries
+    )
 
 
 def _wanted(entry: Descriptor, artifact_types: Collection[str]) -> bool:

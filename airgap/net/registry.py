@@ -22,7 +22,7 @@ from airgap.net.errors import RegistryError
 from airgap.net.fallback import FallbackTags
 from airgap.net.http import Readable, Reply
 from airgap.net.manifests import Fetched, ManifestApi
-from airgap.net.referrers import DigestTag, Mechanism, ReferrersAnswer, ReferrersApi, page_url
+from airgap.net.referrers import DigestTag, Mechanism, ReferrersApi, page_url
 from airgap.net.upload import BlobUploader, Sent
 from airgap.net.wire import next_page
 from airgap.oci.descriptor import Descriptor
@@ -30,6 +30,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.manifest import parse_manifest
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe
+from airgap.transfer.endpoint import FoundReferrers
 
 TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
@@ -207,10 +208,10 @@ class RegistryStore:
 
     def referrers(
         self, subject: Digest, *, artifact_types: Collection[str] = (), mechanism: Mechanism | None = None
-    ) -> ReferrersAnswer:
+    ) -> FoundReferrers:
         """What refers to `subject`: by the API, by the referrers tag where there is no API.
 
-        An answer without entries says "none there". Whatever could not be looked up raises: RegistryError,
+        An answer without referrals says "none there". Whatever could not be looked up raises: RegistryError,
         AuthenticationError, TransportError, NotFoundError (no such repository), LimitError. `mechanism` forces one.
         """
         return self._referrers.look(subject, artifact_types=artifact_types, mechanism=mechanism)
@@ -289,7 +290,7 @@ class RegistryStore:
         for _ in range(_SETTLE_ROUNDS):
             unread: list[AirgapError] = []
             # what is listed and can not be read again counts as lost: it is put once more, or the copy fails
-            listed = {entry.digest for entry in self.referrers(subject).readable(unread.append)}
+            listed = {item.descriptor.digest for item in self.referrers(subject).readable(unread.append)}
             lost = [fetched for digest, fetched in put.items() if digest not in listed]
             if not lost:
                 return mended

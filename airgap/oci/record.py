@@ -19,6 +19,7 @@ from airgap.errors import AirgapError, FormatError
 from airgap.oci.descriptor import ACQUISITION, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Referrer
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
@@ -33,7 +34,7 @@ _MODES: Final = ("all", "filtered", "excluded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Came:
+class CopiedReferrer:
     """A referrer of the artifact that was copied along."""
 
     digest: Digest
@@ -58,20 +59,14 @@ class Came:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """How referrers of one subject were looked for."""
+class RecordedLookup:
+    """How referrers of one subject were looked for, and what became of them."""
 
-    subject: Digest
-    mechanism: str | None
-    """None: looking failed."""
-    api_status: int | None = None
-    tag_status: int | None = None
-    listed: int = 0
+    lookup: ReferrersLookup
     copied: int = 0
-    notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     """What was named and stayed behind."""
-    came: tuple[Came, ...] = ()
+    came: tuple[CopiedReferrer, ...] = ()
     """What was copied along, of the artifact's own referrers; older records state their number alone."""
 
     @classmethod
@@ -80,28 +75,30 @@ class Answer:
         if not isinstance(source, dict):
             raise FormatError("is no object")
         return cls(
-            subject=Digest.parse(take(source, "subject", str)),
-            mechanism=take_optional(source, "mechanism", str),
-            api_status=take_optional(source, "apiStatus", int),
-            tag_status=take_optional(source, "tagStatus", int),
-            listed=take(source, "listed", int),
+            lookup=ReferrersLookup(
+                subject=Digest.parse(take(source, "subject", str)),
+                mechanism=take_optional(source, "mechanism", str),
+                api_status=take_optional(source, "apiStatus", int),
+                tag_status=take_optional(source, "tagStatus", int),
+                listed=take(source, "listed", int),
+                notes=_texts(source, "notes"),
+            ),
             copied=take(source, "copied", int),
-            notes=_texts(source, "notes"),
             problems=_texts(source, "problems"),
-            came=take_list(source, "came", Came.from_json, limit=limits.REFERRERS, required=False),
+            came=take_list(source, "came", CopiedReferrer.from_json, limit=limits.REFERRERS, required=False),
         )
 
     def to_json(self) -> dict[str, Any]:
         """The object, as docs/reference has it."""
         return _known(
             {
-                "subject": str(self.subject),
-                "mechanism": self.mechanism,
-                "apiStatus": self.api_status,
-                "tagStatus": self.tag_status,
-                "listed": self.listed,
+                "subject": str(self.lookup.subject),
+                "mechanism": self.lookup.mechanism,
+                "apiStatus": self.lookup.api_status,
+                "tagStatus": self.lookup.tag_status,
+                "listed": self.lookup.listed,
                 "copied": self.copied,
-                "notes": list(self.notes),
+                "notes": list(self.lookup.notes),
                 "problems": list(self.problems),
                 "came": [item.to_json() for item in self.came] or None,
             }
@@ -145,7 +142,7 @@ class Record:
     artifact_types: tuple[str, ...] = ()
     depth: int | None = None
     digest_tags: bool = False
-    answers: tuple[Answer, ...] = ()
+    lookups: tuple[RecordedLookup, ...] = ()
     platforms: tuple[str, ...] = ()
     """Those that were chosen; empty: all."""
     absent: tuple[LeftOut, ...] = ()
@@ -174,7 +171,7 @@ class Record:
             artifact_types=_texts(referrers, "artifactTypes"),
             depth=take_optional(referrers, "depth", int),
             digest_tags=take(referrers, "digestTags", bool),
-            answers=take_list(referrers, "answers", Answer.from_json, limit=limits.REFERRERS),
+            lookups=take_list(referrers, "answers", RecordedLookup.from_json, limit=limits.REFERRERS),
             platforms=_texts(platforms, "chosen"),
             absent=take_list(platforms, "absent", LeftOut.from_json, limit=limits.INDEX_ENTRIES),
         )
@@ -200,7 +197,7 @@ class Record:
                     "artifactTypes": list(self.artifact_types),
                     "depth": self.depth,
                     "digestTags": self.digest_tags,
-                    "answers": [answer.to_json() for answer in self.answers],
+                    "answers": [item.to_json() for item in self.lookups],
                 }
             ),
         }
@@ -213,7 +210,7 @@ class Record:
         """Manifests that were left out on purpose."""
         return frozenset(item.digest for item in self.absent)
 
-    def lost(self, here: Collection[Digest]) -> tuple[Came, ...]:
+    def lost(self, here: Collection[Digest]) -> tuple[CopiedReferrer, ...]:
         """Referrers of the artifact that came with it and are not among those that are `here` now."""
         return tuple(item for answer in self._of_artifact() for item in answer.came if item.digest not in here)
 
@@ -231,7 +228,7 @@ class Record:
             return f"when it was copied, only referrers of other types were taken ({', '.join(self.artifact_types)})"
         if self.mode == "filtered" and self.depth == 0:
             return "when it was copied, no referrers were looked for (depth 0)"
-        if any(answer.mechanism is None or answer.problems for answer in of_artifact):
+        if any(answer.lookup.mechanism is None or answer.problems for answer in of_artifact):
             return "when it was copied, its referrers could not all be read, and the copy went on without them"
         signatures = [item for item in self.lost(here) if item.artifact_type in {NOTARY_SIGNATURE, None}]
         if signatures:
@@ -246,16 +243,16 @@ class Record:
         answers = self._of_artifact()
         return self.kind == "registry" and bool(answers) and all(_without_signature(answer) for answer in answers)
 
-    def _of_artifact(self) -> list[Answer]:
-        return [answer for answer in self.answers if answer.subject == self.artifact.digest]
+    def _of_artifact(self) -> list[RecordedLookup]:
+        return [answer for answer in self.lookups if answer.lookup.subject == self.artifact.digest]
 
 
-def _without_signature(answer: Answer) -> bool:
+def _without_signature(answer: RecordedLookup) -> bool:
     types = {item.artifact_type for item in answer.came}
-    return answer.listed == len(answer.came) and types.isdisjoint({NOTARY_SIGNATURE, None})
+    return answer.lookup.listed == len(answer.came) and types.isdisjoint({NOTARY_SIGNATURE, None})
 
 
-def listed(items: Collection[Came]) -> str:
+def listed(items: Collection[CopiedReferrer]) -> str:
     """Some of them, for a sentence."""
     shown = ", ".join(map(str, list(items)[:_SHOWN]))
     more = len(items) - _SHOWN
@@ -263,7 +260,7 @@ def listed(items: Collection[Came]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRecord:
     """A record as it lies in a layout."""
 
     descriptor: Descriptor
@@ -273,7 +270,7 @@ class Found:
 
 def find_records(
     store: Store, graph: Graph, artifact: Descriptor, hear: Callable[[ContentProblem], object]
-) -> tuple[Found, ...]:
+) -> tuple[FoundRecord, ...]:
     """The records about `artifact`, the newest first. One that can not be read is passed over: it proves nothing.
 
     `hear` is told of what may refer to the artifact and can not be read.
@@ -290,7 +287,7 @@ def newest_record(
     return found[0].record if found else None
 
 
-def _records(store: Store, referrers: Collection[Referrer], artifact: Descriptor) -> Iterator[Found]:
+def _records(store: Store, referrers: Collection[Referrer], artifact: Descriptor) -> Iterator[FoundRecord]:
     known: dict[tuple[Digest, int], Record | None] = {}  # thousands of manifests may share one layer
     for referrer in referrers:
         manifest = referrer.manifest
@@ -302,7 +299,7 @@ def _records(store: Store, referrers: Collection[Referrer], artifact: Descriptor
             known[key] = _read_record(store, layer)
         record = known[key]
         if record is not None and record.artifact.same_content(artifact):
-            yield Found(referrer.descriptor, manifest, record)
+            yield FoundRecord(referrer.descriptor, manifest, record)
 
 
 def _read_record(store: Store, layer: Descriptor) -> Record | None:
@@ -312,13 +309,13 @@ def _read_record(store: Store, layer: Descriptor) -> Record | None:
         return None
 
 
-def _newest_last(found: Found) -> tuple[datetime, Digest]:
+def _newest_last(found: FoundRecord) -> tuple[datetime, Digest]:
     return found.record.time, found.descriptor.digest  # two of one second are told apart the same way each time
 
 
-def listed_records(store: Store) -> dict[Digest, list[Found]]:
+def listed_records(store: Store) -> dict[Digest, list[FoundRecord]]:
     """The records that `index.json` lists as such, by artifact, the newest first; nothing else is read."""
-    found: dict[Digest, list[Found]] = {}
+    found: dict[Digest, list[FoundRecord]] = {}
     for entry in store.index().manifests:
         if entry.artifact_type != ACQUISITION or entry.media_type != IMAGE_MANIFEST:
             continue
@@ -326,7 +323,7 @@ def listed_records(store: Store) -> dict[Digest, list[Found]]:
             manifest = parse_manifest(read_verified(store, entry), entry.media_type)
             if isinstance(manifest, Manifest) and len(manifest.layers) == 1:
                 record = Record.parse(read_verified(store, manifest.layers[0]))
-                found.setdefault(record.artifact.digest, []).append(Found(entry, manifest, record))
+                found.setdefault(record.artifact.digest, []).append(FoundRecord(entry, manifest, record))
         except AirgapError:
             continue  # a record proves nothing; a copy writes a new one
     for records in found.values():

@@ -8,11 +8,11 @@ from typing import Any
 
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import NOTARY_SIGNATURE
+from airgap.oci.lookup import ReferrersLookup
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
-from airgap.transfer.copied import Copied, CopyResult
-from airgap.transfer.endpoint import Looked
+from airgap.transfer.copied import CopiedArtifact, CopyResult
 
 COPY_SCHEMA = "airgap.copy/1"
 
@@ -49,7 +49,7 @@ def _lines(result: CopyResult, style: Style, seconds: float | None) -> Iterator[
     yield headline(result, seconds)
 
 
-def _artifact_lines(artifact: Copied, style: Style) -> Iterator[str]:
+def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:
     word = style.paint(_KIND[artifact.status], f"{_WORD[artifact.status]:<8}")
     where = f" -> {', '.join(artifact.destinations)}" if artifact.destinations else ""
     yield f"{word} {artifact.source}{where}"
@@ -71,12 +71,12 @@ def _artifact_lines(artifact: Copied, style: Style) -> Iterator[str]:
         yield f"         {style.paint('unsure', 'note')} {note}"
 
 
-def _attached(artifact: Copied) -> str:
+def _attached(artifact: CopiedArtifact) -> str:
     planned = artifact.planned
     if planned is None:
         return ""
     if not planned.attached:
-        return "no referrers" if planned.looked else "referrers not looked for"
+        return "no referrers" if planned.referrers else "referrers not looked for"
     kinds = Counter(item.artifact_type or "unknown type" for item in planned.attached)
     signatures = kinds.pop(NOTARY_SIGNATURE, 0)
     parts = [count(signatures, "signature")] if signatures else []
@@ -121,7 +121,7 @@ def failure_document(error: AirgapError, destination: str, *, version: str) -> J
     }
 
 
-def _artifact(artifact: Copied) -> Json:
+def _artifact(artifact: CopiedArtifact) -> Json:
     planned = artifact.planned
     descriptor = artifact.descriptor
     return {
@@ -141,7 +141,7 @@ def _artifact(artifact: Copied) -> Json:
             }
             for item in (planned.attached if planned else ())
         ],
-        "looked": [_looked(item) for item in (planned.looked if planned else ())],
+        "looked": [_looked(item.lookup) for item in (planned.referrers if planned else ())],
         "left_out": [
             {"digest": str(item.digest), "platform": str(item.platform) if item.platform else None}
             for item in (planned.left_out if planned else ())
@@ -152,13 +152,13 @@ def _artifact(artifact: Copied) -> Json:
     }
 
 
-def _looked(looked: Looked) -> Json:
+def _looked(lookup: ReferrersLookup) -> Json:
     return {
-        "subject": str(looked.subject),
-        "mechanism": looked.mechanism,
-        "api_status": looked.api_status,
-        "tag_status": looked.tag_status,
-        "listed": looked.listed,
+        "subject": str(lookup.subject),
+        "mechanism": lookup.mechanism,
+        "api_status": lookup.api_status,
+        "tag_status": lookup.tag_status,
+        "listed": lookup.listed,
     }
 
 

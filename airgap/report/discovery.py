@@ -40,9 +40,10 @@ def _origin(record: Record) -> str:
         parts.append(f"referrers {record.mode}")
     if record.absent:
         parts.append(f"left out: {', '.join(safe(item.platform, limit=64) for item in record.absent)}")
-    mechanisms = sorted({answer.mechanism for answer in record.answers if answer.mechanism})
+    lookups = [item.lookup for item in record.lookups]
+    mechanisms = sorted({lookup.mechanism for lookup in lookups if lookup.mechanism})
     if mechanisms:
-        listed = sum(answer.listed for answer in record.answers)
+        listed = sum(lookup.listed for lookup in lookups)
         parts.append(f"{listed} referrers listed by {', '.join(safe(item, limit=64) for item in mechanisms)}")
     return "; ".join(parts)
 

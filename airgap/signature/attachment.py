@@ -22,7 +22,7 @@ from airgap.signature.model import Envelope, Payload
 from airgap.signature.payload import check_about
 from airgap.signature.sealing import Sealed
 from airgap.signature.signer import SigningError
-from airgap.transfer.attach import Attachment, Found, Place, as_subject
+from airgap.transfer.attach import AttachedManifest, Attachment, Place, as_subject
 
 
 def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artifactType") -> Attachment:
@@ -85,7 +85,7 @@ class AttachedSignature:
         return "config" if declared is None and self.manifest.config is not None else "artifactType"
 
 
-def read_attached(place: Place, found: Found) -> AttachedSignature:
+def read_attached(place: Place, found: AttachedManifest) -> AttachedSignature:
     """A signature with all checks that need no trust: manifest, envelope, signature value, chain, payload.
 
     Raises Rejected, and what reading raises.

@@ -21,14 +21,14 @@ from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.text import safe
-from airgap.transfer.copied import Copied, CopyResult, Totals, added, status_of
-from airgap.transfer.endpoint import How, Sink
+from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals, added, status_of
+from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.fallback import FallbackTags
-from airgap.transfer.mover import Survey, Transferred, survey, transfer
+from airgap.transfer.mover import Survey, TransferResult, survey, transfer
 from airgap.transfer.names import Origin, Place, check_takeover, is_tar, parse_destination, places
-from airgap.transfer.origins import Choice, Found, Repository, Sources, find_all
-from airgap.transfer.plan import Plan, Selection, Wanted
+from airgap.transfer.origins import Choice, FoundArtifact, Repository, Sources, find_all
+from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.tar_writer import write_tar_file, write_tar_stream
@@ -149,14 +149,14 @@ class _Group:
     """Artifacts that go to one place."""
 
     repository: RegistryReference | None
-    found: list[Found] = field(default_factory=list)
+    found: list[FoundArtifact] = field(default_factory=list)
     placed: list[Place] = field(default_factory=list)
 
 
 class _Prepared(NamedTuple):
     """A plan with its records."""
 
-    plan: Plan
+    plan: CopyPlan
     replaced: frozenset[Digest]
 
 
@@ -175,8 +175,8 @@ class _Copy:
         self._request, self._sources, self._network, self._pool = request, sources, network, pool
         self._progress = progress
         self._input, self._output = streams
-        self._failed: list[Copied] = []
-        self._copied: list[Copied] = []
+        self._failed: list[CopiedArtifact] = []
+        self._copied: list[CopiedArtifact] = []
         self._totals = Totals()
         self._streamed: frozenset[Digest] = frozenset()
         """What standard input has brought before there was a plan."""
@@ -203,7 +203,7 @@ class _Copy:
             moved_tags=tuple(self._moved),
         )
 
-    def _receive(self, destination: LayoutReference | RegistryReference | None) -> list[Found]:
+    def _receive(self, destination: LayoutReference | RegistryReference | None) -> list[FoundArtifact]:
         """What comes on standard input: its blobs are in the destination when this returns."""
         from airgap.transfer.stream import receive
 
@@ -231,10 +231,10 @@ class _Copy:
             self._refuse(STANDARD_INPUT, problem)
         return findings.found
 
-    def _find(self) -> list[Found]:
+    def _find(self) -> list[FoundArtifact]:
         request = self._request
         choice = Choice.of(all_tags=request.all_tags, pattern=request.tags)
-        found: dict[tuple[str, Digest, tuple[str, ...]], Found] = {}
+        found: dict[tuple[str, Digest, tuple[str, ...]], FoundArtifact] = {}
         tasks = self._sources.find(request.sources, choice, pinned=request.pinned)
         for text, task in zip(request.sources, tasks, strict=True):
             try:
@@ -254,7 +254,9 @@ class _Copy:
         """What can not be copied ends everything, or is noted where the copy keeps going."""
         if not self._request.keep_going:
             raise error
-        self._failed.append(Copied(source=safe(text), descriptor=None, destinations=(), status="failed", error=error))
+        self._failed.append(
+            CopiedArtifact(source=safe(text), descriptor=None, destinations=(), status="failed", error=error)
+        )
 
     def _bring(self, group: _Group, destination: LayoutReference | RegistryReference | None) -> None:
         if destination is None:
@@ -292,7 +294,7 @@ class _Copy:
             self._move(group, prepared.plan, writer)
 
     def _prepared(
-        self, group: _Group, plan: Plan, destination: LayoutReference, layout: LayoutDirectory | None
+        self, group: _Group, plan: CopyPlan, destination: LayoutReference, layout: LayoutDirectory | None
     ) -> _Prepared:
         """The plan with its records, once it is known that no tag of another repository would be taken over."""
         present = listed_records(layout) if layout else {}
@@ -327,15 +329,15 @@ class _Copy:
             done = write_tar_file(path, plan, self._pool, progress=self._progress, overwrite=request.overwrite)
             self._account(group, plan, done)
 
-    def _move(self, group: _Group, plan: Plan, sink: Sink) -> None:
+    def _move(self, group: _Group, plan: CopyPlan, sink: Sink) -> None:
         keep_going = self._request.keep_going
         self._account(group, plan, transfer(plan, sink, self._pool, progress=self._progress, keep_going=keep_going))
 
     # --- planning ---
 
-    def _plan(self, group: _Group) -> Plan:
+    def _plan(self, group: _Group) -> CopyPlan:
         wanted = [
-            Wanted(
+            CopyRoot(
                 source=item.source,
                 descriptor=item.descriptor,
                 reference=item.reference,
@@ -350,14 +352,16 @@ class _Copy:
 
     # --- accounting ---
 
-    def _account(self, group: _Group, plan: Plan, done: Transferred | Survey) -> None:
-        surveyed = done.survey if isinstance(done, Transferred) else done
-        moved = done.moved if isinstance(done, Transferred) else dict.fromkeys(surveyed.missing, How.COPIED)
-        moved = {**{key: How.COPIED for key in plan.nodes if key[0] in self._streamed}, **moved}
+    def _account(self, group: _Group, plan: CopyPlan, done: TransferResult | Survey) -> None:
+        surveyed = done.survey if isinstance(done, TransferResult) else done
+        moved = (
+            done.moved if isinstance(done, TransferResult) else dict.fromkeys(surveyed.missing, TransferMethod.COPIED)
+        )
+        moved = {**{key: TransferMethod.COPIED for key in plan.nodes if key[0] in self._streamed}, **moved}
         for item, place, planned in zip(group.found, group.placed, plan.artifacts, strict=True):
-            error = done.error_of(planned) if isinstance(done, Transferred) else planned.error
+            error = done.error_of(planned) if isinstance(done, TransferResult) else planned.error
             self._copied.append(
-                Copied(
+                CopiedArtifact(
                     source=item.reference,
                     descriptor=item.descriptor,
                     destinations=tuple(self._destinations(item, place)),
@@ -369,10 +373,10 @@ class _Copy:
                 )
             )
         self._totals = added(self._totals, plan, moved, surveyed)
-        if isinstance(done, Transferred):
+        if isinstance(done, TransferResult):
             self._moved.extend(safe(tag) for tag in done.named.moved)
 
-    def _destinations(self, item: Found, place: Place) -> Iterator[str]:
+    def _destinations(self, item: FoundArtifact, place: Place) -> Iterator[str]:
         digest = item.descriptor.digest
         if place.repository is not None:
             base = place.repository.name
@@ -387,7 +391,7 @@ class _Copy:
             yield safe(f"{base}:{tag}")
 
 
-def _everything(plan: Plan) -> Survey:
+def _everything(plan: CopyPlan) -> Survey:
     size = sum(node.descriptor.size for node in plan.nodes.values())
     return Survey(missing=frozenset(plan.nodes), bytes=size, present_bytes=0)
 

@@ -18,16 +18,17 @@ from airgap.files import read_regular
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import open_regular
 from airgap.oci.graph import Graph, Root
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store
 from airgap.oci.target import open_target
 from airgap.text import safe
-from airgap.transfer.endpoint import BlobStream, Entry, Looked
-from airgap.transfer.plan import Selection, Wanted
+from airgap.transfer.endpoint import BlobStream, Entry, FoundReferrers
+from airgap.transfer.plan import CopyRoot, Selection
 from airgap.transfer.planner import make_plan
-from airgap.transfer.sources import LayoutSource
+from airgap.transfer.sources import LAYOUT, LayoutSource
 from airgap.transfer.tar_writer import write_tar_file
 from airgap.transfer.writer import LayoutWriter
 from airgap.trust.snapshots.coverage import cover
@@ -185,8 +186,8 @@ class _FolderSource:
         *,
         artifact_types: Collection[str] = (),  # noqa: ARG002
         digest_tags: bool,  # noqa: ARG002
-    ) -> Looked:
-        return Looked(subject=descriptor.digest, mechanism="layout")
+    ) -> FoundReferrers:
+        return FoundReferrers(lookup=ReferrersLookup(subject=descriptor.digest, mechanism=LAYOUT))
 
     def open(self, descriptor: Descriptor) -> BlobStream:
         if descriptor.digest == self._built.snapshot.config.digest:
@@ -215,7 +216,7 @@ def _write(built: Built, trust: Path, destination: str, *, overwrite: bool) -> P
         _write_folder(built, trust, staged)
         with open_layout(staged) as store, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             graph = Graph(store)
-            wanted = Wanted(
+            wanted = CopyRoot(
                 source=LayoutSource(store, graph),
                 descriptor=built.snapshot.descriptor,
                 reference=safe(path),

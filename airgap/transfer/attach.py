@@ -43,7 +43,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class AttachedManifest:
     """A referrer that is attached already."""
 
     descriptor: Descriptor
@@ -61,7 +61,7 @@ class Place(Protocol):
     def subject(self) -> Descriptor:
         """The artifact: media type, digest and size, nothing else."""
 
-    def attached(self, artifact_type: str) -> Iterator[Found]:
+    def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
         """Image manifests of this type that refer to the artifact. Raises AirgapError where nobody can look."""
 
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
@@ -88,11 +88,11 @@ class LayoutPlace:
         _check_subject(store, root.descriptor)
         self.name: Final = safe(f"{reference.transport}{reference.path}@{root.descriptor.digest}")
 
-    def attached(self, artifact_type: str) -> Iterator[Found]:
+    def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
         """See `Place`."""
         for referrer in self._graph.referrers(self.subject).all():
             if referrer.artifact_type == artifact_type and isinstance(referrer.manifest, Manifest):
-                yield Found(descriptor=referrer.descriptor, manifest=referrer.manifest)
+                yield AttachedManifest(descriptor=referrer.descriptor, manifest=referrer.manifest)
 
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
         """See `Place`."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.reasons import ExitCode, most_severe
-from airgap.transfer.endpoint import How
+from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.mover import Survey
-from airgap.transfer.plan import Key, Plan, Planned
+from airgap.transfer.plan import CopyPlan, Key, PlannedArtifact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Copied:
+class CopiedArtifact:
     """What became of one artifact."""
 
     source: str
@@ -26,7 +26,7 @@ class Copied:
     tags: tuple[str, ...] = ()
     pinned: str | None = None
     """A line for a lock file."""
-    planned: Planned | None = None
+    planned: PlannedArtifact | None = None
     status: str = "copied"
     """`copied`, `current` (nothing was missing), `planned` (dry run), `partial` (referrers were left behind),
     `failed`."""
@@ -53,7 +53,7 @@ class CopyResult:
 
     destination: str
     dry_run: bool
-    artifacts: tuple[Copied, ...]
+    artifacts: tuple[CopiedArtifact, ...]
     totals: Totals
     moved_tags: tuple[str, ...] = ()
     """Tags of the destination that named something else before."""
@@ -71,7 +71,9 @@ class CopyResult:
         return tuple(item.pinned for item in self.artifacts if item.pinned is not None)
 
 
-def status_of(planned: Planned, error: AirgapError | None, moved: Mapping[Key, How], *, dry_run: bool) -> str:
+def status_of(
+    planned: PlannedArtifact, error: AirgapError | None, moved: Mapping[Key, TransferMethod], *, dry_run: bool
+) -> str:
     """The word for what became of an artifact."""
     if error is not None:
         return "failed"
@@ -82,7 +84,7 @@ def status_of(planned: Planned, error: AirgapError | None, moved: Mapping[Key, H
     return "copied" if not planned.keys.isdisjoint(moved) else "current"
 
 
-def added(totals: Totals, plan: Plan, moved: Mapping[Key, How], surveyed: Survey) -> Totals:
+def added(totals: Totals, plan: CopyPlan, moved: Mapping[Key, TransferMethod], surveyed: Survey) -> Totals:
     """The totals with what one plan brought."""
     by = dict(totals.by)
     nodes = {key: plan.nodes[key] for key in moved if key in plan.nodes}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
 from airgap.transfer.pump import Advance, Readable
 
 
-class How(StrEnum):
+class TransferMethod(StrEnum):
     """How content came to be in the destination."""
 
     EXISTED = "existed"
@@ -42,6 +43,7 @@ class Referral:
     """A referrer that a source names for a subject; its manifest is yet to be read, and its subject to be compared."""
 
     descriptor: Descriptor
+    """Artifact type and annotations as listed, or (tag schema) as the manifest has them; of the API it is a claim."""
     artifact_type: str | None
     mechanism: str
     tag: str | None = None
@@ -49,20 +51,32 @@ class Referral:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """How the referrers of one subject were looked for, and what came back (design 2, rule 6)."""
+class FoundReferrers:
+    """The referrers of one subject that a source names.
 
-    subject: Digest
-    mechanism: str | None
-    """`v1.1-referrers-api`, `v1.1-referrers-tag`, `layout`; None where nobody looked, or looking failed."""
-    api_status: int | None = None
-    tag_status: int | None = None
-    listed: int = 0
-    """Entries before filters and checks."""
-    referrals: tuple[Referral, ...] = ()
-    notes: tuple[str, ...] = ()
-    problems: tuple[AirgapError, ...] = ()
-    """What was named and could not be read: it stays behind."""
+    As in a layout (`airgap.oci.nodes.Referrers`) nobody gets what can be read without what can not.
+    """
+
+    lookup: ReferrersLookup
+    problems: tuple[AirgapError, ...] = field(default=(), compare=False)
+    """What was named and could not be read."""
+    _referrals: tuple[Referral, ...] = ()
+
+    def all(self) -> tuple[Referral, ...]:
+        """Each once, in the source's order. Raises AirgapError where one could not be read."""
+        for problem in self.problems:
+            raise problem
+        return self._referrals
+
+    def readable(self, hear: Callable[[AirgapError], object]) -> tuple[Referral, ...]:
+        """As `all`, without those that could not be read; `hear` is told of each of them, first."""
+        for problem in self.problems:
+            hear(problem)
+        return self._referrals
+
+    def and_more(self, referrals: Iterable[Referral]) -> FoundReferrers:
+        """These and others, which another way to look has brought."""
+        return replace(self, _referrals=(*self._referrals, *referrals))
 
 
 class Blobs(Protocol):
@@ -97,7 +111,9 @@ class Source(Blobs, Protocol):
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         """A manifest, its bytes proven. Raises AirgapError."""
 
-    def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:
+    def referrers(
+        self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool
+    ) -> FoundReferrers:
         """What refers to a manifest; `digest_tags`: by cosign's tags, too. Raises AirgapError where it can not look.
 
         Those of other than `artifact_types` (empty: all) may be left out of the answer, not of its count.
@@ -113,7 +129,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamingResult:
     """What naming changed."""
 
     added: int = 0
@@ -121,11 +137,11 @@ class Named:
     """Tags that named something else before."""
 
 
-class Present(Protocol):
+class Destination(Protocol):
     """What can be asked of a destination without writing to it."""
 
     @property
-    def vouches(self) -> bool:
+    def refuses_incomplete(self) -> bool:
         """Whether a manifest that is there proves that all it points at is there, too (registries refuse it else)."""
 
     def has(self, descriptor: Descriptor) -> bool:
@@ -135,27 +151,27 @@ class Present(Protocol):
         """Whether a referrer that is there can be found from its subject; naming it at the end counts."""
 
 
-class Sink(Present, Protocol):
+class Sink(Destination, Protocol):
     """The write side of a transport. Safe for threads, except `finish`."""
 
     @property
     def name(self) -> str:
         """What the operator calls it, safe to show."""
 
-    def expect(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """So many bytes are about to come. Raises WriteError where there is no room."""
 
-    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> How:
+    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
         """Bring a blob in, proven on its way. Raises ContentError, WriteError, ..."""
 
     def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
         """Bring a manifest in; all that it points at is there. Raises AirgapError."""
 
-    def misses(self, error: AirgapError) -> bool:
+    def says_incomplete(self, error: AirgapError) -> bool:
         """Whether `put_manifest` failed because something it points at is not there, whatever `has` said before."""
 
     def flush(self) -> None:
         """Everything that was put is on the medium under its final name when this returns."""
 
-    def finish(self, entries: Sequence[Entry]) -> Named:
+    def finish(self, entries: Sequence[Entry]) -> NamingResult:
         """Name what was copied: the last step."""

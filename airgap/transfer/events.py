@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airgap.oci.digest import Digest
-from airgap.transfer.endpoint import How
+from airgap.transfer.endpoint import TransferMethod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class BlobDone:
 
     digest: Digest
     size: int
-    how: How
+    how: TransferMethod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import fallback_tag
 from airgap.parse.json import dump
 from airgap.transfer.endpoint import Entry
-from airgap.transfer.plan import Attached, Key, Node, Plan, Planned, key_of
+from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, PlannedReferrer, key_of
 from airgap.transfer.sources import MemorySource
 
 
@@ -27,9 +27,9 @@ class FallbackTags:
     replaced: set[Digest] = field(default_factory=set)
     """Indexes of the destination that new ones take the place of."""
 
-    def add_to(self, plan: Plan) -> Plan:
+    def add_to(self, plan: CopyPlan) -> CopyPlan:
         """The plan with an index of referrers for every subject that has some."""
-        listed: dict[Digest, dict[Digest, Attached]] = {}
+        listed: dict[Digest, dict[Digest, PlannedReferrer]] = {}
         for artifact in plan.artifacts:
             for item in artifact.attached:
                 if item.tag is None:
@@ -37,9 +37,9 @@ class FallbackTags:
         nodes = dict(plan.nodes)
         entries = {subject: self._entry(subject, items, nodes) for subject, items in sorted(listed.items())}
         artifacts = tuple(_with(artifact, entries) for artifact in plan.artifacts)
-        return Plan(artifacts=artifacts, nodes=nodes)
+        return CopyPlan(artifacts=artifacts, nodes=nodes)
 
-    def _entry(self, subject: Digest, items: Mapping[Digest, Attached], nodes: dict[Key, Node]) -> Entry:
+    def _entry(self, subject: Digest, items: Mapping[Digest, PlannedReferrer], nodes: dict[Key, Node]) -> Entry:
         tag = fallback_tag(subject)
         before, known = self._present(tag)
         manifests: dict[str, dict[str, Any]] = {str(item.digest): item.to_json() for item in known}
@@ -80,14 +80,14 @@ class FallbackTags:
         return digests, tuple(known)
 
 
-def _listed(item: Attached, nodes: Mapping[Key, Node]) -> dict[str, Any]:
+def _listed(item: PlannedReferrer, nodes: Mapping[Key, Node]) -> dict[str, Any]:
     """The referrer as a list of referrers has it: with its effective type and its annotations (distribution-spec)."""
     node = nodes.get(key_of(item.descriptor))
     annotations = node.manifest.annotations if node is not None and node.manifest is not None else {}
     return replace(item.descriptor, artifact_type=item.artifact_type, annotations=annotations, data=None).to_json()
 
 
-def _with(artifact: Planned, entries: Mapping[Digest, Entry]) -> Planned:
+def _with(artifact: PlannedArtifact, entries: Mapping[Digest, Entry]) -> PlannedArtifact:
     if artifact.error is not None:
         return artifact
     mine = [entries[subject] for subject in sorted({item.subject for item in artifact.attached}) if subject in entries]

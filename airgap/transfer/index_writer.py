@@ -13,7 +13,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX, malformed
 from airgap.oci.tags import is_referrers_tag, tag_part
 from airgap.parse.json import Reading, dump, load_object, take_list
-from airgap.transfer.endpoint import Entry, Named
+from airgap.transfer.endpoint import Entry, NamingResult
 
 LAYOUT_CONTENT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 EMPTY_INDEX: Final = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
@@ -27,7 +27,9 @@ def index_document(entries: Sequence[Entry]) -> bytes:
     return dump({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": manifests})
 
 
-def merged(current: bytes, entries: Sequence[Entry], *, drop: Collection[Digest], source: str) -> tuple[bytes, Named]:
+def merged(
+    current: bytes, entries: Sequence[Entry], *, drop: Collection[Digest], source: str
+) -> tuple[bytes, NamingResult]:
     """`current` with `entries` listed; the very same bytes where they are already.
 
     A tag names one thing: it moves, and what it named stays listed without it. `drop` takes away entries without a tag
@@ -50,13 +52,13 @@ def merged(current: bytes, entries: Sequence[Entry], *, drop: Collection[Digest]
     for entry in sorted(set(entries), key=_order):
         table.take(entry)
     if table.items == listed:
-        return current, Named()
+        return current, NamingResult()
     raw = dump({**document, "manifests": table.items})
     if len(table.items) > limits.INDEX_ENTRIES or len(raw) > limits.LAYOUT_INDEX_BYTES:
         raise LimitError(
             f"{source} would list {len(table.items)} entries in {len(raw)} bytes, more than readers accept"
         )
-    return raw, Named(table.added, tuple(table.moved))
+    return raw, NamingResult(table.added, tuple(table.moved))
 
 
 class _Table:

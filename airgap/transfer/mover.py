@@ -14,8 +14,7 @@ from functools import partial
 from typing import Final
 
 from airgap.errors import AirgapError, ContentError
-from airgap.transfer.crew import Crew
-from airgap.transfer.endpoint import How, Named, Present, Sink
+from airgap.transfer.endpoint import Destination, NamingResult, Sink, TransferMethod
 from airgap.transfer.events import (
     ArtifactDone,
     BlobAdvanced,
@@ -26,7 +25,8 @@ from airgap.transfer.events import (
     Started,
     silent,
 )
-from airgap.transfer.plan import Key, Node, Plan, Planned, key_of
+from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, key_of
+from airgap.transfer.workers import WorkerPool
 
 _BATCH: Final = 64
 """Blobs that one task asks a layout for: to ask for one takes less time than to start a task."""
@@ -43,24 +43,24 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transferred:
+class TransferResult:
     """What a copy did."""
 
     survey: Survey
-    moved: Mapping[Key, How]
+    moved: Mapping[Key, TransferMethod]
     """What is new in the destination, and how it came there."""
     skipped: frozenset[Key] = frozenset()
     """External layers that the source does not hold."""
     failures: Mapping[Key, AirgapError] = field(default_factory=dict)
-    named: Named = field(default_factory=Named)
+    named: NamingResult = field(default_factory=NamingResult)
 
-    def error_of(self, artifact: Planned) -> AirgapError | None:
+    def error_of(self, artifact: PlannedArtifact) -> AirgapError | None:
         """Why an artifact is not complete."""
         return artifact.error or next((self.failures[key] for key in artifact.keys if key in self.failures), None)
 
 
-def survey(plan: Plan, sink: Present, executor: Executor, *, exact: bool = False) -> Survey:
-    """Ask the destination what it has. Where it vouches for what lies below its manifests, only for those.
+def survey(plan: CopyPlan, sink: Destination, executor: Executor, *, exact: bool = False) -> Survey:
+    """Ask the destination what it has. Where it refuses what is incomplete, only for manifests: what is below is there.
 
     `exact` asks for every blob, also where a push would ask by itself.
     """
@@ -69,12 +69,12 @@ def survey(plan: Plan, sink: Present, executor: Executor, *, exact: bool = False
     for level in reversed(plan.levels()):
         asked = [node for node in level if key_of(node.descriptor) not in covered]
         for node, there in zip(asked, executor.map(lambda node: sink.has(node.descriptor), asked), strict=True):
-            if there and sink.vouches:
+            if there and sink.refuses_incomplete:
                 covered |= _below(plan, node)
             if not there or not _is_listed(node, sink):
                 missing.add(key_of(node.descriptor))
     blobs = [node for node in plan.blobs() if key_of(node.descriptor) not in covered]
-    if sink.vouches and not exact:
+    if sink.refuses_incomplete and not exact:
         # a push asks itself, right before it sends; to ask twice would cost a call for every blob
         missing.update(key_of(node.descriptor) for node in blobs)
     else:
@@ -87,17 +87,17 @@ def survey(plan: Plan, sink: Present, executor: Executor, *, exact: bool = False
     return Survey(missing=frozenset(missing), bytes=wanted, present_bytes=total - wanted)
 
 
-def _is_listed(node: Node, sink: Present) -> bool:
+def _is_listed(node: Node, sink: Destination) -> bool:
     # a copy that was killed between putting a signature and listing it under the referrers tag must not lose it
     subject = node.manifest.subject if node.manifest else None
     return subject is None or sink.lists(subject.digest, node.descriptor.digest)
 
 
-def _absent(sink: Present, nodes: tuple[Node, ...]) -> list[Key]:
+def _absent(sink: Destination, nodes: tuple[Node, ...]) -> list[Key]:
     return [key_of(node.descriptor) for node in nodes if not sink.has(node.descriptor)]
 
 
-def _below(plan: Plan, node: Node) -> set[Key]:
+def _below(plan: CopyPlan, node: Node) -> set[Key]:
     found: set[Key] = set()
     stack = list(node.below)
     while stack:
@@ -109,19 +109,19 @@ def _below(plan: Plan, node: Node) -> set[Key]:
 
 
 def transfer(
-    plan: Plan,
+    plan: CopyPlan,
     sink: Sink,
     executor: Executor,
     *,
     progress: Progress = silent,
     keep_going: bool = False,
-) -> Transferred:
+) -> TransferResult:
     """Bring everything that `plan` names into `sink`, and name it there.
 
     Raises the first error (AirgapError), unless `keep_going`.
     """
     found = survey(plan, sink, executor)
-    sink.expect(found.bytes)
+    sink.reserve(found.bytes)
     progress(
         Started(
             artifacts=len(plan.artifacts),
@@ -142,7 +142,7 @@ def transfer(
     named = sink.finish(entries)
     for artifact in complete:
         progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
-    return Transferred(
+    return TransferResult(
         survey=found, moved=run.moved, skipped=frozenset(run.skipped), failures=run.failures, named=named
     )
 
@@ -150,22 +150,22 @@ def transfer(
 class _Transfer:
     """The state of one transfer."""
 
-    def __init__(self, plan: Plan, sink: Sink, executor: Executor, progress: Progress, *, keep_going: bool) -> None:
+    def __init__(self, plan: CopyPlan, sink: Sink, executor: Executor, progress: Progress, *, keep_going: bool) -> None:
         self._plan, self._sink, self._progress = plan, sink, progress
         self._keep_going = keep_going
-        self._crew = Crew(executor)
-        self.moved: dict[Key, How] = {}
+        self._workers = WorkerPool(executor)
+        self.moved: dict[Key, TransferMethod] = {}
         self.skipped: set[Key] = set()
         self.failures: dict[Key, AirgapError] = {}
 
-    def is_complete(self, artifact: Planned) -> bool:
+    def is_complete(self, artifact: PlannedArtifact) -> bool:
         return artifact.error is None and not (self.failures and artifact.keys & self.failures.keys())
 
     def blobs(self, nodes: Iterable[Node]) -> None:
-        self._crew.run(nodes, self._put_blob, self._collect)
+        self._workers.run(nodes, self._put_blob, self._collect)
 
     def manifests(self, nodes: Iterable[Node]) -> None:
-        self._crew.run(self._with_everything_below(nodes), self._put_manifest, self._collect)
+        self._workers.run(self._with_everything_below(nodes), self._put_manifest, self._collect)
 
     def _with_everything_below(self, nodes: Iterable[Node]) -> Iterator[Node]:
         for node in nodes:
@@ -175,7 +175,7 @@ class _Transfer:
             else:
                 self.failures[key_of(node.descriptor)] = self.failures[failed]
 
-    def _collect(self, node: Node, future: Future[How | None]) -> None:
+    def _collect(self, node: Node, future: Future[TransferMethod | None]) -> None:
         key = key_of(node.descriptor)
         try:
             how = future.result()
@@ -186,12 +186,12 @@ class _Transfer:
             return
         if how is None:
             self.skipped.add(key)
-        elif how is not How.EXISTED:
+        elif how is not TransferMethod.EXISTED:
             self.moved[key] = how
 
-    def _put_blob(self, node: Node) -> How | None:
+    def _put_blob(self, node: Node) -> TransferMethod | None:
         descriptor = node.descriptor
-        self._crew.check()
+        self._workers.check()
         self._progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
         try:
             how = self._sink.put_blob(descriptor, node.source, partial(self._advance, node))
@@ -203,23 +203,23 @@ class _Transfer:
         return how
 
     def _advance(self, node: Node, count: int) -> None:
-        self._crew.check()
+        self._workers.check()
         self._progress(BlobAdvanced(digest=node.descriptor.digest, bytes=count))
 
-    def _put_manifest(self, node: Node) -> How:
+    def _put_manifest(self, node: Node) -> TransferMethod:
         if node.manifest is None:
             raise TypeError("a blob is no manifest")
-        self._crew.check()
+        self._workers.check()
         try:
             self._sink.put_manifest(node.descriptor, node.manifest.raw)
         except AirgapError as error:
-            if not self._sink.misses(error):
+            if not self._sink.says_incomplete(error):
                 raise
             # it said that it has what lies below, and has it not: bring everything, then ask once more
             self._mend(node)
             self._sink.put_manifest(node.descriptor, node.manifest.raw)
         self._progress(ManifestDone(digest=node.descriptor.digest))
-        return How.COPIED
+        return TransferMethod.COPIED
 
     def _mend(self, node: Node) -> None:
         for key in node.below:

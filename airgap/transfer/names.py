@@ -14,7 +14,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.oci.tags import tag_part
 from airgap.text import safe
-from airgap.transfer.origins import Found
+from airgap.transfer.origins import FoundArtifact
 
 _TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
 
@@ -36,7 +36,7 @@ class Origin:
 
 
 def places(
-    found: Sequence[Found], destination: LayoutReference | RegistryReference, *, full_names: bool
+    found: Sequence[FoundArtifact], destination: LayoutReference | RegistryReference, *, full_names: bool
 ) -> tuple[Place, ...]:
     """The place of every artifact. Raises UsageError where two would have to share a name.
 
@@ -59,7 +59,7 @@ def places(
     return result
 
 
-def _one(found: Sequence[Found], destination: LayoutReference | RegistryReference) -> tuple[Place, ...]:
+def _one(found: Sequence[FoundArtifact], destination: LayoutReference | RegistryReference) -> tuple[Place, ...]:
     if len({item.descriptor.digest for item in found}) > 1:
         raise UsageError(
             f"{safe(destination)} is one name, for {len(found)} artifacts",
@@ -72,14 +72,14 @@ def _one(found: Sequence[Found], destination: LayoutReference | RegistryReferenc
     return tuple(Place(repository, (tag,)) for _ in found)
 
 
-def _in_layout(found: Found, *, full: bool) -> Place:
+def _in_layout(found: FoundArtifact, *, full: bool) -> Place:
     repository = found.repository
     if not full or repository is None:
         return Place(None, found.tags)
     return Place(None, tuple(f"{repository.name}:{tag_part(tag)}" for tag in found.tags))
 
 
-def _in_registry(found: Found, destination: RegistryReference, *, several: bool) -> Place:
+def _in_registry(found: FoundArtifact, destination: RegistryReference, *, several: bool) -> Place:
     path = destination.repository
     if several:
         if found.repository is None:
@@ -98,8 +98,8 @@ def _in_registry(found: Found, destination: RegistryReference, *, several: bool)
     return Place(RegistryReference(registry=destination.registry, repository=path), tags)
 
 
-def _check_collisions(found: Sequence[Found], placed: Sequence[Place]) -> None:
-    taken: dict[tuple[str | None, str], Found] = {}
+def _check_collisions(found: Sequence[FoundArtifact], placed: Sequence[Place]) -> None:
+    taken: dict[tuple[str | None, str], FoundArtifact] = {}
     for item, place in zip(found, placed, strict=True):
         for tag in place.tags:
             other = taken.setdefault((place.repository.name if place.repository else None, tag), item)
@@ -110,7 +110,7 @@ def _check_collisions(found: Sequence[Found], placed: Sequence[Place]) -> None:
                 )
 
 
-def check_takeover(found: Sequence[Found], placed: Sequence[Place], origins: Mapping[str, Origin]) -> None:
+def check_takeover(found: Sequence[FoundArtifact], placed: Sequence[Place], origins: Mapping[str, Origin]) -> None:
     """Refuse to move a tag of the layout from an artifact of one repository to one of another.
 
     `origins`: what is known of the destination's tags. One that names a repository itself is nobody else's, and one

@@ -19,8 +19,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Root
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.open import open_layout
-from airgap.oci.record import Found as FoundRecord
-from airgap.oci.record import find_records
+from airgap.oci.record import FoundRecord, find_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_target, is_referrers_tag, tag_part
@@ -42,7 +41,7 @@ class Repository(Source, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundArtifact:
     """One artifact that a source names."""
 
     source: Source
@@ -63,7 +62,7 @@ class Found:
 class Findings(NamedTuple):
     """What one reference names."""
 
-    found: list[Found]
+    found: list[FoundArtifact]
     problems: list[AirgapError]
     """What belongs to it and can not be read, or can not be named."""
 
@@ -184,7 +183,7 @@ class _OpenLayout:
             except NotFoundError as error:
                 yield error
 
-    def _find(self, reference: LayoutReference, choice: Choice) -> Iterator[Found]:
+    def _find(self, reference: LayoutReference, choice: Choice) -> Iterator[FoundArtifact]:
         if reference.digest is not None:
             yield self._found(reference, self._graph.find(reference))
         elif reference.tag is not None:
@@ -201,14 +200,14 @@ class _OpenLayout:
                 for tags in _by_repository(tuple(tag for tag in root.tags if choice.takes(tag))):
                     yield self._found(reference, root, tags)
 
-    def _found(self, reference: LayoutReference, root: Root, only: tuple[str, ...] | None = None) -> Found:
+    def _found(self, reference: LayoutReference, root: Root, only: tuple[str, ...] | None = None) -> FoundArtifact:
         records = self._records(root.descriptor)
         tags = root.tags if only is None else only
         named = {tag.removesuffix(f":{tag_part(tag)}") for tag in tags}
         newest = records[0] if records else None
         record = next((found for found in records if found.record.name in named), newest)
         spelt = reference.naming(tags, root.descriptor.digest)
-        return Found(
+        return FoundArtifact(
             source=self._source,
             descriptor=root.descriptor,
             reference=safe(spelt),
@@ -264,11 +263,11 @@ def _in_repository(source: Repository, reference: RegistryReference, choice: Cho
     return Findings([_resolved(source, reference, reference.tag)], [])
 
 
-def _resolved(source: Repository, reference: RegistryReference, tag: str | None) -> Found:
+def _resolved(source: Repository, reference: RegistryReference, tag: str | None) -> FoundArtifact:
     descriptor = source.resolve(reference.digest or tag or "")
     named = RegistryReference(registry=reference.registry, repository=reference.repository, tag=tag)
     pinned = f"{named}@{descriptor.digest}"
-    return Found(
+    return FoundArtifact(
         source=source,
         descriptor=descriptor,
         reference=str(named) if reference.digest is None else pinned,
@@ -278,7 +277,7 @@ def _resolved(source: Repository, reference: RegistryReference, tag: str | None)
     )
 
 
-def is_cosign(found: Found) -> bool:
+def is_cosign(found: FoundArtifact) -> bool:
     """Whether it is one of cosign's own tags, copied as a tag like others."""
     return any(cosign_target(tag) for tag in found.tags)
 

@@ -13,7 +13,7 @@ from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
-from airgap.transfer.endpoint import Entry, Looked, Source
+from airgap.transfer.endpoint import Entry, FoundReferrers, Source
 from airgap.transfer.platforms import PlatformFilter
 
 Key = tuple[Digest, str, int]
@@ -43,7 +43,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class CopyRoot:
     """One artifact to copy."""
 
     source: Source
@@ -74,7 +74,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attached:
+class PlannedReferrer:
     """A referrer that is copied along."""
 
     descriptor: Descriptor
@@ -85,13 +85,14 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedArtifact:
     """One artifact with all that is copied with it."""
 
-    wanted: Wanted
+    wanted: CopyRoot
     keys: frozenset[Key] = frozenset()
-    attached: tuple[Attached, ...] = ()
-    looked: tuple[Looked, ...] = ()
+    attached: tuple[PlannedReferrer, ...] = ()
+    referrers: tuple[FoundReferrers, ...] = ()
+    """What looking for the referrers of each manifest came to."""
     left_out: tuple[Descriptor, ...] = ()
     """Children of indexes that were not chosen, or that the source declares absent."""
     problems: tuple[AirgapError, ...] = ()
@@ -126,10 +127,10 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class CopyPlan:
     """Everything that is copied in one run, each content once."""
 
-    artifacts: tuple[Planned, ...]
+    artifacts: tuple[PlannedArtifact, ...]
     nodes: Mapping[Key, Node]
 
     def blobs(self) -> tuple[Node, ...]:

@@ -13,14 +13,17 @@ from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.images import Images, platform_missing, platform_names
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
 from airgap.text import safe
-from airgap.transfer.endpoint import Looked, Referral, Source
-from airgap.transfer.plan import Attached, Key, Node, Plan, Planned, Selection, Wanted, key_of
+from airgap.transfer.endpoint import FoundReferrers, Referral, Source
+from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node, PlannedArtifact, PlannedReferrer, Selection, key_of
 from airgap.transfer.platforms import choose
 
 
-def make_plan(wanted: Sequence[Wanted], selection: Selection, executor: Executor, *, keep_going: bool = False) -> Plan:
+def make_plan(
+    wanted: Sequence[CopyRoot], selection: Selection, executor: Executor, *, keep_going: bool = False
+) -> CopyPlan:
     """What a copy of `wanted` moves.
 
     Raises AirgapError for the first artifact that can not be read as a whole, referrers included; with `keep_going`
@@ -50,7 +53,7 @@ class _Visited:
     descriptor: Descriptor
     manifest: Manifest | Index | None = None
     error: AirgapError | None = None
-    looked: Looked | None = None
+    found: FoundReferrers | None = None
     below: list[tuple[Descriptor, _Step | None]] = field(default_factory=list)
     """Blobs have no step."""
     referrers: list[tuple[Referral, _Step]] = field(default_factory=list)
@@ -71,7 +74,7 @@ class _Planner:
 
     # --- walking ---
 
-    def start(self, wanted: Wanted) -> None:
+    def start(self, wanted: CopyRoot) -> None:
         if wanted.descriptor.is_manifest:
             self._add(self._step(wanted.source, wanted.descriptor, 0, inside=False), wanted.descriptor, 0)
 
@@ -92,7 +95,7 @@ class _Planner:
 
     def run(self) -> None:
         """Visits everything that can be reached; in this thread where the source is for one thread only."""
-        running: dict[Future[tuple[Manifest | Index, Looked | None]], tuple[_Step, int]] = {}
+        running: dict[Future[tuple[Manifest | Index, FoundReferrers | None]], tuple[_Step, int]] = {}
         try:
             while self._queue or running:
                 while self._queue:
@@ -111,7 +114,7 @@ class _Planner:
             for future in running:
                 future.cancel()
 
-    def _read(self, step: _Step, descriptor: Descriptor) -> tuple[Manifest | Index, Looked | None]:
+    def _read(self, step: _Step, descriptor: Descriptor) -> tuple[Manifest | Index, FoundReferrers | None]:
         manifest = step.source.manifest(descriptor)
         if not self._looks_at(step):
             return manifest, None
@@ -122,9 +125,12 @@ class _Planner:
         except AirgapError as error:
             if not self._keep_going:
                 raise
-            return manifest, Looked(subject=descriptor.digest, mechanism=None, problems=(error,))
+            lookup = ReferrersLookup(subject=descriptor.digest, mechanism=None)
+            return manifest, FoundReferrers(lookup=lookup, problems=(error,))
 
-    def _read_here(self, step: _Step, descriptor: Descriptor) -> tuple[Manifest | Index, Looked | None] | AirgapError:
+    def _read_here(
+        self, step: _Step, descriptor: Descriptor
+    ) -> tuple[Manifest | Index, FoundReferrers | None] | AirgapError:
         try:
             return self._read(step, descriptor)
         except AirgapError as error:
@@ -134,14 +140,16 @@ class _Planner:
         selection = self._selection
         return selection.referrers and (selection.depth is None or step.level < selection.depth)
 
-    def _take(self, step: _Step, depth: int, outcome: tuple[Manifest | Index, Looked | None] | AirgapError) -> None:
+    def _take(
+        self, step: _Step, depth: int, outcome: tuple[Manifest | Index, FoundReferrers | None] | AirgapError
+    ) -> None:
         visited = self._visited[step]
         if isinstance(outcome, AirgapError):
             if not self._keep_going and not isinstance(outcome, (ContentError, NotFoundError)):
                 raise outcome  # the way to the source is broken: nothing else will come through either
             visited.error = outcome
             return
-        visited.manifest, visited.looked = outcome
+        visited.manifest, visited.found = outcome
         self._count(step, visited.manifest)
         try:
             self._follow(step, visited, depth)
@@ -165,7 +173,7 @@ class _Planner:
                 below = self._step(step.source, descriptor, step.level, inside=step.inside)
                 self._add(below, descriptor, depth + 1)
             visited.below.append((descriptor, below))
-        for referral in visited.looked.referrals if visited.looked else ():
+        for referral in visited.found.readable(_heard_later) if visited.found else ():
             if self._takes(step, referral):
                 if not referral.descriptor.is_manifest:
                     visited.unknown.append(referral.descriptor)
@@ -192,9 +200,9 @@ class _Planner:
 
     # --- gathering ---
 
-    def plan(self, wanted: Sequence[Wanted]) -> Plan:
+    def plan(self, wanted: Sequence[CopyRoot]) -> CopyPlan:
         nodes: dict[Key, Node] = {}
-        artifacts: list[Planned] = []
+        artifacts: list[PlannedArtifact] = []
         reached = 0
         for item in wanted:
             try:
@@ -208,30 +216,30 @@ class _Planner:
             except AirgapError as error:
                 if not self._keep_going:
                     raise
-                planned = Planned(wanted=item, error=error)
+                planned = PlannedArtifact(wanted=item, error=error)
             reached += len(planned.keys)
             artifacts.append(planned)
         used = frozenset[Key]().union(*(artifact.keys for artifact in artifacts))
-        return Plan(artifacts=tuple(artifacts), nodes={key: node for key, node in nodes.items() if key in used})
+        return CopyPlan(artifacts=tuple(artifacts), nodes={key: node for key, node in nodes.items() if key in used})
 
 
 class _Gathering:
     """What belongs to one artifact."""
 
     def __init__(
-        self, wanted: Wanted, visited: dict[_Step, _Visited], selection: Selection, *, keep_going: bool
+        self, wanted: CopyRoot, visited: dict[_Step, _Visited], selection: Selection, *, keep_going: bool
     ) -> None:
         self._wanted, self._visited, self._selection, self._keep_going = wanted, visited, selection, keep_going
         self._keys: set[Key] = set()
-        self._attached: dict[Digest, Attached] = {}
-        self._looked: dict[Digest, Looked] = {}
+        self._attached: dict[Digest, PlannedReferrer] = {}
+        self._found: dict[Digest, FoundReferrers] = {}
         self._left_out: dict[Digest, Descriptor] = {}
         self._indexes: list[_Visited] = []
         self._parents: dict[_Step, _Visited] = {}
         self._problems: list[AirgapError] = []
         self._notes: list[str] = []
 
-    def run(self, nodes: dict[Key, Node]) -> Planned:
+    def run(self, nodes: dict[Key, Node]) -> PlannedArtifact:
         """Adds to `nodes` what is not there yet. Raises AirgapError."""
         root = self._wanted.descriptor
         if not root.is_manifest:
@@ -314,12 +322,12 @@ class _Gathering:
         )
 
     def _referrers(self, step: _Step, visited: _Visited) -> Iterator[_Step]:
-        looked = visited.looked
-        if looked is None:
+        found = visited.found
+        if found is None:
             return
-        self._looked.setdefault(looked.subject, looked)
-        self._notes.extend(looked.notes)
-        for problem in looked.problems:
+        self._found.setdefault(found.lookup.subject, found)
+        self._notes.extend(found.lookup.notes)
+        for problem in found.problems:
             self._left_behind(problem)
         for descriptor in visited.unknown:
             self._left_behind(
@@ -335,7 +343,7 @@ class _Gathering:
                 manifest = self._visited[above].manifest
                 self._attached.setdefault(
                     digest,
-                    Attached(
+                    PlannedReferrer(
                         descriptor=referral.descriptor,
                         subject=visited.descriptor.digest,
                         artifact_type=manifest.artifact_type if manifest else referral.artifact_type,
@@ -373,18 +381,22 @@ class _Gathering:
             raise problem
         self._problems.append(problem)
 
-    def _planned(self) -> Planned:
+    def _planned(self) -> PlannedArtifact:
         # what was left out in one place may be an entry, and be there, in another
         digests = {digest for digest, _, _ in self._keys}
-        return Planned(
+        return PlannedArtifact(
             wanted=self._wanted,
             keys=frozenset(self._keys),
             attached=tuple(self._attached.values()),
-            looked=tuple(self._looked.values()),
+            referrers=tuple(self._found.values()),
             left_out=tuple(item for digest, item in sorted(self._left_out.items()) if digest not in digests),
             problems=tuple(self._problems),
             notes=tuple(dict.fromkeys(self._notes)),
         )
+
+
+def _heard_later(_: AirgapError) -> None:
+    """What could not be read is told when the artifact that it belongs to is gathered."""
 
 
 def _reason_of(error: AirgapError) -> str:
@@ -395,8 +407,8 @@ def _reason_of(error: AirgapError) -> str:
 
 
 def _outcome(
-    future: Future[tuple[Manifest | Index, Looked | None]],
-) -> tuple[Manifest | Index, Looked | None] | AirgapError:
+    future: Future[tuple[Manifest | Index, FoundReferrers | None]],
+) -> tuple[Manifest | Index, FoundReferrers | None] | AirgapError:
     try:
         return future.result()
     except AirgapError as error:

@@ -12,12 +12,11 @@ from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
-from airgap.oci.record import Answer, Came, LeftOut, Record
-from airgap.oci.record import Found as FoundRecord
+from airgap.oci.record import CopiedReferrer, FoundRecord, LeftOut, Record, RecordedLookup
 from airgap.text import safe
-from airgap.transfer.endpoint import Entry, Looked, Source
-from airgap.transfer.origins import Found, is_cosign
-from airgap.transfer.plan import Key, Node, Plan, Planned, Selection, key_of
+from airgap.transfer.endpoint import Entry, FoundReferrers, Source
+from airgap.transfer.origins import FoundArtifact, is_cosign
+from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, Selection, key_of
 from airgap.transfer.record_writer import record_contents
 from airgap.transfer.sources import MemorySource
 
@@ -38,15 +37,15 @@ class Records:
     _written: dict[tuple[Digest, str | None], list[Record]] = field(default_factory=dict)
     """The new ones, by artifact and repository: several tags of one repository may name the same artifact."""
 
-    def add_to(self, plan: Plan, found: Iterable[Found]) -> Plan:
+    def add_to(self, plan: CopyPlan, found: Iterable[FoundArtifact]) -> CopyPlan:
         """The plan with a record for every artifact that needs one."""
         nodes = dict(plan.nodes)
         artifacts = [
             self._with_record(planned, item, nodes) for planned, item in zip(plan.artifacts, found, strict=True)
         ]
-        return Plan(artifacts=tuple(artifacts), nodes=nodes)
+        return CopyPlan(artifacts=tuple(artifacts), nodes=nodes)
 
-    def _with_record(self, planned: Planned, found: Found, nodes: dict[Key, Node]) -> Planned:
+    def _with_record(self, planned: PlannedArtifact, found: FoundArtifact, nodes: dict[Key, Node]) -> PlannedArtifact:
         if planned.error is not None or not found.descriptor.is_manifest or is_cosign(found):
             return planned
         record = self._record(planned, found)
@@ -66,7 +65,7 @@ class Records:
         nodes.update((key, node) for key, node in new.items() if key not in nodes)
         return replace(planned, keys=planned.keys | new.keys(), also=(*planned.also, Entry(descriptor=descriptor)))
 
-    def _record(self, planned: Planned, found: Found) -> Record | FoundRecord | None:
+    def _record(self, planned: PlannedArtifact, found: FoundArtifact) -> Record | FoundRecord | None:
         mode = _mode(self.selection)
         before = found.record
         if found.from_layout and mode == "all" and not planned.problems and not self._leaves_out(planned, before):
@@ -84,13 +83,15 @@ class Records:
             artifact_types=tuple(sorted(self.selection.artifact_types)) or (old.artifact_types if old else ()),
             depth=self.selection.depth if self.selection.depth is not None else (old.depth if old else None),
             digest_tags=self.selection.digest_tags or bool(old and old.digest_tags),
-            answers=tuple(_answer(looked, planned) for looked in sorted(planned.looked, key=lambda item: item.subject)),
+            lookups=tuple(
+                _recorded(found, planned) for found in sorted(planned.referrers, key=lambda item: item.lookup.subject)
+            ),
             platforms=tuple(str(item) for item in self.selection.platforms) or (old.platforms if old else ()),
             absent=tuple(LeftOut(digest=item.digest, platform=_platform(item)) for item in planned.left_out),
         )
 
     @staticmethod
-    def _leaves_out(planned: Planned, before: FoundRecord | None) -> bool:
+    def _leaves_out(planned: PlannedArtifact, before: FoundRecord | None) -> bool:
         declared = before.record.declared_absent() if before else frozenset[Digest]()
         return bool({item.digest for item in planned.left_out} - declared)
 
@@ -108,28 +109,24 @@ def _mode(selection: Selection) -> str:
     return "filtered" if selection.artifact_types or selection.depth is not None else "all"
 
 
-def _answer(looked: Looked, planned: Planned) -> Answer:
-    return Answer(
-        subject=looked.subject,
-        mechanism=looked.mechanism,
-        api_status=looked.api_status,
-        tag_status=looked.tag_status,
-        listed=looked.listed,
-        copied=sum(attached.subject == looked.subject for attached in planned.attached),
-        notes=tuple(safe(note) for note in looked.notes),
-        problems=_told(looked.problems),
-        came=_came(looked, planned),
+def _recorded(found: FoundReferrers, planned: PlannedArtifact) -> RecordedLookup:
+    lookup = found.lookup
+    return RecordedLookup(
+        lookup=replace(lookup, notes=tuple(safe(note) for note in lookup.notes)),
+        copied=sum(attached.subject == lookup.subject for attached in planned.attached),
+        problems=_told(found.problems),
+        came=_came(lookup.subject, planned),
     )
 
 
-def _came(looked: Looked, planned: Planned) -> tuple[Came, ...]:
+def _came(subject: Digest, planned: PlannedArtifact) -> tuple[CopiedReferrer, ...]:
     """Of the artifact itself only, whose signatures are asked for by name: it bounds the record."""
-    if looked.subject != planned.wanted.descriptor.digest:
+    if subject != planned.wanted.descriptor.digest:
         return ()
     came = [
-        Came(digest=item.descriptor.digest, artifact_type=item.artifact_type)
+        CopiedReferrer(digest=item.descriptor.digest, artifact_type=item.artifact_type)
         for item in planned.attached
-        if item.subject == looked.subject
+        if item.subject == subject
     ]
     return tuple(sorted(came, key=lambda item: item.digest)[: limits.REFERRERS])
 

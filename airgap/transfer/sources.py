@@ -14,10 +14,11 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS
 from airgap.oci.graph import Graph
 from airgap.oci.layout import LayoutDirectory
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store
-from airgap.transfer.endpoint import BlobStream, Looked, Referral
+from airgap.transfer.endpoint import BlobStream, FoundReferrers, Referral
 
 LAYOUT: Final = "layout"
 """The mechanism by which a layout knows referrers: its whole index was read."""
@@ -42,7 +43,13 @@ class LayoutSource:
         """See `Source`."""
         return self.graph.manifest(descriptor)
 
-    def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:  # noqa: ARG002
+    def referrers(
+        self,
+        descriptor: Descriptor,
+        *,
+        artifact_types: Collection[str] = (),  # noqa: ARG002
+        digest_tags: bool,  # noqa: ARG002
+    ) -> FoundReferrers:
         """All forms at once: a layout is read as a whole, so cosign's tags cost nothing and are never left behind."""
         problems: list[ContentProblem] = []
         referrals = tuple(
@@ -54,11 +61,9 @@ class LayoutSource:
             )
             for referrer in self.graph.referrers(descriptor).readable(problems.append)
         )
-        return Looked(
-            subject=descriptor.digest,
-            mechanism=LAYOUT,
-            listed=len(referrals) + len(problems),
-            referrals=referrals,
+        return FoundReferrers(
+            lookup=ReferrersLookup(subject=descriptor.digest, mechanism=LAYOUT, listed=len(referrals) + len(problems)),
+            _referrals=referrals,
             problems=tuple(problem.error() for problem in problems),
         )
 
@@ -88,9 +93,15 @@ class MemorySource:
         """See `Source`."""
         return parse_manifest(self._bytes(descriptor), descriptor.media_type)
 
-    def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:  # noqa: ARG002
+    def referrers(
+        self,
+        descriptor: Descriptor,
+        *,
+        artifact_types: Collection[str] = (),  # noqa: ARG002
+        digest_tags: bool,  # noqa: ARG002
+    ) -> FoundReferrers:
         """None."""
-        return Looked(subject=descriptor.digest, mechanism=LAYOUT)
+        return FoundReferrers(lookup=ReferrersLookup(subject=descriptor.digest, mechanism=LAYOUT))
 
     def open(self, descriptor: Descriptor) -> BlobStream:
         """See `Source`."""

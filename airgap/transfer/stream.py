@@ -17,7 +17,7 @@ from airgap.oci.layout import LayoutDirectory
 from airgap.oci.manifest import Index
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.store import missing
-from airgap.transfer.endpoint import Blobs, BlobStream, How, Sink
+from airgap.transfer.endpoint import Blobs, BlobStream, Sink, TransferMethod
 from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Progress
 from airgap.transfer.pump import Advance
 from airgap.transfer.tar_stream import Item, items
@@ -164,7 +164,7 @@ def _bring(descriptor: Descriptor, source: Blobs, sink: Sink, progress: Progress
     advance: Advance = partial(_advanced, progress, digest)
     how = sink.put_blob(descriptor, source, advance)
     progress(BlobDone(digest=digest, size=descriptor.size, how=how))
-    return how is not How.EXISTED
+    return how is not TransferMethod.EXISTED
 
 
 def _advanced(progress: Callable[[BlobAdvanced], object], digest: Digest, count: int) -> None:

@@ -25,7 +25,7 @@ from airgap.oci.sections import SharedFile
 from airgap.oci.tar import Member, members
 from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
-from airgap.transfer.endpoint import Entry, Named
+from airgap.transfer.endpoint import Entry, NamingResult
 from airgap.transfer.index_writer import merged
 from airgap.transfer.pump import writing
 from airgap.transfer.tar_writer import header
@@ -51,7 +51,7 @@ class _Anatomy(NamedTuple):
 
 def add_to_tar(
     path: str, blobs: Sequence[tuple[Descriptor, bytes]], entries: Sequence[Entry], *, drop: Collection[Digest] = ()
-) -> Named:
+) -> NamingResult:
     """Put `blobs` into the layout tar at `path` and list `entries` in its `index.json`.
 
     `drop`: entries that are replaced by new ones. Needs room for a second tar beside the first while it runs. Raises

@@ -24,13 +24,13 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
 from airgap.oci.store import size_error
 from airgap.text import safe
-from airgap.transfer.crew import Crew
-from airgap.transfer.endpoint import How
+from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
 from airgap.transfer.index_writer import LAYOUT_CONTENT, index_document
-from airgap.transfer.mover import Survey, Transferred
-from airgap.transfer.plan import Key, Node, Plan
+from airgap.transfer.mover import Survey, TransferResult
+from airgap.transfer.plan import CopyPlan, Key, Node
 from airgap.transfer.pump import check_room, pump, write_all, writing
+from airgap.transfer.workers import WorkerPool
 
 BLOCK: Final = 512
 _RECORD: Final = 20 * BLOCK
@@ -82,7 +82,7 @@ class TarPlan:
         return -(-(self.end + 2 * BLOCK) // _RECORD) * _RECORD
 
 
-def lay_out(plan: Plan, absent: frozenset[Key] = frozenset()) -> TarPlan:
+def lay_out(plan: CopyPlan, absent: frozenset[Key] = frozenset()) -> TarPlan:
     """Where everything will lie. `absent`: external layers that the source has not. Raises ContentError."""
     entries = tuple(entry for artifact in plan.artifacts for entry in artifact.entries())
     contents: dict[str, tuple[int, bytes | None, Node | None]] = {
@@ -147,8 +147,8 @@ def _block(name: bytes, size: int, kind: bytes = b"0") -> bytes:
 
 
 def write_tar_file(
-    path: Path, plan: Plan, executor: Executor, *, progress: Progress = silent, overwrite: bool = False
-) -> Transferred:
+    path: Path, plan: CopyPlan, executor: Executor, *, progress: Progress = silent, overwrite: bool = False
+) -> TransferResult:
     """The plan as a tar under the name `path`, complete or not at all.
 
     Raises UsageError where something is there (without `overwrite`), WriteError, ContentError, and what sources raise.
@@ -166,7 +166,9 @@ def write_tar_file(
     return run.result()
 
 
-def write_tar_stream(stream: BinaryIO, plan: Plan, executor: Executor, *, progress: Progress = silent) -> Transferred:
+def write_tar_stream(
+    stream: BinaryIO, plan: CopyPlan, executor: Executor, *, progress: Progress = silent
+) -> TransferResult:
     """The plan as a tar into a pipe, one member after the other; broken off without end marker where something fails.
 
     Raises as `write_tar_file` does.
@@ -179,10 +181,10 @@ def write_tar_stream(stream: BinaryIO, plan: Plan, executor: Executor, *, progre
 class _Writing:
     """One tar being written."""
 
-    def __init__(self, plan: Plan, executor: Executor, progress: Progress) -> None:
+    def __init__(self, plan: CopyPlan, executor: Executor, progress: Progress) -> None:
         self._plan, self._progress = plan, progress
         self._executor: Final = executor
-        self._crew: Final = Crew(executor)
+        self._workers: Final = WorkerPool(executor)
         self._absent: Final = frozenset(key for key, node in plan.nodes.items() if node.optional and _is_absent(node))
         self.tar: Final = lay_out(plan, self._absent)
         self._blobs: Final = tuple(slot for slot in self.tar.slots if slot.raw is None)
@@ -206,7 +208,7 @@ class _Writing:
             _write_at(file, slot.start)(memoryview(slot.head))
             if slot.raw is not None:
                 _write_at(file, slot.body)(memoryview(slot.raw))
-        self._crew.run(self._blobs, lambda slot: self._put(slot, file), _collect)
+        self._workers.run(self._blobs, lambda slot: self._put(slot, file), _collect)
         os.ftruncate(file, self.tar.size)
 
     def _put(self, slot: Slot, file: int) -> None:
@@ -223,11 +225,11 @@ class _Writing:
         with writing("standard output"):
             stream.flush()
 
-    def result(self) -> Transferred:
+    def result(self) -> TransferResult:
         for artifact in self._plan.artifacts:
             self._progress(ArtifactDone(reference=artifact.wanted.reference, digest=artifact.wanted.descriptor.digest))
-        moved = {key: How.COPIED for key in self._plan.nodes if key not in self._absent}
-        return Transferred(
+        moved = {key: TransferMethod.COPIED for key in self._plan.nodes if key not in self._absent}
+        return TransferResult(
             survey=Survey(missing=frozenset(moved), bytes=self._total, present_bytes=0),
             moved=moved,
             skipped=self._absent,
@@ -250,7 +252,7 @@ class _Writing:
         descriptor = node.descriptor
 
         def advance(count: int) -> None:
-            self._crew.check()
+            self._workers.check()
             self._progress(BlobAdvanced(digest=descriptor.digest, bytes=count))
 
         self._progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
@@ -259,7 +261,7 @@ class _Writing:
             pump(stream, descriptor, write, advance)
         finally:
             stream.close()
-        self._progress(BlobDone(digest=descriptor.digest, size=descriptor.size, how=How.COPIED))
+        self._progress(BlobDone(digest=descriptor.digest, size=descriptor.size, how=TransferMethod.COPIED))
 
 
 def _collect(_: Slot, future: Future[None]) -> None:

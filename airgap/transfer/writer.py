@@ -28,7 +28,7 @@ from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.store import buffer, compare_digest, unreadable
 from airgap.text import safe
 from airgap.transfer.clone import clone
-from airgap.transfer.endpoint import Blobs, Entry, How, Named, Resumable
+from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, TransferMethod
 from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.transfer.pump import Advance, Hash, WriteError, check_room, pump, write_all, writing
 from airgap.transfer.staging import Staging
@@ -43,7 +43,7 @@ _SMALL_BYTES: Final = 4 * limits.MIB
 class LayoutWriter:
     """A `Sink` over a layout directory, which is made if it is not there. Safe for threads; close it when done."""
 
-    vouches: Final = False
+    refuses_incomplete: Final = False
 
     def __init__(self, path: str, *, link: bool = False, verify_existing: bool = False) -> None:
         """`link` makes hard links to local sources; `verify_existing` hashes what is there before it is relied upon.
@@ -92,7 +92,7 @@ class LayoutWriter:
         """Always: `finish` lists it."""
         return True
 
-    def expect(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """See `Sink`; links and clones take no room."""
         with self._staging.file() as (file, staged):
             self._clonable = clone(str(self.path / LAYOUT_FILE), file)
@@ -100,19 +100,19 @@ class LayoutWriter:
         if not self._link and not self._clonable:
             check_room(self.path, size)
 
-    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> How:
+    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
         """See `Sink`: hard link where asked, reflink where possible, else one pass of reading, hashing and writing."""
         descriptor.digest.new_hash()  # refuses an algorithm that can not be checked, before anything is written
         path = source.path(descriptor)
         if path is not None and self._link and self._put_link(descriptor, path, advance):
-            return How.LINKED
+            return TransferMethod.LINKED
         if path is not None and self._clonable:
             if self._put_clone(descriptor, path, advance):
-                return How.CLONED
+                return TransferMethod.CLONED
             self._clonable = False
         if isinstance(source, Resumable) and descriptor.size >= _SMALL_BYTES:
             self._put_resumed(descriptor, source, advance)
-            return How.COPIED
+            return TransferMethod.COPIED
         with self._staging.file() as (file, staged):
             stream = source.open(descriptor)
             try:
@@ -120,7 +120,7 @@ class LayoutWriter:
             finally:
                 stream.close()
             self._done(file, staged, descriptor)
-        return How.COPIED
+        return TransferMethod.COPIED
 
     def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
         """See `Sink`; the bytes are compared with the descriptor."""
@@ -134,7 +134,7 @@ class LayoutWriter:
             self._writer(file)(memoryview(raw))
             self._done(file, staged, descriptor)
 
-    def misses(self, error: AirgapError) -> bool:  # noqa: ARG002
+    def says_incomplete(self, error: AirgapError) -> bool:  # noqa: ARG002
         """Never: nothing is refused here."""
         return False
 
@@ -146,7 +146,7 @@ class LayoutWriter:
 
     # --- names ---
 
-    def finish(self, entries: Sequence[Entry], *, drop: Collection[Digest] = ()) -> Named:
+    def finish(self, entries: Sequence[Entry], *, drop: Collection[Digest] = ()) -> NamingResult:
         """List `entries` in `index.json`, beside whatever others have listed by now.
 
         A tag that names something else moves, and what it named stays listed without it. `drop` and
@@ -309,7 +309,7 @@ class LayoutWriter:
 class LayoutProbe:
     """A layout that may not be there yet, asked and never written."""
 
-    vouches: Final = False
+    refuses_incomplete: Final = False
 
     def __init__(self, path: str) -> None:
         """Raises ContentError where something else is at `path`."""

@@ -11,7 +11,7 @@ import pytest
 
 from airgap.cli import progress
 from airgap.oci.digest import Digest
-from airgap.transfer.endpoint import How
+from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Notice, Started
 from tests.support.copying import family, write
 
@@ -72,7 +72,7 @@ def test_lines_tell_the_amount_the_rate_and_the_time_left(
     lines.report(BlobAdvanced(digest=DIGEST, bytes=1 << 20))
     lines.report(Notice(message="trying again"))
     now[0] = 20.0
-    lines.report(BlobDone(digest=DIGEST, size=2 << 20, how=How.COPIED))
+    lines.report(BlobDone(digest=DIGEST, size=2 << 20, how=TransferMethod.COPIED))
     assert capsys.readouterr().err.splitlines() == [
         "1 artifact: 4.0 MiB in 2 blobs and 1 manifest; 1.0 MiB are there already",
         "1.0 MiB of 4.0 MiB, 102.4 KiB/s, 30 s left",
@@ -88,5 +88,5 @@ def test_a_blob_that_is_sent_again_does_not_count_twice() -> None:
         tally.take(BlobStarted(digest=DIGEST, size=100))
         tally.take(BlobAdvanced(digest=DIGEST, bytes=80))
     assert tally.bytes == 80
-    tally.take(BlobDone(digest=DIGEST, size=100, how=How.COPIED))
+    tally.take(BlobDone(digest=DIGEST, size=100, how=TransferMethod.COPIED))
     assert tally.bytes == 100

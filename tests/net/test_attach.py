@@ -12,7 +12,7 @@ from airgap.net.registry import RegistryStore
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.reference import RegistryReference
-from airgap.transfer.attach import Found
+from airgap.transfer.attach import AttachedManifest
 from tests.support.net import described, store
 from tests.support.registry import INDEX, LoopbackRegistry, answer
 
@@ -22,7 +22,7 @@ def place(opened: RegistryStore, registry: LoopbackRegistry, digest: str) -> Reg
     return RegistryPlace(reference, opened)
 
 
-def attached(registry: LoopbackRegistry, digest: str) -> list[Found]:
+def attached(registry: LoopbackRegistry, digest: str) -> list[AttachedManifest]:
     with store(registry.host) as opened:
         return list(place(opened, registry, digest).attached(NOTARY_SIGNATURE))
 

@@ -125,10 +125,10 @@ def test_referrers_go_into_the_tag(host: str) -> None:
         assert repository.settle() == 0
         after = repository.referrers(subject.digest, artifact_types={"application/vnd.cncf.notary.signature"})
         assert repository.resolve(referrers_tag(subject.digest)).media_type == IMAGE_INDEX
-    assert (before.all(), before.api_status, before.tag_status) == ((), 404, 404)
+    assert (before.all(), before.lookup.api_status, before.lookup.tag_status) == ((), 404, 404)
     assert [put.fallback_updated for put in puts] == [True, True]
-    assert {entry.digest for entry in after.all()} == {descriptor.digest for descriptor, _ in signatures}
-    assert (after.mechanism, after.api_status, after.tag_status) == (Mechanism.TAG, 404, 200)
+    assert {entry.descriptor.digest for entry in after.all()} == {descriptor.digest for descriptor, _ in signatures}
+    assert (after.lookup.mechanism, after.lookup.api_status, after.lookup.tag_status) == (Mechanism.TAG, 404, 200)
 
 
 def test_cosigns_tags_are_found(host: str) -> None:

@@ -13,9 +13,9 @@ from airgap.net.endpoint import RegistrySink, RegistrySource
 from airgap.net.registry import RegistryStore
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.transfer.endpoint import Entry, How
-from airgap.transfer.mover import Transferred, transfer
-from airgap.transfer.plan import Selection, Wanted
+from airgap.transfer.endpoint import Entry, TransferMethod
+from airgap.transfer.mover import TransferResult, transfer
+from airgap.transfer.plan import CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.sources import MemorySource
 from tests.support.net import client, described, store
@@ -24,8 +24,8 @@ from tests.support.registry import LoopbackRegistry, answer, digest_of
 NOTARY = "application/vnd.cncf.notary.signature"
 
 
-def _copy(source: RegistryStore, sink: RegistryStore, **selection: Any) -> Transferred:
-    wanted = Wanted(source=RegistrySource(source), descriptor=source.resolve("v1"), reference="app:v1", tags=("v1",))
+def _copy(source: RegistryStore, sink: RegistryStore, **selection: Any) -> TransferResult:
+    wanted = CopyRoot(source=RegistrySource(source), descriptor=source.resolve("v1"), reference="app:v1", tags=("v1",))
     with ThreadPoolExecutor(4) as executor:
         plan = make_plan([wanted], Selection(**selection), executor)
         return transfer(plan, RegistrySink(sink), executor)
@@ -94,7 +94,7 @@ def test_blobs_are_mounted_within_one_registry(registry: LoopbackRegistry, signe
     with client(registry.host) as connected:
         moved = _copy(RegistryStore(connected, "app"), RegistryStore(connected, "mirror", writable=True)).moved
     assert signed_index in registry.repositories["mirror"].manifests
-    assert How.COPIED not in {how for (_, media_type, _), how in moved.items() if not media_type}
+    assert TransferMethod.COPIED not in {how for (_, media_type, _), how in moved.items() if not media_type}
     assert registry.requests("GET", "/blobs/") == []
 
 
@@ -148,9 +148,9 @@ def test_bytes_at_hand_can_be_put(registry: LoopbackRegistry) -> None:
     with store(registry.host, writable=True) as repository:
         sink = RegistrySink(repository)
         here = MemorySource({Digest.of(b"record"): b"record", Digest.of(b""): b""})
-        assert sink.put_blob(described(b"record"), here, told.append) is How.COPIED
-        assert sink.put_blob(described(b""), here, told.append) is How.COPIED
-        assert sink.put_blob(described(b"record"), here, told.append) is How.EXISTED
+        assert sink.put_blob(described(b"record"), here, told.append) is TransferMethod.COPIED
+        assert sink.put_blob(described(b""), here, told.append) is TransferMethod.COPIED
+        assert sink.put_blob(described(b"record"), here, told.append) is TransferMethod.EXISTED
     assert sum(told) == 12
 
 
@@ -160,10 +160,10 @@ def test_cosigns_tags_are_referrers_where_asked_for(registry: LoopbackRegistry) 
     signature = registry.put_image("app", layers=(b"cosign",), tag=tag)
     with store(registry.host) as repository:
         source, image = RegistrySource(repository), repository.resolve("v1")
-        assert source.referrers(image, digest_tags=False).referrals == ()
+        assert source.referrers(image, digest_tags=False).all() == ()
         found = source.referrers(image, digest_tags=True)
-    assert [(str(item.descriptor.digest), item.tag) for item in found.referrals] == [(signature, tag)]
-    assert (found.mechanism, found.api_status) == ("v1.1-referrers-api", 200)
+    assert [(str(item.descriptor.digest), item.tag) for item in found.all()] == [(signature, tag)]
+    assert (found.lookup.mechanism, found.lookup.api_status) == ("v1.1-referrers-api", 200)
 
 
 def test_a_manifest_that_is_none_is_content(registry: LoopbackRegistry) -> None:

@@ -10,6 +10,7 @@ from airgap.errors import AirgapError, NotFoundError
 from airgap.net.errors import AuthenticationError, RegistryError, TransportError
 from airgap.net.referrers import Mechanism, referrers_tag
 from airgap.oci.digest import Digest
+from airgap.transfer.endpoint import FoundReferrers
 from tests.support.net import Diary, store
 from tests.support.registry import INDEX, LoopbackRegistry, answer, digest_of, error, reset
 
@@ -36,22 +37,30 @@ def _tag(registry: LoopbackRegistry, subject: Digest, *entries: str) -> None:
     registry.put_index("app", entries, tag=referrers_tag(subject))
 
 
+def _how(found: FoundReferrers) -> tuple[str | None, int | None, int | None]:
+    return found.lookup.mechanism, found.lookup.api_status, found.lookup.tag_status
+
+
 def test_the_api_lists_referrers(registry: LoopbackRegistry, subject: Digest) -> None:
     signature = _sign(registry, subject)
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert [str(entry.digest) for entry in answered.all()] == [signature]
+    assert [str(entry.descriptor.digest) for entry in answered.all()] == [signature]
     assert answered.all()[0].artifact_type == NOTARY
-    assert answered.all()[0].annotations == {"number": "0"}
-    assert (answered.mechanism, answered.api_status, answered.tag_status) == (Mechanism.API, 200, None)
-    assert (answered.listed, answered.pages) == (1, 1)
+    assert answered.all()[0].descriptor.annotations == {"number": "0"}
+    assert (answered.lookup.mechanism, answered.lookup.api_status, answered.lookup.tag_status) == (
+        Mechanism.API,
+        200,
+        None,
+    )
+    assert answered.lookup.listed == 1
 
 
 def test_the_api_says_none(registry: LoopbackRegistry, subject: Digest) -> None:
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
     assert answered.all() == ()
-    assert answered.mechanism is Mechanism.API
+    assert answered.lookup.mechanism is Mechanism.API
     assert registry.requests("GET", "/manifests/") == []  # no look at the tag: the API has answered
 
 
@@ -61,8 +70,7 @@ def test_all_pages_are_read(registry: LoopbackRegistry, subject: Digest) -> None
     registry.page_size = 2
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert {str(entry.digest) for entry in answered.all()} == signatures
-    assert answered.pages == 4
+    assert {str(entry.descriptor.digest) for entry in answered.all()} == signatures
 
 
 def test_an_entry_that_stands_on_two_pages_counts_once(registry: LoopbackRegistry, subject: Digest) -> None:
@@ -75,7 +83,7 @@ def test_an_entry_that_stands_on_two_pages_counts_once(registry: LoopbackRegistr
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
     assert len(answered.all()) == 1
-    assert answered.listed == 2
+    assert answered.lookup.listed == 2
 
 
 def test_a_broken_page_is_an_error_not_the_end(registry: LoopbackRegistry, subject: Digest) -> None:
@@ -108,9 +116,8 @@ def test_the_filter_is_applied_here_where_the_registry_does_not(
     _sign(registry, subject, 1, SBOM)
     with store(registry.host) as repository:
         answered = repository.referrers(subject, artifact_types={NOTARY})
-    assert [str(entry.digest) for entry in answered.all()] == [signature]
-    assert answered.filtered_by_registry is filters
-    assert answered.listed == (1 if filters else 2)
+    assert [str(entry.descriptor.digest) for entry in answered.all()] == [signature]
+    assert answered.lookup.listed == (1 if filters else 2)
     assert registry.requests("GET", "/referrers/")[0].query["artifactType"] == [NOTARY]
 
 
@@ -182,10 +189,14 @@ def test_without_the_api_the_tag_is_read(registry: LoopbackRegistry, subject: Di
     _tag(registry, subject, signature)
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert [str(entry.digest) for entry in answered.all()] == [signature]
+    assert [str(entry.descriptor.digest) for entry in answered.all()] == [signature]
     assert answered.all()[0].artifact_type == NOTARY  # as the manifest says, the tag's entry has none
-    assert answered.all()[0].annotations == {"number": "0"}
-    assert (answered.mechanism, answered.api_status, answered.tag_status) == (Mechanism.TAG, 404, 200)
+    assert answered.all()[0].descriptor.annotations == {"number": "0"}
+    assert (answered.lookup.mechanism, answered.lookup.api_status, answered.lookup.tag_status) == (
+        Mechanism.TAG,
+        404,
+        200,
+    )
 
 
 def test_no_api_and_no_tag_is_none(registry: LoopbackRegistry, subject: Digest) -> None:
@@ -194,7 +205,11 @@ def test_no_api_and_no_tag_is_none(registry: LoopbackRegistry, subject: Digest) 
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
     assert answered.all() == ()
-    assert (answered.mechanism, answered.api_status, answered.tag_status) == (Mechanism.TAG, 404, 404)
+    assert (answered.lookup.mechanism, answered.lookup.api_status, answered.lookup.tag_status) == (
+        Mechanism.TAG,
+        404,
+        404,
+    )
 
 
 def test_another_content_type_means_no_api(registry: LoopbackRegistry, subject: Digest) -> None:
@@ -204,15 +219,15 @@ def test_another_content_type_means_no_api(registry: LoopbackRegistry, subject: 
     registry.on("GET", "/referrers/", answer(200, b"<html></html>", Content_Type="text/html"))
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert [str(entry.digest) for entry in answered.all()] == [signature]
-    assert (answered.mechanism, answered.api_status) == (Mechanism.TAG, 200)
+    assert [str(entry.descriptor.digest) for entry in answered.all()] == [signature]
+    assert (answered.lookup.mechanism, answered.lookup.api_status) == (Mechanism.TAG, 200)
 
 
 def test_a_registry_without_api_is_asked_once(registry: LoopbackRegistry, subject: Digest) -> None:
     registry.referrers_api = False
     with store(registry.host) as repository:
         for _ in range(3):
-            assert repository.referrers(subject).api_status == 404
+            assert repository.referrers(subject).lookup.api_status == 404
     assert len(registry.requests("GET", "/referrers/")) == 1
 
 
@@ -223,8 +238,8 @@ def test_an_image_under_the_tag_is_no_list(registry: LoopbackRegistry, subject: 
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
     assert answered.all() == ()
-    assert answered.tag_status == 200
-    assert "names no index" in answered.notes[0]
+    assert answered.lookup.tag_status == 200
+    assert "names no index" in answered.lookup.notes[0]
 
 
 def test_the_artifact_itself_under_the_tag_is_no_list(registry: LoopbackRegistry) -> None:
@@ -235,7 +250,7 @@ def test_the_artifact_itself_under_the_tag_is_no_list(registry: LoopbackRegistry
     with store(registry.host) as repository:
         answered = repository.referrers(index)
     assert answered.all() == ()
-    assert "names the artifact itself" in answered.notes[0]
+    assert "names the artifact itself" in answered.lookup.notes[0]
 
 
 def test_entries_of_another_subject_do_not_count(registry: LoopbackRegistry, subject: Digest) -> None:
@@ -246,9 +261,9 @@ def test_entries_of_another_subject_do_not_count(registry: LoopbackRegistry, sub
     _tag(registry, subject, stranger, signature, foreign)
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
-    assert [str(entry.digest) for entry in answered.all()] == [signature]
-    assert answered.listed == 3
-    assert [note.partition(" ")[0] for note in answered.notes] == [stranger, foreign]
+    assert [str(entry.descriptor.digest) for entry in answered.all()] == [signature]
+    assert answered.lookup.listed == 3
+    assert [note.partition(" ")[0] for note in answered.lookup.notes] == [stranger, foreign]
 
 
 def test_a_listed_referrer_that_is_gone_is_a_problem(registry: LoopbackRegistry, subject: Digest) -> None:
@@ -259,7 +274,7 @@ def test_a_listed_referrer_that_is_gone_is_a_problem(registry: LoopbackRegistry,
     with store(registry.host) as repository:
         answered = repository.referrers(subject)
     problems: list[AirgapError] = []
-    assert [str(entry.digest) for entry in answered.readable(problems.append)] == [signature]
+    assert [str(entry.descriptor.digest) for entry in answered.readable(problems.append)] == [signature]
     assert digest_of(b"gone") in str(problems[0])
     with pytest.raises(AirgapError, match=digest_of(b"gone")):
         answered.all()
@@ -289,7 +304,7 @@ def test_a_mechanism_can_be_forced(registry: LoopbackRegistry, subject: Digest) 
         _tag(registry, subject, signature)
         by_tag = repository.referrers(subject, mechanism=Mechanism.TAG)
     assert len(by_tag.all()) == 1
-    assert by_tag.api_status is None
+    assert by_tag.lookup.api_status is None
     assert registry.requests("GET", "/referrers/") == []
 
 

@@ -408,7 +408,7 @@ def test_a_subject_that_is_not_handled_goes_into_the_tag(registry: LoopbackRegis
             "artifactType": "application/vnd.example",
         }
     ]
-    assert [entry.digest for entry in found.all()] == [descriptor.digest]
+    assert [entry.descriptor.digest for entry in found.all()] == [descriptor.digest]
 
 
 def test_what_others_wrote_into_the_tag_stays(registry: LoopbackRegistry) -> None:
@@ -532,7 +532,7 @@ def test_settle_puts_again_what_the_api_lost(registry: LoopbackRegistry) -> None
         del registry.repositories["app"].manifests[str(descriptor.digest)]
         assert repository.referrers(SUBJECT).all() == ()
         assert repository.settle() == 1
-        assert [entry.digest for entry in repository.referrers(SUBJECT).all()] == [descriptor.digest]
+        assert [entry.descriptor.digest for entry in repository.referrers(SUBJECT).all()] == [descriptor.digest]
         assert repository.settle() == 0
 
 

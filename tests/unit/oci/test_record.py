@@ -14,9 +14,10 @@ from airgap.errors import FormatError
 from airgap.oci.descriptor import ACQUISITION, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.open import open_layout
 from airgap.oci.problems import ContentProblem
-from airgap.oci.record import Answer, Came, LeftOut, Record, find_records, listed_records
+from airgap.oci.record import CopiedReferrer, LeftOut, Record, RecordedLookup, find_records, listed_records
 from airgap.transfer.record_writer import record_contents
 from tests.support.layouts import LayoutBuilder
 
@@ -25,7 +26,7 @@ SIGNED = Digest.of(b"a signature")
 
 
 def record(artifact: Descriptor, **changes: Any) -> Record:
-    answer = Answer(subject=artifact.digest, mechanism="v1.1-referrers-api", api_status=200)
+    lookup = ReferrersLookup(subject=artifact.digest, mechanism="v1.1-referrers-api", api_status=200)
     made = Record(
         tool="0.1.0",
         time=AT,
@@ -34,7 +35,7 @@ def record(artifact: Descriptor, **changes: Any) -> Record:
         reference="registry.example/app:v1",
         artifact=artifact,
         mode="all",
-        answers=(answer,),
+        lookups=(RecordedLookup(lookup=lookup),),
     )
     return replace(made, **changes)
 
@@ -65,18 +66,20 @@ def test_what_is_written_is_read_again(image: Descriptor) -> None:
         digest_tags=True,
         platforms=("linux/amd64",),
         absent=(LeftOut(digest=image.digest, platform="linux/arm64"),),
-        answers=(
-            Answer(
-                subject=image.digest,
-                mechanism="v1.1-referrers-tag",
-                api_status=404,
-                tag_status=200,
-                listed=3,
+        lookups=(
+            RecordedLookup(
+                lookup=ReferrersLookup(
+                    subject=image.digest,
+                    mechanism="v1.1-referrers-tag",
+                    api_status=404,
+                    tag_status=200,
+                    listed=3,
+                    notes=("a note",),
+                ),
                 copied=1,
-                notes=("a note",),
                 problems=("a problem",),
             ),
-            Answer(subject=image.digest, mechanism=None),
+            RecordedLookup(lookup=ReferrersLookup(subject=image.digest, mechanism=None)),
         ),
     )
     for made in (full, record(image), record(image, name=None)):
@@ -159,31 +162,37 @@ def test_what_may_have_been_left_behind(image: Descriptor, changes: dict[str, An
         ({"mechanism": None}, "could not all be read"),
         ({"problems": ("gone",)}, "could not all be read"),
         ({"listed": 1, "copied": 1}, "of which 0 are here now"),
-        ({"listed": 1, "copied": 1, "came": (Came(digest=SIGNED, artifact_type=NOTARY_SIGNATURE),)}, str(SIGNED)),
-        ({"listed": 1, "copied": 1, "came": (Came(digest=SIGNED, artifact_type="a/sbom"),)}, None),
+        (
+            {"listed": 1, "copied": 1, "came": (CopiedReferrer(digest=SIGNED, artifact_type=NOTARY_SIGNATURE),)},
+            str(SIGNED),
+        ),
+        ({"listed": 1, "copied": 1, "came": (CopiedReferrer(digest=SIGNED, artifact_type="a/sbom"),)}, None),
         ({}, None),
     ],
 )
 def test_what_the_answers_about_the_artifact_say(image: Descriptor, answer: dict[str, Any], word: str | None) -> None:
     made = record(image)
-    changed = replace(made, answers=(replace(made.answers[0], **answer),))
+    facts = {name: answer.pop(name) for name in ("mechanism", "listed") if name in (answer := dict(answer))}
+    (before,) = made.lookups
+    changed = replace(made, lookups=(replace(before, lookup=replace(before.lookup, **facts), **answer),))
     said = changed.left_behind(frozenset())
     assert said is None if word is None else word in (said or "")
-    types = {came.artifact_type for came in changed.answers[0].came}
-    assert changed.found_none() == (not changed.answers[0].listed or types == {"a/sbom"})
+    types = {came.artifact_type for came in changed.lookups[0].came}
+    assert changed.found_none() == (not changed.lookups[0].lookup.listed or types == {"a/sbom"})
 
 
 def test_what_is_here_is_not_lost(image: Descriptor) -> None:
     """What the record says came is compared with what lies in the layout; old records state a number alone."""
-    answer = Answer(subject=image.digest, mechanism="layout", listed=2, copied=2)
-    old = record(image, answers=(answer,))
+    lookup = ReferrersLookup(subject=image.digest, mechanism="layout", listed=2)
+    recorded = RecordedLookup(lookup=lookup, copied=2)
+    old = record(image, lookups=(recorded,))
     assert old.left_behind({SIGNED, Digest.of(b"sbom")}) is None
     assert "2 referrers came with it, of which 1 are here now" in str(old.left_behind({SIGNED}))
     came = (
-        Came(digest=SIGNED, artifact_type=NOTARY_SIGNATURE),
-        Came(digest=Digest.of(b"sbom"), artifact_type="a/sbom"),
+        CopiedReferrer(digest=SIGNED, artifact_type=NOTARY_SIGNATURE),
+        CopiedReferrer(digest=Digest.of(b"sbom"), artifact_type="a/sbom"),
     )
-    new = Record.parse(json.dumps(record(image, answers=(replace(answer, came=came),)).to_json()).encode())
+    new = Record.parse(json.dumps(record(image, lookups=(replace(recorded, came=came),)).to_json()).encode())
     assert new.left_behind({SIGNED}) is None
     assert new.lost({SIGNED}) == came[1:]
     assert new.lost({SIGNED, Digest.of(b"sbom")}) == ()
@@ -191,5 +200,5 @@ def test_what_is_here_is_not_lost(image: Descriptor) -> None:
 
 
 def test_nobody_asked_is_not_none_there(image: Descriptor) -> None:
-    assert not record(image, answers=()).found_none()
+    assert not record(image, lookups=()).found_none()
     assert not record(image, kind="layout").found_none()

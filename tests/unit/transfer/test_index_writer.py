@@ -10,7 +10,7 @@ import pytest
 from airgap.errors import ContentError, LimitError
 from airgap.oci.descriptor import IMAGE_MANIFEST, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
-from airgap.transfer.endpoint import Entry, Named
+from airgap.transfer.endpoint import Entry, NamingResult
 from airgap.transfer.index_writer import EMPTY_INDEX, index_document, merged
 
 ONE, TWO, THREE = (
@@ -19,7 +19,7 @@ ONE, TWO, THREE = (
 )
 
 
-def merge(current: bytes, *entries: Entry, drop: tuple[Digest, ...] = ()) -> tuple[list[dict[str, Any]], Named]:
+def merge(current: bytes, *entries: Entry, drop: tuple[Digest, ...] = ()) -> tuple[list[dict[str, Any]], NamingResult]:
     raw, named = merged(current, entries, drop=drop, source="x")
     return json.loads(raw)["manifests"], named
 
@@ -33,7 +33,7 @@ def test_nothing_new_leaves_the_very_same_bytes() -> None:
         b'{ "schemaVersion": 2,  "manifests": [ %s ] }'
         % json.dumps({**ONE.to_json(), "annotations": {REF_NAME: "v1", "x": "y"}}).encode()
     )
-    assert merged(current, [Entry(descriptor=ONE, tag="v1")], drop=(), source="x") == (current, Named())
+    assert merged(current, [Entry(descriptor=ONE, tag="v1")], drop=(), source="x") == (current, NamingResult())
 
 
 def test_unknown_members_and_unreadable_entries_of_others_stay() -> None:
@@ -48,7 +48,7 @@ def test_a_tag_moves_and_what_it_named_stays_without_it() -> None:
     current = index_document([Entry(descriptor=ONE, tag="v1")])
     entries, named = merge(current, Entry(descriptor=TWO, tag="v1"))
     assert tagged(entries) == {None: str(ONE.digest), "v1": str(TWO.digest)}
-    assert named == Named(1, ("v1",))
+    assert named == NamingResult(1, ("v1",))
 
 
 def test_two_tags_of_one_artifact() -> None:
@@ -61,7 +61,7 @@ def test_an_entry_without_tag_gets_it_and_a_tagged_one_is_not_repeated() -> None
     entries, _ = merge(index_document([Entry(descriptor=ONE)]), Entry(descriptor=ONE, tag="v1"))
     assert tagged(entries) == {"v1": str(ONE.digest)}
     again, named = merge(index_document([Entry(descriptor=ONE, tag="v1")]), Entry(descriptor=ONE))
-    assert (tagged(again), named) == ({"v1": str(ONE.digest)}, Named())
+    assert (tagged(again), named) == ({"v1": str(ONE.digest)}, NamingResult())
 
 
 def test_what_is_replaced_is_dropped_unless_it_comes_again() -> None:

@@ -11,10 +11,11 @@ import pytest
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.transfer.endpoint import Blobs, BlobStream, Entry, How, Looked, Named
-from airgap.transfer.mover import Transferred, transfer
-from airgap.transfer.plan import Selection, Wanted
+from airgap.transfer.endpoint import Blobs, BlobStream, Entry, FoundReferrers, NamingResult, TransferMethod
+from airgap.transfer.mover import TransferResult, transfer
+from airgap.transfer.plan import CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.pump import Advance
 from tests.support.layouts import LayoutBuilder
@@ -34,8 +35,8 @@ class Boxed:
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         return parse_manifest(self.box.blobs[descriptor.digest], descriptor.media_type)
 
-    def referrers(self, descriptor: Descriptor, *, artifact_types: object = (), digest_tags: bool) -> Looked:
-        return Looked(subject=descriptor.digest, mechanism="layout")
+    def referrers(self, descriptor: Descriptor, *, artifact_types: object = (), digest_tags: bool) -> FoundReferrers:
+        return FoundReferrers(lookup=ReferrersLookup(subject=descriptor.digest, mechanism="layout"))
 
     def open(self, descriptor: Descriptor) -> BlobStream:
         if reason := self.failing.get(descriptor.digest):
@@ -50,7 +51,7 @@ class Noting:
     """A destination that takes everything, and notes it in order."""
 
     name = "noting"
-    vouches = False
+    refuses_incomplete = False
 
     def __init__(self) -> None:
         self.put: list[Digest] = []
@@ -62,26 +63,26 @@ class Noting:
     def lists(self, subject: Digest, referrer: Digest) -> bool:
         return True
 
-    def expect(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         pass
 
-    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> How:
+    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
         source.open(descriptor).close()
         self.put.append(descriptor.digest)
-        return How.COPIED
+        return TransferMethod.COPIED
 
     def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
         self.put.append(descriptor.digest)
 
-    def misses(self, error: AirgapError) -> bool:
+    def says_incomplete(self, error: AirgapError) -> bool:
         return False
 
     def flush(self) -> None:
         pass
 
-    def finish(self, entries: Sequence[Entry]) -> Named:
+    def finish(self, entries: Sequence[Entry]) -> NamingResult:
         self.named = [entry.descriptor.digest for entry in entries]
-        return Named(added=len(entries))
+        return NamingResult(added=len(entries))
 
 
 @pytest.fixture
@@ -103,8 +104,8 @@ class Scene:
         self.source = Boxed(self.box, {self.layer.digest: reason})
         self.sink = Noting()
 
-    def copy(self, pool: ThreadPoolExecutor, *, keep_going: bool) -> Transferred:
-        wanted = [Wanted(source=self.source, descriptor=item, reference="x") for item in (self.index, self.beside)]
+    def copy(self, pool: ThreadPoolExecutor, *, keep_going: bool) -> TransferResult:
+        wanted = [CopyRoot(source=self.source, descriptor=item, reference="x") for item in (self.index, self.beside)]
         plan = make_plan(wanted, Selection(), pool, keep_going=keep_going)
         return transfer(plan, self.sink, pool, keep_going=keep_going)
 

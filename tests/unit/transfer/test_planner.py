@@ -14,9 +14,10 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.transfer.endpoint import BlobStream, Looked, Referral
-from airgap.transfer.plan import Plan, Selection, Wanted
+from airgap.transfer.endpoint import BlobStream, FoundReferrers, Referral
+from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.platforms import PlatformFilter
 from tests.support.copying import SBOM, Family, family, names
@@ -43,13 +44,14 @@ class Claims:
             raise ContentError("content.missing", "not here", digest=str(descriptor.digest))
         return parse_manifest(self.box.blobs[descriptor.digest], descriptor.media_type)
 
-    def referrers(self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool) -> Looked:
+    def referrers(
+        self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool
+    ) -> FoundReferrers:
         if descriptor.digest in self.refused:
             raise AirgapError("403")
-        return Looked(
-            subject=descriptor.digest,
-            mechanism="v1.1-referrers-api",
-            referrals=tuple(self.listed.get(descriptor.digest, ())),
+        return FoundReferrers(
+            lookup=ReferrersLookup(subject=descriptor.digest, mechanism="v1.1-referrers-api"),
+            _referrals=tuple(self.listed.get(descriptor.digest, ())),
         )
 
     def open(self, descriptor: Descriptor) -> BlobStream:
@@ -77,13 +79,13 @@ def listing(made: Family) -> dict[Digest, list[Referral]]:
     return found
 
 
-def plan(source: Claims, root: Descriptor, pool: Executor, *, keep_going: bool = False, **chosen: object) -> Plan:
+def plan(source: Claims, root: Descriptor, pool: Executor, *, keep_going: bool = False, **chosen: object) -> CopyPlan:
     selection = Selection(**chosen)  # type: ignore[arg-type]
-    wanted = [Wanted(source=source, descriptor=root, reference="x")]
+    wanted = [CopyRoot(source=source, descriptor=root, reference="x")]
     return make_plan(wanted, selection, pool, keep_going=keep_going)
 
 
-def planned(found: Plan) -> set[str]:
+def planned(found: CopyPlan) -> set[str]:
     return {str(key[0]) for key, node in found.nodes.items() if node.manifest is not None}
 
 
@@ -134,7 +136,9 @@ def test_where_nobody_could_look_is_an_error_unless_told_to_keep_going(pool: Exe
     with pytest.raises(AirgapError, match="403"):
         plan(source, made.index, pool)
     (artifact,) = plan(source, made.index, pool, keep_going=True).artifacts
-    assert [looked.mechanism for looked in artifact.looked if looked.subject == made.children[0].digest] == [None]
+    assert [
+        found.lookup.mechanism for found in artifact.referrers if found.lookup.subject == made.children[0].digest
+    ] == [None]
 
 
 def test_types_filter_what_is_chosen_and_not_what_refers_to_it(pool: Executor) -> None:
@@ -175,7 +179,7 @@ def test_a_child_that_the_source_declares_absent_is_left_out_and_others_are_erro
     with pytest.raises(ContentError):
         plan(source, made.index, pool)
     declared = frozenset({made.children[1].digest})
-    wanted = [Wanted(source=source, descriptor=made.index, reference="x", declared_absent=declared)]
+    wanted = [CopyRoot(source=source, descriptor=made.index, reference="x", declared_absent=declared)]
     found = make_plan(wanted, Selection(), pool)
     assert [item.digest for item in found.artifacts[0].left_out] == [made.children[1].digest]
 

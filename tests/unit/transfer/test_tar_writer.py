@@ -14,7 +14,7 @@ from airgap.errors import ContentError, UsageError
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from airgap.transfer import tar_writer
-from airgap.transfer.plan import Plan, Selection, Wanted
+from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.sources import LayoutSource
 from airgap.transfer.tar_writer import BLOCK, header, lay_out, write_tar_file, write_tar_stream
@@ -28,12 +28,12 @@ def pool() -> Iterator[Executor]:
         yield executor
 
 
-def plan_of(path: Path, pool: Executor) -> Plan:
+def plan_of(path: Path, pool: Executor) -> CopyPlan:
     store = open_layout(path)
     graph = Graph(store)
     source = LayoutSource(store, graph)
     wanted = [
-        Wanted(source=source, descriptor=root.descriptor, reference="x", tags=root.tags) for root in graph.roots()
+        CopyRoot(source=source, descriptor=root.descriptor, reference="x", tags=root.tags) for root in graph.roots()
     ]
     return make_plan(wanted, Selection(), pool)
 

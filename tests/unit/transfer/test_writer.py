@@ -16,7 +16,7 @@ from airgap.locking import exclusive
 from airgap.oci.descriptor import IMAGE_LAYER, Descriptor
 from airgap.oci.digest import Digest
 from airgap.transfer import writer
-from airgap.transfer.endpoint import BlobStream, How
+from airgap.transfer.endpoint import BlobStream, TransferMethod
 from airgap.transfer.pump import WriteError, check_room, writing
 from airgap.transfer.staging import PREFIX
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
@@ -52,7 +52,7 @@ def test_a_blob_gets_its_name_when_it_is_flushed(tmp_path: Path, algorithm: str,
     blob = described(data, algorithm)
     with LayoutWriter(str(tmp_path / "to")) as target:
         assert not target.has(blob)
-        assert target.put_blob(blob, Given(data), ignore) in {How.COPIED, How.CLONED}
+        assert target.put_blob(blob, Given(data), ignore) in {TransferMethod.COPIED, TransferMethod.CLONED}
         target.flush()
         assert target.has(blob)
     assert (tmp_path / "to" / "blobs" / algorithm / blob.digest.encoded).read_bytes() == data
@@ -98,7 +98,7 @@ def test_where_links_are_not_possible_bytes_are_copied(tmp_path: Path, monkeypat
     blob = described(b"right")
     (tmp_path / "file").write_bytes(b"right")
     with LayoutWriter(str(tmp_path / "to"), link=True) as target:
-        assert target.put_blob(blob, Given(b"right", str(tmp_path / "file")), ignore) is How.COPIED
+        assert target.put_blob(blob, Given(b"right", str(tmp_path / "file")), ignore) is TransferMethod.COPIED
         target.flush()
         assert target.has(blob)
 
@@ -114,7 +114,7 @@ def test_a_clone_is_proven_before_it_gets_its_name(tmp_path: Path, monkeypatch: 
     (tmp_path / "file").write_bytes(b"right")
     blob, other = described(b"right"), described(b"other")
     with LayoutWriter(str(tmp_path / "to")) as target:
-        assert target.put_blob(blob, Given(b"", str(tmp_path / "file")), ignore) is How.CLONED
+        assert target.put_blob(blob, Given(b"", str(tmp_path / "file")), ignore) is TransferMethod.CLONED
         with pytest.raises(ContentError):
             target.put_blob(other, Given(b"", str(tmp_path / "file")), ignore)
         target.flush()

@@ -19,7 +19,7 @@ class StoppedError(Exception):
     """Another task failed: no use in going on."""
 
 
-class Crew:
+class WorkerPool:
     """Runs tasks; after the first error each of them ends at its next `check`."""
 
     def __init__(self, executor: Executor) -> None:

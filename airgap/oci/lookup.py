@@ -1,0 +1,24 @@
+"""How the referrers of one subject were looked for: what a copy reports and its record keeps (design 2, rule 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airgap.oci.digest import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferrersLookup:
+    """Who was asked, and what the answer was. "None there" is a mechanism with nothing listed."""
+
+    subject: Digest
+    mechanism: str | None
+    """`v1.1-referrers-api`, `v1.1-referrers-tag`, `layout`; None where nobody looked, or looking failed."""
+    api_status: int | None = None
+    """HTTP status of the referrers API; None where it was not asked."""
+    tag_status: int | None = None
+    """HTTP status of the referrers tag; None where it was not asked."""
+    listed: int = 0
+    """Entries before filters and checks."""
+    notes: tuple[str, ...] = ()
+    """What was not taken for a referrer and why: an answer that is no index, an entry of another subject."""
