@@ -112,7 +112,7 @@ class ReferrersApi:
                 raise LimitError(f"{subject} has more than {limits.REFERRERS} referrers in {self._repository}")
             for entry in index.manifests:
                 entries.setdefault(entry.digest, entry)
-        # the registry may have filtered, and may not
+        # DIST-6, MAN-20: the registry may have filtered, and may not
         chosen = [entry for entry in entries.values() if _wanted(entry, artifact_types)]
         lookup = ReferrersLookup(subject=subject, mechanism=Mechanism.API, api_status=200, listed=listed)
         return FoundReferrers(lookup=lookup, _referrals=_referrals(chosen, Mechanism.API))

@@ -49,14 +49,16 @@ def _help_of(command: tuple[str, ...]) -> Iterator[str]:
 
 def documents() -> dict[str, Any]:
     """One JSON document of each kind, with what differs from run to run replaced by its kind."""
-    made: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, make in _SCENES.items():
-            place = Path(folder) / name.replace(" ", "-")
-            place.mkdir()
-            ran = make(place)
-            made[name] = {"exit code": ran.code, "document": _shape(ran.document, folder)}
-    return made
+        return {name: document(name, Path(folder)) for name in SCENES}
+
+
+def document(name: str, folder: Path) -> dict[str, Any]:
+    """The one of a scene, made in `folder`."""
+    place = folder / name.replace(" ", "-")
+    place.mkdir()
+    ran = SCENES[name](place)
+    return {"exit code": ran.code, "document": _shape(ran.document, str(folder))}
 
 
 def _verify_good(place: Path) -> Ran:
@@ -150,7 +152,7 @@ def _snapshot(command: str) -> Callable[[Path], Ran]:
     return run
 
 
-_SCENES: Final[Mapping[str, Callable[[Path], Ran]]] = {
+SCENES: Final[Mapping[str, Callable[[Path], Ran]]] = {
     "verify good": _verify_good,
     "verify revoked": _verify_revoked,
     "verify unsigned and damaged": _verify_unsigned_and_damaged,
@@ -180,7 +182,7 @@ def _shape(value: Any, folder: str, key: str = "") -> Any:
         shapes = [_shape(item, folder, key) for item in value]
         return [shape for number, shape in enumerate(shapes) if shape not in shapes[:number]]
     if isinstance(value, str):
-        return _text(value, folder)
+        return "<serial>" if key == "serial" else _text(value, folder)
     if isinstance(value, int | float) and not isinstance(value, bool) and key != "exit_code":
         return "<number>"
     return value
