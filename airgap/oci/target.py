@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airgap.errors import UsageError
 from airgap.oci.graph import Graph, Root
@@ -22,6 +22,14 @@ class Target:
     reference: LayoutReference
     store: Store
     graph: Graph
+
+    def another(self, text: str) -> Target | None:
+        """What `text` names, where that lies in this layout, too: what was read of it is not read again.
+
+        Raises UsageError.
+        """
+        reference = _parse(text)
+        return replace(self, reference=reference) if reference.path == self.reference.path else None
 
     @property
     def is_whole(self) -> bool:
@@ -53,11 +61,16 @@ def open_target(text: str) -> Iterator[Target]:
 
     Raises UsageError for a registry, ContentError for what is no layout, NotFoundError.
     """
+    reference = _parse(text)
+    with open_layout(reference.path) as store:
+        yield Target(reference, store, Graph(store))
+
+
+def _parse(text: str) -> LayoutReference:
     reference = parse_reference(text, exists=os.path.exists)
     if not isinstance(reference, LayoutReference):
         raise UsageError(
             f"{safe(text)} is no file or folder here; as a name in a registry it would need the network",
             remedy="Check the path. What lies in a registry is copied into a layout first: airgap copy.",
         )
-    with open_layout(reference.path) as store:
-        yield Target(reference, store, Graph(store))
+    return reference

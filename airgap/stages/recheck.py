@@ -118,8 +118,7 @@ class _Run:
         self._fail(*(replace(problem, target=problem.target or report.name) for problem in report.problems))
         if not report.artifacts:
             self._fail(_nothing(f"the report {report.name} is about no artifact", source))
-        for artifact in report.artifacts:
-            yield self._recorded(report, artifact)
+        yield from self._report(report)
 
     def _layout(self, target: str) -> Iterator[Rechecked]:
         if _is_empty(target):
@@ -133,22 +132,41 @@ class _Run:
 
     # --- what a report is about ---
 
-    def _recorded(self, report: Report, artifact: RecordedArtifact) -> Rechecked:
-        place = _place(artifact)
+    def _report(self, report: Report) -> Iterator[Rechecked]:
+        places = {id(artifact): _place(artifact) for artifact in report.artifacts}
+        together: dict[tuple[str, str | None], list[RecordedArtifact]] = {}
+        for artifact in report.artifacts:
+            if (place := places[id(artifact)]) is not None:
+                together.setdefault((place, self._named_scope(artifact)), []).append(artifact)
+        outcomes = {key: self._again(self._demands(report, artifacts, *key)) for key, artifacts in together.items()}
+        for artifact in report.artifacts:
+            place = places[id(artifact)]
+            outcome = None if place is None else outcomes[place, self._named_scope(artifact)]
+            yield self._recorded(report, artifact, place, outcome)
+
+    def _again(self, demands: Demands) -> Outcome:
+        """What verifying comes to; artifacts of one layout together, as a layout is read once for all of them."""
+        try:
+            outcome = self._verify(demands)
+        except UsageError as error:  # whatever a report names as its layout stops no other
+            problems = tuple(Problem.of(error, target) for target in demands.targets)
+            outcome = Outcome(moment=self._moment, trust={}, problems=problems)
+        self._warn(*outcome.warnings, *_ran(outcome))
+        return outcome
+
+    def _recorded(
+        self, report: Report, artifact: RecordedArtifact, place: str | None, outcome: Outcome | None
+    ) -> Rechecked:
         besides = _not_recorded(report, artifact)
-        if place is not None:
-            try:
-                outcome = self._verify(self._demands(report, artifact, place))
-            except UsageError as error:  # whatever a report names as its layout stops no other
-                outcome = Outcome(moment=self._moment, trust={}, problems=(Problem.of(error, place),))
-            self._warn(*outcome.warnings, *_ran(outcome))
+        if place is not None and outcome is not None:
             moved = tuple(self._moved(artifact, place))
             if found := [item for item in outcome.artifacts if item.descriptor.digest == artifact.descriptor.digest]:
                 self._warn(*moved)
                 return Rechecked(basis=Basis.LAYOUT, now=found[0], was=artifact, report=report, besides=besides)
             # what is there and can not be judged is not gone: what the report says does not make it good
             is_gone = artifact.descriptor.digest not in self._look(place).digests
-            stuck = tuple(item for item in outcome.problems if item.exit_code != ExitCode.NOT_FOUND or not is_gone)
+            own = (item for item in outcome.problems if item.target in {None, safe(_target(artifact, place))})
+            stuck = tuple(item for item in own if item.exit_code != ExitCode.NOT_FOUND or not is_gone)
             self._fail(*stuck)
             besides += stuck or moved
         self._warn(*_taken_as_it_is(report, artifact))
@@ -180,14 +198,18 @@ class _Run:
             return artifact.scope, artifact.scope_origin
         return self._request.scope, "option"
 
-    def _demands(self, report: Report, artifact: RecordedArtifact, place: str) -> Demands:
+    def _named_scope(self, artifact: RecordedArtifact) -> str | None:
+        """The repository, where an operator named one."""
         scope, origin = self._scope(artifact)
+        return scope if origin in {"option", "name"} else None
+
+    def _demands(self, report: Report, artifacts: Sequence[RecordedArtifact], place: str, scope: str | None) -> Demands:
         return Demands(
-            targets=[f"{place}@{artifact.descriptor.digest}"],
-            scope=scope if origin in {"option", "name"} else None,
+            targets=list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
+            scope=scope,
             metadata=self._metadata(report),
             max_signatures=report.max_signatures,
-            earlier=artifact.plugins,
+            earlier={digest: use for artifact in artifacts for digest, use in artifact.plugins.items()},
         )
 
     def _metadata(self, report: Report) -> Mapping[str, str]:
@@ -283,6 +305,10 @@ def _place(artifact: RecordedArtifact) -> str | None:
             return None
         place, path = f"{reference.transport}{reference.path}", reference.path
     return place if _is_there(path) and not _is_empty(path) else None
+
+
+def _target(artifact: RecordedArtifact, place: str) -> str:
+    return f"{place}@{artifact.descriptor.digest}"
 
 
 def _is_there(path: str) -> bool:

@@ -27,7 +27,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.reasons import ExitCode
-from airgap.revocation.artifact import BoxEvidence, find_box, find_proposals
+from airgap.revocation.artifact import find_box, find_proposals
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import Evidence
@@ -110,8 +110,10 @@ def verify(
             return executor or stack.enter_context(_threads())
 
         run = _Run(request, directory, policy, pool)
+        stack.callback(run.close)
         for target in request.targets:
             run.target(target)
+        run.close()
         return run.outcome(moment)
 
 
@@ -149,8 +151,11 @@ class _Run:
         self._policy = policy
         self._own_judge = self._judge = self._make_judge(self._directory)
         self._pool = pool
+        self._layout = ExitStack()
+        """Keeps the layout open that was opened last; targets that follow in it share what was read of it."""
+        self._opened: Target | None = None
         self._judged: dict[Descriptor, tuple[Statement, ReferrerOutcome]] = {}
-        """What is attached to artifacts of the target that is being judged, with the statement that applied last."""
+        """What is attached to artifacts of that layout, with the statement that applied last."""
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
@@ -158,16 +163,31 @@ class _Run:
     def target(self, text: str) -> None:
         """Judge one target; what keeps it from being judged becomes a problem, and the next target has its turn."""
         try:
-            with open_target(text) as target:
-                box = self._open_box(target, text)
-                content = self._contents(target)
-                self._nearby = Nearby(target.graph)
-                for root in _roots(target):
-                    self._artifacts.append(self._artifact(target, content, root))
-                self._report_entries(target, text)
-                self._warnings += [Problem.told(notice) for notice in box.notices()]
+            target = self._open(text)
+            content = self._contents(target)
+            for root in _roots(target):
+                self._artifacts.append(self._artifact(target, content, root))
+            self._report_entries(target, text)
         except AirgapError as error:
             self._problems.append(Problem.of(error, text))
+
+    def close(self) -> None:
+        """Closes the layout that is open."""
+        if self._opened is not None:
+            self._warnings += [Problem.told(notice) for notice in self._box.notices()]
+        self._opened = None
+        self._layout.close()
+
+    def _open(self, text: str) -> Target:
+        if self._opened is not None and (target := self._opened.another(text)) is not None:
+            return target
+        self.close()
+        target = self._layout.enter_context(open_target(text))
+        self._open_box(target)
+        self._checker = ContentChecker(target.store, self._pool)
+        self._nearby = Nearby(target.graph)
+        self._opened = target
+        return target
 
     def _make_judge(self, believed: Believed) -> Judge:
         request = self._request
@@ -178,18 +198,18 @@ class _Run:
             plugins=request.plugins,
         )
 
-    def _open_box(self, target: Target, text: str) -> BoxEvidence:
-        """What lies in the target as evidence, beside the trust directory's; what would be trusted is only named."""
+    def _open_box(self, target: Target) -> None:
+        """What lies in the layout as evidence, beside the trust directory's; what would be trusted is only named."""
         # of the whole layout: what is about an index stands beside the index, also for one of its children
         roots = [root.descriptor for root in target.graph.roots()]
-        box = find_box(target.store, target.graph, roots, safe(text))
+        name = safe(f"{target.reference.transport}{target.reference.path}")
+        self._box = find_box(target.store, target.graph, roots, name)
         self._judge = self._own_judge
         self._judged.clear()
-        if box.pieces:
-            evidence = CombinedEvidence((self._directory.evidence, box))
+        if self._box.pieces:
+            evidence = CombinedEvidence((self._directory.evidence, self._box))
             self._judge = self._make_judge(_Beside(self._directory, evidence))
-        self._warnings += [Problem.told(notice) for notice in find_proposals(target.graph, roots, safe(text))]
-        return box
+        self._warnings += [Problem.told(notice) for notice in find_proposals(target.graph, roots, name)]
 
     def outcome(self, moment: Moment) -> Outcome:
         """Everything that the targets came to."""
@@ -280,7 +300,7 @@ class _Run:
     def _contents(self, target: Target) -> _Contents:
         """Starts to check all content that is meant, so that it is hashed while signatures are judged."""
         mode = self._request.content
-        checker = ContentChecker(target.store, self._pool)
+        checker = self._checker
         closures = {}
         for root in _roots(target):
             if mode == "none":

@@ -66,7 +66,7 @@ class TestInto:
         here.sign()
         here.serve()
         box(here)
-        assert {use["origin"] for use in evidence_used(here.verify())} == {here.written.target}
+        assert {use["origin"] for use in evidence_used(here.verify())} == {f"oci:{here.written.layout}"}
         here.fetch(download=False)
         assert {use["origin"] for use in evidence_used(here.verify())} == {"trust directory"}
 
