@@ -112,6 +112,9 @@ EVIDENCE_FILES: Final = 10_000
 EVIDENCE_URLS: Final = 10_000
 """Distribution points and responders that one fetch asks: a mirror's artifacts share a few hundred."""
 
+NAMED_URLS: Final = 32
+"""That one certificate, or one CRL for its deltas, may name: real ones have six at most, and each may take its time."""
+
 BOX_EVIDENCE_FILES: Final = 2_000
 """Evidence files taken from one target: a large mirror's signers have some hundred certificates."""
 

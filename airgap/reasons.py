@@ -218,7 +218,7 @@ _ROWS: Final = (
      "Take the file from elsewhere with --from, and tell the issuer."),
     ("fetch.scheme", 15, "The URL is none that is asked by default.",
      "Add --allow-https for https; take what lies elsewhere (ldap, ftp) by hand and hand it over with --from."),
-    ("fetch.limit", 15, "What came is larger than is accepted.",
+    ("fetch.limit", 15, "What came is larger, or there are more URLs, than is accepted.",
      "Take the file from elsewhere with --from, and tell the issuer."),
     ("fetch.issuer", 15, "The issuer's certificate is not at hand, so that evidence can not be checked.",
      "Name a trust directory whose tsa stores hold the authority's root with --trust."),

@@ -85,6 +85,7 @@ class Gatherer:
             self._round(new, downloads, executor, Path(folder))
 
     def _round(self, asked: Iterable[Asked], downloads: Downloads, executor: Executor, folder: Path) -> None:
+        asked = [item for item in asked if self._may_be_asked(item)]
         known = [(item, item.issuer) for item in asked if item.issuer is not None]
         places: dict[_Place, _Place] = {}
         for item in asked if self._unproven else [item for item, _ in known]:
@@ -108,6 +109,16 @@ class Gatherer:
             task.result()
         for path in folder.iterdir():
             path.unlink()
+
+    def _may_be_asked(self, item: Asked) -> bool:
+        """Whether a certificate names few enough URLs; a failure of it is noted where it does not."""
+        certificate = item.certificate
+        try:
+            _check_count(certificate.ocsp_urls, certificate.distribution_points)
+        except Undecided as error:
+            self._note([item], _failure("the certificate", "crl", Outcome.FAILED, error))
+            return False
+        return True
 
     def _fetch_ocsp(self, asked: Asked, issuer: Certificate, downloads: Downloads) -> None:
         def ask(url: str) -> Attempt:
@@ -138,6 +149,12 @@ class Gatherer:
 
     def _fetch_deltas(self, place: _Place, base: Crl, downloads: Downloads, path: Path) -> None:
         check = partial(self._check_delta, base=base)
+        try:
+            _check_count((), base.freshest)
+        except Undecided as error:
+            with self._lock:
+                self._note(place.asked, _failure("the CRL", "delta-crl", Outcome.FAILED, error))
+            return
         for point in base.freshest:
 
             def ask(uri: str, uris: Sequence[str] = point.uris) -> Attempt:
@@ -339,6 +356,14 @@ class Gatherer:
         for item in asked:
             self.attempts[item].append(attempt)
         return attempt
+
+
+def _check_count(urls: Sequence[str], points: Sequence[DistributionPoint]) -> None:
+    """Whoever makes certificates may not keep a fetch busy for days. Raises Undecided(fetch.limit)."""
+    count = len(urls) + sum(len(point.uris) for point in points)
+    if count > limits.NAMED_URLS:
+        text = f"it names {count} URLs; none is asked where there are more than {limits.NAMED_URLS}"
+        raise Undecided("fetch.limit", text)
 
 
 def _proven_response(

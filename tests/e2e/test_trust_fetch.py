@@ -456,6 +456,23 @@ class TestGenerations:
             here.fetch()
         assert not here.web.seen
 
+    def test_a_certificate_or_crl_that_names_very_many_urls_is_not_asked_about(self, here: Site) -> None:
+        """Each may take half a minute: one signature could keep a fetch busy for days."""
+        many = [here.web.url(f"/{number}") for number in range(33)]
+        for points in ([Point(tuple(many))], [Point((url,)) for url in many]):
+            here.sign(points=points)
+            here.serve()
+            gap = about(here.fetch(), "builder")
+            assert (gap.status, gap.attempts[0].reason) == (Status.GAP, "fetch.limit")
+            assert [path for _, path in here.web.seen if path != "/ca.crl"] == []
+        here.sign(crl_urls=many[:31], ocsp_urls=[here.web.dead()])
+        assert len(about(here.fetch(), "builder").attempts) == 32
+        here.web.seen.clear()
+        here.sign()
+        here.web.put("/leaf.crl", here.crl(here.ca, freshest=[Point(tuple(many))]))
+        assert about(here.fetch(), "builder").attempts[-1].reason == "fetch.limit"
+        assert sorted(path for _, path in here.web.seen) == ["/ca.crl", "/leaf.crl"]
+
 
 class TestFromFiles:
     @pytest.mark.parametrize("folder", [True, False])
