@@ -42,13 +42,14 @@ def recall(tree: Path, pin: Pin) -> dict[str, bytes]:
 def remember(tree: Path, pin: Pin, memory: Mapping[str, bytes]) -> None:
     """Put `memory` in the place of what was remembered. Raises OSError.
 
-    File by file, and only then the former ones go: what is killed in between has forgotten nothing.
+    File by file, roots first, and only then the former ones go: what is killed in between has forgotten nothing. The
+    rest may be signed by keys of a new root, and counts for nothing without it.
     """
     folder = tree / LOCAL / _FOLDER / pin.id
     folder.mkdir(parents=True, exist_ok=True)
     kept = {name: data for name, data in memory.items() if _NAME.fullmatch(name)}
-    for name, data in kept.items():
-        write_file(folder / name, data)
+    for name in sorted(kept, key=lambda name: not name.endswith(".root.json")):
+        write_file(folder / name, kept[name])
     for path in folder.iterdir():
         if path.name not in kept:
             path.unlink()

@@ -1,0 +1,37 @@
+"""What TUF remembers, killed half-way: nothing of it counts without the root that names its keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airgap.files import write_file
+from airgap.trust.snapshots import tuf_memory
+from airgap.trust.snapshots.pins import Pin, PinKind
+from tests.support.pki import AT
+
+PIN = Pin(stream="default", kind=PinKind.TUF, added=AT, tuf_root=b"{}")
+FORMER = {"1.root.json": b"1", "timestamp.json": b"by the first key"}
+LATER = {"timestamp.json": b"by the second key", "snapshot.json": b"s", "1.root.json": b"1", "2.root.json": b"2"}
+
+
+@pytest.mark.parametrize("written", range(len(LATER)))
+def test_a_new_root_is_written_before_what_its_keys_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    """Else the timestamp that was there is gone, the new one counts for nothing, and an old one can come again."""
+    tuf_memory.remember(tmp_path, PIN, FORMER)
+    done: list[str] = []
+
+    def killed(path: Path, data: bytes) -> None:
+        if len(done) == written:
+            raise KeyboardInterrupt
+        done.append(path.name)
+        write_file(path, data)
+
+    monkeypatch.setattr(tuf_memory, "write_file", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tuf_memory.remember(tmp_path, PIN, LATER)
+    memory = tuf_memory.recall(tmp_path, PIN)
+    assert memory["timestamp.json"] == FORMER["timestamp.json"] or memory["2.root.json"] == LATER["2.root.json"]
