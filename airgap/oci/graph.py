@@ -7,7 +7,7 @@ MAN-34); it becomes a problem. Cycles can not be made with sound digests, and no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -329,6 +329,14 @@ class Graph:
             )
             return Referrers((), (*claims, ContentProblem.of(error, descriptor, "referrers")), unread)
         return Referrers(tuple(found[digest] for digest in sorted(found)), claims, unread)
+
+    @property
+    def attached(self) -> Mapping[Digest, Sequence[Referrer]]:
+        """All that refers to something, by the digest of its subject, which need not be here; as far as it can be read.
+
+        For messages about what lies near. What refers to an artifact is asked with `referrers`.
+        """
+        return self._scan.referrers
 
     # --- reaching ---
 

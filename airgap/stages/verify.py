@@ -294,7 +294,7 @@ class _Run:
             signatures=signatures,
             referrers=referrers,
             warnings=tuple(warnings),
-            near=NearSignatures() if signatures or finding else self._nearby.of(root.descriptor),
+            near=NearSignatures() if signatures or finding else self._nearby.of(root.descriptor, _named(root)),
         )
 
     def _contents(self, target: Target) -> _Contents:
@@ -368,6 +368,12 @@ class _Run:
 def _roots(target: Target) -> tuple[Root, ...]:
     """What is judged; what can not be read of a whole layout is told entry by entry, and raises nothing."""
     return target.graph.roots() if target.is_whole and target.graph.problems else target.roots()
+
+
+def _named(root: Root) -> str:
+    """What a sentence calls an artifact."""
+    name = root.called or next(iter((*root.tags, *root.aliases)), None)
+    return safe(name, limit=160) if name else str(root.descriptor.digest)
 
 
 def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, warnings: list[str]) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
@@ -15,8 +16,8 @@ from airgap.oci.graph import Graph, Mechanism, Referrer
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
-from airgap.oci.tags import fallback_tag
 from airgap.signature.manifest import envelope_descriptor, is_signature
+from airgap.text import safe
 from airgap.verifier.engine import Candidate
 from airgap.verifier.facts import PluginUse
 from airgap.verifier.outcome import NearSignatures
@@ -42,6 +43,7 @@ def candidate_of(
 
 _COSIGN: Final = "cosign signature"
 _SIMPLE_SIGNING: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
+_ATTESTED: Final = frozenset({"application/vnd.dsse.envelope.v1+json", "application/vnd.in-toto+json"})
 _BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 _BEFORE_ONE: Final = "application/vnd.cncf.notary.v2"
 """notation before 1.0: `.v2`, `.v2.signature`. No release since reads them."""
@@ -53,12 +55,20 @@ class Nearby:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
-    def of(self, artifact: Descriptor) -> NearSignatures:
-        """What is signed near an artifact without a signature of its own, so that nobody takes it for lost."""
+    def of(self, artifact: Descriptor, name: str) -> NearSignatures:
+        """What is signed near an artifact without a signature of its own, so that nobody takes it for lost.
+
+        `name` is what messages call the artifact.
+        """
+        below = _children(self._graph, artifact)
         return NearSignatures(
-            foreign=tuple(dict.fromkeys(_foreign(self._graph, artifact))),
-            children=_signed_children(self._graph, artifact),
+            name=name,
+            foreign=tuple(_foreign(self._graph, artifact)),
+            children=(sum(_is_signed(self._graph, child) for child in below), len(below)),
+            foreign_below=tuple(dict.fromkeys(kind for child in below for kind in _foreign(self._graph, child))),
             indexes=tuple(self._signed_indexes.get(artifact.digest, ())),
+            foreign_above=tuple(self._foreign_indexes.get(artifact.digest, ())),
+            others=tuple(self._others(artifact, below)),
         )
 
     @cached_property
@@ -71,13 +81,69 @@ class Nearby:
                     found.setdefault(child.digest, []).append(root.descriptor.digest)
         return found
 
+    @cached_property
+    def _foreign_indexes(self) -> Mapping[Digest, list[str]]:
+        """The same of indexes with signatures of other kinds: `sha256:... that lists it carries a cosign signature`."""
+        found: dict[Digest, list[str]] = {}
+        for root in self._graph.roots():
+            for kind in _foreign(self._graph, root.descriptor):
+                for child in _children(self._graph, root.descriptor):
+                    found.setdefault(child.digest, []).append(
+                        f"{root.descriptor.digest} that lists it carries a {kind}"
+                    )
+        return found
+
+    def _others(self, artifact: Descriptor, below: Sequence[Descriptor]) -> Iterator[tuple[Digest, int]]:
+        """What is signed here and stands under no name, with its signatures: it may be what a tag named before."""
+        named = self._named | {artifact.digest, *(child.digest for child in below)}
+        named |= set(self._signed_indexes.get(artifact.digest, ()))
+        for subject, count in self._signed_subjects.items():
+            if subject not in named:
+                yield subject, count
+
+    @cached_property
+    def _signed_subjects(self) -> Mapping[Digest, int]:
+        """What carries signatures, here or elsewhere; without attachments, which are signed beside their artifact."""
+        attached = self._graph.attached
+        referrers = {referrer.descriptor.digest for found in attached.values() for referrer in found}
+        counts = {
+            subject: sum(is_signature(referrer.manifest) for referrer in found) for subject, found in attached.items()
+        }
+        return {subject: count for subject, count in counts.items() if count and subject not in referrers}
+
+    @cached_property
+    def _named(self) -> frozenset[Digest]:
+        """What stands under a name, and what that lists."""
+        queue = deque(root.descriptor for root in self._graph.roots() if root.tags or root.aliases)
+        seen: set[Digest] = set()
+        while queue:
+            descriptor = queue.popleft()
+            if descriptor.digest not in seen:
+                seen.add(descriptor.digest)
+                queue.extend(_children(self._graph, descriptor))
+        return frozenset(seen)
+
 
 def _foreign(graph: Graph, artifact: Descriptor) -> Iterator[str]:
+    """Each kind of signature or attestation of other tools once, with the tag under which it lies."""
+    seen: set[str] = set()
     for referrer in _referrers(graph, artifact):
-        kind = foreign_kind(referrer)
-        tagged = kind == _COSIGN and referrer.mechanism is Mechanism.COSIGN
-        if kind is not None:
-            yield f"{kind} (tag {fallback_tag(artifact.digest)}.sig)" if tagged else kind
+        kind = foreign_kind(referrer) or _attestation(referrer)
+        if kind is None:
+            continue
+        tagged = referrer.mechanism is Mechanism.COSIGN and referrer.tag
+        text = f"{kind} (tag {safe(referrer.tag, limit=160)})" if tagged else kind
+        if text not in seen:
+            seen.add(text)
+            yield text
+
+
+def _attestation(referrer: Referrer) -> str | None:
+    manifest = referrer.manifest
+    layers = {layer.media_type for layer in manifest.layers} if isinstance(manifest, Manifest) else set()
+    if not layers & _ATTESTED:
+        return None
+    return "cosign attestation" if referrer.mechanism is Mechanism.COSIGN else "in-toto attestation"
 
 
 def foreign_kind(referrer: Referrer) -> str | None:
@@ -90,11 +156,6 @@ def foreign_kind(referrer: Referrer) -> str | None:
         return "signature of a notation before 1.0"
     is_bundle = (referrer.artifact_type or "").startswith(_BUNDLE) or any(item.startswith(_BUNDLE) for item in layers)
     return "sigstore bundle" if is_bundle else None
-
-
-def _signed_children(graph: Graph, artifact: Descriptor) -> tuple[int, int]:
-    below = _children(graph, artifact)
-    return sum(_is_signed(graph, child) for child in below), len(below)
 
 
 def _children(graph: Graph, artifact: Descriptor) -> tuple[Descriptor, ...]:

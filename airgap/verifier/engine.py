@@ -200,8 +200,7 @@ class Judge:
         except Rejected as error:
             raise error.advising("" if isinstance(dossier.target, Descriptor) else other_form(error)) from None
         dossier.envelope, dossier.facts = envelope, SignatureFacts.of(envelope, None)
-        verify_signature(envelope)
-        check_code_signing_chain(envelope.certificates)
+        self._check_made_by(envelope)
         payload = parse_payload(envelope)
         dossier.facts = SignatureFacts.of(envelope, payload)
         if isinstance(dossier.target, Descriptor):
@@ -211,6 +210,16 @@ class Judge:
 
         check_blob(payload, envelope, dossier.target)
         return f"signed with {envelope.algorithm.name}; the payload names this file"
+
+    def _check_made_by(self, envelope: Envelope) -> None:
+        """The signature value and the chain that it stands on. Raises Rejected, with what is probably wrong."""
+        try:
+            verify_signature(envelope)
+            check_code_signing_chain(envelope.certificates)
+        except Rejected as error:
+            from airgap.verifier.chain_advice import advised  # seldom needed
+
+            raise advised(error, envelope) from None
 
     def _authenticity(self, dossier: _Dossier) -> str:
         facts = _known(dossier.facts)

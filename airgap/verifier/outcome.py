@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from airgap import limits
 from airgap.errors import Fact
@@ -206,12 +206,20 @@ class Unsigned(NamedTuple):
 class NearSignatures:
     """Signatures that say nothing about the artifact asked for, and that a person takes for its own."""
 
+    name: str = "the artifact"
+    """What the artifact is called."""
     foreign: tuple[str, ...] = ()
     """Attached signatures of another kind, in words: `cosign signature (tag sha256-....sig)`."""
     children: tuple[int, int] = (0, 0)
     """How many of the images that an index lists are signed, and how many it lists."""
+    foreign_below: tuple[str, ...] = ()
+    """Signatures of another kind on these images."""
     indexes: tuple[Digest, ...] = ()
     """Signed indexes that list the artifact."""
+    foreign_above: tuple[str, ...] = ()
+    """The same with signatures of another kind: `sha256:... that lists it carries a cosign signature`."""
+    others: tuple[tuple[Digest, int], ...] = ()
+    """What else is signed here and has no name now, with the number of its signatures."""
 
     def told(self) -> Iterator[tuple[str, str]]:
         """Each as the end of a sentence, with the way out."""
@@ -226,11 +234,27 @@ class NearSignatures:
                 f"the index {self.indexes[0]} that lists it carries signatures",
                 "Verify the index, which vouches for what it lists, or ask the publisher to sign each image.",
             )
+        if self.others:
+            yield self._told_of_others()
         if self.foreign:
-            yield (
-                f"attached is a {', a '.join(self.foreign)}, which is not judged here",
-                "Verify that signature with its own tool, or ask the publisher for a Notary Project signature.",
-            )
+            yield f"attached is a {', a '.join(self.foreign[:_SHOWN])}, which is not judged here", _OTHER_TOOL
+        if self.foreign_below:
+            kinds = ", a ".join(self.foreign_below[:_SHOWN])
+            yield f"attached to the platform images that it lists is a {kinds}, which is not judged here", _OTHER_TOOL
+        if self.foreign_above:
+            yield f"the index {self.foreign_above[0]}, which is not judged here", _OTHER_TOOL
+
+    def _told_of_others(self) -> tuple[str, str]:
+        total = sum(count for _, count in self.others)
+        are = "signature here is" if total == 1 else "signatures here are"
+        more = f" and {len(self.others) - 1} more" if len(self.others) > 1 else ""
+        what = f"{total} {are} of {self.others[0][0]}{more}, not of what {self.name} names now"
+        way_out = "Copy the signed artifact by its digest (SOURCE@sha256:...), or ask the publisher to sign this one."
+        return f"{what}: was it changed after it was signed, or was the tag moved?", way_out
+
+
+_SHOWN: Final = 3
+_OTHER_TOOL: Final = "Verify that signature with its own tool, or ask the publisher for a Notary Project signature."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,175 @@
+"""Unsigned artifacts beside signatures that are not theirs, and chains in another order: refused, and told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
+from tests.support.command import run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import Issued, Pki, issue
+from tests.support.scenario import Scene, Signature, Written, bare
+
+DSSE = "application/vnd.dsse.envelope.v1+json"
+SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
+Pack = Callable[[LayoutBuilder, Descriptor], None]
+
+
+def unsigned(folder: Path, pack: Callable[[Scene, Signature], Pack], *, index: bool = False) -> tuple[Scene, Written]:
+    """A scene whose image has no signature, and what `pack` puts beside it."""
+    scene = Scene(index=index)
+    signature = scene.signatures.pop()
+    scene.packing.append(pack(scene, signature))
+    return scene, scene.write(folder)
+
+
+def told(written: Written, target: str) -> str:
+    arguments = written.arguments()
+    arguments[1] = target
+    ran = run_here(arguments)
+    assert ran.code == 10
+    text = run_here(arguments[:-2]).out
+    found = [artifact["unsigned"]["message"] for artifact in ran.document["artifacts"]]
+    assert all(message in text for message in found)
+    return str(found[0])
+
+
+def former(*, keep: bool, listed: bool) -> Callable[[Scene, Signature], Pack]:
+    def packing(_: Scene, signature: Signature) -> Pack:
+        def pack(box: LayoutBuilder, _: Descriptor) -> None:
+            old = box.add_image(b"former")
+            signature.attach(box, old)
+            signature.attach(box, old)
+            if listed:
+                box.list(old)
+            if not keep:
+                box.drop(old)
+
+        return pack
+
+    return packing
+
+
+@pytest.mark.parametrize(("keep", "listed"), [(False, False), (True, False), (True, True)])
+def test_signatures_of_what_the_tag_named_before_are_told(tmp_path: Path, *, keep: bool, listed: bool) -> None:
+    _, written = unsigned(tmp_path, former(keep=keep, listed=listed))
+    old = LayoutBuilder().add_image(b"former")
+    message = told(written, f"oci:{written.layout}:v1")
+    assert f"2 signatures here are of {old.digest}, not of what v1 names now" in message
+
+
+def test_signatures_of_what_has_a_name_or_is_attached_are_not_told(tmp_path: Path) -> None:
+    def packing(_: Scene, signature: Signature) -> Pack:
+        def pack(box: LayoutBuilder, target: Descriptor) -> None:
+            child = box.add_image(b"child")
+            box.tag(box.add_index(child), "v2")
+            signature.attach(box, child)
+            signature.attach(box, box.tag(box.add_image(b"other"), "v3"))
+            signature.attach(box, box.add_referrer(target, b"{}", artifact_type="application/spdx+json"))
+
+        return pack
+
+    _, written = unsigned(tmp_path, packing)
+    assert told(written, f"oci:{written.layout}:v1") == "the artifact has no signature"
+
+
+def cosign(suffix: str, *, child: bool) -> Callable[[Scene, Signature], Pack]:
+    def packing(_: Scene, __: Signature) -> Pack:
+        def pack(box: LayoutBuilder, target: Descriptor) -> None:
+            about = _children(box.blobs[target.digest])[0] if child else target
+            layer = SIMPLE if suffix == "sig" else DSSE
+            document = {
+                "schemaVersion": 2,
+                "mediaType": IMAGE_MANIFEST,
+                "config": bare(box.add_blob(b"{}", "application/vnd.oci.image.config.v1+json")),
+                "layers": [bare(box.add_blob(b"{}", layer))],
+            }
+            box.tag(box.add_manifest(document), f"sha256-{about.digest.encoded}.{suffix}")
+
+        return pack
+
+    return packing
+
+
+def _children(index: bytes) -> list[Descriptor]:
+    return [Descriptor.from_json(item) for item in json.loads(index)["manifests"]]
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("sig", "signature"), ("att", "attestation")])
+def test_cosign_is_told_by_the_tag_that_it_has(tmp_path: Path, suffix: str, kind: str) -> None:
+    scene, written = unsigned(tmp_path, cosign(suffix, child=False))
+    message = told(written, f"oci:{written.layout}:v1")
+    assert f"attached is a cosign {kind} (tag sha256-{scene.target.digest.encoded}.{suffix})" in message
+
+
+def test_cosign_on_an_image_that_the_index_lists_is_told(tmp_path: Path) -> None:
+    scene, written = unsigned(tmp_path, cosign("sig", child=True), index=True)
+    child = _children(scene.box.blobs[scene.target.digest])[0]
+    message = told(written, f"oci:{written.layout}:v1")
+    assert "attached to the platform images that it lists is a cosign signature" in message
+    assert f"(tag sha256-{child.digest.encoded}.sig)" in message
+
+
+def test_cosign_on_the_index_that_lists_the_image_is_told(tmp_path: Path) -> None:
+    scene, written = unsigned(tmp_path, cosign("sig", child=False), index=True)
+    child = _children(scene.box.blobs[scene.target.digest])[0]
+    message = told(written, f"oci:{written.layout}@{child.digest}")
+    assert f"the index {scene.target.digest} that lists it carries a cosign signature" in message
+
+
+def _stranger(slot: int) -> Issued:
+    return issue("root", slot=slot)
+
+
+@pytest.mark.parametrize("form", ["jws", "cose"])
+@pytest.mark.parametrize(
+    ("order", "reason", "words"),
+    [
+        (lambda chain: chain[::-1], "envelope.signature", "reverse order: the signature verifies under certificate 3"),
+        (lambda chain: [chain[1], chain[0], chain[2]], "envelope.signature", "the chain is in the wrong order"),
+        (lambda chain: [chain[0], chain[2], chain[1]], "chain.order", "in the wrong order: the right one is 1, 3, 2"),
+        (lambda chain: [chain[0], chain[2]], "chain.order", 'the certificate of "CN=Intermediate 1,'),
+        (lambda chain: chain[:2], "chain.root", "(an intermediate or the root) was left out"),
+        (lambda chain: chain[:1], "chain.root", 'the chain is incomplete: the certificate of "CN=Intermediate 1,'),
+        (lambda chain: [chain[0], *chain], "chain.order", "certificate 2 is certificate 1 again"),
+        (lambda chain: [*chain, _stranger(7)], "chain.self_signed", "does not belong to the chain of certificate 1: 4"),
+    ],
+    ids=["reversed", "swapped", "turned", "intermediate", "root", "leaf-alone", "double", "more"],
+)  # fmt: skip
+def test_what_is_wrong_with_a_chain_is_told(
+    tmp_path: Path, form: str, order: Callable[[Sequence[Issued]], Sequence[Issued]], reason: str, words: str
+) -> None:
+    scene = Scene(form=form)
+    scene.sign_with(Pki().code_chain())
+    scene.signature.chain = order(scene.signature.leaf.chain)
+    arguments = scene.write(tmp_path).arguments()
+    ran = run_here(arguments)
+    assert (ran.code, ran.reasons) == (12, frozenset({reason}))
+    text = run_here(arguments[:-2]).out
+    assert words in text
+    assert "altered" not in text
+    assert "with the whole chain in this order" in text
+
+
+def test_a_signature_that_verifies_under_no_certificate_of_the_chain_is_no_matter_of_order(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.sign_with(Pki().code_chain())
+    scene.signature.options["sign"] = lambda _: bytes(64)
+    ran = run_here(scene.write(tmp_path).arguments()[:-2])
+    assert ran.code == 12
+    assert "order" not in ran.out
+    assert "was altered" in ran.out
+
+
+def test_a_root_of_another_kind_of_key_first(tmp_path: Path) -> None:
+    """Then it is the algorithm that does not fit, before any signature is checked."""
+    scene = Scene()
+    scene.sign_with(issue("leaf", issuer=issue("root", key="p384")))
+    scene.signature.chain = scene.signature.leaf.chain[::-1]
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert (ran.code, ran.reasons) == (12, frozenset({"envelope.algorithm"}))
+    assert "the chain is in reverse order" in ran.out
