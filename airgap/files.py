@@ -46,6 +46,8 @@ def _check_replaceable(path: Path) -> None:
     except OSError:
         return  # nothing is there, or nobody can look: the rename itself tells
     # /dev/stdout is a link, and may lead to a file; root could replace it all the same
+    if not path.name:  # `.` and `/`, and the empty text
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or (path.is_symlink() and path.parent == Path("/dev")):
         raise OSError(errno.EINVAL, "is no regular file", str(path))
 

@@ -200,7 +200,7 @@ def verify(
         now = clock()
         request = BlobVerifyRequest(
             path=file,
-            at=parse_moment(at) if at else now,
+            at=now if at is None else parse_moment(at),
             clock=now,
             signature=signature,
             envelope=signature_format.value if signature_format else None,

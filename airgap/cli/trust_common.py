@@ -40,7 +40,7 @@ def moment(text: str | None, now: datetime, *, whole_day: bool = True) -> dateti
     """The moment that `--at` names, else now. Raises UsageError."""
     from airgap.cli.verify import parse_moment
 
-    return parse_moment(text, whole_day=whole_day) if text else now
+    return now if text is None else parse_moment(text, whole_day=whole_day)
 
 
 def finish(report: SnapshotReport, output: Format, *, no_tty: bool, verbose: bool = False) -> None:

@@ -115,7 +115,7 @@ def verify(
             check_scope(scope)
         request = VerifyRequest(
             targets=[layout_reference(target, oci_layout=oci_layout) for target in targets],
-            at=parse_moment(at) if at else now,
+            at=now if at is None else parse_moment(at),
             clock=now,
             scope=scope,
             metadata=key_values(metadata or [], "--user-metadata"),

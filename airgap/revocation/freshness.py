@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Self
 
 from airgap import limits
@@ -26,6 +26,7 @@ _KEYS: Final[Mapping[str, tuple[EvidenceKind, ChainKind]]] = {
 }
 _DURATION = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?", re.ASCII)
 _LONGEST: Final = timedelta(days=36525)  # a century: what is longer is a slip of the hand
+_END_OF_TIME: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _UNITS: Final = ("weeks", "days", "hours", "minutes", "seconds")
 
 
@@ -119,9 +120,12 @@ class Freshness:
         thisUpdate, since newer information was available at any time (RFC 6960, 4.2.2.1). None where it never counts.
         """
         allowed = self.allowed(kind, chain)
-        if next_update is not None:
-            return next_update + allowed
-        return this_update + allowed if allowed else None
+        if next_update is None and not allowed:
+            return None
+        try:
+            return (next_update or this_update) + allowed
+        except OverflowError:  # 99991231235959Z is how evidence says that it has no end
+            return _END_OF_TIME
 
 
 def _parse(data: bytes) -> dict[tuple[EvidenceKind, ChainKind], timedelta]:

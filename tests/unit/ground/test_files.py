@@ -37,3 +37,9 @@ def test_a_missing_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         write_file(path, b"")
     assert caught.value.filename == str(path)
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_what_has_no_name_is_an_error_of_the_system(name: str) -> None:
+    with pytest.raises(IsADirectoryError):
+        write_file(Path(name), b"data")

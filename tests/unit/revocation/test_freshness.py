@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
@@ -114,3 +114,12 @@ def test_max_age_stands_in_place_of_the_files_limit_also_where_it_is_stricter() 
     assert found.allowed("ocsp", "signing") == 7 * DAY
     assert found.origin == "--max-age"
     assert found.accepting({}) is found
+
+
+def test_evidence_that_has_no_end_is_accepted_until_the_end_of_time() -> None:
+    """RFC 5280, 4.1.2.5: 99991231235959Z means no well-defined end; no age can be added to it."""
+    end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    accepting = Freshness().accepting(parse_ages(["7d"]))
+    assert accepting.use_by("crl", "signing", end - timedelta(days=9), end) == end
+    assert accepting.use_by("ocsp", "tsa", end, None) == end
+    assert Freshness().use_by("crl", "signing", end, None) is None
