@@ -178,7 +178,13 @@ def load_certificates(data: bytes) -> tuple[Certificate, ...]:
     if _PEM_BEGIN.search(data):
         return _load_blocks(_pem_blocks(data))
     try:
-        return _load_blocks([("", block) for block in _der_blocks(data)])
+        blocks = _der_blocks(data)
+    except FormatError as error:
+        from airgap.pki.misfit import damage_problem, file_problem
+
+        raise file_problem(data) or damage_problem(data, error) or error from None
+    try:
+        return _load_blocks([("", block) for block in blocks])
     except FormatError as error:
         from airgap.pki.misfit import file_problem
 
@@ -367,6 +373,13 @@ def _foreign(label: str, number: int, block: bytes = b"") -> FormatError | None:
     return found.under(f"PEM block {number}") if found and label and not found.where else found
 
 
+def _open_block(where: str) -> FormatError:
+    from airgap.pki.misfit import Wanted, way_out
+    from airgap.pki.recognise import Kind
+
+    return FormatError("has no end", where=where, remedy=way_out(Kind.OPEN_PEM, Wanted.CERTIFICATE))
+
+
 def _one_line(where: str) -> FormatError:
     from airgap.pki.misfit import Wanted, way_out
     from airgap.pki.recognise import Kind
@@ -404,7 +417,7 @@ def _pem_blocks(data: bytes) -> list[tuple[str, bytes]]:
                 break
             body.append(inner.strip())
         else:
-            raise FormatError("has no end", where=where)
+            raise _open_block(where)
         while body and (not body[0] or _PEM_HEADER.fullmatch(body[0])):
             del body[0]
         try:

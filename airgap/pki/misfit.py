@@ -76,6 +76,14 @@ def file_problem(data: bytes) -> FormatError | None:
     return FormatError(f"is {contrast}{found.words}", remedy=way_out(found.kind, Wanted.CERTIFICATE))
 
 
+def damage_problem(data: bytes, error: FormatError) -> FormatError | None:
+    """What is wrong with a file that begins as a certificate in DER; None where it does not."""
+    if data[:1] != _DER:
+        return None
+    problem = f"is cut short, damaged, or has other bytes behind its end ({error})"
+    return FormatError(problem, remedy=way_out(Kind.OPEN_PEM, Wanted.CERTIFICATE))
+
+
 def der_problem(data: bytes) -> FormatError | None:
     """What a DER structure is by its outline, where that is no certificate; None where it cannot be told."""
     found = of_der(data)

@@ -19,6 +19,7 @@ from airgap.trust.stores import (
     StoreType,
     certificate_problem,
     check_file_name,
+    explain_name,
     list_stores,
     load_store,
     reading_refusal,
@@ -143,6 +144,10 @@ def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
     name = path.name
     try:
         check_file_name(name)
+    except FormatError as error:
+        found = explain_name(error, path)
+        raise _refusal(store, name, found.problem, found.remedy) from None
+    try:
         data = read_regular(path.resolve(), limits.STORE_FILE_BYTES)  # what the operator names may be a link
     except FormatError as error:
         raise _refusal(store, name, str(error)) from None

@@ -13,7 +13,6 @@ import re
 import stat
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import Final, NoReturn, Self
 
@@ -32,6 +31,11 @@ EXTENSIONS: Final = (".pem", ".crt", ".cer")
 """File name endings of certificates, in any case (STORE-5)."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]+", re.ASCII)
+_NO_ANCHOR: Final = (
+    "Put the certificate of the CA that issued it into the store in its place.",
+    "Put the self-signed root of the timestamping authority into the store in its place.",
+)
+"""The way out for a certificate that can be no anchor of signatures, and of timestamps."""
 
 
 class StoreType(StrEnum):
@@ -117,7 +121,7 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
     a file is to blame, `file`.
     """
     folder = ref.folder(root)
-    files, ignored = _list(folder, ref)
+    files, ignored = _list(root, ref)
     notices = [
         Notice(
             reason="store.ignored",
@@ -130,7 +134,7 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
     for name in files:
         for certificate in _load_file(folder, ref, name):
             if not certificate.unusable_key and (problem := certificate_problem(ref.type, certificate)):
-                _refuse(folder, ref, problem, name)
+                _refuse(folder, ref, problem, name, remedy=_NO_ANCHOR[ref.type is StoreType.TSA])
             if certificate not in found and (notice := _doubt(ref, name, certificate)):
                 notices.append(notice)
             found[certificate] = None
@@ -138,17 +142,20 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
             _refuse(folder, ref, f"holds more than {limits.STORE_CERTIFICATES} certificates")
     if all(certificate.unusable_key for certificate in found):  # STORE-9
         which = " with a key of a kind that is known here" if found else ""
+        inner = f"; the directory {safe(ignored[0])!r} in it is not looked into" if ignored else ""
         raise TrustMaterialError(
             "store.empty",
-            f"the trust store {ref} holds no certificate{which} ({safe(folder)})",
+            f"the trust store {ref} holds no certificate{which} ({safe(folder)}){inner}",
+            remedy=f"Move the certificates from {safe(ignored[0])} into {safe(folder)} itself." if ignored else "",
             store=str(ref),
             path=safe(folder),
         )
     return LoadedStore(ref=ref, certificates=tuple(found), notices=tuple(notices))
 
 
-def _list(folder: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
+def _list(root: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
     """Names of the files, and of the directories that are ignored."""
+    folder = ref.folder(root)
     try:
         mode = folder.lstat().st_mode
         if not stat.S_ISDIR(mode):  # STORE-3
@@ -157,10 +164,14 @@ def _list(folder: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
         with os.scandir(folder) as entries:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     except FileNotFoundError:
-        near = _near(folder)
+        from airgap.trust.misplaced import add_command, near_store
+
+        near, remedy = near_store(root, ref)
         raise TrustMaterialError(
             "store.missing",
             f"the trust store {ref} does not exist ({safe(folder)}){near}",
+            remedy=remedy
+            or f"Add its certificates ({add_command(ref)}), or correct the name in the policy's trustStores.",
             store=str(ref),
             path=safe(folder),
         ) from None
@@ -174,7 +185,15 @@ def _list(folder: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
 def _load_file(folder: Path, ref: StoreRef, name: str) -> tuple[Certificate, ...]:
     try:
         check_file_name(name)
-        return load_certificates(read_regular(folder / name, limits.STORE_FILE_BYTES))
+    except FormatError as error:
+        found = explain_name(error, folder / name)
+        _refuse(folder, ref, found.problem, name, remedy=found.remedy)
+    try:
+        data = read_regular(folder / name, limits.STORE_FILE_BYTES)
+    except FormatError as error:
+        _refuse(folder, ref, error.problem, name, remedy=_A_FILE)
+    try:
+        return load_certificates(data)
     except FormatError as error:
         _refuse(folder, ref, reading_refusal(error), name, remedy=error.remedy)
 
@@ -187,9 +206,35 @@ def reading_refusal(error: FormatError) -> str:
 def check_file_name(name: str) -> None:
     """Raises FormatError for a name that no file of a trust store may have (STORE-5)."""
     if name.startswith("."):  # D19; what macOS and editors leave on a medium
-        raise FormatError("is a hidden file; a trust store holds certificate files alone")
+        raise FormatError("is a hidden file; a trust store holds certificate files alone", remedy=_REMOVE)
     if not name.lower().endswith(EXTENSIONS):
-        raise FormatError(f"is not named as a certificate file ({', '.join(EXTENSIONS)})")
+        raise FormatError(f"is not named as a certificate file ({', '.join(EXTENSIONS)})", remedy=_REMOVE)
+
+
+_REMOVE: Final = "Remove it from the store."
+_A_FILE: Final = (
+    f"Put a regular file that may be read and has at most {limits.STORE_FILE_BYTES} bytes in its place (cp -L copies "
+    "what a link leads to)."
+)
+_DER: Final = b"\x30"
+
+
+def explain_name(error: FormatError, path: Path) -> FormatError:
+    """The refusal of a file for its name, with what the file is and what to do about it."""
+    try:
+        data = read_regular(path, limits.STORE_FILE_BYTES)
+        certificates = load_certificates(data)
+    except FormatError as unread:  # it is refused anyway; what it is helps to choose what to do
+        if not unread.remedy or path.name.startswith("."):
+            return error
+        return FormatError(f"{error.problem}; it {reading_refusal(unread)}", remedy=unread.remedy)
+    stem, ending = path.stem.lstrip(".") or "root", ".cer" if data[:1] == _DER else ".pem"
+    named = stem if stem.lower().endswith(EXTENSIONS) else f"{stem}{ending}"
+    what = "a certificate" if len(certificates) == 1 else f"{len(certificates)} certificates"
+    return FormatError(
+        f"{error.problem}; it holds {what}",
+        remedy=f"Rename it, if it is to be trusted: {safe(path.name)} to {safe(named)}; else remove it.",
+    )
 
 
 def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None:
@@ -229,40 +274,6 @@ def _doubt(ref: StoreRef, name: str, certificate: Certificate) -> Notice | None:
         message=f"the trust store {ref} holds {subject!r} ({safe(name)}), {what}",
         facts={"store": str(ref), "file": safe(name), "certificate": subject, "key": certificate.key_name},
     )
-
-
-def _near(folder: Path) -> str:
-    """Where a folder is missing on the way to a store: one beside it with nearly the name, or what is there instead."""
-    missing = folder
-    while not missing.parent.is_dir() and missing.parent != missing:
-        missing = missing.parent
-    try:
-        with os.scandir(missing.parent) as entries:
-            found = [(entry.name, entry.is_dir()) for entry in islice(entries, limits.STORE_FILES)]
-    except OSError:
-        return ""
-    names = sorted(name for name, folded in found if folded)
-    files = sorted(name for name, folded in found if not folded and name.lower().endswith(EXTENSIONS))
-    twin = next((name for name in names if _spelling(name) == _spelling(missing.name)), None)
-    if twin is not None:
-        return f"; there is a folder {safe(twin)!r} in {safe(missing.parent)}, which must be called {missing.name!r}"
-    if missing != folder:
-        lower = missing.parent / folder.relative_to(missing)
-        return f"; {safe(lower)} must lie in a folder {missing.name!r}" if lower.is_dir() else ""
-    if files:
-        return f"; {safe(files[0])!r} lies outside of every store, which is a folder, in {safe(missing.parent)}"
-    if not names:
-        return ""
-    shown = ", ".join(safe(name, limit=64) for name in names[:_SHOWN])
-    return f"; the stores of this type are: {shown}{', ...' if len(names) > _SHOWN else ''}"
-
-
-_SHOWN: Final = 10
-
-
-def _spelling(name: str) -> str:
-    """A folder's name without what people spell in different ways."""
-    return re.sub(r"[-_. ]", "", name).casefold().removesuffix("s")
 
 
 def _refuse(folder: Path, ref: StoreRef, problem: str, name: str | None = None, *, remedy: str = "") -> NoReturn:

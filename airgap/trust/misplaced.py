@@ -1,0 +1,110 @@
+"""A trust store that is not where it must be: where something like it lies, and how to make it right. For messages."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from airgap import limits
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.trust.stores import StoreRef
+
+_SHOWN: Final = 10
+_DEPTH: Final = 6
+"""Folders below the trust directory: one more than a store needs, two levels too deep."""
+_CERTIFICATES: Final = (".pem", ".crt", ".cer", ".der")
+
+
+def near_store(root: Path, ref: StoreRef) -> tuple[str, str]:
+    """What there is in place of a store that does not exist, and the way out; both empty where there is nothing."""
+    folder = ref.folder(root)
+    missing = folder
+    while not missing.parent.is_dir() and missing.parent != missing:
+        missing = missing.parent
+    names, files = _list(missing.parent)
+    if twin := next((name for name in names if _spelling(name) == _spelling(missing.name)), None):
+        case = ": upper and lower case count" if twin.casefold() == missing.name.casefold() else ""
+        policy = f", or write {ref.type}:{safe(twin)} in the policy's trustStores" if missing == folder else ""
+        return (
+            f"; there is a folder {safe(twin)!r} in {safe(missing.parent)}, which must be called {missing.name!r}",
+            f"Rename the folder to {missing.name}{policy}{case}.",
+        )
+    lower = missing.parent / folder.relative_to(missing) if missing != folder else missing
+    if lower.is_dir():
+        inner = lower.relative_to(missing.parent).parts[0]
+        return (
+            f"; {safe(lower)} must lie in a folder {missing.name!r}",
+            f"Make the folder {missing.name} in {safe(missing.parent)}, and move {safe(inner)} into it.",
+        )
+    if found := list(islice(_folders_called(root, ref.name), _SHOWN)):
+        return _elsewhere(root, ref, found)
+    if files and missing == folder:
+        return (
+            f"; {safe(files[0])!r} lies outside of every store, which is a folder, in {safe(missing.parent)}",
+            f"Make a folder {ref.name} there, and move the file into it.",
+        )
+    if names and missing == folder:
+        shown = ", ".join(safe(name, limit=64) for name in names[:_SHOWN])
+        return (
+            f"; the stores of this type are: {shown}{', ...' if len(names) > _SHOWN else ''}",
+            f"Name one of them in the policy's trustStores, or make the store: {add_command(ref)}.",
+        )
+    return "", ""
+
+
+def _elsewhere(root: Path, ref: StoreRef, found: list[str]) -> tuple[str, str]:
+    right = ref.folder(root).relative_to(root).as_posix()
+    listed = ", ".join(safe(path) for path in found)
+    other = re.fullmatch(r"truststore/x509/(ca|signingAuthority|tsa)/[^/]+", found[0])
+    text = f"; there is a folder {listed}, which is another place than {right}"
+    if other is None:
+        return text, f"Move {safe(found[0])} to {right} in the trust directory."
+    remedy = (
+        f"If these certificates are to vouch for what {ref.type} stores vouch for, copy them to {right}; else name "
+        f"{other[1]}:{ref.name} in the policy's trustStores."
+    )
+    return f"{text}: a store of type {other[1]}, and the policy names one of type {ref.type}", remedy
+
+
+def add_command(ref: StoreRef) -> str:
+    """How certificates get into a store."""
+    return f"airgap trust cert add --type {ref.type} --store {ref.name} FILE"
+
+
+def _folders_called(root: Path, name: str) -> Iterator[str]:
+    """Folders with certificates in them that have a store's name, wherever they lie; bounded."""
+    left = limits.STORE_FILES
+    waiting = [root]
+    while waiting and left:
+        folder = waiting.pop(0)
+        left -= 1
+        names, files = _list(folder)
+        below = folder.relative_to(root)
+        if _spelling(folder.name) == _spelling(name) and files and folder != root:
+            yield below.as_posix()
+        if len(below.parts) < _DEPTH:
+            waiting += [folder / inner for inner in names if not inner.startswith(".")]
+
+
+def _list(folder: Path) -> tuple[list[str], list[str]]:
+    """The folders and the certificate files in a folder; nothing where it cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in islice(entries, limits.STORE_FILES)]
+    except OSError:
+        return [], []
+    return (
+        sorted(name for name, folded in found if folded),
+        sorted(name for name, folded in found if not folded and name.lower().endswith(_CERTIFICATES)),
+    )
+
+
+def _spelling(name: str) -> str:
+    """A folder's name without what people spell in different ways."""
+    return re.sub(r"[-_. ]", "", name).casefold().removesuffix("s")
