@@ -133,6 +133,10 @@ class _Beside:
         """The trust directory's, and nobody else's."""
         return self.directory.anchors(statement, kind)
 
+    def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:
+        """The trust directory's; for messages."""
+        return self.directory.others(statement, kind)
+
 
 def _threads() -> Executor:
     from concurrent.futures import ThreadPoolExecutor  # with little to hash there is no pool, and no import of one

@@ -10,6 +10,7 @@ Evidence is listed then and read when it is needed: an exchange adds evidence, a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -19,6 +20,7 @@ from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
 from airgap.files import read_regular
 from airgap.notice import Notice
+from airgap.once import Once
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors
 from airgap.revocation.directory import EvidenceDirectory
@@ -75,6 +77,18 @@ class _Beliefs:
         named = {ref for policy in policies for statement in policy.statements for ref in statement.stores}
         self._stores = {ref: self._read_store(ref) for ref in sorted(named, key=str)}
         self._lock = Lock()
+        self._all = Once(self._load_all)
+
+    def all_anchors(self) -> Mapping[StoreRef, Anchors]:
+        return self._all()
+
+    def _load_all(self) -> Mapping[StoreRef, Anchors]:
+        """Every store that can be read, as it is now; nothing is kept of what no policy names."""
+        found: dict[StoreRef, Anchors] = {}
+        for ref in _listed_stores(self._location.path):
+            with suppress(TrustMaterialError):  # whoever needs it for a judgement hears of it
+                found[ref] = Anchors.of({str(ref): load_store(self._location.path, ref).certificates})
+        return found
 
     def store(self, ref: StoreRef) -> LoadedStore:
         with self._lock:
@@ -155,6 +169,11 @@ class TrustDirectory:
         stores = [self._beliefs.store(ref) for ref in statement.stores_of(kind)]
         return Anchors.of({str(store.ref): store.certificates for store in stores})
 
+    def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:
+        """The stores that `statement` does not name for one purpose, by name: for messages, never for judging."""
+        named = set(statement.stores_of(kind))
+        return {str(ref): anchors for ref, anchors in self._beliefs.all_anchors().items() if ref not in named}
+
     def all_stores(self, kind: StoreType) -> tuple[tuple[LoadedStore, ...], tuple[Notice, ...]]:
         """Every store of a type, whether or not a policy names it; for those that can not be read, a notice.
 
@@ -202,6 +221,14 @@ class TrustDirectory:
             "accepted_staleness": self.freshness.to_json(),
             "accepted_staleness_from": self.freshness.origin,
         }
+
+
+def _listed_stores(root: Path) -> tuple[StoreRef, ...]:
+    """Some of the stores, for messages; none where they cannot be listed."""
+    try:
+        return list_stores(root)[: limits.POLICY_STORES]
+    except OSError:
+        return ()
 
 
 def _age(made: datetime | None, at: datetime) -> int | None:

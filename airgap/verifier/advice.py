@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from airgap.errors import FormatError, Rejected
 from airgap.parse.time import iso
@@ -11,10 +13,22 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors, check_validity
 from airgap.text import safe
 from airgap.trust.policy import Statement
+from airgap.trust.stores import StoreType
 from airgap.verifier.facts import SignatureFacts
 
+if TYPE_CHECKING:
+    from airgap.pki.timestamp import TimestampToken
 
-def no_anchor(chain: Sequence[Certificate], anchors: Anchors) -> Rejected:
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What to add to a refusal, and the way out; both empty where there is nothing to add."""
+
+    text: str = ""
+    remedy: str = ""
+
+
+def no_anchor(chain: Sequence[Certificate], anchors: Anchors, elsewhere: Hint) -> Rejected:
     """The refusal of a chain that ends in none of the anchors (CHAIN-21), and which anchors nearly fit."""
     root = chain[-1]
     twins = list(_twins(chain, anchors))
@@ -24,11 +38,82 @@ def no_anchor(chain: Sequence[Certificate], anchors: Anchors) -> Rejected:
     )
     return Rejected(
         "authenticity.no_anchor",
-        f"no certificate of the chain is in the trust stores; its root is {safe(root.subject_text)!r} "
-        f"(SHA-256 {root.fingerprint}){''.join(twins)}",
+        "no certificate of the chain is in the trust stores that the policy names for it; "
+        f"its root is {safe(root.subject_text)!r} "
+        f"(SHA-256 {root.fingerprint}){elsewhere.text}{''.join(twins)}",
         root=safe(root.subject_text),
         fingerprint=root.fingerprint,
-    ).advising(remedy if twins else "")
+    ).advising(elsewhere.remedy or (remedy if twins else ""))
+
+
+def no_store(facts: SignatureFacts, kind: StoreType, statement: Statement, others: Mapping[str, Anchors]) -> Rejected:
+    """The refusal of a signature of a scheme for which the statement names no store (SCHEME-4)."""
+    elsewhere = unnamed_store(facts.chain, kind, statement, others, root="the root of this signature")
+    return Rejected(
+        "authenticity.no_store",
+        f"the signing scheme is {facts.scheme.value}, and the statement {safe(statement.name)!r} "
+        f"names no trust store of type {kind.value}{elsewhere.text}",
+        scheme=facts.scheme.value,
+    ).advising(elsewhere.remedy)
+
+
+def unnamed_store(
+    chain: Sequence[Certificate],
+    kind: StoreType,
+    statement: Statement,
+    others: Mapping[str, Anchors],
+    *,
+    root: str = "that root",
+) -> Hint:
+    """In which store a certificate of a chain lies that the statement does not name, or not for this purpose."""
+    found = [name for name, anchors in others.items() if any(certificate in anchors for certificate in chain)]
+    which = root if any(chain[-1] in others[name] for name in found) else "a certificate of the chain"
+    return _in_store(found, which, kind, statement, "signatures of this scheme")
+
+
+def _in_store(found: Sequence[str], which: str, kind: StoreType, statement: Statement, what: str) -> Hint:
+    """The hint for the best of the stores `found`: one of the right type that only has to be named."""
+    right = [name for name in found if name.startswith(f"{kind.value}:")]
+    shown = repr(safe(statement.name))
+    if right:
+        return Hint(
+            f"; {which} lies in the trust store {right[0]}, which the statement {shown} does not name",
+            f"If {right[0]} is to vouch for this repository, add it to the trustStores of the statement {shown}.",
+        )
+    if found:
+        other = found[0].partition(":")[0]
+        return Hint(
+            f"; {which} lies in the trust store {found[0]}, which is of type {other}, and {what} need one of type "
+            f"{kind.value}",
+            f"If it is to vouch for {what}, put it into a store of type {kind.value} too "
+            f"(truststore/x509/{kind.value}/NAME/), and name that store ({kind.value}:NAME) in the trustStores of the "
+            f"statement {shown}.",
+        )
+    return Hint()
+
+
+def untrusted_timestamp(
+    error: Rejected, token: TimestampToken, value: bytes, statement: Statement, others: Mapping[str, Anchors]
+) -> Rejected:
+    """The refusal of a timestamp, with the store by which it would be accepted where the statement does not name it."""
+    if error.reason != "timestamp.untrusted":
+        return error
+    hint = _in_store(
+        [name for name, anchors in others.items() if _would_accept(token, value, anchors)],
+        "the root of that chain",
+        StoreType.TSA,
+        statement,
+        "timestamps",
+    )
+    return Rejected(error.reason, f"{error}{hint.text}", **error.facts).advising(hint.remedy or error.remedy)
+
+
+def _would_accept(token: TimestampToken, value: bytes, anchors: Anchors) -> bool:
+    try:
+        token.verify(value, anchors)
+    except Rejected:
+        return False
+    return True
 
 
 def _twins(chain: Sequence[Certificate], anchors: Anchors) -> Iterator[str]:

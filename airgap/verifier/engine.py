@@ -33,7 +33,15 @@ from airgap.text import safe
 from airgap.trust.identities import match
 from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
 from airgap.trust.stores import StoreType
-from airgap.verifier.advice import check_validity_untimed, no_anchor, other_form, untimed_way_out
+from airgap.verifier.advice import (
+    check_validity_untimed,
+    no_anchor,
+    no_store,
+    other_form,
+    unnamed_store,
+    untimed_way_out,
+    untrusted_timestamp,
+)
 from airgap.verifier.facts import PluginUse, SignatureFacts
 from airgap.verifier.outcome import Finding, SignatureOutcome, Signer
 from airgap.verifier.verdict import Verdict
@@ -65,6 +73,9 @@ class Believed(Protocol):
 
     def anchors(self, statement: Statement, kind: str, /) -> Anchors:
         """The certificates of the statement's stores of one type. Raises TrustMaterialError (store.*)."""
+
+    def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:
+        """The stores that the statement does not name for this purpose, by name: for messages, never for judging."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,16 +236,12 @@ class Judge:
         facts = _known(dossier.facts)
         kind = StoreType.CA if facts.scheme is Scheme.X509 else StoreType.SIGNING_AUTHORITY
         if not dossier.statement.stores_of(kind):  # SCHEME-4
-            raise Rejected(
-                "authenticity.no_store",
-                f"the signing scheme is {facts.scheme.value}, and the statement {safe(dossier.statement.name)!r} "
-                f"names no trust store of type {kind.value}",
-                scheme=facts.scheme.value,
-            )
+            raise no_store(facts, kind, dossier.statement, self._trust.others(dossier.statement, kind))
         anchors = self._trust.anchors(dossier.statement, kind)
         anchor = next((certificate for certificate in facts.chain if certificate in anchors), None)
         if anchor is None:  # VERIFY-12, CHAIN-21: byte-equality, no path building
-            raise no_anchor(facts.chain, anchors)
+            others = self._trust.others(dossier.statement, kind)
+            raise no_anchor(facts.chain, anchors, unnamed_store(facts.chain, kind, dossier.statement, others))
         plugin = self._asked_plugin(dossier, Check.AUTHENTICITY)
         if plugin and plugin.decides(Check.AUTHENTICITY):  # ID-16
             identity = plugin.check(Check.AUTHENTICITY)
@@ -286,7 +293,11 @@ class Judge:
             token = TimestampToken.parse(stamped.timestamp_token)
         except FormatError as error:  # TS-15 to TS-17
             raise Rejected("timestamp.malformed", f"the timestamp token can not be read: {error}") from None
-        timestamp = token.verify(stamped.signature_value, anchors)
+        try:
+            timestamp = token.verify(stamped.signature_value, anchors)
+        except Rejected as error:
+            others = self._trust.others(dossier.statement, StoreType.TSA)
+            raise untrusted_timestamp(error, token, stamped.signature_value, dossier.statement, others) from None
         check_within(timestamp, facts.chain)  # TS-26
         # TS-27: always judged, whatever the action for revocation is; no time of signing softens it
         self._ask_revocation(dossier, Check.AUTHENTIC_TIMESTAMP, timestamp.chain, kind="tsa", signed_at=None)

@@ -6,7 +6,7 @@ counts decides, so that a snapshot can revoke its own signer and never hide it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -66,6 +66,9 @@ class _Pinned:
 
     def anchors(self, statement: Statement, kind: str, /) -> Anchors:  # noqa: ARG002
         return self.tsa_roots if kind == StoreType.TSA else self.roots
+
+    def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:  # noqa: ARG002
+        return {}  # a pin names no stores
 
 
 def snapshot_evidence(store: Store, snapshot: Snapshot) -> EvidencePool:

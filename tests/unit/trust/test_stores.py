@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7, pkcs12
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
@@ -14,7 +16,9 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.trust.edit import add_certificates
 from airgap.trust.stores import LoadedStore, StoreRef, StoreType, load_store
+from tests.support.crls import crl
 from tests.support.extensions import BasicConstraints, KeyUsage
+from tests.support.ocsp import ocsp_response
 from tests.support.pki import Issued, foreign_info, issue
 from tests.support.trust import store_folder, write_trust
 
@@ -333,3 +337,102 @@ def test_a_file_that_is_to_be_added_is_named_as_what_it_is(tmp_path: Path) -> No
         add_certificates(tmp_path / "trust", StoreRef.parse("ca:harbour"), [path])
     assert "in the trust store ca:harbour: it is an SSH key" in str(caught.value)
     assert "bare key" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted", "remedy"),
+    [
+        ("trust-store/x509/ca/harbour", "'trust-store' in", "Rename the folder to truststore"),
+        ("truststore/x509/CA/harbour", "'CA' in", "Rename the folder to ca: upper and lower case count"),
+        ("truststore/x509/ca/Harbour", "'Harbour' in", "or write ca:Harbour in the policy's trustStores"),
+        ("truststore/x509/ca/other", "stores of this type are: other", "--type ca --store harbour"),
+        ("truststore/ca/harbour", "truststore/ca/harbour", "Make the folder x509"),
+        ("x509/ca/harbour", "x509/ca/harbour", "Make the folder truststore"),
+        ("truststore/x509/ca", "'a.pem' lies outside of every store", "Make a folder harbour there"),
+        ("harbour", "a folder harbour", "Move harbour to truststore/x509/ca/harbour"),
+        ("trust/truststore/x509/ca/harbour", "trust/truststore/x509/ca/harbour", "Move trust/truststore"),
+        ("truststore/x509/tsa/harbour", "a store of type tsa, and the policy names one of type ca", "tsa:harbour"),
+    ],
+)
+def test_a_store_in_another_place_is_told_with_the_right_place(
+    tmp_path: Path, made: str, wanted: str, remedy: str
+) -> None:
+    folder = tmp_path / made
+    folder.mkdir(parents=True)
+    (folder / "a.pem").write_bytes(ROOT.pem)
+    error = refusal(tmp_path)
+    assert error.reason == "store.missing"
+    assert wanted in str(error)
+    assert remedy in error.remedy
+
+
+def test_an_empty_folder_on_the_way_hides_no_hint(tmp_path: Path) -> None:
+    (tmp_path / "truststore/x509").mkdir(parents=True)
+    (tmp_path / "truststore/ca/harbour").mkdir(parents=True)
+    (tmp_path / "truststore/ca/harbour/a.pem").write_bytes(ROOT.pem)
+    assert "Move truststore/ca/harbour to truststore/x509/ca/harbour" in refusal(tmp_path).remedy
+
+
+def test_certificates_one_folder_too_deep_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "truststore/x509/ca/harbour/certs"
+    folder.mkdir(parents=True)
+    (folder / "a.pem").write_bytes(ROOT.pem)
+    error = refusal(tmp_path)
+    assert error.reason == "store.empty"
+    assert "'certs' in it is not looked into" in str(error)
+    assert "Move the certificates from certs" in error.remedy
+
+
+P12 = pkcs12.serialize_key_and_certificates(b"a", ROOT.key, ROOT.x509, None, NoEncryption())
+NAMED = [
+    ("root.der", ROOT.der, "it holds a certificate", "root.der to root.cer"),
+    ("root.cert", ROOT.pem, "it holds a certificate", "root.cert to root.pem"),
+    ("root.pem.bak", ROOT.pem, "it holds a certificate", "root.pem.bak to root.pem"),
+    ("all.txt", ROOT.pem + INTERMEDIATE.pem, "it holds 2 certificates", "all.txt to all.pem"),
+    ("root.p12", P12, "PKCS#12", "openssl pkcs12"),
+    ("root.pfx", P12, "PKCS#12", "openssl pkcs12"),
+    ("root.p7b", pkcs7.serialize_certificates([ROOT.x509], Encoding.DER), "PKCS#7", "openssl pkcs7"),
+    ("ca.key", ROOT.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "a private key", "Take"),
+    ("a.crl", crl(ROOT), "a CRL", "crls/"),
+    ("a.ors", ocsp_response(INTERMEDIATE), "an OCSP response", "ocsp/"),
+    ("root.pem.gz", gzip.compress(ROOT.pem), "compressed", "Unpack"),
+    ("README.md", b"ours", "not named as a certificate file", "Remove it"),
+    (".DS_Store", bytes(9), "hidden file", "Remove it"),
+    (
+        ".root.pem",
+        ROOT.pem,
+        "hidden file; a trust store holds certificate files alone; it holds",
+        ".root.pem to root.pem",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "data", "words", "remedy"), NAMED, ids=[case[0] for case in NAMED])
+def test_a_file_of_another_name_is_refused_with_what_it_is(
+    tmp_path: Path, name: str, data: bytes, words: str, remedy: str
+) -> None:
+    """STORE-5, D19."""
+    error = refused(tmp_path / "trust", {"good.pem": ROOT.pem, name: data})
+    assert error.reason == "store.malformed"
+    assert words in str(error)
+    assert remedy in error.remedy
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(TrustMaterialError) as caught:
+        add_certificates(tmp_path / "other", StoreRef.parse("ca:harbour"), [tmp_path / name])
+    assert words in str(caught.value)
+    assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("data", "words", "remedy"),
+    [
+        (ROOT.pem.replace(b"\n", b""), "on one line", "each on a line"),
+        (ROOT.pem[:-40], "has no end", "broken off"),
+        (ROOT.der[:-20], "is cut short, damaged", "broken off"),
+        (ROOT.der + b"\n", "other bytes behind its end", "broken off"),
+    ],
+)
+def test_a_damaged_file_is_told_with_its_way_out(tmp_path: Path, data: bytes, words: str, remedy: str) -> None:
+    error = refused(tmp_path, {"a.pem": data})
+    assert words in str(error)
+    assert remedy in error.remedy

@@ -78,6 +78,9 @@ class Trust:
 
         return Anchors.of({"ca:harbour": (Certificate.parse(self.root.der),)})
 
+    def others(self, _statement: Statement, _kind: str, /) -> dict[str, Anchors]:
+        return {}
+
 
 def policy(level: str = "strict", **members: Any) -> Statement:
     import json
