@@ -95,7 +95,9 @@ class Clearing:
             try:
                 return self.answer_of_crls(query)
             except Undecided as error:
-                raise Undecided(error.reason, f"{error}; and {no_answer}", **error.facts) from None
+                ways = " ".join(dict.fromkeys((error.remedy, no_answer.remedy)))
+                text = f"{error}; and {no_answer}"
+                raise Undecided(error.reason, text, **error.facts).advising(ways) from None
 
     def check_counts(self, query: RevocationQuery, file: CrlFile | OcspFile) -> None:
         """This piece would be an answer about the certificate, were it alone. Raises Undecided where it would not."""
@@ -232,7 +234,7 @@ class Clearing:
             except Undecided as error:
                 first = first or error
         if not counting:
-            raise first or self._misplaced(query) or no_crl(query)
+            raise first or self._misplaced(query) or self._only_delta(query) or no_crl(query)
         parts = [self._base_and_delta(query, found) for found in _choose(query, counting)]
         since = min(max(crl.this_update for _, crl, _ in part) for part in parts)
         used = [crl for part in parts for _, crl, _ in part]
@@ -243,6 +245,19 @@ class Clearing:
             since=since,
             crls=tuple(crl.facts for crl in used),
         )
+
+    def _only_delta(self, query: RevocationQuery) -> Undecided | None:
+        """That only delta CRLs of the issuer are at hand, and which base CRL the newest of them needs (CRL-16)."""
+        for file in self._evidence.crls(query.issuer.subject):
+            if file.facts.is_delta and _is_proven(file, query):
+                urls = [safe(uri) for point in query.certificate.distribution_points for uri in point.uris]
+                where = f"; it comes from {urls[0]}" if urls else ""
+                text = (
+                    f"no base CRL for {query.who} is at hand, only a delta CRL ({file.name}), which says what changed "
+                    f"since base CRL number {file.load().base_number}: that one or a newer base CRL is missing{where}"
+                )
+                return Undecided("revocation.crl.missing", text, **query.facts(evidence=file.name, urls=urls))
+        return None
 
     def _misplaced(self, query: RevocationQuery) -> Undecided | None:
         """Why a CRL that an index names for this certificate is none for it: somebody took the wrong file."""
@@ -305,7 +320,9 @@ class Clearing:
                     return file, self._counting_delta(query, base, file)
                 except Undecided as error:
                     first = first or error
-        none = f"the CRL for {query.who} names a delta CRL, and none is at hand"
+        urls = [safe(uri) for point in base.freshest for uri in point.uris]
+        where = f"; it comes from {urls[0]}" if urls else ""
+        none = f"the CRL for {query.who} names a delta CRL, and none is at hand{where}"
         raise first or Undecided("revocation.crl.delta", none, **query.facts())
 
     def _counting_delta(self, query: RevocationQuery, base: Crl, file: CrlFile) -> Crl:
@@ -364,17 +381,32 @@ class Clearing:
         if use_by is not None and judged <= use_by:
             return next_update is None or judged > next_update
         allowed = self._freshness.allowed(kind, query.chain)
-        what = "CRL" if kind == "crl" else "OCSP response"
         if next_update is None:  # CRL-5, D36: without an end it is stale, not eternal
-            option = f"--max-age {'tsa-' if query.chain == 'tsa' else ''}{kind}=AGE"
-            text = (
-                f"the {what} {name} of {iso(this_update)} names no nextUpdate: {option}, counted from then, accepts it"
-            )
-        else:
-            days = (judged - next_update).days
-            tolerance = f", more than the {allowed.days} that are accepted" if allowed else ""
-            text = f"the {what} {name} was due for renewal on {iso(next_update)}, {days} days ago{tolerance}"
+            raise self._endless(query, kind, name, this_update)
+        days = (judged - next_update).days
+        tolerance = f", more than the {allowed.days} that are accepted" if allowed else ""
+        text = f"the {_WHAT[kind]} {name} was due for renewal on {iso(next_update)}, {days} days ago{tolerance}"
         raise Undecided(f"revocation.{kind}.stale", text, **query.facts_of(name, this_update, next_update))
+
+    def _endless(
+        self, query: RevocationQuery, kind: Literal["crl", "ocsp"], name: str, this_update: datetime
+    ) -> Undecided:
+        """A piece without nextUpdate counts by its age alone: to fetch it again is no way out."""
+        key, what = f"{'tsa-' if query.chain == 'tsa' else ''}{kind}", _WHAT[kind]
+        allowed = self._freshness.allowed(kind, query.chain)
+        text = f"the {what} {name} of {iso(this_update)} names no nextUpdate: --max-age {key}=AGE, counted from then, "
+        if allowed:
+            days = (self._moment.judged - this_update).days
+            text += f"accepts it; it is {days} days old, more than the {allowed.days} that are accepted"
+        else:
+            text += "accepts it"
+        return Undecided(f"revocation.{kind}.stale", text, **query.facts_of(name, this_update, None)).advising(
+            f"To fetch it again does not help where its issuer never states a nextUpdate. Accept the {what} by its "
+            f'age, with --max-age {key}=7d, or for good in airgap.toml, in the table [freshness]: {key} = "7d".'
+        )
+
+
+_WHAT = {"crl": "CRL", "ocsp": "OCSP response"}
 
 
 def _is_proven(file: CrlFile, query: RevocationQuery) -> bool:

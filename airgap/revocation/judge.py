@@ -153,7 +153,7 @@ class RevocationJudge:
                 text = (
                     f"{hold.rejection(query)}, and nothing newer clears it; that counts for nothing by itself: {error}"
                 )
-                undecided = undecided or Undecided(error.reason, text, **error.facts)
+                undecided = undecided or Undecided(error.reason, text, **error.facts).advising(error.remedy)
             else:
                 raise hold.rejection(query)
         if undecided:

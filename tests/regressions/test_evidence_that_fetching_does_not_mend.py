@@ -1,0 +1,110 @@
+"""Evidence that leaves an answer open: what is at hand, what is missing, and a way out that helps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.parse.time import iso
+from tests.support.command import run_here
+from tests.support.crls import crl
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Pki, issue
+from tests.support.scenario import Scene, Written
+
+CRL = "http://crl.example/a.crl"
+DELTA = "http://crl.example/delta.crl"
+OCSP = "http://ocsp.example/"
+
+
+def scene_with(**leaf: Any) -> Scene:
+    scene = Scene()
+    scene.sign_with(issue("leaf", issuer=issue("root"), **leaf))
+    return scene
+
+
+def judged(written: Written, *options: str) -> tuple[int, str]:
+    """Exit code and text."""
+    arguments = written.arguments(*options)
+    assert run_here(arguments).code == run_here(arguments[:-2]).code
+    ran = run_here(arguments[:-2])
+    return ran.code, ran.out
+
+
+def test_where_a_delta_alone_is_at_hand_its_base_is_named(tmp_path: Path) -> None:
+    scene = scene_with(crl_urls=[CRL])
+    root = scene.signature.leaf.root
+    scene.crls["d.crl"] = crl(root, number=14, delta_base=13)
+    code, text = judged(scene.write(tmp_path))
+    assert code == 15
+    assert "no base CRL for" in text
+    assert "only a delta CRL (d.crl), which says what changed since base CRL number 13" in text
+    assert f"it comes from {CRL}" in text
+    assert "[revocation.crl.missing]" in text
+    assert "no CRL for" not in text
+
+
+def test_a_delta_of_somebody_else_is_not_named(tmp_path: Path) -> None:
+    scene = scene_with(crl_urls=[CRL])
+    stranger = issue("root", slot=5)
+    scene.crls["d.crl"] = crl(stranger, issuer_name=scene.signature.leaf.root.subject, number=14, delta_base=13)
+    code, text = judged(scene.write(tmp_path))
+    assert code == 15
+    assert "delta CRL" not in text.partition("[revocation")[0]
+
+
+def test_where_the_delta_is_missing_its_place_is_named(tmp_path: Path) -> None:
+    scene = scene_with(crl_urls=[CRL])
+    scene.crls["base.crl"] = crl(scene.signature.leaf.root, number=13, freshest=[DELTA])
+    code, text = judged(scene.write(tmp_path))
+    assert code == 15
+    assert f"names a delta CRL, and none is at hand; it comes from {DELTA} [revocation.crl.delta]" in text
+
+
+@pytest.mark.parametrize("kind", ["crl", "ocsp"])
+def test_what_names_no_end_is_accepted_by_its_age_and_the_way_out_says_so(tmp_path: Path, kind: str) -> None:
+    scene = scene_with(**({"crl_urls": [CRL]} if kind == "crl" else {"ocsp_urls": [OCSP]}))
+    leaf, made = scene.signature.leaf, AT - timedelta(days=3)
+    if kind == "crl":
+        scene.crls["a.crl"] = crl(leaf.root, this_update=made, next_update=None)
+    else:
+        scene.ocsp = {"a.ors": ocsp_response(leaf, this_update=made, next_update=None)}
+    written = scene.write(tmp_path)
+    code, text = judged(written)
+    assert code == 15
+    assert f"[revocation.{kind}.stale]" in text
+    assert f'--max-age {kind}=7d, or for good in airgap.toml, in the table [freshness]: {kind} = "7d".' in text
+    assert "etch the current" not in text
+    assert "etch a current" not in text
+    code, text = judged(written, "--max-age", f"{kind}=2d")
+    assert code == 15
+    assert "it is 3 days old, more than the 2 that are accepted" in text
+    assert judged(written, "--max-age", f"{kind}=7d")[0] == 0
+    (written.trust / "airgap.toml").write_text(f'[freshness]\n{kind} = "7d"\n')
+    assert judged(written)[0] == 0
+
+
+def test_both_ways_out_are_told_where_ocsp_and_crl_leave_it_open(tmp_path: Path) -> None:
+    scene = scene_with(crl_urls=[CRL], ocsp_urls=[OCSP])
+    leaf = scene.signature.leaf
+    scene.ocsp = {"a.ors": ocsp_response(leaf, next_update=None)}
+    scene.crls["d.crl"] = crl(leaf.root, number=14, delta_base=13)
+    code, text = judged(scene.write(tmp_path))
+    assert code == 15
+    assert "no base CRL" in text
+    assert "--max-age ocsp=7d" in text
+    assert "Fetch the current CRL" in text
+
+
+def test_a_timestamping_chain_has_an_option_of_its_own(tmp_path: Path) -> None:
+    scene = Scene()
+    tsa = scene.timestamp(Pki().tsa_chain(tsa={"crl_urls": [CRL]}))
+    scene.put_crls({CRL: crl(tsa.chain[1], next_update=None)})
+    code, text = judged(scene.write(tmp_path))
+    assert code == 15
+    assert "--max-age tsa-crl=7d" in text
+    assert 'tsa-crl = "7d"' in text
+    assert iso(AT) in text
