@@ -11,23 +11,27 @@ from airgap.oci.descriptor import Descriptor
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.revocation.artifact import EvidenceArtifact, pack
+from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.pool import CrlFile, Evidence
 
 
-def pack_evidence(subject: Descriptor, asked: Iterable[Asked], evidence: Evidence) -> EvidenceArtifact | None:
+def pack_evidence(
+    subject: Descriptor, asked: Iterable[Asked], evidence: Evidence, beside: Evidence
+) -> EvidenceArtifact | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
 
     All generations, scopes and deltas that are at hand go along: the newest answers for today, older ones for
     certificates that have expired since, and any of them may condemn (design 10). Only what the issuers signed is
-    taken, as far as their certificates are at hand.
+    taken, as far as their certificates are at hand. Without them, what seems to be theirs, and lies `beside` the image
+    already: the far side may be able to prove it.
     """
     crls: dict[str, bytes] = {}
     ocsp: dict[str, bytes] = {}
     index: dict[str, dict[str, None]] = {}
     for item in asked:
-        if item.issuer is not None:
-            ocsp |= dict(_responses(item.certificate, item.issuer, evidence))
-        for file in evidence.crls(item.certificate.issuer):
+        at_hand = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
+        ocsp |= dict(_responses(item.certificate, item.issuer, at_hand))
+        for file in at_hand.crls(item.certificate.issuer):
             if (crl := _proven(file, item.issuer)) is None:
                 continue
             crls[crl_name(crl)] = crl.der
@@ -50,12 +54,14 @@ def _proven(file: CrlFile, issuer: Certificate | None) -> Crl | None:
     return crl
 
 
-def _responses(certificate: Certificate, issuer: Certificate, evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+def _responses(certificate: Certificate, issuer: Certificate | None, evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+    """Responses of `issuer`; where that certificate is not at hand, all that may be about this serial number."""
     for file in evidence.ocsp(certificate.serial):
-        if not file.response.statements(certificate, issuer):
-            continue
-        try:
-            file.response.verify_made_for(issuer)
-        except Undecided:
-            continue
+        if issuer is not None:
+            if not file.response.statements(certificate, issuer):
+                continue
+            try:
+                file.response.verify_made_for(issuer)
+            except Undecided:
+                continue
         yield f"{file.response.fingerprint[:24]}.ors", file.response.der

@@ -235,7 +235,8 @@ class _Run:
         if not root.descriptor.is_manifest:
             return None
         chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors)
-        return pack_evidence(root.descriptor, chains.asked, evidence)
+        beside = find_box(target.store, target.graph, [root.descriptor], target.name(root))
+        return pack_evidence(root.descriptor, chains.asked, evidence, beside)
 
     def outcome(self, pruned: tuple[str, ...], boxes: tuple[BoxWritten, ...]) -> FetchOutcome:
         """Everything that came of it, judged over what is on disk now."""

@@ -133,6 +133,21 @@ class TestInto:
         aside.rename(with_root)
         assert here.verify().code == 0
 
+    def test_what_cannot_be_proven_here_stays_in_the_box(self, here: Site, tmp_path: Path) -> None:
+        """A second fetch with a trust directory that lacks a root lost what revoked below it."""
+        here.sign(timestamp=True)
+        here.serve()
+        here.web.put("/tsa-ca.crl", here.crl(here.tsa.root, revoked=[here.tsa.chain[1]]))
+        box(here)
+        assert here.verify().code == 14
+        for file in (here.trust / "truststore/x509/tsa/harbour").iterdir():
+            file.rename(tmp_path / file.name)
+        outcome = here.fetch(into=str(here.written.layout), directory=here.trust)
+        assert about(outcome, "TSA Intermediate").reason == "fetch.issuer"
+        for file in tmp_path.glob("*.[pc][er][mr]"):
+            file.rename(here.trust / "truststore/x509/tsa/harbour" / file.name)
+        assert here.verify().code == 14
+
     def test_each_image_of_a_layout_has_its_own(self, here: Site) -> None:
         here.sign()
         here.serve()
