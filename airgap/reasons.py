@@ -116,7 +116,7 @@ _ROWS: Final = (
     ("policy.doubtful", 0, "The trust policy is valid, but says something that is hardly meant.", _POLICY),
     ("policy.no_statement", 13, "No statement of the trust policy applies to this repository.",
      "Add the repository to a statement's registryScopes, or name the right one with --scope."),
-    ("policy.scope_needed", 13, "Which repository this is has to be said: statements of the policy differ in strictness.",
+    ("policy.scope_needed", 13, "Which repository this is has to be said: statements of the policy differ.",
      "Name the repository with --scope; what lies in the layout can not choose a weaker judgement."),
     ("policy.name_conflict", 13, "The artifact's name and its acquisition record name different repositories.",
      "If you know which repository it is, name it with --scope; else copy it again from its source."),

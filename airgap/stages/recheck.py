@@ -23,7 +23,7 @@ from airgap.oci.target import open_target
 from airgap.reasons import ExitCode
 from airgap.text import safe
 from airgap.trust.apart import check_apart
-from airgap.trust.choice import Origin, choose_statement
+from airgap.trust.choice import Named, Origin, choose_statement, repositories_of
 from airgap.trust.directory import TrustDirectory
 from airgap.verifier.engine import Judge
 from airgap.verifier.facts import PluginUse
@@ -231,7 +231,8 @@ class _Run:
             conflict = "the report says that its names here and in its acquisition record disagree"
             return replace(outcome, policy_finding=(artifact.policy_reason, conflict))
         try:
-            chosen = choose_statement(self._directory.policy(), scope, origin)
+            named = Named(scope=scope, origin=origin, own=repositories_of(artifact.tags) if scope is None else ())
+            chosen = choose_statement(self._directory.policy(), named)
         except (Rejected, TrustMaterialError) as error:
             return replace(outcome, policy_finding=(error.reason, str(error)))
         statement = chosen.statement

@@ -271,7 +271,7 @@ class _Run:
                 recorded=[record.name for record in records],
             )
             warnings += [named.note] if named.note else []
-            chosen = choose_statement(self._policy, named.scope, named.origin)
+            chosen = choose_statement(self._policy, named)
             warnings += [chosen.note] if chosen.note else []
             statement = chosen.statement
             policy = AppliedPolicy.of(statement)

@@ -18,7 +18,7 @@ from airgap.trust.policy import OciPolicy
 from airgap.trust.scopes import parse_scope
 from airgap.trust.statement import Statement
 
-__all__ = ["Chosen", "Named", "Origin", "choose_statement", "name_artifact", "repository_of"]
+__all__ = ["Chosen", "Named", "Origin", "choose_statement", "name_artifact", "repositories_of", "repository_of"]
 
 Origin = Literal["option", "name", "record"]
 """Who names the repository: `--scope`, the full name that was typed as the tag, or the acquisition record."""
@@ -34,6 +34,8 @@ class Named:
     scope: str | None
     """None: nobody names one."""
     origin: Origin | None
+    own: tuple[str, ...] = ()
+    """Repositories that it is called after in the layout, where none is known: they choose no statement."""
     note: str = ""
     """Why none is known, where that is worth a word."""
 
@@ -57,6 +59,11 @@ def repository_of(name: str) -> str | None:
     return reference.name if named and not name.startswith("docker://") else None
 
 
+def repositories_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The repositories of those that are full references, each once."""
+    return tuple(dict.fromkeys(name for text in names if (name := repository_of(text)) is not None))
+
+
 def name_artifact(
     *,
     scope: str | None,
@@ -76,23 +83,23 @@ def name_artifact(
     if scope is not None:
         return Named(scope=scope, origin="option")
     claimed = list(dict.fromkeys(name for name in recorded if name is not None))
+    own_names = repositories_of(tags)
     own = repository_of(typed) if typed is not None else None
     if own is not None:
         _check_agreement([own], claimed)
         return Named(scope=own, origin="name")
     if not claimed:
-        return Named(scope=None, origin=None)
-    own_names = list(dict.fromkeys(name for tag in tags if (name := repository_of(tag)) is not None))
+        return Named(scope=None, origin=None, own=own_names)
     _check_agreement(own_names, claimed)
     found = repository_of(called) if called is not None else None
     meant = [found] if found is not None else own_names or claimed
     if len(meant) > 1:
         note = f"it was copied from several repositories ({_listed(claimed)}): name the one meant with --scope"
-        return Named(scope=None, origin=None, note=note)
+        return Named(scope=None, origin=None, own=own_names, note=note)
     try:
         return Named(scope=parse_scope(meant[0]), origin="record")
     except FormatError:
-        return Named(scope=None, origin=None)  # a claim that names no repository selects nothing
+        return Named(scope=None, origin=None, own=own_names)  # a claim that names no repository selects nothing
 
 
 def _check_agreement(own: Sequence[str], claimed: Sequence[str]) -> None:
@@ -108,16 +115,18 @@ def _check_agreement(own: Sequence[str], claimed: Sequence[str]) -> None:
             )
 
 
-def choose_statement(policy: OciPolicy, scope: str | None, origin: Origin | None) -> Chosen:
-    """The statement for a repository that `origin` names, made as strict as a claim demands (design 5).
+def choose_statement(policy: OciPolicy, named: Named) -> Chosen:
+    """The statement for an artifact, made as strict as a claim demands (design 5).
 
     A record can not weaken: where another statement is stricter in some action, or about timestamps, that action is
     taken from it; trust stores and identities stay those of the statement that was chosen. Without a name, `*` counts
-    only if it is at least as strict as every other statement.
+    only if it is at least as strict as every other statement, and no other one is for a name that the artifact has in
+    the layout: by that name it is shown and run, and the other statement would judge it where the name is typed.
 
     Raises Rejected: `policy.no_statement` where none applies, `policy.scope_needed` where the operator has to say which
     repository is meant.
     """
+    scope, origin = named.scope, named.origin
     statement = policy.select(scope)
     if scope is not None and origin in {"option", "name"}:
         return Chosen(statement=statement)
@@ -127,6 +136,11 @@ def choose_statement(policy: OciPolicy, scope: str | None, origin: Origin | None
             raise _scope_needed(
                 f"nobody names the repository, and the statement {_name(statement)} for all repositories is weaker "
                 f"than {_name(stricter[0])} ({_differences(stricter[0], statement)})",
+            )
+        for name, other in _other_statements(policy, named.own, statement):
+            raise _scope_needed(
+                f"it is called {safe(name)} here, for which the policy has the statement {_name(other)}, and nobody "
+                "but the layout says so"
             )
         return Chosen(statement=statement)
     if statement.skip and (stricter or not statement.is_global):
@@ -142,6 +156,15 @@ def choose_statement(policy: OciPolicy, scope: str | None, origin: Origin | None
         "--scope says which repository is meant"
     )
     return Chosen(statement=_strictest(statement, stricter), note=note)
+
+
+def _other_statements(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> Iterator[tuple[str, Statement]]:
+    """The statements for these repositories that do not judge as the chosen one does."""
+    for name in names:
+        for other in policy.statements:
+            alike = replace(chosen, name=other.name, scopes=other.scopes, is_global=other.is_global)
+            if name in other.scopes and alike != other:
+                yield name, other
 
 
 def _stricter(one: Statement, other: Statement) -> Iterator[str]:

@@ -18,7 +18,7 @@ from airgap.parse.json import Reading, load_object
 from airgap.parse.lines import Lines
 from airgap.text import safe
 from airgap.trust.blob_policy import BlobPolicy
-from airgap.trust.choice import choose_statement
+from airgap.trust.choice import Named, choose_statement
 from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, policy_missing
 from airgap.trust.statement import Refusal, Statement, statement_path
@@ -127,7 +127,9 @@ def answer(policy: Policy, scope: str | None, root: Path) -> Answer:
     """Which statement a repository (OCI) or a statement's name (blob) gets, and whether its stores can be read."""
     try:
         if isinstance(policy, OciPolicy):
-            statement = choose_statement(policy, scope, None if scope is None else "option").statement
+            statement = choose_statement(
+                policy, Named(scope=scope, origin=None if scope is None else "option")
+            ).statement
         else:
             statement = policy.select(scope)
     except Rejected as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from airgap.oci.descriptor import CONTAINERD_NAME, Descriptor
+from airgap.parse.time import iso
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import Pki
@@ -161,3 +164,34 @@ def test_tag_with_a_digest_was_not_held_against_the_whole_names_of_entries(tmp_p
         ran = run_here(arguments)
         assert ran.code == 11, ran
         assert "is the whole name of" in ran.out + ran.err
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_name_that_is_only_written_in_the_layout_was_judged_by_the_statement_for_all(
+    tmp_path: Path, *, gone: bool
+) -> None:
+    """Shown as `pass stick:registry.example/prod/app:v1`, which was refused where it was typed."""
+    scene = _lab_scene()
+    scene.policy = oci_policy(
+        statement(name="prod", registryScopes=[PROD], trustStores=["ca:prod"]), statement(name="rest")
+    )
+
+    def rename(box: LayoutBuilder, target: Descriptor) -> None:
+        box.tag(target, f"{PROD}:v1")
+        box.entries[0] = box.entries.pop()
+
+    scene.packing[:] = [rename]
+    written = scene.write(tmp_path)
+    options = ["--trust", str(written.trust), "--at", iso(written.at), "--format", "json"]
+    report = tmp_path / "report.json"
+    for target in (f"oci:{written.layout}", f"oci:{written.layout}:v1", written.target):
+        ran = run_here(["verify", target, *options, "--report", str(report)])
+        assert (ran.code, set(ran.reasons)) == (13, {"policy.scope_needed"}), ran
+    assert run_here(["verify", f"oci:{written.layout}", *options, "--scope", LAB]).code == 0
+    document = json.loads(report.read_text())
+    document["artifacts"][0]["policy"]["reason"] = None
+    document["artifacts"][0]["tags"] = [f"{PROD}:v1"]
+    report.write_text(json.dumps(document))
+    if gone:
+        shutil.rmtree(written.layout)
+    assert run_here(["recheck", str(report), *options]).code == 13

@@ -35,13 +35,13 @@ def prod(level: str | dict[str, Any] = "strict") -> dict[str, Any]:
 
 def refused(found: OciPolicy, scope: str | None, origin: Any) -> str:
     with pytest.raises(Rejected) as caught:
-        choose_statement(found, scope, origin)
+        choose_statement(found, Named(scope=scope, origin=origin))
     return caught.value.reason
 
 
 @pytest.mark.parametrize("origin", ["option", "name"])
 def test_what_was_said_gets_its_own_statement(origin: Any) -> None:
-    chosen = choose_statement(policy(lab(), prod()), LAB, origin)
+    chosen = choose_statement(policy(lab(), prod()), Named(scope=LAB, origin=origin))
     assert (chosen.statement.name, chosen.statement.actions[Check.REVOCATION], chosen.note) == ("lab", Action.LOG, "")
 
 
@@ -52,7 +52,7 @@ class TestRecord:
         ids=["audit", "permissive", "override"],
     )
     def test_weaker_actions_are_taken_from_the_stricter_statement(self, weak: Any) -> None:
-        chosen = choose_statement(policy(lab(weak), prod()), LAB, "record")
+        chosen = choose_statement(policy(lab(weak), prod()), Named(scope=LAB, origin="record"))
         assert set(chosen.statement.actions.values()) == {Action.ENFORCE}
         assert (chosen.statement.name, chosen.statement.level) == ("lab", "custom")
         assert "weaker than 'prod' (" in chosen.note
@@ -60,24 +60,24 @@ class TestRecord:
     def test_each_action_is_the_strictest_of_all_statements(self) -> None:
         one = lab({"level": "strict", "override": {"expiry": "log"}})
         other = prod({"level": "strict", "override": {"revocation": "log"}})
-        chosen = choose_statement(policy(one, other), LAB, "record").statement
+        chosen = choose_statement(policy(one, other), Named(scope=LAB, origin="record")).statement
         assert (chosen.actions[Check.EXPIRY], chosen.actions[Check.REVOCATION]) == (Action.ENFORCE, Action.ENFORCE)
 
     def test_timestamps_are_looked_at_as_the_stricter_statement_says(self) -> None:
         weak = lab({"level": "strict", "verifyTimestamp": "afterCertExpiry"})
-        chosen = choose_statement(policy(weak, prod()), LAB, "record")
+        chosen = choose_statement(policy(weak, prod()), Named(scope=LAB, origin="record"))
         assert chosen.statement.verify_timestamp is VerifyTimestamp.ALWAYS
         assert "verifyTimestamp" in chosen.note
 
     def test_stores_and_identities_stay_those_of_the_statement(self) -> None:
         own = lab(trustStores=["ca:lab"], trustedIdentities=["x509.subject: C=US, ST=WA, O=lab"])
-        chosen = choose_statement(policy(own, prod()), LAB, "record").statement
+        chosen = choose_statement(policy(own, prod()), Named(scope=LAB, origin="record")).statement
         assert [str(store) for store in chosen.stores] == ["ca:lab"]
         assert len(chosen.identities) == 1
 
     def test_stricter_or_equal_statement_is_used_as_it_is(self) -> None:
         found = policy(lab("strict"), prod("audit"), statement(name="rest", **SKIP))
-        chosen = choose_statement(found, LAB, "record")
+        chosen = choose_statement(found, Named(scope=LAB, origin="record"))
         assert (chosen.statement, chosen.note) == (found.statements[0], "")
 
     @pytest.mark.parametrize("others", [(), (prod(),), (prod("audit"),)], ids=["alone", "strict", "audit"])
@@ -88,7 +88,7 @@ class TestRecord:
     def test_skip_for_all_is_not_reached_by_a_name_that_no_statement_has(self) -> None:
         found = policy(statement(name="rest", **SKIP), prod())
         assert refused(found, "registry.example/unheard-of", "record") == "policy.scope_needed"
-        assert choose_statement(policy(statement(**SKIP)), LAB, "record").statement.skip
+        assert choose_statement(policy(statement(**SKIP)), Named(scope=LAB, origin="record")).statement.skip
 
     def test_no_statement_stays_no_statement(self) -> None:
         assert refused(policy(prod()), LAB, "record") == "policy.no_statement"
@@ -97,7 +97,7 @@ class TestRecord:
 class TestNoName:
     def test_statement_for_all_counts_where_none_is_stricter(self) -> None:
         found = policy(statement(name="rest"), lab(), prod())
-        assert choose_statement(found, None, None).statement.name == "rest"
+        assert choose_statement(found, Named(scope=None, origin=None)).statement.name == "rest"
 
     @pytest.mark.parametrize("rest", ["audit", "permissive"])
     def test_weaker_statement_for_all_does_not_count(self, rest: str) -> None:
@@ -105,9 +105,22 @@ class TestNoName:
         assert refused(found, None, None) == "policy.scope_needed"
         assert refused(found, None, "option") == "policy.scope_needed", "nobody can say that nobody says it"
 
+    @pytest.mark.parametrize("name", [PROD, LAB])
+    def test_statement_for_all_does_not_judge_what_has_the_name_of_another(self, name: str) -> None:
+        found = policy(statement(name="rest"), prod() | {"trustStores": ["ca:prod"]})
+        named = name_artifact(scope=None, typed="v1", tags=["v1", f"{name}:v1"], recorded=[])
+        assert (named.scope, named.own) == (None, (name,))
+        assert choose_statement(policy(statement(name="rest"), prod()), named).statement.name == "rest", "alike"
+        if name == LAB:
+            assert choose_statement(found, named).statement.name == "rest"
+            return
+        with pytest.raises(Rejected, match=f"called {PROD} here.*'prod'") as caught:
+            choose_statement(found, named)
+        assert caught.value.reason == "policy.scope_needed"
+
     def test_skip_for_all_counts_only_where_there_is_nothing_else(self) -> None:
         assert refused(policy(statement(name="rest", **SKIP), prod("audit")), None, None) == "policy.scope_needed"
-        assert choose_statement(policy(statement(**SKIP)), None, None).statement.skip
+        assert choose_statement(policy(statement(**SKIP)), Named(scope=None, origin=None)).statement.skip
 
     def test_without_a_statement_for_all_there_is_none(self) -> None:
         assert refused(policy(prod()), None, None) == "policy.no_statement"
