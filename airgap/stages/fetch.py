@@ -22,7 +22,7 @@ from airgap.collection.gather import Downloads, Gatherer
 from airgap.collection.keeper import EvidenceKeeper
 from airgap.collection.packing import pack_evidence
 from airgap.errors import AirgapError, FormatError, UsageError
-from airgap.files import read_regular
+from airgap.files import read_regular, reading_problem
 from airgap.net.outline import outline
 from airgap.net.registry import RegistryStore
 from airgap.oci.archive import LayoutArchive
@@ -35,7 +35,7 @@ from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.pki.crl import split_pem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_box
-from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.directory import CRLS, OCSP, EvidenceDirectory
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.referrers_tag import Relisted, relisted
@@ -51,6 +51,8 @@ Connect = Callable[[RegistryReference], RegistryStore]
 """Opens a repository; asked once for each target in a registry."""
 
 _THREADS: Final = 8
+_ENDINGS: Final = frozenset({".crl", ".ors"})
+_COMMON_ENDINGS: Final = frozenset({".pem", ".der"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +181,12 @@ class _Run:
     def take_offered(self) -> None:
         """Evidence from files: oldest first, so that generations follow each other; bases before deltas."""
         for path in self._request.offered:
-            self._offered += _files(path)
+            files = list(_files(path))
+            if not files:
+                self._warnings.append(
+                    Problem(message=f"{safe(path)} holds no file that is named as evidence (*.crl, *.ors)")
+                )
+            self._offered += files
         single = [(source, block) for source, data in self._offered for block in split_pem(data)]
         for source, data in sorted(single, key=lambda item: _age(item[1])):
             self._took.append(self.gatherer.take(data, source, self.chains.asked))
@@ -293,12 +300,8 @@ def _write(
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """A file, or all of a folder and of its `crls` and `ocsp`, in the order of names. Raises UsageError."""
-    if path.is_dir():
-        folders = [folder for folder in (path, path / "crls", path / "ocsp") if folder.is_dir()]
-        names = [file for folder in folders for file in sorted(folder.iterdir()) if _may_be_evidence(file)]
-    else:
-        names = [path]
+    """A file, or all below a folder that is named as evidence, in the order of names. Raises UsageError."""
+    names = sorted(_below(path)) if path.is_dir() else [path]
     if len(names) > limits.EVIDENCE_FILES:
         raise UsageError(f"{safe(path)} holds {len(names)} files, more than {limits.EVIDENCE_FILES}")
     for name in names:
@@ -310,8 +313,20 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
             ) from None
 
 
-def _may_be_evidence(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and path.suffix.lower() in {".crl", ".ors", ".pem", ".der"}
+def _below(folder: Path) -> Iterator[Path]:
+    """Files with an ending of evidence; with one that other things have, too, only where evidence is expected."""
+    expected = {folder, folder / CRLS, folder / OCSP}
+    for parent, folders, names in os.walk(folder, onerror=_cannot_list):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        endings = _ENDINGS | _COMMON_ENDINGS if Path(parent) in expected else _ENDINGS
+        for name in names:
+            path = Path(parent, name)
+            if not name.startswith(".") and not endings.isdisjoint(map(str.lower, path.suffixes)) and path.is_file():
+                yield path
+
+
+def _cannot_list(error: OSError) -> None:
+    raise UsageError(f"{safe(error.filename)} cannot be listed: {reading_problem(error)}") from None
 
 
 def _age(data: bytes) -> tuple[bool, bool, float]:

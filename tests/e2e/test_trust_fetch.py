@@ -488,6 +488,26 @@ class TestFromFiles:
         assert not here.web.seen
         assert here.verify().code == 0
 
+    @pytest.mark.parametrize("name", ["2026/june/new.crl", "crls/old/new.crl", "new.crl.1", "NEW.CRL.pem"])
+    def test_nothing_that_was_brought_is_passed_over(self, here: Site, tmp_path: Path, name: str) -> None:
+        """It was COMPLETE, and the file that revokes lay in a folder of the folder."""
+        here.sign()
+        here.serve()
+        brought = tmp_path / "brought" / name
+        brought.parent.mkdir(parents=True)
+        brought.write_bytes(here.crl(here.ca, number=2, revoked=[here.leaf]))
+        outcome = here.fetch(offered=[tmp_path / "brought"])
+        assert about(outcome, "builder").status is Status.REVOKED
+        assert outcome.warnings == ()
+
+    def test_a_folder_without_evidence_is_told(self, here: Site, tmp_path: Path) -> None:
+        here.sign()
+        here.serve()
+        (tmp_path / "brought").mkdir()
+        (tmp_path / "brought/notes.txt").write_bytes(here.crl(here.ca))
+        (warning,) = here.fetch(offered=[tmp_path / "brought"]).warnings
+        assert "no file that is named as evidence" in warning.message
+
     def test_a_delta_is_taken_behind_its_base_whatever_the_order(self, here: Site, tmp_path: Path) -> None:
         here.sign()
         brought = tmp_path / "brought"
