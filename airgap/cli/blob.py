@@ -3,49 +3,27 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from airgap.cli.connection import RETRIES, Connection
+from airgap.cli.command import command
+from airgap.cli.connection import Connection
 from airgap.cli.console import (
-    DebugOption,
-    Format,
-    FormatOption,
-    NoTtyOption,
-    QuietOption,
+    Output,
+    QuietOutput,
     VerboseOption,
-    boundary,
     clock,
     home,
     key_values,
-    note,
-    style,
     write,
     write_json,
 )
 from airgap.cli.lazy import typer_app
-from airgap.cli.plugins import AllowPluginOption, PluginConfigOption, allowed_plugins
-from airgap.cli.signer import (
-    ChainOption,
-    KeyChoice,
-    KeyOption,
-    PluginIdOption,
-    PluginOption,
-    PrivateKeyOption,
-    SignPluginConfigOption,
-)
-from airgap.cli.signing import (
-    EnvelopeFormat,
-    KeyConfigOption,
-    PassPhraseOption,
-    TimestampRootOption,
-    TimestampUrlOption,
-    lifetime,
-    timestamper,
-)
+from airgap.cli.plugins import PluginOptions
+from airgap.cli.signer import KeyChoice
+from airgap.cli.signing import EnvelopeFormat, TimestampOptions, lifetime
 from airgap.reasons import ExitCode
 
 app = typer_app("Sign and verify files that are in no registry, with detached signatures.", no_args_is_help=True)
@@ -60,15 +38,11 @@ GivenFormatOption = Annotated[
 ]
 
 
-@app.command()
+@command(app)
 def sign(
+    *,
     file: FileArgument,
-    key: KeyOption = None,
-    private_key: PrivateKeyOption = None,
-    chain: ChainOption = None,
-    plugin: PluginOption = None,
-    plugin_id: PluginIdOption = None,
-    plugin_config: SignPluginConfigOption = None,
+    key: KeyChoice,
     signature_format: Annotated[EnvelopeFormat, typer.Option(help="Format of the signature.")] = EnvelopeFormat.JWS,
     media_type: Annotated[
         str, typer.Option(metavar="TYPE", help="Media type of the file, which is signed, too.")
@@ -84,15 +58,9 @@ def sign(
     signature_directory: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the signature goes. Default: beside the file.")
     ] = None,
-    timestamp_url: TimestampUrlOption = None,
-    timestamp_root_cert: TimestampRootOption = None,
+    timestamp: TimestampOptions,
     force: Annotated[bool, typer.Option("--force", help="Replace a signature that is there.")] = False,
-    key_config: KeyConfigOption = None,
-    passphrase_file: PassPhraseOption = None,
-    output: FormatOption = Format.TEXT,
-    quiet: QuietOption = False,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: QuietOutput,
 ) -> None:
     """Sign a file; the signature becomes FILE.jws.sig or FILE.cose.sig.
 
@@ -100,46 +68,33 @@ def sign(
 
     Exit codes: 0 signed, 1 could not, 2 usage, or a signature is there already.
     """
-    with boundary(debug=debug):
-        from airgap.report.blob import signed_blob_document, signed_blob_text
-        from airgap.stages.blob import BlobSignRequest, sign_blob
+    from airgap.report.blob import signed_blob_document, signed_blob_text
+    from airgap.stages.blob import BlobSignRequest, sign_blob
 
-        authority = None
-        if timestamp_url is not None or timestamp_root_cert:
-            transport = Connection(retries=RETRIES).transport(partial(note, quiet=quiet))
-            authority = timestamper(timestamp_url, timestamp_root_cert, transport)
-        choice = KeyChoice(
-            name=key,
-            private_key=private_key,
-            chain=chain,
-            plugin=plugin,
-            plugin_id=plugin_id,
-            plugin_config=plugin_config,
-            key_config=key_config,
-            passphrase_file=passphrase_file,
+    authority = timestamp.open(lambda: Connection().transport(output.note))
+    done = sign_blob(
+        BlobSignRequest(
+            path=file,
+            signer=key.open(),
+            at=clock(),
+            envelope=signature_format.value,
+            media_type=media_type,
+            lifetime=lifetime(expiry),
+            metadata=key_values(metadata or [], "--user-metadata"),
+            timestamper=authority,
+            directory=signature_directory,
+            force=force,
         )
-        done = sign_blob(
-            BlobSignRequest(
-                path=file,
-                signer=choice.open(),
-                at=clock(),
-                envelope=signature_format.value,
-                media_type=media_type,
-                lifetime=lifetime(expiry),
-                metadata=key_values(metadata or [], "--user-metadata"),
-                timestamper=authority,
-                directory=signature_directory,
-                force=force,
-            )
-        )
-        if output is Format.JSON:
-            write_json(signed_blob_document(done))
-        elif not quiet:
-            write(signed_blob_text(done, style=style(no_tty=no_tty)))
+    )
+    if output.is_json:
+        write_json(signed_blob_document(done))
+    elif not output.quiet:
+        write(signed_blob_text(done, style=output.style))
 
 
-@app.command()
+@command(app)
 def verify(
+    *,
     file: FileArgument,
     signature: Annotated[
         Path | None,
@@ -172,80 +127,73 @@ def verify(
             help="Accept evidence that is stale by up to AGE (7d, 36h); KIND: crl, ocsp, tsa-crl, tsa-ocsp.",
         ),
     ] = None,
-    allow_plugin: AllowPluginOption = None,
-    plugin_config: PluginConfigOption = None,
+    plugins: PluginOptions,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON report to this file, too.")
     ] = None,
-    output: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
-    quiet: QuietOption = False,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: QuietOutput,
 ) -> None:
     """Verify a file by its detached signature, with no network. The verdict.
 
     Anchors and policy (trustpolicy.blob.json) come from the trust directory alone. Exit codes are those of airgap
     verify.
     """
-    with boundary(debug=debug):
-        from airgap import __version__
-        from airgap.cli.verify import parse_moment, write_report
-        from airgap.guard import no_network
-        from airgap.report.blob import blob_document, blob_headline, blob_text
-        from airgap.revocation.freshness import parse_ages
-        from airgap.stages.blob import BlobVerifyRequest, verify_blob
-        from airgap.trust.directory import locate
+    from airgap import __version__
+    from airgap.cli.verify import parse_moment, write_report
+    from airgap.guard import no_network
+    from airgap.report.blob import blob_document, blob_headline, blob_text
+    from airgap.revocation.freshness import parse_ages
+    from airgap.stages.blob import BlobVerifyRequest, verify_blob
+    from airgap.trust.directory import locate
 
-        now = clock()
-        request = BlobVerifyRequest(
-            path=file,
-            at=now if at is None else parse_moment(at),
-            clock=now,
-            signature=signature,
-            envelope=signature_format.value if signature_format else None,
-            policy_name=policy_name,
-            media_type=media_type,
-            metadata=key_values(metadata or [], "--user-metadata"),
-            max_age=parse_ages(max_age or []),
-            plugins=allowed_plugins(allow_plugin, plugin_config),
-        )
-        with no_network() as guard:
-            outcome = verify_blob(request, locate(trust, os.environ, home()))
-            document = blob_document(outcome, version=__version__, attempts=guard.attempts)
-        try:
-            if report:
-                write_report(report, document)
-        finally:  # a report that can not be written keeps no verdict back
-            if output is Format.JSON:
-                write_json(document)
-            elif quiet:
-                write(blob_headline(outcome) + "\n")
-            else:
-                write(blob_text(outcome, style=style(no_tty=no_tty), verbose=verbose))
-        raise typer.Exit(outcome.exit_code)
+    now = clock()
+    request = BlobVerifyRequest(
+        path=file,
+        at=now if at is None else parse_moment(at),
+        clock=now,
+        signature=signature,
+        envelope=signature_format.value if signature_format else None,
+        policy_name=policy_name,
+        media_type=media_type,
+        metadata=key_values(metadata or [], "--user-metadata"),
+        max_age=parse_ages(max_age or []),
+        plugins=plugins.allowed(),
+    )
+    with no_network() as guard:
+        outcome = verify_blob(request, locate(trust, os.environ, home()))
+        document = blob_document(outcome, version=__version__, attempts=guard.attempts)
+    try:
+        if report:
+            write_report(report, document)
+    finally:  # a report that can not be written keeps no verdict back
+        if output.is_json:
+            write_json(document)
+        elif output.quiet:
+            write(blob_headline(outcome) + "\n")
+        else:
+            write(blob_text(outcome, style=output.style, verbose=verbose))
+    raise typer.Exit(outcome.exit_code)
 
 
-@app.command()
+@command(app)
 def inspect(
+    *,
     signature: Annotated[Path, typer.Argument(metavar="SIGNATURE", help="The detached signature.")],
     signature_format: GivenFormatOption = None,
-    output: FormatOption = Format.TEXT,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Show what a detached signature says, without judging it. Exit code 12 where it can not be decoded."""
-    with boundary(debug=debug):
-        from airgap.guard import no_network
-        from airgap.report.blob import inspected_blob_document, inspected_blob_text
-        from airgap.stages.blob import inspect_blob
-        from airgap.text import safe
+    from airgap.guard import no_network
+    from airgap.report.blob import inspected_blob_document, inspected_blob_text
+    from airgap.stages.blob import inspect_blob
+    from airgap.text import safe
 
-        with no_network():
-            shown = inspect_blob(signature, envelope=signature_format.value if signature_format else None)
-        if output is Format.JSON:
-            write_json(inspected_blob_document(safe(signature), shown))
-        else:
-            write(inspected_blob_text(safe(signature), shown, style=style(no_tty=no_tty)))
-        if shown.obstacles:
-            raise typer.Exit(ExitCode.INVALID)
+    with no_network():
+        shown = inspect_blob(signature, envelope=signature_format.value if signature_format else None)
+    if output.is_json:
+        write_json(inspected_blob_document(safe(signature), shown))
+    else:
+        write(inspected_blob_text(safe(signature), shown, style=output.style))
+    if shown.obstacles:
+        raise typer.Exit(ExitCode.INVALID)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from airgap.cli.command import command
 from airgap.cli.lazy import typer_app
 
 app = typer_app()
@@ -22,8 +23,10 @@ class Shell(StrEnum):
     POWERSHELL = "powershell"
 
 
-@app.command()
-def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")]) -> None:
+@command(app)
+def completion(
+    *, shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")]
+) -> None:
     """Print a completion script; load it as your shell's manual says.
 
     For example: airgap completion bash > ~/.local/share/bash-completion/completions/airgap

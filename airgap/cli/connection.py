@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
 
-PlainHttpOption = Annotated[
-    bool, typer.Option("--plain-http", help="Speak HTTP without TLS (loopback registries with a port need no option).")
-]
-InsecureOption = Annotated[bool, typer.Option("--insecure", help="Do not check the registry's certificate.")]
-CaFileOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Certificates of the authorities to trust for the registry (PEM).")
-]
-CertFileOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Client certificate (PEM).")]
-KeyFileOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the client certificate (PEM).")]
 RegistryConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -34,35 +25,42 @@ RegistryConfigOption = Annotated[
         help="Registry credentials. Default: docker's configuration, then containers' auth.json.",
     ),
 ]
-RetriesOption = Annotated[
-    int, typer.Option(min=0, max=100, metavar="N", help="Repeat what a registry or the network fails so often.")
-]
-RETRIES = 5
+USERNAME, PASSWORD = "NOTATION_USERNAME", "NOTATION_PASSWORD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """The options, as they were given."""
+    """How to talk to registries: options of every command that does."""
 
-    plain_http: bool = False
-    insecure: bool = False
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    registry_config: Path | None = None
-    retries: int = RETRIES
+    plain_http: Annotated[
+        bool,
+        typer.Option("--plain-http", help="Speak HTTP without TLS (loopback registries with a port need no option)."),
+    ] = False
+    insecure: Annotated[bool, typer.Option("--insecure", help="Do not check the registry's certificate.")] = False
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Certificates of the authorities to trust for the registry (PEM)."),
+    ] = None
+    cert_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Client certificate (PEM).")] = None
+    key_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the client certificate (PEM).")] = None
+    registry_config: RegistryConfigOption = None
+    retries: Annotated[
+        int, typer.Option(min=0, max=100, metavar="N", help="Repeat what a registry or the network fails so often.")
+    ] = 5
     connections: int = 8
+    """Idle connections kept for each host."""
 
     def transport(self, notice: Callable[[str], None]) -> TransportOptions:
         """How to connect; `notice` is told of retries. Raises UsageError."""
         from airgap.net.options import TransportOptions
 
-        if self.plain_http and (self.insecure or self.ca_file or self.cert_file):
+        plain_http = self._speaks_plainly()
+        if plain_http and (self.insecure or self.ca_file or self.cert_file):
             raise UsageError("--plain-http speaks no TLS, and the other options are about TLS")
         if self.key_file and not self.cert_file:
             raise UsageError("--key-file needs --cert-file")
         return TransportOptions(
-            plain_http=True if self.plain_http else None,
+            plain_http=True if plain_http else None,
             insecure=self.insecure,
             ca_file=self.ca_file,
             cert_file=self.cert_file,
@@ -77,3 +75,38 @@ class Connection:
         from airgap.net.credentials import Credentials
 
         return Credentials(environment=os.environ, explicit_file=self.registry_config)
+
+    def _speaks_plainly(self) -> bool:
+        return self.plain_http
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningConnection(Connection):
+    """The same with the options that notation has, for commands that attach signatures."""
+
+    username: Annotated[
+        str | None, typer.Option("--username", "-u", metavar="NAME", help=f"For the registry. Default: ${USERNAME}.")
+    ] = None
+    password: Annotated[
+        str | None,
+        typer.Option(
+            "--password", "-p", metavar="WORD", help=f"Others can see it here; better ${PASSWORD} or a login."
+        ),
+    ] = None
+    insecure_registry: Annotated[
+        bool, typer.Option("--insecure-registry", hidden=True, help="As --plain-http (for notation's users).")
+    ] = False
+
+    def credentials(self) -> Credentials:
+        """What is given, else what docker's configuration says. Raises UsageError."""
+        from airgap.net.credentials import Credential, Credentials
+
+        name = self.username or os.environ.get(USERNAME)
+        word = self.password or os.environ.get(PASSWORD)
+        if bool(name) != bool(word):
+            raise UsageError(f"--username and --password (or ${USERNAME} and ${PASSWORD}) belong together")
+        given = Credential(username=name, password=word) if name and word else None
+        return Credentials(environment=os.environ, explicit_file=self.registry_config, given=given)
+
+    def _speaks_plainly(self) -> bool:
+        return self.plain_http or self.insecure_registry

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -27,11 +28,7 @@ class Format(StrEnum):
     JSON = "json"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="Format of the result on standard output.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
-DebugOption = Annotated[bool, typer.Option("--debug", "-d", help="Show a traceback where an error is unexpected.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")]
-NoTtyOption = Annotated[bool, typer.Option("--no-tty", help="No colours or progress bars, even on a terminal.")]
 LayoutOption = Annotated[
     bool, typer.Option("--oci-layout", help="The reference names a layout (as for oras and notation).")
 ]
@@ -50,12 +47,6 @@ def home() -> Path | None:
         return None
 
 
-def style(*, no_tty: bool) -> Style:
-    """Colour on a terminal that wants it (https://no-color.org)."""
-    plain = no_tty or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return Style(colour=sys.stdout.isatty() and not plain)
-
-
 def write(text: str) -> None:
     """The result, on standard output."""
     sys.stdout.write(text)
@@ -69,10 +60,9 @@ def write_json(document: Any) -> None:
     write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
 
 
-def note(text: str, *, quiet: bool = False) -> None:
+def note(text: str) -> None:
     """Part of the story, on standard error."""
-    if not quiet:
-        sys.stderr.write(text + "\n")
+    sys.stderr.write(text + "\n")
 
 
 def layout_reference(text: str, *, oci_layout: bool) -> str:
@@ -80,6 +70,37 @@ def layout_reference(text: str, *, oci_layout: bool) -> str:
     if not oci_layout or text.startswith(("oci:", "oci-archive:")):
         return text
     return f"oci:{text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How the result is shown: options of every command that has one."""
+
+    format: Annotated[Format, typer.Option(help="Format of the result on standard output.")] = Format.TEXT
+    no_tty: Annotated[bool, typer.Option("--no-tty", help="No colours or progress bars, even on a terminal.")] = False
+
+    @property
+    def is_json(self) -> bool:
+        """Whether programs read it."""
+        return self.format is Format.JSON
+
+    @property
+    def style(self) -> Style:
+        """Colour on a terminal that wants it (https://no-color.org)."""
+        plain = self.no_tty or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        return Style(colour=sys.stdout.isatty() and not plain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietOutput(Output):
+    """The same for commands that tell a story beside the result."""
+
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")] = False
+
+    def note(self, text: str) -> None:
+        """Part of the story, on standard error."""
+        if not self.quiet:
+            note(text)
 
 
 @contextmanager

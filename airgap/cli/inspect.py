@@ -6,33 +6,22 @@ from typing import Annotated
 
 import typer
 
-from airgap.cli.console import (
-    DebugOption,
-    Format,
-    FormatOption,
-    LayoutOption,
-    NoTtyOption,
-    boundary,
-    layout_reference,
-    style,
-    write,
-    write_json,
-)
+from airgap.cli.command import command
+from airgap.cli.console import LayoutOption, Output, layout_reference, write, write_json
 from airgap.cli.lazy import typer_app
 from airgap.reasons import ExitCode
 
 app = typer_app()
 
 
-@app.command()
+@command(app)
 def inspect(
+    *,
     target: Annotated[
         str, typer.Argument(metavar="REF", help="Layout directory or tar, with :TAG or @DIGEST for one artifact.")
     ],
-    output: FormatOption = Format.TEXT,
     oci_layout: LayoutOption = False,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Show what an artifact's signatures say: signer, times, metadata, certificates, timestamp.
 
@@ -41,18 +30,17 @@ def inspect(
     Exit codes: 0, 11 not found, 12 a signature can not be decoded, 16 the artifact, an envelope or something that may
     be a signature can not be read (what can be read is shown all the same), or it is not a layout that can be read.
     """
-    with boundary(debug=debug):
-        from airgap.guard import no_network
-        from airgap.report.inspection import inspect_document, inspect_text
-        from airgap.stages.inspect import inspect as look
+    from airgap.guard import no_network
+    from airgap.report.inspection import inspect_document, inspect_text
+    from airgap.stages.inspect import inspect as look
 
-        with no_network():
-            artifacts = look(layout_reference(target, oci_layout=oci_layout))
-        if output is Format.JSON:
-            write_json(inspect_document(artifacts))
-        else:
-            write(inspect_text(artifacts, style=style(no_tty=no_tty)))
-        if any(artifact.unread for artifact in artifacts):
-            raise typer.Exit(ExitCode.CONTENT)
-        if any(signature.obstacles for artifact in artifacts for signature in artifact.signatures):
-            raise typer.Exit(ExitCode.INVALID)
+    with no_network():
+        artifacts = look(layout_reference(target, oci_layout=oci_layout))
+    if output.is_json:
+        write_json(inspect_document(artifacts))
+    else:
+        write(inspect_text(artifacts, style=output.style))
+    if any(artifact.unread for artifact in artifacts):
+        raise typer.Exit(ExitCode.CONTENT)
+    if any(signature.obstacles for artifact in artifacts for signature in artifact.signatures):
+        raise typer.Exit(ExitCode.INVALID)

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from airgap.cli.console import (
-    DebugOption,
-    Format,
-    FormatOption,
-    boundary,
-    clock,
-    key_values,
-    write,
-    write_json,
-)
+from airgap.cli.command import command
+from airgap.cli.console import Output, clock, key_values, write, write_json
 from airgap.cli.lazy import typer_app
 from airgap.cli.signing import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
 from airgap.errors import UsageError
@@ -44,8 +36,9 @@ class Kind(StrEnum):
     EC_521 = "ec-521"
 
 
-@app.command()
+@command(app)
 def add(
+    *,
     name: NameArgument,
     private_key: Annotated[
         str | None,
@@ -65,61 +58,57 @@ def add(
     default: DefaultOption = False,
     key_config: KeyConfigOption = None,
     passphrase_file: PassPhraseOption = None,
-    debug: DebugOption = False,
 ) -> None:
     """Give a name to a key in files or in a token, or to one that a plugin has.
 
     Only paths or ids are kept, never a key. Files are checked first: that the chain may sign, and that the key is the
     one of its first certificate.
     """
-    with boundary(debug=debug):
-        from airgap.stages.keys import add_key
+    from airgap.stages.keys import add_key
 
-        entry = _entry(name, (private_key, chain), (plugin, key_id), plugin_config or [])
-        path = add_key(key_folders(key_config), entry, default=default, pass_phrase=pass_phrase(passphrase_file))
-        write(f"Added the key {safe(name)} to {safe(path)}\n")
+    entry = _entry(name, (private_key, chain), (plugin, key_id), plugin_config or [])
+    path = add_key(key_folders(key_config), entry, default=default, pass_phrase=pass_phrase(passphrase_file))
+    write(f"Added the key {safe(name)} to {safe(path)}\n")
 
 
-@app.command("list")
-def list_(key_config: KeyConfigOption = None, output: FormatOption = Format.TEXT, debug: DebugOption = False) -> None:
+@command(app, "list")
+def list_(*, key_config: KeyConfigOption = None, output: Output) -> None:
     """List named keys; the default one is marked."""
-    with boundary(debug=debug):
-        from airgap.report.signing import KEYS_SCHEMA, keys_text
-        from airgap.stages.keys import list_keys
+    from airgap.report.signing import KEYS_SCHEMA, keys_text
+    from airgap.stages.keys import list_keys
 
-        keys = list_keys(key_folders(key_config))
-        if output is Format.JSON:
-            write_json({"schema": KEYS_SCHEMA, "keys": [_document(key) for key in keys]})
-        else:
-            write(keys_text([_row(key) for key in keys]))
+    keys = list_keys(key_folders(key_config))
+    if output.is_json:
+        write_json({"schema": KEYS_SCHEMA, "keys": [_document(key) for key in keys]})
+    else:
+        write(keys_text([_row(key) for key in keys]))
 
 
-@app.command()
-def default(name: NameArgument, key_config: KeyConfigOption = None, debug: DebugOption = False) -> None:
+@command(app)
+def default(*, name: NameArgument, key_config: KeyConfigOption = None) -> None:
     """Sign with this key where none is named."""
-    with boundary(debug=debug):
-        from airgap.stages.keys import choose_default
+    from airgap.stages.keys import choose_default
 
-        choose_default(key_folders(key_config), name)
-        write(f"The default key is {safe(name)}\n")
+    choose_default(key_folders(key_config), name)
+    write(f"The default key is {safe(name)}\n")
 
 
-@app.command()
+@command(app)
 def delete(
+    *,
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="What the keys are called.")],
     key_config: KeyConfigOption = None,
-    debug: DebugOption = False,
 ) -> None:
     """Forget names of keys; key files stay where they are."""
-    with boundary(debug=debug):
-        from airgap.stages.keys import delete_keys
+    from airgap.stages.keys import delete_keys
 
-        delete_keys(key_folders(key_config), tuple(names))
-        write("".join(f"Forgot the key {safe(name)}\n" for name in names))
+    delete_keys(key_folders(key_config), tuple(names))
+    write("".join(f"Forgot the key {safe(name)}\n" for name in names))
 
 
-@app.command()
+@command(app)
 def generate(
+    *,
     name: NameArgument,
     kind: Annotated[Kind, typer.Option("--type", help="Kind of the key.")] = Kind.EC_256,
     days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="Days until it expires.")] = 30,
@@ -132,39 +121,37 @@ def generate(
     passphrase_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Encrypt the key with the pass phrase in the first line.")
     ] = None,
-    debug: DebugOption = False,
 ) -> None:
     """Make a TEST key: a throwaway root and a signing certificate below it, for trying things out.
 
     Everything about it says TEST. Never trust it anywhere that matters.
     """
-    with boundary(debug=debug):
-        from airgap.signature.key_files import read_pass_phrase
-        from airgap.stages.keys import generate_key
+    from airgap.signature.key_files import read_pass_phrase
+    from airgap.stages.keys import generate_key
 
-        if (trust is None) != (store is None):
-            raise UsageError("--trust and --store belong together")
-        made = generate_key(
-            key_folders(key_config),
-            name,
-            kind=kind.value.upper(),
-            at=clock(),
-            days=days,
-            default=default,
-            pass_phrase=read_pass_phrase(passphrase_file) if passphrase_file else None,
-            trust=(trust, store) if trust and store else None,
-        )
-        lines = [
-            f"Made the TEST key {made.name}: for trying things out, never to be trusted where it matters",
-            f"  subject      {safe(made.subject)}",
-            f"  key          {safe(made.key_path)} ({kind.value}, mode 600)",
-            f"  chain        {safe(made.certificate_path)}",
-            f"  test root    {safe(made.root_path)}",
-            f"               SHA-256 {made.fingerprints['root']}",
-        ]
-        if made.store_path:
-            lines.append(f"  trusted in   {safe(made.store_path)}")
-        write("\n".join(lines) + "\n")
+    if (trust is None) != (store is None):
+        raise UsageError("--trust and --store belong together")
+    made = generate_key(
+        key_folders(key_config),
+        name,
+        kind=kind.value.upper(),
+        at=clock(),
+        days=days,
+        default=default,
+        pass_phrase=read_pass_phrase(passphrase_file) if passphrase_file else None,
+        trust=(trust, store) if trust and store else None,
+    )
+    lines = [
+        f"Made the TEST key {made.name}: for trying things out, never to be trusted where it matters",
+        f"  subject      {safe(made.subject)}",
+        f"  key          {safe(made.key_path)} ({kind.value}, mode 600)",
+        f"  chain        {safe(made.certificate_path)}",
+        f"  test root    {safe(made.root_path)}",
+        f"               SHA-256 {made.fingerprints['root']}",
+    ]
+    if made.store_path:
+        lines.append(f"  trusted in   {safe(made.store_path)}")
+    write("\n".join(lines) + "\n")
 
 
 def _entry(

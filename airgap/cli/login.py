@@ -7,17 +7,9 @@ from typing import Annotated
 
 import typer
 
-from airgap.cli.connection import (
-    RETRIES,
-    CaFileOption,
-    CertFileOption,
-    Connection,
-    InsecureOption,
-    KeyFileOption,
-    PlainHttpOption,
-    RegistryConfigOption,
-)
-from airgap.cli.console import DebugOption, boundary, note, write
+from airgap.cli.command import command
+from airgap.cli.connection import Connection
+from airgap.cli.console import note, write
 from airgap.cli.lazy import typer_app
 
 app = typer_app()
@@ -25,8 +17,9 @@ app = typer_app()
 _SECRET_CHARACTERS = 64 * 1024
 
 
-@app.command()
+@command(app)
 def login(
+    *,
     registry: Annotated[str, typer.Argument(metavar="REGISTRY", help="host or host:port")],
     username: Annotated[str | None, typer.Option("--username", "-u", metavar="NAME", help="User name.")] = None,
     password_stdin: Annotated[
@@ -35,13 +28,7 @@ def login(
     identity_token_stdin: Annotated[
         bool, typer.Option("--identity-token-stdin", help="Read an identity token from standard input.")
     ] = False,
-    plain_http: PlainHttpOption = False,
-    insecure: InsecureOption = False,
-    ca_file: CaFileOption = None,
-    cert_file: CertFileOption = None,
-    key_file: KeyFileOption = None,
-    registry_config: RegistryConfigOption = None,
-    debug: DebugOption = False,
+    connection: Connection,
 ) -> None:
     """Check credentials with a registry and keep them where docker keeps them.
 
@@ -49,30 +36,20 @@ def login(
 
     Exit codes: 0 kept, 1 refused or not reached, 2 usage.
     """
-    with boundary(debug=debug):
-        from airgap.errors import UsageError
-        from airgap.net.credentials import Credential
-        from airgap.net.login import login as check
+    from airgap.errors import UsageError
+    from airgap.net.credentials import Credential
+    from airgap.net.login import login as check
 
-        if password_stdin and identity_token_stdin:
-            raise UsageError("standard input holds one secret: --password-stdin or --identity-token-stdin")
-        connection = Connection(
-            plain_http=plain_http,
-            insecure=insecure,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
-            registry_config=registry_config,
-            retries=RETRIES,
-        )
-        if identity_token_stdin:
-            credential = Credential(identity_token=_secret())
-        else:
-            name = username or _ask("Username: ", "--username")
-            password = _secret() if password_stdin else _ask_password()
-            credential = Credential(username=name, password=password)
-        where = check(registry, credential, connection.credentials(), connection.transport(note))
-        write(f"The registry {registry} takes these credentials. Kept in {where}.\n")
+    if password_stdin and identity_token_stdin:
+        raise UsageError("standard input holds one secret: --password-stdin or --identity-token-stdin")
+    if identity_token_stdin:
+        credential = Credential(identity_token=_secret())
+    else:
+        name = username or _ask("Username: ", "--username")
+        password = _secret() if password_stdin else _ask_password()
+        credential = Credential(username=name, password=password)
+    where = check(registry, credential, connection.credentials(), connection.transport(note))
+    write(f"The registry {registry} takes these credentials. Kept in {where}.\n")
 
 
 def _secret() -> str:

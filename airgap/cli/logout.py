@@ -6,27 +6,27 @@ from typing import Annotated
 
 import typer
 
+from airgap.cli.command import command
 from airgap.cli.connection import Connection, RegistryConfigOption
-from airgap.cli.console import DebugOption, boundary, write
+from airgap.cli.console import write
 from airgap.cli.lazy import typer_app
 
 app = typer_app()
 
 
-@app.command()
+@command(app)
 def logout(
+    *,
     registry: Annotated[str, typer.Argument(metavar="REGISTRY", help="host or host:port")],
     registry_config: RegistryConfigOption = None,
-    debug: DebugOption = False,
 ) -> None:
     """Forget the credentials that `airgap login` or `docker login` kept for a registry.
 
     Exit code 0 also where there were none.
     """
-    with boundary(debug=debug):
-        from airgap.net.login import logout as forget
-        from airgap.text import safe
+    from airgap.net.login import logout as forget
+    from airgap.text import safe
 
-        known = forget(registry, Connection(registry_config=registry_config).credentials())
-        shown = safe(registry, limit=255)
-        write(f"Forgot the credentials for {shown}.\n" if known else f"There were no credentials for {shown}.\n")
+    known = forget(registry, Connection(registry_config=registry_config).credentials())
+    shown = safe(registry, limit=255)
+    write(f"Forgot the credentials for {shown}.\n" if known else f"There were no credentials for {shown}.\n")

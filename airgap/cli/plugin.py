@@ -8,34 +8,35 @@ from typing import Annotated
 
 import typer
 
-from airgap.cli.console import DebugOption, Format, FormatOption, boundary, note, write, write_json
+from airgap.cli.command import command
+from airgap.cli.console import Output, note, write, write_json
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import plugin_directory
 
 app = typer_app("Manage the plugins that sign, and that verify where --allow-plugin names them.", no_args_is_help=True)
 
 
-@app.command("list")
-def list_plugins(output: FormatOption = Format.TEXT, debug: DebugOption = False) -> None:
+@command(app, "list")
+def list_plugins(*, output: Output) -> None:
     """List the installed plugins. Each is run once, to say what it is.
 
     Exit code 1 where one of them can not be used.
     """
-    with boundary(debug=debug):
-        from airgap.report.plugins import plugins_document, plugins_text
+    from airgap.report.plugins import plugins_document, plugins_text
 
-        directory = plugin_directory()
-        entries = directory.installed()
-        if output is Format.JSON:
-            write_json(plugins_document(directory.path, entries))
-        else:
-            write(plugins_text(directory.path, entries))
-        if any(entry.problem for entry in entries):
-            raise typer.Exit(1)
+    directory = plugin_directory()
+    entries = directory.installed()
+    if output.is_json:
+        write_json(plugins_document(directory.path, entries))
+    else:
+        write(plugins_text(directory.path, entries))
+    if any(entry.problem for entry in entries):
+        raise typer.Exit(1)
 
 
-@app.command()
+@command(app)
 def install(
+    *,
     source: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="The executable, or a .zip or .tar.gz with it.")
     ] = None,
@@ -46,43 +47,40 @@ def install(
     force: Annotated[
         bool, typer.Option("--force", help="Install also where an equal or higher version is installed.")
     ] = False,
-    debug: DebugOption = False,
 ) -> None:
     """Install a plugin from a file, with its publisher's checksum. Nothing is downloaded.
 
     Signing with a plugin, and verifying where --allow-plugin names it, runs it with your rights.
     """
-    with boundary(debug=debug):
-        from airgap.errors import UsageError
-        from airgap.plugin.install import install as put
-        from airgap.text import safe
+    from airgap.errors import UsageError
+    from airgap.plugin.install import install as put
+    from airgap.text import safe
 
-        if (source is None) == (file is None):
-            raise UsageError("name one FILE to install")
-        done = put(plugin_directory(), source or file or Path(), sha256=sha256, force=force)
-        metadata = done.metadata
-        before = f", in place of {done.replaced}" if done.replaced else ""
-        write(f"Installed the plugin {safe(metadata.name)} {metadata.version}{before}: {safe(done.path)}\n")
+    if (source is None) == (file is None):
+        raise UsageError("name one FILE to install")
+    done = put(plugin_directory(), source or file or Path(), sha256=sha256, force=force)
+    metadata = done.metadata
+    before = f", in place of {done.replaced}" if done.replaced else ""
+    write(f"Installed the plugin {safe(metadata.name)} {metadata.version}{before}: {safe(done.path)}\n")
 
 
-@app.command()
+@command(app)
 def uninstall(
+    *,
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plugins to remove.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    debug: DebugOption = False,
 ) -> None:
     """Remove plugins, whether or not they work."""
-    with boundary(debug=debug):
-        from airgap.errors import UsageError
-        from airgap.plugin.install import uninstall as remove
-        from airgap.text import safe
+    from airgap.errors import UsageError
+    from airgap.plugin.install import uninstall as remove
+    from airgap.text import safe
 
-        directory = plugin_directory()
-        if not yes:
-            if not sys.stdin.isatty():
-                raise UsageError("there is nobody to ask", remedy="Say --yes to remove plugins without being asked.")
-            if not typer.confirm(f"Remove {', '.join(map(safe, names))} from {safe(directory.path)}?", err=True):
-                note("Nothing was removed.")
-                return
-        for name in names:
-            write(f"Removed {safe(remove(directory, name))}\n")
+    directory = plugin_directory()
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("there is nobody to ask", remedy="Say --yes to remove plugins without being asked.")
+        if not typer.confirm(f"Remove {', '.join(map(safe, names))} from {safe(directory.path)}?", err=True):
+            note("Nothing was removed.")
+            return
+    for name in names:
+        write(f"Removed {safe(remove(directory, name))}\n")

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airgap.cli.console import home
+from airgap.cli.console import home, key_values
+from airgap.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airgap.plugin.directory import PluginDirectory
     from airgap.verifier.plugins import AllowedPlugins
-
-AllowPluginOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow-plugin",
-        metavar="NAME",
-        help="Run this verification plugin where a signature demands it. No other plugin is ever run.",
-    ),
-]
-PluginConfigOption = Annotated[
-    list[str] | None,
-    typer.Option("--plugin-config", metavar="KEY=VALUE", help="Configuration that plugins are handed."),
-]
 
 
 def plugin_directory() -> PluginDirectory:
@@ -43,20 +30,34 @@ def plugin_directory() -> PluginDirectory:
     return PluginDirectory(default_libexec(folders.own, folders.borrowed), os.environ)
 
 
-def allowed_plugins(names: Sequence[str] | None, config: Sequence[str] | None) -> AllowedPlugins | None:
-    """The plugins that `--allow-plugin` names; None where there are none, and then none can be run."""
-    from airgap.cli.console import key_values
-    from airgap.errors import UsageError
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginOptions:
+    """Verification plugins that may be run."""
 
-    if not names:
-        if config:
-            raise UsageError("--plugin-config without --allow-plugin would configure nothing")
-        return None
-    from airgap.plugin.directory import check_name
-    from airgap.verifier.plugins import AllowedPlugins
+    allow_plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-plugin",
+            metavar="NAME",
+            help="Run this verification plugin where a signature demands it. No other plugin is ever run.",
+        ),
+    ] = None
+    plugin_config: Annotated[
+        list[str] | None,
+        typer.Option("--plugin-config", metavar="KEY=VALUE", help="Configuration that plugins are handed."),
+    ] = None
 
-    return AllowedPlugins(
-        host=plugin_directory(),
-        names=frozenset(check_name(name) for name in names),
-        config=key_values(list(config or ()), "--plugin-config"),
-    )
+    def allowed(self) -> AllowedPlugins | None:
+        """The plugins that are named; None where there are none, and then none can be run. Raises UsageError."""
+        if not self.allow_plugin:
+            if self.plugin_config:
+                raise UsageError("--plugin-config without --allow-plugin would configure nothing")
+            return None
+        from airgap.plugin.directory import check_name
+        from airgap.verifier.plugins import AllowedPlugins
+
+        return AllowedPlugins(
+            host=plugin_directory(),
+            names=frozenset(check_name(name) for name in self.allow_plugin),
+            config=key_values(self.plugin_config or [], "--plugin-config"),
+        )

@@ -8,21 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airgap.cli.console import (
-    DebugOption,
-    Format,
-    FormatOption,
-    NoTtyOption,
-    boundary,
-    clock,
-    home,
-    key_values,
-    style,
-    write,
-    write_json,
-)
+from airgap.cli.command import command
+from airgap.cli.console import Output, clock, home, key_values, write, write_json
 from airgap.cli.lazy import typer_app
-from airgap.cli.plugins import AllowPluginOption, PluginConfigOption, allowed_plugins
+from airgap.cli.plugins import PluginOptions
 from airgap.cli.trust_common import AtOption, TrustOption, moment
 from airgap.cli.verify import Content
 
@@ -33,8 +22,9 @@ if TYPE_CHECKING:
 app = typer_app()
 
 
-@app.command()
+@command(app)
 def recheck(
+    *,
     sources: Annotated[
         list[str], typer.Argument(metavar="LAYOUT|REPORT...", help="Reports of airgap verify, layouts, layout tars.")
     ],
@@ -57,15 +47,12 @@ def recheck(
             help="Metadata that must be in the signature, beside what reports demand.",
         ),
     ] = None,
-    allow_plugin: AllowPluginOption = None,
-    plugin_config: PluginConfigOption = None,
+    plugins: PluginOptions,
     content: Annotated[Content, typer.Option(help="How much content of layouts is checked again.")] = Content.ALL,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON document to this file, too.")
     ] = None,
-    output: FormatOption = Format.TEXT,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Judge again what was accepted earlier, under the evidence of today, and name what changed.
 
@@ -74,60 +61,59 @@ def recheck(
 
     Exit codes: 0 all is still good, else the most severe: 14 revoked, 15 evidence missing or stale, 13 not trusted, ...
     """
-    with boundary(debug=debug):
-        from airgap import __version__
-        from airgap.guard import no_network
-        from airgap.report.recheck import recheck_document, recheck_text
-        from airgap.revocation.freshness import parse_ages
-        from airgap.stages.recheck import RecheckRequest
-        from airgap.stages.recheck import recheck as judge
-        from airgap.stages.verify import VerifyRequest, verify
-        from airgap.trust.directory import TrustDirectory, locate
-        from airgap.trust.scopes import check_scope
+    from airgap import __version__
+    from airgap.guard import no_network
+    from airgap.report.recheck import recheck_document, recheck_text
+    from airgap.revocation.freshness import parse_ages
+    from airgap.stages.recheck import RecheckRequest
+    from airgap.stages.recheck import recheck as judge
+    from airgap.stages.verify import VerifyRequest, verify
+    from airgap.trust.directory import TrustDirectory, locate
+    from airgap.trust.scopes import check_scope
 
-        now = clock()
-        judged = moment(at, now)
-        if scope is not None:
-            check_scope(scope)
-        ages = parse_ages(max_age or [])
-        directory = TrustDirectory.open(locate(trust, os.environ, home()))
-        directory.policy()  # malformed trust material is refused before anything is judged
+    now = clock()
+    judged = moment(at, now)
+    if scope is not None:
+        check_scope(scope)
+    ages = parse_ages(max_age or [])
+    directory = TrustDirectory.open(locate(trust, os.environ, home()))
+    directory.policy()  # malformed trust material is refused before anything is judged
 
-        plugins = allowed_plugins(allow_plugin, plugin_config)
+    allowed = plugins.allowed()
 
-        def again(demands: Demands) -> Outcome:
-            request = VerifyRequest(
-                targets=demands.targets,
-                at=judged,
-                clock=now,
-                scope=demands.scope,
-                metadata=demands.metadata,
-                content=content.value,
-                max_signatures=demands.max_signatures,
-                max_age=ages,
-                plugins=plugins,
-                earlier=demands.earlier,
-            )
-            return verify(request, directory)
-
-        request = RecheckRequest(
-            sources=sources,
+    def again(demands: Demands) -> Outcome:
+        request = VerifyRequest(
+            targets=demands.targets,
             at=judged,
             clock=now,
-            scope=scope,
-            metadata=key_values(metadata or [], "--user-metadata"),
+            scope=demands.scope,
+            metadata=demands.metadata,
+            content=content.value,
+            max_signatures=demands.max_signatures,
             max_age=ages,
-            plugins=plugins,
+            plugins=allowed,
+            earlier=demands.earlier,
         )
-        with no_network():
-            outcome = judge(request, directory, again)
-        document = recheck_document(outcome, version=__version__)
-        if report:
-            from airgap.cli.verify import write_report
+        return verify(request, directory)
 
-            write_report(report, document)
-        if output is Format.JSON:
-            write_json(document)
-        else:
-            write(recheck_text(outcome, style=style(no_tty=no_tty)))
-        raise typer.Exit(outcome.exit_code)
+    request = RecheckRequest(
+        sources=sources,
+        at=judged,
+        clock=now,
+        scope=scope,
+        metadata=key_values(metadata or [], "--user-metadata"),
+        max_age=ages,
+        plugins=allowed,
+    )
+    with no_network():
+        outcome = judge(request, directory, again)
+    document = recheck_document(outcome, version=__version__)
+    if report:
+        from airgap.cli.verify import write_report
+
+        write_report(report, document)
+    if output.is_json:
+        write_json(document)
+    else:
+        write(recheck_text(outcome, style=output.style))
+    raise typer.Exit(outcome.exit_code)

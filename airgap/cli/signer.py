@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ import typer
 
 from airgap.cli.console import key_values
 from airgap.cli.plugins import plugin_directory
-from airgap.cli.signing import key_folders, pass_phrase
+from airgap.cli.signing import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
 from airgap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,45 +22,38 @@ if TYPE_CHECKING:
 
 MODULE = "AIRGAP_PKCS11_MODULE"
 
-KeyOption = Annotated[
-    str | None, typer.Option("--key", "-k", metavar="NAME", help="Named key. Default: the default one.")
-]
-PrivateKeyOption = Annotated[
-    str | None,
-    typer.Option(
-        "--private-key",
-        metavar="FILE|URI",
-        help="Private key instead of a named one: PEM, or pkcs11:token=...;object=... for one in a token.",
-    ),
-]
-ChainOption = Annotated[
-    Path | None,
-    typer.Option("--chain", metavar="FILE", help="Its chain (PEM): signing certificate first, root last."),
-]
-PluginOption = Annotated[
-    str | None, typer.Option("--plugin", metavar="NAME", help="Sign with the key --id of this installed plugin.")
-]
-PluginIdOption = Annotated[str | None, typer.Option("--id", metavar="ID", help="What the plugin calls the key.")]
-SignPluginConfigOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--plugin-config", metavar="KEY=VALUE", help="For the plugin, over what the named key says; repeatable."
-    ),
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyChoice:
-    """What the options say about the key."""
+    """Which key signs: options of every command that signs."""
 
-    name: str | None = None
-    private_key: str | None = None
-    chain: Path | None = None
-    plugin: str | None = None
-    plugin_id: str | None = None
-    plugin_config: Sequence[str] | None = None
-    key_config: Path | None = None
-    passphrase_file: Path | None = None
+    key: Annotated[
+        str | None, typer.Option("--key", "-k", metavar="NAME", help="Named key. Default: the default one.")
+    ] = None
+    private_key: Annotated[
+        str | None,
+        typer.Option(
+            "--private-key",
+            metavar="FILE|URI",
+            help="Private key instead of a named one: PEM or JWK, or pkcs11:token=...;object=... for one in a token.",
+        ),
+    ] = None
+    chain: Annotated[
+        Path | None,
+        typer.Option("--chain", metavar="FILE", help="Its chain (PEM): signing certificate first, root last."),
+    ] = None
+    plugin: Annotated[
+        str | None, typer.Option("--plugin", metavar="NAME", help="Sign with the key --id of this installed plugin.")
+    ] = None
+    plugin_id: Annotated[str | None, typer.Option("--id", metavar="ID", help="What the plugin calls the key.")] = None
+    plugin_config: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--plugin-config", metavar="KEY=VALUE", help="For the plugin, over what the named key says; repeatable."
+        ),
+    ] = None
+    key_config: KeyConfigOption = None
+    passphrase_file: PassPhraseOption = None
 
     def open(self) -> Signer | EnvelopeSigner:
         """The signer. Raises UsageError, NotFoundError, KeyFileError, SigningError, PluginError."""
@@ -73,7 +66,7 @@ class KeyChoice:
 
         return open_signer(
             key_folders(self.key_config),
-            self.name,
+            self.key,
             pass_phrase=pass_phrase(self.passphrase_file),
             remote=self._open_remote,
             token=self._open_files,
@@ -88,7 +81,7 @@ class KeyChoice:
                 raise UsageError(words)
         named = [
             option
-            for option, value in (("--key", self.name), ("--private-key", self.private_key), ("--plugin", self.plugin))
+            for option, value in (("--key", self.key), ("--private-key", self.private_key), ("--plugin", self.plugin))
             if value is not None
         ]
         if len(named) > 1:

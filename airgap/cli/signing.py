@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
-    from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
     from airgap.signature.key_location import KeyFolders
     from airgap.signature.timestamper import Timestamper
@@ -32,7 +32,6 @@ class EnvelopeFormat(StrEnum):
 
 
 PASS_PHRASE = "AIRGAP_KEY_PASSPHRASE"  # noqa: S105 - the name of the variable
-USERNAME, PASSWORD = "NOTATION_USERNAME", "NOTATION_PASSWORD"
 
 KeyConfigOption = Annotated[
     Path | None,
@@ -50,30 +49,50 @@ PassPhraseOption = Annotated[
         help=f"The key's pass phrase in the first line. Default: ${PASS_PHRASE}, then a question on the terminal.",
     ),
 ]
-TimestampUrlOption = Annotated[
-    str | None, typer.Option(metavar="URL", help="Timestamping authority (RFC 3161), http or https.")
-]
-TimestampRootOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--timestamp-root-cert",
-        metavar="FILE",
-        help="The authority's root: exactly one self-signed certificate; repeatable.",
-    ),
-]
-UsernameOption = Annotated[
-    str | None, typer.Option("--username", "-u", metavar="NAME", help=f"For the registry. Default: ${USERNAME}.")
-]
-PasswordOption = Annotated[
-    str | None,
-    typer.Option("--password", "-p", metavar="WORD", help=f"Others can see it here; better ${PASSWORD} or a login."),
-]
 ForceReferrersTagOption = Annotated[
     bool, typer.Option("--force-referrers-tag", help="Write the referrers tag, also where it is not needed.")
 ]
-InsecureRegistryOption = Annotated[
-    bool, typer.Option("--insecure-registry", hidden=True, help="As --plain-http (for notation's users).")
-]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimestampOptions:
+    """The timestamping authority that is to countersign."""
+
+    timestamp_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Timestamping authority (RFC 3161), http or https.")
+    ] = None
+    timestamp_root_cert: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--timestamp-root-cert",
+            metavar="FILE",
+            help="The authority's root: exactly one self-signed certificate; repeatable.",
+        ),
+    ] = None
+
+    def open(self, connect: Callable[[], TransportOptions]) -> Timestamper | None:
+        """The authority; None where there is none. `connect` says how to reach it. Raises UsageError."""
+        url, roots = self.timestamp_url, self.timestamp_root_cert
+        if url is None and not roots:
+            return None
+        if url is None or not roots:
+            raise UsageError("--timestamp-url and --timestamp-root-cert belong together")
+        from airgap.net.tsa import HttpTsa
+        from airgap.signature.timestamper import Rfc3161Timestamper, timestamp_anchors
+
+        anchors = timestamp_anchors({str(root): _read_root(root) for root in roots})
+        return Rfc3161Timestamper(HttpTsa(url, connect()), anchors)
+
+
+def _read_root(root: Path) -> bytes:
+    try:
+        with root.open("rb") as file:  # a device has no size, and no end
+            data = file.read(limits.STORE_FILE_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"--timestamp-root-cert {safe(root)} can not be read: {error.strerror}") from None
+    if len(data) > limits.STORE_FILE_BYTES:
+        raise UsageError(f"--timestamp-root-cert {safe(root)} has more than {limits.STORE_FILE_BYTES} bytes")
+    return data
 
 
 def key_folders(explicit: Path | None) -> KeyFolders:
@@ -103,40 +122,6 @@ def pass_phrase(file: Path | None) -> Callable[[str], bytes | None]:
         return answer.encode() or None
 
     return ask
-
-
-def timestamper(url: str | None, roots: list[Path] | None, transport: TransportOptions) -> Timestamper | None:
-    """The authority behind the options; None where there is none. Raises UsageError."""
-    if url is None and not roots:
-        return None
-    if url is None or not roots:
-        raise UsageError("--timestamp-url and --timestamp-root-cert belong together")
-    from airgap.net.tsa import HttpTsa
-    from airgap.signature.timestamper import Rfc3161Timestamper, timestamp_anchors
-
-    files = {}
-    for root in roots:
-        try:
-            with root.open("rb") as file:  # a device has no size, and no end
-                data = file.read(limits.STORE_FILE_BYTES + 1)
-        except OSError as error:
-            raise UsageError(f"--timestamp-root-cert {safe(root)} can not be read: {error.strerror}") from None
-        if len(data) > limits.STORE_FILE_BYTES:
-            raise UsageError(f"--timestamp-root-cert {safe(root)} has more than {limits.STORE_FILE_BYTES} bytes")
-        files[str(root)] = data
-    return Rfc3161Timestamper(HttpTsa(url, transport), timestamp_anchors(files))
-
-
-def credentials(username: str | None, password: str | None, registry_config: Path | None) -> Credentials:
-    """What to show to registries: what is given, else what docker's configuration says. Raises UsageError."""
-    from airgap.net.credentials import Credential, Credentials
-
-    name = username or os.environ.get(USERNAME)
-    word = password or os.environ.get(PASSWORD)
-    if bool(name) != bool(word):
-        raise UsageError(f"--username and --password (or ${USERNAME} and ${PASSWORD}) belong together")
-    given = Credential(username=name, password=word) if name and word else None
-    return Credentials(environment=os.environ, explicit_file=registry_config, given=given)
 
 
 def lifetime(text: str | None) -> timedelta | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airgap.cli.console import Format, clock, home, note, style, write, write_json
+from airgap.cli.console import Output, clock, home, note, write, write_json
 
 if TYPE_CHECKING:
     from airgap.report.snapshot import SnapshotReport
@@ -43,15 +43,15 @@ def moment(text: str | None, now: datetime, *, whole_day: bool = True) -> dateti
     return now if text is None else parse_moment(text, whole_day=whole_day)
 
 
-def finish(report: SnapshotReport, output: Format, *, no_tty: bool, verbose: bool = False) -> None:
+def finish(report: SnapshotReport, output: Output, *, verbose: bool = False) -> None:
     """Write the report and leave with its exit code."""
     from airgap import __version__
     from airgap.report.snapshot import snapshot_document, snapshot_text
 
-    if output is Format.JSON:
+    if output.is_json:
         write_json(snapshot_document(report, version=__version__))
     else:
-        write(snapshot_text(report, style=style(no_tty=no_tty), verbose=verbose))
+        write(snapshot_text(report, style=output.style, verbose=verbose))
     raise typer.Exit(report.exit_code)
 
 

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airgap.cli.connection import (
-    RETRIES,
-    CaFileOption,
-    CertFileOption,
-    Connection,
-    InsecureOption,
-    KeyFileOption,
-    PlainHttpOption,
-    RegistryConfigOption,
-    RetriesOption,
-)
-from airgap.cli.console import (
-    DebugOption,
-    Format,
-    FormatOption,
-    NoTtyOption,
-    QuietOption,
-    VerboseOption,
-    boundary,
-    clock,
-    note,
-    style,
-    write,
-    write_json,
-)
+from airgap.cli.command import command
+from airgap.cli.connection import Connection
+from airgap.cli.console import QuietOutput, VerboseOption, clock, write, write_json
 from airgap.cli.lazy import typer_app
 from airgap.cli.trust_common import TrustOption, location
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airgap.collection.coverage import FetchOutcome
     from airgap.net.options import TransportOptions
@@ -46,8 +25,9 @@ if TYPE_CHECKING:
 app = typer_app()
 
 
-@app.command()
+@command(app)
 def fetch(
+    *,
     targets: Annotated[
         list[str] | None,
         typer.Argument(metavar="TARGET...", help="Whose signatures: layout directories, tars, registry/repo:tag."),
@@ -77,18 +57,9 @@ def fetch(
         bool, typer.Option("--require-complete", help="Exit 15 if there is no evidence for some certificate.")
     ] = False,
     concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="URLs asked at a time.")] = 8,
-    plain_http: PlainHttpOption = False,
-    insecure: InsecureOption = False,
-    ca_file: CaFileOption = None,
-    cert_file: CertFileOption = None,
-    key_file: KeyFileOption = None,
-    registry_config: RegistryConfigOption = None,
-    retries: RetriesOption = RETRIES,
-    output: FormatOption = Format.TEXT,
+    connection: Connection,
     verbose: VerboseOption = False,
-    quiet: QuietOption = False,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: QuietOutput,
 ) -> None:
     """Fetch CRLs and OCSP responses for every certificate that the targets' signatures and timestamps stand on.
 
@@ -98,40 +69,30 @@ def fetch(
     Exit codes: 0, 1 a target could not be read, 11 not found, 15 gaps (with --require-complete), 16 content wrong,
     18 trust material malformed.
     """
-    with boundary(debug=debug):
-        from airgap import __version__
-        from airgap.report.fetching import fetch_document, fetch_headline, fetch_text
+    from airgap import __version__
+    from airgap.report.fetching import fetch_document, fetch_headline, fetch_text
 
-        outcome = run_fetch(
-            targets or [],
-            trust=trust,
-            into=into,
-            offered=offered or [],
-            download=not no_download,
-            allow_https=allow_https,
-            timeout=timeout,
-            prune=prune,
-            required=require_complete,
-            concurrency=concurrency,
-            connection=Connection(
-                plain_http=plain_http,
-                insecure=insecure,
-                ca_file=ca_file,
-                cert_file=cert_file,
-                key_file=key_file,
-                registry_config=registry_config,
-                retries=retries,
-                connections=concurrency,
-            ),
-            quiet=quiet,
-        )
-        if output is Format.JSON:
-            write_json(fetch_document(outcome, version=__version__))
-        elif quiet:
-            write(fetch_headline(outcome) + "\n")
-        else:
-            write(fetch_text(outcome, style=style(no_tty=no_tty), verbose=verbose))
-        raise typer.Exit(outcome.exit_code)
+    outcome = run_fetch(
+        targets or [],
+        trust=trust,
+        into=into,
+        offered=offered or [],
+        download=not no_download,
+        allow_https=allow_https,
+        timeout=timeout,
+        prune=prune,
+        required=require_complete,
+        concurrency=concurrency,
+        connection=replace(connection, connections=concurrency),
+        note=output.note,
+    )
+    if output.is_json:
+        write_json(fetch_document(outcome, version=__version__))
+    elif output.quiet:
+        write(fetch_headline(outcome) + "\n")
+    else:
+        write(fetch_text(outcome, style=output.style, verbose=verbose))
+    raise typer.Exit(outcome.exit_code)
 
 
 def run_fetch(
@@ -147,7 +108,7 @@ def run_fetch(
     prune: bool = False,
     required: bool = False,
     concurrency: int = 8,
-    quiet: bool = False,
+    note: Callable[[str], None],
 ) -> FetchOutcome:
     """What the command does, for `airgap copy --with-evidence` as well, which has fetched into the copy.
 
@@ -167,7 +128,7 @@ def run_fetch(
         raise UsageError("no target is named", remedy="Name layouts, tars or references: trust fetch trip.tar.")
     where = location(trust)
     keep = writable(where) if trust is not None or into is None else None
-    transport = connection.transport(lambda text: note(text, quiet=quiet))
+    transport = connection.transport(note)
     request = FetchRequest(
         targets=targets,
         at=clock(),
@@ -181,7 +142,7 @@ def run_fetch(
         registries = stack.enter_context(Registries(connection.credentials(), transport))
         client = EvidenceClient(
             EvidenceOptions(
-                transport=_for_evidence(connection, quiet=quiet),
+                transport=_for_evidence(connection, note),
                 allow_https=allow_https,
                 crl_seconds=timeout or CRL_SECONDS,
                 ocsp_seconds=timeout or OCSP_SECONDS,
@@ -198,12 +159,10 @@ def run_fetch(
         )
 
 
-def _for_evidence(connection: Connection, *, quiet: bool) -> TransportOptions:
-    from dataclasses import replace
-
+def _for_evidence(connection: Connection, note: Callable[[str], None]) -> TransportOptions:
     # what was given for the registry alone (a client certificate, plain http) is not shown to the hosts of issuers
     own = replace(connection, plain_http=False, insecure=False, cert_file=None, key_file=None, retries=1)
-    return own.transport(lambda text: note(text, quiet=quiet))
+    return own.transport(note)
 
 
 def _opened(path: Path) -> TrustDirectory | None:

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airgap.cli.console import (
-    DebugOption,
-    Format,
-    FormatOption,
-    boundary,
-    clock,
-    note,
-    write,
-    write_json,
-)
+from airgap.cli.command import command
+from airgap.cli.console import Output, clock, note, write, write_json
 from airgap.cli.lazy import typer_app
 from airgap.cli.trust_common import StreamOption, TrustOption, location
 
@@ -30,8 +22,9 @@ _LINE = 1024
 """Characters of an answer that are read."""
 
 
-@app.command()
+@command(app)
 def add(
+    *,
     signer: Annotated[
         str | None,
         typer.Argument(
@@ -59,80 +52,76 @@ def add(
         str,
         typer.Option("--accept-lost-state", metavar="REASON", help="Begin a new memory; the reason is recorded."),
     ] = "",
-    output: FormatOption = Format.TEXT,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Pin a signer: shows the fingerprints in hex and in words, and asks for five groups of each that it hides.
 
     Compare them over a channel that the medium did not come through. Whoever is pinned decides what this site trusts.
     """
-    with boundary(debug=debug):
-        from airgap.cli.trust_common import raised
-        from airgap.errors import UsageError
-        from airgap.stages.pin import add_pin, propose_pin, propose_tuf_pin
+    from airgap.cli.trust_common import raised
+    from airgap.errors import UsageError
+    from airgap.stages.pin import add_pin, propose_pin, propose_tuf_pin
 
-        now = clock()
-        if (signer is None) == (tuf_root is None):
-            raise UsageError("name either a signer or --tuf-root", remedy="airgap trust pin add signer.pem")
-        if tuf_root is not None:
-            from airgap.trust.snapshots.tuf_check import check_root
+    now = clock()
+    if (signer is None) == (tuf_root is None):
+        raise UsageError("name either a signer or --tuf-root", remedy="airgap trust pin add signer.pem")
+    if tuf_root is not None:
+        from airgap.trust.snapshots.tuf_check import check_root
 
-            pin = propose_tuf_pin(tuf_root, stream=stream, at=now)
-            check_root(pin.tuf_root)
-        else:
-            pin = propose_pin(signer or "", stream=stream, at=now, exact=exact, tsa_roots=tsa_root or [])
-        _confirm(pin, yes_fingerprint or [])
-        with raised():
-            add_pin(location(trust), pin, at=now, accept_lost_state=accept_lost_state)
-        _write(pin, output, f"Pinned: {pin.id}\n")
+        pin = propose_tuf_pin(tuf_root, stream=stream, at=now)
+        check_root(pin.tuf_root)
+    else:
+        pin = propose_pin(signer or "", stream=stream, at=now, exact=exact, tsa_roots=tsa_root or [])
+    _confirm(pin, yes_fingerprint or [])
+    with raised():
+        add_pin(location(trust), pin, at=now, accept_lost_state=accept_lost_state)
+    _write(pin, output, f"Pinned: {pin.id}\n")
 
 
-@app.command(name="list")
+@command(app, "list")
 def list_(
+    *,
     trust: TrustOption = None,
-    output: FormatOption = Format.TEXT,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """List who may sign snapshots here, by stream."""
-    with boundary(debug=debug):
-        from airgap.errors import NotFoundError
-        from airgap.report.snapshot import pin_document, pin_text
-        from airgap.text import safe
-        from airgap.trust.generation import is_between, read_one_state
-        from airgap.trust.snapshots.pins import Pins
+    from airgap.errors import NotFoundError
+    from airgap.report.snapshot import pin_document, pin_text
+    from airgap.text import safe
+    from airgap.trust.generation import is_between, read_one_state
+    from airgap.trust.snapshots.pins import Pins
 
-        where = location(trust)
-        pins: tuple[Pin, ...] = ()
-        if trust is not None or is_between(where.path):
-            absent = NotFoundError(
-                f"there is no trust directory at {safe(where.path)}", remedy="Name another one with --trust."
-            )
-            pins = read_one_state(where.path, lambda: Pins.read(where.path), absent=absent).entries
-        if output is Format.JSON:
-            write_json({"schema": "airgap.pins/1", "pins": [pin_document(pin) for pin in pins]})
-        else:
-            write("".join(map(pin_text, pins)) or "Nobody is pinned.\n")
+    where = location(trust)
+    pins: tuple[Pin, ...] = ()
+    if trust is not None or is_between(where.path):
+        absent = NotFoundError(
+            f"there is no trust directory at {safe(where.path)}", remedy="Name another one with --trust."
+        )
+        pins = read_one_state(where.path, lambda: Pins.read(where.path), absent=absent).entries
+    if output.is_json:
+        write_json({"schema": "airgap.pins/1", "pins": [pin_document(pin) for pin in pins]})
+    else:
+        write("".join(map(pin_text, pins)) or "Nobody is pinned.\n")
 
 
-@app.command()
+@command(app)
 def delete(
+    *,
     pin: Annotated[str, typer.Argument(metavar="ID", help="The pin's id, or the beginning of it.")],
     trust: TrustOption = None,
-    output: FormatOption = Format.TEXT,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Remove a pin: its holder's next snapshot is refused. What was applied stays in force."""
-    with boundary(debug=debug):
-        from airgap.stages.pin import delete_pin
+    from airgap.stages.pin import delete_pin
 
-        removed = delete_pin(location(trust), pin, at=clock())
-        _write(removed, output, f"Removed: {removed.id}\n")
+    removed = delete_pin(location(trust), pin, at=clock())
+    _write(removed, output, f"Removed: {removed.id}\n")
 
 
-def _write(pin: Pin, output: Format, line: str) -> None:
+def _write(pin: Pin, output: Output, line: str) -> None:
     from airgap.report.snapshot import pin_document, pin_text
 
-    if output is Format.JSON:
+    if output.is_json:
         write_json({"schema": "airgap.pins/1", "pins": [pin_document(pin)]})
     else:
         write(line + pin_text(pin))

@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airgap.cli.console import (
-    DebugOption,
-    Format,
-    FormatOption,
-    NoTtyOption,
-    boundary,
-    note,
-    style,
-    write,
-    write_json,
-)
+from airgap.cli.command import command
+from airgap.cli.console import Output, note, write, write_json
 from airgap.cli.lazy import typer_app
 from airgap.cli.trust_common import TrustOption, location
 
@@ -30,8 +21,9 @@ BlobOption = Annotated[bool, typer.Option("--blob", help="The policy for blobs (
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace a policy that is there; a copy of it is kept.")]
 
 
-@app.command()
+@command(app)
 def init(
+    *,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the statement.")],
     store: Annotated[
         list[str], typer.Option("--trust-store", metavar="TYPE:NAME", help="Trust store, as ca:acme; repeatable.")
@@ -51,70 +43,67 @@ def init(
     blob: BlobOption = False,
     force: ForceOption = False,
     trust: TrustOption = None,
-    debug: DebugOption = False,
 ) -> None:
     """Write a trust policy with one strict statement.
 
     Without --trusted-identity nobody would be trusted, so one is needed; '*' trusts every signer below the stores.
     """
-    with boundary(debug=debug):
-        from airgap.errors import UsageError
-        from airgap.trust.edit import writable
-        from airgap.trust.policy_edit import put_policy, strict_policy
+    from airgap.errors import UsageError
+    from airgap.trust.edit import writable
+    from airgap.trust.policy_edit import put_policy, strict_policy
 
-        if not blob and not scope:
-            raise UsageError("no repository is named", remedy="Add --scope registry.example/team/app, or --scope '*'.")
-        if not identity:
-            raise UsageError(
-                "no identity is named", remedy="Add --trusted-identity 'x509.subject: C=US,ST=WA,O=Acme', or '*'."
-            )
-        data = strict_policy(name=name, scopes=scope or [], stores=store, identities=identity, blob=blob)
-        _told(put_policy(writable(location(trust)), data, _kind(blob=blob), replace=force))
+    if not blob and not scope:
+        raise UsageError("no repository is named", remedy="Add --scope registry.example/team/app, or --scope '*'.")
+    if not identity:
+        raise UsageError(
+            "no identity is named", remedy="Add --trusted-identity 'x509.subject: C=US,ST=WA,O=Acme', or '*'."
+        )
+    data = strict_policy(name=name, scopes=scope or [], stores=store, identities=identity, blob=blob)
+    _told(put_policy(writable(location(trust)), data, _kind(blob=blob), replace=force))
 
 
-@app.command("import")
+@command(app, "import")
 def import_(
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A trust policy document.")],
     blob: BlobOption = False,
     force: ForceOption = False,
     trust: TrustOption = None,
-    debug: DebugOption = False,
 ) -> None:
     """Put a trust policy in place, if every rule holds; one that is there is only replaced with --force.
 
     What was there is kept under a name of its own. Exit codes: 0, 2 not replaced, 18 malformed (nothing was changed).
     """
-    with boundary(debug=debug):
-        from airgap.trust.edit import writable
-        from airgap.trust.policy_edit import parse_policy, put_policy, read_source
+    from airgap.trust.edit import writable
+    from airgap.trust.policy_edit import parse_policy, put_policy, read_source
 
-        root, kind = writable(location(trust)), _kind(blob=blob)
-        data = read_source(file)
-        parse_policy(data, str(file), kind)
-        _told(put_policy(root, data, kind, replace=force))
+    root, kind = writable(location(trust)), _kind(blob=blob)
+    data = read_source(file)
+    parse_policy(data, str(file), kind)
+    _told(put_policy(root, data, kind, replace=force))
 
 
-@app.command()
+@command(app)
 def show(
+    *,
     blob: BlobOption = False,
     trust: TrustOption = None,
-    debug: DebugOption = False,
 ) -> None:
     """Print the trust policy as it stands; where it is malformed, say so on standard error.
 
     Exit codes: 0, 18 malformed or not there.
     """
-    with boundary(debug=debug):
-        from airgap.text import safe
-        from airgap.trust.policy_edit import find_policy, parse_policy
+    from airgap.text import safe
+    from airgap.trust.policy_edit import find_policy, parse_policy
 
-        path, data = find_policy(location(trust).path, _kind(blob=blob))
-        write("".join(safe(line, limit=len(line)) + "\n" for line in data.decode(errors="replace").splitlines()))
-        parse_policy(data, str(path), _kind(blob=blob))
+    path, data = find_policy(location(trust).path, _kind(blob=blob))
+    write("".join(safe(line, limit=len(line)) + "\n" for line in data.decode(errors="replace").splitlines()))
+    parse_policy(data, str(path), _kind(blob=blob))
 
 
-@app.command()
+@command(app)
 def check(
+    *,
     reference: Annotated[
         str | None,
         typer.Argument(metavar="[REF|REPOSITORY]", help="Which statement applies to this repository (blob: name)."),
@@ -124,9 +113,7 @@ def check(
     ] = None,
     blob: BlobOption = False,
     trust: TrustOption = None,
-    output: FormatOption = Format.TEXT,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Check every rule of the trust policy, and say which statement applies to a repository and why.
 
@@ -134,37 +121,36 @@ def check(
     or can not be used (with --file these are notes: its stores may come later). Exit codes: 0, 13 no statement applies,
     18 malformed or not there, or a store is.
     """
-    with boundary(debug=debug):
-        from airgap.reasons import ExitCode
-        from airgap.report.trusting import policy_document, policy_text, refusal_text, refused_policy_document
-        from airgap.trust.policy_edit import answer, find_policy, parse_policy, read_source, store_refusals
-        from airgap.trust.statement import PolicyError
+    from airgap.reasons import ExitCode
+    from airgap.report.trusting import policy_document, policy_text, refusal_text, refused_policy_document
+    from airgap.trust.policy_edit import answer, find_policy, parse_policy, read_source, store_refusals
+    from airgap.trust.statement import PolicyError
 
-        root = location(trust).path
-        path, data = (file, read_source(file)) if file else find_policy(root, _kind(blob=blob))
-        try:
-            policy = parse_policy(data, str(path), _kind(blob=blob))
-        except PolicyError as error:
-            if output is Format.JSON:
-                write_json(refused_policy_document(error.source, error.refusals, error.total))
-                raise typer.Exit(ExitCode.MALFORMED) from None
-            for refusal in error.refusals:
-                note(f"{error.source}, {refusal_text(refusal)}")
-            raise
-        refusals = store_refusals(data, policy, root)
-        wanted = reference if blob or reference is None else repository(reference)
-        found = answer(policy, wanted, root) if reference is not None else None
-        for refusal in refusals if file else ():
-            note(refusal_text(refusal))
-        broken = () if file else refusals
-        if output is Format.JSON:
-            write_json(policy_document(policy, found, broken))
-        else:
-            write(policy_text(policy, found, broken, style=style(no_tty=no_tty)))
-        if broken:
-            raise typer.Exit(ExitCode.MALFORMED)
-        if found is not None and found.statement is None:
-            raise typer.Exit(ExitCode.UNTRUSTED)
+    root = location(trust).path
+    path, data = (file, read_source(file)) if file else find_policy(root, _kind(blob=blob))
+    try:
+        policy = parse_policy(data, str(path), _kind(blob=blob))
+    except PolicyError as error:
+        if output.is_json:
+            write_json(refused_policy_document(error.source, error.refusals, error.total))
+            raise typer.Exit(ExitCode.MALFORMED) from None
+        for refusal in error.refusals:
+            note(f"{error.source}, {refusal_text(refusal)}")
+        raise
+    refusals = store_refusals(data, policy, root)
+    wanted = reference if blob or reference is None else repository(reference)
+    found = answer(policy, wanted, root) if reference is not None else None
+    for refusal in refusals if file else ():
+        note(refusal_text(refusal))
+    broken = () if file else refusals
+    if output.is_json:
+        write_json(policy_document(policy, found, broken))
+    else:
+        write(policy_text(policy, found, broken, style=output.style))
+    if broken:
+        raise typer.Exit(ExitCode.MALFORMED)
+    if found is not None and found.statement is None:
+        raise typer.Exit(ExitCode.UNTRUSTED)
 
 
 def repository(text: str) -> str:

@@ -9,27 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airgap.cli.console import (
-    DebugOption,
-    Format,
-    FormatOption,
-    NoTtyOption,
-    VerboseOption,
-    boundary,
-    layout_reference,
-    note,
-)
+from airgap.cli.command import command
+from airgap.cli.connection import Connection
+from airgap.cli.console import Output, VerboseOption, layout_reference, note
 from airgap.cli.lazy import typer_app
-from airgap.cli.signer import (
-    ChainOption,
-    KeyChoice,
-    KeyOption,
-    PluginIdOption,
-    PluginOption,
-    PrivateKeyOption,
-    SignPluginConfigOption,
-)
-from airgap.cli.signing import KeyConfigOption, PassPhraseOption, TimestampRootOption, TimestampUrlOption
+from airgap.cli.signer import KeyChoice
+from airgap.cli.signing import EnvelopeFormat, TimestampOptions, lifetime
 from airgap.cli.trust_common import AtOption, StreamOption, TrustOption, finish, location, reporting
 
 if TYPE_CHECKING:
@@ -49,8 +34,9 @@ MaxAgeOption = Annotated[
 ]
 
 
-@app.command()
+@command(app)
 def create(
+    *,
     destination: Annotated[
         str, typer.Option("--output", "-o", metavar="LAYOUT|TAR", help="Layout directory, or a name that ends in .tar.")
     ],
@@ -72,9 +58,7 @@ def create(
     tuf_init: Annotated[
         bool, typer.Option("--tuf-init", help="Make the keys and the root in KEYDIR, which must be empty or new.")
     ] = False,
-    output: FormatOption = Format.TEXT,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Pack the trust directory's stores, policy and evidence into one artifact, numbered, with its use-by date.
 
@@ -115,31 +99,21 @@ def create(
             warnings=tuple(Problem(message=text) for text in made.warnings),
         )
 
-    with boundary(debug=debug):
-        finish(reporting("create", at, run), output, no_tty=no_tty)
+    finish(reporting("create", at, run), output)
 
 
-@app.command()
+@command(app)
 def sign(
+    *,
     target: TargetArgument,
-    key: KeyOption = None,
-    private_key: PrivateKeyOption = None,
-    chain: ChainOption = None,
-    plugin: PluginOption = None,
-    plugin_id: PluginIdOption = None,
-    plugin_config: SignPluginConfigOption = None,
-    signature_format: Annotated[str, typer.Option("--signature-format", help="jws or cose.")] = "jws",
+    key: KeyChoice,
+    signature_format: Annotated[EnvelopeFormat, typer.Option(help="Format of the envelope.")] = EnvelopeFormat.JWS,
     expiry: Annotated[
         str | None,
         typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 720h."),
     ] = None,
-    timestamp_url: TimestampUrlOption = None,
-    timestamp_root_cert: TimestampRootOption = None,
-    key_config: KeyConfigOption = None,
-    passphrase_file: PassPhraseOption = None,
-    output: FormatOption = Format.TEXT,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    timestamp: TimestampOptions,
+    output: Output,
 ) -> None:
     """Sign a snapshot: a Notary Project signature, which any tool can carry and check. Keys as for airgap sign.
 
@@ -147,8 +121,6 @@ def sign(
     """
 
     def run(judged: datetime, now: datetime) -> SnapshotReport:
-        from airgap.cli.connection import Connection
-        from airgap.cli.signing import lifetime, timestamper
         from airgap.report.snapshot import SnapshotReport
         from airgap.stages.sign import SignRequest
         from airgap.stages.sign import sign as attach
@@ -157,20 +129,11 @@ def sign(
         reference = str(reference_of(layout_reference(target, oci_layout=False)))
         request = SignRequest(
             targets=[reference],
-            signer=KeyChoice(
-                name=key,
-                private_key=private_key,
-                chain=chain,
-                plugin=plugin,
-                plugin_id=plugin_id,
-                plugin_config=plugin_config,
-                key_config=key_config,
-                passphrase_file=passphrase_file,
-            ).open(),
+            signer=key.open(),
             at=judged,
-            envelope=signature_format,
+            envelope=signature_format.value,
             lifetime=lifetime(expiry),
-            timestamper=timestamper(timestamp_url, timestamp_root_cert, Connection().transport(note)),
+            timestamper=timestamp.open(lambda: Connection().transport(note)),
         )
         (signed,) = attach(request)
         word = "Signed already" if signed.existed else "Signed"
@@ -183,16 +146,14 @@ def sign(
             done=f"{word}: {signed.name} has the signature {signed.signature.digest}.",
         )
 
-    with boundary(debug=debug):
-        finish(reporting("sign", None, run), output, no_tty=no_tty)
+    finish(reporting("sign", None, run), output)
 
 
-@app.command()
+@command(app)
 def show(
+    *,
     target: TargetArgument,
-    output: FormatOption = Format.TEXT,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Show what a snapshot says of itself, without judging it."""
 
@@ -212,20 +173,18 @@ def show(
             done=f"{reference} says of itself (nothing is judged here):",
         )
 
-    with boundary(debug=debug):
-        finish(reporting("show", None, run), output, no_tty=no_tty)
+    finish(reporting("show", None, run), output)
 
 
-@app.command()
+@command(app)
 def diff(
+    *,
     target: TargetArgument,
     other: Annotated[
         str | None, typer.Argument(metavar="[REF]", help="Another snapshot. Default: the trust directory as it is.")
     ] = None,
     trust: TrustOption = None,
-    output: FormatOption = Format.TEXT,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Show what a snapshot has otherwise than the trust directory, or than another snapshot. Judges nothing."""
 
@@ -248,8 +207,7 @@ def diff(
             removed=change.removed,
         )
 
-    with boundary(debug=debug):
-        finish(reporting("diff", None, run), output, no_tty=no_tty)
+    finish(reporting("diff", None, run), output)
 
 
 @dataclass(frozen=True)
@@ -318,30 +276,29 @@ def _judge(asked: _Asked, command: str, at: datetime, now: datetime) -> Snapshot
         )
 
 
-@app.command()
+@command(app)
 def verify(
+    *,
     target: TargetArgument,
     trust: TrustOption = None,
     at: AtOption = None,
     max_age: MaxAgeOption = None,
-    output: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Say whether a snapshot may be applied here: form, every byte, the pinned signer, and that it is not an old one.
 
     Nothing is changed. Exit codes: 0 it may; 10, 12, 13, 14, 15 as its signature's verdict says; 16 content corrupt;
     17 older than what was accepted, or nobody remembers; 18 malformed.
     """
-    with boundary(debug=debug):
-        asked = _Asked(target, trust, max_age=max_age or [])
-        report = reporting("verify", at, lambda judged, now: _judge(asked, "verify", judged, now))
-        finish(report, output, no_tty=no_tty, verbose=verbose)
+    asked = _Asked(target, trust, max_age=max_age or [])
+    report = reporting("verify", at, lambda judged, now: _judge(asked, "verify", judged, now))
+    finish(report, output, verbose=verbose)
 
 
-@app.command(name="apply")
+@command(app, "apply")
 def apply_(
+    *,
     target: TargetArgument,
     trust: TrustOption = None,
     allow_rollback: Annotated[
@@ -354,29 +311,25 @@ def apply_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge, and change nothing.")] = False,
     at: AtOption = None,
     max_age: MaxAgeOption = None,
-    output: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Put a snapshot into force: only one that a pinned identity signed, and none that is older than the last one.
 
     Stores and policy become those of the snapshot; evidence is added and never lost; airgap.toml, pins and all other
     files stay. It happens in one step, and airgap trust snapshot undo goes back. Exit codes: as for verify.
     """
-    with boundary(debug=debug):
-        asked = _Asked(target, trust, allow_rollback, accept_lost_state, max_age or [], dry_run)
-        report = reporting("apply", at, lambda judged, now: _judge(asked, "apply", judged, now))
-        finish(report, output, no_tty=no_tty, verbose=verbose)
+    asked = _Asked(target, trust, allow_rollback, accept_lost_state, max_age or [], dry_run)
+    report = reporting("apply", at, lambda judged, now: _judge(asked, "apply", judged, now))
+    finish(report, output, verbose=verbose)
 
 
-@app.command()
+@command(app)
 def undo(
+    *,
     trust: TrustOption = None,
     reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="Why; it is recorded.")] = "",
-    output: FormatOption = Format.TEXT,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: Output,
 ) -> None:
     """Believe again what was believed before the last snapshot was applied.
 
@@ -392,5 +345,4 @@ def undo(
         force = f"in force: {state.in_force}" if state.in_force else "no snapshot is in force"
         return SnapshotReport(command="undo", clock=now, at=judged, applied=True, done=f"UNDONE: {force}.")
 
-    with boundary(debug=debug):
-        finish(reporting("undo", None, run), output, no_tty=no_tty)
+    finish(reporting("undo", None, run), output)

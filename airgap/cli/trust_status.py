@@ -6,19 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airgap.cli.console import (
-    DebugOption,
-    Format,
-    FormatOption,
-    NoTtyOption,
-    QuietOption,
-    VerboseOption,
-    boundary,
-    clock,
-    style,
-    write,
-    write_json,
-)
+from airgap.cli.command import command
+from airgap.cli.console import QuietOutput, VerboseOption, clock, write, write_json
 from airgap.cli.lazy import typer_app
 from airgap.cli.trust_common import AtOption, TrustOption, location, moment
 
@@ -28,8 +17,9 @@ if TYPE_CHECKING:
 app = typer_app()
 
 
-@app.command()
+@command(app)
 def status(
+    *,
     trust: TrustOption = None,
     at: AtOption = None,
     max_age: Annotated[
@@ -39,39 +29,35 @@ def status(
             help="Accept evidence that is stale by up to AGE (7d, 36h); KIND: crl, ocsp, tsa-crl, tsa-ocsp.",
         ),
     ] = None,
-    output: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
-    quiet: QuietOption = False,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: QuietOutput,
 ) -> None:
     """Show each piece of evidence with its age, when it goes stale, and which one is the first to.
 
     What a newer piece replaces does not count. To know whether a given bundle will verify on a day, rehearse with
     airgap verify --at. Exit codes: 0 all that counts is fresh, 15 some is stale or missing, 18 malformed.
     """
-    with boundary(debug=debug):
-        from airgap import __version__
-        from airgap.guard import no_network
-        from airgap.reasons import ExitCode
-        from airgap.report.trusting import status_document, status_headline, status_text
-        from airgap.revocation.freshness import parse_ages
-        from airgap.trust.directory import TrustDirectory
-        from airgap.trust.status import trust_status
+    from airgap import __version__
+    from airgap.guard import no_network
+    from airgap.reasons import ExitCode
+    from airgap.report.trusting import status_document, status_headline, status_text
+    from airgap.revocation.freshness import parse_ages
+    from airgap.trust.directory import TrustDirectory
+    from airgap.trust.status import trust_status
 
-        now = clock()
-        with no_network():
-            directory = TrustDirectory.open(location(trust)).accepting(parse_ages(max_age or []))
-            found = trust_status(directory, at=moment(at, now), clock=now, problems=_problems(directory))
-        if output is Format.JSON:
-            write_json(status_document(found, version=__version__))
-        elif quiet:
-            write(status_headline(found) + "\n")
-        else:
-            write(status_text(found, style=style(no_tty=no_tty), verbose=verbose))
-        if found.problems:
-            raise typer.Exit(ExitCode.MALFORMED)
-        raise typer.Exit(ExitCode.OK if found.is_good else ExitCode.INDETERMINATE)
+    now = clock()
+    with no_network():
+        directory = TrustDirectory.open(location(trust)).accepting(parse_ages(max_age or []))
+        found = trust_status(directory, at=moment(at, now), clock=now, problems=_problems(directory))
+    if output.is_json:
+        write_json(status_document(found, version=__version__))
+    elif output.quiet:
+        write(status_headline(found) + "\n")
+    else:
+        write(status_text(found, style=output.style, verbose=verbose))
+    if found.problems:
+        raise typer.Exit(ExitCode.MALFORMED)
+    raise typer.Exit(ExitCode.OK if found.is_good else ExitCode.INDETERMINATE)
 
 
 def _problems(directory: TrustDirectory) -> list[str]:

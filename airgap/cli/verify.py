@@ -10,25 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airgap.cli.command import command
 from airgap.cli.console import (
-    DebugOption,
-    Format,
-    FormatOption,
     LayoutOption,
-    NoTtyOption,
-    QuietOption,
+    QuietOutput,
     VerboseOption,
-    boundary,
     clock,
     home,
     key_values,
     layout_reference,
-    style,
     write,
     write_json,
 )
 from airgap.cli.lazy import typer_app
-from airgap.cli.plugins import AllowPluginOption, PluginConfigOption, allowed_plugins
+from airgap.cli.plugins import PluginOptions
 
 if TYPE_CHECKING:
     from airgap.verifier.outcome import Outcome
@@ -44,8 +39,9 @@ class Content(StrEnum):
     NONE = "none"
 
 
-@app.command()
+@command(app)
 def verify(
+    *,
     targets: Annotated[
         list[str],
         typer.Argument(
@@ -77,8 +73,7 @@ def verify(
         list[str] | None,
         typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Metadata that must be in the signature."),
     ] = None,
-    allow_plugin: AllowPluginOption = None,
-    plugin_config: PluginConfigOption = None,
+    plugins: PluginOptions,
     content: Annotated[Content, typer.Option(help="How much of the content to check.")] = Content.ALL,
     max_signatures: Annotated[
         int, typer.Option(min=1, metavar="N", help="Judge at most so many signatures of an artifact.")
@@ -86,12 +81,9 @@ def verify(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON report to this file, too.")
     ] = None,
-    output: FormatOption = Format.TEXT,
     oci_layout: LayoutOption = False,
     verbose: VerboseOption = False,
-    quiet: QuietOption = False,
-    no_tty: NoTtyOption = False,
-    debug: DebugOption = False,
+    output: QuietOutput,
 ) -> None:
     """Verify signatures, certificate chains, timestamps, revocation and every byte of content, with no network.
 
@@ -101,43 +93,42 @@ def verify(
     Exit codes: 0 good, 10 unsigned, 11 not found, 12 signature invalid, 13 not trusted, 14 revoked, 15 evidence
     missing or stale, 16 content corrupt, 18 trust material malformed.
     """
-    with boundary(debug=debug):
-        from airgap.guard import no_network
-        from airgap.report.text import quiet_text, verify_text
-        from airgap.revocation.freshness import parse_ages
-        from airgap.stages.verify import VerifyRequest
-        from airgap.stages.verify import verify as judge
-        from airgap.trust.directory import locate
-        from airgap.trust.scopes import check_scope
+    from airgap.guard import no_network
+    from airgap.report.text import quiet_text, verify_text
+    from airgap.revocation.freshness import parse_ages
+    from airgap.stages.verify import VerifyRequest
+    from airgap.stages.verify import verify as judge
+    from airgap.trust.directory import locate
+    from airgap.trust.scopes import check_scope
 
-        now = clock()
-        if scope is not None:
-            check_scope(scope)
-        request = VerifyRequest(
-            targets=[layout_reference(target, oci_layout=oci_layout) for target in targets],
-            at=now if at is None else parse_moment(at),
-            clock=now,
-            scope=scope,
-            metadata=key_values(metadata or [], "--user-metadata"),
-            content=content.value,
-            max_signatures=max_signatures,
-            max_age=parse_ages(max_age or []),
-            plugins=allowed_plugins(allow_plugin, plugin_config),
-        )
-        with no_network() as guard:
-            outcome = judge(request, locate(trust, os.environ, home()))
-        document = _document(outcome, guard.attempts) if report or output is Format.JSON else None
-        try:
-            if report:
-                write_report(report, document)
-        finally:  # a report that can not be written keeps no verdict back
-            if output is Format.JSON:
-                write_json(document)
-            elif quiet:
-                write(quiet_text(outcome))
-            else:
-                write(verify_text(outcome, style=style(no_tty=no_tty), verbose=verbose))
-        raise typer.Exit(outcome.exit_code)
+    now = clock()
+    if scope is not None:
+        check_scope(scope)
+    request = VerifyRequest(
+        targets=[layout_reference(target, oci_layout=oci_layout) for target in targets],
+        at=now if at is None else parse_moment(at),
+        clock=now,
+        scope=scope,
+        metadata=key_values(metadata or [], "--user-metadata"),
+        content=content.value,
+        max_signatures=max_signatures,
+        max_age=parse_ages(max_age or []),
+        plugins=plugins.allowed(),
+    )
+    with no_network() as guard:
+        outcome = judge(request, locate(trust, os.environ, home()))
+    document = _document(outcome, guard.attempts) if report or output.is_json else None
+    try:
+        if report:
+            write_report(report, document)
+    finally:  # a report that can not be written keeps no verdict back
+        if output.is_json:
+            write_json(document)
+        elif output.quiet:
+            write(quiet_text(outcome))
+        else:
+            write(verify_text(outcome, style=output.style, verbose=verbose))
+    raise typer.Exit(outcome.exit_code)
 
 
 def _document(outcome: Outcome, attempts: int) -> object:

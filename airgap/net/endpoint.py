@@ -11,12 +11,12 @@ from typing import Final
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, FormatError
 from airgap.net.errors import IncompleteError
-from airgap.net.referrers import Mechanism
 from airgap.net.registry import RegistryStore
 from airgap.net.upload import Sent
 from airgap.net.url import Origin
 from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.transfer.endpoint import Blobs, BlobStream, Entry, FoundReferrers, NamingResult, Referral, TransferMethod
 from airgap.transfer.pump import Advance

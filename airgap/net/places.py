@@ -53,7 +53,7 @@ class Places:
     def _registry(self, reference: RegistryReference) -> Place:
         from airgap.net.attach import RegistryPlace
         from airgap.net.registries import Registries
-        from airgap.net.registry import ReferrersTag
+        from airgap.oci.lookup import ReferrersTag
 
         if self._registries is None:
             self._registries = self._stack.enter_context(Registries(self._credentials, self._transport))

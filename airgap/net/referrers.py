@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 from urllib.parse import urlencode
 
@@ -24,7 +23,7 @@ from airgap.net.url import follow, origin_of
 from airgap.net.wire import has_code, next_page
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.lookup import ReferrersLookup
+from airgap.oci.lookup import Mechanism, ReferrersLookup
 from airgap.oci.manifest import Index, parse_layout_index, parse_manifest
 from airgap.text import safe
 from airgap.transfer.endpoint import FoundReferrers, Referral
@@ -33,13 +32,6 @@ COSIGN_SUFFIXES: Final = ("sig", "att", "sbom")
 _TAG_ALGORITHM_CHARACTERS: Final = 32
 _TAG_ENCODED_CHARACTERS: Final = 64
 _NO_TAG_CHARACTER: Final = re.compile(r"[^A-Za-z0-9._-]")
-
-
-class Mechanism(StrEnum):
-    """How referrers were looked for; the names are those of oras' `--distribution-spec`."""
-
-    API = "v1.1-referrers-api"
-    TAG = "v1.1-referrers-tag"
 
 
 @dataclass(frozen=True, slots=True)

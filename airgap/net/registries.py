@@ -9,7 +9,8 @@ from typing import Final, Self
 from airgap.net.client import RegistryClient
 from airgap.net.credentials import Credentials
 from airgap.net.options import TransportOptions
-from airgap.net.registry import ReferrersTag, RegistryStore
+from airgap.net.registry import RegistryStore
+from airgap.oci.lookup import ReferrersTag
 from airgap.oci.reference import RegistryReference
 
 

@@ -10,7 +10,6 @@ import io
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from airgap import limits
@@ -22,11 +21,12 @@ from airgap.net.errors import RegistryError
 from airgap.net.fallback import FallbackTags
 from airgap.net.http import Readable, Reply
 from airgap.net.manifests import Fetched, ManifestApi
-from airgap.net.referrers import DigestTag, Mechanism, ReferrersApi, page_url
+from airgap.net.referrers import DigestTag, ReferrersApi, page_url
 from airgap.net.upload import BlobUploader, Sent
 from airgap.net.wire import next_page
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.lookup import Mechanism, ReferrersTag
 from airgap.oci.manifest import parse_manifest
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe
@@ -37,15 +37,6 @@ _REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0
 _NAME_CHARACTERS: Final = 255
 _TAGS_A_PAGE: Final = 1000
 _SETTLE_ROUNDS: Final = 4
-
-
-class ReferrersTag(StrEnum):
-    """When the referrers tag is written on push."""
-
-    AUTO = "auto"
-    """Where the registry does not say that it handled the subject (DIST-25)."""
-    ALWAYS = "always"
-    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,9 +295,9 @@ class RegistryStore:
         )
 
     def _needs_tag(self, *, handled: bool) -> bool:
-        if self._referrers_tag is ReferrersTag.AUTO:
+        if self._referrers_tag == ReferrersTag.AUTO:
             return not handled
-        return self._referrers_tag is ReferrersTag.ALWAYS
+        return self._referrers_tag == ReferrersTag.ALWAYS
 
     def _get_blob(self, descriptor: Descriptor, offset: int) -> Reply:
         reply = self.client.send(

@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from airgap.oci.digest import Digest
+
+
+class Mechanism(StrEnum):
+    """How a registry is asked for referrers; the names are those of oras' `--distribution-spec`."""
+
+    API = "v1.1-referrers-api"
+    TAG = "v1.1-referrers-tag"
+
+
+class ReferrersTag(StrEnum):
+    """When the referrers tag is written."""
+
+    AUTO = "auto"
+    """Where the registry does not say that it handled the subject (DIST-25)."""
+    ALWAYS = "always"
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.layout import LayoutDirectory, open_directory
+from airgap.oci.lookup import ReferrersTag
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.endpoint import Mounts
     from airgap.net.options import TransportOptions
-    from airgap.net.referrers import Mechanism
     from airgap.net.registries import Registries
+    from airgap.oci.lookup import Mechanism
 
 STREAM: Final = "-"
 """Standard output as a destination, standard input as a source."""
@@ -73,7 +74,7 @@ class CopyRequest:
     """Whole names as tags in layouts, whole paths in registries, also where one source repository would not need it."""
     record: bool = True
     """Leave acquisition records in layouts and tars."""
-    referrers_tag: Literal["auto", "always", "never"] = "auto"
+    referrers_tag: ReferrersTag = ReferrersTag.AUTO
     """Write referrers tags: where a registry needs them; or always, into layouts too; or never."""
     concurrency: int = 4
     """Threads, where no executor is handed in."""
@@ -115,7 +116,7 @@ class _Network:
         transport: TransportOptions | None,
         credentials: Credentials | None,
         mechanism: Mechanism | None,
-        referrers_tag: str,
+        referrers_tag: ReferrersTag,
     ) -> None:
         self._stack, self._transport, self._credentials = stack, transport, credentials
         self._mechanism, self._referrers_tag = mechanism, referrers_tag
@@ -136,11 +137,9 @@ class _Network:
 
     def sink(self, repository: RegistryReference, *, writable: bool, chunked: bool = False) -> Sink:
         from airgap.net.endpoint import Mounts, RegistrySink
-        from airgap.net.registry import ReferrersTag
 
         self._mounts = self._mounts or Mounts()
-        fallback = ReferrersTag(self._referrers_tag)
-        store = self._open().store(repository, writable=writable, chunked=chunked, referrers_tag=fallback)
+        store = self._open().store(repository, writable=writable, chunked=chunked, referrers_tag=self._referrers_tag)
         return RegistrySink(store, self._mounts)
 
 
@@ -308,7 +307,7 @@ class _Copy:
             }
             check_takeover(group.found, group.placed, origins)
         replaced: set[Digest] = set()
-        if self._request.referrers_tag == "always":
+        if self._request.referrers_tag == ReferrersTag.ALWAYS:
             tags = FallbackTags(layout)
             plan, replaced = tags.add_to(plan), tags.replaced
         if not self._request.record:

@@ -1,0 +1,65 @@
+"""The one decorator of every command: groups of options, `--debug`, and the place where errors become exit codes."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, TypeVar, get_origin, get_type_hints
+
+import typer
+
+from airgap.cli.console import boundary
+
+Function = TypeVar("Function", bound=Callable[..., None])
+
+DebugOption = Annotated[bool, typer.Option("--debug", "-d", help="Show a traceback where an error is unexpected.")]
+
+
+def command(app: typer.Typer, name: str | None = None) -> Callable[[Function], Function]:
+    """Make a function a command of `app`, called `name` or as the function is.
+
+    A parameter whose type is a dataclass is a group of options: each field that is `Annotated` with a Typer option
+    becomes one, in the order of the fields, and the function gets the dataclass. `--debug` is added, and errors become
+    a sentence and an exit code (`airgap.cli.console.boundary`).
+    """
+
+    def register(function: Function) -> Function:
+        app.command(name)(_with_options(function))
+        return function
+
+    return register
+
+
+def _with_options(function: Callable[..., None]) -> Callable[..., None]:
+    groups: dict[str, type] = {}
+    options: list[inspect.Parameter] = []
+    hints = get_type_hints(function, include_extras=True)
+    for parameter in inspect.signature(function).parameters.values():
+        hint = hints[parameter.name]
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            groups[parameter.name] = hint
+            options += _options_of(hint)
+        else:
+            options.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
+    options.append(inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DebugOption))
+
+    def run(*, debug: bool, **given: Any) -> None:
+        with boundary(debug=debug):
+            for name, group in groups.items():
+                given[name] = group(**{option.name: given.pop(option.name) for option in _options_of(group)})
+            function(**given)
+
+    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    run.__annotations__ = {option.name: option.annotation for option in options}
+    return run
+
+
+def _options_of(group: type) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    for field in dataclasses.fields(group):
+        if get_origin(hints[field.name]) is Annotated:
+            default = inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+            kind = inspect.Parameter.KEYWORD_ONLY
+            yield inspect.Parameter(field.name, kind, default=default, annotation=hints[field.name])
