@@ -104,7 +104,8 @@ def read_regular(path: Path, limit: int) -> bytes:
     """The whole file, of at most `limit` bytes.
 
     Raises FormatError where it is a symbolic link (POLICY-3, STORE-4), a directory or a device, or can not be read;
-    LimitError where it is larger. The error's text does not name the file: the caller knows what it is.
+    LimitError where it is larger. The error's text does not name the file: the caller knows what it is; its way out
+    fits any file.
     """
     try:
         # Windows has no O_NOFOLLOW, so the entry itself is looked at first, everywhere
@@ -114,7 +115,8 @@ def read_regular(path: Path, limit: int) -> bytes:
             _check_kind(os.fstat(descriptor).st_mode)
             data = stream.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise FormatError(f"can not be read ({reading_problem(error)})") from None
+        remedy = "Look at its owner and its mode: whoever runs this must be allowed to read it."
+        raise FormatError(f"can not be read ({reading_problem(error)})", remedy=remedy) from None
     if len(data) > limit:
         raise LimitError(f"has more than {limit} bytes")
     return data
@@ -127,8 +129,9 @@ def reading_problem(error: OSError | ValueError) -> str:
 
 def _check_kind(mode: int) -> None:
     if stat.S_ISLNK(mode):
-        raise FormatError("is a symbolic link, which is refused")
+        remedy = "Put the file itself in the place of the link (cp -L copies what a link leads to)."
+        raise FormatError("is a symbolic link, which is refused", remedy=remedy)
     if stat.S_ISDIR(mode):
         raise FormatError("is a directory, not a file")
     if not stat.S_ISREG(mode):
-        raise FormatError("is not a regular file")
+        raise FormatError("is not a regular file", remedy="Put a regular file in its place, or remove it.")

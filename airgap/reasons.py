@@ -205,6 +205,8 @@ _ROWS: Final = (
      "If the issuer really went back, remove the newer file from the trust directory; else report it to the issuer."),
     ("evidence.unneeded", 0, "An offered evidence file answers for nothing that was asked about, and was ignored.",
      "Name the targets whose certificates it is about, or leave the file out."),
+    ("trust.misnamed", 0, "A file of the trust directory has nearly the name of one that is read, and is not read.",
+     "Rename it as the message says, or remove it."),
     ("trust.proposal", 0, "A target holds trust stores or a policy; they were not used.",
      "What travels with content vouches for nothing. Accept it by airgap trust snapshot apply, if you trust its signer."),
     # fetching evidence on the connected side

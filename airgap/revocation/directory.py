@@ -69,7 +69,13 @@ class _Found:
             self.index[url] = claimed
             for name in claimed:
                 if name not in names:
-                    self._cannot_read(name, "the index names it, and it is not there", urls=frozenset({url}))
+                    self._not_there(name, names, url)
+
+    def _not_there(self, name: str, names: Iterable[str], url: str) -> None:
+        twin = next((other for other in names if other.casefold() == name.casefold()), None)
+        near = f"; {safe(twin)!r} is there, which differs in case" if twin else ""
+        remedy = f"Put it there, or correct {self._folder}/{INDEX}, which names it for {safe(url, limit=128)}."
+        self._cannot_read(name, f"the index names it, and it is not there{near}", urls=frozenset({url}), remedy=remedy)
 
     def _files(
         self, folder: Path, below: str, names: Iterable[str], claimed: frozenset[str], ending: str, limit: int
@@ -99,16 +105,17 @@ class _Found:
 
     def _inner(self, folder: Path, shown: str, ending: str, limit: int) -> None:
         if shown.count("/") >= limits.EVIDENCE_DEPTH:
-            self._cannot_read(shown, f"is a folder more than {limits.EVIDENCE_DEPTH} levels below")
+            problem = f"it is a folder more than {limits.EVIDENCE_DEPTH} levels below {self._folder}/"
+            self._cannot_read(shown, problem, remedy=f"Move the files in it into {self._folder}/ itself.")
             return
         try:
             names = _list(folder)
         except TrustMaterialError as error:
-            self._cannot_read(shown, str(error.facts["problem"]))
+            self._cannot_read(shown, f"it {error.facts['problem']}", remedy=error.remedy)
             return
         self._files(folder, f"{shown}/", names, frozenset(), ending, limit)
 
-    def _cannot_read(self, name: str, problem: str, *, urls: frozenset[str] = frozenset()) -> None:
+    def _cannot_read(self, name: str, problem: str, *, urls: frozenset[str] = frozenset(), remedy: str = "") -> None:
         self.unread.append(
             Unread(
                 name=safe(name),
@@ -117,6 +124,7 @@ class _Found:
                 trusted=True,
                 folder=self._folder,
                 urls=urls,
+                remedy=remedy,
             )
         )
 
@@ -131,12 +139,21 @@ def _list(folder: Path) -> list[str]:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries)
     except FileNotFoundError:
+        if folder.is_symlink():  # what it leads to may hold what revokes
+            raise _malformed(folder, "is a symbolic link that leads nowhere", remedy=_BRING_BACK) from None
         return []
+    except NotADirectoryError:
+        raise _malformed(folder, "is a file, not a folder", remedy=_MAKE_FOLDER) from None
     except OSError as error:
-        raise _malformed(folder, f"cannot be listed ({reading_problem(error)})") from None
+        raise _malformed(folder, f"cannot be listed ({reading_problem(error)})", remedy=_LET_LIST) from None
     if len(names) > limits.EVIDENCE_FILES:
-        raise _malformed(folder, f"has {len(names)} entries, more than {limits.EVIDENCE_FILES}")
+        raise _malformed(folder, f"has {len(names)} entries, more than {limits.EVIDENCE_FILES}", remedy=MAKE_ROOM)
     return names
+
+
+_BRING_BACK: Final = "Bring back what it leads to (is a medium missing?), or put the folder itself in its place."
+_MAKE_FOLDER: Final = "Make a folder of that name, and move the file into it."
+_LET_LIST: Final = "Look at its owner and its mode: whoever runs this must be allowed to list it."
 
 
 def _read_index(path: Path) -> EvidenceIndex:
@@ -147,9 +164,9 @@ def _read_index(path: Path) -> EvidenceIndex:
     return EvidenceIndex.parse(data, str(path))
 
 
-def _malformed(path: Path, problem: str) -> TrustMaterialError:
+def _malformed(path: Path, problem: str, *, remedy: str = "") -> TrustMaterialError:
     return TrustMaterialError(
-        "evidence.malformed", f"{safe(path)} {problem}", source=safe(path), member="", problem=problem
+        "evidence.malformed", f"{safe(path)} {problem}", remedy=remedy, source=safe(path), member="", problem=problem
     )
 
 

@@ -416,7 +416,7 @@ def _read(piece: Piece) -> Iterator[CrlFile | OcspFile | Unread | Notice]:
         data = piece.read()
     except FormatError as error:
         if not piece.leftover:
-            yield _unread(piece, error)
+            yield _unread(piece, FormatError(f"it {error}", remedy=error.remedy))
         return
     if piece.unsigned is not None and piece.unsigned == Digest.of(data):
         piece = replace(piece, trusted=False)

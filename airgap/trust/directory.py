@@ -9,7 +9,7 @@ Evidence is listed then and read when it is needed: an exchange adds evidence, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -129,6 +129,7 @@ class TrustDirectory:
         self.evidence: Final = evidence
         self.freshness: Final = freshness
         self._beliefs = beliefs
+        self._misnamed = tuple(_misnamed(location.path))
 
     @classmethod
     def open(cls, where: Path | Location) -> Self:
@@ -195,7 +196,7 @@ class TrustDirectory:
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What there is to say about the policies and stores that were read so far, and about the evidence."""
-        return (*self._beliefs.notices(), *self.evidence.notices())
+        return (*self._misnamed, *self._beliefs.notices(), *self.evidence.notices())
 
     def overview(self, at: datetime, policy: OciPolicy | BlobPolicy | None = None) -> dict[str, Fact]:
         """What a report says about this directory, JSON-ready.
@@ -221,6 +222,23 @@ class TrustDirectory:
             "accepted_staleness": self.freshness.to_json(),
             "accepted_staleness_from": self.freshness.origin,
         }
+
+
+def _misnamed(root: Path) -> Iterator[Notice]:
+    """A file that has nearly the name of `airgap.toml`, where that is absent: what it says would go unheard."""
+    if _is_there(root / FILE):
+        return
+    try:
+        names = sorted(path.name for path in root.iterdir() if path.name.casefold().removesuffix(".txt") == FILE)
+    except OSError:
+        return
+    for name in names:
+        yield Notice(
+            reason="trust.misnamed",
+            message=f"{safe(name, limit=64)!r} in the trust directory is not read: its name must be {FILE}",
+            facts={"name": safe(name), "right": FILE},
+            remedy=f"Rename it to {FILE}.",
+        )
 
 
 def _listed_stores(root: Path) -> tuple[StoreRef, ...]:

@@ -25,7 +25,7 @@ def near_store(root: Path, ref: StoreRef) -> tuple[str, str]:
     """What there is in place of a store that does not exist, and the way out; both empty where there is nothing."""
     folder = ref.folder(root)
     missing = folder
-    while not missing.parent.is_dir() and missing.parent != missing:
+    while not missing.parent.is_dir() and missing.parent not in {missing, root}:
         missing = missing.parent
     names, files = _list(missing.parent)
     if twin := next((name for name in names if _spelling(name) == _spelling(missing.name)), None):
@@ -42,12 +42,25 @@ def near_store(root: Path, ref: StoreRef) -> tuple[str, str]:
             f"; {safe(lower)} must lie in a folder {missing.name!r}",
             f"Make the folder {missing.name} in {safe(missing.parent)}, and move {safe(inner)} into it.",
         )
+    if missing.is_symlink():
+        return (
+            f"; {safe(missing)} is a symbolic link that leads nowhere",
+            "Put the folder itself in the place of the link, or bring back what it leads to.",
+        )
+    if missing.exists() and not missing.is_dir():
+        return f"; {safe(missing)} is a file, not a folder", "Put the folder in the place of the file."
     if found := list(islice(_folders_called(root, ref.name), _SHOWN)):
         return _elsewhere(root, ref, found)
     if files and missing == folder:
         return (
             f"; {safe(files[0])!r} lies outside of every store, which is a folder, in {safe(missing.parent)}",
             f"Make a folder {ref.name} there, and move the file into it.",
+        )
+    if loose := _list(root)[1]:
+        right = ref.folder(root).relative_to(root).as_posix()
+        return (
+            f"; {safe(loose[0])!r} lies outside of every store, in the trust directory itself",
+            f"If it is what is meant, make the folder {right} in the trust directory, and move the file into it.",
         )
     if names and missing == folder:
         shown = ", ".join(safe(name, limit=64) for name in names[:_SHOWN])

@@ -159,11 +159,11 @@ def _list(root: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
     try:
         mode = folder.lstat().st_mode
         if not stat.S_ISDIR(mode):  # STORE-3
-            kind = "a symbolic link" if stat.S_ISLNK(mode) else "a file"
-            _refuse(folder, ref, f"is {kind}, not a directory")
+            kind, remedy = ("a symbolic link", _NO_LINK) if stat.S_ISLNK(mode) else ("a file", _NO_FILE)
+            _refuse(folder, ref, f"is {kind}, not a directory", remedy=remedy)
         with os.scandir(folder) as entries:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         from airgap.trust.misplaced import add_command, near_store
 
         near, remedy = near_store(root, ref)
@@ -191,7 +191,7 @@ def _load_file(folder: Path, ref: StoreRef, name: str) -> tuple[Certificate, ...
     try:
         data = read_regular(folder / name, limits.STORE_FILE_BYTES)
     except FormatError as error:
-        _refuse(folder, ref, error.problem, name, remedy=_A_FILE)
+        _refuse(folder, ref, error.problem, name, remedy=error.remedy)
     try:
         return load_certificates(data)
     except FormatError as error:
@@ -211,11 +211,9 @@ def check_file_name(name: str) -> None:
         raise FormatError(f"is not named as a certificate file ({', '.join(EXTENSIONS)})", remedy=_REMOVE)
 
 
+_NO_LINK: Final = "Put the folder itself in the place of the link."
+_NO_FILE: Final = "Make a folder of that name, and put the file into it, with a name that ends in .pem, .crt or .cer."
 _REMOVE: Final = "Remove it from the store."
-_A_FILE: Final = (
-    f"Put a regular file that may be read and has at most {limits.STORE_FILE_BYTES} bytes in its place (cp -L copies "
-    "what a link leads to)."
-)
 _DER: Final = b"\x30"
 
 

@@ -273,7 +273,7 @@ def test_a_folder_over_its_bound_or_that_is_none_stops_everything(
         folder(tmp_path, crls={"a.crl": NEW, "b.crl": NEW})
     (tmp_path / "ocsp").write_bytes(b"")
     monkeypatch.setattr(limits, "EVIDENCE_FILES", 10)
-    with pytest.raises(TrustMaterialError, match="cannot be listed"):
+    with pytest.raises(TrustMaterialError, match="is a file, not a folder"):
         EvidenceDirectory.open(tmp_path)
 
 
