@@ -172,8 +172,14 @@ class OcspResponse:
 
     @property
     def signer_end(self) -> datetime | None:
-        """When the certificate of a delegate that may have signed this ends; None where none is in the response."""
-        return max((item.not_after for item in self.certificates if self._names(item)), default=None)
+        """When the certificate of the delegate that signed this ends; None where none is in the response.
+
+        Of several with the name that the response states, one whose key has signed it; where none has, the first to
+        end.
+        """
+        named = [item for item in self.certificates if self._names(item)]
+        signed = [item.not_after for item in named if self._is_signed_by(item)]
+        return max(signed) if signed else min((item.not_after for item in named), default=None)
 
     @property
     def responder(self) -> str:
@@ -280,6 +286,13 @@ class OcspResponse:
             guarded(verify, self.signature_algorithm, signer.public_key, self._signature, self._signed)
         except (UnverifiedError, FormatError) as error:
             self._refuse("revocation.ocsp.signature", f"is not valid: its signature {error}")
+
+    def _is_signed_by(self, signer: Certificate) -> bool:
+        try:
+            self._check_signature(verify_ever_accepted, signer)
+        except Undecided:
+            return False
+        return True
 
     def _check_delegate(self, delegate: Certificate, issuer: Certificate) -> None:
         """Issued directly by the same CA, with id-kp-OCSPSigning (RFC 6960, 4.2.2.2)."""

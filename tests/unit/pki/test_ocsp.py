@@ -420,3 +420,17 @@ def test_openssl_accepts_what_is_accepted(tmp_path: Path) -> None:
         assert "Response verify OK" in run.stdout + run.stderr
         assert "leaf.pem: good" in run.stdout
         assert accepted(data).delegated is (responder is not None)
+
+
+def test_the_end_of_whoever_signed_is_not_that_of_another_of_the_name() -> None:
+    """A responder that got a new key sends both certificates; what it signed with the old one ends with that."""
+    old = issue("ocsp", issuer=CA, not_after=AT + timedelta(days=2))
+    new = issue("ocsp", issuer=CA, subject=old.subject, key="p384", not_after=AT + timedelta(days=90))
+    renewed = issue("ocsp", issuer=CA, subject=old.subject, not_after=AT + timedelta(days=60))
+    for embed in ([old, new], [new, old]):
+        assert OcspResponse.parse(ocsp_response(LEAF, responder=old, embed=embed)).signer_end == AT + timedelta(days=2)
+    same_key = OcspResponse.parse(ocsp_response(LEAF, responder=old, embed=[old, new, renewed]))
+    assert same_key.signer_end == AT + timedelta(days=60)
+    forged = OcspResponse.parse(ocsp_response(LEAF, responder=old, embed=[old, new], signed_by=LEAF.key))
+    assert forged.signer_end == AT + timedelta(days=2)
+    assert OcspResponse.parse(ocsp_response(LEAF)).signer_end is None
