@@ -159,9 +159,20 @@ def run_fetch(
         )
 
 
+_EVIDENCE_RETRIES = 1
+"""At most: a chain names several points, and hosts that never answer would take minutes each."""
+
+
 def _for_evidence(connection: Connection, note: Callable[[str], None]) -> TransportOptions:
     # what was given for the registry alone (a client certificate, plain http) is not shown to the hosts of issuers
-    own = replace(connection, plain_http=False, insecure=False, cert_file=None, key_file=None, retries=1)
+    own = replace(
+        connection,
+        plain_http=False,
+        insecure=False,
+        cert_file=None,
+        key_file=None,
+        retries=min(connection.retries, _EVIDENCE_RETRIES),
+    )
     return own.transport(note)
 
 

@@ -245,7 +245,7 @@ def _listed_stores(root: Path) -> tuple[StoreRef, ...]:
     """Some of the stores, for messages; none where they cannot be listed."""
     try:
         return list_stores(root)[: limits.POLICY_STORES]
-    except OSError:
+    except TrustMaterialError:
         return ()
 
 

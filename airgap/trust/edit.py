@@ -163,10 +163,12 @@ def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
 
 def _files(root: Path, store: StoreRef) -> list[StoredFile]:
     folder = store.folder(root)
-    if not folder.is_dir() or folder.is_symlink():
-        return []
     found: list[StoredFile] = []
-    for name in sorted(os.listdir(folder)):  # noqa: PTH208 - names alone
+    try:
+        names = [] if folder.is_symlink() else sorted(os.listdir(folder))  # noqa: PTH208 - names alone
+    except OSError:
+        return []  # BrokenStore says it
+    for name in names:
         try:
             found.append(find_file(root, store, name))
         except TrustMaterialError:

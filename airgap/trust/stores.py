@@ -102,15 +102,25 @@ class LoadedStore:
 def list_stores(root: Path, kind: StoreType | None = None) -> tuple[StoreRef, ...]:
     """The stores that lie in a trust directory, of one type or of all, in the order of types and names.
 
-    What can be no store by its name is left out, as no policy can name it. Raises OSError.
+    What can be no store by its name is left out, as no policy can name it. Raises TrustMaterialError(store.malformed)
+    where nobody can look: a store that is not seen is none that is not there.
     """
     found: list[StoreRef] = []
     for wanted in StoreType if kind is None else (kind,):
         folder = root.joinpath(*FOLDER, wanted)
-        if folder.is_dir():
+        try:
             with os.scandir(folder) as entries:
                 names = sorted(entry.name for entry in entries if _NAME.fullmatch(entry.name))
-            found += [StoreRef(wanted, name) for name in names]
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise TrustMaterialError(
+                "store.malformed",
+                f"the trust stores in {safe(folder)} cannot be listed ({reading_problem(error)})",
+                remedy=f"Make {safe(folder)} a folder that may be read and entered, or remove it.",
+                path=safe(folder),
+            ) from None
+        found += [StoreRef(wanted, name) for name in names]
     return tuple(found)
 
 

@@ -1,0 +1,112 @@
+"""Stores that nobody can look into are none that are not there, and have one exit code in all commands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.cli.connection import Connection
+from airgap.cli.trust_fetch import _for_evidence
+from airgap.errors import TrustMaterialError
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.stores import StoreType, list_stores
+from tests.support.command import run_here
+from tests.support.scenario import Scene, Written
+
+
+@contextmanager
+def forbidden(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
+    """As a folder is to whoever may not enter it, also where the tests run as root."""
+    scandir, listdir, stat = os.scandir, os.listdir, Path.stat
+
+    def refuse(path: Any) -> None:
+        if Path(path) == folder or folder in Path(path).parents:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    def guarded_scandir(path: Any = ".") -> Any:
+        refuse(path)
+        return scandir(path)
+
+    def guarded_listdir(path: Any = ".") -> Any:
+        refuse(path)
+        return listdir(path)
+
+    def guarded_stat(path: Path, **options: Any) -> Any:
+        if folder in path.parents:
+            refuse(path)
+        return stat(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", guarded_scandir)
+        patch.setattr(os, "listdir", guarded_listdir)
+        patch.setattr(Path, "stat", guarded_stat)
+        yield
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    scene = Scene()
+    scene.timestamp()
+    return scene.write(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["truststore/x509/ca/harbour", "truststore/x509/ca", "truststore/x509", "truststore"])
+def test_an_unreadable_store_is_18_everywhere(
+    written: Written, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = ["--trust", str(written.trust)]
+    with forbidden(monkeypatch, written.trust / place):
+        for command in (
+            ["trust", "cert", "list", *trust],
+            ["trust", "export", "--for", "notation", str(tmp_path / "out"), *trust],
+            ["trust", "policy", "check", *trust],
+            ["trust", "status", *trust],
+            written.arguments()[:-2],
+        ):
+            ran = run_here(command)
+            assert ran.code == 18, (command, ran)
+            assert "Permission denied" in ran.out + ran.err, command
+
+
+@pytest.mark.parametrize("place", ["truststore/x509/tsa", "truststore/x509"])
+def test_fetch_does_not_pass_over_a_store_that_it_cannot_read(
+    written: Written, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with forbidden(monkeypatch, written.trust / place):
+        ran = run_here(["trust", "fetch", str(written.layout), "--no-download", "--trust", str(written.trust)])
+    assert ran.code == 18
+    assert "cannot be listed (Permission denied)" in ran.err
+    assert "may be read and entered" in ran.err
+
+
+def test_a_file_in_place_of_a_folder_of_stores(tmp_path: Path) -> None:
+    (tmp_path / "truststore" / "x509").mkdir(parents=True)
+    assert list_stores(tmp_path) == ()
+    (tmp_path / "truststore" / "x509" / "ca").write_text("")
+    with pytest.raises(TrustMaterialError, match="cannot be listed") as caught:
+        list_stores(tmp_path, StoreType.CA)
+    assert caught.value.reason == "store.malformed"
+    assert list_stores(tmp_path, StoreType.TSA) == ()
+
+
+def test_what_may_not_be_looked_at_keeps_no_missing_policy_from_being_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "truststore").mkdir()
+    (tmp_path / "policy.json").write_text("{}")
+    with forbidden(monkeypatch, tmp_path / "truststore"):
+        with pytest.raises(TrustMaterialError, match=r"there is 'policy\.json'"):
+            TrustDirectory.open(tmp_path).policy()
+        (tmp_path / "policy.json").unlink()
+        with pytest.raises(TrustMaterialError, match=r"holds no trustpolicy\.oci\.json"):
+            TrustDirectory.open(tmp_path).policy()
+
+
+@pytest.mark.parametrize(("asked", "used"), [(0, 0), (1, 1), (5, 1)])
+def test_retries_count_for_evidence_too(asked: int, used: int) -> None:
+    assert _for_evidence(Connection(retries=asked), print).retries == used
