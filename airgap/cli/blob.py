@@ -145,6 +145,7 @@ def verify(
     from airgap.report.blob import blob_document, blob_headline, blob_text
     from airgap.revocation.freshness import parse_ages
     from airgap.stages.blob import BlobVerifyRequest, verify_blob
+    from airgap.trust.apart import check_output
     from airgap.trust.directory import locate
 
     now = clock()
@@ -160,8 +161,11 @@ def verify(
         max_age=parse_ages(max_age or []),
         plugins=plugins.allowed(),
     )
+    place = locate(trust, os.environ, home())
+    if report:
+        check_output(report, [place.path, file, *([signature] if signature else [])])
     with no_network() as guard:
-        outcome = verify_blob(request, locate(trust, os.environ, home()))
+        outcome = verify_blob(request, place)
         document = blob_document(outcome, version=__version__, attempts=guard.attempts)
     try:
         if report:

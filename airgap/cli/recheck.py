@@ -62,12 +62,14 @@ def recheck(
     Exit codes: 0 all is still good, else the most severe: 14 revoked, 15 evidence missing or stale, 13 not trusted, ...
     """
     from airgap import __version__
+    from airgap.cli.verify import write_report
     from airgap.guard import no_network
     from airgap.report.recheck import recheck_document, recheck_text
     from airgap.revocation.freshness import parse_ages
     from airgap.stages.recheck import RecheckRequest
     from airgap.stages.recheck import recheck as judge
     from airgap.stages.verify import VerifyRequest, verify
+    from airgap.trust.apart import check_output, layout_paths
     from airgap.trust.directory import TrustDirectory, locate
     from airgap.trust.scopes import check_scope
 
@@ -105,15 +107,17 @@ def recheck(
         max_age=ages,
         plugins=allowed,
     )
+    if report:
+        check_output(report, [directory.path, *layout_paths(sources)])
     with no_network():
         outcome = judge(request, directory, again)
     document = recheck_document(outcome, version=__version__)
-    if report:
-        from airgap.cli.verify import write_report
-
-        write_report(report, document)
-    if output.is_json:
-        write_json(document)
-    else:
-        write(recheck_text(outcome, style=output.style))
+    try:
+        if report:
+            write_report(report, document)
+    finally:  # a report that can not be written keeps no verdict back
+        if output.is_json:
+            write_json(document)
+        else:
+            write(recheck_text(outcome, style=output.style))
     raise typer.Exit(outcome.exit_code)

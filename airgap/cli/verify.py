@@ -98,6 +98,7 @@ def verify(
     from airgap.revocation.freshness import parse_ages
     from airgap.stages.verify import VerifyRequest
     from airgap.stages.verify import verify as judge
+    from airgap.trust.apart import check_output, layout_paths
     from airgap.trust.directory import locate
     from airgap.trust.scopes import check_scope
 
@@ -115,8 +116,11 @@ def verify(
         max_age=parse_ages(max_age or []),
         plugins=plugins.allowed(),
     )
+    place = locate(trust, os.environ, home())
+    if report:
+        check_output(report, [place.path, *layout_paths(request.targets)])
     with no_network() as guard:
-        outcome = judge(request, locate(trust, os.environ, home()))
+        outcome = judge(request, place)
     document = _document(outcome, guard.attempts) if report or output.is_json else None
     try:
         if report:

@@ -7,7 +7,7 @@ there by the policy that lies there.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from airgap.errors import UsageError
@@ -21,12 +21,29 @@ def check_apart(trust: Path, targets: Iterable[str]) -> None:
     `targets`: references; what is in a registry, and what is no reference, is left to whoever opens it.
     """
     for target in targets:
+        for path in layout_paths([target]):
+            check_apart_from(trust, path, target)
+
+
+def check_output(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuses a report that lies in what is read, or is it: inputs never change (design 2.7). Raises UsageError."""
+    for path in inputs:
+        if _lies_in(output, path):
+            raise UsageError(
+                f"the report {safe(output)} would change {safe(path)}, which is read",
+                remedy="Name another file for the report.",
+            )
+
+
+def layout_paths(references: Iterable[str]) -> Iterator[Path]:
+    """The paths of those that name a layout."""
+    for text in references:
         try:
-            reference = parse_reference(target, exists=os.path.exists)
+            reference = parse_reference(text, exists=os.path.exists)
         except UsageError:
             continue
         if isinstance(reference, LayoutReference):
-            check_apart_from(trust, Path(reference.path), target)
+            yield Path(reference.path)
 
 
 def check_apart_from(trust: Path, path: Path, name: str) -> None:

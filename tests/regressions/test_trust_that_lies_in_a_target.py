@@ -12,6 +12,7 @@ from airgap.errors import UsageError
 from airgap.trust.apart import check_apart
 from tests.support.command import run_here
 from tests.support.scenario import Scene, Written
+from tests.support.snapshots import tree_of
 
 
 def _inside(written: Written, _: Path) -> tuple[str, str]:
@@ -127,3 +128,26 @@ def test_a_report_that_names_such_a_layout_stops_no_other(tmp_path: Path) -> Non
     assert ran.code == 2, ran
     assert len(ran.document["artifacts"]) == 2
     assert "can not vouch for itself" in ran.out
+
+
+@pytest.mark.parametrize("command", ["verify", "recheck", "blob verify"])
+def test_a_report_took_the_place_of_what_was_read(tmp_path: Path, command: str) -> None:
+    """The layout's index.json, the trust policy, the report that was rechecked: gone, and the verdict was PASS."""
+    written = Scene().write(tmp_path)
+    report = tmp_path / "report.json"
+    assert run_here([*written.arguments(), "--report", str(report)]).code == 0
+    asked = {"verify": written.layout, "recheck": report, "blob verify": report}[command]
+    inputs = [asked / "index.json" if asked.is_dir() else asked, next(written.trust.glob("trustpolicy*.json"))]
+    (tmp_path / "link.json").symlink_to(inputs[0])
+    before = tree_of(tmp_path)
+    for place in (*inputs, tmp_path / "link.json", written.trust / "new.json"):
+        ran = run_here([*command.split(), str(asked), "--trust", str(written.trust), "--report", str(place)])
+        assert (ran.code, "which is read" in ran.err) == (2, True), ran
+    assert tree_of(tmp_path) == before
+
+
+def test_a_recheck_whose_report_can_not_be_written_says_its_verdict(tmp_path: Path) -> None:
+    written = Scene().write(tmp_path)
+    nowhere = tmp_path / "nowhere/report.json"
+    ran = run_here(["recheck", *written.arguments("--report", str(nowhere))[1:]])
+    assert (ran.code, ran.document["verdict"]) == (1, "pass"), ran
