@@ -49,7 +49,7 @@ def sign(
     ] = "application/octet-stream",
     expiry: Annotated[
         str | None,
-        typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 1h30m."),
+        typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 90d, 52w."),
     ] = None,
     metadata: Annotated[
         list[str] | None,

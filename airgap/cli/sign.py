@@ -43,7 +43,7 @@ def sign(
     signature_format: Annotated[EnvelopeFormat, typer.Option(help="Format of the envelope.")] = EnvelopeFormat.JWS,
     expiry: Annotated[
         str | None,
-        typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 1h30m."),
+        typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 90d, 52w."),
     ] = None,
     metadata: Annotated[
         list[str] | None,

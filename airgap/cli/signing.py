@@ -125,7 +125,7 @@ def pass_phrase(file: Path | None) -> Callable[[str], bytes | None]:
 
 
 def lifetime(text: str | None) -> timedelta | None:
-    """`--expiry`: a Go duration; zero is none (CLI-3). Raises UsageError."""
+    """`--expiry`; zero is none (CLI-3). Raises UsageError."""
     if text is None:
         return None
     from airgap.parse.duration import parse_duration
@@ -133,4 +133,6 @@ def lifetime(text: str | None) -> timedelta | None:
     try:
         return parse_duration(text) or None
     except FormatError as error:
-        raise UsageError(f"--expiry: {error}") from None
+        raise UsageError(
+            f"--expiry: {error}", remedy="Write weeks, days and hours, largest first: 52w, 90d, 1d12h."
+        ) from None

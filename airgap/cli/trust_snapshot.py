@@ -110,7 +110,7 @@ def sign(
     signature_format: Annotated[EnvelopeFormat, typer.Option(help="Format of the envelope.")] = EnvelopeFormat.JWS,
     expiry: Annotated[
         str | None,
-        typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 720h."),
+        typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 90d, 52w."),
     ] = None,
     timestamp: TimestampOptions,
     output: Output,

@@ -1,39 +1,41 @@
-"""Durations as Go writes them (`24h`, `1h30m`), in whole seconds: what notation's users type (CLI-3)."""
+"""Spans of time as people type them: hours, days and weeks, the same in every option and file."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from decimal import Decimal
 from typing import Final
 
 from airgap.errors import FormatError
 from airgap.text import safe
 
-_PART: Final = re.compile(r"(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
-_SECONDS: Final = {
-    "ns": Decimal("1e-9"),
-    "us": Decimal("1e-6"),
-    "µs": Decimal("1e-6"),
-    "μs": Decimal("1e-6"),
-    "ms": Decimal("1e-3"),
-    "s": Decimal(1),
-    "m": Decimal(60),
-    "h": Decimal(3600),
-}
-_LONGEST: Final = 100 * 366 * 24 * 3600
+_SPAN: Final = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(?:(\d{1,7})h)?", re.ASCII)
+_MINUTES: Final = re.compile(r"(?:\d+[wdh])*\d+m(?:\d+s)?", re.ASCII)
+_LONGEST: Final = timedelta(days=36525)
+"""A century: what is longer is a slip of the hand."""
 
 
-def parse_duration(text: str) -> timedelta:
-    """The duration, not negative, in whole seconds, at most a hundred years. Raises FormatError."""
+def parse_duration(text: str, *, where: str = "") -> timedelta:
+    """A span of time: `24h`, `7d`, `1w2d12h`, `0`; units w, d, h, each once, the largest first. Raises FormatError.
+
+    `m` is refused, as it is a minute to Go and a month to many people. CLI-3: not negative, and whole seconds.
+    """
     if text == "0":
         return timedelta()
-    parts = list(_PART.finditer(text))
-    if not parts or "".join(part[0] for part in parts) != text:
-        raise FormatError(f"{safe(text, limit=64)!r} is no duration such as 24h or 1h30m (units: h, m, s)")
-    seconds = sum((Decimal(part[1]) * _SECONDS[part[2]] for part in parts), Decimal())
-    if seconds != int(seconds):
-        raise FormatError(f"{safe(text, limit=64)!r} is not a whole number of seconds")
-    if seconds > _LONGEST:
-        raise FormatError(f"{safe(text, limit=64)!r} is more than a hundred years")
-    return timedelta(seconds=int(seconds))
+    match = _SPAN.fullmatch(text)
+    if not text or not match:
+        shown = repr(safe(text, limit=64))
+        if _MINUTES.fullmatch(text):
+            raise FormatError(f"{shown} has the unit m, which could be minutes or months: write h, d or w", where=where)
+        raise FormatError(f"{shown} is no duration such as 24h, 7d or 1w2d12h", where=where)
+    weeks, days, hours = (int(digits or 0) for digits in match.groups())
+    span = timedelta(weeks=weeks, days=days, hours=hours)
+    if span > _LONGEST:
+        raise FormatError(f"{text!r} is longer than {_LONGEST.days} days", where=where)
+    return span
+
+
+def format_duration(span: timedelta) -> str:
+    """The text that `parse_duration` reads back as `span` (whole hours, not negative): `7d`, `1d12h`, `0d`."""
+    parts = ((span.days, "d"), (span.seconds // 3600, "h"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0d"

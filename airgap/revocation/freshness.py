@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any, Final, Literal, Self
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
+from airgap.parse.duration import format_duration, parse_duration
 from airgap.text import safe
 
 EvidenceKind = Literal["crl", "ocsp"]
@@ -24,28 +24,7 @@ _KEYS: Final[Mapping[str, tuple[EvidenceKind, ChainKind]]] = {
     "tsa-crl": ("crl", "tsa"),
     "tsa-ocsp": ("ocsp", "tsa"),
 }
-_DURATION = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?", re.ASCII)
-_LONGEST: Final = timedelta(days=36525)  # a century: what is longer is a slip of the hand
 _END_OF_TIME: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-_UNITS: Final = ("weeks", "days", "hours", "minutes", "seconds")
-
-
-def parse_span(text: str, *, where: str = "") -> timedelta:
-    """A span of time: `7d`, `36h`, `1w2d12h`, `0d`; units w, d, h, m, s, largest first. Raises FormatError."""
-    match = _DURATION.fullmatch(text)
-    if not text or not match:
-        raise FormatError(f"{safe(text, limit=64)!r} is not a duration as 2w, 7d or 36h", where=where)
-    span = timedelta(**{unit: int(digits) for unit, digits in zip(_UNITS, match.groups(), strict=True) if digits})
-    if span > _LONGEST:
-        raise FormatError(f"{text!r} is longer than {_LONGEST.days} days", where=where)
-    return span
-
-
-def format_span(span: timedelta) -> str:
-    """The text that `parse_span` reads back as `span` (whole seconds, not negative): `7d`, `1d12h`, `0d`."""
-    hours, seconds = divmod(span.seconds, 3600)
-    parts = ((span.days, "d"), (hours, "h"), (seconds // 60, "m"), (seconds % 60, "s"))
-    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0d"
 
 
 def parse_ages(texts: Sequence[str]) -> dict[str, timedelta]:
@@ -62,7 +41,7 @@ def parse_ages(texts: Sequence[str]) -> dict[str, timedelta]:
                 remedy=f"Write one of {', '.join(_KEYS)} before the '=', or only an age.",
             )
         try:
-            span = parse_span(age)
+            span = parse_duration(age)
         except FormatError as error:
             raise UsageError(
                 f"--max-age: {error}", remedy="Write weeks, days and hours, largest first: 2w, 7d, 1d12h."
@@ -105,7 +84,7 @@ class Freshness:
 
     def to_json(self) -> dict[str, str]:
         """Every limit, `crl` to `7d`."""
-        return {key: format_span(self.allowed(*use)) for key, use in _KEYS.items()}
+        return {key: format_duration(self.allowed(*use)) for key, use in _KEYS.items()}
 
     def allowed(self, kind: EvidenceKind, chain: ChainKind) -> timedelta:
         """How long evidence of this kind, about a chain of this kind, may be past its nextUpdate."""
@@ -161,5 +140,5 @@ def _refuse_unknown(table: Mapping[str, Any], known: tuple[str, ...], prefix: st
 
 def _span(value: Any, where: str) -> timedelta:
     if not isinstance(value, str):
-        raise FormatError('is not a text as "7d"', where=where)
-    return parse_span(value, where=where)
+        raise FormatError('is not a text such as "7d"', where=where)
+    return parse_duration(value, where=where)

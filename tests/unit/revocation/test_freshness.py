@@ -8,43 +8,10 @@ from itertools import product
 import pytest
 
 from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError, UsageError
-from airgap.revocation.freshness import Freshness, format_span, parse_ages, parse_span
+from airgap.errors import TrustMaterialError, UsageError
+from airgap.revocation.freshness import Freshness, parse_ages
 
 DAY = timedelta(days=1)
-
-
-@pytest.mark.parametrize(
-    ("text", "span"),
-    [
-        ("7d", 7 * DAY),
-        ("36h", 1.5 * DAY),
-        ("0d", 0 * DAY),
-        ("1w2d12h", 9.5 * DAY),
-        ("90m", timedelta(minutes=90)),
-        ("45s", timedelta(seconds=45)),
-        ("36525d", 36525 * DAY),
-    ],
-)
-def test_durations(text: str, span: timedelta) -> None:
-    assert parse_span(text) == span
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "7", "d", "-1d", "1.5d", "7 d", "7D", "12h1d", "1d1d", "7d\n", "\u0667d", "36526d", "9" * 99 + "d", "inf"],
-)
-def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(FormatError):
-        parse_span(text)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0d"), (86400 * 7, "7d"), (129600, "1d12h"), (3661, "1h1m1s"), (59, "59s")]
-)
-def test_durations_are_written_as_they_are_read(seconds: int, text: str) -> None:
-    assert format_span(timedelta(seconds=seconds)) == text
-    assert parse_span(text) == timedelta(seconds=seconds)
 
 
 def test_by_default_nothing_stale_is_accepted() -> None:
