@@ -26,7 +26,7 @@ from airgap.files import read_regular
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
-from airgap.pki.misfit import Wanted, problem_of_evidence, wanted_in
+from airgap.pki.misfit import Wanted, problem_of_download, problem_of_evidence, wanted_in
 from airgap.pki.names import same_name
 from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.pki.ocsp_request import ocsp_request
@@ -231,7 +231,7 @@ class Gatherer:
             return min(attempts, key=lambda attempt: order.index(attempt.outcome))
         kind = "ocsp" if response is not None else "crl"
         if crl is None and response is None:
-            return _failure(source, kind, Outcome.REFUSED, _unreadable(data, wanted_in("", source)))
+            return _failure(source, kind, Outcome.REFUSED, _no_evidence(data, wanted_in("", source)))
         unneeded = Undecided("evidence.unneeded", "it is about no certificate of the targets")
         return _failure(source, kind, Outcome.REFUSED, unneeded)
 
@@ -254,7 +254,8 @@ class Gatherer:
         try:
             crl = Crl.parse(data)
         except FormatError as error:
-            return _failure(source, "crl", Outcome.REFUSED, _unreadable(data, Wanted.CRL, error)), None
+            refusal = Undecided("revocation.crl.malformed", problem_of_download(data, Wanted.CRL, error))
+            return _failure(source, "crl", Outcome.REFUSED, refusal), None
         kind = "delta-crl" if crl.is_delta else "crl"
         try:
             if issuer is not None:
@@ -374,7 +375,7 @@ def _proven_response(
     try:
         response = OcspResponse.parse(data)
     except FormatError as error:
-        raise _unreadable(data, Wanted.OCSP, error) from None
+        raise Undecided("revocation.ocsp.malformed", problem_of_download(data, Wanted.OCSP, error)) from None
     statements = response.statements(certificate, issuer)
     if not statements:
         raise Undecided("revocation.ocsp.missing", f"it does not answer for {who}")
@@ -384,11 +385,16 @@ def _proven_response(
     return response, statements
 
 
-def _unreadable(data: bytes, wanted: Wanted, error: FormatError | None = None) -> Undecided:
-    """What came in the place of evidence, and the way out."""
-    reason = "revocation.ocsp.malformed" if wanted is Wanted.OCSP else "revocation.crl.malformed"
-    problem = problem_of_evidence(data, wanted, error)
-    return Undecided(reason, f"{problem}. {problem.remedy}".removesuffix(".").rstrip(". "))
+def _no_evidence(data: bytes, wanted: Wanted) -> Undecided:
+    """What an offered file is that is neither a CRL nor an OCSP response, and the way out."""
+    problem = problem_of_evidence(data, wanted, None)
+    return Undecided(_MALFORMED[wanted], f"{problem}. {problem.remedy}".rstrip(". "))
+
+
+_MALFORMED: Final = {
+    Wanted.CRL: "revocation.crl.malformed",
+    Wanted.OCSP: "revocation.ocsp.malformed",
+}
 
 
 def _no_answer(attempt: Attempt, error: Undecided) -> Attempt:

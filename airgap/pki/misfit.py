@@ -58,6 +58,13 @@ def problem_of_evidence(
     return FormatError(f"it is {found.words}{contrast}", remedy=way_out(found.kind, wanted))
 
 
+def problem_of_download(data: bytes, wanted: Wanted, error: FormatError) -> str:
+    """What a server sent in place of evidence."""
+    found = recognise(data)
+    hint = "; is a proxy or a login in between?" if found and found.kind is Kind.PAGE else ""
+    return f"{problem_of_evidence(data, wanted, error)}{hint}"
+
+
 def label_problem(label: str, number: int) -> FormatError | None:
     """What a PEM block is by its label, where that is no certificate; None where the label says nothing of that."""
     found = label_kind(label)

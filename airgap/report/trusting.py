@@ -231,7 +231,7 @@ def status_headline(status: TrustStatus) -> str:
     if bad:
         return f"STALE: {len(bad)} of {count(len(counting), 'piece')} of evidence do not count at {iso(status.at)}."
     if unusable := [piece for piece in status.pieces if piece.state is State.UNUSABLE]:
-        return f"UNSURE: {count(len(unusable), 'piece')} of evidence cannot be read, and may say anything."
+        return f"UNSURE: {count(len(unusable), 'piece')} of evidence cannot be used, and may say anything."
     if status.clock_is_behind:
         return f"WRONG CLOCK: it says {iso(status.clock)}, and there is evidence from after that."
     return f"GOOD: all {count(len(counting), 'piece')} of evidence count at {iso(status.at)}."

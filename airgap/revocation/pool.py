@@ -331,7 +331,7 @@ def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> 
 def _told(item: Unread) -> Notice:
     """The notice about a file that cannot be read: left out in a target, and never passed over where it is trusted."""
     if not item.trusted:
-        return unusable(item.name, item.problem, remedy=item.remedy)
+        return unusable(item.name, f"{item.problem} ({item.origin})", remedy=item.remedy)
     return Notice(
         reason="evidence.unusable",
         message=f"the evidence file {item.path!r} cannot be used: {item.problem}",

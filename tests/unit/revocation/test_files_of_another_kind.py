@@ -151,7 +151,10 @@ def test_the_status_says_it_too(tmp_path: Path) -> None:
 
 
 ANSWERS: dict[str, tuple[Callable[[Site], None], str]] = {
-    "a page": (lambda here: void(here.web.put("/leaf.crl", HTML)), "a web page (HTML) or XML, not a CRL"),
+    "a page": (
+        lambda here: void(here.web.put("/leaf.crl", HTML)),
+        "a web page (HTML) or XML, not a CRL; is a proxy or a login in between?",
+    ),
     "nothing": (lambda here: void(here.web.put("/leaf.crl", b"")), "is empty"),
     "a certificate": (lambda here: void(here.web.put("/leaf.crl", here.ca.der)), "a certificate, not a CRL"),
     "packed": (lambda here: void(here.web.put("/leaf.crl", gzip.compress(here.crl(here.ca)))), "gzip"),
@@ -172,6 +175,7 @@ def test_a_download_that_is_something_else(tmp_path: Path, name: str) -> None:
         outcome = here.fetch()
     (attempt,) = about(outcome, "builder").attempts
     assert words in attempt.message
+    assert "in the place of this file" not in attempt.message
     assert not outcome.complete
 
 
@@ -192,3 +196,4 @@ def test_an_offered_file_that_is_something_else(tmp_path: Path) -> None:
         here.sign()
         outcome = here.fetch(download=False, offered=[tmp_path / "page.crl"])
     assert "a web page" in outcome.offered[0].message
+    assert "get the CRL again" in outcome.offered[0].message
