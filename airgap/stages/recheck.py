@@ -328,14 +328,17 @@ class _Place:
     """What there is in a layout; nothing where it can not be read, which verifying it says."""
 
     names: Mapping[str, frozenset[Digest]] = field(default_factory=dict)
-    """What each name may lead to."""
+    """What each name, as reports show it, may lead to."""
     digests: Container[Digest] = frozenset()
 
     @classmethod
     def of(cls, place: str) -> Self:
         try:
             with open_target(place) as target:
-                return cls(target.graph.names, target.graph.digests)
+                names: dict[str, frozenset[Digest]] = {}
+                for name, found in target.graph.names.items():
+                    names[safe(name)] = names.get(safe(name), frozenset()) | found
+                return cls(names, target.graph.digests)
         except AirgapError:
             return cls()
 

@@ -131,6 +131,23 @@ class TestNames:
         else:
             assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.replaced"}), ran
 
+    @pytest.mark.parametrize("tag", ["v\u202e1", "a\tb", "x" * 3000], ids=["bidi", "tab", "long"])
+    def test_a_name_that_reports_do_not_show_as_it_is(self, tmp_path: Path, tag: str) -> None:
+        """It was looked for as the report shows it, and found to lead to nothing."""
+        scene = Scene(refer=lambda written: f"oci:{written.layout}")
+
+        def rename(box: LayoutBuilder, _: Descriptor) -> None:
+            box.entries[0]["annotations"] = {REF_NAME: tag}
+
+        scene.packing.append(rename)
+        kept = Kept(tmp_path, scene)
+        shutil.rmtree(kept.written.layout)
+        now = LayoutBuilder()
+        now.tag(add_image(now, "arm64"), tag)
+        now.write_directory(kept.written.layout)
+        ran = kept.again()
+        assert (ran.code, said(ran)) == (15, {"recheck.replaced"}), ran
+
     @pytest.mark.parametrize("first", [True, False])
     def test_a_name_that_leads_to_two_things_now(self, tmp_path: Path, *, first: bool) -> None:
         """Another entry got the name, too: tools differ in which of them they take."""
