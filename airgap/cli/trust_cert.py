@@ -76,10 +76,11 @@ def list_(
     from airgap.report.trusting import certificates_document, list_text
     from airgap.text import safe
     from airgap.trust.edit import BrokenStore, list_files
+    from airgap.trust.generation import settled
     from airgap.trust.stores import StoreType
 
     where = location(trust)
-    if trust is not None and not trust.is_dir():
+    if trust is not None and not settled(trust).is_dir():
         raise NotFoundError(f"there is no trust directory at {safe(trust)}", remedy="Name another one with --trust.")
     found = list_files(where.path, StoreType(kind.value) if kind else None, store)
     if output.is_json:

@@ -178,5 +178,6 @@ def _for_evidence(connection: Connection, note: Callable[[str], None]) -> Transp
 
 def _opened(path: Path) -> TrustDirectory | None:
     from airgap.trust.directory import TrustDirectory
+    from airgap.trust.generation import settled
 
-    return TrustDirectory.open(path) if path.is_dir() else None
+    return TrustDirectory.open(path) if settled(path).is_dir() else None

@@ -39,6 +39,7 @@ from airgap.signature.produce import EnvelopeSigner
 from airgap.signature.signer import Signer, SigningError
 from airgap.signature.token_uri import TokenUri
 from airgap.text import safe
+from airgap.trust.snapshots.swap import finish_exchange
 from airgap.trust.stores import StoreRef
 
 __all__ = ["GeneratedKey", "add_key", "choose_default", "delete_keys", "generate_key", "list_keys", "open_signer"]
@@ -192,6 +193,7 @@ def _write_all(files: list[tuple[Path, bytes, int]]) -> None:
 
 
 def _store_file(trust: Path, store: str, name: str) -> Path:
+    finish_exchange(trust)
     if not trust.is_dir():
         raise NotFoundError(f"there is no trust directory {safe(trust)}", remedy="Make it first: mkdir.")
     folder = StoreRef.parse(f"ca:{store}").folder(trust)

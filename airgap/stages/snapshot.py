@@ -31,6 +31,7 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.sources import LAYOUT, LayoutSource
 from airgap.transfer.tar_writer import write_tar_file
 from airgap.transfer.writer import LayoutWriter
+from airgap.trust.generation import settled
 from airgap.trust.snapshots.coverage import cover
 from airgap.trust.snapshots.material import MaterialFile, largest, list_material
 from airgap.trust.snapshots.pins import Pins
@@ -96,7 +97,7 @@ def create_snapshot(
             parse_number(number)
     except FormatError as error:
         raise UsageError(str(error)) from None
-    if not trust.is_dir():
+    if not settled(trust).is_dir():
         raise UsageError(f"there is no trust directory at {safe(trust)}", remedy="Name one with --trust.")
     files = list_material(trust, evidence_only=evidence_only)
     if not files:

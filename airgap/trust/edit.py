@@ -13,7 +13,9 @@ from airgap.files import make_folders, read_regular, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.text import safe
+from airgap.trust.generation import settled
 from airgap.trust.location import Location
+from airgap.trust.snapshots.swap import finish_exchange
 from airgap.trust.stores import (
     StoreRef,
     StoreType,
@@ -47,12 +49,16 @@ class BrokenStore:
 
 
 def writable(location: Location) -> Path:
-    """The directory, if anything of ours may be written there. Raises UsageError for notation's."""
+    """The directory, if anything of ours may be written there; an exchange that was begun is finished first.
+
+    Raises UsageError for notation's, AirgapError.
+    """
     if location.read_only:
         raise UsageError(
             f"{safe(location.path)} belongs to notation, and is only read",
             remedy="Name a directory of your own with --trust or AIRGAP_TRUST; notation reads it with NOTATION_CONFIG.",
         )
+    finish_exchange(location.path)
     return location.path
 
 
@@ -93,7 +99,7 @@ def add_certificates(root: Path, store: StoreRef, sources: Sequence[Path]) -> tu
 def list_files(root: Path, kind: StoreType | None = None, name: str | None = None) -> list[StoredFile | BrokenStore]:
     """The files of all stores, or of those of one type, or of this name, in their order."""
     found: list[StoredFile | BrokenStore] = []
-    for store in list_stores(root, kind):
+    for store in list_stores(settled(root), kind):
         if name is not None and store.name != name:
             continue
         try:
@@ -106,7 +112,7 @@ def list_files(root: Path, kind: StoreType | None = None, name: str | None = Non
 
 def find_file(root: Path, store: StoreRef, name: str) -> StoredFile:
     """One file of a store. Raises NotFoundError, TrustMaterialError where it can not be read."""
-    path = _path(root, store, name)
+    path = _path(settled(root), store, name)
     try:
         certificates = load_certificates(read_regular(path, limits.STORE_FILE_BYTES))
     except FormatError as error:

@@ -50,11 +50,10 @@ def read_one_state(trust: Path, read: Callable[[], T], *, absent: AirgapError) -
     `absent` where no directory is there; TrustMaterialError(trust.exchanged) where it never was the same twice.
     """
     for _ in range(_TRIES):
-        before = _identity(trust)
+        before = _identity(settled(trust))
         if before is None:
             if not is_between(trust):
                 raise absent
-            time.sleep(_WAIT_SECONDS)
             continue
         try:
             found = read()
@@ -66,6 +65,23 @@ def read_one_state(trust: Path, read: Callable[[], T], *, absent: AirgapError) -
             return found
     raise TrustMaterialError(
         "trust.exchanged", f"the trust directory {safe(trust)} was another each of {_TRIES} times", source=safe(trust)
+    )
+
+
+def settled(trust: Path) -> Path:
+    """`trust`, for reading, once no exchange has taken its name away; whether it is there is the caller's question.
+
+    A directory that a killed process left between two renames is neither there nor absent: whoever took it for absent
+    would look elsewhere, or make a new one in its place. Raises TrustMaterialError(trust.exchanged) if it stays away.
+    """
+    for _ in range(_TRIES):
+        if trust.is_dir() or not os.path.lexists(side_of(trust) / JOURNAL):
+            return trust
+        time.sleep(_WAIT_SECONDS)
+    raise TrustMaterialError(
+        "trust.exchanged",
+        f"the trust directory {safe(trust)} is not there: its exchange for another one was begun and has not ended",
+        source=safe(trust),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.errors import TrustMaterialError
+from airgap.trust.generation import is_between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ def locate(
         return Location(path=Path(named), origin="AIRGAP_TRUST")
     ours = _ours(env, home)
     for candidate in (ours, _notation(env, home, platform)):
-        if candidate is not None and candidate.path.is_dir():
+        if candidate is not None and is_between(candidate.path):
             return candidate
     if ours is None:
         raise TrustMaterialError(

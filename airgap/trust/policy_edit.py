@@ -19,6 +19,7 @@ from airgap.parse.lines import Lines
 from airgap.text import safe
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.choice import Named, choose_statement
+from airgap.trust.generation import settled
 from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, policy_missing
 from airgap.trust.statement import Refusal, Statement, statement_path
@@ -112,6 +113,7 @@ def put_policy(root: Path, data: bytes, kind: PolicyKind, *, replace: bool = Tru
 
 def find_policy(root: Path, kind: PolicyKind) -> tuple[Path, bytes]:
     """The file that counts, and its bytes as they are. Raises TrustMaterialError(policy.missing)."""
+    settled(root)
     for name in _FILES[kind]:
         path = root / name
         if os.path.lexists(path):

@@ -148,6 +148,16 @@ class Workshop:
             ) from None
 
 
+def finish_exchange(trust: Path) -> None:
+    """Bring back a trust directory that a killed process left between two renames, before anything is written there.
+
+    Where nothing was begun, nothing happens. Raises AirgapError.
+    """
+    if not trust.is_dir() and is_between(trust):
+        with Workshop(trust).locked():
+            pass
+
+
 def exchange(one: Path, other: Path) -> bool:
     """Exchange two folders in one system call; False where that can not be done. Raises OSError."""
     if sys.platform != "linux":
