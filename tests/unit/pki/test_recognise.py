@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from airgap.errors import FormatError
 from airgap.pki.certificate import load_certificates
-from airgap.pki.misfit import der_problem
+from airgap.pki.misfit import Wanted, der_problem, problem_of_evidence, way_out
+from airgap.pki.recognise import Kind
 from tests.support.crls import crl
 from tests.support.keyring import key
 from tests.support.ocsp import ocsp_response
@@ -108,3 +109,26 @@ def test_any_bytes_are_recognised_or_not(data: bytes) -> None:
         der_problem(shaped)
         with pytest.raises(FormatError):
             load_certificates(shaped)
+
+
+BEGINNINGS = [b"", b"\xef\xbb\xbf", b"-----BEGIN ", b"\x30\x03\x0a\x01", b"MI", b"PK\x03\x04"]
+
+
+@given(st.binary(max_size=80), st.sampled_from(BEGINNINGS))
+def test_any_bytes_in_the_place_of_evidence_have_a_sentence(data: bytes, begin: bytes) -> None:
+    armoured = b"-----BEGIN X-----\n" + base64.b64encode(data) + b"\n-----END X-----\n"
+    for shaped in (begin + data, armoured, base64.b64encode(begin + data)):
+        for wanted in (Wanted.CRL, Wanted.OCSP):
+            problem = problem_of_evidence(shaped, wanted, None)
+            assert problem.problem.startswith("it is ")
+            assert "{" not in problem.remedy
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("wanted", Wanted)
+def test_every_kind_has_a_way_out_for_whoever_asks(kind: Kind, wanted: Wanted) -> None:
+    remedy = way_out(kind, wanted)
+    assert remedy
+    assert not set("{}").intersection(remedy)
+    if wanted is Wanted.OCSP:
+        assert "CRL" not in remedy
