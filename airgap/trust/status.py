@@ -204,10 +204,12 @@ def _state(
 ) -> tuple[State, datetime | None]:
     """The stricter of what is accepted for signing and for timestamping chains counts: a file may serve both.
 
-    An OCSP response is no answer when the delegate that signed it has ended, whatever is accepted.
+    An OCSP response is no answer when the delegate that signed it ended before its nextUpdate, whatever is accepted.
     """
     if this_update > at + limits.CLOCK_SKEW:
         return State.FUTURE, None
+    if signer_end and next_update and signer_end >= next_update:
+        signer_end = None  # past its nextUpdate a delegate need not be valid any more, as the judge has it
     ends = [freshness.use_by(kind, chain, this_update, next_update) for chain in CHAIN_KINDS]
     use_by = None if None in ends else min(end for end in (*ends, signer_end) if end is not None)
     if use_by is None or at > use_by:

@@ -14,7 +14,7 @@ from tests.support import envelopes
 from tests.support.command import run_here
 from tests.support.crls import NEXT_UPDATE, crl, entry
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import Issued, Pki
+from tests.support.pki import Issued, Pki, issue
 from tests.support.scenario import SIGNING_CRL, Scene, Written, chain_with_crls, good_crls
 from tests.support.trust import oci_policy, statement, write_trust
 
@@ -141,6 +141,24 @@ def test_a_tolerance_for_one_kind_of_chain_alone_is_none(tmp_path: Path, alone: 
         freshness=f'[freshness]\n{alone} = "7d"\n',
     )
     assert _status(tmp_path, NEXT_UPDATE + SECOND) == (15, "stale", iso(NEXT_UPDATE))
+
+
+@pytest.mark.parametrize(("ends", "use_by"), [(-DAY, -DAY), (DAY, 7 * DAY), (0 * DAY, 7 * DAY)])
+def test_status_and_verify_agree_on_a_delegate_that_has_ended(
+    tmp_path: Path, ends: timedelta, use_by: timedelta
+) -> None:
+    """D35: past its nextUpdate, where that is accepted, a delegate need not be valid any more."""
+    scene = Scene(freshness='[freshness]\nocsp = "7d"\ntsa-ocsp = "7d"\n')
+    scene.sign_with(Pki().code_chain(depth=2, leaf={"ocsp_urls": ["http://ocsp.example"]}))
+    leaf = scene.signature.leaf
+    delegate = issue("ocsp", issuer=leaf.root, not_after=NEXT_UPDATE + ends)
+    scene.ocsp = {"a.ors": ocsp_response(leaf, responder=delegate, next_update=NEXT_UPDATE)}
+    written = scene.write(tmp_path)
+    for at, good in ((NEXT_UPDATE + use_by, True), (NEXT_UPDATE + use_by + SECOND, False)):
+        ran = run_here(["verify", written.target, "--trust", str(written.trust), "--scope", str(written.scope),
+                        "--at", iso(at)])  # fmt: skip
+        assert (ran.code, _status(written.trust, at)[0]) == ((0, 0) if good else (15, 15))
+    assert _status(written.trust, NEXT_UPDATE)[2] == iso(NEXT_UPDATE + use_by)
 
 
 def test_an_older_response_is_replaced_by_the_newest_of_all(tmp_path: Path) -> None:
