@@ -86,6 +86,7 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
         "media_type": safe(artifact.descriptor.media_type),
         "size": artifact.descriptor.size,
         "tags": [safe(tag) for tag in artifact.tags],
+        "aliases": [safe(name) for name in artifact.aliases],
         "scope": artifact.scope,
         "scope_origin": artifact.scope_origin,
         "acquisition": record_document(artifact.record),

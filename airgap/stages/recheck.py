@@ -178,12 +178,12 @@ class _Run:
 
     def _moved(self, artifact: RecordedArtifact, place: str) -> Iterator[Problem]:
         """That a name of the artifact leads to other bytes now."""
-        for tag in artifact.tags:
-            others = self._look(place).names.get(tag, frozenset()) - {artifact.descriptor.digest}
+        for name in artifact.names:
+            others = self._look(place).names.get(name, frozenset()) - {artifact.descriptor.digest}
             if others:
                 message = (
                     f"{safe(artifact.reference)} was {artifact.descriptor.digest} when it was judged; the name "
-                    f"{safe(tag)!r} leads to {min(others)} now, which is another artifact and was not judged"
+                    f"{safe(name)!r} leads to {min(others)} now, which is another artifact and was not judged"
                 )
                 yield Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.replaced")
 
@@ -231,7 +231,7 @@ class _Run:
             conflict = "the report says that its names here and in its acquisition record disagree"
             return replace(outcome, policy_finding=(artifact.policy_reason, conflict))
         try:
-            named = Named(scope=scope, origin=origin, own=repositories_of(artifact.tags) if scope is None else ())
+            named = Named(scope=scope, origin=origin, own=repositories_of(artifact.names) if scope is None else ())
             chosen = choose_statement(self._directory.policy(), named)
         except (Rejected, TrustMaterialError) as error:
             return replace(outcome, policy_finding=(error.reason, str(error)))

@@ -288,6 +288,7 @@ class _Run:
             path=str(Path(target.reference.path).absolute()),
             descriptor=root.descriptor,
             tags=root.tags,
+            aliases=root.aliases,
             scope=named.scope,
             scope_origin=named.origin,
             record=record,

@@ -273,6 +273,8 @@ class ArtifactOutcome:
     signatures: tuple[SignatureOutcome, ...]
     referrers: tuple[ReferrerOutcome, ...] = ()
     warnings: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    """Other names by which some tool runs it: that it has them then is looked at again by a recheck."""
     scope_origin: Origin | None = None
     """Who names `scope`: the operator (an option, or a full name typed as the tag), or the acquisition record, which is
     a claim of whoever made the medium."""

@@ -77,7 +77,8 @@ class RecordedArtifact:
 
     reference: str
     """As the report shows it, so not always as it was typed."""
-    tags: tuple[str, ...]
+    names: tuple[str, ...]
+    """Every name that it had, as reports show them; in those of older versions not what containerd alone knows."""
     path: str | None
     """The absolute path of its layout; None in reports of older versions."""
     descriptor: Descriptor
@@ -158,7 +159,10 @@ class _Reader:
         content = json.take(source, "content", dict)
         return RecordedArtifact(
             reference=json.take(source, "reference", str),
-            tags=json.take_list(source, "tags", json.text, limit=_SIGNATURES, required=False),
+            names=(
+                *json.take_list(source, "tags", json.text, limit=_SIGNATURES, required=False),
+                *json.take_list(source, "aliases", json.text, limit=_SIGNATURES, required=False),
+            ),
             path=None if source.get("path") is None else _exact(json.take(source, "path", str), "path"),
             descriptor=_descriptor(source),
             scope=_text(source, "scope"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import REF_NAME, Descriptor
+from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.scan import Read, Scan, scan
 from airgap.oci.store import Store
 from airgap.parse.time import iso
@@ -130,6 +130,23 @@ class TestNames:
             assert "recheck.replaced" in {warning["reason"] for warning in ran.document["warnings"]}
         else:
             assert (ran.code, ran.document["verdict"], said(ran)) == (15, "indeterminate", {"recheck.replaced"}), ran
+
+    def test_a_name_that_only_containerd_knows(self, tmp_path: Path) -> None:
+        """Reports held the other name alone, so that nobody saw that this one leads elsewhere."""
+        name = "registry.example/net-monitor:v1"
+        scene = Scene(refer=lambda written: f"oci:{written.layout}:{name}", scope=None)
+
+        def rename(box: LayoutBuilder, _: Descriptor) -> None:
+            box.entries[0]["annotations"] = {REF_NAME: "v1", CONTAINERD_NAME: name}
+
+        scene.packing.append(rename)
+        kept = Kept(tmp_path, scene)
+        shutil.rmtree(kept.written.layout)
+        now = LayoutBuilder()
+        now.list(add_image(now, "arm64"), **{CONTAINERD_NAME: name})
+        now.write_directory(kept.written.layout)
+        ran = kept.again()
+        assert (ran.code, said(ran)) == (15, {"recheck.replaced"}), ran
 
     @pytest.mark.parametrize("tag", ["v\u202e1", "a\tb", "x" * 3000], ids=["bidi", "tab", "long"])
     def test_a_name_that_reports_do_not_show_as_it_is(self, tmp_path: Path, tag: str) -> None:
