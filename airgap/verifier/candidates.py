@@ -69,6 +69,7 @@ class Nearby:
             indexes=tuple(self._signed_indexes.get(artifact.digest, ())),
             foreign_above=tuple(self._foreign_indexes.get(artifact.digest, ())),
             others=tuple(self._others(artifact, below)),
+            misdescribed=tuple(dict.fromkeys(self._misdescribed(artifact))),
         )
 
     @cached_property
@@ -100,6 +101,13 @@ class Nearby:
         for subject, count in self._signed_subjects.items():
             if subject not in named:
                 yield subject, count
+
+    def _misdescribed(self, artifact: Descriptor) -> Iterator[str]:
+        """As what signatures name the artifact's digest that do not describe it as it is (MAN-31)."""
+        for referrer in self._graph.attached.get(artifact.digest, ()):
+            subject = referrer.subject
+            if subject is not None and is_signature(referrer.manifest) and not subject.same_content(artifact):
+                yield f"{safe(subject.media_type, limit=128)} of {subject.size} bytes"
 
     @cached_property
     def _signed_subjects(self) -> Mapping[Digest, int]:

@@ -221,9 +221,17 @@ class NearSignatures:
     others: tuple[tuple[Digest, int], ...] = ()
     """What else is signed here and has no name now, with the number of its signatures."""
 
+    misdescribed: tuple[str, ...] = ()
+    """As what signatures name the artifact's digest that describe something else: `TYPE of N bytes`."""
+
     def told(self) -> Iterator[tuple[str, str]]:
         """Each as the end of a sentence, with the way out."""
         signed, listed = self.children
+        if self.misdescribed:
+            yield (
+                f"a signature here names this digest as {self.misdescribed[0]}, which it is not",
+                "Ask the publisher to sign the artifact as it is: media type and size count, not the digest alone.",
+            )
         if signed:
             yield (
                 f"{signed} of the {listed} platform images that it lists are signed, and none speaks for the index",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +77,24 @@ def test_signatures_of_what_has_a_name_or_is_attached_are_not_told(tmp_path: Pat
 
     _, written = unsigned(tmp_path, packing)
     assert told(written, f"oci:{written.layout}:v1") == "the artifact has no signature"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"media_type": "application/vnd.docker.distribution.manifest.v2+json"}, {"size": 7}],
+    ids=["type", "size"],
+)
+def test_a_signature_that_describes_the_digest_otherwise_is_told(tmp_path: Path, change: dict[str, Any]) -> None:
+    def packing(_: Scene, signature: Signature) -> Pack:
+        def pack(box: LayoutBuilder, target: Descriptor) -> None:
+            signature.attach(box, replace(target, **change))
+
+        return pack
+
+    scene, written = unsigned(tmp_path, packing)
+    named = replace(scene.target, **change)
+    message = told(written, f"oci:{written.layout}:v1")
+    assert f"names this digest as {named.media_type} of {named.size} bytes, which it is not" in message
 
 
 def cosign(suffix: str, *, child: bool) -> Callable[[Scene, Signature], Pack]:
