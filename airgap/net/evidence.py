@@ -202,7 +202,7 @@ def _target(reply: Reply, first: str) -> str:
     location = reply.headers.get("Location", "")
     reply.close()  # to read its body over would take as long as the server likes
     try:
-        target = urljoin(reply.request.url, location)
+        target = urljoin(reply.request.url, _sendable(location))
         before, after = origin_of(reply.request.url), origin_of(target)
     except (ValueError, FormatError):
         raise _refusal("fetch.redirect", first, f"leads to {safe(location, limit=200)!r}, which is no URL") from None
@@ -214,10 +214,10 @@ def _target(reply: Reply, first: str) -> str:
 
 
 def _sendable(url: str) -> str:
-    """The URL of a certificate as it is sent: blanks and line ends around it left out, blanks inside as `%20`.
+    """The URL of a certificate, or of a redirect, as it is sent.
 
-    Some authorities put them there (a folder "Cert Enroll"); browsers, Go and certutil read them so. Tabs and line ends
-    inside are left out, as browsers do.
+    Blanks and line ends around it are left out, blanks inside are `%20`: some authorities put them there (a folder
+    "Cert Enroll"), and browsers, Go and certutil read them so. Tabs and line ends inside are left out, as browsers do.
     """
     return url.strip(_AROUND).translate(_INSIDE)
 

@@ -54,6 +54,12 @@ class TestCrl:
         with client() as asking:
             assert asking.crl(web.url("/4"), tmp_path / "x") == 7
 
+    def test_a_redirect_may_have_blanks_as_a_certificate_may(self, web: Endpoints, tmp_path: Path) -> None:
+        web.put("/Cert%20Enroll/a.crl", b"content")
+        web.redirect("/a.crl", web.url("/Cert Enroll/a.crl"))
+        with client() as asking:
+            assert asking.crl(web.url("/a.crl"), tmp_path / "x") == 7
+
     def test_a_proxy_is_asked_for_it(self, web: Endpoints, tmp_path: Path) -> None:
         """A proxy is sent the whole URL."""
         web.prefixes["http://crl.example"] = lambda handler: handler.answer(200, b"through")
