@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from airgap.errors import FormatError, UsageError
@@ -68,23 +70,67 @@ def near_scopes(scope: str, known: Iterable[str]) -> str:
 
     For messages alone: scopes are compared letter for letter (SCOPE-4).
     """
-    others = [other for other in dict.fromkeys(known) if other != EVERY]
-    for how, fold in _FOLDS:
-        if found := next((other for other in others if fold(other) == fold(scope)), None):
+    if len(scope) > _LONGEST:
+        return ""
+    index = _index(tuple(known))
+    for number, (how, fold) in enumerate(_FOLDS):
+        if found := index.folded[number].get(fold(scope)):
             return f"{_shown(found)} differs {how}"
-    for other in others:
-        if scope.startswith(f"{other}/"):
-            return f"{_shown(other)} is that repository alone, and none of those below it"
-        if other.endswith(f"/{scope}") or scope.endswith(f"/{other}"):
-            return f"{_shown(other)} differs in its registry or first part"
-        if _repository(other) == _repository(scope):
-            return f"{_shown(other)} is the same repository name at another registry"
+    ends = list(_ends(scope))
+    if above := next((scope[: -len(end) - 1] for end in ends if scope[: -len(end) - 1] in index.all), None):
+        return f"{_shown(above)} is that repository alone, and none of those below it"
+    if found := index.by_end.get(scope) or next((end for end in ends if end in index.all), None):
+        return f"{_shown(found)} differs in its registry or first part"
+    if found := index.by_repository.get(_repository(scope)):
+        return f"{_shown(found)} is the same repository name at another registry"
     from difflib import get_close_matches  # seldom needed
 
-    near = get_close_matches(scope[:_LIMIT], [other[:_LIMIT] for other in others], n=1, cutoff=_ALIKE)
+    some = index.by_registry.get(scope.partition("/")[0]) or index.some
+    near = get_close_matches(scope[:_LIMIT], [other[:_LIMIT] for other in some[:_COMPARED]], n=1, cutoff=_ALIKE)
     return f"{_shown(near[0])} is spelt nearly so" if near else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The scopes of a policy by what may be asked: a layout may hold as many strange repositories as it likes."""
+
+    all: frozenset[str]
+    some: tuple[str, ...]
+    folded: tuple[Mapping[str, str], ...]
+    """As each of `_FOLDS` has them."""
+    by_end: Mapping[str, str]
+    """`team/app` and `app` to `registry.example/team/app`."""
+    by_repository: Mapping[str, str]
+    by_registry: Mapping[str, tuple[str, ...]]
+
+
+@lru_cache(maxsize=4)
+def _index(known: tuple[str, ...]) -> _Index:
+    others = [other for other in dict.fromkeys(known) if other != EVERY and len(other) <= _LONGEST]
+    registries: dict[str, list[str]] = {}
+    for other in others:
+        registries.setdefault(other.partition("/")[0], []).append(other)
+    return _Index(
+        all=frozenset(others),
+        some=tuple(others[:_COMPARED]),
+        folded=tuple({fold(other): other for other in others} for _, fold in _FOLDS),
+        by_end={end: other for other in others for end in _ends(other)},
+        by_repository={_repository(other): other for other in others},
+        by_registry={name: tuple(found[:_COMPARED]) for name, found in registries.items()},
+    )
+
+
+def _ends(text: str) -> Iterator[str]:
+    """What stands behind each `/`, the longest first."""
+    while "/" in text:
+        text = text.partition("/")[2]
+        yield text
+
+
+_LONGEST: Final = 512
+"""Characters of a name for which near ones are sought; registries allow 255."""
+_COMPARED: Final = 20
+"""Scopes that a name is compared with letter by letter, which takes time."""
 _ALIKE: Final = 0.8
 
 

@@ -20,7 +20,7 @@ from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.text import safe
 from airgap.verifier.engine import Candidate
 from airgap.verifier.facts import PluginUse
-from airgap.verifier.outcome import NearSignatures
+from airgap.verifier.outcome import NearSignatures, OtherSignatures
 
 
 def candidate_of(
@@ -67,8 +67,8 @@ class Nearby:
             children=(sum(_is_signed(self._graph, child) for child in below), len(below)),
             foreign_below=tuple(dict.fromkeys(kind for child in below for kind in _foreign(self._graph, child))),
             indexes=tuple(self._signed_indexes.get(artifact.digest, ())),
-            foreign_above=tuple(self._foreign_indexes.get(artifact.digest, ())),
-            others=tuple(self._others(artifact, below)),
+            foreign_above=self._foreign_indexes.get(artifact.digest, ""),
+            others=self._others(artifact, below),
             misdescribed=tuple(dict.fromkeys(self._misdescribed(artifact))),
         )
 
@@ -83,24 +83,34 @@ class Nearby:
         return found
 
     @cached_property
-    def _foreign_indexes(self) -> Mapping[Digest, list[str]]:
-        """The same of indexes with signatures of other kinds: `sha256:... that lists it carries a cosign signature`."""
-        found: dict[Digest, list[str]] = {}
+    def _foreign_indexes(self) -> Mapping[Digest, str]:
+        """The same of indexes with signatures of other kinds, one for each."""
+        found: dict[Digest, str] = {}
         for root in self._graph.roots():
-            for kind in _foreign(self._graph, root.descriptor):
-                for child in _children(self._graph, root.descriptor):
-                    found.setdefault(child.digest, []).append(
-                        f"{root.descriptor.digest} that lists it carries a {kind}"
-                    )
+            kind = next(_foreign(self._graph, root.descriptor), None)
+            for child in _children(self._graph, root.descriptor) if kind else ():
+                found.setdefault(child.digest, f"{root.descriptor.digest} that lists it carries a {kind}")
         return found
 
-    def _others(self, artifact: Descriptor, below: Sequence[Descriptor]) -> Iterator[tuple[Digest, int]]:
-        """What is signed here and stands under no name, with its signatures: it may be what a tag named before."""
-        named = self._named | {artifact.digest, *(child.digest for child in below)}
-        named |= set(self._signed_indexes.get(artifact.digest, ()))
-        for subject, count in self._signed_subjects.items():
-            if subject not in named:
-                yield subject, count
+    def _others(self, artifact: Descriptor, below: Sequence[Descriptor]) -> OtherSignatures | None:
+        """What is signed here and stands under no name: it may be what a tag named before.
+
+        There may be as many of these as artifacts, so that each artifact looks at its own neighbours alone.
+        """
+        near = {artifact.digest, *(child.digest for child in below), *self._signed_indexes.get(artifact.digest, ())}
+        own = [digest for digest in near if digest in self._nameless]
+        first = next((digest for digest in self._nameless if digest not in near), None)
+        if first is None:
+            return None
+        return OtherSignatures(
+            subject=first,
+            subjects=len(self._nameless) - len(own),
+            signatures=self._nameless_signatures - sum(self._nameless[digest] for digest in own),
+        )
+
+    @cached_property
+    def _nameless_signatures(self) -> int:
+        return sum(self._nameless.values())
 
     def _misdescribed(self, artifact: Descriptor) -> Iterator[str]:
         """As what signatures name the artifact's digest that do not describe it as it is (MAN-31)."""
@@ -110,14 +120,18 @@ class Nearby:
                 yield f"{safe(subject.media_type, limit=128)} of {subject.size} bytes"
 
     @cached_property
-    def _signed_subjects(self) -> Mapping[Digest, int]:
-        """What carries signatures, here or elsewhere; without attachments, which are signed beside their artifact."""
+    def _nameless(self) -> Mapping[Digest, int]:
+        """What carries signatures and has no name, be it here or not, with their number.
+
+        Without attachments, which are signed beside their artifact.
+        """
         attached = self._graph.attached
         referrers = {referrer.descriptor.digest for found in attached.values() for referrer in found}
         counts = {
             subject: sum(is_signature(referrer.manifest) for referrer in found) for subject, found in attached.items()
         }
-        return {subject: count for subject, count in counts.items() if count and subject not in referrers}
+        left_out = referrers | self._named
+        return {subject: count for subject, count in counts.items() if count and subject not in left_out}
 
     @cached_property
     def _named(self) -> frozenset[Digest]:

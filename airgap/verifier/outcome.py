@@ -203,6 +203,25 @@ class Unsigned(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherSignatures:
+    """Signatures of what has no name in the layout."""
+
+    subject: Digest
+    """One of these artifacts, which need not be here."""
+    subjects: int
+    """How many there are."""
+    signatures: int
+
+    def told(self, name: str) -> tuple[str, str]:
+        """The end of a sentence about the artifact that is called so, with the way out."""
+        are = "signature here is" if self.signatures == 1 else "signatures here are"
+        more = f" and {self.subjects - 1} more" if self.subjects > 1 else ""
+        what = f"{self.signatures} {are} of {self.subject}{more}, not of what {name} names now"
+        way_out = "Copy the signed artifact by its digest (SOURCE@sha256:...), or ask the publisher to sign this one."
+        return f"{what}: was it changed after it was signed, or was the tag moved?", way_out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NearSignatures:
     """Signatures that say nothing about the artifact asked for, and that a person takes for its own."""
 
@@ -216,10 +235,10 @@ class NearSignatures:
     """Signatures of another kind on these images."""
     indexes: tuple[Digest, ...] = ()
     """Signed indexes that list the artifact."""
-    foreign_above: tuple[str, ...] = ()
-    """The same with signatures of another kind: `sha256:... that lists it carries a cosign signature`."""
-    others: tuple[tuple[Digest, int], ...] = ()
-    """What else is signed here and has no name now, with the number of its signatures."""
+    foreign_above: str = ""
+    """One with a signature of another kind: `sha256:... that lists it carries a cosign signature`."""
+    others: OtherSignatures | None = None
+    """What else is signed here and has no name now."""
 
     misdescribed: tuple[str, ...] = ()
     """As what signatures name the artifact's digest that describe something else: `TYPE of N bytes`."""
@@ -243,22 +262,14 @@ class NearSignatures:
                 "Verify the index, which vouches for what it lists, or ask the publisher to sign each image.",
             )
         if self.others:
-            yield self._told_of_others()
+            yield self.others.told(self.name)
         if self.foreign:
             yield f"attached is a {', a '.join(self.foreign[:_SHOWN])}, which is not judged here", _OTHER_TOOL
         if self.foreign_below:
             kinds = ", a ".join(self.foreign_below[:_SHOWN])
             yield f"attached to the platform images that it lists is a {kinds}, which is not judged here", _OTHER_TOOL
         if self.foreign_above:
-            yield f"the index {self.foreign_above[0]}, which is not judged here", _OTHER_TOOL
-
-    def _told_of_others(self) -> tuple[str, str]:
-        total = sum(count for _, count in self.others)
-        are = "signature here is" if total == 1 else "signatures here are"
-        more = f" and {len(self.others) - 1} more" if len(self.others) > 1 else ""
-        what = f"{total} {are} of {self.others[0][0]}{more}, not of what {self.name} names now"
-        way_out = "Copy the signed artifact by its digest (SOURCE@sha256:...), or ask the publisher to sign this one."
-        return f"{what}: was it changed after it was signed, or was the tag moved?", way_out
+            yield f"the index {self.foreign_above}, which is not judged here", _OTHER_TOOL
 
 
 _SHOWN: Final = 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from airgap.errors import Rejected, TrustMaterialError, UsageError
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_edit import find_policy
-from airgap.trust.scopes import check_scope
+from airgap.trust.scopes import check_scope, near_scopes
 from tests.support.command import run_here
 from tests.support.scenario import Scene
 from tests.support.trust import oci_policy, statement, write_trust
@@ -192,6 +193,16 @@ def test_the_nearest_scope_is_told_and_does_not_apply(has: str, asked: str, word
         policy.select(asked)
     assert caught.value.reason == "policy.no_statement"
     assert f"(near: {has!r} {words}" in str(caught.value)
+
+
+def test_a_name_of_any_length_and_a_policy_of_many_scopes_take_no_time() -> None:
+    """A layout may hold as many repositories of any name as it likes."""
+    scopes = [f"registry.example/team{number}/app" for number in range(1_000)]
+    start = time.monotonic()
+    assert near_scopes("registry.example" + "/a" * 500_000, scopes) == ""
+    for number in range(2_000):
+        near_scopes(f"registry.example/other{number}/thing", scopes)
+    assert time.monotonic() - start < 20
 
 
 def test_where_no_scope_is_near_those_that_exist_are_told(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.target import open_target
+from airgap.verifier.candidates import Nearby
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import Issued, Pki, issue
@@ -77,6 +80,37 @@ def test_signatures_of_what_has_a_name_or_is_attached_are_not_told(tmp_path: Pat
 
     _, written = unsigned(tmp_path, packing)
     assert told(written, f"oci:{written.layout}:v1") == "the artifact has no signature"
+
+
+def test_many_unsigned_artifacts_beside_many_signed_ones_take_no_longer_each(tmp_path: Path) -> None:
+    """Each looks at its own neighbours, not at all that is signed."""
+    scene = Scene()
+    signature = scene.signatures.pop()
+    envelope = scene.box.add_blob(signature.envelope(scene.target), "application/jose+json")
+    for number in range(200):
+        scene.box.add_referrer(scene.box.add_image(b"%d" % number), [envelope])
+        scene.box.tag(scene.box.add_image(b"x%d" % number), f"x{number}")
+    with open_target(str(scene.write(tmp_path).layout)) as target:
+        nearby = Nearby(target.graph)
+        found = [nearby.of(root.descriptor, "x") for root in target.roots() if root.tags]
+        counted = _Counted(nearby._nameless)
+        nearby.__dict__["_nameless"] = counted
+        again = [nearby.of(root.descriptor, "x") for root in target.roots() if root.tags]
+    assert len(found) == 201
+    assert all(near.others is not None and near.others.subjects == 200 for near in found)
+    assert again == found
+    assert counted.steps < 1_000
+
+
+class _Counted(dict[Digest, int]):
+    """Counts how far anybody goes through it."""
+
+    steps = 0
+
+    def __iter__(self) -> Iterator[Digest]:
+        for digest in super().__iter__():
+            self.steps += 1
+            yield digest
 
 
 @pytest.mark.parametrize(
