@@ -8,17 +8,16 @@ and one more for all tags when the copy is done (`settle`), as a writer that rea
 from __future__ import annotations
 
 import threading
-from typing import Any, Final
+from typing import Final
 
-from airgap import limits
-from airgap.errors import FormatError, LimitError
+from airgap.errors import FormatError
 from airgap.net.client import RegistryClient
 from airgap.net.errors import PreconditionError, RegistryError
 from airgap.net.manifests import Fetched, ManifestApi
-from airgap.net.referrers import referrers_tag
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
-from airgap.parse.json import JsonObject, Reading, dump, load_object, take_list
+from airgap.oci.referrers_index import ReferrersIndex
+from airgap.oci.tags import referrers_tag
 
 _ATTEMPTS: Final = 8
 
@@ -57,10 +56,11 @@ class FallbackTags:
         changed = False
         for attempt in range(_ATTEMPTS):
             current = self._manifests.find(tag)
-            missing = self._missing(current, tag, referrers)
-            if not missing:
+            index = self._read(current, tag)
+            if index.digests.issuperset(str(referrer.digest) for referrer in referrers):
                 return changed
-            fetched = _with_entries(_document(current, tag), missing)
+            descriptor, raw = index.listing(referrers).encode()
+            fetched = Fetched(descriptor=descriptor, raw=raw)
             if self._is_unchanged(tag, current) and self._write(tag, fetched, current):
                 changed = True
             if attempt:
@@ -86,43 +86,16 @@ class FallbackTags:
             return False
         return True
 
-    def _missing(self, current: Fetched | None, tag: str, referrers: tuple[Descriptor, ...]) -> tuple[Descriptor, ...]:
+    def _read(self, current: Fetched | None, tag: str) -> ReferrersIndex:
         if current is None:
-            return referrers
+            return ReferrersIndex.empty()
         if current.descriptor.media_type != IMAGE_INDEX:  # DIST-25: report and stop
             raise RegistryError(
                 f"the tag {self._repository}:{tag} should list referrers but is {current.descriptor.media_type}",
                 remedy="Somebody used the tag for something else; remove it, or use a registry with the referrers API.",
                 host=self._client.host,
             )
-        listed = {item.get("digest") for item in _entries(current, tag) if isinstance(item, dict)}
-        return tuple(referrer for referrer in referrers if str(referrer.digest) not in listed)
-
-
-def _document(current: Fetched | None, tag: str) -> dict[str, Any]:
-    if current is None:
-        return {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": []}
-    return {**_load(current, tag), "manifests": list(_entries(current, tag))}
-
-
-def _load(current: Fetched, tag: str) -> JsonObject:
-    try:
-        return load_object(current.raw, Reading.OPEN, what="index")
-    except FormatError as error:
-        raise RegistryError(f"the index under the referrers tag {tag} can not be read: {error}") from None
-
-
-def _entries(current: Fetched, tag: str) -> list[Any]:
-    try:
-        return [*take_list(_load(current, tag), "manifests", lambda item: item, limit=limits.INDEX_ENTRIES)]
-    except FormatError as error:
-        raise RegistryError(f"the index under the referrers tag {tag} can not be read: {error}") from None
-
-
-def _with_entries(document: dict[str, Any], added: tuple[Descriptor, ...]) -> Fetched:
-    """The index with `added` behind; every other member and entry stays as another writer left it."""
-    entries = document["manifests"] + [descriptor.to_json() for descriptor in added]
-    raw = dump({**document, "manifests": entries})
-    if len(entries) > limits.REFERRERS or len(raw) > limits.MANIFEST_BYTES:
-        raise LimitError(f"an index of {len(entries)} referrers is too large for a referrers tag")
-    return Fetched(descriptor=Descriptor(media_type=IMAGE_INDEX, digest=Digest.of(raw), size=len(raw)), raw=raw)
+        try:
+            return ReferrersIndex.parse(current.raw)
+        except FormatError as error:
+            raise RegistryError(f"the index under the referrers tag {tag} can not be read: {error}") from None

@@ -6,7 +6,6 @@ referrals, the second an error. 401, 403, 429 and 5xx are errors, never none (DI
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -25,13 +24,11 @@ from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism, ReferrersLookup
 from airgap.oci.manifest import Index, parse_layout_index, parse_manifest
+from airgap.oci.tags import referrers_tag
 from airgap.text import safe
 from airgap.transfer.endpoint import FoundReferrers, Referral
 
 COSIGN_SUFFIXES: Final = ("sig", "att", "sbom")
-_TAG_ALGORITHM_CHARACTERS: Final = 32
-_TAG_ENCODED_CHARACTERS: Final = 64
-_NO_TAG_CHARACTER: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +37,6 @@ class DigestTag:
 
     tag: str
     descriptor: Descriptor
-
-
-def referrers_tag(digest: Digest) -> str:
-    """The tag of the referrers tag schema (DIST-8; D46: truncated, as the specification has it)."""
-    text = f"{digest.algorithm[:_TAG_ALGORITHM_CHARACTERS]}-{digest.encoded[:_TAG_ENCODED_CHARACTERS]}"
-    return _NO_TAG_CHARACTER.sub("-", text)
 
 
 class ReferrersApi:

@@ -22,7 +22,7 @@ from airgap.oci.names import Entry, Names, read_entries
 from airgap.oci.nodes import Mechanism, Referrer, Root
 from airgap.oci.problems import ContentProblem, EntryProblem
 from airgap.oci.store import Store
-from airgap.oci.tags import cosign_tag, cosign_target, fallback_tags, is_referrers_tag, tag_part
+from airgap.oci.tags import cosign_tag, cosign_target, is_referrers_tag, referrers_tags, tag_part
 from airgap.text import safe
 
 __all__ = ["Mechanism", "Referrer", "Root", "Scan", "scan"]
@@ -330,7 +330,7 @@ class _Scanner:
     def _attributed(self) -> dict[Digest, tuple[ContentProblem, ...]]:
         if not self._claims:
             return {}
-        subjects = {tag: digest for digest in self._covered for tag in fallback_tags(digest)}
+        subjects = {tag: digest for digest in self._covered for tag in referrers_tags(digest)}
         found: defaultdict[Digest, list[ContentProblem]] = defaultdict(list)
         for claim, problem in self._claims:
             subject = claim if isinstance(claim, Digest) else subjects.get(claim)
@@ -467,7 +467,7 @@ class _Scanner:
     def _take_tagged(self, digest: Digest) -> None:
         for entry in self._waiting.pop(digest, []):
             self._take_cosign(entry, digest)
-        for tag in fallback_tags(digest) if digest.supported else ():
+        for tag in referrers_tags(digest) if digest.supported else ():
             for entry in self._waiting.pop(tag, []):
                 self._take_fallback(entry)
 
@@ -509,7 +509,7 @@ class _Scanner:
 
 
 def _refers(manifest: Manifest | Index, tag: str) -> bool:
-    return manifest.subject is not None and tag_part(tag) in fallback_tags(manifest.subject.digest)
+    return manifest.subject is not None and tag_part(tag) in referrers_tags(manifest.subject.digest)
 
 
 def _manifests_below(manifest: Manifest | Index) -> Iterator[Descriptor]:

@@ -24,16 +24,16 @@ def tag_part(ref_name: str) -> str:
     return tag if colon and before and "/" not in tag else ref_name
 
 
-def fallback_tag(digest: Digest) -> str:
-    """The tag under which a registry without referrers API keeps the referrers of `digest` (DIST-8)."""
+def referrers_tag(digest: Digest) -> str:
+    """The tag under which a registry without referrers API keeps the referrers of `digest` (DIST-8, D46: cut short)."""
     algorithm, encoded = digest.algorithm[:_ALGORITHM_CHARACTERS], digest.encoded[:_ENCODED_CHARACTERS]
     return f"{_ILLEGAL.sub('-', algorithm)}-{_ILLEGAL.sub('-', encoded)}"
 
 
-def fallback_tags(digest: Digest) -> frozenset[str]:
+def referrers_tags(digest: Digest) -> frozenset[str]:
     """The tag as specified, and as the reference writes it: it does not cut sha512 short (D46)."""
     whole = f"{_ILLEGAL.sub('-', digest.algorithm)}-{_ILLEGAL.sub('-', digest.encoded)}"
-    return frozenset({fallback_tag(digest), whole})
+    return frozenset({referrers_tag(digest), whole})
 
 
 def is_referrers_tag(ref_name: str) -> bool:

@@ -279,7 +279,7 @@ def _write(
     entries = [*(Entry(descriptor=artifact.descriptor) for artifact in artifacts), *(tag.entry for tag in tags)]
     manifests = [*((artifact.descriptor, artifact.raw) for artifact in artifacts)]
     manifests += [(tag.entry.descriptor, tag.raw) for tag in tags]
-    drop = [*drop, *(tag.old for tag in tags)]
+    drop = [*drop, *(tag.old for tag in tags if tag.old)]
     contents: dict[Digest, bytes] = {}
     blobs: dict[Descriptor, bytes] = {}
     for artifact in artifacts:

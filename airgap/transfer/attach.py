@@ -9,22 +9,21 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Protocol
 
-from airgap import limits
 from airgap.errors import ContentError, FormatError, UsageError
 from airgap.oci.archive import LayoutArchive
-from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store, read_verified
-from airgap.oci.tags import fallback_tag, fallback_tags
-from airgap.parse.json import Reading, dump, load_object, take_list
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
+from airgap.transfer.referrers_tag import Relisted, relisted
 from airgap.transfer.sources import MemorySource
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
@@ -108,10 +107,9 @@ class LayoutPlace:
         drop: tuple[Digest, ...] = ()
         listing = self._listing(attachment)
         if listing is not None:
-            old, new, raw = listing
-            blobs.append((new, raw))
-            entries.append(Entry(descriptor=new, tag=fallback_tag(attachment.subject.digest)))
-            drop = () if old is None else (old,)
+            blobs.append((listing.entry.descriptor, listing.raw))
+            entries.append(listing.entry)
+            drop = () if listing.old is None else (listing.old,)
         if isinstance(self._store, LayoutArchive):
             self._store.close()  # Windows renames over no open file
             add_to_tar(self._path, blobs, entries, drop=drop)
@@ -119,27 +117,12 @@ class LayoutPlace:
             _add_to_folder(self._path, blobs, entries, drop)
         return "index.json" if listing is None else "index.json and the referrers tag"
 
-    def _listing(self, attachment: Attachment) -> tuple[Digest | None, Descriptor, bytes] | None:
-        """The fallback index with the attachment listed: the old one's digest, the new one; None where none is kept."""
-        tags = fallback_tags(attachment.subject.digest)
-        added = attachment.manifest.to_json()
+    def _listing(self, attachment: Attachment) -> Relisted | None:
+        """The index of the referrers tag with the attachment listed; None where none is kept."""
+        subject = attachment.subject
         with open_layout(self._path) as now:  # others may have attached something since
-            current = [entry for entry in now.index().manifests if entry.annotations.get(REF_NAME) in tags]
-            if not current and not self._fallback:
-                return None
-            if not current:  # readers of the tag know nothing else, so it lists everything
-                return None, *_index({}, [*_listed(now, attachment.subject), added])
-            try:
-                document = load_object(read_verified(now, current[-1]), Reading.OPEN, what="index")
-                listed = [*take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES)]
-            except (ContentError, FormatError) as error:
-                raise ContentError(
-                    "content.malformed",
-                    f"the layout keeps referrers of {attachment.subject.digest} under a tag, but that can not be "
-                    f"read: {error}",
-                    digest=str(current[-1].digest),
-                ) from None
-        return current[-1].digest, *_index(dict(document), [*listed, added])
+            known = partial(_listed, now, subject) if self._fallback else None
+            return relisted(now, subject, attachment.manifest, known=known)
 
 
 def _check_subject(store: Store, descriptor: Descriptor) -> None:
@@ -152,19 +135,11 @@ def _check_subject(store: Store, descriptor: Descriptor) -> None:
         ) from None
 
 
-def _listed(store: Store, subject: Descriptor) -> list[object]:
+def _listed(store: Store, subject: Descriptor) -> list[Descriptor]:
     return [
-        replace(
-            referrer.descriptor, artifact_type=referrer.artifact_type, annotations=referrer.manifest.annotations
-        ).to_json()
+        replace(referrer.descriptor, artifact_type=referrer.artifact_type, annotations=referrer.manifest.annotations)
         for referrer in Graph(store).referrers(subject).all()
     ]
-
-
-def _index(document: dict[str, object], entries: list[object]) -> tuple[Descriptor, bytes]:
-    members = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, **document, "manifests": entries}
-    raw = dump(members)
-    return Descriptor(media_type=IMAGE_INDEX, digest=Digest.of(raw), size=len(raw)), raw
 
 
 def _add_to_folder(

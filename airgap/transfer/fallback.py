@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, parse_manifest
+from airgap.oci.referrers_index import ReferrersIndex
 from airgap.oci.store import Store, read_verified
-from airgap.oci.tags import fallback_tag
-from airgap.parse.json import dump
+from airgap.oci.tags import referrers_tag
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, PlannedReferrer, key_of
 from airgap.transfer.sources import MemorySource
@@ -40,19 +39,9 @@ class FallbackTags:
         return CopyPlan(artifacts=artifacts, nodes=nodes)
 
     def _entry(self, subject: Digest, items: Mapping[Digest, PlannedReferrer], nodes: dict[Key, Node]) -> Entry:
-        tag = fallback_tag(subject)
-        before, known = self._present(tag)
-        manifests: dict[str, dict[str, Any]] = {str(item.digest): item.to_json() for item in known}
-        for digest, item in items.items():
-            manifests.setdefault(str(digest), _listed(item, nodes))
-        raw = dump(
-            {
-                "schemaVersion": 2,
-                "mediaType": IMAGE_INDEX,
-                "manifests": [manifests[digest] for digest in sorted(manifests)],
-            }
-        )
-        descriptor = Descriptor(media_type=IMAGE_INDEX, digest=Digest.of(raw), size=len(raw))
+        tag = referrers_tag(subject)
+        before, index = self._present(tag)
+        descriptor, raw = index.listing(_listed(items[digest], nodes) for digest in sorted(items)).encode()
         self.replaced |= before - {descriptor.digest}
         below = tuple(key_of(item.descriptor) for item in items.values())
         nodes[key_of(descriptor)] = Node(
@@ -63,28 +52,29 @@ class FallbackTags:
         )
         return Entry(descriptor=descriptor, tag=tag)
 
-    def _present(self, tag: str) -> tuple[set[Digest], tuple[Descriptor, ...]]:
-        """The indexes under the tag in the destination, and what they list."""
+    def _present(self, tag: str) -> tuple[set[Digest], ReferrersIndex]:
+        """The indexes under the tag in the destination, and what they list together."""
         digests: set[Digest] = set()
-        known: list[Descriptor] = []
+        index = ReferrersIndex.empty()
         for entry in self.layout.index().manifests if self.layout else ():
             if entry.annotations.get(REF_NAME) != tag or entry.media_type != IMAGE_INDEX or self.layout is None:
                 continue
             try:
-                index = parse_manifest(read_verified(self.layout, entry), IMAGE_INDEX)
+                raw = read_verified(self.layout, entry)
+                listed = parse_manifest(raw, IMAGE_INDEX)
             except AirgapError:
                 continue  # what can not be read is left where it is
-            if isinstance(index, Index):
+            if isinstance(listed, Index):
+                index = index.listing(listed.manifests) if digests else ReferrersIndex.parse(raw)
                 digests.add(entry.digest)
-                known += index.manifests
-        return digests, tuple(known)
+        return digests, index
 
 
-def _listed(item: PlannedReferrer, nodes: Mapping[Key, Node]) -> dict[str, Any]:
+def _listed(item: PlannedReferrer, nodes: Mapping[Key, Node]) -> Descriptor:
     """The referrer as a list of referrers has it: with its effective type and its annotations (distribution-spec)."""
     node = nodes.get(key_of(item.descriptor))
     annotations = node.manifest.annotations if node is not None and node.manifest is not None else {}
-    return replace(item.descriptor, artifact_type=item.artifact_type, annotations=annotations, data=None).to_json()
+    return replace(item.descriptor, artifact_type=item.artifact_type, annotations=annotations, data=None)
 
 
 def _with(artifact: PlannedArtifact, entries: Mapping[Digest, Entry]) -> PlannedArtifact:

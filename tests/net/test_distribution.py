@@ -11,10 +11,10 @@ import pytest
 
 from airgap.errors import ContentError, NotFoundError
 from airgap.net.errors import IncompleteError
-from airgap.net.referrers import referrers_tag
 from airgap.net.upload import Sent
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.oci.lookup import Mechanism
+from airgap.oci.tags import referrers_tag
 from tests.support.net import described, source, store
 from tests.support.registry import blob_descriptor, digest_of, free_port, wait_for_port
 from tests.support.tools import needed

@@ -8,9 +8,9 @@ import pytest
 
 from airgap.errors import AirgapError, NotFoundError
 from airgap.net.errors import AuthenticationError, RegistryError, TransportError
-from airgap.net.referrers import referrers_tag
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism
+from airgap.oci.tags import referrers_tag
 from airgap.transfer.endpoint import FoundReferrers
 from tests.support.net import Diary, store
 from tests.support.registry import INDEX, LoopbackRegistry, answer, digest_of, error, reset

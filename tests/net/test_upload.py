@@ -15,11 +15,11 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError
 from airgap.net.credentials import Credential
 from airgap.net.errors import AuthenticationError, IncompleteError, RegistryError
-from airgap.net.referrers import referrers_tag
 from airgap.net.registry import RegistryStore
 from airgap.net.upload import Sent
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.tags import referrers_tag
 from tests.support.net import Diary, client, described, source, store
 from tests.support.registry import (
     INDEX,

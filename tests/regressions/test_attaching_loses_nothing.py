@@ -13,7 +13,7 @@ from airgap.errors import ContentError
 from airgap.oci.descriptor import IMAGE_INDEX, NOTARY_SIGNATURE, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference
-from airgap.oci.tags import fallback_tag
+from airgap.oci.tags import referrers_tag
 from airgap.transfer.attach import open_layout_place
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import merged
@@ -40,14 +40,14 @@ def test_an_index_under_the_referrers_tag_lost_its_other_names() -> None:
     index = box.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": []}, IMAGE_INDEX)
     other = box.add_manifest({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [], "annotations": {"a": "b"}})
     subject = Digest.of(b"subject", "sha512")
-    tag = fallback_tag(subject)
+    tag = referrers_tag(subject)
     listed = [
         replace(index, annotations=annotations).to_json()
         for annotations in (
             {REF_NAME: "prod"},
             {REF_NAME: tag},
             {REF_NAME: f"sha512-{subject.encoded}"},
-            {REF_NAME: fallback_tag(Digest.of(b"another"))},
+            {REF_NAME: referrers_tag(Digest.of(b"another"))},
             {},
         )
     ]
@@ -56,7 +56,7 @@ def test_an_index_under_the_referrers_tag_lost_its_other_names() -> None:
     kept = [(item["digest"], item.get("annotations", {}).get(REF_NAME)) for item in json.loads(raw)["manifests"]]
     assert kept == [
         (str(index.digest), "prod"),
-        (str(index.digest), fallback_tag(Digest.of(b"another"))),
+        (str(index.digest), referrers_tag(Digest.of(b"another"))),
         (str(other.digest), tag),
     ]
 
