@@ -20,10 +20,10 @@ from typing import Final
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.files import make_folders, read_regular, sync_folder, write_file
+from airgap.hashing import digest
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl, CrlFacts
-from airgap.pki.digests import digest
 from airgap.pki.names import same_name
 from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.revocation.directory import CRLS, MAKE_ROOM, OCSP, file_names, list_crls, read_crl, read_index

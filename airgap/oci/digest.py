@@ -5,7 +5,6 @@ A `Digest` holds characters that can not leave a directory: whoever has one may 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Final, Self
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError
+from airgap.hashing import SHA2, digest, new_hash
 from airgap.text import safe
 
 if TYPE_CHECKING:
-    from hashlib import _Hash
+    from hashlib import _Hash as Hasher
 
 _GRAMMAR: Final = re.compile(r"([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)", re.ASCII)
 _HEX: Final = re.compile(r"[0-9a-f]+", re.ASCII)
@@ -24,7 +24,7 @@ _HEX: Final = re.compile(r"[0-9a-f]+", re.ASCII)
 _HEX_CHARACTERS: Final = MappingProxyType({"sha256": 64, "sha384": 96, "sha512": 128, "blake3": 64})
 """Algorithms with a registered encoding: so many lower-case hexadecimal digits."""
 
-SUPPORTED: Final = frozenset({"sha256", "sha384", "sha512"})
+SUPPORTED: Final = SHA2
 """Algorithms that can be computed here; MAN-14: the reference takes the same three."""
 
 
@@ -55,14 +55,14 @@ class Digest:
     @classmethod
     def of(cls, data: bytes | memoryview, algorithm: str = "sha256") -> Self:
         """The digest of `data`."""
-        return cls(algorithm, hashlib.new(algorithm, data).hexdigest())
+        return cls(algorithm, digest(algorithm, data).hex())
 
     @property
     def supported(self) -> bool:
         """Whether content can be checked against this digest here."""
         return self.algorithm in SUPPORTED
 
-    def new_hash(self) -> _Hash:
+    def new_hash(self) -> Hasher:
         """A fresh hash object of this algorithm. Raises ContentError (`content.algorithm`)."""
         if self.algorithm not in SUPPORTED:
             raise ContentError(
@@ -71,7 +71,7 @@ class Digest:
                 f"(known: {', '.join(sorted(SUPPORTED))})",
                 digest=str(self),
             )
-        return hashlib.new(self.algorithm)
+        return new_hash(self.algorithm)
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.encoded}"

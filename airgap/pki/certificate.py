@@ -9,7 +9,6 @@ Chains repeat across thousands of artifacts: parsed certificates and verified pa
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Rejected
+from airgap.hashing import fingerprint
 from airgap.parse import der
 from airgap.parse.base64 import decode_standard
 from airgap.pki import algorithms
@@ -260,7 +260,7 @@ def _parse(data: bytes) -> Certificate:
     issuer_rdns, subject_rdns = read_name(issuer, "issuer"), read_name(subject, "subject")
     return Certificate(
         der=data,
-        fingerprint=hashlib.sha256(data).hexdigest(),
+        fingerprint=fingerprint(data),
         version=version,
         serial=serial,
         subject=subject.raw,

@@ -12,7 +12,6 @@ understood, freshestCRL included (CRL-7): stricter than the reference, by decisi
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -21,6 +20,7 @@ from typing import Any, Final, NoReturn, Self
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, LimitError, Undecided
+from airgap.hashing import fingerprint
 from airgap.parse import der
 from airgap.parse.base64 import decode_standard
 from airgap.parse.der import Element
@@ -119,7 +119,7 @@ class CrlFacts:
         """The same for all generations of one CRL, which replace each other: issuer, scope, base or delta. Hex."""
         issuer = repr(name_key(self.issuer)).encode()
         key = b"\0".join((issuer, self.raw_scope, b"delta" if self.is_delta else b"base"))
-        return hashlib.sha256(key).hexdigest()[:16]
+        return fingerprint(key)[:16]
 
 
 def read_facts(data: bytes) -> CrlFacts:
@@ -444,7 +444,7 @@ class _Parts:
         """The members of `CrlFacts`."""
         scope = self.extensions.get(ISSUING_DISTRIBUTION_POINT)
         return {
-            "fingerprint": hashlib.sha256(self.data).hexdigest(),
+            "fingerprint": fingerprint(self.data),
             "version": self.version,
             "issuer": self.issuer.raw,
             "this_update": self.this_update,

@@ -8,7 +8,6 @@ inside a date, an extension or across entries), so hits are compared with the tr
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Final
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from airgap.errors import FormatError, Undecided
+from airgap.hashing import short_hash
 from airgap.parse import der
 from airgap.pki.extensions import Extension, read_extensions
 from airgap.pki.names import same_name
@@ -104,7 +104,7 @@ class RevokedList:
         if self._element is None:
             return
         for entry in self._element.walk():
-            yield int.from_bytes(hashlib.blake2b(entry.raw, digest_size=8).digest(), "big")
+            yield short_hash(entry.raw)
 
     def _check_form(self) -> None:
         if self._checked or self._element is None:

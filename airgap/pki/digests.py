@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from types import MappingProxyType
 from typing import Final
 
 from airgap.parse import der
-
-SHA2: Final = frozenset({"sha256", "sha384", "sha512"})
-"""What timestamps may rest on (TS-12, TS-19, TS-20)."""
 
 _HASHES: Final = MappingProxyType(
     {
@@ -40,11 +36,5 @@ def hash_algorithm(name: str) -> bytes:
 
 
 def known(name: str) -> bool:
-    """Whether `digest` can compute this hash."""
+    """Whether this hash is one that may be computed."""
     return name in _HASHES.values()
-
-
-def digest(name: str, data: bytes) -> bytes:
-    """The digest of `data` under a hash that is `known`."""
-    # SHA-1 only ever names an issuer in OCSP (OCSP-2); nothing rests on it
-    return hashlib.new(name, data, usedforsecurity=name in SHA2).digest()

@@ -8,7 +8,6 @@ answer for itself (`verify_signed_for`; design 10). How old an answer may be is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +16,7 @@ from typing import Final, Literal, NoReturn, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, LimitError, Rejected, Undecided
+from airgap.hashing import digest, fingerprint
 from airgap.parse import der
 from airgap.parse.der import Element
 from airgap.parse.time import iso
@@ -78,7 +78,7 @@ class SingleResponse:
     def names(self, issuer: Certificate) -> bool:
         """Whether the key in the CertID is certainly that of `issuer`."""
         known = digests.known(self.hash_name)
-        return known and self.issuer_key_hash == digests.digest(self.hash_name, issuer.public_key_bits)
+        return known and self.issuer_key_hash == digest(self.hash_name, issuer.public_key_bits)
 
     def bears(self, issuer: Certificate) -> bool:
         """Whether the CertID has the key or the name of `issuer`: with one bit changed, it still has the other."""
@@ -90,7 +90,7 @@ class SingleResponse:
 
     def _has_name_of(self, issuer: Certificate) -> bool:
         known = digests.known(self.hash_name)
-        return known and self.issuer_name_hash == digests.digest(self.hash_name, issuer.subject)
+        return known and self.issuer_name_hash == digest(self.hash_name, issuer.subject)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ class OcspResponse:
         doubt = _doubt(_extensions(extensions, "ocsp.responseExtensions"), frozenset())
         return cls(
             der=data,
-            fingerprint=hashlib.sha256(data).hexdigest(),
+            fingerprint=fingerprint(data),
             responses=tuple(_single(item, doubt) for item in singles),
             produced_at=produced_at,
             responder_name=name,
@@ -262,7 +262,7 @@ class OcspResponse:
         if self.responder_name is not None:
             return same_name(certificate.subject, self.responder_name)
         # RFC 6960, 4.2.1: always SHA-1
-        return digests.digest("sha1", certificate.public_key_bits) == self.responder_key_hash
+        return digest("sha1", certificate.public_key_bits) == self.responder_key_hash
 
     def _accept_made(self, candidate: Certificate, issuer: Certificate) -> None:
         if candidate != issuer:

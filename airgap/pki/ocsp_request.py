@@ -6,6 +6,7 @@ responders expect (RFC 5019, 2.1.1); nothing rests on it: the answer is signed, 
 
 from __future__ import annotations
 
+from airgap.hashing import digest
 from airgap.parse import der
 from airgap.pki import digests
 from airgap.pki.certificate import Certificate
@@ -15,8 +16,8 @@ def ocsp_request(certificate: Certificate, issuer: Certificate, *, hash_name: st
     """The DER of a request about `certificate`; `hash_name`: sha1, sha256, sha384 or sha512."""
     identifier = der.sequence(
         digests.hash_algorithm(hash_name),
-        der.octet_string(digests.digest(hash_name, issuer.subject)),
-        der.octet_string(digests.digest(hash_name, issuer.public_key_bits)),
+        der.octet_string(digest(hash_name, issuer.subject)),
+        der.octet_string(digest(hash_name, issuer.public_key_bits)),
         der.integer(certificate.serial),
     )
     return der.sequence(der.sequence(der.sequence(der.sequence(identifier))))

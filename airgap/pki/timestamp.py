@@ -19,6 +19,7 @@ from typing import Final, NoReturn, Self
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Rejected
+from airgap.hashing import SHA2, digest
 from airgap.parse import der
 from airgap.parse.der import Element
 from airgap.parse.time import iso
@@ -26,7 +27,7 @@ from airgap.pki.algorithms import SignatureScheme, UnverifiedError, verify_ident
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, build_timestamping_chain, check_validity
 from airgap.pki.cms import CONTENT_TYPE, MESSAGE_DIGEST, SIGNED_DATA, SIGNING_TIME, SignedData, SignerInfo
-from airgap.pki.digests import SHA2, digest, hash_identifier
+from airgap.pki.digests import hash_identifier
 from airgap.pki.native import guarded
 from airgap.pki.tst_info import TST_INFO, TstInfo
 from airgap.text import safe

@@ -12,9 +12,10 @@ from typing import Final, NoReturn, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError
+from airgap.hashing import SHA2, digest
 from airgap.parse import der
 from airgap.parse.der import Element
-from airgap.pki.digests import SHA2, digest, hash_algorithm
+from airgap.pki.digests import hash_algorithm
 from airgap.pki.timestamp import TimestampToken
 from airgap.text import safe
 

@@ -7,7 +7,6 @@ bytes say, not its name.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import re
 import stat
@@ -21,6 +20,7 @@ from typing import IO, Final
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, UsageError
+from airgap.hashing import fingerprint
 from airgap.plugin.directory import PREFIX, check_name, executable_name
 from airgap.text import safe
 
@@ -46,7 +46,7 @@ def read_package(path: Path, sha256: str | None) -> Package:
     file holds; OSError.
     """
     data = _read(path)
-    found = hashlib.sha256(data).hexdigest()
+    found = fingerprint(data)
     if sha256 is None:
         raise UsageError(
             f"no checksum was given for {safe(path)}, whose SHA-256 is {found}",

@@ -5,13 +5,13 @@ python-pkcs11 (the extra `airgap-oci[pkcs11]`) is loaded when a token is used, a
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from airgap.errors import Rejected, UsageError
+from airgap.hashing import digest, new_hash
 from airgap.pki import algorithms
 from airgap.pki.algorithms import Algorithm
 from airgap.pki.certificate import Certificate
@@ -88,7 +88,7 @@ class TokenSigner:
 
     def sign(self, message: bytes) -> bytes:
         """The signature value over `message`, which is hashed here. Raises SigningError, UsageError."""
-        digest = hashlib.new(self._algorithm.hash_name, message).digest()
+        hashed = digest(self._algorithm.hash_name, message)
         with self._private_key() as key:
             # first: libraries have been seen to crash where a key is asked to sign as another kind of key
             if key.key_type.name != self._algorithm.family:
@@ -96,7 +96,7 @@ class TokenSigner:
                 raise SigningError(
                     f"{self._key} is of the kind {kind}, its certificate is for {self._algorithm.family}"
                 )
-            value = bytes(key.sign(digest, **_mechanism(self._algorithm)))
+            value = bytes(key.sign(hashed, **_mechanism(self._algorithm)))
         try:
             algorithms.verify(self._algorithm, self._chain[0].public_key, value, message)
         except Rejected:
@@ -138,7 +138,7 @@ def _mechanism(algorithm: Algorithm) -> dict[str, Any]:
     library = _load()
     if algorithm.family == "EC":
         return {"mechanism": library.Mechanism.ECDSA}  # r and s side by side, each as wide as the field (JWS-41)
-    name, size = algorithm.hash_name.upper(), hashlib.new(algorithm.hash_name).digest_size
+    name, size = algorithm.hash_name.upper(), new_hash(algorithm.hash_name).digest_size
     parameters = (getattr(library.Mechanism, name), getattr(library.MGF, name), size)
     return {"mechanism": library.Mechanism.RSA_PKCS_PSS, "mechanism_param": parameters}  # JWS-42
 

@@ -11,7 +11,6 @@ silence would be an answer here, too. Whatever else stays out, and is told.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from datetime import datetime
 
 from airgap import limits
 from airgap.errors import FormatError, Undecided
+from airgap.hashing import digest, fingerprint
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.pki import digests
@@ -246,7 +246,7 @@ class _Cache:
         named = [
             file.facts.issuer
             for file in self.evidence.all_crls()
-            if digests.digest(single.hash_name, file.facts.issuer) == single.issuer_name_hash
+            if digest(single.hash_name, file.facts.issuer) == single.issuer_name_hash
         ]
         return not named or any(same_name(name, issuer) for name in named)
 
@@ -352,7 +352,7 @@ def _serials(found: Iterable[tuple[int, bool]]) -> str:
 
 
 def _file_name(url: str) -> str:
-    return hashlib.sha256(url.encode()).hexdigest()
+    return fingerprint(url.encode())
 
 
 def _entry(found: _Chosen) -> bytes:

@@ -8,7 +8,6 @@ name roots of timestamping authorities; then a snapshot's signature must carry a
 
 from __future__ import annotations
 
-import hashlib
 import json as writer
 import re
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from typing import Any, Final, Self
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
 from airgap.files import read_regular, write_file
+from airgap.hashing import fingerprint
 from airgap.parse import json
 from airgap.parse.base64 import decode_standard, encode_standard
 from airgap.parse.time import iso, rfc3339
@@ -72,7 +72,7 @@ class Pin:
     def id(self) -> str:
         """A short name: the beginning of a digest over what is pinned."""
         document = self._content()
-        return hashlib.sha256(_dump(document)).hexdigest()[:_ID_CHARACTERS]
+        return fingerprint(_dump(document))[:_ID_CHARACTERS]
 
     @property
     def compared(self) -> tuple[tuple[str, str], ...]:
@@ -82,7 +82,7 @@ class Pin:
         """
         own: list[tuple[str, str]] = []
         if self.kind is PinKind.TUF:
-            own = [("root.json", hashlib.sha256(self.tuf_root).hexdigest())]
+            own = [("root.json", fingerprint(self.tuf_root))]
         if self.fingerprint:
             own = [("certificate", self.fingerprint), *(("root", issuer) for issuer in (self.issuers or ())[-1:])]
         own += [("root", root.fingerprint) for root in self.roots]
