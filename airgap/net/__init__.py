@@ -5,7 +5,7 @@ Nothing on the lower floors and nothing that verifies may import this folder.
     options.py      how to connect: TLS, timeouts, retries
     errors.py       what can go wrong on the way
     url.py          origins, and where a server's Location may lead
-    session.py      connections; the one module that imports requests
+    session.py      connections: requests' adapters, no session of it
     from_oras.py    a registry object of oras-py as our transport; the one module that imports oras
     http.py         one request: errors mapped, bounded retries
     challenge.py    WWW-Authenticate

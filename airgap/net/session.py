@@ -1,4 +1,4 @@
-"""The one module that imports requests: connections, and one request at a time sent through them by our rules.
+"""Connections by requests, and one request at a time sent through them by our rules; http.py maps what they raise.
 
 No session of requests: it would follow, send `~/.netrc`, keep cookies (some registries take a client with cookies for a
 browser) and read the whole body of an answer that redirects (docs/decisions, 0032).
