@@ -317,7 +317,11 @@ class Gatherer:
 
     def _check_response(self, response: OcspResponse, issuer: Certificate, asked: Asked) -> None:
         """The response may clear `asked`, and who signed it is noted. Raises Undecided where it only may condemn."""
-        for single in response.statements(asked.certificate, issuer):
+        statements = response.statements(asked.certificate, issuer)
+        if all(single.status == "unknown" for single in statements):  # OCSP-8
+            who = repr(safe(asked.certificate.subject_text))
+            raise Undecided("revocation.ocsp.unknown", f"the responder does not know {who}")
+        for single in statements:
             self._check_date("ocsp", single.this_update)
             if single.doubt:  # OCSP-6
                 raise Undecided("revocation.ocsp.malformed", f"it {single.doubt}")
@@ -380,8 +384,6 @@ def _proven_response(
     if not statements:
         raise Undecided("revocation.ocsp.missing", f"it does not answer for {who}")
     response.verify_made_for(issuer)
-    if all(single.status == "unknown" for single in statements):  # OCSP-8
-        raise Undecided("revocation.ocsp.unknown", f"the responder does not know {who}")
     return response, statements
 
 
@@ -399,7 +401,7 @@ _MALFORMED: Final = {
 
 def _no_answer(attempt: Attempt, error: Undecided) -> Attempt:
     """It was kept, and is no answer for what was asked."""
-    text = f"{error}; it is kept, as it may say that something is revoked"
+    text = f"{error}; it is kept, as its issuer made it"
     return replace(attempt, outcome=Outcome.REFUSED, reason=error.reason, message=text)
 
 

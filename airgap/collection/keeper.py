@@ -117,7 +117,7 @@ class EvidenceKeeper:
             for name, rival in rivals:
                 if rival.fingerprint == response.fingerprint:
                     return Kept(state=State.UNCHANGED, name=name)
-            if _says_one_good(response):
+            if _revokes_nothing(response):
                 for name, rival in rivals:
                     if _replaces(rival, response, certificate, issuer):
                         return Kept(state=State.OLDER, name=name)
@@ -130,7 +130,7 @@ class EvidenceKeeper:
         return Kept(state=State.NEW, name=name)
 
     def prune_ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[str, ...]:
-        """Remove responses that only say `good` about `certificate` where a newer one replaces them; their names."""
+        """Remove responses that do not revoke `certificate` where a newer one replaces them; their names."""
         folder = self._folder(OCSP)
         with exclusive(folder):
             index = read_index(folder)
@@ -138,7 +138,7 @@ class EvidenceKeeper:
             gone = frozenset(
                 name
                 for name, response in found
-                if _says_one_good(response)
+                if _revokes_nothing(response)
                 and any(_replaces(other, response, certificate, issuer) for _, other in found)
             )
             if gone:
@@ -216,9 +216,9 @@ def _stream(certificate: Certificate, issuer: Certificate) -> str:
     return digest("sha256", issuer.fingerprint.encode() + certificate.der).hex()[:16]
 
 
-def _says_one_good(response: OcspResponse) -> bool:
-    """Of which nothing is lost where there is a newer one: it revokes nothing, and answers for no other certificate."""
-    return [single.status for single in response.responses] == ["good"]
+def _revokes_nothing(response: OcspResponse) -> bool:
+    """Of which nothing is lost where there is a newer one: it answers for no other certificate, and revokes none."""
+    return [single.status for single in response.responses] in (["good"], ["unknown"])
 
 
 def _replaces(newer: OcspResponse, older: OcspResponse, certificate: Certificate, issuer: Certificate) -> bool:

@@ -500,6 +500,21 @@ class TestFromFiles:
         assert about(outcome, "builder").status is Status.REVOKED
         assert outcome.warnings == ()
 
+    def test_a_newer_answer_that_does_not_know_the_certificate_is_heard(self, here: Site, tmp_path: Path) -> None:
+        """It was left out, so that an older `good` counted after a fetch, and not where both files were put by hand."""
+        here.sign(ocsp_urls=[here.web.dead()])
+        here.serve()
+        brought = tmp_path / "brought"
+        brought.mkdir()
+        for number, status in enumerate(("good", "unknown")):
+            made = AT - (2 - number) * DAY
+            (brought / f"{number}.ors").write_bytes(
+                ocsp_response(here.leaf, status=status, this_update=made)  # type: ignore[arg-type]
+            )
+        gap = about(here.fetch(offered=[brought]), "builder")
+        assert (gap.status, gap.reason) == (Status.GAP, "revocation.ocsp.unknown")
+        assert here.verify().code == 15
+
     def test_a_folder_without_evidence_is_told(self, here: Site, tmp_path: Path) -> None:
         here.sign()
         here.serve()

@@ -325,6 +325,12 @@ class TestOcsp:
         assert self.put(tmp_path / "b", **newer) is State.NEW
         assert self.put(tmp_path / "b", this_update=ANSWERED - DAY) is State.NEW
 
+    def test_one_that_knows_nothing_goes_as_one_that_says_good(self, tmp_path: Path) -> None:
+        self.put(tmp_path, this_update=ANSWERED - DAY, status="unknown")
+        self.put(tmp_path)
+        assert len(EvidenceKeeper(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
+        assert self.answers(tmp_path) == ["good"]
+
     def test_one_delegate_replaces_its_own_answers(self, tmp_path: Path) -> None:
         delegate = issue("ocsp", issuer=CA)
         self.put(tmp_path, this_update=ANSWERED - DAY, responder=delegate)
