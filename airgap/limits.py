@@ -217,6 +217,11 @@ TUF_BYTES: Final = 5 * MIB
 NOTES_SHOWN: Final = 50
 """Harmless oddities of one layout that a report lists; the rest is counted."""
 
+LOCATED_CHARACTERS: Final = 64 * KIB
+"""Of a JSON text in which a double member is looked for, to name its line; larger ones no person writes."""
+MISTAKE_CHARACTERS: Final = 200
+"""Before the place where a text stops to be JSON, that are looked through for what is wrong."""
+
 NEAR_FILES: Final = 1_000
 """Entries of a folder that are looked through for a file whose name is near the one that is missing."""
 

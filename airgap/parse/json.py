@@ -88,11 +88,11 @@ def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, w
     except _DoubleError as error:
         from airgap.parse.lines import doubled
 
-        path, line = doubled(text) or ("", None)
+        found = doubled(text) if len(text) <= limits.LOCATED_CHARACTERS else None
+        path, line = found or ("", None)
         outer = path.rpartition(".")[0]
-        raise FormatError(
-            f"{error.problem} (line {line})" if not outer else error.problem, where=outer, line=line
-        ) from None
+        problem = f"{error.problem} (line {line})" if line and not outer else error.problem
+        raise FormatError(problem, where=outer, line=line) from None
     except FormatError:
         raise
     except RecursionError:

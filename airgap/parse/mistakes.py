@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Final
 
+from airgap import limits
 from airgap.text import safe
 
 _SHOWN: Final = 24
@@ -172,7 +172,7 @@ def _structure(text: str, at: int, before: int, error: json.JSONDecodeError) -> 
 
 def _curly_before(text: str, at: int) -> int | None:
     """A curly quotation mark before the offset on its line: it closes no text, and the next straight one does."""
-    begin = text.rfind("\n", 0, at) + 1
+    begin = max(text.rfind("\n", 0, at) + 1, at - limits.MISTAKE_CHARACTERS)
     return next((number for number in range(begin, at) if text[number] in _CURLY), None)
 
 
@@ -181,18 +181,17 @@ def _quote(mark: str) -> str:
 
 
 def _past_blanks(text: str, at: int) -> int:
-    return _step(text, at, lambda number: number + 1)
+    blanks = _BLANKS.match(text, at)
+    return blanks.end() if blanks else at
 
 
 def _before(text: str, at: int) -> int:
-    """The last character before the offset that is no blank."""
-    return _step(text, at - 1, lambda number: number - 1)
+    """The last character before the offset that is no blank; the offset of a blank where it is far away."""
+    lowest = max(at - limits.MISTAKE_CHARACTERS, 0)
+    return lowest + max(len(text[lowest:at].rstrip(" \t\r\n")) - 1, 0)
 
 
-def _step(text: str, at: int, step: Callable[[int], int]) -> int:
-    while 0 <= at < len(text) and text[at] in " \t\r\n":
-        at = step(at)
-    return max(at, 0)
+_BLANKS: Final = re.compile(r"[ \t\r\n]*")
 
 
 def _shown(text: str, at: int) -> str:

@@ -107,7 +107,8 @@ def _by_value(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _first_line(raw: bytes) -> Mapping[str, Any]:
     """Attestations come as lines of JSON (`.intoto.jsonl`)."""
-    return _object(raw.lstrip().split(b"\n", 1)[0])
+    first, line_break, _ = raw.lstrip().partition(b"\n")
+    return _object(first) if line_break else {}
 
 
 OTHER_TOOL: Final = (

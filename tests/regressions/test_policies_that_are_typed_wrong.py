@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from airgap.errors import Rejected, TrustMaterialError, UsageError
+from airgap.errors import FormatError, Rejected, TrustMaterialError, UsageError
+from airgap.parse.json import Reading, load
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_edit import find_policy
@@ -18,7 +19,7 @@ from tests.support.scenario import Scene
 from tests.support.trust import oci_policy, statement, write_trust
 
 GOOD = json.dumps(oci_policy(), indent=2)
-LINES = GOOD.splitlines()
+SIZE = 4_000_000
 
 
 def refused(data: bytes | str) -> str:
@@ -90,6 +91,23 @@ def refused(data: bytes | str) -> str:
 )  # fmt: skip
 def test_a_text_that_is_no_json_is_told_by_its_place(data: bytes | str, words: str) -> None:
     assert words in refused(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " " * SIZE + "x",
+        "[1" + "\n" * SIZE + "x",
+        "{" + '"a":1,' * (SIZE // 6) + '"a":1}',
+        "[" + "1," * (SIZE // 2) + "]",
+    ],
+    ids=["blanks", "lines", "double", "comma"],
+)
+def test_what_is_wrong_with_a_large_text_is_told_in_no_time(text: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(FormatError):
+        load(text.encode(), Reading.SIGNED)
+    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize("value", ["1.0", "1", "true"])
