@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airgap.pki.tsp import TimestampingError
     from airgap.plugin.directory import PluginDirectory
     from airgap.plugin.errors import PluginError
-    from airgap.signature.blob import SignedBlob
+    from airgap.signature.blob_payload import SignedBlob
     from airgap.signature.key_files import load_local_signer
     from airgap.signature.model import Scheme
     from airgap.signature.plugin_signer import PluginKey, plugin_signer
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from airgap.transfer.plan import Selection
     from airgap.transfer.platforms import PlatformFilter
     from airgap.trust.directory import Location, TrustDirectory
-    from airgap.trust.snapshots.snapshot import Snapshot
-    from airgap.verifier.blob import BlobOutcome
+    from airgap.trust.snapshots.document import Snapshot
+    from airgap.verifier.blob_outcome import BlobOutcome
     from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome
     from airgap.verifier.plugins import AllowedPlugins
     from airgap.verifier.rechecked import RecheckOutcome
@@ -60,7 +60,7 @@ _HOMES = {
     "AllowedPlugins": "airgap.verifier.plugins",
     "ApplyRequest": "airgap.stages.snapshot_apply",
     "ArtifactOutcome": "airgap.verifier.outcome",
-    "BlobOutcome": "airgap.verifier.blob",
+    "BlobOutcome": "airgap.verifier.blob_outcome",
     "BlobSignRequest": "airgap.stages.blob",
     "BlobVerifyRequest": "airgap.stages.blob",
     "Certificate": "airgap.pki.certificate",
@@ -91,10 +91,10 @@ _HOMES = {
     "SignRequest": "airgap.stages.sign",
     "SignatureOutcome": "airgap.verifier.outcome",
     "SignedArtifact": "airgap.signature.results",
-    "SignedBlob": "airgap.signature.blob",
+    "SignedBlob": "airgap.signature.blob_payload",
     "Signer": "airgap.signature.signer",
     "SigningError": "airgap.signature.signer",
-    "Snapshot": "airgap.trust.snapshots.snapshot",
+    "Snapshot": "airgap.trust.snapshots.document",
     "SnapshotOutcome": "airgap.stages.snapshot_apply",
     "StampedSignature": "airgap.signature.results",
     "TimestampRequest": "airgap.stages.timestamp",

@@ -68,7 +68,7 @@ def make_folders(path: Path, *, mode: int = 0o700) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` survive a power cut, where the platform can (Windows can not open folders)."""
+    """Make renames in `folder` survive a power cut, where the platform can (Windows cannot open folders)."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     with suppress(OSError):  # some file systems (exFAT, network shares) refuse; the rename itself has happened
@@ -103,7 +103,7 @@ _FLAGS = os.O_RDONLY | sum(
 def read_regular(path: Path, limit: int) -> bytes:
     """The whole file, of at most `limit` bytes.
 
-    Raises FormatError where it is a symbolic link (POLICY-3, STORE-4), a directory or a device, or can not be read;
+    Raises FormatError where it is a symbolic link (POLICY-3, STORE-4), a directory or a device, or cannot be read;
     LimitError where it is larger. The error's text does not name the file: the caller knows what it is; its way out
     fits any file.
     """
@@ -116,7 +116,7 @@ def read_regular(path: Path, limit: int) -> bytes:
             data = stream.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         remedy = "Look at its owner and its mode: whoever runs this must be allowed to read it."
-        raise FormatError(f"can not be read ({reading_problem(error)})", remedy=remedy) from None
+        raise FormatError(f"cannot be read ({reading_problem(error)})", remedy=remedy) from None
     if len(data) > limit:
         raise LimitError(f"has more than {limit} bytes")
     return data

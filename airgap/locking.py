@@ -1,6 +1,6 @@
 """Locks on folders: they vanish with the process that holds them, however it ends.
 
-A folder itself is locked, so that no lock file stays behind in a layout. Where the system can not do that (Windows,
+A folder itself is locked, so that no lock file stays behind in a layout. Where the system cannot do that (Windows,
 some network shares), a lock file that only one process can create stands in for it.
 """
 
@@ -27,7 +27,7 @@ PATIENCE_SECONDS: Final = 60.0
 
 
 def try_lock(folder: Path) -> int | None:
-    """An open descriptor that holds the lock on `folder` until it is closed, or None: it is taken, or can not be."""
+    """An open descriptor that holds the lock on `folder` until it is closed, or None: it is taken, or cannot be."""
     if sys.platform == "win32":
         return None
     try:

@@ -85,7 +85,7 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by whoever started us: no file of ours may take its number
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - kept to the end
     for stream in (sys.stdout, sys.stderr):
-        # a console that can not show a character gets an escape, not a crash
+        # a console that cannot show a character gets an escape, not a crash
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     # What a command builds lives until it ends. To search it for rubbish on the way, and once more at the end, is a
     # tenth of a small verify; the operating system takes everything back at once.

@@ -68,7 +68,7 @@ def sign(
 
     Exit codes: 0 signed, 1 could not, 2 usage, or a signature is there already.
     """
-    from airgap.report.blob import signed_blob_document, signed_blob_text
+    from airgap.report.blobs import signed_blob_document, signed_blob_text
     from airgap.stages.blob import BlobSignRequest, sign_blob
 
     authority = timestamp.open(lambda: Connection().transport(output.note))
@@ -118,7 +118,8 @@ def verify(
         ),
     ] = None,
     at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now.")
+        str | None,
+        typer.Option(metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now."),
     ] = None,
     max_age: Annotated[
         list[str] | None,
@@ -142,7 +143,7 @@ def verify(
     from airgap import __version__
     from airgap.cli.verify import parse_moment, write_report
     from airgap.guard import no_network
-    from airgap.report.blob import blob_document, blob_headline, blob_text
+    from airgap.report.blobs import blob_document, blob_headline, blob_text
     from airgap.revocation.freshness import parse_ages
     from airgap.stages.blob import BlobVerifyRequest, verify_blob
     from airgap.trust.apart import check_output
@@ -170,7 +171,7 @@ def verify(
     try:
         if report:
             write_report(report, document)
-    finally:  # a report that can not be written keeps no verdict back
+    finally:  # a report that cannot be written keeps no verdict back
         if output.is_json:
             write_json(document)
         elif output.quiet:
@@ -187,9 +188,9 @@ def inspect(
     signature_format: GivenFormatOption = None,
     output: Output,
 ) -> None:
-    """Show what a detached signature says, without judging it. Exit code 12 where it can not be decoded."""
+    """Show what a detached signature says, without judging it. Exit code 12 where it cannot be decoded."""
     from airgap.guard import no_network
-    from airgap.report.blob import inspected_blob_document, inspected_blob_text
+    from airgap.report.blobs import inspected_blob_document, inspected_blob_text
     from airgap.stages.blob import inspect_blob
     from airgap.text import safe
 

@@ -232,7 +232,7 @@ def _evidence_target(destination: str) -> str:
     from airgap.errors import UsageError
     from airgap.oci.reference import LayoutReference
     from airgap.stages.copy import STREAM
-    from airgap.transfer.names import parse_destination
+    from airgap.transfer.destinations import parse_destination
 
     reference = None if destination == STREAM else parse_destination(destination)
     if not isinstance(reference, LayoutReference):

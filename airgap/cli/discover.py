@@ -25,7 +25,7 @@ def discover(
 ) -> None:
     """Show the tree of referrers: signatures, SBOMs, attestations, and the children of an index with theirs.
 
-    Exit codes: 0, 2 usage, 11 not found, 16 something can not be read that may belong to a tree (the rest is shown all
+    Exit codes: 0, 2 usage, 11 not found, 16 something cannot be read that may belong to a tree (the rest is shown all
     the same), or it is not a layout that can be read.
     """
     from airgap.guard import no_network

@@ -27,8 +27,8 @@ def inspect(
 
     Nothing is judged: everything that is shown is a claim of whoever made the signature. `airgap verify` judges.
 
-    Exit codes: 0, 11 not found, 12 a signature can not be decoded, 16 the artifact, an envelope or something that may
-    be a signature can not be read (what can be read is shown all the same), or it is not a layout that can be read.
+    Exit codes: 0, 11 not found, 12 a signature cannot be decoded, 16 the artifact, an envelope or something that may
+    be a signature cannot be read (what can be read is shown all the same), or it is not a layout that can be read.
     """
     from airgap.guard import no_network
     from airgap.report.inspection import inspect_document, inspect_text

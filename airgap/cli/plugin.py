@@ -20,7 +20,7 @@ app = typer_app("Manage the plugins that sign, and that verify where --allow-plu
 def list_plugins(*, output: Output) -> None:
     """List the installed plugins. Each is run once, to say what it is.
 
-    Exit code 1 where one of them can not be used.
+    Exit code 1 where one of them cannot be used.
     """
     from airgap.report.plugins import plugins_document, plugins_text
 

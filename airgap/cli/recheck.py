@@ -16,7 +16,7 @@ from airgap.cli.trust_common import AtOption, TrustOption, moment
 from airgap.cli.verify import Content
 
 if TYPE_CHECKING:
-    from airgap.stages.recheck import Demands
+    from airgap.stages.recheck import RecheckDemands
     from airgap.verifier.outcome import Outcome
 
 app = typer_app()
@@ -64,7 +64,7 @@ def recheck(
     from airgap import __version__
     from airgap.cli.verify import write_report
     from airgap.guard import no_network
-    from airgap.report.recheck import recheck_document, recheck_text
+    from airgap.report.rechecking import recheck_document, recheck_text
     from airgap.revocation.freshness import parse_ages
     from airgap.stages.recheck import RecheckRequest
     from airgap.stages.recheck import recheck as judge
@@ -83,7 +83,7 @@ def recheck(
 
     allowed = plugins.allowed()
 
-    def again(demands: Demands) -> Outcome:
+    def again(demands: RecheckDemands) -> Outcome:
         request = VerifyRequest(
             targets=demands.targets,
             at=judged,
@@ -115,7 +115,7 @@ def recheck(
     try:
         if report:
             write_report(report, document)
-    finally:  # a report that can not be written keeps no verdict back
+    finally:  # a report that cannot be written keeps no verdict back
         if output.is_json:
             write_json(document)
         else:

@@ -89,7 +89,7 @@ def _read_root(root: Path) -> bytes:
         with root.open("rb") as file:  # a device has no size, and no end
             data = file.read(limits.STORE_FILE_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"--timestamp-root-cert {safe(root)} can not be read: {error.strerror}") from None
+        raise UsageError(f"--timestamp-root-cert {safe(root)} cannot be read: {error.strerror}") from None
     if len(data) > limits.STORE_FILE_BYTES:
         raise UsageError(f"--timestamp-root-cert {safe(root)} has more than {limits.STORE_FILE_BYTES} bytes")
     return data

@@ -67,9 +67,9 @@ def list_(
     trust: TrustOption = None,
     output: Output,
 ) -> None:
-    """List the certificates of all trust stores, and the stores that can not be used.
+    """List the certificates of all trust stores, and the stores that cannot be used.
 
-    Exit codes: 0, 18 if a store can not be used.
+    Exit codes: 0, 18 if a store cannot be used.
     """
     from airgap.errors import NotFoundError
     from airgap.reasons import ExitCode

@@ -14,7 +14,7 @@ import typer
 from airgap.cli.console import Output, clock, home, note, write, write_json
 
 if TYPE_CHECKING:
-    from airgap.report.snapshot import SnapshotReport
+    from airgap.report.snapshots import SnapshotReport
     from airgap.trust.directory import Location
 
 TrustOption = Annotated[
@@ -24,7 +24,8 @@ TrustOption = Annotated[
     ),
 ]
 AtOption = Annotated[
-    str | None, typer.Option("--at", metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now.")
+    str | None,
+    typer.Option("--at", metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now."),
 ]
 StreamOption = Annotated[str, typer.Option("--stream", metavar="NAME", help="Name of the stream of snapshots.")]
 
@@ -46,7 +47,7 @@ def moment(text: str | None, now: datetime, *, whole_day: bool = True) -> dateti
 def finish(report: SnapshotReport, output: Output, *, verbose: bool = False) -> None:
     """Write the report and leave with its exit code."""
     from airgap import __version__
-    from airgap.report.snapshot import snapshot_document, snapshot_text
+    from airgap.report.snapshots import snapshot_document, snapshot_text
 
     if output.is_json:
         write_json(snapshot_document(report, version=__version__))
@@ -58,7 +59,7 @@ def finish(report: SnapshotReport, output: Output, *, verbose: bool = False) -> 
 def reporting(command: str, at: str | None, run: Callable[[datetime, datetime], SnapshotReport]) -> SnapshotReport:
     """What `run` (moment, clock) reports; an error of ours becomes a problem of the report, which is then complete."""
     from airgap.errors import AirgapError, UsageError
-    from airgap.report.snapshot import SnapshotReport
+    from airgap.report.snapshots import SnapshotReport
     from airgap.verifier.run import Problem
 
     now = clock()

@@ -31,7 +31,7 @@ def export(
     trust: TrustOption = None,
     accept_omissions: Annotated[
         bool,
-        typer.Option("--accept-omissions", help="Exit 0 although something can not be told to the other tool."),
+        typer.Option("--accept-omissions", help="Exit 0 although something cannot be told to the other tool."),
     ] = False,
     output: Output,
 ) -> None:
@@ -39,7 +39,7 @@ def export(
 
     notation: DIR/config for NOTATION_CONFIG and DIR/cache for NOTATION_CACHE, so that it verifies offline until the
     first CRL goes stale. A CRL by which notation would judge milder stays out. containers-policy: refused where the
-    policy demands what that language can not say. Exit codes: 0, 20 something stayed out, or notation does not hear of
+    policy demands what that language cannot say. Exit codes: 0, 20 something stayed out, or notation does not hear of
     a revocation (unless --accept-omissions).
     """
     from airgap.parse.time import iso

@@ -86,7 +86,7 @@ def list_(
 ) -> None:
     """List who may sign snapshots here, by stream."""
     from airgap.errors import NotFoundError
-    from airgap.report.snapshot import pin_document, pin_text
+    from airgap.report.snapshots import pin_document, pin_text
     from airgap.text import safe
     from airgap.trust.generation import is_between, read_one_state
     from airgap.trust.snapshots.pins import Pins
@@ -119,7 +119,7 @@ def delete(
 
 
 def _write(pin: Pin, output: Output, line: str) -> None:
-    from airgap.report.snapshot import pin_document, pin_text
+    from airgap.report.snapshots import pin_document, pin_text
 
     if output.is_json:
         write_json({"schema": "airgap.pins/1", "pins": [pin_document(pin)]})
@@ -130,7 +130,7 @@ def _write(pin: Pin, output: Output, line: str) -> None:
 def _confirm(pin: Pin, given: list[str]) -> None:
     """A person says that every fingerprint is the right one, or a script names it. Raises UsageError."""
     from airgap.errors import UsageError
-    from airgap.report.snapshot import ceremony_text
+    from airgap.report.snapshots import ceremony_text
     from airgap.trust.ceremony import Challenge
 
     if given:

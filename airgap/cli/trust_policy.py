@@ -13,7 +13,7 @@ from airgap.cli.lazy import typer_app
 from airgap.cli.trust_common import TrustOption, location
 
 if TYPE_CHECKING:
-    from airgap.trust.policy_edit import PolicyKind, Written
+    from airgap.trust.policy_edit import PolicyKind, PolicyWritten
 
 app = typer_app("Write, import, show and check the trust policy.", no_args_is_help=True)
 
@@ -118,7 +118,7 @@ def check(
     """Check every rule of the trust policy, and say which statement applies to a repository and why.
 
     Every refusal is told, with line and member; also each trust store that a statement names and that is missing, empty
-    or can not be used (with --file these are notes: its stores may come later). Exit codes: 0, 13 no statement applies,
+    or cannot be used (with --file these are notes: its stores may come later). Exit codes: 0, 13 no statement applies,
     18 malformed or not there, or a store is.
     """
     from airgap.reasons import ExitCode
@@ -168,7 +168,7 @@ def _kind(*, blob: bool) -> PolicyKind:
     return "blob" if blob else "oci"
 
 
-def _told(written: Written) -> None:
+def _told(written: PolicyWritten) -> None:
     from airgap.report.trusting import policy_text
     from airgap.text import safe
 

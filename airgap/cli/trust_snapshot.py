@@ -18,7 +18,7 @@ from airgap.cli.signing import EnvelopeFormat, TimestampOptions, lifetime
 from airgap.cli.trust_common import AtOption, StreamOption, TrustOption, finish, location, reporting
 
 if TYPE_CHECKING:
-    from airgap.report.snapshot import SnapshotReport
+    from airgap.report.snapshots import SnapshotReport
     from airgap.stages.snapshot_apply import ApplyRequest
 
 app = typer_app("Pack, sign, show, compare, verify and apply snapshots of a trust directory.", no_args_is_help=True)
@@ -66,7 +66,7 @@ def create(
     """
 
     def run(judged: datetime, now: datetime) -> SnapshotReport:
-        from airgap.report.snapshot import SnapshotReport
+        from airgap.report.snapshots import SnapshotReport
         from airgap.stages.snapshot import create_snapshot
         from airgap.verifier.run import Problem
 
@@ -121,7 +121,7 @@ def sign(
     """
 
     def run(judged: datetime, now: datetime) -> SnapshotReport:
-        from airgap.report.snapshot import SnapshotReport
+        from airgap.report.snapshots import SnapshotReport
         from airgap.stages.sign import SignRequest
         from airgap.stages.sign import sign as attach
         from airgap.stages.snapshot import reference_of, show_snapshot
@@ -159,7 +159,7 @@ def show(
 
     def run(judged: datetime, now: datetime) -> SnapshotReport:
         from airgap.guard import no_network
-        from airgap.report.snapshot import SnapshotReport
+        from airgap.report.snapshots import SnapshotReport
         from airgap.stages.snapshot import show_snapshot
 
         with no_network():
@@ -190,7 +190,7 @@ def diff(
 
     def run(judged: datetime, now: datetime) -> SnapshotReport:
         from airgap.guard import no_network
-        from airgap.report.snapshot import SnapshotReport
+        from airgap.report.snapshots import SnapshotReport
         from airgap.stages.snapshot import diff_snapshots
 
         with no_network():
@@ -211,7 +211,7 @@ def diff(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _ApplyOptions:
     """The options that verify and apply share."""
 
     target: str
@@ -235,9 +235,9 @@ class _Asked:
         )
 
 
-def _judge(asked: _Asked, command: str, at: datetime, now: datetime) -> SnapshotReport:
+def _judge(asked: _ApplyOptions, command: str, at: datetime, now: datetime) -> SnapshotReport:
     from airgap.guard import no_network
-    from airgap.report.snapshot import SnapshotReport
+    from airgap.report.snapshots import SnapshotReport
     from airgap.stages.snapshot import open_snapshot
     from airgap.stages.snapshot_apply import apply_snapshot, verify_snapshot
     from airgap.trust.apart import check_apart
@@ -291,7 +291,7 @@ def verify(
     Nothing is changed. Exit codes: 0 it may; 10, 12, 13, 14, 15 as its signature's verdict says; 16 content corrupt;
     17 older than what was accepted, or nobody remembers; 18 malformed.
     """
-    asked = _Asked(target, trust, max_age=max_age or [])
+    asked = _ApplyOptions(target, trust, max_age=max_age or [])
     report = reporting("verify", at, lambda judged, now: _judge(asked, "verify", judged, now))
     finish(report, output, verbose=verbose)
 
@@ -319,7 +319,7 @@ def apply_(
     Stores and policy become those of the snapshot; evidence is added and never lost; airgap.toml, pins and all other
     files stay. It happens in one step, and airgap trust snapshot undo goes back. Exit codes: as for verify.
     """
-    asked = _Asked(target, trust, allow_rollback, accept_lost_state, max_age or [], dry_run)
+    asked = _ApplyOptions(target, trust, allow_rollback, accept_lost_state, max_age or [], dry_run)
     report = reporting("apply", at, lambda judged, now: _judge(asked, "apply", judged, now))
     finish(report, output, verbose=verbose)
 
@@ -338,7 +338,7 @@ def undo(
     """
 
     def run(judged: datetime, now: datetime) -> SnapshotReport:
-        from airgap.report.snapshot import SnapshotReport
+        from airgap.report.snapshots import SnapshotReport
         from airgap.stages.snapshot_apply import undo_snapshot
 
         state = undo_snapshot(location(trust), at=now, reason=reason)

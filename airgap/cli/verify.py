@@ -60,7 +60,8 @@ def verify(
         str | None, typer.Option(metavar="REPOSITORY", help="Repository that the trust policy is asked about.")
     ] = None,
     at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now.")
+        str | None,
+        typer.Option(metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now."),
     ] = None,
     max_age: Annotated[
         list[str] | None,
@@ -125,7 +126,7 @@ def verify(
     try:
         if report:
             write_report(report, document)
-    finally:  # a report that can not be written keeps no verdict back
+    finally:  # a report that cannot be written keeps no verdict back
         if output.is_json:
             write_json(document)
         elif output.quiet:

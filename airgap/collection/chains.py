@@ -1,7 +1,7 @@
 """Every certificate chain that a layout's signatures and timestamps stand on, without judging them.
 
 Before evidence is fetched somebody has to know for which certificates. What is found here are claims: a chain is only
-taken apart, never believed, and one that can not be read is named and stops no other.
+taken apart, never believed, and one that cannot be read is named and stops no other.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CertificateToCheck:
     """A certificate about whose revocation a verifier will ask, and who answers."""
 
     certificate: Certificate
@@ -40,7 +40,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class UnreadableSignature:
     """A signature, or its timestamp, whose certificates are not known."""
 
     signature: Digest
@@ -48,18 +48,18 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chains:
+class CollectedChains:
     """What was found: each certificate once for each kind of chain, in the order in which it was met."""
 
-    asked: tuple[Asked, ...]
+    asked: tuple[CertificateToCheck, ...]
     signatures: frozenset[Digest]
     """Digests of the signature manifests that were looked at."""
-    unread: tuple[Unread, ...]
+    unread: tuple[UnreadableSignature, ...]
     problems: tuple[ContentProblem, ...] = ()
-    """What can not be read and is, or may be, a signature, so that its certificates are not among these."""
+    """What cannot be read and is, or may be, a signature, so that its certificates are not among these."""
 
-    def __or__(self, other: Chains) -> Chains:
-        return Chains(
+    def __or__(self, other: CollectedChains) -> CollectedChains:
+        return CollectedChains(
             asked=tuple(dict.fromkeys((*self.asked, *other.asked))),
             signatures=self.signatures | other.signatures,
             unread=tuple(dict.fromkeys((*self.unread, *other.unread))),
@@ -67,17 +67,17 @@ class Chains:
         )
 
 
-NO_CHAINS = Chains(asked=(), signatures=frozenset(), unread=())
+NO_CHAINS = CollectedChains(asked=(), signatures=frozenset(), unread=())
 
 
-def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anchors: Anchors) -> Chains:
+def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anchors: Anchors) -> CollectedChains:
     """The chains of all signatures of `roots`, of what they consist of and of what refers to them, recursively.
 
     `anchors` are those of the operator's tsa stores: with them the chain of a timestamp is the one that a verifier
     builds; without, it is what the token offers, which may lack its root.
     """
-    asked: dict[Asked, None] = {}
-    unread: list[Unread] = []
+    asked: dict[CertificateToCheck, None] = {}
+    unread: list[UnreadableSignature] = []
     seen: set[Digest] = set()
     problems: dict[ContentProblem, None] = {}
     for root in roots:
@@ -94,7 +94,7 @@ def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anch
                 continue
             except (AirgapError, OSError) as error:
                 seen.add(descriptor.digest)
-                unread.append(Unread(signature=descriptor.digest, message=str(error)))
+                unread.append(UnreadableSignature(signature=descriptor.digest, message=str(error)))
                 continue
             if envelope is None:
                 continue
@@ -104,9 +104,11 @@ def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anch
                 try:
                     asked |= dict.fromkeys(_timestamp(envelope, anchors))
                 except (FormatError, Rejected) as error:
-                    message = f"its timestamp token can not be read: {error}"
-                    unread.append(Unread(signature=descriptor.digest, message=message))
-    return Chains(asked=tuple(asked), signatures=frozenset(seen), unread=tuple(unread), problems=tuple(problems))
+                    message = f"its timestamp token cannot be read: {error}"
+                    unread.append(UnreadableSignature(signature=descriptor.digest, message=message))
+    return CollectedChains(
+        asked=tuple(asked), signatures=frozenset(seen), unread=tuple(unread), problems=tuple(problems)
+    )
 
 
 def _left_out(problem: ContentProblem, root: Descriptor) -> bool:
@@ -129,7 +131,7 @@ def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | 
     return parse_envelope(layer.media_type, read_verified(store, layer, limits.ENVELOPE_BYTES), plugins=ANY_PLUGIN)
 
 
-def _timestamp(envelope: Envelope, anchors: Anchors) -> Iterator[Asked]:
+def _timestamp(envelope: Envelope, anchors: Anchors) -> Iterator[CertificateToCheck]:
     token = TimestampToken.parse(envelope.timestamp_token or b"")
     if len(anchors):
         try:
@@ -166,13 +168,13 @@ def _issuers(child: Certificate, candidates: Iterable[Certificate]) -> Iterator[
             yield candidate
 
 
-def _pairs(chain: Sequence[Certificate], kind: ChainKind) -> Iterator[Asked]:
+def _pairs(chain: Sequence[Certificate], kind: ChainKind) -> Iterator[CertificateToCheck]:
     for certificate, issuer in pairwise(chain):
         try:
             verify_issued(certificate, issuer)
         except Rejected:
-            yield Asked(certificate, None, kind)
+            yield CertificateToCheck(certificate, None, kind)
         else:
-            yield Asked(certificate, issuer, kind)
+            yield CertificateToCheck(certificate, issuer, kind)
     if chain and not chain[-1].self_issued:
-        yield Asked(chain[-1], None, kind)
+        yield CertificateToCheck(chain[-1], None, kind)

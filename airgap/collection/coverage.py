@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from airgap.collection.chains import Asked, Unread
+from airgap.collection.chains import CertificateToCheck, UnreadableSignature
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.reasons import ExitCode, most_severe
@@ -95,7 +95,7 @@ class CertificateCoverage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BoxWritten:
+class EvidenceWritten:
     """Evidence that was put beside one artifact."""
 
     reference: str
@@ -115,11 +115,11 @@ class FetchOutcome:
     """Where evidence was kept, safe to show; None where it only went into a box."""
     signatures: int
     certificates: tuple[CertificateCoverage, ...]
-    unread: tuple[Unread, ...] = ()
+    unread: tuple[UnreadableSignature, ...] = ()
     offered: tuple[Attempt, ...] = ()
     """What was taken, or not, from files."""
     pruned: tuple[str, ...] = ()
-    boxes: tuple[BoxWritten, ...] = ()
+    boxes: tuple[EvidenceWritten, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -162,17 +162,17 @@ class Tried(Protocol):
     """What was tried to get evidence (`airgap.collection.gather.Gatherer`)."""
 
     @property
-    def attempts(self) -> Mapping[Asked, Sequence[Attempt]]:
+    def attempts(self) -> Mapping[CertificateToCheck, Sequence[Attempt]]:
         """What became of each attempt, by the certificate that it was for."""
 
     @property
-    def unanswered(self) -> Mapping[Asked, None]:
+    def unanswered(self) -> Mapping[CertificateToCheck, None]:
         """Certificates of which a place answered, and the newest of what it answered is no answer that counts."""
 
 
 def cover(
-    asked: Iterable[Asked],
-    responders: Iterable[Asked],
+    asked: Iterable[CertificateToCheck],
+    responders: Iterable[CertificateToCheck],
     evidence: Evidence,
     tried: Tried,
     *,
@@ -184,7 +184,7 @@ def cover(
     return (*chain, *(_cover(judge, item, "responder", tried) for item in responders))
 
 
-def _cover(judge: RevocationJudge, asked: Asked, role: str, tried: Tried) -> CertificateCoverage:
+def _cover(judge: RevocationJudge, asked: CertificateToCheck, role: str, tried: Tried) -> CertificateCoverage:
     attempts = tried.attempts.get(asked, ())
     status, uses, reason, message = _status(judge, asked)
     if asked.issuer is None and any(attempt.file for attempt in attempts):
@@ -209,7 +209,9 @@ def _cover(judge: RevocationJudge, asked: Asked, role: str, tried: Tried) -> Cer
 _KINDS = ("ocsp", "crl", "delta-crl")
 
 
-def _status(judge: RevocationJudge, asked: Asked) -> tuple[Status, tuple[EvidenceUse, ...], str | None, str]:
+def _status(
+    judge: RevocationJudge, asked: CertificateToCheck
+) -> tuple[Status, tuple[EvidenceUse, ...], str | None, str]:
     certificate, issuer = asked.certificate, asked.issuer
     names_none = not certificate.ocsp_urls and not certificate.distribution_points
     if issuer is None and names_none:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from airgap import limits
-from airgap.collection.chains import Asked
+from airgap.collection.chains import CertificateToCheck
 from airgap.collection.coverage import Attempt, Outcome
 from airgap.collection.keeper import EvidenceKeeper, Kept, State
 from airgap.errors import FormatError, LimitError, Undecided
@@ -26,11 +26,11 @@ from airgap.files import read_regular
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
+from airgap.pki.distinguished_names import same_name
 from airgap.pki.misfit import Wanted, problem_of_download, problem_of_evidence, wanted_in
-from airgap.pki.names import same_name
 from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.pki.ocsp_request import ocsp_request
-from airgap.revocation.directory import CRLS, OCSP
+from airgap.revocation.evidence_directory import CRLS, OCSP
 from airgap.text import safe
 
 _RETRY_HASH: Final = "sha256"
@@ -53,7 +53,7 @@ class _Place:
     issuer: Certificate | None
     """None where it is not at hand."""
     point: DistributionPoint
-    asked: list[Asked] = field(default_factory=list, compare=False)
+    asked: list[CertificateToCheck] = field(default_factory=list, compare=False)
 
 
 class Gatherer:
@@ -65,26 +65,28 @@ class Gatherer:
         self._unproven: Final = unproven
         self._at: Final = at
         self._lock: Final = threading.Lock()
-        self.attempts: Final[defaultdict[Asked, list[Attempt]]] = defaultdict(list)
-        self.responders: Final[dict[Asked, None]] = {}
+        self.attempts: Final[defaultdict[CertificateToCheck, list[Attempt]]] = defaultdict(list)
+        self.responders: Final[dict[CertificateToCheck, None]] = {}
         """Delegates that signed a response and whose own revocation their issuer does not waive (D37)."""
         self.sources: Final[dict[str, str]] = {}
-        self.unanswered: Final[dict[Asked, None]] = {}
+        self.unanswered: Final[dict[CertificateToCheck, None]] = {}
         """Certificates of which a place answered, and the newest of what it answered is no answer that counts."""
 
     # --- from URLs ---
 
-    def download(self, asked: Sequence[Asked], downloads: Downloads, executor: Executor) -> None:
+    def download(self, asked: Sequence[CertificateToCheck], downloads: Downloads, executor: Executor) -> None:
         """Ask everywhere that the certificates name; then, once, for the responders that turned up.
 
-        Raises LimitError, TrustMaterialError (an index that can not be read), OSError.
+        Raises LimitError, TrustMaterialError (an index that cannot be read), OSError.
         """
         with tempfile.TemporaryDirectory(prefix="airgap-fetch-") as folder:
             self._round(asked, downloads, executor, Path(folder))
             new = [item for item in self.responders if item not in set(asked)]
             self._round(new, downloads, executor, Path(folder))
 
-    def _round(self, asked: Iterable[Asked], downloads: Downloads, executor: Executor, folder: Path) -> None:
+    def _round(
+        self, asked: Iterable[CertificateToCheck], downloads: Downloads, executor: Executor, folder: Path
+    ) -> None:
         asked = [item for item in asked if self._may_be_asked(item)]
         known = [(item, item.issuer) for item in asked if item.issuer is not None]
         places: dict[_Place, _Place] = {}
@@ -110,7 +112,7 @@ class Gatherer:
         for path in folder.iterdir():
             path.unlink()
 
-    def _may_be_asked(self, item: Asked) -> bool:
+    def _may_be_asked(self, item: CertificateToCheck) -> bool:
         """Whether a certificate names few enough URLs; a failure of it is noted where it does not."""
         certificate = item.certificate
         try:
@@ -120,7 +122,7 @@ class Gatherer:
             return False
         return True
 
-    def _fetch_ocsp(self, asked: Asked, issuer: Certificate, downloads: Downloads) -> None:
+    def _fetch_ocsp(self, asked: CertificateToCheck, issuer: Certificate, downloads: Downloads) -> None:
         def ask(url: str) -> Attempt:
             try:
                 data = downloads.ocsp(url, ocsp_request(asked.certificate, issuer))
@@ -184,7 +186,9 @@ class Gatherer:
             attempt, crl = self._take_crl(data, uri, place.issuer, place.asked, uris, check)
             return self._note(place.asked, attempt), crl
 
-    def _ask_in_turn(self, uris: Iterable[str], asked: Sequence[Asked], ask: Callable[[str], Attempt]) -> None:
+    def _ask_in_turn(
+        self, uris: Iterable[str], asked: Sequence[CertificateToCheck], ask: Callable[[str], Attempt]
+    ) -> None:
         """Until one of several places, which should all give the same, has an answer that is fresh.
 
         Where what was refused is the newest that they have, or all, what is at hand may be older than what is known.
@@ -206,7 +210,7 @@ class Gatherer:
 
     # --- from files ---
 
-    def take(self, data: bytes, source: str, asked: Sequence[Asked]) -> Attempt:
+    def take(self, data: bytes, source: str, asked: Sequence[CertificateToCheck]) -> Attempt:
         """A CRL or OCSP response that was offered, for whichever of the certificates it can say something about."""
         crl, response = _parsed(data)
         attempts: list[Attempt] = []
@@ -242,7 +246,7 @@ class Gatherer:
         data: bytes,
         source: str,
         issuer: Certificate | None,
-        asked: Iterable[Asked],
+        asked: Iterable[CertificateToCheck],
         urls: Sequence[str],
         check: Callable[[Crl], None],
     ) -> tuple[Attempt, Crl | None]:
@@ -273,7 +277,7 @@ class Gatherer:
             return _no_answer(attempt, error), crl
         return attempt, crl
 
-    def _check_answers(self, crl: Crl, *, point: DistributionPoint | None, asked: Iterable[Asked]) -> None:
+    def _check_answers(self, crl: Crl, *, point: DistributionPoint | None, asked: Iterable[CertificateToCheck]) -> None:
         """The CRL answers for one of the certificates: one may be covered where another is not (CA, or user)."""
         self._check_date("crl", crl.this_update)
         crl.check_base()
@@ -300,7 +304,7 @@ class Gatherer:
             text = f"it was made at {iso(made)}, and the clock says {iso(self._at)}"
             raise Undecided(f"revocation.{kind}.future", text)
 
-    def _take_ocsp(self, data: bytes, source: str, asked: Asked, issuer: Certificate) -> Attempt:
+    def _take_ocsp(self, data: bytes, source: str, asked: CertificateToCheck, issuer: Certificate) -> Attempt:
         certificate = asked.certificate
         try:
             response, statements = _proven_response(data, certificate, issuer)
@@ -315,7 +319,7 @@ class Gatherer:
             return _no_answer(attempt, error)
         return attempt
 
-    def _check_response(self, response: OcspResponse, issuer: Certificate, asked: Asked) -> None:
+    def _check_response(self, response: OcspResponse, issuer: Certificate, asked: CertificateToCheck) -> None:
         """The response may clear `asked`, and who signed it is noted. Raises Undecided where it only may condemn."""
         statements = response.statements(asked.certificate, issuer)
         if all(single.status == "unknown" for single in statements):  # OCSP-8
@@ -327,7 +331,7 @@ class Gatherer:
                 raise Undecided("revocation.ocsp.malformed", f"it {single.doubt}")
             responder = response.verify_signed_for(issuer, at=min(self._at, single.next_update or self._at))
             if responder.delegated and not responder.no_check:
-                self.responders[Asked(responder.certificate, issuer, asked.chain)] = None
+                self.responders[CertificateToCheck(responder.certificate, issuer, asked.chain)] = None
 
     def _kept_crl(self, crl: Crl, source: str, kind: str, kept: Kept) -> Attempt:
         return self._kept(source, kind, kept, f"{CRLS}/{kept.name}", crl.number, crl.this_update, crl.next_update)
@@ -357,7 +361,7 @@ class Gatherer:
             next_update=next_update,
         )
 
-    def _note(self, asked: Iterable[Asked], attempt: Attempt) -> Attempt:
+    def _note(self, asked: Iterable[CertificateToCheck], attempt: Attempt) -> Attempt:
         for item in asked:
             self.attempts[item].append(attempt)
         return attempt

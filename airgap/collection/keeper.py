@@ -24,9 +24,9 @@ from airgap.hashing import digest
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl, CrlFacts
-from airgap.pki.names import same_name
+from airgap.pki.distinguished_names import same_name
 from airgap.pki.ocsp import OcspResponse, SingleResponse
-from airgap.revocation.directory import CRLS, MAKE_ROOM, OCSP, file_names, list_crls, read_crl, read_index
+from airgap.revocation.evidence_directory import CRLS, MAKE_ROOM, OCSP, file_names, list_crls, read_crl, read_index
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.text import safe
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from airgap.collection.chains import Asked
+from airgap.collection.chains import CertificateToCheck
 from airgap.collection.keeper import crl_name
 from airgap.errors import FormatError, Undecided
 from airgap.oci.descriptor import Descriptor
@@ -16,7 +16,7 @@ from airgap.revocation.pool import CrlFile, Evidence
 
 
 def pack_evidence(
-    subject: Descriptor, asked: Iterable[Asked], evidence: Evidence, beside: Evidence
+    subject: Descriptor, asked: Iterable[CertificateToCheck], evidence: Evidence, beside: Evidence
 ) -> EvidenceArtifact | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
 

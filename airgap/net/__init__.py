@@ -18,7 +18,7 @@ Nothing on the lower floors and nothing that verifies may import this folder.
     upload.py       a blob to a registry: mount, monolithic, chunked
     manifests.py    manifests: read proven, put as they are
     referrers.py    referrers: API, tag schema, cosign's tags
-    fallback.py     the referrers tag kept up to date on push
+    referrers_tags.py  the referrers tag kept up to date on push
     evidence.py     CRLs and OCSP responses from where certificates say they are
     outline.py      a repository's manifests and signatures, held in memory as a layout
     registry.py     RegistryStore: all of it for one repository

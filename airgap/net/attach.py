@@ -39,14 +39,14 @@ class RegistryPlace:
                 yield AttachedManifest(descriptor=entry, manifest=manifest)
 
     def _manifest(self, entry: Descriptor) -> Manifest | Index:
-        """One that is listed and can not be had may be the signature that is looked for. Raises AirgapError."""
+        """One that is listed and cannot be had may be the signature that is looked for. Raises AirgapError."""
         try:
             return parse_manifest(self._store.read_manifest(entry), entry.media_type)
         except (NotFoundError, FormatError) as error:
             reason = "content.missing" if isinstance(error, NotFoundError) else "content.malformed"
             raise ContentError(
                 reason,
-                f"{self.name} has the referrer {entry.digest}, which can not be read: {error}",
+                f"{self.name} has the referrer {entry.digest}, which cannot be read: {error}",
                 digest=str(entry.digest),
             ) from None
 
@@ -73,7 +73,7 @@ class RegistryPlace:
             self._store.settle()
         except AirgapError as error:
             raise AirgapError(
-                f"{attachment.manifest.digest} was put into {self._store.name}, but it can not be seen that it is "
+                f"{attachment.manifest.digest} was put into {self._store.name}, but it cannot be seen that it is "
                 f"listed there: {error}",
                 remedy="Look for it with airgap discover; attach it again only if it is not there.",
                 **error.facts,

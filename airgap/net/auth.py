@@ -163,7 +163,7 @@ class Authorizer:
             return _parse_token(reply.body, started)
         except FormatError as error:
             raise AuthenticationError(
-                f"what the token service {origin_of(realm).netloc} of {self._host} answered can not be used: {error}",
+                f"what the token service {origin_of(realm).netloc} of {self._host} answered cannot be used: {error}",
                 host=self._host,
                 status=reply.status,
             ) from None
@@ -174,7 +174,7 @@ class Authorizer:
             origin = origin_of(realm)
         except FormatError as error:
             raise AuthenticationError(
-                f"{self._host} names a token service that can not be used: {error.problem}", host=self._host
+                f"{self._host} names a token service that cannot be used: {error.problem}", host=self._host
             ) from None
         secure = origin.scheme == "https" or origin == self._home
         # two ports of this machine: nothing leaves it

@@ -22,7 +22,7 @@ class Challenge:
 
 
 def parse_challenges(header: str) -> tuple[Challenge, ...]:
-    """All challenges of a header, several headers joined with commas included. What can not be read is left out."""
+    """All challenges of a header, several headers joined with commas included. What cannot be read is left out."""
     challenges: list[Challenge] = []
     position, text = 0, header[:_HEADER_CHARACTERS]
     while match := _SCHEME.match(text, position):

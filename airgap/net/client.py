@@ -122,7 +122,7 @@ class RegistryClient:
                 target = follow(before.url, reply.headers.get("Location", ""), home=self.origin)
             except FormatError as error:
                 raise RegistryError(
-                    f"{before}: the answer redirects to where it can not be followed: {error.problem}",
+                    f"{before}: the answer redirects to where it cannot be followed: {error.problem}",
                     host=self.host,
                     status=reply.status,
                 ) from None

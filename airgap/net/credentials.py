@@ -103,7 +103,7 @@ class Credentials:
         return credential_files(self.explicit_file, self.environment)
 
     def lookup(self, host: str, repository: str = "") -> Lookup:
-        """What to show for `host/repository`. Raises AirgapError for a file that can not be read."""
+        """What to show for `host/repository`. Raises AirgapError for a file that cannot be read."""
         if self._given is not None and self._host in {None, host}:
             source = "the command line" if self._host is None else f"what was given for {safe(host)}"
             return Lookup(credential=self._given, source=source)
@@ -170,7 +170,7 @@ def read_configuration(path: Path) -> JsonObject | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise AirgapError(f"the registry configuration {safe(path)} can not be read: {safe(error.strerror)}") from None
+        raise AirgapError(f"the registry configuration {safe(path)} cannot be read: {safe(error.strerror)}") from None
     if not data.strip():
         return {}
     try:
@@ -201,7 +201,7 @@ def run_helper(helper: str, action: str, sent: str, environment: Mapping[str, st
     except subprocess.TimeoutExpired:
         raise AirgapError(f"the credential helper {program} gave no answer in {_HELPER_SECONDS} s") from None
     except OSError as error:
-        raise AirgapError(f"the credential helper {program} can not be run: {safe(error.strerror)}") from None
+        raise AirgapError(f"the credential helper {program} cannot be run: {safe(error.strerror)}") from None
     if done.returncode == 0:
         return done.stdout
     said = (done.stdout or done.stderr).decode(errors="replace").strip()
@@ -281,7 +281,7 @@ def _normal(key: str) -> str:
 
 def _unusable(path: Path, error: FormatError) -> AirgapError:
     return AirgapError(
-        f"the registry configuration {safe(path)} can not be used: {error}",
+        f"the registry configuration {safe(path)} cannot be used: {error}",
         remedy="Correct the file, or name another with --registry-config.",
     )
 

@@ -160,7 +160,7 @@ class RegistrySink:
         """See `Sink`; asked once for each subject."""
         if subject not in self._listed:
             unread: list[AirgapError] = []
-            # what is listed and can not be read does not count: then it is put again
+            # what is listed and cannot be read does not count: then it is put again
             listed = self.store.referrers(subject).readable(unread.append)
             self._listed[subject] = frozenset(item.descriptor.digest for item in listed)
         return referrer in self._listed[subject]

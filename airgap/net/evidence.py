@@ -77,7 +77,7 @@ class EvidenceClient:
         """Write what lies at `url` to the new file `path`; returns its size in bytes.
 
         Raises Undecided: fetch.scheme, fetch.unreachable, fetch.timeout, fetch.status, fetch.redirect, fetch.limit;
-        OSError where `path` can not be written.
+        OSError where `path` cannot be written.
         """
         deadline = self._deadline(self._options.crl_seconds)
         reply = self._answer(self._crl, Request(method="GET", url=_sendable(url)), deadline)
@@ -125,7 +125,7 @@ class EvidenceClient:
         try:
             origin_of(url)
         except FormatError as error:
-            raise _refusal("fetch.scheme", url, f"can not be asked: {error.problem}") from None
+            raise _refusal("fetch.scheme", url, f"cannot be asked: {error.problem}") from None
 
     def _answer(self, http: Http, request: Request, deadline: _Deadline) -> Reply:
         """The answer with status 200, its body unread; redirects are followed, within bounds."""
@@ -183,7 +183,7 @@ def _send(http: Http, request: Request, first: str) -> Reply:
     except TransportError as error:
         raise _lost(error, first) from None
     except (FormatError, LimitError) as error:
-        raise _refusal("fetch.redirect", first, f"can not be asked: {error.problem}") from None
+        raise _refusal("fetch.redirect", first, f"cannot be asked: {error.problem}") from None
 
 
 def _piece(reply: Reply) -> bytes:

@@ -267,7 +267,7 @@ class _Counted(io.RawIOBase):
         try:
             chunk = self._source.read(min(size, self._left) if size >= 0 else self._left)
         except OSError as error:  # would count as a broken connection
-            raise AirgapError(f"what {self._request} sends can not be read: {safe(error)}") from error
+            raise AirgapError(f"what {self._request} sends cannot be read: {safe(error)}") from error
         if not chunk:
             raise ContentError(
                 "content.size",
@@ -337,7 +337,7 @@ def _diagnose_tls(error: ssl.SSLError) -> tuple[str, str, str]:
     )
 
 
-_NO_ROUTE = ("unreachable", "{host} can not be reached: no route to it", "Check the network connection.")
+_NO_ROUTE = ("unreachable", "{host} cannot be reached: no route to it", "Check the network connection.")
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 _TIMEOUT = ("timeout", "{host} did not answer in time", "Check the network connection and the address.")
 _RESET = ("reset", "{host} cut the connection", "")

@@ -113,4 +113,4 @@ def _update(path: Path, configuration: JsonObject, change: Callable[[dict[str, A
 
 
 def _unwritable(path: Path, error: OSError) -> AirgapError:
-    return AirgapError(f"the registry configuration {safe(path)} can not be written: {safe(error.strerror)}")
+    return AirgapError(f"the registry configuration {safe(path)} cannot be written: {safe(error.strerror)}")

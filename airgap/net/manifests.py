@@ -66,7 +66,7 @@ class ManifestApi:
                 self._url(reference),
                 access=self._access,
                 accept=frozenset({200, 404}),
-                what=f"the manifest {name} can not be read",
+                what=f"the manifest {name} cannot be read",
                 headers={"Accept": ACCEPT},
                 limit=limits.MANIFEST_BYTES,
             )
@@ -98,14 +98,14 @@ class ManifestApi:
             self._url(reference),
             access=self._access,
             accept=frozenset({200, 404}),
-            what=f"whether {self._repository} holds {reference} can not be asked",
+            what=f"whether {self._repository} holds {reference} cannot be asked",
             headers={"Accept": ACCEPT},
         )
         return reply.status == 200 and (stated_digest(reply.headers) or True)  # noqa: PLR2004
 
     def put(self, fetched: Fetched, reference: str | Digest, *, if_match: str | None = None) -> Reply:
         """Put exactly these bytes under a tag or digest. Raises IncompleteError, PreconditionError, ContentError."""
-        what = f"the manifest {_name(self._repository, reference)} can not be written"
+        what = f"the manifest {_name(self._repository, reference)} cannot be written"
         headers = {"Content-Type": fetched.descriptor.media_type}
         if if_match is not None:
             headers["If-Match"] = if_match

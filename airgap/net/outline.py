@@ -61,7 +61,7 @@ class Outline:
 def outline(registry: RegistryStore, reference: str | Digest) -> tuple[Outline, Descriptor]:
     """Everything that says who signed the artifact, its children and its referrers; and the artifact itself.
 
-    Raises NotFoundError, LimitError, and what the transport raises where referrers can not be looked for: to overlook a
+    Raises NotFoundError, LimitError, and what the transport raises where referrers cannot be looked for: to overlook a
     signature would be to overlook its certificates.
     """
     result = Outline(registry.name)

@@ -109,7 +109,7 @@ class ReferrersApi:
                 url,
                 access=self._access,
                 accept=frozenset({200, 404}) if len(seen) == 1 else frozenset({200}),
-                what=f"the referrers of {self._repository} can not be listed",
+                what=f"the referrers of {self._repository} cannot be listed",
                 headers={"Accept": IMAGE_INDEX},
                 limit=limits.MANIFEST_BYTES,
             )
@@ -133,13 +133,13 @@ class ReferrersApi:
             index = parse_layout_index(reply.body)
         except FormatError as error:
             raise self._unreadable(str(error)) from None
-        if index.unreadable:  # an entry that can not be read may be the signature
+        if index.unreadable:  # an entry that cannot be read may be the signature
             raise self._unreadable(str(index.unreadable[0]))
         return index
 
     def _unreadable(self, problem: str) -> RegistryError:
         return RegistryError(
-            f"the referrers that {self._client.host}/{self._repository} lists can not be read: {problem}",
+            f"the referrers that {self._client.host}/{self._repository} lists cannot be read: {problem}",
             host=self._client.host,
         )
 
@@ -210,7 +210,7 @@ def page_url(client: RegistryClient, url: str, link: str, seen: Collection[str])
         target = follow(url, link, home=client.origin)
     except FormatError as error:
         raise RegistryError(
-            f"{client.host} names a next page that can not be followed: {error.problem}", host=client.host
+            f"{client.host} names a next page that cannot be followed: {error.problem}", host=client.host
         ) from None
     if origin_of(target) != client.origin:
         raise RegistryError(

@@ -47,7 +47,7 @@ class Registries:
     ) -> RegistryStore:
         """The repository that `reference` names; nothing is sent yet. Raises UsageError, AirgapError.
 
-        `chunked`: upload in pieces from the start, for sources that can not be read twice.
+        `chunked`: upload in pieces from the start, for sources that cannot be read twice.
         """
         with self._lock:
             client = self._clients.get(reference.registry)

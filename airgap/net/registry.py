@@ -18,10 +18,10 @@ from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.download import BlobReader
 from airgap.net.errors import RegistryError
-from airgap.net.fallback import FallbackTags
 from airgap.net.http import Readable, Reply
 from airgap.net.manifests import Fetched, ManifestApi
 from airgap.net.referrers import DigestTag, ReferrersApi, page_url
+from airgap.net.referrers_tags import ReferrersTagWriter
 from airgap.net.upload import BlobUploader, Sent
 from airgap.net.wire import next_page
 from airgap.oci.descriptor import Descriptor
@@ -75,7 +75,7 @@ class RegistryStore:
         self._manifests = ManifestApi(client, repository, self._access)
         self._referrers = ReferrersApi(client, repository, self._access, self._manifests)
         self._uploader = BlobUploader(client, repository, self._access, chunked=chunked)
-        self._fallback = FallbackTags(client, repository, self._manifests)
+        self._fallback = ReferrersTagWriter(client, repository, self._manifests)
         self._handled: Final[dict[Digest, dict[Digest, Fetched]]] = {}
         """By subject: the referrers that were put, and that the registry says it lists."""
 
@@ -179,7 +179,7 @@ class RegistryStore:
                 url,
                 access=self._access,
                 accept=frozenset({200, 404}),
-                what=f"the tags of {self.repository} can not be listed",
+                what=f"the tags of {self.repository} cannot be listed",
                 limit=limits.TAG_PAGE_BYTES,
             )
             if reply.status == 404:  # noqa: PLR2004
@@ -280,7 +280,7 @@ class RegistryStore:
         mended = 0
         for _ in range(_SETTLE_ROUNDS):
             unread: list[AirgapError] = []
-            # what is listed and can not be read again counts as lost: it is put once more, or the copy fails
+            # what is listed and cannot be read again counts as lost: it is put once more, or the copy fails
             listed = {item.descriptor.digest for item in self.referrers(subject).readable(unread.append)}
             lost = [fetched for digest, fetched in put.items() if digest not in listed]
             if not lost:
@@ -305,7 +305,7 @@ class RegistryStore:
             self._blob_url(descriptor),
             access=self._access,
             accept=frozenset({200, 404}) if offset == 0 else frozenset({200, 206, 404, 416}),
-            what=f"{descriptor.digest} can not be read from {self.repository}",
+            what=f"{descriptor.digest} cannot be read from {self.repository}",
             headers={"Range": f"bytes={offset}-"} if offset else {},
             limit=None,
         )
@@ -329,7 +329,7 @@ class RegistryStore:
             return tuple(_tag(tag) for tag in take_optional(document, "tags", list) or [])
         except FormatError as error:
             raise RegistryError(
-                f"what {self.name} gives as its tags can not be read: {error}", host=self.client.host
+                f"what {self.name} gives as its tags cannot be read: {error}", host=self.client.host
             ) from None
 
 

@@ -192,7 +192,7 @@ def _own_context(options: TransportOptions) -> ssl.SSLContext:
             context.load_cert_chain(options.cert_file, options.key_file, password=_no_password)
         except (OSError, ValueError) as error:
             raise AirgapError(
-                f"the client certificate {safe(options.cert_file)} or its key can not be used: {safe(error)}",
+                f"the client certificate {safe(options.cert_file)} or its key cannot be used: {safe(error)}",
                 remedy="Give PEM files with --cert-file and --key-file; the key must not be encrypted.",
             ) from None
     return _relaxed(context) if options.insecure else context

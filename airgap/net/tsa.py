@@ -94,7 +94,7 @@ class HttpTsa:
             try:
                 request = replace(request, url=follow(request.url, location, home=_NOBODY))
             except FormatError as error:
-                raise self._failed(f"leads to where it can not be followed: {error.problem}") from None
+                raise self._failed(f"leads to where it cannot be followed: {error.problem}") from None
         raise self._failed(f"leads on more than {_MOST_REDIRECTS} times")
 
     def _read(self, reply: Reply) -> bytes:

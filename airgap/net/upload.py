@@ -66,7 +66,7 @@ class BlobUploader:
             self._client.url(f"{self._repository}/blobs/{descriptor.digest}"),
             access=self._reading,
             accept=frozenset({200, 404}),
-            what=f"whether {self._repository} holds {descriptor.digest} can not be asked",
+            what=f"whether {self._repository} holds {descriptor.digest} cannot be asked",
         )
         if reply.status != 200:  # noqa: PLR2004
             return False
@@ -123,7 +123,7 @@ class BlobUploader:
             return
         self._check_content(reply, descriptor)
         if not descriptor.size:
-            raise failure(reply, f"{descriptor.digest} can not be uploaded to {self._repository}")
+            raise failure(reply, f"{descriptor.digest} cannot be uploaded to {self._repository}")
         self._whole_limit = min(descriptor.size, self._whole_limit or descriptor.size)
         self._send_chunks(descriptor, body, self._start(descriptor))
 
@@ -139,7 +139,7 @@ class BlobUploader:
                 self._client.url(f"{self._repository}/blobs/uploads/?{query}"),
                 access=Access(self._repository, "pull,push", (source,)),
                 accept=_STARTED | {_CREATED},
-                what=f"{descriptor.digest} can not be mounted from {source}",
+                what=f"{descriptor.digest} cannot be mounted from {source}",
             )
         except (AuthenticationError, RegistryError):
             return False, None  # no right to read there, or no mounting at all: it is uploaded
@@ -166,7 +166,7 @@ class BlobUploader:
         reply = self._call("PUT", _with_digest(upload.location, descriptor), _STORED | {400}, descriptor, Body.of(b""))
         if reply.status not in _STORED:
             self._check_content(reply, descriptor)
-            raise failure(reply, f"{descriptor.digest} can not be uploaded to {self._repository}")
+            raise failure(reply, f"{descriptor.digest} cannot be uploaded to {self._repository}")
 
     def _send_chunk(self, descriptor: Descriptor, upload: _Upload, chunk: bytes) -> None:
         """One chunk, in pieces that the registry takes; a piece that was cut goes on where the registry says."""
@@ -189,9 +189,7 @@ class BlobUploader:
                 upload.location = self._location(reply)
                 upload.offset += len(piece)
                 continue
-            self._count_failure(
-                upload, failure(reply, f"{descriptor.digest} can not be uploaded to {self._repository}")
-            )
+            self._count_failure(upload, failure(reply, f"{descriptor.digest} cannot be uploaded to {self._repository}"))
             self._synchronise(descriptor, upload, start, end)
 
     def _count_failure(self, upload: _Upload, error: TransportError | RegistryError) -> None:
@@ -237,7 +235,7 @@ class BlobUploader:
             url,
             access=self._access(),
             accept=accept,
-            what=f"{descriptor.digest} can not be uploaded to {self._repository}",
+            what=f"{descriptor.digest} cannot be uploaded to {self._repository}",
             headers=headers or (_STREAM if body is not None and body.size else {}),
             body=body,
         )
@@ -248,7 +246,7 @@ class BlobUploader:
             return follow(reply.request.url, location, home=self._client.origin)
         except FormatError as error:
             raise RegistryError(
-                f"{self._client.host} wants the upload to go where it can not: {error.problem}",
+                f"{self._client.host} wants the upload to go where it cannot: {error.problem}",
                 host=self._client.host,
                 status=reply.status,
             ) from None
@@ -282,7 +280,7 @@ def _read_chunk(source: Readable, size: int) -> bytes:
         while len(chunk) < size and (piece := source.read(size - len(chunk))):
             chunk += piece
     except OSError as error:
-        raise AirgapError(f"what is to be uploaded can not be read: {safe(error)}") from error
+        raise AirgapError(f"what is to be uploaded cannot be read: {safe(error)}") from error
     if len(chunk) < size:
         raise ContentError("content.size", f"what is to be uploaded ends {size - len(chunk)} bytes too early")
     return bytes(chunk)

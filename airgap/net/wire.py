@@ -69,7 +69,7 @@ def _hint(reply: Reply) -> str:
 
 
 def failure(reply: Reply, what: str, *, remedy: str = "") -> RegistryError:
-    """The error for an answer that says no: `what` could not be done (`the manifest x can not be read`)."""
+    """The error for an answer that says no: `what` could not be done (`the manifest x cannot be read`)."""
     words = said(reply)
     host = origin_of(reply.request.url).netloc
     hint = remedy or _hint(reply)

@@ -70,7 +70,7 @@ class LayoutArchive:
         return Section(self._shared, *extent)
 
     def close(self) -> None:
-        """Closes the file; its sections can not be read any more."""
+        """Closes the file; its sections cannot be read any more."""
         self._shared.close()
 
     def __enter__(self) -> Self:

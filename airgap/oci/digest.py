@@ -1,6 +1,6 @@
 """Content digests: the only door from text to a blob's name (LAYOUT-4).
 
-A `Digest` holds characters that can not leave a directory: whoever has one may build a path from it.
+A `Digest` holds characters that cannot leave a directory: whoever has one may build a path from it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Digest:
         if self.algorithm not in SUPPORTED:
             raise ContentError(
                 "content.algorithm",
-                f"{self}: the algorithm {safe(self.algorithm, limit=64)!r} can not be checked here "
+                f"{self}: the algorithm {safe(self.algorithm, limit=64)!r} cannot be checked here "
                 f"(known: {', '.join(sorted(SUPPORTED))})",
                 digest=str(self),
             )

@@ -65,7 +65,7 @@ def _each(name: str, found: Iterator[str]) -> Iterator[tuple[str, str]]:
         for sentence in found:
             yield name, sentence
     except FormatError as error:
-        yield name, f"docker load may read this instead of index.json, and it can not be read here: {error}"
+        yield name, f"docker load may read this instead of index.json, and it cannot be read here: {error}"
 
 
 def _in_manifest_json(raw: bytes, images: tuple[Image, ...]) -> Iterator[str]:

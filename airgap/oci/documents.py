@@ -92,4 +92,4 @@ def read_index(raw: bytes, source: str) -> Index:
     try:
         return parse_layout_index(raw)
     except FormatError as error:
-        raise malformed(f"{source} has an {LAYOUT_INDEX} that can not be read: {error}") from None
+        raise malformed(f"{source} has an {LAYOUT_INDEX} that cannot be read: {error}") from None

@@ -1,7 +1,7 @@
 """A layout's graph: what its own artifacts are, what refers to them, and all that each of them reaches.
 
-Every manifest is read, verified and parsed once. One that can not be read never keeps others from being found (D27,
-MAN-34); it becomes a problem. Cycles can not be made with sound digests, and nothing here would follow one.
+Every manifest is read, verified and parsed once. One that cannot be read never keeps others from being found (D27,
+MAN-34); it becomes a problem. Cycles cannot be made with sound digests, and nothing here would follow one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
 from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, MANIFEST_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
+from airgap.oci.entry_names import listed
 from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.oci.names import listed
 from airgap.oci.nodes import Mechanism, Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem, EntryProblem
 from airgap.oci.reference import LayoutReference
@@ -104,7 +104,7 @@ class Graph:
             reason = "content.limit" if isinstance(error, LimitError) else "content.malformed"
             raise ContentError(
                 reason,
-                f"{descriptor.digest} can not be read as {safe(descriptor.media_type, limit=128)}: {error}",
+                f"{descriptor.digest} cannot be read as {safe(descriptor.media_type, limit=128)}: {error}",
                 digest=str(descriptor.digest),
                 media_type=safe(descriptor.media_type),
             ) from None
@@ -122,7 +122,7 @@ class Graph:
         """Refuses a manifest that its descriptor gives out for something unknown, so that nobody looks below it.
 
         LAYOUT-2 allows types that are unknown, not those that are known and called otherwise. Raises ContentError
-        (`content.malformed`); content that can not be read is left to whoever checks it.
+        (`content.malformed`); content that cannot be read is left to whoever checks it.
         """
         if descriptor.size > limits.MANIFEST_BYTES:
             return
@@ -153,7 +153,7 @@ class Graph:
 
     @property
     def problems(self) -> tuple[EntryProblem, ...]:
-        """Entries of `index.json` that can not be read, and so belong to no artifact that is known."""
+        """Entries of `index.json` that cannot be read, and so belong to no artifact that is known."""
         return self._scan.problems
 
     @property
@@ -289,7 +289,7 @@ class Graph:
             self._check_entries()
             for index in self._scan.known.values():
                 if index.media_type in INDEX_TYPES:
-                    self.manifest(index)  # what can not be read may list it
+                    self.manifest(index)  # what cannot be read may list it
             raise NotFoundError(
                 f"{self._store.name} has no artifact {digest}{self._orphan(digest)}",
                 remedy="See what there is with airgap discover.",
@@ -311,7 +311,7 @@ class Graph:
         """Everything whose subject is exactly this (media type, digest, size: MAN-31), and what may be, unread.
 
         All forms are read: entries of `index.json`, fallback-tag indexes (only entries that truly have this subject),
-        and cosign's tags, which name a digest alone. More than limits.REFERRERS can not be read either.
+        and cosign's tags, which name a digest alone. More than limits.REFERRERS cannot be read either.
         """
         found: dict[Digest, Referrer] = {}
         for referrer in self._scan.referrers.get(descriptor.digest, ()):
@@ -387,7 +387,7 @@ class _Walk:
     absent: list[tuple[Digest, ContentProblem]] = field(default_factory=list)
     indexes: list[Index] = field(default_factory=list)
     unheard: dict[int, ContentProblem] = field(default_factory=dict)
-    """What may refer to something here and can not be read."""
+    """What may refer to something here and cannot be read."""
     seen: set[tuple[Digest, str, int, bool, bool]] = field(default_factory=set)
     limits_told: set[str] = field(default_factory=set)
     """Sentences about bounds that were told: that of the layout is the same for thousands."""

@@ -67,7 +67,7 @@ class LayoutDirectory:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise unreadable(digest, f"can not be read: {error.strerror}") from None
+            raise unreadable(digest, f"cannot be read: {error.strerror}") from None
         if not stat.S_ISREG(status.st_mode):
             raise unreadable(digest, f"is {kind_of(status.st_mode)}, not a file")
         return status.st_size
@@ -82,8 +82,8 @@ class LayoutDirectory:
         except FileNotFoundError:
             raise missing(self, digest) from None
         except OSError as error:
-            problem = error.strerror if isinstance(error, NotRegularError) else f"can not be read: {error.strerror}"
-            raise unreadable(digest, problem or "can not be read") from None
+            problem = error.strerror if isinstance(error, NotRegularError) else f"cannot be read: {error.strerror}"
+            raise unreadable(digest, problem or "cannot be read") from None
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -152,6 +152,6 @@ def open_directory(path: str) -> LayoutDirectory:
 def denied(path: str, error: OSError) -> ContentError:
     """The error for what the system does not let us read."""
     return malformed(
-        f"{safe(path)} can not be read: {error.strerror or type(error).__name__}",
+        f"{safe(path)} cannot be read: {error.strerror or type(error).__name__}",
         remedy="Check its permissions, that the medium is mounted, and that it reports no read errors.",
     )

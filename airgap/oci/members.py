@@ -83,7 +83,7 @@ class _Tree:
         self._spelt: set[str] = set(_FOLDERS)
 
     def add(self, name: str, kind: Kind) -> None:
-        """Raises FormatError where it can not stand beside what is there already."""
+        """Raises FormatError where it cannot stand beside what is there already."""
         folder = name.rpartition("/")[0]
         if folder:
             self._add_folder(folder)

@@ -36,7 +36,7 @@ class Referrer:
 
 @dataclass(frozen=True, slots=True)
 class Referrers:
-    """The one answer to "what refers to this": what was found, and what may refer to it and can not be read.
+    """The one answer to "what refers to this": what was found, and what may refer to it and cannot be read.
 
     It is no sequence on purpose. "None there" and "could not look" are two answers (design 2, rule 6), so nobody gets
     the first without the second: whoever asks either wants all of them or says who hears what could not be read.
@@ -44,9 +44,9 @@ class Referrers:
 
     _found: tuple[Referrer, ...]
     _claims: tuple[ContentProblem, ...]
-    """What claims by its place (a fallback tag, a cosign tag) to refer to this very subject, and can not be read."""
+    """What claims by its place (a fallback tag, a cosign tag) to refer to this very subject, and cannot be read."""
     _unread: tuple[ContentProblem, ...]
-    """What can not be read at all, so that nobody knows what it refers to: it may be this."""
+    """What cannot be read at all, so that nobody knows what it refers to: it may be this."""
 
     def all(self) -> tuple[Referrer, ...]:
         """All of them, in the order of digests. Raises ContentError where nobody knows whether these are all."""
@@ -55,7 +55,7 @@ class Referrers:
         return self._found
 
     def readable(self, hear: Callable[[ContentProblem], object], *, path: str = "") -> tuple[Referrer, ...]:
-        """Those that can be read, in the order of digests; `hear` is told of everything that can not, first.
+        """Those that can be read, in the order of digests; `hear` is told of everything that cannot, first.
 
         `path`: the way to the subject, to stand before places below it.
         """

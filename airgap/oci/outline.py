@@ -33,7 +33,7 @@ class Outline:
     """How a referrer was found; None for others."""
     annotations: dict[str, str]
     missing: str | None
-    """Why the manifest can not be read; None where it can."""
+    """Why the manifest cannot be read; None where it can."""
     below: tuple[Outline, ...]
     repeated: bool = False
     """Its annotations, and what is below it, are shown where it was met first."""
@@ -49,7 +49,7 @@ class Discovered:
     tags: tuple[str, ...]
     tree: Outline
     unread: tuple[ContentProblem, ...]
-    """What can not be read and may belong to the tree, so that the tree may not be all."""
+    """What cannot be read and may belong to the tree, so that the tree may not be all."""
     record: Record | None = None
     """The newest acquisition record: a claim of whoever made the layout."""
 
@@ -65,7 +65,7 @@ class Outliner:
 
     graph: Graph
     unread: dict[ContentProblem, None] = field(default_factory=dict)
-    """What can not be read and may belong to the last tree, or is too deep in it to be shown."""
+    """What cannot be read and may belong to the last tree, or is too deep in it to be shown."""
     _followed: set[_Key] = field(default_factory=set)
     """In this tree."""
     _drawn: set[_Key] = field(default_factory=set)
@@ -138,7 +138,7 @@ class Outliner:
             yield "child", child, None
 
     def hear(self, problem: ContentProblem) -> None:
-        """Something may belong to the tree that can not be read."""
+        """Something may belong to the tree that cannot be read."""
         self.unread[problem] = None
 
 

@@ -48,7 +48,7 @@ class EntryProblem:
     """Something about an entry of `index.json` that belongs to no artifact."""
 
     reason: str
-    """A `content.*` code where it can not be read; `layout.entry` where it is merely odd."""
+    """A `content.*` code where it cannot be read; `layout.entry` where it is merely odd."""
     message: str
     path: str
     """`index.json > manifests[3]`, or the tag of a fallback index and the place in it."""
@@ -56,5 +56,5 @@ class EntryProblem:
     """None where the entry describes nothing."""
 
     def error(self) -> ContentError:
-        """The same as an error, with its place; for what can not be read."""
+        """The same as an error, with its place; for what cannot be read."""
         return ContentError(self.reason, f"{self.path}: {self.message}")

@@ -116,7 +116,7 @@ def explain_tar(path: str, names: Collection[str]) -> ContentError:
 
 
 def explain_directory(path: str) -> ContentError:
-    """What a directory is that holds no layout. Raises OSError if it can not be listed."""
+    """What a directory is that holds no layout. Raises OSError if it cannot be listed."""
     shown = safe(path)
     names = {entry.name for entry in Path(path).iterdir()}
     if not names:

@@ -271,9 +271,9 @@ class FoundRecord:
 def find_records(
     store: Store, graph: Graph, artifact: Descriptor, hear: Callable[[ContentProblem], object]
 ) -> tuple[FoundRecord, ...]:
-    """The records about `artifact`, the newest first. One that can not be read is passed over: it proves nothing.
+    """The records about `artifact`, the newest first. One that cannot be read is passed over: it proves nothing.
 
-    `hear` is told of what may refer to the artifact and can not be read.
+    `hear` is told of what may refer to the artifact and cannot be read.
     """
     found = _records(store, graph.referrers(artifact).readable(hear), artifact)
     return tuple(sorted(found, key=_newest_last, reverse=True))

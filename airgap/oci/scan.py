@@ -17,8 +17,8 @@ from airgap.oci.attached import cosign_suffix, is_attachment, is_image_kind, is_
 from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
+from airgap.oci.entry_names import Entry, Names, read_entries
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.names import Entry, Names, read_entries
 from airgap.oci.nodes import Mechanism, Referrer, Root
 from airgap.oci.problems import ContentProblem, EntryProblem
 from airgap.oci.store import Store
@@ -41,9 +41,9 @@ class Scan:
     known: Mapping[Digest, Descriptor]
     """Every manifest and entry that `index.json` leads to, by the descriptor that points at it."""
     unreadable: Mapping[Digest, tuple[ContentProblem, ...]]
-    """By subject: what claims by its place to refer to it, and can not be read."""
+    """By subject: what claims by its place to refer to it, and cannot be read."""
     unread: tuple[ContentProblem, ...]
-    """What can not be read and may refer to anything; beyond limits.NOTES_SHOWN only their number is told."""
+    """What cannot be read and may refer to anything; beyond limits.NOTES_SHOWN only their number is told."""
     problems: tuple[EntryProblem, ...]
     notes: tuple[EntryProblem, ...]
 
@@ -99,7 +99,7 @@ class _Scanner:
         """Unreadable referrers, by the fallback tag or the digest that they stand under."""
         self._entries: tuple[Entry, ...] = ()
         self._doubled: Final[set[int]] = set()
-        """Numbers of entries whose names are others' too: one that can not be read may be what hauler attaches."""
+        """Numbers of entries whose names are others' too: one that cannot be read may be what hauler attaches."""
         self._runnable: Final[dict[tuple[Digest, str], bool]] = {}
         self._waiting: Final[defaultdict[str | Digest, list[Entry]]] = defaultdict(list)
         """Referrers tags and cosign's tags, until what they are about is reached by something that is judged."""
@@ -235,7 +235,7 @@ class _Scanner:
         try:
             return self._store.size(digest) is not None
         except ContentError:
-            return True  # it lies there and can not be looked at: whoever reads it is told why
+            return True  # it lies there and cannot be looked at: whoever reads it is told why
 
     # --- forms of referrers ---
 
@@ -345,7 +345,7 @@ class _Scanner:
         return {subject: tuple(problems) for subject, problems in found.items()}
 
     def _unattributed(self, index: Index) -> tuple[ContentProblem, ...]:
-        """What may refer to anything: entries that describe nothing, and manifests that can not be read."""
+        """What may refer to anything: entries that describe nothing, and manifests that cannot be read."""
         found = [
             ContentProblem(
                 reason="content.malformed",
@@ -361,9 +361,7 @@ class _Scanner:
             for problem in found[: limits.NOTES_SHOWN]
         ]
         if len(found) > limits.NOTES_SHOWN:
-            more = (
-                f"{len(found) - limits.NOTES_SHOWN} more can not be read; each may be a signature or another referrer"
-            )
+            more = f"{len(found) - limits.NOTES_SHOWN} more cannot be read; each may be a signature or another referrer"
             told.append(ContentProblem(reason=found[-1].reason, message=more, path=LAYOUT_INDEX, descriptor=None))
         return tuple(told)
 
@@ -429,7 +427,7 @@ class _Scanner:
             return True
         index = self._try(entry.descriptor)
         if index is None:
-            self._take_fallback(entry)  # which says why it can not be read
+            self._take_fallback(entry)  # which says why it cannot be read
         return isinstance(index, Index) and bool(index.manifests)
 
     def _children(self, descriptors: Iterable[Descriptor]) -> set[Digest]:

@@ -106,7 +106,7 @@ def missing(store: Store, digest: Digest) -> ContentError:
 
 
 def unreadable(digest: Digest, problem: str) -> ContentError:
-    """The error for a blob that is there but is no file, or can not be read."""
+    """The error for a blob that is there but is no file, or cannot be read."""
     return ContentError("content.unreadable", f"{digest} {problem}", digest=str(digest))
 
 
@@ -116,7 +116,7 @@ def reading(digest: Digest) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise unreadable(digest, f"can not be read: {error.strerror or type(error).__name__}") from None
+        raise unreadable(digest, f"cannot be read: {error.strerror or type(error).__name__}") from None
 
 
 _local = threading.local()

@@ -118,7 +118,7 @@ class _Blocks:
         while chunk := self._shared.read(position, _WINDOW):
             if chunk.strip(b"\0"):
                 raise FormatError(
-                    f"data stand behind the end marker of the tar (byte {offset}): some readers go on there, others "
+                    f"trailing data after the end marker of the tar (byte {offset}): some readers go on there, others "
                     "end before",
                     remedy="Copy the file again. If tars were joined, unpack each and pack one tar of all.",
                 )
@@ -171,7 +171,7 @@ class _Pending:
         size = header.size
         if "size" in self._records:
             size = int(self._records["size"])
-            # a size that the header can not hold is 0 there, or base-256; all others agree
+            # a size that the header cannot hold is 0 there, or base-256; all others agree
             if size != header.size and not (header.size == 0 and size >= _OCTAL_LIMIT):
                 raise FormatError(
                     f"{safe(name, limit=160)!r} in the tar has {header.size} bytes in its header and {size} in its PAX "

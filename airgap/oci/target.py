@@ -41,7 +41,7 @@ class Target:
         return self.graph.whole() if self.is_whole else (self.graph.find(self.reference),)
 
     def all_roots(self) -> tuple[Root, ...]:
-        """The same with what of a whole layout can not be read, for whoever has no other place to tell it.
+        """The same with what of a whole layout cannot be read, for whoever has no other place to tell it.
 
         Entries that describe nothing are not among them: they may refer to each artifact, which is told of each.
         """

@@ -122,7 +122,7 @@ def _walk_heads(data: bytes, *, times: bool) -> None:
             _check_simple(info, start, in_epoch=in_epoch)
         in_epoch = major == _TAG
     if offset != len(data):
-        raise FormatError(f"{len(data) - offset} bytes stand behind its end")
+        raise FormatError(f"has {len(data) - offset} bytes of trailing data")
 
 
 def _head(data: bytes, start: int) -> tuple[int, int, int, int]:

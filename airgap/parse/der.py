@@ -249,7 +249,7 @@ def read(data: bytes, where: str = "") -> Element:
     except FormatError as error:
         raise (error.under(where) if where else error) from None
     if element.end != len(data):
-        raise FormatError(f"has {len(data) - element.end} bytes behind its end", where=where)
+        raise FormatError(f"has {len(data) - element.end} bytes of trailing data", where=where)
     return element
 
 

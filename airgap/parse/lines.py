@@ -35,7 +35,7 @@ class Lines:
     """The lines of a JSON text, by the members that begin on them. Paths are those of FormatError.where."""
 
     def __init__(self, data: bytes) -> None:
-        """The text need not be JSON throughout: what can not be followed is not found."""
+        """The text need not be JSON throughout: what cannot be followed is not found."""
         text = data.decode("utf-8", errors="replace")
         starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._found: dict[str, int] = {}

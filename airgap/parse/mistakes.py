@@ -114,8 +114,8 @@ def _extra(text: str, at: int) -> str:
     if here in _CLOSING:
         return f"{here!r} is one closing bracket too many"
     if here == ",":
-        return "a comma behind the end of the document; remove it"
-    return _not_of_json(text, at) or f"text behind the end of the document: {_shown(text, at)}"
+        return "a trailing comma after the document; remove it"
+    return _not_of_json(text, at) or f"trailing text after the document: {_shown(text, at)}"
 
 
 def _not_of_json(text: str, at: int) -> str | None:

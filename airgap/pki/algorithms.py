@@ -159,7 +159,7 @@ def verify(algorithm: Algorithm, public_key: PublicKey, signature: bytes, messag
     if for_key(public_key) is not algorithm:
         raise Rejected(
             "envelope.signature",
-            f"the signature can not be {algorithm.name}: the signing key is {key_name(public_key)}, "
+            f"the signature cannot be {algorithm.name}: the signing key is {key_name(public_key)}, "
             f"not {algorithm.key_spec}",
             algorithm=algorithm.name,
             key=key_name(public_key),

@@ -27,8 +27,8 @@ from airgap.parse.base64 import decode_standard
 from airgap.pki import algorithms
 from airgap.pki import extensions as ext
 from airgap.pki.algorithms import Algorithm, PublicKey, UnusableKey, UnverifiedError
+from airgap.pki.distinguished_names import Rdn, name_text, read_name
 from airgap.pki.extensions import BasicConstraints, DistributionPoint, ExtendedKeyUsage, Extension, KeyUsage
-from airgap.pki.names import Rdn, name_text, read_name
 from airgap.pki.native import guarded
 from airgap.text import safe
 

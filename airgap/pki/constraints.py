@@ -12,7 +12,7 @@ from airgap.errors import FormatError, Rejected
 from airgap.parse import der
 from airgap.pki import extensions as ext
 from airgap.pki.certificate import Certificate
-from airgap.pki.names import Rdn, name_text, read_name
+from airgap.pki.distinguished_names import Rdn, name_text, read_name
 from airgap.text import safe
 
 _DIRECTORY: Final = der.context(4)
@@ -58,7 +58,7 @@ def _check_subtrees(authority: Certificate, value: bytes, below: Sequence[Certif
     for certificate in below:
         if other := (_kinds_of_names(certificate) & kinds) - {_DIRECTORY}:
             names = ", ".join(sorted(_NAME_KINDS[kind] for kind in other))
-            _refuse(authority, certificate, f"constrains {names} names, which can not be compared here")
+            _refuse(authority, certificate, f"constrains {names} names, which cannot be compared here")
         for name in _directory_names(certificate):
             if allowed and not any(_within(name, subtree) for subtree in allowed):
                 _refuse(authority, certificate, f'does not permit the name "{_shown(name)}"')

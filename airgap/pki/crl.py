@@ -28,6 +28,7 @@ from airgap.pki.algorithms import UnverifiedError, verify_ever_accepted, verify_
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl_entries import RevokedEntry, RevokedList
 from airgap.pki.crl_scope import ISSUING_DISTRIBUTION_POINT, Scope
+from airgap.pki.distinguished_names import name_key, name_text, read_name, same_name
 from airgap.pki.extensions import (
     AUTHORITY_KEY_IDENTIFIER,
     FRESHEST_CRL,
@@ -37,7 +38,6 @@ from airgap.pki.extensions import (
     distribution_points,
     read_extensions,
 )
-from airgap.pki.names import name_key, name_text, read_name, same_name
 from airgap.pki.native import guarded
 from airgap.text import safe
 

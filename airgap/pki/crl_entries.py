@@ -20,8 +20,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from airgap.errors import FormatError, Undecided
 from airgap.hashing import short_hash
 from airgap.parse import der
+from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import Extension, read_extensions
-from airgap.pki.names import same_name
 from airgap.pki.native import guarded
 from airgap.pki.revoked import CERTIFICATE_ISSUER, INVALIDITY_DATE, REASON_CODE, read_invalidity_date, read_reason
 from airgap.text import safe

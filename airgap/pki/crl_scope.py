@@ -8,8 +8,8 @@ from typing import Final, Self
 
 from airgap.errors import FormatError
 from airgap.parse import der
+from airgap.pki.distinguished_names import name_key, relative_name_key
 from airgap.pki.extensions import DistributionPoint, PointName, read_point_name, read_reasons
-from airgap.pki.names import name_key, relative_name_key
 from airgap.pki.uris import uri_key
 from airgap.text import safe
 

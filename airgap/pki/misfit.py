@@ -87,7 +87,7 @@ def damage_problem(data: bytes, error: FormatError) -> FormatError | None:
     """What is wrong with a file that begins as a certificate in DER; None where it does not."""
     if data[:1] != _DER:
         return None
-    problem = f"is cut short, damaged, or has other bytes behind its end ({error})"
+    problem = f"is cut short, damaged, or has trailing data ({error})"
     return FormatError(problem, remedy=way_out(Kind.OPEN_PEM, Wanted.CERTIFICATE))
 
 

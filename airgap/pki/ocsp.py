@@ -29,8 +29,8 @@ from airgap.pki.algorithms import (
     verify_identified,
 )
 from airgap.pki.certificate import Certificate, Offered, verify_issued
+from airgap.pki.distinguished_names import name_text, parse_name, same_name
 from airgap.pki.extensions import Extension, authority_key, read_extensions
-from airgap.pki.names import name_text, parse_name, same_name
 from airgap.pki.native import guarded
 from airgap.pki.revoked import INVALIDITY_DATE, read_invalidity_date, read_reason
 from airgap.text import safe
@@ -412,7 +412,7 @@ def _status(element: Element) -> tuple[Status, datetime | None, str | None]:
 
 
 def _invalidity_date(extension: Extension | None) -> datetime | None:
-    """OCSP-7: a date that can not be read softens nothing."""
+    """OCSP-7: a date that cannot be read softens nothing."""
     try:
         return read_invalidity_date(extension.value) if extension else None
     except FormatError:

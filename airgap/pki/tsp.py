@@ -27,7 +27,7 @@ _GRANTED: Final = frozenset({0, 1})
 # RFC 3161, 2.4.2
 _STATUS: Final = {
     2: "it rejects the request",
-    3: "it promises an answer for later, which a signer can not wait for",
+    3: "it promises an answer for later, which a signer cannot wait for",
     4: "it warns that its certificate is about to be revoked",
     5: "its certificate has been revoked",
 }
@@ -143,7 +143,7 @@ def _texts(element: Element | None, where: str) -> str:
 
 
 def _malformed(problem: str) -> TimestampingError:
-    return TimestampingError(f"the timestamping authority's answer can not be read: {problem}", remedy=_REMEDY)
+    return TimestampingError(f"the timestamping authority's answer cannot be read: {problem}", remedy=_REMEDY)
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -41,7 +41,7 @@ def executable_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """An entry of the plugin directory: what the plugin says about itself, or why it can not be used."""
+    """An entry of the plugin directory: what the plugin says about itself, or why it cannot be used."""
 
     name: str
     path: Path

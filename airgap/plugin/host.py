@@ -116,7 +116,7 @@ class Plugin:
         try:
             return parse(self._call(command.value, request, seconds or limits.PLUGIN_SECONDS))
         except FormatError as error:
-            raise self._lie(command, f"answers something that can not be read: {error}") from None
+            raise self._lie(command, f"answers something that cannot be read: {error}") from None
 
     def _check_key(self, command: Command, asked: str, answered: str) -> None:
         if answered != asked:

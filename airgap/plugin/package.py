@@ -101,7 +101,7 @@ def _collect(members: Iterator[tuple[str, IO[bytes]]]) -> dict[str, bytes]:
             files[name] = data
     except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, tarfile.TarError,
             zlib.error) as error:  # fmt: skip
-        raise FormatError(f"the archive can not be read: {safe(error)}") from None
+        raise FormatError(f"the archive cannot be read: {safe(error)}") from None
     return files
 
 

@@ -50,7 +50,7 @@ def run(
     try:
         process = _start([str(executable), command], executable.parent, environment)
     except (OSError, ValueError) as error:
-        raise PluginError(name, f"can not be started: {safe(error)}") from None
+        raise PluginError(name, f"cannot be started: {safe(error)}") from None
     stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
     if stdin is None or stdout is None or stderr is None:
         raise AssertionError("pipes were asked for")

@@ -129,7 +129,7 @@ def content_document(content: ContentReport | None) -> Json:
 
 
 def content_problem_document(problem: ContentProblem) -> Json:
-    """One piece of content that is not what it has to be, or can not be read."""
+    """One piece of content that is not what it has to be, or cannot be read."""
     descriptor = problem.descriptor
     return {
         "reason": problem.reason,

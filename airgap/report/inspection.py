@@ -48,7 +48,7 @@ def _signature_node(parent: Node, signature: InspectedSignature, style: Style) -
     node = parent.add(f"signature {signature.descriptor.digest} ({signature.mechanism})")
     for obstacle in signature.obstacles:
         code = f" [{obstacle.reason}]" if obstacle.reason else ""
-        node.add(style.paint("bad", f"can not be decoded: {obstacle.message}{code}"))
+        node.add(style.paint("bad", f"cannot be decoded: {obstacle.message}{code}"))
     if signature.media_type:
         node.add(f"envelope: {safe(signature.media_type)}")
     if signature.envelope:

@@ -13,13 +13,13 @@ LIST_SCHEMA = "airgap.plugin.list/1"
 
 
 def plugins_text(folder: Path, entries: Sequence[Installed]) -> str:
-    """One line a plugin, and why where one can not be used."""
+    """One line a plugin, and why where one cannot be used."""
     if not entries:
         return f"No plugin is installed in {safe(folder)}.\n"
     lines = []
     for entry in entries:
         if entry.metadata is None:
-            lines.append(f"{safe(entry.name)}  can not be used: {entry.problem}")
+            lines.append(f"{safe(entry.name)}  cannot be used: {entry.problem}")
             continue
         capabilities = ", ".join(sorted(safe(name, limit=64) for name in entry.metadata.capabilities))
         lines.append(

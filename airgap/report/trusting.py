@@ -12,7 +12,7 @@ from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, moment
 from airgap.text import safe
 from airgap.trust.edit import BrokenStore, StoredFile
-from airgap.trust.policy_edit import Answer, Policy
+from airgap.trust.policy_edit import Policy, PolicyAnswer
 from airgap.trust.statement import Refusal
 from airgap.trust.status import PieceStatus, State, TrustStatus
 from airgap.trust.words import groups, spoken
@@ -42,7 +42,7 @@ def list_text(files: Sequence[StoredFile | BrokenStore], *, style: Style = PLAIN
     lines: list[str] = []
     for item in files:
         if isinstance(item, BrokenStore):
-            lines.append(f"{item.store}  {style.paint('bad', 'can not be used')}: {item.problem}")
+            lines.append(f"{item.store}  {style.paint('bad', 'cannot be used')}: {item.problem}")
             continue
         for certificate in item.certificates:
             subject, until = safe(certificate.subject_text), f"{certificate.not_after:%Y-%m-%d}"
@@ -114,15 +114,15 @@ def _certificate_json(certificate: Certificate) -> Json:
 
 
 def policy_text(
-    policy: Policy, answer: Answer | None, refusals: Sequence[Refusal] = (), *, style: Style = PLAIN
+    policy: Policy, answer: PolicyAnswer | None, refusals: Sequence[Refusal] = (), *, style: Style = PLAIN
 ) -> str:
     """A valid policy: its statements, what is doubtful, and which one a repository gets.
 
-    `refusals`: the trust stores without which it can not be used.
+    `refusals`: the trust stores without which it cannot be used.
     """
     headline = f"VALID: {safe(policy.source)} ({count(len(policy.statements), 'statement')})."
     if refusals:
-        headline = f"BROKEN: {count(len(refusals), 'trust store')} that {safe(policy.source)} names can not be used."
+        headline = f"BROKEN: {count(len(refusals), 'trust store')} that {safe(policy.source)} names cannot be used."
     lines = [style.paint("bad" if refusals else "good", headline)]
     lines += [f"  {style.paint('bad', 'problem')} {refusal_text(refusal)}" for refusal in refusals]
     for statement in policy.statements:
@@ -135,7 +135,7 @@ def policy_text(
     return "\n".join(lines) + "\n"
 
 
-def _answer_lines(answer: Answer, style: Style) -> Iterator[str]:
+def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:
     asked = safe(answer.scope) if answer.scope else "an artifact whose repository is not known"
     if answer.statement is None:
         yield style.paint("bad", f"  nothing applies to {asked}: {answer.why}")
@@ -156,7 +156,7 @@ def refusal_text(refusal: Refusal) -> str:
 
 
 def refused_policy_document(source: str, refusals: Sequence[Refusal], total: int) -> Json:
-    """A policy that can not be used at all, as JSON."""
+    """A policy that cannot be used at all, as JSON."""
     return {
         "schema": POLICY_SCHEMA,
         "valid": False,
@@ -179,7 +179,7 @@ def _refusal(refusal: Refusal) -> Json:
     }
 
 
-def policy_document(policy: Policy, answer: Answer | None, refusals: Sequence[Refusal] = ()) -> Json:
+def policy_document(policy: Policy, answer: PolicyAnswer | None, refusals: Sequence[Refusal] = ()) -> Json:
     """The same as JSON."""
     return {
         "schema": POLICY_SCHEMA,

@@ -27,7 +27,7 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.revocation.index import INDEX, is_plain
-from airgap.revocation.pool import EvidencePool, Piece, unusable
+from airgap.revocation.pool import EvidenceFile, EvidencePool, unusable
 from airgap.text import safe
 
 EVIDENCE_TYPE: Final = "application/vnd.airgap.evidence.v1"
@@ -101,7 +101,7 @@ def pack(
 def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest, Manifest], ...]:
     """The evidence artifacts that refer to `subject`, each with its digest. Never raises for what a layout holds.
 
-    What may be one and can not be read is a problem of the subject's closure, which whoever verifies or fetches hears.
+    What may be one and cannot be read is a problem of the subject's closure, which whoever verifies or fetches hears.
     """
     return tuple(
         (referrer.descriptor.digest, referrer.manifest)
@@ -110,10 +110,10 @@ def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest,
     )
 
 
-def find_box(store: Store, graph: Graph, roots: Iterable[Descriptor], origin: str) -> BoxEvidence:
+def find_target_evidence(store: Store, graph: Graph, roots: Iterable[Descriptor], origin: str) -> TargetEvidence:
     """The evidence that lies beside these artifacts; empty where there is none. Reads manifests only."""
     found = {digest: manifest for root in roots for digest, manifest in evidence_artifacts(graph, root)}
-    return BoxEvidence(store, found.values(), origin)
+    return TargetEvidence(store, found.values(), origin)
 
 
 def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tuple[Notice, ...]:
@@ -148,7 +148,7 @@ def _is_readable(graph: Graph, descriptor: Descriptor) -> bool:
     return True
 
 
-class BoxEvidence(EvidencePool):
+class TargetEvidence(EvidencePool):
     """The evidence that lies in one target, read when it is asked for. Empty where there is none."""
 
     def __init__(self, store: Store, manifests: Iterable[Manifest], origin: str) -> None:
@@ -166,7 +166,7 @@ class BoxEvidence(EvidencePool):
 class _Gathered:
     def __init__(self, store: Store, origin: str) -> None:
         self._store, self._origin = store, origin
-        self.pieces: dict[Digest, Piece] = {}
+        self.pieces: dict[Digest, EvidenceFile] = {}
         self.notices: list[Notice] = []
         self._bytes = 0
 
@@ -182,7 +182,7 @@ class _Gathered:
                 self._leave_out(title, "the target holds more evidence than is read")
             else:
                 self._bytes += layer.size
-                self.pieces[layer.digest] = Piece(name, self._origin, partial(_read, self._store, layer))
+                self.pieces[layer.digest] = EvidenceFile(name, self._origin, partial(_read, self._store, layer))
 
     def _leave_out(self, title: str, problem: str) -> None:
         if len(self.notices) < limits.SIGNATURES:

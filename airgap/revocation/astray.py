@@ -17,7 +17,7 @@ from airgap import limits
 from airgap.files import read_regular, reading_problem
 from airgap.notice import Notice
 from airgap.revocation.index import INDEX
-from airgap.revocation.pool import Piece
+from airgap.revocation.pool import EvidenceFile
 from airgap.text import safe
 
 _LIKELY: Final = frozenset(
@@ -35,7 +35,7 @@ _PASSED_OVER: Final = frozenset({"plugins", "localkeys"})
 class Found:
     """What may be evidence, and what could not be looked at."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[EvidenceFile, ...]
     notices: tuple[Notice, ...]
 
 
@@ -53,7 +53,7 @@ class _Look:
     def __init__(self, root: Path, origin: str, known: tuple[str, ...]) -> None:
         self._root, self._origin, self._known = root, origin, known
         self._left = limits.EVIDENCE_FILES
-        self.pieces: list[Piece] = []
+        self.pieces: list[EvidenceFile] = []
         self.notices: list[Notice] = []
 
     def folder(self, folder: Path, below: str, *, likely: bool) -> None:
@@ -86,7 +86,7 @@ class _Look:
         if expected or likely or (not below and lower.endswith(_POSSIBLE)):
             read = partial(read_regular, Path(entry.path), limits.CRL_FILE_BYTES)
             self.pieces.append(
-                Piece(
+                EvidenceFile(
                     name,
                     self._origin,
                     read,

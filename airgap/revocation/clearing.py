@@ -19,7 +19,7 @@ from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.extensions import REASON_FLAGS
-from airgap.revocation.against import Condemning, hold_in_force, why_harmless
+from airgap.revocation.condemning import CondemningEvidence, hold_in_force, why_harmless
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import HOLD, RevocationQuery, about_file, crl_use, no_crl, no_ocsp, revoked
@@ -34,7 +34,7 @@ ALL_REASONS = frozenset(REASON_FLAGS[1:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ClearingAnswer:
     """A certificate is not revoked, says this evidence."""
 
     uses: tuple[EvidenceUse, ...]
@@ -61,17 +61,19 @@ class _CountingOcsp:
     """When the delegate's certificate ends."""
 
 
-class Clearing:
+class ClearingEvidence:
     """Answers out of one body of evidence, for one moment."""
 
-    def __init__(self, evidence: Evidence, condemning: Condemning, freshness: Freshness, moment: Moment) -> None:
+    def __init__(
+        self, evidence: Evidence, condemning: CondemningEvidence, freshness: Freshness, moment: Moment
+    ) -> None:
         """`condemning`: what the same evidence says against the delegates of OCSP responders."""
         self._evidence = evidence
         self._condemning = condemning
         self._freshness = freshness
         self._moment = moment
 
-    def answer(self, query: RevocationQuery) -> Answer:
+    def answer(self, query: RevocationQuery) -> ClearingAnswer:
         """The answer that counts.
 
         Raises Undecided where nothing at hand clears the certificate, Rejected (revocation.on_hold) where what decides
@@ -81,7 +83,7 @@ class Clearing:
         if not certificate.ocsp_urls and not certificate.distribution_points:  # REV-1
             status = "good (names no way to ask)"
             subject = safe(certificate.subject_text)
-            return Answer(
+            return ClearingAnswer(
                 uses=(EvidenceUse(certificate=subject, chain=query.chain, kind="none", status=status),), since=None
             )
         self._check_clock(query)
@@ -147,7 +149,7 @@ class Clearing:
 
     # --- OCSP (10.2) ---
 
-    def _answer_of_ocsp(self, query: RevocationQuery) -> Answer:
+    def _answer_of_ocsp(self, query: RevocationQuery) -> ClearingAnswer:
         counting: list[_CountingOcsp] = []
         refused: list[tuple[OcspFile, Undecided]] = []
         for file in self._evidence.ocsp(query.certificate.serial):
@@ -183,7 +185,7 @@ class Clearing:
             accepted_stale=stale,
             notes=_folded(_newer_ocsp(query, refused, single.this_update)),
         )
-        return Answer(uses=(use,), since=single.this_update, response=file.response.fingerprint)
+        return ClearingAnswer(uses=(use,), since=single.this_update, response=file.response.fingerprint)
 
     def _counting_response(self, query: RevocationQuery, file: OcspFile) -> _CountingOcsp:
         """What the response says, if it may clear. Raises Undecided."""
@@ -222,7 +224,7 @@ class Clearing:
 
     # --- CRL (10.3) ---
 
-    def answer_of_crls(self, query: RevocationQuery) -> Answer:
+    def answer_of_crls(self, query: RevocationQuery) -> ClearingAnswer:
         """The answer of CRLs alone, whatever OCSP says. Raises as `answer`."""
         counting: list[_CountingCrl] = []
         first: Undecided | None = None
@@ -240,7 +242,7 @@ class Clearing:
         used = [crl for part in parts for _, crl, _ in part]
         uses = [use for part in parts for _, _, use in part]
         newer = _folded(self._newer_crls(query, parts[0][0][1], used, since))
-        return Answer(
+        return ClearingAnswer(
             uses=(replace(uses[0], notes=(*uses[0].notes, *newer)), *uses[1:]),
             since=since,
             crls=tuple(crl.facts for crl in used),

@@ -10,7 +10,7 @@ from typing import Final
 
 from airgap.notice import Notice
 from airgap.pki.certificate import Certificate
-from airgap.revocation.pool import Astray, CrlFile, Evidence, Newest, OcspFile, Unread
+from airgap.revocation.pool import Astray, CrlFile, Evidence, NewestEvidence, OcspFile, UnreadableEvidence
 
 
 class CombinedEvidence:
@@ -36,7 +36,7 @@ class CombinedEvidence:
         known = tuple(urls)
         return tuple(file for body in self._bodies for file in body.mapped(known))
 
-    def unread(self, certificate: Certificate) -> tuple[Unread, ...]:
+    def unread(self, certificate: Certificate) -> tuple[UnreadableEvidence, ...]:
         """See `Evidence`."""
         return tuple(item for body in self._bodies for item in body.unread(certificate))
 
@@ -48,7 +48,7 @@ class CombinedEvidence:
         """See `Evidence`."""
         return tuple(file for body in self._bodies for file in body.trusted())
 
-    def newest(self) -> Newest | None:
+    def newest(self) -> NewestEvidence | None:
         """See `Evidence`."""
         found = (newest for body in self._bodies if (newest := body.newest()) is not None)
         return max(found, key=lambda newest: newest.moment, default=None)

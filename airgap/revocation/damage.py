@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Undecided
 from airgap.pki.certificate import Certificate
-from airgap.pki.names import same_name
+from airgap.pki.distinguished_names import same_name
 from airgap.revocation.nearness import nearly_same
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import RevocationQuery, about_file

@@ -1,8 +1,8 @@
 """Revocation from files: what the evidence at hand says about the certificates of a chain (design 10; section 10).
 
 Two questions with two sets of gates. What *condemns* needs no scope, no freshness and no channel
-(`airgap.revocation.against`); what *clears* needs all of them (`airgap.revocation.clearing`). More evidence can make an
-answer newer or more severe, never milder, and the answer depends on no order and no name of a file.
+(`airgap.revocation.condemning`); what *clears* needs all of them (`airgap.revocation.clearing`). More evidence can make
+an answer newer or more severe, never milder, and the answer depends on no order and no name of a file.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from itertools import pairwise
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.revocation.against import Condemning, Listing
-from airgap.revocation.clearing import Answer, Clearing
+from airgap.revocation.clearing import ClearingAnswer, ClearingEvidence
+from airgap.revocation.condemning import CondemningEvidence, RevocationStatement
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.pool import CrlFile, Evidence
 from airgap.revocation.query import RevocationQuery
@@ -31,9 +31,9 @@ class RevocationJudge:
 
     def __init__(self, evidence: Evidence, freshness: Freshness, moment: Moment) -> None:
         self._evidence = evidence
-        self._condemning = Condemning(evidence)
+        self._condemning = CondemningEvidence(evidence)
         self._moment = moment
-        self._clearing = Clearing(evidence, self._condemning, freshness, moment)
+        self._clearing = ClearingEvidence(evidence, self._condemning, freshness, moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
 
     def check_chain(
@@ -88,12 +88,12 @@ class RevocationJudge:
             return error
         return next(iter(against.doubts), ())
 
-    def _cleared(self, query: RevocationQuery) -> Answer:
+    def _cleared(self, query: RevocationQuery) -> ClearingAnswer:
         """What clears a certificate here, which need not be anything. Raises Rejected (revocation.on_hold)."""
         try:
             return self._clearing.answer(query)
         except Undecided:
-            return Answer(uses=(), since=None)
+            return ClearingAnswer(uses=(), since=None)
 
     def _answer(self, query: RevocationQuery) -> _Answered:
         # The time of signing only ever softens an answer, so that most are the same for all signatures.
@@ -135,7 +135,9 @@ class RevocationJudge:
                 text, ways = f"{text}; and {item.path} in the {item.file.origin} {item.problem}", [item.remedy, *ways]
         return Undecided(error.reason, text, **error.facts).advising(" ".join(dict.fromkeys(ways)))
 
-    def _check_holds(self, query: RevocationQuery, holds: Sequence[Listing], answer: Answer) -> tuple[EvidenceUse, ...]:
+    def _check_holds(
+        self, query: RevocationQuery, holds: Sequence[RevocationStatement], answer: ClearingAnswer
+    ) -> tuple[EvidenceUse, ...]:
         """A hold that is newer than all that clears: on hold where it would count, else nobody can tell.
 
         Returns what lifts a hold beside `answer`, which rests on that as well.
@@ -160,7 +162,9 @@ class RevocationJudge:
             raise undecided
         return besides
 
-    def _lifting(self, query: RevocationQuery, hold: Listing, answer: Answer) -> Answer | None:
+    def _lifting(
+        self, query: RevocationQuery, hold: RevocationStatement, answer: ClearingAnswer
+    ) -> ClearingAnswer | None:
         """What clears and is newer than the hold, or has taken it into account: `answer`, else that of CRLs."""
         if _lifts(answer, hold):
             return answer
@@ -173,7 +177,7 @@ class RevocationJudge:
         return crls if _lifts(crls, hold) else None
 
 
-def _lifts(answer: Answer, hold: Listing) -> bool:
+def _lifts(answer: ClearingAnswer, hold: RevocationStatement) -> bool:
     """Of an answer and a hold of one moment the hold counts; CRLs of one stream are told apart by their numbers."""
     file = hold.file
     if isinstance(file, CrlFile):

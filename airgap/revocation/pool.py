@@ -22,8 +22,8 @@ from airgap.notice import Notice
 from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
+from airgap.pki.distinguished_names import name_key, same_name
 from airgap.pki.extensions import authority_key
-from airgap.pki.names import name_key, same_name
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.nearness import nearly_same
 from airgap.text import safe
@@ -37,7 +37,7 @@ _NO_INDEX = EvidenceIndex()
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class EvidenceFile:
     """One file that may hold evidence, not read yet."""
 
     name: str
@@ -89,7 +89,7 @@ class OcspFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class UnreadableEvidence:
     """A file that may hold evidence and cannot be read."""
 
     name: str
@@ -175,7 +175,7 @@ class Astray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Newest:
+class NewestEvidence:
     """The piece of evidence that was made last."""
 
     moment: datetime
@@ -184,7 +184,7 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class EvidenceSummary:
     """What is at hand, for a report."""
 
     crls: int
@@ -211,7 +211,7 @@ class Evidence(Protocol):
         """CRLs that an index names for these URLs, whoever made them: for messages, never for an answer."""
         ...
 
-    def unread(self, certificate: Certificate) -> tuple[Unread, ...]:
+    def unread(self, certificate: Certificate) -> tuple[UnreadableEvidence, ...]:
         """What the trust directory holds, cannot be read, and may be about `certificate`."""
         ...
 
@@ -223,7 +223,7 @@ class Evidence(Protocol):
         """All that the trust directory holds and that can be read, whomever it names."""
         ...
 
-    def newest(self) -> Newest | None:
+    def newest(self) -> NewestEvidence | None:
         """The piece that was made last, by its own word: a clock that stands before it is wrong (design 9)."""
         ...
 
@@ -237,10 +237,10 @@ class EvidencePool:
 
     def __init__(
         self,
-        pieces: Sequence[Piece],
+        pieces: Sequence[EvidenceFile],
         *,
         index: EvidenceIndex = _NO_INDEX,
-        unread: Sequence[Unread] = (),
+        unread: Sequence[UnreadableEvidence] = (),
         notices: Sequence[Notice] = (),
     ) -> None:
         """`index`: where CRLs came from. `unread`: what whoever listed the files could not look at."""
@@ -260,7 +260,7 @@ class EvidencePool:
         names = self._index.find(urls) or ()
         return tuple(file for file in self._sorted().crls if file.name in names)
 
-    def unread(self, certificate: Certificate) -> tuple[Unread, ...]:
+    def unread(self, certificate: Certificate) -> tuple[UnreadableEvidence, ...]:
         """See `Evidence`."""
         return tuple(item for item in self._sorted().unread if item.trusted and item.may_concern(certificate))
 
@@ -280,7 +280,7 @@ class EvidencePool:
         """Every OCSP response, in the order of names."""
         return self._sorted().responses
 
-    def all_unread(self) -> tuple[Unread, ...]:
+    def all_unread(self) -> tuple[UnreadableEvidence, ...]:
         """Every file that cannot be read, in the order of names."""
         return self._sorted().unread
 
@@ -288,7 +288,7 @@ class EvidencePool:
         """All evidence outside of its folders, in the order of names."""
         return self._sorted().astray
 
-    def newest(self) -> Newest | None:
+    def newest(self) -> NewestEvidence | None:
         """See `Evidence`."""
         return max(self._dated(), key=lambda made: (made.moment, made.name), default=None)
 
@@ -297,11 +297,11 @@ class EvidencePool:
         found = self._sorted()
         return (*found.notices, *(_told(item) for item in found.unread), *_told_astray(found.astray))
 
-    def summary(self) -> Summary:
+    def summary(self) -> EvidenceSummary:
         """Counts and ages of all that is at hand."""
         moments = [made.moment for made in self._dated()]
         found = self._sorted()
-        return Summary(
+        return EvidenceSummary(
             crls=len(found.crls),
             ocsp_responses=len(found.responses),
             unusable=len(self.notices()),
@@ -309,12 +309,12 @@ class EvidencePool:
             oldest=min(moments, default=None),
         )
 
-    def _dated(self) -> Iterator[Newest]:
+    def _dated(self) -> Iterator[NewestEvidence]:
         found = self._sorted()
         for crl in found.crls:
-            yield Newest(moment=crl.facts.this_update, name=crl.name, origin=crl.origin)
+            yield NewestEvidence(moment=crl.facts.this_update, name=crl.name, origin=crl.origin)
         for ocsp in found.responses:
-            yield Newest(moment=ocsp.response.produced_at, name=ocsp.name, origin=ocsp.origin)
+            yield NewestEvidence(moment=ocsp.response.produced_at, name=ocsp.name, origin=ocsp.origin)
 
 
 def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> Notice:
@@ -328,7 +328,7 @@ def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> 
     )
 
 
-def _told(item: Unread) -> Notice:
+def _told(item: UnreadableEvidence) -> Notice:
     """The notice about a file that cannot be read: left out in a target, and never passed over where it is trusted."""
     if not item.trusted:
         return unusable(item.name, f"{item.problem} ({item.origin})", remedy=item.remedy)
@@ -362,7 +362,7 @@ class _Sorted:
 
     crls: tuple[CrlFile, ...]
     responses: tuple[OcspFile, ...]
-    unread: tuple[Unread, ...]
+    unread: tuple[UnreadableEvidence, ...]
     notices: tuple[Notice, ...]
     by_issuer: Mapping[tuple[object, ...], tuple[CrlFile, ...]]
     by_serial: Mapping[int, tuple[OcspFile, ...]]
@@ -370,10 +370,12 @@ class _Sorted:
     astray: tuple[Astray, ...]
 
     @classmethod
-    def of(cls, pieces: Sequence[Piece], unread: tuple[Unread, ...], notices: tuple[Notice, ...]) -> _Sorted:
+    def of(
+        cls, pieces: Sequence[EvidenceFile], unread: tuple[UnreadableEvidence, ...], notices: tuple[Notice, ...]
+    ) -> _Sorted:
         crls: list[CrlFile] = []
         responses: list[OcspFile] = []
-        left: list[Unread] = list(unread)
+        left: list[UnreadableEvidence] = list(unread)
         told: list[Notice] = list(notices)
         astray: list[Astray] = []
         for piece in pieces:
@@ -384,7 +386,7 @@ class _Sorted:
                     crls.append(found)
                 elif isinstance(found, OcspFile):
                     responses.append(found)
-                elif isinstance(found, Unread):
+                elif isinstance(found, UnreadableEvidence):
                     left.append(found)
                 else:
                     told.append(found)
@@ -408,7 +410,7 @@ class _Sorted:
         )
 
 
-def _read(piece: Piece) -> Iterator[CrlFile | OcspFile | Unread | Notice]:
+def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEvidence | Notice]:
     """What a file holds: one OCSP response, one CRL or, as PEM blocks, several."""
     from airgap.pki.crl import split_pem
 
@@ -430,7 +432,9 @@ def _read(piece: Piece) -> Iterator[CrlFile | OcspFile | Unread | Notice]:
             yield found
 
 
-def _identify(piece: Piece, name: str, data: bytes, number: int) -> CrlFile | OcspFile | Unread | Notice:
+def _identify(
+    piece: EvidenceFile, name: str, data: bytes, number: int
+) -> CrlFile | OcspFile | UnreadableEvidence | Notice:
     from airgap.pki.crl import Crl, claimed_issuer, claimed_key, has_pem_mark
     from airgap.pki.misfit import Wanted, may_hide_evidence, problem_of_evidence, wanted_in
     from airgap.pki.ocsp import OcspResponse
@@ -457,8 +461,8 @@ def _identify(piece: Piece, name: str, data: bytes, number: int) -> CrlFile | Oc
 _DER = b"\x30"
 
 
-def _unread(piece: Piece, error: FormatError) -> Unread:
-    return Unread(
+def _unread(piece: EvidenceFile, error: FormatError) -> UnreadableEvidence:
+    return UnreadableEvidence(
         name=safe(piece.name),
         origin=piece.origin,
         problem=f"{error}, and it lies outside of crls/ and ocsp/" if piece.astray else str(error),
@@ -468,7 +472,7 @@ def _unread(piece: Piece, error: FormatError) -> Unread:
     )
 
 
-def _load_crl(piece: Piece, number: int, facts: CrlFacts) -> Crl:
+def _load_crl(piece: EvidenceFile, number: int, facts: CrlFacts) -> Crl:
     from airgap.pki.crl import Crl, split_pem
 
     blocks = split_pem(piece.read())

@@ -171,7 +171,7 @@ def _require_critical(header: Mapping[Label, Any], critical: frozenset[Label], s
 
 
 def _plugin(header: Mapping[Label, Any], critical: frozenset[Label]) -> PluginDemand | None:
-    # JWS-22; a minimum version of nothing is a critical attribute that can not be met, so it is refused
+    # JWS-22; a minimum version of nothing is a critical attribute that cannot be met, so it is refused
     name = _plugin_header(header, critical, model.PLUGIN)
     version = _plugin_header(header, critical, model.PLUGIN_MIN_VERSION)
     if version is not None:

@@ -26,5 +26,5 @@ def _parse(der: bytes, number: int) -> Certificate:
         return Certificate.parse(der)
     except FormatError as error:
         raise Rejected(
-            "chain.malformed", f"certificate {number} of the envelope can not be parsed: {error}", position=number
+            "chain.malformed", f"certificate {number} of the envelope cannot be parsed: {error}", position=number
         ) from None

@@ -36,7 +36,7 @@ def parse_cose(raw: bytes, plugins: Container[str] = frozenset()) -> Envelope:
     try:
         return _parse(raw, plugins)
     except FormatError as error:
-        raise Rejected("envelope.malformed", f"the COSE envelope can not be read: {error}") from None
+        raise Rejected("envelope.malformed", f"the COSE envelope cannot be read: {error}") from None
 
 
 def sig_structure(protected: bytes, payload: bytes) -> bytes:

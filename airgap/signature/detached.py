@@ -14,7 +14,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.files import read_regular
-from airgap.signature.blob import FORMATS, media_type_of, signature_name
+from airgap.signature.blob_payload import FORMATS, media_type_of, signature_name
 from airgap.signature.foreign import OTHER_TOOL, foreign_signature, form_of
 from airgap.text import safe
 

@@ -15,7 +15,7 @@ from airgap.text import safe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """Why a part of a signature can not be shown."""
+    """Why a part of a signature cannot be shown."""
 
     reason: str | None
     """A code of airgap.reasons, where there is one."""
@@ -46,7 +46,7 @@ class InspectedArtifact:
     descriptor: Descriptor
     signatures: tuple[InspectedSignature, ...]
     unread: tuple[ContentProblem, ...]
-    """What of it can not be read: its own manifest, an envelope, and what may be a signature of it."""
+    """What of it cannot be read: its own manifest, an envelope, and what may be a signature of it."""
 
 
 def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, raw: bytes) -> InspectedSignature:

@@ -33,7 +33,7 @@ def parse_jws(raw: bytes, plugins: Container[str] = frozenset()) -> Envelope:
     try:
         return _parse(raw, plugins)
     except FormatError as error:
-        raise Rejected("envelope.malformed", f"the JWS envelope can not be read: {error}") from None
+        raise Rejected("envelope.malformed", f"the JWS envelope cannot be read: {error}") from None
 
 
 _MEMBERS: Final = frozenset({"payload", "protected", "header", "signature"})
@@ -115,7 +115,7 @@ def _parse_time(stated: Any) -> datetime:
     try:
         return rfc3339(stated)
     except FormatError as error:
-        raise FormatError(f"can not be read: {error.problem}") from None
+        raise FormatError(f"cannot be read: {error.problem}") from None
 
 
 _DIALECT: Final = Dialect(

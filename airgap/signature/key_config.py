@@ -82,7 +82,7 @@ class RemoteKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownKey:
-    """An entry of a kind that is not known here; it is kept, and can not sign."""
+    """An entry of a kind that is not known here; it is kept, and cannot sign."""
 
     name: str
     members: Mapping[str, Any]
@@ -173,7 +173,7 @@ def parse_signing_keys(data: bytes, *, source: str) -> SigningKeys:
 
 
 def _malformed(source: str, problem: str) -> AirgapError:
-    return AirgapError(f"{source} can not be used: {problem}", remedy="Correct it, or move it away.")
+    return AirgapError(f"{source} cannot be used: {problem}", remedy="Correct it, or move it away.")
 
 
 _UNDERSTOOD: Final = frozenset({"name", "keyPath", "certPath", "id", "pluginName", "plugin", "pluginConfig"})
@@ -207,7 +207,7 @@ def _entry(item: Any) -> KeyEntry:
 def load_signing_keys(folder: Path) -> SigningKeys | None:
     """The keys that the configuration in `folder` names; None where there is none.
 
-    `signingkeys.json`, else the older form in `config.json`. Raises AirgapError for what can not be used, for a
+    `signingkeys.json`, else the older form in `config.json`. Raises AirgapError for what cannot be used, for a
     symbolic link, too (CLI-10).
     """
     for name in (FILE, OLD_FILE):

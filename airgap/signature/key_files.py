@@ -34,7 +34,7 @@ _LOOSE: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 class KeyFileError(AirgapError):
-    """A file with a private key or its chain can not be used."""
+    """A file with a private key or its chain cannot be used."""
 
 
 def no_pass_phrase(_: str) -> None:
@@ -77,9 +77,9 @@ def _load(path: Path, pem: bytes, password: bytes | None) -> PrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # the library's words could repeat what is in the file
         problem = (
-            "can not be read: it is damaged or of an unknown kind"
+            "cannot be read: it is damaged or of an unknown kind"
             if password is None
-            else "can not be decrypted: the pass phrase is wrong, or the file is damaged"
+            else "cannot be decrypted: the pass phrase is wrong, or the file is damaged"
         )
         raise KeyFileError(f"the private key in {safe(path)} {problem}") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
@@ -118,7 +118,7 @@ def read_chain(path: Path) -> tuple[Certificate, ...]:
         with path.open("rb") as file:  # a pipe of the shell, too; a device has no size, and no end
             data = file.read(limits.STORE_FILE_BYTES + 1)
     except OSError as error:
-        raise KeyFileError(f"{safe(path)} can not be read: {error.strerror}") from None
+        raise KeyFileError(f"{safe(path)} cannot be read: {error.strerror}") from None
     if len(data) > limits.STORE_FILE_BYTES:
         raise KeyFileError(f"{safe(path)} has more than {limits.STORE_FILE_BYTES} bytes")
     try:
@@ -145,7 +145,7 @@ def read_secret(path: Path) -> bytes:
                 )
             data = file.read(limits.KEY_FILE_BYTES + 1)
     except OSError as error:
-        raise KeyFileError(f"{safe(path)} can not be read: {error.strerror or type(error).__name__}") from None
+        raise KeyFileError(f"{safe(path)} cannot be read: {error.strerror or type(error).__name__}") from None
     if len(data) > limits.KEY_FILE_BYTES:
         raise KeyFileError(f"{safe(path)} has more than {limits.KEY_FILE_BYTES} bytes, too many for a key")
     return data

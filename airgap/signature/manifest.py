@@ -47,7 +47,7 @@ def envelope_descriptor(manifest: Manifest | Index, subject: Descriptor) -> Desc
     missing or another one (D2, MAN-12, MAN-22: on every path), and where the envelope's type or size is not acceptable.
     """
     if not isinstance(manifest, Manifest) or manifest.media_type not in {IMAGE_MANIFEST, ARTIFACT_MANIFEST}:
-        raise _rejected(f"is of type {safe(manifest.media_type, limit=128)!r}, which can not be a signature")
+        raise _rejected(f"is of type {safe(manifest.media_type, limit=128)!r}, which cannot be a signature")
     _check_type(manifest)
     _check_subject(manifest, subject)
     return _envelope(manifest)
@@ -64,7 +64,7 @@ def thumbprint_warning(manifest: Manifest, chain: Sequence[Certificate]) -> str 
     try:
         stated = json.load(text.encode(), json.Reading.OWN, limit=limits.CONFIG_BYTES, what="annotation")
     except FormatError as error:
-        return f"the signature manifest's annotation {THUMBPRINTS!r} can not be read: {error}"
+        return f"the signature manifest's annotation {THUMBPRINTS!r} cannot be read: {error}"
     if not isinstance(stated, list) or not all(isinstance(item, str) for item in stated):
         return f"the signature manifest's annotation {THUMBPRINTS!r} is no list of fingerprints"
     annotated, carried = [item.lower() for item in stated], [certificate.fingerprint for certificate in chain]

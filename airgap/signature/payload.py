@@ -22,7 +22,7 @@ def parse_payload(envelope: Envelope) -> Payload:
     try:
         return _parse(envelope.payload)
     except FormatError as error:
-        raise Rejected("payload.malformed", f"the signed payload can not be read: {error}") from None
+        raise Rejected("payload.malformed", f"the signed payload cannot be read: {error}") from None
 
 
 def check_about(payload: Payload, target: Descriptor) -> None:

@@ -51,7 +51,7 @@ def plugin_signer(plugin: Plugin, key: PluginKey) -> PluginSigner | PluginEnvelo
     if metadata.offers(Capability.ENVELOPE):
         return PluginEnvelopeSigner(plugin, key)
     offered = ", ".join(sorted(safe(name, limit=64) for name in metadata.capabilities))
-    raise PluginError(plugin.name, f"it can not sign: it offers {offered}")
+    raise PluginError(plugin.name, f"it cannot sign: it offers {offered}")
 
 
 class PluginSigner:
@@ -85,7 +85,7 @@ class PluginSigner:
         try:
             chain = parse_certificates(answer.chain)
         except Rejected as error:
-            raise _lie(name, command, f"gave a certificate chain that can not be read: {error}") from None
+            raise _lie(name, command, f"gave a certificate chain that cannot be read: {error}") from None
         leaf = chain[0]
         if leaf.algorithm is not self._algorithm:
             raise _lie(

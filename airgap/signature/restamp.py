@@ -20,12 +20,12 @@ def with_timestamp(media_type: str, raw: bytes, token: bytes) -> bytes:
     """The envelope `raw` with this token (DER) instead of whatever timestamp it has.
 
     What is signed, the signature value and all other unsigned attributes are the same afterwards. Raises Rejected
-    envelope.* where `raw` can not be read, SigningError where the new envelope is not as it has to be.
+    envelope.* where `raw` cannot be read, SigningError where the new envelope is not as it has to be.
     """
     before = parse_envelope(media_type, raw, plugins=ANY_PLUGIN)
     made = _jws(raw, token) if media_type == JWS_ENVELOPE else _cose(raw, token)
     if parse_envelope(media_type, made, plugins=ANY_PLUGIN) != replace(before, timestamp_token=token):
-        raise SigningError("the envelope can not be written again without changing more than its timestamp")
+        raise SigningError("the envelope cannot be written again without changing more than its timestamp")
     return made
 
 

@@ -110,7 +110,7 @@ def verify_token(
         check_within(timestamp, chain)
     except FormatError as error:
         raise SigningError(
-            f"the timestamp token can not be read: {error}", reason="timestamp.malformed", remedy=_REMEDY
+            f"the timestamp token cannot be read: {error}", reason="timestamp.malformed", remedy=_REMEDY
         ) from None
     except Rejected as error:
         remedy = _UNTRUSTED if error.reason == "timestamp.untrusted" else _REMEDY

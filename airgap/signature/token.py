@@ -31,8 +31,8 @@ _PROBLEMS: Final = {
     "MultipleTokensReturned": "there are several such tokens; name one with serial=...",
     "NoSuchKey": "there is no such private key in the token",
     "MultipleObjectsReturned": "there are several such keys; name one with id=...",
-    "MechanismInvalid": "the token can not sign as the key demands",
-    "MechanismParamInvalid": "the token can not sign as the key demands",
+    "MechanismInvalid": "the token cannot sign as the key demands",
+    "MechanismParamInvalid": "the token cannot sign as the key demands",
     "KeyTypeInconsistent": "the key is of another kind than its certificate says",
     "KeyFunctionNotPermitted": "the key may not sign",
     "TokenNotPresent": "the token was removed",
@@ -118,10 +118,10 @@ class TokenSigner:
         except library.PKCS11Error as error:
             kind = type(error).__name__
             problem = _PROBLEMS.get(kind) or f"{kind} {safe(error)}".strip()
-            raise SigningError(f"{self._key} can not be used: {problem}", pkcs11=kind) from None
+            raise SigningError(f"{self._key} cannot be used: {problem}", pkcs11=kind) from None
         except (RuntimeError, OSError, UnicodeError) as error:
             raise SigningError(
-                f"the library {safe(self._library)} of {self._key} can not be used: {safe(error)}"
+                f"the library {safe(self._library)} of {self._key} cannot be used: {safe(error)}"
             ) from None
 
     def _token_filter(self) -> dict[str, Any]:

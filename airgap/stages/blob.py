@@ -19,7 +19,7 @@ from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.reasons import REASONS, ExitCode
-from airgap.signature.blob import (
+from airgap.signature.blob_payload import (
     FORMATS,
     OCTET_STREAM,
     BlobTarget,
@@ -42,8 +42,8 @@ from airgap.trust.apart import check_apart_from
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import Statement
-from airgap.verifier.blob import BlobOutcome
-from airgap.verifier.engine import Candidate, Judge
+from airgap.verifier.blob_outcome import BlobOutcome
+from airgap.verifier.engine import Candidate, SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy
 from airgap.verifier.plugins import AllowedPlugins
 from airgap.verifier.run import Problem, clock_warning
@@ -87,7 +87,7 @@ def sign_blob(request: BlobSignRequest) -> SignedBlob:
     signer = request.signer
     if isinstance(signer, EnvelopeSigner):  # PLUGIN-25: the hash of the file follows from the key
         raise UsageError(
-            "a plugin that makes whole envelopes can not sign files: it does not say what its key demands",
+            "a plugin that makes whole envelopes cannot sign files: it does not say what its key demands",
             remedy="Use a plugin that signs bytes (SIGNATURE_GENERATOR.RAW), or another key.",
         )
     target = (request.directory or request.path.parent) / signature_name(request.path.name, request.envelope)
@@ -221,7 +221,7 @@ class _Verification:
         media_type, raw = _open_signature(signature, request.envelope)
         envelope = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
         digest, size = self._measure(_hash_algorithm(media_type, raw))
-        judge = Judge(
+        judge = SignatureVerifier(
             self._directory,
             moment=Moment(judged=request.at, clock=request.clock),
             metadata=request.metadata,
@@ -235,7 +235,7 @@ class _Verification:
         return replace(base, signature_path=safe(signature), signature=outcome, digest=digest, size=size)
 
     def _measure(self, algorithm: str | None) -> tuple[Digest | None, int | None]:
-        """Digest and size of the file; nothing where the signature can not be read and so will not be accepted."""
+        """Digest and size of the file; nothing where the signature cannot be read and so will not be accepted."""
         with open_plain(
             self._request.path
         ) as file:  # a file that is not there is said to be, whatever the signature is
@@ -243,7 +243,7 @@ class _Verification:
 
 
 def _hash_algorithm(media_type: str, raw: bytes) -> str | None:
-    """The hash that the envelope's algorithm has; None where the envelope says none, and so can not be accepted."""
+    """The hash that the envelope's algorithm has; None where the envelope says none, and so cannot be accepted."""
     try:
         return parse_envelope(media_type, raw, plugins=ANY_PLUGIN).algorithm.hash_name
     except Rejected:

@@ -23,11 +23,11 @@ from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals, added, status_of
+from airgap.transfer.destinations import Origin, Place, check_takeover, is_tar, parse_destination, places
 from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
-from airgap.transfer.fallback import FallbackTags
+from airgap.transfer.layout_referrers_tags import LayoutReferrersTags
 from airgap.transfer.mover import Survey, TransferResult, survey, transfer
-from airgap.transfer.names import Origin, Place, check_takeover, is_tar, parse_destination, places
 from airgap.transfer.origins import Choice, FoundArtifact, Repository, Sources, find_all
 from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
 from airgap.transfer.planner import make_plan
@@ -98,7 +98,7 @@ def copy(
     from several threads; `executor` runs the work. `source` and `output` are what `-` means, by default standard input
     and output.
 
-    Raises AirgapError for the first thing that can not be copied; with `keep_going` that is part of the result.
+    Raises AirgapError for the first thing that cannot be copied; with `keep_going` that is part of the result.
     """
     with ExitStack() as stack:
         pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
@@ -250,7 +250,7 @@ class _Copy:
         return list(found.values())
 
     def _refuse(self, text: str, error: AirgapError) -> None:
-        """What can not be copied ends everything, or is noted where the copy keeps going."""
+        """What cannot be copied ends everything, or is noted where the copy keeps going."""
         if not self._request.keep_going:
             raise error
         self._failed.append(
@@ -308,7 +308,7 @@ class _Copy:
             check_takeover(group.found, group.placed, origins)
         replaced: set[Digest] = set()
         if self._request.referrers_tag == ReferrersTag.ALWAYS:
-            tags = FallbackTags(layout)
+            tags = LayoutReferrersTags(layout)
             plan, replaced = tags.add_to(plan), tags.replaced
         if not self._request.record:
             return _Prepared(plan, frozenset(replaced))

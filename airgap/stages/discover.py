@@ -9,9 +9,9 @@ from airgap.oci.target import Target, open_target
 
 
 def discover(target: str) -> tuple[Discovered, ...]:
-    """The tree of every artifact that `target` names. Raises AirgapError where the target can not be read.
+    """The tree of every artifact that `target` names. Raises AirgapError where the target cannot be read.
 
-    What can not be read and may belong to a tree is part of the result (`Discovered.unread`).
+    What cannot be read and may belong to a tree is part of the result (`Discovered.unread`).
     """
     with open_target(target) as opened:
         outliner = Outliner(opened.graph)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
-from airgap.collection.chains import NO_CHAINS, Asked, Chains, collect_chains
-from airgap.collection.coverage import Attempt, BoxWritten, FetchOutcome, cover
+from airgap.collection.chains import NO_CHAINS, CertificateToCheck, CollectedChains, collect_chains
+from airgap.collection.coverage import Attempt, EvidenceWritten, FetchOutcome, cover
 from airgap.collection.gather import Downloads, Gatherer
 from airgap.collection.keeper import EvidenceKeeper
 from airgap.collection.packing import pack_evidence
@@ -34,8 +34,8 @@ from airgap.oci.store import Store
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.pki.crl import split_pem
-from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_box
-from airgap.revocation.directory import CRLS, OCSP, EvidenceDirectory
+from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_target_evidence
+from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.referrers_tag import Relisted, relisted
@@ -86,8 +86,8 @@ def fetch(
     """Collect every certificate of every signature and timestamp, get the evidence for it, keep what proves itself.
 
     `trust`: whose tsa stores complete the chains of timestamps. Without `downloads` nothing is asked from URLs;
-    without `connect` targets in registries are refused. Targets that can not be read are problems of the outcome.
-    Raises UsageError, TrustMaterialError (an index that can not be read), WriteError, OSError.
+    without `connect` targets in registries are refused. Targets that cannot be read are problems of the outcome.
+    Raises UsageError, TrustMaterialError (an index that cannot be read), WriteError, OSError.
     """
     if request.directory is None and request.into is None:
         raise UsageError("there is nowhere to put evidence", remedy="Name a trust directory with --trust, or --into.")
@@ -121,7 +121,7 @@ class _Run:
         self._offered: list[tuple[str, bytes]] = []
         self._took: list[Attempt] = []
         self._anchors = self._tsa_anchors(trust)
-        self.chains: Chains = NO_CHAINS
+        self.chains: CollectedChains = NO_CHAINS
         # into a box goes what only the far side can prove, into a trust directory nothing unproven
         self.gatherer = Gatherer(EvidenceKeeper(root), at=request.at, unproven=request.directory is None)
 
@@ -169,7 +169,7 @@ class _Run:
         yield found, Graph(found), [root]
 
     def _offer_box(self, store: Store, graph: Graph, name: str) -> None:
-        box = find_box(store, graph, [root.descriptor for root in graph.roots()], safe(name))
+        box = find_target_evidence(store, graph, [root.descriptor for root in graph.roots()], safe(name))
         for piece in box.pieces:
             try:
                 self._offered.append((f"{safe(name)}: {piece.name}", piece.read()))
@@ -205,10 +205,10 @@ class _Run:
 
     # --- the box ---
 
-    def fill_box(self) -> tuple[BoxWritten, ...]:
+    def fill_box(self) -> tuple[EvidenceWritten, ...]:
         """Put the evidence beside each artifact of `into`, in place of what was there."""
         evidence = EvidenceDirectory.open(self._root)
-        written: list[BoxWritten] = []
+        written: list[EvidenceWritten] = []
         new: list[EvidenceArtifact] = []
         tags: list[Relisted] = []
         drop: list[Digest] = []
@@ -225,7 +225,7 @@ class _Run:
                     if tag := relisted(target.store, root.descriptor, artifact.descriptor, old):
                         tags.append(tag)
                 written.append(
-                    BoxWritten(
+                    EvidenceWritten(
                         reference=target.name(root),
                         digest=str(artifact.descriptor.digest),
                         files=artifact.files,
@@ -242,10 +242,10 @@ class _Run:
         if not root.descriptor.is_manifest:
             return None
         chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors)
-        beside = find_box(target.store, target.graph, [root.descriptor], target.name(root))
+        beside = find_target_evidence(target.store, target.graph, [root.descriptor], target.name(root))
         return pack_evidence(root.descriptor, chains.asked, evidence, beside)
 
-    def outcome(self, pruned: tuple[str, ...], boxes: tuple[BoxWritten, ...]) -> FetchOutcome:
+    def outcome(self, pruned: tuple[str, ...], boxes: tuple[EvidenceWritten, ...]) -> FetchOutcome:
         """Everything that came of it, judged over what is on disk now."""
         request = self._request
         evidence = EvidenceDirectory.open(self._root)
@@ -345,4 +345,4 @@ def _problem(error: AirgapError | OSError, target: str) -> Problem:
     return Problem(message=str(error), exit_code=AirgapError.exit_code, target=safe(target))
 
 
-__all__ = ["Asked", "Connect", "FetchRequest", "fetch"]
+__all__ = ["CertificateToCheck", "Connect", "FetchRequest", "fetch"]

@@ -14,9 +14,9 @@ from airgap.signature.manifest import envelope_descriptor, is_signature
 
 
 def inspect(target: str) -> tuple[InspectedArtifact, ...]:
-    """Every signature of the artifacts that `target` names. Raises AirgapError where the target can not be read.
+    """Every signature of the artifacts that `target` names. Raises AirgapError where the target cannot be read.
 
-    What can not be read and may be a signature is part of the result (`InspectedArtifact.unread`).
+    What cannot be read and may be a signature is part of the result (`InspectedArtifact.unread`).
     """
     with open_target(target) as opened:
         return tuple(_artifact(opened, root) for root in opened.all_roots())

@@ -62,7 +62,7 @@ def open_signer(
 ) -> Signer | EnvelopeSigner:
     """The signer behind the key of this name, or behind the default key.
 
-    `remote` opens the keys of plugins, `token` those in tokens; without them these can not be used. Raises
+    `remote` opens the keys of plugins, `token` those in tokens; without them these cannot be used. Raises
     NotFoundError, KeyFileError, UsageError, and what `remote` and `token` raise.
     """
     found = find_key(folders, name)
@@ -74,7 +74,7 @@ def open_signer(
         return remote(entry)
     if isinstance(entry, TokenKey) and token is not None:
         return token(entry.uri, found.folder / entry.certificate_path)
-    raise UsageError(f"the key {safe(entry.name)!r} is of a kind that can not be used here")
+    raise UsageError(f"the key {safe(entry.name)!r} is of a kind that cannot be used here")
 
 
 def add_key(
@@ -149,7 +149,7 @@ def generate_key(
     """
     check_name(name)
     if not _FILE_NAME.fullmatch(name):
-        raise UsageError(f"{safe(name)!r} can not name files: letters, digits, '.', '_', '-'")
+        raise UsageError(f"{safe(name)!r} cannot name files: letters, digits, '.', '_', '-'")
     folder = folders.own / LOCAL_KEYS
     key_path, certificate_path, root_path = (folder / f"{name}{suffix}" for suffix in (".key", ".crt", ".root.crt"))
     store_path = _store_file(*trust, name) if trust else None

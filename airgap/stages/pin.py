@@ -17,12 +17,12 @@ from airgap.signature.manifest import is_signature
 from airgap.text import safe
 from airgap.trust.directory import Location
 from airgap.trust.identities import suggest
-from airgap.trust.names import read_subject
+from airgap.trust.identity_names import read_subject
+from airgap.trust.snapshots.document import is_snapshot, parse_stream
 from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
-from airgap.trust.snapshots.snapshot import is_snapshot, parse_stream
 from airgap.trust.snapshots.state import State
-from airgap.trust.snapshots.swap import Workshop, check_writable
+from airgap.trust.snapshots.swap import StagedSwap, check_writable
 from airgap.verifier.candidates import candidate_of
 
 
@@ -51,7 +51,7 @@ def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, 
         )
         pin.check()
     except FormatError as error:
-        raise UsageError(f"{safe(source)} can not be pinned: {error}", remedy="Pin the certificate: --exact.") from None
+        raise UsageError(f"{safe(source)} cannot be pinned: {error}", remedy="Pin the certificate: --exact.") from None
     return pin
 
 
@@ -70,33 +70,33 @@ def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: st
     Raises Rejected(snapshot.state.lost) where there was a memory once, AirgapError.
     """
     check_writable(read_only=location.read_only, trust=location.path)
-    workshop = Workshop(location.path)
-    with workshop.locked():
-        pins, state = Pins.read(workshop.trust), State.read(workshop.trust)
+    swap = StagedSwap(location.path)
+    with swap.locked():
+        pins, state = Pins.read(swap.trust), State.read(swap.trust)
         if state is None:
-            if pins.entries or former_memory(workshop) is not None:
+            if pins.entries or former_memory(swap) is not None:
                 if not accept_lost_state:
-                    raise lost_memory(workshop)
+                    raise lost_memory(swap)
                 state = State().noting(at, "accept-lost-state", "pin", accept_lost_state)
             else:
                 state = State()
         # the memory first: pins without it would mean that it is lost
-        state.noting(at, "pin", f"{pin.stream} {pin.id}").write(workshop.trust)
+        state.noting(at, "pin", f"{pin.stream} {pin.id}").write(swap.trust)
         pins = pins.adding(pin)
-        pins.write(workshop.trust)
+        pins.write(swap.trust)
     return pins
 
 
 def delete_pin(location: Location, name: str, *, at: datetime) -> Pin:
     """Remove the pin whose id begins with `name`. Raises UsageError, AirgapError."""
     check_writable(read_only=location.read_only, trust=location.path)
-    workshop = Workshop(location.path)
-    with workshop.locked():
-        pins, removed = Pins.read(workshop.trust).without(name)
-        pins.write(workshop.trust)
-        state = State.read(workshop.trust)
+    swap = StagedSwap(location.path)
+    with swap.locked():
+        pins, removed = Pins.read(swap.trust).without(name)
+        pins.write(swap.trust)
+        state = State.read(swap.trust)
         if state is not None:
-            state.noting(at, "unpin", f"{removed.stream} {removed.id}").write(workshop.trust)
+            state.noting(at, "unpin", f"{removed.stream} {removed.id}").write(swap.trust)
     return removed
 
 

@@ -25,7 +25,7 @@ from airgap.text import safe
 from airgap.trust.apart import check_apart
 from airgap.trust.choice import Named, Origin, choose_statement, repositories_of
 from airgap.trust.directory import TrustDirectory
-from airgap.verifier.engine import Judge
+from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.facts import PluginUse
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demands:
+class RecheckDemands:
     """What is verified again, and what was demanded of it."""
 
     targets: Sequence[str]
@@ -49,7 +49,7 @@ class Demands:
     """What plugins decided then, by signature."""
 
 
-Verify = Callable[[Demands], Outcome]
+Verify = Callable[[RecheckDemands], Outcome]
 """Verifies targets, as `airgap verify` does, for the moment and with the plugins of the recheck."""
 
 
@@ -85,7 +85,7 @@ class _Run:
     def __init__(self, request: RecheckRequest, directory: TrustDirectory, verify: Verify) -> None:
         self._request, self._directory, self._verify = request, directory, verify
         self._moment = Moment(judged=request.at, clock=request.clock)
-        self._judges: dict[frozenset[tuple[str, str]], Judge] = {}
+        self._judges: dict[frozenset[tuple[str, str]], SignatureVerifier] = {}
         self._places: dict[str, _Place] = {}
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
@@ -124,7 +124,9 @@ class _Run:
         if _is_empty(target):
             self._fail(_nothing(f"the folder {safe(target)} is empty", target))
             return
-        outcome = self._verify(Demands(targets=[target], scope=self._request.scope, metadata=self._request.metadata))
+        outcome = self._verify(
+            RecheckDemands(targets=[target], scope=self._request.scope, metadata=self._request.metadata)
+        )
         self._fail(*outcome.problems)
         self._warn(*outcome.warnings, *_ran(outcome))
         for artifact in outcome.artifacts:
@@ -144,7 +146,7 @@ class _Run:
             outcome = None if place is None else outcomes[place, self._named_scope(artifact)]
             yield self._recorded(report, artifact, place, outcome)
 
-    def _again(self, demands: Demands) -> Outcome:
+    def _again(self, demands: RecheckDemands) -> Outcome:
         """What verifying comes to; artifacts of one layout together, as a layout is read once for all of them."""
         try:
             outcome = self._verify(demands)
@@ -163,7 +165,7 @@ class _Run:
             if found := [item for item in outcome.artifacts if item.descriptor.digest == artifact.descriptor.digest]:
                 self._warn(*moved)
                 return Rechecked(basis=Basis.LAYOUT, now=found[0], was=artifact, report=report, besides=besides)
-            # what is there and can not be judged is not gone: what the report says does not make it good
+            # what is there and cannot be judged is not gone: what the report says does not make it good
             is_gone = artifact.descriptor.digest not in self._look(place).digests
             own = (item for item in outcome.problems if item.target in {None, safe(_target(artifact, place))})
             stuck = tuple(item for item in own if item.exit_code != ExitCode.NOT_FOUND or not is_gone)
@@ -203,8 +205,10 @@ class _Run:
         scope, origin = self._scope(artifact)
         return scope if origin in {"option", "name"} else None
 
-    def _demands(self, report: Report, artifacts: Sequence[RecordedArtifact], place: str, scope: str | None) -> Demands:
-        return Demands(
+    def _demands(
+        self, report: Report, artifacts: Sequence[RecordedArtifact], place: str, scope: str | None
+    ) -> RecheckDemands:
+        return RecheckDemands(
             targets=list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
             scope=scope,
             metadata=self._metadata(report),
@@ -252,11 +256,11 @@ class _Run:
             ),
         )
 
-    def _judge(self, metadata: Mapping[str, str]) -> Judge:
+    def _judge(self, metadata: Mapping[str, str]) -> SignatureVerifier:
         """The judge of verify; one for many artifacts, as it remembers answers."""
         key = frozenset(metadata.items())
         if key not in self._judges:
-            self._judges[key] = Judge(
+            self._judges[key] = SignatureVerifier(
                 self._directory, moment=self._moment, metadata=metadata, plugins=self._request.plugins
             )
         return self._judges[key]
@@ -282,7 +286,7 @@ def _report(source: str) -> Report | None:
 
 
 def _is_empty(path: str) -> bool:
-    """Whether a folder holds nothing; what can not be read is not empty."""
+    """Whether a folder holds nothing; what cannot be read is not empty."""
     try:
         with os.scandir(path) as entries:
             return next(entries, None) is None
@@ -313,7 +317,7 @@ def _target(artifact: RecordedArtifact, place: str) -> str:
 
 
 def _is_there(path: str) -> bool:
-    """Whether anything is there; what can not be looked at is not gone."""
+    """Whether anything is there; what cannot be looked at is not gone."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -325,7 +329,7 @@ def _is_there(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What there is in a layout; nothing where it can not be read, which verifying it says."""
+    """What there is in a layout; nothing where it cannot be read, which verifying it says."""
 
     names: Mapping[str, frozenset[Digest]] = field(default_factory=dict)
     """What each name, as reports show it, may lead to."""
@@ -349,7 +353,7 @@ def _ran(outcome: Outcome) -> Iterator[Problem]:
 
 
 def _not_recorded(report: Report, artifact: RecordedArtifact) -> tuple[Problem, ...]:
-    """What was demanded then, and can not be demanded again."""
+    """What was demanded then, and cannot be demanded again."""
     if report.metadata is not None or not artifact.demanded_unknown_metadata:
         return ()
     message = f"{report.name} was made by an older version, and does not say which metadata was demanded (-m)"

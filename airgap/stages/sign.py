@@ -191,7 +191,7 @@ def _find_equal(request: SignRequest, place: Place, draft: Draft, leaf: Certific
         try:
             known = read_attached(place, found)
         except AirgapError:
-            continue  # what can not be read, or does not verify, is equal to nothing
+            continue  # what cannot be read, or does not verify, is equal to nothing
         envelope = known.envelope
         if (
             known.layer.media_type == FORMATS[request.envelope]

@@ -33,11 +33,11 @@ from airgap.transfer.tar_writer import write_tar_file
 from airgap.transfer.writer import LayoutWriter
 from airgap.trust.generation import settled
 from airgap.trust.snapshots.coverage import cover
+from airgap.trust.snapshots.document import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot
 from airgap.trust.snapshots.material import MaterialFile, largest, list_material
 from airgap.trust.snapshots.pins import Pins
-from airgap.trust.snapshots.snapshot import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot
 from airgap.trust.snapshots.state import FILE, State
-from airgap.trust.snapshots.swap import Workshop
+from airgap.trust.snapshots.swap import StagedSwap
 
 _ENDINGS: Final = (".tar",)
 
@@ -155,13 +155,13 @@ def _snapshots(store: Store, graph: Graph) -> Iterator[Snapshot]:
 
 def _remember(trust: Path, snapshot: Snapshot) -> list[str]:
     """Write the number into the memory, unless the memory is lost: that is not to be covered up."""
-    workshop = Workshop(trust)
+    swap = StagedSwap(trust)
     try:
-        with workshop.locked():
-            state = State.read(workshop.trust)
-            if state is None and Pins.read(workshop.trust).entries:
+        with swap.locked():
+            state = State.read(swap.trust)
+            if state is None and Pins.read(swap.trust).entries:
                 return [f"{FILE} is lost, so the number was not recorded"]
-            (state or State()).making(snapshot.stream, snapshot.number).write(workshop.trust)
+            (state or State()).making(snapshot.stream, snapshot.number).write(swap.trust)
     except (AirgapError, OSError) as error:
         return [f"the number could not be recorded: {safe(error)}; name the next one with --number"]
     return []
@@ -196,7 +196,7 @@ class _FolderSource:
         try:
             return open_regular(str(self._root / self._paths[descriptor.digest]))
         except OSError as error:
-            raise ContentError("content.unreadable", f"{descriptor.digest} can not be read: {error.strerror}") from None
+            raise ContentError("content.unreadable", f"{descriptor.digest} cannot be read: {error.strerror}") from None
 
     def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
         return None

@@ -1,6 +1,6 @@
 """Snapshots put into force: judged by pins, held against the memory of what was accepted, exchanged in one step.
 
-Also undone, and pinned for. Everything that changes a trust directory here does it inside the lock of its workshop.
+Also undone, and pinned for. Everything that changes a trust directory here does it inside the lock of its swap.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.snapshots import tuf_memory as tuf
 from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_incoming, check_tree
 from airgap.trust.snapshots.coverage import Coverage, cover
-from airgap.trust.snapshots.material import Part, evidence_at_hand, list_beliefs
+from airgap.trust.snapshots.document import Snapshot
+from airgap.trust.snapshots.material import Part, evidence_at_hand, list_trust_material
 from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
-from airgap.trust.snapshots.snapshot import Snapshot
 from airgap.trust.snapshots.state import FILE, State, is_behind
-from airgap.trust.snapshots.swap import Workshop, check_writable
+from airgap.trust.snapshots.swap import StagedSwap, check_writable
 from airgap.verifier.outcome import SignatureOutcome, best
 from airgap.verifier.run import Problem
-from airgap.verifier.snapshot import JudgedSnapshot, judge_signatures, snapshot_evidence
+from airgap.verifier.snapshot_signer import JudgedSnapshot, judge_signatures, snapshot_evidence
 from airgap.verifier.verdict import all_of
 
 _EVIDENCE: Final = ("crls", "ocsp")
@@ -107,33 +107,33 @@ def apply_snapshot(
 ) -> SnapshotOutcome:
     """Put the snapshot into force, if it may be. The trust directory is the old one or the new one at any instant.
 
-    Raises AirgapError where the directory can not be changed.
+    Raises AirgapError where the directory cannot be changed.
     """
     check_writable(read_only=location.read_only, trust=location.path)
-    workshop = Workshop(location.path)
-    with changing(workshop):
-        judgement = _Judgement(opened_store, graph, snapshot, workshop.trust, request, check_tuf)
+    swap = StagedSwap(location.path)
+    with changing(swap):
+        judgement = _Judgement(opened_store, graph, snapshot, swap.trust, request, check_tuf)
         outcome = judgement.outcome()
         if request.dry_run:
             return outcome
         if outcome.problems:
-            judgement.keep_tuf(workshop.trust)
+            judgement.keep_tuf(swap.trust)
             return outcome
         if judgement.is_in_force():
-            judgement.keep_tuf(workshop.trust)
+            judgement.keep_tuf(swap.trust)
             # to exchange the same for the same would lose what undo goes back to
             return replace(outcome, in_force=True)
         state, signed = judgement.next_state(), judgement.is_signed
-        assemble(workshop, opened_store, snapshot, judgement.pins, state, signed=signed)
-        judgement.keep_tuf(workshop.next)
+        assemble(swap, opened_store, snapshot, judgement.pins, state, signed=signed)
+        judgement.keep_tuf(swap.next)
         try:
-            check_tree(workshop.next)
+            check_tree(swap.next)
         except TrustMaterialError as error:
-            judgement.keep_tuf(workshop.trust)
+            judgement.keep_tuf(swap.trust)
             return SnapshotOutcome(
                 snapshot=snapshot, judged=outcome.judged, problems=(Problem.of(error),), warnings=outcome.warnings
             )
-        workshop.commit(undoable=not snapshot.evidence_only)
+        swap.commit(undoable=not snapshot.evidence_only)
     return SnapshotOutcome(snapshot=snapshot, judged=outcome.judged, applied=True, warnings=outcome.warnings)
 
 
@@ -143,29 +143,29 @@ def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> Stat
     Raises UsageError where there is nothing to go back to, AirgapError.
     """
     check_writable(read_only=location.read_only, trust=location.path)
-    workshop = Workshop(location.path)
-    with changing(workshop):
-        if not workshop.previous.is_dir():
+    swap = StagedSwap(location.path)
+    with changing(swap):
+        if not swap.previous.is_dir():
             raise UsageError(f"there is no former state of {safe(location.path)} to go back to")
-        pins, state = Pins.read(workshop.trust), State.read(workshop.trust)
+        pins, state = Pins.read(swap.trust), State.read(swap.trust)
         if state is None:
             raise Rejected("snapshot.state.lost", f"{FILE} is lost; nothing was undone")
-        former = State.read(workshop.previous)
+        former = State.read(swap.previous)
         back = former.in_force if former else None
         detail = f"from {state.in_force or 'nothing applied'} to {back or 'nothing applied'}"
         state = state.undoing(back).noting(at, "undo", detail, reason)
-        assemble_previous(workshop, pins, state)  # not judged again: it was in force before
-        workshop.commit()
+        assemble_previous(swap, pins, state)  # not judged again: it was in force before
+        swap.commit()
     return state
 
 
 @contextmanager
-def changing(workshop: Workshop) -> Iterator[None]:
-    """The lock of the workshop, and those that `trust fetch` takes: nothing is added to a tree that goes away."""
-    with workshop.locked(), ExitStack() as stack:
+def changing(swap: StagedSwap) -> Iterator[None]:
+    """The lock of the swap, and those that `trust fetch` takes: nothing is added to a tree that goes away."""
+    with swap.locked(), ExitStack() as stack:
         for name in _EVIDENCE:
-            if (workshop.trust / name).is_dir():
-                stack.enter_context(exclusive(workshop.trust / name))
+            if (swap.trust / name).is_dir():
+                stack.enter_context(exclusive(swap.trust / name))
         yield
 
 
@@ -254,7 +254,7 @@ class _Judgement:
         if self._accepted is not None and not remembered:
             return False
         try:
-            believed = () if snapshot.evidence_only else list_beliefs(self._trust)
+            believed = () if snapshot.evidence_only else list_trust_material(self._trust)
         except TrustMaterialError:
             return False
         beliefs = {(file.path, file.digest) for file in snapshot.files if not file.part.is_evidence}
@@ -330,7 +330,7 @@ class _Judgement:
         for pin in pins:
             try:
                 if self._check_tuf is None:
-                    raise UsageError("a TUF root is pinned, and TUF can not be checked here")
+                    raise UsageError("a TUF root is pinned, and TUF cannot be checked here")
                 keep = partial(self._note_tuf, pin)
                 self._check_tuf(self._store, self._graph, self._snapshot, pin, tuf.recall(self._trust, pin), keep)
             except AirgapError as error:
@@ -384,10 +384,10 @@ class _Judgement:
             self._notes.append(("allow-rollback", request.allow_rollback))
 
     def _lost(self) -> Rejected | None:
-        workshop = Workshop(self._trust)
+        swap = StagedSwap(self._trust)
         if self._state is None:
-            return lost_memory(workshop)
-        witness = former_memory(workshop)
+            return lost_memory(swap)
+        witness = former_memory(swap)
         if witness is not None and is_behind(self._state, witness):
             return Rejected(
                 "snapshot.state.lost",

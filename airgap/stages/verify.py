@@ -1,6 +1,6 @@
 """Verify: layouts and tars, believed by nothing but the trust directory at hand, to one outcome.
 
-Reads, never writes, and opens no socket: it can not even import what could (import contracts hold it to that).
+Reads, never writes, and opens no socket: it cannot even import what could (import contracts hold it to that).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.reasons import ExitCode
-from airgap.revocation.artifact import find_box, find_proposals
+from airgap.revocation.artifact import find_proposals, find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import Evidence
@@ -37,12 +37,12 @@ from airgap.trust.apart import check_apart
 from airgap.trust.choice import Named, choose_statement, name_artifact
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import OciPolicy, Statement
-from airgap.verifier.candidates import Nearby, candidate_of, foreign_kind
-from airgap.verifier.engine import Believed, Judge
+from airgap.verifier.candidates import NearbySignatureFinder, candidate_of, foreign_kind
+from airgap.verifier.engine import SignatureVerifier, TrustContext
 from airgap.verifier.outcome import (
     AppliedPolicy,
     ArtifactOutcome,
-    NearSignatures,
+    NearbySignatures,
     Outcome,
     ReferrerOutcome,
     SignatureOutcome,
@@ -189,13 +189,13 @@ class _Run:
         target = self._layout.enter_context(open_target(text))
         self._open_box(target)
         self._checker = ContentChecker(target.store, self._pool)
-        self._nearby = Nearby(target.graph)
+        self._nearby = NearbySignatureFinder(target.graph)
         self._opened = target
         return target
 
-    def _make_judge(self, believed: Believed) -> Judge:
+    def _make_judge(self, believed: TrustContext) -> SignatureVerifier:
         request = self._request
-        return Judge(
+        return SignatureVerifier(
             believed,
             moment=Moment(judged=request.at, clock=request.clock),
             metadata=request.metadata,
@@ -207,7 +207,7 @@ class _Run:
         # of the whole layout: what is about an index stands beside the index, also for one of its children
         roots = [root.descriptor for root in target.graph.roots()]
         name = safe(f"{target.reference.transport}{target.reference.path}")
-        self._box = find_box(target.store, target.graph, roots, name)
+        self._box = find_target_evidence(target.store, target.graph, roots, name)
         self._judge = self._own_judge
         self._judged.clear()
         if self._box.pieces:
@@ -232,7 +232,7 @@ class _Run:
         )
 
     def _report_entries(self, target: Target, text: str) -> None:
-        """Entries that belong to no artifact: what can not be read is wrong content where the whole layout is meant."""
+        """Entries that belong to no artifact: what cannot be read is wrong content where the whole layout is meant."""
         for problem in (*target.graph.problems, *target.graph.disagreements):
             found = self._problems if target.is_whole else self._warnings
             found.append(
@@ -299,7 +299,7 @@ class _Run:
             signatures=signatures,
             referrers=referrers,
             warnings=tuple(warnings),
-            near=NearSignatures() if signatures or finding else self._nearby.of(root.descriptor, _named(root)),
+            near=NearbySignatures() if signatures or finding else self._nearby.of(root.descriptor, _named(root)),
         )
 
     def _contents(self, target: Target) -> _Contents:
@@ -371,7 +371,7 @@ class _Run:
 
 
 def _roots(target: Target) -> tuple[Root, ...]:
-    """What is judged; what can not be read of a whole layout is told entry by entry, and raises nothing."""
+    """What is judged; what cannot be read of a whole layout is told entry by entry, and raises nothing."""
     return target.graph.roots() if target.is_whole and target.graph.problems else target.roots()
 
 
@@ -386,7 +386,7 @@ def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, 
     unread: list[ContentProblem] = []
     here = _here(target, descriptor, unread.append)
     if unread:
-        return f"what may be one can not be read ({unread[0].path})"
+        return f"what may be one cannot be read ({unread[0].path})"
     if record is None:
         return None
     from airgap.oci.record import listed

@@ -13,7 +13,7 @@ _FICLONE: Final = 0x40049409
 
 
 def clone(source: str, target: int) -> bool:
-    """Make the open, empty file `target` a clone of the file `source`; False where that can not be done."""
+    """Make the open, empty file `target` a clone of the file `source`; False where that cannot be done."""
     if sys.platform != "linux":
         return False
     import fcntl

@@ -54,7 +54,7 @@ class Referral:
 class FoundReferrers:
     """The referrers of one subject that a source names.
 
-    As in a layout (`airgap.oci.nodes.Referrers`) nobody gets what can be read without what can not.
+    As in a layout (`airgap.oci.nodes.Referrers`) nobody gets what can be read without what cannot.
     """
 
     lookup: ReferrersLookup
@@ -114,7 +114,7 @@ class Source(Blobs, Protocol):
     def referrers(
         self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool
     ) -> FoundReferrers:
-        """What refers to a manifest; `digest_tags`: by cosign's tags, too. Raises AirgapError where it can not look.
+        """What refers to a manifest; `digest_tags`: by cosign's tags, too. Raises AirgapError where it cannot look.
 
         Those of other than `artifact_types` (empty: all) may be left out of the answer, not of its count.
         """

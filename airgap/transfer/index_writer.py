@@ -34,13 +34,13 @@ def merged(
 
     A tag names one thing: it moves, and what it named stays listed without it. `drop` takes away entries without a tag
     and those under a tag of `entries`: what somebody gave another name stays under it. Raises ContentError for an
-    `index.json` that can not be read, LimitError for one that would become too large.
+    `index.json` that cannot be read, LimitError for one that would become too large.
     """
     try:
         document = load_object(current, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=f"layout's {LAYOUT_INDEX}")
         listed = [*take_list(document, "manifests", lambda item: item, limit=limits.INDEX_ENTRIES)]
     except FormatError as error:
-        raise malformed(f"{source} has an {LAYOUT_INDEX} that can not be read: {error}") from None
+        raise malformed(f"{source} has an {LAYOUT_INDEX} that cannot be read: {error}") from None
     dropped = {str(digest) for digest in drop} - {str(entry.descriptor.digest) for entry in entries}
     taken = {entry.tag for entry in entries if entry.tag is not None}
     kept = [

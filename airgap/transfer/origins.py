@@ -64,7 +64,7 @@ class Findings(NamedTuple):
 
     found: list[FoundArtifact]
     problems: list[AirgapError]
-    """What belongs to it and can not be read, or can not be named."""
+    """What belongs to it and cannot be read, or cannot be named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,7 @@ class _OpenLayout:
 
     @cache  # noqa: B019 - as long as the layout is open
     def _records(self, artifact: Descriptor) -> tuple[FoundRecord, ...]:
-        # what can not be read is heard where referrers are looked for, unless the operator wants none
+        # what cannot be read is heard where referrers are looked for, unless the operator wants none
         return find_records(self._store, self._graph, artifact, heard_elsewhere)
 
     @cached_property
@@ -172,7 +172,7 @@ class _OpenLayout:
         found = list(self._find(reference, choice))
         if reference.tag is not None or reference.digest is not None:
             return Findings(found, [])
-        # whoever copies a whole layout means what can not be read, too, and every name: none is lost without a word
+        # whoever copies a whole layout means what cannot be read, too, and every name: none is lost without a word
         unread = (problem.error() for problem in self._graph.problems)
         return Findings(found, [*unread, *self._lost_names(choice)])
 
@@ -288,7 +288,7 @@ def read_list(path: Path) -> list[str]:
         with path.open("rb") as file:
             raw = file.read(limits.LIST_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"the list {safe(path)} can not be read: {error.strerror}") from None
+        raise UsageError(f"the list {safe(path)} cannot be read: {error.strerror}") from None
     if len(raw) > limits.LIST_BYTES:
         raise UsageError(f"the list {safe(path)} has more than {limits.LIST_BYTES} bytes")
     try:

@@ -99,7 +99,7 @@ class PlannedArtifact:
     """What stays behind: referrers that could not be looked for or read."""
     notes: tuple[str, ...] = ()
     error: AirgapError | None = None
-    """Why it can not be copied at all."""
+    """Why it cannot be copied at all."""
     also: tuple[Entry, ...] = ()
     """What is named together with it: its acquisition record."""
 
@@ -166,6 +166,6 @@ class CopyPlan:
 
     def _before(self, key: Key) -> Sequence[Key]:
         node = self.nodes[key]
-        # sound digests can not make a circle: both were compared with a manifest's proven bytes
+        # sound digests cannot make a circle: both were compared with a manifest's proven bytes
         subject = (node.subject,) if node.subject is not None and node.subject in self.nodes else ()
         return [step for step in (*node.below, *subject) if step in self.nodes]

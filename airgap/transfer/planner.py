@@ -26,7 +26,7 @@ def make_plan(
 ) -> CopyPlan:
     """What a copy of `wanted` moves.
 
-    Raises AirgapError for the first artifact that can not be read as a whole, referrers included; with `keep_going`
+    Raises AirgapError for the first artifact that cannot be read as a whole, referrers included; with `keep_going`
     it becomes the artifact's error or one of its problems, and the others are planned.
     """
     planner = _Planner(selection, executor, keep_going=keep_going)
@@ -333,7 +333,7 @@ class _Gathering:
             self._left_behind(
                 AirgapError(
                     f"{visited.descriptor.digest} has the referrer {descriptor.digest} of the unknown type "
-                    f"{safe(descriptor.media_type, limit=128)}, which can not be copied",
+                    f"{safe(descriptor.media_type, limit=128)}, which cannot be copied",
                     remedy="--keep-going leaves it behind, and the record says so.",
                 )
             )
@@ -362,7 +362,7 @@ class _Gathering:
             self._left_behind(
                 ContentError(
                     _reason_of(error),
-                    f"{subject.digest} has the referrer {digest}, which can not be read: {error}",
+                    f"{subject.digest} has the referrer {digest}, which cannot be read: {error}",
                     remedy="Copy again later. --keep-going leaves it behind, and the record says so.",
                 )
             )

@@ -82,7 +82,7 @@ def write_all(descriptor: int) -> Callable[[memoryview], None]:
 
 
 class WriteError(AirgapError):
-    """The destination can not be written. The fact `cause` is full, read_only, denied, too_large, gone or other."""
+    """The destination cannot be written. The fact `cause` is full, read_only, denied, too_large, gone or other."""
 
 
 _GONE: Final = "The medium may have been pulled out or be failing. What was complete stays; copy again to go on."
@@ -108,7 +108,7 @@ def writing(place: Path | str) -> Iterator[None]:
     except OSError as error:
         cause, remedy = _CAUSES.get(error.errno or 0, ("other", ""))
         reason = error.strerror or type(error).__name__
-        raise WriteError(f"{safe(place)} can not be written: {reason}", remedy=remedy, cause=cause) from None
+        raise WriteError(f"{safe(place)} cannot be written: {reason}", remedy=remedy, cause=cause) from None
 
 
 def check_room(folder: Path, size: int) -> None:

@@ -36,7 +36,7 @@ def relisted(
     """The index under the referrers tag of `subject` with `added` and without `gone`.
 
     Other entries and members stay as they are. Where there is no such tag: None, or with `known` a new one that lists
-    those as well, as readers of the tag know nothing else. Raises ContentError where the index can not be read.
+    those as well, as readers of the tag know nothing else. Raises ContentError where the index cannot be read.
     """
     tags = referrers_tags(subject.digest)
     current = [entry for entry in store.index().manifests if entry.annotations.get(REF_NAME) in tags]
@@ -58,6 +58,6 @@ def _read(store: Store, subject: Descriptor, entry: Descriptor) -> ReferrersInde
     except (ContentError, FormatError) as error:
         raise ContentError(
             "content.malformed",
-            f"the layout keeps referrers of {subject.digest} under a tag, but that can not be read: {safe(error)}",
+            f"the layout keeps referrers of {subject.digest} under a tag, but that cannot be read: {safe(error)}",
             digest=str(entry.digest),
         ) from None

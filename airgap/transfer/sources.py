@@ -142,6 +142,6 @@ class _Stream:
 
 def _unreadable(error: OSError) -> AirgapError:
     return AirgapError(
-        f"the source can not be read any more: {error.strerror or os.strerror(error.errno or 0)}",
+        f"the source cannot be read any more: {error.strerror or os.strerror(error.errno or 0)}",
         remedy="The medium may have been pulled out or be failing.",
     )

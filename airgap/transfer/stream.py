@@ -89,7 +89,7 @@ class _Once:
         body, self._body = self._body, None
         if body is None:
             raise AirgapError(
-                f"{descriptor.digest} would have to be sent again, and {STANDARD_INPUT} can not be read twice",
+                f"{descriptor.digest} would have to be sent again, and {STANDARD_INPUT} cannot be read twice",
                 remedy="Save the tar to a file, then copy from that.",
             )
         return body
@@ -102,7 +102,7 @@ def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> 
     """Read a tar from `stream` and bring its blobs into `sink` as they come.
 
     `keep`: what looks like a manifest stays in memory, within limits.GRAPH_BYTES, and is not brought in as a blob: for
-    destinations that can not be read again. Raises ContentError, LimitError, WriteError, what the sink raises.
+    destinations that cannot be read again. Raises ContentError, LimitError, WriteError, what the sink raises.
     """
     received = StreamedLayout()
     total = 0

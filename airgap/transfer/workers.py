@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _WINDOW: Final = 64
-"""Tasks handed over at a time: the executor may be shared, and what is queued can not be taken back everywhere."""
+"""Tasks handed over at a time: the executor may be shared, and what is queued cannot be taken back everywhere."""
 
 
 class StoppedError(Exception):

@@ -48,7 +48,7 @@ class LayoutWriter:
     def __init__(self, path: str, *, link: bool = False, verify_existing: bool = False) -> None:
         """`link` makes hard links to local sources; `verify_existing` hashes what is there before it is relied upon.
 
-        Raises UsageError where something else is at `path`, WriteError where it can not be written.
+        Raises UsageError where something else is at `path`, WriteError where it cannot be written.
         """
         self.path: Final = Path(path)
         self._link, self._verify_existing = link, verify_existing
@@ -83,7 +83,7 @@ class LayoutWriter:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise unreadable(descriptor.digest, f"can not be looked at: {error.strerror}") from None
+            raise unreadable(descriptor.digest, f"cannot be looked at: {error.strerror}") from None
         if not stat.S_ISREG(status.st_mode) or status.st_size != descriptor.size:
             return False
         return not self._verify_existing or self._is_good(descriptor)
@@ -102,7 +102,7 @@ class LayoutWriter:
 
     def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
         """See `Sink`: hard link where asked, reflink where possible, else one pass of reading, hashing and writing."""
-        descriptor.digest.new_hash()  # refuses an algorithm that can not be checked, before anything is written
+        descriptor.digest.new_hash()  # refuses an algorithm that cannot be checked, before anything is written
         path = source.path(descriptor)
         if path is not None and self._link and self._put_link(descriptor, path, advance):
             return TransferMethod.LINKED

@@ -18,7 +18,15 @@ from airgap.trust.policy import OciPolicy
 from airgap.trust.scopes import parse_scope
 from airgap.trust.statement import Statement
 
-__all__ = ["Chosen", "Named", "Origin", "choose_statement", "name_artifact", "repositories_of", "repository_of"]
+__all__ = [
+    "Named",
+    "Origin",
+    "StatementChoice",
+    "choose_statement",
+    "name_artifact",
+    "repositories_of",
+    "repository_of",
+]
 
 Origin = Literal["option", "name", "record"]
 """Who names the repository: `--scope`, the full name that was typed as the tag, or the acquisition record."""
@@ -41,7 +49,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class StatementChoice:
     """The statement that judges an artifact."""
 
     statement: Statement
@@ -115,10 +123,10 @@ def _check_agreement(own: Sequence[str], claimed: Sequence[str]) -> None:
             )
 
 
-def choose_statement(policy: OciPolicy, named: Named) -> Chosen:
+def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
     """The statement for an artifact, made as strict as a claim demands (design 5).
 
-    A record can not weaken: where another statement is stricter in some action, or about timestamps, that action is
+    A record cannot weaken: where another statement is stricter in some action, or about timestamps, that action is
     taken from it; trust stores and identities stay those of the statement that was chosen. Without a name, `*` counts
     only if it is at least as strict as every other statement, and no other one is for a name that the artifact has in
     the layout: by that name it is shown and run, and the other statement would judge it where the name is typed.
@@ -129,7 +137,7 @@ def choose_statement(policy: OciPolicy, named: Named) -> Chosen:
     scope, origin = named.scope, named.origin
     statement = policy.select(scope)
     if scope is not None and origin in {"option", "name"}:
-        return Chosen(statement=statement)
+        return StatementChoice(statement=statement)
     stricter = [other for other in policy.statements if any(_stricter(other, statement))]
     if scope is None:
         if stricter:
@@ -142,20 +150,20 @@ def choose_statement(policy: OciPolicy, named: Named) -> Chosen:
                 f"it is called {safe(name)} here, for which the policy has the statement {_name(other)}, and nobody "
                 "but the layout says so"
             )
-        return Chosen(statement=statement)
+        return StatementChoice(statement=statement)
     if statement.skip and (stricter or not statement.is_global):
         raise _scope_needed(
             f"the layout's own record names {safe(scope)}, whose statement {_name(statement)} has level skip; a claim "
             "in the layout turns no verification off",
         )
     if not stricter:
-        return Chosen(statement=statement)
+        return StatementChoice(statement=statement)
     note = (
         f"the acquisition record chose the statement {_name(statement)}, which is weaker than {_name(stricter[0])} "
         f"({_differences(stricter[0], statement)}); the stricter actions were applied, because a record is a claim. "
         "--scope says which repository is meant"
     )
-    return Chosen(statement=_strictest(statement, stricter), note=note)
+    return StatementChoice(statement=_strictest(statement, stricter), note=note)
 
 
 def _other_statements(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> Iterator[tuple[str, Statement]]:

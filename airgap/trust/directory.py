@@ -2,7 +2,7 @@
 
 Nothing is ever written here. The policies and every store that they name are read when the directory is opened, and
 kept: one run judges everything by the same material, and never by the policy of one tree and the stores of another that
-`airgap trust snapshot apply` has put in its place. What can not be read is told when it is asked for.
+`airgap trust snapshot apply` has put in its place. What cannot be read is told when it is asked for.
 
 Evidence is listed then and read when it is needed: an exchange adds evidence, and keeps what is there under its name.
 """
@@ -23,7 +23,7 @@ from airgap.notice import Notice
 from airgap.once import Once
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors
-from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.freshness import FILE, Freshness
 from airgap.text import safe
 from airgap.trust.generation import read_one_state
@@ -66,7 +66,7 @@ class _Read(Generic[T]):
         return None if isinstance(self._found, TrustMaterialError) else self._found
 
 
-class _Beliefs:
+class _TrustMaterial:
     """Policies, and the stores that they name, as they were at one moment."""
 
     def __init__(self, location: Location) -> None:
@@ -122,7 +122,7 @@ class TrustDirectory:
     """One trust directory, open for reading; made by `open`. All methods may be called from several threads."""
 
     def __init__(
-        self, location: Location, beliefs: _Beliefs, evidence: EvidenceDirectory, freshness: Freshness
+        self, location: Location, beliefs: _TrustMaterial, evidence: EvidenceDirectory, freshness: Freshness
     ) -> None:
         self.location: Final = location
         self.path: Final = location.path
@@ -148,8 +148,8 @@ class TrustDirectory:
             origin=location.origin,
         )
 
-        def read() -> tuple[_Beliefs, EvidenceDirectory, Freshness]:
-            return _Beliefs(location), EvidenceDirectory.open(location.path), _freshness(location.path)
+        def read() -> tuple[_TrustMaterial, EvidenceDirectory, Freshness]:
+            return _TrustMaterial(location), EvidenceDirectory.open(location.path), _freshness(location.path)
 
         return cls(location, *read_one_state(location.path, read, absent=absent))
 
@@ -176,7 +176,7 @@ class TrustDirectory:
         return {str(ref): anchors for ref, anchors in self._beliefs.all_anchors().items() if ref not in named}
 
     def all_stores(self, kind: StoreType) -> tuple[tuple[LoadedStore, ...], tuple[Notice, ...]]:
-        """Every store of a type, whether or not a policy names it; for those that can not be read, a notice.
+        """Every store of a type, whether or not a policy names it; for those that cannot be read, a notice.
 
         For building chains whose evidence is to be fetched, never for judging (STORE-13).
         """

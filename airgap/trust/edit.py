@@ -111,7 +111,7 @@ def list_files(root: Path, kind: StoreType | None = None, name: str | None = Non
 
 
 def find_file(root: Path, store: StoreRef, name: str) -> StoredFile:
-    """One file of a store. Raises NotFoundError, TrustMaterialError where it can not be read."""
+    """One file of a store. Raises NotFoundError, TrustMaterialError where it cannot be read."""
     path = _path(settled(root), store, name)
     try:
         certificates = load_certificates(read_regular(path, limits.STORE_FILE_BYTES))
@@ -201,7 +201,7 @@ def _unreadable(store: StoreRef, name: str, error: FormatError) -> TrustMaterial
 def _refusal(store: StoreRef, name: str, problem: str, remedy: str = "") -> TrustMaterialError:
     return TrustMaterialError(
         "store.malformed",
-        f"{safe(name)!r} can not be in the trust store {store}: it {problem}",
+        f"{safe(name)!r} cannot be in the trust store {store}: it {problem}",
         remedy=remedy
         or "Choose the certificate of a root or intermediate CA; for timestamping, that of a self-signed root.",
         store=str(store),

@@ -1,6 +1,6 @@
 """Trust material for other tools: notation's configuration and CRL cache, containers' policy.json.
 
-What a tool can not express is said, never approximated: an export that accepts more than is accepted here would be a
+What a tool cannot express is said, never approximated: an export that accepts more than is accepted here would be a
 hole, and one that refuses what the policy accepts a riddle at the far end.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
 from airgap.files import make_folders, read_regular, write_file
-from airgap.revocation.directory import CRLS, read_index
+from airgap.revocation.evidence_directory import CRLS, read_index
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
@@ -40,7 +40,7 @@ class Exported:
     notes: tuple[str, ...]
     """What the other tool will not know or do, and what is harmless."""
     omissions: tuple[Omission, ...] = ()
-    """Where the other tool would accept what is refused here: what was left out for that reason, or can not be told."""
+    """Where the other tool would accept what is refused here: what was left out for that reason, or cannot be told."""
     use_by: datetime | None = None
     """When the first exported CRL goes stale: the tool asks the network from then on."""
 
@@ -65,7 +65,7 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     for name, data in sorted(cache.files.items()):
         files.append(_put(target, f"{CACHE}/crl/{name}", data))
     if not cache.files:
-        notes.append("no CRL was exported: a certificate that names one can not be judged offline")
+        notes.append("no CRL was exported: a certificate that names one cannot be judged offline")
     return Exported(
         folder=safe(target),
         files=tuple(files),
@@ -98,7 +98,7 @@ def export_containers_policy(directory: TrustDirectory, target: Path) -> Exporte
     if demanding:
         names = ", ".join(safe(statement.name, limit=64) for statement in demanding[:3])
         raise UsageError(
-            f"containers' policy.json can not demand a Notary Project signature, and the policy does ({names})",
+            f"containers' policy.json cannot demand a Notary Project signature, and the policy does ({names})",
             remedy="Verify with airgap (or notation) before images reach the place that policy.json guards.",
         )
     _prepare(target)

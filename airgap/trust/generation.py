@@ -23,7 +23,7 @@ GENERATION: Final = "generation"
 JOURNAL: Final = "journal.json"
 _TRIES: Final = 100
 _WAIT_SECONDS: Final = 0.02
-"""Between the two renames of a system that can not exchange folders: both are over in no time."""
+"""Between the two renames of a system that cannot exchange folders: both are over in no time."""
 
 T = TypeVar("T")
 _Identity = tuple[int, int, bytes]

@@ -134,7 +134,7 @@ def _level(source: json.JsonObject) -> Level:
 def _override(check: str, action: Any) -> tuple[Check, Action]:
     where = f"override.{safe(check, limit=64)}"
     if check == Check.INTEGRITY:
-        raise FormatError("integrity can not be overridden", where=where)
+        raise FormatError("integrity cannot be overridden", where=where)
     as_choice(check, tuple(_OVERRIDES), where)
     if not isinstance(action, str):
         raise FormatError("is not a string", where=where)

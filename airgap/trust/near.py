@@ -9,9 +9,9 @@ from typing import Final
 
 from airgap.errors import FormatError
 from airgap.parse import der
-from airgap.pki.names import SHORT_NAMES, string_value
+from airgap.pki.distinguished_names import SHORT_NAMES, string_value
 from airgap.text import safe
-from airgap.trust.names import TYPES
+from airgap.trust.identity_names import TYPES
 
 _LIMIT: Final = 100
 _SHOWN: Final = 5

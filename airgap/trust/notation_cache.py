@@ -25,11 +25,11 @@ from airgap.parse.time import iso
 from airgap.pki import digests
 from airgap.pki.algorithms import signature_scheme, signature_text
 from airgap.pki.crl import Crl
-from airgap.pki.names import same_name
+from airgap.pki.distinguished_names import same_name
 from airgap.pki.ocsp import SingleResponse
-from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.pool import CrlFile, OcspFile, Unread
+from airgap.revocation.pool import CrlFile, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED
 from airgap.text import safe
 
@@ -136,7 +136,7 @@ class _Cache:
             self.omissions.append(Omission(file=error.file or newest.name, url=url, problem=error.problem))
             return None
         except FormatError as error:
-            self._omit(newest, url, f"can not be read ({safe(error)})")
+            self._omit(newest, url, f"cannot be read ({safe(error)})")
             return None
         return found
 
@@ -192,7 +192,7 @@ class _Cache:
             listed = any((single.serial, True) in self._said(crl) for crl in found.crls)
             if not listed and self._may_be_of(single, issuer):
                 raise _MilderError(
-                    f"revokes the serial number {single.serial:x}, and notation can not read it", ocsp.name
+                    f"revokes the serial number {single.serial:x}, and notation cannot read it", ocsp.name
                 )
 
     def _not_in(self, found: _Chosen, file: CrlFile) -> list[tuple[int, bool]]:
@@ -220,7 +220,7 @@ class _Cache:
         for ocsp, single in self._against():
             heard = any((single.serial, True) in self._said(crl) for found in chosen for crl in found.crls)
             if not heard and ocsp.name not in told:
-                self._omit(ocsp, "", f"revokes the serial number {single.serial:x}, and notation can not read it")
+                self._omit(ocsp, "", f"revokes the serial number {single.serial:x}, and notation cannot read it")
 
     def _has_url(self, file: CrlFile) -> bool:
         return file.name in self.index.claimed or bool(_own_urls(file))
@@ -251,10 +251,10 @@ class _Cache:
         return not named or any(same_name(name, issuer) for name in named)
 
     def _check_all_is_known(self, issuer: bytes, url: str) -> None:
-        """Nothing that can not be read may be about certificates of this issuer, and no clock is wrong."""
+        """Nothing that cannot be read may be about certificates of this issuer, and no clock is wrong."""
         for item in self.evidence.all_unread():
             if _may_concern(item, issuer, url):
-                raise _MilderError(f"can not be used ({item.problem})", item.name)
+                raise _MilderError(f"cannot be used ({item.problem})", item.name)
         for astray in self.evidence.all_astray():
             file = astray.file
             if isinstance(file, OcspFile) or same_name(file.facts.issuer, issuer):
@@ -317,7 +317,7 @@ def _reason(entry: object) -> str | None:
     except x509.ExtensionNotFound:
         return None
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return None  # what can not be read is taken for the worst
+        return None  # what cannot be read is taken for the worst
 
 
 def _is_lifted(hold: CrlFile, base: CrlFile) -> bool:
@@ -326,7 +326,7 @@ def _is_lifted(hold: CrlFile, base: CrlFile) -> bool:
     return (same and hold.facts.issued < base.facts.issued) or hold.facts.this_update < base.facts.this_update
 
 
-def _may_concern(item: Unread, issuer: bytes, url: str) -> bool:
+def _may_concern(item: UnreadableEvidence, issuer: bytes, url: str) -> bool:
     if item.urls:
         return url in item.urls
     return item.issuer is None or same_name(item.issuer, issuer)

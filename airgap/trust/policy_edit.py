@@ -33,7 +33,7 @@ _SHORT = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class PolicyWritten:
     """A policy that is in place now."""
 
     path: Path
@@ -43,14 +43,14 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class PolicyAnswer:
     """Which statement applies to a repository, and why."""
 
     scope: str | None
     statement: Statement | None
     why: str
     problems: tuple[str, ...] = ()
-    """What would keep it from accepting anything: stores that can not be read."""
+    """What would keep it from accepting anything: stores that cannot be read."""
 
 
 def strict_policy(
@@ -87,7 +87,7 @@ def read_source(path: Path) -> bytes:
         ) from None
 
 
-def put_policy(root: Path, data: bytes, kind: PolicyKind, *, replace: bool = True) -> Written:
+def put_policy(root: Path, data: bytes, kind: PolicyKind, *, replace: bool = True) -> PolicyWritten:
     """Put a policy into a trust directory; what was there gets a name of its own, the older file name included.
 
     Without `replace` a policy that is there is not touched. Raises TrustMaterialError(policy.malformed), UsageError.
@@ -108,7 +108,7 @@ def put_policy(root: Path, data: bytes, kind: PolicyKind, *, replace: bool = Tru
             if file != path:  # POLICY-1: it counts only where the newer name is absent, and would lie in wait
                 file.unlink()
         sync_folder(root)
-    return Written(path=path, policy=policy, backups=tuple(backups))
+    return PolicyWritten(path=path, policy=policy, backups=tuple(backups))
 
 
 def find_policy(root: Path, kind: PolicyKind) -> tuple[Path, bytes]:
@@ -125,7 +125,7 @@ def find_policy(root: Path, kind: PolicyKind) -> tuple[Path, bytes]:
     )
 
 
-def answer(policy: Policy, scope: str | None, root: Path) -> Answer:
+def answer(policy: Policy, scope: str | None, root: Path) -> PolicyAnswer:
     """Which statement a repository (OCI) or a statement's name (blob) gets, and whether its stores can be read."""
     try:
         if isinstance(policy, OciPolicy):
@@ -135,7 +135,7 @@ def answer(policy: Policy, scope: str | None, root: Path) -> Answer:
         else:
             statement = policy.select(scope)
     except Rejected as error:
-        return Answer(scope=scope, statement=None, why=str(error))
+        return PolicyAnswer(scope=scope, statement=None, why=str(error))
     if isinstance(policy, BlobPolicy):
         why = "it has this name" if scope else "it is the global one (globalPolicy: true)"
     elif scope in statement.scopes:
@@ -144,11 +144,11 @@ def answer(policy: Policy, scope: str | None, root: Path) -> Answer:
         why = "the repository is not known, and its registryScopes are '*'"
     else:
         why = f"no statement names {safe(scope)}, and its registryScopes are '*'"
-    return Answer(scope=scope, statement=statement, why=why, problems=_store_problems(statement, root))
+    return PolicyAnswer(scope=scope, statement=statement, why=why, problems=_store_problems(statement, root))
 
 
 def store_refusals(data: bytes, policy: Policy, root: Path) -> tuple[Refusal, ...]:
-    """The trust stores that statements name and that can not be used, or hold nothing: line, member and problem.
+    """The trust stores that statements name and that cannot be used, or hold nothing: line, member and problem.
 
     `data` is the document that `policy` was parsed from.
     """

@@ -10,7 +10,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import FormatError
 from airgap.text import safe
-from airgap.trust.names import MANDATORY, TYPES, parse_name, render_name
+from airgap.trust.identity_names import MANDATORY, TYPES, parse_name, render_name
 from airgap.trust.near import type_for
 
 _PREFIX: Final = re.compile(

@@ -13,11 +13,11 @@ from enum import StrEnum
 
 from airgap import limits
 from airgap.pki.crl import CrlFacts
-from airgap.pki.names import name_text, parse_name, same_name
-from airgap.revocation.directory import CRLS, OCSP, read_index
+from airgap.pki.distinguished_names import name_text, parse_name, same_name
+from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.pool import Astray, CrlFile, Unread
+from airgap.revocation.pool import Astray, CrlFile, UnreadableEvidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 
@@ -74,7 +74,7 @@ class TrustStatus:
     """When the newest piece was made, by its own word, and which it is."""
     accepted: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    """Stores and policy that can not be read."""
+    """Stores and policy that cannot be read."""
 
     @property
     def use_by(self) -> tuple[datetime, str] | None:
@@ -101,7 +101,7 @@ class TrustStatus:
 def trust_status(
     directory: TrustDirectory, *, at: datetime, clock: datetime, problems: Sequence[str] = ()
 ) -> TrustStatus:
-    """The state at `at` of every file of evidence. Raises TrustMaterialError for an index that can not be read."""
+    """The state at `at` of every file of evidence. Raises TrustMaterialError for an index that cannot be read."""
     evidence = directory.evidence
     pieces = [
         *_crls(directory, at),
@@ -217,7 +217,7 @@ def _state(
     return (State.FRESH if next_update is not None and at <= next_update else State.ACCEPTED), use_by
 
 
-def _unusable(item: Unread) -> PieceStatus:
+def _unusable(item: UnreadableEvidence) -> PieceStatus:
     kind = "ocsp" if item.name.lower().endswith(".ors") else "crl"
     return PieceStatus(file=item.path, kind=kind, state=State.UNUSABLE, problem=item.problem, remedy=item.remedy)
 

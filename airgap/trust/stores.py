@@ -186,7 +186,7 @@ def _list(root: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
             path=safe(folder),
         ) from None
     except OSError as error:
-        _refuse(folder, ref, f"can not be read ({reading_problem(error)})")
+        _refuse(folder, ref, f"cannot be read ({reading_problem(error)})")
     if len(found) > limits.STORE_FILES:
         _refuse(folder, ref, f"has {len(found)} entries, more than {limits.STORE_FILES}")
     return [name for name, folded in found if not folded], [name for name, folded in found if folded]
@@ -246,7 +246,7 @@ def explain_name(error: FormatError, path: Path) -> FormatError:
 
 
 def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None:
-    """Why a certificate can not stand in a store: STORE-7 for every type, and STORE-12 for timestamping roots."""
+    """Why a certificate cannot stand in a store: STORE-7 for every type, and STORE-12 for timestamping roots."""
     shown = f"the certificate {safe(certificate.subject_text)!r}, which"
     if certificate.unusable_key:
         return f"holds {shown} has a key of no kind that is known here ({certificate.key_name})"

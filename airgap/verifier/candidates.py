@@ -20,13 +20,13 @@ from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.text import safe
 from airgap.verifier.engine import Candidate
 from airgap.verifier.facts import PluginUse
-from airgap.verifier.outcome import NearSignatures, OtherSignatures
+from airgap.verifier.outcome import NearbySignatures, OtherSignatures
 
 
 def candidate_of(
     store: Store, referrer: Referrer, subject: Descriptor, earlier: Mapping[Digest, PluginUse] = MappingProxyType({})
 ) -> Candidate:
-    """The signature's envelope, or why it can not be had; `earlier`: what plugins decided before, by signature."""
+    """The signature's envelope, or why it cannot be had; `earlier`: what plugins decided before, by signature."""
     digest = referrer.descriptor.digest
     try:
         envelope = envelope_descriptor(referrer.manifest, subject)
@@ -35,7 +35,7 @@ def candidate_of(
     try:
         raw = read_verified(store, envelope, limits.ENVELOPE_BYTES)
     except AirgapError as error:
-        obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} can not be read: {error}")
+        obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} cannot be read: {error}")
         return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
     manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
     return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest, earlier=earlier.get(digest))
@@ -49,19 +49,19 @@ _BEFORE_ONE: Final = "application/vnd.cncf.notary.v2"
 """notation before 1.0: `.v2`, `.v2.signature`. No release since reads them."""
 
 
-class Nearby:
+class NearbySignatureFinder:
     """The signatures of one target, for those who ask what is signed near an artifact that is not."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
-    def of(self, artifact: Descriptor, name: str) -> NearSignatures:
+    def of(self, artifact: Descriptor, name: str) -> NearbySignatures:
         """What is signed near an artifact without a signature of its own, so that nobody takes it for lost.
 
         `name` is what messages call the artifact.
         """
         below = _children(self._graph, artifact)
-        return NearSignatures(
+        return NearbySignatures(
             name=name,
             foreign=tuple(_foreign(self._graph, artifact)),
             children=(sum(_is_signed(self._graph, child) for child in below), len(below)),

@@ -51,8 +51,8 @@ if TYPE_CHECKING:  # what few signatures need is imported for those: see docs/ex
 
     from airgap.pki.timestamp import VerifiedTimestamp
     from airgap.revocation.freshness import ChainKind
-    from airgap.signature.blob import BlobTarget
-    from airgap.verifier.plugins import AllowedPlugins, Consultation
+    from airgap.signature.blob_payload import BlobTarget
+    from airgap.verifier.plugins import AllowedPlugins, PluginAnswer
     from airgap.verifier.recorded import RecordedSignature
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ T = TypeVar("T")
 _NOTHING: Final[Mapping[str, Fact]] = MappingProxyType({})
 
 
-class Believed(Protocol):
+class TrustContext(Protocol):
     """What the operator believes, as far as a judgement needs it."""
 
     @property
@@ -96,7 +96,7 @@ class Candidate:
 
 
 @dataclass(slots=True)
-class _Dossier:
+class _SignatureState:
     """What is known about one signature while it is being judged."""
 
     statement: Statement
@@ -110,7 +110,7 @@ class _Dossier:
     """The envelope, where its bytes are at hand: what a plugin is asked about."""
     timestamp: VerifiedTimestamp | None = None
     anchor: str | None = None
-    plugin: Consultation | Rejected | None = None
+    plugin: PluginAnswer | Rejected | None = None
     """What the verification plugin said, or why it could not be had; None before it was asked."""
 
     def rest_on(self, uses: Iterable[EvidenceUse]) -> None:
@@ -143,12 +143,12 @@ class _Dossier:
         )
 
 
-class Judge:
+class SignatureVerifier:
     """Judges signatures for one moment under one body of trust."""
 
     def __init__(
         self,
-        trust: Believed,
+        trust: TrustContext,
         *,
         moment: Moment,
         metadata: Mapping[str, str] | None = None,
@@ -170,7 +170,7 @@ class Judge:
         Both go through the same checks in the same order; what only bytes prove is taken from the report, where there
         is nothing else. Never raises for what a signature or a report holds.
         """
-        dossier = _Dossier(statement, target, signature)
+        dossier = _SignatureState(statement, target, signature)
         self._check(dossier, Check.INTEGRITY, self._integrity)
         if dossier.facts is None or dossier.findings[0].verdict is not Verdict.PASS:
             for check in list(Check)[1:]:
@@ -194,7 +194,7 @@ class Judge:
 
     # --- the checks: each returns what it found, or raises ---
 
-    def _integrity(self, dossier: _Dossier) -> str:
+    def _integrity(self, dossier: _SignatureState) -> str:
         signature = dossier.signature
         if not isinstance(signature, Candidate):
             dossier.facts = signature.facts
@@ -217,7 +217,7 @@ class Judge:
         if isinstance(dossier.target, Descriptor):
             check_about(payload, dossier.target)  # PAY-6, VERIFY-17, reported as integrity (D5)
             return f"signed with {envelope.algorithm.name}; the payload names this artifact"
-        from airgap.signature.blob import check_blob
+        from airgap.signature.blob_payload import check_blob
 
         check_blob(payload, envelope, dossier.target)
         return f"signed with {envelope.algorithm.name}; the payload names this file"
@@ -232,7 +232,7 @@ class Judge:
 
             raise advised(error, envelope) from None
 
-    def _authenticity(self, dossier: _Dossier) -> str:
+    def _authenticity(self, dossier: _SignatureState) -> str:
         facts = _known(dossier.facts)
         kind = StoreType.CA if facts.scheme is Scheme.X509 else StoreType.SIGNING_AUTHORITY
         if not dossier.statement.stores_of(kind):  # SCHEME-4
@@ -251,7 +251,7 @@ class Judge:
         dossier.anchor = anchors.store_of(anchor)
         return f"trusted through {dossier.anchor}, {identity}"
 
-    def _expiry(self, dossier: _Dossier) -> str | None:
+    def _expiry(self, dossier: _SignatureState) -> str | None:
         expiry = _known(dossier.facts).expiry
         if expiry is None:
             return None
@@ -261,7 +261,7 @@ class Judge:
             )
         return f"expires on {iso(expiry)}"
 
-    def _authentic_timestamp(self, dossier: _Dossier) -> str:
+    def _authentic_timestamp(self, dossier: _SignatureState) -> str:
         facts = _known(dossier.facts)
         if facts.scheme is Scheme.SIGNING_AUTHORITY:
             return _authentic_time_inside(facts)
@@ -278,7 +278,7 @@ class Judge:
             return True
         return any(certificate.ended_before(self._at) for certificate in facts.chain)
 
-    def _timestamp(self, dossier: _Dossier, facts: SignatureFacts) -> str:
+    def _timestamp(self, dossier: _SignatureState, facts: SignatureFacts) -> str:
         stamped = facts.rest()
         if stamped.timestamp_token is None:  # TS-3
             raise Rejected(
@@ -292,7 +292,7 @@ class Judge:
         try:
             token = TimestampToken.parse(stamped.timestamp_token)
         except FormatError as error:  # TS-15 to TS-17
-            raise Rejected("timestamp.malformed", f"the timestamp token can not be read: {error}") from None
+            raise Rejected("timestamp.malformed", f"the timestamp token cannot be read: {error}") from None
         try:
             timestamp = token.verify(stamped.signature_value, anchors)
         except Rejected as error:
@@ -305,7 +305,7 @@ class Judge:
         self._doubt_timestamp(dossier, facts, timestamp)
         return f"timestamped between {iso(timestamp.earliest)} and {iso(timestamp.latest)}"
 
-    def _doubt_timestamp(self, dossier: _Dossier, facts: SignatureFacts, timestamp: VerifiedTimestamp) -> None:
+    def _doubt_timestamp(self, dossier: _SignatureState, facts: SignatureFacts, timestamp: VerifiedTimestamp) -> None:
         """What no rule refuses, and a person should know."""
         algorithm = facts.chain[0].algorithm  # integrity compared the envelope's with it
         if algorithm and timestamp.imprint_hash != algorithm.hash_name:  # D30
@@ -317,7 +317,7 @@ class Judge:
                 f"the timestamp, {iso(timestamp.gen_time)}, lies after the moment judged for: a clock is wrong"
             )
 
-    def _chain_revocation(self, dossier: _Dossier) -> str:
+    def _chain_revocation(self, dossier: _SignatureState) -> str:
         facts = _known(dossier.facts)
         signed_at = dossier.timestamp.latest if dossier.timestamp else facts.authentic_time  # D31
         try:
@@ -334,7 +334,7 @@ class Judge:
 
     def _ask_revocation(
         self,
-        dossier: _Dossier,
+        dossier: _SignatureState,
         check: Check,
         chain: Sequence[Certificate],
         *,
@@ -348,7 +348,7 @@ class Judge:
         dossier.rest_on(uses)
         return uses
 
-    def _plugin(self, dossier: _Dossier) -> str | None:
+    def _plugin(self, dossier: _SignatureState) -> str | None:
         demand = _known(dossier.facts).rest().plugin
         if demand is None:
             return None
@@ -367,14 +367,14 @@ class Judge:
             return f"the policy skips all that the plugin {plugin} can check"
         return f"checked by the plugin {plugin}: {', '.join(check.value for check in plugin.asked)}"
 
-    def _may_ask(self, dossier: _Dossier) -> bool:
+    def _may_ask(self, dossier: _SignatureState) -> bool:
         envelope = dossier.envelope  # a report does not hold what a plugin would have to be told
         return envelope is not None and envelope.plugin is not None and envelope.plugin.name in self._allowed
 
-    def _asked_plugin(self, dossier: _Dossier, check: Check) -> Consultation | None:
+    def _asked_plugin(self, dossier: _SignatureState, check: Check) -> PluginAnswer | None:
         """What the plugin that the signature demands says, asked once; None where there is none that may be run.
 
-        Raises Rejected plugin.failed, each time; and where it had a say in this check before and can not be asked now,
+        Raises Rejected plugin.failed, each time; and where it had a say in this check before and cannot be asked now,
         Rejected as it said, or Undecided.
         """
         if self._plugins is None or not self._may_ask(dossier):
@@ -392,7 +392,7 @@ class Judge:
             raise dossier.plugin
         return dossier.plugin
 
-    def _required_metadata(self, dossier: _Dossier) -> str | None:
+    def _required_metadata(self, dossier: _SignatureState) -> str | None:
         if not self._metadata:
             return None
         signed = _known(dossier.facts).rest().metadata
@@ -411,7 +411,7 @@ class Judge:
 
     # --- from checks to findings ---
 
-    def _check(self, dossier: _Dossier, check: Check, rule: Callable[[_Dossier], str | None]) -> None:
+    def _check(self, dossier: _SignatureState, check: Check, rule: Callable[[_SignatureState], str | None]) -> None:
         """Make one check and write down what came of it."""
         action = dossier.statement.actions[check]
         if action is Action.SKIP:
@@ -434,7 +434,7 @@ class Judge:
             else:
                 dossier.found(check, Verdict.PASS, message)
 
-    def _outcome(self, dossier: _Dossier) -> SignatureOutcome:
+    def _outcome(self, dossier: _SignatureState) -> SignatureOutcome:
         facts, signature = dossier.facts, dossier.signature
         manifest = signature.manifest if isinstance(signature, Candidate) else None
         if facts and manifest and (hint := thumbprint_warning(manifest, facts.chain)):
@@ -470,7 +470,7 @@ def _authentic_time_inside(facts: SignatureFacts) -> str:
     return f"signed at {iso(moment)}, says the signing authority"
 
 
-def _plugin_use(dossier: _Dossier) -> PluginUse | None:
+def _plugin_use(dossier: _SignatureState) -> PluginUse | None:
     """The plugin that was run, whatever came of it."""
     demand = dossier.envelope.plugin if dossier.envelope else None
     if demand is None or dossier.plugin is None:
@@ -488,7 +488,7 @@ def _plugin_use(dossier: _Dossier) -> PluginUse | None:
     )
 
 
-def _signer(dossier: _Dossier, facts: SignatureFacts) -> Signer:
+def _signer(dossier: _SignatureState, facts: SignatureFacts) -> Signer:
     leaf = facts.chain[0]
     timestamp = dossier.timestamp
     return Signer(

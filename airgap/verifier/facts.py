@@ -91,7 +91,7 @@ class PluginUse:
     """Verdict and reason of each check that was its to make."""
 
     def raise_again(self, check: Check) -> None:
-        """The answer in place of the plugin's, which can not be asked now; nothing where it had no say in this check.
+        """The answer in place of the plugin's, which cannot be asked now; nothing where it had no say in this check.
 
         A refusal stays one; what it accepted is open. Raises Rejected, Undecided (recheck.unproven).
         """

@@ -101,7 +101,7 @@ class SignatureOutcome:
     metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata inside the signed payload, safe to show."""
     facts: SignatureFacts | None = field(default=None, repr=False)
-    """What it says, so that it can be judged again when its bytes are gone; None where it can not be read."""
+    """What it says, so that it can be judged again when its bytes are gone; None where it cannot be read."""
     plugin_use: PluginUse | None = None
     """The verification plugin that was run for it: a program of somebody else, which no guard watches."""
     warnings: tuple[str, ...] = ()
@@ -222,7 +222,7 @@ class OtherSignatures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NearSignatures:
+class NearbySignatures:
     """Signatures that say nothing about the artifact asked for, and that a person takes for its own."""
 
     name: str = "the artifact"
@@ -301,7 +301,7 @@ class ArtifactOutcome:
     """The newest acquisition record about the artifact."""
     left_behind: str | None = None
     """Why a signature may exist that is not seen here, by the record and by what lies in the layout now."""
-    near: NearSignatures = NearSignatures()
+    near: NearbySignatures = NearbySignatures()
     """What is signed near an artifact that is not."""
     path: str | None = None
     """The absolute path of the layout, as it is; None where there is none at hand."""

@@ -43,7 +43,7 @@ class AllowedPlugins:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consultation:
+class PluginAnswer:
     """What an allowed plugin said about one signature."""
 
     name: str
@@ -88,7 +88,7 @@ class Consultation:
         return f"{safe(self.name, limit=64)} {self.version}"
 
 
-def consult(plugins: AllowedPlugins, envelope: Envelope, statement: Statement) -> Consultation:
+def consult(plugins: AllowedPlugins, envelope: Envelope, statement: Statement) -> PluginAnswer:
     """Ask the plugin that the envelope demands. Raises Rejected plugin.required or plugin.failed (VERIFY-11, 24)."""
     demand = envelope.plugin
     if demand is None:
@@ -105,7 +105,7 @@ def consult(plugins: AllowedPlugins, envelope: Envelope, statement: Statement) -
     except PluginError as error:
         facts = {"plugin": safe(demand.name)} | ({"code": error.code} if error.code else {})
         raise Rejected("plugin.failed", str(error), **facts) from None
-    return Consultation(name=demand.name, version=metadata.version, asked=asked, answer=answer)
+    return PluginAnswer(name=demand.name, version=metadata.version, asked=asked, answer=answer)
 
 
 def required(demand: PluginDemand, unprocessed: Sequence[str] = ()) -> Rejected:
@@ -130,7 +130,7 @@ def _offered(plugin: Plugin, metadata: Metadata, demand: PluginDemand) -> tuple[
         )
     offered = tuple(check for check in VERIFIERS if metadata.offers(check))
     if not offered:
-        raise PluginError(plugin.name, "it can not verify signatures: it offers no SIGNATURE_VERIFIER capability")
+        raise PluginError(plugin.name, "it cannot verify signatures: it offers no SIGNATURE_VERIFIER capability")
     return offered
 
 

@@ -12,7 +12,7 @@ from airgap.moment import Moment
 from airgap.notice import Notice
 from airgap.parse.time import iso
 from airgap.reasons import REASONS, ExitCode
-from airgap.revocation.pool import Newest
+from airgap.revocation.pool import NewestEvidence
 from airgap.text import safe
 from airgap.verifier.verdict import Judged, Ruling, Verdict, all_of
 
@@ -93,7 +93,7 @@ class RunOutcome:
         return self.ruling.exit_code
 
 
-def clock_warning(moment: Moment, newest: Newest | None) -> Iterator[Problem]:
+def clock_warning(moment: Moment, newest: NewestEvidence | None) -> Iterator[Problem]:
     """The clock stands before the newest evidence was made, by that evidence's own word (design 9)."""
     if moment.is_now and newest and newest.moment > moment.clock + limits.CLOCK_SKEW:
         yield Problem(

@@ -30,7 +30,7 @@ def loaded_by(*arguments: str) -> set[str]:
 
 
 def test_floors() -> None:
-    """Imports go down only; verifying code can not import fetching code."""
+    """Imports go down only; verifying code cannot import fetching code."""
     result = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         capture_output=True, text=True, check=False, cwd=ROOT,
@@ -53,7 +53,7 @@ LAZY = {
     "airgap.pki.timestamp": "timestamps",
     "airgap.plugin": "verification plugins",
     "airgap.report.document": "JSON",
-    "airgap.signature.blob": "signatures of plain files",
+    "airgap.signature.blob_payload": "signatures of plain files",
     "airgap.signature.cose": "COSE envelopes",
     "airgap.trust.blob_policy": "signatures of plain files",
     "airgap.verifier.plugins": "verification plugins",

@@ -487,7 +487,7 @@ def layer_of(registry: LoopbackRegistry, digest: str) -> list[str]:
     return [layer["digest"] for layer in document["layers"]]
 
 
-def test_entries_that_can_not_be_read_are_not_lost_without_a_word(tmp_path: Path) -> None:
+def test_entries_that_cannot_be_read_are_not_lost_without_a_word(tmp_path: Path) -> None:
     """Design 2, rule 6: an untagged entry whose manifest is gone may be the signature."""
     made = family()
     source = write(tmp_path / "source", made)

@@ -72,7 +72,7 @@ def test_what_arrived_in_full_or_more_is_judged_by_its_digest(
 
 @pytest.mark.skipif(os.name != "posix", reason="links")
 @pytest.mark.parametrize("kind", ["symbolic", "hard"])
-def test_a_medium_can_not_make_us_write_into_other_files(partly: Path, target: LoopbackRegistry, kind: str) -> None:
+def test_a_medium_cannot_make_us_write_into_other_files(partly: Path, target: LoopbackRegistry, kind: str) -> None:
     part = max(parts(partly))
     outside = partly.parent / "outside"
     outside.write_bytes(part.read_bytes())

@@ -195,7 +195,7 @@ def _difference(ours: Tree, theirs: Tree) -> str:
 
 
 class _Pipe(io.BytesIO):
-    """Gives pieces of any size, and can not go back."""
+    """Gives pieces of any size, and cannot go back."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)

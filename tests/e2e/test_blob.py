@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from airgap.signature.blob import measure
+from airgap.signature.blob_payload import measure
 from tests.support import envelopes
 from tests.support.blobs import CONTENT, BlobScene, blob_statement, key_files
 from tests.support.command import Ran, run_here, run_process
@@ -346,7 +346,7 @@ def test_nothing_is_written_where_the_chain_may_not_sign(tmp_path: Path, leaf: d
 @pytest.mark.parametrize(
     "arguments", [("--media-type", "no type"), ("-m", "io.cncf.notary.a=b"), ("-e", "1x"), ("-e", "-1h")]
 )
-def test_what_can_not_be_signed(tmp_path: Path, arguments: tuple[str, str]) -> None:
+def test_what_cannot_be_signed(tmp_path: Path, arguments: tuple[str, str]) -> None:
     """PAY-5, CLI-3."""
     assert sign(tmp_path, Pki().code_chain(), *arguments).code == 2
     assert not (tmp_path / "firmware.bin.jws.sig").exists()

@@ -108,7 +108,7 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
     "other-payload": ({"sign_other_payload": True}, "signed other bytes"),
     "other-algorithm": ({"changes": {"generate-signature": {"signingAlgorithm": "ECDSA-SHA-512"}}}, "demands ECDSA-"),
     "other-key-id": ({"changes": {"generate-signature": {"keyId": "x"}}}, "answers for the key 'x'"),
-    "no-json": ({"raw": {"generate-signature": "thanks"}}, "can not be read"),
+    "no-json": ({"raw": {"generate-signature": "thanks"}}, "cannot be read"),
     "error": (
         {"code": {"generate-signature": 1}, "stderr": '{"errorCode":"ACCESS_DENIED","errorMessage":"not you"}'},
         r"not you (ACCESS_DENIED)",
@@ -268,7 +268,7 @@ def test_a_broken_plugin_is_listed_with_its_problem(tmp_path: Path) -> None:
     write_plugin(tmp_path / "libexec", Behaviour(version="\x1b[2J"))
     ran = run_here(["plugin", "list"])
     assert ran.code == 1
-    assert "can not be used" in ran.out
+    assert "cannot be used" in ran.out
     assert "\x1b" not in ran.out
 
 

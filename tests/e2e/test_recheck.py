@@ -315,7 +315,7 @@ def test_good_crls_of_the_scene_are_those_of_its_chain() -> None:
 
 
 def test_neither_recheck_nor_snapshots_load_network_code() -> None:
-    """What runs on the dark side can not even be told to fetch; TUF is loaded only where its root is pinned."""
+    """What runs on the dark side cannot even be told to fetch; TUF is loaded only where its root is pinned."""
     script = (
         "import sys, airgap.cli.trust_snapshot, airgap.cli.trust_pin, airgap.cli.recheck\n"
         "import airgap.stages.snapshot_apply, airgap.stages.snapshot, airgap.stages.pin, airgap.stages.recheck\n"

@@ -263,7 +263,7 @@ FAILURES: dict[str, tuple[str, ...]] = {
     "wrong_nonce": ("replayed",),
     "wrong_imprint": ("other bytes",),
     "rejection": ("rejects",),
-    "garbage": ("can not be read",),
+    "garbage": ("cannot be read",),
     "oversize": ("1048576 bytes or more",),
     "http_500": ("status 500",),
     "redirect_loop": ("more than 5 times",),
@@ -337,7 +337,7 @@ class TestNothingIsAttached:
         registry.on("GET", r"/referrers/", error(500, "UNKNOWN"))
         ran = sign(f"{registry.host}/app:v1", "--force", "--retries", 0, *key_options(tmp_path / "k", LEAF))
         assert ran.code == 1
-        assert "it can not be seen that it is listed" in ran.err
+        assert "it cannot be seen that it is listed" in ran.err
 
     def test_the_document_says_why(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
@@ -497,7 +497,7 @@ class TestTimestampAdd:
         assert ran.code == 11
         assert "no signature" in ran.err
 
-    def test_one_that_can_not_be_read_stops_all_but_what_is_named(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
+    def test_one_that_cannot_be_read_stops_all_but_what_is_named(self, tmp_path: Path, tsa: LoopbackTsa) -> None:
         path = layout(tmp_path)
         keys = key_options(tmp_path / "k", LEAF)
         bad = signed(f"{path}:v1", *keys)["envelope"]["digest"].removeprefix("sha256:")
@@ -582,7 +582,7 @@ class TestKey:
             name: data for name, data in before.items() if name.startswith("localkeys")
         }
 
-    def test_a_root_that_can_not_be_trusted_makes_no_key(self, tmp_path: Path) -> None:
+    def test_a_root_that_cannot_be_trusted_makes_no_key(self, tmp_path: Path) -> None:
         folder = tmp_path / "keys"
         ran = self.key("generate", "demo", "--trust", str(tmp_path / "none"), "--store", "s", folder=folder)
         assert ran.code == 11

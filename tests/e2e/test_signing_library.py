@@ -158,7 +158,7 @@ def test_an_envelope_alone_is_attached_nowhere() -> None:
     ],
     ids=["nothing", "format", "negative", "fraction", "authority with timestamp"],
 )
-def test_a_request_that_makes_no_sense_can_not_be_made(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_a_request_that_makes_no_sense_cannot_be_made(tmp_path: Path, changes: dict[str, Any]) -> None:
     """CLI-3; section 5: a signing authority's signature has no timestamp."""
     with pytest.raises(airgap.AirgapError) as caught:
         request(tmp_path, **changes)

@@ -19,8 +19,8 @@ import pytest
 
 from airgap.errors import AirgapError
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.snapshots import swap
-from airgap.trust.snapshots.swap import Workshop
+from airgap.trust.snapshots import swap as swapping
+from airgap.trust.snapshots.swap import StagedSwap
 from tests.support.command import run_here
 from tests.support.snapshots import Ground, fresh, tree_of
 
@@ -40,7 +40,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def exchange(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """With the one system call, and without it as on every other platform."""
     if request.param == "two renames":
-        monkeypatch.setattr(swap, "exchange", lambda *_: False)
+        monkeypatch.setattr(swapping, "exchange", lambda *_: False)
     return bool(request.param == "exchange")
 
 
@@ -53,7 +53,7 @@ class Prepared:
         self.ground.apply(self.ground.packed())
         (self.ground.packer / "crls" / "b.crl").write_bytes((self.ground.packer / "crls" / "a.crl").read_bytes())
         self.target = self.ground.packed()
-        self.side = Workshop(self.ground.site).side
+        self.side = StagedSwap(self.ground.site).side
         self.old = tree_of(self.ground.site)
         fresh(self.ground.site, folder / "keep" / "site")
         fresh(self.side, folder / "keep" / "side")
@@ -70,11 +70,11 @@ class Prepared:
         if self.ground.site.exists():  # a reader in between sees one of both, whole
             assert tree_of(self.ground.site) in (self.old, self.new)
             TrustDirectory.open(self.ground.site).policy()
-        workshop = Workshop(self.ground.site)
-        with workshop.locked():
+        swap = StagedSwap(self.ground.site)
+        with swap.locked():
             there = tree_of(self.ground.site)
         assert there in (self.old, self.new)
-        assert not workshop.next.exists()
+        assert not swap.next.exists()
         assert sorted(path.name for path in self.side.iterdir()) == ["previous"]
         outcome = self.ground.apply(self.target)
         assert outcome.applied or outcome.in_force
@@ -142,11 +142,11 @@ sys.path.insert(0, {root!r})
 from datetime import timedelta
 from airgap.stages.snapshot import open_snapshot
 from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot
-from airgap.trust.snapshots import swap
+from airgap.trust.snapshots import swap as swapping
 from airgap.trust.directory import Location
 from tests.support.snapshots import LATER
 if {plain}:
-    swap.exchange = lambda *_: False
+    swapping.exchange = lambda *_: False
 os.fsync = lambda _: None
 point, count, armed = int(sys.argv[3]), 0, False
 def audit(event, arguments):
@@ -211,9 +211,9 @@ def test_a_damaged_journal_is_said_and_nothing_is_guessed(tmp_path: Path) -> Non
     ground = Ground(tmp_path)
     ground.pin()
     target = ground.packed()
-    journal = Workshop(ground.site).side / "journal.json"
+    journal = StagedSwap(ground.site).side / "journal.json"
     journal.write_text("{")
-    with pytest.raises(AirgapError, match=r"journal\.json can not be read"):
+    with pytest.raises(AirgapError, match=r"journal\.json cannot be read"):
         ground.apply(target)
     assert ground.policy_name() == "site"
 
@@ -230,7 +230,7 @@ def _killed_between_two_renames(ground: Ground, monkeypatch: pytest.MonkeyPatch)
         return rename(self, to)
 
     with monkeypatch.context() as patch:
-        patch.setattr(swap, "exchange", lambda *_: False)
+        patch.setattr(swapping, "exchange", lambda *_: False)
         patch.setattr(Path, "rename", killed)
         with pytest.raises(KeyboardInterrupt):
             ground.apply(target)

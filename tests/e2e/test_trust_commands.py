@@ -345,7 +345,7 @@ class TestPolicy:
         assert all(member in ran.err for member in expected)
         assert "tells all 15 refusals" in trust(root, "policy", "show").err
 
-    def test_check_tells_every_store_that_can_not_be_used(self, root: Path) -> None:
+    def test_check_tells_every_store_that_cannot_be_used(self, root: Path) -> None:
         policy = oci_policy(
             statement(name="a", registryScopes=["registry.example/a"], trustStores=["ca:harbour", "ca:none"]),
             statement(name="b", registryScopes=["registry.example/b"], trustStores=["tsa:empty", "ca:none"]),
@@ -426,7 +426,7 @@ class TestStatus:
         assert self.status(root, crls={"a.crl": evidence(ROOT, number=5), "d.crl": delta}).code == 15
         assert self.status(root, crls={"a.crl": evidence(ROOT, number=6), "d.crl": delta}).code == 0
 
-    def test_what_can_not_be_read_is_named(self, root: Path) -> None:
+    def test_what_cannot_be_read_is_named(self, root: Path) -> None:
         ran = self.status(root, crls={"a.crl": evidence(ROOT), "b.crl": b"no"})
         assert [piece["state"] for piece in ran.document["pieces"]] == ["fresh", "unusable"]
 
@@ -517,7 +517,7 @@ class TestExport:
         assert len(list((tmp_path / "out/cache/crl").iterdir())) == 1
         assert any("b.crl" in note for note in ran.document["notes"])
 
-    def test_what_notation_can_not_use_is_said(self, root: Path, tmp_path: Path) -> None:
+    def test_what_notation_cannot_use_is_said(self, root: Path, tmp_path: Path) -> None:
         """CACHE-3: a stale CRL sends it to the network; OCSP-9: it has no place for responses."""
         stale = {"a.crl": evidence(ROOT, next_update=NOW - DAY / 2)}
         write_trust(
@@ -529,7 +529,7 @@ class TestExport:
         assert "OCSP responses were left out" in notes
         assert not (tmp_path / "out/cache").exists()
 
-    def test_what_notation_would_judge_milder_can_not_be_overlooked(self, root: Path, tmp_path: Path) -> None:
+    def test_what_notation_would_judge_milder_cannot_be_overlooked(self, root: Path, tmp_path: Path) -> None:
         crls = {"a.crl": evidence(ROOT), "b.crl": evidence(ROOT, number=7, revoked=[0x77], scope=scope(only_ca=True))}
         write_trust(root, stores={"ca:harbour": [ROOT]}, crls=crls, crl_index={self.URL: "a.crl"})
         ran = self.export(root, tmp_path / "out")

@@ -55,7 +55,7 @@ class TestCoverage:
         here.fetch(targets=[here.written.target, str(here.written.layout), here.written.target])
         assert sorted(path for _, path in here.web.seen) == ["/ca.crl", "/leaf.crl"]
 
-    def test_a_signature_that_can_not_be_read_is_named_and_stops_no_other(self, here: Site) -> None:
+    def test_a_signature_that_cannot_be_read_is_named_and_stops_no_other(self, here: Site) -> None:
         here.sign()
         here.serve()
         second = here.scene.signatures[0]
@@ -67,7 +67,7 @@ class TestCoverage:
         assert len(outcome.unread) == 1
         assert not outcome.complete
 
-    def test_a_target_that_can_not_be_read_is_a_problem_and_the_others_have_their_turn(self, here: Site) -> None:
+    def test_a_target_that_cannot_be_read_is_a_problem_and_the_others_have_their_turn(self, here: Site) -> None:
         here.sign()
         here.serve()
         outcome = here.fetch(targets=["oci:/nowhere/at/all", here.written.target])

@@ -25,7 +25,7 @@ from airgap.stages.snapshot import create_snapshot, open_snapshot
 from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.snapshots.pins import Pins
-from airgap.trust.snapshots.swap import Workshop
+from airgap.trust.snapshots.swap import StagedSwap
 from airgap.trust.words import groups
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
@@ -154,7 +154,7 @@ class TestEvidenceAlone:
         evidence = ground.packed(evidence_only=True, signed=False)
         if killed:
             with monkeypatch.context() as patch:
-                patch.setattr(Workshop, "_finish", _interrupted)
+                patch.setattr(StagedSwap, "_finish", _interrupted)
                 with pytest.raises(KeyboardInterrupt):
                     ground.apply(evidence)
         else:
@@ -389,7 +389,7 @@ class TestRefused:
         assert reasons(ground.apply(ground.packed())) == ["policy.malformed"]
         assert tree_of(ground.site) == before
 
-    def test_a_look_says_what_apply_would_say_of_what_can_not_be_used(self, ground: Ground) -> None:
+    def test_a_look_says_what_apply_would_say_of_what_cannot_be_used(self, ground: Ground) -> None:
         """Of a policy, of a store, and of an index that brings evidence alone; no message names a folder of here."""
         ground.pin()
         store = ground.packer / "truststore/x509/ca/harbour"
@@ -550,7 +550,7 @@ class TestRollback:
         state.write_bytes(begun)
         assert reasons(ground.apply(ground.packed())) == ["snapshot.state.lost"]
 
-    def test_pins_can_not_begin_a_new_memory_silently(self, ground: Ground) -> None:
+    def test_pins_cannot_begin_a_new_memory_silently(self, ground: Ground) -> None:
         ground.pin()
         ground.apply(ground.packed())
         shutil.rmtree(ground.site / ".airgap")
@@ -721,7 +721,7 @@ class TestCommand:
         assert "clock.behind" in [warning.reason for warning in outcome.warnings]
 
 
-def test_a_foreign_signature_can_not_be_pinned_by_mistake(ground: Ground) -> None:
+def test_a_foreign_signature_cannot_be_pinned_by_mistake(ground: Ground) -> None:
     with pytest.raises(UsageError, match="0 signers"):
         propose_pin(ground.packed(signed=False), stream="default", at=AT)
 
@@ -745,5 +745,5 @@ def test_the_moment_of_a_snapshot_is_the_callers(ground: Ground) -> None:
     made = create_snapshot(ground.packer, str(ground.folder / "x"), stream="s", number=3, created=LATER)
     assert made.snapshot.created == LATER
     assert made.snapshot.tag == "s-3"
-    assert Workshop(ground.packer).trust == ground.packer
+    assert StagedSwap(ground.packer).trust == ground.packer
     assert isinstance(made.snapshot.descriptor.digest, Digest)

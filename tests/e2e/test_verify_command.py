@@ -62,7 +62,7 @@ class TestDocument:
         ("target", "code"),
         [("good:none", 11), (f"good@sha256:{'0' * 64}", 11), ("README.md", 16), ("nothing-here", 11)],
     )
-    def test_is_complete_where_a_target_can_not_be_judged(self, target: str, code: int) -> None:
+    def test_is_complete_where_a_target_cannot_be_judged(self, target: str, code: int) -> None:
         document = checked(verify(LAYOUTS / target, *TRUST, *SCOPE, "--format", "json"))
         assert (document["verdict"], document["exit_code"]) == ("fail", code)
         assert document["problems"][0]["message"]
@@ -79,7 +79,7 @@ class TestDocument:
         ran = verify(LAYOUTS / "revoked", *TRUST, *SCOPE, "--format", "json", "--report", report)
         assert json.loads(report.read_text()) == checked(ran)
 
-    def test_a_report_that_can_not_be_written_is_an_error(self, tmp_path: Path) -> None:
+    def test_a_report_that_cannot_be_written_is_an_error(self, tmp_path: Path) -> None:
         ran = verify(LAYOUTS / "good", *TRUST, *SCOPE, "--report", tmp_path / "none" / "report.json")
         assert ran.code == 1
         assert "report.json" in ran.err

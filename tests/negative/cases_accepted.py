@@ -126,7 +126,7 @@ def _second_is_good(scene: Scene) -> None:
     scene.signatures = [*bad, *scene.signatures]
 
 
-def _others_can_not_be_read(scene: Scene) -> None:
+def _others_cannot_be_read(scene: Scene) -> None:
     """D27: nor does one whose manifest or envelope is broken, as long as the artifact is whole."""
     leaf = scene.signature.leaf
     broken = [
@@ -327,7 +327,7 @@ CASES: Final = (
     Accepted("POLICY-audit-logs-authenticity", _untrusted_at_audit,
              logged=(("authenticity", "authenticity.no_anchor"),)),
     Accepted("D27-second-signature-is-good", _second_is_good, BOTH),
-    Accepted("D27-others-can-not-be-read", _others_can_not_be_read, BOTH),
+    Accepted("D27-others-can-not-be-read", _others_cannot_be_read, BOTH),
     Accepted("MAN-3-config-form", _config_form, BOTH),
     Accepted("MAN-11-artifact-manifest", _artifact_manifest, BOTH),
     Accepted("MAN-33-fallback-tag", _fallback_tag, BOTH),

@@ -97,7 +97,7 @@ def _lose(find: Callable[[LayoutBuilder, Descriptor], Descriptor]) -> Pack:
 
 
 def _envelope(identifier: str, content: str, pack: Pack) -> Case:
-    """The envelope's blob is spoilt: the signature can not be read, and the artifact is not whole."""
+    """The envelope's blob is spoilt: the signature cannot be read, and the artifact is not whole."""
 
     def change(scene: Scene) -> None:
         scene.packing.append(pack)

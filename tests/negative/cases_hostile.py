@@ -27,7 +27,7 @@ Disk = Callable[[Written], None]
 
 
 def _chain(identifier: str, **deviations: Any) -> Case:
-    """A certificate that can not be parsed; in JWS and COSE alike."""
+    """A certificate that cannot be parsed; in JWS and COSE alike."""
 
     def change(scene: Scene) -> None:
         scene.sign_with(Pki().code_chain(**deviations))

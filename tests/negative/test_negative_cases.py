@@ -83,11 +83,11 @@ FATAL: Final = [(case, case.forms[0]) for case in CASES if case.fatal]
 @pytest.mark.parametrize("level", ["permissive", "audit"])
 @pytest.mark.parametrize(("case", "form"), FATAL, ids=map(_name, FATAL))
 def test_what_is_fatal_is_so_at_every_level(case: Case, form: str, level: str, tmp_path: Path) -> None:
-    """Integrity, metadata and plugins can not be logged away (POLICY-12, VERIFY-17)."""
+    """Integrity, metadata and plugins cannot be logged away (POLICY-12, VERIFY-17)."""
     _check(case, _run(case, form, tmp_path, level))
 
 
-# Rows that are not about verifying layouts, and where they are proven or why they can not occur.
+# Rows that are not about verifying layouts, and where they are proven or why they cannot occur.
 ELSEWHERE: Final = {
     124: "plugins run only where they are allowed: tests/unit/verifier/test_plugins, tests/e2e/test_plugins",
     125: "tests/unit/verifier/test_plugins, tests/e2e/test_plugins",

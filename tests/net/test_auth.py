@@ -226,7 +226,7 @@ def test_credentials_do_not_go_to_a_realm_without_tls(
     assert thief.seen == []
 
 
-def test_a_plain_registry_can_not_send_credentials_to_another_plain_host(bearer: LoopbackRegistry) -> None:
+def test_a_plain_registry_cannot_send_credentials_to_another_plain_host(bearer: LoopbackRegistry) -> None:
     bearer.realm = "http://tokens.invalid/token"
     with (
         store(bearer.host, given=ALICE) as repository,
@@ -240,7 +240,7 @@ def test_a_strange_realm_is_refused(bearer: LoopbackRegistry, realm: str) -> Non
     bearer.on("GET", "/manifests/", error(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="{realm}"'))
     with (
         store(bearer.host, given=ALICE) as repository,
-        pytest.raises(AuthenticationError, match="a token service that can not be used"),
+        pytest.raises(AuthenticationError, match="a token service that cannot be used"),
     ):
         repository.resolve("v1")
 
@@ -273,7 +273,7 @@ def test_a_member_of_another_type_is_named(bearer: LoopbackRegistry) -> None:
 )
 def test_an_answer_without_a_token_is_named(bearer: LoopbackRegistry, body: bytes) -> None:
     bearer.on("GET", "/token", answer(200, body))
-    with store(bearer.host, given=ALICE) as repository, pytest.raises(AuthenticationError, match="can not be used"):
+    with store(bearer.host, given=ALICE) as repository, pytest.raises(AuthenticationError, match="cannot be used"):
         repository.resolve("v1")
 
 

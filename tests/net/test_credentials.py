@@ -179,7 +179,7 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, content: bytes
     path = tmp_path / ".docker/config.json"
     path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(AirgapError, match=r"config\.json can not be used"):
+    with pytest.raises(AirgapError, match=r"config\.json cannot be used"):
         Credentials(environment={"HOME": str(tmp_path)}).lookup("a")
 
 
@@ -338,7 +338,7 @@ def test_a_login_without_a_password_is_no_login(tmp_path: Path) -> None:
         login("r.example", Credential(username="alice"), Credentials(environment={"HOME": str(tmp_path)}), OPTIONS)
 
 
-def test_a_configuration_that_can_not_be_written_is_named(tmp_path: Path, demanding: LoopbackRegistry) -> None:
+def test_a_configuration_that_cannot_be_written_is_named(tmp_path: Path, demanding: LoopbackRegistry) -> None:
     (tmp_path / ".docker").write_text("a file where the folder should be")
-    with pytest.raises(AirgapError, match=r"config\.json can not be written"):
+    with pytest.raises(AirgapError, match=r"config\.json cannot be written"):
         login(demanding.host, ALICE, Credentials(environment={"HOME": str(tmp_path)}), OPTIONS)

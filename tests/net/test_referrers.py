@@ -166,14 +166,14 @@ def test_an_unknown_repository_is_an_error(registry: LoopbackRegistry, subject: 
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"schemaVersion":2,"manifests":[{"digest":"sha256:../x"}]}'])
-def test_a_list_that_can_not_be_read_is_an_error(registry: LoopbackRegistry, subject: Digest, body: bytes) -> None:
+def test_a_list_that_cannot_be_read_is_an_error(registry: LoopbackRegistry, subject: Digest, body: bytes) -> None:
     registry.on("GET", "/referrers/", answer(200, body, Content_Type=INDEX))
-    with store(registry.host) as repository, pytest.raises(RegistryError, match="can not be read"):
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="cannot be read"):
         repository.referrers(subject)
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
-def test_a_tag_that_can_not_be_asked_for_is_an_error(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
+def test_a_tag_that_cannot_be_asked_for_is_an_error(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
     registry.referrers_api = False
     registry.on("GET", "/manifests/sha256-", answer(status))
     with store(registry.host) as repository, pytest.raises((RegistryError, AuthenticationError)):
@@ -294,7 +294,7 @@ def test_the_type_of_tagged_entries_is_the_manifests(registry: LoopbackRegistry,
 def test_a_broken_index_under_the_tag_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
     registry.referrers_api = False
     registry.put_manifest("app", {"schemaVersion": 2, "mediaType": INDEX, "manifests": {}}, tag=referrers_tag(subject))
-    with store(registry.host) as repository, pytest.raises(RegistryError, match="can not be read"):
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="cannot be read"):
         repository.referrers(subject)
 
 
@@ -347,7 +347,7 @@ def test_cosigns_tags_are_found(registry: LoopbackRegistry, subject: Digest) -> 
 
 
 @pytest.mark.parametrize("status", [403, 500])
-def test_cosigns_tags_that_can_not_be_asked_for_are_an_error(
+def test_cosigns_tags_that_cannot_be_asked_for_are_an_error(
     registry: LoopbackRegistry, subject: Digest, status: int
 ) -> None:
     registry.on("HEAD", r"\.att$", answer(status))

@@ -275,7 +275,7 @@ def test_a_challenge_of_the_storage_is_not_met(registry: LoopbackRegistry, other
     assert [seen.authorization for seen in other.seen] == [None]
 
 
-def test_storage_can_not_send_us_back_with_credentials(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
+def test_storage_cannot_send_us_back_with_credentials(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
     registry.auth, registry.users = "basic", {"alice": "secret-of-alice"}
     registry.put_blob("app", b"blob")
     registry.redirect_blobs = other.url
@@ -320,7 +320,7 @@ def test_a_registry_that_calls_itself_http_is_meant_over_https(secure: LoopbackR
 )
 def test_strange_redirects_are_refused(registry: LoopbackRegistry, location: str) -> None:
     registry.on("GET", "/blobs/", answer(307, Location=location))
-    with store(registry.host) as repository, pytest.raises(RegistryError, match="can not be followed") as caught:
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="cannot be followed") as caught:
         repository.open(described(b"blob"))
     assert "user:pw" not in str(caught.value)
 

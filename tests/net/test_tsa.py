@@ -111,16 +111,16 @@ REFUSED = {
     "wrong_imprint": "other bytes",
     "wrong_hash": "other bytes",
     "rejection": "no such\\x1b[31m customer",
-    "no_token": "can not be read",
-    "bare_token": "can not be read",
-    "garbage": "can not be read",
-    "empty": "can not be read",
+    "no_token": "cannot be read",
+    "bare_token": "cannot be read",
+    "garbage": "cannot be read",
+    "empty": "cannot be read",
     "oversize": "1048576 bytes or more",
     "page": "text/html",
     "http_500": "status 500",
     "http_404": "status 404",
     "redirect_loop": "more than 5 times",
-    "redirect_file": "can not be followed",
+    "redirect_file": "cannot be followed",
 }
 
 

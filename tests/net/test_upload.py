@@ -235,7 +235,7 @@ def test_a_vanished_stick_is_no_network_problem(registry: LoopbackRegistry, *, c
 
     with (
         store(registry.host, writable=True, chunked=chunked) as repository,
-        pytest.raises(AirgapError, match=r"can not be read: .*Input/output error"),
+        pytest.raises(AirgapError, match=r"cannot be read: .*Input/output error"),
     ):
         repository.push_blob(described(BLOB), Stick)
 
@@ -277,7 +277,7 @@ def test_a_relative_location_is_followed(registry: LoopbackRegistry) -> None:
 @pytest.mark.parametrize("location", ["", "file:///etc/passwd", "http://a b/", "gopher://127.0.0.1/"])
 def test_a_strange_location_is_refused(registry: LoopbackRegistry, location: str) -> None:
     registry.location = lambda _: location
-    with pytest.raises(RegistryError, match="wants the upload to go where it can not"):
+    with pytest.raises(RegistryError, match="wants the upload to go where it cannot"):
         _push(registry, BLOB)
 
 

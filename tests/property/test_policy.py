@@ -15,7 +15,7 @@ from airgap.errors import FormatError, Rejected, TrustMaterialError
 from airgap.revocation.freshness import Freshness
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.identities import parse_identity
-from airgap.trust.names import parse_name, read_subject, render_name
+from airgap.trust.identity_names import parse_name, read_subject, render_name
 from airgap.trust.policy import Check, OciPolicy
 from airgap.trust.scopes import parse_scope
 from tests.support import names

@@ -61,7 +61,7 @@ def test_an_index_under_the_referrers_tag_lost_its_other_names() -> None:
     ]
 
 
-def test_recheck_took_a_layout_that_can_not_be_read_for_one_that_is_gone(tmp_path: Path) -> None:
+def test_recheck_took_a_layout_that_cannot_be_read_for_one_that_is_gone(tmp_path: Path) -> None:
     """What the report says stood in for it, and the run ended well."""
     written = with_everything().write(tmp_path)
     report = tmp_path / "report.json"

@@ -10,7 +10,7 @@ import pytest
 
 from airgap import limits
 from airgap.errors import TrustMaterialError
-from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.trust.snapshots.material import list_material
 from tests.support import names
 from tests.support.command import Ran, run_here

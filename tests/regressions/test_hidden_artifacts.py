@@ -159,7 +159,7 @@ def test_tag_of_a_build_was_taken_for_the_referrers_of_a_digest_of_no_algorithm(
     scene.packing.append(pack)
     ran = _verified(scene, tmp_path)
     unsigned = [item["tags"] for item in ran.document["artifacts"] if item["unsigned"]]
-    assert ([tag] in unsigned, ran.code) == (True, 16), ran  # and the entry of that digest can not be checked
+    assert ([tag] in unsigned, ran.code) == (True, 16), ran  # and the entry of that digest cannot be checked
 
 
 def test_skopeo_takes_the_tag_that_was_not_judged(tmp_path: Path) -> None:
@@ -252,5 +252,5 @@ def test_chain_of_cosign_tags_took_quadratic_time(tmp_path: Path) -> None:
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
         start = perf_counter()
         roots = Graph(store).roots()
-        # the first is about v1 and can not be read; the others are about what nobody can read, so nothing reaches them
+        # the first is about v1 and cannot be read; the others are about what nobody can read, so nothing reaches them
         assert (len(roots), perf_counter() - start < 5) == (4000, True)

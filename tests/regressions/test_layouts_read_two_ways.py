@@ -81,7 +81,7 @@ def test_manifest_json_that_agrees_is_no_trouble(tmp_path: Path, edit: Edit, *, 
         pytest.param(lambda item: item.update(Layers=None), "other layers", id="no layers"),
         pytest.param(lambda item: item.update(RepoTags=["app:v1", "app:v2"]), "'app:v2'", id="one name more"),
         pytest.param(lambda item: item.update(RepoTags=["evil/app:v1"]), "'evil/app:v1'", id="another repository"),
-        pytest.param(lambda item: item.update(config=item.pop("Config")), "can not be read", id="another spelling"),
+        pytest.param(lambda item: item.update(config=item.pop("Config")), "cannot be read", id="another spelling"),
     ],
 )
 def test_manifest_json_that_names_something_else_passed(

@@ -34,7 +34,7 @@ def refused(data: bytes | str) -> str:
     [
         (GOOD.replace('"*"\n      ]\n', '"*"\n      ],\n'), "line 17, column 8: a trailing comma"),
         (GOOD.replace('"*"\n', '"*",\n', 1), "line 7, column 12: a trailing comma: nothing follows it before the ']'"),
-        (GOOD + ",", "line 20, column 2: a comma behind the end"),
+        (GOOD + ",", "line 20, column 2: a trailing comma"),
         (GOOD.replace('"1.0",', '"1.0"'), "a comma is missing before '\"trustPolicies\": [', at the end of line 2"),
         ("// mine\n" + GOOD, "line 1, column 1: a comment"),
         (GOOD.replace('"trust', '/* x */ "trust', 1), "line 3, column 3: a comment"),

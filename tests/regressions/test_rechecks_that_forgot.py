@@ -94,7 +94,7 @@ class TestContent:
         ran = kept.again()
         assert (ran.code, ran.document["verdict"]) == (16, "fail")
 
-    def test_a_layout_that_can_not_be_read_is_not_gone(self, tmp_path: Path) -> None:
+    def test_a_layout_that_cannot_be_read_is_not_gone(self, tmp_path: Path) -> None:
         kept = Kept(tmp_path, Scene())
         (kept.written.layout / "index.json").write_text("{")
         ran = kept.again()
@@ -191,7 +191,7 @@ class TestNames:
         ran = kept.again()
         assert (ran.code, ran.document["verdict"]) == (11, "fail"), ran
 
-    def test_an_entry_that_can_not_be_read_is_not_gone(self, tmp_path: Path) -> None:
+    def test_an_entry_that_cannot_be_read_is_not_gone(self, tmp_path: Path) -> None:
         kept = Kept(tmp_path, Scene())
         path = kept.written.layout / "index.json"
         index = json.loads(path.read_bytes())

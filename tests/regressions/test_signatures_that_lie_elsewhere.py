@@ -13,7 +13,7 @@ import pytest
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.target import open_target
-from airgap.verifier.candidates import Nearby
+from airgap.verifier.candidates import NearbySignatureFinder
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import Issued, Pki, issue
@@ -91,7 +91,7 @@ def test_many_unsigned_artifacts_beside_many_signed_ones_take_no_longer_each(tmp
         scene.box.add_referrer(scene.box.add_image(b"%d" % number), [envelope])
         scene.box.tag(scene.box.add_image(b"x%d" % number), f"x{number}")
     with open_target(str(scene.write(tmp_path).layout)) as target:
-        nearby = Nearby(target.graph)
+        nearby = NearbySignatureFinder(target.graph)
         found = [nearby.of(root.descriptor, "x") for root in target.roots() if root.tags]
         counted = _Counted(nearby._nameless)
         nearby.__dict__["_nameless"] = counted

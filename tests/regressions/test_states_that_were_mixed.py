@@ -21,7 +21,7 @@ import pytest
 from airgap.errors import TrustMaterialError
 from airgap.stages.verify import VerifyRequest, verify
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.snapshots.swap import Workshop
+from airgap.trust.snapshots.swap import StagedSwap
 from airgap.trust.stores import load_store
 from tests.support.pki import AT, issue
 from tests.support.scenario import Scene, Written
@@ -33,17 +33,17 @@ NEITHER = {"authenticity.no_anchor", "identity.mismatch"}
 EXCHANGING = """
 import os, shutil, sys, time
 from pathlib import Path
-from airgap.trust.snapshots import swap
+from airgap.trust.snapshots import swap as swapping
 os.fsync = lambda _: None
 if sys.argv[2] == "renames":
-    swap.exchange = lambda *_: False
-workshop = swap.Workshop(Path(sys.argv[1]))
+    swapping.exchange = lambda *_: False
+swap = swapping.StagedSwap(Path(sys.argv[1]))
 end = time.monotonic() + float(sys.argv[3])
 print("ready", flush=True)
 while time.monotonic() < end:
-    with workshop.locked():
-        shutil.copytree(workshop.previous, workshop.begin(), dirs_exist_ok=True)
-        workshop.commit()
+    with swap.locked():
+        shutil.copytree(swap.previous, swap.begin(), dirs_exist_ok=True)
+        swap.commit()
 """
 
 
@@ -84,15 +84,15 @@ def test_each_tree_refuses_the_image(written: Written) -> None:
 
 
 def exchange(trust: Path) -> None:
-    put(Workshop(trust).previous, trust)
+    put(StagedSwap(trust).previous, trust)
 
 
 def put(tree: Path, trust: Path) -> None:
     """A copy of `tree` comes into force."""
-    workshop = Workshop(trust)
-    with workshop.locked():
-        shutil.copytree(tree, workshop.begin(), dirs_exist_ok=True)
-        workshop.commit()
+    swap = StagedSwap(trust)
+    with swap.locked():
+        shutil.copytree(tree, swap.begin(), dirs_exist_ok=True)
+        swap.commit()
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
@@ -129,7 +129,7 @@ def test_a_directory_that_somebody_left_between_two_names(written: Written, monk
     with pytest.raises(TrustMaterialError) as caught:
         TrustDirectory.open(written.trust)
     assert (caught.value.reason, waited) == ("policy.missing", [])
-    (Workshop(written.trust).side / "journal.json").write_text("{}")
+    (StagedSwap(written.trust).side / "journal.json").write_text("{}")
     with pytest.raises(TrustMaterialError) as caught:
         TrustDirectory.open(written.trust)
     assert caught.value.reason == "trust.exchanged"

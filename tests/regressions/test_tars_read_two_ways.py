@@ -212,11 +212,9 @@ TRICKS: Final = (
     Trick("volume label", tar_header("index.json", 0, "gnu", kind=b"V"), "'index.json', .*volume label"),
     Trick("unknown type", tar_member("a", INDEX, kind=b"A"), "'a', .*type 'A', which is unknown"),
     Trick("directory with data", tar_header("d/", 9, kind=b"5") + pad(b"x" * 9), "'d/' in the tar is a directory and"),
-    Trick(
-        "one zero block, then more", b"", "data stand behind", end=bytes(BLOCK) + tar_member("index.json", INDEX) + END
-    ),
-    Trick("two tars", b"", "data stand behind", end=END + tar_of(_files(b"evil"))),
-    Trick("data behind the end", b"", "data stand behind", end=END + bytes(9000) + b"x"),
+    Trick("one zero block, then more", b"", "trailing data", end=bytes(BLOCK) + tar_member("index.json", INDEX) + END),
+    Trick("two tars", b"", "trailing data", end=END + tar_of(_files(b"evil"))),
+    Trick("data behind the end", b"", "trailing data", end=END + bytes(9000) + b"x"),
     Trick("one zero block", b"", "cut short", end=bytes(BLOCK)),
     Trick("extended header at the end", tar_pax({"path": "index.json"}), "a member has to follow"),
 )

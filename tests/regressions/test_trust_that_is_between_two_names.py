@@ -11,7 +11,7 @@ import pytest
 from airgap.errors import TrustMaterialError
 from airgap.trust.directory import locate
 from airgap.trust.generation import settled
-from airgap.trust.snapshots.swap import Workshop
+from airgap.trust.snapshots.swap import StagedSwap
 from tests.support.command import run_here
 from tests.support.scenario import Scene, Written
 
@@ -26,7 +26,7 @@ def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
 
 
 def leave_between(trust: Path) -> None:
-    side = Workshop(trust).side
+    side = StagedSwap(trust).side
     side.mkdir()
     shutil.copytree(trust, side / "next")
     (side / "next" / ".airgap").mkdir()
@@ -78,7 +78,7 @@ def test_verify_says_it_too(killed: Written) -> None:
 )
 def test_whoever_writes_finishes_the_exchange_first(killed: Written, command: list[str], tmp_path: Path) -> None:
     """A new directory of that name would keep the exchange from ever being finished."""
-    old = Workshop(killed.trust).side / "old"
+    old = StagedSwap(killed.trust).side / "old"
     shutil.copy(old / "truststore/x509/ca/harbour/0.pem", tmp_path / "0.pem")
     shutil.copy(old / "trustpolicy.oci.json", tmp_path / "p.json")
     places = {
@@ -90,7 +90,7 @@ def test_whoever_writes_finishes_the_exchange_first(killed: Written, command: li
     ran = run_here([str(places.get(item, item)) for item in command] + ["--trust", str(killed.trust)])
     assert ran.code == 0, ran
     assert (killed.trust / ".airgap" / "generation").read_text() == "abc"
-    side = Workshop(killed.trust).side
+    side = StagedSwap(killed.trust).side
     assert (side / "previous" / "trustpolicy.oci.json").exists()
     assert not (side / "journal.json").exists()
 

@@ -33,7 +33,7 @@ def test_moment_of_a_variable_that_is_not_set_was_now(tmp_path: Path, command: s
     assert (ran.code, ran.err[:12]) == (2, "Error: --at "), ran
 
 
-def test_report_that_can_not_be_written_kept_the_verdict_back(tmp_path: Path) -> None:
+def test_report_that_cannot_be_written_kept_the_verdict_back(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     ran = run_here(written.arguments("--report", str(tmp_path / "absent" / "report.json")))
     assert (ran.code, ran.document["verdict"]) == (1, "pass"), ran

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from airgap.revocation.pool import EvidencePool, Piece
+from airgap.revocation.pool import EvidenceFile, EvidencePool
 
 
 class MemoryEvidence(EvidencePool):
@@ -20,4 +20,4 @@ class MemoryEvidence(EvidencePool):
         trusted: bool = False,
     ) -> None:
         contents = [*(crls or {}).items(), *(ocsp or {}).items()]
-        super().__init__([Piece(name, origin, partial(bytes, data), trusted=trusted) for name, data in contents])
+        super().__init__([EvidenceFile(name, origin, partial(bytes, data), trusted=trusted) for name, data in contents])

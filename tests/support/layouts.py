@@ -212,7 +212,7 @@ def tar_of(files: Mapping[str, bytes], form: TarFormat = "ustar", *, prefix: str
 def tar_member(name: str, data: bytes, form: TarFormat = "ustar", *, kind: bytes = b"0", **fields: Any) -> bytes:
     """One member with its data; for PAX with an extended header that states its path and size.
 
-    Names that a header can not hold (those of sha512 blobs) are stated as GNU tar or PAX do.
+    Names that a header cannot hold (those of sha512 blobs) are stated as GNU tar or PAX do.
     """
     raw = name.encode()
     extended = b""
@@ -241,7 +241,7 @@ def tar_header(
     magic: bytes | None = None,
     checksum: int | None = None,
 ) -> bytes:
-    """One header block. Sizes that octal digits can not hold are base-256 (GNU), or 0 (PAX has them in its record)."""
+    """One header block. Sizes that octal digits cannot hold are base-256 (GNU), or 0 (PAX has them in its record)."""
     raw = name if isinstance(name, bytes) else name.encode()
     if size_field is None:
         size_field = _size_field(size, form)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from airgap.pki.names import parse_name
+from airgap.pki.distinguished_names import parse_name
 from tests.support import asn1
 
 OIDS: Final = {

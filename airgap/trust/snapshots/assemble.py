@@ -29,14 +29,14 @@ from airgap.transfer.pump import pump
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.generation import GENERATION
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
+from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.merge import Side, merge
 from airgap.trust.snapshots.pins import FILE as PINS_FILE
 from airgap.trust.snapshots.pins import Pins
-from airgap.trust.snapshots.snapshot import Snapshot
 from airgap.trust.snapshots.state import FILE as STATE_FILE
 from airgap.trust.snapshots.state import State
-from airgap.trust.snapshots.swap import Workshop, copy_into, link_or_copy
+from airgap.trust.snapshots.swap import StagedSwap, copy_into, link_or_copy
 from airgap.trust.stores import FOLDER, StoreRef, StoreType, load_store
 
 _BELIEFS: Final = (*OCI_POLICY_FILES, *BLOB_POLICY_FILES, FOLDER[0])
@@ -46,17 +46,17 @@ _FILE_BYTES: Final = limits.CRL_BYTES * 3 // 2
 
 
 def assemble(
-    workshop: Workshop, store: Store, snapshot: Snapshot, pins: Pins, state: State | None, *, signed: bool
+    swap: StagedSwap, store: Store, snapshot: Snapshot, pins: Pins, state: State | None, *, signed: bool
 ) -> None:
-    """Make `workshop.next`: the present tree with the snapshot in it.
+    """Make `swap.next`: the present tree with the snapshot in it.
 
     `signed`: whether somebody who may vouches for the snapshot. Raises ContentError, TrustMaterialError, OSError.
     """
-    target = workshop.begin()
+    target = swap.begin()
     owned = (*_EVIDENCE, LOCAL) if snapshot.evidence_only else (*_EVIDENCE, LOCAL, *_BELIEFS)
-    for name in _names(workshop.trust):
+    for name in _names(swap.trust):
         if name not in owned:
-            copy_into(workshop.trust / name, target / name)
+            copy_into(swap.trust / name, target / name)
     for file in snapshot.files:
         if not file.part.is_evidence:
             path = target / file.path
@@ -64,43 +64,43 @@ def assemble(
             _write_layer(store, snapshot.layers[file.path], path)
     added: dict[str, Digest] = {}
     for folder in _EVIDENCE:
-        new = _merge_folder(workshop.trust / folder, target / folder, store, _layers_of(snapshot, folder))
+        new = _merge_folder(swap.trust / folder, target / folder, store, _layers_of(snapshot, folder))
         added |= {f"{folder}/{name}": digest for name, digest in new.items()}
-    unsigned = Unsigned.read(workshop.trust).files
+    unsigned = Unsigned.read(swap.trust).files
     vouched = frozenset(layer.digest for layer in snapshot.layers.values()) if signed else frozenset()
     kept = {path: digest for path, digest in unsigned.items() if digest not in vouched and (target / path).exists()}
     Unsigned(kept if signed else kept | added).write(target)
-    write_local(workshop, pins, state)
+    write_local(swap, pins, state)
 
 
-def assemble_previous(workshop: Workshop, pins: Pins, state: State | None) -> None:
-    """Make `workshop.next`: what the former tree believed, with what belongs to this machine now. Raises OSError.
+def assemble_previous(swap: StagedSwap, pins: Pins, state: State | None) -> None:
+    """Make `swap.next`: what the former tree believed, with what belongs to this machine now. Raises OSError.
 
     Evidence that has come since then stays: only beliefs go back.
     """
-    target = workshop.begin()
-    for name in _names(workshop.trust):
+    target = swap.begin()
+    for name in _names(swap.trust):
         if name not in (*_BELIEFS, LOCAL):
-            copy_into(workshop.trust / name, target / name)
-    Unsigned.read(workshop.trust).write(target)
-    for name in _names(workshop.previous):
+            copy_into(swap.trust / name, target / name)
+    Unsigned.read(swap.trust).write(target)
+    for name in _names(swap.previous):
         if name in _BELIEFS:
-            copy_into(workshop.previous / name, target / name)
-    write_local(workshop, pins, state)
+            copy_into(swap.previous / name, target / name)
+    write_local(swap, pins, state)
 
 
-def write_local(workshop: Workshop, pins: Pins, state: State | None) -> None:
+def write_local(swap: StagedSwap, pins: Pins, state: State | None) -> None:
     """`.airgap/` of the next tree: what is there now, with these pins and this memory.
 
     `state` None: the memory is lost, and a new one would cover that up. Raises OSError.
     """
-    (workshop.next / LOCAL).mkdir(exist_ok=True)
-    for name in _names(workshop.trust / LOCAL):
-        if name not in _REWRITTEN and not name.endswith(".tmp") and not (workshop.next / LOCAL / name).exists():
-            copy_into(workshop.trust / LOCAL / name, workshop.next / LOCAL / name)
-    pins.write(workshop.next)
+    (swap.next / LOCAL).mkdir(exist_ok=True)
+    for name in _names(swap.trust / LOCAL):
+        if name not in _REWRITTEN and not name.endswith(".tmp") and not (swap.next / LOCAL / name).exists():
+            copy_into(swap.trust / LOCAL / name, swap.next / LOCAL / name)
+    pins.write(swap.next)
     if state is not None:
-        state.write(workshop.next)
+        state.write(swap.next)
 
 
 def check_tree(root: Path) -> None:

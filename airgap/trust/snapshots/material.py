@@ -117,7 +117,7 @@ def check_together(paths: Iterable[str]) -> None:
 def list_material(root: Path, *, evidence_only: bool = False) -> tuple[MaterialFile, ...]:
     """Every file of the trust directory `root` that may travel, in the order of paths, hashed.
 
-    A file in a known folder that can not travel (a foreign name, a symbolic link, evidence in a folder of its own,
+    A file in a known folder that cannot travel (a foreign name, a symbolic link, evidence in a folder of its own,
     outside of its folders or under a hidden name) is an error and not left out: what arrives would not be what was
     meant, and a CRL that revokes could be missing. Other hidden files, `airgap.toml` and folders that have no meaning
     are passed over. Raises TrustMaterialError(snapshot.malformed).
@@ -126,7 +126,7 @@ def list_material(root: Path, *, evidence_only: bool = False) -> tuple[MaterialF
     return _list(root, evidence if evidence_only else chain(_belief_paths(root), evidence))
 
 
-def list_beliefs(root: Path) -> tuple[MaterialFile, ...]:
+def list_trust_material(root: Path) -> tuple[MaterialFile, ...]:
     """Policies and trust stores alone, as `list_material` lists them. Raises TrustMaterialError(snapshot.malformed)."""
     return _list(root, _belief_paths(root))
 
@@ -154,7 +154,7 @@ def _list(root: Path, paths: Iterable[str]) -> tuple[MaterialFile, ...]:
             raise LimitError(f"the files have more than {limits.SNAPSHOT_BYTES} bytes together")
     except FormatError as error:
         raise TrustMaterialError(
-            "snapshot.malformed", f"the trust directory {safe(root)} can not be packed: {error}", path=safe(root),
+            "snapshot.malformed", f"the trust directory {safe(root)} cannot be packed: {error}", path=safe(root),
             remedy="Rename, move or remove the file that the message names.",
         ) from None  # fmt: skip
     return tuple(files)
@@ -193,7 +193,7 @@ def _entries(folder: Path, *, folders: bool = False, hidden: str | None = None) 
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise FormatError(f"{safe(folder)} can not be listed ({reading_problem(error)})") from None
+        raise FormatError(f"{safe(folder)} cannot be listed ({reading_problem(error)})") from None
 
 
 def _hashed(root: Path, path: str) -> MaterialFile:
@@ -210,7 +210,7 @@ def _hashed(root: Path, path: str) -> MaterialFile:
                 if size > limit:
                     raise LimitError(f"{safe(path)} has more than {limit} bytes")
     except OSError as error:
-        raise FormatError(f"{safe(path)} can not be read ({reading_problem(error)})") from None
+        raise FormatError(f"{safe(path)} cannot be read ({reading_problem(error)})") from None
     return MaterialFile(path=path, part=part, digest=Digest("sha256", hasher.hexdigest()), size=size)
 
 
@@ -219,7 +219,7 @@ def _store_file(parts: list[str], path: str) -> Part:
     if kind not in tuple(StoreType):
         raise FormatError(f"{safe(path, limit=160)!r} is in no kind of trust store ({', '.join(StoreType)})")
     if not _STORE_NAME.fullmatch(store):
-        raise FormatError(f"{safe(path, limit=160)!r} is in a trust store whose name can not travel")
+        raise FormatError(f"{safe(path, limit=160)!r} is in a trust store whose name cannot travel")
     if not name.lower().endswith(EXTENSIONS):
         raise FormatError(f"{safe(path, limit=160)!r} is not named as a certificate file ({', '.join(EXTENSIONS)})")
     return Part.ANCHOR

@@ -29,7 +29,7 @@ from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 from airgap.trust.identities import X509_SUBJECT, parse_identity
 from airgap.trust.members import as_choice, as_object, refuse_unknown
-from airgap.trust.snapshots.snapshot import parse_stream
+from airgap.trust.snapshots.document import parse_stream
 
 FILE: Final = "pins.json"
 SCHEMA: Final = "airgap.trust-pins/1"

@@ -6,7 +6,7 @@ would have it refused for ever. A full snapshot sets both marks, for it carries 
 
 Beside the marks stands a history of what was done and why. The file is made when the first signer is pinned, so that
 pins without it mean: the memory is lost. It is part of the tree that `apply` puts into force in one step, so that
-content and memory can not drift apart.
+content and memory cannot drift apart.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from airgap.parse.time import iso, rfc3339
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 from airgap.trust.members import as_object, refuse_unknown
-from airgap.trust.snapshots.snapshot import Snapshot, parse_number, parse_stream
+from airgap.trust.snapshots.document import Snapshot, parse_number, parse_stream
 
 FILE: Final = "state.json"
 SCHEMA: Final = "airgap.trust-state/2"

@@ -5,7 +5,7 @@ Beside the trust directory `TRUST` lies a folder `.TRUST.airgap` with
     next/          the tree that is being made; worthless until the journal says that it is complete
     journal.json   there while an exchange is under way: the generation that is to come into force, and
                    whether undo goes back from it
-    old/           the former tree, where the system can not exchange two folders in one call
+    old/           the former tree, where the system cannot exchange two folders in one call
     previous/      the tree that was in force before stores and policy were last exchanged, for undo
 
 A new tree is written and flushed completely, then the journal, then the two folders are exchanged: in one system call
@@ -43,7 +43,7 @@ _RENAME_EXCHANGE: Final = 2
 _NO_SUCH_CALL: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM})
 
 
-class Workshop:
+class StagedSwap:
     """The place beside one trust directory where its next tree is made. Use it inside `locked`."""
 
     def __init__(self, trust: Path) -> None:
@@ -143,7 +143,7 @@ class Workshop:
             return json.take(document, "generation", str), undoable
         except FormatError as error:
             raise AirgapError(
-                f"{safe(self._journal)} can not be read: {error}",
+                f"{safe(self._journal)} cannot be read: {error}",
                 remedy=f"Something damaged it. Compare {safe(self.trust)} with {safe(self.side)}, then remove it.",
             ) from None
 
@@ -154,12 +154,12 @@ def finish_exchange(trust: Path) -> None:
     Where nothing was begun, nothing happens. Raises AirgapError.
     """
     if not trust.is_dir() and is_between(trust):
-        with Workshop(trust).locked():
+        with StagedSwap(trust).locked():
             pass
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders in one system call; False where that can not be done. Raises OSError."""
+    """Exchange two folders in one system call; False where that cannot be done. Raises OSError."""
     if sys.platform != "linux":
         return False
     try:
@@ -224,7 +224,7 @@ def _explained(trust: Path) -> Iterator[None]:
             errno.ENOSPC: "Make room there; nothing was changed.",
         }
         raise AirgapError(
-            f"the trust directory {safe(trust)} can not be changed: {error.strerror or type(error).__name__}",
+            f"the trust directory {safe(trust)} cannot be changed: {error.strerror or type(error).__name__}",
             remedy=hints.get(error.errno or 0, "Nothing is lost: the next command finishes or drops what was begun."),
         ) from None
 
@@ -232,7 +232,7 @@ def _explained(trust: Path) -> Iterator[None]:
 def check_writable(*, read_only: bool, trust: Path) -> None:
     """Raises UsageError for a directory that belongs to notation (design 4), and where there is none.
 
-    One that a killed process left between two renames is there: `Workshop.locked` brings it back.
+    One that a killed process left between two renames is there: `StagedSwap.locked` brings it back.
     """
     if read_only:
         raise UsageError(

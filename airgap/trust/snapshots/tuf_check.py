@@ -23,8 +23,8 @@ from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
+from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.pins import Pin
-from airgap.trust.snapshots.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from tuf.ngclient import FetcherInterface
@@ -133,7 +133,7 @@ def _ask(
     except exceptions.LengthOrHashMismatchError as error:
         raise Rejected("snapshot.tuf.content", f"the TUF metadata do not fit together: {safe(error)}") from None
     except (exceptions.RepositoryError, exceptions.DownloadError, SecureSystemsError, ValueError) as error:
-        raise Rejected("snapshot.tuf.malformed", f"the TUF metadata can not be used: {safe(error)}") from None
+        raise Rejected("snapshot.tuf.malformed", f"the TUF metadata cannot be used: {safe(error)}") from None
     return {path: (info.hashes.get("sha256"), info.length) if info else None for path, info in infos.items()}
 
 

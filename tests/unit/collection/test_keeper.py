@@ -14,7 +14,7 @@ from airgap.errors import LimitError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.ocsp import OcspResponse
-from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.evidence_directory import EvidenceDirectory
 from tests.support import names
 from tests.support.crls import THIS_UPDATE, crl, entry, many, scope
 from tests.support.extensions import UNKNOWN_CRITICAL
@@ -156,7 +156,7 @@ class TestCrls:
         keeper.keep_crl(made(5), ISSUER, [OTHER])
         assert set(index(tmp_path)) == {URL, OTHER}
 
-    def test_an_index_that_can_not_be_read_is_not_written_over(self, tmp_path: Path) -> None:
+    def test_an_index_that_cannot_be_read_is_not_written_over(self, tmp_path: Path) -> None:
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/index.json").write_text("[")
         with pytest.raises(TrustMaterialError, match="not JSON"):
@@ -265,7 +265,7 @@ class TestPrune:
         assert keeper.prune(ISSUER) == ()
 
     def test_a_list_that_is_broken_removes_nothing(self, tmp_path: Path) -> None:
-        """What can not be read can not be compared."""
+        """What cannot be read cannot be compared."""
         keeper = self.kept(tmp_path, made(1, 1, entries=b"\x30\x03\x02\x01"), made(2, 2, revoked=[7]))
         assert keeper.prune(ISSUER) == ()
 

@@ -195,10 +195,10 @@ def test_foreign_layer_may_be_elsewhere(builder: LayoutBuilder, tmp_path: Path, 
 
 @pytest.mark.parametrize("media_type", [FOREIGN, NONDISTRIBUTABLE])
 @pytest.mark.parametrize("harm", ["folder", "link", "size"])
-def test_foreign_layer_that_is_here_and_can_not_be_read_is_not_elsewhere(
+def test_foreign_layer_that_is_here_and_cannot_be_read_is_not_elsewhere(
     builder: LayoutBuilder, tmp_path: Path, media_type: str, harm: str
 ) -> None:
-    """Only what is missing may be elsewhere: what lies there and can not be read is a fault of this layout."""
+    """Only what is missing may be elsewhere: what lies there and cannot be read is a fault of this layout."""
     layer = builder.add_blob(b"windows", media_type)
     image = builder.tag(builder.add_image(layer), "v1")
     path = builder.write_directory(tmp_path / "layout")

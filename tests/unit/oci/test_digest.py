@@ -42,7 +42,7 @@ def test_what_is_no_digest_is_refused(text: str) -> None:
         Digest.parse(text)
 
 
-def test_unknown_algorithm_passes_the_grammar_and_can_not_be_checked() -> None:
+def test_unknown_algorithm_passes_the_grammar_and_cannot_be_checked() -> None:
     """LAYOUT-4: SHOULD pass syntactic validation."""
     digest = Digest.parse("multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8")
     assert not digest.supported
@@ -52,7 +52,7 @@ def test_unknown_algorithm_passes_the_grammar_and_can_not_be_checked() -> None:
     assert "known: sha256, sha384, sha512" in str(caught.value)
 
 
-def test_registered_algorithm_that_can_not_be_computed_is_not_supported() -> None:
+def test_registered_algorithm_that_cannot_be_computed_is_not_supported() -> None:
     assert not Digest.parse(f"blake3:{HEX}").supported
 
 

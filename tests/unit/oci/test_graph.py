@@ -113,7 +113,7 @@ class TestRoots:
         index = builder.tag(builder.add_index(builder.add_image(b"other")), "sha256-" + "1" * 64)
         assert {digest for digest, _ in roots(graph_of(builder, place))} == {image.digest, index.digest}
 
-    def test_artifact_can_not_be_hidden_in_an_index_of_referrers(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_artifact_cannot_be_hidden_in_an_index_of_referrers(self, builder: LayoutBuilder, place: Path) -> None:
         image, other = builder.add_image(b"image"), builder.add_image(b"other")
         builder.tag(image, "v1")
         builder.tag_fallback(image, builder.add_referrer(image, b"sig", listed=False), other)

@@ -92,7 +92,7 @@ def test_link_swapped_in_after_the_look_is_refused_by_the_system(
     with open_layout(layout) as store:
         store.size(Digest.of(b"other"))
         monkeypatch.setattr(os, "lstat", lambda _path: regular)
-        with pytest.raises(ContentError, match="can not be read"):
+        with pytest.raises(ContentError, match="cannot be read"):
             store.open(DIGEST)
 
 
@@ -126,7 +126,7 @@ def test_read_error_of_the_medium_is_told(layout: Path, monkeypatch: pytest.Monk
 
     with open_layout(layout) as store:
         monkeypatch.setattr(os, "open", fails)
-        with pytest.raises(ContentError, match="can not be read: Input/output error") as caught:
+        with pytest.raises(ContentError, match="cannot be read: Input/output error") as caught:
             store.open(DIGEST)
     assert caught.value.reason == "content.unreadable"
     assert "medium" in caught.value.remedy

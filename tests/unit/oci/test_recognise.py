@@ -162,7 +162,7 @@ def test_what_may_not_be_read_is_told(tmp_path: Path, name: str, monkeypatch: py
 
     monkeypatch.setattr(os, "open", refuses)  # the superuser, who runs many test machines, is never refused
     error = explained(path)
-    assert "can not be read: Permission denied" in str(error)
+    assert "cannot be read: Permission denied" in str(error)
     assert "permissions" in error.remedy
 
 

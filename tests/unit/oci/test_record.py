@@ -116,7 +116,7 @@ def test_the_newest_counts(tmp_path: Path, box: LayoutBuilder, image: Descriptor
         assert [item.record for item in listed_records(store)[image.digest]] == [item.record for item in found]
 
 
-def test_what_is_about_something_else_or_can_not_be_read_is_passed_over(
+def test_what_is_about_something_else_or_cannot_be_read_is_passed_over(
     tmp_path: Path, box: LayoutBuilder, image: Descriptor
 ) -> None:
     other = box.add_image(b"other")

@@ -90,7 +90,7 @@ def test_other_bytes_of_the_same_size(store_of: Build) -> None:
     assert error.facts["found_digest"] == str(Digest.of(DATA.swapcase()))
 
 
-def test_algorithm_that_can_not_be_checked(store_of: Build) -> None:
+def test_algorithm_that_cannot_be_checked(store_of: Build) -> None:
     blob = Descriptor(media_type="a/b", digest=Digest.parse("blake3:" + "0" * 64), size=1)
     assert both_refuse(store_of(LayoutBuilder()), blob).reason == "content.algorithm"
 

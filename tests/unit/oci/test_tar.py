@@ -119,9 +119,7 @@ def test_member_starts_where_its_first_header_stands(tmp_path: Path) -> None:
         pytest.param(tar_member("a", b"1")[:-1], "0 bytes stand where", id="padding-cut"),
         pytest.param(tar_member("a", b"1") + tar_header("b", 0)[:100], "100 bytes stand where", id="header-cut"),
         pytest.param(tar_header("a", HUGE, "gnu") + END, "is cut short", id="size-lies"),
-        pytest.param(
-            tar_member("a", b"") + bytes(BLOCK) + tar_member("b", b""), "data stand behind", id="lone-zero-block"
-        ),
+        pytest.param(tar_member("a", b"") + bytes(BLOCK) + tar_member("b", b""), "trailing data", id="lone-zero-block"),
         pytest.param(tar_header("a", 0, checksum=1) + END, "checksum of the tar header at byte 0", id="checksum"),
         pytest.param(tar_header("a", 0, size_field=b"00000000009\0") + END, "which is no number", id="size-not-octal"),
         pytest.param(tar_header("a", 0, size_field=b"-0000000001\0") + END, "which is no number", id="size-negative"),

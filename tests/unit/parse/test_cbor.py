@@ -45,7 +45,7 @@ def test_arrays_and_maps_are_mutable_plain_types() -> None:
     ("text", "problem"),
     [
         ("", "ends in the middle"),
-        ("0000", "1 bytes stand behind its end"),
+        ("0000", "1 bytes of trailing data"),
         ("d28480", "tag 18 at byte 0"),
         ("1b00", "ends in the middle"),
         ("4201", "longer than what is there"),
@@ -71,7 +71,7 @@ def test_arrays_and_maps_are_mutable_plain_types() -> None:
         ("a1410101", "a label that is a byte string"),
         ("a1f501", "a label that is a boolean"),
         ("a1f601", "a label that is nil"),
-        ("a1800100", "stand behind its end"),
+        ("a1800100", "trailing data"),
         ("a18001", "a label that is"),
         ("81a1410101", "a label that is a byte string"),
     ],

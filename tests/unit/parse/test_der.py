@@ -30,7 +30,7 @@ def test_element_keeps_the_bytes_as_received() -> None:
         (b"\x30", "ends inside an element"),
         (b"\x30\x03\x02\x01", "3 bytes announced, 2 there"),
         (b"\x30\x82\x01", "ends inside a length"),
-        (b"\x02\x01\x07\x00", "1 bytes behind its end"),
+        (b"\x02\x01\x07\x00", "1 bytes of trailing data"),
         (b"\x1f\x81\x01\x00", "tag number above 30"),
     ],
 )

@@ -290,7 +290,7 @@ def test_extensions_need_version_3(version: bytes) -> None:
 
 def test_trailing_data_is_refused() -> None:
     """CHAIN-20."""
-    refused(LEAF.der + b"\0", "1 bytes behind its end")
+    refused(LEAF.der + b"\0", "1 bytes of trailing data")
 
 
 def test_trailing_members_are_refused() -> None:

@@ -94,7 +94,7 @@ def test_constraints_on_other_names_that_occur_are_refused(general_name: bytes) 
     """TSACH-6: not compared here, so not passed."""
     alternative = Extension(ALTERNATIVE_NAME, asn1.sequence(general_name))
     deviating(
-        "names, which can not be compared here",
+        "names, which cannot be compared here",
         root={"extra": [extensions.permitted_names(general_name)]},
         tsa={"extra": [alternative]},
     )

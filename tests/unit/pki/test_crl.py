@@ -119,7 +119,7 @@ def test_inner_and_outer_algorithm_are_equal() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (crl(CA) + b"\x00", "1 bytes behind its end"),
+        (crl(CA) + b"\x00", "1 bytes of trailing data"),
         (crl(CA)[:-1], "ends inside an element"),
         (b"", "neither DER nor a PEM block"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "neither DER nor a PEM block"),

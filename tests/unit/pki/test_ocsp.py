@@ -329,7 +329,7 @@ def test_other_extensions_are_ignored() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (ocsp_response(LEAF) + b"\x00", "1 bytes behind its end"),
+        (ocsp_response(LEAF) + b"\x00", "1 bytes of trailing data"),
         (ocsp_response(LEAF)[:-1], "ends inside an element"),
         (b"", "ends inside an element"),
         (wrap(asn1.null()), "is NULL, not SEQUENCE"),

@@ -85,7 +85,7 @@ def test_a_whole_response_is_named_as_such() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (token(TSA, VALUE) + b"\x00", "1 bytes behind its end"),
+        (token(TSA, VALUE) + b"\x00", "1 bytes of trailing data"),
         (token(TSA, VALUE)[:-1], "ends inside an element"),
         (b"garbage", "tag number|inside an element"),
         (b"", "inside an element"),
@@ -123,7 +123,7 @@ def test_signed_data_of_another_version(version: int) -> None:
 
 
 def test_embedded_crls_are_legal_and_ignored() -> None:
-    """TS-16, D51, NEG-101: the reference can not parse such a token."""
+    """TS-16, D51, NEG-101: the reference cannot parse such a token."""
     revoking = crl(INTERMEDIATE, revoked=[TSA])
     assert verified(token(TSA, VALUE, crls=[revoking, b"\x30\x00"])).gen_time == AT
 
@@ -135,7 +135,7 @@ def test_something_else_among_the_certificates() -> None:
             TimestampToken.parse(token(TSA, VALUE, embed=[TSA, choice]))
 
 
-def test_certificate_that_can_not_be_parsed() -> None:
+def test_certificate_that_cannot_be_parsed() -> None:
     """TS-16."""
     with pytest.raises(FormatError, match=r"signedData.certificates\[1\]"):
         TimestampToken.parse(token(TSA, VALUE, embed=[TSA, asn1.sequence(asn1.null())]))
@@ -344,7 +344,7 @@ def test_both_versions_of_signing_certificate() -> None:
         ({"signers": []}, "has no signer"),
     ],
 )
-def test_signing_certificate_that_can_not_be_established(changes: dict[str, Any], says: str) -> None:
+def test_signing_certificate_that_cannot_be_established(changes: dict[str, Any], says: str) -> None:
     """TS-19, TS-20, NEG-91, NEG-92."""
     refused(token(TSA, VALUE, **changes), "timestamp.signer", says)
 

@@ -114,8 +114,8 @@ class TestAnswer:
         ],
         ids=["nothing", "empty", "bare-token", "trailing", "no-token", "more", "no-cms", "too-large"],
     )
-    def test_that_can_not_be_read_is_refused(self, data: bytes) -> None:
-        assert "can not be read" in str(refused(data))
+    def test_that_cannot_be_read_is_refused(self, data: bytes) -> None:
+        assert "cannot be read" in str(refused(data))
 
     @given(st.integers(0, len(response(GOOD)) - 1), st.integers(1, 255))
     def test_with_any_byte_changed_gives_a_token_or_our_error(self, at: int, flip: int) -> None:

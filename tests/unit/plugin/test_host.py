@@ -140,7 +140,7 @@ def test_a_wrong_answer_is_refused(command: str, member: str, value: Any, says: 
 )
 def test_an_answer_that_is_not_one_json_object_is_refused(command: str, raw: str) -> None:
     """NEG-127, VERIFY-24, PLUGIN-11."""
-    with pytest.raises(PluginError, match="can not be read"):
+    with pytest.raises(PluginError, match="cannot be read"):
         ask(fake(Behaviour(raw={command: raw})), command)
 
 

@@ -116,7 +116,7 @@ def test_an_archive_needs_exactly_one_executable(
     tmp_path: Path, name: str, make: Make, files: Mapping[str, bytes]
 ) -> None:
     """PLUGIN-3."""
-    with pytest.raises(FormatError, match=r"exactly one executable|can not be read"):
+    with pytest.raises(FormatError, match=r"exactly one executable|cannot be read"):
         put(tmp_path, name, make(files))
     assert nothing_is_there(tmp_path)
 
@@ -172,7 +172,7 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     data = bytearray(make_zip({"notation-good": GOOD}))
     data[6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
-    with pytest.raises(FormatError, match="can not be read"):
+    with pytest.raises(FormatError, match="cannot be read"):
         put(tmp_path, "p.zip", bytes(data))
 
 

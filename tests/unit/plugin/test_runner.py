@@ -171,9 +171,9 @@ def test_a_plugin_that_crashes_is_said_to(tmp_path: Path) -> None:
     assert "(signal 9)" in str(refused(tmp_path, "import os; os.kill(os.getpid(), 9)"))
 
 
-def test_what_can_not_be_started_is_said_to(tmp_path: Path) -> None:
+def test_what_cannot_be_started_is_said_to(tmp_path: Path) -> None:
     path = tmp_path / "notation-test"
     path.write_bytes(b"\x00\x01")
     path.chmod(0o755)
-    with pytest.raises(PluginError, match="can not be started"):
+    with pytest.raises(PluginError, match="cannot be started"):
         run("test", path, "c", b"", environment=ENVIRONMENT, seconds=5)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from airgap.pki.certificate import Certificate
 from airgap.pki.ocsp_request import ocsp_request
-from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.evidence_directory import EvidenceDirectory
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry, pem
 from tests.support.evidence import MemoryEvidence

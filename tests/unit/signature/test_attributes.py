@@ -304,7 +304,7 @@ def test_a_minimum_version_must_be_critical(media_type: str) -> None:
 
 @both
 def test_a_minimum_version_of_no_plugin_is_refused(media_type: str) -> None:
-    """JWS-22, VERIFY-25: a critical attribute that can not be met; the reference ignores it."""
+    """JWS-22, VERIFY-25: a critical attribute that cannot be met; the reference ignores it."""
     changes = {"crit": [SCHEME, PLUGIN_VERSION], PLUGIN_VERSION: "1.0.0"}
     assert f"without {PLUGIN!r}" in refused(media_type, "envelope.critical", protected=changes)
 

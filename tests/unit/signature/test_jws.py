@@ -169,7 +169,7 @@ def test_a_time_must_be_a_text(stated: Any) -> None:
 )
 def test_a_time_must_be_in_rfc_3339(stated: str) -> None:
     """NEG-28, JWS-18."""
-    assert "can not be read" in refused(jws(LEAF, protected={SIGNING_TIME: stated}), "envelope.time")
+    assert "cannot be read" in refused(jws(LEAF, protected={SIGNING_TIME: stated}), "envelope.time")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class TestReading:
     )
     def test_what_is_malformed_is_said_with_the_files_name(self, document: Any) -> None:
         """CLI-10: names unique and not empty, the default is one of them."""
-        with pytest.raises(AirgapError, match=r"signingkeys\.json can not be used"):
+        with pytest.raises(AirgapError, match=r"signingkeys\.json cannot be used"):
             parsed(document)
 
     @pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")

@@ -104,12 +104,12 @@ def test_an_index_is_refused() -> None:
     """MAN-12."""
     index = read({"schemaVersion": 2, "mediaType": INDEX, "artifactType": NOTARY, "manifests": []}, INDEX)
     assert is_signature(index)
-    assert "can not be a signature" in refused(index)
+    assert "cannot be a signature" in refused(index)
 
 
 def test_a_docker_manifest_is_refused() -> None:
     """MAN-1, MAN-12."""
-    assert "can not be a signature" in refused(read(LEGACY, DOCKER, mediaType=DOCKER))
+    assert "cannot be a signature" in refused(read(LEGACY, DOCKER, mediaType=DOCKER))
 
 
 @every_form
@@ -166,8 +166,8 @@ def test_fitting_thumbprints_are_no_warning(spell: Any) -> None:
     ("value", "problem"),
     [
         (None, "lacks the annotation"),
-        ("", "can not be read"),
-        ("[", "can not be read"),
+        ("", "cannot be read"),
+        ("[", "cannot be read"),
         ("{}", "no list of fingerprints"),
         ("[1]", "no list of fingerprints"),
         ("[]", "are not those"),

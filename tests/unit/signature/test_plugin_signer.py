@@ -81,8 +81,8 @@ def test_signing_bytes_comes_before_making_envelopes() -> None:
     assert isinstance(plugin_signer(fake(signing(LEAF, capabilities=[ENVELOPE, RAW])), KEY), PluginSigner)
 
 
-def test_a_plugin_that_can_not_sign_is_refused() -> None:
-    with pytest.raises(PluginError, match=f"it can not sign: it offers {IDENTITY}"):
+def test_a_plugin_that_cannot_sign_is_refused() -> None:
+    with pytest.raises(PluginError, match=f"it cannot sign: it offers {IDENTITY}"):
         plugin_signer(fake(Behaviour(capabilities=[IDENTITY])), KEY)
 
 
@@ -122,7 +122,7 @@ RAW_LIES = {
         },
         "signed with a key EC-256, but described the key 'k' as EC-384",
     ),
-    "chain-no-certificate": ({"changes": {"generate-signature": {"certificateChain": ["MAA="]}}}, "can not be read"),
+    "chain-no-certificate": ({"changes": {"generate-signature": {"certificateChain": ["MAA="]}}}, "cannot be read"),
 }
 
 
@@ -169,7 +169,7 @@ ENVELOPE_LIES = {
         {"changes": {"generate-envelope": {"annotations": {"io.cncf.notary.x": "1"}}}},
         "reserved annotation 'io.cncf.notary.x'",
     ),
-    "no-envelope": ({"changes": {"generate-envelope": {"signatureEnvelope": "AAAA"}}}, "can not be read"),
+    "no-envelope": ({"changes": {"generate-envelope": {"signatureEnvelope": "AAAA"}}}, "cannot be read"),
 }  # fmt: skip
 
 

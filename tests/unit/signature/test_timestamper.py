@@ -37,5 +37,5 @@ def test_what_is_no_authority_is_refused() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"rubbish", TSA.root.pem[:-60]])
-def test_what_can_not_be_read_is_refused_by_name(data: bytes) -> None:
+def test_what_cannot_be_read_is_refused_by_name(data: bytes) -> None:
     assert refused(**{"the-file": data}).startswith("the-file")

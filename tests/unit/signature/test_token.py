@@ -121,7 +121,7 @@ def test_a_library_that_is_none(token: Token, tmp_path: Path) -> None:
     signer = open_token_signer(
         "pkcs11:token=site;object=p256", chain_file(tmp_path, leaf_of("p256")), pin, module=other
     )
-    with pytest.raises(SigningError, match=r"the key 'p256' of the token 'site' can not be used: .*lib\.so"):
+    with pytest.raises(SigningError, match=r"the key 'p256' of the token 'site' cannot be used: .*lib\.so"):
         signer.sign(b"abc")
 
 

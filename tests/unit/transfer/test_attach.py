@@ -209,7 +209,7 @@ class TestReferrersTag:
         assert listed_under_tag(path, made.subject) == []
 
     @each
-    def test_that_can_not_be_read_stops_everything(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
+    def test_that_cannot_be_read_stops_everything(self, box: LayoutBuilder, tmp_path: Path, write: Write) -> None:
         subject = box.add_image(b"one layer")
         listing = box.tag_fallback(subject, box.add_referrer(subject, b"first", listed=False))
         box.damage(listing, b"x" * listing.size)
@@ -249,7 +249,7 @@ class TestTar:
         assert link.is_symlink()
         assert referrers(path) == [made.manifest.digest]
 
-    def test_that_can_not_be_written_is_as_it_was(
+    def test_that_cannot_be_written_is_as_it_was(
         self, box: LayoutBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = archive(box, tmp_path)

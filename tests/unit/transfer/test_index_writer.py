@@ -86,7 +86,7 @@ def test_the_document_is_the_same_in_any_order() -> None:
     assert index_document(()) == EMPTY_INDEX
 
 
-def test_an_index_that_can_not_be_read_is_not_replaced() -> None:
+def test_an_index_that_cannot_be_read_is_not_replaced() -> None:
     for current in (b"", b"[]", b'{"schemaVersion":2}', b'{"manifests":{}}', b'{"Manifests":[]}'):
         with pytest.raises(ContentError):
             merged(current, [Entry(descriptor=ONE)], drop=(), source="x")

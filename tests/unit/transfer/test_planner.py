@@ -118,11 +118,11 @@ def test_what_has_another_subject_is_no_referrer(pool: Executor) -> None:
     assert len(found.artifacts[0].notes) == 2
 
 
-def test_a_listed_referrer_that_can_not_be_read_is_an_error_unless_told_to_keep_going(pool: Executor) -> None:
+def test_a_listed_referrer_that_cannot_be_read_is_an_error_unless_told_to_keep_going(pool: Executor) -> None:
     made = family()
     source = Claims(made.box, listing(made))
     made.box.drop(made.signature)
-    with pytest.raises(AirgapError, match="which can not be read"):
+    with pytest.raises(AirgapError, match="which cannot be read"):
         plan(source, made.index, pool)
     (artifact,) = plan(source, made.index, pool, keep_going=True).artifacts
     assert (artifact.error, len(artifact.problems)) == (None, 1)

@@ -15,7 +15,7 @@ from tests.support.layouts import END, TarFormat, tar_header, tar_member, tar_of
 
 
 class Trickle(io.BytesIO):
-    """Gives less than it is asked for, as pipes do; and can not go back."""
+    """Gives less than it is asked for, as pipes do; and cannot go back."""
 
     def __init__(self, data: bytes, seed: int) -> None:
         super().__init__(data)

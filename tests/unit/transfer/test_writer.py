@@ -21,7 +21,7 @@ from airgap.transfer.pump import WriteError, check_room, writing
 from airgap.transfer.staging import PREFIX
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
 
-posix = pytest.mark.skipif(os.name != "posix", reason="folders can not be locked here")
+posix = pytest.mark.skipif(os.name != "posix", reason="folders cannot be locked here")
 
 
 def described(data: bytes, algorithm: str = "sha256") -> Descriptor:
@@ -72,7 +72,7 @@ def test_wrong_bytes_get_no_name(tmp_path: Path, data: bytes) -> None:
         assert not target.has(blob)
 
 
-def test_an_algorithm_that_can_not_be_checked_is_refused(tmp_path: Path) -> None:
+def test_an_algorithm_that_cannot_be_checked_is_refused(tmp_path: Path) -> None:
     blob = Descriptor(media_type=IMAGE_LAYER, digest=Digest.parse("md5:abc"), size=1)
     with LayoutWriter(str(tmp_path / "to")) as target, pytest.raises(ContentError) as caught:
         target.put_blob(blob, Given(b"x"), ignore)
@@ -219,7 +219,7 @@ def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
     [(28, "full"), (30, "read_only"), (13, "denied"), (27, "too_large"), (5, "gone"), (99, "other")],
 )
 def test_what_the_system_says_becomes_a_sentence_with_the_way_out(number: int, cause: str) -> None:
-    with pytest.raises(WriteError, match="can not be written") as caught, writing("place"):
+    with pytest.raises(WriteError, match="cannot be written") as caught, writing("place"):
         raise OSError(number, os.strerror(number))
     assert caught.value.facts["cause"] == cause
     assert cause == "other" or caught.value.remedy

@@ -54,7 +54,7 @@ def test_policy_1_a_link_to_nowhere_does_not_revive_the_old_one(tmp_path: Path) 
     assert refusal(tmp_path).reason == "policy.malformed"
 
 
-def test_policy_1_a_new_file_that_can_not_be_looked_at_does_not_revive_the_old_one(
+def test_policy_1_a_new_file_that_cannot_be_looked_at_does_not_revive_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_trust(tmp_path, policy_name="trustpolicy.json")
@@ -238,7 +238,7 @@ def test_without_evidence_there_is_no_newest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "directory", "unknown key"])
-def test_a_freshness_file_that_can_not_be_used_stops_everything(tmp_path: Path, kind: str) -> None:
+def test_a_freshness_file_that_cannot_be_used_stops_everything(tmp_path: Path, kind: str) -> None:
     write_trust(tmp_path)
     file = tmp_path / "airgap.toml"
     if kind == "link":

@@ -7,7 +7,7 @@ import pytest
 from airgap.errors import FormatError, Rejected
 from airgap.pki.certificate import Certificate
 from airgap.trust.identities import Identity, doubts, match, parse_identities, parse_identity, suggest
-from airgap.trust.names import parse_name, read_subject, render_name
+from airgap.trust.identity_names import parse_name, read_subject, render_name
 from tests.support import asn1, names
 from tests.support.names import Attribute
 from tests.support.pki import issue
@@ -214,7 +214,7 @@ def test_neg_138_id_13_subsets_overlap(one: str, other: str) -> None:
     assert caught.value.where == "[2]"
 
 
-def test_d57_what_both_can_fit_is_a_doubt_and_what_can_not_is_none() -> None:
+def test_d57_what_both_can_fit_is_a_doubt_and_what_cannot_is_none() -> None:
     assert len(doubts(trusted(ACME + ", CN=x", ACME + ", OU=y", "x509.subject: C=US, ST=WA, O=Other"))) == 1
     assert doubts(trusted(ACME + ", CN=x", ACME + ", CN=y")) == ()
 

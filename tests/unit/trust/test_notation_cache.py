@@ -19,7 +19,7 @@ from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
-from airgap.revocation.directory import EvidenceDirectory
+from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.judge import RevocationJudge
@@ -113,7 +113,7 @@ MILDER: dict[str, dict[str, bytes]] = {
         "a.crl": GOOD,
         "r.ors": ocsp_response(LEAF, status="revoked", name_hash=b"x" * 20),
     },
-    "another file can not be read": {"a.crl": GOOD, "b.crl": made(revoked=[7])[:-10]},
+    "another file cannot be read": {"a.crl": GOOD, "b.crl": made(revoked=[7])[:-10]},
     "a file that is nothing": {"a.crl": GOOD, "b.crl": b"-----BEGIN X509 CRL-----\nAAAA"},
 }
 

@@ -429,7 +429,7 @@ def test_a_file_of_another_name_is_refused_with_what_it_is(
         (ROOT.pem.replace(b"\n", b""), "on one line", "each on a line"),
         (ROOT.pem[:-40], "has no end", "broken off"),
         (ROOT.der[:-20], "is cut short, damaged", "broken off"),
-        (ROOT.der + b"\n", "other bytes behind its end", "broken off"),
+        (ROOT.der + b"\n", "trailing data", "broken off"),
     ],
 )
 def test_a_damaged_file_is_told_with_its_way_out(tmp_path: Path, data: bytes, words: str, remedy: str) -> None:

@@ -15,7 +15,7 @@ from airgap.oci.digest import Digest
 from airgap.stages.verify import VerifyRequest, verify
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
-from airgap.verifier.engine import Candidate, Judge
+from airgap.verifier.engine import Candidate, SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.verdict import Verdict
 from tests.support import envelopes
@@ -42,7 +42,7 @@ def _reasons(outcome: SignatureOutcome) -> dict[Check, str | None]:
 def test_a_signature_without_an_envelope_is_refused_and_nothing_else_is_judged(tmp_path: Path) -> None:
     directory = TrustDirectory.open(write_trust(tmp_path))
     target = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"x"), size=1)
-    judge = Judge(directory, moment=Moment(judged=AT, clock=AT))
+    judge = SignatureVerifier(directory, moment=Moment(judged=AT, clock=AT))
     outcome = judge.judge(
         Candidate(digest=Digest.of(b"y")), target=target, statement=directory.policy().select("registry.example/app")
     )

@@ -1,4 +1,4 @@
-"""What an allowed verification plugin decides, and what it can not (VERIFY-11, VERIFY-20 to VERIFY-25, D6, D26)."""
+"""What an allowed verification plugin decides, and what it cannot (VERIFY-11, VERIFY-20 to VERIFY-25, D6, D26)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airgap.plugin.host import Plugin
 from airgap.revocation.freshness import Freshness
 from airgap.trust.levels import Check
 from airgap.trust.policy import OciPolicy, Statement
-from airgap.verifier.engine import Candidate, Judge
+from airgap.verifier.engine import Candidate, SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.plugins import AllowedPlugins
 from airgap.verifier.verdict import Verdict
@@ -115,7 +115,7 @@ def judge(
     candidate = Candidate(
         digest=digest, envelope=Descriptor(media_type=media_type, digest=digest, size=len(raw)), raw=raw
     )
-    return Judge(Trust(root or leaf.root, MemoryEvidence(crls)), moment=NOW, plugins=plugins).judge(
+    return SignatureVerifier(Trust(root or leaf.root, MemoryEvidence(crls)), moment=NOW, plugins=plugins).judge(
         candidate, target=TARGET, statement=terms or policy()
     )
 
@@ -352,7 +352,7 @@ def test_a_plugin_is_not_run_for_a_chain_that_nobody_trusts() -> None:
 
 @pytest.mark.parametrize("level", ["strict", "permissive", "audit"])
 def test_no_plugin_makes_an_untrusted_chain_trusted(level: str) -> None:
-    """PX: certificate chain validation against trust stores can not be customised."""
+    """PX: certificate chain validation against trust stores cannot be customised."""
     outcome = judge(demanding(), terms=policy(level), root=Pki().code_chain(root={"slot": 3}).root)
     authenticity = next(finding for finding in outcome.findings if finding.check is Check.AUTHENTICITY)
     assert (authenticity.verdict, authenticity.reason) == (Verdict.FAIL, "authenticity.no_anchor")
@@ -366,7 +366,9 @@ def test_no_plugin_is_run_for_a_broken_signature() -> None:
         digest=Digest.of(raw), envelope=Descriptor(media_type=envelopes.JWS, digest=Digest.of(raw), size=1), raw=raw
     )
     plugins = AllowedPlugins(host=shelf, names=frozenset({"good"}))
-    outcome = Judge(Trust(LEAF.root), moment=NOW, plugins=plugins).judge(candidate, target=other, statement=policy())
+    outcome = SignatureVerifier(Trust(LEAF.root), moment=NOW, plugins=plugins).judge(
+        candidate, target=other, statement=policy()
+    )
     assert blocked(outcome) == {"integrity": "payload.mismatch"}
     assert shelf.asked == []
 
@@ -378,7 +380,7 @@ FAILURES = {
     "NEG-123-below-minimum": (demanding(version="1.2.4"), Behaviour(), "demands 1.2.4 or later"),
     "NEG-123-pre-release": (demanding(version="1.2.3"), Behaviour(version="1.2.3-rc.1"), "demands 1.2.3 or later"),
     "NEG-123-not-semver": (demanding(version="1.0.0"), Behaviour(version="1.0"), "no semantic version"),
-    "NEG-124-no-capability": (demanding(), Behaviour(capabilities=[RAW]), "can not verify signatures"),
+    "NEG-124-no-capability": (demanding(), Behaviour(capabilities=[RAW]), "cannot verify signatures"),
     "NEG-124-wrong-name": (
         demanding(),
         Behaviour(changes={"get-plugin-metadata": {"name": "evil"}}),
@@ -395,8 +397,8 @@ FAILURES = {
         Behaviour(changes={"verify-signature": {"verificationResults": {IDENTITY: {"success": True}}}}),
         f"gives no result for {REVOCATION}",
     ),
-    "NEG-127-no-json": (demanding(), Behaviour(raw={"verify-signature": "yes"}), "can not be read"),
-    "NEG-127-nothing": (demanding(), Behaviour(raw={"get-plugin-metadata": ""}), "can not be read"),
+    "NEG-127-no-json": (demanding(), Behaviour(raw={"verify-signature": "yes"}), "cannot be read"),
+    "NEG-127-nothing": (demanding(), Behaviour(raw={"get-plugin-metadata": ""}), "cannot be read"),
 }
 
 

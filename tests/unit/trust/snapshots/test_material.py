@@ -94,7 +94,7 @@ class TestList:
         assert paths == ["crls/b.crl", "trustpolicy.oci.json", "truststore/x509/ca/acme/0.pem"]
         assert [file.path for file in list_material(trust, evidence_only=True)] == ["crls/b.crl"]
 
-    def test_a_file_that_can_not_travel_is_an_error_and_not_left_out(self, tmp_path: Path) -> None:
+    def test_a_file_that_cannot_travel_is_an_error_and_not_left_out(self, tmp_path: Path) -> None:
         trust = write_trust(tmp_path, crls={"list.der": b"x"})
         with pytest.raises(TrustMaterialError, match=r"list\.der") as caught:
             list_material(trust)
@@ -123,7 +123,7 @@ def test_evidence_that_would_stay_behind_is_an_error(tmp_path: Path, path: str) 
     else:
         (root / path).mkdir()
     for evidence_only in (True, False):
-        with pytest.raises(TrustMaterialError, match="can not be packed") as caught:
+        with pytest.raises(TrustMaterialError, match="cannot be packed") as caught:
             list_material(root, evidence_only=evidence_only)
         assert caught.value.reason == "snapshot.malformed"
 

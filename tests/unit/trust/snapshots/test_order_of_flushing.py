@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from airgap.trust.snapshots import swap
-from airgap.trust.snapshots.swap import Workshop
+from airgap.trust.snapshots import swap as swapping
+from airgap.trust.snapshots.swap import StagedSwap
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="an open file is told by /proc")
 
@@ -27,7 +27,7 @@ class Steps:
             "fsync": os.fsync,
             "replace": Path.replace,
             "rename": Path.rename,
-            "exchange": swap.exchange,
+            "exchange": swapping.exchange,
         }
 
         def fsync(descriptor: int) -> None:
@@ -52,7 +52,7 @@ class Steps:
         monkeypatch.setattr(os, "fsync", fsync)
         monkeypatch.setattr(Path, "replace", renamed("replace"))
         monkeypatch.setattr(Path, "rename", renamed("rename"))
-        monkeypatch.setattr(swap, "exchange", exchange)
+        monkeypatch.setattr(swapping, "exchange", exchange)
 
     def first(self, step: tuple[str, str]) -> int:
         return self.all.index(step)
@@ -65,31 +65,31 @@ def test_the_new_tree_is_flushed_before_the_journal_and_the_journal_before_the_e
     trust = tmp_path / "trust"
     trust.mkdir()
     (trust / "old").write_bytes(b"old")
-    workshop = Workshop(trust)
+    swap = StagedSwap(trust)
     if not system_call:
-        monkeypatch.setattr(swap, "exchange", lambda *_: False)
+        monkeypatch.setattr(swapping, "exchange", lambda *_: False)
     steps = Steps(monkeypatch)
-    with workshop.locked():
-        tree = workshop.begin()
+    with swap.locked():
+        tree = swap.begin()
         (tree / "crls").mkdir()
         (tree / "crls" / "a.crl").write_bytes(b"a")
         (tree / "new").write_bytes(b"new")
-        workshop.commit()
+        swap.commit()
     assert (trust / "new").read_bytes() == b"new"
-    journal = steps.first(("name", str(workshop.side / "journal.json")))
+    journal = steps.first(("name", str(swap.side / "journal.json")))
     exchanged = steps.first(("name", str(trust)))
     flushed = {path for step, path in steps.all[:journal] if step == "flush"}
-    next_tree = workshop.side / "next"
+    next_tree = swap.side / "next"
     wanted = {next_tree, next_tree / "crls", next_tree / "crls" / "a.crl", next_tree / "new", next_tree / ".airgap"}
     assert {str(path) for path in wanted} <= flushed, "the journal says that the tree is complete"
     assert any("generation" in path for path in flushed)
     content = [path for step, path in steps.all[:journal] if step == "flush" and "journal.json" in path]
     assert content, "the journal's own bytes are flushed before it gets its name"
     between = steps.all[journal:exchanged]
-    assert ("flush", str(workshop.side)) in between, "the journal's name is flushed before anything is exchanged"
+    assert ("flush", str(swap.side)) in between, "the journal's name is flushed before anything is exchanged"
     after = steps.all[exchanged:]
     assert ("flush", str(tmp_path)) in after, "the exchange is flushed before the journal goes"
-    assert after.index(("flush", str(tmp_path))) < _last(after, ("flush", str(workshop.side)))
+    assert after.index(("flush", str(tmp_path))) < _last(after, ("flush", str(swap.side)))
 
 
 def _last(steps: list[tuple[str, str]], step: tuple[str, str]) -> int:

@@ -12,10 +12,10 @@ from airgap.report.inspection import inspected_document, inspected_lines
 from airgap.report.signing import certificate_json, descriptor_json, timestamp_json
 from airgap.report.style import PLAIN, Style
 from airgap.report.text import problem_lines, reason_lines, signature_lines
-from airgap.signature.blob import SignedBlob
+from airgap.signature.blob_payload import SignedBlob
 from airgap.signature.inspected import InspectedSignature
 from airgap.text import safe
-from airgap.verifier.blob import BlobOutcome
+from airgap.verifier.blob_outcome import BlobOutcome
 from airgap.verifier.verdict import Verdict
 
 SIGN_SCHEMA = "airgap.blob.sign/1"

@@ -1,4 +1,4 @@
-"""What can not be read may be the signature: it was taken for "no referrers", "no signature", "nothing left behind"."""
+"""What cannot be read may be the signature: it was taken for "no referrers", "no signature", "nothing left behind"."""
 
 from __future__ import annotations
 
@@ -164,9 +164,7 @@ def test_what_a_copy_leaves_behind_stands_in_its_record(tmp_path: Path, monkeypa
     assert (ran.code, ran.document["artifacts"][0]["unsigned"]["reason"]) == (10, "signature.left_behind")
 
 
-def test_another_image_that_can_not_be_read_stops_none_that_can(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_image_that_cannot_be_read_stops_none_that_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """D27, MAN-34: what has a name is an image of its own, and so is a platform of an index."""
     stick = Stick(tmp_path)
     _gone(_blob(stick.layout, stick.image.digest), monkeypatch)
@@ -178,7 +176,7 @@ def test_another_image_that_can_not_be_read_stops_none_that_can(
 
 
 def test_what_hauler_keeps_under_the_name_of_the_image(tmp_path: Path) -> None:
-    """One name for two entries: the one that can not be read may be what is attached to the other."""
+    """One name for two entries: the one that cannot be read may be what is attached to the other."""
     box = LayoutBuilder()
     image = box.tag(add_image(box), "reg.example/app:v1")
     lost = box.tag(box.add_image(b"attached", platform=None), "reg.example/app:v1")
@@ -188,7 +186,7 @@ def test_what_hauler_keeps_under_the_name_of_the_image(tmp_path: Path) -> None:
     assert (ran.code, str(lost.digest) in ran.out) == (16, True), ran
 
 
-def test_thousands_that_can_not_be_read_are_counted(tmp_path: Path) -> None:
+def test_thousands_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     box = LayoutBuilder()
     image = box.tag(add_image(box), "v1")
     for number in range(200):
@@ -197,7 +195,7 @@ def test_thousands_that_can_not_be_read_are_counted(tmp_path: Path) -> None:
     ran = run_here(["inspect", f"oci:{layout}:v1"])
     assert ran.code == 16
     assert ran.out.count("NOT READ") == 51
-    assert "150 more can not be read" in ran.out
+    assert "150 more cannot be read" in ran.out
 
 
 def test_blobs_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +205,7 @@ def test_blobs_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.Monke
     def denied(_: LayoutDirectory, digest: Digest) -> int:
         from airgap.oci.store import unreadable
 
-        raise unreadable(digest, "can not be read: Permission denied")
+        raise unreadable(digest, "cannot be read: Permission denied")
 
     monkeypatch.setattr(LayoutDirectory, "size", denied)
     target = f"oci:{stick.layout}:v2"
@@ -248,7 +246,7 @@ def test_an_entry_that_describes_nothing_was_an_artifact_that_is_not_there(
         _check_all(target, written, 16)
 
 
-def test_an_index_that_can_not_be_read_may_list_what_was_asked_for(tmp_path: Path) -> None:
+def test_an_index_that_cannot_be_read_may_list_what_was_asked_for(tmp_path: Path) -> None:
     scene = Scene(index=True)
     written = scene.write(tmp_path)
     child = json.loads(scene.box.blobs[scene.target.digest])["manifests"][0]["digest"]

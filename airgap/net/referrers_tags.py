@@ -22,7 +22,7 @@ from airgap.oci.tags import referrers_tag
 _ATTEMPTS: Final = 8
 
 
-class FallbackTags:
+class ReferrersTagWriter:
     """The referrers tags that this run wrote in one repository. Safe for threads."""
 
     def __init__(self, client: RegistryClient, repository: str, manifests: ManifestApi) -> None:
@@ -98,4 +98,4 @@ class FallbackTags:
         try:
             return ReferrersIndex.parse(current.raw)
         except FormatError as error:
-            raise RegistryError(f"the index under the referrers tag {tag} can not be read: {error}") from None
+            raise RegistryError(f"the index under the referrers tag {tag} cannot be read: {error}") from None

@@ -164,7 +164,7 @@ class Built:
             size=len(manifest),
             artifact_type=SNAPSHOT_TYPE,
         )
-        # what is written goes through the reader once, so that nothing is ever made that can not be applied
+        # what is written goes through the reader once, so that nothing is ever made that cannot be applied
         return cls(
             snapshot=parse_snapshot(descriptor, parse_manifest(manifest, IMAGE_MANIFEST), config),
             config=config,

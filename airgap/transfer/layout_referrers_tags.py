@@ -18,7 +18,7 @@ from airgap.transfer.sources import MemorySource
 
 
 @dataclass(slots=True)
-class FallbackTags:
+class LayoutReferrersTags:
     """Referrers tags for what one copy brings into a layout or tar."""
 
     layout: Store | None
@@ -63,7 +63,7 @@ class FallbackTags:
                 raw = read_verified(self.layout, entry)
                 listed = parse_manifest(raw, IMAGE_INDEX)
             except AirgapError:
-                continue  # what can not be read is left where it is
+                continue  # what cannot be read is left where it is
             if isinstance(listed, Index):
                 index = index.listing(listed.manifests) if digests else ReferrersIndex.parse(raw)
                 digests.add(entry.digest)

@@ -22,18 +22,18 @@ from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.revocation.freshness import Freshness
-from airgap.revocation.pool import Evidence, EvidencePool, Piece
+from airgap.revocation.pool import Evidence, EvidenceFile, EvidencePool
 from airgap.signature.envelope import parse_envelope
 from airgap.signature.manifest import is_signature
 from airgap.trust.identities import ANY, Identity, parse_identity
 from airgap.trust.levels import ACTIONS, Level, VerifyTimestamp
+from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.pins import Pin, PinKind
-from airgap.trust.snapshots.snapshot import Snapshot
 from airgap.trust.statement import Statement
 from airgap.trust.stores import StoreRef, StoreType
 from airgap.verifier.candidates import candidate_of
-from airgap.verifier.engine import Candidate, Judge
+from airgap.verifier.engine import Candidate, SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.verdict import Verdict
 
@@ -75,7 +75,9 @@ def snapshot_evidence(store: Store, snapshot: Snapshot) -> EvidencePool:
     """The evidence in a snapshot, read from its layers when asked for. Raises TrustMaterialError, ContentError."""
     return EvidencePool(
         [
-            Piece(file.path.rpartition("/")[2], "snapshot", partial(_read_piece, store, snapshot.layers[file.path]))
+            EvidenceFile(
+                file.path.rpartition("/")[2], "snapshot", partial(_read_piece, store, snapshot.layers[file.path])
+            )
             for file in snapshot.files
             if file.part in {Part.CRL, Part.OCSP}
         ]
@@ -94,7 +96,7 @@ def judge_signatures(
 ) -> tuple[tuple[SignatureOutcome, ...], Pin | None]:
     """Every signature of the snapshot, under every pin; the pin that accepts one, None where none does.
 
-    Never raises for what the layout holds: what may be a signature and can not be read is a problem of the content,
+    Never raises for what the layout holds: what may be a signature and cannot be read is a problem of the content,
     which is checked before.
     """
     referrers = graph.referrers(snapshot.descriptor).readable(heard_elsewhere)
@@ -120,7 +122,9 @@ def _judge(
     believed = _Pinned(
         evidence, freshness, Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots})
     )
-    return Judge(believed, moment=moment).judge(candidate, target=snapshot.descriptor, statement=_statement(pin))
+    return SignatureVerifier(believed, moment=moment).judge(
+        candidate, target=snapshot.descriptor, statement=_statement(pin)
+    )
 
 
 def _statement(pin: Pin) -> Statement:

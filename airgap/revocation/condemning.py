@@ -26,7 +26,7 @@ _LATER = "good at that moment; revoked later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class RevocationStatement:
     """One statement that the certificate is revoked, or on hold."""
 
     file: CrlFile | OcspFile
@@ -57,34 +57,34 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Against:
+class RevocationStatements:
     """All that is said against a certificate."""
 
-    final: tuple[Listing, ...]
+    final: tuple[RevocationStatement, ...]
     """Revoked for good."""
-    holds: tuple[Listing, ...]
+    holds: tuple[RevocationStatement, ...]
     doubts: tuple[Undecided, ...]
     """What may be said against it, and cannot be read or understood."""
     softened: str = ""
     """Why something that is said does not count for this signature and moment; empty where there is nothing."""
 
-    def worst(self) -> Listing | None:
+    def worst(self) -> RevocationStatement | None:
         """The newest of those for good; no name of a file decides which."""
         return max(self.final, key=lambda said: said.age, default=None)
 
 
-class Condemning:
+class CondemningEvidence:
     """Finds what one body of evidence says against certificates."""
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence: Final = evidence
         self._damaged: Final = DamagedEvidence(evidence)
 
-    def find(self, query: RevocationQuery) -> Against:
+    def find(self, query: RevocationQuery) -> RevocationStatements:
         """Everything that genuine evidence says against the certificate of `query`."""
         evidence = self._evidence
         said = [*_from_crls(query, evidence.crls(query.issuer.subject)), *_from_ocsp(query, evidence)]
-        listings = [item for item in said if isinstance(item, Listing)]
+        listings = [item for item in said if isinstance(item, RevocationStatement)]
         unread = [
             Undecided(
                 "evidence.unread",
@@ -104,7 +104,7 @@ class Condemning:
             if item.may_condemn(query.certificate)
         ]
         doubts = [item for item in said if isinstance(item, Undecided)]
-        return Against(
+        return RevocationStatements(
             final=tuple(item for item in listings if not item.is_hold),
             holds=tuple(item for item in listings if item.is_hold),
             doubts=(*doubts, *self._damaged.about(query), *unread, *astray),
@@ -112,7 +112,7 @@ class Condemning:
         )
 
 
-def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Listing | Undecided | str]:
+def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[RevocationStatement | Undecided | str]:
     for file in files:
         try:
             crl = file.load()
@@ -151,7 +151,7 @@ def _of_entries(
     entries: Sequence[RevokedEntry],
     this_update: datetime,
     next_update: datetime | None,
-) -> Iterator[Listing | Undecided | str]:
+) -> Iterator[RevocationStatement | Undecided | str]:
     counting: list[RevokedEntry] = []
     for entry in entries:
         if entry.doubt:
@@ -163,7 +163,7 @@ def _of_entries(
             counting.append(entry)
     hold = hold_in_force(counting)
     for entry in (*(item for item in counting if item.reason not in {HOLD, REMOVED}), *((hold,) if hold else ())):
-        yield Listing(
+        yield RevocationStatement(
             file=file,
             reason=entry.reason,
             revoked_at=entry.revocation_date,
@@ -172,7 +172,7 @@ def _of_entries(
         )
 
 
-def _from_ocsp(query: RevocationQuery, evidence: Evidence) -> Iterator[Listing | Undecided | str]:
+def _from_ocsp(query: RevocationQuery, evidence: Evidence) -> Iterator[RevocationStatement | Undecided | str]:
     for file in evidence.ocsp(query.certificate.serial):
         statements = file.response.statements(query.certificate, query.issuer)
         if not statements:
@@ -195,7 +195,7 @@ def _from_ocsp(query: RevocationQuery, evidence: Evidence) -> Iterator[Listing |
             elif harmless := why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
                 yield harmless
             else:
-                yield Listing(
+                yield RevocationStatement(
                     file=file,
                     reason=single.reason,
                     revoked_at=single.revocation_time,

@@ -13,7 +13,7 @@ from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import read_regular, reading_problem
 from airgap.revocation.astray import look_for_astray
 from airgap.revocation.index import INDEX, EvidenceIndex
-from airgap.revocation.pool import EvidencePool, Piece, Unread
+from airgap.revocation.pool import EvidenceFile, EvidencePool, UnreadableEvidence
 from airgap.revocation.unsigned import Unsigned
 from airgap.text import safe
 
@@ -56,8 +56,8 @@ class _Found:
         self._origin = origin
         self._unsigned = unsigned
         self._folder = ""
-        self.pieces: list[Piece] = []
-        self.unread: list[Unread] = []
+        self.pieces: list[EvidenceFile] = []
+        self.unread: list[UnreadableEvidence] = []
         self.index: dict[str, tuple[str, ...]] = {}
 
     def folder(self, folder: Path, ending: str, limit: int) -> None:
@@ -91,7 +91,7 @@ class _Found:
                 expected = name in claimed or (ending in name.lower() and not leftover)
                 read = partial(read_regular, path, limit)
                 self.pieces.append(
-                    Piece(
+                    EvidenceFile(
                         shown,
                         self._origin,
                         read,
@@ -117,7 +117,7 @@ class _Found:
 
     def _cannot_read(self, name: str, problem: str, *, urls: frozenset[str] = frozenset(), remedy: str = "") -> None:
         self.unread.append(
-            Unread(
+            UnreadableEvidence(
                 name=safe(name),
                 origin=self._origin,
                 problem=problem,

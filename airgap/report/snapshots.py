@@ -14,8 +14,8 @@ from airgap.report.document import content_document, problem_document, signature
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
 from airgap.trust.ceremony import Challenge
+from airgap.trust.snapshots.document import Covered, Snapshot
 from airgap.trust.snapshots.pins import Pin
-from airgap.trust.snapshots.snapshot import Covered, Snapshot
 from airgap.trust.words import groups
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.run import Problem

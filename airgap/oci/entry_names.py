@@ -32,7 +32,7 @@ class Entry:
     descriptor: Descriptor
     number: int
     aside: bool = False
-    """It is attached to the image whose name it bears, and can not be run in its place: the name is the image's."""
+    """It is attached to the image whose name it bears, and cannot be run in its place: the name is the image's."""
 
     @property
     def ref(self) -> str | None:
@@ -58,7 +58,7 @@ class Entry:
 
 
 def read_entries(index: Index, is_attachment: Callable[[Descriptor], bool]) -> tuple[Entry, ...]:
-    """The entries of `index.json`; `is_attachment` tells what is attached to something and can not be run itself."""
+    """The entries of `index.json`; `is_attachment` tells what is attached to something and cannot be run itself."""
     entries = [Entry(descriptor, number) for number, descriptor in enumerate(index.manifests)]
     bearers: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airgap.errors import FormatError
-from airgap.pki.names import name_text, parse_name
+from airgap.pki.distinguished_names import name_text, parse_name
 from tests.support import names
 
 
@@ -29,5 +29,5 @@ def test_special_characters_are_escaped(text: str, written: str) -> None:
 
 
 def test_bytes_behind_a_name_are_refused() -> None:
-    with pytest.raises(FormatError, match="issuer: has 1 bytes behind its end"):
+    with pytest.raises(FormatError, match="issuer: has 1 bytes of trailing data"):
         parse_name(names.harbour("x") + b"\0", where="issuer")
