@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from airgap.stages.fetch import FetchRequest, fetch
     from airgap.stages.recheck import RecheckRequest, recheck
     from airgap.stages.sign import SignRequest, sign
-    from airgap.stages.snapshot import create_snapshot, open_snapshot
+    from airgap.stages.snapshot import create_snapshot
     from airgap.stages.snapshot_apply import (
         ApplyRequest,
         SnapshotOutcome,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from airgap.transfer.platforms import PlatformFilter
     from airgap.trust.directory import Location, TrustDirectory
     from airgap.trust.snapshots.document import Snapshot
+    from airgap.trust.snapshots.opened import open_snapshot
     from airgap.verifier.blob_outcome import BlobOutcome
     from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome
     from airgap.verifier.plugins import AllowedPlugins
@@ -113,7 +114,7 @@ _HOMES = {
     "inspect_blob": "airgap.stages.blob",
     "load_certificates": "airgap.pki.certificate",
     "load_local_signer": "airgap.signature.key_files",
-    "open_snapshot": "airgap.stages.snapshot",
+    "open_snapshot": "airgap.trust.snapshots.opened",
     "open_token_signer": "airgap.signature.token",
     "plugin_signer": "airgap.signature.plugin_signer",
     "recheck": "airgap.stages.recheck",

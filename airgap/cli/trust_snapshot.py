@@ -238,22 +238,21 @@ class _ApplyOptions:
 def _judge(asked: _ApplyOptions, command: str, at: datetime, now: datetime) -> SnapshotReport:
     from airgap.guard import no_network
     from airgap.report.snapshots import SnapshotReport
-    from airgap.stages.snapshot import open_snapshot
     from airgap.stages.snapshot_apply import apply_snapshot, verify_snapshot
     from airgap.trust.apart import check_apart
+    from airgap.trust.snapshots.opened import open_snapshot
     from airgap.trust.snapshots.pins import PinKind, Pins
-    from airgap.trust.snapshots.tuf_check import check_tuf, load
+    from airgap.trust.snapshots.tuf_check import load
 
     place = location(asked.trust)
     check_apart(place.path, [asked.target])
     if any(pin.kind is PinKind.TUF for pin in Pins.read(place.path).entries):
         load()  # before the guard is up
     with no_network(), open_snapshot(asked.target) as opened:
-        parts = (opened.store, opened.graph, opened.snapshot)
         if command == "verify":
-            outcome = verify_snapshot(*parts, place.path, asked.request(at, now), check_tuf=check_tuf)
+            outcome = verify_snapshot(opened, place.path, asked.request(at, now))
         else:
-            outcome = apply_snapshot(*parts, place, asked.request(at, now), check_tuf=check_tuf)
+            outcome = apply_snapshot(opened, place, asked.request(at, now))
         judged = outcome.judged
         done = "ACCEPTABLE: this snapshot may be applied here."
         if outcome.applied:

@@ -7,23 +7,21 @@ import os
 import tempfile
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from airgap.errors import AirgapError, ContentError, FormatError, NotFoundError, UsageError
+from airgap.errors import AirgapError, ContentError, FormatError, UsageError
 from airgap.files import read_regular
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import open_regular
-from airgap.oci.graph import Graph, Root
+from airgap.oci.graph import Graph
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store
-from airgap.oci.target import open_target
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream, Entry, FoundReferrers
 from airgap.transfer.plan import CopyRoot, Selection
@@ -35,6 +33,7 @@ from airgap.trust.generation import settled
 from airgap.trust.snapshots.coverage import cover
 from airgap.trust.snapshots.document import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot
 from airgap.trust.snapshots.material import MaterialFile, largest, list_material
+from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.state import FILE, State
 from airgap.trust.snapshots.swap import StagedSwap
@@ -49,16 +48,6 @@ class Created:
     snapshot: Snapshot
     reference: str
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSnapshot:
-    """A snapshot in an open layout."""
-
-    reference: str
-    store: Store
-    graph: Graph
-    snapshot: Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,33 +229,6 @@ def _write_folder(built: Built, trust: Path, path: Path) -> None:
 # --- reading ---
 
 
-@contextmanager
-def open_snapshot(target: str) -> Iterator[OpenSnapshot]:
-    """The snapshot that `target` names, the only one of the layout where it names none. Raises AirgapError."""
-    with open_target(target) as opened:
-        root = _chosen(opened.roots(), opened.graph, target)
-        snapshot = read_snapshot(opened.store, root.descriptor, opened.graph.manifest(root.descriptor))
-        yield OpenSnapshot(opened.name(root), opened.store, opened.graph, snapshot)
-
-
-def _chosen(roots: tuple[Root, ...], graph: Graph, target: str) -> Root:
-    found = [root for root in roots if len(roots) == 1 or _is_one(root, graph)]
-    if len(found) == 1:
-        return found[0]
-    tags = ", ".join(safe(tag) for root in found for tag in root.tags)
-    raise NotFoundError(
-        f"{safe(target)} holds {len(found)} trust snapshots, not one{f': {tags}' if tags else ''}",
-        remedy="Name one with :TAG or @DIGEST.",
-    )
-
-
-def _is_one(root: Root, graph: Graph) -> bool:
-    try:
-        return is_snapshot(graph.manifest(root.descriptor))
-    except ContentError:
-        return False
-
-
 def show_snapshot(target: str) -> tuple[str, Snapshot]:
     """The reference to a snapshot, and what it says. Raises AirgapError."""
     with open_snapshot(target) as opened:
@@ -298,8 +260,5 @@ def difference(old: tuple[MaterialFile, ...], new: tuple[MaterialFile, ...]) -> 
 
 def reference_of(target: str) -> LayoutReference:
     """The one snapshot that `target` names, by digest, for whoever attaches to it. Raises AirgapError."""
-    with open_target(target) as opened:
-        root = _chosen(opened.roots(), opened.graph, target)
-        read_snapshot(opened.store, root.descriptor, opened.graph.manifest(root.descriptor))
-        reference = opened.reference
-        return LayoutReference(path=reference.path, digest=root.descriptor.digest, transport=reference.transport)
+    with open_snapshot(target) as opened:
+        return opened.place

@@ -5,7 +5,7 @@ Also undone, and pinned for. Everything that changes a trust directory here does
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,8 +18,7 @@ from airgap.errors import AirgapError, Rejected, TrustMaterialError, UsageError
 from airgap.locking import exclusive
 from airgap.moment import Moment
 from airgap.oci.content import verify_content
-from airgap.oci.graph import Graph
-from airgap.oci.store import Store, read_verified
+from airgap.oci.store import read_verified
 from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.revocation.combined import CombinedEvidence
@@ -31,6 +30,7 @@ from airgap.trust.snapshots.coverage import Coverage, cover
 from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.material import Part, evidence_at_hand, list_trust_material
 from airgap.trust.snapshots.memory import former_memory, lost_memory
+from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.state import FILE, State, is_behind
 from airgap.trust.snapshots.swap import StagedSwap, check_writable
@@ -74,37 +74,17 @@ class SnapshotOutcome:
 
 Memory = Mapping[str, bytes]
 """What TUF remembers of a pin: file names to bytes."""
-TufCheck = Callable[[Store, Graph, Snapshot, Pin, Memory, Callable[[Memory], None]], None]
-"""Verifies TUF metadata under a pin, by what is remembered; hands what is to be remembered next to the last argument.
-
-Raises Rejected, AirgapError."""
 
 
-def verify_snapshot(
-    opened_store: Store,
-    graph: Graph,
-    snapshot: Snapshot,
-    trust: Path,
-    request: ApplyRequest,
-    *,
-    check_tuf: TufCheck | None = None,
-) -> SnapshotOutcome:
+def verify_snapshot(opened: OpenSnapshot, trust: Path, request: ApplyRequest) -> SnapshotOutcome:
     """Whether `apply` would accept the snapshot, with every reason why not. Changes nothing.
 
     Raises TrustMaterialError where pins or memory are malformed.
     """
-    return _Judgement(opened_store, graph, snapshot, trust, request, check_tuf).outcome()
+    return _Judgement(opened, trust, request).outcome()
 
 
-def apply_snapshot(
-    opened_store: Store,
-    graph: Graph,
-    snapshot: Snapshot,
-    location: Location,
-    request: ApplyRequest,
-    *,
-    check_tuf: TufCheck | None = None,
-) -> SnapshotOutcome:
+def apply_snapshot(opened: OpenSnapshot, location: Location, request: ApplyRequest) -> SnapshotOutcome:
     """Put the snapshot into force, if it may be. The trust directory is the old one or the new one at any instant.
 
     Raises AirgapError where the directory cannot be changed.
@@ -112,7 +92,7 @@ def apply_snapshot(
     check_writable(read_only=location.read_only, trust=location.path)
     swap = StagedSwap(location.path)
     with changing(swap):
-        judgement = _Judgement(opened_store, graph, snapshot, swap.trust, request, check_tuf)
+        judgement = _Judgement(opened, swap.trust, request)
         outcome = judgement.outcome()
         if request.dry_run:
             return outcome
@@ -124,17 +104,20 @@ def apply_snapshot(
             # to exchange the same for the same would lose what undo goes back to
             return replace(outcome, in_force=True)
         state, signed = judgement.next_state(), judgement.is_signed
-        assemble(swap, opened_store, snapshot, judgement.pins, state, signed=signed)
+        assemble(swap, opened.store, opened.snapshot, judgement.pins, state, signed=signed)
         judgement.keep_tuf(swap.next)
         try:
             check_tree(swap.next)
         except TrustMaterialError as error:
             judgement.keep_tuf(swap.trust)
             return SnapshotOutcome(
-                snapshot=snapshot, judged=outcome.judged, problems=(Problem.of(error),), warnings=outcome.warnings
+                snapshot=opened.snapshot,
+                judged=outcome.judged,
+                problems=(Problem.of(error),),
+                warnings=outcome.warnings,
             )
-        swap.commit(undoable=not snapshot.evidence_only)
-    return SnapshotOutcome(snapshot=snapshot, judged=outcome.judged, applied=True, warnings=outcome.warnings)
+        swap.commit(undoable=not opened.snapshot.evidence_only)
+    return SnapshotOutcome(snapshot=opened.snapshot, judged=outcome.judged, applied=True, warnings=outcome.warnings)
 
 
 def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> State:
@@ -172,18 +155,9 @@ def changing(swap: StagedSwap) -> Iterator[None]:
 class _Judgement:
     """One snapshot held against one trust directory."""
 
-    def __init__(
-        self,
-        store: Store,
-        graph: Graph,
-        snapshot: Snapshot,
-        trust: Path,
-        request: ApplyRequest,
-        check_tuf: TufCheck | None,
-    ) -> None:
-        self._store, self._graph, self._snapshot = store, graph, snapshot
+    def __init__(self, opened: OpenSnapshot, trust: Path, request: ApplyRequest) -> None:
+        self._store, self._graph, self._snapshot = opened.store, opened.graph, opened.snapshot
         self._trust, self._request = trust, request
-        self._check_tuf = check_tuf
         self.pins: Final = Pins.read(trust)
         self._state = State.read(trust)
         self._accepted: Pin | None = None
@@ -326,13 +300,13 @@ class _Judgement:
         return signatures, [self._unsigned(signatures, pins)]
 
     def _signed_by_tuf(self, pins: list[Pin]) -> tuple[Pin | None, Problem | None]:
+        from airgap.trust.snapshots.tuf_check import check_tuf  # few sites pin a TUF root
+
         problem: Problem | None = None
         for pin in pins:
             try:
-                if self._check_tuf is None:
-                    raise UsageError("a TUF root is pinned, and TUF cannot be checked here")
                 keep = partial(self._note_tuf, pin)
-                self._check_tuf(self._store, self._graph, self._snapshot, pin, tuf.recall(self._trust, pin), keep)
+                check_tuf(self._store, self._graph, self._snapshot, pin, tuf.recall(self._trust, pin), keep)
             except AirgapError as error:
                 problem = problem or Problem.of(error)
             else:

@@ -140,7 +140,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from datetime import timedelta
-from airgap.stages.snapshot import open_snapshot
+from airgap.trust.snapshots.opened import open_snapshot
 from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot
 from airgap.trust.snapshots import swap as swapping
 from airgap.trust.directory import Location
@@ -158,7 +158,7 @@ def audit(event, arguments):
 sys.addaudithook(audit)
 with open_snapshot(sys.argv[1]) as opened:
     armed = True
-    apply_snapshot(opened.store, opened.graph, opened.snapshot, Location(path=Path(sys.argv[2]), origin="test"),
+    apply_snapshot(opened, Location(path=Path(sys.argv[2]), origin="test"),
                    ApplyRequest(at=LATER, clock=LATER))
     armed = False
 print(count)

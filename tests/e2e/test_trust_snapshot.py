@@ -21,9 +21,10 @@ from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.stages.pin import add_pin, propose_pin
-from airgap.stages.snapshot import create_snapshot, open_snapshot
+from airgap.stages.snapshot import create_snapshot
 from airgap.stages.snapshot_apply import SnapshotOutcome
 from airgap.trust.directory import TrustDirectory
+from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.swap import StagedSwap
 from airgap.trust.words import groups

@@ -15,10 +15,11 @@ pytest.importorskip("tuf", reason="the extra tuf is not installed: pip install '
 from airgap.errors import TrustMaterialError, UsageError
 from airgap.guard import no_network
 from airgap.stages.pin import add_pin, propose_tuf_pin
-from airgap.stages.snapshot import create_snapshot, open_snapshot
+from airgap.stages.snapshot import create_snapshot
 from airgap.stages.snapshot_apply import ApplyRequest, SnapshotOutcome, apply_snapshot, verify_snapshot
 from airgap.stages.snapshot_tuf import add_metadata, prepare_keys
-from airgap.trust.snapshots.tuf_check import check_root, check_tuf, load
+from airgap.trust.snapshots.opened import open_snapshot
+from airgap.trust.snapshots.tuf_check import check_root, load
 from tests.support.command import run_here
 from tests.support.snapshots import Ground, tree_of
 
@@ -48,11 +49,10 @@ class TufGround(Ground):
     def tuf(self, reference: str, *, dry: bool = False) -> SnapshotOutcome:
         with no_network() as guard, open_snapshot(reference) as opened:
             request = ApplyRequest(at=NOW, clock=NOW)
-            parts = (opened.store, opened.graph, opened.snapshot)
             if dry:
-                outcome = verify_snapshot(*parts, self.site, request, check_tuf=check_tuf)
+                outcome = verify_snapshot(opened, self.site, request)
             else:
-                outcome = apply_snapshot(*parts, self.location, request, check_tuf=check_tuf)
+                outcome = apply_snapshot(opened, self.location, request)
         assert guard.attempts == 0
         return outcome
 

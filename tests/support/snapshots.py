@@ -21,7 +21,7 @@ from airgap.signature.signer import LocalSigner
 from airgap.signature.timestamper import Timestamper
 from airgap.stages.pin import add_pin, propose_pin
 from airgap.stages.sign import SignRequest, sign
-from airgap.stages.snapshot import create_snapshot, open_snapshot
+from airgap.stages.snapshot import create_snapshot
 from airgap.stages.snapshot_apply import (
     ApplyRequest,
     SnapshotOutcome,
@@ -30,6 +30,7 @@ from airgap.stages.snapshot_apply import (
     verify_snapshot,
 )
 from airgap.trust.directory import Location
+from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.snapshots.state import State
 from tests.support.crls import crl
@@ -107,12 +108,12 @@ class Ground:
     ) -> SnapshotOutcome:
         with open_snapshot(reference) as opened:
             request = ApplyRequest(at=at, clock=clock or at, **options)
-            return apply_snapshot(opened.store, opened.graph, opened.snapshot, self.location, request)
+            return apply_snapshot(opened, self.location, request)
 
     def verify(self, reference: str, at: datetime = LATER, **options: Any) -> SnapshotOutcome:
         with open_snapshot(reference) as opened:
             request = ApplyRequest(at=at, clock=at, **options)
-            return verify_snapshot(opened.store, opened.graph, opened.snapshot, self.site, request)
+            return verify_snapshot(opened, self.site, request)
 
     def undo(self) -> State:
         return undo_snapshot(self.location, at=LATER)

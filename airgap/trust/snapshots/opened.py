@@ -1,0 +1,57 @@
+"""A snapshot in a layout or tar, open for reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from airgap.errors import ContentError, NotFoundError
+from airgap.oci.graph import Graph
+from airgap.oci.nodes import Root
+from airgap.oci.reference import LayoutReference
+from airgap.oci.store import Store
+from airgap.oci.target import open_target
+from airgap.text import safe
+from airgap.trust.snapshots.document import Snapshot, is_snapshot, read_snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSnapshot:
+    """A snapshot in an open layout."""
+
+    reference: str
+    """What the operator calls it, safe to show."""
+    place: LayoutReference
+    """The same by digest."""
+    store: Store
+    graph: Graph
+    snapshot: Snapshot
+
+
+@contextmanager
+def open_snapshot(target: str) -> Iterator[OpenSnapshot]:
+    """The snapshot that `target` names, the only one of the layout where it names none. Raises AirgapError."""
+    with open_target(target) as opened:
+        root = _chosen(opened.roots(), opened.graph, target)
+        snapshot = read_snapshot(opened.store, root.descriptor, opened.graph.manifest(root.descriptor))
+        place = replace(opened.reference, tag=None, digest=root.descriptor.digest)
+        yield OpenSnapshot(opened.name(root), place, opened.store, opened.graph, snapshot)
+
+
+def _chosen(roots: tuple[Root, ...], graph: Graph, target: str) -> Root:
+    found = [root for root in roots if len(roots) == 1 or _is_one(root, graph)]
+    if len(found) == 1:
+        return found[0]
+    tags = ", ".join(safe(tag) for root in found for tag in root.tags)
+    raise NotFoundError(
+        f"{safe(target)} holds {len(found)} trust snapshots, not one{f': {tags}' if tags else ''}",
+        remedy="Name one with :TAG or @DIGEST.",
+    )
+
+
+def _is_one(root: Root, graph: Graph) -> bool:
+    try:
+        return is_snapshot(graph.manifest(root.descriptor))
+    except ContentError:
+        return False
