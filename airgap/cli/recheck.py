@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,10 +14,6 @@ from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import PluginOptions
 from airgap.cli.trust_common import AtOption, TrustOption, moment
 from airgap.cli.verify import Content
-
-if TYPE_CHECKING:
-    from airgap.stages.recheck import RecheckDemands
-    from airgap.verifier.outcome import Outcome
 
 app = typer_app()
 
@@ -68,49 +64,29 @@ def recheck(
     from airgap.revocation.freshness import parse_ages
     from airgap.stages.recheck import RecheckRequest
     from airgap.stages.recheck import recheck as judge
-    from airgap.stages.verify import VerifyRequest, verify
     from airgap.trust.apart import check_output, layout_paths
-    from airgap.trust.directory import TrustDirectory, locate
+    from airgap.trust.directory import locate
     from airgap.trust.scopes import check_scope
 
     now = clock()
     judged = moment(at, now)
     if scope is not None:
         check_scope(scope)
-    ages = parse_ages(max_age or [])
-    directory = TrustDirectory.open(locate(trust, os.environ, home()))
-    directory.policy()  # malformed trust material is refused before anything is judged
-
-    allowed = plugins.allowed()
-
-    def again(demands: RecheckDemands) -> Outcome:
-        request = VerifyRequest(
-            targets=demands.targets,
-            at=judged,
-            clock=now,
-            scope=demands.scope,
-            metadata=demands.metadata,
-            content=content.value,
-            max_signatures=demands.max_signatures,
-            max_age=ages,
-            plugins=allowed,
-            earlier=demands.earlier,
-        )
-        return verify(request, directory)
-
     request = RecheckRequest(
         sources=sources,
         at=judged,
         clock=now,
         scope=scope,
         metadata=key_values(metadata or [], "--user-metadata"),
-        max_age=ages,
-        plugins=allowed,
+        max_age=parse_ages(max_age or []),
+        plugins=plugins.allowed(),
+        content=content.value,
     )
+    place = locate(trust, os.environ, home())
     if report:
-        check_output(report, [directory.path, *layout_paths(sources)])
+        check_output(report, [place.path, *layout_paths(sources)])
     with no_network():
-        outcome = judge(request, directory, again)
+        outcome = judge(request, place)
     document = recheck_document(outcome, version=__version__)
     try:
         if report:

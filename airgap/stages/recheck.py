@@ -1,17 +1,17 @@
 """Recheck: what was accepted earlier, judged again under newer evidence, and what changed by it.
 
-Where the layout is at hand it is verified as always (by the function that the caller hands in: stages do not import
-each other), with the same demands as then; where only the report is left, the same judge is given what it holds.
+Where the layout is at hand it is verified as always, with the same demands as then; where only the report is left, the
+same judge is given what it holds.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
@@ -21,12 +21,12 @@ from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.target import open_target
 from airgap.reasons import ExitCode
+from airgap.stages.verify import ContentMode, VerifyRequest, verify
 from airgap.text import safe
 from airgap.trust.apart import check_apart
 from airgap.trust.choice import Named, Origin, choose_statement, repositories_of
-from airgap.trust.directory import TrustDirectory
+from airgap.trust.directory import Location, TrustDirectory
 from airgap.verifier.engine import SignatureVerifier
-from airgap.verifier.facts import PluginUse
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, Report, parse_report
@@ -34,23 +34,6 @@ from airgap.verifier.run import Problem, clock_warning
 
 if TYPE_CHECKING:
     from airgap.verifier.plugins import AllowedPlugins
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecheckDemands:
-    """What is verified again, and what was demanded of it."""
-
-    targets: Sequence[str]
-    scope: str | None
-    """The repository that the policy is asked about, where the operator named one."""
-    metadata: Mapping[str, str]
-    max_signatures: int = limits.SIGNATURES
-    earlier: Mapping[Digest, PluginUse] = field(default_factory=dict)
-    """What plugins decided then, by signature."""
-
-
-Verify = Callable[[RecheckDemands], Outcome]
-"""Verifies targets, as `airgap verify` does, for the moment and with the plugins of the recheck."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +50,29 @@ class RecheckRequest:
     """User metadata that must be signed, beside what reports demand; for the same key, instead of it."""
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
     plugins: AllowedPlugins | None = None
-    """The plugins that `verify` may run."""
+    """Verification plugins that may be run; no other ever is."""
+    content: ContentMode = "all"
+    """How much content of layouts is checked again."""
 
 
-def recheck(request: RecheckRequest, directory: TrustDirectory, verify: Verify) -> RecheckOutcome:
+def recheck(request: RecheckRequest, trust: TrustDirectory | Location | Path) -> RecheckOutcome:
     """Judge again. Never raises for what sources hold.
 
-    Raises UsageError where there is none, and where the trust directory does not stand apart from them.
+    Raises UsageError where there is none, and where the trust directory does not stand apart from them;
+    TrustMaterialError where its policy is malformed, before anything is judged.
     """
     if not request.sources:
         raise UsageError("there is nothing to judge again")
+    directory = trust if isinstance(trust, TrustDirectory) else TrustDirectory.open(trust)
     check_apart(directory.path, request.sources)
-    return _Run(request, directory.accepting(request.max_age), verify).outcome()
+    directory.policy()
+    return _Run(request, directory).outcome()
 
 
 class _Run:
-    def __init__(self, request: RecheckRequest, directory: TrustDirectory, verify: Verify) -> None:
-        self._request, self._directory, self._verify = request, directory, verify
+    def __init__(self, request: RecheckRequest, directory: TrustDirectory) -> None:
+        self._request, self._opened = request, directory
+        self._directory = directory.accepting(request.max_age)
         self._moment = Moment(judged=request.at, clock=request.clock)
         self._judges: dict[frozenset[tuple[str, str]], SignatureVerifier] = {}
         self._places: dict[str, _Place] = {}
@@ -124,9 +113,7 @@ class _Run:
         if _is_empty(target):
             self._fail(_nothing(f"the folder {safe(target)} is empty", target))
             return
-        outcome = self._verify(
-            RecheckDemands(targets=[target], scope=self._request.scope, metadata=self._request.metadata)
-        )
+        outcome = verify(self._demands([target], self._request.scope, self._request.metadata), self._opened)
         self._fail(*outcome.problems)
         self._warn(*outcome.warnings, *_ran(outcome))
         for artifact in outcome.artifacts:
@@ -140,16 +127,16 @@ class _Run:
         for artifact in report.artifacts:
             if (place := places[id(artifact)]) is not None:
                 together.setdefault((place, self._named_scope(artifact)), []).append(artifact)
-        outcomes = {key: self._again(self._demands(report, artifacts, *key)) for key, artifacts in together.items()}
+        outcomes = {key: self._again(self._as_then(report, artifacts, *key)) for key, artifacts in together.items()}
         for artifact in report.artifacts:
             place = places[id(artifact)]
             outcome = None if place is None else outcomes[place, self._named_scope(artifact)]
             yield self._recorded(report, artifact, place, outcome)
 
-    def _again(self, demands: RecheckDemands) -> Outcome:
+    def _again(self, demands: VerifyRequest) -> Outcome:
         """What verifying comes to; artifacts of one layout together, as a layout is read once for all of them."""
         try:
-            outcome = self._verify(demands)
+            outcome = verify(demands, self._opened)
         except UsageError as error:  # whatever a report names as its layout stops no other
             problems = tuple(Problem.of(error, target) for target in demands.targets)
             outcome = Outcome(moment=self._moment, trust={}, problems=problems)
@@ -205,15 +192,33 @@ class _Run:
         scope, origin = self._scope(artifact)
         return scope if origin in {"option", "name"} else None
 
-    def _demands(
+    def _as_then(
         self, report: Report, artifacts: Sequence[RecordedArtifact], place: str, scope: str | None
-    ) -> RecheckDemands:
-        return RecheckDemands(
-            targets=list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
-            scope=scope,
-            metadata=self._metadata(report),
+    ) -> VerifyRequest:
+        """What the report demanded, and what plugins decided then."""
+        return self._demands(
+            list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
+            scope,
+            self._metadata(report),
             max_signatures=report.max_signatures,
             earlier={digest: use for artifact in artifacts for digest, use in artifact.plugins.items()},
+        )
+
+    def _demands(
+        self, targets: Sequence[str], scope: str | None, metadata: Mapping[str, str], **more: Any
+    ) -> VerifyRequest:
+        """What verifying has to know, for the moment and with the plugins of the recheck."""
+        request = self._request
+        return VerifyRequest(
+            targets=targets,
+            at=request.at,
+            clock=request.clock,
+            scope=scope,
+            metadata=metadata,
+            content=request.content,
+            max_age=request.max_age,
+            plugins=request.plugins,
+            **more,
         )
 
     def _metadata(self, report: Report) -> Mapping[str, str]:
