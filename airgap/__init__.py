@@ -12,8 +12,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from airgap.collection.coverage import FetchOutcome
     from airgap.errors import AirgapError
-    from airgap.net.evidence import EvidenceClient, EvidenceOptions
+    from airgap.net.credentials import Credential, Credentials
+    from airgap.net.evidence import EvidenceOptions
     from airgap.net.from_oras import from_oras
+    from airgap.net.options import TransportOptions
     from airgap.net.tsa import HttpTsa
     from airgap.pki.certificate import Certificate, load_certificates
     from airgap.pki.tsp import TimestampingError
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     )
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
     from airgap.stages.verify import VerifyRequest, verify
+    from airgap.transfer import events
     from airgap.transfer.copied import CopiedArtifact, CopyResult
     from airgap.transfer.plan import Selection
     from airgap.transfer.platforms import PlatformFilter
@@ -66,11 +69,12 @@ _HOMES = {
     "BlobVerifyRequest": "airgap.stages.blob",
     "Certificate": "airgap.pki.certificate",
     "CopiedArtifact": "airgap.transfer.copied",
+    "Credential": "airgap.net.credentials",
+    "Credentials": "airgap.net.credentials",
     "CopyRequest": "airgap.stages.copy",
     "CopyResult": "airgap.transfer.copied",
     "Draft": "airgap.signature.produce",
     "EnvelopeSigner": "airgap.signature.produce",
-    "EvidenceClient": "airgap.net.evidence",
     "EvidenceOptions": "airgap.net.evidence",
     "FetchOutcome": "airgap.collection.coverage",
     "FetchRequest": "airgap.stages.fetch",
@@ -101,6 +105,7 @@ _HOMES = {
     "TimestampRequest": "airgap.stages.timestamp",
     "Timestamper": "airgap.signature.timestamper",
     "TimestampingError": "airgap.pki.tsp",
+    "TransportOptions": "airgap.net.options",
     "TrustDirectory": "airgap.trust.directory",
     "Verdict": "airgap.verifier.verdict",
     "VerifyRequest": "airgap.stages.verify",
@@ -108,6 +113,7 @@ _HOMES = {
     "apply_snapshot": "airgap.stages.snapshot_apply",
     "copy": "airgap.stages.copy",
     "create_snapshot": "airgap.stages.snapshot",
+    "events": "airgap.transfer.events",
     "encode_payload": "airgap.signature.produce",
     "fetch": "airgap.stages.fetch",
     "from_oras": "airgap.net.from_oras",
@@ -127,6 +133,8 @@ _HOMES = {
     "verify_blob": "airgap.stages.blob",
     "verify_snapshot": "airgap.stages.snapshot_apply",
 }
+_MODULES = frozenset({"events"})
+"""Names that are modules: `airgap.events` has what `copy` tells of its progress."""
 
 __all__ = [
     "AirgapError",
@@ -140,9 +148,10 @@ __all__ = [
     "CopiedArtifact",
     "CopyRequest",
     "CopyResult",
+    "Credential",
+    "Credentials",
     "Draft",
     "EnvelopeSigner",
-    "EvidenceClient",
     "EvidenceOptions",
     "FetchOutcome",
     "FetchRequest",
@@ -173,6 +182,7 @@ __all__ = [
     "TimestampRequest",
     "Timestamper",
     "TimestampingError",
+    "TransportOptions",
     "TrustDirectory",
     "Verdict",
     "VerifyRequest",
@@ -182,6 +192,7 @@ __all__ = [
     "copy",
     "create_snapshot",
     "encode_payload",
+    "events",
     "fetch",
     "from_oras",
     "inspect_blob",
@@ -206,7 +217,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         from importlib import import_module
 
-        return getattr(import_module(_HOMES[name]), name)
+        module = import_module(_HOMES[name])
+        return module if name in _MODULES else getattr(module, name)
     raise AttributeError(f"module 'airgap' has no attribute {name!r}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -118,8 +117,7 @@ def run_fetch(
     from concurrent.futures import ThreadPoolExecutor
 
     from airgap.errors import UsageError
-    from airgap.net.evidence import CRL_SECONDS, OCSP_SECONDS, EvidenceClient, EvidenceOptions
-    from airgap.net.registries import Registries
+    from airgap.net.evidence import CRL_SECONDS, OCSP_SECONDS, EvidenceOptions
     from airgap.stages.fetch import FetchRequest
     from airgap.stages.fetch import fetch as bring
     from airgap.trust.edit import writable
@@ -128,7 +126,6 @@ def run_fetch(
         raise UsageError("no target is named", remedy="Name layouts, tars or references: trust fetch trip.tar.")
     where = location(trust)
     keep = writable(where) if trust is not None or into is None else None
-    transport = connection.transport(note)
     request = FetchRequest(
         targets=targets,
         at=clock(),
@@ -137,24 +134,20 @@ def run_fetch(
         offered=offered,
         prune=prune,
         required=required,
+        download=download,
     )
-    with ExitStack() as stack:
-        registries = stack.enter_context(Registries(connection.credentials(), transport))
-        client = EvidenceClient(
-            EvidenceOptions(
+    with ThreadPoolExecutor(concurrency) as pool:
+        return bring(
+            request,
+            trust=_opened(where.path),
+            transport=connection.transport(note),
+            credentials=connection.credentials(),
+            evidence=EvidenceOptions(
                 transport=_for_evidence(connection, note),
                 allow_https=allow_https,
                 crl_seconds=timeout or CRL_SECONDS,
                 ocsp_seconds=timeout or OCSP_SECONDS,
-            )
-        )
-        stack.enter_context(client)
-        pool = stack.enter_context(ThreadPoolExecutor(concurrency))
-        return bring(
-            request,
-            trust=_opened(where.path),
-            downloads=client if download else None,
-            connect=registries.store,
+            ),
             executor=pool,
         )
 

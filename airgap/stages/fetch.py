@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,18 +18,21 @@ from typing import Final
 from airgap import limits
 from airgap.collection.chains import NO_CHAINS, CertificateToCheck, CollectedChains, collect_chains
 from airgap.collection.coverage import Attempt, EvidenceWritten, FetchOutcome, cover
-from airgap.collection.gather import Downloads, Gatherer
+from airgap.collection.gather import Gatherer
 from airgap.collection.keeper import EvidenceKeeper
 from airgap.collection.packing import pack_evidence
 from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.files import read_regular, reading_problem
+from airgap.net.credentials import Credentials
+from airgap.net.evidence import EvidenceClient, EvidenceOptions
+from airgap.net.options import TransportOptions
 from airgap.net.outline import outline
-from airgap.net.registry import RegistryStore
+from airgap.net.registries import Registries
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Root
-from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
+from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.store import Store
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
@@ -46,9 +49,6 @@ from airgap.trust.apart import check_apart
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.stores import StoreType
 from airgap.verifier.run import Problem
-
-Connect = Callable[[RegistryReference], RegistryStore]
-"""Opens a repository; asked once for each target in a registry."""
 
 _THREADS: Final = 8
 _ENDINGS: Final = frozenset({".crl", ".ors"})
@@ -73,21 +73,25 @@ class FetchRequest:
     """Remove superseded generations of which nothing is lost."""
     required: bool = False
     """Whether a gap is a failure."""
+    download: bool = True
+    """Whether URLs are asked; else only what `offered` and the targets hold is taken."""
 
 
 def fetch(
     request: FetchRequest,
     *,
     trust: TrustDirectory | None = None,
-    downloads: Downloads | None = None,
-    connect: Connect | None = None,
+    transport: TransportOptions | None = None,
+    credentials: Credentials | None = None,
+    evidence: EvidenceOptions | None = None,
     executor: Executor | None = None,
 ) -> FetchOutcome:
     """Collect every certificate of every signature and timestamp, get the evidence for it, keep what proves itself.
 
-    `trust`: whose tsa stores complete the chains of timestamps. Without `downloads` nothing is asked from URLs;
-    without `connect` targets in registries are refused. Targets that cannot be read are problems of the outcome.
-    Raises UsageError, TrustMaterialError (an index that cannot be read), WriteError, OSError.
+    `trust`: whose tsa stores complete the chains of timestamps. `transport` and `credentials` are for targets in
+    registries (by default as docker's configuration says), `evidence` for the hosts of issuers, which are shown none of
+    that. Targets that cannot be read are problems of the outcome. Raises UsageError, TrustMaterialError (an index that
+    cannot be read), WriteError, OSError.
     """
     if request.directory is None and request.into is None:
         raise UsageError("there is nowhere to put evidence", remedy="Name a trust directory with --trust, or --into.")
@@ -98,10 +102,12 @@ def fetch(
     with ExitStack() as stack:
         root = request.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airgap-")))
         pool = executor or stack.enter_context(ThreadPoolExecutor(_THREADS))
-        run = _Run(request, root, trust, connect)
+        registries = stack.enter_context(Registries(credentials, transport))
+        run = _Run(request, root, trust, registries)
         run.look()
         run.take_offered()
-        if downloads is not None:
+        if request.download:
+            downloads = stack.enter_context(EvidenceClient(evidence or EvidenceOptions()))
             run.gatherer.download(run.chains.asked, downloads, pool)
         pruned = run.prune() if request.prune else ()
         return run.outcome(pruned, run.fill_box() if request.into is not None else ())
@@ -110,12 +116,10 @@ def fetch(
 class _Run:
     """One call of `fetch`."""
 
-    def __init__(
-        self, request: FetchRequest, root: Path, trust: TrustDirectory | None, connect: Connect | None
-    ) -> None:
+    def __init__(self, request: FetchRequest, root: Path, trust: TrustDirectory | None, registries: Registries) -> None:
         self._request = request
         self._root = root
-        self._connect = connect
+        self._registries = registries
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
         self._offered: list[tuple[str, bytes]] = []
@@ -161,9 +165,7 @@ class _Run:
             with open_target(name) as target:
                 yield target.store, target.graph, [root.descriptor for root in target.all_roots()]
             return
-        if self._connect is None:
-            raise UsageError(f"{safe(name)} is in a registry, and none is connected")
-        found, root = outline(self._connect(reference), reference.digest or reference.tag or "latest")
+        found, root = outline(self._registries.store(reference), reference.digest or reference.tag or "latest")
         for error in found.problems:
             self._problems.append(_problem(error, name))
         yield found, Graph(found), [root]
@@ -345,4 +347,4 @@ def _problem(error: AirgapError | OSError, target: str) -> Problem:
     return Problem(message=str(error), exit_code=AirgapError.exit_code, target=safe(target))
 
 
-__all__ = ["CertificateToCheck", "Connect", "FetchRequest", "fetch"]
+__all__ = ["CertificateToCheck", "FetchRequest", "fetch"]

@@ -157,7 +157,7 @@ class TestFailures:
         here.fetch()
         before = {path.name: path.read_bytes() for path in (here.trust / "crls").glob("*.crl")}
         spoil(here)
-        outcome = here.fetch(asking=_patience(name))
+        outcome = here.fetch(ask=_patience(name))
         attempt = about(outcome, "builder").attempts[0]
         assert (attempt.reason, attempt.outcome.value) == (reason, word)
         assert attempt.message
@@ -174,7 +174,7 @@ class TestFailures:
         here.sign()
         here.serve()
         spoil(here)
-        outcome = here.fetch(asking=_patience(name), required=True)
+        outcome = here.fetch(ask=_patience(name), required=True)
         gap = about(outcome, "builder")
         assert (gap.status, gap.reason) == (
             Status.GAP,

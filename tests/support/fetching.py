@@ -28,10 +28,14 @@ from tests.support.scenario import Scene, Written
 DAY = timedelta(days=1)
 
 
-def client(**options: Any) -> EvidenceClient:
+def asking(**options: Any) -> EvidenceOptions:
     """No waiting, no proxy."""
-    transport = TransportOptions(retries=0, sleep=lambda _: None, proxies={})
-    return EvidenceClient(EvidenceOptions(transport=transport, **options))
+    return EvidenceOptions(transport=TransportOptions(retries=0, sleep=lambda _: None, proxies={}), **options)
+
+
+def client(**options: Any) -> EvidenceClient:
+    """The same, connected."""
+    return EvidenceClient(asking(**options))
 
 
 @dataclass
@@ -84,12 +88,10 @@ class Site:
         for path, issuer in pairs:
             self.web.put(path, self.crl(issuer))
 
-    def fetch(self, *, asking: dict[str, Any] | None = None, download: bool = True, **request: Any) -> FetchOutcome:
+    def fetch(self, *, ask: dict[str, Any] | None = None, **request: Any) -> FetchOutcome:
         """Into the trust directory, unless the request says otherwise."""
         wanted: dict[str, Any] = {"targets": [self.written.target], "at": self.at, "directory": self.trust, **request}
-        trust = TrustDirectory.open(self.trust)
-        with client(**(asking or {})) as downloads:
-            return fetch(FetchRequest(**wanted), trust=trust, downloads=downloads if download else None)
+        return fetch(FetchRequest(**wanted), trust=TrustDirectory.open(self.trust), evidence=asking(**(ask or {})))
 
     def verify(self, *more: str, target: str | None = None) -> Ran:
         """In this process, for the moment of the site."""
