@@ -13,7 +13,7 @@ from airgap.errors import ContentError
 from airgap.oci.descriptor import DOCKER_CONFIG, EMPTY, IMAGE_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.recognise import is_packed
+from airgap.oci.recognise import is_packed, is_tar_header
 from airgap.oci.store import Store
 
 KIND: Final = "kind"
@@ -101,12 +101,5 @@ def _unpacks(store: Store, layer: Descriptor) -> bool:
             head = file.read(_BLOCK) or b""
     except (ContentError, OSError):
         return True  # nobody can tell, so nobody overlooks it
-    if is_packed(head):
-        return True
-    import tarfile  # of all layouts few need it
-
-    try:
-        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
-    except tarfile.HeaderError:
-        return False
-    return True
+    # nothing at all, and blocks of zeros, are an empty tar
+    return not head.strip(b"\0") or is_packed(head) or is_tar_header(head)

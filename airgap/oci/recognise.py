@@ -24,6 +24,9 @@ _SHOWN_NAMES: Final = 3
 _BLOCK: Final = 512
 _SIGNATURE: Final = re.compile(rb'\s*\{\s*"(?:payload|protected|signature|header)"\s*:\s*["{]')
 """How a JWS in JSON begins."""
+_ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+"""A frame that decompressors of zstd pass over (RFC 8878, 3.1.2); the compressed one follows it."""
+_OCTAL: Final = re.compile(rb"[ \0]*([0-7]*)")
 
 _COMPRESSED: Final = (
     (b"\x1f\x8b", "a gzip file", "gunzip"),
@@ -57,7 +60,7 @@ def check_head(path: str, head: bytes, size: int) -> None:
                 remedy=f"Unpack it into a new directory ({tool} {file}), then name that directory.",
             )
     is_json = head.lstrip()[:1] in {b"{", b"["}
-    if not is_json and size >= _BLOCK and (head[257:262] == b"ustar" or _plausible_checksum(head)):
+    if not is_json and size >= _BLOCK and (head[257:262] == b"ustar" or is_tar_header(head)):
         return
     _refuse_signatures(path, head)
     if is_json:
@@ -88,7 +91,8 @@ def _refuse_signatures(path: str, head: bytes) -> None:
 
 def is_packed(head: bytes) -> bool:
     """Whether these first bytes are those of something compressed or packed."""
-    return any(head.startswith(magic) for magic, _, _ in (*_COMPRESSED, *_PACKED))
+    known = any(head.startswith(magic) for magic, _, _ in (*_COMPRESSED, *_PACKED))
+    return known or _ZSTD_SKIPPABLE.match(head) is not None
 
 
 def explain_tar(path: str, names: Collection[str]) -> ContentError:
@@ -183,9 +187,15 @@ def _some(names: Collection[str], what: str = "") -> str:
     return f"the {what}{'s' if len(names) > 1 else ''} {listed}" if what else listed
 
 
-def _plausible_checksum(head: bytes) -> bool:
-    # a tar from before ustar has no magic; its checksum tells it from other files
-    digits = head[148:156].strip(b" \0")
-    if not digits or digits.strip(b"01234567"):
+def is_tar_header(head: bytes) -> bool:
+    """Whether some reader takes these first bytes for a tar: only the checksum tells, as not all look at other fields.
+
+    It is read as leniently as the most lenient reader does: octal digits behind blanks and NULs, whatever follows them;
+    the sum of signed bytes, as some old tools wrote it, counts too.
+    """
+    if len(head) < _BLOCK:
         return False
-    return sum(head) - sum(head[148:156]) + 8 * 32 == int(digits, 8)
+    digits = _OCTAL.match(head[148:156])
+    stated = int(digits[1] or b"0", 8) if digits else 0
+    blank = head[:148] + b" " * 8 + head[156:_BLOCK]
+    return stated in {sum(blank), sum(memoryview(blank).cast("b"))}
