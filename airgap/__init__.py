@@ -53,11 +53,11 @@ if TYPE_CHECKING:
     from airgap.trust.directory import Location, TrustDirectory
     from airgap.trust.snapshots.document import Snapshot
     from airgap.trust.snapshots.opened import open_snapshot
+    from airgap.verdict import Verdict
     from airgap.verifier.blob_outcome import BlobOutcome
     from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome
     from airgap.verifier.plugins import AllowedPlugins
     from airgap.verifier.rechecked import RecheckOutcome
-    from airgap.verifier.verdict import Verdict
 
 _HOMES = {
     "AirgapError": "airgap.errors",
@@ -107,7 +107,7 @@ _HOMES = {
     "TimestampingError": "airgap.pki.tsp",
     "TransportOptions": "airgap.net.options",
     "TrustDirectory": "airgap.trust.directory",
-    "Verdict": "airgap.verifier.verdict",
+    "Verdict": "airgap.verdict",
     "VerifyRequest": "airgap.stages.verify",
     "add_timestamps": "airgap.stages.timestamp",
     "apply_snapshot": "airgap.stages.snapshot_apply",

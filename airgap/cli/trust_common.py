@@ -59,8 +59,8 @@ def finish(report: SnapshotReport, output: Output, *, verbose: bool = False) -> 
 def reporting(command: str, at: str | None, run: Callable[[datetime, datetime], SnapshotReport]) -> SnapshotReport:
     """What `run` (moment, clock) reports; an error of ours becomes a problem of the report, which is then complete."""
     from airgap.errors import AirgapError, UsageError
+    from airgap.problem import Problem
     from airgap.report.snapshots import SnapshotReport
-    from airgap.verifier.run import Problem
 
     now = clock()
     judged = moment(at, now, whole_day=command != "create")

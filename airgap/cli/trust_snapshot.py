@@ -66,9 +66,9 @@ def create(
     """
 
     def run(judged: datetime, now: datetime) -> SnapshotReport:
+        from airgap.problem import Problem
         from airgap.report.snapshots import SnapshotReport
         from airgap.stages.snapshot import create_snapshot
-        from airgap.verifier.run import Problem
 
         place = location(trust)
         if tuf is not None:

@@ -15,13 +15,13 @@ from typing import Protocol
 from airgap.collection.chains import CertificateToCheck, UnreadableSignature
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
+from airgap.problem import Problem
 from airgap.reasons import ExitCode, most_severe
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import Evidence
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
-from airgap.verifier.run import Problem
 
 
 class Outcome(StrEnum):

@@ -21,7 +21,7 @@ from airgap.oci.entry_names import listed
 from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.nodes import Mechanism, Referrer, Referrers, Root
-from airgap.oci.problems import ContentProblem, EntryProblem
+from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import LayoutReference
 from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store, read_verified
@@ -152,29 +152,29 @@ class Graph:
         return frozenset(problem.descriptor.digest for problem in self._scan.unread if problem.descriptor)
 
     @property
-    def problems(self) -> tuple[EntryProblem, ...]:
+    def problems(self) -> tuple[ContentProblem, ...]:
         """Entries of `index.json` that cannot be read, and so belong to no artifact that is known."""
         return self._scan.problems
 
     @property
-    def notes(self) -> tuple[EntryProblem, ...]:
+    def notes(self) -> tuple[ContentProblem, ...]:
         """What is odd and harmless (`layout.entry`): a tag given twice, a referrer of what is not here, ..."""
         return self._scan.notes
 
     @cached_property
-    def disagreements(self) -> tuple[EntryProblem, ...]:
+    def disagreements(self) -> tuple[ContentProblem, ...]:
         """What `docker load` would take from here that `index.json` does not name (`layout.disagrees`)."""
         look = getattr(self._store, "beside", None)  # layouts on disk have it; other stores hold nothing else
         try:
             documents = look() if look else {}
         except ContentError as error:
-            return (EntryProblem(reason=error.reason, message=str(error), path=LAYOUT_INDEX, descriptor=None),)
+            return (ContentProblem(reason=error.reason, message=str(error), path=LAYOUT_INDEX, descriptor=None),)
         if not documents:
             return ()
         from airgap.oci.docker_save import disagreements
 
         return tuple(
-            EntryProblem(reason="layout.disagrees", message=message, path=name, descriptor=None)
+            ContentProblem(reason="layout.disagrees", message=message, path=name, descriptor=None)
             for name, message in disagreements(documents, self._images())
         )
 

@@ -12,14 +12,14 @@ from airgap.oci.descriptor import Descriptor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentProblem:
-    """One piece of an artifact's content that is not what it has to be."""
+    """One piece of an artifact's content, or an entry of `index.json`, that is not what it has to be."""
 
     reason: str
-    """A `content.*` code of airgap.reasons."""
+    """A `content.*` code of airgap.reasons; `layout.entry` for an entry that is merely odd."""
     message: str
     """The sentence, safe for a terminal; names the digest."""
     path: str
-    """The way to it: `index > linux/arm64 > layers[2]`."""
+    """The way to it: `index > linux/arm64 > layers[2]`, `index.json > manifests[3]`."""
     descriptor: Descriptor | None
     """What points at it; None where it is an entry that describes nothing."""
     facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
@@ -41,20 +41,3 @@ class ContentProblem:
         error = ContentError(self.reason, f"{self.path}: {self.message}", remedy=self.remedy)
         error.facts = self.facts
         return error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryProblem:
-    """Something about an entry of `index.json` that belongs to no artifact."""
-
-    reason: str
-    """A `content.*` code where it cannot be read; `layout.entry` where it is merely odd."""
-    message: str
-    path: str
-    """`index.json > manifests[3]`, or the tag of a fallback index and the place in it."""
-    descriptor: Descriptor | None
-    """None where the entry describes nothing."""
-
-    def error(self) -> ContentError:
-        """The same as an error, with its place; for what cannot be read."""
-        return ContentError(self.reason, f"{self.path}: {self.message}")

@@ -20,7 +20,7 @@ from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.entry_names import Entry, Names, read_entries
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Mechanism, Referrer, Root
-from airgap.oci.problems import ContentProblem, EntryProblem
+from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store
 from airgap.oci.tags import cosign_tag, cosign_target, is_referrers_tag, referrers_tags, tag_part
 from airgap.text import safe
@@ -44,8 +44,8 @@ class Scan:
     """By subject: what claims by its place to refer to it, and cannot be read."""
     unread: tuple[ContentProblem, ...]
     """What cannot be read and may refer to anything; beyond limits.NOTES_SHOWN only their number is told."""
-    problems: tuple[EntryProblem, ...]
-    notes: tuple[EntryProblem, ...]
+    problems: tuple[ContentProblem, ...]
+    notes: tuple[ContentProblem, ...]
 
 
 def scan(store: Store, read: Read) -> Scan:
@@ -90,8 +90,8 @@ class _Scanner:
         self._referrers: Final[defaultdict[Digest, list[Referrer]]] = defaultdict(list)
         self._known: Final[dict[Digest, Descriptor]] = {}
         self._visited: Final[set[tuple[Digest, str]]] = set()
-        self._problems: Final[list[EntryProblem]] = []
-        self._notes: Final[list[EntryProblem]] = []
+        self._problems: Final[list[ContentProblem]] = []
+        self._notes: Final[list[ContentProblem]] = []
         self._depths: Final[dict[tuple[Digest, str, int, bytes | None, bool], int]] = {}
         """The least depth at which something was come to."""
         self._unread: Final[dict[tuple[Digest, str], ContentProblem]] = {}
@@ -112,7 +112,7 @@ class _Scanner:
         index = self._store.index()
         for error in index.unreadable:
             self._problems.append(
-                EntryProblem(
+                ContentProblem(
                     reason="content.malformed",
                     message=f"{LAYOUT_INDEX}: {error}",
                     path=f"{LAYOUT_INDEX} > {error.where}",
@@ -150,7 +150,7 @@ class _Scanner:
 
     def _note(self, entry: Entry, message: str) -> None:
         self._notes.append(
-            EntryProblem(reason="layout.entry", message=message, path=entry.place, descriptor=entry.descriptor)
+            ContentProblem(reason="layout.entry", message=message, path=entry.place, descriptor=entry.descriptor)
         )
 
     # --- walking ---
@@ -295,7 +295,7 @@ class _Scanner:
                 self._walk([_Found(child, place)], Mechanism.FALLBACK)
             else:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
-                self._notes.append(EntryProblem(reason="layout.entry", message=message, path=place, descriptor=child))
+                self._notes.append(ContentProblem(reason="layout.entry", message=message, path=place, descriptor=child))
 
     def _take_cosign(self, entry: Entry, target: Digest) -> None:
         self._known.setdefault(entry.descriptor.digest, entry.descriptor)
@@ -338,7 +338,7 @@ class _Scanner:
                 found[subject].append(problem)
             else:
                 self._problems.append(
-                    EntryProblem(
+                    ContentProblem(
                         reason=problem.reason, message=problem.message, path=problem.path, descriptor=problem.descriptor
                     )
                 )
@@ -482,7 +482,7 @@ class _Scanner:
                 self._read(descriptor)
             except ContentError as error:
                 self._problems.append(
-                    EntryProblem(reason=error.reason, message=str(error), path=entry.place, descriptor=descriptor)
+                    ContentProblem(reason=error.reason, message=str(error), path=entry.place, descriptor=descriptor)
                 )
 
     def _note_dangling(self, places: Mapping[Digest, str]) -> None:
@@ -502,7 +502,7 @@ class _Scanner:
                 )
             path = places.get(digest, referrer.mechanism.value)
             self._notes.append(
-                EntryProblem(reason="layout.entry", message=message, path=path, descriptor=referrer.descriptor)
+                ContentProblem(reason="layout.entry", message=message, path=path, descriptor=referrer.descriptor)
             )
 
 

@@ -15,8 +15,8 @@ from airgap.report.text import problem_lines, reason_lines, signature_lines
 from airgap.signature.blob_payload import SignedBlob
 from airgap.signature.inspected import InspectedSignature
 from airgap.text import safe
+from airgap.verdict import Verdict
 from airgap.verifier.blob_outcome import BlobOutcome
-from airgap.verifier.verdict import Verdict
 
 SIGN_SCHEMA = "airgap.blob.sign/1"
 VERIFY_SCHEMA = "airgap.blob.verify/1"

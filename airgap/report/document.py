@@ -10,6 +10,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.problems import ContentProblem
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
+from airgap.problem import Problem
 from airgap.report.wording import moment
 from airgap.revocation.use import EvidenceUse
 from airgap.text import exact, safe
@@ -21,7 +22,6 @@ from airgap.verifier.outcome import (
     SignatureOutcome,
     Signer,
 )
-from airgap.verifier.run import Problem
 
 if TYPE_CHECKING:
     from airgap.oci.record import Record

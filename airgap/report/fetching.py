@@ -7,12 +7,12 @@ from typing import Any
 
 from airgap.collection.coverage import Attempt, CertificateCoverage, FetchOutcome, Outcome, Status
 from airgap.parse.time import iso
+from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.report.document import problem_document
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, moment
 from airgap.revocation.use import EvidenceUse
-from airgap.verifier.run import Problem
 
 FETCH_SCHEMA = "airgap.fetch/1"
 

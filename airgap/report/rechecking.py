@@ -9,8 +9,8 @@ from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.report.document import heading, problem_document, signature_document
 from airgap.report.style import PLAIN, Style
+from airgap.verdict import Verdict
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
-from airgap.verifier.verdict import Verdict
 
 SCHEMA: Final = "airgap.recheck/1"
 Json = dict[str, Any]

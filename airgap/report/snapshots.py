@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from airgap.oci.content import ContentReport
 from airgap.parse.time import iso
+from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.report.document import content_document, problem_document, signature_document
 from airgap.report.style import PLAIN, Style
@@ -17,9 +18,8 @@ from airgap.trust.ceremony import Challenge
 from airgap.trust.snapshots.document import Covered, Snapshot
 from airgap.trust.snapshots.pins import Pin
 from airgap.trust.words import groups
+from airgap.verdict import Ruling, Verdict, all_of
 from airgap.verifier.outcome import SignatureOutcome
-from airgap.verifier.run import Problem
-from airgap.verifier.verdict import Ruling, Verdict, all_of
 
 SCHEMA: Final = "airgap.snapshot/1"
 Json = dict[str, Any]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airgap.parse.time import iso
+from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
 from airgap.trust.policy import Action, Check
+from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, ReferrerOutcome, SignatureOutcome
-from airgap.verifier.run import Problem
-from airgap.verifier.verdict import Verdict
 
 _KIND = {
     Verdict.PASS: "good",

@@ -19,13 +19,13 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError
-from airgap.notice import Notice
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
+from airgap.problem import Problem
 from airgap.revocation.index import INDEX, is_plain
 from airgap.revocation.pool import EvidenceFile, EvidencePool, unusable
 from airgap.text import safe
@@ -116,15 +116,15 @@ def find_target_evidence(store: Store, graph: Graph, roots: Iterable[Descriptor]
     return TargetEvidence(store, found.values(), origin)
 
 
-def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tuple[Notice, ...]:
+def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tuple[Problem, ...]:
     """`trust.proposal` for everything in a target that holds trust stores or a policy: named, and never used."""
-    notices: dict[Digest, Notice] = {}
+    notices: dict[Digest, Problem] = {}
     for root in roots:
         referrers = graph.referrers(root).readable(heard_elsewhere)
         own = [(root.digest, graph.manifest(root))] if root.is_manifest and _is_readable(graph, root) else []
         for digest, manifest in (*own, *((item.descriptor.digest, item.manifest) for item in referrers)):
             if _is_proposal(manifest) and len(notices) < limits.SIGNATURES:
-                notices[digest] = Notice(
+                notices[digest] = Problem(
                     reason="trust.proposal",
                     message=f"{origin} holds trust material that was not used: {digest}",
                     facts={"target": origin, "digest": str(digest)},
@@ -167,7 +167,7 @@ class _Gathered:
     def __init__(self, store: Store, origin: str) -> None:
         self._store, self._origin = store, origin
         self.pieces: dict[Digest, EvidenceFile] = {}
-        self.notices: list[Notice] = []
+        self.notices: list[Problem] = []
         self._bytes = 0
 
     def take(self, manifest: Manifest) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.files import read_regular, reading_problem
-from airgap.notice import Notice
+from airgap.problem import Problem
 from airgap.revocation.index import INDEX
 from airgap.revocation.pool import EvidenceFile
 from airgap.text import safe
@@ -36,7 +36,7 @@ class Found:
     """What may be evidence, and what could not be looked at."""
 
     pieces: tuple[EvidenceFile, ...]
-    notices: tuple[Notice, ...]
+    notices: tuple[Problem, ...]
 
 
 def look_for_astray(root: Path, origin: str, known: tuple[str, ...]) -> Found:
@@ -54,7 +54,7 @@ class _Look:
         self._root, self._origin, self._known = root, origin, known
         self._left = limits.EVIDENCE_FILES
         self.pieces: list[EvidenceFile] = []
-        self.notices: list[Notice] = []
+        self.notices: list[Problem] = []
 
     def folder(self, folder: Path, below: str, *, likely: bool) -> None:
         try:
@@ -112,7 +112,7 @@ class _Look:
     def _tell(self, below: str, problem: str) -> None:
         shown = safe(below.rstrip("/")) or "."
         self.notices.append(
-            Notice(
+            Problem(
                 reason="evidence.astray",
                 message=f"the folder {shown!r} of the trust directory {problem}: evidence in it would not be heard",
                 facts={"name": shown, "problem": problem},

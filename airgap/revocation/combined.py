@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from airgap.notice import Notice
 from airgap.pki.certificate import Certificate
+from airgap.problem import Problem
 from airgap.revocation.pool import Astray, CrlFile, Evidence, NewestEvidence, OcspFile, UnreadableEvidence
 
 
@@ -53,6 +53,6 @@ class CombinedEvidence:
         found = (newest for body in self._bodies if (newest := body.newest()) is not None)
         return max(found, key=lambda newest: newest.moment, default=None)
 
-    def notices(self) -> tuple[Notice, ...]:
+    def notices(self) -> tuple[Problem, ...]:
         """See `Evidence`."""
         return tuple(notice for body in self._bodies for notice in body.notices())

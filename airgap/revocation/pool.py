@@ -18,12 +18,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from airgap.errors import FormatError, Undecided
-from airgap.notice import Notice
 from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key, same_name
 from airgap.pki.extensions import authority_key
+from airgap.problem import Problem
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.nearness import nearly_same
 from airgap.text import safe
@@ -227,7 +227,7 @@ class Evidence(Protocol):
         """The piece that was made last, by its own word: a clock that stands before it is wrong (design 9)."""
         ...
 
-    def notices(self) -> tuple[Notice, ...]:
+    def notices(self) -> tuple[Problem, ...]:
         """`evidence.unusable`, for each file that cannot be used."""
         ...
 
@@ -241,7 +241,7 @@ class EvidencePool:
         *,
         index: EvidenceIndex = _NO_INDEX,
         unread: Sequence[UnreadableEvidence] = (),
-        notices: Sequence[Notice] = (),
+        notices: Sequence[Problem] = (),
     ) -> None:
         """`index`: where CRLs came from. `unread`: what whoever listed the files could not look at."""
         self._index = index
@@ -292,7 +292,7 @@ class EvidencePool:
         """See `Evidence`."""
         return max(self._dated(), key=lambda made: (made.moment, made.name), default=None)
 
-    def notices(self) -> tuple[Notice, ...]:
+    def notices(self) -> tuple[Problem, ...]:
         """See `Evidence`."""
         found = self._sorted()
         return (*found.notices, *(_told(item) for item in found.unread), *_told_astray(found.astray))
@@ -317,10 +317,10 @@ class EvidencePool:
             yield NewestEvidence(moment=ocsp.response.produced_at, name=ocsp.name, origin=ocsp.origin)
 
 
-def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> Notice:
+def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> Problem:
     """The notice about a file that is left out; `folder`: where it lies in the trust directory."""
     shown = safe(f"{folder}/{name}" if folder else name)
-    return Notice(
+    return Problem(
         reason="evidence.unusable",
         message=f"the evidence file {shown!r} is left out: {problem}",
         facts={"name": safe(name), "problem": problem},
@@ -328,11 +328,11 @@ def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> 
     )
 
 
-def _told(item: UnreadableEvidence) -> Notice:
+def _told(item: UnreadableEvidence) -> Problem:
     """The notice about a file that cannot be read: left out in a target, and never passed over where it is trusted."""
     if not item.trusted:
         return unusable(item.name, f"{item.problem} ({item.origin})", remedy=item.remedy)
-    return Notice(
+    return Problem(
         reason="evidence.unusable",
         message=f"the evidence file {item.path!r} cannot be used: {item.problem}",
         facts={"name": item.name, "problem": item.problem},
@@ -340,7 +340,7 @@ def _told(item: UnreadableEvidence) -> Notice:
     )
 
 
-def _told_astray(items: Sequence[Astray]) -> Iterator[Notice]:
+def _told_astray(items: Sequence[Astray]) -> Iterator[Problem]:
     """One notice for each folder: somebody who misspelt its name has all of his evidence in it."""
     folders: defaultdict[tuple[str, str], list[Astray]] = defaultdict(list)
     for item in items:
@@ -348,7 +348,7 @@ def _told_astray(items: Sequence[Astray]) -> Iterator[Notice]:
     for (folder, place), found in folders.items():
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         whole = f"Move what is in {safe(folder)}/ into {place}/ of the trust directory." if more else found[0].remedy
-        yield Notice(
+        yield Problem(
             reason="evidence.astray",
             message=f"the evidence file {found[0].path!r}{more} {found[0].problem}",
             facts={"name": found[0].path, "problem": found[0].problem},
@@ -363,7 +363,7 @@ class _Sorted:
     crls: tuple[CrlFile, ...]
     responses: tuple[OcspFile, ...]
     unread: tuple[UnreadableEvidence, ...]
-    notices: tuple[Notice, ...]
+    notices: tuple[Problem, ...]
     by_issuer: Mapping[tuple[object, ...], tuple[CrlFile, ...]]
     by_serial: Mapping[int, tuple[OcspFile, ...]]
     trusted: tuple[CrlFile | OcspFile, ...]
@@ -371,12 +371,12 @@ class _Sorted:
 
     @classmethod
     def of(
-        cls, pieces: Sequence[EvidenceFile], unread: tuple[UnreadableEvidence, ...], notices: tuple[Notice, ...]
+        cls, pieces: Sequence[EvidenceFile], unread: tuple[UnreadableEvidence, ...], notices: tuple[Problem, ...]
     ) -> _Sorted:
         crls: list[CrlFile] = []
         responses: list[OcspFile] = []
         left: list[UnreadableEvidence] = list(unread)
-        told: list[Notice] = list(notices)
+        told: list[Problem] = list(notices)
         astray: list[Astray] = []
         for piece in pieces:
             for found in _read(piece):
@@ -410,7 +410,7 @@ class _Sorted:
         )
 
 
-def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEvidence | Notice]:
+def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEvidence | Problem]:
     """What a file holds: one OCSP response, one CRL or, as PEM blocks, several."""
     from airgap.pki.crl import split_pem
 
@@ -434,7 +434,7 @@ def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEviden
 
 def _identify(
     piece: EvidenceFile, name: str, data: bytes, number: int
-) -> CrlFile | OcspFile | UnreadableEvidence | Notice:
+) -> CrlFile | OcspFile | UnreadableEvidence | Problem:
     from airgap.pki.crl import Crl, claimed_issuer, claimed_key, has_pem_mark
     from airgap.pki.misfit import Wanted, may_hide_evidence, problem_of_evidence, wanted_in
     from airgap.pki.ocsp import OcspResponse

@@ -18,6 +18,7 @@ from airgap.files import open_plain, write_file
 from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.problem import Problem
 from airgap.reasons import REASONS, ExitCode
 from airgap.signature.blob_payload import (
     FORMATS,
@@ -46,7 +47,7 @@ from airgap.verifier.blob_outcome import BlobOutcome
 from airgap.verifier.engine import Candidate, SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy
 from airgap.verifier.plugins import AllowedPlugins
-from airgap.verifier.run import Problem, clock_warning
+from airgap.verifier.run import clock_warning
 
 AGENT: Final = f"airgap/{__version__}"
 
@@ -183,7 +184,7 @@ class _Verification:
             found,
             warnings=(
                 *clock_warning(moment, self._directory.evidence.newest()),
-                *map(Problem.told, self._directory.notices),
+                *self._directory.notices,
             ),
         )
 

@@ -37,6 +37,7 @@ from airgap.oci.store import Store
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.pki.crl import split_pem
+from airgap.problem import Problem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_target_evidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.text import safe
@@ -48,7 +49,6 @@ from airgap.transfer.writer import LayoutWriter
 from airgap.trust.apart import check_apart
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.stores import StoreType
-from airgap.verifier.run import Problem
 
 _THREADS: Final = 8
 _ENDINGS: Final = frozenset({".crl", ".ors"})
@@ -134,7 +134,7 @@ class _Run:
         if trust is None:
             return Anchors.of({})
         loaded, notices = trust.all_stores(StoreType.TSA)
-        self._warnings += map(Problem.told, notices)
+        self._warnings += notices
         return Anchors.of({str(store.ref): store.certificates for store in loaded})
 
     # --- looking ---
@@ -264,7 +264,7 @@ class _Run:
             pruned=pruned,
             boxes=boxes,
             problems=tuple(self._problems),
-            warnings=(*self._warnings, *map(Problem.told, evidence.notices())),
+            warnings=(*self._warnings, *evidence.notices()),
             sources=dict(self.gatherer.sources),
             required=request.required,
         )

@@ -20,6 +20,7 @@ from airgap.moment import Moment
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.target import open_target
+from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.stages.verify import ContentMode, VerifyRequest, verify
 from airgap.text import safe
@@ -30,7 +31,7 @@ from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, Report, parse_report
-from airgap.verifier.run import Problem, clock_warning
+from airgap.verifier.run import clock_warning
 
 if TYPE_CHECKING:
     from airgap.verifier.plugins import AllowedPlugins
@@ -86,7 +87,7 @@ class _Run:
         except TrustMaterialError:
             policy = None
         self._warn(*clock_warning(self._moment, self._directory.evidence.newest()))
-        self._warn(*map(Problem.told, self._directory.notices))
+        self._warn(*self._directory.notices)
         return RecheckOutcome(
             moment=self._moment,
             trust=self._directory.overview(self._request.at, policy),

@@ -20,6 +20,7 @@ from airgap.moment import Moment
 from airgap.oci.content import verify_content
 from airgap.oci.store import read_verified
 from airgap.parse.time import iso
+from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.revocation.combined import CombinedEvidence
 from airgap.text import safe
@@ -34,10 +35,9 @@ from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.state import FILE, State, is_behind
 from airgap.trust.snapshots.swap import StagedSwap, check_writable
+from airgap.verdict import all_of
 from airgap.verifier.outcome import SignatureOutcome, best
-from airgap.verifier.run import Problem
 from airgap.verifier.snapshot_signer import JudgedSnapshot, judge_signatures, snapshot_evidence
-from airgap.verifier.verdict import all_of
 
 _EVIDENCE: Final = ("crls", "ocsp")
 

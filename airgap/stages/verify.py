@@ -26,6 +26,7 @@ from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.problems import ContentProblem
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
+from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.artifact import find_proposals, find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
@@ -47,7 +48,7 @@ from airgap.verifier.outcome import (
     ReferrerOutcome,
     SignatureOutcome,
 )
-from airgap.verifier.run import Problem, clock_warning
+from airgap.verifier.run import clock_warning
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -178,7 +179,7 @@ class _Run:
     def close(self) -> None:
         """Closes the layout that is open."""
         if self._opened is not None:
-            self._warnings += [Problem.told(notice) for notice in self._box.notices()]
+            self._warnings += list(self._box.notices())
         self._opened = None
         self._layout.close()
 
@@ -213,7 +214,7 @@ class _Run:
         if self._box.pieces:
             evidence = CombinedEvidence((self._directory.evidence, self._box))
             self._judge = self._make_judge(_Beside(self._directory, evidence))
-        self._warnings += [Problem.told(notice) for notice in find_proposals(target.graph, roots, name)]
+        self._warnings += list(find_proposals(target.graph, roots, name))
 
     def outcome(self, moment: Moment) -> Outcome:
         """Everything that the targets came to."""
@@ -227,7 +228,7 @@ class _Run:
             warnings=(
                 *self._warnings,
                 *clock_warning(moment, self._directory.evidence.newest()),
-                *map(Problem.told, self._directory.notices),
+                *self._directory.notices,
             ),
         )
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
 from airgap.files import read_regular
-from airgap.notice import Notice
 from airgap.once import Once
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors
+from airgap.problem import Problem
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.freshness import FILE, Freshness
 from airgap.text import safe
@@ -96,7 +96,7 @@ class _TrustMaterial:
                 self._stores[ref] = self._read_store(ref)
             return self._stores[ref]()
 
-    def notices(self) -> list[Notice]:
+    def notices(self) -> list[Problem]:
         policies = [policy for policy in (self.policy.peek(), self.blob_policy.peek()) if policy]
         with self._lock:
             stores = [store for read in self._stores.values() if (store := read.peek())]
@@ -175,18 +175,18 @@ class TrustDirectory:
         named = set(statement.stores_of(kind))
         return {str(ref): anchors for ref, anchors in self._beliefs.all_anchors().items() if ref not in named}
 
-    def all_stores(self, kind: StoreType) -> tuple[tuple[LoadedStore, ...], tuple[Notice, ...]]:
+    def all_stores(self, kind: StoreType) -> tuple[tuple[LoadedStore, ...], tuple[Problem, ...]]:
         """Every store of a type, whether or not a policy names it; for those that cannot be read, a notice.
 
         For building chains whose evidence is to be fetched, never for judging (STORE-13).
         """
         loaded: list[LoadedStore] = []
-        notices: list[Notice] = []
+        notices: list[Problem] = []
         for ref in list_stores(self.path, kind):
             try:
                 loaded.append(self._beliefs.store(ref))
             except TrustMaterialError as error:
-                notices.append(Notice(reason="store.ignored", message=str(error), facts=error.facts))
+                notices.append(Problem(reason="store.ignored", message=str(error), facts=error.facts))
         return tuple(loaded), tuple(notices)
 
     def accepting(self, ages: Mapping[str, timedelta]) -> TrustDirectory:
@@ -194,7 +194,7 @@ class TrustDirectory:
         return TrustDirectory(self.location, self._beliefs, self.evidence, self.freshness.accepting(ages))
 
     @property
-    def notices(self) -> tuple[Notice, ...]:
+    def notices(self) -> tuple[Problem, ...]:
         """What there is to say about the policies and stores that were read so far, and about the evidence."""
         return (*self._misnamed, *self._beliefs.notices(), *self.evidence.notices())
 
@@ -224,7 +224,7 @@ class TrustDirectory:
         }
 
 
-def _misnamed(root: Path) -> Iterator[Notice]:
+def _misnamed(root: Path) -> Iterator[Problem]:
     """A file that has nearly the name of `airgap.toml`, where that is absent: what it says would go unheard."""
     if _is_there(root / FILE):
         return
@@ -233,7 +233,7 @@ def _misnamed(root: Path) -> Iterator[Notice]:
     except OSError:
         return
     for name in names:
-        yield Notice(
+        yield Problem(
             reason="trust.misnamed",
             message=f"{safe(name, limit=64)!r} in the trust directory is not read: its name must be {FILE}",
             facts={"name": safe(name), "right": FILE},

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
-from airgap.notice import Notice
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.parse.lines import Lines
+from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust.identities import Identity, doubts, parse_identities
@@ -74,7 +74,7 @@ class Document:
     digest: str
     """`sha256:...` of the file as it stands."""
     statements: tuple[Statement, ...]
-    notices: tuple[Notice, ...]
+    notices: tuple[Problem, ...]
     """What is allowed and hardly meant."""
 
 
@@ -100,7 +100,7 @@ class Policy:
         return self.document.source
 
     @property
-    def notices(self) -> tuple[Notice, ...]:
+    def notices(self) -> tuple[Problem, ...]:
         """What is allowed and hardly meant."""
         return self.document.notices
 
@@ -400,6 +400,6 @@ def _doubts(statement: Statement) -> tuple[str, ...]:
     return (*stores, *doubts(statement.identities))
 
 
-def _notice(statement: Statement, doubt: str) -> Notice:
+def _notice(statement: Statement, doubt: str) -> Problem:
     name = safe(statement.name, limit=64)
-    return Notice(reason="policy.doubtful", message=f"statement {name!r}: {doubt}", facts={"statement": name})
+    return Problem(reason="policy.doubtful", message=f"statement {name!r}: {doubt}", facts={"statement": name})

@@ -19,8 +19,8 @@ from typing import Final, NoReturn, Self
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import read_regular, reading_problem
-from airgap.notice import Notice
 from airgap.pki.certificate import Certificate, load_certificates
+from airgap.problem import Problem
 from airgap.text import safe
 from airgap.trust.members import as_choice
 
@@ -96,7 +96,7 @@ class LoadedStore:
     ref: StoreRef
     certificates: tuple[Certificate, ...]
     """Each once, in the order of the file names."""
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[Problem, ...] = ()
 
 
 def list_stores(root: Path, kind: StoreType | None = None) -> tuple[StoreRef, ...]:
@@ -133,7 +133,7 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
     folder = ref.folder(root)
     files, ignored = _list(root, ref)
     notices = [
-        Notice(
+        Problem(
             reason="store.ignored",
             message=f"the trust store {ref} holds the directory {safe(name)!r}, which is ignored",
             facts={"store": str(ref), "file": safe(name)},
@@ -264,7 +264,7 @@ def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None
     return None
 
 
-def _doubt(ref: StoreRef, name: str, certificate: Certificate) -> Notice | None:
+def _doubt(ref: StoreRef, name: str, certificate: Certificate) -> Problem | None:
     """What a person should know about a certificate that stands in a store and hardly serves there."""
     if certificate.unusable_key:
         reason = "store.unusable"
@@ -277,7 +277,7 @@ def _doubt(ref: StoreRef, name: str, certificate: Certificate) -> Notice | None:
     else:
         reason, what = "store.intermediate", "a CA that is not a root"
     subject = safe(certificate.subject_text)
-    return Notice(
+    return Problem(
         reason=reason,
         message=f"the trust store {ref} holds {subject!r} ({safe(name)}), {what}",
         facts={"store": str(ref), "file": safe(name), "certificate": subject, "key": certificate.key_name},

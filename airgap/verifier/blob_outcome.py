@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airgap.oci.digest import Digest
+from airgap.verdict import Ruling
 from airgap.verifier.outcome import AppliedPolicy, SignatureOutcome, ruling_under_policy
 from airgap.verifier.run import RunOutcome
-from airgap.verifier.verdict import Ruling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from airgap.text import safe
 from airgap.trust.identities import match
 from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
 from airgap.trust.stores import StoreType
+from airgap.verdict import Verdict
 from airgap.verifier.advice import (
     check_validity_untimed,
     no_anchor,
@@ -44,7 +45,6 @@ from airgap.verifier.advice import (
 )
 from airgap.verifier.facts import PluginUse, SignatureFacts
 from airgap.verifier.outcome import Finding, SignatureOutcome, Signer
-from airgap.verifier.verdict import Verdict
 
 if TYPE_CHECKING:  # what few signatures need is imported for those: see docs/explanation/performance.md
     from datetime import datetime

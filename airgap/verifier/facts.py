@@ -12,7 +12,7 @@ from airgap.pki.certificate import Certificate
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import safe
 from airgap.trust.levels import Check
-from airgap.verifier.verdict import Verdict
+from airgap.verdict import Verdict
 
 if TYPE_CHECKING:
     from airgap.signature.model import Envelope, Payload

@@ -24,9 +24,9 @@ from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.trust.choice import Origin
 from airgap.trust.policy import Action, Check, Statement
+from airgap.verdict import Ruling, Verdict, all_of, best_of
 from airgap.verifier.facts import PluginUse, SignatureFacts
 from airgap.verifier.run import RunOutcome
-from airgap.verifier.verdict import Ruling, Verdict, all_of, best_of
 
 if TYPE_CHECKING:
     from airgap.oci.record import Record

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from airgap.problem import Problem
+from airgap.verdict import Ruling, Verdict, all_of
 from airgap.verifier.outcome import ArtifactOutcome
 from airgap.verifier.recorded import RecordedArtifact, Report
-from airgap.verifier.run import Problem, RunOutcome
-from airgap.verifier.verdict import Ruling, Verdict, all_of
+from airgap.verifier.run import RunOutcome
 
 
 class Basis(StrEnum):

@@ -19,15 +19,15 @@ from airgap.parse import json
 from airgap.parse.base64 import decode_standard
 from airgap.parse.time import rfc3339
 from airgap.pki.certificate import Certificate
+from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
 from airgap.trust.choice import Origin
 from airgap.trust.members import as_object
 from airgap.trust.policy import Check
+from airgap.verdict import Verdict
 from airgap.verifier.facts import PluginUse, Remainder, SignatureFacts
-from airgap.verifier.run import Problem
-from airgap.verifier.verdict import Verdict
 
 SCHEMA: Final = "airgap.verify/1"
 ORIGINS: Final[tuple[Origin, ...]] = ("option", "name", "record")

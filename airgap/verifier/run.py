@@ -3,58 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass
 
 from airgap import limits
-from airgap.errors import AirgapError, Fact
 from airgap.moment import Moment
-from airgap.notice import Notice
 from airgap.parse.time import iso
-from airgap.reasons import REASONS, ExitCode
+from airgap.problem import Problem
 from airgap.revocation.pool import NewestEvidence
-from airgap.text import safe
-from airgap.verifier.verdict import Judged, Ruling, Verdict, all_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Something that kept a target, or the whole run, from being judged; or a warning."""
-
-    message: str
-    exit_code: int = ExitCode.OK
-    reason: str | None = None
-    target: str | None = None
-    remedy: str = ""
-    facts: Mapping[str, Fact] = field(default_factory=dict)
-
-    @property
-    def verdict(self) -> Verdict:
-        """What a run comes to that has this problem."""
-        return Ruling.of_code(self.exit_code).verdict
-
-    @property
-    def exit_codes(self) -> frozenset[int]:
-        """Its exit code."""
-        return Ruling.of_code(self.exit_code).exit_codes
-
-    @classmethod
-    def of(cls, error: AirgapError, target: str | None = None) -> Self:
-        """What an error says; the exit code is that of its reason, where it has one. `target` is made safe here."""
-        reason: str | None = getattr(error, "reason", None)
-        return cls(
-            message=str(error),
-            exit_code=REASONS[reason].exit_code if reason else error.exit_code,
-            reason=reason,
-            target=safe(target) if target is not None else None,
-            remedy=error.remedy,
-            facts=error.facts,
-        )
-
-    @classmethod
-    def told(cls, notice: Notice) -> Self:
-        """The warning that a notice of the trust material comes to."""
-        return cls(message=notice.message, reason=notice.reason, remedy=notice.remedy, facts=notice.facts)
+from airgap.verdict import Judged, Ruling, Verdict, all_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

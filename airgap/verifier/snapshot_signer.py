@@ -32,10 +32,10 @@ from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.pins import Pin, PinKind
 from airgap.trust.statement import Statement
 from airgap.trust.stores import StoreRef, StoreType
+from airgap.verdict import Verdict
 from airgap.verifier.candidates import candidate_of
 from airgap.verifier.engine import Candidate, SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
-from airgap.verifier.verdict import Verdict
 
 _CA = StoreRef(StoreType.CA, "pin")
 _TSA = StoreRef(StoreType.TSA, "pin")

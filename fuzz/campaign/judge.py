@@ -18,8 +18,8 @@ from airgap.parse import der
 from airgap.pki.ocsp import OcspResponse
 from airgap.reasons import ExitCode
 from airgap.revocation.nearness import nearly_same
+from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Outcome, ReferrerOutcome, SignatureOutcome
-from airgap.verifier.verdict import Verdict
 from fuzz.bounds import bounded_time
 from fuzz.campaign.case import Case, write_tree
 from fuzz.campaign.changes import REF_NAME, Mutant

@@ -17,7 +17,7 @@ from random import Random
 from typing import Final
 
 from airgap.parse.time import iso
-from airgap.verifier.verdict import Verdict
+from airgap.verdict import Verdict
 from fuzz.campaign import case as case_module
 from fuzz.campaign import forge, world
 from fuzz.campaign.case import FORGED, Case, write_tree

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Final
 
-from airgap.verifier.verdict import Verdict
+from airgap.verdict import Verdict
 from fuzz.campaign.case import Case
 from fuzz.campaign.changes import Mutant
 from fuzz.campaign.judge import Bench, memory_folder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.verifier.verdict import Verdict
+from airgap.verdict import Verdict
 from fuzz.campaign.case import Case
 from fuzz.campaign.changes import Mutant
 from fuzz.campaign.forge import make_cases

@@ -15,9 +15,9 @@ from airgap.oci.digest import Digest
 from airgap.stages.verify import VerifyRequest, verify
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
+from airgap.verdict import Verdict
 from airgap.verifier.engine import Candidate, SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
-from airgap.verifier.verdict import Verdict
 from tests.support import envelopes
 from tests.support.envelopes import SIGNED_AT
 from tests.support.pki import AT, Pki

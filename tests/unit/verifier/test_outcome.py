@@ -11,11 +11,11 @@ import pytest
 from airgap.moment import Moment
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from airgap.problem import Problem
 from airgap.revocation.use import EvidenceUse
 from airgap.trust.policy import Action, Check
+from airgap.verdict import Verdict
 from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome
-from airgap.verifier.run import Problem
-from airgap.verifier.verdict import Verdict
 
 DIGEST = Digest.of(b"")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

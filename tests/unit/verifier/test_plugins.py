@@ -18,10 +18,10 @@ from airgap.plugin.host import Plugin
 from airgap.revocation.freshness import Freshness
 from airgap.trust.levels import Check
 from airgap.trust.policy import OciPolicy, Statement
+from airgap.verdict import Verdict
 from airgap.verifier.engine import Candidate, SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.plugins import AllowedPlugins
-from airgap.verifier.verdict import Verdict
 from tests.support import envelopes
 from tests.support.crls import crl, entry, scope
 from tests.support.envelopes import PLUGIN, PLUGIN_VERSION, SCHEME

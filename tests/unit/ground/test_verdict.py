@@ -1,4 +1,4 @@
-"""airgap.verifier.verdict: of alternatives the best counts, of what must all hold the worst."""
+"""airgap.verdict: of alternatives the best counts, of what must all hold the worst."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airgap.reasons import ExitCode
-from airgap.verifier.verdict import Ruling, Verdict, all_of, best_of
+from airgap.verdict import Ruling, Verdict, all_of, best_of
 
 GOOD, BAD = Ruling(Verdict.PASS), Ruling(Verdict.FAIL, frozenset({13}))
 OPEN, SKIPPED = Ruling(Verdict.INDETERMINATE, frozenset({15})), Ruling(Verdict.SKIPPED)

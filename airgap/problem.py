@@ -1,0 +1,47 @@
+"""What is said beside a verdict: what kept something from being judged, and what a person should know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from airgap.errors import AirgapError, Fact
+from airgap.reasons import REASONS, ExitCode
+from airgap.text import safe
+from airgap.verdict import Ruling, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that kept a target, or the whole run, from being judged; or, with exit code 0, a warning."""
+
+    message: str
+    exit_code: int = ExitCode.OK
+    reason: str | None = None
+    target: str | None = None
+    remedy: str = ""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What a run comes to that has this problem."""
+        return Ruling.of_code(self.exit_code).verdict
+
+    @property
+    def exit_codes(self) -> frozenset[int]:
+        """Its exit code."""
+        return Ruling.of_code(self.exit_code).exit_codes
+
+    @classmethod
+    def of(cls, error: AirgapError, target: str | None = None) -> Self:
+        """What an error says; the exit code is that of its reason, where it has one. `target` is made safe here."""
+        reason: str | None = getattr(error, "reason", None)
+        return cls(
+            message=str(error),
+            exit_code=REASONS[reason].exit_code if reason else error.exit_code,
+            reason=reason,
+            target=safe(target) if target is not None else None,
+            remedy=error.remedy,
+            facts=error.facts,
+        )
