@@ -29,6 +29,8 @@ __all__ = ["Mechanism", "Referrer", "Root", "Scan", "scan"]
 
 Read = Callable[[Descriptor], Manifest | Index]
 """Gives the verified manifest of a descriptor; raises ContentError."""
+CheckOpaque = Callable[[Descriptor], None]
+"""Raises ContentError where a descriptor of an unknown type leads to a manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +50,9 @@ class Scan:
     notes: tuple[ContentProblem, ...]
 
 
-def scan(store: Store, read: Read) -> Scan:
+def scan(store: Store, read: Read, check_opaque: CheckOpaque) -> Scan:
     """Reads every manifest that `index.json` leads to. Never raises for what the layout holds."""
-    return _Scanner(store, read).run()
+    return _Scanner(store, read, check_opaque).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,10 @@ class _Found:
 
 
 class _Scanner:
-    def __init__(self, store: Store, read: Read) -> None:
+    def __init__(self, store: Store, read: Read, check_opaque: CheckOpaque) -> None:
         self._store: Final = store
         self._read: Final = read
+        self._check_opaque: Final = check_opaque
         self._referrers: Final[defaultdict[Digest, list[Referrer]]] = defaultdict(list)
         self._known: Final[dict[Digest, Descriptor]] = {}
         self._visited: Final[set[tuple[Digest, str]]] = set()
@@ -170,13 +173,15 @@ class _Scanner:
             descriptor = found.descriptor
             self._known.setdefault(descriptor.digest, descriptor)
             key = (descriptor.digest, descriptor.media_type)
-            if not descriptor.is_manifest or key in self._visited:
+            if key in self._visited:
                 continue
             try:
                 manifest = self._bounded(found)
             except ContentError as error:
                 if found.may_refer:
                     self._unread.setdefault(key, ContentProblem.of(error, descriptor, found.place))
+                continue
+            if manifest is None:
                 continue
             self._visited.add(key)
             self._unread.pop(key, None)  # it could be read where it stands less deep, or with its right size
@@ -196,7 +201,12 @@ class _Scanner:
         self._depths[key] = found.depth
         return True
 
-    def _bounded(self, found: _Found) -> Manifest | Index:
+    def _bounded(self, found: _Found) -> Manifest | Index | None:
+        """The manifest; None for what is of an unknown type and none by its content, either."""
+        if not found.descriptor.is_manifest:
+            if found.may_refer:
+                self._check_opaque(found.descriptor)
+            return None
         if found.depth > limits.GRAPH_DEPTH:
             raise ContentError(
                 "content.limit",

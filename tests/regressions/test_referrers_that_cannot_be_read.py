@@ -64,7 +64,24 @@ def _failing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LayoutDirectory, "open", opened)
 
 
-HARMS = {"cut": _cut, "flipped": _flipped, "gone": _gone, "folder": _folder, "link": _link, "eio": _failing}
+def _retyped(path: Path, _: pytest.MonkeyPatch) -> None:
+    """A type that nobody knows, so that nobody looks into the manifest."""
+    index = path.parents[2] / "index.json"
+    document = json.loads(index.read_bytes())
+    (entry,) = (item for item in document["manifests"] if item["digest"].endswith(path.name))
+    entry["mediaType"] = "application/vnd.example.unknown"
+    index.write_text(json.dumps(document))
+
+
+HARMS = {
+    "cut": _cut,
+    "flipped": _flipped,
+    "gone": _gone,
+    "folder": _folder,
+    "link": _link,
+    "eio": _failing,
+    "retyped": _retyped,
+}
 
 
 class Stick:
@@ -128,7 +145,7 @@ def test_every_command_says_that_it_could_not_look(
             ran = stick.run(command, target)
             assert ran.code == 16, ran
             assert lost in ran.out
-            assert "no signature\n" not in ran.out.split(str(stick.image.digest))[-1]
+            assert "no signature\n" not in ran.out.split(str(stick.image.digest))[-1].partition(f"@{lost}")[0]
             document = stick.run(command, target, "--format", "json").document
             assert lost in {item["digest"] for artifact in document["artifacts"] for item in artifact["unread"]}
         ran = stick.run("recheck", target, "--trust", stick.written.trust, "--at", "2026-06-01")
