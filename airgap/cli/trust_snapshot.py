@@ -330,7 +330,7 @@ def undo(
     reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="Why; it is recorded.")] = "",
     output: Output,
 ) -> None:
-    """Believe again what was believed before the last snapshot was applied.
+    """Go back to the stores and policy from before the last snapshot.
 
     Stores and policy go back; evidence stays, and so does the memory of accepted numbers. Undoing twice is where you
     were.

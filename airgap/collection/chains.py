@@ -1,7 +1,7 @@
 """Every certificate chain that a layout's signatures and timestamps stand on, without judging them.
 
 Before evidence is fetched somebody has to know for which certificates. What is found here are claims: a chain is only
-taken apart, never believed, and one that cannot be read is named and stops no other.
+taken apart, never trusted, and one that cannot be read is named and stops no other.
 """
 
 from __future__ import annotations

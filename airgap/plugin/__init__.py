@@ -1,1 +1,1 @@
-"""Plugins of the Notary Project: other people's programs, started, asked, and believed nothing."""
+"""Plugins of the Notary Project: other people's programs, started, asked, and never trusted."""

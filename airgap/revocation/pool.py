@@ -1,6 +1,6 @@
 """Evidence: CRLs and OCSP responses at hand, found by whom they are about (design 4 and 10).
 
-Evidence vouches for nothing by lying here: each piece carries its own proof, which the judge checks. Names of files and
+That evidence lies here proves nothing: each piece carries its own proof, which the judge checks. Names of files and
 indexes play no part in what a piece may say; what a file is, its content tells. What cannot be read is `unread`: in the
 trust directory it may hide an answer, and is never passed over; in a target it is left out and told.
 

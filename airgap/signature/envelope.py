@@ -1,6 +1,6 @@
 """From an envelope's bytes to one neutral record, and the check of its signature value.
 
-`parse_envelope` and `parse_payload` judge form only, so that an envelope can be shown without being believed.
+`parse_envelope` and `parse_payload` judge form only, so that an envelope can be shown without being trusted.
 """
 
 from __future__ import annotations

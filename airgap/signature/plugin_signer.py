@@ -1,4 +1,4 @@
-"""Signing with a plugin: a signer that is believed nothing (PLUGIN-22 to PLUGIN-25).
+"""Signing with a plugin: a signer that is not trusted (PLUGIN-22 to PLUGIN-25).
 
 Either the plugin signs bytes and we make the envelope (`PluginSigner`), or it makes the envelope itself
 (`PluginEnvelopeSigner`). Each way of lying is found out before the signature leaves here: another key, another

@@ -51,7 +51,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeEnvelope:
-    """What an `EnvelopeSigner` made; none of it is believed."""
+    """What an `EnvelopeSigner` made; none of it is trusted."""
 
     raw: bytes
     annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,6 +1,6 @@
 """Who signs: the port that envelopes are made through, and keys that lie at hand.
 
-A signer is believed nothing: what it made is read and verified like a stranger's signature before anybody gets it
+A signer is not trusted: what it made is read and verified like a stranger's signature before anybody gets it
 (airgap.signature.sealing).
 """
 

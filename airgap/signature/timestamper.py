@@ -1,6 +1,6 @@
 """Who countersigns: the port that timestamps come through, and RFC 3161 behind it (requirements section 9).
 
-Like a signer, a timestamper is believed nothing: each token is verified with the anchors that the operator named
+Like a signer, a timestamper is not trusted: each token is verified with the anchors that the operator named
 before it goes into an envelope. Whether a certificate of the authority is revoked is not asked here: that needs the
 network, and is judged by every verifier, at its own moment, from its own evidence (TS-27, OFF-8).
 """

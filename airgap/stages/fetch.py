@@ -1,6 +1,6 @@
 """Fetch: the evidence that the signatures of targets need, brought into a trust directory or beside the images.
 
-The connected side's half of revocation: what is proven here, by the rules of the far side, will be believed there.
+The connected side's half of revocation: what is proven here, by the rules of the far side, counts there.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from airgap.verifier.candidates import candidate_of
 
 
 def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, tsa_roots: Sequence[Path] = ()) -> Pin:
-    """The pin for the signer that `source` shows: nothing of it is believed before a person has compared fingerprints.
+    """The pin for the signer that `source` shows: nothing of it is trusted before a person has compared fingerprints.
 
     A subject below a root; with `exact` this signing certificate below these issuers. Raises AirgapError.
     """

@@ -121,7 +121,7 @@ def apply_snapshot(opened: OpenSnapshot, location: Location, request: ApplyReque
 
 
 def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> State:
-    """Believe again what was believed before the last exchange; the memory of accepted numbers stays.
+    """Go back to the stores and policy from before the last exchange; the memory of accepted numbers stays.
 
     Raises UsageError where there is nothing to go back to, AirgapError.
     """
@@ -222,18 +222,18 @@ class _Judgement:
             tuf.remember(tree, pin, memory)
 
     def is_in_force(self) -> bool:
-        """The trust directory believes what the snapshot holds, has all its evidence, and remembers it."""
+        """The trust directory has the snapshot's stores, policy and evidence, and remembers it."""
         snapshot = self._snapshot
         remembered = not self._notes and self._state is not None and self._state.has_accepted(snapshot)
         if self._accepted is not None and not remembered:
             return False
         try:
-            believed = () if snapshot.evidence_only else list_trust_material(self._trust)
+            present = () if snapshot.evidence_only else list_trust_material(self._trust)
         except TrustMaterialError:
             return False
-        beliefs = {(file.path, file.digest) for file in snapshot.files if not file.part.is_evidence}
+        wanted = {(file.path, file.digest) for file in snapshot.files if not file.part.is_evidence}
         pieces = {file.digest for file in snapshot.files if file.part in {Part.CRL, Part.OCSP}}
-        return {(file.path, file.digest) for file in believed} == beliefs and pieces <= evidence_at_hand(self._trust)
+        return {(file.path, file.digest) for file in present} == wanted and pieces <= evidence_at_hand(self._trust)
 
     # --- the questions ---
 

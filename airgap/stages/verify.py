@@ -1,4 +1,4 @@
-"""Verify: layouts and tars, believed by nothing but the trust directory at hand, to one outcome.
+"""Verify layouts and tars, trusting only the local trust directory: everything comes to one outcome.
 
 Reads, never writes, and opens no socket: it cannot even import what could (import contracts hold it to that).
 """
@@ -120,7 +120,7 @@ def verify(
 
 @dataclass(frozen=True, slots=True)
 class _Beside:
-    """What the operator believes, with what lies in a target as evidence and as nothing else (design 2, rule 1)."""
+    """Whom the operator trusts, with what lies in a target as evidence and as nothing else (design 2, rule 1)."""
 
     directory: TrustDirectory
     evidence: Evidence
@@ -194,10 +194,10 @@ class _Run:
         self._opened = target
         return target
 
-    def _make_judge(self, believed: TrustContext) -> SignatureVerifier:
+    def _make_judge(self, trust: TrustContext) -> SignatureVerifier:
         request = self._request
         return SignatureVerifier(
-            believed,
+            trust,
             moment=Moment(judged=request.at, clock=request.clock),
             metadata=request.metadata,
             plugins=request.plugins,

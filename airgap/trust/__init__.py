@@ -1,1 +1,1 @@
-"""What the operator believes: trust stores, trust policy, identities, evidence directory, freshness."""
+"""Whom the operator trusts: trust stores, trust policy, identities, evidence directory, freshness."""

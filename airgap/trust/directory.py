@@ -1,4 +1,4 @@
-"""The trust directory: what the operator of this machine believes, and the evidence at hand (design 4).
+"""The trust directory: whom the operator of this machine trusts, and the evidence at hand (design 4).
 
 Nothing is ever written here. The policies and every store that they name are read when the directory is opened, and
 kept: one run judges everything by the same material, and never by the policy of one tree and the stores of another that
@@ -122,13 +122,13 @@ class TrustDirectory:
     """One trust directory, open for reading; made by `open`. All methods may be called from several threads."""
 
     def __init__(
-        self, location: Location, beliefs: _TrustMaterial, evidence: EvidenceDirectory, freshness: Freshness
+        self, location: Location, material: _TrustMaterial, evidence: EvidenceDirectory, freshness: Freshness
     ) -> None:
         self.location: Final = location
         self.path: Final = location.path
         self.evidence: Final = evidence
         self.freshness: Final = freshness
-        self._beliefs = beliefs
+        self._material = material
         self._misnamed = tuple(_misnamed(location.path))
 
     @classmethod
@@ -155,11 +155,11 @@ class TrustDirectory:
 
     def policy(self) -> OciPolicy:
         """The policy for artifacts. Raises TrustMaterialError: policy.missing, policy.malformed."""
-        return self._beliefs.policy()
+        return self._material.policy()
 
     def blob_policy(self) -> BlobPolicy:
         """The policy for blobs. Raises TrustMaterialError: policy.missing, policy.malformed."""
-        return self._beliefs.blob_policy()
+        return self._material.blob_policy()
 
     def anchors(self, statement: Statement, kind: str, /) -> Anchors:
         """What `statement` trusts for one purpose: the stores of this type that it names, and no others (STORE-11).
@@ -167,13 +167,13 @@ class TrustDirectory:
         All certificates of all of them (STORE-10); empty where the statement names none. Raises TrustMaterialError:
         store.missing, store.empty, store.malformed.
         """
-        stores = [self._beliefs.store(ref) for ref in statement.stores_of(kind)]
+        stores = [self._material.store(ref) for ref in statement.stores_of(kind)]
         return Anchors.of({str(store.ref): store.certificates for store in stores})
 
     def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:
         """The stores that `statement` does not name for one purpose, by name: for messages, never for judging."""
         named = set(statement.stores_of(kind))
-        return {str(ref): anchors for ref, anchors in self._beliefs.all_anchors().items() if ref not in named}
+        return {str(ref): anchors for ref, anchors in self._material.all_anchors().items() if ref not in named}
 
     def all_stores(self, kind: StoreType) -> tuple[tuple[LoadedStore, ...], tuple[Problem, ...]]:
         """Every store of a type, whether or not a policy names it; for those that cannot be read, a notice.
@@ -184,19 +184,19 @@ class TrustDirectory:
         notices: list[Problem] = []
         for ref in list_stores(self.path, kind):
             try:
-                loaded.append(self._beliefs.store(ref))
+                loaded.append(self._material.store(ref))
             except TrustMaterialError as error:
                 notices.append(Problem(reason="store.ignored", message=str(error), facts=error.facts))
         return tuple(loaded), tuple(notices)
 
     def accepting(self, ages: Mapping[str, timedelta]) -> TrustDirectory:
         """The same directory under other limits of freshness (`freshness.parse_ages`)."""
-        return TrustDirectory(self.location, self._beliefs, self.evidence, self.freshness.accepting(ages))
+        return TrustDirectory(self.location, self._material, self.evidence, self.freshness.accepting(ages))
 
     @property
     def notices(self) -> tuple[Problem, ...]:
         """What there is to say about the policies and stores that were read so far, and about the evidence."""
-        return (*self._misnamed, *self._beliefs.notices(), *self.evidence.notices())
+        return (*self._misnamed, *self._material.notices(), *self.evidence.notices())
 
     def overview(self, at: datetime, policy: OciPolicy | BlobPolicy | None = None) -> dict[str, Fact]:
         """What a report says about this directory, JSON-ready.
@@ -204,7 +204,7 @@ class TrustDirectory:
         `policy` is the one that was used; by default the one for artifacts, if it was read. Ages are whole seconds
         before `at`, negative where `at` lies before the evidence.
         """
-        used = policy or self._beliefs.policy.peek()
+        used = policy or self._material.policy.peek()
         summary = self.evidence.summary()
         return {
             "directory": safe(self.path),

@@ -39,7 +39,7 @@ _TOP_HINTS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What the operator believes about some repositories, or about some blobs."""
+    """Whom the operator trusts for some repositories, or about some blobs."""
 
     name: str
     scopes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Named trust stores on disk: the certificates that the operator believes (section 7.1).
+"""Named trust stores on disk: the certificates that the operator trusts (section 7.1).
 
 `truststore/x509/<type>/<name>/` holds certificate files and nothing else. Sub-directories are ignored with a notice
 (D18); anything else that is not a readable certificate file fails its store, because a store that is read in part
@@ -39,7 +39,7 @@ _NO_ANCHOR: Final = (
 
 
 class StoreType(StrEnum):
-    """What the certificates of a store are believed to vouch for."""
+    """What the certificates of a store are trusted for."""
 
     CA = "ca"
     """Signatures of the scheme notary.x509."""

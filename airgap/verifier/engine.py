@@ -61,7 +61,7 @@ _NOTHING: Final[Mapping[str, Fact]] = MappingProxyType({})
 
 
 class TrustContext(Protocol):
-    """What the operator believes, as far as a judgement needs it."""
+    """Whom and what the operator trusts, as far as a judgement needs it."""
 
     @property
     def evidence(self) -> Evidence:

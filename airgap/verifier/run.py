@@ -15,7 +15,7 @@ from airgap.verdict import Judged, Ruling, Verdict, all_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """What every judgement of a run is: its moment, what was believed, and a verdict that follows from its parts."""
+    """What every judgement of a run is: its moment, what was trusted, and a verdict that follows from its parts."""
 
     moment: Moment
     trust: Mapping[str, object]

@@ -57,7 +57,7 @@ class JudgedSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class _Pinned:
-    """What the engine is to believe: one pin (see `engine.Believed`)."""
+    """What the engine is to trust: one pin (see `engine.TrustContext`)."""
 
     evidence: Evidence
     freshness: Freshness
@@ -119,10 +119,8 @@ def _judge(
     candidate: Candidate, snapshot: Snapshot, pin: Pin, evidence: Evidence, freshness: Freshness, moment: Moment
 ) -> SignatureOutcome:
     roots = pin.roots if pin.kind is PinKind.SUBJECT else _pinned_chain(candidate, pin)
-    believed = _Pinned(
-        evidence, freshness, Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots})
-    )
-    return SignatureVerifier(believed, moment=moment).judge(
+    trust = _Pinned(evidence, freshness, Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots}))
+    return SignatureVerifier(trust, moment=moment).judge(
         candidate, target=snapshot.descriptor, statement=_statement(pin)
     )
 
@@ -143,7 +141,7 @@ def _statement(pin: Pin) -> Statement:
 
 
 def _pinned_chain(candidate: Candidate, pin: Pin) -> tuple[Certificate, ...]:
-    """The root of the envelope's chain, if the whole chain is the pinned one; else nothing is believed.
+    """The root of the envelope's chain, if the whole chain is the pinned one; else nothing is trusted.
 
     The leaf alone would not do. A key that verifies the leaf's signature can be made up for ECDSA, and anybody can
     certify a genuine issuer's key below a root of theirs: then CRLs of a stranger would say that all is well.

@@ -74,9 +74,9 @@ def assemble(
 
 
 def assemble_previous(swap: StagedSwap, pins: Pins, state: State | None) -> None:
-    """Make `swap.next`: what the former tree believed, with what belongs to this machine now. Raises OSError.
+    """Make `swap.next`: the former stores and policy, with what belongs to this machine now. Raises OSError.
 
-    Evidence that has come since then stays: only beliefs go back.
+    Evidence that has come since then stays: only stores and policy go back.
     """
     target = swap.begin()
     for name in _names(swap.trust):

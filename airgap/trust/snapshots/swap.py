@@ -76,7 +76,8 @@ class StagedSwap:
     def commit(self, *, undoable: bool = True) -> None:
         """Put `next` into force. When this returns, it is; the former tree is `previous`. Raises OSError.
 
-        Not `undoable`: both believe the same, so that the former one goes, and `previous` stays what undo goes back to.
+        Not `undoable`: both have the same stores and policy. Then the former one goes, and `previous` stays what undo
+        goes back to.
         """
         generation = secrets.token_hex(16)
         (self.next / LOCAL).mkdir(exist_ok=True)
