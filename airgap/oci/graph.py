@@ -300,20 +300,35 @@ class Graph:
             for index in self._scan.known.values():
                 if index.media_type in INDEX_TYPES:
                     self.manifest(index)  # what cannot be read may list it
-            raise NotFoundError(
-                f"{self._store.name} has no artifact {digest}{self._orphan(digest)}",
-                remedy="See what there is with airgap discover.",
-                digest=str(digest),
-            )
+            raise self._absent(digest)
         return Root(descriptor, ())
 
-    def _orphan(self, digest: Digest) -> str:
+    def _absent(self, digest: Digest) -> NotFoundError:
+        """That there is no such artifact, and what has this digest: a part of one, or a blob that merely exists."""
+        nothing = f"{self._store.name} has no artifact {digest}"
+        for holder in self._scan.known.values():
+            for place, part in self._successors(holder):
+                if part.digest == digest:
+                    part_of = "the config (docker's image ID)" if place == "config" else place
+                    return NotFoundError(
+                        f"{nothing}: it is {part_of} of {holder.digest}",
+                        remedy=f"Name the artifact that it belongs to: @{holder.digest}.",
+                        digest=str(digest),
+                    )
         try:
             there = self._store.size(digest) is not None
         except ContentError:
             there = False
         # NEG-150: blobs that merely exist are not found, and the operator is told why
-        return "; a blob of this digest lies there, but no entry of index.json leads to it" if there else ""
+        orphan = "; a blob of this digest lies there, but no entry of index.json leads to it" if there else ""
+        return NotFoundError(f"{nothing}{orphan}", remedy="See what there is with airgap discover.", digest=str(digest))
+
+    def _successors(self, descriptor: Descriptor) -> Sequence[tuple[str, Descriptor]]:
+        """What a manifest points at; nothing where it cannot be read, which is told where it is asked for."""
+        try:
+            return self.manifest(descriptor).successors() if descriptor.is_manifest else ()
+        except ContentError:
+            return ()
 
     # --- referring ---
 

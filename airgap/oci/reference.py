@@ -27,6 +27,7 @@ Exists = Callable[[str], bool]
 _TRANSPORTS: Final = ("oci-archive:", "oci:")
 _FOREIGN: Final = ("docker-archive:", "docker-daemon:", "containers-storage:", "dir:", "ostree:", "sif:", "tarball:")
 _DRIVE: Final = re.compile(r"[A-Za-z]:(?=[/\\])")
+_URL: Final = re.compile(r"(?P<scheme>file|https?|ftp|s3)://", re.IGNORECASE)
 _LONGEST_NAME: Final = 255
 _LONGEST_TEXT: Final = 8192
 
@@ -85,6 +86,22 @@ class RegistryReference:
 
 def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryReference:
     """What `text` names; `exists` tells whether a path is on disk. Raises UsageError."""
+    return _local(text, exists) or parse_registry_reference(text)
+
+
+def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
+    """What `text` names, where only a layout will do. Raises UsageError."""
+    reference = _local(text, exists)
+    if reference is None:
+        raise UsageError(
+            f"{safe(text)} is no file or folder here; as a name in a registry it would need the network",
+            remedy="Check the path. What lies in a registry is copied into a layout first: airgap copy.",
+        )
+    return reference
+
+
+def _local(text: str, exists: Exists) -> LayoutReference | None:
+    """The layout that `text` names; None where it can only be a registry's. Raises UsageError."""
     if not text or len(text) > _LONGEST_TEXT or "\0" in text:
         raise UsageError(f"{safe(text, limit=160)!r} names nothing", remedy=_FORMS)
     for transport in _TRANSPORTS:
@@ -98,9 +115,18 @@ def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryRefe
                 f"{safe(text, limit=160)!r} names a {transport} source, which is no OCI image layout",
                 remedy=f"Convert it with skopeo: skopeo copy --all {safe(text)} oci:DIRECTORY",
             )
-    if _looks_like_path(text):
-        return _layout(text, "", exists)
-    return parse_registry_reference(text)
+    if match := _URL.match(text):
+        raise UsageError(
+            f"{safe(text, limit=160)!r} is a URL, and no name of a layout or repository",
+            remedy=_without_scheme(match["scheme"].lower(), text[match.end() :]),
+        )
+    return _layout(text, "", exists) if _looks_like_path(text) else None
+
+
+def _without_scheme(scheme: str, rest: str) -> str:
+    if scheme == "file":
+        return f"Write the path alone: {safe(rest, limit=160)}"
+    return f"Name a registry's repository without {scheme}://; download what lies on a web server, and name the file."
 
 
 def parse_registry_reference(text: str) -> RegistryReference:
@@ -209,4 +235,16 @@ def _digest(text: str, whole: str) -> Digest:
     try:
         return Digest.parse(text)
     except FormatError as error:
-        raise UsageError(f"{safe(whole, limit=200)!r}: {error}", remedy=_FORMS) from None
+        name = safe(whole.removesuffix(f"@{text}"), limit=200)
+        raise UsageError(f"{name}@...: {error}", remedy=_way_to_digest(text, name)) from None
+
+
+def _way_to_digest(text: str, name: str) -> str:
+    """What was probably meant by what stands in the place of a digest."""
+    lower = text.lower() if text.lower().startswith("sha256:") else f"sha256:{text.lower()}"
+    if _is_digest(lower):
+        return f"Write {name}@{lower}"
+    if _TAG.fullmatch(text):
+        tag = safe(text, limit=160)
+        return f"If {tag} is a tag, write {name}:{tag}; a digest is sha256: and 64 digits."
+    return "Write the whole digest, sha256: and all of its 64 digits; airgap discover shows it."

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from airgap.errors import UsageError
 from airgap.oci.graph import Graph, Root
 from airgap.oci.open import open_layout
-from airgap.oci.reference import LayoutReference, parse_reference
+from airgap.oci.reference import LayoutReference, parse_layout_reference
 from airgap.oci.store import Store
 from airgap.text import safe
 
@@ -28,7 +27,7 @@ class Target:
 
         Raises UsageError.
         """
-        reference = _parse(text)
+        reference = parse_layout_reference(text, exists=os.path.exists)
         return replace(self, reference=reference) if reference.path == self.reference.path else None
 
     @property
@@ -61,16 +60,6 @@ def open_target(text: str) -> Iterator[Target]:
 
     Raises UsageError for a registry, ContentError for what is no layout, NotFoundError.
     """
-    reference = _parse(text)
+    reference = parse_layout_reference(text, exists=os.path.exists)
     with open_layout(reference.path) as store:
         yield Target(reference, store, Graph(store))
-
-
-def _parse(text: str) -> LayoutReference:
-    reference = parse_reference(text, exists=os.path.exists)
-    if not isinstance(reference, LayoutReference):
-        raise UsageError(
-            f"{safe(text)} is no file or folder here; as a name in a registry it would need the network",
-            remedy="Check the path. What lies in a registry is copied into a layout first: airgap copy.",
-        )
-    return reference

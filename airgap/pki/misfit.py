@@ -26,6 +26,16 @@ def way_out(kind: Kind, wanted: Wanted) -> str:
     return found.format(what=wanted.value, ending=_ENDINGS[wanted])
 
 
+def way_out_of_copy(data: bytes) -> str:
+    """What to do about the file of a signature that something else came for; "" where nothing says so."""
+    if data.startswith(b"\xef\xbb\xbf{"):
+        return "Save it as UTF-8 without a byte order mark."
+    found = recognise(data)
+    if found is None or found.kind not in _CHANGED_ON_THE_WAY:
+        return ""
+    return _ALWAYS[found.kind].format(what="signature")
+
+
 def wanted_in(folder: str, name: str) -> Wanted:
     """What a file of evidence should be by the folder that it lies in, else by its name."""
     in_ocsp = folder == "ocsp" if folder in {"crls", "ocsp"} else name.lower().endswith(".ors")
@@ -104,6 +114,9 @@ _HIDING: Final = {
     Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.BARE_BASE64, Kind.ONE_LINE, Kind.OPEN_PEM, Kind.ARMOURED,
 }  # fmt: skip
 
+_CHANGED_ON_THE_WAY: Final = {
+    Kind.EMPTY, Kind.PAGE, Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.POINTER, Kind.ADDRESS,
+}  # fmt: skip
 _OTHERS: Final = {
     Kind.PAGE, Kind.JSON, Kind.CERTIFICATE, Kind.ATTRIBUTE_CERTIFICATE, Kind.TRUSTED_CERTIFICATE, Kind.REQUEST,
     Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.PKCS7, Kind.PKCS12, Kind.KEY_STORE, Kind.CRL, Kind.OCSP_RESPONSE,

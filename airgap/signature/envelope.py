@@ -125,12 +125,14 @@ def _check_label(media_type: str, raw: bytes) -> None:
         raise Rejected(
             "envelope.malformed", "the envelope is labelled as JWS, but its bytes are CBOR (COSE)", looks_like="cose"
         )
-    if raw.startswith(_COMPACT):
+    if raw.startswith(_COMPACT) and b"." in raw:
         raise Rejected(
             "envelope.malformed", "the JWS is in compact serialisation, and only the flattened JSON one is allowed"
         )
+    if raw.startswith(_COMPACT):
+        raise Rejected("envelope.malformed", "the envelope is base64 of JSON, not the JSON itself", looks_like="base64")
 
 
 _JSON_WHITESPACE: Final = b" \t\r\n"
 _COMPACT: Final = b"eyJ"
-"""Base64url of `{"`: how every compact serialisation begins."""
+"""Base64 of `{"`: how every compact serialisation begins, and JSON that somebody encoded as a whole."""

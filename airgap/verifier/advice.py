@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Rejected
 from airgap.parse.time import iso
@@ -178,9 +178,21 @@ def _claimed_time(token: bytes) -> str:
         return " (which cannot be read)"
 
 
-def other_form(error: Rejected) -> str:
-    """The way out where a detached signature is in the other form than its file's name, or an option, says."""
+def of_file(error: Rejected, raw: bytes) -> str:
+    """The way out where a detached signature cannot be read: no digest fixes its bytes, so that the copy may be bad."""
     form = error.facts.get("looks_like")
-    if form is None:
+    if form == "base64":
+        return "Decode it (base64 -d FILE > NEW), and put what comes out in its place."
+    if form is not None:
+        return f"The signature's file is misnamed: say --signature-format {form}, or let its name end in .{form}.sig."
+    if error.reason != "envelope.malformed" or "foreign" in error.facts:
         return ""
-    return f"The signature's file is misnamed: say --signature-format {form}, or let its name end in .{form}.sig."
+    from airgap.pki.misfit import way_out_of_copy  # seldom needed
+
+    return way_out_of_copy(raw) or _COPY_AGAIN
+
+
+_COPY_AGAIN: Final = (
+    "Get the signature again from where the file came from: this copy may be damaged. If it is the same there, ask the "
+    "publisher for a correctly made one."
+)

@@ -70,7 +70,19 @@ class NearbySignatureFinder:
             foreign_above=self._foreign_indexes.get(artifact.digest, ""),
             others=self._others(artifact, below),
             misdescribed=tuple(dict.fromkeys(self._misdescribed(artifact))),
+            signs=self._signed_by(artifact),
         )
+
+    def _signed_by(self, artifact: Descriptor) -> Digest | None:
+        """What a signature manifest is about that was asked for in the place of that."""
+        if not artifact.is_manifest:
+            return None
+        try:
+            manifest = self._graph.manifest(artifact)
+        except ContentError:
+            return None  # which is the artifact's own problem
+        subject = manifest.subject if is_signature(manifest) else None
+        return subject.digest if subject else None
 
     @cached_property
     def _signed_indexes(self) -> Mapping[Digest, list[Digest]]:

@@ -38,7 +38,7 @@ from airgap.verifier.advice import (
     check_validity_untimed,
     no_anchor,
     no_store,
-    other_form,
+    of_file,
     unnamed_store,
     untimed_way_out,
     untrusted_timestamp,
@@ -209,7 +209,9 @@ class SignatureVerifier:
         try:
             envelope = parse_envelope(signature.envelope.media_type, signature.raw, plugins=ANY_PLUGIN)
         except Rejected as error:
-            raise error.advising("" if isinstance(dossier.target, Descriptor) else other_form(error)) from None
+            raise error.advising(
+                "" if isinstance(dossier.target, Descriptor) else of_file(error, signature.raw)
+            ) from None
         dossier.envelope, dossier.facts = envelope, SignatureFacts.of(envelope, None)
         self._check_made_by(envelope)
         payload = parse_payload(envelope)

@@ -242,10 +242,14 @@ class NearbySignatures:
 
     misdescribed: tuple[str, ...] = ()
     """As what signatures name the artifact's digest that describe something else: `TYPE of N bytes`."""
+    signs: Digest | None = None
+    """What the artifact signs, where it is a signature itself."""
 
     def told(self) -> Iterator[tuple[str, str]]:
         """Each as the end of a sentence, with the way out."""
         signed, listed = self.children
+        if self.signs:
+            yield f"it is a signature itself, of {self.signs}", f"Verify what it signs: @{self.signs}."
         if self.misdescribed:
             yield (
                 f"a signature here names this digest as {self.misdescribed[0]}, which it is not",

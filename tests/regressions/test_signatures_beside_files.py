@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -201,3 +204,38 @@ def test_envelopes_are_no_signatures_of_other_tools(tmp_path: Path, form: str) -
     raw = BlobScene(tmp_path, form=form).envelope()
     assert foreign_signature(raw) is None
     assert form_of(raw) == form
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda _: b"", "The copy may have broken off"),
+        (lambda _: b"<!DOCTYPE html><html>", "get the signature again"),
+        (lambda _: b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (gzip.compress, "Unpack it first"),
+        (lambda raw: raw.decode("latin-1").encode("utf-16"), "UTF-16"),
+        (lambda raw: b"\xef\xbb\xbf" + raw, "without a byte order mark"),
+        (base64.b64encode, "Decode it"),
+        (lambda raw: raw[:-30], "this copy may be damaged"),
+        (lambda raw: raw[:9], "this copy may be damaged"),
+    ],
+)
+def test_a_signature_whose_file_was_damaged_on_the_way_is_not_called_hopeless(
+    tmp_path: Path, change: Callable[[bytes], bytes], words: str
+) -> None:
+    """No digest fixes the bytes of a detached signature: what the publisher made may be another file."""
+    scene = BlobScene(tmp_path).write()
+    scene.signature.write_bytes(change(scene.signature.read_bytes()))
+    ran = verified(scene)
+    assert ran.code == 12
+    assert words in ran.out
+    assert "cannot become valid" not in ran.out
+
+
+def test_an_attached_signature_that_is_damaged_stays_hopeless(tmp_path: Path) -> None:
+    """Its digest is right, so that a copy will never bring other bytes."""
+    scene = Scene()
+    scene.signature.edit = lambda raw: raw[:-30]
+    ran = run_here(scene.write(tmp_path).arguments()[:-2])
+    assert ran.code == 12
+    assert "this one cannot become valid" in ran.out

@@ -1,0 +1,99 @@
+"""Names of targets that name nothing here: the way out fits what was typed, and what `airgap verify` can read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airgap.oci.descriptor import Descriptor
+from tests.support.command import run_here
+from tests.support.layouts import LayoutBuilder
+from tests.support.scenario import Scene, Written
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    return Scene().write(tmp_path_factory.mktemp("target"))
+
+
+def verified(written: Written, target: str) -> tuple[int, str]:
+    arguments = written.arguments()[:-2]
+    arguments[1] = target
+    ran = run_here(arguments)
+    return ran.code, ran.out + ran.err
+
+
+@pytest.mark.parametrize("target", ["-", "alpine", "alpine:3", "registry.example/app:v1", "https://a.example/x.tar"])
+def test_verify_never_sends_anybody_to_a_registry(written: Written, target: str) -> None:
+    code, text = verified(written, target)
+    assert code == 2
+    assert "Name a registry's repository in full" not in text
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("file:///media/stick", "Write the path alone: /media/stick"),
+        ("HTTPS://a.example/x.tar", "Name a registry's repository without https://"),
+    ],
+)
+def test_urls_are_told_as_urls(written: Written, target: str, words: str) -> None:
+    code, text = verified(written, target)
+    assert code == 2
+    assert "is a URL, and no name of a layout or repository" in text
+    assert words in text
+    ran = run_here(["discover", target])
+    assert (ran.code, words in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda digest: digest[:19], "Write the whole digest"),
+        (lambda digest: digest.removeprefix("sha256:"), "@{}"),
+        (lambda digest: digest.upper(), "@{}"),
+        (lambda _: "v1", "If v1 is a tag, write {layout}:v1"),
+        (lambda _: "", "Write the whole digest"),
+    ],
+)
+def test_what_stands_for_a_digest_is_told_as_it_was_probably_meant(
+    written: Written, change: Callable[[str], str], words: str
+) -> None:
+    code, text = verified(written, f"oci:{written.layout}@{change(written.digest)}")
+    assert code == 2
+    assert words.format(written.digest, layout=written.layout) in text
+    assert "alpine" not in text
+
+
+def test_a_part_of_an_artifact_is_told_with_the_artifact(written: Written) -> None:
+    """The image ID that `docker images` shows is the digest of the config."""
+    manifest = json.loads((written.layout / "blobs/sha256" / written.digest.removeprefix("sha256:")).read_bytes())
+    for digest, part in (
+        (manifest["config"]["digest"], "the config (docker's image ID)"),
+        (manifest["layers"][1]["digest"], "layers[1]"),
+    ):
+        code, text = verified(written, f"oci:{written.layout}@{digest}")
+        assert code == 11
+        assert f"it is {part} of {written.digest}" in text
+        assert f"@{written.digest}." in text
+        assert "leads to it" not in text
+
+
+def test_a_signature_in_place_of_what_it_signs_is_told(tmp_path: Path) -> None:
+    scene = Scene()
+    found: list[Descriptor] = []
+    signature = scene.signatures.pop()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        found.append(signature.attach(box, target))
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    assert verified(written, written.target)[0] == 0
+    code, text = verified(written, f"oci:{written.layout}@{found[0].digest}")
+    assert code == 10
+    assert f"it is a signature itself, of {written.digest}" in text
+    assert "Copy it again with its referrers" not in text
