@@ -112,14 +112,14 @@ class FetchOutcome:
     at: datetime
     targets: tuple[str, ...]
     directory: str | None
-    """Where evidence was kept, safe to show; None where it only went into a box."""
+    """Where evidence was kept, safe to show; None where it only went beside images."""
     signatures: int
     certificates: tuple[CertificateCoverage, ...]
     unread: tuple[UnreadableSignature, ...] = ()
     offered: tuple[Attempt, ...] = ()
     """What was taken, or not, from files."""
     pruned: tuple[str, ...] = ()
-    boxes: tuple[EvidenceWritten, ...] = ()
+    written: tuple[EvidenceWritten, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)

@@ -72,9 +72,9 @@ def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
     yield from (f"  offered {attempt.source}: {_attempt(attempt)}" for attempt in told)
     for name in outcome.pruned:
         yield f"  {style.paint('quiet', 'pruned')} {name}"
-    for box in outcome.boxes:
-        word = "written" if box.changed else "unchanged"
-        yield f"  beside {box.reference}: {count(box.files, 'file')} of evidence, {word} ({box.digest})"
+    for artifact in outcome.written:
+        word = "written" if artifact.changed else "unchanged"
+        yield f"  beside {artifact.reference}: {count(artifact.files, 'file')} of evidence, {word} ({artifact.digest})"
     for problem in outcome.problems:
         yield from _problem_lines(problem, style, "problem", "bad")
     for warning in outcome.warnings:
@@ -141,8 +141,8 @@ def fetch_document(outcome: FetchOutcome, *, version: str) -> Json:
         "offered": [_attempt_json(attempt) for attempt in outcome.offered],
         "pruned": list(outcome.pruned),
         "boxes": [
-            {"reference": box.reference, "digest": box.digest, "files": box.files, "changed": box.changed}
-            for box in outcome.boxes
+            {"reference": item.reference, "digest": item.digest, "files": item.files, "changed": item.changed}
+            for item in outcome.written
         ],
         "problems": [problem_document(problem) for problem in outcome.problems],
         "warnings": [problem_document(warning) for warning in outcome.warnings],

@@ -1,4 +1,4 @@
-"""Evidence in the box: what lies beside the images, as an artifact that refers to the one it is about.
+"""Evidence that lies beside the images, as an artifact that refers to the one it is about.
 
 One OCI artifact for each image, artifactType `application/vnd.airgap.evidence.v1`, one layer a file, named as in a
 trust directory (`crls/...`, `ocsp/...`), so that `oras pull` puts it back as such. It has the image as its subject: so

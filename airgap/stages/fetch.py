@@ -110,7 +110,7 @@ def fetch(
             downloads = stack.enter_context(EvidenceClient(evidence or EvidenceOptions()))
             run.gatherer.download(run.chains.asked, downloads, pool)
         pruned = run.prune() if request.prune else ()
-        return run.outcome(pruned, run.fill_box() if request.into is not None else ())
+        return run.outcome(pruned, run.write_evidence() if request.into is not None else ())
 
 
 class _Run:
@@ -126,7 +126,7 @@ class _Run:
         self._took: list[Attempt] = []
         self._anchors = self._tsa_anchors(trust)
         self.chains: CollectedChains = NO_CHAINS
-        # into a box goes what only the far side can prove, into a trust directory nothing unproven
+        # beside images goes what only the far side can prove, into a trust directory nothing unproven
         self.gatherer = Gatherer(EvidenceKeeper(root), at=request.at, unproven=request.directory is None)
 
     def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
@@ -171,8 +171,8 @@ class _Run:
         yield found, Graph(found), [root]
 
     def _offer_box(self, store: Store, graph: Graph, name: str) -> None:
-        box = find_target_evidence(store, graph, [root.descriptor for root in graph.roots()], safe(name))
-        for piece in box.pieces:
+        beside = find_target_evidence(store, graph, [root.descriptor for root in graph.roots()], safe(name))
+        for piece in beside.pieces:
             try:
                 self._offered.append((f"{safe(name)}: {piece.name}", piece.read()))
             except FormatError as error:
@@ -205,9 +205,9 @@ class _Run:
                 gone += keeper.prune_ocsp(item.certificate, item.issuer)
         return tuple(sorted(set(gone)))
 
-    # --- the box ---
+    # --- evidence beside the images ---
 
-    def fill_box(self) -> tuple[EvidenceWritten, ...]:
+    def write_evidence(self) -> tuple[EvidenceWritten, ...]:
         """Put the evidence beside each artifact of `into`, in place of what was there."""
         evidence = EvidenceDirectory.open(self._root)
         written: list[EvidenceWritten] = []
@@ -247,7 +247,7 @@ class _Run:
         beside = find_target_evidence(target.store, target.graph, [root.descriptor], target.name(root))
         return pack_evidence(root.descriptor, chains.asked, evidence, beside)
 
-    def outcome(self, pruned: tuple[str, ...], boxes: tuple[EvidenceWritten, ...]) -> FetchOutcome:
+    def outcome(self, pruned: tuple[str, ...], written: tuple[EvidenceWritten, ...]) -> FetchOutcome:
         """Everything that came of it, judged over what is on disk now."""
         request = self._request
         evidence = EvidenceDirectory.open(self._root)
@@ -262,7 +262,7 @@ class _Run:
             unread=self.chains.unread,
             offered=tuple(self._took),
             pruned=pruned,
-            boxes=boxes,
+            written=written,
             problems=tuple(self._problems),
             warnings=(*self._warnings, *evidence.notices()),
             sources=dict(self.gatherer.sources),

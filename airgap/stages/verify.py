@@ -179,7 +179,7 @@ class _Run:
     def close(self) -> None:
         """Closes the layout that is open."""
         if self._opened is not None:
-            self._warnings += list(self._box.notices())
+            self._warnings += list(self._beside.notices())
         self._opened = None
         self._layout.close()
 
@@ -188,7 +188,7 @@ class _Run:
             return target
         self.close()
         target = self._layout.enter_context(open_target(text))
-        self._open_box(target)
+        self._open_evidence(target)
         self._checker = ContentChecker(target.store, self._pool)
         self._nearby = NearbySignatureFinder(target.graph)
         self._opened = target
@@ -203,16 +203,16 @@ class _Run:
             plugins=request.plugins,
         )
 
-    def _open_box(self, target: Target) -> None:
+    def _open_evidence(self, target: Target) -> None:
         """What lies in the layout as evidence, beside the trust directory's; what would be trusted is only named."""
         # of the whole layout: what is about an index stands beside the index, also for one of its children
         roots = [root.descriptor for root in target.graph.roots()]
         name = safe(f"{target.reference.transport}{target.reference.path}")
-        self._box = find_target_evidence(target.store, target.graph, roots, name)
+        self._beside = find_target_evidence(target.store, target.graph, roots, name)
         self._judge = self._own_judge
         self._judged.clear()
-        if self._box.pieces:
-            evidence = CombinedEvidence((self._directory.evidence, self._box))
+        if self._beside.pieces:
+            evidence = CombinedEvidence((self._directory.evidence, self._beside))
             self._judge = self._make_judge(_Beside(self._directory, evidence))
         self._warnings += list(find_proposals(target.graph, roots, name))
 

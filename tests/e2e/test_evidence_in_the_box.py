@@ -58,7 +58,7 @@ class TestInto:
         here.serve()
         outcome = box(here)
         assert outcome.complete
-        assert [written.files for written in outcome.boxes] == [4]
+        assert [written.files for written in outcome.written] == [4]
         assert not (here.trust / "crls").exists()
         assert here.verify().code == 0
 
@@ -88,10 +88,10 @@ class TestInto:
         here.sign()
         here.serve()
         copy = shutil.copytree(here.written.layout, tmp_path / "copy")
-        first = box(here).boxes[0].digest
-        assert here.fetch(targets=[], directory=None, into=str(copy)).boxes[0].digest == first
+        first = box(here).written[0].digest
+        assert here.fetch(targets=[], directory=None, into=str(copy)).written[0].digest == first
         again = box(here)
-        assert (again.boxes[0].digest, again.boxes[0].changed) == (first, False)
+        assert (again.written[0].digest, again.written[0].changed) == (first, False)
 
     def test_new_evidence_takes_the_place_of_the_old_and_nothing_gets_older(self, here: Site) -> None:
         here.sign()
@@ -154,7 +154,7 @@ class TestInto:
         other = here.scene.box.add_image(b"another")
         here.scene.signature.attach(here.scene.box, here.scene.box.tag(other, "other"))
         here.scene.box.write_directory(here.written.layout)
-        assert len(box(here).boxes) == 2
+        assert len(box(here).written) == 2
         assert here.verify(target=str(here.written.layout)).code == 0
 
     def test_what_stands_beside_an_index_serves_its_children(self, here: Site) -> None:
@@ -198,14 +198,14 @@ class TestInto:
         (here.trust / "crls/forged.crl").write_bytes(here.crl(here.ca, number=9, signed_by=key("p256", 4)))
         (here.trust / "crls/index.json").write_text(json.dumps({here.web.url("/leaf.crl"): "forged.crl"}))
         outcome = here.fetch(into=str(here.written.layout))
-        assert [written.files for written in outcome.boxes] == [2]
+        assert [written.files for written in outcome.written] == [2]
 
     def test_an_image_without_signatures_gets_none(self, here: Site) -> None:
         here.sign()
         here.scene.box.tag(here.scene.box.add_image(b"unsigned"), "other")
         here.scene.box.write_directory(here.written.layout)
         here.serve()
-        assert len(box(here).boxes) == 1
+        assert len(box(here).written) == 1
 
     def test_there_must_be_somewhere_to_put_it(self, here: Site) -> None:
         here.sign()
