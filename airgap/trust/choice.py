@@ -58,13 +58,15 @@ class StatementChoice:
 
 
 def repository_of(name: str) -> str | None:
-    """The repository of a full reference (`registry.example/app:v1`: `registry.example/app`); None for other names."""
+    """The repository that a full name names, with or without a tag; None for other names.
+
+    `registry.example/app:v1` and `registry.example/app` name `registry.example/app`.
+    """
     try:
         reference = parse_registry_reference(name)
     except UsageError:
         return None
-    named = reference.tag is not None or reference.digest is not None
-    return reference.name if named and not name.startswith("docker://") else None
+    return reference.name if not name.startswith("docker://") else None
 
 
 def repositories_of(names: Iterable[str]) -> tuple[str, ...]:
@@ -91,14 +93,15 @@ def name_artifact(
     if scope is not None:
         return Named(scope=scope, origin="option")
     claimed = list(dict.fromkeys(name for name in recorded if name is not None))
-    own_names = repositories_of(tags)
+    called_here = tuple(tags)
+    own_names = repositories_of(called_here)
     own = repository_of(typed) if typed is not None else None
-    if own is not None:
-        _check_agreement([own], claimed)
+    if typed is not None and own is not None:
+        _check_agreement([typed], claimed)
         return Named(scope=own, origin="name")
     if not claimed:
         return Named(scope=None, origin=None, own=own_names)
-    _check_agreement(own_names, claimed)
+    _check_agreement(called_here, claimed)
     found = repository_of(called) if called is not None else None
     meant = [found] if found is not None else own_names or claimed
     if len(meant) > 1:
@@ -110,17 +113,27 @@ def name_artifact(
         return Named(scope=None, origin=None, own=own_names)  # a claim that names no repository selects nothing
 
 
-def _check_agreement(own: Sequence[str], claimed: Sequence[str]) -> None:
-    """Every repository in the artifact's own names has a record of it, where there are records at all."""
-    for name in own:
-        if claimed and name not in claimed:
+def _check_agreement(names: Iterable[str], claimed: Sequence[str]) -> None:
+    """Every repository in the artifact's own names has a record of it, where there are records at all.
+
+    A name that starts as a full one and is none (upper case, a scheme) says of no repository that is recorded.
+    """
+    for text in names if claimed else ():
+        name = repository_of(text) or (text if _names_registry(text) else None)
+        if name is not None and name not in claimed:
             raise Rejected(
                 "policy.name_conflict",
-                f"the artifact is called {safe(name)} here, and its acquisition record says that it was copied from "
-                f"{_listed(claimed)}",
+                f"the artifact is called {safe(name, limit=300)} here, and its acquisition record says that it was "
+                f"copied from {_listed(claimed)}",
                 name=safe(name),
                 recorded=", ".join(map(safe, claimed[:_SHOWN])),
             )
+
+
+def _names_registry(name: str) -> bool:
+    """Whether a name starts with a registry, as docker has it, or with a scheme or a slash before one."""
+    host, slash, _ = name.partition("/")
+    return bool(slash) and (not host or "." in host or ":" in host or host == "localhost")
 
 
 def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:

@@ -166,6 +166,30 @@ class TestName:
     def test_name_that_is_only_written_in_the_layout_is_no_name(self) -> None:
         assert name_artifact(scope=None, typed="v1", tags=[f"{PROD}:v1"], recorded=[]).scope is None
 
+    @pytest.mark.parametrize(
+        "name",
+        [
+            PROD,
+            "registry.example/Prod:v1",
+            "registry.example./prod:v1",
+            "registry.example//prod:v1",
+            "registry.example/prod:v1 ",
+            "registry.example/prod:v1@x",
+            "docker://registry.example/prod:v1",
+            "/registry.example/prod:v1",
+            "localhost/Prod",
+        ],
+    )
+    @pytest.mark.parametrize("typed", [True, False])
+    def test_full_name_in_any_form_beats_the_record(self, name: str, *, typed: bool) -> None:
+        with pytest.raises(Rejected) as caught:
+            name_artifact(scope=None, typed=name if typed else None, tags=[name], recorded=[LAB])
+        assert caught.value.reason == "policy.name_conflict"
+
+    @pytest.mark.parametrize("name", ["v1", "app:v1", "library/app:v1", LAB, f"{LAB}:v1"])
+    def test_name_that_says_the_same_or_nothing_leaves_the_record(self, name: str) -> None:
+        assert name_artifact(scope=None, typed=name, tags=[name], recorded=[LAB]).scope == LAB
+
     @pytest.mark.parametrize("claim", ["Registry.example/../x", "*", "", "\x1b[2J"])
     def test_record_that_names_no_repository_names_none(self, claim: str) -> None:
         assert name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[claim]).scope is None
@@ -179,7 +203,7 @@ class TestName:
         ("docker.io/library/app:v1", "docker.io/library/app"),
         ("library/app:v1", None),
         ("v1", None),
-        ("reg.example/app", None),
+        ("reg.example/app", "reg.example/app"),
         ("docker://reg.example/app:v1", None),
         ("reg.example/app:v1\x1b", None),
     ],
