@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,6 @@ from airgap.cli.console import (
     QuietOutput,
     VerboseOption,
     clock,
-    home,
     key_values,
     write,
     write_json,
@@ -24,6 +22,7 @@ from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import PluginOptions
 from airgap.cli.signer import KeyChoice
 from airgap.cli.signing import EnvelopeFormat, TimestampOptions, lifetime
+from airgap.cli.trust_common import Judging
 from airgap.reasons import ExitCode
 
 app = typer_app("Sign and verify files that are in no registry, with detached signatures.", no_args_is_help=True)
@@ -111,23 +110,7 @@ def verify(
         list[str] | None,
         typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Metadata that must be in the signature."),
     ] = None,
-    trust: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Trust directory. Default: $AIRGAP_TRUST, then the user's own, then notation's."
-        ),
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now."),
-    ] = None,
-    max_age: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[KIND=]AGE",
-            help="Accept evidence that is stale by up to AGE (7d, 36h); KIND: crl, ocsp, tsa-crl, tsa-ocsp.",
-        ),
-    ] = None,
+    judging: Judging,
     plugins: PluginOptions,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON report to this file, too.")
@@ -141,28 +124,26 @@ def verify(
     verify.
     """
     from airgap import __version__
-    from airgap.cli.verify import parse_moment, write_report
+    from airgap.cli.verify import write_report
     from airgap.guard import no_network
     from airgap.report.blobs import blob_document, blob_headline, blob_text
-    from airgap.revocation.freshness import parse_ages
     from airgap.stages.blob import BlobVerifyRequest, verify_blob
     from airgap.trust.apart import check_output
-    from airgap.trust.directory import locate
 
     now = clock()
     request = BlobVerifyRequest(
         path=file,
-        at=now if at is None else parse_moment(at),
+        at=judging.moment(now),
         clock=now,
         signature=signature,
         envelope=signature_format.value if signature_format else None,
         policy_name=policy_name,
         media_type=media_type,
         metadata=key_values(metadata or [], "--user-metadata"),
-        max_age=parse_ages(max_age or []),
+        max_age=judging.ages(),
         plugins=plugins.allowed(),
     )
-    place = locate(trust, os.environ, home())
+    place = judging.location()
     if report:
         check_output(report, [place.path, file, *([signature] if signature else [])])
     with no_network() as guard:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from airgap.cli.command import command
-from airgap.cli.console import Output, clock, home, key_values, write, write_json
+from airgap.cli.console import Output, clock, key_values, write, write_json
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import PluginOptions
-from airgap.cli.trust_common import AtOption, TrustOption, moment
+from airgap.cli.trust_common import Judging
 from airgap.cli.verify import Content
 
 app = typer_app()
@@ -24,15 +23,10 @@ def recheck(
     sources: Annotated[
         list[str], typer.Argument(metavar="LAYOUT|REPORT...", help="Reports of airgap verify, layouts, layout tars.")
     ],
-    trust: TrustOption = None,
+    judging: Judging,
     scope: Annotated[
         str | None,
         typer.Option(metavar="REPOSITORY", help="Repository that the policy is asked about, where no report names it."),
-    ] = None,
-    at: AtOption = None,
-    max_age: Annotated[
-        list[str] | None,
-        typer.Option("--max-age", metavar="[KIND=]AGE", help="Accept evidence that is stale by up to AGE."),
     ] = None,
     metadata: Annotated[
         list[str] | None,
@@ -61,15 +55,13 @@ def recheck(
     from airgap.cli.verify import write_report
     from airgap.guard import no_network
     from airgap.report.rechecking import recheck_document, recheck_text
-    from airgap.revocation.freshness import parse_ages
     from airgap.stages.recheck import RecheckRequest
     from airgap.stages.recheck import recheck as judge
     from airgap.trust.apart import check_output, layout_paths
-    from airgap.trust.directory import locate
     from airgap.trust.scopes import check_scope
 
     now = clock()
-    judged = moment(at, now)
+    judged = judging.moment(now)
     if scope is not None:
         check_scope(scope)
     request = RecheckRequest(
@@ -78,11 +70,11 @@ def recheck(
         clock=now,
         scope=scope,
         metadata=key_values(metadata or [], "--user-metadata"),
-        max_age=parse_ages(max_age or []),
+        max_age=judging.ages(),
         plugins=plugins.allowed(),
         content=content.value,
     )
-    place = locate(trust, os.environ, home())
+    place = judging.location()
     if report:
         check_output(report, [place.path, *layout_paths(sources)])
     with no_network():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,36 @@ AtOption = Annotated[
 StreamOption = Annotated[str, typer.Option("--stream", metavar="NAME", help="Name of the stream of snapshots.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """By whose trust, for which moment and with which patience something is judged."""
+
+    trust: TrustOption = None
+    at: AtOption = None
+    max_age: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--max-age",
+            metavar="[KIND=]AGE",
+            help="Accept evidence that is stale by up to AGE (7d, 36h); KIND: crl, ocsp, tsa-crl, tsa-ocsp.",
+        ),
+    ] = None
+
+    def moment(self, now: datetime) -> datetime:
+        """The moment judged for. Raises UsageError."""
+        return moment(self.at, now)
+
+    def ages(self) -> dict[str, timedelta]:
+        """How stale evidence may be, by kind. Raises UsageError."""
+        from airgap.revocation.freshness import parse_ages
+
+        return parse_ages(self.max_age or [])
+
+    def location(self) -> Location:
+        """The trust directory that is meant."""
+        return location(self.trust)
+
+
 def location(trust: Path | None) -> Location:
     """The trust directory that is meant."""
     from airgap.trust.directory import locate
@@ -39,8 +70,6 @@ def location(trust: Path | None) -> Location:
 
 def moment(text: str | None, now: datetime, *, whole_day: bool = True) -> datetime:
     """The moment that `--at` names, else now. Raises UsageError."""
-    from airgap.cli.verify import parse_moment
-
     return now if text is None else parse_moment(text, whole_day=whole_day)
 
 
@@ -83,3 +112,28 @@ def raised() -> Iterator[None]:
     except (Rejected, Undecided) as error:
         note(f"Error: {error}\n       {error.remedy}")
         raise typer.Exit(REASONS[error.reason].exit_code) from None
+
+
+def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
+    """The moment that `--at` names: a date is the end of that day, in UTC. Raises UsageError.
+
+    What was known on a day counts for it: at its beginning, the CRLs of that morning would go unheard. `whole_day` is
+    false where a moment is not judged for but written: a date is the beginning of that day then.
+    """
+    from airgap.errors import FormatError, UsageError
+    from airgap.parse.time import rfc3339
+    from airgap.text import safe
+
+    remedy = "Write 2026-12-24 or 2026-12-24T18:00:00Z."
+    try:
+        time = "T23:59:59Z" if whole_day else "T00:00:00Z"
+        moment = rfc3339(f"{text}{time}" if len(text) == len("2026-12-24") else text)
+    except FormatError as error:
+        raise UsageError(f"--at {safe(text)!r} is no time: {error.problem}", remedy=remedy) from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise UsageError(f"--at {safe(text)!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}", remedy=remedy)
+    return moment
+
+
+_FIRST_YEAR, _LAST_YEAR = 1950, 9000
+"""Times in certificates begin in 1950 (RFC 5280, 4.1.2.5); ages are added to dates, which end with the year 9999."""

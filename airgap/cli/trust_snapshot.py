@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ from airgap.cli.console import Output, VerboseOption, layout_reference, note
 from airgap.cli.lazy import typer_app
 from airgap.cli.signer import KeyChoice
 from airgap.cli.signing import EnvelopeFormat, TimestampOptions, lifetime
-from airgap.cli.trust_common import AtOption, StreamOption, TrustOption, finish, location, reporting
+from airgap.cli.trust_common import Judging, StreamOption, TrustOption, finish, location, reporting
 
 if TYPE_CHECKING:
     from airgap.report.snapshots import SnapshotReport
@@ -25,12 +25,6 @@ app = typer_app("Pack, sign, show, compare, verify and apply snapshots of a trus
 
 TargetArgument = Annotated[
     str, typer.Argument(metavar="REF", help="Layout directory or tar with the snapshot, :TAG or @DIGEST if several.")
-]
-MaxAgeOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--max-age", metavar="[KIND=]AGE", help="Accept evidence about the signer that is stale by up to AGE."
-    ),
 ]
 
 
@@ -215,14 +209,12 @@ class _ApplyOptions:
     """The options that verify and apply share."""
 
     target: str
-    trust: Path | None
+    judging: Judging
     allow_rollback: str = ""
     accept_lost_state: str = ""
-    max_age: list[str] = field(default_factory=list)
     dry_run: bool = False
 
     def request(self, at: datetime, clock: datetime) -> ApplyRequest:
-        from airgap.revocation.freshness import parse_ages
         from airgap.stages.snapshot_apply import ApplyRequest
 
         return ApplyRequest(
@@ -230,7 +222,7 @@ class _ApplyOptions:
             clock=clock,
             allow_rollback=self.allow_rollback,
             accept_lost_state=self.accept_lost_state,
-            max_age=parse_ages(self.max_age),
+            max_age=self.judging.ages(),
             dry_run=self.dry_run,
         )
 
@@ -244,7 +236,7 @@ def _judge(asked: _ApplyOptions, command: str, at: datetime, now: datetime) -> S
     from airgap.trust.snapshots.pins import PinKind, Pins
     from airgap.trust.snapshots.tuf_check import load
 
-    place = location(asked.trust)
+    place = asked.judging.location()
     check_apart(place.path, [asked.target])
     if any(pin.kind is PinKind.TUF for pin in Pins.read(place.path).entries):
         load()  # before the guard is up
@@ -279,9 +271,7 @@ def _judge(asked: _ApplyOptions, command: str, at: datetime, now: datetime) -> S
 def verify(
     *,
     target: TargetArgument,
-    trust: TrustOption = None,
-    at: AtOption = None,
-    max_age: MaxAgeOption = None,
+    judging: Judging,
     verbose: VerboseOption = False,
     output: Output,
 ) -> None:
@@ -290,8 +280,8 @@ def verify(
     Nothing is changed. Exit codes: 0 it may; 10, 12, 13, 14, 15 as its signature's verdict says; 16 content corrupt;
     17 older than what was accepted, or nobody remembers; 18 malformed.
     """
-    asked = _ApplyOptions(target, trust, max_age=max_age or [])
-    report = reporting("verify", at, lambda judged, now: _judge(asked, "verify", judged, now))
+    asked = _ApplyOptions(target, judging)
+    report = reporting("verify", judging.at, lambda judged, now: _judge(asked, "verify", judged, now))
     finish(report, output, verbose=verbose)
 
 
@@ -299,7 +289,7 @@ def verify(
 def apply_(
     *,
     target: TargetArgument,
-    trust: TrustOption = None,
+    judging: Judging,
     allow_rollback: Annotated[
         str, typer.Option("--allow-rollback", metavar="REASON", help="Go back to an older one; the reason is recorded.")
     ] = "",
@@ -308,8 +298,6 @@ def apply_(
         typer.Option("--accept-lost-state", metavar="REASON", help="Begin a new memory; the reason is recorded."),
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge, and change nothing.")] = False,
-    at: AtOption = None,
-    max_age: MaxAgeOption = None,
     verbose: VerboseOption = False,
     output: Output,
 ) -> None:
@@ -318,8 +306,8 @@ def apply_(
     Stores and policy become those of the snapshot; evidence is added and never lost; airgap.toml, pins and all other
     files stay. It happens in one step, and airgap trust snapshot undo goes back. Exit codes: as for verify.
     """
-    asked = _ApplyOptions(target, trust, allow_rollback, accept_lost_state, max_age or [], dry_run)
-    report = reporting("apply", at, lambda judged, now: _judge(asked, "apply", judged, now))
+    asked = _ApplyOptions(target, judging, allow_rollback, accept_lost_state, dry_run)
+    report = reporting("apply", judging.at, lambda judged, now: _judge(asked, "apply", judged, now))
     finish(report, output, verbose=verbose)
 
 

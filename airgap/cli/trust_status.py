@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from airgap.cli.command import command
 from airgap.cli.console import QuietOutput, VerboseOption, clock, write, write_json
 from airgap.cli.lazy import typer_app
-from airgap.cli.trust_common import AtOption, TrustOption, location, moment
+from airgap.cli.trust_common import Judging
 
 if TYPE_CHECKING:
     from airgap.trust.directory import TrustDirectory
@@ -20,15 +20,7 @@ app = typer_app()
 @command(app)
 def status(
     *,
-    trust: TrustOption = None,
-    at: AtOption = None,
-    max_age: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[KIND=]AGE",
-            help="Accept evidence that is stale by up to AGE (7d, 36h); KIND: crl, ocsp, tsa-crl, tsa-ocsp.",
-        ),
-    ] = None,
+    judging: Judging,
     verbose: VerboseOption = False,
     output: QuietOutput,
 ) -> None:
@@ -41,14 +33,13 @@ def status(
     from airgap.guard import no_network
     from airgap.reasons import ExitCode
     from airgap.report.trusting import status_document, status_headline, status_text
-    from airgap.revocation.freshness import parse_ages
     from airgap.trust.directory import TrustDirectory
     from airgap.trust.status import trust_status
 
     now = clock()
     with no_network():
-        directory = TrustDirectory.open(location(trust)).accepting(parse_ages(max_age or []))
-        found = trust_status(directory, at=moment(at, now), clock=now, problems=_problems(directory))
+        directory = TrustDirectory.open(judging.location()).accepting(judging.ages())
+        found = trust_status(directory, at=judging.moment(now), clock=now, problems=_problems(directory))
     if output.is_json:
         write_json(status_document(found, version=__version__))
     elif output.quiet:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +14,6 @@ from airgap.cli.console import (
     QuietOutput,
     VerboseOption,
     clock,
-    home,
     key_values,
     layout_reference,
     write,
@@ -24,6 +21,7 @@ from airgap.cli.console import (
 )
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import PluginOptions
+from airgap.cli.trust_common import Judging
 
 if TYPE_CHECKING:
     from airgap.verifier.outcome import Outcome
@@ -49,26 +47,9 @@ def verify(
             help="Layout directory or tar, with :TAG or @DIGEST for one artifact: ./stick, trip.tar:v1.",
         ),
     ],
-    trust: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Trust directory. Default: $AIRGAP_TRUST, then the user's own, then notation's.",
-        ),
-    ] = None,
+    judging: Judging,
     scope: Annotated[
         str | None, typer.Option(metavar="REPOSITORY", help="Repository that the trust policy is asked about.")
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now."),
-    ] = None,
-    max_age: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[KIND=]AGE",
-            help="Accept evidence that is stale by up to AGE (7d, 36h); KIND: crl, ocsp, tsa-crl, tsa-ocsp.",
-        ),
     ] = None,
     metadata: Annotated[
         list[str] | None,
@@ -96,11 +77,9 @@ def verify(
     """
     from airgap.guard import no_network
     from airgap.report.text import quiet_text, verify_text
-    from airgap.revocation.freshness import parse_ages
     from airgap.stages.verify import VerifyRequest
     from airgap.stages.verify import verify as judge
     from airgap.trust.apart import check_output, layout_paths
-    from airgap.trust.directory import locate
     from airgap.trust.scopes import check_scope
 
     now = clock()
@@ -108,16 +87,16 @@ def verify(
         check_scope(scope)
     request = VerifyRequest(
         targets=[layout_reference(target, oci_layout=oci_layout) for target in targets],
-        at=now if at is None else parse_moment(at),
+        at=judging.moment(now),
         clock=now,
         scope=scope,
         metadata=key_values(metadata or [], "--user-metadata"),
         content=content.value,
         max_signatures=max_signatures,
-        max_age=parse_ages(max_age or []),
+        max_age=judging.ages(),
         plugins=plugins.allowed(),
     )
-    place = locate(trust, os.environ, home())
+    place = judging.location()
     if report:
         check_output(report, [place.path, *layout_paths(request.targets)])
     with no_network() as guard:
@@ -141,31 +120,6 @@ def _document(outcome: Outcome, attempts: int) -> object:
     from airgap.report.document import verify_document
 
     return verify_document(outcome, version=__version__, attempts=attempts)
-
-
-def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
-    """The moment that `--at` names: a date is the end of that day, in UTC. Raises UsageError.
-
-    What was known on a day counts for it: at its beginning, the CRLs of that morning would go unheard. `whole_day` is
-    false where a moment is not judged for but written: a date is the beginning of that day then.
-    """
-    from airgap.errors import FormatError, UsageError
-    from airgap.parse.time import rfc3339
-    from airgap.text import safe
-
-    remedy = "Write 2026-12-24 or 2026-12-24T18:00:00Z."
-    try:
-        time = "T23:59:59Z" if whole_day else "T00:00:00Z"
-        moment = rfc3339(f"{text}{time}" if len(text) == len("2026-12-24") else text)
-    except FormatError as error:
-        raise UsageError(f"--at {safe(text)!r} is no time: {error.problem}", remedy=remedy) from None
-    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise UsageError(f"--at {safe(text)!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}", remedy=remedy)
-    return moment
-
-
-_FIRST_YEAR, _LAST_YEAR = 1950, 9000
-"""Times in certificates begin in 1950 (RFC 5280, 4.1.2.5); ages are added to dates, which end with the year 9999."""
 
 
 def write_report(path: Path, document: object) -> None:
