@@ -48,7 +48,6 @@ __all__ = [
     "Scope",
     "claimed_issuer",
     "claimed_key",
-    "has_pem_mark",
     "read_facts",
     "split_pem",
 ]
@@ -68,7 +67,6 @@ _PEM_BEGUN = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-
 _PEM_OTHER = re.compile(
     rb"-----BEGIN (?P<label>(?:TRUSTED |X509 )?CERTIFICATE)-----[A-Za-z0-9+/=\s]*-----END (?P=label)-----"
 )
-_PEM_MARK: Final = b"-----(?:BEGIN|END) "
 _PEM_BYTES: Final = limits.CRL_BYTES * 3 // 2
 
 
@@ -130,34 +128,28 @@ def read_facts(data: bytes) -> CrlFacts:
 def split_pem(data: bytes) -> tuple[bytes, ...]:
     """Each PEM block "X509 CRL" of `data`, if it holds several (nginx and Apache want them so); else `data` itself.
 
-    Certificates between them are left out. What is neither is a piece of its own, which no reader takes: it may be a
-    CRL that was damaged or cut.
+    Certificates between them are left out, and text. Where evidence may be in what is neither, it is a piece of its
+    own, which no reader takes: it may be a CRL that was damaged or cut.
     """
     if data[:1] == b"\x30":
         return (data,)
+    from airgap.pki.misfit import may_hide_evidence
+
     blocks = [match[0] for match in _PEM.finditer(data)]
     rest = re.split(rb"(?=-----BEGIN )", _PEM_OTHER.sub(b"", _PEM.sub(b"", data)))
-    pieces = (*blocks, *(piece for piece in rest if has_pem_mark(piece) or not _is_text(piece)))
+    pieces = (*blocks, *(piece for piece in rest if may_hide_evidence(piece)))
     return pieces if blocks and len(pieces) > 1 else (data,)
 
 
-def has_pem_mark(data: bytes) -> bool:
-    """Whether a PEM block begins or ends in it, whatever its label, in UTF-16 as well."""
-    return re.search(_PEM_MARK, data.replace(b"\0", b"")) is not None
-
-
-def _is_text(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def claimed_issuer(data: bytes) -> bytes | None:
-    """The raw issuer Name of a CRL that may be damaged behind it; None where not even that can be read."""
+    """The raw issuer Name of a CRL that may be damaged behind it; None where not even that can be read.
+
+    None as well where something stands behind its end: that may be another CRL, of anybody.
+    """
     try:
         data = _der_of(data, damaged=True)
+        if _end(data) < len(data):
+            return None
         # the lengths around it are of no use: what they announce is not there
         element = der.element_at(data, der.content_at(data, der.content_at(data, 0)), len(data))
         if element.tag == der.INTEGER:
@@ -167,6 +159,14 @@ def claimed_issuer(data: bytes) -> bytes | None:
     except FormatError:
         return None
     return name.raw
+
+
+def _end(data: bytes) -> int:
+    """Where the structure that `data` begins with ends, by its own word; the end of `data` where it is cut."""
+    try:
+        return der.element_at(data, 0, len(data)).end
+    except FormatError:
+        return len(data)
 
 
 def claimed_key(data: bytes) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Final
 
 from airgap.errors import FormatError
+from airgap.parse import der
 from airgap.pki.recognise import OCSP_BEGUN, Found, Kind, label_kind, of_der, recognise
 
 
@@ -43,9 +45,30 @@ def wanted_in(folder: str, name: str) -> Wanted:
 
 
 def may_hide_evidence(data: bytes) -> bool:
-    """Whether evidence may be in it that only has to be unpacked or decoded."""
+    """Whether evidence may be in it: damaged, or such that it only has to be unpacked, decoded or looked up.
+
+    Passed over are keys and certificates, and text with no PEM line in it and nothing that may be DER in base64 or hex.
+    """
     found = recognise(data)
-    return found is not None and found.kind in _HIDING
+    if found is not None and (found.kind in _HIDING or found.kind in _NO_EVIDENCE):
+        return found.kind in _HIDING or not _is_alone(data)
+    return (_NO_TEXT.search(data) or _ENCODED.search(data)) is not None
+
+
+def _is_alone(data: bytes) -> bool:
+    """Whether nothing but keys and certificates stands behind the first one."""
+    labels = [label_kind(label.decode("latin-1")) for label in _BEGIN.findall(data)]
+    if labels:
+        return all(found is not None and found.kind in _NO_EVIDENCE for found in labels)
+    return not _behind(data)
+
+
+def _behind(data: bytes) -> bytes:
+    """What stands behind the DER structure that a file begins with; nothing where there is none."""
+    try:
+        return data[der.element_at(data, 0, len(data)).expect(der.SEQUENCE, "").end :]
+    except FormatError:
+        return b""
 
 
 def problem_of_evidence(
@@ -62,6 +85,8 @@ def problem_of_evidence(
         found = Found(Kind.OCSP_RESPONSE, "an OCSP response")
     if found is None:
         return FormatError(f"it is neither a CRL nor an OCSP response{why}")
+    if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE} and _JOINED.match(_behind(data)):
+        return FormatError(f"it is {found.words} with another file behind its end{why}", remedy=_ONE_EACH)
     if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}:
         return FormatError(f"it is {found.words}, cut short or damaged{why}", remedy=way_out(found.kind, wanted))
     contrast = f", not {_ARTICLES[wanted]} {wanted}" if found.kind in _OTHERS else ""
@@ -112,7 +137,17 @@ def der_problem(data: bytes) -> FormatError | None:
 _ENDINGS: Final = {Wanted.CRL: "crl", Wanted.OCSP: "ors"}
 _HIDING: Final = {
     Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.BARE_BASE64, Kind.ONE_LINE, Kind.OPEN_PEM, Kind.ARMOURED,
+    Kind.LISTING, Kind.POINTER,
 }  # fmt: skip
+_NO_EVIDENCE: Final = {Kind.CERTIFICATE, Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY}
+_BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n-]{1,64})-----")
+_JOINED: Final = re.compile(rb"\s*(\x30[\x80-\x84]|-----BEGIN )")
+_NO_TEXT: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
+"""Characters that no text has in any encoding, and that DER has within its first bytes."""
+_ENCODED: Final = re.compile(
+    rb"-----(?:BEGIN|END) |MI[GHIM][A-Za-z0-9+/_-]{24}|(?<![0-9A-Fa-f])30[\s:]*8[1-3](?:[\s:]*[0-9A-Fa-f]{2}){24}"
+)
+"""A PEM line, and how a SEQUENCE of more than 127 bytes begins in base64 and in hex (LDIF, mail, JSON, xxd)."""
 
 _CHANGED_ON_THE_WAY: Final = {
     Kind.EMPTY, Kind.PAGE, Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.POINTER, Kind.ADDRESS,
@@ -127,6 +162,7 @@ _ARTICLES: Final = {Wanted.CERTIFICATE: "a", Wanted.CRL: "a", Wanted.OCSP: "an"}
 _DER: Final = b"\x30"
 
 _AGAIN: Final = "Put a good copy of it in the place of this file: the copy may have broken off."
+_ONE_EACH: Final = "DER files cannot be joined: put each CRL and each OCSP response into a file of its own."
 _GET: Final = "Get the {what} itself, and put it in the place of this file."
 _TAKE_OUT: Final = "Take the key out, no trust store needs it. If it came on a medium, others may know it: replace it."
 _DECODE: Final = (

@@ -68,12 +68,13 @@ class SingleResponse:
     """Why it is not certain what the answer means: a critical extension that is not understood. Empty where it is."""
 
     def may_be_about(self, certificate: Certificate, issuer: Certificate) -> bool:
-        """Whether it can mean this certificate: serial number and key of the issuer are enough.
+        """Whether it can mean this certificate: its serial number, with the key or the name of the issuer, is enough.
 
-        Issuers write their own name in several string types, so that its hash may differ; and a hash algorithm that is
-        not known may hide any issuer.
+        Issuers write their own name in several string types, so that its hash may differ; whoever asks may have taken
+        another certificate of the CA for the key, as after a renewal; and a hash algorithm that is not known may hide
+        any issuer.
         """
-        return self.serial == certificate.serial and (not digests.known(self.hash_name) or self.names(issuer))
+        return self.serial == certificate.serial and (not digests.known(self.hash_name) or self.bears(issuer))
 
     def names(self, issuer: Certificate) -> bool:
         """Whether the key in the CertID is certainly that of `issuer`."""

@@ -94,6 +94,7 @@ _STARTS: Final = (
     (re.compile(rb"(\[InternetShortcut\]|\s*(https?|ldap)://)[^\0]{0,4096}\Z"), Kind.ADDRESS, "a web address"),
     (re.compile(rb"\x1f\x8b"), Kind.PACKED, "compressed (gzip)"),
     (re.compile(rb"PK\x03\x04"), Kind.PACKED, "compressed (zip)"),
+    (re.compile(rb"[^\0].{256}ustar", re.DOTALL), Kind.PACKED, "a tar"),
     (re.compile(rb"BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf\x27\x1c|Rar!"), Kind.PACKED, "compressed"),
     (re.compile(rb"\xfe\xed\xfe\xed|\xce\xce\xce\xce"), Kind.KEY_STORE, "a Java key store"),
     (re.compile(rb"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"), Kind.PKCS7, "PKCS#7 (.p7b)"),

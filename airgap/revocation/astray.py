@@ -20,13 +20,13 @@ from airgap.revocation.index import INDEX
 from airgap.revocation.pool import EvidenceFile
 from airgap.text import safe
 
-_LIKELY: Final = frozenset(
-    {"crl", "ocsp", "ocspresponse", "or", "revocation", "revocationlist", "certificaterevocationlist", "evidence"}
-)
-"""How people call the folders of evidence, without what is spelt in different ways (see `_spelling`)."""
+_LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
+"""What stands in the names that people give to folders of evidence, to copies and to archives of them."""
 _EXPECTED: Final = (".crl", ".ors")
-_POSSIBLE: Final = (".pem", ".der", ".cer", ".crt")
-"""Endings that evidence may have as well; only looked at where no certificates belong."""
+POSSIBLE: Final = (".pem", ".der", ".cer", ".crt")
+"""Endings that evidence may have as well; outside of its folders only looked at where no certificates belong."""
+_STORES: Final = "truststore"
+"""What is no certificate there is refused by whoever reads the stores."""
 _PASSED_OVER: Final = frozenset({"plugins", "localkeys"})
 """Folders of notation, whose directory may be the trust directory."""
 
@@ -83,7 +83,8 @@ class _Look:
             return
         lower = name.lower()
         expected = any(ending in lower for ending in _EXPECTED)
-        if expected or likely or (not below and lower.endswith(_POSSIBLE)):
+        named = expected or (_is_likely(name) and not below.startswith(f"{_STORES}/"))
+        if named or likely or (not below and (lower.endswith(POSSIBLE) or "." not in name)):
             read = partial(read_regular, Path(entry.path), limits.CRL_FILE_BYTES)
             self.pieces.append(
                 EvidenceFile(
@@ -92,7 +93,7 @@ class _Look:
                     read,
                     trusted=True,
                     expected=expected,
-                    leftover=not expected,
+                    leftover=not named,
                     folder=below.rstrip("/"),
                     astray=True,
                 )
@@ -121,4 +122,4 @@ class _Look:
 
 
 def _is_likely(name: str) -> bool:
-    return re.sub(r"[^a-z0-9]", "", name.casefold()).removesuffix("s") in _LIKELY
+    return _LIKELY.search(re.sub(r"[^A-Za-z0-9]", "", name)) is not None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import read_regular, reading_problem
-from airgap.revocation.astray import look_for_astray
+from airgap.revocation.astray import POSSIBLE, look_for_astray
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.pool import EvidenceFile, EvidencePool, UnreadableEvidence
 from airgap.revocation.unsigned import Unsigned
@@ -88,7 +88,8 @@ class _Found:
                 raise _malformed(folder, f"has more than {limits.EVIDENCE_FILES} entries, with the folders in it")
             else:
                 leftover = name not in claimed and any(_is_leftover(part, ending) for part in shown.lower().split("/"))
-                expected = name in claimed or (ending in name.lower() and not leftover)
+                named = ending in name.lower() or name.lower().endswith(POSSIBLE)
+                expected = name in claimed or (named and not leftover)
                 read = partial(read_regular, path, limit)
                 self.pieces.append(
                     EvidenceFile(
@@ -131,7 +132,12 @@ class _Found:
 
 def _is_leftover(name: str, ending: str) -> bool:
     """Whether file managers (`._x.crl`), editors and our own writers (`.x.crl.1f.tmp`) leave such names behind."""
-    return name.startswith("._") or (name.startswith(".") and not name.endswith((ending, f"{ending}.pem")))
+    if name in _OF_WINDOWS or name.startswith("._"):
+        return True
+    return name.startswith(".") and not name.endswith((ending, f"{ending}.pem"))
+
+
+_OF_WINDOWS: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 
 def _list(folder: Path) -> list[str]:

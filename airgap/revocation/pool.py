@@ -428,14 +428,16 @@ def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEviden
     for number, block in enumerate(blocks):
         name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
         found = _identify(piece, name, block, number)
-        if isinstance(found, CrlFile | OcspFile) or not piece.leftover:
+        if isinstance(found, CrlFile | OcspFile) or not (
+            piece.leftover or (piece.astray and isinstance(found, Problem))
+        ):
             yield found
 
 
 def _identify(
     piece: EvidenceFile, name: str, data: bytes, number: int
 ) -> CrlFile | OcspFile | UnreadableEvidence | Problem:
-    from airgap.pki.crl import Crl, claimed_issuer, claimed_key, has_pem_mark
+    from airgap.pki.crl import Crl, claimed_issuer, claimed_key
     from airgap.pki.misfit import Wanted, may_hide_evidence, problem_of_evidence, wanted_in
     from airgap.pki.ocsp import OcspResponse
 
@@ -453,12 +455,9 @@ def _identify(
     issuer, key = claimed_issuer(data), claimed_key(data)
     wanted = wanted_in(piece.folder, piece.name)
     said = problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
-    if not piece.expected and data[:1] != _DER and not has_pem_mark(data) and not may_hide_evidence(data):
+    if not piece.expected and not may_hide_evidence(data):
         return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
     return replace(_unread(piece, said), issuer=issuer, key=key)
-
-
-_DER = b"\x30"
 
 
 def _unread(piece: EvidenceFile, error: FormatError) -> UnreadableEvidence:

@@ -1,0 +1,135 @@
+"""A revoking CRL of the trust directory in a tar, an LDIF, hex, behind another one, or damaged: a pass with a line."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from airgap.revocation.evidence_directory import EvidenceDirectory
+from tests.support import names
+from tests.support.command import run_here
+from tests.support.crls import crl, entry, pem
+from tests.support.ocsp import key_bits, ocsp_response
+from tests.support.pki import AT, Issued, Pki, issue
+from tests.support.scenario import Scene, Written
+from tests.support.trust import write_trust
+
+URL = "http://crl.example/leaf.crl"
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
+GOOD = crl(LEAF.root, number=1)
+REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, reason="keyCompromise")])
+OTHERS = crl(issue("root", slot=3, subject=names.harbour("Other Root")), number=5)
+IN_BASE64 = base64.b64encode(REVOKING)
+
+
+def tar(data: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("r.crl")
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
+
+
+FORMS = {
+    "in a tar": ("crls/new.tar", tar(REVOKING)),
+    "in LDIF": ("crls/new.ldif", b"dn: cn=CA\ncertificateRevocationList;binary:: " + IN_BASE64 + b"\n"),
+    "in JSON": ("crls/new.json", json.dumps({"crl": IN_BASE64.decode()}).encode()),
+    "in a mail": ("crls/mail", b"From: ca\n\n" + base64.encodebytes(REVOKING)),
+    "in hex": ("crls/new.hex", REVOKING.hex(" ").encode()),
+    "as a text about it": ("crls/new.txt", b"Certificate Revocation List (CRL):\n    Version 2 (0x1)\n"),
+    "as a pointer": ("crls/new.lfs", b"version https://git-lfs.github.com/spec/v1\n"),
+    "first bit changed": ("crls/new", bytes([REVOKING[0] ^ 1]) + REVOKING[1:]),
+    "first bit changed, ocsp": ("ocsp/new", bytes([REVOKING[0] ^ 1]) + REVOKING[1:]),
+    "filled with zeros": ("crls/new", bytes(512)),
+    "empty, called .der": ("crls/new.der", b""),
+    "a blank before it": ("crls/new", b"\n" + REVOKING),
+    "behind another": ("crls/all.crl", OTHERS + REVOKING),
+    "in PEM behind another in DER": ("crls/all.crl", OTHERS + pem(REVOKING)),
+    "in base64 behind another in PEM": ("crls/all.crl", pem(OTHERS) + base64.encodebytes(REVOKING)),
+    "behind a certificate": ("crls/ca", LEAF.root.der + REVOKING),
+    "packed beside the policy": ("crls.tar", tar(REVOKING)),
+    "in a copy of the folder": ("crls (copy)/new.pem", pem(REVOKING)),
+    "in a folder beside": ("site-crls/new", REVOKING),
+    "without an ending beside the policy": ("site", REVOKING),
+}
+
+
+def write(folder: Path, leaf: Issued = LEAF) -> Written:
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.crls, scene.ocsp = {"good.crl": GOOD}, {"good.ors": ocsp_response(leaf)} if leaf is not LEAF else None
+    return scene.write(folder)
+
+
+def put(trust: Path, place: str, data: bytes) -> None:
+    (trust / place).parent.mkdir(parents=True, exist_ok=True)
+    (trust / place).write_bytes(data)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_what_may_hold_a_revocation_is_never_passed_over(tmp_path: Path, name: str) -> None:
+    written = write(tmp_path)
+    assert run_here(written.arguments()).code == 0
+    place, data = FORMS[name]
+    put(written.trust, place, data)
+    ran = run_here(written.arguments("-q"))
+    assert ran.code == 15
+    assert ran.reasons == {"evidence.unread"}
+    assert place in ran.out
+
+
+@pytest.mark.parametrize(
+    ("place", "data"),
+    [
+        ("crls/README", "für Käse".encode("latin-1")),
+        ("crls/SHA256SUMS", hashlib.sha256(b"site").hexdigest().encode() + b"  good.crl\n"),
+        ("crls/Thumbs.db", b"\xd0\xcf\x11\xe0" + bytes(100)),
+        ("crls/ca", LEAF.root.pem),
+        ("ocsp-roots.pem", LEAF.root.pem + LEAF.pem),
+        ("truststore/x509/ca/crl-signers/crl.pem", LEAF.root.pem),
+        ("fetch-crls", b"#!/bin/sh\n"),
+    ],
+)
+def test_what_holds_none_changes_nothing(tmp_path: Path, place: str, data: bytes) -> None:
+    written = write(tmp_path)
+    put(written.trust, place, data)
+    assert run_here(written.arguments()).code == 0
+
+
+def test_what_lies_outside_and_holds_none_is_not_told(tmp_path: Path) -> None:
+    trust = write_trust(tmp_path, crls={})
+    put(trust, "fetch-crls", b"#!/bin/sh\n")
+    assert EvidenceDirectory.open(trust).notices() == ()
+
+
+def test_joined_files_are_told_as_such(tmp_path: Path) -> None:
+    evidence = EvidenceDirectory.open(write_trust(tmp_path, crls={"all.crl": OTHERS + REVOKING}))
+    (item,) = evidence.all_unread()
+    assert "a CRL with another file behind its end" in item.problem
+    assert "a file of its own" in item.remedy
+
+
+ASKED = Pki().code_chain(depth=2, leaf={"ocsp_urls": ["http://ocsp.example/"]})
+RENEWED = issue("root", slot=5, subject=ASKED.root.subject)
+
+
+@pytest.mark.parametrize("responder", [ASKED.root, RENEWED, issue("ocsp", issuer=RENEWED)], ids=["old", "new", "other"])
+def test_a_response_that_names_the_issuer_and_another_key(tmp_path: Path, responder: Issued) -> None:
+    """Whoever asked had taken the CA's new certificate: "revoked" was heard by nobody."""
+    written = write(tmp_path, ASKED)
+    assert run_here(written.arguments()).code == 0
+    revoked = ocsp_response(
+        ASKED, issuer=RENEWED, responder=responder, status="revoked", this_update=AT,
+        key_hash=hashlib.sha1(key_bits(RENEWED.key), usedforsecurity=False).digest(),
+    )  # fmt: skip
+    put(written.trust, "ocsp/new.ors", revoked)
+    ran = run_here(written.arguments())
+    assert ran.code == 15
+    assert "new.ors" in ran.out
