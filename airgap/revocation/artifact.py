@@ -12,9 +12,10 @@ artifact holds under that name is left where it is.
 from __future__ import annotations
 
 import json as writer
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from airgap import limits
@@ -103,17 +104,30 @@ def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest,
 
     What may be one and cannot be read is a problem of the subject's closure, which whoever verifies or fetches hears.
     """
-    return tuple(
-        (referrer.descriptor.digest, referrer.manifest)
-        for referrer in graph.referrers(subject).readable(heard_elsewhere)
-        if isinstance(referrer.manifest, Manifest) and referrer.manifest.artifact_type == EVIDENCE_TYPE
-    )
+    referrers = graph.referrers(subject).readable(heard_elsewhere)
+    return tuple(_evidence_among((item.descriptor.digest, item.manifest) for item in referrers))
 
 
-def find_target_evidence(store: Store, graph: Graph, roots: Iterable[Descriptor], origin: str) -> TargetEvidence:
-    """The evidence that lies beside these artifacts; empty where there is none. Reads manifests only."""
-    found = {digest: manifest for root in roots for digest, manifest in evidence_artifacts(graph, root)}
-    return TargetEvidence(store, found.values(), origin)
+def find_evidence_beside(store: Store, graph: Graph, subject: Descriptor, origin: str) -> TargetEvidence:
+    """The evidence that lies beside one artifact; empty where there is none. Reads manifests only."""
+    return TargetEvidence(store, dict(evidence_artifacts(graph, subject)).values(), origin)
+
+
+def find_target_evidence(store: Store, graph: Graph, origin: str) -> TargetEvidence:
+    """All evidence in a target, whatever it is about: a child, what is not here, or nothing. Reads manifests only.
+
+    It proves itself wherever it lies (decision 0020).
+    """
+    roots = (root.descriptor for root in graph.roots() if root.descriptor.is_manifest)
+    alone = ((root.digest, graph.manifest(root)) for root in roots if _is_readable(graph, root))
+    attached = ((item.descriptor.digest, item.manifest) for found in graph.attached.values() for item in found)
+    return TargetEvidence(store, dict(_evidence_among(chain(attached, alone))).values(), origin)
+
+
+def _evidence_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> Iterator[tuple[Digest, Manifest]]:
+    for digest, manifest in manifests:
+        if isinstance(manifest, Manifest) and manifest.artifact_type == EVIDENCE_TYPE:
+            yield digest, manifest
 
 
 def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tuple[Problem, ...]:

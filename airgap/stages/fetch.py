@@ -38,7 +38,7 @@ from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.pki.crl import split_pem
 from airgap.problem import Problem
-from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_target_evidence
+from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside, find_target_evidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
@@ -171,7 +171,7 @@ class _Run:
         yield found, Graph(found), [root]
 
     def _offer_box(self, store: Store, graph: Graph, name: str) -> None:
-        beside = find_target_evidence(store, graph, [root.descriptor for root in graph.roots()], safe(name))
+        beside = find_target_evidence(store, graph, safe(name))
         for piece in beside.pieces:
             try:
                 self._offered.append((f"{safe(name)}: {piece.name}", piece.read()))
@@ -244,7 +244,7 @@ class _Run:
         if not root.descriptor.is_manifest:
             return None
         chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors)
-        beside = find_target_evidence(target.store, target.graph, [root.descriptor], target.name(root))
+        beside = find_evidence_beside(target.store, target.graph, root.descriptor, target.name(root))
         return pack_evidence(root.descriptor, chains.asked, evidence, beside)
 
     def outcome(self, pruned: tuple[str, ...], written: tuple[EvidenceWritten, ...]) -> FetchOutcome:

@@ -205,10 +205,9 @@ class _Run:
 
     def _open_evidence(self, target: Target) -> None:
         """What lies in the layout as evidence, beside the trust directory's; what would be trusted is only named."""
-        # of the whole layout: what is about an index stands beside the index, also for one of its children
         roots = [root.descriptor for root in target.graph.roots()]
         name = safe(f"{target.reference.transport}{target.reference.path}")
-        self._beside = find_target_evidence(target.store, target.graph, roots, name)
+        self._beside = find_target_evidence(target.store, target.graph, name)
         self._judge = self._own_judge
         self._judged.clear()
         if self._beside.pieces:

@@ -1,0 +1,72 @@
+"""A revoking CRL in the layout that was about a child, an absent image or nothing: a pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
+from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
+from tests.support.command import run_here
+from tests.support.crls import crl, entry
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT, Pki
+from tests.support.scenario import Scene, add_image, bare
+
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
+REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, reason="keyCompromise")])
+ABSENT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"absent"), size=6)
+
+
+def attach(box: LayoutBuilder, about: Descriptor | None, data: bytes = REVOKING) -> Descriptor:
+    layer = bare(box.add_blob(data, CRL_MEDIA_TYPE))
+    document = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": EVIDENCE_TYPE,
+        "config": bare(box.add_blob(b"{}", EMPTY)),
+        "layers": [{**layer, "annotations": {TITLE: "crls/r.crl"}}],
+        **({"subject": bare(about)} if about else {}),
+    }
+    return box.add_manifest(document, artifact_type=EVIDENCE_TYPE)
+
+
+def child(box: LayoutBuilder, target: Descriptor) -> None:
+    first = json.loads(box.blobs[target.digest])["manifests"][0]
+    about = Descriptor(media_type=first["mediaType"], digest=Digest.parse(first["digest"]), size=first["size"])
+    box.list(attach(box, about))
+
+
+def other_image(box: LayoutBuilder, _: Descriptor) -> None:
+    other = add_image(box, "s390x")
+    box.tag(other, "other")
+    box.list(attach(box, other))
+
+
+def tagged(box: LayoutBuilder, _: Descriptor) -> None:
+    box.tag(attach(box, None), "evidence")
+
+
+WAYS: dict[str, Callable[[LayoutBuilder, Descriptor], None]] = {
+    "about the image": lambda box, target: box.list(attach(box, target)),
+    "about a child": child,
+    "about another image": other_image,
+    "about what is not here": lambda box, _: box.list(attach(box, ABSENT)),
+    "about nothing": lambda box, _: box.list(attach(box, None)),
+    "about nothing, with a tag": tagged,
+    "about other evidence": lambda box, target: box.list(attach(box, attach(box, target, crl(LEAF.root)))),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_evidence_of_a_target_is_heard_wherever_it_lies(tmp_path: Path, name: str) -> None:
+    scene = Scene(index=True)
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    scene.packing = [WAYS[name]]
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == 14, ran
