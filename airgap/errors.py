@@ -11,6 +11,7 @@ sentence.
     │   └── LimitError          1   ... because they exceed a bound of airgap.limits
     ├── ContentError           16   content is missing, has another size or another digest
     ├── TrustMaterialError     18   a policy, a trust store or a bundle is malformed
+    ├── TransferError           1   bytes cannot be moved; knows the cause
     ├── NetworkForbiddenError   1   something tried to use the network while verifying
     ├── Rejected                -   a rule of the specification refuses this; has a reason code
     └── Undecided               -   there is too little evidence to tell; has a reason code
@@ -23,6 +24,7 @@ from its reason code (airgap.reasons).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import ClassVar, Self
 
 from airgap.reasons import REASONS
@@ -39,6 +41,33 @@ class AirgapError(Exception):
         super().__init__(message)
         self.remedy: str = remedy
         self.facts: Mapping[str, Fact] = facts
+
+
+class Cause(StrEnum):
+    """Why bytes cannot be moved: what a host, or a medium, does."""
+
+    REFUSED = "refused"
+    DNS = "dns"
+    UNREACHABLE = "unreachable"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    PROXY = "proxy"
+    REQUEST = "request"
+    FULL = "full"
+    READ_ONLY = "read_only"
+    DENIED = "denied"
+    TOO_LARGE = "too_large"
+    GONE = "gone"
+    OTHER = "other"
+
+
+class TransferError(AirgapError):
+    """Bytes cannot be moved, to or from a host or a medium. The fact `cause` is the same as the attribute."""
+
+    def __init__(self, message: str, *, cause: Cause = Cause.OTHER, remedy: str = "", **facts: Fact) -> None:
+        super().__init__(message, remedy=remedy, cause=cause.value, **facts)
+        self.cause: Cause = cause
 
 
 class UsageError(AirgapError):

@@ -4,7 +4,7 @@ All are `AirgapError` (exit code 1): nothing here is a verdict about content. A 
 bytes are `ContentError`, as everywhere.
 
     AirgapError
-    ├── TransportError        no answer: refused, unknown host, TLS, timeout, cut off
+    ├── TransportError        (a TransferError) no answer: refused, unknown host, TLS, timeout, cut off
     ├── AuthenticationError   401 or 403, or a token service that refuses
     └── RegistryError         an answer that says no, or breaks the specification
         ├── IncompleteError   a manifest names what is not there
@@ -16,11 +16,13 @@ Facts: `host`, and where there was an answer `method`, `url` (without its query,
 
 from __future__ import annotations
 
-from airgap.errors import AirgapError
+from collections.abc import Sequence
+
+from airgap.errors import AirgapError, Fact, TransferError
 
 
-class TransportError(AirgapError):
-    """The host gave no answer. The fact `cause` is refused, dns, tls, timeout, reset, proxy or request."""
+class TransportError(TransferError):
+    """The host gave no answer, or only a part of one."""
 
 
 class AuthenticationError(AirgapError):
@@ -28,7 +30,28 @@ class AuthenticationError(AirgapError):
 
 
 class RegistryError(AirgapError):
-    """The registry answered with an error or against the specification."""
+    """The registry answered with an error or against the specification.
+
+    `status`, `codes` (DIST-10) and `retry_after` (seconds) are those of its answer, where there was one; facts as well.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        codes: Sequence[str] = (),
+        retry_after: float | None = None,
+        remedy: str = "",
+        **facts: Fact,
+    ) -> None:
+        answer: dict[str, Fact] = {} if status is None else {"status": status}
+        if retry_after is not None:
+            answer["retry_after"] = retry_after
+        super().__init__(message, remedy=remedy, **facts, **answer, codes=list(codes))
+        self.status: int | None = status
+        self.codes: tuple[str, ...] = tuple(codes)
+        self.retry_after: float | None = retry_after
 
 
 class IncompleteError(RegistryError):

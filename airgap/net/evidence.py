@@ -15,7 +15,7 @@ from typing import Final, Self
 from urllib.parse import quote, urljoin
 
 from airgap import limits
-from airgap.errors import FormatError, LimitError, Undecided
+from airgap.errors import Cause, FormatError, LimitError, Undecided
 from airgap.net.errors import TransportError
 from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
@@ -194,8 +194,8 @@ def _piece(reply: Reply) -> bytes:
 
 
 def _lost(error: TransportError, url: str) -> Undecided:
-    reason = "fetch.timeout" if error.facts.get("cause") == "timeout" else "fetch.unreachable"
-    return Undecided(reason, str(error), url=safe(without_query(url)), cause=error.facts.get("cause"))
+    reason = "fetch.timeout" if error.cause is Cause.TIMEOUT else "fetch.unreachable"
+    return Undecided(reason, str(error), url=safe(without_query(url)), cause=error.cause.value)
 
 
 def _target(reply: Reply, first: str) -> str:

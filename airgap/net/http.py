@@ -22,7 +22,7 @@ import urllib3.exceptions
 from requests import exceptions
 
 from airgap import __version__, limits
-from airgap.errors import AirgapError, ContentError, LimitError
+from airgap.errors import AirgapError, Cause, ContentError, LimitError
 from airgap.net.errors import TransportError
 from airgap.net.options import TransportOptions, backoff
 from airgap.net.session import Session
@@ -226,9 +226,9 @@ class Http:
 
     def _worth_repeating(self, request: Request, error: TransportError) -> bool:
         cause = error.facts["cause"]
-        if cause in {"refused", "dns", "unreachable"}:  # nothing was sent: any method may be repeated
+        if cause in {"refused", Cause.DNS, "unreachable"}:  # nothing was sent: any method may be repeated
             return origin_of(request.url) in self._reached
-        return request.may_repeat and cause in {"reset", "timeout"}
+        return request.may_repeat and error.cause in {Cause.RESET, Cause.TIMEOUT}
 
 
 def is_transient(status: int) -> bool:
@@ -305,7 +305,7 @@ def _mapped(request: Request, error: BaseException, *, proxy: str | None = None)
     )
 
 
-def _diagnose(chain: tuple[BaseException, ...]) -> tuple[str, str, str]:
+def _diagnose(chain: tuple[BaseException, ...]) -> tuple[Cause, str, str]:
     for item in chain:
         if isinstance(item, ssl.SSLError):
             return _diagnose_tls(item)
@@ -316,39 +316,39 @@ def _diagnose(chain: tuple[BaseException, ...]) -> tuple[str, str, str]:
         if isinstance(item, OSError) and item.errno in _UNREACHABLE:
             return _NO_ROUTE
     detail = safe(chain[-1], limit=160).replace("{", "(").replace("}", ")")
-    return "request", f"the request to {{host}} failed: {detail}", ""
+    return Cause.REQUEST, f"the request to {{host}} failed: {detail}", ""
 
 
-def _diagnose_tls(error: ssl.SSLError) -> tuple[str, str, str]:
+def _diagnose_tls(error: ssl.SSLError) -> tuple[Cause, str, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         detail = safe(error.verify_message, limit=160).replace("{", "(").replace("}", ")")
         return (
-            "tls",
+            Cause.TLS,
             f"the certificate of {{host}} is not trusted: {detail}",
             "Name the authority's certificate with --ca-file; --insecure skips the check.",
         )
     if error.reason in _PLAIN_HTTP_SIGNS:
-        return "tls", "{host} does not speak TLS", "If the registry speaks plain HTTP, add --plain-http."
+        return Cause.TLS, "{host} does not speak TLS", "If the registry speaks plain HTTP, add --plain-http."
     reason = safe(error.reason or "the connection was closed", limit=80).replace("_", " ").lower()
     return (
-        "tls",
+        Cause.TLS,
         f"no TLS connection to {{host}}: {reason}",
         "If the registry asks for a client certificate, give --cert-file and --key-file.",
     )
 
 
-_NO_ROUTE = ("unreachable", "{host} cannot be reached: no route to it", "Check the network connection.")
+_NO_ROUTE = (Cause.UNREACHABLE, "{host} cannot be reached: no route to it", "Check the network connection.")
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN})
-_TIMEOUT = ("timeout", "{host} did not answer in time", "Check the network connection and the address.")
-_RESET = ("reset", "{host} cut the connection", "")
-_DIAGNOSES: Final[tuple[tuple[type[BaseException], tuple[str, str, str]], ...]] = (
-    (urllib3.exceptions.NameResolutionError, ("dns", "the host {host} is not known", "Check the name's spelling.")),
-    (socket.gaierror, ("dns", "the host {host} is not known", "Check the name's spelling.")),
-    (ConnectionRefusedError, ("refused", "{host} refused the connection", "Check the port, and that it runs.")),
-    (exceptions.ProxyError, ("proxy", "the proxy did not connect to {host}", "Check HTTPS_PROXY and NO_PROXY.")),
+_TIMEOUT = (Cause.TIMEOUT, "{host} did not answer in time", "Check the network connection and the address.")
+_RESET = (Cause.RESET, "{host} cut the connection", "")
+_DIAGNOSES: Final[tuple[tuple[type[BaseException], tuple[Cause, str, str]], ...]] = (
+    (urllib3.exceptions.NameResolutionError, (Cause.DNS, "the host {host} is not known", "Check the name's spelling.")),
+    (socket.gaierror, (Cause.DNS, "the host {host} is not known", "Check the name's spelling.")),
+    (ConnectionRefusedError, (Cause.REFUSED, "{host} refused the connection", "Check the port, and that it runs.")),
+    (exceptions.ProxyError, (Cause.PROXY, "the proxy did not connect to {host}", "Check HTTPS_PROXY and NO_PROXY.")),
     (
         urllib3.exceptions.ProxyError,
-        ("proxy", "the proxy did not connect to {host}", "Check HTTPS_PROXY and NO_PROXY."),
+        (Cause.PROXY, "the proxy did not connect to {host}", "Check HTTPS_PROXY and NO_PROXY."),
     ),
     (urllib3.exceptions.TimeoutError, _TIMEOUT),
     (exceptions.Timeout, _TIMEOUT),

@@ -154,7 +154,11 @@ class ManifestApi:
                 if index
                 else "Copy again: what is missing will be sent."
             ),
-            **{**plain.facts, "missing": [str(digest) for digest in missing_digests(reply)]},
+            status=plain.status,
+            codes=plain.codes,
+            retry_after=plain.retry_after,
+            missing=[str(digest) for digest in missing_digests(reply)],
+            **{name: plain.facts[name] for name in ("host", "method", "url")},
         )
 
     def _url(self, reference: str | Digest) -> str:

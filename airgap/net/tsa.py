@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from airgap import limits
-from airgap.errors import FormatError, UsageError
+from airgap.errors import Cause, FormatError, UsageError
 from airgap.net.errors import TransportError
 from airgap.net.http import Body, Http, Reply, Request, is_transient
 from airgap.net.options import TransportOptions
@@ -70,7 +70,7 @@ class HttpTsa:
         try:
             reply = self._follow(http, query)
         except TransportError as error:
-            if error.facts.get("cause") != "reset":
+            if error.cause is not Cause.RESET:
                 raise
             problem = str(error)
         else:

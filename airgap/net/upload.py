@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, FormatError
+from airgap.errors import AirgapError, Cause, ContentError, FormatError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.errors import AuthenticationError, RegistryError, TransportError
@@ -104,10 +104,9 @@ class BlobUploader:
             except (TransportError, RegistryError) as error:
                 if attempt >= self._client.options.retries or not _worth_repeating(error):
                     raise
-                asked = error.facts.get("retry_after")
-                self._client.http.pause(attempt, str(error), float(asked) if isinstance(asked, int | float) else None)
+                self._client.http.pause(attempt, str(error), _asked_to_wait(error))
                 # a proxy that takes no large bodies often cuts the connection instead of answering 413
-                in_chunks = in_chunks or error.facts.get("cause") == "reset"
+                in_chunks = in_chunks or _was_cut(error)
                 attempt, location = attempt + 1, None
             else:
                 return Sent.UPLOADED
@@ -193,7 +192,7 @@ class BlobUploader:
             self._synchronise(descriptor, upload, start, end)
 
     def _count_failure(self, upload: _Upload, error: TransportError | RegistryError) -> None:
-        out_of_order = error.facts.get("status") == 416  # noqa: PLR2004
+        out_of_order = isinstance(error, RegistryError) and error.status == 416  # noqa: PLR2004
         if upload.failures >= self._client.options.retries or not (out_of_order or _worth_repeating(error)):
             raise error
         self._client.http.pause(upload.failures, str(error))
@@ -260,14 +259,20 @@ class BlobUploader:
             )
 
 
-def _worth_repeating(error: AirgapError) -> bool:
+def _worth_repeating(error: TransportError | RegistryError) -> bool:
     """Content-addressed uploads do no harm when repeated as a whole."""
-    status, codes = error.facts.get("status"), error.facts.get("codes")
-    if isinstance(codes, list) and "BLOB_UPLOAD_UNKNOWN" in codes:  # the session is lost: the registry was restarted
-        return True
-    if isinstance(status, int):
-        return is_transient(status)
-    return error.facts.get("cause") in {"reset", "timeout"}
+    if isinstance(error, TransportError):
+        return error.cause in {Cause.RESET, Cause.TIMEOUT}
+    # an unknown upload: the session is lost, as the registry was restarted
+    return "BLOB_UPLOAD_UNKNOWN" in error.codes or (error.status is not None and is_transient(error.status))
+
+
+def _asked_to_wait(error: TransportError | RegistryError) -> float | None:
+    return error.retry_after if isinstance(error, RegistryError) else None
+
+
+def _was_cut(error: TransportError | RegistryError) -> bool:
+    return isinstance(error, TransportError) and error.cause is Cause.RESET
 
 
 def _with_digest(location: str, descriptor: Descriptor) -> str:

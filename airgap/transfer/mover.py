@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from airgap.errors import AirgapError, ContentError
+from airgap.errors import AirgapError, Cause, ContentError, TransferError
 from airgap.transfer.endpoint import Destination, NamingResult, Sink, TransferMethod
 from airgap.transfer.events import (
     ArtifactDone,
@@ -30,6 +30,12 @@ from airgap.transfer.workers import WorkerPool
 
 _BATCH: Final = 64
 """Blobs that one task asks a layout for: to ask for one takes less time than to start a task."""
+
+
+_FINAL: Final = frozenset(
+    {Cause.FULL, Cause.READ_ONLY, Cause.DENIED, Cause.GONE, Cause.REFUSED, Cause.DNS, Cause.UNREACHABLE}
+)
+"""What stops everything: a medium or host that takes nothing more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,4 +241,4 @@ class _Transfer:
 
 def _ends_everything(error: AirgapError) -> bool:
     """Whether no other content can come through either."""
-    return error.facts.get("cause") in {"full", "read_only", "denied", "gone", "refused", "dns", "unreachable"}
+    return isinstance(error, TransferError) and error.cause in _FINAL

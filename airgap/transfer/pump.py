@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
-from airgap.errors import AirgapError
+from airgap.errors import Cause, TransferError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.store import buffer, compare_digest, reading, size_error
 from airgap.text import safe
@@ -81,22 +81,25 @@ def write_all(descriptor: int) -> Callable[[memoryview], None]:
     return write
 
 
-class WriteError(AirgapError):
-    """The destination cannot be written. The fact `cause` is full, read_only, denied, too_large, gone or other."""
+class WriteError(TransferError):
+    """The destination cannot be written."""
 
 
 _GONE: Final = "The medium may have been pulled out or be failing. What was complete stays; copy again to go on."
 _CAUSES: Final = {
-    errno.ENOSPC: ("full", "Make room there, then copy again: what is complete is not copied twice."),
-    errno.EDQUOT: ("full", "Raise the quota or make room, then copy again: what is complete is not copied twice."),
-    errno.EROFS: ("read_only", "Mount the medium writable (its write protection may be on), or choose another place."),
-    errno.EACCES: ("denied", "Check the permissions of the folder."),
-    errno.EPERM: ("denied", "Check the permissions of the folder."),
-    errno.EFBIG: ("too_large", "FAT32 holds no file of 4 GiB or more: format the medium with exFAT or ext4."),
-    errno.EIO: ("gone", _GONE),
-    errno.ENODEV: ("gone", _GONE),
-    errno.ENXIO: ("gone", _GONE),
-    errno.ESTALE: ("gone", _GONE),
+    errno.ENOSPC: (Cause.FULL, "Make room there, then copy again: what is complete is not copied twice."),
+    errno.EDQUOT: (Cause.FULL, "Raise the quota or make room, then copy again: what is complete is not copied twice."),
+    errno.EROFS: (
+        Cause.READ_ONLY,
+        "Mount the medium writable (its write protection may be on), or choose another place.",
+    ),
+    errno.EACCES: (Cause.DENIED, "Check the permissions of the folder."),
+    errno.EPERM: (Cause.DENIED, "Check the permissions of the folder."),
+    errno.EFBIG: (Cause.TOO_LARGE, "FAT32 holds no file of 4 GiB or more: format the medium with exFAT or ext4."),
+    errno.EIO: (Cause.GONE, _GONE),
+    errno.ENODEV: (Cause.GONE, _GONE),
+    errno.ENXIO: (Cause.GONE, _GONE),
+    errno.ESTALE: (Cause.GONE, _GONE),
 }
 
 
@@ -106,7 +109,7 @@ def writing(place: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        cause, remedy = _CAUSES.get(error.errno or 0, ("other", ""))
+        cause, remedy = _CAUSES.get(error.errno or 0, (Cause.OTHER, ""))
         reason = error.strerror or type(error).__name__
         raise WriteError(f"{safe(place)} cannot be written: {reason}", remedy=remedy, cause=cause) from None
 
@@ -121,5 +124,5 @@ def check_room(folder: Path, size: int) -> None:
         raise WriteError(
             f"{safe(folder)} has {free} bytes free, and {size} are to be written",
             remedy="Make room there, or choose another place.",
-            cause="full",
+            cause=Cause.FULL,
         )
