@@ -115,9 +115,12 @@ def _layers(manifest: Manifest) -> tuple[str, ...]:
 
 
 def _is_among(tag: str, names: frozenset[str]) -> bool:
-    """Whether one of an image's names says the same; a short one says nothing of the repository."""
+    """Whether one of an image's names says the same.
+
+    Where all of them are short, the tag alone is compared; a registry or folder before it would be said nowhere else.
+    """
     whole = {_whole(name) for name in names if tag_part(name) != name}
-    return _whole(tag) in whole if whole else tag_part(tag) in names
+    return _whole(tag) in whole if whole else "/" not in tag and tag_part(tag) in names
 
 
 def _whole(name: str) -> str:

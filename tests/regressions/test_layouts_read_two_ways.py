@@ -22,7 +22,7 @@ Edit = Callable[[dict[str, Any]], object]
 
 
 def _saved(
-    tmp_path: Path, edit: Edit, *, archive: bool = True, more: dict[str, bytes] | None = None
+    tmp_path: Path, edit: Edit, *, archive: bool = True, more: dict[str, bytes] | None = None, name: str | None = NAME
 ) -> tuple[Ran, Ran]:
     """What verify says of the whole and of its one image, saved as docker does, with one change in manifest.json."""
     scene = Scene(archive=archive)
@@ -30,7 +30,7 @@ def _saved(
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
         box.entries.clear()
         scene.signature.attach(box, target)
-        box.list(target, **{REF_NAME: "v1", CONTAINERD_NAME: NAME})
+        box.list(target, **{REF_NAME: "v1"} | ({CONTAINERD_NAME: name} if name else {}))
         image = json.loads(box.blobs[target.digest])
         path = {key: f"blobs/{digest.replace(':', '/')}" for key, digest in _digests(image).items()}
         item = {"Config": path.pop("config"), "RepoTags": ["app:v1"], "Layers": list(path.values())}
@@ -93,6 +93,16 @@ def test_manifest_json_that_names_something_else_passed(
     assert (whole.code, problem["reason"], words in problem["message"]) == (16, "layout.disagrees", True), whole
     (warning,) = one.document["warnings"]
     assert (one.code, warning["reason"]) == (0, "layout.disagrees"), one
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"), [("registry.example/prod/app:v1", 16), ("prod/app:v1", 16), ("app:v2", 16), ("app:v1", 0)]
+)
+def test_manifest_json_gave_another_publishers_name_to_an_image_with_a_short_one(
+    tmp_path: Path, tag: str, code: int
+) -> None:
+    whole, _ = _saved(tmp_path, lambda item: item.update(RepoTags=[tag]), name=None)
+    assert (whole.code, bool(whole.document["problems"])) == (code, code != 0), whole
 
 
 @pytest.mark.parametrize(
