@@ -128,8 +128,8 @@ def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
     try:
         time = "T23:59:59Z" if whole_day else "T00:00:00Z"
         moment = rfc3339(f"{text}{time}" if len(text) == len("2026-12-24") else text)
-    except FormatError as error:
-        raise UsageError(f"--at {safe(text)!r} is no time: {error.problem}", remedy=remedy) from None
+    except FormatError:
+        raise UsageError(f"--at {safe(text)!r} is no time", remedy=remedy) from None
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise UsageError(f"--at {safe(text)!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}", remedy=remedy)
     return moment

@@ -123,9 +123,17 @@ def _document(outcome: Outcome, attempts: int) -> object:
 
 
 def write_report(path: Path, document: object) -> None:
-    """The document as a file, complete or not at all."""
+    """The document as a file, complete or not at all. Raises AirgapError."""
     import json
 
+    from airgap.errors import AirgapError
     from airgap.files import write_file
+    from airgap.text import safe
 
-    write_file(path, (json.dumps(document, indent=2, ensure_ascii=True) + "\n").encode())
+    try:
+        write_file(path, (json.dumps(document, indent=2, ensure_ascii=True) + "\n").encode())
+    except OSError as error:
+        folder = path.parent
+        way_out = f"Make the folder first: mkdir -p {safe(folder)}" if not folder.exists() else "Name another file."
+        problem = f"the report {safe(path)} cannot be written: {error.strerror or error}"
+        raise AirgapError(problem, remedy=way_out) from None

@@ -25,6 +25,7 @@ from airgap.reasons import REASONS
 from airgap.revocation.combined import CombinedEvidence
 from airgap.text import safe
 from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.levels import Check
 from airgap.trust.snapshots import tuf_memory as tuf
 from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_incoming, check_tree
 from airgap.trust.snapshots.coverage import Coverage, cover
@@ -36,10 +37,19 @@ from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.state import FILE, State, is_behind
 from airgap.trust.snapshots.swap import StagedSwap, check_writable
 from airgap.verdict import all_of
-from airgap.verifier.outcome import SignatureOutcome, best
+from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.snapshot_signer import JudgedSnapshot, judge_signatures, snapshot_evidence
 
 _EVIDENCE: Final = ("crls", "ocsp")
+_SIGN: Final = (
+    "Have the sender sign it (airgap trust snapshot sign), or copy it again with its referrers: the signature may have "
+    "been left behind."
+)
+_PIN: Final = (
+    "Ask the sender who signs. If this signer is to decide from now on, pin it (airgap trust pin add), after comparing "
+    "its fingerprint over another channel; trust stores and policy have no say in it."
+)
+_NEWER: Final = "Ask the sender for a newer snapshot."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,17 +336,9 @@ class _Judgement:
                 return Problem.of(
                     Rejected("snapshot.pin.outdated", f"the pin {pin.id} does not say who issued its certificate")
                 )
-        verdict = best(signatures)
-        for signature in signatures:
-            if signature.verdict is verdict:
-                finding = next(finding for finding in signature.findings if finding.blocks)
-                return Problem(
-                    message=f"no pinned identity signed this snapshot: {finding.message}",
-                    exit_code=REASONS[finding.reason].exit_code if finding.reason else 13,
-                    reason=finding.reason,
-                    facts=finding.facts,
-                )
-        return Problem.of(Rejected("signature.none", "the snapshot is not signed"))
+        if signatures:
+            return _not_accepted(min(signatures, key=_not_pinned))
+        return Problem.of(Rejected("signature.none", "the snapshot is not signed").advising(_SIGN))
 
     def _remembered(self) -> Iterator[Problem]:
         """Whether it is older than what was accepted, or nobody knows any more."""
@@ -393,3 +395,31 @@ class _Judgement:
     def _read(self, path: str) -> bytes:
         layer = self._snapshot.layers[path]
         return read_verified(self._store, layer, layer.size)
+
+
+def _not_pinned(signature: SignatureOutcome) -> tuple[bool, int]:
+    """Sorts first what a pinned signer made, then what comes nearest to being accepted."""
+    blocking = {finding.check for finding in signature.findings if finding.blocks}
+    return bool(blocking & {Check.INTEGRITY, Check.AUTHENTICITY}), signature.verdict.rank
+
+
+def _not_accepted(signature: SignatureOutcome) -> Problem:
+    """Why this signature does not put a snapshot into force: pins decide about its signer, and no trust store."""
+    finding = next(finding for finding in signature.findings if finding.blocks)
+    message, remedy = f"the signature of this snapshot does not count: {finding.message}", finding.remedy
+    if finding.check is Check.AUTHENTICITY and signature.signer:
+        chain = signature.signer.chain
+        message = (
+            f"no pinned identity signed this snapshot: its signer is {signature.signer.subject!r}"
+            f"{f', below the root of SHA-256 {chain[-1].fingerprint}' if chain else ''}"
+        )
+        remedy = _PIN
+    elif finding.reason == "expiry.passed":
+        remedy = _NEWER
+    return Problem(
+        message=message,
+        exit_code=REASONS[finding.reason].exit_code if finding.reason else 13,
+        reason=finding.reason,
+        remedy=remedy,
+        facts=finding.facts,
+    )

@@ -82,7 +82,8 @@ class TestDocument:
     def test_a_report_that_cannot_be_written_is_an_error(self, tmp_path: Path) -> None:
         ran = verify(LAYOUTS / "good", *TRUST, *SCOPE, "--report", tmp_path / "none" / "report.json")
         assert ran.code == 1
-        assert "report.json" in ran.err
+        assert "report.json cannot be written" in ran.err
+        assert f"mkdir -p {tmp_path / 'none'}" in ran.err
 
     def test_names_what_goes_stale_first(self) -> None:
         document = checked(verify(LAYOUTS / "good", *TRUST, *SCOPE, "--format", "json"))
