@@ -280,14 +280,16 @@ def test_an_answer_without_a_token_is_named(bearer: LoopbackRegistry, body: byte
 def test_a_busy_token_service_is_asked_again(bearer: LoopbackRegistry) -> None:
     bearer.on("GET", "/token", answer(503), times=2)
     with store(bearer.host, given=ALICE) as repository:
-        repository.resolve("v1")
+        assert repository.resolve("v1").size
+    assert len(bearer.requests("GET", "/token")) == 3
 
 
 def test_access_token_is_a_token(bearer: LoopbackRegistry) -> None:
     bearer.tokens["abc"] = ("repository:app:pull",)
     bearer.on("GET", "/token", answer(200, b'{"access_token":"abc"}'))
     with store(bearer.host, given=ALICE) as repository:
-        repository.resolve("v1")
+        assert repository.resolve("v1").size
+    assert bearer.seen[-1].authorization == "Bearer abc"
 
 
 def test_401_and_403_are_never_none(bearer: LoopbackRegistry) -> None:

@@ -133,7 +133,9 @@ class TestState:
         assert caught.value.reason == "snapshot.fork"
 
     def test_streams_do_not_know_of_each_other(self) -> None:
-        State().accepting(build().snapshot, AT).check_not_older(build(stream="other", number=1).snapshot)
+        state, other = State().accepting(build().snapshot, AT), build(stream="other", number=1).snapshot
+        state.check_not_older(other)  # raises where it is
+        assert state.accepting(other, AT).beliefs.keys() == {"default", "other"}
 
     def test_going_back_on_purpose_does_not_lower_the_highest_number(self) -> None:
         state = State().accepting(build().snapshot, AT).accepting(build(number=3).snapshot, AT)
