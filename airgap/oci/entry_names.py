@@ -57,8 +57,14 @@ class Entry:
         return f"{LAYOUT_INDEX} > manifests[{self.number}]"
 
 
-def read_entries(index: Index, is_attachment: Callable[[Descriptor], bool]) -> tuple[Entry, ...]:
-    """The entries of `index.json`; `is_attachment` tells what is attached to something and cannot be run itself."""
+def read_entries(
+    index: Index, is_attachment: Callable[[Descriptor], bool], may_run: Callable[[Descriptor], bool]
+) -> tuple[Entry, ...]:
+    """The entries of `index.json`.
+
+    `is_attachment` tells what is attached to something and cannot be run itself, `may_run` what may be an image: only
+    in an image's place can nothing else be taken. Files, charts and modules are taken by their name, whatever they are.
+    """
     entries = [Entry(descriptor, number) for number, descriptor in enumerate(index.manifests)]
     bearers: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -70,9 +76,10 @@ def read_entries(index: Index, is_attachment: Callable[[Descriptor], bool]) -> t
     for name, group in bearers.items():
         if _is_one(group):
             continue
-        apart = [entry for entry in group if is_attachment(entry.descriptor)]
-        attached.update((entry.number, entry) for entry in apart)
-        if len(apart) < len(group):
+        apart = {entry.number: entry for entry in group if is_attachment(entry.descriptor)}
+        attached |= apart
+        rest = [entry for entry in group if entry.number not in apart]
+        if rest and all(may_run(entry.descriptor) for entry in rest):
             standing.add(name)
     aside = {number for number, entry in attached.items() if standing.issuperset(entry.names)}
     return tuple(replace(entry, aside=True) if entry.number in aside else entry for entry in entries)

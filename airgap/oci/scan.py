@@ -122,7 +122,7 @@ class _Scanner:
                     descriptor=None,
                 )
             )
-        self._entries = read_entries(index, self._is_attachment)
+        self._entries = read_entries(index, self._is_attachment, self._may_run)
         names = Names(self._entries, self._store.name)
         for entry, name in names.doubles():
             # LAYOUT-7: not forbidden, and tools differ in which of them they take
@@ -150,6 +150,13 @@ class _Scanner:
     def _is_attachment(self, descriptor: Descriptor) -> bool:
         manifest = self._try(descriptor) if descriptor.is_manifest else None
         return manifest is not None and is_attachment(self._store, descriptor, manifest)
+
+    def _may_run(self, descriptor: Descriptor) -> bool:
+        """Whether it is an image, for all that can be read of it."""
+        if not descriptor.is_manifest:
+            return False
+        manifest = self._try(descriptor)
+        return manifest is None or self._is_runnable(descriptor, manifest)
 
     def _note(self, entry: Entry, message: str) -> None:
         self._notes.append(

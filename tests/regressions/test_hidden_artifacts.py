@@ -117,6 +117,31 @@ def test_image_under_a_tag_of_cosign_was_not_judged(tmp_path: Path, suffix: str,
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
+def _chart(box: LayoutBuilder, data: bytes, **members: Any) -> Descriptor:
+    layer = box.add_blob(data, "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+    config = box.add_blob(b'{"name":"chart"}', "application/vnd.cncf.helm.config.v1+json")
+    document = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": bare(config), "layers": [bare(layer)]}
+    return box.add_manifest(document | members)
+
+
+@pytest.mark.parametrize("claim", ["subject", "kind"])
+def test_chart_that_calls_itself_an_attachment_took_the_name_of_a_signed_one(tmp_path: Path, claim: str) -> None:
+    """Only an image's place is safe from what cannot be run: helm and oras take whatever the tag leads to."""
+    scene = Scene()
+    scene.target = _chart(scene.box, b"signed")
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        hidden = _chart(box, b"unsigned", **({"subject": bare(target)} if claim == "subject" else {}))
+        kind = {"kind": "dev.hauler/sigs"} if claim == "kind" else {}
+        box.entries.insert(0, replace(hidden, annotations={REF_NAME: "v1", **kind}).to_json())
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    command, _, *options = written.arguments()
+    _expect_unsigned(run_here([command, f"oci:{written.layout}", *options]), "fail", "pass")
+    assert run_here([command, f"oci:{written.layout}:v1", *options]).code == 11
+
+
 def _old_tar(**fields: bytes) -> bytes:
     """A tar without magic, in whose unused fields anything may stand."""
     block = bytearray(tar_member("run.sh", b"evil", magic=bytes(8)))
