@@ -44,7 +44,11 @@ def try_lock(folder: Path) -> int | None:
 
 @contextmanager
 def exclusive(folder: Path, *, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
-    """While the block runs no other process or thread is in such a block for `folder`. Raises AirgapError, OSError."""
+    """While the block runs no other process or thread is in such a block for `folder`. Raises AirgapError, OSError.
+
+    Of a link the folder that it leads to is locked: whoever writes there by its own name must be kept out, too.
+    """
+    folder = Path(os.path.realpath(folder))
     deadline = time.monotonic() + patience
     lock_file = folder / _LOCK_FILE
     while True:

@@ -13,7 +13,7 @@ from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import read_regular, reading_problem
 from airgap.revocation.astray import POSSIBLE, look_for_astray
 from airgap.revocation.index import INDEX, EvidenceIndex
-from airgap.revocation.pool import EvidenceFile, EvidencePool, UnreadableEvidence
+from airgap.revocation.pool import CrlFile, EvidenceFile, EvidencePool, OcspFile, UnreadableEvidence
 from airgap.revocation.unsigned import Unsigned
 from airgap.text import safe
 
@@ -49,6 +49,19 @@ class EvidenceDirectory(EvidencePool):
         )
 
 
+def hidden_evidence(root: Path) -> tuple[str, ...]:
+    """Evidence below `root` that is heard, and has a name or a folder that file managers and editors leave behind."""
+    found = _Found("trust directory", Unsigned())
+    found.hidden(root / CRLS, ".crl")
+    found.hidden(root / OCSP, ".ors")
+    held: list[str] = []
+    for piece in found.pieces:
+        pool = EvidencePool([piece] if piece.leftover else [])
+        files: list[CrlFile | OcspFile] = [*pool.all_crls(), *pool.all_ocsp()]
+        held += [f"{piece.folder}/{file.name}" for file in files]
+    return tuple(held)
+
+
 class _Found:
     """What lies below the folders of evidence."""
 
@@ -70,6 +83,10 @@ class _Found:
             for name in claimed:
                 if name not in names:
                     self._not_there(name, names, url)
+
+    def hidden(self, folder: Path, ending: str) -> None:
+        self._folder = folder.name
+        self._files(folder, "", [n for n in _list(folder) if n[:1] == "."], frozenset(), ending, limits.CRL_FILE_BYTES)
 
     def _not_there(self, name: str, names: Iterable[str], url: str) -> None:
         twin = next((other for other in names if other.casefold() == name.casefold()), None)

@@ -115,16 +115,18 @@ class UnreadableEvidence:
 
     def may_concern(self, certificate: Certificate) -> bool:
         """Whether it may hold something about `certificate`."""
+        points = certificate.distribution_points
+        urls = certificate.ocsp_urls + tuple(uri for point in points for uri in point.uris)
+        return self.may_be_from(certificate.issuer, authority_key(certificate.extensions), urls)
+
+    def may_be_from(self, issuer: bytes, key: bytes | None, urls: Iterable[str]) -> bool:
+        """Whether it may hold something of the issuer of this raw Name and key identifier, or be meant for `urls`."""
         if self.urls:
-            points = certificate.distribution_points
-            return not self.urls.isdisjoint(
-                certificate.ocsp_urls + tuple(uri for point in points for uri in point.uris)
-            )
-        if self.issuer is None or same_name(self.issuer, certificate.issuer):
+            return not self.urls.isdisjoint(urls)
+        if self.issuer is None or same_name(self.issuer, issuer):
             return True
-        if nearly_same(self.issuer, certificate.issuer):  # what is damaged in one place may be so in two
+        if nearly_same(self.issuer, issuer):  # what is damaged in one place may be so in two
             return True
-        key = authority_key(certificate.extensions)
         return key is not None and key != b"" and key in self.key
 
 

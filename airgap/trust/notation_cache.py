@@ -24,12 +24,12 @@ from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.pki import digests
 from airgap.pki.algorithms import signature_scheme, signature_text
-from airgap.pki.crl import Crl
+from airgap.pki.crl import Crl, CrlFacts
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.ocsp import SingleResponse
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.pool import CrlFile, OcspFile, UnreadableEvidence
+from airgap.revocation.pool import CrlFile, OcspFile
 from airgap.revocation.query import HOLD, REMOVED
 from airgap.text import safe
 
@@ -124,7 +124,7 @@ class _Cache:
         generations = [file for file in self.evidence.crls(bases[0].facts.issuer) if file.facts.stream in streams]
         newest = max(generations, key=lambda file: file.facts.age)
         try:
-            self._check_all_is_known(newest.facts.issuer, url)
+            self._check_all_is_known(newest.facts, url)
             base = newest.load()
             if not self._is_fresh(newest, url):
                 return None
@@ -221,6 +221,16 @@ class _Cache:
             heard = any((single.serial, True) in self._said(crl) for found in chosen for crl in found.crls)
             if not heard and ocsp.name not in told:
                 self._omit(ocsp, "", f"revokes the serial number {single.serial:x}, and notation cannot read it")
+        for path, problem in self._doubtful():
+            if path not in told:
+                self.omissions.append(
+                    Omission(file=path, url="", problem=f"{problem}, and notation does not hear of it")
+                )
+
+    def _doubtful(self) -> Iterator[tuple[str, str]]:
+        """What keeps certificates undecided here."""
+        yield from ((item.path, f"cannot be used ({item.problem})") for item in self.evidence.all_unread())
+        yield from ((item.path, item.problem) for item in self.evidence.all_astray())
 
     def _has_url(self, file: CrlFile) -> bool:
         return file.name in self.index.claimed or bool(_own_urls(file))
@@ -250,14 +260,14 @@ class _Cache:
         ]
         return not named or any(same_name(name, issuer) for name in named)
 
-    def _check_all_is_known(self, issuer: bytes, url: str) -> None:
+    def _check_all_is_known(self, crl: CrlFacts, url: str) -> None:
         """Nothing that cannot be read may be about certificates of this issuer, and no clock is wrong."""
         for item in self.evidence.all_unread():
-            if _may_concern(item, issuer, url):
-                raise _MilderError(f"cannot be used ({item.problem})", item.name)
+            if item.may_be_from(crl.issuer, crl.authority_key, [url]):
+                raise _MilderError(f"cannot be used ({item.problem})", item.path)
         for astray in self.evidence.all_astray():
             file = astray.file
-            if isinstance(file, OcspFile) or same_name(file.facts.issuer, issuer):
+            if isinstance(file, OcspFile) or same_name(file.facts.issuer, crl.issuer):
                 raise _MilderError(astray.problem, astray.path)
         newest = self.evidence.newest()
         if newest and newest.moment > self.at + limits.CLOCK_SKEW:  # CRL-6, D52
@@ -324,12 +334,6 @@ def _is_lifted(hold: CrlFile, base: CrlFile) -> bool:
     """Whether a hold in one CRL is over by the silence of another: of two of one moment the hold counts."""
     same = hold.facts.stream == base.facts.stream
     return (same and hold.facts.issued < base.facts.issued) or hold.facts.this_update < base.facts.this_update
-
-
-def _may_concern(item: UnreadableEvidence, issuer: bytes, url: str) -> bool:
-    if item.urls:
-        return url in item.urls
-    return item.issuer is None or same_name(item.issuer, issuer)
 
 
 def _is_of(file: CrlFile, name: str) -> bool:

@@ -28,6 +28,7 @@ from airgap.files import read_regular, reading_problem
 from airgap.oci.digest import Digest
 from airgap.oci.documents import open_regular
 from airgap.revocation.astray import look_for_astray
+from airgap.revocation.evidence_directory import hidden_evidence
 from airgap.revocation.index import INDEX
 from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
@@ -118,9 +119,9 @@ def list_material(root: Path, *, evidence_only: bool = False) -> tuple[MaterialF
     """Every file of the trust directory `root` that may travel, in the order of paths, hashed.
 
     A file in a known folder that cannot travel (a foreign name, a symbolic link, evidence in a folder of its own,
-    outside of its folders or under a hidden name) is an error and not left out: what arrives would not be what was
-    meant, and a CRL that revokes could be missing. Other hidden files, `airgap.toml` and folders that have no meaning
-    are passed over. Raises TrustMaterialError(snapshot.malformed).
+    outside of its folders, under a hidden name) is an error and not left out: what arrives would not be
+    what was meant, and a CRL that revokes could be missing. Other hidden files, `airgap.toml` and folders that have no
+    meaning are passed over. Raises TrustMaterialError(snapshot.malformed).
     """
     evidence = _evidence_paths(root)
     return _list(root, evidence if evidence_only else chain(_belief_paths(root), evidence))
@@ -175,8 +176,13 @@ def _evidence_paths(root: Path) -> Iterator[str]:
                 f"{folder}/{safe(inner, limit=64)} is a folder, and evidence travels from {folder} itself"
             )
         yield from (f"{folder}/{name}" for name in _entries(root / folder, hidden=ending))
-    for item in EvidencePool(look_for_astray(root, "trust directory", tuple(_EVIDENCE)).pieces).all_astray():
+    outside = EvidencePool(look_for_astray(root, "trust directory", tuple(_EVIDENCE)).pieces)
+    for item in outside.all_astray():
         raise FormatError(f"{item.path} {item.problem}")
+    for unread in outside.all_unread():  # it keeps certificates undecided here, and would not where it does not arrive
+        raise FormatError(f"{safe(unread.path)} cannot be used: {unread.problem}")
+    for path in hidden_evidence(root):
+        raise FormatError(f"{path} is evidence under a hidden name")
 
 
 def _entries(folder: Path, *, folders: bool = False, hidden: str | None = None) -> list[str]:

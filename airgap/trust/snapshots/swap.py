@@ -225,7 +225,7 @@ def _explained(trust: Path) -> Iterator[None]:
             errno.ENOSPC: "Make room there; nothing was changed.",
         }
         raise AirgapError(
-            f"the trust directory {safe(trust)} cannot be changed: {error.strerror or type(error).__name__}",
+            f"the trust directory {safe(trust)} cannot be changed: {error.strerror or safe(error)}",
             remedy=hints.get(error.errno or 0, "Nothing is lost: the next command finishes or drops what was begun."),
         ) from None
 

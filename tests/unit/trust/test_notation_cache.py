@@ -125,7 +125,7 @@ def test_by_what_notation_would_judge_milder_it_is_left_out_and_told(name: str, 
     (omission, *_) = found.omissions
     assert omission.url == URL
     assert URL in omission.sentence
-    assert omission.file in MILDER[name]
+    assert omission.file.removeprefix("crls/") in MILDER[name]
 
 
 def test_the_delta_of_a_base_goes_with_it_wherever_it_came_from(tmp_path: Path) -> None:
