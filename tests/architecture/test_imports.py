@@ -86,11 +86,15 @@ def test_verify_loads_no_network_code(output: str) -> None:
     assert not loaded & (NETWORK | {"rich", "jwcrypto", "jsonschema"})
 
 
-def test_the_public_names_are_these() -> None:
+def test_public_names_are_there_and_in_the_document() -> None:
     """A contract: a name that goes away breaks its users."""
     import airgap
+    from airgap import signature
 
-    for name in airgap.__all__:
-        assert getattr(airgap, name) is not None
-    with pytest.raises(AttributeError):
-        airgap.nothing  # noqa: B018
+    page = (Path(__file__).parents[2] / "docs/reference/library.md").read_text(encoding="utf-8")
+    for module in (airgap, signature):
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+            assert name == "__version__" or f"`{name}`" in page, name
+        with pytest.raises(AttributeError):
+            module.nothing  # noqa: B018

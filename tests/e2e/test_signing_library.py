@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 import airgap
+from airgap import signature
 from airgap.signature.model import ExtendedAttribute, PluginDemand
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
@@ -67,7 +68,7 @@ class TestExample:
         chain.write_bytes(b"".join(item.pem for item in LEAF.chain))
         signer = names["ServiceSigner"](lambda digest: other.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))), chain)
         before = tree(image)
-        with pytest.raises(airgap.SigningError) as caught:
+        with pytest.raises(signature.SigningError) as caught:
             names["sign_release"](f"{image}:v1", signer, "1234")
         assert caught.value.reason == "envelope.signature"
         assert tree(image) == before
@@ -80,7 +81,7 @@ def request(image: Path, **changes: Any) -> airgap.SignRequest:
 @pytest.mark.parametrize("form", ["jws", "cose"])
 def test_a_signing_authority_states_the_time(image: Path, tmp_path: Path, form: str) -> None:
     """SCHEME-3: in the library only."""
-    airgap.sign(request(image, scheme=airgap.Scheme.SIGNING_AUTHORITY, envelope=form))
+    airgap.sign(request(image, scheme=signature.Scheme.SIGNING_AUTHORITY, envelope=form))
     document = verify(image, tmp_path, "signingAuthority:harbour")
     assert document["verdict"] == "pass"
     assert document["artifacts"][0]["signatures"][0]["signer"]["scheme"] == "notary.x509.signingAuthority"
@@ -97,7 +98,7 @@ def test_an_equal_signature_counts_until_it_expires(image: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"scheme": airgap.Scheme.SIGNING_AUTHORITY},
+        {"scheme": signature.Scheme.SIGNING_AUTHORITY},
         {"extended": {"com.example": ExtendedAttribute("x", critical=False)}},
         {"plugin": PluginDemand("acme", None)},
     ],
@@ -112,12 +113,12 @@ def test_a_signing_authoritys_signature_is_not_stamped(image: Path) -> None:
     """Section 5."""
 
     class Nobody:
-        anchors = airgap.timestamp_anchors({"root": LEAF.root.pem})
+        anchors = signature.timestamp_anchors({"root": LEAF.root.pem})
 
         def timestamp(self, signature_value: bytes, hash_name: str) -> bytes:
             raise AssertionError("asked")
 
-    airgap.sign(request(image, scheme=airgap.Scheme.SIGNING_AUTHORITY))
+    airgap.sign(request(image, scheme=signature.Scheme.SIGNING_AUTHORITY))
     (stamped,) = airgap.add_timestamps(airgap.TimestampRequest(target=f"{image}:v1", timestamper=Nobody()))
     assert "signing authority" in stamped.state
 
@@ -141,9 +142,9 @@ def test_whoever_attaches_is_told_as_it_happens(tmp_path: Path) -> None:
 def test_an_envelope_alone_is_attached_nowhere() -> None:
     """What blobs and services need: the bytes."""
     payload = b'{"targetArtifact":{"mediaType":"a/b","digest":"sha256:' + b"0" * 64 + b'","size":1}}'
-    draft = airgap.Draft(payload=payload, signing_time=AT)
-    sealed = airgap.seal(draft, local(LEAF), media_type="application/jose+json")
-    assert isinstance(sealed, airgap.Sealed)
+    draft = signature.Draft(payload=payload, signing_time=AT)
+    sealed = signature.seal(draft, local(LEAF), media_type="application/jose+json")
+    assert isinstance(sealed, signature.Sealed)
     assert sealed.envelope.certificates == chain_of(LEAF)
 
 
@@ -154,7 +155,7 @@ def test_an_envelope_alone_is_attached_nowhere() -> None:
         {"envelope": "pgp"},
         {"lifetime": timedelta(seconds=-1)},
         {"lifetime": timedelta(milliseconds=1500)},
-        {"scheme": airgap.Scheme.SIGNING_AUTHORITY, "timestamper": object()},
+        {"scheme": signature.Scheme.SIGNING_AUTHORITY, "timestamper": object()},
     ],
     ids=["nothing", "format", "negative", "fraction", "authority with timestamp"],
 )
@@ -167,8 +168,8 @@ def test_a_request_that_makes_no_sense_cannot_be_made(tmp_path: Path, changes: d
 
 def test_protocols_fit_what_is_shipped() -> None:
     """Held by mypy; the assignments are the test."""
-    signer: airgap.Signer = local(LEAF)
+    signer: signature.Signer = local(LEAF)
     exchange: Callable[[bytes], bytes] = airgap.HttpTsa("http://tsa.example/")
-    anchors = airgap.timestamp_anchors({"root": LEAF.root.pem})
-    timestamper: airgap.Timestamper = airgap.Rfc3161Timestamper(exchange, anchors)
+    anchors = signature.timestamp_anchors({"root": LEAF.root.pem})
+    timestamper: signature.Timestamper = signature.Rfc3161Timestamper(exchange, anchors)
     assert signer.chain[-1] in timestamper.anchors
