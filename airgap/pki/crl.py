@@ -13,7 +13,7 @@ understood, freshestCRL included (CRL-7): stricter than the reference, by decisi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Final, NoReturn, Self
@@ -133,12 +133,21 @@ def split_pem(data: bytes) -> tuple[bytes, ...]:
     """
     if data[:1] == b"\x30":
         return (data,)
-    from airgap.pki.misfit import may_hide_evidence
+    from airgap.pki.misfit import may_hide_more
 
     blocks = [match[0] for match in _PEM.finditer(data)]
-    rest = re.split(rb"(?=-----BEGIN )", _PEM_OTHER.sub(b"", _PEM.sub(b"", data)))
-    pieces = (*blocks, *(piece for piece in rest if may_hide_evidence(piece)))
+    rest = [part for gap in _gaps(_PEM_OTHER.sub(b"", data)) for part in re.split(rb"(?=-----BEGIN )", gap)]
+    pieces = (*blocks, *(piece for piece in rest if may_hide_more(piece)))
     return pieces if blocks and len(pieces) > 1 else (data,)
+
+
+def _gaps(data: bytes) -> Iterator[bytes]:
+    """What stands before, between and behind the blocks "X509 CRL"."""
+    start = 0
+    for match in _PEM.finditer(data):
+        yield data[start : match.start()]
+        start = match.end()
+    yield data[start:]
 
 
 def claimed_issuer(data: bytes) -> bytes | None:
@@ -285,10 +294,25 @@ class Crl(CrlFacts):
         try:
             guarded(verify, self.signature_algorithm, issuer.public_key, self._signature, self._signed.raw)
         except UnverifiedError as error:
+            self._check_key_named(issuer)
             self._refuse("revocation.crl.signature", f"is not valid: its signature {error.problem}")
         except FormatError as error:
             self._refuse("revocation.crl.signature", f"is not valid: its signature {error}")
         self._verified.add((issuer.fingerprint, strict))
+
+    def _check_key_named(self, issuer: Certificate) -> None:
+        """Says of a CRL that `issuer` did not sign that it is of another key, where it says so itself."""
+        if self.may_be_from(issuer) or not self.authority_key or not issuer.subject_key:
+            return
+        raise Undecided(
+            "revocation.crl.signature",
+            f"the CRL is of another key of {_quoted(self.issuer_text)}: it names the key {self.authority_key.hex()}, "
+            f"and the certificate was issued with {issuer.subject_key.hex()}",
+            **self._facts(),
+        ).advising(
+            "A CA that renewed its key has a CRL for each of its keys: fetch the one of the key that issued the "
+            "certificate (airgap trust fetch), or ask the CA for it."
+        )
 
     def check_covers(self, certificate: Certificate, point: DistributionPoint | None = None) -> None:
         """The absence of `certificate` from this CRL is an answer (D34; RFC 5280, 6.3.3 (b)); see `Scope.reasons`.

@@ -55,6 +55,14 @@ def may_hide_evidence(data: bytes) -> bool:
     return (_NO_TEXT.search(data) or _ENCODED.search(data)) is not None
 
 
+def may_hide_more(data: bytes) -> bool:
+    """The same of what stands between the CRLs of one file: there, `openssl crl -text` writes what they say."""
+    found = recognise(data)
+    if found is None or found.kind is not Kind.LISTING:
+        return may_hide_evidence(data)
+    return b"-----" in data or _NO_TEXT.search(data) is not None
+
+
 def _is_alone(data: bytes) -> bool:
     """Whether nothing but keys and certificates stands behind the first one."""
     labels = [label_kind(label.decode("latin-1")) for label in _BEGIN.findall(data)]

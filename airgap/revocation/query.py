@@ -105,4 +105,5 @@ def crl_use(query: RevocationQuery, kind: str, file: CrlFile, crl: Crl) -> Evide
 
 def about_file(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> Undecided:
     """The same refusal, with the file that it is about: with ten CRLs at hand nobody could tell which is meant."""
-    return Undecided(error.reason, f"{file.name}: {error}", **{**query.facts(evidence=file.name), **error.facts})
+    facts = {**query.facts(evidence=file.name), **error.facts}
+    return Undecided(error.reason, f"{file.name}: {error}", **facts).advising(error.remedy)

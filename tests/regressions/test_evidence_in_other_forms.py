@@ -133,3 +133,17 @@ def test_a_response_that_names_the_issuer_and_another_key(tmp_path: Path, respon
     ran = run_here(written.arguments())
     assert ran.code == 15
     assert "new.ors" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("tail", "code"), [(b"", 0), (pem(REVOKING), 14), (pem(REVOKING)[:-40], 15), (IN_BASE64, 15), (REVOKING, 15)]
+)
+def test_what_openssl_writes_about_a_crl_may_stand_beside_it(tmp_path: Path, tail: bytes, code: int) -> None:
+    """`openssl crl -text` writes the text and the CRL into one file: that text hides nothing, what follows may."""
+    listing = b"Certificate Revocation List (CRL):\n        Version 2 (0x1)\nNo Revoked Certificates.\n"
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"r.crl": listing + pem(GOOD) + tail}
+    ran = run_here(scene.write(tmp_path).arguments()[:-2])
+    assert ran.code == code
+    assert "without the CRL" not in ran.out

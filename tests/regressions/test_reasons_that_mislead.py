@@ -13,9 +13,10 @@ import pytest
 from airgap.oci.descriptor import Descriptor
 from tests.support import envelopes
 from tests.support.command import Ran, run_here
+from tests.support.crls import crl
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Pki, issue
-from tests.support.scenario import Scene, bare
+from tests.support.scenario import SIGNING_CRL, Scene, bare
 from tests.support.trust import oci_policy, statement
 
 
@@ -207,3 +208,17 @@ def test_an_attribute_without_a_value_is_not_called_misspelt(tmp_path: Path) -> 
     assert ran.code == 18
     assert "has no attribute O with a value" in ran.out
     assert "is not O" not in ran.out
+
+
+def test_a_crl_of_the_renewed_key_of_a_ca_is_called_that(tmp_path: Path) -> None:
+    """The signature is as good as ever; it is not damaged, and to fetch the same file again brings nothing new."""
+    scene = Scene()
+    leaf = Pki().code_chain(depth=2, leaf={"crl_urls": [SIGNING_CRL.format(0)]})
+    scene.sign_with(leaf)
+    renewed = issue("root", slot=3, subject=leaf.root.subject)
+    scene.crls = {"new-key.crl": crl(renewed)}
+    ran = run_here(scene.write(tmp_path).arguments()[:-2])
+    assert ran.code == 15
+    assert "new-key.crl: the CRL is of another key of" in ran.out
+    assert "A CA that renewed its key has a CRL for each of its keys" in ran.out
+    assert "damaged" not in ran.out
