@@ -230,7 +230,10 @@ class OcspResponse:
             except (Undecided, Rejected):
                 continue
             return
-        self._refuse("revocation.ocsp.signature", "is damaged: nobody whom it names has signed these bytes")
+        self._refuse(
+            "revocation.ocsp.signature",
+            "is damaged, or from another CA of this name: nobody whom it names has signed these bytes for the issuer",
+        )
 
     def verify_signed_for(self, issuer: Certificate, *, at: datetime) -> Responder:
         """Someone signed this who may answer for the certificates of `issuer`, at the moment `at` (OCSP-4, D35).

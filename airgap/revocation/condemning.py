@@ -126,7 +126,9 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Rev
         except Undecided as error:
             # in the trust directory a CRL of this very key whose signature fails is damaged, and may have listed it;
             # one of another key of this name that lists it may be from the CA after it renewed its key
-            if file.trusted and (crl.may_be_from(query.issuer) or _may_list(crl, query)):
+            if file.trusted and _may_list(crl, query):
+                yield _unproven(query, file, error)
+            elif file.trusted and crl.may_be_from(query.issuer):
                 yield about_file(query, file, error)
             continue
         try:
@@ -135,6 +137,16 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Rev
             yield about_file(query, file, error)
             continue
         yield from _of_entries(query, file, entries, crl.this_update, crl.next_update)
+
+
+def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> Undecided:
+    """The refusal of a piece that says that the certificate is revoked: to remove it may be to pass what is revoked."""
+    text = f"{file.name} says that {query.who} is revoked, and it is not proven that its issuer says so: {error}"
+    return Undecided(error.reason, text, **{**query.facts(evidence=file.name), **error.facts}).advising(
+        "Ask the CA before you remove the file. If it signs with a new key now, this may be its own word: then do not "
+        "use the artifact. If the file is damaged, or from another CA of the same name, get the issuer's own evidence "
+        "(airgap trust fetch), and remove it."
+    )
 
 
 def _may_list(crl: Crl, query: RevocationQuery) -> bool:
@@ -182,13 +194,14 @@ def _from_ocsp(query: RevocationQuery, evidence: Evidence) -> Iterator[Revocatio
         except Undecided as error:
             stated = any(single.status == "revoked" for single in statements)
             if file.trusted and (stated or error.reason == "revocation.ocsp.signature"):
-                yield from damage_of(query, file)
+                for problem in damage_of(query, file):
+                    yield _unproven(query, file, problem) if stated else about_file(query, file, problem)
             continue
         for single in statements:
             if single.status != "revoked":
                 continue
             if single.doubt or not single.names(query.issuer):
-                doubt = single.doubt or "names the issuer in a way that is not known"
+                doubt = single.doubt or "says 'revoked', and names another key of the issuer, or one that is not known"
                 text = f"{file.name}: the OCSP response about {query.who} {doubt}"
                 facts = query.facts_of(file.name, single.this_update, single.next_update)
                 yield Undecided("revocation.ocsp.malformed", text, **facts)

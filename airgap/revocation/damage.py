@@ -15,7 +15,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import same_name
 from airgap.revocation.nearness import nearly_same
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
-from airgap.revocation.query import RevocationQuery, about_file
+from airgap.revocation.query import RevocationQuery
 
 if TYPE_CHECKING:
     from airgap.pki.crl import CrlFacts
@@ -29,7 +29,7 @@ def damage_of(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:
     try:
         file.response.verify_whole(query.issuer)
     except Undecided as error:
-        yield about_file(query, file, error)
+        yield error
 
 
 class DamagedEvidence:

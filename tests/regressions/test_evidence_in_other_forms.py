@@ -147,3 +147,15 @@ def test_what_openssl_writes_about_a_crl_may_stand_beside_it(tmp_path: Path, tai
     ran = run_here(scene.write(tmp_path).arguments()[:-2])
     assert ran.code == code
     assert "without the CRL" not in ran.out
+
+
+def test_a_crl_of_another_key_is_not_called_damaged(tmp_path: Path) -> None:
+    """The advice was to remove the CRL that the CA had made after it renewed its key: then the image passed."""
+    written = write(tmp_path)
+    renewed = issue("root", slot=5, subject=LEAF.root.subject)
+    put(written.trust, "crls/new.crl", crl(renewed, number=9, this_update=AT, revoked=[LEAF]))
+    ran = run_here([item for item in written.arguments() if item not in {"--format", "json"}])
+    assert ran.code == 15
+    assert "new.crl says that the certificate 'CN=builder" in ran.out
+    assert "it is not proven that its issuer says so" in ran.out
+    assert "Ask the CA before you remove the file" in ran.out
