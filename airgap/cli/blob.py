@@ -14,6 +14,7 @@ from airgap.cli.console import (
     QuietOutput,
     VerboseOption,
     clock,
+    demands,
     key_values,
     write,
     write_json,
@@ -139,7 +140,7 @@ def verify(
         envelope=signature_format.value if signature_format else None,
         policy_name=policy_name,
         media_type=media_type,
-        metadata=key_values(metadata or [], "--user-metadata"),
+        metadata=demands(metadata or [], "--user-metadata"),
         max_age=judging.ages(),
         plugins=plugins.allowed(),
     )

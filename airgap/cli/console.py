@@ -143,5 +143,18 @@ def key_values(items: list[str], option: str) -> dict[str, str]:
     return values
 
 
+def demands(items: list[str], option: str) -> dict[str, str]:
+    """The same for what a signature has to say: it cannot say two things, and none is dropped. Raises UsageError."""
+    values = key_values(items, option)
+    for item in items:
+        key, _, value = item.partition("=")
+        if values[key] != value:
+            raise UsageError(
+                f"{option} demands two values of {safe(key)!r}: {safe(value)!r} and {safe(values[key])!r}",
+                remedy="Name each key once.",
+            )
+    return values
+
+
 def _complain(message: str, remedy: str) -> None:
     sys.stderr.write(f"Error: {message}\n" + (f"       {remedy}\n" if remedy else ""))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from airgap.cli.command import command
-from airgap.cli.console import Output, clock, key_values, write, write_json
+from airgap.cli.console import Output, clock, demands, write, write_json
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import PluginOptions
 from airgap.cli.trust_common import Judging
@@ -69,7 +69,7 @@ def recheck(
         at=judged,
         clock=now,
         scope=scope,
-        metadata=key_values(metadata or [], "--user-metadata"),
+        metadata=demands(metadata or [], "--user-metadata"),
         max_age=judging.ages(),
         plugins=plugins.allowed(),
         content=content.value,

@@ -18,10 +18,21 @@ if TYPE_CHECKING:
     from airgap.report.snapshots import SnapshotReport
     from airgap.trust.directory import Location
 
+
+def _folder(text: str) -> Path:
+    """The folder that is named; a variable that is not set names none, and is not the folder that one stands in."""
+    if not text:
+        raise typer.BadParameter("it is empty; name the trust directory, or leave the option out")
+    return Path(text)
+
+
 TrustOption = Annotated[
     Path | None,
     typer.Option(
-        "--trust", metavar="DIR", help="Trust directory. Default: $AIRGAP_TRUST, then the user's own, then notation's."
+        "--trust",
+        metavar="DIR",
+        parser=_folder,
+        help="Trust directory. Default: $AIRGAP_TRUST, then the user's own, then notation's.",
     ),
 ]
 AtOption = Annotated[

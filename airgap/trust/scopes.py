@@ -57,6 +57,12 @@ def parse_scope(text: str) -> str:
 
 def check_scope(text: str) -> str:
     """The repository that a caller names, for `OciPolicy.select`. Raises UsageError where it is none."""
+    if EVERY in text:
+        raise UsageError(
+            f"the scope {_shown(text)} has a wildcard, and names no repository",
+            remedy="Name the one repository that the artifact is from, or leave the option out.",
+            scope=safe(text),
+        )
     try:
         return parse_scope(text)
     except FormatError as error:

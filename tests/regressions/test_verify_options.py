@@ -37,3 +37,37 @@ def test_report_that_cannot_be_written_kept_the_verdict_back(tmp_path: Path) -> 
     written = Scene().write(tmp_path)
     ran = run_here(written.arguments("--report", str(tmp_path / "absent" / "report.json")))
     assert (ran.code, ran.document["verdict"]) == (1, "pass"), ran
+
+
+@pytest.mark.parametrize("command", ["verify", "recheck"])
+def test_of_two_values_that_are_demanded_of_one_key_the_first_was_dropped(tmp_path: Path, command: str) -> None:
+    """The signature has the last: the other demand was heard by nobody."""
+    scene = Scene()
+    scene.signature.target = {"annotations": {"build": "2"}}
+    arguments = [command, *scene.write(tmp_path).arguments()[1:]]
+    assert run_here([*arguments, "-m", "build=2", "-m", "build=2"]).code == 0
+    ran = run_here([*arguments, "-m", "build=1", "-m", "build=2"])
+    assert (ran.code, "demands two values of 'build': '1' and '2'" in ran.err) == (2, True), ran
+
+
+@pytest.mark.parametrize("command", ["verify", "recheck"])
+def test_trust_of_a_variable_that_is_not_set_was_the_folder_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """`--trust "$TRUST"` on a medium that holds a trust directory: what travels vouched for another medium."""
+    written = Scene().write(tmp_path)
+    monkeypatch.chdir(written.trust)
+    words = [command, *written.arguments()[1:]]
+    words[words.index("--trust") + 1] = ""
+    ran = run_here(words)
+    assert (ran.code, "it is empty" in ran.err) == (2, True), ran
+    words[words.index("--trust") + 1] = "."
+    assert run_here(words).code == 0
+
+
+@pytest.mark.parametrize("scope", ["*", "registry.example/*"])
+def test_a_wildcard_as_scope_is_not_advised_to_be_a_wildcard(tmp_path: Path, scope: str) -> None:
+    ran = run_here([*Scene(scope=None).write(tmp_path).arguments(), "--scope", scope])
+    assert ran.code == 2
+    assert "has a wildcard, and names no repository" in ran.err
+    assert "alone for all of them" not in ran.err
