@@ -160,7 +160,7 @@ class ClearingEvidence:
             except Undecided as error:
                 refused.append((file, error))
         if not counting:
-            raise refused[0][1] if refused else no_ocsp(query)
+            raise refused[0][1] if refused else self._about_another(query) or no_ocsp(query)
         found = max(counting, key=lambda item: item.file.response.age_of(item.single))
         file, single = found.file, found.single
         facts = query.facts_of(file.name, single.this_update, single.next_update)
@@ -186,6 +186,20 @@ class ClearingEvidence:
             notes=_folded(_newer_ocsp(query, refused, single.this_update)),
         )
         return ClearingAnswer(uses=(use,), since=single.this_update, response=file.response.fingerprint)
+
+    def _about_another(self, query: RevocationQuery) -> Undecided | None:
+        """That a response about this serial number is at hand, whose CertID names the issuer otherwise."""
+        for file in self._evidence.ocsp(query.certificate.serial):
+            for single in file.response.statements(query.certificate, query.issuer):
+                part = "name" if single.names(query.issuer) else "key"
+                text = (
+                    f"{file.name} is about the serial number of {query.who}, and not about this issuer: the hash of "
+                    f"the issuer's {part} in it is another one"
+                )
+                return Undecided("revocation.ocsp.missing", text, **query.facts(evidence=file.name)).advising(
+                    "Ask the responder again with the very certificate that issued this one (airgap trust fetch does)."
+                )
+        return None
 
     def _counting_response(self, query: RevocationQuery, file: OcspFile) -> _CountingOcsp:
         """What the response says, if it may clear. Raises Undecided."""

@@ -159,3 +159,21 @@ def test_a_crl_of_another_key_is_not_called_damaged(tmp_path: Path) -> None:
     assert "new.crl says that the certificate 'CN=builder" in ran.out
     assert "it is not proven that its issuer says so" in ran.out
     assert "Ask the CA before you remove the file" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("response", "part"),
+    [(ocsp_response(ASKED, name_hash=bytes(20)), "name"), (ocsp_response(ASKED, key_hash=bytes(20)), "key")],
+    ids=["name", "key"],
+)
+def test_a_good_response_that_names_the_issuer_otherwise_is_not_called_missing(
+    tmp_path: Path, response: bytes, part: str
+) -> None:
+    scene = Scene()
+    scene.sign_with(ASKED)
+    scene.ocsp = {"good.ors": response}
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == 15
+    assert ran.reasons == {"revocation.ocsp.missing"}
+    assert "good.ors is about the serial number of the certificate" in ran.out
+    assert f"the hash of the issuer's {part} in it is another one" in ran.out
