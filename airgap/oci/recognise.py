@@ -152,10 +152,13 @@ def explain_directory(path: str) -> ContentError:
     if BLOBS in names:
         return malformed(f"{shown} is an incomplete layout: it has no {_absent(names)}", remedy=_COPY_AGAIN)
     nested = sorted(name for name in names if _has(path, f"{name}/{LAYOUT_FILE}"))
-    if nested:
+    tars = sorted(name for name in names if name.lower().endswith(".tar") and Path(path, name).is_file())
+    if nested or tars:  # what lies on a medium, where the medium was named
+        found = [_some(some, what) for some, what in ((nested, "layout"), (tars, "tar")) if some]
+        all_of_them = " ".join(safe(Path(path, name)) for name in (*nested, *tars)[:_SHOWN_NAMES])
         return malformed(
-            f"{shown} is not a layout itself, but holds {_some(nested, 'layout')}",
-            remedy=f"Name the layout: {safe(Path(path, nested[0]))}",
+            f"{shown} is not a layout itself, but holds {' and '.join(found)}",
+            remedy=f"Name the layout: {all_of_them}",
         )
     return malformed(f"{shown} is not an OCI image layout; it holds {_some(names)}", remedy=_COPY_AGAIN)
 

@@ -115,6 +115,13 @@ def test_file_that_is_no_layout(tmp_path: Path, data: bytes, what: str, todo: st
         pytest.param(
             {"one/oci-layout": LAYOUT_FILE, "two/x": b""}, "holds the layout 'one'", "Name the layout", id="parent"
         ),
+        pytest.param(
+            {"trip.tar": b"", "b.TAR": b"", "one/oci-layout": LAYOUT_FILE, "read.me": b""},
+            "holds the layout 'one' and the tars 'b.TAR', 'trip.tar'",
+            "thing/one",
+            id="medium",
+        ),
+        pytest.param({"trip.tar": b"", "c.tar/x": b""}, "holds the tar 'trip.tar'", "thing/trip.tar", id="medium-tar"),
     ],
 )
 def test_directory_that_is_no_layout(tmp_path: Path, files: Mapping[str, bytes], what: str, todo: str) -> None:
