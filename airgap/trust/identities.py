@@ -116,9 +116,10 @@ def doubts(identities: Sequence[Identity]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def match(identities: Sequence[Identity], leaf: Certificate) -> Identity:
+def match(identities: Sequence[Identity], leaf: Certificate, issuers: Sequence[Certificate] = ()) -> Identity:
     """The first identity that the signing certificate's subject has; nothing but the subject is looked at (ID-14).
 
+    `issuers`: the rest of the chain, for the message alone: an identity may name one of them by mistake.
     Raises Rejected: identity.none, identity.subject, identity.mismatch.
     """
     for identity in identities:
@@ -147,7 +148,7 @@ def match(identities: Sequence[Identity], leaf: Certificate) -> Identity:
         if identity.covers(attributes):
             return identity
     wanted = safe(suggest(attributes))
-    near = _near(subjects, attributes)
+    near = _of_issuer(subjects, issuers) or _near(subjects, attributes)
     raise Rejected(
         "identity.mismatch",
         f"the signer {shown!r} is none of the policy's trusted identities: {'; '.join(_texts(subjects))}{near}",
@@ -177,6 +178,20 @@ def _to_paste(attributes: Mapping[str, str]) -> str:
     return (
         f"If this signer is to be trusted, add to the statement's trustedIdentities: {quoted(X509_SUBJECT, attributes)}"
     )
+
+
+def _of_issuer(subjects: Sequence[Identity], issuers: Sequence[Certificate]) -> str:
+    """That an identity names a CA of the chain, for the end of a sentence; empty where none does."""
+    for certificate in issuers:
+        try:
+            attributes = read_subject(certificate.subject)
+        except FormatError:
+            continue
+        if any(identity.covers(attributes) for identity in subjects):
+            return (
+                f" ({safe(certificate.subject_text)!r} is the CA above the signer; an identity names the signer itself)"
+            )
+    return ""
 
 
 def _near(subjects: Sequence[Identity], attributes: Mapping[str, str]) -> str:

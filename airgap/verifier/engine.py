@@ -248,7 +248,7 @@ class SignatureVerifier:
         if plugin and plugin.decides(Check.AUTHENTICITY):  # ID-16
             identity = plugin.check(Check.AUTHENTICITY)
         else:
-            text = match(dossier.statement.identities, facts.chain[0]).text
+            text = match(dossier.statement.identities, facts.chain[0], facts.chain[1:]).text
             identity = f"as identity {safe(text)}"
         dossier.anchor = anchors.store_of(anchor)
         return f"trusted through {dossier.anchor}, {identity}"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from airgap.errors import FormatError, Rejected, TrustMaterialError
 from airgap.pki.certificate import Certificate
-from airgap.trust.identities import doubts, match, parse_identities, parse_identity
+from airgap.trust.identities import doubts, match, parse_identities, parse_identity, suggest
+from airgap.trust.identity_names import read_subject
 from airgap.trust.policy import OciPolicy
 from tests.support import names
+from tests.support.command import run_here
 from tests.support.pki import issue
+from tests.support.scenario import Scene
 from tests.support.trust import oci_policy, statement
 
 ACME = "write x509.subject: C=US, ST=WA, O=Acme"
@@ -132,3 +136,14 @@ def test_a_member_in_another_form_is_told_how_it_is_written(member: str, value: 
     with pytest.raises(TrustMaterialError) as caught:
         OciPolicy.parse(document.encode(), "P")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_an_identity_that_names_the_ca_is_told_so(tmp_path: Path, depth: int) -> None:
+    """CN is 'builder', not 'Root': whoever trusts the root by name reads that as another signer."""
+    scene = Scene()
+    authority = suggest(read_subject(Certificate.parse(scene.signature.leaf.chain[depth].der).subject))
+    scene.policy = oci_policy(statement(trustedIdentities=[authority]))
+    ran = run_here(scene.write(tmp_path).arguments()[:-2])
+    assert ran.code == 13
+    assert "is the CA above the signer; an identity names the signer itself" in ran.out
