@@ -69,7 +69,7 @@ class Graph:
     def __init__(self, store: Store) -> None:
         self._store: Final = store
         self._manifests: Final[dict[_Key, Manifest | Index | ContentError]] = {}
-        self._opaque: Final[dict[_Key, ContentError | None]] = {}
+        self._forms: Final[dict[tuple[Digest, int, bytes | None], str]] = {}
         self._descriptors: Final[dict[Descriptor, Descriptor]] = {}
         self._bytes = 0
         self._reached = 0
@@ -125,33 +125,33 @@ class Graph:
         LAYOUT-2 allows types that are unknown, not those that are known and called otherwise. Raises ContentError
         (`content.malformed`); content that cannot be read is left to whoever checks it. Reads each only once.
         """
-        key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data)
-        if key not in self._opaque:
-            self._opaque[key] = self._misdescribed(descriptor)
-        error = self._opaque[key]
-        if error is not None:
-            raise error.with_traceback(None)
+        # whatever types are stated: a hundred thousand entries may state one each for the same blob
+        key = (descriptor.digest, descriptor.size, descriptor.data)
+        if key not in self._forms:
+            self._forms[key] = self._form(descriptor)
+        if form := self._forms[key]:
+            raise ContentError(
+                "content.malformed",
+                f"{descriptor.digest} {form}, but its descriptor says {safe(descriptor.media_type, limit=128)!r}",
+                digest=str(descriptor.digest),
+                media_type=safe(descriptor.media_type),
+            )
 
-    def _misdescribed(self, descriptor: Descriptor) -> ContentError | None:
+    def _form(self, descriptor: Descriptor) -> str:
+        """By what the content is a manifest, for a sentence; empty where it is none."""
         if descriptor.size > limits.MANIFEST_BYTES:
-            return None
+            return ""
         try:
             document = load_object(read_verified(self._store, descriptor), Reading.OPEN)
         except (ContentError, FormatError):
-            return None
+            return ""
         # in lower case: readers in Go do not look at the case of names
         members = {name.casefold(): value for name, value in document.items()}
         stated = members.get("mediatype")
-        known = isinstance(stated, str) and stated in MANIFEST_TYPES
-        if not known and not (members.get("schemaversion") == _SCHEMA and _FORMS & members.keys()):
-            return None
-        form = f"says of itself that it is {stated!r}" if known else "has the form of a manifest"
-        return ContentError(
-            "content.malformed",
-            f"{descriptor.digest} {form}, but its descriptor says {safe(descriptor.media_type, limit=128)!r}",
-            digest=str(descriptor.digest),
-            media_type=safe(descriptor.media_type),
-        )
+        if isinstance(stated, str) and stated in MANIFEST_TYPES:
+            return f"says of itself that it is {stated!r}"
+        has_form = members.get("schemaversion") == _SCHEMA and _FORMS & members.keys()
+        return "has the form of a manifest" if has_form else ""
 
     @cached_property
     def _scan(self) -> Scan:

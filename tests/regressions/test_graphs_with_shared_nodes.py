@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -9,9 +10,11 @@ import pytest
 
 from airgap import limits
 from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from airgap.oci.outline import Outliner
+from airgap.oci.store import Store, read_verified
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.scenario import Scene, add_image
@@ -157,3 +160,24 @@ def test_a_circle_of_cosign_tags_ends(tmp_path: Path, scene: Scene) -> None:
     ran = run_here(written.arguments())
     assert (ran.code, len(ran.document["artifacts"][0]["referrers"])) == (0, 2)
     assert run_here(["discover", written.target]).code == 0
+
+
+def test_a_blob_under_many_unknown_types_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand entries may state a type of their own each for four megabytes of JSON."""
+    box = LayoutBuilder()
+    blob = box.add_blob(b"[" + b"1," * 1000 + b"1]")
+    for number in range(100):
+        other = replace(blob, media_type=f"application/vnd.example.{number}")
+        box.tag(other, f"v{number}")
+        box.list(other)
+    read: list[Digest] = []
+
+    def counted(store: Store, descriptor: Descriptor) -> bytes:
+        read.append(descriptor.digest)
+        return read_verified(store, descriptor)
+
+    monkeypatch.setattr("airgap.oci.graph.read_verified", counted)
+    with open_layout(box.write_directory(tmp_path / "layout")) as store:
+        graph = Graph(store)
+        closures = [graph.closure(root.descriptor) for root in graph.roots()]
+    assert (len(closures), read) == (100, [blob.digest])
