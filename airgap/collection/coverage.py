@@ -118,6 +118,8 @@ class FetchOutcome:
     unread: tuple[UnreadableSignature, ...] = ()
     offered: tuple[Attempt, ...] = ()
     """What was taken, or not, from files."""
+    unreadable: tuple[str, ...] = ()
+    """Files that were offered by hand and cannot be read: the newest answer may be in one."""
     pruned: tuple[str, ...] = ()
     written: tuple[EvidenceWritten, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -133,7 +135,7 @@ class FetchOutcome:
 
         Nothing is complete where there is no signature to begin with.
         """
-        if self.problems or self.unread or not self.signatures:
+        if self.problems or self.unread or self.unreadable or not self.signatures:
             return False
         return not any(item.is_gap or (item.unanswered and item.role == "chain") for item in self.certificates)
 

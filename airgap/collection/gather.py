@@ -394,10 +394,10 @@ def _proven_response(
 def _no_evidence(data: bytes, wanted: Wanted) -> Undecided:
     """What an offered file is that is neither a CRL nor an OCSP response, and the way out."""
     problem = problem_of_evidence(data, wanted, None)
-    return Undecided(_MALFORMED[wanted], f"{problem}. {problem.remedy}".rstrip(". "))
+    return Undecided(MALFORMED[wanted], f"{problem}. {problem.remedy}".rstrip(". "))
 
 
-_MALFORMED: Final = {
+MALFORMED: Final = {
     Wanted.CRL: "revocation.crl.malformed",
     Wanted.OCSP: "revocation.ocsp.malformed",
 }

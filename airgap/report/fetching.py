@@ -59,6 +59,8 @@ def fetch_headline(outcome: FetchOutcome) -> str:
             f"INCOMPLETE: what was asked for {refused} of {count(len(chain), 'certificate')} of {signatures} gave no "
             "answer that counts; what is at hand may be older."
         )
+    if unreadable := len(outcome.unreadable):
+        return f"INCOMPLETE: {count(unreadable, 'offered file')} cannot be read, and may hold a newer answer."
     return f"COMPLETE: evidence for {count(len(chain), 'certificate')} of {signatures}."
 
 

@@ -76,14 +76,14 @@ class _Look:
 
     def _entry(self, entry: os.DirEntry[str], below: str, *, likely: bool) -> None:
         name, shown = entry.name, f"{below}{entry.name}"
-        if entry.is_dir(follow_symlinks=False) or (entry.is_dir() and not below and _is_likely(name)):
+        if entry.is_dir(follow_symlinks=False) or (entry.is_dir() and not below and says_evidence(name)):
             if self._is_known(entry, below) or below.count("/") >= limits.EVIDENCE_DEPTH:
                 return
-            self.folder(Path(entry.path), f"{shown}/", likely=likely or _is_likely(name))
+            self.folder(Path(entry.path), f"{shown}/", likely=likely or says_evidence(name))
             return
         lower = name.lower()
         expected = any(ending in lower for ending in _EXPECTED)
-        named = expected or (_is_likely(name) and not below.startswith(f"{_STORES}/"))
+        named = expected or (says_evidence(name) and not below.startswith(f"{_STORES}/"))
         if named or likely or (not below and (lower.endswith(POSSIBLE) or "." not in name)):
             read = partial(read_regular, Path(entry.path), limits.CRL_FILE_BYTES)
             self.pieces.append(
@@ -121,5 +121,6 @@ class _Look:
         )
 
 
-def _is_likely(name: str) -> bool:
+def says_evidence(name: str) -> bool:
+    """Whether people call files, folders and archives of evidence so."""
     return _LIKELY.search(re.sub(r"[^A-Za-z0-9]", "", name)) is not None

@@ -18,7 +18,7 @@ from typing import Final
 from airgap import limits
 from airgap.collection.chains import NO_CHAINS, CertificateToCheck, CollectedChains, collect_chains
 from airgap.collection.coverage import Attempt, EvidenceWritten, FetchOutcome, cover
-from airgap.collection.gather import Gatherer
+from airgap.collection.gather import MALFORMED, Gatherer
 from airgap.collection.keeper import EvidenceKeeper
 from airgap.collection.packing import pack_evidence
 from airgap.errors import AirgapError, FormatError, UsageError
@@ -39,6 +39,7 @@ from airgap.pki.chain import Anchors
 from airgap.pki.crl import split_pem
 from airgap.problem import Problem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside, find_target_evidence
+from airgap.revocation.astray import says_evidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
@@ -124,6 +125,7 @@ class _Run:
         self._warnings: list[Problem] = []
         self._offered: list[tuple[str, bytes]] = []
         self._took: list[Attempt] = []
+        self._unreadable: tuple[str, ...] = ()
         self._anchors = self._tsa_anchors(trust)
         self.chains: CollectedChains = NO_CHAINS
         # beside images goes what only the far side can prove, into a trust directory nothing unproven
@@ -182,6 +184,7 @@ class _Run:
 
     def take_offered(self) -> None:
         """Evidence from files: oldest first, so that generations follow each other; bases before deltas."""
+        by_hand: set[str] = set()
         for path in self._request.offered:
             files = list(_files(path))
             if not files:
@@ -189,10 +192,13 @@ class _Run:
                     Problem(message=f"{safe(path)} holds no file that is named as evidence (*.crl, *.ors)")
                 )
             self._offered += files
+            by_hand.update(source for source, _ in files)
         single = [(source, block) for source, data in self._offered for block in split_pem(data)]
         for source, data in sorted(single, key=lambda item: _age(item[1])):
             self._took.append(self.gatherer.take(data, source, self.chains.asked))
         self._offered.clear()
+        malformed = [item.source for item in self._took if item.reason in MALFORMED.values()]
+        self._unreadable = tuple(dict.fromkeys(source for source in malformed if source in by_hand))
 
     def prune(self) -> tuple[str, ...]:
         """Names of the files that are gone."""
@@ -261,6 +267,7 @@ class _Run:
             certificates=certificates,
             unread=self.chains.unread,
             offered=tuple(self._took),
+            unreadable=self._unreadable,
             pruned=pruned,
             written=written,
             problems=tuple(self._problems),
@@ -307,6 +314,9 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     if len(names) > limits.EVIDENCE_FILES:
         raise UsageError(f"{safe(path)} holds {len(names)} files, more than {limits.EVIDENCE_FILES}")
     for name in names:
+        if path.is_dir() and not _is_named(name, path):
+            yield from _unnamed(name, path)
+            continue
         try:
             yield safe(name), read_regular(name, limits.CRL_FILE_BYTES)
         except FormatError as error:
@@ -316,15 +326,37 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Files with an ending of evidence; with one that other things have, too, only where evidence is expected."""
+    """Files with an ending of evidence; all files where evidence is expected."""
     expected = {folder, folder / CRLS, folder / OCSP}
     for parent, folders, names in os.walk(folder, onerror=_cannot_list):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        endings = _ENDINGS | _COMMON_ENDINGS if Path(parent) in expected else _ENDINGS
         for name in names:
             path = Path(parent, name)
-            if not name.startswith(".") and not endings.isdisjoint(map(str.lower, path.suffixes)) and path.is_file():
+            if (Path(parent) in expected or _is_named(path, folder)) and path.is_file():
                 yield path
+
+
+def _is_named(path: Path, folder: Path) -> bool:
+    """Whether a file has an ending of evidence; one that other things have, too, counts where evidence is expected."""
+    expected = path.parent in {folder, folder / CRLS, folder / OCSP}
+    endings = _ENDINGS | _COMMON_ENDINGS if expected else _ENDINGS
+    return not path.name.startswith(".") and not endings.isdisjoint(map(str.lower, path.suffixes))
+
+
+def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
+    """A file of another name, where it is evidence; where its name or folder says so, also if evidence may be in it."""
+    from airgap.pki.misfit import may_hide_evidence
+    from airgap.pki.recognise import Kind, recognise
+
+    try:
+        data = read_regular(path, limits.CRL_FILE_BYTES)
+    except FormatError:
+        return
+    found = recognise(data)
+    is_evidence = found is not None and found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}
+    is_meant = not path.name.startswith(".") and (path.parent != folder or says_evidence(path.name))
+    if is_evidence or (is_meant and may_hide_evidence(data)):
+        yield safe(path), data
 
 
 def _cannot_list(error: OSError) -> None:

@@ -519,7 +519,7 @@ class TestFromFiles:
         here.sign()
         here.serve()
         (tmp_path / "brought").mkdir()
-        (tmp_path / "brought/notes.txt").write_bytes(here.crl(here.ca))
+        (tmp_path / "brought/notes.txt").write_bytes(b"notes")
         (warning,) = here.fetch(offered=[tmp_path / "brought"]).warnings
         assert "no file that is named as evidence" in warning.message
 

@@ -1,0 +1,59 @@
+"""Files below `trust fetch --from FOLDER` that were passed over, or cannot be read: the fetch was COMPLETE."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl, entry
+from tests.support.pki import AT, END, Pki
+from tests.support.scenario import Scene
+
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
+GOOD = crl(LEAF.root, number=1, next_update=END)
+REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, reason="keyCompromise")])
+
+
+def fetch(folder: Path, name: str, data: bytes) -> Ran:
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": GOOD}
+    written = scene.write(folder)
+    offered = folder / "from" / name
+    offered.parent.mkdir(parents=True)
+    offered.write_bytes(data)
+    options = ["--trust", str(written.trust), "--from", str(folder / "from"), "--no-download", "--require-complete"]
+    return run_here(["trust", "fetch", str(written.layout), *options])
+
+
+@pytest.mark.parametrize("name", ["r.crl", "june", "crls/june", ".r.crl", "r.bin", "index.json", "a/b/r.crl"])
+def test_evidence_is_taken_whatever_its_name(tmp_path: Path, name: str) -> None:
+    assert fetch(tmp_path, name, REVOKING).out.startswith("REVOKED")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("r.crl", REVOKING[:-10]),
+        ("crls/june", gzip.compress(REVOKING)),
+        ("crls.gz", gzip.compress(REVOKING)),
+        ("all.crl", GOOD + REVOKING),
+    ],
+)
+def test_what_cannot_be_read_may_be_the_newest_answer(tmp_path: Path, name: str, data: bytes) -> None:
+    ran = fetch(tmp_path, name, data)
+    assert ran.code == 15
+    assert ran.out.startswith("INCOMPLETE: 1 offered file cannot be read, and may hold a newer answer.")
+    assert name in ran.out
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("README", b"see crls"), ("crls/README", b"ours"), ("image.tar", bytes(1024))]
+)
+def test_other_files_do_not_matter(tmp_path: Path, name: str, data: bytes) -> None:
+    ran = fetch(tmp_path, name, data)
+    assert ran.code == 0
+    assert ran.out.startswith("COMPLETE")
