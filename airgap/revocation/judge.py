@@ -15,6 +15,7 @@ from itertools import pairwise
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
+from airgap.pki.distinguished_names import same_name
 from airgap.revocation.clearing import ClearingAnswer, ClearingEvidence
 from airgap.revocation.condemning import CondemningEvidence, RevocationStatement
 from airgap.revocation.freshness import ChainKind, Freshness
@@ -63,7 +64,10 @@ class RevocationJudge:
         undecided: Undecided | None = None
         on_hold: Rejected | None = None
         for certificate, issuer in pairwise(chain):
-            answer = ask(RevocationQuery(certificate, issuer, kind, self._moment, signed_at))
+            renewed = tuple(
+                item for item in chain if item.is_ca and item != issuer and same_name(item.subject, issuer.subject)
+            )
+            answer = ask(RevocationQuery(certificate, issuer, kind, self._moment, signed_at, renewed))
             if isinstance(answer, Rejected):
                 if answer.reason == "revocation.revoked":
                     raise answer.with_traceback(None)  # it is remembered: each raise would add to its traceback

@@ -14,7 +14,7 @@ from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
 from tests.support.command import run_here
 from tests.support.crls import crl, entry
 from tests.support.layouts import LayoutBuilder
-from tests.support.pki import AT, Pki
+from tests.support.pki import AT, Pki, issue
 from tests.support.scenario import Scene, add_image, bare
 
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
@@ -68,5 +68,18 @@ def test_evidence_of_a_target_is_heard_wherever_it_lies(tmp_path: Path, name: st
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
     scene.packing = [WAYS[name]]
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == 14, ran
+
+
+def test_a_crl_of_the_renewed_key_that_the_chain_proves(tmp_path: Path) -> None:
+    """PKITS 4.5.2: the new key has signed the CA's certificate with the old one; in a target its CRL went unheard."""
+    renewed = issue("root", slot=1)
+    former = issue("intermediate", issuer=renewed, slot=2, subject=renewed.subject)
+    leaf = issue("leaf", issuer=former, crl_urls=["http://crl.example/leaf.crl"])
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.crls = {"good.crl": crl(former, number=1)}
+    scene.packing = [lambda box, target: box.list(attach(box, target, crl(renewed, number=9, revoked=[leaf])))]
     ran = run_here(scene.write(tmp_path).arguments())
     assert ran.code == 14, ran
