@@ -178,7 +178,7 @@ def test_the_policy_file_and_the_stores_are_no_trust_directories(tmp_path: Path)
         ("registry.example/app/", "has a '/' at its end; write registry.example/app"),
         (" registry.example/app", "has a blank; write registry.example/app"),
         ("registry.example/a b", "has a blank; write the repository alone"),
-        ("registry.example/*", "has a wildcard, which stands for nothing here"),
+        ("registry.example/*", "has a wildcard"),
         ("registry.example/App", "lower case, no empty part) behind its first '/'; write registry.example/app"),
         ("alpine:3", "must stand before the repository; write docker.io/library/alpine (if it is Docker Hub's)"),
         ("registry.example", "must stand before the repository; write the repository alone, as registry.example/"),
