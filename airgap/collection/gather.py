@@ -236,8 +236,7 @@ class Gatherer:
         kind = "ocsp" if response is not None else "crl"
         if crl is None and response is None:
             return _failure(source, kind, Outcome.REFUSED, _no_evidence(data, wanted_in("", source)))
-        unneeded = Undecided("evidence.unneeded", "it is about no certificate of the targets")
-        return _failure(source, kind, Outcome.REFUSED, unneeded)
+        return _failure(source, kind, Outcome.REFUSED, _unneeded(crl, asked))
 
     # --- proving and keeping: all that is genuine is kept, since any of it may condemn (design 10) ---
 
@@ -422,6 +421,15 @@ def _parsed(data: bytes) -> tuple[Crl | None, OcspResponse | None]:
         return None, OcspResponse.parse(data)
     except FormatError:
         return None, None
+
+
+def _unneeded(crl: Crl | None, asked: Iterable[CertificateToCheck]) -> Undecided:
+    """Why nothing was asked about a genuine piece: nobody needs it, or its issuer's certificate is missing."""
+    if crl is not None and any(
+        item.issuer is None and same_name(crl.issuer, item.certificate.issuer) for item in asked
+    ):
+        return Undecided("fetch.issuer", "the certificate of its issuer is not at hand, so that it cannot be checked")
+    return Undecided("evidence.unneeded", "it is about no certificate of the targets")
 
 
 def _failure(source: str, kind: str, outcome: Outcome, error: Undecided | FormatError | None) -> Attempt:

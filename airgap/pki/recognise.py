@@ -1,6 +1,7 @@
 """What a file is by its beginning, its PEM label or its outline: the one place that says so.
 
-For messages alone (`airgap.pki.misfit` has them): nothing is ever used that is found here.
+For messages (`airgap.pki.misfit` has them), and to tell whether a file may hide evidence: then it is doubted. Nothing
+is ever used because of what is found here.
 """
 
 from __future__ import annotations

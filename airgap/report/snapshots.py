@@ -142,8 +142,10 @@ def _lines(report: SnapshotReport, style: Style, verbose: bool) -> Iterator[str]
 def _headline(report: SnapshotReport) -> str:
     if not report.problems:
         return report.done
-    what = {"apply": "nothing was changed", "undo": "nothing was changed"}.get(report.command, "do not apply it")
-    return f"REFUSED: {what}. {report.problems[0].message}"
+    return f"REFUSED: {_CAME_OF_IT.get(report.command, 'nothing was changed')}. {report.problems[0].message}"
+
+
+_CAME_OF_IT: Final = {"create": "nothing was packed", "sign": "nothing was signed", "verify": "do not apply it"}
 
 
 def _about(snapshot: Snapshot, verbose: bool) -> Iterator[str]:

@@ -267,8 +267,9 @@ def _piece_lines(piece: PieceStatus, at: datetime, style: Style, verbose: bool) 
         yield f"                 {piece.problem}"
     if piece.remedy:
         yield f"                 → {piece.remedy}"
+    if piece.this_update is None:  # it says nothing of itself
         return
-    age = f"{_span(at - piece.this_update)} old" if piece.this_update and at >= piece.this_update else "from the future"
+    age = f"{_span(at - piece.this_update)} old" if at >= piece.this_update else "from the future"
     if piece.next_update is None:
         due = "names no nextUpdate"
     elif at <= piece.next_update:

@@ -21,6 +21,7 @@ from tests.support.fetching import Site
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import Issued, Pki, issue
 from tests.support.registry import LoopbackRegistry
+from tests.support.scenario import with_everything
 from tests.support.trust import oci_policy, statement, store_folder, write_trust
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -51,6 +52,14 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "root.pem"
     path.write_bytes(ROOT.pem)
     return path
+
+
+def test_status_says_nothing_of_the_age_of_what_is_no_evidence(tmp_path: Path) -> None:
+    written = with_everything().write(tmp_path)
+    (written.trust / "crls/notes.crl").write_text("call the CA on Monday\n")
+    text = trust(written.trust, "status", "--at", "2026-06-02").out
+    assert "notes.crl" in text
+    assert "from the future" not in text
 
 
 class TestCertAdd:

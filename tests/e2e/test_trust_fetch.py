@@ -102,6 +102,16 @@ class TestCoverage:
         assert not outcome.complete
         assert ("GET", "/tsa-ca.crl") not in here.web.seen
 
+    def test_an_offered_crl_whose_issuer_is_missing_is_not_called_unneeded(self, here: Site, tmp_path: Path) -> None:
+        here.sign(timestamp=True)
+        here.serve()
+        for file in (here.trust / "truststore/x509/tsa/harbour").iterdir():
+            file.unlink()
+        offered = tmp_path / "tsa-ca.crl"
+        offered.write_bytes(here.crl(here.tsa.root))
+        attempts = here.fetch(offered=[offered], download=False).offered
+        assert [attempt.reason for attempt in attempts] == ["fetch.issuer"]
+
 
 GOOD_BEFORE: dict[str, Any] = {"this_update": AT - 3 * DAY, "next_update": AT + DAY, "number": 1}
 

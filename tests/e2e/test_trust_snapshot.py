@@ -748,3 +748,9 @@ def test_the_moment_of_a_snapshot_is_the_callers(ground: Ground) -> None:
     assert made.snapshot.tag == "s-3"
     assert StagedSwap(ground.packer).trust == ground.packer
     assert isinstance(made.snapshot.descriptor.digest, Digest)
+
+
+def test_a_snapshot_that_cannot_be_packed_is_not_told_to_be_left_unapplied(tmp_path: Path) -> None:
+    ran = run_here(["trust", "snapshot", "create", "--trust", str(tmp_path / "none"), "-o", str(tmp_path / "box")])
+    assert ran.code
+    assert "do not apply" not in ran.out + ran.err
