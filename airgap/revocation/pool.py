@@ -440,7 +440,6 @@ def _identify(
     piece: EvidenceFile, name: str, data: bytes, number: int
 ) -> CrlFile | OcspFile | UnreadableEvidence | Problem:
     from airgap.pki.crl import Crl, claimed_issuer, claimed_key
-    from airgap.pki.misfit import Wanted, may_hide_evidence, problem_of_evidence, wanted_in
     from airgap.pki.ocsp import OcspResponse
 
     try:
@@ -452,8 +451,11 @@ def _identify(
     try:
         return OcspFile(name, piece.origin, piece.trusted, OcspResponse.parse(data))
     except FormatError as error:
-        if wanted_in(piece.folder, piece.name) is Wanted.OCSP:
-            problem = error
+        as_response = error
+    from airgap.pki.misfit import Wanted, may_hide_evidence, problem_of_evidence, wanted_in  # most files need it not
+
+    if wanted_in(piece.folder, piece.name) is Wanted.OCSP:
+        problem = as_response
     issuer, key = claimed_issuer(data), claimed_key(data)
     wanted = wanted_in(piece.folder, piece.name)
     said = problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
