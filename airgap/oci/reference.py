@@ -60,6 +60,8 @@ class LayoutReference:
         return f"{self.transport}{self.path}:{chosen}"
 
     def __str__(self) -> str:
+        if self.literal is not None:  # as it was typed, so that it is held against every reading again
+            return f"{self.transport}{self.path}:{self.literal}"
         suffix = f"@{self.digest}" if self.digest else f":{self.tag}" if self.tag is not None else ""
         return f"{self.transport}{self.path}{suffix}"
 

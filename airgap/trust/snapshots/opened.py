@@ -35,7 +35,7 @@ def open_snapshot(target: str) -> Iterator[OpenSnapshot]:
     with open_target(target) as opened:
         root = _chosen(opened.roots(), opened.graph, target)
         snapshot = read_snapshot(opened.store, root.descriptor, opened.graph.manifest(root.descriptor))
-        place = replace(opened.reference, tag=None, digest=root.descriptor.digest)
+        place = replace(opened.reference, tag=None, literal=None, digest=root.descriptor.digest)
         yield OpenSnapshot(opened.name(root), place, opened.store, opened.graph, snapshot)
 
 

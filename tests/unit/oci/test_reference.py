@@ -183,3 +183,11 @@ def test_one_artifact_of_a_layout_is_named_so_that_it_can_be_typed(
     reference = parse_reference(text, NOTHING)
     assert isinstance(reference, LayoutReference)
     assert reference.naming(tags, DIGEST) == expected
+
+
+@pytest.mark.parametrize("text", ["oci:stick:v1@sha256:" + "a" * 64, "oci-archive:a:b.tar@sha256256:c5c5"])
+def test_a_tag_with_a_digest_is_written_as_it_was_typed(text: str) -> None:
+    """It may be the whole name of an entry: who reads it again has to hold it against that, too."""
+    found = parse_reference(text, lambda _: False)
+    assert str(found) == text
+    assert parse_reference(str(found), lambda _: False) == found
