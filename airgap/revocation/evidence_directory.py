@@ -210,15 +210,7 @@ def file_names(folder: Path, ending: str, index: EvidenceIndex) -> list[str]:
 def read_index(folder: Path) -> EvidenceIndex:
     """A folder's index; an empty one where there is none. Raises TrustMaterialError(evidence.malformed)."""
     path = folder / INDEX
-    if not path.exists():
-        return EvidenceIndex()
-    try:
-        data = read_regular(path, limits.EVIDENCE_INDEX_BYTES)
-    except FormatError as error:
-        raise TrustMaterialError(
-            "evidence.malformed", f"{safe(path)} {error.problem}", source=safe(path), member="", problem=error.problem
-        ) from None
-    return EvidenceIndex.parse(data, str(path))
+    return _read_index(path) if path.exists() else EvidenceIndex()
 
 
 def read_crl(folder: Path, name: str) -> Crl:

@@ -454,10 +454,10 @@ def _identify(
         as_response = error
     from airgap.pki.misfit import Wanted, may_hide_evidence, problem_of_evidence, wanted_in  # most files need it not
 
-    if wanted_in(piece.folder, piece.name) is Wanted.OCSP:
+    wanted = wanted_in(piece.folder, piece.name)
+    if wanted is Wanted.OCSP:
         problem = as_response
     issuer, key = claimed_issuer(data), claimed_key(data)
-    wanted = wanted_in(piece.folder, piece.name)
     said = problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
     if not piece.expected and not may_hide_evidence(data):
         return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
