@@ -9,7 +9,7 @@ SEED ?= 1
 # of `make mutants`: how many of each folder
 SAMPLE ?= 150
 
-.PHONY: demo test check lint types contracts format layouts tars bench fuzz campaign sweep mutants requirements frozen clean
+.PHONY: demo test check lint types contracts format layouts tars pkits bench fuzz campaign sweep mutants requirements frozen clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python layouts/demo.py
@@ -38,6 +38,9 @@ TARS ?= 20000
 
 tars: $(VENV)/.installed-dev
 	AIRGAP_TARS=$(TARS) $(BIN)/python -m pytest -q -s tests/differential
+
+pkits: $(VENV)/.installed-pkits
+	AIRGAP_PKITS=1 $(BIN)/python -m pytest -q tests/differential/test_pkits.py
 
 layouts: $(VENV)/.installed-dev
 	$(BIN)/python -m layouts.make
@@ -82,6 +85,6 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-$(VENV)/.installed-fuzz $(VENV)/.installed-mutants: $(VENV)/.installed-%: $(VENV)/.installed-dev
+$(VENV)/.installed-fuzz $(VENV)/.installed-mutants $(VENV)/.installed-pkits: $(VENV)/.installed-%: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
 	@touch $@
