@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from airgap.oci.descriptor import Descriptor
@@ -81,3 +81,9 @@ class Root:
     """Other names by which some tool runs it."""
     called: str | None = None
     """The name that was looked up, as the layout has it."""
+    entries: Mapping[str, Descriptor] = field(default_factory=dict, hash=False)
+    """By tag, the entry that bears it: several of one content differ in their annotations."""
+
+    def entry(self, tag: str) -> Descriptor:
+        """What bears this tag."""
+        return self.entries.get(tag, self.descriptor)

@@ -556,6 +556,16 @@ def _merged(entries: list[Entry], names: Names) -> tuple[Root, ...]:
 
 
 def _root(entries: list[Entry], names: Names) -> Root:
-    tags = tuple(dict.fromkeys(tag for entry in entries if (tag := names.tag_of(entry)) is not None))
+    bearers: dict[str, Entry] = {}
+    for entry in entries:
+        tag = names.tag_of(entry)
+        # of several that bear a tag, one that has containerd's name, too
+        if tag is not None and (tag not in bearers or bearers[tag].image is None):
+            bearers[tag] = entry
     known = dict.fromkeys(name for entry in entries for name in entry.names)
-    return Root(entries[0].descriptor, tags, tuple(name for name in known if name not in tags))
+    return Root(
+        entries[0].descriptor,
+        tuple(bearers),
+        tuple(name for name in known if name not in bearers),
+        entries={tag: entry.descriptor for tag, entry in bearers.items()},
+    )

@@ -341,6 +341,7 @@ class _Copy:
                 descriptor=item.descriptor,
                 reference=item.reference,
                 tags=place.tags,
+                entries=dict(zip(place.tags, item.entries, strict=False)),  # one tag may stand for all
                 declared_absent=item.record.record.declared_absent() if item.record else frozenset(),
             )
             for item, place in zip(group.found, group.placed, strict=True)

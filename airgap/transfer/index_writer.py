@@ -123,9 +123,11 @@ class _Table:
 
 def entry_json(entry: Entry) -> dict[str, Any]:
     """The entry as `index.json` has it."""
-    annotations = {key: value for key, value in entry.descriptor.annotations.items() if key != REF_NAME}
+    given = entry.descriptor.annotations
+    annotations = {key: value for key, value in given.items() if key != REF_NAME}
     name = annotations.get(CONTAINERD_NAME)
-    if name is not None and entry.tag is not None and not _fits(name, entry.tag):
+    renamed = entry.tag is not None and entry.tag != given.get(REF_NAME)
+    if name is not None and renamed and not _fits(name, entry.tag or ""):
         del annotations[CONTAINERD_NAME]  # containerd would go on to run it by the name that it had elsewhere
     if entry.tag is not None:
         annotations[REF_NAME] = entry.tag

@@ -52,6 +52,8 @@ class FoundArtifact:
     """The repository that it comes from, or is known to have come from."""
     tags: tuple[str, ...]
     """Its tags there; in layouts they may be full references."""
+    entries: tuple[Descriptor, ...] = ()
+    """The entry of a layout that bears each of these tags: each has its own annotations."""
     pinned: str
     """The reference with its digest, as a lock file has it."""
     record: FoundRecord | None = None
@@ -213,6 +215,7 @@ class _OpenLayout:
             reference=safe(spelt),
             repository=_origin(tags, record, root.aliases),
             tags=tags,
+            entries=tuple(map(root.entry, tags)),
             pinned=f"{reference.transport}{reference.path}@{root.descriptor.digest}",
             record=record,
             from_layout=True,

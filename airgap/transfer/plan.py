@@ -7,7 +7,7 @@ tar can be written in one pass. Referrers are followed recursively, of children 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
@@ -52,6 +52,8 @@ class CopyRoot:
     """What the operator calls it, safe to show."""
     tags: tuple[str, ...] = ()
     """Its tags in the destination."""
+    entries: Mapping[str, Descriptor] = field(default_factory=dict)
+    """By tag, what is listed under it, where that has annotations of its own."""
     declared_absent: frozenset[Digest] = frozenset()
     """Manifests that the source's own record says are left out."""
 
@@ -106,7 +108,8 @@ class PlannedArtifact:
     def entries(self) -> tuple[Entry, ...]:
         """What the destination has to name: the artifact, its cosign tags, and (for layouts) its referrers."""
         root = self.wanted.descriptor
-        tagged = tuple(Entry(descriptor=root, tag=tag) for tag in self.wanted.tags)
+        wanted = self.wanted
+        tagged = tuple(Entry(descriptor=wanted.entries.get(tag, root), tag=tag) for tag in wanted.tags)
         return (
             (tagged or (Entry(descriptor=root),))
             + tuple(

@@ -88,13 +88,27 @@ def test_of_two_images_saved_with_one_tag_one_lost_its_name(
     copy(saved, tmp_path / "out")
     assert names(tmp_path / "out") == {
         f"docker.io/library/{name}:latest": (str(image.digest), f"docker.io/library/{name}:latest")
-        if name == "a" or not same
-        else (str(image.digest), None)
         for name, image in (("a", a), ("b", b))
     }
     copy(saved, f"{registry.host}/mirror")
     for name, image in (("a", a), ("b", b)):
         assert registry.repositories[f"mirror/library/{name}"].tags["latest"] == str(image.digest)
+
+
+def test_entries_of_one_image_lost_the_names_that_containerd_gives_them(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    image = box.add_image()
+    app = "docker.io/library/app"
+    for tag, name in (("latest", f"{app}:latest"), ("edge", f"{app}:edge"), ("v1", f"{app}:stable")):
+        box.list(image, **{REF_NAME: tag, CONTAINERD_NAME: name})
+    box.list(box.tag(image, "v2"), **{REF_NAME: "v2", CONTAINERD_NAME: f"{app}:v2"})
+    expected = {"latest": "latest", "edge": "edge", "v1": "stable", "v2": "v2"}
+    for out in (tmp_path / "folder", tmp_path / "again"):
+        copy(tmp_path / "folder" if out.name == "again" else box.write_tar(tmp_path / "saved.tar"), out)
+        assert names(out) == {tag: (str(image.digest), f"{app}:{end}") for tag, end in expected.items()}
+    copy(tmp_path / "folder", tmp_path / "renamed", "--full-names")
+    renamed = {f"{app}:{tag}": None if tag == "v1" else f"{app}:{tag}" for tag in expected}
+    assert names(tmp_path / "renamed") == {tag: (str(image.digest), name) for tag, name in renamed.items()}
 
 
 def test_one_saved_image_keeps_its_tag(tmp_path: Path) -> None:
