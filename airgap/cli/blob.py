@@ -128,6 +128,7 @@ def verify(
     from airgap.cli.verify import write_report
     from airgap.guard import no_network
     from airgap.report.blobs import blob_document, blob_headline, blob_text
+    from airgap.signature.detached import usual_places
     from airgap.stages.blob import BlobVerifyRequest, verify_blob
     from airgap.trust.apart import check_output
 
@@ -146,7 +147,7 @@ def verify(
     )
     place = judging.location()
     if report:
-        check_output(report, [place.path, file, *([signature] if signature else [])])
+        check_output(report, [place.path, file, *([signature] if signature else usual_places(file))])
     with no_network() as guard:
         outcome = verify_blob(request, place)
         document = blob_document(outcome, version=__version__, attempts=guard.attempts)

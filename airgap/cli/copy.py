@@ -202,6 +202,7 @@ def copy(
 
     *given, destination = references
     request = writing.request(chosen.names(given), destination, chosen, selected.selection())
+    _check_outputs(request, chosen)
     connection = replace(connection, connections=writing.concurrency)
     into = _evidence_target(request.destination) if writing.with_evidence and not writing.dry_run else None
     started = time.monotonic()
@@ -219,12 +220,26 @@ def copy(
         if output.is_json and not aside:
             _show_failure(error, destination)
         raise
-    if chosen.lock_output is not None:
-        _write_lock(chosen.lock_output, result)
     seconds = time.monotonic() - started
     evidence = _fetch(into, connection, output) if into is not None and not result.exit_code else None
     _show(result, output, seconds=seconds, aside=aside, evidence=evidence)
+    if chosen.lock_output is not None:  # one that cannot be written keeps no result back
+        _write_lock(chosen.lock_output, result)
     raise typer.Exit(result.exit_code or (evidence.exit_code if evidence else 0))
+
+
+def _check_outputs(request: CopyRequest, chosen: SourceOptions) -> None:
+    """Nothing that is written takes the place of what is read, or of something else that is written."""
+    from airgap.stages.copy import STREAM, destination_path
+    from airgap.trust.apart import check_output, layout_paths
+
+    lists = [path for path in (chosen.file, chosen.lock) if path is not None]
+    target = destination_path(request.destination)
+    if target is not None:
+        check_output(target, lists, what="destination")
+    if chosen.lock_output is not None:
+        sources = layout_paths(text for text in request.sources if text != STREAM)
+        check_output(chosen.lock_output, [*sources, *lists, *([target] if target else [])], what="lock file")
 
 
 def _evidence_target(destination: str) -> str:

@@ -82,6 +82,8 @@ def recheck(
     document = recheck_document(outcome, version=__version__)
     try:
         if report:
+            # layouts that reports name are known only now
+            check_output(report, [Path(item.now.path) for item in outcome.artifacts if item.now.path])
             write_report(report, document)
     finally:  # a report that cannot be written keeps no verdict back
         if output.is_json:

@@ -27,13 +27,17 @@ _ENDINGS: Final = (
 """How signatures, and what people take for them, are called."""
 
 
+def usual_places(path: Path, form: str | None = None) -> list[Path]:
+    """Where the signature of a file lies where nobody says where: one place for each form (BLOB-5)."""
+    return [path.with_name(signature_name(path.name, name)) for name in ([form] if form else FORMATS)]
+
+
 def beside(path: Path, form: str | None) -> Path:
     """The signature under its usual name beside the file (BLOB-5).
 
     Raises Rejected signature.none, with what else lies there; UsageError where there are several.
     """
-    forms = [form] if form else list(FORMATS)
-    found = [candidate for name in forms if (candidate := path.with_name(signature_name(path.name, name))).exists()]
+    found = [candidate for candidate in usual_places(path, form) if candidate.exists()]
     if len(found) > 1:
         raise UsageError(
             f"{safe(path)} has several signatures: {', '.join(safe(item.name) for item in found)}",

@@ -34,6 +34,7 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.tar_writer import write_tar_file, write_tar_stream
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
+from airgap.trust.apart import check_output, layout_paths, same_place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -184,6 +185,8 @@ class _Copy:
     def run(self) -> CopyResult:
         request = self._request
         destination = None if request.destination == STREAM else parse_destination(request.destination)
+        if isinstance(destination, LayoutReference):
+            _check_place(destination, [text for text in request.sources if text != STREAM])
         found = self._receive(destination) if STREAM in request.sources else self._find()
         placed = places(found, destination or LayoutReference(path=STREAM), full_names=request.full_names)
         groups: dict[str | None, _Group] = {}
@@ -394,6 +397,20 @@ class _Copy:
 def _everything(plan: CopyPlan) -> Survey:
     size = sum(node.descriptor.size for node in plan.nodes.values())
     return Survey(missing=frozenset(plan.nodes), bytes=size, present_bytes=0)
+
+
+def destination_path(text: str) -> Path | None:
+    """The folder or file that a copy to `text` writes; None for a registry or a stream. Raises UsageError."""
+    reference = None if text == STREAM else parse_destination(text)
+    return Path(reference.path) if isinstance(reference, LayoutReference) else None
+
+
+def _check_place(destination: LayoutReference, sources: Sequence[str]) -> None:
+    """Refuses a destination that would change a source: only a folder may be its own, to get more names in it."""
+    path = Path(destination.path)
+    for source in layout_paths(sources):
+        if is_tar(destination) or not same_place(path, source):
+            check_output(path, [source], what="destination")
 
 
 def needs_registry(request: CopyRequest) -> bool:

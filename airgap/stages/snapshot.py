@@ -29,6 +29,7 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.sources import LAYOUT, LayoutSource
 from airgap.transfer.tar_writer import write_tar_file
 from airgap.transfer.writer import LayoutWriter
+from airgap.trust.apart import check_output
 from airgap.trust.generation import settled
 from airgap.trust.snapshots.coverage import cover
 from airgap.trust.snapshots.document import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot
@@ -88,6 +89,7 @@ def create_snapshot(
         raise UsageError(str(error)) from None
     if not settled(trust).is_dir():
         raise UsageError(f"there is no trust directory at {safe(trust)}", remedy="Name one with --trust.")
+    check_output(_path(destination), [trust], what="snapshot")
     files = list_material(trust, evidence_only=evidence_only)
     if not files:
         what = "no evidence" if evidence_only else "nothing that could travel"
@@ -122,9 +124,9 @@ def _last_number(trust: Path, destination: str, stream: str) -> int:
     """The highest number of the stream that is known; 0 where none is."""
     state = State.read(trust)
     numbers = [state.last_number(stream) if state else 0]
-    if Path(destination).exists():
+    if (path := _path(destination)).exists():
         try:
-            with open_layout(destination) as store:
+            with open_layout(path) as store:
                 graph = Graph(store)
                 numbers += [item.number for item in _snapshots(store, graph) if item.stream == stream]
         except AirgapError:
@@ -191,8 +193,12 @@ class _FolderSource:
         return None
 
 
+def _path(destination: str) -> Path:
+    return Path(destination.removeprefix("oci-archive:").removeprefix("oci:"))
+
+
 def _write(built: Built, trust: Path, destination: str, *, overwrite: bool) -> Path:
-    path = Path(destination.removeprefix("oci-archive:").removeprefix("oci:"))
+    path = _path(destination)
     as_tar = destination.startswith("oci-archive:") or (
         not destination.startswith("oci:") and (path.suffix in _ENDINGS or path.is_file())
     )

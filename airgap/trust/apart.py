@@ -25,14 +25,22 @@ def check_apart(trust: Path, targets: Iterable[str]) -> None:
             check_apart_from(trust, path, target)
 
 
-def check_output(output: Path, inputs: Iterable[Path]) -> None:
-    """Refuses a report that lies in what is read, or is it: inputs never change (design 2.7). Raises UsageError."""
-    for path in inputs:
+def check_output(output: Path, others: Iterable[Path], *, what: str = "report") -> None:
+    """Refuses to write a file that lies in what the same command reads or writes, or is it. Raises UsageError.
+
+    Inputs never change (design 2, rule 7). `what`: what the file is called.
+    """
+    for path in others:
         if _lies_in(output, path):
             raise UsageError(
-                f"the report {safe(output)} would change {safe(path)}, which is read",
-                remedy="Name another file for the report.",
+                f"the {what} {safe(output)} would change {safe(path)}, which is read or written by the same command",
+                remedy=f"Name another place for the {what}.",
             )
+
+
+def same_place(one: Path, other: Path) -> bool:
+    """Whether both are one file or folder, however they are spelt."""
+    return _lies_in(one, other) and _lies_in(other, one)
 
 
 def layout_paths(references: Iterable[str]) -> Iterator[Path]:
@@ -61,12 +69,13 @@ def check_apart_from(trust: Path, path: Path, name: str) -> None:
 
 def _lies_in(inner: Path, outer: Path) -> bool:
     """Whether `inner` is `outer` or below it, by what the system says they are, not by how they are spelt."""
+    whole = Path(os.path.realpath(inner))
+    places = (whole, *whole.parents)
     try:
         there = outer.stat()
-    except (OSError, ValueError):  # nothing is there, which whoever opens it says
-        return False
-    whole = Path(os.path.realpath(inner))
-    return any(_is(place, there) for place in (whole, *whole.parents))
+    except (OSError, ValueError):  # nothing is there yet
+        return Path(os.path.realpath(outer)) in places
+    return any(_is(place, there) for place in places)
 
 
 def _is(place: Path, there: os.stat_result) -> bool:

@@ -18,6 +18,7 @@ from airgap.files import make_folders, read_regular, write_file
 from airgap.revocation.evidence_directory import CRLS, read_index
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
+from airgap.trust.apart import check_output
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.edit import FILE_MODE, FOLDER_MODE
 from airgap.trust.notation_cache import Omission, notation_cache
@@ -52,7 +53,7 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     (CACHE-1 to CACHE-6), if notation judges no milder by it: see `Exported.omissions`. Raises UsageError where `target`
     is not empty, TrustMaterialError, OSError.
     """
-    _prepare(target)
+    _prepare(target, directory.path)
     policies = _policies(directory)
     stores = _stores(directory)
     folder = directory.path / CRLS
@@ -101,7 +102,7 @@ def export_containers_policy(directory: TrustDirectory, target: Path) -> Exporte
             f"containers' policy.json cannot demand a Notary Project signature, and the policy does ({names})",
             remedy="Verify with airgap (or notation) before images reach the place that policy.json guards.",
         )
-    _prepare(target)
+    _prepare(target, directory.path)
     scopes = [scope for statement in policy.statements for scope in statement.scopes]
     accept = [{"type": "insecureAcceptAnything"}]
     document = {
@@ -113,7 +114,8 @@ def export_containers_policy(directory: TrustDirectory, target: Path) -> Exporte
     return Exported(folder=safe(target), files=(POLICY_JSON,), notes=(note,))
 
 
-def _prepare(target: Path) -> None:
+def _prepare(target: Path, trust: Path) -> None:
+    check_output(target, [trust], what="folder")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{safe(target)} is there and not empty", remedy="Name a new folder, or an empty one.")
     make_folders(target, mode=FOLDER_MODE)
