@@ -7,7 +7,7 @@ MAN-34); it becomes a problem. Cycles cannot be made with sound digests, and not
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -219,6 +219,11 @@ class Graph:
     def digests(self) -> Container[Digest]:
         """Every digest that `index.json` leads to, be it by one descriptor or by several that disagree."""
         return self._scan.known.keys()
+
+    @property
+    def known(self) -> Iterable[Descriptor]:
+        """What `index.json` leads to, wherever it stands: entries, children, referrers, each digest once."""
+        return self._scan.known.values()
 
     @cached_property
     def shared_names(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.problem import Problem
-from airgap.revocation.index import INDEX, is_plain
+from airgap.revocation.index import INDEX
 from airgap.revocation.pool import EvidenceFile, EvidencePool, unusable
 from airgap.text import safe
 
@@ -118,8 +118,9 @@ def find_target_evidence(store: Store, graph: Graph, origin: str) -> TargetEvide
 
     It proves itself wherever it lies (decision 0020).
     """
-    roots = (root.descriptor for root in graph.roots() if root.descriptor.is_manifest)
-    alone = ((root.digest, graph.manifest(root)) for root in roots if _is_readable(graph, root))
+    roots = (root.descriptor for root in graph.roots())
+    manifests = dict.fromkeys(item for item in chain(roots, graph.known) if item.is_manifest)
+    alone = ((item.digest, graph.manifest(item)) for item in manifests if _is_readable(graph, item))
     attached = ((item.descriptor.digest, item.manifest) for found in graph.attached.values() for item in found)
     return TargetEvidence(store, dict(_evidence_among(chain(attached, alone))).values(), origin)
 
@@ -168,7 +169,7 @@ class TargetEvidence(EvidencePool):
     def __init__(self, store: Store, manifests: Iterable[Manifest], origin: str) -> None:
         """`manifests` are evidence artifacts of `store`; the same file in several of them counts once.
 
-        Never raises for what they hold: what is too much, too large or misnamed is left out with a notice.
+        Never raises for what they hold: what is too much, too large or no evidence is left out with a notice.
         """
         gathered = _Gathered(store, origin)
         for manifest in manifests:
@@ -187,12 +188,10 @@ class _Gathered:
     def take(self, manifest: Manifest) -> None:
         for layer in manifest.layers:
             title = layer.annotations.get(TITLE, "")
-            folder, _, name = title.partition("/")
             if title == f"crls/{INDEX}" or layer.digest in self.pieces:
                 continue  # an index decides nothing; the artifacts of several images share most of their evidence
-            if folder not in _FOLDERS or not is_plain(name) or not name.endswith(_FOLDERS[folder][0]):
-                self._leave_out(title, "its name is none of a file of evidence (crls/*.crl, ocsp/*.ors)")
-            elif len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + layer.size > limits.BOX_EVIDENCE_BYTES:
+            name = title.rpartition("/")[2] or layer.digest.encoded[:16]  # what a file is, its content tells
+            if len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + layer.size > limits.BOX_EVIDENCE_BYTES:
                 self._leave_out(title, "the target holds more evidence than is read")
             else:
                 self._bytes += layer.size

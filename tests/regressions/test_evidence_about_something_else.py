@@ -58,6 +58,7 @@ WAYS: dict[str, Callable[[LayoutBuilder, Descriptor], None]] = {
     "about what is not here": lambda box, _: box.list(attach(box, ABSENT)),
     "about nothing": lambda box, _: box.list(attach(box, None)),
     "about nothing, with a tag": tagged,
+    "about nothing, in an index": lambda box, _: box.list(box.add_index(attach(box, None))),
     "about other evidence": lambda box, target: box.list(attach(box, attach(box, target, crl(LEAF.root)))),
 }
 
