@@ -99,6 +99,7 @@ POLICY_REFUSALS: Final = 1000
 
 CRL_BYTES: Final = 64 * MIB
 NEWER_SHOWN: Final = 3  # newer evidence that does not count: who has more of it reads the first and the number
+ASTRAY_DEPTH: Final = 16  # folders in a trust directory: evidence that lies astray is looked for so deep
 EVIDENCE_DEPTH: Final = 4  # folders in folders of evidence: somebody may sort them, nobody so deep
 CRL_FILE_BYTES: Final = CRL_BYTES * 3 // 2  # PEM is longer than the DER in it, whose bound its parser keeps
 """One CRL: a million entries are 49 MB; the reference takes 32 MiB (LIM-6), design 8 says 64."""

@@ -17,7 +17,7 @@ from airgap import limits
 from airgap.files import read_regular, reading_problem
 from airgap.problem import Problem
 from airgap.revocation.index import INDEX
-from airgap.revocation.pool import EvidenceFile
+from airgap.revocation.pool import EvidenceFile, UnreadableEvidence
 from airgap.text import safe
 
 _LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
@@ -36,17 +36,20 @@ class Found:
     """What may be evidence, and what could not be looked at."""
 
     pieces: tuple[EvidenceFile, ...]
+    unread: tuple[UnreadableEvidence, ...]
+    """Folders that are called as those of evidence are, and could not be looked through."""
     notices: tuple[Problem, ...]
 
 
 def look_for_astray(root: Path, origin: str, known: tuple[str, ...]) -> Found:
     """Every file below `root`, outside of the folders `known`, that may be evidence by its name or its folder.
 
-    Bounded in depth and number, as a trust directory may lie in a folder with much else; never raises.
+    Bounded in depth and number, as a trust directory may lie in a folder with much else; never raises. Hidden files and
+    folders count where they are called as evidence is.
     """
     look = _Look(root, origin, known)
     look.folder(root, "", likely=False)
-    return Found(tuple(look.pieces), tuple(look.notices))
+    return Found(tuple(look.pieces), tuple(look.unread), tuple(look.notices))
 
 
 class _Look:
@@ -54,37 +57,44 @@ class _Look:
         self._root, self._origin, self._known = root, origin, known
         self._left = limits.EVIDENCE_FILES
         self.pieces: list[EvidenceFile] = []
+        self.unread: list[UnreadableEvidence] = []
         self.notices: list[Problem] = []
 
     def folder(self, folder: Path, below: str, *, likely: bool) -> None:
+        if below.count("/") > limits.ASTRAY_DEPTH:
+            self._not_looked(below, f"lies more than {limits.ASTRAY_DEPTH} levels deep", likely=likely)
+            return
         try:
             with os.scandir(folder) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
         except FileNotFoundError:
             return
         except OSError as error:
-            self._tell(below, f"cannot be looked into ({reading_problem(error)})")
+            self._not_looked(below, f"cannot be looked into ({reading_problem(error)})", likely=likely)
             return
         for entry in found:
             if not self._left:
                 return
             self._left -= 1
             if not self._left:
-                self._tell(below, f"is not looked through to its end: more than {limits.EVIDENCE_FILES} files")
-            if not entry.name.startswith(".") and entry.name != INDEX:
+                problem = f"is not looked through to its end: more than {limits.EVIDENCE_FILES} files"
+                self._not_looked(below, problem, likely=likely)
+            if entry.name != INDEX:
                 self._entry(entry, below, likely=likely)
 
     def _entry(self, entry: os.DirEntry[str], below: str, *, likely: bool) -> None:
         name, shown = entry.name, f"{below}{entry.name}"
+        is_hidden = name.startswith(".")
         if entry.is_dir(follow_symlinks=False) or (entry.is_dir() and not below and says_evidence(name)):
-            if self._is_known(entry, below) or below.count("/") >= limits.EVIDENCE_DEPTH:
-                return
-            self.folder(Path(entry.path), f"{shown}/", likely=likely or says_evidence(name))
+            if not self._is_known(entry, below) and (not is_hidden or says_evidence(name)):
+                self.folder(Path(entry.path), f"{shown}/", likely=likely or says_evidence(name))
             return
         lower = name.lower()
+        in_store = below.startswith(f"{_STORES}/")
         expected = any(ending in lower for ending in _EXPECTED)
-        named = expected or (says_evidence(name) and not below.startswith(f"{_STORES}/"))
-        if named or likely or (not below and (lower.endswith(POSSIBLE) or "." not in name)):
+        named = expected or (says_evidence(name) and not in_store)
+        possible = not is_hidden and ((lower.endswith(POSSIBLE) and not in_store) or not (below or "." in name))
+        if named or possible or (likely and not is_hidden):
             read = partial(read_regular, Path(entry.path), limits.CRL_FILE_BYTES)
             self.pieces.append(
                 EvidenceFile(
@@ -93,7 +103,7 @@ class _Look:
                     read,
                     trusted=True,
                     expected=expected,
-                    leftover=not named,
+                    leftover=not (named or likely) or is_left_behind(lower, _EXPECTED),
                     folder=below.rstrip("/"),
                     astray=True,
                 )
@@ -110,8 +120,18 @@ class _Look:
         except OSError:
             return False
 
-    def _tell(self, below: str, problem: str) -> None:
+    def _not_looked(self, below: str, problem: str, *, likely: bool) -> None:
+        """A folder that nobody looked through: where it is called as one of evidence is, nobody may pass over it."""
         shown = safe(below.rstrip("/")) or "."
+        if likely:
+            text = f"it {problem}, and evidence in it would not be heard"
+            remedy = (
+                f"Move the evidence in it into {' or '.join(f'{name}/' for name in self._known)}, or make it readable."
+            )
+            self.unread.append(
+                UnreadableEvidence(name=shown, origin=self._origin, problem=text, trusted=True, remedy=remedy)
+            )
+            return
         self.notices.append(
             Problem(
                 reason="evidence.astray",
@@ -119,6 +139,19 @@ class _Look:
                 facts={"name": shown, "problem": problem},
             )
         )
+
+
+def is_left_behind(name: str, endings: tuple[str, ...]) -> bool:
+    """Whether file managers (`._x.crl`), editors and our own writers (`.x.crl.1f.tmp`) leave such names behind.
+
+    `name` is in lower case; a hidden name with one of `endings` is somebody's own.
+    """
+    if name in _OF_WINDOWS or name.startswith("._"):
+        return True
+    return name.startswith(".") and not name.endswith((*endings, *(f"{ending}.pem" for ending in endings)))
+
+
+_OF_WINDOWS: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 
 def says_evidence(name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.files import read_regular, reading_problem
-from airgap.revocation.astray import POSSIBLE, look_for_astray
+from airgap.revocation.astray import POSSIBLE, is_left_behind, look_for_astray
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.pool import CrlFile, EvidenceFile, EvidencePool, OcspFile, UnreadableEvidence
 from airgap.revocation.unsigned import Unsigned
@@ -44,7 +44,7 @@ class EvidenceDirectory(EvidencePool):
         return cls(
             [*found.pieces, *astray.pieces],
             index=EvidenceIndex(found.index),
-            unread=found.unread,
+            unread=[*found.unread, *astray.unread],
             notices=astray.notices,
         )
 
@@ -104,7 +104,9 @@ class _Found:
             elif len(self.pieces) >= limits.EVIDENCE_FILES:
                 raise _malformed(folder, f"has more than {limits.EVIDENCE_FILES} entries, with the folders in it")
             else:
-                leftover = name not in claimed and any(_is_leftover(part, ending) for part in shown.lower().split("/"))
+                leftover = name not in claimed and any(
+                    is_left_behind(part, (ending,)) for part in shown.lower().split("/")
+                )
                 named = ending in name.lower() or name.lower().endswith(POSSIBLE)
                 expected = name in claimed or (named and not leftover)
                 read = partial(read_regular, path, limit)
@@ -145,16 +147,6 @@ class _Found:
                 remedy=remedy,
             )
         )
-
-
-def _is_leftover(name: str, ending: str) -> bool:
-    """Whether file managers (`._x.crl`), editors and our own writers (`.x.crl.1f.tmp`) leave such names behind."""
-    if name in _OF_WINDOWS or name.startswith("._"):
-        return True
-    return name.startswith(".") and not name.endswith((ending, f"{ending}.pem"))
-
-
-_OF_WINDOWS: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 
 def _list(folder: Path) -> list[str]:

@@ -430,10 +430,16 @@ def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEviden
     for number, block in enumerate(blocks):
         name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
         found = _identify(piece, name, block, number)
-        if isinstance(found, CrlFile | OcspFile) or not (
-            piece.leftover or (piece.astray and isinstance(found, Problem))
-        ):
+        if isinstance(found, CrlFile | OcspFile) or not _is_harmless(piece, found):
             yield found
+
+
+def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem) -> bool:
+    """Whether what is no evidence is nothing to speak of either where it lies."""
+    if isinstance(found, Problem):
+        return piece.leftover or piece.astray
+    # what names its issuer is a damaged CRL, whatever it is called; in crls/ it may be one that is being written
+    return piece.leftover and not (piece.astray and found.issuer is not None)
 
 
 def _identify(

@@ -47,7 +47,8 @@ def text(written: Written) -> Ran:
 PLACES = [
     "crl/r.crl", "CRLs/r.crl", "Crl/r", "revocation/r.crl", "revocation-lists/r", "evidence/crls/r.crl", "r.crl",
     "r.crl.pem", "r.der", "trust/crls/r.crl", "truststore/crls/r.crl", "truststore/x509/ca/r.crl",
-    "truststore/x509/ca/other/r.crl", "truststore/x509/crls/june/r.crl",
+    "truststore/x509/ca/other/r.crl", "truststore/x509/crls/june/r.crl", ".crls/r.crl", "old/.crls/r", ".r.crl",
+    "june/r.der", "a/b/c/d/e/f/g/r.crl",
 ]  # fmt: skip
 
 
@@ -103,7 +104,8 @@ def test_a_misspelt_folder_clears_nobody_and_is_named(tmp_path: Path, name: str)
         ("other.crl", crl(OTHER, revoked=[entry(LEAF.serial)])),
         ("crl/README", b"see crls"),
         ("root.pem", LEAF.root.pem),
-        (".crl/r.crl", REVOKING),
+        (".cache/r.der", REVOKING),
+        (".crls/.DS_Store", bytes(64)),
         ("plugins/r.crl", REVOKING),
     ],
 )
@@ -179,3 +181,24 @@ def test_what_could_not_be_looked_at_is_told(
     monkeypatch.setattr(limits, "EVIDENCE_FILES", 10)
     (notice,) = EvidenceDirectory.open(trust).notices()
     assert words in notice.message
+
+
+@pytest.mark.parametrize("place", ["r.pem", "june/r.pem", "crls.old/r", ".crls/r.crl"])
+def test_a_damaged_crl_that_lies_astray(tmp_path: Path, place: str) -> None:
+    written = write(tmp_path)
+    put(written.trust / place, pem(REVOKING)[:-80])
+    assert run_here(written.arguments()).code == 15
+
+
+def test_a_folder_called_as_one_of_evidence_that_is_too_deep_to_look_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hold anything; a folder with another name is told."""
+    written = write(tmp_path)
+    monkeypatch.setattr(limits, "ASTRAY_DEPTH", 1)
+    put(written.trust / "photos/june/r.crl", REVOKING)
+    assert run_here(written.arguments()).code == 0
+    put(written.trust / "crls.old/june/r.crl", REVOKING)
+    ran = text(written)
+    assert ran.code == 15, ran
+    assert "crls.old/june in the trust directory cannot be used" in ran.out

@@ -176,7 +176,8 @@ def _evidence_paths(root: Path) -> Iterator[str]:
                 f"{folder}/{safe(inner, limit=64)} is a folder, and evidence travels from {folder} itself"
             )
         yield from (f"{folder}/{name}" for name in _entries(root / folder, hidden=ending))
-    outside = EvidencePool(look_for_astray(root, "trust directory", tuple(_EVIDENCE)).pieces)
+    astray = look_for_astray(root, "trust directory", tuple(_EVIDENCE))
+    outside = EvidencePool(astray.pieces, unread=astray.unread)
     for item in outside.all_astray():
         raise FormatError(f"{item.path} {item.problem}")
     for unread in outside.all_unread():  # it keeps certificates undecided here, and would not where it does not arrive
