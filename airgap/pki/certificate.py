@@ -373,11 +373,13 @@ def _foreign(label: str, number: int, block: bytes = b"") -> FormatError | None:
     return found.under(f"PEM block {number}") if found and label and not found.where else found
 
 
-def _open_block(where: str) -> FormatError:
+def _open_block(where: str, end: str, body: list[str]) -> FormatError:
     from airgap.pki.misfit import Wanted, way_out
     from airgap.pki.recognise import Kind
 
-    return FormatError("has no end", where=where, remedy=way_out(Kind.OPEN_PEM, Wanted.CERTIFICATE))
+    other = next((line for line in body if line.startswith("-----END ")), "")
+    problem = f"ends with {safe(other, limit=90)!r}, not with {safe(end, limit=90)!r}" if other else "has no end"
+    return FormatError(problem, where=where, remedy=way_out(Kind.OPEN_PEM, Wanted.CERTIFICATE))
 
 
 def _one_line(where: str) -> FormatError:
@@ -417,7 +419,7 @@ def _pem_blocks(data: bytes) -> list[tuple[str, bytes]]:
                 break
             body.append(inner.strip())
         else:
-            raise _open_block(where)
+            raise _open_block(where, end, body)
         while body and (not body[0] or _PEM_HEADER.fullmatch(body[0])):
             del body[0]
         try:

@@ -120,6 +120,9 @@ def label_problem(label: str, number: int) -> FormatError | None:
 def file_problem(data: bytes) -> FormatError | None:
     """What a file of a store is that is neither PEM nor certificates in DER; None where it cannot be told."""
     found = recognise(data)
+    if found and found.kind is Kind.CERTIFICATE and data[:1] != _DER:
+        problem = "holds PEM whose lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- do not stand alone"
+        return FormatError(problem, remedy=way_out(Kind.ONE_LINE, Wanted.CERTIFICATE))
     if found is None or found.kind is Kind.CERTIFICATE:
         return None
     contrast = "no certificate but " if data[:1] == _DER else ""
@@ -144,8 +147,8 @@ def der_problem(data: bytes) -> FormatError | None:
 
 _ENDINGS: Final = {Wanted.CRL: "crl", Wanted.OCSP: "ors"}
 _HIDING: Final = {
-    Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.BARE_BASE64, Kind.ONE_LINE, Kind.OPEN_PEM, Kind.ARMOURED,
-    Kind.LISTING, Kind.POINTER,
+    Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.BARE_BASE64, Kind.TWICE, Kind.ONE_LINE, Kind.ESCAPED,
+    Kind.OTHER_DASHES, Kind.OPEN_PEM, Kind.ARMOURED, Kind.LISTING, Kind.POINTER,
 }  # fmt: skip
 _NO_EVIDENCE: Final = {Kind.CERTIFICATE, Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY}
 _BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n-]{1,64})-----")
@@ -153,9 +156,11 @@ _JOINED: Final = re.compile(rb"\s*(\x30[\x80-\x84]|-----BEGIN )")
 _NO_TEXT: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 """Characters that no text has in any encoding, and that DER has within its first bytes."""
 _ENCODED: Final = re.compile(
-    rb"-----(?:BEGIN|END) |MI[GHIM][A-Za-z0-9+/_-]{24}|(?<![0-9A-Fa-f])30[\s:]*8[1-3](?:[\s:]*[0-9A-Fa-f]{2}){24}"
+    rb"-----(?:BEGIN|END) |LS0tLS1CRUdJTi|MI[GHIM][A-Za-z0-9+/_-]{24}"
+    rb"|(?<![0-9A-Fa-f])30[\s:]*8[1-3](?:[\s:]*[0-9A-Fa-f]{2}){12}"
 )
-"""A PEM line, and how a SEQUENCE of more than 127 bytes begins in base64 and in hex (LDIF, mail, JSON, xxd)."""
+"""A PEM line, as it is and in base64 (Kubernetes), and how a SEQUENCE of more than 127 bytes begins in base64 and in
+hex (LDIF, mail, JSON, a line of xxd or hexdump)."""
 
 _CHANGED_ON_THE_WAY: Final = {
     Kind.EMPTY, Kind.PAGE, Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.POINTER, Kind.ADDRESS,
@@ -187,6 +192,10 @@ _ALWAYS: Final[dict[Kind, str]] = {
     Kind.ADDRESS: "Download what lies there, and put it in the place of this file.",
     Kind.LISTING: _GET,
     Kind.BARE_BASE64: _GET,
+    Kind.TWICE: "Decode it: base64 -d FILE > NEW.pem, and put that in its place.",
+    Kind.ESCAPED: "Write it with line ends: printf '%b' \"$(cat FILE)\" > NEW.pem, and put that in its place.",
+    Kind.OTHER_DASHES: "Get the {what} again: a word processor or a mail program may have changed its dashes.",
+    Kind.MANIFEST: "Take the {what} out of it, and decode it (base64 -d) where it stands below data.",
     Kind.ONE_LINE: "Put its -----BEGIN ...----- and its -----END ...----- each on a line of its own.",
     Kind.OPEN_PEM: "The copy may have broken off: get the {what} again.",
     Kind.ARMOURED: _GET,
@@ -243,6 +252,7 @@ _FOR_EVIDENCE: Final[dict[Kind, str]] = {
     Kind.EMPTY: "The copy may have broken off: get the {what} again." + _REMOVE,
     Kind.JSON: "The index of a folder is called index.json. " + _GET,
     Kind.BARE_BASE64: "Decode it: base64 -d FILE > NEW.{ending}, and put that in its place.",
+    Kind.TWICE: "Decode it: base64 -d FILE > NEW.{ending}, and put that in its place.",
     Kind.ONE_LINE: _DECODE,
     Kind.ARMOURED: _DECODE,
     Kind.CERTIFICATE: (

@@ -35,8 +35,16 @@ class Kind(Enum):
     LISTING = auto()
     """The text that describes an object, without the object."""
     BARE_BASE64 = auto()
+    TWICE = auto()
+    """PEM in base64, as Kubernetes keeps files."""
     ONE_LINE = auto()
     """PEM that is written on one line."""
+    ESCAPED = auto()
+    """PEM with the line ends that JSON and environment files write."""
+    OTHER_DASHES = auto()
+    """PEM whose lines do not begin and end with five dashes."""
+    MANIFEST = auto()
+    """A resource of Kubernetes."""
     OPEN_PEM = auto()
     """PEM without its end."""
     ARMOURED = auto()
@@ -93,6 +101,8 @@ _STARTS: Final = (
     (re.compile(rb"HTTP/[0-9]"), Kind.WITH_HEADERS, "an HTTP answer with its header lines"),
     (re.compile(rb"version https://git-lfs"), Kind.POINTER, "a pointer of Git LFS, not the file"),
     (re.compile(rb"(\[InternetShortcut\]|\s*(https?|ldap)://)[^\0]{0,4096}\Z"), Kind.ADDRESS, "a web address"),
+    (re.compile(rb"(\xef\xbb\xbf)?\s*(---\s+)?apiVersion:"), Kind.MANIFEST, "a resource of Kubernetes (YAML)"),
+    (re.compile(rb"\s*LS0tLS1CRUdJTi"), Kind.TWICE, "base64 of PEM, as Kubernetes keeps files"),
     (re.compile(rb"\x1f\x8b"), Kind.PACKED, "compressed (gzip)"),
     (re.compile(rb"PK\x03\x04"), Kind.PACKED, "compressed (zip)"),
     (re.compile(rb"[^\0].{256}ustar", re.DOTALL), Kind.PACKED, "a tar"),
@@ -102,6 +112,10 @@ _STARTS: Final = (
 )  # fmt: skip
 """How files begin that are neither PEM nor DER."""
 
+_ESCAPED = re.compile(rb"-----BEGIN [^\r\n-]{1,64}-----(\\r)?\\n")
+_OTHER_DASHES = re.compile(
+    rb"(?m)^[ \t]*(?!-----BEGIN )(?:-|\xe2\x80[\x90-\x95]|\x96|\x97){1,8} ?BEGIN [A-Z0-9 ]{3,64}[^\r\n]{0,40}$"
+)
 _LISTINGS: Final = (
     (re.compile(rb"\s*Certificate Revocation List \(CRL\):"), "the text that describes a CRL, without the CRL"),
     (re.compile(rb"\s*OCSP Re(sponse|quest) Data:"), "the text that describes an OCSP message, without the message"),
@@ -142,6 +156,8 @@ def recognise(data: bytes) -> Found | None:
             return Found(kind, words)
     if block := _PEM.search(data):
         return _of_pem(data, block)
+    if _OTHER_DASHES.search(data):
+        return Found(Kind.OTHER_DASHES, "PEM whose lines do not begin and end with five dashes (-----)")
     for listing, words in _LISTINGS:
         if listing.match(data):
             return Found(Kind.LISTING, words)
@@ -163,6 +179,8 @@ def _of_pem(data: bytes, block: re.Match[bytes]) -> Found:
     """What the first PEM block of a file is."""
     label = block["label"].decode("latin-1")
     shown, labelled = safe(label, limit=64), label_kind(label)
+    if _ESCAPED.match(data, block.start()):
+        return Found(Kind.ESCAPED, f"PEM ({shown}) whose line ends are written as \\n")
     body = _PEM_BODY.match(data, block.end())
     if body is None:
         if labelled and labelled.kind not in _READ_HERE:

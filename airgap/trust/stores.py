@@ -239,10 +239,11 @@ def explain_name(error: FormatError, path: Path) -> FormatError:
     stem, ending = path.stem.lstrip(".") or "root", ".cer" if data[:1] == _DER else ".pem"
     named = stem if stem.lower().endswith(EXTENSIONS) else f"{stem}{ending}"
     what = "a certificate" if len(certificates) == 1 else f"{len(certificates)} certificates"
-    return FormatError(
-        f"{error.problem}; it holds {what}",
-        remedy=f"Rename it, if it is to be trusted: {safe(path.name)} to {safe(named)}; else remove it.",
-    )
+    if path.with_name(named).exists():  # a copy that an editor left behind must not take the place of the file
+        remedy = f"Remove it, unless it is to be trusted beside {safe(named)}: then give it a name of its own."
+    else:
+        remedy = f"Rename it, if it is to be trusted: {safe(path.name)} to {safe(named)}; else remove it."
+    return FormatError(f"{error.problem}; it holds {what}", remedy=remedy)
 
 
 def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None:

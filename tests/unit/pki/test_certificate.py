@@ -561,7 +561,7 @@ def test_a_pem_block_that_is_no_certificate_is_refused() -> None:
         (b"just text", "neither PEM nor DER"),
         (ROOT.der + b"\n", "DER"),
         (ROOT.pem.replace(b"-----END CERTIFICATE-----\n", b""), "PEM block 1: has no end"),
-        (ROOT.pem.replace(b"END CERTIFICATE", b"END FOO"), "PEM block 1: has no end"),
+        (ROOT.pem.replace(b"END CERTIFICATE", b"END FOO"), "PEM block 1: ends with .-----END FOO"),
         (ROOT.pem.replace(b"\nMII", b"\n*MII"), "PEM block 1: is not standard base64"),
         (b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "DER"),
     ],

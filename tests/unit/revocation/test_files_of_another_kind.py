@@ -56,6 +56,9 @@ CASES: dict[str, tuple[str, bytes, str, str]] = {
     "zip": ("crls", b"PK\x03\x04rest", "zip", "Unpack"),
     "base64": ("crls", base64.encodebytes(REVOKING), "base64 without PEM lines (a CRL)", "base64 -d"),
     "base64url": ("crls", base64.urlsafe_b64encode(REVOKING), "base64 without PEM lines", "base64 -d"),
+    "base64 of PEM": ("crls", base64.b64encode(pem(REVOKING)), "base64 of PEM", "base64 -d FILE > NEW.crl"),
+    "escaped": ("crls", pem(REVOKING).replace(b"\n", b"\\n"), "line ends are written as", "printf"),
+    "dashes": ("crls", pem(REVOKING).replace(b"-----", b"\xe2\x80\x94"), "five dashes", "Get the CRL again"),
     "one line": ("crls", pem(REVOKING).replace(b"\n", b""), "on one line", "base64 -d"),
     "no end": ("crls", pem(REVOKING)[:-80], "without its end", "get the CRL again"),
     "no base64": ("crls", pem(REVOKING).replace(b"MI", b"M!", 1), "no base64", "get the CRL again"),
@@ -91,8 +94,8 @@ CASES: dict[str, tuple[str, bytes, str, str]] = {
     "ocsp listing": ("ocsp", b"OCSP Response Data:\n    Status: successful\n", "describes an OCSP", "itself"),
 }  # fmt: skip
 HIDING = [
-    "utf-16", "utf-16 base64", "gzip", "zip", "base64", "base64url", "one line", "no end", "no base64", "label", "cut",
-    "headers", "ocsp gzip", "ocsp PEM", "ocsp base64", "ocsp cut",
+    "utf-16", "utf-16 base64", "gzip", "zip", "base64", "base64url", "base64 of PEM", "escaped", "dashes", "one line",
+    "no end", "no base64", "label", "cut", "headers", "ocsp gzip", "ocsp PEM", "ocsp base64", "ocsp cut",
 ]  # fmt: skip
 
 

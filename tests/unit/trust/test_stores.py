@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import os
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -423,6 +425,14 @@ def test_a_file_of_another_name_is_refused_with_what_it_is(
     assert remedy in caught.value.remedy
 
 
+@pytest.mark.parametrize("name", ["root.pem~", "root.pem.bak", ".root.pem", "root"])
+def test_a_copy_beside_the_file_is_never_to_be_renamed_over_it(tmp_path: Path, name: str) -> None:
+    """What an editor leaves behind is an older state: `mv root.pem~ root.pem` would have brought that back."""
+    error = refused(tmp_path / "trust", {"root.pem": ROOT.pem, name: INTERMEDIATE.pem})
+    assert "it holds a certificate" in str(error)
+    assert error.remedy.startswith("Remove it, unless it is to be trusted beside root.pem")
+
+
 @pytest.mark.parametrize(
     ("data", "words", "remedy"),
     [
@@ -430,6 +440,14 @@ def test_a_file_of_another_name_is_refused_with_what_it_is(
         (ROOT.pem[:-40], "has no end", "broken off"),
         (ROOT.der[:-20], "is cut short, damaged", "broken off"),
         (ROOT.der + b"\n", "trailing data", "broken off"),
+        (base64.b64encode(ROOT.pem), "is base64 of PEM", "base64 -d"),
+        (b"apiVersion: v1\nkind: Secret\ndata:\n  ca.crt: LS0t\n", "is a resource of Kubernetes", "below data"),
+        (ROOT.pem.replace(b"\n", b"\\n"), "whose line ends are written as", "printf"),
+        (ROOT.pem.replace(b"-----", b"----"), "do not begin and end with five dashes", "again"),
+        (ROOT.pem.replace(b"-----", "\u2014".encode()), "do not begin and end with five dashes", "again"),
+        (b"ca: |\n" + textwrap.indent(ROOT.pem.decode(), "  ").encode(), "do not stand alone", "on a line of its own"),
+        (b'"' + ROOT.pem + b'"', "do not stand alone", "on a line of its own"),
+        (ROOT.pem.replace(b"BEGIN CERTIFICATE", b"BEGIN X509 CERTIFICATE"), "ends with '-----END CERT", "again"),
     ],
 )
 def test_a_damaged_file_is_told_with_its_way_out(tmp_path: Path, data: bytes, words: str, remedy: str) -> None:
