@@ -26,6 +26,8 @@ Exists = Callable[[str], bool]
 
 _TRANSPORTS: Final = ("oci-archive:", "oci:")
 _FOREIGN: Final = ("docker-archive:", "docker-daemon:", "containers-storage:", "dir:", "ostree:", "sif:", "tarball:")
+_REGISTRY_SCHEME: Final = re.compile(r"(?:docker|oci)://(?=[^/])")
+"""How skopeo (docker://) and Helm and Flux (oci://) write that a name is a registry's. `oci:///path` is a path."""
 _DRIVE: Final = re.compile(r"[A-Za-z]:(?=[/\\])")
 _URL: Final = re.compile(r"(?P<scheme>file|https?|ftp|s3)://", re.IGNORECASE)
 _LONGEST_NAME: Final = 255
@@ -88,12 +90,17 @@ class RegistryReference:
 
 def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryReference:
     """What `text` names; `exists` tells whether a path is on disk. Raises UsageError."""
-    return _local(text, exists) or parse_registry_reference(text)
+    return local_reference(text, exists) or parse_registry_reference(_REGISTRY_SCHEME.sub("", text, count=1))
+
+
+def parse_new_layout(text: str) -> LayoutReference:
+    """A path, with or without a tag, of what need not be there yet. Raises UsageError."""
+    return _layout(text, "", lambda _: False)
 
 
 def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
     """What `text` names, where only a layout will do. Raises UsageError."""
-    reference = _local(text, exists)
+    reference = local_reference(text, exists)
     if reference is None:
         raise UsageError(
             f"{safe(text)} is no file or folder here; as a name in a registry it would need the network",
@@ -102,10 +109,15 @@ def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
     return reference
 
 
-def _local(text: str, exists: Exists) -> LayoutReference | None:
-    """The layout that `text` names; None where it can only be a registry's. Raises UsageError."""
+def local_reference(text: str, exists: Exists) -> LayoutReference | None:
+    """The layout that `text` names: what is there, or says that it is a path; None for anything else.
+
+    Raises UsageError.
+    """
     if not text or len(text) > _LONGEST_TEXT or "\0" in text:
         raise UsageError(f"{safe(text, limit=160)!r} names nothing", remedy=_FORMS)
+    if _REGISTRY_SCHEME.match(text):
+        return None
     for transport in _TRANSPORTS:
         if text.startswith(transport):
             return _layout(text.removeprefix(transport), transport, exists)
@@ -132,9 +144,8 @@ def _without_scheme(scheme: str, rest: str) -> str:
 
 
 def parse_registry_reference(text: str) -> RegistryReference:
-    """`registry/repository[:tag][@digest]` and nothing else; `docker://` before it is dropped. Raises UsageError."""
-    plain = text.removeprefix("docker://")
-    name, at, pinned = plain.partition("@")
+    """`registry/repository[:tag][@digest]` and nothing else. Raises UsageError."""
+    name, at, pinned = text.partition("@")
     digest = _digest(pinned, text) if at else None
     registry, slash, rest = name.partition("/")
     repository, colon, tag = rest.partition(":")

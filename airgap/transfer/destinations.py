@@ -11,12 +11,15 @@ from typing import Final
 
 from airgap.errors import UsageError
 from airgap.oci.digest import Digest
-from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
+from airgap.oci.reference import LayoutReference, RegistryReference, local_reference, parse_new_layout, parse_reference
 from airgap.oci.tags import tag_part
 from airgap.text import safe
 from airgap.transfer.origins import FoundArtifact
 
 _TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
+_LOCALHOST: Final = "localhost"
+_UNCLEAR: Final = re.compile(r"[.:@]")
+_PACKED: Final = re.compile(r"\.(?:tgz|tbz2?|txz|tzst|zip|7z|rar|gz|bz2|xz|zst|lz4)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +133,39 @@ def check_takeover(found: Sequence[FoundArtifact], placed: Sequence[Place], orig
 
 
 def parse_destination(text: str) -> LayoutReference | RegistryReference:
-    """What a copy writes to. A name that ends in .tar is a tar, also where nothing is there yet. Raises UsageError."""
-    if text.endswith(".tar") and "://" not in text and not text.startswith(("oci:", "oci-archive:")):
-        return LayoutReference(path=text, transport="")
-    if "/" not in text and not text.startswith(("oci:", "oci-archive:")) and not os.path.exists(text):  # noqa: PTH110
-        # a registry's name has a slash, so a single word can only be meant as a folder that is to be made
-        return parse_reference(f"./{text}", exists=os.path.exists)
-    return parse_reference(text, exists=os.path.exists)
+    """What a copy writes to: what is there, a name in a registry, or a new layout where the text says that it is one.
+
+    Nothing is guessed. A new tar has a name that ends in .tar; a new folder is written as a path (`./x`, `oci:x`), or
+    stands in a folder that exists, without a dot or colon. Raises UsageError.
+    """
+    layout = local_reference(text, exists=os.path.exists)
+    if layout is None and "://" not in text:
+        layout = _new_layout(text)
+    if layout is None:
+        return parse_reference(text, exists=os.path.exists)
+    packed = _PACKED.search(layout.path)
+    if packed and not layout.transport and not os.path.isdir(layout.path):  # noqa: PTH112
+        raise UsageError(
+            f"{safe(text, limit=160)!r} cannot be written: a copy is a folder or a .tar, not a {packed.group()}",
+            remedy="Write a .tar and pack it afterwards. For a plain tar of this name write oci-archive: before it.",
+        )
+    return layout
+
+
+def _new_layout(text: str) -> LayoutReference | None:
+    """The layout that a copy makes; None where the text can only be a name in a registry. Raises UsageError."""
+    new = parse_new_layout(text)
+    if _is_tar_name(new.path) or _PACKED.search(new.path):
+        return new
+    folder, name = os.path.split(text.rstrip("/"))
+    if not os.path.isdir(folder or "."):  # noqa: PTH112
+        return None
+    if not _UNCLEAR.search(text) and _LOCALHOST not in {folder, name}:
+        return new
+    raise UsageError(
+        f"{safe(text, limit=160)!r} is not here, and can be meant as a new folder or as the name of a registry",
+        remedy=f"For a folder write ./{safe(text, limit=160)}; in a registry, name the repository: HOST/team/app.",
+    )
 
 
 def is_tar(reference: LayoutReference) -> bool:
@@ -144,4 +173,8 @@ def is_tar(reference: LayoutReference) -> bool:
     if reference.transport == "oci-archive:":
         return True
     path = Path(reference.path)
-    return not reference.transport and (path.is_file() or (reference.path.endswith(".tar") and not path.is_dir()))
+    return not reference.transport and (path.is_file() or (_is_tar_name(reference.path) and not path.is_dir()))
+
+
+def _is_tar_name(path: str) -> bool:
+    return path.lower().endswith(".tar")

@@ -63,10 +63,9 @@ def repository_of(name: str) -> str | None:
     `registry.example/app:v1` and `registry.example/app` name `registry.example/app`.
     """
     try:
-        reference = parse_registry_reference(name)
+        return parse_registry_reference(name).name
     except UsageError:
         return None
-    return reference.name if not name.startswith("docker://") else None
 
 
 def repositories_of(names: Iterable[str]) -> tuple[str, ...]:

@@ -120,8 +120,22 @@ def test_registry_reference(text: str, registry: str, repository: str, tag: str 
     assert reference.name == f"{registry}/{repository}"
 
 
-def test_prefix_of_skopeo_is_dropped() -> None:
-    assert str(parse_registry_reference("docker://registry.example/repo:1")) == "registry.example/repo:1"
+@pytest.mark.parametrize("scheme", ["docker://", "oci://"])
+def test_scheme_of_a_registry_is_dropped(scheme: str) -> None:
+    """As skopeo writes it, and as Helm and Flux do."""
+    assert str(parse_reference(f"{scheme}registry.example/repo:1", lambda _: True)) == "registry.example/repo:1"
+
+
+@pytest.mark.parametrize("scheme", ["docker://", "oci://"])
+def test_a_name_with_a_scheme_is_no_name_in_a_layout(scheme: str) -> None:
+    with pytest.raises(UsageError):
+        parse_registry_reference(f"{scheme}registry.example/repo:1")
+
+
+def test_three_slashes_are_a_path() -> None:
+    reference = parse_reference("oci:///srv/layout:v1", NOTHING)
+    assert isinstance(reference, LayoutReference)
+    assert (reference.path, reference.tag) == ("///srv/layout", "v1")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""What a copy may write to: nothing is guessed, and nothing becomes a folder that was meant as something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airgap.errors import UsageError
+from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.transfer.destinations import is_tar, parse_destination
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: two folders, a layout with a dot in its name, a tar."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("sub", "sub.dir", "old.v1", "old.tar.gz"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "here.tar").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "tag"),
+    [
+        ("out", "out", None),
+        ("out/", "out/", None),
+        ("sub/out", "sub/out", None),
+        ("./out", "./out", None),
+        ("./out:v1", "./out", "v1"),
+        ("./registry.site.local", "./registry.site.local", None),
+        ("../out.d", "../out.d", None),
+        ("/srv/out:v1", "/srv/out", "v1"),
+        ("C:\\stick\\out:v1", "C:\\stick\\out", "v1"),
+        ("oci:out:v1", "out", "v1"),
+        ("oci:registry.site.local", "registry.site.local", None),
+        ("oci:x.tar.gz", "x.tar.gz", None),
+        ("old.v1", "old.v1", None),
+        ("old.v1:new", "old.v1", "new"),
+        ("sub:v1", "sub", "v1"),
+        ("old.tar.gz", "old.tar.gz", None),
+    ],
+)
+def test_folder(text: str, path: str, tag: str | None) -> None:
+    reference = parse_destination(text)
+    assert isinstance(reference, LayoutReference)
+    assert (reference.path, reference.tag) == (path, tag)
+    assert not is_tar(reference)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "tag"),
+    [
+        ("trip.tar", "trip.tar", None),
+        ("trip.tar:v1", "trip.tar", "v1"),
+        ("sub/trip.tar", "sub/trip.tar", None),
+        ("new/trip.tar", "new/trip.tar", None),
+        ("TRIP.TAR", "TRIP.TAR", None),
+        ("./Trip.Tar", "./Trip.Tar", None),
+        ("here.tar:v1", "here.tar", "v1"),
+        ("oci-archive:x.tar.gz", "x.tar.gz", None),
+    ],
+)
+def test_tar(text: str, path: str, tag: str | None) -> None:
+    reference = parse_destination(text)
+    assert isinstance(reference, LayoutReference)
+    assert (reference.path, reference.tag) == (path, tag)
+    assert is_tar(reference)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("registry.example/app:v1", "registry.example/app:v1"),
+        ("localhost:5117/app", "localhost:5117/app"),
+        ("localhost/app", "localhost/app"),
+        ("[::1]:5000/app", "[::1]:5000/app"),
+        ("oci://registry.example/charts/app:1.2.3", "registry.example/charts/app:1.2.3"),
+        ("docker://registry.example/app", "registry.example/app"),
+    ],
+)
+def test_repository(text: str, meant: str) -> None:
+    reference = parse_destination(text)
+    assert isinstance(reference, RegistryReference)
+    assert str(reference) == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "registry.site.local",
+        "registry.site.local/",
+        "ghcr.io",
+        "127.0.0.1:5000",
+        "host:5000",
+        "host:5000/",
+        "nginx:1.27",
+        "out:v1",
+        "out.d",
+        "sub/out:v1",
+        "sub/out.d",
+        "sub.dir/out",
+        "localhost",
+        "localhost:5117",
+        f"out@sha256:{'0' * 64}",
+    ],
+)
+def test_what_may_be_a_folder_or_a_registry_is_refused(text: str, folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(UsageError, match="a new folder or as the name of a registry") as caught:
+        parse_destination(text)
+    assert f"./{text}" in caught.value.remedy
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "text", ["oci://registry.example", "oci://tmp/x/app:1.2.3", "docker://app", "new/out", "team/app"]
+)
+def test_what_names_neither_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="neither a file or directory here nor the name"):
+        parse_destination(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["x.tar.gz", "x.TGZ", "./x.tar.zst:v1", "/srv/x.zip", "sub/x.tar.xz", "x.tbz2", "x.7z", "x.tar.lz4"]
+)
+def test_packed_files_are_not_written(text: str) -> None:
+    with pytest.raises(UsageError, match=r"a copy is a folder or a \.tar"):
+        parse_destination(text)
