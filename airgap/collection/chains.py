@@ -19,7 +19,7 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate, Offered, verify_issued
-from airgap.pki.chain import Anchors
+from airgap.pki.chain import Anchors, other_keys
 from airgap.pki.timestamp import TimestampToken
 from airgap.revocation.freshness import ChainKind
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
@@ -37,6 +37,13 @@ class CertificateToCheck:
     issuer: Certificate | None
     """None where the issuer's certificate is not at hand."""
     chain: ChainKind
+    renewed: tuple[Certificate, ...] = ()
+    """The issuer's certificates with other keys, where the chain proves them."""
+
+    @property
+    def issuers(self) -> tuple[Certificate, ...]:
+        """All certificates of the issuer that are at hand."""
+        return () if self.issuer is None else (self.issuer, *self.renewed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,22 +166,21 @@ def _offered_chain(offered: Offered, anchors: Anchors) -> Sequence[Certificate]:
 
 
 def _issuers(child: Certificate, candidates: Iterable[Certificate]) -> Iterator[Certificate]:
-    for candidate in candidates:
-        if candidate != child:
-            try:
-                verify_issued(child, candidate)
-            except Rejected:
-                continue
-            yield candidate
+    return (item for item in candidates if item != child and _is_issued(child, item))
 
 
 def _pairs(chain: Sequence[Certificate], kind: ChainKind) -> Iterator[CertificateToCheck]:
-    for certificate, issuer in pairwise(chain):
-        try:
-            verify_issued(certificate, issuer)
-        except Rejected:
-            yield CertificateToCheck(certificate, None, kind)
-        else:
-            yield CertificateToCheck(certificate, issuer, kind)
+    proven = [_is_issued(certificate, issuer) for certificate, issuer in pairwise(chain)]
+    for (certificate, issuer), is_proven in zip(pairwise(chain), proven, strict=True):
+        renewed = other_keys(chain, issuer) if all(proven) else ()
+        yield CertificateToCheck(certificate, issuer if is_proven else None, kind, renewed)
     if chain and not chain[-1].self_issued:
         yield CertificateToCheck(chain[-1], None, kind)
+
+
+def _is_issued(certificate: Certificate, issuer: Certificate) -> bool:
+    try:
+        verify_issued(certificate, issuer)
+    except Rejected:
+        return False
+    return True

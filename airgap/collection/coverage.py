@@ -215,14 +215,14 @@ def _status(
     judge: RevocationJudge, asked: CertificateToCheck
 ) -> tuple[Status, tuple[EvidenceUse, ...], str | None, str]:
     certificate, issuer = asked.certificate, asked.issuer
-    names_none = not certificate.ocsp_urls and not certificate.distribution_points
+    names_none = not certificate.ocsp_urls and not certificate.names_crls
     if issuer is None and names_none:
         return Status.NOTHING, (), None, ""
     if issuer is None:
         text = f"the certificate of its issuer {safe(certificate.issuer_text)!r} is not at hand"
         return Status.GAP, (), "fetch.issuer", text
     try:
-        uses = judge.check_chain((certificate, issuer), kind=asked.chain, signed_at=None)
+        uses = judge.check_certificate(certificate, issuer, asked.renewed, kind=asked.chain)
     except Rejected as error:
         return Status.REVOKED, (), error.reason, str(error)
     except Undecided as error:

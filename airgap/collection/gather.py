@@ -50,8 +50,8 @@ class Downloads(Protocol):
 class _Place:
     """One distribution point of one issuer, and the certificates that name it."""
 
-    issuer: Certificate | None
-    """None where it is not at hand."""
+    issuers: tuple[Certificate, ...]
+    """The issuer's certificates that are at hand."""
     point: DistributionPoint
     asked: list[CertificateToCheck] = field(default_factory=list, compare=False)
 
@@ -92,7 +92,7 @@ class Gatherer:
         places: dict[_Place, _Place] = {}
         for item in asked if self._unproven else [item for item, _ in known]:
             for point in item.certificate.distribution_points:
-                place = places.setdefault(_Place(item.issuer, point), _Place(item.issuer, point))
+                place = places.setdefault(_Place(item.issuers, point), _Place(item.issuers, point))
                 place.asked.append(item)
         if len(known) + len(places) > limits.EVIDENCE_URLS:
             raise LimitError(f"{len(known) + len(places)} places would be asked, more than {limits.EVIDENCE_URLS}")
@@ -183,7 +183,7 @@ class Gatherer:
         finally:
             path.unlink(missing_ok=True)
         with self._lock:
-            attempt, crl = self._take_crl(data, uri, place.issuer, place.asked, uris, check)
+            attempt, crl = self._take_crl(data, uri, place.issuers, place.asked, uris, check)
             return self._note(place.asked, attempt), crl
 
     def _ask_in_turn(
@@ -225,8 +225,8 @@ class Gatherer:
                     if crl.is_delta
                     else [uri for point in item.certificate.distribution_points for uri in point.uris]
                 )
-                check = partial(self._check_answers, point=None, asked=[item])
-                attempt, _ = self._take_crl(data, source, issuer, [item], urls, _nothing if crl.is_delta else check)
+                check = _nothing if crl.is_delta else partial(self._check_answers, point=None, asked=[item])
+                attempt, _ = self._take_crl(data, source, item.issuers, [item], urls, check)
             if attempt is not None:
                 attempts.append(attempt)
                 self._note([item], attempt)
@@ -244,7 +244,7 @@ class Gatherer:
         self,
         data: bytes,
         source: str,
-        issuer: Certificate | None,
+        issuers: tuple[Certificate, ...],
         asked: Iterable[CertificateToCheck],
         urls: Sequence[str],
         check: Callable[[Crl], None],
@@ -260,15 +260,16 @@ class Gatherer:
             refusal = Undecided("revocation.crl.malformed", problem_of_download(data, Wanted.CRL, error))
             return _failure(source, "crl", Outcome.REFUSED, refusal), None
         kind = "delta-crl" if crl.is_delta else "crl"
+        maker: Certificate | None = None
         try:
-            if issuer is not None:
-                crl.verify_made_by(issuer)
+            if issuers:
+                maker = crl.verify_made_by(*issuers)
             elif not any(same_name(crl.issuer, item.certificate.issuer) for item in asked):
                 text = f"it is from {safe(crl.issuer_text)!r}, not from the certificate's issuer"
                 return _failure(source, kind, Outcome.REFUSED, Undecided("revocation.crl.issuer", text)), None
         except Undecided as error:
             return _failure(source, kind, Outcome.REFUSED, error), None
-        kept = self._keeper.keep_crl(crl, issuer, urls)
+        kept = self._keeper.keep_crl(crl, maker, urls)
         attempt = self._kept_crl(crl, source, kind, kept)
         try:
             check(crl)
@@ -306,7 +307,7 @@ class Gatherer:
     def _take_ocsp(self, data: bytes, source: str, asked: CertificateToCheck, issuer: Certificate) -> Attempt:
         certificate = asked.certificate
         try:
-            response, statements = _proven_response(data, certificate, issuer)
+            response, statements = _proven_response(data, asked, issuer)
         except Undecided as error:
             return _failure(source, "ocsp", Outcome.REFUSED, error)
         kept = self._keeper.keep_ocsp(data, response, certificate, issuer)
@@ -321,6 +322,9 @@ class Gatherer:
     def _check_response(self, response: OcspResponse, issuer: Certificate, asked: CertificateToCheck) -> None:
         """The response may clear `asked`, and who signed it is noted. Raises Undecided where it only may condemn."""
         statements = response.statements(asked.certificate, issuer)
+        if response.find(asked.certificate, issuer) is None:
+            who = repr(safe(asked.certificate.subject_text))
+            raise Undecided("revocation.ocsp.missing", f"it names the issuer of {who} by another name or key")
         if all(single.status == "unknown" for single in statements):  # OCSP-8
             who = repr(safe(asked.certificate.subject_text))
             raise Undecided("revocation.ocsp.unknown", f"the responder does not know {who}")
@@ -375,18 +379,18 @@ def _check_count(urls: Sequence[str], points: Sequence[DistributionPoint]) -> No
 
 
 def _proven_response(
-    data: bytes, certificate: Certificate, issuer: Certificate
+    data: bytes, asked: CertificateToCheck, issuer: Certificate
 ) -> tuple[OcspResponse, tuple[SingleResponse, ...]]:
-    """A genuine response, and what it says about `certificate`. Raises Undecided (revocation.ocsp.*)."""
-    who = repr(safe(certificate.subject_text))
+    """A genuine response, and what it says about a certificate of `issuer`. Raises Undecided (revocation.ocsp.*)."""
+    who = repr(safe(asked.certificate.subject_text))
     try:
         response = OcspResponse.parse(data)
     except FormatError as error:
         raise Undecided("revocation.ocsp.malformed", problem_of_download(data, Wanted.OCSP, error)) from None
-    statements = response.statements(certificate, issuer)
+    statements = response.statements(asked.certificate, issuer)
     if not statements:
         raise Undecided("revocation.ocsp.missing", f"it does not answer for {who}")
-    response.verify_made_for(issuer)
+    response.verify_made_for(issuer, *asked.renewed)
     return response, statements
 
 

@@ -107,8 +107,8 @@ class EvidenceKeeper:
 
     def keep_ocsp(self, data: bytes, response: OcspResponse, certificate: Certificate, issuer: Certificate) -> Kept:
         """Put a response (`data`) that was proven to answer for `certificate`. Raises as `keep_crl`."""
-        single = response.find(certificate, issuer)
-        if single is None:
+        statements = response.statements(certificate, issuer)
+        if not statements:
             raise ValueError("the response is about another certificate")
         folder = self._folder(OCSP)
         with exclusive(folder):
@@ -121,7 +121,8 @@ class EvidenceKeeper:
                 for name, rival in rivals:
                     if _replaces(rival, response, certificate, issuer):
                         return Kept(state=State.OLDER, name=name)
-            name = f"{_stream(certificate, issuer)}-{single.this_update:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
+            made = statements[0].this_update
+            name = f"{_stream(certificate, issuer)}-{made:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
             _check_room(folder)
             write_file(folder / name, data)
             # a responder's URL is mapped only if it was before: responses are found by what they are about

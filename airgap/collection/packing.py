@@ -30,9 +30,9 @@ def pack_evidence(
     index: dict[str, dict[str, None]] = {}
     for item in asked:
         at_hand = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
-        ocsp |= dict(_responses(item.certificate, item.issuer, at_hand))
+        ocsp |= dict(_responses(item, at_hand))
         for file in at_hand.crls(item.certificate.issuer):
-            if (crl := _proven(file, item.issuer)) is None:
+            if (crl := _proven(file, item.issuers)) is None:
                 continue
             crls[crl_name(crl)] = crl.der
             for point in item.certificate.distribution_points if not crl.is_delta else ():
@@ -43,25 +43,25 @@ def pack_evidence(
     return pack(subject, crls=crls, ocsp=ocsp, crl_index={url: sorted(names) for url, names in index.items()})
 
 
-def _proven(file: CrlFile, issuer: Certificate | None) -> Crl | None:
-    """The CRL, if `issuer` made it; where that certificate is not at hand, the CRL that names it."""
+def _proven(file: CrlFile, issuers: tuple[Certificate, ...]) -> Crl | None:
+    """The CRL, if one of `issuers` made it; where none of their certificates is at hand, the CRL that names it."""
     try:
         crl = file.load()
-        if issuer is not None:
-            crl.verify_made_by(issuer)
+        if issuers:
+            crl.verify_made_by(*issuers)
     except (FormatError, Undecided):
         return None
     return crl
 
 
-def _responses(certificate: Certificate, issuer: Certificate | None, evidence: Evidence) -> Iterator[tuple[str, bytes]]:
-    """Responses of `issuer`; where that certificate is not at hand, all that may be about this serial number."""
-    for file in evidence.ocsp(certificate.serial):
-        if issuer is not None:
-            if not file.response.statements(certificate, issuer):
+def _responses(item: CertificateToCheck, evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+    """Responses of the issuer; where its certificate is not at hand, all that may be about this serial number."""
+    for file in evidence.ocsp(item.certificate.serial):
+        if item.issuer is not None:
+            if not file.response.statements(item.certificate, item.issuer):
                 continue
             try:
-                file.response.verify_made_for(issuer)
+                file.response.verify_made_for(*item.issuers)
             except Undecided:
                 continue
         yield f"{file.response.fingerprint[:24]}.ors", file.response.der

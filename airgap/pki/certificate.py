@@ -97,6 +97,14 @@ class Certificate:
             raise LimitError(f"the certificate has {len(data)} bytes, more than {limits.CERTIFICATE_BYTES}")
         return _parse(data)
 
+    @property
+    def names_crls(self) -> bool:
+        """Whether it says that there are CRLs about it.
+
+        Who names delta CRLs alone (freshestCRL) says so too: RFC 5280, 6.3.3, then asks any complete CRL of the issuer.
+        """
+        return bool(self.distribution_points or self.freshest_crl)
+
     def begins_after(self, moment: datetime) -> bool:
         """Whether the validity period begins after this moment. Its first second belongs to it (RFC 5280, 4.1.2.5)."""
         return moment < self.not_before

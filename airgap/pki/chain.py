@@ -20,6 +20,7 @@ from airgap.pki import algorithms
 from airgap.pki import extensions as ext
 from airgap.pki.certificate import Certificate, Offered, verify_issued
 from airgap.pki.constraints import check_names, check_policies
+from airgap.pki.distinguished_names import same_name
 from airgap.text import safe
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "check_code_signing_chain",
     "check_timestamping_chain",
     "check_validity",
+    "other_keys",
 ]
 
 _TIME_STAMPING: Final = "1.3.6.1.5.5.7.3.8"
@@ -160,6 +162,11 @@ def check_validity(chain: Sequence[Certificate], at: datetime) -> None:
 
 
 # Rules of one chain
+
+
+def other_keys(chain: Sequence[Certificate], issuer: Certificate) -> tuple[Certificate, ...]:
+    """Other CA certificates of a proven chain with the name of `issuer`: the same CA, before or after a new key."""
+    return tuple(item for item in chain if item.is_ca and item != issuer and same_name(item.subject, issuer.subject))
 
 
 def _check_order(chain: Sequence[Certificate]) -> None:

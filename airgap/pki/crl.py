@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Final, NoReturn, Self
@@ -247,14 +248,22 @@ class Crl(CrlFacts):
         known = issuer.subject_key
         return self.authority_key is None or known is None or self.authority_key == known
 
-    def verify_made_by(self, issuer: Certificate) -> None:
+    def verify_made_by(self, issuer: Certificate, *others: Certificate) -> Certificate:
         """The key of `issuer` made this CRL, whether or not it may clear anybody: enough for what condemns (design 10).
 
-        The names are one by RFC 5280, 7.1; SHA-1 will do; no key usage is asked for. Raises Undecided:
-        revocation.crl.issuer, revocation.crl.signature.
+        `others`: further certificates of the same CA, with other keys. Returns the one whose key it was. The names are
+        one by RFC 5280, 7.1; SHA-1 will do; no key usage is asked for. Raises Undecided: revocation.crl.issuer,
+        revocation.crl.signature.
         """
-        self._check_named(issuer)
-        self.verify_intact(issuer)
+        try:
+            self._check_named(issuer)
+            self.verify_intact(issuer)
+        except Undecided:
+            for other in others:
+                with suppress(Undecided):
+                    return self.verify_made_by(other)
+            raise
+        return issuer
 
     def verify_intact(self, issuer: Certificate) -> None:
         """The key of `issuer` signed just these bytes, whatever name they bear. Raises Undecided."""

@@ -206,14 +206,25 @@ class OcspResponse:
         """Whether it says something of certificates of `issuer`, as far as it can be read."""
         return any(single.bears(issuer) for single in self.responses)
 
-    def verify_made_for(self, issuer: Certificate) -> None:
+    def verify_made_for(self, issuer: Certificate, *others: Certificate) -> None:
         """The issuer, or a delegate of the issuer that was valid then, made this: enough for what condemns (design 10).
 
-        SHA-1 will do for the response. Raises Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
+        `others`: further certificates of the same CA, with other keys. SHA-1 will do for the response. Raises
+        Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
         """
-        if issuer.fingerprint not in self._made_for:
-            self._find_signer(issuer, partial(self._accept_made, issuer=issuer))
-            self._made_for.add(issuer.fingerprint)
+        if not self._made_for.isdisjoint(item.fingerprint for item in (issuer, *others)):
+            return
+        refusal: Undecided | None = None
+        for item in (issuer, *others):
+            try:
+                self._find_signer(item, partial(self._accept_made, issuer=item))
+            except Undecided as error:
+                refusal = refusal or error
+            else:
+                self._made_for.add(item.fingerprint)
+                return
+        if refusal:
+            raise refusal
 
     def verify_whole(self, issuer: Certificate) -> None:
         """It is as it was made: whoever it names signed it, and is from `issuer` if the certificate says so.

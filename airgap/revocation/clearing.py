@@ -80,7 +80,7 @@ class ClearingEvidence:
         has it on hold.
         """
         certificate = query.certificate
-        if not certificate.ocsp_urls and not certificate.distribution_points:  # REV-1
+        if not certificate.ocsp_urls and not certificate.names_crls:  # REV-1
             status = "good (names no way to ask)"
             subject = safe(certificate.subject_text)
             return ClearingAnswer(
@@ -92,7 +92,7 @@ class ClearingEvidence:
         try:
             return self._answer_of_ocsp(query)
         except Undecided as no_answer:
-            if not certificate.distribution_points:
+            if not certificate.names_crls:
                 raise
             try:
                 return self.answer_of_crls(query)
@@ -428,7 +428,7 @@ _WHAT = {"crl": "CRL", "ocsp": "OCSP response"}
 def _is_proven(file: CrlFile, query: RevocationQuery) -> bool:
     """Whether the issuer made a CRL: of what is newer and not genuine nothing follows."""
     try:
-        file.load().verify_made_by(query.issuer)
+        file.load().verify_made_by(*query.issuers)
     except (FormatError, Undecided):
         return False
     return True
@@ -437,7 +437,7 @@ def _is_proven(file: CrlFile, query: RevocationQuery) -> bool:
 def _is_genuine(file: OcspFile, query: RevocationQuery) -> bool:
     """The same for an OCSP response."""
     try:
-        file.response.verify_made_for(query.issuer)
+        file.response.verify_made_for(*query.issuers)
     except Undecided:
         return False
     return True

@@ -9,7 +9,6 @@ entry's own meaning counts: whose certificate it means, and when.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -123,7 +122,7 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Rev
             )
             continue
         try:
-            _verify_made(crl, query)
+            crl.verify_made_by(*query.issuers)  # whichever key of the CA that the chain proves (PKITS 4.5.2)
         except Undecided as error:
             # in the trust directory a CRL of this very key whose signature fails is damaged, and may have listed it;
             # one of another key of this name that lists it may be from the CA after it renewed its key
@@ -138,21 +137,6 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Rev
             yield about_file(query, file, error)
             continue
         yield from _of_entries(query, file, entries, crl.this_update, crl.next_update)
-
-
-def _verify_made(crl: Crl, query: RevocationQuery) -> None:
-    """The CA that issued the certificate made a CRL, with that key or another one that the chain proves (PKITS 4.5.2).
-
-    Raises Undecided.
-    """
-    try:
-        crl.verify_made_by(query.issuer)
-    except Undecided:
-        for issuer in query.renewed:
-            with suppress(Undecided):
-                crl.verify_made_by(issuer)
-                return
-        raise
 
 
 def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> Undecided:
@@ -206,7 +190,7 @@ def _from_ocsp(query: RevocationQuery, evidence: Evidence) -> Iterator[Revocatio
         if not statements:
             continue
         try:
-            file.response.verify_made_for(query.issuer)
+            file.response.verify_made_for(*query.issuers)
         except Undecided as error:
             stated = any(single.status == "revoked" for single in statements)
             if file.trusted and (stated or error.reason == "revocation.ocsp.signature"):

@@ -40,14 +40,14 @@ class DamagedEvidence:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence: Final = evidence
-        self._found: Final[dict[Certificate, tuple[_Damaged, ...]]] = {}
+        self._found: Final[dict[tuple[Certificate, ...], tuple[_Damaged, ...]]] = {}
 
     def about(self, query: RevocationQuery) -> Iterator[Undecided]:
         """What may be about the certificate of `query`."""
-        issuer = query.issuer
-        if issuer not in self._found:
-            self._found[issuer] = tuple(_find(issuer, self._evidence.trusted()))
-        for item in self._found[issuer]:
+        issuers = query.issuers
+        if issuers not in self._found:
+            self._found[issuers] = tuple(_find(issuers, self._evidence.trusted()))
+        for item in self._found[issuers]:
             if _may_be_about(item.file, query):
                 named = f"{item.file.name} in the {item.file.origin}"
                 text = f"{named} may be damaged and about {query.who}, though it names another: {item.problem}"
@@ -60,14 +60,15 @@ class _Damaged:
     problem: FormatError | Undecided
 
 
-def _find(issuer: Certificate, files: Iterable[CrlFile | OcspFile]) -> Iterator[_Damaged]:
+def _find(issuers: tuple[Certificate, ...], files: Iterable[CrlFile | OcspFile]) -> Iterator[_Damaged]:
+    issuer = issuers[0]
     for file in files:
         try:
             if isinstance(file, CrlFile):
                 if _may_have_named(file.facts, issuer):
                     file.load().verify_intact(issuer)
             elif file.response.bears(issuer):
-                file.response.verify_made_for(issuer)
+                file.response.verify_made_for(*issuers)
         except FormatError as error:
             yield _Damaged(file, error)
         except Undecided as error:

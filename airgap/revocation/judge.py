@@ -7,7 +7,7 @@ an answer newer or more severe, never milder, and the answer depends on no order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -15,7 +15,7 @@ from itertools import pairwise
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
-from airgap.pki.distinguished_names import same_name
+from airgap.pki.chain import other_keys
 from airgap.revocation.clearing import ClearingAnswer, ClearingEvidence
 from airgap.revocation.condemning import CondemningEvidence, RevocationStatement
 from airgap.revocation.freshness import ChainKind, Freshness
@@ -47,6 +47,12 @@ class RevocationJudge:
         """
         return self._of_chain(chain, kind, signed_at, self._answer)
 
+    def check_certificate(
+        self, certificate: Certificate, issuer: Certificate, renewed: tuple[Certificate, ...], *, kind: ChainKind
+    ) -> tuple[EvidenceUse, ...]:
+        """The same for one certificate, whose issuer has the keys of `renewed`, too; no time of signing softens it."""
+        return self._worst_of([RevocationQuery(certificate, issuer, kind, self._moment, None, renewed)], self._answer)
+
     def refuse_condemned(self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None) -> None:
         """For chains that somebody else clears (a plugin): what condemns is heard all the same.
 
@@ -59,15 +65,19 @@ class RevocationJudge:
     def _of_chain(
         self, chain: Sequence[Certificate], kind: ChainKind, signed_at: datetime | None, ask: _Ask
     ) -> tuple[EvidenceUse, ...]:
-        """The answers about all certificates but the last as one, the most severe first. Raises Rejected, Undecided."""
+        queries = [
+            RevocationQuery(certificate, issuer, kind, self._moment, signed_at, other_keys(chain, issuer))
+            for certificate, issuer in pairwise(chain)
+        ]
+        return self._worst_of(queries, ask)
+
+    def _worst_of(self, queries: Iterable[RevocationQuery], ask: _Ask) -> tuple[EvidenceUse, ...]:
+        """The answers as one, the most severe first. Raises Rejected, Undecided."""
         uses: list[EvidenceUse] = []
         undecided: Undecided | None = None
         on_hold: Rejected | None = None
-        for certificate, issuer in pairwise(chain):
-            renewed = tuple(
-                item for item in chain if item.is_ca and item != issuer and same_name(item.subject, issuer.subject)
-            )
-            answer = ask(RevocationQuery(certificate, issuer, kind, self._moment, signed_at, renewed))
+        for query in queries:
+            answer = ask(query)
             if isinstance(answer, Rejected):
                 if answer.reason == "revocation.revoked":
                     raise answer.with_traceback(None)  # it is remembered: each raise would add to its traceback

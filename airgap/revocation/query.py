@@ -37,6 +37,11 @@ class RevocationQuery:
     """Other CA certificates of the chain with the issuer's name: the same CA, before or after it renewed its key."""
 
     @property
+    def issuers(self) -> tuple[Certificate, ...]:
+        """The issuer with each key that the chain proves: whatever of these made a piece, the CA made it."""
+        return self.issuer, *self.renewed
+
+    @property
     def who(self) -> str:
         """The certificate, in a sentence."""
         role = "timestamping certificate" if self.chain == "tsa" else "certificate"
@@ -82,9 +87,12 @@ def no_ocsp(query: RevocationQuery) -> Undecided:
 def no_crl(query: RevocationQuery) -> Undecided:
     """There is no CRL."""
     urls = [safe(uri) for point in query.certificate.distribution_points for uri in point.uris]
+    place = f"its distribution point is {urls[0] if urls else 'not a URL'}"
+    if not query.certificate.distribution_points:
+        place = "it names where delta CRLs are, and not where the complete CRL is to which they belong"
     return Undecided(
         "revocation.crl.missing",
-        f"no CRL for {query.who} is at hand; its distribution point is {urls[0] if urls else 'not a URL'}",
+        f"no CRL for {query.who} is at hand; {place}",
         **query.facts(urls=urls),
     )
 

@@ -204,7 +204,7 @@ class _Run:
         """Names of the files that are gone."""
         keeper = EvidenceKeeper(self._root)
         gone: list[str] = []
-        for issuer in dict.fromkeys(item.issuer for item in self.chains.asked if item.issuer is not None):
+        for issuer in dict.fromkeys(issuer for item in self.chains.asked for issuer in item.issuers):
             gone += keeper.prune(issuer)
         for item in self.chains.asked:
             if item.issuer is not None:

@@ -11,6 +11,7 @@ import pytest
 from airgap.parse.time import iso
 from tests.support.command import run_here
 from tests.support.crls import crl
+from tests.support.extensions import FRESHEST_CRL, Point, points
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue
 from tests.support.scenario import Scene, Written
@@ -108,3 +109,18 @@ def test_a_timestamping_chain_has_an_option_of_its_own(tmp_path: Path) -> None:
     assert "--max-age tsa-crl=7d" in text
     assert 'tsa-crl = "7d"' in text
     assert iso(AT) in text
+
+
+def test_a_certificate_that_names_delta_crls_alone_is_asked_about(tmp_path: Path) -> None:
+    """RFC 5280, 6.3.3: any complete CRL of the issuer is asked, with a delta CRL. It was taken as good, unasked."""
+    scene = scene_with(extensions=[points(FRESHEST_CRL, [Point((DELTA,))])])
+    root = scene.signature.leaf.root
+    written = scene.write(tmp_path)
+    code, text = judged(written)
+    assert code == 15
+    assert "it names where delta CRLs are, and not where the complete CRL is" in text
+    (written.trust / "crls").mkdir(exist_ok=True)
+    (written.trust / "crls/base.crl").write_bytes(crl(root, number=1, freshest=[DELTA]))
+    assert judged(written)[0] == 15
+    (written.trust / "crls/delta.crl").write_bytes(crl(root, number=2, delta_base=1))
+    assert judged(written)[0] == 0

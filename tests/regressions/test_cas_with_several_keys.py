@@ -1,0 +1,89 @@
+"""A CA that renewed its key: whichever key the chain proves, its word is the CA's, where it is fetched, too."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl
+from tests.support.fetching import about, site
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Issued, issue
+from tests.support.scenario import Scene, Written
+
+DAY = timedelta(days=1)
+
+
+def renewed(crl_url: str) -> tuple[Issued, Issued, Issued]:
+    """The CA's new key, its certificate with the former key, which the new one signed, and a leaf of the former."""
+    new = issue("root", slot=1)
+    former = issue("intermediate", issuer=new, slot=2, subject=new.subject)
+    return new, former, issue("leaf", issuer=former, crl_urls=[crl_url])
+
+
+def written(folder: Path) -> tuple[Written, Issued, Issued]:
+    new, former, leaf = renewed("http://crl.example/leaf.crl")
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.crls = {"good.crl": crl(former, number=1)}
+    return scene.write(folder), new, leaf
+
+
+def offer(here: Written, data: bytes, name: str) -> Ran:
+    file = here.trust.parent / name
+    file.write_bytes(data)
+    arguments = ["trust", "fetch", here.target, "--trust", str(here.trust), "--from", str(file), "--no-download"]
+    return run_here([*arguments, "--format", "json"])
+
+
+def test_its_revoking_crl_that_is_offered_is_kept(tmp_path: Path) -> None:
+    """It was refused, and verify went on passing."""
+    here, new, leaf = written(tmp_path)
+    assert run_here(here.arguments()).code == 0
+    ran = offer(here, crl(new, number=9, revoked=[leaf]), "new.crl")
+    assert ran.document["certificates"][0]["status"] == "revoked"
+    assert run_here(here.arguments()).code == 14
+
+
+def test_it_is_downloaded_and_carried_beside_the_image(tmp_path: Path) -> None:
+    with site(tmp_path) as here:
+        new, former, leaf = renewed(here.web.url("/leaf.crl"))
+        here.scene = Scene(at=AT)
+        here.scene.sign_with(leaf)
+        here.written = here.scene.write(tmp_path)
+        here.web.put("/leaf.crl", here.crl(new, revoked=[leaf]))
+        assert about(here.fetch(), "builder").status == "revoked"
+        here.fetch(into=str(here.written.layout), directory=None)
+        for file in (here.trust / "crls").iterdir():
+            file.unlink()
+        (here.trust / "crls/good.crl").write_bytes(here.crl(former))
+        assert here.verify().code == 14
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_an_ocsp_response_of_the_other_key_condemns(tmp_path: Path, trusted: bool) -> None:
+    here, new, leaf = written(tmp_path)
+    revoked = ocsp_response(leaf, responder=new, status="revoked")
+    if trusted:
+        (here.trust / "ocsp").mkdir()
+        (here.trust / "ocsp/new.ors").write_bytes(revoked)
+    else:
+        offer(here, revoked, "new.ors")
+    assert run_here(here.arguments()).code == 14
+
+
+@pytest.mark.parametrize("status", ["good", "revoked"])
+def test_a_response_that_names_the_issuer_by_another_key_does_not_stop_a_fetch(tmp_path: Path, status: str) -> None:
+    """It was an unexpected ValueError: any responder could stop a fetch.
+
+    Nor is it damaged, for the CA's own certificate with the former key, which the new key signed under the same name.
+    """
+    here, _, leaf = written(tmp_path)
+    data = ocsp_response(leaf, status=status, key_hash=b"\1" * 20)  # type: ignore[arg-type]
+    ran = offer(here, data, "other.ors")
+    (offered,) = ran.document["offered"]
+    assert (offered["outcome"], offered["reason"]) == ("refused", "revocation.ocsp.missing")
+    assert run_here(here.arguments()).code == (15 if status == "revoked" else 0)
