@@ -23,7 +23,8 @@ def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     Raises OSError.
     """
     _check_replaceable(path)
-    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(6)}.tmp")
+    # 16 characters have at most 64 bytes: file systems count those, up to 255
+    temporary = path.with_name(f".{path.name[:16]}.{secrets.token_hex(6)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
         with os.fdopen(os.open(temporary, flags, mode), "wb") as file:

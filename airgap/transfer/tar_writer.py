@@ -279,10 +279,16 @@ def _is_absent(node: Node) -> bool:
 
 
 def _takes_gaps(file: int) -> bool:
-    """Whether a file may be written at several places: FAT and its like fill every gap with zeros first."""
+    """Whether a file may be written at several places: FAT and its like fill every gap with zeros first.
+
+    The new file stays empty.
+    """
     if not hasattr(os, "pwrite"):
         return False
-    os.ftruncate(file, limits.MIB)
+    try:
+        os.ftruncate(file, limits.MIB)
+    except OSError:  # network shares, MTP and some FUSE file systems cannot grow a file without writing to it
+        return False
     blocks = os.fstat(file).st_blocks
     os.ftruncate(file, 0)
     return blocks * BLOCK < limits.MIB

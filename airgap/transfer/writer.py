@@ -240,7 +240,8 @@ class LayoutWriter:
                 self._interrupted = True
                 raise
             if hasattr(os, "fchmod"):
-                os.fchmod(file, 0o444)
+                with suppress(OSError):  # network shares and foreign media have no modes; the content counts
+                    os.fchmod(file, 0o444)
             with writing(self.path):
                 os.fsync(file)
         self._place([(self._staging.partial_path(name), self._target(descriptor.digest))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -106,3 +107,18 @@ def test_killed_inside_a_blob_the_next_run_goes_on_with_it(tmp_path: Path, targe
     assert asked_from(target)
     check_complete(stick, made.index)
     assert not parts(stick)
+
+
+def refuse(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_medium_without_modes_takes_large_blobs(
+    tmp_path: Path, target: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows' drives under WSL, network shares and some FUSE file systems refuse every change of a mode."""
+    load(target, "app", family(layer_bytes=SIZE, layers=1))
+    monkeypatch.setattr(os, "fchmod", refuse)
+    ran = run_here(["copy", f"{target.host}/app:v1", str(tmp_path / "stick")])
+    assert ran.code == 0, ran
+    check_complete(tmp_path / "stick", family(layer_bytes=SIZE, layers=1).index)

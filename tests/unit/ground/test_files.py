@@ -17,6 +17,13 @@ def test_writes_and_replaces(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "ä" * 127, "📦" * 63])
+def test_longest_names_can_be_written(tmp_path: Path, name: str) -> None:
+    """A file system counts bytes, up to 255."""
+    write_file(tmp_path / name, b"content")
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     write_file(path, b"old")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -64,6 +66,24 @@ def test_file_in_parts_file_in_order_and_stream_are_the_same(
     assert (tmp_path / "parts.tar").read_bytes() == (tmp_path / "order.tar").read_bytes() == stream.getvalue()
     assert len(stream.getvalue()) % 10240 == 0
     check_complete(tmp_path / "parts.tar", family(1, layers=5).index)
+
+
+def test_medium_that_grows_no_file_gets_the_same_tar(
+    tmp_path: Path, pool: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Network shares, MTP and some FUSE file systems."""
+    plan = plan_of(write(tmp_path / "source", family(1, layers=5)), pool)
+    write_tar_file(tmp_path / "parts.tar", plan, pool)
+    real = os.ftruncate
+
+    def shrink_only(file: int, size: int) -> None:
+        if size > os.fstat(file).st_size:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        real(file, size)
+
+    monkeypatch.setattr(os, "ftruncate", shrink_only)
+    write_tar_file(tmp_path / "order.tar", plan, pool)
+    assert (tmp_path / "parts.tar").read_bytes() == (tmp_path / "order.tar").read_bytes()
 
 
 def test_index_and_manifests_stand_first_and_blobs_by_digest(tmp_path: Path, pool: Executor) -> None:
