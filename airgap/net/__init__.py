@@ -2,25 +2,35 @@
 
 Nothing on the lower floors and nothing that verifies may import this folder.
 
-    options.py      how to connect: TLS, timeouts, retries
-    errors.py       what can go wrong on the way
-    url.py          origins, and where a server's Location may lead
-    session.py      connections: requests' adapters, no session of it
-    from_oras.py    a registry object of oras-py as our transport; the one module that imports oras
-    http.py         one request: errors mapped, bounded retries
-    challenge.py    WWW-Authenticate
-    credentials.py  docker's and containers' configuration, credential helpers
-    auth.py         Authorization for a request: basic, bearer tokens, their cache
-    login.py        `airgap login` and `logout`
-    client.py       requests to one registry: http + auth + redirects
-    wire.py         what registries put into headers and bodies, parsed
-    download.py     a blob as a stream: verified, resumed
-    upload.py       a blob to a registry: mount, monolithic, chunked
+How a blob gets from a copy to the wire, each step in one module:
+
+    sink.py         a repository as the destination of a copy: mounted, or sent and proven on its way
+    upload.py       the requests of an upload: look, mount, one piece, or chunks
+    client.py       requests to one registry: who we are, redirects, refusals, pages of lists
+    http.py         one request over our own connections: errors as sentences, bounded retries
+
+Beside them:
+
+    registries.py   a client for each registry of a run
+    source.py       a repository as the source of a copy
+    download.py     a blob as a stream: its size checked, resumed
     manifests.py    manifests: read proven, put as they are
     referrers.py    referrers: API, tag schema, cosign's tags
     referrers_tags.py  the referrers tag kept up to date on push
-    evidence.py     CRLs and OCSP responses from where certificates say they are
+    wire.py         what registries put into headers and bodies, parsed
+    auth.py         Authorization for a request: basic, bearer tokens, their cache
+    challenge.py    WWW-Authenticate
+    credentials.py  docker's and containers' configuration, credential helpers
+    login.py        `airgap login` and `logout`
+    connections.py  connections and TLS contexts: requests' adapters, no session of it
+    diagnosis.py    what these libraries raise, as a cause and a sentence
+    url.py          origins, and where a server's Location may lead
+    options.py      how to connect: TLS, timeouts, retries
+    errors.py       what can go wrong on the way
+    attach.py       an artifact in a registry as a place to attach to
+    places.py       where references lead for those who attach
     outline.py      a repository's manifests and signatures, held in memory as a layout
-    registry.py     RegistryStore: all of it for one repository
-    endpoint.py     a repository as source and sink of a copy
+    evidence.py     CRLs and OCSP responses from where certificates say they are
+    tsa.py          a timestamping authority over HTTP
+    from_oras.py    a registry object of oras-py as our transport; the one module that imports oras
 """

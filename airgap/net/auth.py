@@ -19,7 +19,6 @@ from airgap.net.challenge import Challenge, parse_challenges
 from airgap.net.credentials import Credential, Credentials, Lookup
 from airgap.net.errors import AuthenticationError
 from airgap.net.http import Body, Http, Reply, Request
-from airgap.net.session import basic_credentials
 from airgap.net.url import Origin, is_loopback, origin_of, with_query
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe
@@ -124,7 +123,7 @@ class Authorizer:
         credential = self._lookup(access).credential
         if credential is None or not credential.username:
             return None
-        return f"Basic {basic_credentials(credential.username, credential.password)}"
+        return f"Basic {credential.basic}"
 
     def _bearer(self, challenge: Challenge, access: Access, *, rejected: str | None) -> str:
         credential = self._lookup(access).credential
@@ -219,7 +218,7 @@ def _token_request(realm: str, service: str, scopes: tuple[str, ...], credential
     headers = {"Accept": "application/json"}
     if credential is not None:
         query.append(("account", credential.username))
-        headers["Authorization"] = f"Basic {basic_credentials(credential.username, credential.password)}"
+        headers["Authorization"] = f"Basic {credential.basic}"
     url = with_query(realm, urlencode(query)) if query else realm
     return Request(method="GET", url=url, headers=headers, limit=limits.MIB)
 

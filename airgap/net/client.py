@@ -6,18 +6,20 @@ One client serves all repositories of a registry, so that connections and tokens
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, Self
 
 from airgap import limits
-from airgap.errors import FormatError, UsageError
+from airgap.errors import ContentError, FormatError, LimitError, NotFoundError, UsageError
 from airgap.net.auth import Access, Authorizer
 from airgap.net.credentials import Credentials
 from airgap.net.errors import RegistryError
 from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
 from airgap.net.url import Origin, follow, is_loopback, origin_of
-from airgap.net.wire import ERROR_BYTES, failure, said
+from airgap.net.wire import ERROR_BYTES, failure, next_page, said
+from airgap.oci.digest import Digest
 from airgap.text import safe
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -43,6 +45,8 @@ class RegistryClient:
         self.http: Final = Http(self.origin, self.options)
         self._authorizer = Authorizer(self.http, self.origin, credentials, host=host)
         self._warned: set[str] = set()
+        self.holders: Final[dict[Digest, str]] = {}
+        """For blobs that were brought here: a repository that holds them, to be mounted from."""
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +92,37 @@ class RegistryClient:
             raise self._authorizer.refusal(access, reply.status, said(reply))
         raise failure(reply, what)
 
+    def pages(
+        self, path: str, *, access: Access, what: str, limit: int, headers: Mapping[str, str] | None = None
+    ) -> Iterator[Reply]:
+        """The answers of a list, one a page (DIST-7): on the registry's own origin, each once; the first may be a 404.
+
+        Raises as `send` does.
+        """
+        url, seen = self.url(path), set[str]()
+        while True:
+            seen.add(url)
+            accept = frozenset({200, 404}) if len(seen) == 1 else frozenset({200})
+            reply = self.send("GET", url, access=access, accept=accept, what=what, headers=headers, limit=limit)
+            yield reply
+            link = next_page(reply.headers) if reply.status == 200 else None  # noqa: PLR2004
+            if link is None:
+                return
+            url = self._page_url(url, link, seen)
+
+    def error(self, problem: str, *, remedy: str = "", status: int | None = None) -> RegistryError:
+        """The error for an answer that breaks the specification."""
+        return RegistryError(problem, remedy=remedy, host=self.host, status=status)
+
+    def no_repository(self, repository: str) -> NotFoundError:
+        """The error for a repository that the registry does not know."""
+        return NotFoundError(f"{self.host} has no repository {repository}", host=self.host, repository=repository)
+
+    def missing(self, digest: Digest, repository: str) -> ContentError:
+        """The error for content that a repository does not hold."""
+        name = f"{self.host}/{repository}"
+        return ContentError("content.missing", f"{digest} is not in {name}", digest=str(digest))
+
     def check(self) -> None:
         """Ask for `/v2/` (DIST-27): is there a registry, and does it take the credentials?
 
@@ -121,17 +156,27 @@ class RegistryClient:
             try:
                 target = follow(before.url, reply.headers.get("Location", ""), home=self.origin)
             except FormatError as error:
-                raise RegistryError(
-                    f"{before}: the answer redirects to where it cannot be followed: {error.problem}",
-                    host=self.host,
-                    status=reply.status,
-                ) from None
+                problem = f"{before}: the answer redirects to where it cannot be followed: {error.problem}"
+                raise self.error(problem, status=reply.status) from None
             request = Request(method=before.method, url=target, headers=_plain(before.headers), limit=before.limit)
             # a storage host that sent us back home would be a way to spend our credentials: only home may
             home = origin_of(before.url) == self.origin
             reply = self._authorized(request, access) if home else self.http.send(request)
         reply.close()
-        raise RegistryError(f"{reply.request}: more than {_MOST_REDIRECTS} redirects", host=self.host)
+        raise self.error(f"{reply.request}: more than {_MOST_REDIRECTS} redirects")
+
+    def _page_url(self, url: str, link: str, seen: Collection[str]) -> str:
+        if len(seen) >= limits.REGISTRY_PAGES:
+            raise LimitError(f"a list of {self.host} has more than {limits.REGISTRY_PAGES} pages")
+        try:
+            target = follow(url, link, home=self.origin)
+        except FormatError as error:
+            raise self.error(f"{self.host} names a next page that cannot be followed: {error.problem}") from None
+        if origin_of(target) != self.origin:
+            raise self.error(f"{self.host} names a next page on another host, {origin_of(target).url}: not followed")
+        if target in seen:
+            raise self.error(f"{self.host} names a page of a list twice")
+        return target
 
     def _read_error(self, reply: Reply) -> None:
         if reply.request.method == "HEAD" or reply.body:
@@ -149,16 +194,7 @@ class RegistryClient:
 
 
 def _with_authorization(request: Request, header: str | None) -> Request:
-    if header is None:
-        return request
-    return Request(
-        method=request.method,
-        url=request.url,
-        headers={**request.headers, "Authorization": header},
-        body=request.body,
-        limit=request.limit,
-        repeatable=request.repeatable,
-    )
+    return request if header is None else replace(request, headers={**request.headers, "Authorization": header})
 
 
 def _plain(headers: Mapping[str, str]) -> dict[str, str]:

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError
-from airgap.parse.base64 import decode_standard
+from airgap.parse.base64 import decode_standard, encode_standard
 from airgap.parse.json import JsonObject, Reading, dump, load_object, take_optional
 from airgap.text import safe
 
@@ -49,6 +49,11 @@ class Credential:
     """Exchanged for access tokens (OAuth2 refresh token)."""
     registry_token: str = field(default="", repr=False)
     """Sent as a bearer token as it is."""
+
+    @property
+    def basic(self) -> str:
+        """`username:password` in base64, as the Authorization header and configuration files carry it."""
+        return encode_standard(f"{self.username}:{self.password}".encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

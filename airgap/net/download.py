@@ -1,14 +1,15 @@
-"""A blob as a stream: one pass, hashed on the way, taken up again where a connection was cut (DIST-3)."""
+"""A blob as a stream: one pass, its size checked on the way, taken up again where a connection was cut (DIST-3)."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import ContentError
+from airgap.net.auth import Access
+from airgap.net.client import RegistryClient
 from airgap.net.errors import RegistryError, TransportError
 from airgap.net.http import Reply
 from airgap.net.wire import content_range
@@ -21,39 +22,29 @@ _PROGRESS_BYTES: Final = limits.MIB
 """Counts as progress between two cuts: a server that gives a byte a connection is given up."""
 
 _PARTIAL: Final = 206
+_NOT_FOUND: Final = 404
 _PAST_THE_END: Final = 416
 
 
 class BlobReader(io.RawIOBase):
-    """The content of a descriptor, from a registry; for one thread.
+    """A blob of the repository that `access` names, whatever its media type says; for one thread; close it.
 
-    `fetch(offset)` asks for the content from that byte on. Reading past the last byte of a content with another
-    size or digest raises ContentError instead of ending; without `verify` only the size is checked, for readers
-    that hash anyway.
+    Reading past the last byte of a blob with another size raises ContentError instead of ending. Whoever reads hashes.
     """
 
-    def __init__(
-        self,
-        descriptor: Descriptor,
-        fetch: Callable[[int], Reply],
-        *,
-        retries: int,
-        pause: Callable[[int, str], None],
-        verify: bool = True,
-        start: int = 0,
-    ) -> None:
-        """The request is sent at once, so that what is not there is said here. Raises what `fetch` raises.
+    def __init__(self, client: RegistryClient, access: Access, descriptor: Descriptor, *, start: int = 0) -> None:
+        """The request is sent at once, so that what is not there is said here.
 
-        `start`: the first byte that is wanted, for a reader who has those before it; not with `verify`.
+        `start`: the first byte that is wanted, for a reader who has those before it. Raises ContentError
+        (`content.missing`, `content.size`), and what the client raises.
         """
         super().__init__()
-        self._descriptor, self._fetch, self._retries, self._pause = descriptor, fetch, retries, pause
-        self._hash = descriptor.digest.new_hash() if verify else None
+        self._client, self._access, self._descriptor = client, access, descriptor
         self._offset = start
         self._cuts, self._cut_at = 0, start
         self._finished = False
         self._reply: Reply | None = None  # so that it can be closed where the first request fails
-        self._reply = self._resume() if start else self._begin(fetch(0))
+        self._reply = self._resume() if start else self._begin(self._fetch())
 
     def readable(self) -> bool:
         """It is."""
@@ -63,10 +54,7 @@ class BlobReader(io.RawIOBase):
         """At most `size` bytes. Raises ContentError, TransportError, RegistryError."""
         if size < 0:
             return self.readall()
-        chunk = self._next(size) if size else b""
-        if self._hash is not None:
-            self._hash.update(chunk)
-        return chunk
+        return self._next(size) if size else b""
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """As `read`, into a buffer; returns how many bytes."""
@@ -107,10 +95,11 @@ class BlobReader(io.RawIOBase):
             self._reply = None
         if self._offset - self._cut_at >= _PROGRESS_BYTES:
             self._cuts = 0
-        if self._cuts >= self._retries:
+        if self._cuts >= self._client.options.retries:
             raise cut
         self._cut_at = self._offset
-        self._pause(self._cuts, f"{self._descriptor.digest}: cut after {self._offset} of {self._descriptor.size} bytes")
+        problem = f"{self._descriptor.digest}: cut after {self._offset} of {self._descriptor.size} bytes"
+        self._client.http.pause(self._cuts, problem)
         self._cuts += 1
 
     def _begin(self, reply: Reply) -> Reply:
@@ -119,8 +108,24 @@ class BlobReader(io.RawIOBase):
             raise self._wrong_size(f"has {reply.length}")
         return reply
 
+    def _fetch(self) -> Reply:
+        """The answer to a request for everything from the offset on."""
+        reply = self._client.send(
+            "GET",
+            self._client.url(f"{self._access.repository}/blobs/{self._descriptor.digest}"),
+            access=self._access,
+            accept=frozenset({200, 206, _NOT_FOUND, _PAST_THE_END}) if self._offset else frozenset({200, _NOT_FOUND}),
+            what=f"{self._descriptor.digest} cannot be read from {self._access.repository}",
+            headers={"Range": f"bytes={self._offset}-"} if self._offset else {},
+            limit=None,
+        )
+        if reply.status == _NOT_FOUND:
+            reply.discard()
+            raise self._client.missing(self._descriptor.digest, self._access.repository)
+        return reply
+
     def _resume(self) -> Reply:
-        reply = self._fetch(self._offset)
+        reply = self._fetch()
         if reply.status == _PARTIAL:
             self._check_range(reply)
             return reply
@@ -149,22 +154,13 @@ class BlobReader(io.RawIOBase):
     def _finish(self) -> None:
         if self._finished:
             return
-        reply, extra = self._reply, False
-        if reply is not None:
+        extra = b""
+        if self._reply is not None:
             with suppress(TransportError):  # all bytes are here; how the connection ends does not matter
-                if reply.read_chunk(1):
-                    extra = True
-            reply.close()
-            if extra:
-                raise self._wrong_size("has more")
-        if self._hash is not None and self._hash.hexdigest() != self._descriptor.digest.encoded:
-            actual = f"{self._descriptor.digest.algorithm}:{self._hash.hexdigest()}"
-            raise ContentError(
-                "content.digest",
-                f"{self._descriptor.digest}: what the registry sent is {actual}",
-                digest=str(self._descriptor.digest),
-                found_digest=actual,
-            )
+                extra = self._reply.read_chunk(1)
+            self._reply.close()
+        if extra:
+            raise self._wrong_size("has more")
         self._finished = True
 
     def _wrong_size(self, what: str) -> ContentError:

@@ -1,4 +1,4 @@
-"""One HTTP request: errors mapped to sentences, repetitions bounded, nothing followed.
+"""One HTTP request over our own connections: errors as sentences, repetitions bounded, nothing followed.
 
 A call is repeated where repeating does no harm (GET, HEAD, and what the caller says), on 408, 429, 5xx and
 connections that were cut (DIST-28). A host that was never reached is not asked twice: a wrong name or port must
@@ -7,26 +7,28 @@ fail at once, while a registry that restarts in the middle of a copy is waited f
 
 from __future__ import annotations
 
-import errno
 import io
-import socket
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import requests
 import urllib3.exceptions
-from requests import exceptions
+from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, Cause, ContentError, LimitError
+from airgap.net.connections import foreign_adapter, home_adapter, proxies
+from airgap.net.diagnosis import diagnosed
 from airgap.net.errors import TransportError
 from airgap.net.options import TransportOptions, backoff
-from airgap.net.session import Session
 from airgap.net.url import Origin, origin_of, without_query
+from airgap.oci.digest import Digest
+from airgap.oci.store import compare_digest
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class Body(NamedTuple):
     open: Callable[[], Readable]
     progress: Callable[[int], None] | None = None
     """Told how many bytes went out, after each chunk."""
+    digest: Digest | None = None
+    """What the bytes have to be: else the last of them are not sent."""
 
     @classmethod
     def of(cls, data: bytes) -> Body:
@@ -121,7 +125,7 @@ class Reply:
             data += chunk
             if time.monotonic() - started > _GRACE_SECONDS + len(data) / _LEAST_RATE:
                 self.close()
-                raise _mapped(self.request, TimeoutError())
+                raise diagnosed(str(self.request), self.request.url, TimeoutError())
         self.close()
         if len(data) > limit:
             raise LimitError(f"the answer to {self.request} has more than {limit} bytes")
@@ -130,24 +134,21 @@ class Reply:
 
     def read_chunk(self, size: int) -> bytes:
         """At most `size` bytes of the body as they are on the wire; empty at its end. Raises TransportError."""
-        try:
-            chunk: bytes = self._response.raw.read(size, decode_content=False)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            self.close()
-            raise _mapped(self.request, error) from None
-        return chunk
+        return self._take(self._response.raw.read, size)
 
     def read_some(self, size: int) -> bytes:
         """What has come of the body, at most `size` bytes; empty at its end. Raises TransportError.
 
         Unlike `read_chunk` it returns as soon as there is anything, so that a caller can mind the time.
         """
+        return self._take(self._response.raw.read1, size)
+
+    def _take(self, read: Callable[..., bytes], size: int) -> bytes:
         try:
-            chunk: bytes = self._response.raw.read1(size, decode_content=False)
+            return read(size, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             self.close()
-            raise _mapped(self.request, error) from None
-        return chunk
+            raise diagnosed(str(self.request), self.request.url, error) from None
 
     def discard(self) -> None:
         """Read a short body over, so that the connection can serve again; close it where the body is long."""
@@ -165,12 +166,20 @@ class Reply:
 
 
 class Http:
-    """Sends requests for one registry and the hosts that it names. Safe for threads."""
+    """Sends requests to one registry and the hosts that it names. Safe for threads."""
 
     def __init__(self, home: Origin, options: TransportOptions) -> None:
         self.options: Final = options
-        self._session = Session(home, options)
+        self._home: Final = home
         self._reached: set[Origin] = set()
+
+    @cached_property
+    def _to_home(self) -> HTTPAdapter:
+        return home_adapter(self._home, self.options)
+
+    @cached_property
+    def _elsewhere(self) -> HTTPAdapter:
+        return foreign_adapter(self.options)
 
     def send(self, request: Request) -> Reply:
         """The answer, whatever its status. Raises TransportError, LimitError, FormatError (the URL).
@@ -201,21 +210,30 @@ class Http:
 
     def close(self) -> None:
         """Close all idle connections."""
-        self._session.close()
+        for name in ("_to_home", "_elsewhere"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
 
     def _once(self, request: Request) -> Reply:
+        """One request, nothing followed and nothing repeated."""
         origin = origin_of(request.url)
+        adapter = self._to_home if origin == self._home else self._elsewhere
+        timeout = (self.options.connect_timeout, self.options.read_timeout)
+        through = proxies(request.url, self.options)
         headers = {"User-Agent": f"airgap/{__version__}", "Accept-Encoding": "identity", **request.headers}
-        source = _Counted(request) if request.body is not None else None
+        outgoing = None if request.body is None else Outgoing(request.body, str(request))
         try:
-            response = self._session.send(
-                request.method, request.url, headers, source, 0 if request.body is None else request.body.size
-            )
+            prepared = requests.PreparedRequest()
+            prepared.prepare(method=request.method, url=request.url, headers=headers, hooks={})
+            if request.body is not None:
+                prepared.body = outgoing  # not handed to prepare(): it would guess the length
+                prepared.headers["Content-Length"] = str(request.body.size)
+            response = adapter.send(prepared, stream=True, timeout=timeout, proxies=through)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise _mapped(request, error, proxy=self._session.proxy_for(request.url)) from None
+            raise diagnosed(str(request), request.url, error, proxy=select_proxy(request.url, through)) from None
         finally:
-            if source is not None:
-                source.close()
+            if outgoing is not None:
+                outgoing.close()
         self._reached.add(origin)
         reply = Reply(request, response)
         if request.method == "HEAD":
@@ -225,8 +243,7 @@ class Http:
         return reply
 
     def _worth_repeating(self, request: Request, error: TransportError) -> bool:
-        cause = error.facts["cause"]
-        if cause in {"refused", Cause.DNS, "unreachable"}:  # nothing was sent: any method may be repeated
+        if error.cause in {Cause.REFUSED, Cause.DNS, Cause.UNREACHABLE}:  # nothing was sent: any method may be repeated
             return origin_of(request.url) in self._reached
         return request.may_repeat and error.cause in {Cause.RESET, Cause.TIMEOUT}
 
@@ -247,125 +264,62 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-class _Counted(io.RawIOBase):
-    """A body on its way: exactly `size` bytes, and a failing source is not mistaken for a failing network."""
+class Outgoing(io.RawIOBase):
+    """A body on its way: exactly `size` bytes, and the last of them only if all are what the digest says.
 
-    def __init__(self, request: Request) -> None:
+    So a registry that compares nothing is never left with wrong content: the request breaks off before its end. And a
+    failing source is not mistaken for a failing network.
+    """
+
+    def __init__(self, body: Body, what: str) -> None:
+        """`what` sends it, for sentences. Raises what opening the source raises."""
         super().__init__()
-        body = request.body
-        if body is None:
-            raise ValueError("no body")
-        self._body, self._request, self._left = body, request, body.size
+        self._body, self._what, self._left = body, what, body.size
+        self._hash = body.digest.new_hash() if body.digest is not None else None
         self._source = body.open()
+        if not self._left:
+            self._compare()
 
     def readable(self) -> bool:
+        """It is."""
         return True
 
     def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes. Raises ContentError where the source has others, AirgapError where it fails."""
         if self._left == 0:
             return b""
         try:
             chunk = self._source.read(min(size, self._left) if size >= 0 else self._left)
         except OSError as error:  # would count as a broken connection
-            raise AirgapError(f"what {self._request} sends cannot be read: {safe(error)}") from error
+            raise AirgapError(f"what {self._what} sends cannot be read: {safe(error)}") from error
         if not chunk:
             raise ContentError(
                 "content.size",
-                f"what {self._request} sends ends {self._left} bytes before its {self._body.size}",
+                f"what {self._what} sends ends {self._left} bytes before its {self._body.size}",
                 expected_size=self._body.size,
             )
         self._left -= len(chunk)
+        if self._hash is not None:
+            self._hash.update(chunk)
+        if not self._left:
+            self._compare()
         if self._body.progress is not None:
             self._body.progress(len(chunk))
         return chunk
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        """As `read`, into a buffer."""
         view = memoryview(buffer).cast("B")
         chunk = self.read(len(view))
         view[: len(chunk)] = chunk
         return len(chunk)
 
     def close(self) -> None:
+        """Close the source."""
         if not self.closed:
             self._source.close()
         super().close()
 
-
-_PLAIN_HTTP_SIGNS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
-
-
-def _mapped(request: Request, error: BaseException, *, proxy: str | None = None) -> TransportError:
-    """The sentence for what a library raised. Decided by types, errno and OpenSSL's codes, not by messages."""
-    chain = tuple(_causes(error))
-    cause, words, remedy = _diagnose(chain)
-    via = f" through the proxy {safe(without_query(proxy), limit=128)}" if proxy else ""
-    origin = origin_of(request.url)
-    return TransportError(
-        f"{request}: {words.format(host=origin.netloc)}{via}", remedy=remedy, cause=cause, host=origin.netloc
-    )
-
-
-def _diagnose(chain: tuple[BaseException, ...]) -> tuple[Cause, str, str]:
-    for item in chain:
-        if isinstance(item, ssl.SSLError):
-            return _diagnose_tls(item)
-    for item in chain:
-        for kind, answer in _DIAGNOSES:
-            if isinstance(item, kind):
-                return answer
-        if isinstance(item, OSError) and item.errno in _UNREACHABLE:
-            return _NO_ROUTE
-    detail = safe(chain[-1], limit=160).replace("{", "(").replace("}", ")")
-    return Cause.REQUEST, f"the request to {{host}} failed: {detail}", ""
-
-
-def _diagnose_tls(error: ssl.SSLError) -> tuple[Cause, str, str]:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        detail = safe(error.verify_message, limit=160).replace("{", "(").replace("}", ")")
-        return (
-            Cause.TLS,
-            f"the certificate of {{host}} is not trusted: {detail}",
-            "Name the authority's certificate with --ca-file; --insecure skips the check.",
-        )
-    if error.reason in _PLAIN_HTTP_SIGNS:
-        return Cause.TLS, "{host} does not speak TLS", "If the registry speaks plain HTTP, add --plain-http."
-    reason = safe(error.reason or "the connection was closed", limit=80).replace("_", " ").lower()
-    return (
-        Cause.TLS,
-        f"no TLS connection to {{host}}: {reason}",
-        "If the registry asks for a client certificate, give --cert-file and --key-file.",
-    )
-
-
-_NO_ROUTE = (Cause.UNREACHABLE, "{host} cannot be reached: no route to it", "Check the network connection.")
-_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN})
-_TIMEOUT = (Cause.TIMEOUT, "{host} did not answer in time", "Check the network connection and the address.")
-_RESET = (Cause.RESET, "{host} cut the connection", "")
-_DIAGNOSES: Final[tuple[tuple[type[BaseException], tuple[Cause, str, str]], ...]] = (
-    (urllib3.exceptions.NameResolutionError, (Cause.DNS, "the host {host} is not known", "Check the name's spelling.")),
-    (socket.gaierror, (Cause.DNS, "the host {host} is not known", "Check the name's spelling.")),
-    (ConnectionRefusedError, (Cause.REFUSED, "{host} refused the connection", "Check the port, and that it runs.")),
-    (exceptions.ProxyError, (Cause.PROXY, "the proxy did not connect to {host}", "Check HTTPS_PROXY and NO_PROXY.")),
-    (
-        urllib3.exceptions.ProxyError,
-        (Cause.PROXY, "the proxy did not connect to {host}", "Check HTTPS_PROXY and NO_PROXY."),
-    ),
-    (urllib3.exceptions.TimeoutError, _TIMEOUT),
-    (exceptions.Timeout, _TIMEOUT),
-    (TimeoutError, _TIMEOUT),
-    (ConnectionError, _RESET),
-    (urllib3.exceptions.ProtocolError, _RESET),
-    (urllib3.exceptions.IncompleteRead, _RESET),
-)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what is wrapped in it: innermost first, as that one knows most."""
-    found: list[BaseException] = []
-    queue: list[object] = [error]
-    while queue and len(found) < 20:  # noqa: PLR2004 - a bound against cycles
-        item = queue.pop(0)
-        if isinstance(item, BaseException) and item not in found:
-            found.append(item)
-            queue += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
-    return found[::-1]
+    def _compare(self) -> None:
+        if self._hash is not None and self._body.digest is not None:
+            compare_digest(self._body.digest, self._hash.hexdigest())

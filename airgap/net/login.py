@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from airgap.errors import AirgapError, UsageError
+from airgap.files import make_folders, write_file
 from airgap.net.client import RegistryClient
 from airgap.net.credentials import (
     Credential,
@@ -21,7 +20,6 @@ from airgap.net.credentials import (
     server_key,
 )
 from airgap.net.options import TransportOptions
-from airgap.parse.base64 import encode_standard
 from airgap.parse.json import JsonObject, take_optional
 from airgap.text import safe
 
@@ -84,8 +82,8 @@ def _helper(configuration: JsonObject, host: str) -> str | None:
 
 
 def _entry(credential: Credential) -> dict[str, str]:
-    pair = encode_standard(f"{credential.username}:{credential.password}".encode())
-    return {"auth": pair, "identitytoken": credential.identity_token} if credential.identity_token else {"auth": pair}
+    identity = {"identitytoken": credential.identity_token} if credential.identity_token else {}
+    return {"auth": credential.basic, **identity}
 
 
 def _update(path: Path, configuration: JsonObject, change: Callable[[dict[str, Any]], object]) -> None:
@@ -95,22 +93,8 @@ def _update(path: Path, configuration: JsonObject, change: Callable[[dict[str, A
     data = dump_configuration({**configuration, "auths": auths})
     target = Path(os.path.realpath(path))  # a symbolic link stays one
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")  # created with mode 0600
+        make_folders(target.parent)
+        write_file(target, data, mode=_PRIVATE)
     except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(_PRIVATE)
-        Path(name).replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise _unwritable(path, error) from None
-
-
-def _unwritable(path: Path, error: OSError) -> AirgapError:
-    return AirgapError(f"the registry configuration {safe(path)} cannot be written: {safe(error.strerror)}")
+        problem = f"the registry configuration {safe(path)} cannot be written: {safe(error.strerror)}"
+        raise AirgapError(problem) from None

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
+from airgap.errors import ContentError, FormatError, LimitError, NotFoundError, UsageError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.errors import IncompleteError, PreconditionError, RegistryError
 from airgap.net.http import Body, Reply
-from airgap.net.wire import check_stated_digest, failure, has_code, missing_digests, stated_digest
+from airgap.net.wire import check_sent, check_stated_digest, failure, has_code, missing_digests, stated_digest
 from airgap.oci.descriptor import (
     ARTIFACT_MANIFEST,
     DOCKER_LIST,
@@ -25,8 +26,11 @@ from airgap.oci.descriptor import (
     Descriptor,
 )
 from airgap.oci.digest import Digest
+from airgap.oci.store import size_error
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe
+
+TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 # a plain */* gets a 404, or a manifest that was converted to an older kind, from distribution 2.8
 ACCEPT: Final = f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFEST}, {ARTIFACT_MANIFEST}"
@@ -47,8 +51,8 @@ class Fetched:
 class ManifestApi:
     """The manifests of one repository. Safe for threads."""
 
-    def __init__(self, client: RegistryClient, repository: str, access: Access) -> None:
-        self._client, self._repository, self._access = client, repository, access
+    def __init__(self, client: RegistryClient, access: Access) -> None:
+        self._client, self._access = client, access
         self._cache = _Cache()
 
     def find(self, reference: str | Digest) -> Fetched | None:
@@ -59,7 +63,7 @@ class ManifestApi:
         """
         if isinstance(reference, Digest) and (cached := self._cache.get(reference)) is not None:
             return cached
-        name = _name(self._repository, reference)
+        name = self._name(reference)
         try:
             reply = self._client.send(
                 "GET",
@@ -84,12 +88,30 @@ class ManifestApi:
         if fetched is None:
             kind = "manifest" if isinstance(reference, Digest) else "tag"
             raise NotFoundError(
-                f"{self._client.host}/{self._repository} has no {kind} {reference}",
+                f"{self._client.host}/{self._access.repository} has no {kind} {reference}",
                 remedy="Check the name; the registry's list of tags shows what is there.",
                 host=self._client.host,
-                repository=self._repository,
+                repository=self._access.repository,
             )
         return fetched
+
+    def read(self, descriptor: Descriptor) -> bytes:
+        """The bytes of a manifest that something points at, proven to have its digest and size.
+
+        Raises ContentError (`content.missing`, `content.size`, `content.digest`, `content.limit`).
+        """
+        if descriptor.size > limits.MANIFEST_BYTES:
+            raise ContentError(
+                "content.limit",
+                f"{descriptor.digest} has {descriptor.size} bytes, more than {limits.MANIFEST_BYTES} for a manifest",
+                digest=str(descriptor.digest),
+            )
+        fetched = self.find(descriptor.digest)
+        if fetched is None:
+            raise self._client.missing(descriptor.digest, self._access.repository)
+        if len(fetched.raw) != descriptor.size:
+            raise size_error(descriptor, len(fetched.raw))
+        return fetched.raw
 
     def head(self, reference: str | Digest) -> Digest | bool:
         """Whether there is such a manifest; its digest where the registry says one (a claim)."""
@@ -98,14 +120,14 @@ class ManifestApi:
             self._url(reference),
             access=self._access,
             accept=frozenset({200, 404}),
-            what=f"whether {self._repository} holds {reference} cannot be asked",
+            what=f"whether {self._access.repository} holds {reference} cannot be asked",
             headers={"Accept": ACCEPT},
         )
         return reply.status == 200 and (stated_digest(reply.headers) or True)  # noqa: PLR2004
 
     def put(self, fetched: Fetched, reference: str | Digest, *, if_match: str | None = None) -> Reply:
         """Put exactly these bytes under a tag or digest. Raises IncompleteError, PreconditionError, ContentError."""
-        what = f"the manifest {_name(self._repository, reference)} cannot be written"
+        what = f"the manifest {self._name(reference)} cannot be written"
         headers = {"Content-Type": fetched.descriptor.media_type}
         if if_match is not None:
             headers["If-Match"] = if_match
@@ -123,64 +145,51 @@ class ManifestApi:
             raise PreconditionError(what, host=self._client.host, status=reply.status)
         if reply.status >= 400:  # noqa: PLR2004
             raise self._refused(reply, fetched, what)
-        stated = stated_digest(reply.headers)
-        if stated is not None and stated.algorithm == fetched.descriptor.digest.algorithm:
-            self._compare(stated, fetched)
-        self._cache.put(fetched)
-        return reply
-
-    def _compare(self, stated: Digest, fetched: Fetched) -> None:
-        if stated != fetched.descriptor.digest:
+        stated, digest = stated_digest(reply.headers), fetched.descriptor.digest
+        if stated is not None and stated.algorithm == digest.algorithm and stated != digest:
             raise ContentError(
                 "content.digest",
-                f"{self._client.host}/{self._repository} stored {fetched.descriptor.digest} as {stated}",
+                f"{self._client.host}/{self._access.repository} stored {digest} as {stated}",
                 remedy="The registry changes what it is given; signatures would break there. Use another registry.",
-                digest=str(fetched.descriptor.digest),
+                digest=str(digest),
                 found_digest=str(stated),
             )
+        self._cache.put(fetched)
+        return reply
 
     def _refused(self, reply: Reply, fetched: Fetched, what: str) -> RegistryError | ContentError:
         if has_code(reply, "DIGEST_INVALID"):
             return ContentError("content.digest", f"{what}: the registry computes another digest")
-        plain = failure(reply, what)
         if not has_code(reply, *_MISSING_CODES):
-            return plain
+            return failure(reply, what)
         index = fetched.descriptor.media_type in INDEX_TYPES
-        return IncompleteError(
-            f"{plain}: it wants all that the {'index' if index else 'manifest'} names to be there first",
+        return failure(
+            reply,
+            what,
+            because=f": it wants all that the {'index' if index else 'manifest'} names to be there first",
             remedy=(
                 "This registry takes no index with platforms left out. Copy all platforms, or copy one platform's "
                 "image by its own digest, or have sparse indexes allowed there."
                 if index
                 else "Copy again: what is missing will be sent."
             ),
-            status=plain.status,
-            codes=plain.codes,
-            retry_after=plain.retry_after,
+            kind=IncompleteError,
             missing=[str(digest) for digest in missing_digests(reply)],
-            **{name: plain.facts[name] for name in ("host", "method", "url")},
         )
 
     def _url(self, reference: str | Digest) -> str:
-        return self._client.url(f"{self._repository}/manifests/{reference}")
+        if isinstance(reference, str) and not TAG.fullmatch(reference):
+            raise UsageError(f"{safe(reference, limit=160)!r} is not a tag")
+        return self._client.url(f"{self._access.repository}/manifests/{reference}")
 
-
-def _name(repository: str, reference: str | Digest) -> str:
-    return f"{repository}{'@' if isinstance(reference, Digest) else ':'}{reference}"
+    def _name(self, reference: str | Digest) -> str:
+        return f"{self._access.repository}{'@' if isinstance(reference, Digest) else ':'}{reference}"
 
 
 def _proven(reply: Reply, reference: str | Digest, name: str) -> Fetched:
     stated = check_stated_digest(reply, name)
     digest = reference if isinstance(reference, Digest) else (stated or Digest.of(reply.body))
-    hasher = digest.new_hash()
-    hasher.update(reply.body)
-    if hasher.hexdigest() != digest.encoded:
-        raise ContentError(
-            "content.digest",
-            f"{name}: what the registry sent is {digest.algorithm}:{hasher.hexdigest()}",
-            digest=str(digest),
-            found_digest=f"{digest.algorithm}:{hasher.hexdigest()}",
-        )
+    check_sent(reply.body, digest, name)
     descriptor = Descriptor(media_type=_media_type(reply, name), digest=digest, size=len(reply.body))
     return Fetched(descriptor=descriptor, raw=reply.body, etag=reply.headers.get("ETag"))
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, LimitError
-from airgap.net.registry import RegistryStore
+from airgap.net.source import RegistrySource
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
@@ -58,14 +58,14 @@ class Outline:
         self._entries.append(Entry(descriptor=descriptor, tag=tag))
 
 
-def outline(registry: RegistryStore, reference: str | Digest) -> tuple[Outline, Descriptor]:
+def outline(registry: RegistrySource, reference: str | Digest) -> tuple[Outline, Descriptor]:
     """Everything that says who signed the artifact, its children and its referrers; and the artifact itself.
 
     Raises NotFoundError, LimitError, and what the transport raises where referrers cannot be looked for: to overlook a
     signature would be to overlook its certificates.
     """
     result = Outline(registry.name)
-    fetched = registry.fetch(reference)
+    fetched = registry.manifests.get(reference)
     result.put(fetched.descriptor, fetched.raw)
     result.list(fetched.descriptor, None if isinstance(reference, Digest) else reference)
     queue = deque([(fetched.descriptor, parse_manifest(fetched.raw, fetched.descriptor.media_type), 0)])
@@ -89,28 +89,26 @@ def _children(manifest: Manifest | Index) -> tuple[Descriptor, ...]:
     return manifest.manifests if isinstance(manifest, Index) else ()
 
 
-def _referrers(registry: RegistryStore, result: Outline, descriptor: Descriptor) -> tuple[Descriptor, ...]:
-    answer = registry.referrers(descriptor.digest)
-    entries = tuple(item.descriptor for item in answer.readable(result.problems.append))
+def _referrers(registry: RegistrySource, result: Outline, descriptor: Descriptor) -> tuple[Descriptor, ...]:
+    found = registry.finder.find(descriptor.digest).readable(result.problems.append)
+    entries = tuple(item.descriptor for item in found)
     for entry in entries:
         result.list(entry)
     return entries
 
 
-def _read(registry: RegistryStore, result: Outline, descriptor: Descriptor) -> Manifest | Index | None:
+def _read(registry: RegistrySource, result: Outline, descriptor: Descriptor) -> Manifest | Index | None:
     if not descriptor.is_manifest:
         return None
     try:
-        raw = registry.read_manifest(descriptor)
-        manifest = parse_manifest(raw, descriptor.media_type)
+        manifest = registry.manifest(descriptor)
     except AirgapError as error:
         result.problems.append(error)
         return None
-    result.put(descriptor, raw)
+    result.put(descriptor, manifest.raw)
     if isinstance(manifest, Manifest):
         for layer in _wanted(result, manifest):
-            with registry.open(layer) as blob:
-                result.put(layer, blob.read() or b"")
+            result.put(layer, registry.read_blob(layer, limits.BOX_EVIDENCE_BYTES))
     return manifest
 
 

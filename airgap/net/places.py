@@ -58,4 +58,4 @@ class Places:
         if self._registries is None:
             self._registries = self._stack.enter_context(Registries(self._credentials, self._transport))
         tag = ReferrersTag.ALWAYS if self._referrers_tag else ReferrersTag.AUTO
-        return RegistryPlace(reference, self._registries.store(reference, writable=True, referrers_tag=tag))
+        return RegistryPlace(reference, self._registries.sink(reference, referrers_tag=tag))

@@ -6,8 +6,8 @@ referrals, the second an error. 401, 403, 429 and 5xx are errors, never none (DI
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -16,10 +16,8 @@ from airgap.errors import AirgapError, ContentError, FormatError, LimitError, No
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.errors import RegistryError
-from airgap.net.http import Reply
 from airgap.net.manifests import ManifestApi
-from airgap.net.url import follow, origin_of
-from airgap.net.wire import has_code, next_page
+from airgap.net.wire import has_code
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism, ReferrersLookup
@@ -28,29 +26,27 @@ from airgap.oci.tags import referrers_tag
 from airgap.text import safe
 from airgap.transfer.endpoint import FoundReferrers, Referral
 
-COSIGN_SUFFIXES: Final = ("sig", "att", "sbom")
+COSIGN: Final = "cosign-tag"
+"""The mechanism of a referrer that cosign's tag names."""
+_COSIGN_SUFFIXES: Final = ("sig", "att", "sbom")
 
 
-@dataclass(frozen=True, slots=True)
-class DigestTag:
-    """A tag in cosign's scheme (`sha256-<hex>.sig`) and what it names."""
+class ReferrersFinder:
+    """Finds referrers in one repository. Safe for threads."""
 
-    tag: str
-    descriptor: Descriptor
-
-
-class ReferrersApi:
-    """Referrers in one repository. Safe for threads."""
-
-    def __init__(self, client: RegistryClient, repository: str, access: Access, manifests: ManifestApi) -> None:
-        self._client, self._repository, self._access, self._manifests = client, repository, access, manifests
+    def __init__(self, client: RegistryClient, access: Access, manifests: ManifestApi) -> None:
+        self._client, self._access, self._manifests = client, access, manifests
         self._missing_status: int | None = None
         """The API's answer once it said that there is none."""
 
-    def look(
+    def find(
         self, subject: Digest, *, artifact_types: Collection[str] = (), mechanism: Mechanism | None = None
     ) -> FoundReferrers:
-        """See `RegistryStore.referrers`."""
+        """What refers to `subject`: by the API, by the referrers tag where there is no API.
+
+        An answer without referrals says "none there". Whatever could not be looked up raises: RegistryError,
+        AuthenticationError, TransportError, NotFoundError (no such repository), LimitError. `mechanism` forces one.
+        """
         status = self._missing_status
         if mechanism is not Mechanism.TAG and (status is None or mechanism is Mechanism.API):
             answer = self._by_api(subject, artifact_types)
@@ -58,41 +54,47 @@ class ReferrersApi:
                 return answer
             self._missing_status = status = answer
             if mechanism is Mechanism.API:
-                raise RegistryError(
-                    f"{self._client.host}/{self._repository} has no referrers API (status {status})",
+                raise self._client.error(
+                    f"{self._client.host}/{self._access.repository} has no referrers API (status {status})",
                     remedy="Leave the choice to airgap, or use --distribution-spec v1.1-referrers-tag.",
-                    host=self._client.host,
                     status=status,
                 )
         return self._by_tag(subject, artifact_types, None if mechanism is Mechanism.TAG else status)
 
-    def digest_tags(self, subject: Digest) -> tuple[DigestTag, ...]:
+    def cosign_tags(self, subject: Digest) -> tuple[Referral, ...]:
         """What cosign's tags for the subject name. Raises what reading manifests raises; a missing tag is none."""
         found = []
-        for suffix in COSIGN_SUFFIXES:
+        for suffix in _COSIGN_SUFFIXES:
             tag = f"{referrers_tag(subject)}.{suffix}"
             # HEAD first: most are missing, and a miss costs no body. What is there is read, so that it is proven.
-            if self._manifests.head(tag) is False:
-                continue
-            fetched = self._manifests.find(tag)
+            fetched = None if self._manifests.head(tag) is False else self._manifests.find(tag)
             if fetched is not None:
-                found.append(DigestTag(tag, fetched.descriptor))
+                found.append(Referral(descriptor=fetched.descriptor, artifact_type=None, mechanism=COSIGN, tag=tag))
         return tuple(found)
 
     def _by_api(self, subject: Digest, artifact_types: Collection[str]) -> FoundReferrers | int:
         """The answer of the API, or the status by which the registry says that it has none (MAN-21, DIST-5)."""
-        path = f"{self._repository}/referrers/{subject}"
+        path = f"{self._access.repository}/referrers/{subject}"
         if len(artifact_types) == 1:
             path += "?" + urlencode({"artifactType": next(iter(artifact_types))})
+        pages = self._client.pages(
+            path,
+            access=self._access,
+            what=f"the referrers of {self._access.repository} cannot be listed",
+            headers={"Accept": IMAGE_INDEX},
+            limit=limits.MANIFEST_BYTES,
+        )
         entries: dict[Digest, Descriptor] = {}
         listed = 0
-        for number, reply in enumerate(self._pages(self._client.url(path)), start=1):
+        for number, reply in enumerate(pages, start=1):
             if number == 1 and (reply.status != 200 or reply.media_type != IMAGE_INDEX):  # noqa: PLR2004
-                return self._no_api(reply)
-            index = self._index(reply)
+                if reply.status == 404 and has_code(reply, "NAME_UNKNOWN"):  # noqa: PLR2004 - DIST-9: no fallback
+                    raise self._client.no_repository(self._access.repository)
+                return reply.status
+            index = self._index(subject, reply.body, listed)
             listed += len(index.manifests)
-            if listed > limits.REFERRERS:
-                raise LimitError(f"{subject} has more than {limits.REFERRERS} referrers in {self._repository}")
+            if index.unreadable:  # an entry that cannot be read may be the signature
+                raise self._unreadable(str(index.unreadable[0]))
             for entry in index.manifests:
                 entries.setdefault(entry.digest, entry)
         # DIST-6, MAN-20: the registry may have filtered, and may not
@@ -100,48 +102,20 @@ class ReferrersApi:
         lookup = ReferrersLookup(subject=subject, mechanism=Mechanism.API, api_status=200, listed=listed)
         return FoundReferrers(lookup=lookup, _referrals=_referrals(chosen, Mechanism.API))
 
-    def _pages(self, url: str) -> Iterator[Reply]:
-        seen: set[str] = set()
-        while True:
-            seen.add(url)
-            reply = self._client.send(
-                "GET",
-                url,
-                access=self._access,
-                accept=frozenset({200, 404}) if len(seen) == 1 else frozenset({200}),
-                what=f"the referrers of {self._repository} cannot be listed",
-                headers={"Accept": IMAGE_INDEX},
-                limit=limits.MANIFEST_BYTES,
-            )
-            yield reply
-            link = next_page(reply.headers) if reply.status == 200 else None  # noqa: PLR2004
-            if link is None:
-                return
-            url = page_url(self._client, url, link, seen)
-
-    def _no_api(self, reply: Reply) -> int:
-        if reply.status == 404 and has_code(reply, "NAME_UNKNOWN"):  # noqa: PLR2004 - DIST-9: no fallback
-            raise NotFoundError(
-                f"{self._client.host} has no repository {self._repository}",
-                host=self._client.host,
-                repository=self._repository,
-            )
-        return reply.status
-
-    def _index(self, reply: Reply) -> Index:
+    def _index(self, subject: Digest, raw: bytes, before: int = 0) -> Index:
+        """A list of referrers, or a page of it; `before`: how many entries the pages before it had."""
         try:
-            index = parse_layout_index(reply.body)
+            index = parse_layout_index(raw)
         except FormatError as error:
             raise self._unreadable(str(error)) from None
-        if index.unreadable:  # an entry that cannot be read may be the signature
-            raise self._unreadable(str(index.unreadable[0]))
+        if before + len(index.manifests) > limits.REFERRERS:
+            where = self._access.repository
+            raise LimitError(f"{subject} has more than {limits.REFERRERS} referrers in {where}")
         return index
 
     def _unreadable(self, problem: str) -> RegistryError:
-        return RegistryError(
-            f"the referrers that {self._client.host}/{self._repository} lists cannot be read: {problem}",
-            host=self._client.host,
-        )
+        where = f"{self._client.host}/{self._access.repository}"
+        return self._client.error(f"the referrers that {where} lists cannot be read: {problem}")
 
     def _by_tag(self, subject: Digest, artifact_types: Collection[str], api_status: int | None) -> FoundReferrers:
         tag = referrers_tag(subject)
@@ -155,13 +129,7 @@ class ReferrersApi:
             what = "the artifact itself" if fetched.descriptor.digest == subject else "no index"
             notes = (f"the tag {tag} names {what}, which lists no referrers",)
             return FoundReferrers(lookup=replace(lookup, notes=notes))
-        try:
-            index = parse_layout_index(fetched.raw)
-        except FormatError as error:
-            raise self._unreadable(str(error)) from None
-        if len(index.manifests) > limits.REFERRERS:
-            raise LimitError(f"{subject} has more than {limits.REFERRERS} referrers in {self._repository}")
-        return self._of_tag(lookup, index, artifact_types)
+        return self._of_tag(lookup, self._index(subject, fetched.raw), artifact_types)
 
     def _of_tag(self, lookup: ReferrersLookup, index: Index, artifact_types: Collection[str]) -> FoundReferrers:
         """Only entries whose manifest truly has the subject count: anybody may write such a tag."""
@@ -200,25 +168,6 @@ class ReferrersApi:
         if manifest.subject is None or manifest.subject.digest != subject:
             return None
         return replace(entry, artifact_type=manifest.artifact_type, annotations=manifest.annotations)
-
-
-def page_url(client: RegistryClient, url: str, link: str, seen: Collection[str]) -> str:
-    """Where the next page is: on the registry's own origin, not seen before. Raises RegistryError, LimitError."""
-    if len(seen) >= limits.REGISTRY_PAGES:
-        raise LimitError(f"a list of {client.host} has more than {limits.REGISTRY_PAGES} pages")
-    try:
-        target = follow(url, link, home=client.origin)
-    except FormatError as error:
-        raise RegistryError(
-            f"{client.host} names a next page that cannot be followed: {error.problem}", host=client.host
-        ) from None
-    if origin_of(target) != client.origin:
-        raise RegistryError(
-            f"{client.host} names a next page on another host, {origin_of(target).url}: not followed", host=client.host
-        )
-    if target in seen:
-        raise RegistryError(f"{client.host} names a page of a list twice", host=client.host)
-    return target
 
 
 def _referrals(entries: Iterable[Descriptor], mechanism: Mechanism) -> tuple[Referral, ...]:

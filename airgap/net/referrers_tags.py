@@ -12,7 +12,7 @@ from typing import Final
 
 from airgap.errors import FormatError
 from airgap.net.client import RegistryClient
-from airgap.net.errors import PreconditionError, RegistryError
+from airgap.net.errors import PreconditionError
 from airgap.net.manifests import Fetched, ManifestApi
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
@@ -65,11 +65,9 @@ class ReferrersTagWriter:
                 changed = True
             if attempt:
                 self._client.http.pause(attempt - 1, f"{self._repository}:{tag}: another writer is at work")
-        raise RegistryError(
-            f"the referrers tag {self._repository}:{tag} could not be updated in {_ATTEMPTS} attempts: others write it",
-            remedy="Copy again when the others are done.",
-            host=self._client.host,
-        )
+        problem = f"could not be updated in {_ATTEMPTS} attempts: others write it"
+        remedy = "Copy again when the others are done."
+        raise self._client.error(f"the referrers tag {self._repository}:{tag} {problem}", remedy=remedy)
 
     def _is_unchanged(self, tag: str, current: Fetched | None) -> bool:
         if current is not None and current.etag is not None:
@@ -90,12 +88,11 @@ class ReferrersTagWriter:
         if current is None:
             return ReferrersIndex.empty()
         if current.descriptor.media_type != IMAGE_INDEX:  # DIST-25: report and stop
-            raise RegistryError(
+            raise self._client.error(
                 f"the tag {self._repository}:{tag} should list referrers but is {current.descriptor.media_type}",
                 remedy="Somebody used the tag for something else; remove it, or use a registry with the referrers API.",
-                host=self._client.host,
             )
         try:
             return ReferrersIndex.parse(current.raw)
         except FormatError as error:
-            raise RegistryError(f"the index under the referrers tag {tag} cannot be read: {error}") from None
+            raise self._client.error(f"the index under the referrers tag {tag} cannot be read: {error}") from None

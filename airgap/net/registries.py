@@ -9,8 +9,9 @@ from typing import Final, Self
 from airgap.net.client import RegistryClient
 from airgap.net.credentials import Credentials
 from airgap.net.options import TransportOptions
-from airgap.net.registry import RegistryStore
-from airgap.oci.lookup import ReferrersTag
+from airgap.net.sink import RegistrySink
+from airgap.net.source import RegistrySource
+from airgap.oci.lookup import Mechanism, ReferrersTag
 from airgap.oci.reference import RegistryReference
 
 
@@ -37,24 +38,30 @@ class Registries:
                 client.close()
             self._clients.clear()
 
-    def store(
+    def source(self, reference: RegistryReference, *, mechanism: Mechanism | None = None) -> RegistrySource:
+        """The repository that `reference` names, to be read; nothing is sent yet. Raises UsageError, AirgapError."""
+        return RegistrySource(self._client(reference.registry), reference.repository, mechanism=mechanism)
+
+    def sink(
         self,
         reference: RegistryReference,
         *,
-        writable: bool = False,
+        writable: bool = True,
         chunked: bool = False,
         referrers_tag: ReferrersTag = ReferrersTag.AUTO,
-    ) -> RegistryStore:
-        """The repository that `reference` names; nothing is sent yet. Raises UsageError, AirgapError.
+    ) -> RegistrySink:
+        """The repository that `reference` names, as a destination; nothing is sent yet. Raises UsageError, AirgapError.
 
         `chunked`: upload in pieces from the start, for sources that cannot be read twice.
         """
-        with self._lock:
-            client = self._clients.get(reference.registry)
-            if client is None:
-                client = self._clients[reference.registry] = RegistryClient(
-                    reference.registry, self._credentials, self.options
-                )
-        return RegistryStore(
+        client = self._client(reference.registry)
+        return RegistrySink(
             client, reference.repository, writable=writable, chunked=chunked, referrers_tag=referrers_tag
         )
+
+    def _client(self, host: str) -> RegistryClient:
+        with self._lock:
+            client = self._clients.get(host)
+            if client is None:
+                client = self._clients[host] = RegistryClient(host, self._credentials, self.options)
+            return client

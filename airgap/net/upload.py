@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing, suppress
-from enum import StrEnum
 from typing import Final
 from urllib.parse import urlencode
 
@@ -17,11 +16,11 @@ from airgap.errors import AirgapError, Cause, ContentError, FormatError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.errors import AuthenticationError, RegistryError, TransportError
-from airgap.net.http import Body, Readable, Reply, is_transient
+from airgap.net.http import Body, Outgoing, Readable, Reply, is_transient
 from airgap.net.url import follow, origin_of, with_query
 from airgap.net.wire import failure, has_code, upload_offset
 from airgap.oci.descriptor import Descriptor
-from airgap.text import safe
+from airgap.transfer.endpoint import TransferMethod
 
 _STARTED: Final = frozenset({202})
 _STORED: Final = frozenset({200, 201, 204})
@@ -30,14 +29,6 @@ _REFUSED_WHOLE: Final = frozenset({400, 411, 413, 416})
 _TOO_LARGE: Final = 413
 _CREATED: Final = 201
 _STREAM: Final = {"Content-Type": "application/octet-stream"}
-
-
-class Sent(StrEnum):
-    """How a blob came to be in the repository."""
-
-    EXISTED = "existed"
-    MOUNTED = "mounted"
-    UPLOADED = "uploaded"
 
 
 class _Upload:
@@ -52,9 +43,10 @@ class _Upload:
 class BlobUploader:
     """Uploads into one repository. Safe for threads."""
 
-    def __init__(self, client: RegistryClient, repository: str, access: Access, *, chunked: bool = False) -> None:
-        """`chunked` sends in chunks from the start."""
-        self._client, self._repository, self._reading = client, repository, access
+    def __init__(self, client: RegistryClient, access: Access, *, chunked: bool = False) -> None:
+        """`chunked` sends in chunks from the start, without trying one piece first."""
+        self._client, self._repository, self._reading = client, access.repository, access
+        self._writing = Access(access.repository, "pull,push")
         self._whole_limit = 0 if chunked else None
         """Blobs of at least so many bytes are not tried in one piece: it was refused."""
         self._piece = limits.UPLOAD_CHUNK_BYTES
@@ -86,30 +78,37 @@ class BlobUploader:
         descriptor: Descriptor,
         source: Callable[[], Readable],
         *,
-        mount_from: str | None,
-        progress: Callable[[int], None] | None,
-    ) -> Sent:
-        """Bring the blob into the repository; see `RegistryStore.push_blob`."""
+        mount_from: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> TransferMethod:
+        """Bring a blob into the repository, if it is not there yet (DIST-21 to 23).
+
+        `source` opens its bytes, anew for each attempt; they are proven on their way. `mount_from` names a repository
+        of the same registry that may hold it; `progress` is told how many bytes went out, those of repeated attempts
+        included. Raises ContentError where the source's bytes are not the descriptor's.
+        """
+        body = Body(descriptor.size, source, progress, descriptor.digest)
         location: str | None = None
         attempt, in_chunks = 0, False
         while True:
             if self.exists(descriptor):
-                return Sent.EXISTED if attempt == 0 else Sent.UPLOADED
+                return TransferMethod.EXISTED if attempt == 0 else TransferMethod.COPIED
             if mount_from and attempt == 0:
                 mounted, location = self._mount(descriptor, mount_from)
                 if mounted:
-                    return Sent.MOUNTED
+                    return TransferMethod.MOUNTED
             try:
-                self._send(descriptor, Body(descriptor.size, source, progress), location, in_chunks=in_chunks)
+                self._send(descriptor, body, location, in_chunks=in_chunks)
             except (TransportError, RegistryError) as error:
                 if attempt >= self._client.options.retries or not _worth_repeating(error):
                     raise
-                self._client.http.pause(attempt, str(error), _asked_to_wait(error))
+                asked = error.retry_after if isinstance(error, RegistryError) else None
+                self._client.http.pause(attempt, str(error), asked)
                 # a proxy that takes no large bodies often cuts the connection instead of answering 413
-                in_chunks = in_chunks or _was_cut(error)
+                in_chunks = in_chunks or (isinstance(error, TransportError) and error.cause is Cause.RESET)
                 attempt, location = attempt + 1, None
             else:
-                return Sent.UPLOADED
+                return TransferMethod.COPIED
 
     def _send(self, descriptor: Descriptor, body: Body, location: str | None, *, in_chunks: bool) -> None:
         location = location or self._start(descriptor)
@@ -120,14 +119,11 @@ class BlobUploader:
         reply = self._call("PUT", _with_digest(location, descriptor), _STORED | _REFUSED_WHOLE, descriptor, body)
         if reply.status in _STORED:
             return
-        self._check_content(reply, descriptor)
         if not descriptor.size:
-            raise failure(reply, f"{descriptor.digest} cannot be uploaded to {self._repository}")
+            raise self._refused(reply, descriptor)
+        self._check_content(reply, descriptor)
         self._whole_limit = min(descriptor.size, self._whole_limit or descriptor.size)
         self._send_chunks(descriptor, body, self._start(descriptor))
-
-    def _access(self) -> Access:
-        return Access(self._repository, "pull,push")
 
     def _mount(self, descriptor: Descriptor, source: str) -> tuple[bool, str | None]:
         """Whether the blob was mounted, else where a session was opened instead (DIST-21)."""
@@ -152,7 +148,7 @@ class BlobUploader:
 
     def _send_chunks(self, descriptor: Descriptor, body: Body, location: str) -> None:
         upload = _Upload(location)
-        with closing(body.open()) as source:
+        with closing(Outgoing(body, f"the upload to {self._repository}")) as source:
             while upload.offset < descriptor.size:
                 try:
                     chunk = _read_chunk(source, min(limits.UPLOAD_CHUNK_BYTES, descriptor.size - upload.offset))
@@ -160,12 +156,9 @@ class BlobUploader:
                     self._abandon(upload)
                     raise
                 self._send_chunk(descriptor, upload, chunk)
-                if body.progress is not None:
-                    body.progress(len(chunk))
         reply = self._call("PUT", _with_digest(upload.location, descriptor), _STORED | {400}, descriptor, Body.of(b""))
         if reply.status not in _STORED:
-            self._check_content(reply, descriptor)
-            raise failure(reply, f"{descriptor.digest} cannot be uploaded to {self._repository}")
+            raise self._refused(reply, descriptor)
 
     def _send_chunk(self, descriptor: Descriptor, upload: _Upload, chunk: bytes) -> None:
         """One chunk, in pieces that the registry takes; a piece that was cut goes on where the registry says."""
@@ -188,7 +181,7 @@ class BlobUploader:
                 upload.location = self._location(reply)
                 upload.offset += len(piece)
                 continue
-            self._count_failure(upload, failure(reply, f"{descriptor.digest} cannot be uploaded to {self._repository}"))
+            self._count_failure(upload, failure(reply, self._what(descriptor)))
             self._synchronise(descriptor, upload, start, end)
 
     def _count_failure(self, upload: _Upload, error: TransportError | RegistryError) -> None:
@@ -203,12 +196,9 @@ class BlobUploader:
         reply = self._call("GET", upload.location, frozenset({200, 202, 204}), descriptor)
         have = upload_offset(reply.headers)
         if have is None or not start <= have <= end:
-            raise RegistryError(
-                f"the upload of {descriptor.digest} to {self._repository} broke at byte {upload.offset}; "
-                f"the registry goes on at {have}",
-                host=self._client.host,
-                status=503,  # the whole upload may be tried again
-            )
+            problem = f"broke at byte {upload.offset}; the registry goes on at {have}"
+            # 503: the whole upload may be tried again
+            raise self._client.error(f"the upload of {descriptor.digest} to {self._repository} {problem}", status=503)
         upload.offset = have
         if reply.headers.get("Location"):
             upload.location = self._location(reply)
@@ -217,7 +207,7 @@ class BlobUploader:
         if origin_of(upload.location) == self._client.origin:
             with suppress(AirgapError):
                 self._client.send(
-                    "DELETE", upload.location, access=self._access(), accept=frozenset({204}), what="upload"
+                    "DELETE", upload.location, access=self._writing, accept=frozenset({204}), what="upload"
                 )
 
     def _call(
@@ -232,9 +222,9 @@ class BlobUploader:
         return self._client.send(
             method,
             url,
-            access=self._access(),
+            access=self._writing,
             accept=accept,
-            what=f"{descriptor.digest} cannot be uploaded to {self._repository}",
+            what=self._what(descriptor),
             headers=headers or (_STREAM if body is not None and body.size else {}),
             body=body,
         )
@@ -244,11 +234,11 @@ class BlobUploader:
         try:
             return follow(reply.request.url, location, home=self._client.origin)
         except FormatError as error:
-            raise RegistryError(
-                f"{self._client.host} wants the upload to go where it cannot: {error.problem}",
-                host=self._client.host,
-                status=reply.status,
-            ) from None
+            problem = f"{self._client.host} wants the upload to go where it cannot: {error.problem}"
+            raise self._client.error(problem, status=reply.status) from None
+
+    def _what(self, descriptor: Descriptor) -> str:
+        return f"{descriptor.digest} cannot be uploaded to {self._repository}"
 
     def _check_content(self, reply: Reply, descriptor: Descriptor) -> None:
         if has_code(reply, "DIGEST_INVALID", "SIZE_INVALID"):
@@ -257,6 +247,10 @@ class BlobUploader:
                 f"{descriptor.digest}: {self._client.host} says that what it got has another digest or size",
                 digest=str(descriptor.digest),
             )
+
+    def _refused(self, reply: Reply, descriptor: Descriptor) -> RegistryError:
+        self._check_content(reply, descriptor)
+        return failure(reply, self._what(descriptor))
 
 
 def _worth_repeating(error: TransportError | RegistryError) -> bool:
@@ -267,25 +261,12 @@ def _worth_repeating(error: TransportError | RegistryError) -> bool:
     return "BLOB_UPLOAD_UNKNOWN" in error.codes or (error.status is not None and is_transient(error.status))
 
 
-def _asked_to_wait(error: TransportError | RegistryError) -> float | None:
-    return error.retry_after if isinstance(error, RegistryError) else None
-
-
-def _was_cut(error: TransportError | RegistryError) -> bool:
-    return isinstance(error, TransportError) and error.cause is Cause.RESET
-
-
 def _with_digest(location: str, descriptor: Descriptor) -> str:
     return with_query(location, urlencode({"digest": str(descriptor.digest)}))
 
 
-def _read_chunk(source: Readable, size: int) -> bytes:
+def _read_chunk(source: Outgoing, size: int) -> bytes:
     chunk = bytearray()
-    try:
-        while len(chunk) < size and (piece := source.read(size - len(chunk))):
-            chunk += piece
-    except OSError as error:
-        raise AirgapError(f"what is to be uploaded cannot be read: {safe(error)}") from error
-    if len(chunk) < size:
-        raise ContentError("content.size", f"what is to be uploaded ends {size - len(chunk)} bytes too early")
+    while len(chunk) < size:
+        chunk += source.read(size - len(chunk))
     return bytes(chunk)

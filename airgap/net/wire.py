@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError
+from airgap.errors import ContentError, Fact, FormatError
 from airgap.net.errors import RegistryError
 from airgap.net.http import Reply, retry_after
 from airgap.net.url import origin_of
@@ -27,8 +27,17 @@ _LINK: Final = re.compile(r'<([^<>]*)>((?:\s*;\s*[A-Za-z]+\s*=\s*(?:"[^"]*"|[^\s
 _NEXT: Final = re.compile(r';\s*rel\s*=\s*"?next"?\s*(?:;|$)', re.IGNORECASE)
 
 
-def error_codes(reply: Reply) -> tuple[tuple[str, str], ...]:
-    """The (code, message) pairs of an error body (DIST-10); empty where it has another form."""
+class SaidError(NamedTuple):
+    """One entry of an error body (DIST-10)."""
+
+    code: str
+    message: str
+    detail: str
+    """The digest that the details name, as text, or as a member `digest` of an object; else some text."""
+
+
+def said_errors(reply: Reply) -> tuple[SaidError, ...]:
+    """What an error body lists; empty where it has another form."""
     try:
         if not reply.body:
             reply.read(ERROR_BYTES)
@@ -38,22 +47,26 @@ def error_codes(reply: Reply) -> tuple[tuple[str, str], ...]:
         return ()
 
 
-def _error(item: object) -> tuple[str, str]:
+def _error(item: object) -> SaidError:
     if not isinstance(item, dict):
         raise FormatError("is not an object")
-    return take_optional(item, "code", str) or "", take_optional(item, "message", str) or ""
+    detail = item.get("detail")
+    if isinstance(detail, dict):
+        detail = detail.get("digest") or detail.get("Digest")
+    code, message = take_optional(item, "code", str) or "", take_optional(item, "message", str) or ""
+    return SaidError(code, message, detail if isinstance(detail, str) else "")
 
 
 def has_code(reply: Reply, *codes: str) -> bool:
     """Whether the error body names one of the codes."""
-    return any(code in codes for code, _ in error_codes(reply))
+    return any(error.code in codes for error in said_errors(reply))
 
 
 def said(reply: Reply) -> str:
     """What the error body says, for a sentence; empty where it says nothing readable."""
-    pairs = error_codes(reply)
-    if pairs:
-        parts = (": ".join(part for part in pair if part) for pair in pairs[:_SHOWN_ERRORS])
+    errors = said_errors(reply)
+    if errors:
+        parts = (": ".join(part for part in error[:2] if part) for error in errors[:_SHOWN_ERRORS])
         return safe("; ".join(parts), limit=300)
     if reply.media_type == "text/plain":
         return safe(reply.body.decode(errors="replace").strip(), limit=160)
@@ -63,25 +76,33 @@ def said(reply: Reply) -> str:
 def _hint(reply: Reply) -> str:
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return "The registry limits its use; try again later or log in."
-    if reply.status == HTTPStatus.BAD_REQUEST and reply.request.url.startswith("http://") and not error_codes(reply):
+    if reply.status == HTTPStatus.BAD_REQUEST and reply.request.url.startswith("http://") and not said_errors(reply):
         return "It was asked in plain HTTP. If it speaks TLS, name its authority with --ca-file, or use --insecure."
     return ""
 
 
-def failure(reply: Reply, what: str, *, remedy: str = "") -> RegistryError:
+def failure(
+    reply: Reply,
+    what: str,
+    *,
+    because: str = "",
+    remedy: str = "",
+    kind: type[RegistryError] = RegistryError,
+    **facts: Fact,
+) -> RegistryError:
     """The error for an answer that says no: `what` could not be done (`the manifest x cannot be read`)."""
     words = said(reply)
     host = origin_of(reply.request.url).netloc
-    hint = remedy or _hint(reply)
-    return RegistryError(
-        f"{what}: {host} answered {reply.status}{f' ({words})' if words else ''}",
-        remedy=hint,
+    return kind(
+        f"{what}: {host} answered {reply.status}{f' ({words})' if words else ''}{because}",
+        remedy=remedy or _hint(reply),
         host=host,
         method=reply.request.method,
         url=str(reply.request).partition(" ")[2],
         status=reply.status,
         retry_after=retry_after(reply.headers),
-        codes=[safe(code, limit=64) for code, _ in error_codes(reply)[:_SHOWN_ERRORS]],
+        codes=[safe(error.code, limit=64) for error in said_errors(reply)[:_SHOWN_ERRORS]],
+        **facts,
     )
 
 
@@ -137,22 +158,20 @@ def check_stated_digest(reply: Reply, what: str) -> Digest | None:
     return stated
 
 
+def check_sent(data: bytes, digest: Digest, what: str) -> None:
+    """Raises ContentError (`content.digest`) where the bytes that were sent as `what` have another digest."""
+    hasher = digest.new_hash()
+    hasher.update(data)
+    found = f"{digest.algorithm}:{hasher.hexdigest()}"
+    if found != str(digest):
+        problem = f"{what}: what the registry sent is {found}"
+        raise ContentError("content.digest", problem, digest=str(digest), found_digest=found)
+
+
 def missing_digests(reply: Reply) -> tuple[Digest, ...]:
-    """The digests that the details of an error body name: as text, or as a member `digest` of an object."""
-    try:
-        document = load_object(reply.body, Reading.OPEN, limit=ERROR_BYTES, what="error answer")
-        details = take_list(document, "errors", _detail, limit=_MOST_ERRORS, required=False)
-    except FormatError:
-        return ()
+    """The digests that the details of an error body name."""
     found: list[Digest] = []
-    for detail in details:
+    for error in said_errors(reply):
         with suppress(FormatError):
-            found.append(Digest.parse(detail))
+            found.append(Digest.parse(error.detail))
     return tuple(found)
-
-
-def _detail(item: object) -> str:
-    detail = item.get("detail") if isinstance(item, dict) else None
-    if isinstance(detail, dict):
-        detail = detail.get("digest") or detail.get("Digest")
-    return detail if isinstance(detail, str) else ""

@@ -38,7 +38,6 @@ from airgap.trust.apart import check_output, layout_paths, same_place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
-    from airgap.net.endpoint import Mounts
     from airgap.net.options import TransportOptions
     from airgap.net.registries import Registries
     from airgap.oci.lookup import Mechanism
@@ -122,7 +121,6 @@ class _Network:
         self._stack, self._transport, self._credentials = stack, transport, credentials
         self._mechanism, self._referrers_tag = mechanism, referrers_tag
         self._registries: Registries | None = None
-        self._mounts: Mounts | None = None
 
     def _open(self) -> Registries:
         from airgap.net.registries import Registries
@@ -132,16 +130,11 @@ class _Network:
         return self._registries
 
     def source(self, repository: RegistryReference) -> Repository:
-        from airgap.net.endpoint import RegistrySource
-
-        return RegistrySource(self._open().store(repository), mechanism=self._mechanism)
+        return self._open().source(repository, mechanism=self._mechanism)
 
     def sink(self, repository: RegistryReference, *, writable: bool, chunked: bool = False) -> Sink:
-        from airgap.net.endpoint import Mounts, RegistrySink
-
-        self._mounts = self._mounts or Mounts()
-        store = self._open().store(repository, writable=writable, chunked=chunked, referrers_tag=self._referrers_tag)
-        return RegistrySink(store, self._mounts)
+        tag = self._referrers_tag
+        return self._open().sink(repository, writable=writable, chunked=chunked, referrers_tag=tag)
 
 
 @dataclass(slots=True)

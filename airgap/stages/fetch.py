@@ -167,7 +167,7 @@ class _Run:
             with open_target(name) as target:
                 yield target.store, target.graph, [root.descriptor for root in target.all_roots()]
             return
-        found, root = outline(self._registries.store(reference), reference.digest or reference.tag or "latest")
+        found, root = outline(self._registries.source(reference), reference.digest or reference.tag or "latest")
         for error in found.problems:
             self._problems.append(_problem(error, name))
         yield found, Graph(found), [root]

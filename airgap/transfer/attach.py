@@ -23,6 +23,7 @@ from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
+from airgap.transfer.pump import no_advance
 from airgap.transfer.referrers_tag import Relisted, relisted
 from airgap.transfer.sources import MemorySource
 from airgap.transfer.tar_rewrite import add_to_tar
@@ -149,7 +150,7 @@ def _add_to_folder(
     with LayoutWriter(path, verify_existing=True) as writer:
         for descriptor, _ in blobs:
             if not writer.has(descriptor):
-                writer.put_blob(descriptor, source, lambda _: None)
+                writer.put_blob(descriptor, source, no_advance)
         writer.finish(entries, drop=drop)
 
 

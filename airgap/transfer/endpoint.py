@@ -164,7 +164,7 @@ class Sink(Destination, Protocol):
     def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
         """Bring a blob in, proven on its way. Raises ContentError, WriteError, ..."""
 
-    def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
+    def put_manifest(self, descriptor: Descriptor, raw: bytes) -> object:
         """Bring a manifest in; all that it points at is there. Raises AirgapError."""
 
     def says_incomplete(self, error: AirgapError) -> bool:

@@ -19,6 +19,10 @@ Advance = Callable[[int], None]
 """Told how many bytes went through, once a chunk; may raise to stop."""
 
 
+def no_advance(_: int) -> None:
+    """Nobody wants to know."""
+
+
 class Hash(Protocol):
     """A hash that is being computed."""
 
@@ -69,6 +73,15 @@ def pump(
     if total != descriptor.size:
         raise size_error(descriptor, total)
     compare_digest(digest, hasher.hexdigest())
+
+
+def check_bytes(descriptor: Descriptor, raw: bytes) -> None:
+    """Raises ContentError where bytes at hand have not the size or the digest of `descriptor`."""
+    if len(raw) != descriptor.size:
+        raise size_error(descriptor, len(raw))
+    hasher = descriptor.digest.new_hash()
+    hasher.update(raw)
+    compare_digest(descriptor.digest, hasher.hexdigest())
 
 
 def write_all(descriptor: int) -> Callable[[memoryview], None]:

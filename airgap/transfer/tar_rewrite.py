@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError
+from airgap.errors import FormatError
 from airgap.files import complete_or_absent
 from airgap.locking import exclusive
 from airgap.oci.descriptor import Descriptor
@@ -27,7 +27,7 @@ from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry, NamingResult
 from airgap.transfer.index_writer import merged
-from airgap.transfer.pump import writing
+from airgap.transfer.pump import check_bytes, writing
 from airgap.transfer.tar_writer import header
 
 _RECORD: Final = 20 * BLOCK
@@ -116,8 +116,7 @@ def _new(anatomy: _Anatomy, blobs: Sequence[tuple[Descriptor, bytes]]) -> Iterat
     seen = set(anatomy.names)
     for descriptor, raw in blobs:
         name = f"{BLOBS}/{descriptor.digest.algorithm}/{descriptor.digest.encoded}"
-        if Digest.of(raw, descriptor.digest.algorithm) != descriptor.digest or len(raw) != descriptor.size:
-            raise ContentError("content.digest", f"{descriptor.digest}: the bytes to write are others")
+        check_bytes(descriptor, raw)
         if name not in seen:
             seen.add(name)
             yield name, raw

@@ -30,7 +30,17 @@ from airgap.text import safe
 from airgap.transfer.clone import clone
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, TransferMethod
 from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
-from airgap.transfer.pump import Advance, Hash, WriteError, check_room, pump, write_all, writing
+from airgap.transfer.pump import (
+    Advance,
+    Hash,
+    WriteError,
+    check_bytes,
+    check_room,
+    no_advance,
+    pump,
+    write_all,
+    writing,
+)
 from airgap.transfer.staging import Staging
 
 _BATCH_FILES: Final = 256
@@ -124,12 +134,7 @@ class LayoutWriter:
 
     def put_manifest(self, descriptor: Descriptor, raw: bytes) -> None:
         """See `Sink`; the bytes are compared with the descriptor."""
-        hasher = descriptor.digest.new_hash()
-        hasher.update(raw)
-        if len(raw) != descriptor.size or hasher.hexdigest() != descriptor.digest.encoded:
-            raise ContentError(
-                "content.digest", f"{descriptor.digest}: the bytes to write are others", digest=str(descriptor.digest)
-            )
+        check_bytes(descriptor, raw)
         with self._staging.file() as (file, staged):
             self._writer(file)(memoryview(raw))
             self._done(file, staged, descriptor)
@@ -186,7 +191,7 @@ class LayoutWriter:
             return True
         try:
             with self._layout.open(descriptor.digest) as blob:
-                pump(blob, descriptor, None, _ignore)
+                pump(blob, descriptor, None, no_advance)
         except ContentError:
             return False
         self._proven.add(descriptor.digest)
@@ -349,10 +354,6 @@ def _arrived(file: int, descriptor: Descriptor) -> tuple[Hash, int]:
     os.ftruncate(file, 0)
     os.lseek(file, 0, os.SEEK_SET)
     return descriptor.digest.new_hash(), 0
-
-
-def _ignore(_: int) -> None:
-    """Nobody wants to know."""
 
 
 def _prepare(path: Path) -> None:

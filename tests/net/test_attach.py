@@ -8,7 +8,7 @@ import pytest
 
 from airgap.errors import ContentError
 from airgap.net.attach import RegistryPlace
-from airgap.net.registry import RegistryStore
+from airgap.net.sink import RegistrySink
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.reference import RegistryReference
@@ -17,7 +17,7 @@ from tests.support.net import described, store
 from tests.support.registry import INDEX, LoopbackRegistry, answer
 
 
-def place(opened: RegistryStore, registry: LoopbackRegistry, digest: str) -> RegistryPlace:
+def place(opened: RegistrySink, registry: LoopbackRegistry, digest: str) -> RegistryPlace:
     reference = RegistryReference(registry=registry.host, repository="app", digest=Digest.parse(digest))
     return RegistryPlace(reference, opened)
 

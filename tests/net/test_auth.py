@@ -93,11 +93,11 @@ def test_a_token_serves_until_it_expires(bearer: LoopbackRegistry) -> None:
 
 
 def test_each_repository_has_its_own_token_without_a_refusal_first(bearer: LoopbackRegistry) -> None:
-    from airgap.net.registry import RegistryStore
+    from airgap.net.source import RegistrySource
 
     with client(bearer.host, given=ALICE) as connected:
-        RegistryStore(connected, "app").resolve("v1")
-        RegistryStore(connected, "other/app").resolve("v1")
+        RegistrySource(connected, "app").resolve("v1")
+        RegistrySource(connected, "other/app").resolve("v1")
     assert [seen.query["scope"] for seen in bearer.requests("GET", "/token")] == [
         ["repository:app:pull"],
         ["repository:other/app:pull"],
@@ -179,7 +179,7 @@ def test_a_registry_token_is_sent_as_it_is(bearer: LoopbackRegistry) -> None:
 
 def test_writing_asks_for_push(bearer: LoopbackRegistry) -> None:
     with store(bearer.host, writable=True, given=ALICE) as repository:
-        repository.push_blob(described(b"blob"), source(b"blob"))
+        repository.uploads.push(described(b"blob"), source(b"blob"))
     assert bearer.requests("GET", "/token")[0].query["scope"] == ["repository:app:pull,push"]
     assert len(bearer.requests("GET", "/token")) == 1
 
@@ -187,7 +187,7 @@ def test_writing_asks_for_push(bearer: LoopbackRegistry) -> None:
 def test_mounting_asks_for_both_repositories(bearer: LoopbackRegistry) -> None:
     bearer.put_blob("other/app", b"shared")
     with store(bearer.host, writable=True, given=ALICE) as repository:
-        repository.push_blob(described(b"shared"), source(b"shared"), mount_from="other/app")
+        repository.uploads.push(described(b"shared"), source(b"shared"), mount_from="other/app")
     asked = bearer.requests("GET", "/token")
     assert asked[-1].query["scope"] == ["repository:app:pull,push", "repository:other/app:pull"]
 
@@ -295,7 +295,7 @@ def test_access_token_is_a_token(bearer: LoopbackRegistry) -> None:
 def test_401_and_403_are_never_none(bearer: LoopbackRegistry) -> None:
     bearer.on("GET", "/referrers/", error(403, "DENIED"))
     with store(bearer.host, given=ALICE) as repository, pytest.raises(AuthenticationError):
-        repository.referrers(Digest.of(b"x"))
+        repository.finder.find(Digest.of(b"x"))
 
 
 def test_an_unknown_scheme_is_a_refusal(registry: LoopbackRegistry) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from airgap.errors import ContentError, NotFoundError
 from airgap.net.errors import IncompleteError
-from airgap.net.upload import Sent
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.oci.lookup import Mechanism
 from airgap.oci.tags import referrers_tag
+from airgap.transfer.endpoint import Entry, TransferMethod
 from tests.support.net import described, source, store
 from tests.support.registry import blob_descriptor, digest_of, free_port, wait_for_port
 from tests.support.tools import needed
@@ -66,8 +66,9 @@ def _push(host: str, name: str, number: int = 0) -> Descriptor:
     descriptor, raw = _image(number)
     with store(host, name, writable=True) as repository:
         for blob in (b"{}", b"layer"):
-            repository.push_blob(described(blob), source(blob))
-        repository.push_manifest(descriptor, raw, tags=(f"v{number}",))
+            repository.uploads.push(described(blob), source(blob))
+        repository.put_manifest(descriptor, raw)
+        repository.finish([Entry(descriptor=descriptor, tag=f"v{number}")])
     return descriptor
 
 
@@ -77,7 +78,7 @@ def test_an_image_goes_in_and_comes_out(host: str) -> None:
         assert repository.resolve("v0") == descriptor
         assert list(repository.tags()) == ["v0"]
         assert repository.has(descriptor)
-        with repository.open(described(b"layer")) as blob:
+        with repository.open_from(described(b"layer")) as blob:
             assert blob.read() == b"layer"
 
 
@@ -85,27 +86,28 @@ def test_an_image_goes_in_and_comes_out(host: str) -> None:
 def test_a_large_blob_goes_in_and_comes_out(host: str, *, chunked: bool) -> None:
     name = f"large/{chunked}".lower()
     with store(host, name, writable=True, chunked=chunked) as repository:
-        assert repository.push_blob(described(LAYER), source(LAYER)) is Sent.UPLOADED
-        assert repository.push_blob(described(LAYER), source(LAYER)) is Sent.EXISTED
-        with repository.open(described(LAYER)) as blob:
+        assert repository.uploads.push(described(LAYER), source(LAYER)) is TransferMethod.COPIED
+        assert repository.uploads.push(described(LAYER), source(LAYER)) is TransferMethod.EXISTED
+        with repository.open_from(described(LAYER)) as blob:
             assert blob.read() == LAYER
 
 
 def test_a_blob_is_mounted(host: str) -> None:
     with store(host, "mount/from", writable=True) as repository:
-        repository.push_blob(described(b"shared"), source(b"shared"))
+        repository.uploads.push(described(b"shared"), source(b"shared"))
     with store(host, "mount/to", writable=True) as repository:
-        assert repository.push_blob(described(b"shared"), source(b"shared"), mount_from="mount/from") is Sent.MOUNTED
-        assert repository.push_blob(described(b"new"), source(b"new"), mount_from="mount/from") is Sent.UPLOADED
+        shared = repository.uploads.push(described(b"shared"), source(b"shared"), mount_from="mount/from")
+        new = repository.uploads.push(described(b"new"), source(b"new"), mount_from="mount/from")
+    assert (shared, new) == (TransferMethod.MOUNTED, TransferMethod.COPIED)
 
 
 def test_a_blob_is_resumed(host: str) -> None:
     with store(host, "resume/app", writable=True) as repository:
-        repository.push_blob(described(LAYER), source(LAYER))
-        with repository.open(described(LAYER)) as blob:
+        repository.uploads.push(described(LAYER), source(LAYER))
+        with repository.open_from(described(LAYER)) as blob:
             got = bytearray(blob.read(1_000_000))
             blob._reply.close()  # type: ignore[union-attr]  # the connection is lost
-            blob._reply = None  # type: ignore[union-attr]
+            blob._reply = None
             while chunk := blob.read(1 << 20):
                 got += chunk
     assert bytes(got) == LAYER
@@ -113,18 +115,18 @@ def test_a_blob_is_resumed(host: str) -> None:
 
 def test_wrong_bytes_are_refused(host: str) -> None:
     with store(host, "wrong/app", writable=True) as repository, pytest.raises(ContentError):
-        repository.push_blob(described(b"right"), source(b"wrong"))
+        repository.uploads.push(described(b"right"), source(b"wrong"))
 
 
 def test_referrers_go_into_the_tag(host: str) -> None:
     """distribution 2.8 has no referrers API (404 text/plain) and answers no OCI-Subject."""
     subject = _push(host, "signed/app")
     with store(host, "signed/app", writable=True) as repository:
-        before = repository.referrers(subject.digest)
+        before = repository.finder.find(subject.digest)
         signatures = [_image(number, subject) for number in (1, 2)]
-        puts = [repository.push_manifest(*signature) for signature in signatures]
+        puts = [repository.put_manifest(*signature) for signature in signatures]
         assert repository.settle() == 0
-        after = repository.referrers(subject.digest, artifact_types={"application/vnd.cncf.notary.signature"})
+        after = repository.finder.find(subject.digest, artifact_types={"application/vnd.cncf.notary.signature"})
         assert repository.resolve(referrers_tag(subject.digest)).media_type == IMAGE_INDEX
     assert (before.all(), before.lookup.api_status, before.lookup.tag_status) == ((), 404, 404)
     assert [put.fallback_updated for put in puts] == [True, True]
@@ -136,9 +138,10 @@ def test_cosigns_tags_are_found(host: str) -> None:
     subject = _push(host, "cosigned/app")
     descriptor, raw = _image(9)
     with store(host, "cosigned/app", writable=True) as repository:
-        repository.push_manifest(descriptor, raw, tags=(f"sha256-{subject.digest.encoded}.sig",))
-        found = repository.digest_tags(subject.digest)
-    assert [(item.tag.rpartition(".")[2], item.descriptor) for item in found] == [("sig", descriptor)]
+        repository.put_manifest(descriptor, raw)
+        repository.finish([Entry(descriptor=descriptor, tag=f"sha256-{subject.digest.encoded}.sig")])
+        found = repository.finder.cosign_tags(subject.digest)
+    assert [(item.tag, item.descriptor) for item in found] == [(f"sha256-{subject.digest.encoded}.sig", descriptor)]
 
 
 def test_a_sparse_index_is_refused(host: str) -> None:
@@ -146,7 +149,7 @@ def test_a_sparse_index_is_refused(host: str) -> None:
     entries = [present.to_json(), {"mediaType": IMAGE_MANIFEST, "digest": digest_of(b"left out"), "size": 8}]
     raw = json.dumps({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": entries}).encode()
     with store(host, "sparse/app", writable=True) as repository, pytest.raises(IncompleteError) as caught:
-        repository.push_manifest(described(raw, IMAGE_INDEX), raw)
+        repository.put_manifest(described(raw, IMAGE_INDEX), raw)
     assert "Copy all platforms" in caught.value.remedy
 
 
@@ -157,13 +160,11 @@ def test_what_is_not_there_is_not_found(host: str) -> None:
         with pytest.raises(NotFoundError):
             list(repository.tags())
         with pytest.raises(ContentError):
-            repository.open(described(b"nothing"))
+            repository.open_from(described(b"nothing"))
 
 
 def test_many_tags_are_all_listed(host: str) -> None:
-    descriptor, raw = _image()
-    _push(host, "many/app")
+    descriptor = _push(host, "many/app")
     with store(host, "many/app", writable=True) as repository:
-        for number in range(40):
-            repository.tag(descriptor, raw, f"t{number:02}")
+        repository.finish([Entry(descriptor=descriptor, tag=f"t{number:02}") for number in range(40)])
         assert len(list(repository.tags())) == 41

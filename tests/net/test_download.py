@@ -15,8 +15,8 @@ BLOB = bytes(range(256)) * 8192  # 2 MiB
 
 
 def _read(registry: LoopbackRegistry, data: bytes, **options: object) -> bytes:
-    with store(registry.host, **options) as repository, repository.open(described(data)) as blob:  # type: ignore[arg-type]
-        return blob.read()
+    with store(registry.host, **options) as repository:  # type: ignore[arg-type]
+        return repository.read_blob(described(data), len(data))
 
 
 def test_a_blob_is_streamed(registry: LoopbackRegistry) -> None:
@@ -33,7 +33,7 @@ def test_an_empty_blob_is_streamed(registry: LoopbackRegistry) -> None:
 def test_readinto_gives_the_same_bytes(registry: LoopbackRegistry) -> None:
     registry.put_blob("app", BLOB)
     buffer, got = bytearray(100_000), bytearray()
-    with store(registry.host) as repository, repository.open(described(BLOB)) as blob:
+    with store(registry.host) as repository, repository.open_from(described(BLOB)) as blob:
         while count := blob.readinto(buffer):
             got += buffer[:count]
     assert bytes(got) == BLOB
@@ -96,9 +96,10 @@ def test_wrong_bytes_are_an_error_at_the_end(registry: LoopbackRegistry) -> None
     assert caught.value.reason == "content.digest"
 
 
-def test_without_verify_only_the_size_is_checked(registry: LoopbackRegistry) -> None:
+def test_of_a_stream_only_the_size_is_checked(registry: LoopbackRegistry) -> None:
+    """Whoever reads it hashes."""
     registry.repositories["app"].blobs[digest_of(b"right")] = b"wrong"
-    with store(registry.host) as repository, repository.open(described(b"right"), verify=False) as blob:
+    with store(registry.host) as repository, repository.open_from(described(b"right")) as blob:
         assert blob.read() == b"wrong"
 
 
@@ -131,7 +132,7 @@ def test_more_bytes_than_announced_are_noticed(registry: LoopbackRegistry) -> No
 def test_a_missing_blob_is_said_when_it_is_opened(registry: LoopbackRegistry) -> None:
     registry.put_blob("app", b"else")
     with store(registry.host) as repository, pytest.raises(ContentError, match=r"is not in 127\.0\.0\.1") as caught:
-        repository.open(described(BLOB))
+        repository.open_from(described(BLOB))
     assert caught.value.reason == "content.missing"
 
 
@@ -157,7 +158,7 @@ def test_a_manifest_is_kept_byte_for_byte(registry: LoopbackRegistry) -> None:
     raw = b'{ "schemaVersion":2,\n "mediaType":"application/vnd.oci.image.index.v1+json", "manifests":[] }\n'
     registry.put_manifest("app", raw, tag="v1")
     with store(registry.host) as repository:
-        assert repository.fetch("v1").raw == raw
+        assert repository.manifests.get("v1").raw == raw
 
 
 def test_a_missing_tag_is_named(registry: LoopbackRegistry) -> None:
@@ -186,7 +187,7 @@ def test_a_manifest_by_digest_must_have_it(registry: LoopbackRegistry) -> None:
         "GET", "/manifests/", answer(200, registry.repositories["app"].manifests[other][1], Content_Type=IMAGE_MANIFEST)
     )
     with store(registry.host) as repository, pytest.raises(ContentError, match="what the registry sent is"):
-        repository.fetch(Digest.parse(digest))
+        repository.manifests.get(Digest.parse(digest))
 
 
 def test_content_type_and_media_type_must_agree(registry: LoopbackRegistry) -> None:
@@ -225,9 +226,9 @@ def test_read_manifest_compares_the_size(registry: LoopbackRegistry) -> None:
         right = repository.resolve(Digest.parse(digest))
         wrong = described(b"", IMAGE_MANIFEST)
         with pytest.raises(ContentError) as caught:
-            repository.read_manifest(type(right)(media_type=IMAGE_MANIFEST, digest=right.digest, size=right.size + 1))
+            repository.manifests.read(type(right)(media_type=IMAGE_MANIFEST, digest=right.digest, size=right.size + 1))
         with pytest.raises(ContentError) as absent:
-            repository.read_manifest(wrong)
+            repository.manifests.read(wrong)
     assert caught.value.reason == "content.size"
     assert absent.value.reason == "content.missing"
 
@@ -247,7 +248,7 @@ def test_has_asks_by_head(registry: LoopbackRegistry) -> None:
 def test_a_known_manifest_is_asked_for_once(registry: LoopbackRegistry) -> None:
     digest = Digest.parse(registry.put_image("app"))
     with store(registry.host) as repository:
-        assert repository.fetch(digest) is repository.fetch(digest)
+        assert repository.manifests.get(digest) is repository.manifests.get(digest)
     assert len(registry.requests("GET", "/manifests/")) == 1
 
 

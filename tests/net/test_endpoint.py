@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from airgap.errors import ContentError
-from airgap.net.endpoint import RegistrySink, RegistrySource
-from airgap.net.registry import RegistryStore
+from airgap.net.sink import RegistrySink
+from airgap.net.source import RegistrySource
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.transfer.endpoint import Entry, TransferMethod
@@ -24,11 +24,11 @@ from tests.support.registry import LoopbackRegistry, answer, digest_of
 NOTARY = "application/vnd.cncf.notary.signature"
 
 
-def _copy(source: RegistryStore, sink: RegistryStore, **selection: Any) -> TransferResult:
-    wanted = CopyRoot(source=RegistrySource(source), descriptor=source.resolve("v1"), reference="app:v1", tags=("v1",))
+def _copy(source: RegistrySource, sink: RegistrySink, **selection: Any) -> TransferResult:
+    wanted = CopyRoot(source=source, descriptor=source.resolve("v1"), reference="app:v1", tags=("v1",))
     with ThreadPoolExecutor(4) as executor:
         plan = make_plan([wanted], Selection(**selection), executor)
-        return transfer(plan, RegistrySink(sink), executor)
+        return transfer(plan, sink, executor)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_copy_leaves_nothing_behind(
                 registry.put_index("app", (digest,), tag="sha256-" + subject["digest"].partition(":")[2])
     with store(registry.host) as here, store(other.host, "mirror/app", writable=True) as there:
         _copy(here, there)
-        assert len(there.referrers(Digest.parse(signed_index)).all()) == 1
+        assert len(there.finder.find(Digest.parse(signed_index)).all()) == 1
     held, mirrored = registry.repositories["app"], other.repositories["mirror/app"]
     assert mirrored.tags["v1"] == signed_index
     assert mirrored.blobs == held.blobs
@@ -92,7 +92,7 @@ def test_a_complete_copy_after_a_sparse_one_brings_the_rest(
 
 def test_blobs_are_mounted_within_one_registry(registry: LoopbackRegistry, signed_index: str) -> None:
     with client(registry.host) as connected:
-        moved = _copy(RegistryStore(connected, "app"), RegistryStore(connected, "mirror", writable=True)).moved
+        moved = _copy(RegistrySource(connected, "app"), RegistrySink(connected, "mirror")).moved
     assert signed_index in registry.repositories["mirror"].manifests
     assert TransferMethod.COPIED not in {how for (_, media_type, _), how in moved.items() if not media_type}
     assert registry.requests("GET", "/blobs/") == []
@@ -106,7 +106,7 @@ def test_a_lying_source_never_completes_an_upload(registry: LoopbackRegistry, ot
         store(other.host, writable=True) as there,
         pytest.raises(ContentError, match="the bytes have the digest"),
     ):
-        RegistrySink(there).put_blob(described(b"right"), RegistrySource(here), lambda _: None)
+        there.put_blob(described(b"right"), here, lambda _: None)
     assert other.repositories["app"].blobs == {}
 
 
@@ -115,7 +115,7 @@ def test_embedded_data_stands_in_for_a_missing_blob(registry: LoopbackRegistry) 
     wanted = described(b"{}")
     embedded = Descriptor(media_type=wanted.media_type, digest=wanted.digest, size=2, data=b"{}")
     with store(registry.host) as repository:
-        assert RegistrySource(repository).open(embedded).read() == b"{}"
+        assert repository.open(embedded).read() == b"{}"
 
 
 def test_a_forgotten_blob_is_mended(registry: LoopbackRegistry, other: LoopbackRegistry, signed_index: str) -> None:
@@ -130,9 +130,8 @@ def test_a_forgotten_blob_is_mended(registry: LoopbackRegistry, other: LoopbackR
 
 def test_tags_are_put_last_and_moved_ones_are_told(registry: LoopbackRegistry) -> None:
     old, new = registry.put_image("app", tag="v1"), registry.put_image("app", layers=(b"new",))
-    with store(registry.host, writable=True) as repository:
-        sink = RegistrySink(repository)
-        image = repository.resolve(Digest.parse(new))
+    with store(registry.host, writable=True) as sink:
+        image = sink.resolve(Digest.parse(new))
         named = sink.finish(
             [Entry(descriptor=image, tag="v1"), Entry(descriptor=image, tag="v2"), Entry(descriptor=image)]
         )
@@ -145,8 +144,7 @@ def test_tags_are_put_last_and_moved_ones_are_told(registry: LoopbackRegistry) -
 
 def test_bytes_at_hand_can_be_put(registry: LoopbackRegistry) -> None:
     told: list[int] = []
-    with store(registry.host, writable=True) as repository:
-        sink = RegistrySink(repository)
+    with store(registry.host, writable=True) as sink:
         here = MemorySource({Digest.of(b"record"): b"record", Digest.of(b""): b""})
         assert sink.put_blob(described(b"record"), here, told.append) is TransferMethod.COPIED
         assert sink.put_blob(described(b""), here, told.append) is TransferMethod.COPIED
@@ -158,8 +156,8 @@ def test_cosigns_tags_are_referrers_where_asked_for(registry: LoopbackRegistry) 
     digest = registry.put_image("app", tag="v1")
     tag = "sha256-" + digest.partition(":")[2] + ".sig"
     signature = registry.put_image("app", layers=(b"cosign",), tag=tag)
-    with store(registry.host) as repository:
-        source, image = RegistrySource(repository), repository.resolve("v1")
+    with store(registry.host) as source:
+        image = source.resolve("v1")
         assert source.referrers(image, digest_tags=False).all() == ()
         found = source.referrers(image, digest_tags=True)
     assert [(str(item.descriptor.digest), item.tag) for item in found.all()] == [(signature, tag)]
@@ -171,7 +169,7 @@ def test_a_manifest_that_is_none_is_content(registry: LoopbackRegistry) -> None:
         "app", {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}
     )
     with store(registry.host) as repository, pytest.raises(ContentError) as caught:
-        RegistrySource(repository).manifest(repository.resolve(Digest.parse(digest)))
+        repository.manifest(repository.resolve(Digest.parse(digest)))
     assert caught.value.reason == "content.malformed"
 
 
@@ -179,6 +177,6 @@ def test_the_protocols_are_met(registry: LoopbackRegistry) -> None:
     from airgap.transfer.endpoint import Sink, Source
 
     with store(registry.host) as repository:
-        source: Source = RegistrySource(repository)
-        sink: Sink = RegistrySink(repository)
+        source: Source = repository
+        sink: Sink = repository
         assert source.name == sink.name == f"{registry.host}/app"

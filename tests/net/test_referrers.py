@@ -45,7 +45,7 @@ def _how(found: FoundReferrers) -> tuple[str | None, int | None, int | None]:
 def test_the_api_lists_referrers(registry: LoopbackRegistry, subject: Digest) -> None:
     signature = _sign(registry, subject)
     with store(registry.host) as repository:
-        answered = repository.referrers(subject)
+        answered = repository.finder.find(subject)
     assert [str(entry.descriptor.digest) for entry in answered.all()] == [signature]
     assert answered.all()[0].artifact_type == NOTARY
     assert answered.all()[0].descriptor.annotations == {"number": "0"}
@@ -59,7 +59,7 @@ def test_the_api_lists_referrers(registry: LoopbackRegistry, subject: Digest) ->
 
 def test_the_api_says_none(registry: LoopbackRegistry, subject: Digest) -> None:
     with store(registry.host) as repository:
-        answered = repository.referrers(subject)
+        answered = repository.finder.find(subject)
     assert answered.all() == ()
     assert answered.lookup.mechanism is Mechanism.API
     assert registry.requests("GET", "/manifests/") == []  # no look at the tag: the API has answered
@@ -70,7 +70,7 @@ def test_all_pages_are_read(registry: LoopbackRegistry, subject: Digest) -> None
     signatures = {_sign(registry, subject, number) for number in range(7)}
     registry.page_size = 2
     with store(registry.host) as repository:
-        answered = repository.referrers(subject)
+        answered = repository.finder.find(subject)
     assert {str(entry.descriptor.digest) for entry in answered.all()} == signatures
 
 
@@ -82,7 +82,7 @@ def test_an_entry_that_stands_on_two_pages_counts_once(registry: LoopbackRegistr
     link = f'<{registry.url}/v2/app/referrers/{subject}?next=1>; rel="next"'
     registry.on("GET", "/referrers/", answer(200, page, Content_Type=INDEX, Link=link), times=1)
     with store(registry.host) as repository:
-        answered = repository.referrers(subject)
+        answered = repository.finder.find(subject)
     assert len(answered.all()) == 1
     assert answered.lookup.listed == 2
 
@@ -93,7 +93,7 @@ def test_a_broken_page_is_an_error_not_the_end(registry: LoopbackRegistry, subje
     registry.page_size = 2
     registry.on("GET", r"/referrers/.*start=", answer(404))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="answered 404"):
-        repository.referrers(subject)
+        repository.finder.find(subject)
 
 
 def test_pages_of_another_host_are_not_followed(
@@ -103,7 +103,7 @@ def test_pages_of_another_host_are_not_followed(
         _sign(registry, subject, number)
     registry.page_size, registry.link = 1, lambda path: other.url + path
     with store(registry.host) as repository, pytest.raises(RegistryError, match="a next page on another host"):
-        repository.referrers(subject)
+        repository.finder.find(subject)
     assert other.seen == []
 
 
@@ -116,7 +116,7 @@ def test_the_filter_is_applied_here_where_the_registry_does_not(
     signature = _sign(registry, subject)
     _sign(registry, subject, 1, SBOM)
     with store(registry.host) as repository:
-        answered = repository.referrers(subject, artifact_types={NOTARY})
+        answered = repository.finder.find(subject, artifact_types={NOTARY})
     assert [str(entry.descriptor.digest) for entry in answered.all()] == [signature]
     assert answered.lookup.listed == (1 if filters else 2)
     assert registry.requests("GET", "/referrers/")[0].query["artifactType"] == [NOTARY]
@@ -127,7 +127,7 @@ def test_several_types_are_filtered_here(registry: LoopbackRegistry, subject: Di
     _sign(registry, subject, 1, SBOM)
     _sign(registry, subject, 2, "application/other")
     with store(registry.host) as repository:
-        answered = repository.referrers(subject, artifact_types={NOTARY, SBOM})
+        answered = repository.finder.find(subject, artifact_types={NOTARY, SBOM})
     assert len(answered.all()) == 2
     assert registry.requests("GET", "/referrers/")[0].query == {}
 
@@ -141,7 +141,7 @@ def test_errors_are_never_none(registry: LoopbackRegistry, subject: Digest, stat
     _tag(registry, subject, _sign(registry, subject))
     registry.on("GET", "/referrers/", answer(status))
     with store(registry.host) as repository, pytest.raises(RegistryError, match=f"answered {status}"):
-        repository.referrers(subject)
+        repository.finder.find(subject)
     assert registry.requests("GET", "/manifests/") == []
 
 
@@ -149,27 +149,27 @@ def test_errors_are_never_none(registry: LoopbackRegistry, subject: Digest, stat
 def test_refusals_are_never_none(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
     registry.on("GET", "/referrers/", answer(status))
     with store(registry.host) as repository, pytest.raises(AuthenticationError):
-        repository.referrers(subject)
+        repository.finder.find(subject)
 
 
 def test_a_cut_connection_is_never_none(registry: LoopbackRegistry, subject: Digest) -> None:
     registry.on("GET", "/referrers/", reset)
     with store(registry.host) as repository, pytest.raises(TransportError, match="cut the connection"):
-        repository.referrers(subject)
+        repository.finder.find(subject)
 
 
 def test_an_unknown_repository_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
     """NEG-158: 404 with NAME_UNKNOWN: no fallback."""
     registry.on("GET", "/referrers/", error(404, "NAME_UNKNOWN"))
     with store(registry.host) as repository, pytest.raises(NotFoundError, match="has no repository app"):
-        repository.referrers(subject)
+        repository.finder.find(subject)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"schemaVersion":2,"manifests":[{"digest":"sha256:../x"}]}'])
 def test_a_list_that_cannot_be_read_is_an_error(registry: LoopbackRegistry, subject: Digest, body: bytes) -> None:
     registry.on("GET", "/referrers/", answer(200, body, Content_Type=INDEX))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="cannot be read"):
-        repository.referrers(subject)
+        repository.finder.find(subject)
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
@@ -177,7 +177,7 @@ def test_a_tag_that_cannot_be_asked_for_is_an_error(registry: LoopbackRegistry, 
     registry.referrers_api = False
     registry.on("GET", "/manifests/sha256-", answer(status))
     with store(registry.host) as repository, pytest.raises((RegistryError, AuthenticationError)):
-        repository.referrers(subject)
+        repository.finder.find(subject)
 
 
 # the tag schema
@@ -189,7 +189,7 @@ def test_without_the_api_the_tag_is_read(registry: LoopbackRegistry, subject: Di
     signature = _sign(registry, subject)
     _tag(registry, subject, signature)
     with store(registry.host) as repository:
-        answered = repository.referrers(subject)
+        answered = repository.finder.find(subject)
     assert [str(entry.descriptor.digest) for entry in answered.all()] == [signature]
     assert answered.all()[0].artifact_type == NOTARY  # as the manifest says, the tag's entry has none
     assert answered.all()[0].descriptor.annotations == {"number": "0"}
@@ -204,7 +204,7 @@ def test_no_api_and_no_tag_is_none(registry: LoopbackRegistry, subject: Digest) 
     """NEG-156"""
     registry.referrers_api = False
     with store(registry.host) as repository:
-        answered = repository.referrers(subject)
+        answered = repository.finder.find(subject)
     assert answered.all() == ()
     assert (answered.lookup.mechanism, answered.lookup.api_status, answered.lookup.tag_status) == (
         Mechanism.TAG,
@@ -219,7 +219,7 @@ def test_another_content_type_means_no_api(registry: LoopbackRegistry, subject: 
     _tag(registry, subject, signature)
     registry.on("GET", "/referrers/", answer(200, b"<html></html>", Content_Type="text/html"))
     with store(registry.host) as repository:
-        answered = repository.referrers(subject)
+        answered = repository.finder.find(subject)
     assert [str(entry.descriptor.digest) for entry in answered.all()] == [signature]
     assert (answered.lookup.mechanism, answered.lookup.api_status) == (Mechanism.TAG, 200)
 
@@ -228,7 +228,7 @@ def test_a_registry_without_api_is_asked_once(registry: LoopbackRegistry, subjec
     registry.referrers_api = False
     with store(registry.host) as repository:
         for _ in range(3):
-            assert repository.referrers(subject).lookup.api_status == 404
+            assert repository.finder.find(subject).lookup.api_status == 404
     assert len(registry.requests("GET", "/referrers/")) == 1
 
 
@@ -237,7 +237,7 @@ def test_an_image_under_the_tag_is_no_list(registry: LoopbackRegistry, subject: 
     registry.referrers_api = False
     registry.put_image("app", layers=(b"else",), tag=referrers_tag(subject))
     with store(registry.host) as repository:
-        answered = repository.referrers(subject)
+        answered = repository.finder.find(subject)
     assert answered.all() == ()
     assert answered.lookup.tag_status == 200
     assert "names no index" in answered.lookup.notes[0]
@@ -249,7 +249,7 @@ def test_the_artifact_itself_under_the_tag_is_no_list(registry: LoopbackRegistry
     index = Digest.parse(registry.put_index("app", (child,)))
     registry.repositories["app"].tags[referrers_tag(index)] = str(index)
     with store(registry.host) as repository:
-        answered = repository.referrers(index)
+        answered = repository.finder.find(index)
     assert answered.all() == ()
     assert "names the artifact itself" in answered.lookup.notes[0]
 
@@ -261,7 +261,7 @@ def test_entries_of_another_subject_do_not_count(registry: LoopbackRegistry, sub
     foreign = registry.put_image("app", layers=(b"f",), subject=stranger, artifact_type=NOTARY)
     _tag(registry, subject, stranger, signature, foreign)
     with store(registry.host) as repository:
-        answered = repository.referrers(subject)
+        answered = repository.finder.find(subject)
     assert [str(entry.descriptor.digest) for entry in answered.all()] == [signature]
     assert answered.lookup.listed == 3
     assert [note.partition(" ")[0] for note in answered.lookup.notes] == [stranger, foreign]
@@ -273,7 +273,7 @@ def test_a_listed_referrer_that_is_gone_is_a_problem(registry: LoopbackRegistry,
     signature = _sign(registry, subject)
     _tag(registry, subject, digest_of(b"gone"), signature)
     with store(registry.host) as repository:
-        answered = repository.referrers(subject)
+        answered = repository.finder.find(subject)
     problems: list[AirgapError] = []
     assert [str(entry.descriptor.digest) for entry in answered.readable(problems.append)] == [signature]
     assert digest_of(b"gone") in str(problems[0])
@@ -287,23 +287,23 @@ def test_the_type_of_tagged_entries_is_the_manifests(registry: LoopbackRegistry,
     signature = _sign(registry, subject)
     registry.put_index("app", (signature,), tag=referrers_tag(subject), artifact_type=SBOM)
     with store(registry.host) as repository:
-        assert repository.referrers(subject, artifact_types={SBOM}).all() == ()
-        assert len(repository.referrers(subject, artifact_types={NOTARY}).all()) == 1
+        assert repository.finder.find(subject, artifact_types={SBOM}).all() == ()
+        assert len(repository.finder.find(subject, artifact_types={NOTARY}).all()) == 1
 
 
 def test_a_broken_index_under_the_tag_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
     registry.referrers_api = False
     registry.put_manifest("app", {"schemaVersion": 2, "mediaType": INDEX, "manifests": {}}, tag=referrers_tag(subject))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="cannot be read"):
-        repository.referrers(subject)
+        repository.finder.find(subject)
 
 
 def test_a_mechanism_can_be_forced(registry: LoopbackRegistry, subject: Digest) -> None:
     signature = _sign(registry, subject)
     with store(registry.host) as repository:
-        assert repository.referrers(subject, mechanism=Mechanism.TAG).all() == ()
+        assert repository.finder.find(subject, mechanism=Mechanism.TAG).all() == ()
         _tag(registry, subject, signature)
-        by_tag = repository.referrers(subject, mechanism=Mechanism.TAG)
+        by_tag = repository.finder.find(subject, mechanism=Mechanism.TAG)
     assert len(by_tag.all()) == 1
     assert by_tag.lookup.api_status is None
     assert registry.requests("GET", "/referrers/") == []
@@ -312,7 +312,7 @@ def test_a_mechanism_can_be_forced(registry: LoopbackRegistry, subject: Digest) 
 def test_a_forced_api_that_is_missing_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
     registry.referrers_api = False
     with store(registry.host) as repository, pytest.raises(RegistryError, match="has no referrers API"):
-        repository.referrers(subject, mechanism=Mechanism.API)
+        repository.finder.find(subject, mechanism=Mechanism.API)
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_cosigns_tags_are_found(registry: LoopbackRegistry, subject: Digest) -> 
     for suffix in ("sig", "sbom"):
         registry.put_image("app", layers=(suffix.encode(),), tag=f"sha256-{subject.encoded}.{suffix}")
     with store(registry.host) as repository:
-        found = repository.digest_tags(subject)
+        found = repository.finder.cosign_tags(subject)
     assert [item.tag for item in found] == [f"sha256-{subject.encoded}.sig", f"sha256-{subject.encoded}.sbom"]
     assert len(registry.requests("HEAD")) == 3
     assert len(registry.requests("GET")) == 2
@@ -353,4 +353,4 @@ def test_cosigns_tags_that_cannot_be_asked_for_are_an_error(
     registry.on("HEAD", r"\.att$", answer(status))
     diary = Diary()
     with store(registry.host, diary=diary) as repository, pytest.raises((RegistryError, AuthenticationError)):
-        repository.digest_tags(subject)
+        repository.finder.cosign_tags(subject)

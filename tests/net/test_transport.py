@@ -68,7 +68,7 @@ def test_a_registry_that_was_there_is_waited_for(registry: LoopbackRegistry) -> 
         connected.check()
         registry._server.server_close()
         registry._server.shutdown()
-        connected.http._session.close()
+        connected.http.close()
         with pytest.raises(TransportError):
             connected.check()
     assert len(diary.waits) == 3
@@ -115,7 +115,7 @@ def test_a_client_certificate_is_not_shown_elsewhere(registry: LoopbackRegistry,
             store(home.host, ca_file=tls.authority, cert_file=tls.client, retries=0) as repository,
             pytest.raises(TransportError),
         ):
-            repository.open(described(b"blob"))
+            repository.open_from(described(b"blob"))
         assert storage.seen == []
 
 
@@ -239,7 +239,7 @@ def test_connections_are_kept(registry: LoopbackRegistry) -> None:
         for _ in range(3):
             repository.resolve("v1")
             repository.has(described(b"nothing"))
-            with repository.open(described(b"layer")) as blob:
+            with repository.open_from(described(b"layer")) as blob:
                 blob.read()
     assert digest in registry.repositories["app"].manifests
     assert len(addresses) == 1
@@ -256,7 +256,7 @@ def test_a_blob_on_other_storage_is_read_without_authorization(
     registry.put_blob("app", b"blob")
     other.put_blob("app", b"blob")
     registry.redirect_blobs = other.url
-    with store(registry.host, given=ALICE) as repository, repository.open(described(b"blob")) as blob:
+    with store(registry.host, given=ALICE) as repository, repository.open_from(described(b"blob")) as blob:
         assert blob.read() == b"blob"
     assert registry.requests("GET", "/blobs/")[-1].authorization is not None
     assert [seen.authorization for seen in other.seen] == [None]
@@ -271,7 +271,7 @@ def test_a_challenge_of_the_storage_is_not_met(registry: LoopbackRegistry, other
         store(registry.host, given=ALICE) as repository,
         pytest.raises(RegistryError, match=f"{other.host} answered 401"),
     ):
-        repository.open(described(b"blob"))
+        repository.open_from(described(b"blob"))
     assert [seen.authorization for seen in other.seen] == [None]
 
 
@@ -281,7 +281,7 @@ def test_storage_cannot_send_us_back_with_credentials(registry: LoopbackRegistry
     registry.redirect_blobs = other.url
     other.on("GET", "/blobs/", answer(307, Location=f"{registry.url}/v2/secret/manifests/v1"))
     with store(registry.host, given=ALICE) as repository, pytest.raises(AirgapError):
-        repository.open(described(b"blob"))
+        repository.open_from(described(b"blob"))
     assert registry.requests("GET", "/v2/secret/")[0].authorization is None
 
 
@@ -290,7 +290,7 @@ def test_redirects_within_the_registry_keep_authorization(registry: LoopbackRegi
     digest = registry.put_blob("app", b"blob")
     registry.on("GET", "/v2/app/blobs/", answer(307, Location=f"/v2/moved/blobs/{digest}"), times=2)
     registry.put_blob("moved", b"blob")
-    with store(registry.host, given=ALICE) as repository, repository.open(described(b"blob")) as blob:
+    with store(registry.host, given=ALICE) as repository, repository.open_from(described(b"blob")) as blob:
         assert blob.read() == b"blob"
 
 
@@ -302,7 +302,7 @@ def test_https_never_leads_to_http(secure: LoopbackRegistry, other: LoopbackRegi
         store(secure.host, ca_file=tls.authority) as repository,
         pytest.raises(RegistryError, match="leads from https to http"),
     ):
-        repository.open(described(b"blob"))
+        repository.open_from(described(b"blob"))
     assert other.seen == []
 
 
@@ -311,7 +311,7 @@ def test_a_registry_that_calls_itself_http_is_meant_over_https(secure: LoopbackR
     digest = secure.put_blob("app", b"blob")
     secure.put_blob("moved", b"blob")
     secure.on("GET", "/v2/app/", answer(307, Location=f"http://{secure.host}/v2/moved/blobs/{digest}"))
-    with store(secure.host, ca_file=tls.authority) as repository, repository.open(described(b"blob")) as blob:
+    with store(secure.host, ca_file=tls.authority) as repository, repository.open_from(described(b"blob")) as blob:
         assert blob.read() == b"blob"
 
 
@@ -321,14 +321,14 @@ def test_a_registry_that_calls_itself_http_is_meant_over_https(secure: LoopbackR
 def test_strange_redirects_are_refused(registry: LoopbackRegistry, location: str) -> None:
     registry.on("GET", "/blobs/", answer(307, Location=location))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="cannot be followed") as caught:
-        repository.open(described(b"blob"))
+        repository.open_from(described(b"blob"))
     assert "user:pw" not in str(caught.value)
 
 
 def test_redirects_end(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/blobs/", answer(307, Location=f"/v2/app/blobs/{digest_of(b'blob')}"))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="more than 5 redirects"):
-        repository.open(described(b"blob"))
+        repository.open_from(described(b"blob"))
     assert len(registry.seen) == 6
 
 
@@ -337,7 +337,7 @@ def test_secrets_in_queries_are_in_no_message(registry: LoopbackRegistry, other:
     registry.redirect_blobs = other.url  # which does not have it and answers 404 to a presigned URL
     other.on("GET", "/blobs/", answer(403, b"<Error>denied</Error>"))
     with store(registry.host) as repository, pytest.raises(RegistryError) as caught:
-        repository.open(described(b"blob"))
+        repository.open_from(described(b"blob"))
     assert "secret" not in str(caught.value)
     assert "secret" not in str(caught.value.facts)
 

@@ -15,11 +15,11 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError
 from airgap.net.credentials import Credential
 from airgap.net.errors import AuthenticationError, IncompleteError, RegistryError
-from airgap.net.registry import RegistryStore
-from airgap.net.upload import Sent
+from airgap.net.sink import RegistrySink
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.tags import referrers_tag
+from airgap.transfer.endpoint import Entry, TransferMethod
 from tests.support.net import Diary, client, described, source, store
 from tests.support.registry import (
     INDEX,
@@ -36,9 +36,9 @@ BLOB = bytes(range(256)) * 16384  # 4 MiB
 ALICE = Credential(username="alice", password="secret-of-alice")
 
 
-def _push(registry: LoopbackRegistry, data: bytes, **options: Any) -> Sent:
+def _push(registry: LoopbackRegistry, data: bytes, **options: Any) -> TransferMethod:
     with store(registry.host, writable=True, **options) as repository:
-        return repository.push_blob(described(data), source(data))
+        return repository.uploads.push(described(data), source(data))
 
 
 def _held(registry: LoopbackRegistry, data: bytes) -> bool:
@@ -46,7 +46,7 @@ def _held(registry: LoopbackRegistry, data: bytes) -> bool:
 
 
 def test_a_blob_is_sent_in_one_piece(registry: LoopbackRegistry) -> None:
-    assert _push(registry, BLOB) is Sent.UPLOADED
+    assert _push(registry, BLOB) is TransferMethod.COPIED
     assert _held(registry, BLOB)
     put = registry.requests("PUT")[0]
     assert put.headers["content-length"] == str(len(BLOB))
@@ -56,14 +56,14 @@ def test_a_blob_is_sent_in_one_piece(registry: LoopbackRegistry) -> None:
 
 
 def test_an_empty_blob_is_sent(registry: LoopbackRegistry) -> None:
-    assert _push(registry, b"") is Sent.UPLOADED
+    assert _push(registry, b"") is TransferMethod.COPIED
     assert _held(registry, b"")
 
 
 def test_what_is_there_is_not_sent(registry: LoopbackRegistry) -> None:
     """DIST-21: HEAD first."""
     registry.put_blob("app", BLOB)
-    assert _push(registry, BLOB) is Sent.EXISTED
+    assert _push(registry, BLOB) is TransferMethod.EXISTED
     assert [seen.method for seen in registry.seen] == ["HEAD"]
 
 
@@ -76,7 +76,7 @@ def test_what_is_there_with_another_size_is_an_error(registry: LoopbackRegistry)
 def test_a_blob_is_mounted_from_another_repository(registry: LoopbackRegistry) -> None:
     registry.put_blob("base/image", BLOB)
     with store(registry.host, writable=True) as repository:
-        assert repository.push_blob(described(BLOB), source(BLOB), mount_from="base/image") is Sent.MOUNTED
+        assert repository.uploads.push(described(BLOB), source(BLOB), mount_from="base/image") is TransferMethod.MOUNTED
     assert _held(registry, BLOB)
     assert registry.requests("PUT") == []
 
@@ -85,7 +85,7 @@ def test_a_mount_that_becomes_an_upload_goes_on_there(registry: LoopbackRegistry
     """DIST-21: 202 is a normal session."""
     registry.mounts = False
     with store(registry.host, writable=True) as repository:
-        assert repository.push_blob(described(BLOB), source(BLOB), mount_from="base/image") is Sent.UPLOADED
+        assert repository.uploads.push(described(BLOB), source(BLOB), mount_from="base/image") is TransferMethod.COPIED
     assert len(registry.requests("POST")) == 1
 
 
@@ -93,14 +93,14 @@ def test_a_mount_that_becomes_an_upload_goes_on_there(registry: LoopbackRegistry
 def test_a_refused_mount_becomes_an_upload(registry: LoopbackRegistry, status: int) -> None:
     registry.on("POST", "mount=", answer(status))
     with store(registry.host, writable=True) as repository:
-        assert repository.push_blob(described(BLOB), source(BLOB), mount_from="base/image") is Sent.UPLOADED
+        assert repository.uploads.push(described(BLOB), source(BLOB), mount_from="base/image") is TransferMethod.COPIED
 
 
 @pytest.mark.parametrize("status", [400, 413, 416])
 def test_chunks_follow_where_one_piece_is_refused(registry: LoopbackRegistry, status: int) -> None:
     registry.refuse_whole = status
     data = BLOB * 3
-    assert _push(registry, data) is Sent.UPLOADED
+    assert _push(registry, data) is TransferMethod.COPIED
     assert _held(registry, data)
     patches = registry.requests("PATCH")
     assert [seen.headers["content-range"] for seen in patches] == ["0-8388607", "8388608-12582911"]
@@ -109,14 +109,14 @@ def test_chunks_follow_where_one_piece_is_refused(registry: LoopbackRegistry, st
 
 def test_chunks_shrink_where_they_are_too_large(registry: LoopbackRegistry) -> None:
     registry.largest_body = limits.MIB
-    assert _push(registry, BLOB) is Sent.UPLOADED
+    assert _push(registry, BLOB) is TransferMethod.COPIED
     assert _held(registry, BLOB)
     sizes = [int(seen.headers["content-length"]) for seen in registry.requests("PATCH") if seen.status == 202]
     assert max(sizes) <= limits.MIB
 
 
 def test_chunks_can_be_asked_for(registry: LoopbackRegistry) -> None:
-    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
     assert _held(registry, BLOB)
     assert len(registry.requests("PATCH")) == 1
 
@@ -124,15 +124,15 @@ def test_chunks_can_be_asked_for(registry: LoopbackRegistry) -> None:
 def test_a_refusal_is_remembered_for_larger_blobs(registry: LoopbackRegistry) -> None:
     registry.refuse_whole = 413
     with store(registry.host, writable=True) as repository:
-        repository.push_blob(described(BLOB), source(BLOB))
-        repository.push_blob(described(BLOB + b"x"), source(BLOB + b"x"))
+        repository.uploads.push(described(BLOB), source(BLOB))
+        repository.uploads.push(described(BLOB + b"x"), source(BLOB + b"x"))
     assert len([seen for seen in registry.requests("PUT") if seen.headers["content-length"] != "0"]) == 1
 
 
 def test_a_lost_chunk_is_sent_again(registry: LoopbackRegistry) -> None:
     """DIST-23: ask the registry how far it is, and go on there."""
     registry.on("PATCH", "", reset, times=2)
-    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
     assert _held(registry, BLOB)
     assert len(registry.requests("GET", "/uploads/")) == 2
 
@@ -144,7 +144,7 @@ def test_a_chunk_whose_answer_was_lost_is_not_sent_twice(registry: LoopbackRegis
         return reset(handler)
 
     registry.on("PATCH", "", lose, times=1)
-    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
     assert _held(registry, BLOB)
     assert len(registry.requests("PATCH")) == 1
 
@@ -156,14 +156,14 @@ def test_a_chunk_of_which_half_arrived_goes_on_in_the_middle(registry: LoopbackR
         return reset(handler)
 
     registry.on("PATCH", "", keep_half, times=1)
-    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
     assert _held(registry, BLOB)
     assert registry.requests("PATCH")[1].headers["content-range"] == f"1000000-{len(BLOB) - 1}"
 
 
 def test_a_chunk_out_of_order_is_put_right(registry: LoopbackRegistry) -> None:
     registry.on("PATCH", "", error(416, "BLOB_UPLOAD_INVALID"), times=1)
-    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
     assert _held(registry, BLOB)
 
 
@@ -171,14 +171,14 @@ def test_a_chunk_out_of_order_is_put_right(registry: LoopbackRegistry) -> None:
 def test_an_upload_is_begun_again(registry: LoopbackRegistry, status: int) -> None:
     registry.on("PUT", "", answer(status, Retry_After="3"), times=1)
     diary = Diary()
-    assert _push(registry, BLOB, diary=diary) is Sent.UPLOADED
+    assert _push(registry, BLOB, diary=diary) is TransferMethod.COPIED
     assert _held(registry, BLOB)
     assert diary.waits == [3.0]
 
 
 def test_a_cut_upload_is_begun_again(registry: LoopbackRegistry) -> None:
     registry.on("PUT", "", reset, times=1)
-    assert _push(registry, BLOB) is Sent.UPLOADED
+    assert _push(registry, BLOB) is TransferMethod.COPIED
     assert _held(registry, BLOB)
 
 
@@ -188,13 +188,13 @@ def test_an_upload_whose_answer_was_lost_is_found_to_be_there(registry: Loopback
         return reset(handler)
 
     registry.on("PUT", "", lose, times=1)
-    assert _push(registry, BLOB) is Sent.UPLOADED
+    assert _push(registry, BLOB) is TransferMethod.COPIED
     assert len(registry.requests("PUT")) == 1
 
 
 def test_a_lost_session_is_begun_again(registry: LoopbackRegistry) -> None:
     registry.on("PATCH", "", then(registry.repositories["app"].uploads.clear), times=1)
-    assert _push(registry, BLOB, chunked=True) is Sent.UPLOADED
+    assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
     assert _held(registry, BLOB)
 
 
@@ -213,16 +213,25 @@ def test_a_refused_upload_is_not_repeated(registry: LoopbackRegistry) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_wrong_bytes_are_refused_by_the_registry_and_said(registry: LoopbackRegistry, *, chunked: bool) -> None:
+def test_wrong_bytes_never_arrive(registry: LoopbackRegistry, *, chunked: bool) -> None:
     with store(registry.host, writable=True, chunked=chunked) as repository, pytest.raises(ContentError) as caught:
-        repository.push_blob(described(b"right"), source(b"wrong"))
+        repository.uploads.push(described(b"right"), source(b"wrong"))
+    assert caught.value.reason == "content.digest"
+    assert registry.repositories["app"].blobs == {}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_wrong_bytes_that_the_registry_got_are_said(registry: LoopbackRegistry, *, chunked: bool) -> None:
+    registry.on("PUT", "", error(400, "DIGEST_INVALID"))
+    with pytest.raises(ContentError, match="says that what it got has another digest") as caught:
+        _push(registry, b"right", chunked=chunked)
     assert caught.value.reason == "content.digest"
 
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_source_that_is_too_short_is_said(registry: LoopbackRegistry, *, chunked: bool) -> None:
     with store(registry.host, writable=True, chunked=chunked) as repository, pytest.raises(ContentError) as caught:
-        repository.push_blob(described(BLOB), source(BLOB[:-1]))
+        repository.uploads.push(described(BLOB), source(BLOB[:-1]))
     assert caught.value.reason == "content.size"
     assert not _held(registry, BLOB)
 
@@ -237,13 +246,13 @@ def test_a_vanished_stick_is_no_network_problem(registry: LoopbackRegistry, *, c
         store(registry.host, writable=True, chunked=chunked) as repository,
         pytest.raises(AirgapError, match=r"cannot be read: .*Input/output error"),
     ):
-        repository.push_blob(described(BLOB), Stick)
+        repository.uploads.push(described(BLOB), Stick)
 
 
 def test_progress_is_told(registry: LoopbackRegistry) -> None:
     told: list[int] = []
     with store(registry.host, writable=True) as repository:
-        repository.push_blob(described(BLOB), source(BLOB), progress=told.append)
+        repository.uploads.push(described(BLOB), source(BLOB), progress=told.append)
     assert sum(told) == len(BLOB)
     assert len(told) <= 8
 
@@ -251,7 +260,7 @@ def test_progress_is_told(registry: LoopbackRegistry) -> None:
 def test_a_blob_goes_from_registry_to_registry(registry: LoopbackRegistry, other: LoopbackRegistry) -> None:
     registry.put_blob("app", BLOB)
     with store(registry.host) as here, store(other.host, writable=True) as there:
-        assert there.push_blob(described(BLOB), lambda: here.open(described(BLOB))) is Sent.UPLOADED
+        assert there.uploads.push(described(BLOB), lambda: here.open(described(BLOB))) is TransferMethod.COPIED
     assert _held(other, BLOB)
 
 
@@ -271,7 +280,7 @@ def test_credentials_do_not_follow_an_upload_to_another_host(
 
 def test_a_relative_location_is_followed(registry: LoopbackRegistry) -> None:
     registry.location = lambda path: path.rpartition("/")[2]
-    assert _push(registry, BLOB) is Sent.UPLOADED
+    assert _push(registry, BLOB) is TransferMethod.COPIED
 
 
 @pytest.mark.parametrize("location", ["", "file:///etc/passwd", "http://a b/", "gopher://127.0.0.1/"])
@@ -306,7 +315,8 @@ def test_a_manifest_is_put_byte_for_byte(registry: LoopbackRegistry) -> None:
     """DIST-24"""
     descriptor, raw = _manifest(registry)
     with store(registry.host, writable=True) as repository:
-        repository.push_manifest(descriptor, raw, tags=("v1", "latest"))
+        repository.put_manifest(descriptor, raw)
+        repository.finish([Entry(descriptor=descriptor, tag=tag) for tag in ("v1", "latest")])
     held = registry.repositories["app"]
     assert held.manifests[str(descriptor.digest)] == (IMAGE_MANIFEST, raw)
     assert held.tags == {"v1": str(descriptor.digest), "latest": str(descriptor.digest)}
@@ -320,7 +330,7 @@ def test_a_manifest_is_put_byte_for_byte(registry: LoopbackRegistry) -> None:
 def test_bytes_that_are_not_the_descriptors_are_not_sent(registry: LoopbackRegistry) -> None:
     descriptor, raw = _manifest(registry)
     with store(registry.host, writable=True) as repository, pytest.raises(ContentError):
-        repository.push_manifest(descriptor, raw + b" ")
+        repository.put_manifest(descriptor, raw + b" ")
     assert registry.requests("PUT") == []
 
 
@@ -328,7 +338,7 @@ def test_a_registry_that_changes_manifests_is_found_out(registry: LoopbackRegist
     descriptor, raw = _manifest(registry)
     registry.on("PUT", "/manifests/", answer(201, Docker_Content_Digest=digest_of(b"converted")))
     with store(registry.host, writable=True) as repository, pytest.raises(ContentError, match=r"stored .* as"):
-        repository.push_manifest(descriptor, raw)
+        repository.put_manifest(descriptor, raw)
 
 
 def test_a_sparse_index_that_is_refused_names_the_way_out(registry: LoopbackRegistry) -> None:
@@ -341,7 +351,7 @@ def test_a_sparse_index_that_is_refused_names_the_way_out(registry: LoopbackRegi
         }
     ).encode()
     with store(registry.host, writable=True) as repository, pytest.raises(IncompleteError) as caught:
-        repository.push_manifest(described(raw, IMAGE_INDEX), raw)
+        repository.put_manifest(described(raw, IMAGE_INDEX), raw)
     assert caught.value.facts["missing"] == [digest_of(b"left out")]
     assert "Copy all platforms" in caught.value.remedy
 
@@ -351,7 +361,7 @@ def test_a_missing_blob_is_named(registry: LoopbackRegistry) -> None:
     descriptor, raw = _manifest(registry)
     del registry.repositories["app"].blobs[digest_of(b"{}")]
     with store(registry.host, writable=True) as repository, pytest.raises(IncompleteError) as caught:
-        repository.push_manifest(descriptor, raw)
+        repository.put_manifest(descriptor, raw)
     assert caught.value.facts["missing"] == [digest_of(b"{}")]
 
 
@@ -360,7 +370,7 @@ def test_a_manifest_is_put_again_after_a_cut(registry: LoopbackRegistry) -> None
     registry.on("PUT", "/manifests/", reset, times=1)
     registry.on("PUT", "/manifests/", answer(503), times=1)
     with store(registry.host, writable=True) as repository:
-        repository.push_manifest(descriptor, raw)
+        repository.put_manifest(descriptor, raw)
     assert str(descriptor.digest) in registry.repositories["app"].manifests
 
 
@@ -368,7 +378,7 @@ def test_a_too_large_manifest_is_said(registry: LoopbackRegistry) -> None:
     descriptor, raw = _manifest(registry)
     registry.on("PUT", "/manifests/", error(413, "SIZE_INVALID", "manifest too large"))
     with store(registry.host, writable=True) as repository, pytest.raises(RegistryError, match="manifest too large"):
-        repository.push_manifest(descriptor, raw)
+        repository.put_manifest(descriptor, raw)
 
 
 # the referrers tag on push
@@ -386,7 +396,7 @@ SUBJECT = Digest.of(b"the subject, which need not be there")
 def test_a_subject_that_the_registry_handles_needs_no_tag(registry: LoopbackRegistry) -> None:
     """DIST-25: OCI-Subject"""
     with store(registry.host, writable=True) as repository:
-        put = repository.push_manifest(*_manifest(registry, SUBJECT))
+        put = repository.put_manifest(*_manifest(registry, SUBJECT))
     assert put.subject_handled
     assert not put.fallback_updated
     assert registry.repositories["app"].tags == {}
@@ -396,8 +406,8 @@ def test_a_subject_that_is_not_handled_goes_into_the_tag(registry: LoopbackRegis
     registry.referrers_api = False
     descriptor, raw = _manifest(registry, SUBJECT)
     with store(registry.host, writable=True) as repository:
-        put = repository.push_manifest(descriptor, raw)
-        found = repository.referrers(SUBJECT)
+        put = repository.put_manifest(descriptor, raw)
+        found = repository.finder.find(SUBJECT)
     assert put.fallback_updated
     assert _listed(registry, SUBJECT) == [
         {
@@ -421,7 +431,7 @@ def test_what_others_wrote_into_the_tag_stays(registry: LoopbackRegistry) -> Non
     }
     registry.put_manifest("app", theirs, tag=referrers_tag(SUBJECT))
     with store(registry.host, writable=True) as repository:
-        repository.push_manifest(*_manifest(registry, SUBJECT))
+        repository.put_manifest(*_manifest(registry, SUBJECT))
     held = registry.repositories["app"]
     after = json.loads(held.manifests[held.tags[referrers_tag(SUBJECT)]][1])
     assert after["annotations"] == {"by": "another tool"}
@@ -432,8 +442,8 @@ def test_what_others_wrote_into_the_tag_stays(registry: LoopbackRegistry) -> Non
 def test_what_is_listed_is_not_listed_twice(registry: LoopbackRegistry) -> None:
     registry.referrers_api = False
     with store(registry.host, writable=True) as repository:
-        repository.push_manifest(*_manifest(registry, SUBJECT))
-        again = repository.push_manifest(*_manifest(registry, SUBJECT))
+        repository.put_manifest(*_manifest(registry, SUBJECT))
+        again = repository.put_manifest(*_manifest(registry, SUBJECT))
     assert not again.fallback_updated
     assert len(_listed(registry, SUBJECT)) == 1
 
@@ -446,7 +456,7 @@ def test_a_tag_that_is_something_else_is_not_overwritten(registry: LoopbackRegis
         store(registry.host, writable=True) as repository,
         pytest.raises(RegistryError, match="should list referrers but is"),
     ):
-        repository.push_manifest(*_manifest(registry, SUBJECT))
+        repository.put_manifest(*_manifest(registry, SUBJECT))
     assert registry.repositories["app"].tags[referrers_tag(SUBJECT)] == image
 
 
@@ -480,7 +490,7 @@ def test_another_writer_between_reading_and_writing_is_not_lost(registry: Loopba
 
     registry.on("GET", "/manifests/sha256-", after_answer, times=1)
     with store(registry.host, writable=True) as repository:
-        repository.push_manifest(*_manifest(registry, SUBJECT, 1))
+        repository.put_manifest(*_manifest(registry, SUBJECT, 1))
     assert len(_listed(registry, SUBJECT)) == 2
 
 
@@ -489,7 +499,7 @@ def test_if_match_is_used_where_there_is_an_etag(registry: LoopbackRegistry) -> 
     _other_writer(registry, 1)()
     registry.on("PUT", "/manifests/sha256-", then(_other_writer(registry, 2)), times=1)
     with store(registry.host, writable=True) as repository:
-        repository.push_manifest(*_manifest(registry, SUBJECT, 3))
+        repository.put_manifest(*_manifest(registry, SUBJECT, 3))
     puts = registry.requests("PUT", "/manifests/sha256-")
     assert [seen.status for seen in puts] == [412, 201]
     assert all("if-match" in seen.headers for seen in puts)
@@ -508,7 +518,7 @@ def test_an_entry_that_was_overwritten_at_once_is_added_again(registry: Loopback
         times=1,
     )
     with store(registry.host, writable=True) as repository:
-        repository.push_manifest(*_manifest(registry, SUBJECT))
+        repository.put_manifest(*_manifest(registry, SUBJECT))
     assert len(_listed(registry, SUBJECT)) == 1
 
 
@@ -516,7 +526,7 @@ def test_settle_mends_what_a_slow_writer_overwrote(registry: LoopbackRegistry) -
     """A writer that read before us may write after we looked: the end of a copy looks once more."""
     registry.referrers_api = False
     with store(registry.host, writable=True) as repository:
-        repository.push_manifest(*_manifest(registry, SUBJECT, 1))
+        repository.put_manifest(*_manifest(registry, SUBJECT, 1))
         registry.repositories["app"].tags.pop(referrers_tag(SUBJECT))
         _other_writer(registry, 2)()
         assert repository.settle() == 1
@@ -528,18 +538,18 @@ def test_settle_puts_again_what_the_api_lost(registry: LoopbackRegistry) -> None
     """A registry that answers OCI-Subject may still lose a referrer among others put at the same time."""
     with store(registry.host, writable=True) as repository:
         descriptor, raw = _manifest(registry, SUBJECT, 1)
-        repository.push_manifest(descriptor, raw)
+        repository.put_manifest(descriptor, raw)
         del registry.repositories["app"].manifests[str(descriptor.digest)]
-        assert repository.referrers(SUBJECT).all() == ()
+        assert repository.finder.find(SUBJECT).all() == ()
         assert repository.settle() == 1
-        assert [entry.descriptor.digest for entry in repository.referrers(SUBJECT).all()] == [descriptor.digest]
+        assert [entry.descriptor.digest for entry in repository.finder.find(SUBJECT).all()] == [descriptor.digest]
         assert repository.settle() == 0
 
 
 def test_a_referrer_that_stays_lost_is_an_error(registry: LoopbackRegistry) -> None:
     """Signatures are never lost silently (design 2.6)."""
     with store(registry.host, writable=True) as repository:
-        repository.push_manifest(*_manifest(registry, SUBJECT, 1))
+        repository.put_manifest(*_manifest(registry, SUBJECT, 1))
         empty = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
         registry.on("GET", "/referrers/", answer(200, empty, Content_Type=INDEX))
         with pytest.raises(RegistryError, match="does not list them"):
@@ -550,7 +560,7 @@ def test_threads_do_not_lose_each_others_entries(registry: LoopbackRegistry) -> 
     registry.referrers_api = False
     manifests = [_manifest(registry, SUBJECT, number) for number in range(12)]
     with store(registry.host, writable=True) as repository, ThreadPoolExecutor(6) as pool:
-        for done in [pool.submit(repository.push_manifest, *manifest) for manifest in manifests]:
+        for done in [pool.submit(repository.put_manifest, *manifest) for manifest in manifests]:
             done.result()
     assert len(_listed(registry, SUBJECT)) == 12
 
@@ -561,10 +571,10 @@ def test_two_programs_settle(registry: LoopbackRegistry) -> None:
 
     def copy(first: int) -> None:
         with client(registry.host) as connected:
-            repository = RegistryStore(connected, "app", writable=True)
+            repository = RegistrySink(connected, "app", writable=True)
             start.wait()
             for number in range(first, first + 5):
-                repository.push_manifest(*_manifest(registry, SUBJECT, number))
+                repository.put_manifest(*_manifest(registry, SUBJECT, number))
             start.wait()
             with one_by_one:
                 repository.settle()
@@ -573,7 +583,7 @@ def test_two_programs_settle(registry: LoopbackRegistry) -> None:
         for done in [pool.submit(copy, 0), pool.submit(copy, 100)]:
             done.result()
     with store(registry.host, writable=True) as repository:
-        assert len(repository.referrers(SUBJECT).all()) == 10
+        assert len(repository.finder.find(SUBJECT).all()) == 10
 
 
 def test_writers_that_never_stop_are_named(registry: LoopbackRegistry) -> None:
@@ -584,4 +594,4 @@ def test_writers_that_never_stop_are_named(registry: LoopbackRegistry) -> None:
         store(registry.host, writable=True) as repository,
         pytest.raises(RegistryError, match="could not be updated in 8 attempts"),
     ):
-        repository.push_manifest(*_manifest(registry, SUBJECT, 1))
+        repository.put_manifest(*_manifest(registry, SUBJECT, 1))

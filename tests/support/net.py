@@ -12,7 +12,7 @@ from typing import Any
 from airgap.net.client import RegistryClient
 from airgap.net.credentials import Credential, Credentials
 from airgap.net.options import TransportOptions
-from airgap.net.registry import RegistryStore
+from airgap.net.sink import RegistrySink
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 
@@ -49,9 +49,9 @@ def client(
 @contextmanager
 def store(
     host: str, repository: str = "app", *, writable: bool = False, chunked: bool = False, **options: Any
-) -> Iterator[RegistryStore]:
+) -> Iterator[RegistrySink]:
     with client(host, **options) as connected:
-        yield RegistryStore(connected, repository, writable=writable, chunked=chunked)
+        yield RegistrySink(connected, repository, writable=writable, chunked=chunked)
 
 
 def described(data: bytes, media_type: str = "application/octet-stream") -> Descriptor:

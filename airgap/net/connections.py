@@ -1,6 +1,6 @@
-"""Connections by requests, and one request at a time sent through them by our rules; http.py maps what they raise.
+"""The connections of requests and their TLS contexts, without a session of requests.
 
-No session of requests: it would follow, send `~/.netrc`, keep cookies (some registries take a client with cookies for a
+A session would follow redirects, send `~/.netrc`, keep cookies (some registries take a client with cookies for a
 browser) and read the whole body of an answer that redirects (docs/decisions, 0032).
 """
 
@@ -11,15 +11,11 @@ import io
 import ssl
 import time
 import warnings
-from collections.abc import Mapping
-from functools import cached_property
-from io import RawIOBase
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
-import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import select_proxy, should_bypass_proxies
+from requests.utils import should_bypass_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import InsecureRequestWarning
@@ -27,73 +23,30 @@ from urllib3.exceptions import InsecureRequestWarning
 from airgap import limits
 from airgap.errors import AirgapError
 from airgap.net.url import Origin, is_loopback, origin_of
-from airgap.parse import base64
 from airgap.text import safe
 
 if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
 
 
-def basic_credentials(username: str, password: str) -> str:
-    """`username:password` in base64, as the Authorization header carries it."""
-    return base64.encode_standard(f"{username}:{password}".encode())
+def home_adapter(home: Origin, options: TransportOptions) -> HTTPAdapter:
+    """Connections to the registry itself: `ca_file` alone counts, and the client certificate is shown."""
+    return _Adapter(_home_context(options) if home.scheme == "https" else None, options)
 
 
-class Session:
-    """Connections for one registry and the hosts it names. Safe for threads.
+def foreign_adapter(options: TransportOptions) -> HTTPAdapter:
+    """Connections to every other host: the system's authorities and `ca_file`, and no client certificate."""
+    return _Adapter(_foreign_context(options), options)
 
-    The client certificate and `ca_file` alone count for the registry's own origin; every other host gets the
-    system's authorities, `ca_file` beside them, and no client certificate.
-    """
 
-    def __init__(self, home: Origin, options: TransportOptions) -> None:
-        self._home = home
-        self._options = options
-        if options.insecure:
-            warnings.filterwarnings("ignore", category=InsecureRequestWarning)  # the user asked for it
-
-    @cached_property
-    def _own(self) -> HTTPAdapter:
-        return _Adapter(_own_context(self._options) if self._home.scheme == "https" else None, self._options)
-
-    @cached_property
-    def _foreign(self) -> HTTPAdapter:
-        return _Adapter(_foreign_context(self._options), self._options)
-
-    def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: RawIOBase | None, size: int
-    ) -> requests.Response:
-        """One request, nothing followed and nothing repeated; the answer's body is not read yet.
-
-        `size` is the length of `body`. Raises what requests and urllib3 raise (airgap.net.http maps it).
-        """
-        request = requests.PreparedRequest()
-        request.prepare(method=method, url=url, headers=dict(headers), hooks={})
-        if body is not None:
-            request.body = body  # not handed to prepare(): it would guess the length
-            request.headers["Content-Length"] = str(size)
-        adapter = self._own if origin_of(url) == self._home else self._foreign
-        timeout = (self._options.connect_timeout, self._options.read_timeout)
-        return adapter.send(request, stream=True, timeout=timeout, proxies=self._proxies(url))
-
-    def _proxies(self, url: str) -> dict[str, str]:
-        if self._options.proxies is not None:
-            return dict(self._options.proxies)
-        # a loopback address means this machine, not the proxy's; Go's tools, which users come from, agree
-        if is_loopback(origin_of(url).host) or should_bypass_proxies(url, no_proxy=None):
-            return {}
-        return getproxies()
-
-    def proxy_for(self, url: str) -> str | None:
-        """The proxy that a request to `url` goes through."""
-        return select_proxy(url, self._proxies(url))
-
-    def close(self) -> None:
-        """Close all idle connections."""
-        for name in ("_own", "_foreign"):
-            adapter = self.__dict__.get(name)
-            if adapter is not None:
-                adapter.close()
+def proxies(url: str, options: TransportOptions) -> dict[str, str]:
+    """The proxies for a request to `url`, by scheme."""
+    if options.proxies is not None:
+        return dict(options.proxies)
+    # a loopback address means this machine, not the proxy's; Go's tools, which users come from, agree
+    if is_loopback(origin_of(url).host) or should_bypass_proxies(url, no_proxy=None):
+        return {}
+    return getproxies()
 
 
 class _Timed(io.RawIOBase):
@@ -183,7 +136,7 @@ class _Adapter(HTTPAdapter):
         return arguments if self._context is None else {**arguments, "ssl_context": self._context}
 
 
-def _own_context(options: TransportOptions) -> ssl.SSLContext:
+def _home_context(options: TransportOptions) -> ssl.SSLContext:
     context = ssl.create_default_context() if options.ca_file is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if options.ca_file is not None:
         _load_authorities(context, options)
@@ -216,6 +169,7 @@ def _load_authorities(context: ssl.SSLContext, options: TransportOptions) -> Non
 
 
 def _relaxed(context: ssl.SSLContext) -> ssl.SSLContext:
+    warnings.filterwarnings("ignore", category=InsecureRequestWarning)  # the user asked for it
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

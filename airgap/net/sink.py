@@ -1,0 +1,217 @@
+"""One repository of a registry as the destination of a copy (airgap.transfer.endpoint).
+
+The bytes that go in are exactly those that were handed over: blobs by `upload.py`, manifests by `manifests.py`, and
+each of their requests by `client.py` (whom we are, and where it leads) and `http.py` (one request).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+from airgap import limits
+from airgap.errors import AirgapError, FormatError
+from airgap.net.client import RegistryClient
+from airgap.net.errors import IncompleteError
+from airgap.net.manifests import Fetched
+from airgap.net.referrers_tags import ReferrersTagWriter
+from airgap.net.source import RegistrySource
+from airgap.net.upload import BlobUploader
+from airgap.oci.descriptor import INDEX_TYPES, Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.lookup import ReferrersTag
+from airgap.oci.manifest import parse_manifest
+from airgap.transfer.endpoint import Blobs, Entry, NamingResult, TransferMethod
+from airgap.transfer.pump import Advance, check_bytes
+
+_SETTLE_ROUNDS: Final = 4
+
+
+class ManifestPut(NamedTuple):
+    """What became of a manifest that was put."""
+
+    subject_handled: bool
+    """The registry answered with OCI-Subject."""
+    fallback_updated: bool
+    """The referrers tag lists it now and did not before."""
+
+
+class RegistrySink(RegistrySource):
+    """A repository that is written to, or only asked what it has; it can be read as well."""
+
+    refuses_incomplete: Final = True
+
+    def __init__(
+        self,
+        client: RegistryClient,
+        repository: str,
+        *,
+        writable: bool = True,
+        chunked: bool = False,
+        referrers_tag: ReferrersTag = ReferrersTag.AUTO,
+    ) -> None:
+        """Nothing is sent yet.
+
+        `writable` asks for push rights from the start, so that reading and writing share a token; `chunked` uploads
+        in chunks without trying one piece first. Raises UsageError for what is no repository name (DIST-1).
+        """
+        super().__init__(client, repository, actions="pull,push" if writable else "pull")
+        self.uploads: Final = BlobUploader(client, self._access, chunked=chunked)
+        self._referrers_tag: Final = referrers_tag
+        self._tags: Final = ReferrersTagWriter(client, repository, self.manifests)
+        self._handled: Final[dict[Digest, dict[Digest, Fetched]]] = {}
+        """By subject: the referrers that were put, and that the registry says it lists."""
+        self._listed: Final[dict[Digest, frozenset[Digest]]] = {}
+
+    # --- asking ---
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """See `Sink`: one HEAD. An index counts where its entries are there, too.
+
+        Some registries take an index with platforms left out; that it is there would then prove nothing, and a
+        complete copy after a sparse one would leave the rest behind. Raises ContentError for a blob of another size.
+        """
+        met: set[tuple[Digest, str]] = set()
+        waiting = [(descriptor, 0)]
+        while waiting:
+            item, depth = waiting.pop()
+            if (item.digest, item.media_type) in met:  # thousands of indexes may list the same manifests
+                continue
+            met.add((item.digest, item.media_type))
+            if item.media_type not in INDEX_TYPES:
+                if not self._has_one(item):
+                    return False
+                continue
+            fetched = self.manifests.find(item.digest)
+            if fetched is None or depth > limits.GRAPH_DEPTH:
+                return False
+            try:
+                index = parse_manifest(fetched.raw, item.media_type)
+            except FormatError:
+                return False
+            waiting += [(below, depth + 1) for _, below in index.successors()]
+        return True
+
+    def _has_one(self, descriptor: Descriptor) -> bool:
+        if not descriptor.is_manifest:
+            return self.uploads.exists(descriptor)
+        return self.manifests.head(descriptor.digest) in {True, descriptor.digest}
+
+    def lists(self, subject: Digest, referrer: Digest) -> bool:
+        """See `Sink`; asked once for each subject."""
+        if subject not in self._listed:
+            self._listed[subject] = self._now_listed(subject)
+        return referrer in self._listed[subject]
+
+    def _now_listed(self, subject: Digest) -> frozenset[Digest]:
+        # what is listed and cannot be read does not count: it is put again, or the copy fails
+        unread: list[AirgapError] = []
+        return frozenset(item.descriptor.digest for item in self.finder.find(subject).readable(unread.append))
+
+    # --- writing ---
+
+    def reserve(self, size: int) -> None:
+        """Registries do not say how much room they have."""
+
+    def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
+        """See `Sink`: looked for, mounted from another repository of this registry, else sent; proven on its way."""
+        if isinstance(source, RegistrySource) and source.client.origin == self.client.origin:
+            holder: str | None = source.repository
+        else:
+            holder = self.client.holders.get(descriptor.digest)
+        how = self.uploads.push(
+            descriptor,
+            partial(source.open, descriptor),
+            mount_from=holder if holder != self.repository else None,
+            progress=advance,
+        )
+        self.client.holders.setdefault(descriptor.digest, self.repository)
+        if how is not TransferMethod.COPIED:
+            advance(descriptor.size)
+        return how
+
+    def put_manifest(self, descriptor: Descriptor, raw: bytes) -> ManifestPut:
+        """See `Sink`: a manifest's exact bytes under its digest (DIST-24), and in the referrers tag where needed.
+
+        Everything that it points at must be there (the subject need not). Raises IncompleteError where the registry
+        misses something, ContentError where it stores other bytes, FormatError for what is no manifest.
+        """
+        manifest = parse_manifest(raw, descriptor.media_type)
+        check_bytes(descriptor, raw)
+        fetched = Fetched(descriptor=descriptor, raw=raw)
+        handled = "OCI-Subject" in self.manifests.put(fetched, descriptor.digest).headers
+        updated = False
+        if manifest.subject is not None and self._needs_tag(handled=handled):
+            referrer = Descriptor(
+                media_type=descriptor.media_type,
+                digest=descriptor.digest,
+                size=descriptor.size,
+                artifact_type=manifest.artifact_type,
+                annotations=manifest.annotations,
+            )
+            updated = self._tags.add(manifest.subject.digest, referrer)
+        elif manifest.subject is not None and handled:
+            self._handled.setdefault(manifest.subject.digest, {})[descriptor.digest] = fetched
+        return ManifestPut(handled, updated)
+
+    def says_incomplete(self, error: AirgapError) -> bool:
+        """See `Sink`."""
+        return isinstance(error, IncompleteError)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def finish(self, entries: Sequence[Entry]) -> NamingResult:
+        """Put the tags (DIST-25), and look at the referrers once more."""
+        added, moved = 0, []
+        for entry in entries:
+            if entry.tag is None:
+                continue
+            before = self._named(entry.tag)
+            if before == entry.descriptor.digest:
+                continue
+            fetched = Fetched(descriptor=entry.descriptor, raw=self.manifests.read(entry.descriptor))
+            self.manifests.put(fetched, entry.tag)
+            if before is None:
+                added += 1
+            else:
+                moved.append(entry.tag)
+        self.settle()
+        return NamingResult(added=added, moved=tuple(moved))
+
+    def _named(self, tag: str) -> Digest | None:
+        """What a tag names now, as the registry claims (one HEAD), to be compared only; None where it is not there."""
+        found = self.manifests.head(tag)
+        if isinstance(found, Digest):
+            return found
+        return self.resolve(tag).digest if found else None
+
+    def settle(self) -> int:
+        """At the end of a copy: see that every referrer that was put is listed, and mend what is not; how many were.
+
+        Others may have overwritten a referrers tag. And registries with the referrers API lose entries of referrers
+        that are put at the same time (seen with olareg), although they answered OCI-Subject to each. Raises
+        RegistryError where a referrer stays lost: signatures are never lost silently (design 2.6).
+        """
+        return self._tags.settle() + sum(self._settle(*item) for item in self._handled.items())
+
+    def _settle(self, subject: Digest, put: Mapping[Digest, Fetched]) -> int:
+        mended = 0
+        for _ in range(_SETTLE_ROUNDS):
+            listed = self._now_listed(subject)
+            lost = [fetched for digest, fetched in put.items() if digest not in listed]
+            if not lost:
+                return mended
+            for fetched in lost:  # one at a time, this time
+                self.manifests.put(fetched, fetched.descriptor.digest)
+            mended += len(lost)
+        raise self.client.error(
+            f"{self.name} takes referrers of {subject} and does not list them",
+            remedy="Copy again with --referrers-tag always, so that the referrers tag lists them, too.",
+        )
+
+    def _needs_tag(self, *, handled: bool) -> bool:
+        if self._referrers_tag == ReferrersTag.AUTO:
+            return not handled
+        return self._referrers_tag == ReferrersTag.ALWAYS

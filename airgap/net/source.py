@@ -1,0 +1,145 @@
+"""One repository of a registry as the source of a copy (airgap.transfer.endpoint).
+
+Manifests come out proven against their digest; blobs with their size checked, as whoever reads them hashes. Everything
+is synchronous and safe for threads; a copy runs as many calls at once as it has threads.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from airgap import limits
+from airgap.errors import ContentError, FormatError, LimitError, UsageError
+from airgap.net.auth import Access
+from airgap.net.client import RegistryClient
+from airgap.net.download import BlobReader
+from airgap.net.http import Reply
+from airgap.net.manifests import TAG, ManifestApi
+from airgap.net.referrers import ReferrersFinder
+from airgap.net.wire import check_sent
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.lookup import Mechanism
+from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.parse.json import Reading, load_object, take_optional
+from airgap.text import safe
+from airgap.transfer.endpoint import BlobStream, FoundReferrers
+
+_REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_NAME_CHARACTERS: Final = 255
+_TAGS_A_PAGE: Final = 1000
+
+
+class RegistrySource:
+    """A repository that is read. The client is shared by all repositories of the registry."""
+
+    concurrent: Final = True
+
+    def __init__(
+        self, client: RegistryClient, repository: str, *, actions: str = "pull", mechanism: Mechanism | None = None
+    ) -> None:
+        """Nothing is sent yet. Raises UsageError for what is no repository name (DIST-1).
+
+        `actions` are the rights that are asked for; `mechanism` forces the way to referrers (`--distribution-spec`).
+        """
+        if len(repository) + len(client.host) > _NAME_CHARACTERS or not _REPOSITORY.fullmatch(repository):
+            raise UsageError(f"{safe(repository, limit=160)!r} is not the name of a repository")
+        self.client: Final = client
+        self.repository: Final = repository
+        self.manifests: Final = ManifestApi(client, Access(repository, actions))
+        self.finder: Final = ReferrersFinder(client, Access(repository, actions), self.manifests)
+        self._access: Final = Access(repository, actions)
+        self._mechanism: Final = mechanism
+
+    @property
+    def name(self) -> str:
+        """`host/repository`: what the operator calls it, and the scope that a policy is asked about."""
+        return f"{self.client.host}/{self.repository}"
+
+    def resolve(self, reference: str | Digest) -> Descriptor:
+        """What a tag or digest names: media type, digest, size; from bytes that were read and hashed (DIST-4).
+
+        Raises NotFoundError, UsageError (no tag), ContentError, and what the transport raises.
+        """
+        return self.manifests.get(reference).descriptor
+
+    def tags(self) -> Iterator[str]:
+        """All tags, each once, in the registry's order; follows pages (DIST-7).
+
+        Raises NotFoundError where there is no such repository, RegistryError for what is no list of tags.
+        """
+        seen: set[str] = set()
+        for reply in self.client.pages(
+            f"{self.repository}/tags/list?n={_TAGS_A_PAGE}",
+            access=self._access,
+            what=f"the tags of {self.repository} cannot be listed",
+            limit=limits.TAG_PAGE_BYTES,
+        ):
+            if reply.status == 404:  # noqa: PLR2004
+                raise self.client.no_repository(self.repository)
+            for tag in self._parse_tags(reply):
+                if tag not in seen:
+                    seen.add(tag)
+                    yield tag
+            if len(seen) > limits.REGISTRY_TAGS:
+                raise LimitError(f"{self.name} has more than {limits.REGISTRY_TAGS} tags")
+
+    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
+        """See `Source`. Raises ContentError (`content.malformed`, ...), and what the transport raises."""
+        raw = self.manifests.read(descriptor)
+        try:
+            return parse_manifest(raw, descriptor.media_type)
+        except FormatError as error:
+            raise ContentError(
+                "content.malformed", f"{descriptor.digest}: {error}", digest=str(descriptor.digest)
+            ) from None
+
+    def referrers(
+        self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool
+    ) -> FoundReferrers:
+        """See `Source`: the API, else the tag schema; cosign's tags where asked for."""
+        found = self.finder.find(descriptor.digest, artifact_types=artifact_types, mechanism=self._mechanism)
+        return found.and_more(self.finder.cosign_tags(descriptor.digest)) if digest_tags else found
+
+    def open(self, descriptor: Descriptor) -> BlobStream:
+        """See `Source`: resumed where connections are cut. Embedded data may stand in."""
+        try:
+            return self.open_from(descriptor)
+        except ContentError as error:
+            if descriptor.data is None or error.reason != "content.missing":
+                raise
+            return io.BytesIO(descriptor.data)
+
+    def open_from(self, descriptor: Descriptor, start: int = 0) -> BlobReader:
+        """See `Resumable`."""
+        return BlobReader(self.client, self._access, descriptor, start=start)
+
+    def read_blob(self, descriptor: Descriptor, limit: int) -> bytes:
+        """A blob of at most `limit` bytes, proven. Raises ContentError, and what the transport raises."""
+        if descriptor.size > limit:
+            raise ContentError("content.limit", f"{descriptor.digest} has {descriptor.size} bytes, more than {limit}")
+        with self.open_from(descriptor) as stream:
+            data = stream.readall()
+        check_sent(data, descriptor.digest, str(descriptor.digest))
+        return data
+
+    def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
+        """There is no file."""
+        return None
+
+    def _parse_tags(self, reply: Reply) -> tuple[str, ...]:
+        try:
+            document = load_object(reply.body, Reading.OPEN, limit=limits.TAG_PAGE_BYTES, what="list of tags")
+            # distribution answers null for a repository whose tags were all deleted
+            return tuple(_tag(tag) for tag in take_optional(document, "tags", list) or [])
+        except FormatError as error:
+            raise self.client.error(f"what {self.name} gives as its tags cannot be read: {error}") from None
+
+
+def _tag(tag: object) -> str:
+    if not isinstance(tag, str) or not TAG.fullmatch(tag):
+        raise FormatError(f"{safe(tag, limit=80)!r} is not a tag")
+    return tag
