@@ -132,7 +132,7 @@ class RegistrySink(RegistrySource):
         return how
 
     def put_manifest(self, descriptor: Descriptor, raw: bytes) -> ManifestPut:
-        """See `Sink`: a manifest's exact bytes under its digest (DIST-24), and in the referrers tag where needed.
+        """See `Sink`: exact bytes under their digest (DIST-24), and the referrers tag where needed (DIST-25).
 
         Everything that it points at must be there (the subject need not). Raises IncompleteError where the registry
         misses something, ContentError where it stores other bytes, FormatError for what is no manifest.
@@ -163,7 +163,7 @@ class RegistrySink(RegistrySource):
         """Nothing is kept back."""
 
     def finish(self, entries: Sequence[Entry]) -> NamingResult:
-        """Put the tags (DIST-25), and look at the referrers once more."""
+        """Put the tags, and look at the referrers once more."""
         added, moved = 0, []
         for entry in entries:
             if entry.tag is None:
