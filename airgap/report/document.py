@@ -207,6 +207,16 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
         "timestamp_token": None if rest.timestamp_token is None else encode_standard(rest.timestamp_token),
         "metadata": _exact(rest.metadata),
         "plugin": _demand(rest.plugin) if rest.plugin else None,
+        "said_against": [
+            {
+                "evidence": said.name,
+                "fingerprint": said.fingerprint,
+                "chain": said.chain,
+                "this_update": iso(said.this_update),
+                "hold": said.is_hold,
+            }
+            for said in rest.said_against
+        ],
     }
 
 

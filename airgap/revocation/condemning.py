@@ -9,6 +9,7 @@ entry's own meaning counts: whose certificate it means, and when.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ from airgap.errors import FormatError, Rejected, Undecided
 from airgap.revocation.damage import DamagedEvidence, damage_of
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
+from airgap.revocation.use import SaidAgainst
 
 if TYPE_CHECKING:
     from airgap.pki.crl import Crl, RevokedEntry
@@ -110,6 +112,39 @@ class CondemningEvidence:
             doubts=(*doubts, *self._damaged.about(query), *unread, *astray),
             softened=max((item for item in said if isinstance(item, str)), default=""),
         )
+
+    def said_in_targets(self, query: RevocationQuery) -> Iterator[SaidAgainst]:
+        """What genuine evidence that does not lie in the trust directory says against it, whatever comes of that."""
+        for file in self._evidence.crls(query.issuer.subject):
+            if not file.trusted:
+                with suppress(FormatError, Undecided):
+                    file.load().verify_made_by(*query.issuers)
+                    yield from _said(query, file, file.facts.this_update, _meanings(query, file.load()))
+        for ocsp in self._evidence.ocsp(query.certificate.serial):
+            singles = ocsp.response.statements(query.certificate, query.issuer)
+            against = [single for single in singles if single.status == "revoked"]
+            if against and not ocsp.trusted:
+                with suppress(Undecided):
+                    ocsp.response.verify_made_for(*query.issuers)
+                    reasons = [None if single.doubt else single.reason for single in against]
+                    yield from _said(query, ocsp, max(single.this_update for single in against), reasons)
+
+
+def _meanings(query: RevocationQuery, crl: Crl) -> list[str | None]:
+    """The reason of each entry; None where it is not certain what it means."""
+    try:
+        return [None if entry.doubt else entry.reason for entry in crl.entries(query.certificate)]
+    except Undecided:
+        return [None]
+
+
+def _said(
+    query: RevocationQuery, file: CrlFile | OcspFile, made: datetime, reasons: Sequence[str | None]
+) -> Iterator[SaidAgainst]:
+    if set(reasons) - {REMOVED}:
+        known = file.facts.fingerprint if isinstance(file, CrlFile) else file.response.fingerprint
+        is_hold = set(reasons) <= {HOLD, REMOVED}
+        yield SaidAgainst(name=file.name, fingerprint=known, chain=query.chain, this_update=made, is_hold=is_hold)
 
 
 def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[RevocationStatement | Undecided | str]:

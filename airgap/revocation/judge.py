@@ -21,7 +21,7 @@ from airgap.revocation.condemning import CondemningEvidence, RevocationStatement
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.pool import CrlFile, Evidence
 from airgap.revocation.query import RevocationQuery
-from airgap.revocation.use import EvidenceUse
+from airgap.revocation.use import EvidenceUse, SaidAgainst
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
 _Ask = Callable[[RevocationQuery], _Answered]
@@ -36,6 +36,9 @@ class RevocationJudge:
         self._moment = moment
         self._clearing = ClearingEvidence(evidence, self._condemning, freshness, moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
+        self._said: dict[RevocationQuery, tuple[SaidAgainst, ...]] = {}
+        self._trusted: frozenset[str] | None = None
+        """Fingerprints of all that the trust directory vouches for."""
 
     def check_chain(
         self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None
@@ -62,14 +65,41 @@ class RevocationJudge:
         """
         self._of_chain(chain, kind, signed_at, self._condemned)
 
+    def said_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> tuple[SaidAgainst, ...]:
+        """What came with a target and says something against `chain`: whoever judges without the target must know."""
+        found: dict[str, SaidAgainst] = {}
+        for query in self._queries(chain, kind, None):
+            if query not in self._said:
+                self._said[query] = tuple(self._condemning.said_in_targets(query))
+            for said in self._said[query]:
+                known = found.setdefault(said.fingerprint, said)
+                found[said.fingerprint] = replace(known, is_hold=known.is_hold and said.is_hold)
+        return tuple(found.values())
+
+    def not_at_hand(
+        self, said: Iterable[SaidAgainst], chain: Sequence[Certificate], *, kind: ChainKind
+    ) -> list[SaidAgainst]:
+        """Of what came with a target and was about this chain: what is not here now, nor in the trust directory."""
+        if self._trusted is None:
+            self._trusted = frozenset(
+                file.facts.fingerprint if isinstance(file, CrlFile) else file.response.fingerprint
+                for file in self._evidence.trusted()
+            )
+        known = self._trusted | {item.fingerprint for item in self.said_in_targets(chain, kind=kind)}
+        return [item for item in said if item.fingerprint not in known]
+
     def _of_chain(
         self, chain: Sequence[Certificate], kind: ChainKind, signed_at: datetime | None, ask: _Ask
     ) -> tuple[EvidenceUse, ...]:
-        queries = [
+        return self._worst_of(self._queries(chain, kind, signed_at), ask)
+
+    def _queries(
+        self, chain: Sequence[Certificate], kind: ChainKind, signed_at: datetime | None
+    ) -> list[RevocationQuery]:
+        return [
             RevocationQuery(certificate, issuer, kind, self._moment, signed_at, other_keys(chain, issuer))
             for certificate, issuer in pairwise(chain)
         ]
-        return self._worst_of(queries, ask)
 
     def _worst_of(self, queries: Iterable[RevocationQuery], ask: _Ask) -> tuple[EvidenceUse, ...]:
         """The answers as one, the most severe first. Raises Rejected, Undecided."""

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+
+from airgap.revocation.freshness import ChainKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidAgainst:
+    """A piece of evidence that came with a target and says something against a chain, whatever came of it."""
+
+    name: str
+    """Its file, safe to show."""
+    fingerprint: str
+    chain: ChainKind
+    this_update: datetime
+    is_hold: bool
+    """Whether it says no more than "on hold", which newer evidence lifts."""
+
+    def is_lifted_by(self, uses: Iterable[EvidenceUse]) -> bool:
+        """Whether an answer rests on nothing that is as old as a hold."""
+        made = [use.this_update for use in uses]
+        return self.is_hold and bool(made) and all(item is not None and item > self.this_update for item in made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ findings, under the action that the policy statement gives to the check.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -24,7 +24,7 @@ from airgap.pki.chain import Anchors, check_code_signing_chain
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import Evidence
-from airgap.revocation.use import EvidenceUse
+from airgap.revocation.use import EvidenceUse, SaidAgainst
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
 from airgap.signature.manifest import thumbprint_warning
 from airgap.signature.model import Envelope, Scheme
@@ -344,9 +344,13 @@ class SignatureVerifier:
         signed_at: datetime | None,
     ) -> tuple[EvidenceUse, ...]:
         """What the evidence at hand says; a recorded signature that was condemned for good stays so (design 10)."""
-        if not isinstance(dossier.signature, Candidate):
-            dossier.signature.refuse_if_revoked(check)
+        recorded = None if isinstance(dossier.signature, Candidate) else dossier.signature
+        if recorded:
+            recorded.refuse_if_revoked(check)
         uses = self._revocation.check_chain(chain, kind=kind, signed_at=signed_at)
+        if recorded:
+            gone = self._revocation.not_at_hand(recorded.said_against(kind), chain, kind=kind)
+            recorded.refuse_unheard(check, [item for item in gone if not item.is_lifted_by(uses)])
         dossier.rest_on(uses)
         return uses
 
@@ -442,6 +446,8 @@ class SignatureVerifier:
         if facts and manifest and (hint := thumbprint_warning(manifest, facts.chain)):
             dossier.warnings.append(hint)
         metadata = facts.remainder.metadata if facts and facts.remainder else {}
+        if facts and facts.remainder and isinstance(signature, Candidate):
+            facts = replace(facts, remainder=replace(facts.remainder, said_against=self._said_against(dossier, facts)))
         return SignatureOutcome(
             digest=signature.digest,
             envelope=signature.envelope,
@@ -453,6 +459,13 @@ class SignatureVerifier:
             plugin_use=_plugin_use(dossier),
             warnings=tuple(dossier.warnings),
         )
+
+    def _said_against(self, dossier: _SignatureState, facts: SignatureFacts) -> tuple[SaidAgainst, ...]:
+        """Whether or not revocation was asked: another policy may ask when the layout is gone."""
+        said = self._revocation.said_in_targets(facts.chain, kind="signing")
+        if dossier.timestamp:
+            said += self._revocation.said_in_targets(dossier.timestamp.chain, kind="tsa")
+        return said
 
 
 def _authentic_time_inside(facts: SignatureFacts) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from airgap.errors import Rejected, Undecided
 from airgap.pki.certificate import Certificate
+from airgap.revocation.use import SaidAgainst
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import safe
 from airgap.trust.levels import Check
@@ -28,6 +29,8 @@ class Remainder:
     metadata: Mapping[str, str]
     """User metadata, among other annotations, as it was signed."""
     plugin: PluginDemand | None
+    said_against: tuple[SaidAgainst, ...] = ()
+    """Evidence that lay in the layout, and goes with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ accepted. What it says is used only where the layout itself is gone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self, TypeVar
@@ -21,6 +21,8 @@ from airgap.parse.time import rfc3339
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import REASONS
+from airgap.revocation.freshness import CHAIN_KINDS, ChainKind
+from airgap.revocation.use import SaidAgainst
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
 from airgap.trust.choice import Origin
@@ -69,6 +71,23 @@ class RecordedSignature:
         verdict, reason = self.findings.get(check, (None, None))
         if verdict is Verdict.FAIL and reason == "revocation.revoked":
             raise Rejected("revocation.revoked", "a certificate had been revoked already, says the report")
+
+    def said_against(self, chain: ChainKind) -> tuple[SaidAgainst, ...]:
+        """What lay in the layout and says something against a chain. Raises Undecided (recheck.unproven)."""
+        facts = self.proven()
+        return tuple(said for said in facts.rest().said_against if said.chain == chain)
+
+    def refuse_unheard(self, check: Check, said: Sequence[SaidAgainst]) -> None:
+        """What went with the layout, and nothing at hand answers. Raises Rejected, where it counted; Undecided."""
+        if not said:
+            return
+        names = ", ".join(dict.fromkeys(item.name for item in said))
+        text = f"{names}, which lay in the layout, says something against a certificate, and is not at hand"
+        if self.findings.get(check) == (Verdict.FAIL, "revocation.on_hold"):
+            raise Rejected("revocation.on_hold", f"a certificate had been put on hold, says the report: {text}")
+        raise Undecided("recheck.unproven", text).advising(
+            "Bring the layout, or put this evidence into the trust directory (airgap trust fetch LAYOUT)."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +259,21 @@ def _remainder(source: json.JsonObject) -> Remainder:
         timestamp_token=None if token is None else decode_standard(token, where="for_recheck.timestamp_token"),
         metadata=_strings(source, "metadata"),
         plugin=None if plugin is None else _demand(plugin),
+        said_against=json.take_list(source, "said_against", _said_against, limit=_SIGNATURES),
+    )
+
+
+def _said_against(value: Any) -> SaidAgainst:
+    source = as_object(value)
+    chain = json.take(source, "chain", str)
+    if chain not in CHAIN_KINDS:
+        raise FormatError(f"is {safe(chain, limit=64)!r}, which is not known", where="said_against.chain")
+    return SaidAgainst(
+        name=safe(json.take(source, "evidence", str)),
+        fingerprint=json.take(source, "fingerprint", str),
+        chain=chain,
+        this_update=_moment(source, "this_update"),
+        is_hold=json.take(source, "hold", bool),
     )
 
 

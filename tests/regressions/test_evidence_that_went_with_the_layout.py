@@ -1,0 +1,134 @@
+"""A report alone was judged without the evidence that lay in its layout: what was on hold or in doubt passed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST
+from airgap.parse.time import iso
+from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl, entry
+from tests.support.extensions import UNKNOWN_CRITICAL
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Pki
+from tests.support.scenario import Scene, Written, bare
+from tests.support.trust import oci_policy, statement
+
+DAY = timedelta(days=1)
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
+GOOD = crl(LEAF.root, number=1)
+
+
+def listing(*, this_update: datetime = AT, next_update: datetime = AT + 30 * DAY, **item: Any) -> bytes:
+    revoked = [entry(LEAF.serial, **item)]
+    return crl(LEAF.root, number=2, this_update=this_update, next_update=next_update, revoked=revoked)
+
+
+HOLD = listing(reason="certificateHold")
+OLD_HOLD = listing(reason="certificateHold", this_update=AT - 9 * DAY)
+LATER = listing(reason="keyCompromise", at=AT + DAY, this_update=AT + 2 * DAY)
+
+
+class Kept:
+    def __init__(self, folder: Path, data: bytes, *, skip: bool = False, trusted: bool = True) -> None:
+        scene = Scene()
+        scene.sign_with(LEAF)
+        scene.crls = {"good.crl": GOOD} if trusted else {}
+        if skip:
+            level = {"level": "strict", "override": {"revocation": "skip"}}
+            scene.policy = oci_policy(statement(signatureVerification=level))
+        scene.packing = [lambda box, target: box.list(box.add_manifest(_artifact(box, target, data)))]
+        self.written: Written = scene.write(folder)
+        self.report = folder / "report.json"
+        self.then = run_here(self.written.arguments("--report", str(self.report))).code
+        shutil.rmtree(self.written.layout)
+
+    def put(self, name: str, data: bytes) -> None:
+        (self.written.trust / "crls").mkdir(exist_ok=True)
+        (self.written.trust / "crls" / name).write_bytes(data)
+
+    def again(self, at: str = iso(AT)) -> Ran:
+        ran = run_here(
+            ["recheck", str(self.report), "--trust", str(self.written.trust), "--at", at, "--format", "json"]
+        )
+        ran.check_sound()
+        return ran
+
+
+def _artifact(box: Any, target: Any, data: bytes) -> dict[str, Any]:
+    return {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": EVIDENCE_TYPE,
+        "config": bare(box.add_blob(b"{}", EMPTY)),
+        "layers": [bare(box.add_blob(data, CRL_MEDIA_TYPE))],
+        "subject": bare(target),
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "then", "now"),
+    [
+        pytest.param(HOLD, 14, 14, id="on hold"),
+        pytest.param(ocsp_response(LEAF, status="revoked", reason="certificateHold"), 14, 14, id="on hold, by OCSP"),
+        pytest.param(
+            listing(reason="certificateHold", this_update=AT - DAY / 2, next_update=AT - DAY / 4),
+            15,
+            15,
+            id="stale hold",
+        ),
+        pytest.param(listing(reason="keyCompromise", extra=[UNKNOWN_CRITICAL]), 15, 15, id="in doubt"),
+        pytest.param(listing(reason="keyCompromise"), 14, 14, id="revoked"),
+        pytest.param(OLD_HOLD, 0, 0, id="a hold that was lifted"),
+        pytest.param(crl(LEAF.root, number=5, this_update=AT), 0, 0, id="nothing"),
+    ],
+)
+def test_what_was_said_against_it(tmp_path: Path, data: bytes, then: int, now: int) -> None:
+    kept = Kept(tmp_path, data)
+    assert (kept.then, kept.again().code) == (then, now)
+
+
+def test_a_hold_that_newer_evidence_lifts(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, OLD_HOLD, trusted=False)
+    assert (kept.then, kept.again().code) == (14, 15)
+    kept.put("good.crl", GOOD)
+    assert kept.again().code == 0
+
+
+def test_what_was_only_revoked_later(tmp_path: Path) -> None:
+    """It was good at that moment, and is not now."""
+    kept = Kept(tmp_path, LATER)
+    assert kept.then == 0
+    assert kept.again(at=iso(AT + 3 * DAY)).code == 15
+    kept.put("later.crl", LATER)
+    assert kept.again(at=iso(AT + 3 * DAY)).code == 14
+    assert kept.again().code == 0
+
+
+def test_what_the_policy_did_not_ask_then(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, listing(reason="keyCompromise"), skip=True)
+    assert (kept.then, kept.again().code) == (0, 0)
+    policy = oci_policy(statement())
+    (kept.written.trust / "trustpolicy.oci.json").write_text(json.dumps(policy))
+    ran = kept.again()
+    assert ran.code == 15
+    (because,) = ran.document["artifacts"][0]["because"]
+    assert because["reason"] == "recheck.unproven"
+    assert "lay in the layout" in because["message"]
+
+
+@pytest.mark.parametrize("change", [lambda rest: rest.pop("said_against"), lambda rest: rest.update(said_against=None)])
+def test_a_report_that_does_not_say_does_not_say_nothing(tmp_path: Path, change: Callable[[Any], Any]) -> None:
+    kept = Kept(tmp_path, HOLD)
+    document = json.loads(kept.report.read_text())
+    change(document["artifacts"][0]["signatures"][0]["for_recheck"])
+    kept.report.write_text(json.dumps(document))
+    assert kept.again().code == 1
