@@ -340,7 +340,7 @@ class _Scanner:
             if manifest is None or suffix is None:
                 continue
             image = names.image_beside(entry) if entry.aside else one
-            if image is not None:
+            if image is not None and image.digest != entry.descriptor.digest:
                 tag = cosign_tag(image.digest, suffix)
                 self._add(image.digest, _cosigned(entry.descriptor, manifest, tag))
 

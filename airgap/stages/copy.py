@@ -23,7 +23,15 @@ from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals, added, status_of
-from airgap.transfer.destinations import Origin, Place, check_takeover, is_tar, parse_destination, places
+from airgap.transfer.destinations import (
+    Origin,
+    Place,
+    check_takeover,
+    check_whole_names,
+    is_tar,
+    parse_destination,
+    places,
+)
 from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.layout_referrers_tags import LayoutReferrersTags
@@ -302,6 +310,8 @@ class _Copy:
                 and (name := found[0].record.name)
             }
             check_takeover(group.found, group.placed, origins)
+        if layout:
+            check_whole_names(group.found, group.placed, layout.index().manifests)
         replaced: set[Digest] = set()
         if self._request.referrers_tag == ReferrersTag.ALWAYS:
             tags = LayoutReferrersTags(layout)

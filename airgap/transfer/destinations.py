@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from airgap.errors import UsageError
+from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, RegistryReference, local_reference, parse_new_layout, parse_reference
 from airgap.oci.tags import tag_part
 from airgap.text import safe
+from airgap.transfer.endpoint import Entry
+from airgap.transfer.index_writer import names_of
 from airgap.transfer.origins import FoundArtifact
 
 _TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
@@ -107,10 +110,28 @@ def _check_collisions(found: Sequence[FoundArtifact], placed: Sequence[Place]) -
         for tag in place.tags:
             other = taken.setdefault((place.repository.name if place.repository else None, tag), item)
             if other.descriptor.digest != item.descriptor.digest:
-                raise UsageError(
-                    f"{other.reference} and {item.reference} would both be called {safe(tag, limit=160)!r}",
-                    remedy="Copy them one at a time with a tag for the destination, or add --full-names.",
-                )
+                raise _collision(other, item, tag)
+    for item, place in zip(found, placed, strict=True):
+        for name in _whole_names(item, place):
+            other = taken.get((None, name), item)
+            if other.descriptor.digest != item.descriptor.digest:
+                raise _collision(other, item, name)
+
+
+def _collision(one: FoundArtifact, other: FoundArtifact, name: str) -> UsageError:
+    return UsageError(
+        f"{one.reference} and {other.reference} would both be called {safe(name, limit=160)!r}",
+        remedy="Copy them one at a time with a tag for the destination, or add --full-names.",
+    )
+
+
+def _whole_names(found: FoundArtifact, place: Place) -> tuple[str, ...]:
+    """What containerd calls it in a layout, beside its tags."""
+    if place.repository is not None:
+        return ()
+    # one tag may stand for all
+    listed = (Entry(descriptor=entry, tag=tag) for tag, entry in zip(place.tags, found.entries, strict=False))
+    return tuple(name for entry in listed for name in names_of(entry) if name not in place.tags)
 
 
 def check_takeover(found: Sequence[FoundArtifact], placed: Sequence[Place], origins: Mapping[str, Origin]) -> None:
@@ -130,6 +151,26 @@ def check_takeover(found: Sequence[FoundArtifact], placed: Sequence[Place], orig
                     f"{item.reference} would take its place",
                     remedy="Give the destination another tag, or add --full-names.",
                 )
+
+
+def check_whole_names(found: Sequence[FoundArtifact], placed: Sequence[Place], present: Iterable[Descriptor]) -> None:
+    """Refuse to take from another artifact of the layout a name that nobody typed: what containerd calls a copy.
+
+    One that stands where a tag of the copy stands moves with that. Raises UsageError.
+    """
+    bearers: dict[str, list[Descriptor]] = {}
+    for entry in present:
+        for name in {entry.annotations.get(REF_NAME), entry.annotations.get(CONTAINERD_NAME)} - {None}:
+            bearers.setdefault(name or "", []).append(entry)
+    for item, place in zip(found, placed, strict=True):
+        for name in _whole_names(item, place):
+            for other in bearers.get(name, ()):
+                if other.digest != item.descriptor.digest and other.annotations.get(REF_NAME) not in place.tags:
+                    raise UsageError(
+                        f"{safe(name, limit=160)!r} there is {other.digest}; {item.reference} is called so, too, and "
+                        "would take its place",
+                        remedy="Give the destination that whole name as its tag, to replace what has it.",
+                    )
 
 
 def parse_destination(text: str) -> LayoutReference | RegistryReference:

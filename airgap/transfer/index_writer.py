@@ -68,53 +68,81 @@ class _Table:
         self.items = items
         self.added = 0
         self.moved: list[str] = []
-        self._tags: dict[str, list[int]] = {}
-        self._digests: dict[str, int] = {}
+        self._before: Final = len(items)
+        self._names: dict[str, list[int]] = {}
+        """By name, what has or had it."""
+        self._digests: dict[str, list[int]] = {}
         for number, item in enumerate(items):
             if isinstance(item, dict):
-                self._digests.setdefault(str(item.get("digest")), number)
-                if (tag := _tag(item)) is not None:
-                    self._tags.setdefault(tag, []).append(number)
+                self._list(number)
+
+    def _list(self, number: int) -> None:
+        self._digests.setdefault(str(self.items[number].get("digest")), []).append(number)
+        for name in _names(self.items[number]):
+            self._names.setdefault(name, []).append(number)
 
     def take(self, entry: Entry) -> None:
         digest = str(entry.descriptor.digest)
+        same = self._digests.get(digest, [])
         if entry.tag is None:
-            if digest not in self._digests:
-                self._append(entry, digest)
+            if not same:
+                self._append(entry_json(entry))
             return
-        # somebody may have given the tag twice: it moves from every entry that has it
-        others = [at for at in self._tags.get(entry.tag, ()) if self.items[at].get("digest") != digest]
-        for at in others:
-            self._untag(at)
-        if others:
-            self.moved.append(entry.tag)
-        kept = [at for at in self._tags.get(entry.tag, ()) if at not in others]
-        self._tags[entry.tag] = kept
-        if kept:
+        new = entry_json(entry)
+        for name in _names(new):
+            self._take_from_others(name, digest)
+        image = _annotation(new, CONTAINERD_NAME)
+        for at in same:
+            if _tag(self.items[at]) != entry.tag:
+                continue
+            if image is None or _annotation(self.items[at], CONTAINERD_NAME) == image:
+                return
+            if _annotation(self.items[at], CONTAINERD_NAME) is None:
+                self._annotate(at, CONTAINERD_NAME, image)
+                return
+        bare = next((at for at in same if not _names(self.items[at])), None)
+        if bare is None:
+            self._append(new)
             return
-        bare = self._digests.get(digest)
-        if bare is not None and _tag(self.items[bare]) is None and bare not in others:
-            # an entry without a tag gets one; to list the same twice would say nothing more
-            self.items[bare] = entry_json(entry)
-            self._tags[entry.tag] = [bare]
-            self.added += 1
-            return
-        self._append(entry, digest)
-
-    def _append(self, entry: Entry, digest: str) -> None:
-        self._digests.setdefault(digest, len(self.items))
-        if entry.tag is not None:
-            self._tags.setdefault(entry.tag, []).append(len(self.items))
-        self.items.append(entry_json(entry))
+        # an entry without a name gets one; to list the same twice would say nothing more
+        self.items[bare] = new
+        for name in _names(new):
+            self._names.setdefault(name, []).append(bare)
         self.added += 1
 
-    def _untag(self, number: int) -> None:
+    def _append(self, item: dict[str, Any]) -> None:
+        self.items.append(item)
+        self._list(len(self.items) - 1)
+        self.added += 1
+
+    def _annotate(self, number: int, key: str, value: str) -> None:
         item = self.items[number]
-        tag = item["annotations"][REF_NAME]
+        self.items[number] = {**item, "annotations": {**item["annotations"], key: value}}
+        self._names.setdefault(value, []).append(number)
+        self.added += 1
+
+    def _take_from_others(self, name: str, digest: str) -> None:
+        """The name moves: somebody may have given it to several, as a tag or as containerd's name."""
+        for at in self._names.get(name, ()):
+            item = self.items[at]
+            # those of this copy keep theirs: which of two would count, nobody has said
+            if at < self._before and item.get("digest") != digest and name in _names(item):
+                self._unname(at, name)
+                self.moved += [name] if name not in self.moved else []
+
+    def _unname(self, number: int, name: str) -> None:
+        item = self.items[number]
+        was_tag = _tag(item) == name
         annotations = {
             key: value
             for key, value in item["annotations"].items()
-            if key != REF_NAME and not (key == CONTAINERD_NAME and isinstance(value, str) and _fits(value, tag))
+            if not (
+                (key == REF_NAME and was_tag)
+                or (
+                    key == CONTAINERD_NAME
+                    and (value == name or (was_tag and isinstance(value, str) and _fits(value, name)))
+                )
+            )
         }
         self.items[number] = {**item, "annotations": annotations}
         if not annotations:
@@ -134,15 +162,29 @@ def entry_json(entry: Entry) -> dict[str, Any]:
     return replace(entry.descriptor, annotations=annotations, data=None).to_json()
 
 
+def names_of(entry: Entry) -> tuple[str, ...]:
+    """Every name by which some tool runs what is listed so."""
+    return _names(entry_json(entry))
+
+
 def _fits(name: str, tag: str) -> bool:
     """Whether containerd's whole name says the same as a tag, which may be whole, short, or without its registry."""
     return name == tag or tag_part(name) == tag or name.endswith(f"/{tag}")
 
 
 def _tag(item: Mapping[str, Any]) -> str | None:
+    return _annotation(item, REF_NAME)
+
+
+def _names(item: Mapping[str, Any]) -> tuple[str, ...]:
+    found = (_annotation(item, key) for key in (REF_NAME, CONTAINERD_NAME))
+    return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def _annotation(item: Mapping[str, Any], key: str) -> str | None:
     annotations = item.get("annotations")
-    tag = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
-    return tag if isinstance(tag, str) else None
+    value = annotations.get(key) if isinstance(annotations, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def _is_free(tag: str | None, taken: Collection[str]) -> bool:

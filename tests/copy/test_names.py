@@ -164,3 +164,67 @@ def test_full_name_of_a_copy_was_less_than_a_record_of_another_repository(
     copy(f"{registry.host}/lab/app:v1", f"{tmp_path / 'stick'}:registry.example/prod/app:v1")
     copy(tmp_path / "stick", f"{registry.host}/mirror", "--full-names")
     assert registry.repositories["mirror/prod/app"].tags["v1"] == str(image.digest)
+
+
+WHOLE = "docker.io/library/app:latest"
+LISTED = {
+    "both": {REF_NAME: "latest", CONTAINERD_NAME: WHOLE},
+    "tag": {REF_NAME: WHOLE},
+    "containerd": {CONTAINERD_NAME: WHOLE},
+    "short": {REF_NAME: "latest"},
+}
+
+
+def _layout(folder: Path, content: bytes, listed: str) -> tuple[Path, str]:
+    box = LayoutBuilder()
+    image = box.add_image(content)
+    box.list(image, **LISTED[listed])
+    return box.write_directory(folder), str(image.digest)
+
+
+@pytest.mark.parametrize("before", LISTED)
+@pytest.mark.parametrize("after", LISTED)
+@pytest.mark.parametrize("suffix", ["", ":latest", f":{WHOLE}"])
+def test_name_of_a_copy_stayed_with_another_image_too(tmp_path: Path, before: str, after: str, suffix: str) -> None:
+    """Containerd's name did not move with a tag, and from then on meant nothing."""
+    stick, old = _layout(tmp_path / "stick", b"old", before)
+    source, new = _layout(tmp_path / "source", b"new", after)
+    index = (stick / "index.json").read_bytes()
+    ran = run_here(["copy", str(source), f"{stick}{suffix}"])
+    if ran.code:
+        assert (ran.code, "would take its place" in ran.err, (stick / "index.json").read_bytes()) == (2, True, index)
+        assert {before, after} <= {"both", "tag", "containerd"}
+        assert suffix != f":{WHOLE}", "a name that was typed moves"
+        copy(source, f"{stick}:{WHOLE}")
+    bearers: dict[str, set[str]] = {}
+    for item in entries(stick):
+        for key in (REF_NAME, CONTAINERD_NAME):
+            if name := item.get("annotations", {}).get(key):
+                bearers.setdefault(name, set()).add(item["digest"])
+    assert {name: len(digests) for name, digests in bearers.items()} == dict.fromkeys(bearers, 1)
+    typed = WHOLE if ran.code else suffix.removeprefix(":")
+    assert bearers[typed] == {new} if typed else {new} in bearers.values()
+    assert {item["digest"] for item in entries(stick)} >= {old, new}
+
+
+def test_one_more_tag_took_the_name_that_containerd_gives_an_image(tmp_path: Path) -> None:
+    stick, digest = _layout(tmp_path / "stick", b"app", "containerd")
+    source, _ = _layout(tmp_path / "source", b"app", "short")
+    copy(source, f"{stick}:v2")
+    found = [item["annotations"] for item in entries(stick) if item["digest"] == digest]
+    assert found == [{CONTAINERD_NAME: WHOLE}, {REF_NAME: "v2"}]
+    source, _ = _layout(tmp_path / "docker", b"app", "both")
+    again, _ = _layout(tmp_path / "again", b"app", "short")
+    copy(source, again)
+    assert names(again) == {"latest": (digest, WHOLE)}
+    index = (again / "index.json").read_bytes()
+    copy(source, again)
+    assert (again / "index.json").read_bytes() == index
+
+
+def test_tag_of_one_source_is_what_containerd_calls_an_image_of_another(tmp_path: Path) -> None:
+    one, _ = _layout(tmp_path / "one", b"one", "both")
+    other, _ = _layout(tmp_path / "other", b"other", "tag")
+    for out in ("new", "new.tar"):
+        ran = run_here(["copy", str(one), str(other), str(tmp_path / out)])
+        assert (ran.code, f"would both be called '{WHOLE}'" in ran.err) == (2, True), ran

@@ -110,6 +110,13 @@ class TestHauler:
         assert named(graph) == {image.digest: () for image in saved} | alone
         assert len(graph.referrers(saved[0]).all()) == (images == 1)
 
+    def test_what_is_called_an_image_and_is_a_signature_is_not_attached_to_itself(
+        self, builder: LayoutBuilder, place: Path
+    ) -> None:
+        builder.list(signature := cosign(builder), kind="dev.cosignproject.cosign/image")
+        graph = graph_of(builder, place)
+        assert (named(graph), graph.referrers(signature).all()) == ({signature.digest: ()}, ())
+
     def test_signature_of_a_platform_does_not_take_the_name_of_the_index(
         self, builder: LayoutBuilder, place: Path
     ) -> None:
