@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.attached import is_stated_image
+from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.lookup import ReferrersLookup
@@ -18,7 +19,10 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.text import safe
 from airgap.transfer.endpoint import FoundReferrers, Referral, Source
 from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node, PlannedArtifact, PlannedReferrer, Selection, key_of
-from airgap.transfer.platforms import choose
+from airgap.transfer.platforms import choose, is_any_of, platform_of
+from airgap.transfer.pump import pump
+
+_SHOWN: Final = 12
 
 
 def make_plan(
@@ -57,9 +61,19 @@ class _Visited:
     below: list[tuple[Descriptor, _Step | None]] = field(default_factory=list)
     """Blobs have no step."""
     referrers: list[tuple[Referral, _Step]] = field(default_factory=list)
+    platform: Platform | None = None
+    """Of an image of which no index names it: what its config names."""
     left_out: list[Descriptor] = field(default_factory=list)
     unknown: list[Descriptor] = field(default_factory=list)
     """Listed as referrers, of a media type that nothing is known about."""
+
+
+class _Answer(NamedTuple):
+    """What a source says of one manifest."""
+
+    manifest: Manifest | Index
+    found: FoundReferrers | None = None
+    platform: Platform | None = None
 
 
 class _Planner:
@@ -68,6 +82,7 @@ class _Planner:
         self._executor: Final = executor
         self._keep_going: Final = keep_going
         self._visited: Final[dict[_Step, _Visited]] = {}
+        self._roots: Final[set[_Step]] = set()
         self._queue: Final[deque[tuple[_Step, int]]] = deque()
         self._bytes = 0
         self._known: Final[set[Key]] = set()
@@ -76,7 +91,9 @@ class _Planner:
 
     def start(self, wanted: CopyRoot) -> None:
         if wanted.descriptor.is_manifest:
-            self._add(self._step(wanted.source, wanted.descriptor, 0, inside=False), wanted.descriptor, 0)
+            step = self._step(wanted.source, wanted.descriptor, 0, inside=False)
+            self._roots.add(step)
+            self._add(step, wanted.descriptor, 0)
 
     def _step(self, source: Source, descriptor: Descriptor, level: int, *, inside: bool) -> _Step:
         counted = level if self._selection.depth is not None else 0
@@ -95,7 +112,7 @@ class _Planner:
 
     def run(self) -> None:
         """Visits everything that can be reached; in this thread where the source is for one thread only."""
-        running: dict[Future[tuple[Manifest | Index, FoundReferrers | None]], tuple[_Step, int]] = {}
+        running: dict[Future[_Answer], tuple[_Step, int]] = {}
         try:
             while self._queue or running:
                 while self._queue:
@@ -114,23 +131,33 @@ class _Planner:
             for future in running:
                 future.cancel()
 
-    def _read(self, step: _Step, descriptor: Descriptor) -> tuple[Manifest | Index, FoundReferrers | None]:
+    def _read(self, step: _Step, descriptor: Descriptor) -> _Answer:
         manifest = step.source.manifest(descriptor)
+        platform = self._platform(step, descriptor, manifest)
         if not self._looks_at(step):
-            return manifest, None
+            return _Answer(manifest, platform=platform)
         try:
             types = frozenset[str]() if step.inside else self._selection.artifact_types
             tags = self._selection.digest_tags
-            return manifest, step.source.referrers(descriptor, artifact_types=types, digest_tags=tags)
+            found = step.source.referrers(descriptor, artifact_types=types, digest_tags=tags)
         except AirgapError as error:
             if not self._keep_going:
                 raise
             lookup = ReferrersLookup(subject=descriptor.digest, mechanism=None)
-            return manifest, FoundReferrers(lookup=lookup, problems=(error,))
+            found = FoundReferrers(lookup=lookup, problems=(error,))
+        return _Answer(manifest, found, platform)
 
-    def _read_here(
-        self, step: _Step, descriptor: Descriptor
-    ) -> tuple[Manifest | Index, FoundReferrers | None] | AirgapError:
+    def _platform(self, step: _Step, descriptor: Descriptor, manifest: Manifest | Index) -> Platform | None:
+        """The platform of an image by its config, where platforms are chosen and no index above names one."""
+        if not self._selection.platforms or step.inside:
+            return None
+        if descriptor.platform is not None and step not in self._roots:
+            return None
+        if isinstance(manifest, Index) or manifest.config is None or not is_stated_image(manifest):
+            return None
+        return platform_of(_read_small(step.source, manifest.config))
+
+    def _read_here(self, step: _Step, descriptor: Descriptor) -> _Answer | AirgapError:
         try:
             return self._read(step, descriptor)
         except AirgapError as error:
@@ -140,16 +167,14 @@ class _Planner:
         selection = self._selection
         return selection.referrers and (selection.depth is None or step.level < selection.depth)
 
-    def _take(
-        self, step: _Step, depth: int, outcome: tuple[Manifest | Index, FoundReferrers | None] | AirgapError
-    ) -> None:
+    def _take(self, step: _Step, depth: int, outcome: _Answer | AirgapError) -> None:
         visited = self._visited[step]
         if isinstance(outcome, AirgapError):
             if not self._keep_going and not isinstance(outcome, (ContentError, NotFoundError)):
                 raise outcome  # the way to the source is broken: nothing else will come through either
             visited.error = outcome
             return
-        visited.manifest, visited.found = outcome
+        visited.manifest, visited.found, visited.platform = outcome
         self._count(step, visited.manifest)
         try:
             self._follow(step, visited, depth)
@@ -185,7 +210,7 @@ class _Planner:
     def _chosen(self, step: _Step, visited: _Visited) -> Iterator[Descriptor]:
         manifest = visited.manifest
         if isinstance(manifest, Index) and self._selection.platforms and not step.inside:
-            chosen = choose(manifest, self._selection.platforms, str(visited.descriptor.digest))
+            chosen = choose(manifest, self._selection.platforms)
             visited.left_out.extend(entry for entry in manifest.manifests if entry not in chosen)
             yield from chosen
         elif manifest is not None:
@@ -247,6 +272,7 @@ class _Gathering:
             nodes.setdefault(key_of(root), Node(descriptor=root, source=self._wanted.source))
             return self._planned()
         start = _Step(self._wanted.source, key_of(root), 0, inside=False)
+        self._check_platforms(start)
         queue = deque([start])
         seen = {start}
         while queue:
@@ -289,6 +315,40 @@ class _Gathering:
                 self._keys.add(key_of(descriptor))
                 nodes.setdefault(key_of(descriptor), Node(descriptor=descriptor, source=step.source))
         yield from self._referrers(step, visited)
+
+    def _check_platforms(self, start: _Step) -> None:
+        """Every platform that was asked for is somewhere in an index; an image is of one of them.
+
+        Raises NotFoundError.
+        """
+        root = self._visited[start]
+        filters = self._selection.platforms
+        if not filters or root.manifest is None:
+            return
+        there = self._platforms_below(start)
+        shown = ", ".join(sorted(str(platform) for platform in there)[:_SHOWN])
+        name = root.descriptor.digest
+        if isinstance(root.manifest, Index):
+            for wanted in filters:
+                if not any(wanted.matches(platform) for platform in there):
+                    problem = f"{name} has nothing for {wanted}; it has {shown or 'no platforms'}"
+                    raise NotFoundError(problem, platform=str(wanted))
+        elif there and not any(is_any_of(filters, platform) for platform in there):
+            wanted_here = ", ".join(str(wanted) for wanted in filters)
+            raise NotFoundError(f"{name} is an image for {shown}, not for {wanted_here}", platform=wanted_here)
+
+    def _platforms_below(self, start: _Step) -> dict[Platform, None]:
+        there: dict[Platform, None] = {}
+        queue, seen = deque([start]), {start}
+        while queue:
+            visited = self._visited[queue.popleft()]
+            entries = visited.manifest.manifests if isinstance(visited.manifest, Index) else ()
+            named = (visited.platform, *(entry.platform for entry in entries))
+            there.update((platform, None) for platform in named if platform is not None)
+            following = [below for _, below in visited.below if below is not None and below not in seen]
+            seen.update(following)
+            queue.extend(following)
+        return there
 
     def _explained(self, step: _Step, visited: _Visited) -> AirgapError:
         error = visited.error or AirgapError(f"{visited.descriptor.digest} was not read")
@@ -395,6 +455,19 @@ class _Gathering:
         )
 
 
+def _read_small(source: Source, descriptor: Descriptor) -> bytes:
+    """The whole content of a small blob, proven. Raises LimitError, ContentError, and what the source raises."""
+    if descriptor.size > limits.MANIFEST_BYTES:
+        raise LimitError(f"the config {descriptor.digest} has more than {limits.MANIFEST_BYTES} bytes")
+    content = bytearray()
+    stream = source.open(descriptor)
+    try:
+        pump(stream, descriptor, content.extend, lambda _: None)
+    finally:
+        stream.close()
+    return bytes(content)
+
+
 def _heard_later(_: AirgapError) -> None:
     """What could not be read is told when the artifact that it belongs to is gathered."""
 
@@ -407,8 +480,8 @@ def _reason_of(error: AirgapError) -> str:
 
 
 def _outcome(
-    future: Future[tuple[Manifest | Index, FoundReferrers | None]],
-) -> tuple[Manifest | Index, FoundReferrers | None] | AirgapError:
+    future: Future[_Answer],
+) -> _Answer | AirgapError:
     try:
         return future.result()
     except AirgapError as error:

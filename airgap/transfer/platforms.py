@@ -7,16 +7,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Self
 
-from airgap.errors import NotFoundError, UsageError
-from airgap.oci.descriptor import Descriptor
+from airgap.errors import UsageError
+from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.manifest import Index
+from airgap.parse.json import Reading, load_object
 from airgap.text import safe
 
 _GRAMMAR: Final = re.compile(r"([a-z0-9_]+)/([a-z0-9_]+)(?:/([a-z0-9_.]+))?", re.ASCII)
 _ABOUT: Final = "vnd.docker.reference.digest"
 """BuildKit lists attestations as children of no platform, and says here of which child each is."""
-_DEFAULT_VARIANT: Final = {"arm64": "v8", "arm": "v7"}
-_SHOWN: Final = 12
+_DEFAULT_VARIANT: Final = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
+_UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,19 @@ class PlatformFilter:
     def parse(cls, text: str) -> Self:
         """Raises UsageError."""
         match = _GRAMMAR.fullmatch(text)
+        if match is None and "," in text:
+            raise UsageError(
+                f"{safe(text, limit=80)!r} is more than one platform",
+                remedy="Repeat the option: one for each platform.",
+            )
         if match is None:
             raise UsageError(
                 f"{safe(text, limit=80)!r} is no platform", remedy="Write os/architecture[/variant]: linux/arm64."
             )
         return cls(*match.groups())
 
-    def matches(self, entry: Descriptor) -> bool:
-        """Whether an entry is for this platform; without a variant here, any variant will do."""
-        platform = entry.platform
+    def matches(self, platform: Platform | None) -> bool:
+        """Whether it is this platform; without a variant here, any variant will do."""
         if platform is None or (platform.os, platform.architecture) != (self.os, self.architecture):
             return False
         usual = _DEFAULT_VARIANT.get(self.architecture)
@@ -50,23 +55,26 @@ class PlatformFilter:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
 
-def choose(index: Index, filters: Collection[PlatformFilter], name: str) -> tuple[Descriptor, ...]:
-    """The entries that are chosen: of these platforms, about chosen ones, and those that name no platform.
+def choose(index: Index, filters: Collection[PlatformFilter]) -> tuple[Descriptor, ...]:
+    """The entries of these platforms, with what is about them, and those that name no platform.
 
-    Raises NotFoundError where a platform is in none of them.
+    All entries where none is of these platforms: an index of which nothing is there could not be verified.
     """
-    chosen = [entry for entry in index.manifests if any(wanted.matches(entry) for wanted in filters)]
-    for wanted in filters:
-        if not any(wanted.matches(entry) for entry in chosen):
-            there = sorted({str(entry.platform) for entry in index.manifests if entry.platform})
-            raise NotFoundError(
-                f"{name} has nothing for {wanted}; it has {', '.join(there[:_SHOWN]) or 'no platforms'}",
-                platform=str(wanted),
-            )
-    digests = {str(entry.digest) for entry in chosen}
-    companions = [
-        entry
-        for entry in index.manifests
-        if entry not in chosen and (entry.platform is None or entry.annotations.get(_ABOUT) in digests)
-    ]
-    return tuple(entry for entry in index.manifests if entry in chosen or entry in companions)
+    chosen = {str(entry.digest) for entry in index.manifests if is_any_of(filters, entry.platform)}
+    return tuple(entry for entry in index.manifests if not chosen or _is_taken(entry, chosen))
+
+
+def _is_taken(entry: Descriptor, chosen: Collection[str]) -> bool:
+    about = entry.annotations.get(_ABOUT)
+    return str(entry.digest) in chosen or (about in chosen if about is not None else entry.platform is None)
+
+
+def is_any_of(filters: Collection[PlatformFilter], platform: Platform | None) -> bool:
+    """Whether it is one of these platforms."""
+    return any(wanted.matches(platform) for wanted in filters)
+
+
+def platform_of(config: bytes) -> Platform | None:
+    """The platform that the config of an image names; None where it names none. Raises FormatError."""
+    platform = Platform.from_json(load_object(config, Reading.OPEN, what="image config"))
+    return platform if {platform.os, platform.architecture}.isdisjoint({"", _UNKNOWN}) else None

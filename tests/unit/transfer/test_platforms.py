@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from airgap.errors import NotFoundError, UsageError
+from airgap.errors import UsageError
 from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index
-from airgap.transfer.platforms import PlatformFilter, choose
+from airgap.transfer.platforms import PlatformFilter, choose, platform_of
 
 
 def entry(name: str, platform: Platform | None, **annotations: str) -> Descriptor:
@@ -55,19 +55,36 @@ INDEX = Index(
 )
 def test_choice(wanted: list[str], expected: tuple[Descriptor, ...]) -> None:
     """BuildKit's attestations belong to the child that they are about; what names no platform always comes."""
-    assert choose(INDEX, [PlatformFilter.parse(text) for text in wanted], "index") == expected
+    assert choose(INDEX, [PlatformFilter.parse(text) for text in wanted]) == expected
 
 
 def test_no_variant_means_the_usual_one() -> None:
     usual = entry("arm64 without variant", linux("arm64"))
-    assert PlatformFilter.parse("linux/arm64/v8").matches(usual)
-    assert not PlatformFilter.parse("linux/arm64/v9").matches(usual)
+    assert PlatformFilter.parse("linux/arm64/v8").matches(usual.platform)
+    assert not PlatformFilter.parse("linux/arm64/v9").matches(usual.platform)
+    assert PlatformFilter.parse("linux/amd64/v1").matches(linux("amd64"))
+    assert not PlatformFilter.parse("linux/amd64/v3").matches(linux("amd64"))
 
 
-@pytest.mark.parametrize("wanted", [["windows/amd64"], ["linux/amd64", "linux/arm/v5"]])
-def test_what_is_not_there_is_an_error(wanted: list[str]) -> None:
-    with pytest.raises(NotFoundError, match="linux/amd64, linux/arm/v6"):
-        choose(INDEX, [PlatformFilter.parse(text) for text in wanted], "index")
+def test_platforms_in_one_word_are_told_to_be_repeated() -> None:
+    with pytest.raises(UsageError, match="more than one platform") as caught:
+        PlatformFilter.parse("linux/amd64,linux/arm64")
+    assert "Repeat the option" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("config", "platform"),
+    [
+        (b'{"os":"linux","architecture":"arm64","variant":"v8"}', linux("arm64", "v8")),
+        (b'{"os":"linux","architecture":"amd64","rootfs":{"type":"layers"},"x":1.5}', linux("amd64")),
+        (b'{"os":"unknown","architecture":"unknown"}', None),
+        (b'{"os":"","architecture":""}', None),
+        (b'{"os":"linux"}', None),
+        (b"{}", None),
+    ],
+)
+def test_platform_of_a_config(config: bytes, platform: Platform | None) -> None:
+    assert platform_of(config) == platform
 
 
 @pytest.mark.parametrize("text", ["", "linux", "linux/", "/amd64", "linux/amd64/", "linux/amd64/v1/x", "Linux/amd64"])

@@ -1,0 +1,143 @@
+"""Which platforms come, where the index above does not name them: the image's own config does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airgap.oci.content import verify_content
+from airgap.oci.descriptor import Descriptor, Platform
+from airgap.oci.graph import Graph
+from airgap.oci.open import open_layout
+from airgap.oci.record import newest_record
+from tests.support.command import Ran, run_here
+from tests.support.layouts import LayoutBuilder, write_tree
+
+
+def image(box: LayoutBuilder, architecture: str, *, named: bool = False, variant: str = "") -> Descriptor:
+    """An image of its own for each platform; `named`: its descriptor says which."""
+    members = {"os": "linux", "architecture": architecture} | ({"variant": variant} if variant else {})
+    platform = Platform(os="linux", architecture=architecture, variant=variant or None) if named else None
+    return box.add_image(architecture.encode(), config=json.dumps(members).encode(), platform=platform)
+
+
+def copy(box: LayoutBuilder, folder: Path, *platforms: str, code: int = 0) -> Ran:
+    write_tree(folder / "source", box.files())
+    options = [part for platform in platforms for part in ("--platform", platform)]
+    ran = run_here(["copy", str(folder / "source"), str(folder / "to"), *options, "--format", "json"])
+    assert ran.code == code, ran
+    return ran
+
+
+def left_out(ran: Ran) -> set[tuple[str, str]]:
+    return {(item["digest"], item["platform"]) for item in ran.document["artifacts"][0]["left_out"]}
+
+
+def here(path: Path) -> set[str]:
+    return {f"sha256:{file.name}" for file in (path / "blobs" / "sha256").iterdir()}
+
+
+def check_content(path: Path) -> None:
+    """All is here but for what the record declares as left out."""
+    with open_layout(path) as store:
+        graph = Graph(store)
+        (root,) = graph.roots()
+        heard: list[object] = []
+        record = newest_record(store, graph, root.descriptor, heard.append)
+        assert not heard
+        absent = record.declared_absent() if record else frozenset()
+        closure = graph.closure(root.descriptor, declared_absent=absent)
+        assert verify_content(store, closure).verdict == "pass"
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_image_for_another_platform_is_refused(tmp_path: Path, *, named: bool) -> None:
+    box = LayoutBuilder()
+    box.tag(image(box, "amd64", named=named), "v1")
+    ran = copy(box, tmp_path, "linux/arm64", code=11)
+    assert "is an image for linux/amd64, not for linux/arm64" in ran.err
+    assert not (tmp_path / "to").exists()
+
+
+def test_config_decides_against_the_entry_of_the_layout(tmp_path: Path) -> None:
+    """The entry in index.json is what somebody wrote beside the image; the config is the image's own."""
+    box = LayoutBuilder()
+    made = box.add_image(
+        config=b'{"os":"linux","architecture":"arm64"}', platform=Platform(os="linux", architecture="amd64")
+    )
+    box.tag(made, "v1")
+    copy(box, tmp_path, "linux/amd64", code=11)
+    copy(box, tmp_path, "linux/arm64")
+
+
+@pytest.mark.parametrize("platforms", [("linux/amd64",), ("linux/amd64/v1",), ("linux/arm64", "linux/amd64")])
+def test_image_of_one_of_the_platforms_comes(tmp_path: Path, platforms: tuple[str, ...]) -> None:
+    box = LayoutBuilder()
+    box.tag(image(box, "amd64"), "v1")
+    assert left_out(copy(box, tmp_path, *platforms)) == set()
+
+
+@pytest.mark.parametrize(
+    "config", [b"{}", b'{"os":"unknown","architecture":"unknown"}', b'{"os":"","architecture":""}']
+)
+def test_image_that_names_no_platform_comes(tmp_path: Path, config: bytes) -> None:
+    """Signatures of cosign have such a config."""
+    box = LayoutBuilder()
+    box.tag(box.add_image(config=config), "v1")
+    copy(box, tmp_path, "linux/arm64")
+
+
+def test_index_of_indexes_is_looked_into(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    ours, other = image(box, "amd64", named=True), image(box, "arm64", named=True)
+    box.tag(box.add_index(box.add_index(ours, other)), "v1")
+    ran = copy(box, tmp_path, "linux/amd64")
+    assert left_out(ran) == {(str(other.digest), "linux/arm64")}
+    assert str(ours.digest) in here(tmp_path / "to")
+    assert str(other.digest) not in here(tmp_path / "to")
+    check_content(tmp_path / "to")
+
+
+def test_index_below_without_such_a_platform_comes_whole(tmp_path: Path) -> None:
+    """An index of which no image is here is no content that can be judged."""
+    box = LayoutBuilder()
+    ours, other = image(box, "amd64", named=True), image(box, "arm64", named=True)
+    box.tag(box.add_index(box.add_index(ours), box.add_index(other)), "v1")
+    assert left_out(copy(box, tmp_path, "linux/amd64")) == set()
+    assert {str(ours.digest), str(other.digest)} <= here(tmp_path / "to")
+    check_content(tmp_path / "to")
+
+
+def test_entries_without_a_platform_come(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    ours, other, none = image(box, "amd64"), image(box, "arm64", named=True), box.add_image(b"data", config=b"{}")
+    named = image(box, "amd64", named=True, variant="v3")
+    box.tag(box.add_index(ours, other, none, named), "v1")
+    assert left_out(copy(box, tmp_path, "linux/amd64")) == {(str(other.digest), "linux/arm64")}
+    assert {str(ours.digest), str(none.digest), str(named.digest)} <= here(tmp_path / "to")
+    check_content(tmp_path / "to")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_platform_that_is_nowhere_is_an_error_with_those_that_are(tmp_path: Path, *, nested: bool) -> None:
+    box = LayoutBuilder()
+    children = [image(box, name) for name in ("amd64", "arm64")]
+    box.tag(box.add_index(*((box.add_index(child) for child in children) if nested else children)), "v1")
+    ran = copy(box, tmp_path, "linux/amd64", "linux/s390x", code=11)
+    assert "has nothing for linux/s390x; it has linux/amd64, linux/arm64" in ran.err
+
+
+def test_config_that_is_not_here_is_an_error(tmp_path: Path) -> None:
+    """Did not look is not "names none"."""
+    box = LayoutBuilder()
+    box.tag(image(box, "amd64"), "v1")
+    box.blobs = {key: raw for key, raw in box.blobs.items() if b"architecture" not in raw or b"schemaVersion" in raw}
+    copy(box, tmp_path, "linux/amd64", code=16)
+
+
+def test_platforms_in_one_word_are_told_to_be_repeated(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    box.tag(image(box, "amd64"), "v1")
+    assert "Repeat the option" in copy(box, tmp_path, "linux/amd64,linux/arm64", code=2).err
