@@ -29,6 +29,11 @@ class Once(Generic[T]):
         """The value if it has been made, else None."""
         return self._made[0] if self._made else None
 
+    def afresh(self) -> T:
+        """The value, made again where it is not there, and not remembered. Raises what `make` raises."""
+        known = self.peek()
+        return self._make() if known is None else known
+
     def __call__(self) -> T:
         """The value. Raises what `make` raised."""
         with self._lock:

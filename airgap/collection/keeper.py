@@ -166,7 +166,7 @@ def _replaced_by(folder: Path, crl: Crl, rivals: Mapping[str, CrlFacts], issuer:
 
     A delta CRL is needless, too, where a complete CRL of its scope has caught up with it.
     """
-    newer = {name: facts for name, facts in rivals.items() if facts.age > crl.age and _may_replace(facts, crl)}
+    newer = {name: facts for name, facts in rivals.items() if facts.may_replace(crl)}
     for name, _ in sorted(newer.items(), key=lambda item: item[1].age, reverse=True):
         try:
             other = read_crl(folder, name)
@@ -187,13 +187,6 @@ def _is_needless(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer
     except Undecided:
         return False
     return _replaced_by(folder, crl, rivals, issuer) is not None
-
-
-def _may_replace(newer: CrlFacts, crl: Crl) -> bool:
-    if newer.stream == crl.stream:  # a delta of a later base is none for the bases that the older one fits
-        return (newer.base_number or 0) <= (crl.base_number or 0)
-    same_list = newer.raw_scope == crl.raw_scope and same_name(newer.issuer, crl.issuer)
-    return crl.is_delta and not newer.is_delta and same_list and (newer.number or 0) >= (crl.number or 0)
 
 
 def _answers(

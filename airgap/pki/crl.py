@@ -93,6 +93,8 @@ class CrlFacts:
     """DER of the issuing distribution point; empty where there is none."""
     size: int = field(compare=False)
     """Bytes of the DER."""
+    names_delta: bool = field(compare=False)
+    """Whether it names delta CRLs, without which it is no answer (CRL-13)."""
 
     @property
     def is_delta(self) -> bool:
@@ -119,6 +121,34 @@ class CrlFacts:
         issuer = repr(name_key(self.issuer)).encode()
         key = b"\0".join((issuer, self.raw_scope, b"delta" if self.is_delta else b"base"))
         return fingerprint(key)[:16]
+
+    def may_replace(self, older: CrlFacts) -> bool:
+        """Whether it takes the place of `older`, by its own word, so that the age of that one does not matter any more.
+
+        A newer generation of the same CRL does. A delta of a later base is none for the bases that the older one fits;
+        but a complete CRL that has caught up with a delta makes that needless.
+        """
+        if self.stream == older.stream:
+            return self.age > older.age and (self.base_number or 0) <= (older.base_number or 0)
+        if self.is_delta or not older.is_delta or self.raw_scope != older.raw_scope or self.issued < older.issued:
+            return False
+        return same_name(self.issuer, older.issuer) and (self.number or 0) >= (older.number or 0)
+
+    def misfit(self, base: CrlFacts) -> str:
+        """Why it is no delta CRL for `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14); empty where it is one."""
+        if self.base_number is None:
+            return "has no delta CRL indicator"
+        if not same_name(self.issuer, base.issuer):
+            return "is a delta of another issuer than the base CRL"
+        if self.raw_scope != base.raw_scope:
+            return "is a delta of another scope than the base CRL"
+        if base.number is None:  # D50
+            return "cannot be applied: the base CRL has no number"
+        if self.number is None or self.number <= base.number:
+            return f"has number {self.number}, not above the base CRL's {base.number}"
+        if self.base_number > base.number:
+            return f"builds on base number {self.base_number}, newer than the base CRL's {base.number}"
+        return ""
 
 
 def read_facts(data: bytes) -> CrlFacts:
@@ -352,21 +382,8 @@ class Crl(CrlFacts):
         Dates are the caller's business. Raises Undecided: revocation.crl.delta, revocation.crl.extension.
         """
         self.check_understood()
-        if self.base_number is None:
-            self._refuse("revocation.crl.delta", "has no delta CRL indicator")
-        if not same_name(self.issuer, base.issuer):
-            self._refuse("revocation.crl.delta", "is a delta of another issuer than the base CRL")
-        if self.raw_scope != base.raw_scope:
-            self._refuse("revocation.crl.delta", "is a delta of another scope than the base CRL")
-        if base.number is None:  # D50
-            self._refuse("revocation.crl.delta", "cannot be applied: the base CRL has no number")
-        if self.number is None or self.number <= base.number:
-            self._refuse("revocation.crl.delta", f"has number {self.number}, not above the base CRL's {base.number}")
-        if self.base_number > base.number:
-            self._refuse(
-                "revocation.crl.delta",
-                f"builds on base number {self.base_number}, newer than the base CRL's {base.number}",
-            )
+        if problem := self.misfit(base):
+            self._refuse("revocation.crl.delta", problem)
 
     def entries(self, certificate: Certificate) -> tuple[RevokedEntry, ...]:
         """All entries for `certificate`, in their order; empty if it is not listed. They may be in doubt.
@@ -487,6 +504,7 @@ class _Parts:
             "authority_key": authority_key(self.extensions),
             "raw_scope": scope.value if scope else b"",
             "size": len(self.data),
+            "names_delta": FRESHEST_CRL in self.extensions,
         }
 
     def number(self, oid: str) -> int | None:

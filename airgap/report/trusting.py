@@ -28,6 +28,7 @@ _KIND = {
     State.STALE: "bad",
     State.FUTURE: "unsure",
     State.SUPERSEDED: "quiet",
+    State.INCOMPLETE: "bad",
     State.UNUSABLE: "bad",
 }
 _WORDS_A_LINE = 8
@@ -230,6 +231,8 @@ def status_headline(status: TrustStatus) -> str:
         return "NO EVIDENCE: the trust directory holds no CRL and no OCSP response that counts."
     if bad:
         return f"STALE: {len(bad)} of {count(len(counting), 'piece')} of evidence do not count at {iso(status.at)}."
+    if lacking := [piece for piece in counting if piece.state is State.INCOMPLETE]:
+        return f"INCOMPLETE: {len(lacking)} of {count(len(counting), 'piece')} of evidence lack a base or delta CRL."
     if unusable := [piece for piece in status.pieces if piece.state is State.UNUSABLE]:
         return f"UNSURE: {count(len(unusable), 'piece')} of evidence cannot be used, and may say anything."
     if status.clock_is_behind:

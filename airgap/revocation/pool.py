@@ -76,6 +76,10 @@ class CrlFile:
         """The whole CRL. Raises FormatError."""
         return self._body()
 
+    def look(self) -> Crl:
+        """The same, for one look: it does not stay in memory. Raises FormatError."""
+        return self._body.afresh()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OcspFile:

@@ -1,25 +1,29 @@
 """The state of a trust directory's evidence at a moment: each piece, how old it is, and what goes stale first.
 
-Nothing is verified here, as nobody says for which certificates the evidence has to do: it is what the files say. What a
-newer piece replaces is `superseded`; only of the rest does the age matter.
+Nobody says for which certificates the evidence has to do, so that it is what the files say, as far as nobody is at hand
+who could prove it: the certificates of all trust stores are asked. What a newer piece replaces, and could answer in its
+place, is `superseded`; only of the rest does the age matter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from airgap import limits
-from airgap.pki.crl import CrlFacts
-from airgap.pki.distinguished_names import name_text, parse_name, same_name
+from airgap.errors import FormatError, Undecided
+from airgap.pki.certificate import Certificate
+from airgap.pki.distinguished_names import name_text, parse_name
+from airgap.pki.ocsp import OcspResponse
 from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.pool import Astray, CrlFile, UnreadableEvidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
+from airgap.trust.stores import StoreType
 
 
 class State(StrEnum):
@@ -33,6 +37,8 @@ class State(StrEnum):
     """From after the moment: it does not count yet."""
     SUPERSEDED = "superseded"
     """A newer one is there; kept for questions about the past."""
+    INCOMPLETE = "incomplete"
+    """A CRL whose delta CRL is not at hand, or a delta CRL whose base is not: it answers for nothing by itself."""
     UNUSABLE = "unusable"
 
 
@@ -103,9 +109,10 @@ def trust_status(
 ) -> TrustStatus:
     """The state at `at` of every file of evidence. Raises TrustMaterialError for an index that cannot be read."""
     evidence = directory.evidence
+    known = tuple(dict.fromkeys(_stored(directory)))
     pieces = [
-        *_crls(directory, at),
-        *_responses(directory, at),
+        *_crls(directory, known, at),
+        *_responses(directory, known, at),
         *(_unusable(item) for item in evidence.all_unread()),
         *(_astray(item) for item in evidence.all_astray()),
     ]
@@ -121,49 +128,105 @@ def trust_status(
     )
 
 
-def _crls(directory: TrustDirectory, at: datetime) -> list[PieceStatus]:
+def _stored(directory: TrustDirectory) -> Iterator[Certificate]:
+    """The certificates of all stores: who may have made a piece. Intermediates seldom are among them."""
+    for kind in StoreType:
+        for store in directory.all_stores(kind)[0]:
+            yield from store.certificates
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What can be said of a CRL without knowing whom it will be asked about."""
+
+    file: CrlFile
+    maker: Certificate | None
+    """Who made it; None where no certificate is at hand that could have."""
+    problem: str = ""
+    """Why it is not genuine; empty where it is, or nobody can tell."""
+    refusal: str = ""
+    """Why its silence is an answer for nobody; empty where it may be one."""
+
+    @property
+    def key(self) -> tuple[Certificate | None, bytes | None]:
+        """Equal for CRLs of one key, as far as it is known: a CA that renewed its key has CRLs of each."""
+        return self.maker, None if self.maker else self.file.facts.authority_key
+
+    def counts_for(self, other: _Look) -> bool:
+        """Whether it may answer together with `other`, or in its place."""
+        return self.key == other.key and not self.problem and not self.refusal
+
+
+def _look(file: CrlFile, known: Iterable[Certificate]) -> _Look:
+    try:
+        crl = file.look()
+        makers = [item for item in known if crl.may_be_from(item)]
+        maker = crl.verify_made_by(*makers) if makers else None
+    except (FormatError, Undecided) as error:
+        return _Look(file, None, problem=str(error))
+    try:
+        crl.check_clears()
+        if maker:
+            crl.verify_signed_by(maker)
+    except Undecided as error:
+        return _Look(file, maker, refusal=str(error))
+    return _Look(file, maker)
+
+
+def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime) -> list[PieceStatus]:
     index = read_index(directory.path / CRLS)
-    files = directory.evidence.all_crls()
+    looks = [_look(file, known) for file in directory.evidence.all_crls()]
+    made = [look for look in looks if look.file.facts.this_update <= at + limits.CLOCK_SKEW]
     pieces: list[PieceStatus] = []
-    for file in files:
-        facts = file.facts
+    for look in looks:
+        facts = look.file.facts
         state, use_by = _state(facts.this_update, facts.next_update, None, directory.freshness, "crl", at)
+        problem = remedy = ""
+        if look.problem:
+            state, problem = State.UNUSABLE, look.problem
+        elif any(other.file.facts.may_replace(facts) and other.counts_for(look) for other in made):
+            state = State.SUPERSEDED
+        elif look.refusal:
+            state, problem = State.UNUSABLE, f"it clears nobody: {look.refusal}"
+        elif state in {State.FRESH, State.ACCEPTED} and (problem := _lack(look, made)):
+            state, remedy = State.INCOMPLETE, "Get what is missing (airgap trust fetch)."
         pieces.append(
             PieceStatus(
-                file=f"{CRLS}/{file.name}",
+                file=f"{CRLS}/{look.file.name}",
                 kind="delta-crl" if facts.is_delta else "crl",
-                state=State.SUPERSEDED if _is_replaced(facts, files, at) else state,
+                state=state,
                 about=safe(name_text(parse_name(facts.issuer))),
                 number=facts.number,
                 this_update=facts.this_update,
                 next_update=facts.next_update,
                 use_by=use_by,
-                urls=_urls(index, file.name),
+                urls=_urls(index, look.file.name),
+                problem=problem,
+                remedy=remedy,
             )
         )
     return pieces
 
 
-def _is_replaced(item: CrlFacts, others: Iterable[CrlFile], at: datetime) -> bool:
-    """By a newer one of its stream that counts at the moment; a delta also by a base that has caught up with it."""
-    for other in (file.facts for file in others):
-        if other.this_update > at + limits.CLOCK_SKEW:
-            continue
-        if other.stream == item.stream and other.age > item.age:
-            return True
-        same_list = same_name(other.issuer, item.issuer) and other.raw_scope == item.raw_scope
-        if item.is_delta and not other.is_delta and same_list and (other.number or 0) >= (item.number or 0):
-            return True
-    return False
+def _lack(look: _Look, others: Iterable[_Look]) -> str:
+    """What a CRL needs to be an answer, and is not at hand; empty where nothing is missing."""
+    facts = look.file.facts
+    near = [other.file.facts for other in others if other.counts_for(look)]
+    if facts.is_delta and all(facts.misfit(base) for base in near if not base.is_delta):
+        return f"no base CRL that it fits is at hand: base CRL number {facts.base_number}, or a newer one below its own"
+    if facts.names_delta and not facts.is_delta and all(delta.misfit(facts) for delta in near):
+        return "it names a delta CRL, and none that fits it is at hand"
+    return ""
 
 
-def _responses(directory: TrustDirectory, at: datetime) -> list[PieceStatus]:
+def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: datetime) -> list[PieceStatus]:
     index = read_index(directory.path / OCSP)
     files = directory.evidence.all_ocsp()
+    problems = {file: _unproven(file.response, known) for file in files}
     newest: dict[tuple[bytes, int], tuple[object, ...]] = {}
     for file in files:
         for single in file.response.responses:
-            if single.this_update <= at + limits.CLOCK_SKEW:
+            if single.this_update <= at + limits.CLOCK_SKEW and not single.doubt and not problems[file]:
                 key, age = (single.issuer_key_hash, single.serial), file.response.age_of(single)
                 newest[key] = max(newest.get(key, age), age)
     pieces: list[PieceStatus] = []
@@ -179,11 +242,16 @@ def _responses(directory: TrustDirectory, at: datetime) -> list[PieceStatus]:
             newest.get((item.issuer_key_hash, item.serial), response.age_of(item)) > response.age_of(item)
             for item in response.responses
         )
+        if problem := problems[file]:
+            state = State.UNUSABLE
+        elif replaced:
+            state = State.SUPERSEDED
         pieces.append(
             PieceStatus(
                 file=f"{OCSP}/{file.name}",
                 kind="ocsp",
-                state=State.SUPERSEDED if replaced else state,
+                state=state,
+                problem=problem,
                 about=f"serial {first.serial:x}: {first.status}",
                 this_update=first.this_update,
                 next_update=first.next_update,
@@ -192,6 +260,17 @@ def _responses(directory: TrustDirectory, at: datetime) -> list[PieceStatus]:
             )
         )
     return pieces
+
+
+def _unproven(response: OcspResponse, known: Iterable[Certificate]) -> str:
+    """Why a response is of nobody who may answer; empty where it is, or the issuer that it names is not at hand."""
+    issuers = [item for item in known if any(single.names(item) for single in response.responses)]
+    try:
+        for issuer in issuers:
+            response.verify_made_for(issuer)
+    except Undecided as error:
+        return str(error)
+    return ""
 
 
 def _state(

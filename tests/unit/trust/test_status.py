@@ -1,0 +1,112 @@
+"""The status of evidence: what replaces what, by the rules of the judge, and nothing good that is no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.status import TrustStatus, trust_status
+from tests.support.crls import crl, scope
+from tests.support.extensions import UNKNOWN_CRITICAL
+from tests.support.keyring import key
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Pki, issue
+from tests.support.trust import write_trust
+
+DAY = timedelta(days=1)
+LEAF = Pki().code_chain()
+ROOT = LEAF.root
+CA = LEAF.chain[1]
+RENEWED = issue("root", slot=4, subject=CA.subject)
+DELTA = "http://crl.example/delta.crl"
+OLD: dict[str, Any] = {"this_update": AT - 9 * DAY, "next_update": AT - 8 * DAY}
+NEW: dict[str, Any] = {"this_update": AT - DAY, "next_update": AT + DAY}
+
+
+def status(
+    folder: Path, crls: Mapping[str, bytes] | None = None, ocsp: Mapping[str, bytes] | None = None
+) -> TrustStatus:
+    trust = write_trust(folder / "trust", stores={"ca:harbour": [ROOT]}, crls=crls, ocsp=ocsp)
+    return trust_status(TrustDirectory.open(trust), at=AT, clock=AT)
+
+
+def states(found: TrustStatus) -> list[str]:
+    return [piece.state.value for piece in found.pieces]
+
+
+STALE = {name: crl(issuer, **OLD) for name, issuer in (("root", ROOT), ("ca", CA))}
+
+
+@pytest.mark.parametrize(
+    ("stale", "newer", "state"),
+    [
+        pytest.param(STALE["root"], crl(ROOT, number=2, **NEW), "superseded", id="the root's"),
+        pytest.param(STALE["ca"], crl(CA, number=2, **NEW), "superseded", id="of an issuer that is not at hand"),
+        pytest.param(STALE["ca"], crl(RENEWED, number=2, **NEW), "stale", id="of another key of the same name"),
+        pytest.param(STALE["root"], crl(ROOT, number=2, signed_by=key("p256", 5), **NEW), "stale", id="forged"),
+        pytest.param(STALE["root"], crl(ROOT, number=2, version=1, **NEW), "stale", id="version 1"),
+        pytest.param(STALE["root"], crl(ROOT, number=2, extra=[UNKNOWN_CRITICAL], **NEW), "stale", id="not understood"),
+        pytest.param(STALE["root"], crl(ROOT, number=2, hash_name="sha1", **NEW), "stale", id="SHA-1"),
+        pytest.param(STALE["root"], crl(ROOT, number=2, scope=scope(only_ca=True), **NEW), "stale", id="another scope"),
+        pytest.param(
+            crl(ROOT, number=11, delta_base=10, **OLD), crl(ROOT, number=14, delta_base=13, **NEW), "stale", id="delta"
+        ),
+    ],
+)
+def test_what_replaces_a_stale_one(tmp_path: Path, stale: bytes, newer: bytes, state: str) -> None:
+    """Whatever called itself newer did, also what verify then had no answer by."""
+    found = status(tmp_path, {"a.crl": stale, "b.crl": newer})
+    assert states(found)[0] == state
+    assert found.is_good is (state == "superseded")
+
+
+@pytest.mark.parametrize(
+    ("crls", "expected"),
+    [
+        ({"a": crl(ROOT, freshest=[DELTA], **NEW)}, ["incomplete"]),
+        ({"a": crl(ROOT, freshest=[DELTA], **NEW), "b": crl(ROOT, number=2, delta_base=1, **NEW)}, ["fresh", "fresh"]),
+        (
+            {"a": crl(ROOT, freshest=[DELTA], **NEW), "b": crl(ROOT, number=4, delta_base=3, **NEW)},
+            ["incomplete", "incomplete"],
+        ),
+        ({"a": crl(ROOT, number=2, delta_base=1, **NEW)}, ["incomplete"]),
+        (
+            {"a": crl(CA, freshest=[DELTA], **NEW), "b": crl(RENEWED, number=2, delta_base=1, **NEW)},
+            ["incomplete", "incomplete"],
+        ),
+    ],
+)
+def test_a_base_and_its_delta(tmp_path: Path, crls: Mapping[str, bytes], expected: list[str]) -> None:
+    """The status was good, and verify had no answer."""
+    found = status(tmp_path, {f"{name}.crl": data for name, data in crls.items()})
+    assert states(found) == expected
+    assert found.is_good is (set(expected) == {"fresh"})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(crl(ROOT, signed_by=key("p256", 5), **NEW), id="forged"),
+        pytest.param(crl(ROOT, version=1, **NEW), id="version 1"),
+        pytest.param(crl(ROOT, extra=[UNKNOWN_CRITICAL], **NEW), id="not understood"),
+    ],
+)
+def test_what_clears_nobody_is_not_good(tmp_path: Path, data: bytes) -> None:
+    found = status(tmp_path, {"a.crl": data})
+    assert (states(found), found.is_good) == (["unusable"], False)
+
+
+def test_a_forged_response_replaces_nothing(tmp_path: Path) -> None:
+    leaf = issue("leaf", issuer=ROOT)
+    stale = ocsp_response(leaf, **OLD)
+    for number, (newer, good) in enumerate(
+        [(ocsp_response(leaf, **NEW), True), (ocsp_response(leaf, signed_by=key("p256", 5), **NEW), False)]
+    ):
+        found = status(tmp_path / str(number), ocsp={"a.ors": stale, "b.ors": newer})
+        assert found.is_good is good
+        assert states(found)[0] == ("superseded" if good else "stale")
