@@ -5,7 +5,7 @@ More evidence can only make an answer newer or more severe: every piece proves i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from airgap.pki.certificate import Certificate
@@ -36,9 +36,9 @@ class CombinedEvidence:
         known = tuple(urls)
         return tuple(file for body in self._bodies for file in body.mapped(known))
 
-    def unread(self, certificate: Certificate) -> tuple[UnreadableEvidence, ...]:
+    def unread(self, certificate: Certificate, urls: Collection[str]) -> tuple[UnreadableEvidence, ...]:
         """See `Evidence`."""
-        return tuple(item for body in self._bodies for item in body.unread(certificate))
+        return tuple(item for body in self._bodies for item in body.unread(certificate, urls))
 
     def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
         """See `Evidence`."""

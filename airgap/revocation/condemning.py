@@ -84,8 +84,8 @@ class CondemningEvidence:
 
     def find(self, query: RevocationQuery) -> RevocationStatements:
         """Everything that genuine evidence says against the certificate of `query`."""
-        evidence = self._evidence
-        said = [*_from_crls(query, evidence.crls(query.issuer.subject)), *_from_ocsp(query, evidence)]
+        evidence, crls = self._evidence, self._evidence.crls(query.issuer.subject)
+        said = [*_from_crls(query, crls), *_from_ocsp(query, evidence)]
         listings = [item for item in said if isinstance(item, RevocationStatement)]
         unread = [
             Undecided(
@@ -93,7 +93,7 @@ class CondemningEvidence:
                 f"{item.path} in the {item.origin} cannot be used, and may be about {query.who}: {item.problem}",
                 **query.facts(evidence=item.name, problem=item.problem),
             ).advising(item.remedy)
-            for item in evidence.unread(query.certificate)
+            for item in evidence.unread(query.certificate, frozenset(_urls(query, crls)))
         ]
         astray = [
             Undecided(
@@ -145,6 +145,19 @@ def _said(
         known = file.facts.fingerprint if isinstance(file, CrlFile) else file.response.fingerprint
         is_hold = set(reasons) <= {HOLD, REMOVED}
         yield SaidAgainst(name=file.name, fingerprint=known, chain=query.chain, this_update=made, is_hold=is_hold)
+
+
+def _urls(query: RevocationQuery, crls: Iterable[CrlFile]) -> Iterator[str]:
+    """Where evidence about the certificate comes from, delta CRLs included: its CRLs name these, and it may, too."""
+    certificate = query.certificate
+    yield from certificate.ocsp_urls
+    points = [*certificate.distribution_points, *certificate.freshest_crl]
+    for file in crls:
+        with suppress(FormatError, Undecided):  # one that the issuer did not make names nothing
+            crl = file.load()
+            crl.verify_made_by(*query.issuers)
+            points += crl.freshest
+    yield from (uri for point in points for uri in point.uris)
 
 
 def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[RevocationStatement | Undecided | str]:

@@ -11,7 +11,7 @@ from several threads.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -117,10 +117,8 @@ class UnreadableEvidence:
         """Where it lies below the trust directory, for people."""
         return f"{self.folder}/{self.name}" if self.folder else self.name
 
-    def may_concern(self, certificate: Certificate) -> bool:
-        """Whether it may hold something about `certificate`."""
-        points = certificate.distribution_points
-        urls = certificate.ocsp_urls + tuple(uri for point in points for uri in point.uris)
+    def may_concern(self, certificate: Certificate, urls: Iterable[str]) -> bool:
+        """Whether it may hold something about `certificate`, which is asked about at these URLs."""
         return self.may_be_from(certificate.issuer, authority_key(certificate.extensions), urls)
 
     def may_be_from(self, issuer: bytes, key: bytes | None, urls: Iterable[str]) -> bool:
@@ -217,8 +215,8 @@ class Evidence(Protocol):
         """CRLs that an index names for these URLs, whoever made them: for messages, never for an answer."""
         ...
 
-    def unread(self, certificate: Certificate) -> tuple[UnreadableEvidence, ...]:
-        """What the trust directory holds, cannot be read, and may be about `certificate`."""
+    def unread(self, certificate: Certificate, urls: Collection[str]) -> tuple[UnreadableEvidence, ...]:
+        """What the trust directory holds, cannot be read, and may be about `certificate` or from one of these URLs."""
         ...
 
     def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
@@ -266,9 +264,9 @@ class EvidencePool:
         names = self._index.find(urls) or ()
         return tuple(file for file in self._sorted().crls if file.name in names)
 
-    def unread(self, certificate: Certificate) -> tuple[UnreadableEvidence, ...]:
+    def unread(self, certificate: Certificate, urls: Collection[str]) -> tuple[UnreadableEvidence, ...]:
         """See `Evidence`."""
-        return tuple(item for item in self._sorted().unread if item.trusted and item.may_concern(certificate))
+        return tuple(item for item in self._sorted().unread if item.trusted and item.may_concern(certificate, urls))
 
     def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
         """See `Evidence`."""

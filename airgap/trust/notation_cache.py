@@ -124,8 +124,8 @@ class _Cache:
         generations = [file for file in self.evidence.crls(bases[0].facts.issuer) if file.facts.stream in streams]
         newest = max(generations, key=lambda file: file.facts.age)
         try:
-            self._check_all_is_known(newest.facts, url)
             base = newest.load()
+            self._check_all_is_known(base, [url, *(uri for point in base.freshest for uri in point.uris)])
             if not self._is_fresh(newest, url):
                 return None
             self._check_clears(base, url)
@@ -260,10 +260,10 @@ class _Cache:
         ]
         return not named or any(same_name(name, issuer) for name in named)
 
-    def _check_all_is_known(self, crl: CrlFacts, url: str) -> None:
+    def _check_all_is_known(self, crl: CrlFacts, urls: Sequence[str]) -> None:
         """Nothing that cannot be read may be about certificates of this issuer, and no clock is wrong."""
         for item in self.evidence.all_unread():
-            if item.may_be_from(crl.issuer, crl.authority_key, [url]):
+            if item.may_be_from(crl.issuer, crl.authority_key, urls):
                 raise _MilderError(f"cannot be used ({item.problem})", item.path)
         for astray in self.evidence.all_astray():
             file = astray.file

@@ -104,3 +104,25 @@ def test_a_newer_crl_that_does_not_count_is_told_also_when_quiet(tmp_path: Path)
     assert ran.code == 0
     assert "shard.crl" in ran.out
     assert "another distribution point" in ran.out
+
+
+@pytest.mark.parametrize("lost", ["base.crl", "delta.crl"])
+def test_a_file_that_the_index_names_and_that_is_lost_is_not_taken_for_none(tmp_path: Path, lost: str) -> None:
+    """The newest delta CRL was lost: an older one cleared what it had revoked, with a line of text."""
+    made, chain = scene()
+    deltas = "http://crl.example/delta.crl"
+    newest = crl(chain.root, number=14, delta_base=10, revoked=[entry(chain.serial, reason="keyCompromise")])
+    made.crls = {
+        "old.crl": crl(chain.root, number=10, this_update=AT - 3 * DAY, freshest=[deltas]),
+        "base.crl": crl(chain.root, number=10, this_update=AT - 3 * DAY, freshest=[deltas], freshest_critical=True),
+        "old-delta.crl": crl(chain.root, number=13, delta_base=10, this_update=AT - 2 * DAY),
+        "delta.crl": newest,
+    }
+    made.crl_index = {URL: ["base.crl", "old.crl"], deltas: ["delta.crl", "old-delta.crl"]}  # type: ignore[dict-item]
+    written = made.write(tmp_path)
+    assert run_here(written.arguments()).code == 14
+    (written.trust / "crls/delta.crl").unlink()
+    (written.trust / "crls" / lost).unlink(missing_ok=True)
+    ran = run_here(written.arguments())
+    assert ran.code == 15, ran
+    assert ran.reasons == {"evidence.unread"}

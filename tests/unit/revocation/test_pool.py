@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -47,8 +47,8 @@ def found(evidence: EvidencePool, issuer: Issued = ROOT) -> list[str]:
     return [file.name for file in evidence.crls(issuer.subject)]
 
 
-def unread(evidence: EvidencePool, about: Issued = LEAF) -> list[str]:
-    return [item.name for item in evidence.unread(parsed(about))]
+def unread(evidence: EvidencePool, about: Issued = LEAF, urls: Sequence[str] = ()) -> list[str]:
+    return [item.name for item in evidence.unread(parsed(about), urls)]
 
 
 def test_a_crl_is_found_by_its_issuer_newest_first(tmp_path: Path) -> None:
@@ -122,10 +122,10 @@ def test_in_a_target_it_is_left_out_and_told() -> None:
     assert [notice.facts["name"] for notice in evidence.notices()] == ["a.crl"]
 
 
-def test_a_mapped_file_that_is_not_there_concerns_whoever_names_its_url(tmp_path: Path) -> None:
+def test_a_mapped_file_that_is_not_there_concerns_whoever_is_asked_about_at_its_url(tmp_path: Path) -> None:
     evidence = folder(tmp_path, crls={"b.crl": NEW}, crl_index={URL: "a.crl"})
     assert unread(evidence) == []
-    assert unread(evidence, issue("leaf", issuer=ROOT, crl_urls=[URL])) == ["a.crl"]
+    assert unread(evidence, urls=[URL]) == ["a.crl"]
     (notice,) = evidence.notices()
     assert notice.facts["name"] == "a.crl"
 

@@ -136,6 +136,16 @@ def test_the_delta_of_a_base_goes_with_it_wherever_it_came_from(tmp_path: Path) 
     assert not found.omissions
 
 
+def test_a_delta_that_the_index_names_and_that_is_lost_may_have_revoked_somebody(tmp_path: Path) -> None:
+    files = {"a.crl": made(freshest=[DELTA_URL]), "d.crl": made(number=7, delta_base=4)}
+    index = {URL: ["a.crl"], DELTA_URL: ["e.crl", "d.crl"]}
+    (tmp_path / "crls").mkdir()
+    (tmp_path / "crls/index.json").write_text(json.dumps(index))
+    found = cache_of(tmp_path, files, index)
+    assert NAME not in found.files
+    assert [item.file for item in found.omissions] == ["crls/e.crl"]
+
+
 def test_the_newest_of_a_stream_counts_not_the_one_that_is_mapped(tmp_path: Path) -> None:
     found = cache_of(tmp_path, {"a.crl": GOOD, "b.crl": made(number=6, revoked=[7], this_update=AT - DAY / 2)})
     (data,) = found.files.values()
