@@ -8,6 +8,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,6 +79,25 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def list_folder(folder: Path, limit: int) -> dict[str, bool]:
+    """All names in a folder, in their order, each with whether it is a folder itself: a link to one is none.
+
+    Raises OSError where it cannot be listed, LimitError where it has more than `limit` entries.
+    """
+    with os.scandir(folder) as entries:
+        found = dict(sorted((entry.name, _is_folder(entry)) for entry in islice(entries, limit + 1)))
+    if len(found) > limit:
+        raise LimitError(f"has more than {limit} entries")
+    return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:  # its folder may be listed and not entered: whoever opens what is in it is told
+        return False
 
 
 def open_plain(path: Path) -> BinaryIO:

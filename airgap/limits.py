@@ -110,6 +110,9 @@ OCSP_BYTES: Final = 64 * KIB
 EVIDENCE_FILES: Final = 10_000
 """Files in one evidence directory."""
 
+FOLDER_NAMES: Final = 1_000_000
+"""Names in one folder that is looked through for evidence that lies astray."""
+
 EVIDENCE_URLS: Final = 10_000
 """Distribution points and responders that one fetch asks: a mirror's artifacts share a few hundred."""
 

@@ -6,7 +6,6 @@ says something against a certificate, nobody may pass over it, and whoever put i
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
-from airgap.files import read_regular, reading_problem
+from airgap.errors import LimitError
+from airgap.files import list_folder, read_regular, reading_problem
 from airgap.problem import Problem
 from airgap.revocation.index import INDEX
 from airgap.revocation.pool import EvidenceFile, UnreadableEvidence
@@ -56,6 +56,7 @@ class _Look:
     def __init__(self, root: Path, origin: str, known: tuple[str, ...]) -> None:
         self._root, self._origin, self._known = root, origin, known
         self._left = limits.EVIDENCE_FILES
+        self._has_ended = False
         self.pieces: list[EvidenceFile] = []
         self.unread: list[UnreadableEvidence] = []
         self.notices: list[Problem] = []
@@ -65,29 +66,29 @@ class _Look:
             self._not_looked(below, f"lies more than {limits.ASTRAY_DEPTH} levels deep", likely=likely)
             return
         try:
-            with os.scandir(folder) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
+            found = list_folder(folder, limits.FOLDER_NAMES)
         except FileNotFoundError:
             return
         except OSError as error:
             self._not_looked(below, f"cannot be looked into ({reading_problem(error)})", likely=likely)
             return
-        for entry in found:
+        except LimitError as error:
+            self._not_looked(below, str(error), likely=likely)
+            return
+        names = [name for name in found if not self._is_read_elsewhere(folder / name, below)]
+        for number, name in enumerate(names):
             if not self._left:
+                self._ended(below, likely=likely or any(map(_is_named, names[number:])))
                 return
             self._left -= 1
-            if not self._left:
-                problem = f"is not looked through to its end: more than {limits.EVIDENCE_FILES} files"
-                self._not_looked(below, problem, likely=likely)
-            if entry.name != INDEX:
-                self._entry(entry, below, likely=likely)
+            self._entry(folder / name, below, is_folder=found[name], likely=likely)
 
-    def _entry(self, entry: os.DirEntry[str], below: str, *, likely: bool) -> None:
-        name, shown = entry.name, f"{below}{entry.name}"
+    def _entry(self, path: Path, below: str, *, is_folder: bool, likely: bool) -> None:
+        name, shown = path.name, f"{below}{path.name}"
         is_hidden = name.startswith(".")
-        if entry.is_dir(follow_symlinks=False) or (entry.is_dir() and not below and says_evidence(name)):
-            if not self._is_known(entry, below) and (not is_hidden or says_evidence(name)):
-                self.folder(Path(entry.path), f"{shown}/", likely=likely or says_evidence(name))
+        if is_folder or (not below and says_evidence(name) and _leads_to_folder(path)):
+            if not is_hidden or says_evidence(name):
+                self.folder(path, f"{shown}/", likely=likely or says_evidence(name))
             return
         lower = name.lower()
         in_store = below.startswith(f"{_STORES}/")
@@ -95,7 +96,7 @@ class _Look:
         named = expected or (says_evidence(name) and not in_store)
         possible = not is_hidden and ((lower.endswith(POSSIBLE) and not in_store) or not (below or "." in name))
         if named or possible or (likely and not is_hidden):
-            read = partial(read_regular, Path(entry.path), limits.CRL_FILE_BYTES)
+            read = partial(read_regular, path, limits.CRL_FILE_BYTES)
             self.pieces.append(
                 EvidenceFile(
                     name,
@@ -109,16 +110,23 @@ class _Look:
                 )
             )
 
-    def _is_known(self, entry: os.DirEntry[str], below: str) -> bool:
-        """Whether it is one of the right folders: also by another name, where upper and lower case are one."""
-        if below:
-            return False
-        if entry.name in _PASSED_OVER or entry.name in self._known:
+    def _is_read_elsewhere(self, path: Path, below: str) -> bool:
+        """An index, or one of the right folders: also by another name, where upper and lower case are one."""
+        if path.name == INDEX or below:
+            return path.name == INDEX
+        if path.name in _PASSED_OVER or path.name in self._known:
             return True
         try:
-            return any((self._root / name).samefile(entry.path) for name in self._known if (self._root / name).exists())
+            return any((self._root / name).samefile(path) for name in self._known if (self._root / name).exists())
         except OSError:
             return False
+
+    def _ended(self, below: str, *, likely: bool) -> None:
+        """Told once, but for what is called as evidence is."""
+        if likely or not self._has_ended:
+            problem = f"is not looked through to its end: more than {limits.EVIDENCE_FILES} files"
+            self._not_looked(below, problem, likely=likely)
+        self._has_ended = True
 
     def _not_looked(self, below: str, problem: str, *, likely: bool) -> None:
         """A folder that nobody looked through: where it is called as one of evidence is, nobody may pass over it."""
@@ -139,6 +147,17 @@ class _Look:
                 facts={"name": shown, "problem": problem},
             )
         )
+
+
+def _leads_to_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a link to itself, or into what may not be entered
+        return False
+
+
+def _is_named(name: str) -> bool:
+    return says_evidence(name) or any(ending in name.lower() for ending in _EXPECTED)
 
 
 def is_left_behind(name: str, endings: tuple[str, ...]) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError
-from airgap.files import read_regular, reading_problem
+from airgap.errors import FormatError, LimitError, TrustMaterialError
+from airgap.files import list_folder, read_regular, reading_problem
 from airgap.revocation.astray import POSSIBLE, is_left_behind, look_for_astray
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.pool import CrlFile, EvidenceFile, EvidencePool, OcspFile, UnreadableEvidence
@@ -77,7 +76,7 @@ class _Found:
         self._folder = folder.name
         names = _list(folder)
         index = _read_index(folder / INDEX) if INDEX in names else EvidenceIndex()
-        self._files(folder, "", [name for name in names if name != INDEX], index.claimed, ending, limit)
+        self._files(folder, "", {n: names[n] for n in names if n != INDEX}, index.claimed, ending, limit)
         for url, claimed in sorted(index.files.items()):
             self.index[url] = claimed
             for name in claimed:
@@ -86,7 +85,8 @@ class _Found:
 
     def hidden(self, folder: Path, ending: str) -> None:
         self._folder = folder.name
-        self._files(folder, "", [n for n in _list(folder) if n[:1] == "."], frozenset(), ending, limits.CRL_FILE_BYTES)
+        names = {name: is_folder for name, is_folder in _list(folder).items() if name.startswith(".")}
+        self._files(folder, "", names, frozenset(), ending, limits.CRL_FILE_BYTES)
 
     def _not_there(self, name: str, names: Iterable[str], url: str) -> None:
         twin = next((other for other in names if other.casefold() == name.casefold()), None)
@@ -95,11 +95,11 @@ class _Found:
         self._cannot_read(name, f"the index names it, and it is not there{near}", urls=frozenset({url}), remedy=remedy)
 
     def _files(
-        self, folder: Path, below: str, names: Iterable[str], claimed: frozenset[str], ending: str, limit: int
+        self, folder: Path, below: str, names: dict[str, bool], claimed: frozenset[str], ending: str, limit: int
     ) -> None:
-        for name in names:
+        for name, is_folder in names.items():
             path, shown = folder / name, f"{below}{name}"
-            if path.is_dir() and not path.is_symlink():
+            if is_folder:
                 self._inner(path, shown, ending, limit)
             elif len(self.pieces) >= limits.EVIDENCE_FILES:
                 raise _malformed(folder, f"has more than {limits.EVIDENCE_FILES} entries, with the folders in it")
@@ -149,21 +149,19 @@ class _Found:
         )
 
 
-def _list(folder: Path) -> list[str]:
+def _list(folder: Path) -> dict[str, bool]:
     try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)
+        return list_folder(folder, limits.EVIDENCE_FILES)
     except FileNotFoundError:
         if folder.is_symlink():  # what it leads to may hold what revokes
             raise _malformed(folder, "is a symbolic link that leads nowhere", remedy=_BRING_BACK) from None
-        return []
+        return {}
     except NotADirectoryError:
         raise _malformed(folder, "is a file, not a folder", remedy=_MAKE_FOLDER) from None
     except OSError as error:
         raise _malformed(folder, f"cannot be listed ({reading_problem(error)})", remedy=_LET_LIST) from None
-    if len(names) > limits.EVIDENCE_FILES:
-        raise _malformed(folder, f"has {len(names)} entries, more than {limits.EVIDENCE_FILES}", remedy=MAKE_ROOM)
-    return names
+    except LimitError as error:
+        raise _malformed(folder, str(error), remedy=MAKE_ROOM) from None
 
 
 _BRING_BACK: Final = "Bring back what it leads to (is a medium missing?), or put the folder itself in its place."
@@ -187,16 +185,8 @@ def _malformed(path: Path, problem: str, *, remedy: str = "") -> TrustMaterialEr
 
 def file_names(folder: Path, ending: str, index: EvidenceIndex) -> list[str]:
     """The files of evidence in a folder: with the right ending, or named by the index. Raises TrustMaterialError."""
-    with os.scandir(folder) as entries:
-        names = {entry.name for entry in entries}
-    if len(names) > limits.EVIDENCE_FILES:
-        raise TrustMaterialError(
-            "evidence.malformed",
-            f"{safe(folder)} has {len(names)} entries, more than {limits.EVIDENCE_FILES}",
-            remedy=MAKE_ROOM,
-            source=safe(folder),
-        )
-    return sorted(n for n in names if n in index.claimed or (n.lower().endswith(ending) and not n.startswith(".")))
+    names = _list(folder)
+    return [n for n in names if n in index.claimed or (n.lower().endswith(ending) and not n.startswith("."))]
 
 
 def read_index(folder: Path) -> EvidenceIndex:

@@ -202,3 +202,37 @@ def test_a_folder_called_as_one_of_evidence_that_is_too_deep_to_look_into(
     ran = text(written)
     assert ran.code == 15, ran
     assert "crls.old/june in the trust directory cannot be used" in ran.out
+
+
+def _behind_a_bound(trust: Path) -> None:
+    for number in range(20):
+        put(trust / f"revocation/{number:02}", b"")
+    put(trust / "revocation/r.crl", REVOKING)
+
+
+def _behind_a_heap(trust: Path) -> None:
+    _too_many(trust)
+    put(trust / "revocation/r.crl", REVOKING)
+
+
+@pytest.mark.parametrize(("make", "folder"), [(_behind_a_bound, "revocation"), (_behind_a_heap, ".")])
+def test_a_folder_of_evidence_beyond_a_bound_is_not_taken_for_empty(
+    tmp_path: Path, make: Callable[[Path], None], folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was a pass, with a line about the heap: nobody had looked into it."""
+    written = write(tmp_path)
+    make(written.trust)
+    monkeypatch.setattr(limits, "EVIDENCE_FILES", 10)
+    ran = text(written)
+    assert ran.code == 15, ran
+    assert f"{folder} in the trust directory cannot be used, and may be about the certificate" in ran.out
+    with pytest.raises(TrustMaterialError, match="would not be heard"):
+        list_material(written.trust)
+
+
+@pytest.mark.parametrize(("name", "code"), [("loop", 0), ("crl-loop", 15)])
+def test_a_link_to_itself_stops_nobody(tmp_path: Path, name: str, code: int) -> None:
+    """Whatever it is called, every verification ended with an error of the system."""
+    written = write(tmp_path)
+    (written.trust / name).symlink_to(name)
+    assert run_here(written.arguments()).code == code

@@ -269,7 +269,7 @@ def test_a_folder_over_its_bound_or_that_is_none_stops_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "EVIDENCE_FILES", 1)
-    with pytest.raises(TrustMaterialError, match="2 entries"):
+    with pytest.raises(TrustMaterialError, match="more than 1 entries"):
         folder(tmp_path, crls={"a.crl": NEW, "b.crl": NEW})
     (tmp_path / "ocsp").write_bytes(b"")
     monkeypatch.setattr(limits, "EVIDENCE_FILES", 10)
