@@ -320,20 +320,19 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
         try:
             yield safe(name), read_regular(name, limits.CRL_FILE_BYTES)
         except FormatError as error:
-            raise UsageError(
-                f"{safe(name)} {error.problem}", remedy="Name files with CRLs or OCSP responses."
-            ) from None
+            raise _cannot_read(name, error) from None
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Files with an ending of evidence; all files where evidence is expected."""
+    """What has an ending of evidence, and all where evidence is expected, but for folders; links to them are none."""
     expected = {folder, folder / CRLS, folder / OCSP}
     for parent, folders, names in os.walk(folder, onerror=_cannot_list):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") or says_evidence(name)]
         for name in names:
             path = Path(parent, name)
-            if (Path(parent) in expected or _is_named(path, folder)) and path.is_file():
+            if Path(parent) in expected or _is_named(path, folder):
                 yield path
+        yield from (path for name in folders if says_evidence(name) and (path := Path(parent, name)).is_symlink())
 
 
 def _is_named(path: Path, folder: Path) -> bool:
@@ -348,15 +347,21 @@ def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
     from airgap.pki.misfit import may_hide_evidence
     from airgap.pki.recognise import Kind, recognise
 
+    is_meant = not path.name.startswith(".") and (path.parent != folder or says_evidence(path.name))
     try:
         data = read_regular(path, limits.CRL_FILE_BYTES)
-    except FormatError:
+    except FormatError as error:
+        if is_meant:
+            raise _cannot_read(path, error) from None
         return
     found = recognise(data)
     is_evidence = found is not None and found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}
-    is_meant = not path.name.startswith(".") and (path.parent != folder or says_evidence(path.name))
     if is_evidence or (is_meant and may_hide_evidence(data)):
         yield safe(path), data
+
+
+def _cannot_read(path: Path, error: FormatError) -> UsageError:
+    return UsageError(f"{safe(path)} {error.problem}", remedy=error.remedy or "Name files with CRLs or OCSP responses.")
 
 
 def _cannot_list(error: OSError) -> None:

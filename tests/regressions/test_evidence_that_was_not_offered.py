@@ -17,19 +17,24 @@ GOOD = crl(LEAF.root, number=1, next_update=END)
 REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, reason="keyCompromise")])
 
 
-def fetch(folder: Path, name: str, data: bytes) -> Ran:
+def fetch(folder: Path, name: str, data: bytes | Path) -> Ran:
     scene = Scene()
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": GOOD}
     written = scene.write(folder)
     offered = folder / "from" / name
     offered.parent.mkdir(parents=True)
-    offered.write_bytes(data)
+    if isinstance(data, Path):
+        offered.symlink_to(data)
+    else:
+        offered.write_bytes(data)
     options = ["--trust", str(written.trust), "--from", str(folder / "from"), "--no-download", "--require-complete"]
     return run_here(["trust", "fetch", str(written.layout), *options])
 
 
-@pytest.mark.parametrize("name", ["r.crl", "june", "crls/june", ".r.crl", "r.bin", "index.json", "a/b/r.crl"])
+@pytest.mark.parametrize(
+    "name", ["r.crl", "june", "crls/june", ".r.crl", "r.bin", "index.json", "a/b/r.crl", ".crls/r.crl"]
+)
 def test_evidence_is_taken_whatever_its_name(tmp_path: Path, name: str) -> None:
     assert fetch(tmp_path, name, REVOKING).out.startswith("REVOKED")
 
@@ -57,3 +62,27 @@ def test_other_files_do_not_matter(tmp_path: Path, name: str, data: bytes) -> No
     ran = fetch(tmp_path, name, data)
     assert ran.code == 0
     assert ran.out.startswith("COMPLETE")
+
+
+@pytest.mark.parametrize(
+    ("name", "to"),
+    [
+        ("june.crl", "other/revoking"),
+        ("june.crl", "nowhere"),
+        ("crl-june", "other/revoking"),
+        ("crls/june", "other/revoking"),
+        ("crls", "other"),
+        ("a/crls", "other"),
+    ],
+)
+def test_what_lies_behind_a_link_is_not_passed_over(tmp_path: Path, name: str, to: str) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/revoking").write_bytes(REVOKING)
+    ran = fetch(tmp_path, name, tmp_path / to)
+    assert ran.code == 2
+    assert f"{name} is a symbolic link" in ran.err
+
+
+@pytest.mark.parametrize("name", ["README", "photos", "a/photos"])
+def test_other_links_do_not_matter(tmp_path: Path, name: str) -> None:
+    assert fetch(tmp_path, name, tmp_path).out.startswith("COMPLETE")
