@@ -25,7 +25,7 @@ _COSIGN_LAYERS: Final = {
     "application/vnd.dev.cosign.simplesigning.v1+json": "sig",
     "application/vnd.dsse.envelope.v1+json": "att",
 }
-_IMAGE_CONFIGS: Final = frozenset({IMAGE_CONFIG, DOCKER_CONFIG})
+IMAGE_CONFIGS: Final = frozenset({IMAGE_CONFIG, DOCKER_CONFIG})
 _IMAGE_LAYERS: Final = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
 _EMPTY: Final = Digest.of(b"{}")
 _BLOCK: Final = 512
@@ -47,7 +47,7 @@ def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
         return True
     if _has_image_layers(manifest):
         return True
-    if manifest.config is None or manifest.config.media_type not in _IMAGE_CONFIGS:
+    if manifest.config is None or manifest.config.media_type not in IMAGE_CONFIGS:
         return False
     return not manifest.layers or any(_unpacks(store, layer) for layer in manifest.layers)
 
@@ -63,7 +63,7 @@ def is_stated_image(manifest: Manifest) -> bool:
     """Whether it is an image by the types that it states; what may be one for all that it states is `is_runnable`."""
     if manifest.layers:
         return _has_image_layers(manifest)
-    return manifest.config is not None and manifest.config.media_type in _IMAGE_CONFIGS
+    return manifest.config is not None and manifest.config.media_type in IMAGE_CONFIGS
 
 
 def cosign_suffix(descriptor: Descriptor, manifest: Manifest | Index) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import NOTARY_SIGNATURE
-from airgap.oci.lookup import ReferrersLookup
+from airgap.oci.lookup import Mechanism, ReferrersLookup
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
@@ -19,6 +19,7 @@ COPY_SCHEMA = "airgap.copy/1"
 Json = dict[str, Any]
 
 _KIND = {"copied": "good", "current": "good", "planned": "strong", "partial": "unsure", "failed": "bad"}
+_COSIGN = {"sig": "cosign signature", "att": "cosign attestation", "sbom": "cosign SBOM"}
 _WORD = {"copied": "copied", "current": "current", "planned": "planned", "partial": "PARTIAL", "failed": "FAILED"}
 
 
@@ -65,6 +66,10 @@ def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:
     if artifact.planned.left_out:
         names = ", ".join(sorted({str(item.platform or "of no platform") for item in artifact.planned.left_out}))
         yield f"         {style.paint('unsure', 'note')} left out, and recorded as left out: {names}"
+    for layer in artifact.elsewhere:
+        where = f", only at {safe(layer.urls[0], limit=160)}" if layer.urls else ""
+        text = f"a non-distributable layer did not come along: {layer.digest} ({size(layer.size)}){where}"
+        yield f"         {style.paint('unsure', 'note')} {text}"
     for problem in artifact.planned.problems:
         yield f"         {style.paint('bad', 'left behind')} {problem}"
     for note in artifact.planned.notes:
@@ -75,13 +80,20 @@ def _attached(artifact: CopiedArtifact) -> str:
     planned = artifact.planned
     if planned is None:
         return ""
+    if not planned.referrers:
+        return "referrers not looked for"
+    asked = any(found.lookup.mechanism in set(Mechanism) for found in planned.referrers)
+    unasked = "; cosign's tags not looked for (--digest-tags)" if asked and not planned.digest_tags else ""
     if not planned.attached:
-        return "no referrers" if planned.referrers else "referrers not looked for"
-    kinds = Counter(item.artifact_type or "unknown type" for item in planned.attached)
+        return f"no referrers{unasked}"
+    kinds = Counter(_COSIGN.get(item.cosign or "") or item.artifact_type or "unknown type" for item in planned.attached)
     signatures = kinds.pop(NOTARY_SIGNATURE, 0)
     parts = [count(signatures, "signature")] if signatures else []
-    parts += [f"{number} {safe(kind, limit=80)}" for kind, number in sorted(kinds.items())]
-    return f"with {', '.join(parts)}"
+    parts += [
+        count(number, kind) if kind in _COSIGN.values() else f"{number} {safe(kind, limit=80)}"
+        for kind, number in sorted(kinds.items())
+    ]
+    return f"with {', '.join(parts)}{unasked}"
 
 
 def copy_document(result: CopyResult, *, version: str) -> Json:
@@ -145,6 +157,10 @@ def _artifact(artifact: CopiedArtifact) -> Json:
         "left_out": [
             {"digest": str(item.digest), "platform": str(item.platform) if item.platform else None}
             for item in (planned.left_out if planned else ())
+        ],
+        "elsewhere": [
+            {"digest": str(layer.digest), "size": layer.size, "urls": [safe(url) for url in layer.urls]}
+            for layer in artifact.elsewhere
         ],
         "left_behind": [str(problem) for problem in (planned.problems if planned else ())],
         "notes": list(planned.notes if planned else ()),

@@ -364,6 +364,7 @@ class _Copy:
             done.moved if isinstance(done, TransferResult) else dict.fromkeys(surveyed.missing, TransferMethod.COPIED)
         )
         moved = {**{key: TransferMethod.COPIED for key in plan.nodes if key[0] in self._streamed}, **moved}
+        skipped = done.skipped if isinstance(done, TransferResult) else frozenset()
         for item, place, planned in zip(group.found, group.placed, plan.artifacts, strict=True):
             error = done.error_of(planned) if isinstance(done, TransferResult) else planned.error
             self._copied.append(
@@ -376,9 +377,10 @@ class _Copy:
                     planned=planned,
                     status=status_of(planned, error, moved, dry_run=self._request.dry_run),
                     error=error,
+                    elsewhere=tuple(plan.nodes[key].descriptor for key in sorted(skipped & planned.keys, key=str)),
                 )
             )
-        self._totals = added(self._totals, plan, moved, surveyed)
+        self._totals = added(self._totals, plan, moved, surveyed, skipped)
         if isinstance(done, TransferResult):
             self._moved.extend(safe(tag) for tag in done.named.moved)
 

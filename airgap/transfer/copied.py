@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from airgap.errors import AirgapError
@@ -31,6 +31,8 @@ class CopiedArtifact:
     """`copied`, `current` (nothing was missing), `planned` (dry run), `partial` (referrers were left behind),
     `failed`."""
     error: AirgapError | None = None
+    elsewhere: tuple[Descriptor, ...] = ()
+    """Non-distributable layers that the source does not hold: they stay where their URLs are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +86,21 @@ def status_of(
     return "copied" if not planned.keys.isdisjoint(moved) else "current"
 
 
-def added(totals: Totals, plan: CopyPlan, moved: Mapping[Key, TransferMethod], surveyed: Survey) -> Totals:
-    """The totals with what one plan brought."""
+def added(
+    totals: Totals,
+    plan: CopyPlan,
+    moved: Mapping[Key, TransferMethod],
+    surveyed: Survey,
+    elsewhere: Collection[Key] = (),
+) -> Totals:
+    """The totals with what one plan brought; what is `elsewhere` came from nowhere and is not there either."""
     by = dict(totals.by)
     nodes = {key: plan.nodes[key] for key in moved if key in plan.nodes}
     for key, node in nodes.items():
         by[moved[key].value] = by.get(moved[key].value, 0) + node.descriptor.size
     count = sum(node.descriptor.size for node in nodes.values())
-    everything = surveyed.bytes + surveyed.present_bytes
+    absent = sum(plan.nodes[key].descriptor.size for key in elsewhere if key in surveyed.missing)
+    everything = surveyed.bytes + surveyed.present_bytes - absent
     return Totals(
         blobs=totals.blobs + sum(node.manifest is None for node in nodes.values()),
         manifests=totals.manifests + sum(node.manifest is not None for node in nodes.values()),

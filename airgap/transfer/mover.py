@@ -7,13 +7,14 @@ what depends on the failed content is left out, and everything else is completed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from airgap.errors import AirgapError, Cause, ContentError, TransferError
+from airgap.oci.descriptor import Descriptor
 from airgap.transfer.endpoint import Destination, NamingResult, Sink, TransferMethod
 from airgap.transfer.events import (
     ArtifactDone,
@@ -223,9 +224,21 @@ class _Transfer:
                 raise
             # it said that it has what lies below, and has it not: bring everything, then ask once more
             self._mend(node)
-            self._sink.put_manifest(node.descriptor, node.manifest.raw)
+            self._put_again(node.descriptor, node.manifest.raw, node.below)
         self._progress(ManifestDone(digest=node.descriptor.digest))
         return TransferMethod.COPIED
+
+    def _put_again(self, descriptor: Descriptor, raw: bytes, below: Collection[Key]) -> None:
+        try:
+            self._sink.put_manifest(descriptor, raw)
+        except AirgapError as error:
+            absent = [key for key in below if key in self.skipped]
+            if absent and self._sink.says_incomplete(error):
+                error.remedy = (
+                    f"Its layer {absent[0][0]} is non-distributable, and the source has it not. Allow such layers "
+                    "in that registry, or bring the layer from its URL into the source first."
+                )
+            raise
 
     def _mend(self, node: Node) -> None:
         for key in node.below:

@@ -84,6 +84,8 @@ class PlannedReferrer:
     artifact_type: str | None
     mechanism: str
     tag: str | None
+    cosign: str | None = None
+    """`sig`, `att` or `sbom`, where it is one of cosign's and no artifact type says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,8 @@ class PlannedArtifact:
     attached: tuple[PlannedReferrer, ...] = ()
     referrers: tuple[FoundReferrers, ...] = ()
     """What looking for the referrers of each manifest came to."""
+    digest_tags: bool = False
+    """Whether registries were asked for cosign's tags, too."""
     left_out: tuple[Descriptor, ...] = ()
     """Children of indexes that were not chosen, or that the source declares absent."""
     problems: tuple[AirgapError, ...] = ()

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
-from airgap.oci.attached import is_stated_image
+from airgap.oci.attached import IMAGE_CONFIGS, cosign_suffix, is_stated_image
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.images import Images, platform_missing, platform_names
@@ -409,6 +409,7 @@ class _Gathering:
                         artifact_type=manifest.artifact_type if manifest else referral.artifact_type,
                         mechanism=referral.mechanism,
                         tag=referral.tag,
+                        cosign=_cosign_kind(referral.descriptor, manifest) if manifest else None,
                     ),
                 )
                 yield above
@@ -449,10 +450,16 @@ class _Gathering:
             keys=frozenset(self._keys),
             attached=tuple(self._attached.values()),
             referrers=tuple(self._found.values()),
+            digest_tags=self._selection.digest_tags,
             left_out=tuple(item for digest, item in sorted(self._left_out.items()) if digest not in digests),
             problems=tuple(self._problems),
             notes=tuple(dict.fromkeys(self._notes)),
         )
+
+
+def _cosign_kind(descriptor: Descriptor, manifest: Manifest | Index) -> str | None:
+    """Cosign's own signatures look like images; what has a type of its own is called by that."""
+    return cosign_suffix(descriptor, manifest) if manifest.artifact_type in {None, *IMAGE_CONFIGS} else None
 
 
 def _read_small(source: Source, descriptor: Descriptor) -> bytes:
