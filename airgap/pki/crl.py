@@ -357,7 +357,7 @@ class Crl(CrlFacts):
         """The absence of `certificate` from this CRL is an answer (D34; RFC 5280, 6.3.3 (b)); see `Scope.reasons`.
 
         `point`: the distribution point that is to be answered; None takes any of the certificate's. Raises Undecided:
-        revocation.crl.issuer, revocation.crl.scope, revocation.crl.extension.
+        revocation.crl.issuer, revocation.crl.scope, revocation.crl.extension, revocation.crl.malformed.
         """
         self.check_understood()
         if not same_name(self.issuer, certificate.issuer):
@@ -366,7 +366,7 @@ class Crl(CrlFacts):
                 f"is from {_quoted(self.issuer_text)}, not from the certificate's issuer "
                 f"{_quoted(certificate.issuer_text)}",
             )
-        if self._revoked.names_issuers and self._revoked.lists(certificate.serial):
+        if self._names_issuers() and self._revoked.lists(certificate.serial):
             self._refuse("revocation.crl.extension", "lists certificates of another issuer (certificateIssuer)")
         if point and point.crl_issuer:
             self._refuse("revocation.crl.scope", "cannot answer for a distribution point that names a CRL issuer")
@@ -426,8 +426,14 @@ class Crl(CrlFacts):
     def check_clears(self) -> None:
         """Its silence is an answer for every certificate in its scope, whatever it lists. Raises Undecided."""
         self.check_understood()
-        if self._revoked.names_issuers:
+        if self._names_issuers():
             self._refuse("revocation.crl.extension", "lists certificates of another issuer (certificateIssuer)")
+
+    def _names_issuers(self) -> bool:
+        try:
+            return self._revoked.names_issuers
+        except FormatError as error:
+            self._refuse("revocation.crl.malformed", f"has a list that is malformed: {error}")
 
     def _refuse(self, reason: str, problem: str, **facts: Fact) -> NoReturn:
         raise Undecided(reason, f"the CRL {problem}", **{**self._facts(), **facts})

@@ -122,7 +122,10 @@ class RevokedList:
 
     @property
     def names_issuers(self) -> bool:
-        """Whether some entry has a certificateIssuer, which only indirect CRLs may have (RFC 5280, 5.3.3)."""
+        """Whether some entry has a certificateIssuer, which only indirect CRLs may have (RFC 5280, 5.3.3).
+
+        Raises FormatError where the list itself is broken.
+        """
         return bool(self._issuers)
 
     @property

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Ran, run_here
-from tests.support.crls import crl, entry
+from tests.support.crls import CERTIFICATE_ISSUER, crl, entry
+from tests.support.extensions import Extension
 from tests.support.pki import AT, END, Pki
 from tests.support.scenario import Scene
 
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
+TWICE = Extension(CERTIFICATE_ISSUER, b"")
 GOOD = crl(LEAF.root, number=1, next_update=END)
+BROKEN = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(77, extra=[TWICE, TWICE])])
 REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, reason="keyCompromise")])
 
 
@@ -46,6 +49,7 @@ def test_evidence_is_taken_whatever_its_name(tmp_path: Path, name: str) -> None:
         ("crls/june", gzip.compress(REVOKING)),
         ("crls.gz", gzip.compress(REVOKING)),
         ("all.crl", GOOD + REVOKING),
+        ("r.crl", BROKEN),
     ],
 )
 def test_what_cannot_be_read_may_be_the_newest_answer(tmp_path: Path, name: str, data: bytes) -> None:

@@ -452,6 +452,13 @@ def test_bytes_of_certificate_issuer_by_chance() -> None:
     assert len(judged(crl(CA, revoked=[entry(5, extra=[decoy]), LEAF]))) == 1
 
 
+def test_a_certificate_issuer_that_cannot_be_read_leaves_all_open() -> None:
+    twice = Extension("2.5.29.29", b"")
+    with pytest.raises(Undecided) as caught:
+        Crl.parse(crl(CA, revoked=[entry(5, extra=[twice, twice])])).check_clears()
+    assert caught.value.reason == "revocation.crl.malformed"
+
+
 @pytest.mark.parametrize(
     "item",
     [
