@@ -112,7 +112,7 @@ def run_fetch(
     """What the command does, for `airgap copy --with-evidence` as well, which has fetched into the copy.
 
     A trust directory is written where it is named, or where evidence has no other place; else it only lends its tsa
-    stores. Raises AirgapError.
+    stores, and says who is revoked. Raises AirgapError.
     """
     from concurrent.futures import ThreadPoolExecutor
 

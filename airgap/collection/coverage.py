@@ -178,17 +178,24 @@ def cover(
     evidence: Evidence,
     tried: Tried,
     *,
+    known: Evidence,
     at: datetime,
 ) -> tuple[CertificateCoverage, ...]:
-    """The coverage of every certificate, in their order, as a verifier would judge it at `at`."""
-    judge = RevocationJudge(evidence, Freshness(), Moment(judged=at, clock=at))
-    chain = [_cover(judge, item, "chain", tried) for item in asked]
-    return (*chain, *(_cover(judge, item, "responder", tried) for item in responders))
+    """The coverage of every certificate by `evidence`, in their order, as a verifier would judge it at `at`.
+
+    `known`: all that is at hand here, `evidence` included; what else it has clears nobody, and condemns.
+    """
+    moment = Moment(judged=at, clock=at)
+    judges = RevocationJudge(evidence, Freshness(), moment), RevocationJudge(known, Freshness(), moment)
+    chain = [_cover(*judges, item, "chain", tried) for item in asked]
+    return (*chain, *(_cover(*judges, item, "responder", tried) for item in responders))
 
 
-def _cover(judge: RevocationJudge, asked: CertificateToCheck, role: str, tried: Tried) -> CertificateCoverage:
+def _cover(
+    judge: RevocationJudge, strict: RevocationJudge, asked: CertificateToCheck, role: str, tried: Tried
+) -> CertificateCoverage:
     attempts = tried.attempts.get(asked, ())
-    status, uses, reason, message = _status(judge, asked)
+    status, uses, reason, message = _status(judge, strict, asked)
     if asked.issuer is None and any(attempt.file for attempt in attempts):
         status, message = Status.UNPROVEN, f"{message}; what came can only be proven where it is"
     certificate = asked.certificate
@@ -212,7 +219,7 @@ _KINDS = ("ocsp", "crl", "delta-crl")
 
 
 def _status(
-    judge: RevocationJudge, asked: CertificateToCheck
+    judge: RevocationJudge, strict: RevocationJudge, asked: CertificateToCheck
 ) -> tuple[Status, tuple[EvidenceUse, ...], str | None, str]:
     certificate, issuer = asked.certificate, asked.issuer
     names_none = not certificate.ocsp_urls and not certificate.names_crls
@@ -222,6 +229,7 @@ def _status(
         text = f"the certificate of its issuer {safe(certificate.issuer_text)!r} is not at hand"
         return Status.GAP, (), "fetch.issuer", text
     try:
+        strict.refuse_condemned_certificate(certificate, issuer, asked.renewed, kind=asked.chain)
         uses = judge.check_certificate(certificate, issuer, asked.renewed, kind=asked.chain)
     except Rejected as error:
         return Status.REVOKED, (), error.reason, str(error)

@@ -56,6 +56,12 @@ class RevocationJudge:
         """The same for one certificate, whose issuer has the keys of `renewed`, too; no time of signing softens it."""
         return self._worst_of([RevocationQuery(certificate, issuer, kind, self._moment, None, renewed)], self._answer)
 
+    def refuse_condemned_certificate(
+        self, certificate: Certificate, issuer: Certificate, renewed: tuple[Certificate, ...], *, kind: ChainKind
+    ) -> None:
+        """`refuse_condemned` for one certificate; see `check_certificate`."""
+        self._worst_of([RevocationQuery(certificate, issuer, kind, self._moment, None, renewed)], self._condemned)
+
     def refuse_condemned(self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None) -> None:
         """For chains that somebody else clears (a plugin): what condemns is heard all the same.
 

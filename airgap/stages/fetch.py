@@ -40,6 +40,7 @@ from airgap.pki.crl import split_pem
 from airgap.problem import Problem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside, find_target_evidence
 from airgap.revocation.astray import says_evidence
+from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
@@ -89,10 +90,10 @@ def fetch(
 ) -> FetchOutcome:
     """Collect every certificate of every signature and timestamp, get the evidence for it, keep what proves itself.
 
-    `trust`: whose tsa stores complete the chains of timestamps. `transport` and `credentials` are for targets in
-    registries (by default as docker's configuration says), `evidence` for the hosts of issuers, which are shown none of
-    that. Targets that cannot be read are problems of the outcome. Raises UsageError, TrustMaterialError (an index that
-    cannot be read), WriteError, OSError.
+    `trust`: whose tsa stores complete the chains of timestamps, and whose evidence condemns. `transport` and
+    `credentials` are for targets in registries (by default as docker's configuration says), `evidence` for the hosts of
+    issuers, which are shown none of that. Targets that cannot be read are problems of the outcome. Raises UsageError,
+    TrustMaterialError (an index that cannot be read), WriteError, OSError.
     """
     if request.directory is None and request.into is None:
         raise UsageError("there is nowhere to put evidence", remedy="Name a trust directory with --trust, or --into.")
@@ -120,6 +121,7 @@ class _Run:
     def __init__(self, request: FetchRequest, root: Path, trust: TrustDirectory | None, registries: Registries) -> None:
         self._request = request
         self._root = root
+        self._trust = trust
         self._registries = registries
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
@@ -258,7 +260,11 @@ class _Run:
         request = self._request
         evidence = EvidenceDirectory.open(self._root)
         responders = [item for item in self.gatherer.responders if item not in set(self.chains.asked)]
-        certificates = cover(self.chains.asked, responders, evidence, self.gatherer, at=request.at)
+        # where evidence only goes beside images, the trust directory clears nobody, and may know who is revoked
+        known = (
+            CombinedEvidence([evidence, self._trust.evidence]) if self._trust and not request.directory else evidence
+        )
+        certificates = cover(self.chains.asked, responders, evidence, self.gatherer, known=known, at=request.at)
         return FetchOutcome(
             at=request.at,
             targets=tuple(safe(name) for name in request.targets),

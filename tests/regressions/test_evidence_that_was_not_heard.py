@@ -11,7 +11,7 @@ import pytest
 from airgap.cli.trust_common import parse_moment
 from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem, scope
-from tests.support.pki import AT, Issued, Pki
+from tests.support.pki import AT, END, Issued, Pki
 from tests.support.scenario import Scene
 
 URL = "http://crl.example/leaf.crl"
@@ -126,3 +126,22 @@ def test_a_file_that_the_index_names_and_that_is_lost_is_not_taken_for_none(tmp_
     ran = run_here(written.arguments())
     assert ran.code == 15, ran
     assert ran.reasons == {"evidence.unread"}
+
+
+@pytest.mark.parametrize(
+    ("known", "headline", "code"), [("good", "COMPLETE", 0), ("revoking", "REVOKED", 0), ("cut", "INCOMPLETE", 15)]
+)
+def test_what_goes_beside_an_image_is_no_news_where_the_trust_directory_has_newer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str, headline: str, code: int
+) -> None:
+    """Fetching into a layout was COMPLETE, by what was offered alone."""
+    made, chain = scene()
+    good, bad = crl(chain.root, number=1, next_update=END), revoking(chain)
+    made.crls = {"known.crl": {"good": good, "revoking": bad, "cut": bad[:-10]}[known]}
+    written = made.write(tmp_path)
+    (tmp_path / "offered.crl").write_bytes(good)
+    monkeypatch.setenv("AIRGAP_TRUST", str(written.trust))
+    options = ["--from", str(tmp_path / "offered.crl"), "--no-download", "--require-complete"]
+    ran = run_here(["trust", "fetch", "--into", str(written.layout), *options])
+    assert ran.code == code
+    assert ran.out.startswith(headline)
