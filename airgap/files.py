@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from airgap import limits
 from airgap.errors import FormatError, LimitError
 
 
@@ -86,11 +87,23 @@ def list_folder(folder: Path, limit: int) -> dict[str, bool]:
 
     Raises OSError where it cannot be listed, LimitError where it has more than `limit` entries.
     """
-    with os.scandir(folder) as entries:
-        found = dict(sorted((entry.name, _is_folder(entry)) for entry in islice(entries, limit + 1)))
+    found = _entries(folder, limit + 1)
     if len(found) > limit:
         raise LimitError(f"has more than {limit} entries")
     return found
+
+
+def glance_into(folder: Path) -> dict[str, bool]:
+    """The same of some entries, of none where it cannot be listed: for messages, which then say less."""
+    try:
+        return _entries(folder, limits.NEAR_FILES)
+    except OSError:
+        return {}
+
+
+def _entries(folder: Path, limit: int) -> dict[str, bool]:
+    with os.scandir(folder) as entries:
+        return dict(sorted((entry.name, _is_folder(entry)) for entry in islice(entries, limit)))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

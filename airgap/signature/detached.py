@@ -13,7 +13,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
-from airgap.files import read_regular
+from airgap.files import glance_into, read_regular
 from airgap.signature.blob_payload import FORMATS, media_type_of, signature_name
 from airgap.signature.foreign import OTHER_TOOL, foreign_signature, form_of
 from airgap.text import safe
@@ -98,7 +98,7 @@ def _none(path: Path) -> Rejected:
 def _near(path: Path) -> Iterator[tuple[Path, str, str]]:
     """What lies beside a file under a name that begins as its own: what it is, and what to do with it."""
     stems = {path.name.casefold(), path.stem.casefold()}
-    for item in _listed(path.parent):
+    for item in (path.parent / name for name in glance_into(path.parent)):
         name = item.name.casefold()
         if item.name == path.name or not name.endswith(_ENDINGS) or not any(name.startswith(f"{s}.") for s in stems):
             continue
@@ -116,10 +116,3 @@ def _near(path: Path) -> Iterator[tuple[Path, str, str]]:
 
 def _says(name: str, form: str) -> bool:
     return name.casefold().endswith(f".{form}.sig")
-
-
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return sorted(islice(folder.iterdir(), limits.NEAR_FILES))
-    except OSError:
-        return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
+from airgap.files import glance_into
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -107,14 +107,10 @@ def _folders_called(root: Path, name: str) -> Iterator[str]:
 
 def _list(folder: Path) -> tuple[list[str], list[str]]:
     """The folders and the certificate files in a folder; nothing where it cannot be listed."""
-    try:
-        with os.scandir(folder) as entries:
-            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in islice(entries, limits.STORE_FILES)]
-    except OSError:
-        return [], []
+    found = glance_into(folder)
     return (
-        sorted(name for name, folded in found if folded),
-        sorted(name for name, folded in found if not folded and name.lower().endswith(_CERTIFICATES)),
+        [name for name, is_folder in found.items() if is_folder],
+        [name for name, is_folder in found.items() if not is_folder and name.lower().endswith(_CERTIFICATES)],
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
-from airgap.files import read_regular
+from airgap.files import glance_into, read_regular
 from airgap.text import safe
 
 OCI_POLICY_FILES: Final = ("trustpolicy.oci.json", "trustpolicy.json")
@@ -44,7 +44,7 @@ def policy_missing(folder: Path, names: tuple[str, ...], *, remedy: str, **facts
 
 def no_directory(folder: Path) -> tuple[str, str]:
     """What to say, and the way out, where `folder` is no directory."""
-    if _holds(folder, Path.is_file):
+    if _is_file(folder):
         return (
             f"{safe(folder)} is a file, not a trust directory",
             f"Name the folder that holds it: --trust {safe(folder.parent)}.",
@@ -78,11 +78,11 @@ def _told(folder: Path, names: tuple[str, ...], meant: list[str]) -> Iterator[tu
 
 def _near(folder: Path) -> list[str]:
     """Files that may be meant: editors add endings, file managers hide them, and systems differ in upper case."""
-    return sorted(
-        path.name
-        for path in _listed(folder)
-        if (_is_near(path.name) or _is_policy(path)) and _holds(path, Path.is_file)
-    )
+    return [
+        name
+        for name in glance_into(folder)
+        if (_is_near(name) or _is_policy(folder / name)) and _is_file(folder / name)
+    ]
 
 
 def _is_policy(path: Path) -> bool:
@@ -110,25 +110,18 @@ _ALIKE: Final = 0.8
 
 def _elsewhere(folder: Path, names: tuple[str, ...]) -> Path | None:
     """A folder just below or above that holds a policy: a step too far, or not far enough."""
-    below = sorted(path for path in _listed(folder) if _holds(path, Path.is_dir) and not path.is_symlink())
+    below = [folder / name for name, is_folder in glance_into(folder).items() if is_folder]
     above = [Path(path) for path in islice(folder.absolute().parents, 2)] if _in_stores(folder) else []
-    return next((path for path in (*below, *above) if any(_holds(path / name, Path.is_file) for name in names)), None)
+    return next((path for path in (*below, *above) if any(_is_file(path / name) for name in names)), None)
 
 
 def _in_stores(folder: Path) -> bool:
     return folder.name in {"truststore", "x509", "crls", "ocsp"}
 
 
-def _holds(path: Path, kind: Callable[[Path], bool]) -> bool:
-    """Whether something of a kind is known to be there: of what may not be looked at, messages say nothing."""
+def _is_file(path: Path) -> bool:
+    """Whether it is known to be one: of what may not be looked at, messages say nothing."""
     try:
-        return kind(path)
+        return path.is_file()
     except OSError:
         return False
-
-
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return list(islice(folder.iterdir(), limits.NEAR_FILES))
-    except OSError:
-        return []

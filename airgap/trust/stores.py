@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final, NoReturn, Self
 
 from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError
-from airgap.files import read_regular, reading_problem
+from airgap.errors import FormatError, LimitError, TrustMaterialError
+from airgap.files import list_folder, read_regular, reading_problem
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.problem import Problem
 from airgap.text import safe
@@ -171,8 +171,7 @@ def _list(root: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
         if not stat.S_ISDIR(mode):  # STORE-3
             kind, remedy = ("a symbolic link", _NO_LINK) if stat.S_ISLNK(mode) else ("a file", _NO_FILE)
             _refuse(folder, ref, f"is {kind}, not a directory", remedy=remedy)
-        with os.scandir(folder) as entries:
-            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        found = list_folder(folder, limits.STORE_FILES)
     except (FileNotFoundError, NotADirectoryError):
         from airgap.trust.misplaced import add_command, near_store
 
@@ -187,9 +186,9 @@ def _list(root: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
         ) from None
     except OSError as error:
         _refuse(folder, ref, f"cannot be read ({reading_problem(error)})")
-    if len(found) > limits.STORE_FILES:
-        _refuse(folder, ref, f"has {len(found)} entries, more than {limits.STORE_FILES}")
-    return [name for name, folded in found if not folded], [name for name, folded in found if folded]
+    except LimitError as error:
+        _refuse(folder, ref, str(error))
+    return [n for n, is_folder in found.items() if not is_folder], [n for n, is_folder in found.items() if is_folder]
 
 
 def _load_file(folder: Path, ref: StoreRef, name: str) -> tuple[Certificate, ...]:

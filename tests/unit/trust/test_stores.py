@@ -257,7 +257,7 @@ def test_a_store_over_its_bound_is_refused(tmp_path: Path, monkeypatch: pytest.M
     content = {"a.pem": ROOT.pem, "b.pem": issue("root", slot=3).pem}
     assert "more than 1 certificates" in str(refused(tmp_path / "a", content))
     monkeypatch.setattr(limits, "STORE_FILES", 1)
-    assert "2 entries" in str(refused(tmp_path / "b", content))
+    assert "more than 1 entries" in str(refused(tmp_path / "b", content))
 
 
 def test_names_are_shown_escaped(tmp_path: Path) -> None:
