@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from airgap import limits
-from airgap.errors import FormatError, LimitError
+from airgap.errors import Fact, FormatError, LimitError, TrustMaterialError
+from airgap.text import safe
 
 
 @contextmanager
@@ -154,6 +155,22 @@ def read_regular(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise LimitError(f"has more than {limit} bytes")
     return data
+
+
+def read_material(path: Path, limit: int, reason: str, *, what: str = "", **facts: Fact) -> bytes:
+    """The same for a file of a trust directory. Raises TrustMaterialError(`reason`), which names it."""
+    try:
+        return read_regular(path, limit)
+    except FormatError as error:
+        raise TrustMaterialError(
+            reason,
+            f"{what}{safe(path)} {error.problem}",
+            remedy=error.remedy,
+            source=safe(path),
+            member="",
+            problem=error.problem,
+            **facts,
+        ) from None
 
 
 def reading_problem(error: OSError | ValueError) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
-from airgap.files import list_folder, read_regular, reading_problem
+from airgap.files import list_folder, read_material, read_regular, reading_problem
 from airgap.revocation.astray import POSSIBLE, is_left_behind, look_for_astray
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.pool import CrlFile, EvidenceFile, EvidencePool, OcspFile, UnreadableEvidence
@@ -170,11 +170,7 @@ _LET_LIST: Final = "Look at its owner and its mode: whoever runs this must be al
 
 
 def _read_index(path: Path) -> EvidenceIndex:
-    try:
-        data = read_regular(path, limits.EVIDENCE_INDEX_BYTES)
-    except FormatError as error:
-        raise _malformed(path, error.problem) from None
-    return EvidenceIndex.parse(data, str(path))
+    return EvidenceIndex.parse(read_material(path, limits.EVIDENCE_INDEX_BYTES, "evidence.malformed"), str(path))
 
 
 def _malformed(path: Path, problem: str, *, remedy: str = "") -> TrustMaterialError:
@@ -191,8 +187,7 @@ def file_names(folder: Path, ending: str, index: EvidenceIndex) -> list[str]:
 
 def read_index(folder: Path) -> EvidenceIndex:
     """A folder's index; an empty one where there is none. Raises TrustMaterialError(evidence.malformed)."""
-    path = folder / INDEX
-    return _read_index(path) if path.exists() else EvidenceIndex()
+    return _read_index(folder / INDEX) if INDEX in _list(folder) else EvidenceIndex()
 
 
 def read_crl(folder: Path, name: str) -> Crl:

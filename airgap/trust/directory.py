@@ -17,8 +17,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 from airgap import limits
-from airgap.errors import Fact, FormatError, TrustMaterialError
-from airgap.files import read_regular
+from airgap.errors import Fact, TrustMaterialError
+from airgap.files import read_material
 from airgap.once import Once
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors
@@ -271,27 +271,12 @@ def _parse_blob_policy(data: bytes, source: str) -> BlobPolicy:
 
 
 def _read_policy_file(path: Path) -> bytes:
-    try:
-        return read_regular(path, limits.POLICY_BYTES)
-    except FormatError as error:  # POLICY-3
-        raise TrustMaterialError(
-            "policy.malformed",
-            f"the trust policy {safe(path)} {error.problem}",
-            source=safe(path),
-            statement=None,
-            member="",
-            problem=error.problem,
-        ) from None
+    what = "the trust policy "
+    return read_material(path, limits.POLICY_BYTES, "policy.malformed", what=what, statement=None)  # POLICY-3
 
 
 def _freshness(root: Path) -> Freshness:
     path = root / FILE
     if not _is_there(path):
         return Freshness()
-    try:
-        data = read_regular(path, limits.CONFIG_BYTES)
-    except FormatError as error:
-        raise TrustMaterialError(
-            "evidence.malformed", f"{safe(path)} {error.problem}", source=safe(path), member="", problem=error.problem
-        ) from None
-    return Freshness.parse(data, str(path))
+    return Freshness.parse(read_material(path, limits.CONFIG_BYTES, "evidence.malformed"), str(path))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from airgap import limits
-from airgap.errors import FormatError, Rejected, TrustMaterialError, UsageError
-from airgap.files import make_folders, read_regular, sync_folder, write_file
+from airgap.errors import Rejected, TrustMaterialError, UsageError
+from airgap.files import make_folders, read_material, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.digest import Digest
 from airgap.parse.json import Reading, load_object
@@ -79,12 +79,7 @@ def parse_policy(data: bytes, source: str, kind: PolicyKind) -> Policy:
 
 def read_source(path: Path) -> bytes:
     """A policy file that the operator named. Raises TrustMaterialError."""
-    try:
-        return read_regular(path, limits.POLICY_BYTES)
-    except FormatError as error:
-        raise TrustMaterialError(
-            "policy.malformed", f"{safe(path)} {error.problem}", source=safe(path), member="", problem=error.problem
-        ) from None
+    return read_material(path, limits.POLICY_BYTES, "policy.malformed", statement=None)
 
 
 def put_policy(root: Path, data: bytes, kind: PolicyKind, *, replace: bool = True) -> PolicyWritten:

@@ -21,6 +21,7 @@ from airgap.files import read_regular
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.store import Store, read_verified
+from airgap.revocation.evidence_directory import read_index
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.unsigned import FILE as UNSIGNED_FILE
 from airgap.revocation.unsigned import LOCAL, Unsigned
@@ -167,7 +168,7 @@ def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descr
     if old.is_dir():
         shutil.copystat(old, new)
     kept = [name for name in _names(old) if name != INDEX]
-    local = Side(files=_digests(old, kept), index=_index(old / INDEX))
+    local = Side(files=_digests(old, kept), index=read_index(old))
     index_layer = layers.get(INDEX)
     incoming = Side(
         files={name: layer.digest for name, layer in layers.items() if name != INDEX},
@@ -203,15 +204,6 @@ def _digests(folder: Path, names: list[str]) -> dict[str, Digest]:
         with suppress(FormatError):
             found[name] = Digest.of(read_regular(folder / name, _FILE_BYTES))
     return found
-
-
-def _index(path: Path) -> EvidenceIndex:
-    if not path.exists():
-        return EvidenceIndex()
-    try:
-        return EvidenceIndex.parse(read_regular(path, limits.EVIDENCE_INDEX_BYTES), str(path))
-    except FormatError as error:
-        raise TrustMaterialError("evidence.malformed", f"{safe(path)} {error.problem}", source=safe(path)) from None
 
 
 def _read(store: Store, layer: Descriptor) -> bytes:

@@ -58,6 +58,14 @@ class TestCrls:
         assert index(tmp_path) == {URL: kept.name}
         assert candidates(tmp_path) == [5]
 
+    def test_an_index_that_is_a_link_to_nowhere_is_not_replaced(self, tmp_path: Path) -> None:
+        """What it names would be forgotten; it was taken for none."""
+        (tmp_path / "crls").mkdir()
+        (tmp_path / "crls/index.json").symlink_to("gone.json")
+        with pytest.raises(TrustMaterialError, match="symbolic link"):
+            EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
+        assert (tmp_path / "crls/index.json").is_symlink()
+
     def test_every_uri_of_the_point_is_mapped(self, tmp_path: Path) -> None:
         """A tool that asks for each of them (CRL-1) finds it under each."""
         kept = EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL, OTHER])
