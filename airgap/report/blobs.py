@@ -7,7 +7,14 @@ from typing import Any
 
 from airgap.oci.descriptor import COSE_ENVELOPE
 from airgap.parse.time import iso
-from airgap.report.document import certificates_document, heading, problem_document, signature_document
+from airgap.report.document import (
+    certificates_document,
+    heading,
+    network_document,
+    policy_document,
+    problem_document,
+    signature_document,
+)
 from airgap.report.inspection import inspected_document, inspected_lines
 from airgap.report.signing import certificate_json, descriptor_json, timestamp_json
 from airgap.report.style import PLAIN, Style
@@ -120,28 +127,16 @@ def _footer(outcome: BlobOutcome) -> Iterator[str]:
 
 def blob_document(outcome: BlobOutcome, *, version: str, attempts: int | None) -> Json:
     """The whole outcome; complete on failure too (schema in docs/reference/blob-verify.schema.json)."""
-    policy, signature = outcome.policy, outcome.signature
-    reason, message = outcome.policy_finding or (None, None)
+    signature = outcome.signature
     return {
         **heading(VERIFY_SCHEMA, outcome, version),
-        "network": {
-            "guard": attempts is not None,
-            "attempts": attempts or 0,
-            "plugins": list(outcome.plugins),
-        },
+        "network": network_document(outcome.plugins, attempts),
         "trust": dict(outcome.trust),
         "path": outcome.path,
         "digest": str(outcome.digest) if outcome.digest else None,
         "size": outcome.size,
         "signature_path": outcome.signature_path,
-        "policy": {
-            "statement": safe(policy.statement) if policy else None,
-            "level": policy.level if policy else None,
-            "actions": {check.value: action.value for check, action in policy.actions.items()} if policy else {},
-            "global": policy.wildcard if policy else False,
-            "reason": reason,
-            "message": message,
-        },
+        "policy": policy_document(outcome.policy, outcome.policy_finding, catch_all="global"),
         "signature": signature_document(signature) if signature else None,
         "certificates": certificates_document([signature] if signature else []),
         "problems": [problem_document(problem) for problem in outcome.problems],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airgap.oci.content import ContentReport
@@ -15,6 +15,7 @@ from airgap.report.wording import moment
 from airgap.revocation.use import EvidenceUse
 from airgap.text import exact, safe
 from airgap.verifier.outcome import (
+    AppliedPolicy,
     ArtifactOutcome,
     Finding,
     Outcome,
@@ -55,11 +56,7 @@ def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> 
     expiry, first = outcome.earliest_expiry, outcome.expires_first
     return {
         **heading(VERIFY_SCHEMA, outcome, version),
-        "network": {
-            "guard": attempts is not None,
-            "attempts": attempts or 0,
-            "plugins": list(outcome.plugins),
-        },
+        "network": network_document(outcome.plugins, attempts),
         "request": {"metadata": _exact(outcome.metadata), "max_signatures": outcome.max_signatures},
         "trust": dict(outcome.trust),
         "evidence_expires": {"at": iso(expiry[0]), "evidence": expiry[1]} if expiry else None,
@@ -76,9 +73,25 @@ def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> 
     }
 
 
+def network_document(plugins: Sequence[str], attempts: int | None) -> Json:
+    """`attempts` is what the no-network guard counted, None where no guard was up."""
+    return {"guard": attempts is not None, "attempts": attempts or 0, "plugins": list(plugins)}
+
+
+def policy_document(policy: AppliedPolicy | None, finding: tuple[str, str] | None, *, catch_all: str) -> Json:
+    """The statement that was applied; `catch_all` says whether it is the one for what no other names."""
+    reason, message = finding or (None, None)
+    return {
+        "statement": safe(policy.statement) if policy else None,
+        "level": policy.level if policy else None,
+        "actions": {check.value: action.value for check, action in policy.actions.items()} if policy else {},
+        catch_all: policy.wildcard if policy else False,
+        "reason": reason,
+        "message": message,
+    }
+
+
 def _artifact(artifact: ArtifactOutcome) -> Json:
-    policy = artifact.policy
-    reason, message = artifact.policy_finding or (None, None)
     return {
         "reference": artifact.reference,
         "path": None if artifact.path is None else exact(artifact.path),
@@ -92,14 +105,7 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
         "acquisition": record_document(artifact.record),
         "verdict": artifact.verdict.value,
         "exit_codes": sorted(artifact.exit_codes),
-        "policy": {
-            "statement": safe(policy.statement) if policy else None,
-            "level": policy.level if policy else None,
-            "actions": {check.value: action.value for check, action in policy.actions.items()} if policy else {},
-            "wildcard": policy.wildcard if policy else False,
-            "reason": reason,
-            "message": message,
-        },
+        "policy": policy_document(artifact.policy, artifact.policy_finding, catch_all="wildcard"),
         "signature_verdict": artifact.signature_verdict.value,
         "unsigned": artifact.unsigned._asdict() if artifact.unsigned else None,
         "signatures": [

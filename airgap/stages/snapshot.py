@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,16 +16,14 @@ from airgap.files import read_regular
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import open_regular
 from airgap.oci.graph import Graph
-from airgap.oci.lookup import ReferrersLookup
-from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store
 from airgap.text import safe
-from airgap.transfer.endpoint import BlobStream, Entry, FoundReferrers
+from airgap.transfer.endpoint import BlobStream, Entry
 from airgap.transfer.plan import CopyRoot, Selection
 from airgap.transfer.planner import make_plan
-from airgap.transfer.sources import LAYOUT, LayoutSource
+from airgap.transfer.sources import LayoutSource, MemorySource
 from airgap.transfer.tar_writer import write_tar_file
 from airgap.transfer.writer import LayoutWriter
 from airgap.trust.apart import check_output
@@ -158,39 +155,22 @@ def _remember(trust: Path, snapshot: Snapshot) -> list[str]:
     return []
 
 
-class _FolderSource:
-    """The files of a trust directory as blobs, beside config and manifest (a `Source`)."""
-
-    concurrent: Final = False
+class _FolderSource(MemorySource):
+    """The files of a trust directory as blobs, beside config and manifest."""
 
     def __init__(self, root: Path, built: Built) -> None:
-        self.name: Final = safe(root)
-        self._root = root
-        self._built = built
-        self._paths = {layer.digest: path for path, layer in built.snapshot.layers.items()}
-
-    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
-        return parse_manifest(self._built.manifest, descriptor.media_type)
-
-    def referrers(
-        self,
-        descriptor: Descriptor,
-        *,
-        artifact_types: Collection[str] = (),  # noqa: ARG002
-        digest_tags: bool,  # noqa: ARG002
-    ) -> FoundReferrers:
-        return FoundReferrers(lookup=ReferrersLookup(subject=descriptor.digest, mechanism=LAYOUT))
+        snapshot = built.snapshot
+        super().__init__({snapshot.config.digest: built.config, snapshot.descriptor.digest: built.manifest}, safe(root))
+        self._files = {layer.digest: root / path for path, layer in snapshot.layers.items()}
 
     def open(self, descriptor: Descriptor) -> BlobStream:
-        if descriptor.digest == self._built.snapshot.config.digest:
-            return io.BytesIO(self._built.config)
+        path = self._files.get(descriptor.digest)
+        if path is None:
+            return super().open(descriptor)
         try:
-            return open_regular(str(self._root / self._paths[descriptor.digest]))
+            return open_regular(str(path))
         except OSError as error:
             raise ContentError("content.unreadable", f"{descriptor.digest} cannot be read: {error.strerror}") from None
-
-    def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
-        return None
 
 
 def _path(destination: str) -> Path:

@@ -84,9 +84,9 @@ class MemorySource:
     """A `Source` over bytes at hand: what a copy writes of its own."""
 
     concurrent: Final = False
-    name: Final = "memory"
 
-    def __init__(self, contents: Mapping[Digest, bytes]) -> None:
+    def __init__(self, contents: Mapping[Digest, bytes], name: str = "memory") -> None:
+        self.name: Final = name
         self._contents: Final = contents
 
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:

@@ -173,23 +173,25 @@ def _foreign(graph: Graph, artifact: Descriptor) -> Iterator[str]:
 
 
 def _attestation(referrer: Referrer) -> str | None:
-    manifest = referrer.manifest
-    layers = {layer.media_type for layer in manifest.layers} if isinstance(manifest, Manifest) else set()
-    if not layers & _ATTESTED:
+    if not _layer_types(referrer) & _ATTESTED:
         return None
     return "cosign attestation" if referrer.mechanism is Mechanism.COSIGN else "in-toto attestation"
 
 
 def foreign_kind(referrer: Referrer) -> str | None:
     """What a signature of another kind is called; None for everything else."""
-    manifest = referrer.manifest
-    layers = {layer.media_type for layer in manifest.layers} if isinstance(manifest, Manifest) else set()
+    layers = _layer_types(referrer)
     if _SIMPLE_SIGNING in layers:
         return _COSIGN
     if (referrer.artifact_type or "").startswith(_BEFORE_ONE):
         return "signature of a notation before 1.0"
     is_bundle = (referrer.artifact_type or "").startswith(_BUNDLE) or any(item.startswith(_BUNDLE) for item in layers)
     return "sigstore bundle" if is_bundle else None
+
+
+def _layer_types(referrer: Referrer) -> set[str]:
+    manifest = referrer.manifest
+    return {layer.media_type for layer in manifest.layers} if isinstance(manifest, Manifest) else set()
 
 
 def _children(graph: Graph, artifact: Descriptor) -> tuple[Descriptor, ...]:
