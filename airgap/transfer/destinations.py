@@ -131,7 +131,9 @@ def _whole_names(found: FoundArtifact, place: Place) -> tuple[str, ...]:
         return ()
     # one tag may stand for all
     listed = (Entry(descriptor=entry, tag=tag) for tag, entry in zip(place.tags, found.entries, strict=False))
-    return tuple(name for entry in listed for name in names_of(entry) if name not in place.tags)
+    names = dict.fromkeys(name for entry in listed for name in names_of(entry))
+    tags = set(place.tags)
+    return tuple(name for name in names if name not in tags)
 
 
 def check_takeover(found: Sequence[FoundArtifact], placed: Sequence[Place], origins: Mapping[str, Origin]) -> None:
@@ -158,17 +160,19 @@ def check_whole_names(found: Sequence[FoundArtifact], placed: Sequence[Place], p
 
     One that stands where a tag of the copy stands moves with that. Raises UsageError.
     """
-    bearers: dict[str, list[Descriptor]] = {}
+    tags: dict[str, dict[Digest, set[str | None]]] = {}
+    """Of what has a name, by name and digest: thousands of entries may share both."""
     for entry in present:
-        for name in {entry.annotations.get(REF_NAME), entry.annotations.get(CONTAINERD_NAME)} - {None}:
-            bearers.setdefault(name or "", []).append(entry)
+        for name in (entry.annotations.get(REF_NAME), entry.annotations.get(CONTAINERD_NAME)):
+            if name is not None:
+                tags.setdefault(name, {}).setdefault(entry.digest, set()).add(entry.annotations.get(REF_NAME))
     for item, place in zip(found, placed, strict=True):
         for name in _whole_names(item, place):
-            for other in bearers.get(name, ()):
-                if other.digest != item.descriptor.digest and other.annotations.get(REF_NAME) not in place.tags:
+            for digest, others in tags.get(name, {}).items():
+                if digest != item.descriptor.digest and not others <= set(place.tags):
                     raise UsageError(
-                        f"{safe(name, limit=160)!r} there is {other.digest}; {item.reference} is called so, too, and "
-                        "would take its place",
+                        f"{safe(name, limit=160)!r} there is {digest}; {item.reference} is called so, too, and would "
+                        "take its place",
                         remedy="Give the destination that whole name as its tag, to replace what has it.",
                     )
 

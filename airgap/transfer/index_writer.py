@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -67,47 +68,48 @@ class _Table:
     def __init__(self, items: list[Any]) -> None:
         self.items = items
         self.added = 0
-        self.moved: list[str] = []
-        self._before: Final = len(items)
-        self._names: dict[str, list[int]] = {}
-        """By name, what has or had it."""
-        self._digests: dict[str, list[int]] = {}
+        self.moved: dict[str, None] = {}
+        self._others: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        """By name and digest, what stood there before; the names of what is added now are settled."""
+        self._tagged: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        """By tag and digest, what has or had the tag."""
+        self._listed: set[str] = set()
+        """Digests."""
+        self._bare: dict[str, int] = {}
+        """By digest, an entry without a name."""
         for number, item in enumerate(items):
             if isinstance(item, dict):
                 self._list(number)
+                for name in _names(item):
+                    self._others[name][str(item.get("digest"))].append(number)
 
     def _list(self, number: int) -> None:
-        self._digests.setdefault(str(self.items[number].get("digest")), []).append(number)
-        for name in _names(self.items[number]):
-            self._names.setdefault(name, []).append(number)
+        item = self.items[number]
+        digest = str(item.get("digest"))
+        self._listed.add(digest)
+        if (tag := _tag(item)) is not None:
+            self._tagged[tag, digest].append(number)
+        if not _names(item):
+            self._bare.setdefault(digest, number)
 
     def take(self, entry: Entry) -> None:
         digest = str(entry.descriptor.digest)
-        same = self._digests.get(digest, [])
-        if entry.tag is None:
-            if not same:
-                self._append(entry_json(entry))
-            return
         new = entry_json(entry)
+        if entry.tag is None:
+            if digest not in self._listed:
+                self._append(new)
+            return
         for name in _names(new):
             self._take_from_others(name, digest)
-        image = _annotation(new, CONTAINERD_NAME)
-        for at in same:
-            if _tag(self.items[at]) != entry.tag:
-                continue
-            if image is None or _annotation(self.items[at], CONTAINERD_NAME) == image:
-                return
-            if _annotation(self.items[at], CONTAINERD_NAME) is None:
-                self._annotate(at, CONTAINERD_NAME, image)
-                return
-        bare = next((at for at in same if not _names(self.items[at])), None)
+        if self._is_named(entry.tag, digest, _annotation(new, CONTAINERD_NAME)):
+            return
+        bare = self._bare.pop(digest, None)
         if bare is None:
             self._append(new)
             return
         # an entry without a name gets one; to list the same twice would say nothing more
         self.items[bare] = new
-        for name in _names(new):
-            self._names.setdefault(name, []).append(bare)
+        self._list(bare)
         self.added += 1
 
     def _append(self, item: dict[str, Any]) -> None:
@@ -115,38 +117,46 @@ class _Table:
         self._list(len(self.items) - 1)
         self.added += 1
 
-    def _annotate(self, number: int, key: str, value: str) -> None:
-        item = self.items[number]
-        self.items[number] = {**item, "annotations": {**item["annotations"], key: value}}
-        self._names.setdefault(value, []).append(number)
-        self.added += 1
+    def _is_named(self, tag: str, digest: str, image: str | None) -> bool:
+        """Whether an entry has both names, or only lacks containerd's, which it then gets."""
+        for number in self._tagged[tag, digest]:
+            item = self.items[number]
+            if _tag(item) != tag:
+                continue
+            known = _annotation(item, CONTAINERD_NAME)
+            if image is None or known == image:
+                return True
+            if known is None:
+                self.items[number] = {**item, "annotations": {**item["annotations"], CONTAINERD_NAME: image}}
+                self.added += 1
+                return True
+        return False
 
     def _take_from_others(self, name: str, digest: str) -> None:
         """The name moves: somebody may have given it to several, as a tag or as containerd's name."""
-        for at in self._names.get(name, ()):
-            item = self.items[at]
-            # those of this copy keep theirs: which of two would count, nobody has said
-            if at < self._before and item.get("digest") != digest and name in _names(item):
-                self._unname(at, name)
-                self.moved += [name] if name not in self.moved else []
+        found = self._others[name]
+        same = found.pop(digest, [])
+        for number in (number for numbers in found.values() for number in numbers):
+            if name in _names(self.items[number]):
+                self._unname(number, name)
+                self.moved[name] = None
+        found.clear()
+        if same:
+            found[digest] = same
 
     def _unname(self, number: int, name: str) -> None:
         item = self.items[number]
-        was_tag = _tag(item) == name
-        annotations = {
-            key: value
-            for key, value in item["annotations"].items()
-            if not (
-                (key == REF_NAME and was_tag)
-                or (
-                    key == CONTAINERD_NAME
-                    and (value == name or (was_tag and isinstance(value, str) and _fits(value, name)))
-                )
-            )
-        }
+        annotations = dict(item["annotations"])
+        image = _annotation(item, CONTAINERD_NAME)
+        if _tag(item) == name:
+            del annotations[REF_NAME]
+        if image is not None and (image == name or (REF_NAME not in annotations and _fits(image, name))):
+            del annotations[CONTAINERD_NAME]
         self.items[number] = {**item, "annotations": annotations}
         if not annotations:
             del self.items[number]["annotations"]
+        if not _names(self.items[number]):
+            self._bare.setdefault(str(item.get("digest")), number)
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:

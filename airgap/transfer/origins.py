@@ -227,7 +227,7 @@ def _by_repository(tags: tuple[str, ...]) -> list[tuple[str, ...]]:
     groups: dict[str, list[str]] = {}
     short = [tag for tag in tags if tag_part(tag) == tag]
     for tag in tags:
-        if tag not in short:
+        if tag_part(tag) != tag:
             groups.setdefault(tag.removesuffix(f":{tag_part(tag)}"), []).append(tag)
     if len(groups) <= 1:
         return [tags]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
+from airgap.oci.digest import Digest
+from airgap.transfer.endpoint import Entry
+from airgap.transfer.index_writer import EMPTY_INDEX, merged
 from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.registry import LoopbackRegistry
@@ -228,3 +233,20 @@ def test_tag_of_one_source_is_what_containerd_calls_an_image_of_another(tmp_path
     for out in ("new", "new.tar"):
         ran = run_here(["copy", str(one), str(other), str(tmp_path / out)])
         assert (ran.code, f"would both be called '{WHOLE}'" in ran.err) == (2, True), ran
+
+
+def test_names_that_one_copy_brings_are_not_taken_from_each_other() -> None:
+    """Where each name is compared with every other one, a hundred thousand of them take hours."""
+    image = LayoutBuilder().add_image()
+    count = 30_000
+    new = [
+        Entry(descriptor=replace(image, annotations={REF_NAME: f"t{number}", CONTAINERD_NAME: WHOLE}), tag=f"t{number}")
+        for number in range(count)
+    ]
+    started = time.process_time()
+    raw, named = merged(EMPTY_INDEX, new, drop=(), source="x")
+    assert (named.added, named.moved) == (count, ())
+    assert merged(raw, new, drop=(), source="x")[0] == raw
+    other = replace(image, digest=Digest.of(b"other"), annotations={REF_NAME: "t1", CONTAINERD_NAME: WHOLE})
+    assert set(merged(raw, [Entry(descriptor=other, tag="t1")], drop=(), source="x")[1].moved) == {"t1", WHOLE}
+    assert time.process_time() - started < 60
