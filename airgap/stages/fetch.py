@@ -39,7 +39,7 @@ from airgap.pki.chain import Anchors
 from airgap.pki.crl import split_pem
 from airgap.problem import Problem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside, find_target_evidence
-from airgap.revocation.astray import says_evidence
+from airgap.revocation.astray import POSSIBLE, says_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.text import safe
@@ -330,13 +330,14 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """What has an ending of evidence, and all where evidence is expected, but for folders; links to them are none."""
-    expected = {folder, folder / CRLS, folder / OCSP}
+    """What may be evidence by its ending, and all where evidence is expected; links to folders are none."""
     for parent, folders, names in os.walk(folder, onerror=_cannot_list):
         folders[:] = [name for name in folders if not name.startswith(".") or says_evidence(name)]
+        inner = Path(parent).relative_to(folder).parts
+        expected = not inner or any(says_evidence(part) for part in inner)
         for name in names:
             path = Path(parent, name)
-            if Path(parent) in expected or _is_named(path, folder):
+            if expected or name.lower().endswith(POSSIBLE) or _is_named(path, folder):
                 yield path
         yield from (path for name in folders if says_evidence(name) and (path := Path(parent, name)).is_symlink())
 
@@ -353,7 +354,7 @@ def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
     from airgap.pki.misfit import may_hide_evidence
     from airgap.pki.recognise import Kind, recognise
 
-    is_meant = not path.name.startswith(".") and (path.parent != folder or says_evidence(path.name))
+    is_meant = not path.name.startswith(".") and any(map(says_evidence, path.relative_to(folder).parts))
     try:
         data = read_regular(path, limits.CRL_FILE_BYTES)
     except FormatError as error:

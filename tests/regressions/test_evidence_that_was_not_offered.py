@@ -35,9 +35,13 @@ def fetch(folder: Path, name: str, data: bytes | Path) -> Ran:
     return run_here(["trust", "fetch", str(written.layout), *options])
 
 
-@pytest.mark.parametrize(
-    "name", ["r.crl", "june", "crls/june", ".r.crl", "r.bin", "index.json", "a/b/r.crl", ".crls/r.crl"]
-)
+NAMES = [
+    "r.crl", "june", "crls/june", ".r.crl", "r.bin", "index.json", "a/b/r.crl", ".crls/r.crl", "june/r.der",
+    "stick/crls/june", "crls.old/r",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_evidence_is_taken_whatever_its_name(tmp_path: Path, name: str) -> None:
     assert fetch(tmp_path, name, REVOKING).out.startswith("REVOKED")
 
