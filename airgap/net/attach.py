@@ -13,7 +13,7 @@ from airgap.oci.reference import RegistryReference
 from airgap.text import safe
 from airgap.transfer.attach import AttachedManifest, Attachment, as_subject
 from airgap.transfer.pump import no_advance
-from airgap.transfer.sources import MemorySource
+from airgap.transfer.sources import MemoryBlobs
 
 
 class RegistryPlace:
@@ -44,7 +44,7 @@ class RegistryPlace:
 
     def attach(self, attachment: Attachment) -> str:
         """Blobs, then the manifest by its digest; the referrers tag where the registry needs it (MAN-13, DIST-25)."""
-        source = MemorySource({descriptor.digest: raw for descriptor, raw in attachment.blobs})
+        source = MemoryBlobs({descriptor.digest: raw for descriptor, raw in attachment.blobs})
         for descriptor, _ in attachment.blobs:
             self._sink.put_blob(descriptor, source, no_advance)
         put = self._sink.put_manifest(attachment.manifest, attachment.raw)

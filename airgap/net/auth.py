@@ -91,9 +91,8 @@ class Authorizer:
         if "basic" in challenges:
             self._challenge = challenges["basic"]
             header = self._basic(access)
-            if header is None or header == sent:
-                raise self.refusal(access, reply.status)
-            return header
+            if header is not None and header != sent:
+                return header
         raise self.refusal(access, reply.status)
 
     def refusal(self, access: Access, status: int, said: str = "") -> AuthenticationError:
@@ -150,22 +149,16 @@ class Authorizer:
         request = _token_request(realm, service, scopes, credential)
         started = time.monotonic()
         reply = self._http.send(request)
+        whose = f"the token service {origin_of(realm).netloc}"
         if reply.status in {400, 401, 403}:
-            raise self.refusal(access, reply.status, f"said the token service {origin_of(realm).netloc}")
-        if reply.status != 200:  # noqa: PLR2004
-            raise AuthenticationError(
-                f"the token service {origin_of(realm).netloc} of {self._host} answered {reply.status}",
-                host=self._host,
-                status=reply.status,
-            )
+            raise self.refusal(access, reply.status, f"said {whose}")
         try:
-            return _parse_token(reply.body, started)
+            if reply.status == 200:  # noqa: PLR2004
+                return _parse_token(reply.body, started)
+            problem = f"{whose} of {self._host} answered {reply.status}"
         except FormatError as error:
-            raise AuthenticationError(
-                f"what the token service {origin_of(realm).netloc} of {self._host} answered cannot be used: {error}",
-                host=self._host,
-                status=reply.status,
-            ) from None
+            problem = f"what {whose} of {self._host} answered cannot be used: {error}"
+        raise AuthenticationError(problem, host=self._host, status=reply.status)
 
     def _realm(self, challenge: Challenge, *, secret: bool) -> str:
         realm = challenge.parameters.get("realm", "")

@@ -29,7 +29,6 @@ _HOST: Final = re.compile(
 )
 _DOCKER_HUB_API: Final = {"docker.io": "registry-1.docker.io", "index.docker.io": "registry-1.docker.io"}
 _WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
-_FIRST_ERROR: Final = 400
 
 
 class RegistryClient:
@@ -158,7 +157,8 @@ class RegistryClient:
             except FormatError as error:
                 problem = f"{before}: the answer redirects to where it cannot be followed: {error.problem}"
                 raise self.error(problem, status=reply.status) from None
-            request = Request(method=before.method, url=target, headers=_plain(before.headers), limit=before.limit)
+            headers = {name: value for name, value in before.headers.items() if name.lower() != "authorization"}
+            request = Request(method=before.method, url=target, headers=headers, limit=before.limit)
             # a storage host that sent us back home would be a way to spend our credentials: only home may
             home = origin_of(before.url) == self.origin
             reply = self._authorized(request, access) if home else self.http.send(request)
@@ -195,10 +195,6 @@ class RegistryClient:
 
 def _with_authorization(request: Request, header: str | None) -> Request:
     return request if header is None else replace(request, headers={**request.headers, "Authorization": header})
-
-
-def _plain(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() != "authorization"}
 
 
 def _home(host: str, options: TransportOptions) -> Origin:

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 def home_adapter(home: Origin, options: TransportOptions) -> HTTPAdapter:
     """Connections to the registry itself: `ca_file` alone counts, and the client certificate is shown."""
-    return _Adapter(_home_context(options) if home.scheme == "https" else None, options)
+    return _Adapter(_context(options, home=True) if home.scheme == "https" else None, options)
 
 
 def foreign_adapter(options: TransportOptions) -> HTTPAdapter:
     """Connections to every other host: the system's authorities and `ca_file`, and no client certificate."""
-    return _Adapter(_foreign_context(options), options)
+    return _Adapter(_context(options, home=False), options)
 
 
 def proxies(url: str, options: TransportOptions) -> dict[str, str]:
@@ -136,11 +136,18 @@ class _Adapter(HTTPAdapter):
         return arguments if self._context is None else {**arguments, "ssl_context": self._context}
 
 
-def _home_context(options: TransportOptions) -> ssl.SSLContext:
-    context = ssl.create_default_context() if options.ca_file is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def _context(options: TransportOptions, *, home: bool) -> ssl.SSLContext:
+    alone = home and options.ca_file is not None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if alone else ssl.create_default_context()
     if options.ca_file is not None:
-        _load_authorities(context, options)
-    if options.cert_file is not None:
+        try:
+            context.load_verify_locations(cafile=options.ca_file)
+        except (OSError, ValueError) as error:
+            raise AirgapError(
+                f"no certificate authority can be read from {safe(options.ca_file)}: {safe(error)}",
+                remedy="Give a PEM file with --ca-file.",
+            ) from None
+    if home and options.cert_file is not None:
         try:
             context.load_cert_chain(options.cert_file, options.key_file, password=_no_password)
         except (OSError, ValueError) as error:
@@ -148,30 +155,10 @@ def _home_context(options: TransportOptions) -> ssl.SSLContext:
                 f"the client certificate {safe(options.cert_file)} or its key cannot be used: {safe(error)}",
                 remedy="Give PEM files with --cert-file and --key-file; the key must not be encrypted.",
             ) from None
-    return _relaxed(context) if options.insecure else context
-
-
-def _foreign_context(options: TransportOptions) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if options.ca_file is not None:
-        _load_authorities(context, options)
-    return _relaxed(context) if options.insecure else context
-
-
-def _load_authorities(context: ssl.SSLContext, options: TransportOptions) -> None:
-    try:
-        context.load_verify_locations(cafile=options.ca_file)
-    except (OSError, ValueError) as error:
-        raise AirgapError(
-            f"no certificate authority can be read from {safe(options.ca_file)}: {safe(error)}",
-            remedy="Give a PEM file with --ca-file.",
-        ) from None
-
-
-def _relaxed(context: ssl.SSLContext) -> ssl.SSLContext:
-    warnings.filterwarnings("ignore", category=InsecureRequestWarning)  # the user asked for it
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    if options.insecure:
+        warnings.filterwarnings("ignore", category=InsecureRequestWarning)  # the user asked for it
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     return context
 
 

@@ -21,6 +21,7 @@ from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.signature.manifest import is_signature
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import index_document
+from airgap.transfer.sources import MemoryFile
 
 
 class Outline:
@@ -47,7 +48,7 @@ class Outline:
         content = self._contents.get(digest)
         if content is None:
             raise ContentError("content.missing", f"{digest} was not fetched from {self.name}", digest=str(digest))
-        return _Bytes(content)
+        return MemoryFile(content)
 
     def put(self, descriptor: Descriptor, raw: bytes) -> None:
         """Hold bytes that were proven."""
@@ -121,15 +122,3 @@ def _wanted(result: Outline, manifest: Manifest) -> Iterator[Descriptor]:
             if result.size(layer.digest) is None and result.evidence_bytes + layer.size <= limits.BOX_EVIDENCE_BYTES:
                 result.evidence_bytes += layer.size
                 yield layer
-
-
-class _Bytes(io.RawIOBase):
-    def __init__(self, data: bytes) -> None:
-        super().__init__()
-        self._inner = io.BytesIO(data)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        return self._inner.readinto(buffer)

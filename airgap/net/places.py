@@ -9,13 +9,14 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 
-from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
+from airgap.net.registries import Registries
+from airgap.oci.lookup import ReferrersTag
+from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.transfer.attach import Place, open_layout_place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
-    from airgap.net.registries import Registries
 
 
 class Places:
@@ -29,10 +30,9 @@ class Places:
         referrers_tag: bool = False,
     ) -> None:
         """`referrers_tag`: keep the referrers tag up to date, too, where referrers can be found without it."""
-        self._transport, self._credentials = transport, credentials
-        self._referrers_tag: Final = referrers_tag
+        self._always_tag: Final = referrers_tag
         self._stack: Final = ExitStack()
-        self._registries: Registries | None = None
+        self._registries: Final = self._stack.enter_context(Registries(credentials, transport))
 
     def __enter__(self) -> Self:
         return self
@@ -47,15 +47,8 @@ class Places:
         """
         reference = parse_reference(text, exists=os.path.exists)
         if isinstance(reference, LayoutReference):
-            return self._stack.enter_context(open_layout_place(reference, fallback=self._referrers_tag))
-        return self._registry(reference)
-
-    def _registry(self, reference: RegistryReference) -> Place:
+            return self._stack.enter_context(open_layout_place(reference, fallback=self._always_tag))
         from airgap.net.attach import RegistryPlace
-        from airgap.net.registries import Registries
-        from airgap.oci.lookup import ReferrersTag
 
-        if self._registries is None:
-            self._registries = self._stack.enter_context(Registries(self._credentials, self._transport))
-        tag = ReferrersTag.ALWAYS if self._referrers_tag else ReferrersTag.AUTO
+        tag = ReferrersTag.ALWAYS if self._always_tag else ReferrersTag.AUTO
         return RegistryPlace(reference, self._registries.sink(reference, referrers_tag=tag))

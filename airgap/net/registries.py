@@ -1,18 +1,24 @@
-"""The registries of one run: a client for each host, shared by all that goes there."""
+"""The registries of one run: a client for each host, shared by all that goes there.
+
+What opens sockets is loaded when the first registry is named: what stays between layouts takes no network code.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from airgap.net.client import RegistryClient
-from airgap.net.credentials import Credentials
-from airgap.net.options import TransportOptions
-from airgap.net.sink import RegistrySink
-from airgap.net.source import RegistrySource
-from airgap.oci.lookup import Mechanism, ReferrersTag
-from airgap.oci.reference import RegistryReference
+from airgap.oci.lookup import ReferrersTag
+
+if TYPE_CHECKING:
+    from airgap.net.client import RegistryClient
+    from airgap.net.credentials import Credentials
+    from airgap.net.options import TransportOptions
+    from airgap.net.sink import RegistrySink
+    from airgap.net.source import RegistrySource
+    from airgap.oci.lookup import Mechanism
+    from airgap.oci.reference import RegistryReference
 
 
 class Registries:
@@ -20,8 +26,7 @@ class Registries:
 
     def __init__(self, credentials: Credentials | None = None, options: TransportOptions | None = None) -> None:
         """By default credentials are those of docker and containers on this machine."""
-        self.options: Final = options or TransportOptions()
-        self._credentials: Final = credentials or Credentials(environment=os.environ)
+        self._credentials, self._options = credentials, options
         self._lock: Final = threading.Lock()
         self._clients: Final[dict[str, RegistryClient]] = {}
 
@@ -29,9 +34,6 @@ class Registries:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
         """Close all idle connections."""
         with self._lock:
             for client in self._clients.values():
@@ -40,6 +42,8 @@ class Registries:
 
     def source(self, reference: RegistryReference, *, mechanism: Mechanism | None = None) -> RegistrySource:
         """The repository that `reference` names, to be read; nothing is sent yet. Raises UsageError, AirgapError."""
+        from airgap.net.source import RegistrySource
+
         return RegistrySource(self._client(reference.registry), reference.repository, mechanism=mechanism)
 
     def sink(
@@ -54,14 +58,19 @@ class Registries:
 
         `chunked`: upload in pieces from the start, for sources that cannot be read twice.
         """
+        from airgap.net.sink import RegistrySink
+
         client = self._client(reference.registry)
         return RegistrySink(
             client, reference.repository, writable=writable, chunked=chunked, referrers_tag=referrers_tag
         )
 
     def _client(self, host: str) -> RegistryClient:
+        from airgap.net.client import RegistryClient
+        from airgap.net.credentials import Credentials
+
         with self._lock:
-            client = self._clients.get(host)
-            if client is None:
-                client = self._clients[host] = RegistryClient(host, self._credentials, self.options)
-            return client
+            if host not in self._clients:
+                self._credentials = self._credentials or Credentials(environment=os.environ)
+                self._clients[host] = RegistryClient(host, self._credentials, self._options)
+            return self._clients[host]

@@ -9,11 +9,13 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
+from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.layout import LayoutDirectory, open_directory
@@ -36,7 +38,7 @@ from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.layout_referrers_tags import LayoutReferrersTags
 from airgap.transfer.mover import Survey, TransferResult, survey, transfer
-from airgap.transfer.origins import Choice, FoundArtifact, Repository, Sources, find_all
+from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all
 from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
@@ -47,7 +49,6 @@ from airgap.trust.apart import check_output, layout_paths, same_place
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
     from airgap.net.options import TransportOptions
-    from airgap.net.registries import Registries
     from airgap.oci.lookup import Mechanism
 
 STREAM: Final = "-"
@@ -110,39 +111,9 @@ def copy(
     """
     with ExitStack() as stack:
         pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
-        network = _Network(stack, transport, credentials, mechanism, request.referrers_tag)
-        sources = Sources(network.source, stack, pool)
-        return _Copy(request, sources, network, pool, progress, (source, output)).run()
-
-
-class _Network:
-    """Registries, from the moment that one is named: a copy between layouts loads nothing that opens sockets."""
-
-    def __init__(
-        self,
-        stack: ExitStack,
-        transport: TransportOptions | None,
-        credentials: Credentials | None,
-        mechanism: Mechanism | None,
-        referrers_tag: ReferrersTag,
-    ) -> None:
-        self._stack, self._transport, self._credentials = stack, transport, credentials
-        self._mechanism, self._referrers_tag = mechanism, referrers_tag
-        self._registries: Registries | None = None
-
-    def _open(self) -> Registries:
-        from airgap.net.registries import Registries
-
-        if self._registries is None:
-            self._registries = self._stack.enter_context(Registries(self._credentials, self._transport))
-        return self._registries
-
-    def source(self, repository: RegistryReference) -> Repository:
-        return self._open().source(repository, mechanism=self._mechanism)
-
-    def sink(self, repository: RegistryReference, *, writable: bool, chunked: bool = False) -> Sink:
-        tag = self._referrers_tag
-        return self._open().sink(repository, writable=writable, chunked=chunked, referrers_tag=tag)
+        registries = stack.enter_context(Registries(credentials, transport))
+        sources = Sources(partial(registries.source, mechanism=mechanism), stack, pool)
+        return _Copy(request, sources, registries, pool, progress, (source, output)).run()
 
 
 @dataclass(slots=True)
@@ -168,12 +139,12 @@ class _Copy:
         self,
         request: CopyRequest,
         sources: Sources,
-        network: _Network,
+        registries: Registries,
         pool: Executor,
         progress: Progress,
         streams: tuple[BinaryIO | None, BinaryIO | None],
     ) -> None:
-        self._request, self._sources, self._network, self._pool = request, sources, network, pool
+        self._request, self._sources, self._registries, self._pool = request, sources, registries, pool
         self._progress = progress
         self._input, self._output = streams
         self._failed: list[CopiedArtifact] = []
@@ -220,7 +191,7 @@ class _Copy:
         stream = self._input or sys.stdin.buffer
         if isinstance(destination, RegistryReference):
             repository = RegistryReference(registry=destination.registry, repository=destination.repository)
-            sink = self._network.sink(repository, writable=True, chunked=True)
+            sink = self._registries.sink(repository, chunked=True, referrers_tag=request.referrers_tag)
             received = receive(stream, sink, self._progress, keep=True)
         elif destination is None or is_tar(destination):
             raise UsageError("a tar from standard input needs no copy to become a tar", remedy="Use: cat > FILE")
@@ -276,9 +247,11 @@ class _Copy:
     def _into_registry(self, group: _Group) -> None:
         if group.repository is None:
             raise TypeError("a registry is written by repositories")
-        plan = self._plan(group)
-        sink = self._network.sink(group.repository, writable=not self._request.dry_run)
-        if self._request.dry_run:
+        request, plan = self._request, self._plan(group)
+        sink = self._registries.sink(
+            group.repository, writable=not request.dry_run, referrers_tag=request.referrers_tag
+        )
+        if request.dry_run:
             self._account(group, plan, survey(plan, sink, self._pool, exact=True))
         else:
             self._move(group, plan, sink)

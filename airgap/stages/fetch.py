@@ -45,7 +45,7 @@ from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.referrers_tag import Relisted, relisted
-from airgap.transfer.sources import MemorySource
+from airgap.transfer.sources import MemoryBlobs
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
 from airgap.trust.apart import check_apart
@@ -304,7 +304,7 @@ def _write(
     if is_archive:
         add_to_tar(path, [*blobs.items(), *manifests], entries, drop=drop)
         return
-    source = MemorySource(contents)
+    source = MemoryBlobs(contents)
     with LayoutWriter(path, verify_existing=True) as writer:
         for blob in blobs:
             if not writer.has(blob):

@@ -23,7 +23,7 @@ from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream, Entry
 from airgap.transfer.plan import CopyRoot, Selection
 from airgap.transfer.planner import make_plan
-from airgap.transfer.sources import LayoutSource, MemorySource
+from airgap.transfer.sources import LayoutSource, MemoryBlobs
 from airgap.transfer.tar_writer import write_tar_file
 from airgap.transfer.writer import LayoutWriter
 from airgap.trust.apart import check_output
@@ -155,12 +155,12 @@ def _remember(trust: Path, snapshot: Snapshot) -> list[str]:
     return []
 
 
-class _FolderSource(MemorySource):
+class _FolderBlobs(MemoryBlobs):
     """The files of a trust directory as blobs, beside config and manifest."""
 
     def __init__(self, root: Path, built: Built) -> None:
         snapshot = built.snapshot
-        super().__init__({snapshot.config.digest: built.config, snapshot.descriptor.digest: built.manifest}, safe(root))
+        super().__init__({snapshot.config.digest: built.config})
         self._files = {layer.digest: root / path for path, layer in snapshot.layers.items()}
 
     def open(self, descriptor: Descriptor) -> BlobStream:
@@ -203,7 +203,7 @@ def _write(built: Built, trust: Path, destination: str, *, overwrite: bool) -> P
 
 
 def _write_folder(built: Built, trust: Path, path: Path) -> None:
-    source = _FolderSource(trust, built)
+    source = _FolderBlobs(trust, built)
     with LayoutWriter(str(path), verify_existing=True) as writer:
         for descriptor in (built.snapshot.config, *built.snapshot.layers.values()):
             if not writer.has(descriptor):

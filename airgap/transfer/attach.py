@@ -25,7 +25,7 @@ from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.pump import no_advance
 from airgap.transfer.referrers_tag import Relisted, relisted
-from airgap.transfer.sources import MemorySource
+from airgap.transfer.sources import MemoryBlobs
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
 
@@ -146,7 +146,7 @@ def _listed(store: Store, subject: Descriptor) -> list[Descriptor]:
 def _add_to_folder(
     path: str, blobs: list[tuple[Descriptor, bytes]], entries: list[Entry], drop: tuple[Digest, ...]
 ) -> None:
-    source = MemorySource({descriptor.digest: raw for descriptor, raw in blobs})
+    source = MemoryBlobs({descriptor.digest: raw for descriptor, raw in blobs})
     with LayoutWriter(path, verify_existing=True) as writer:
         for descriptor, _ in blobs:
             if not writer.has(descriptor):

@@ -14,7 +14,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.oci.tags import referrers_tag
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, PlannedReferrer, key_of
-from airgap.transfer.sources import MemorySource
+from airgap.transfer.sources import MemoryBlobs
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class LayoutReferrersTags:
         below = tuple(key_of(item.descriptor) for item in items.values())
         nodes[key_of(descriptor)] = Node(
             descriptor=descriptor,
-            source=MemorySource({descriptor.digest: raw}),
+            source=MemoryBlobs({descriptor.digest: raw}),
             manifest=parse_manifest(raw, IMAGE_INDEX),
             below=below,
         )

@@ -7,7 +7,7 @@ what depends on the failed content is left out, and everything else is completed
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Final
 
 from airgap.errors import AirgapError, Cause, ContentError, TransferError
 from airgap.oci.descriptor import Descriptor
-from airgap.transfer.endpoint import Destination, NamingResult, Sink, TransferMethod
+from airgap.transfer.endpoint import Blobs, Destination, NamingResult, Sink, TransferMethod
 from airgap.transfer.events import (
     ArtifactDone,
     BlobAdvanced,
@@ -197,21 +197,13 @@ class _Transfer:
             self.moved[key] = how
 
     def _put_blob(self, node: Node) -> TransferMethod | None:
-        descriptor = node.descriptor
         self._workers.check()
-        self._progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
         try:
-            how = self._sink.put_blob(descriptor, node.source, partial(self._advance, node))
+            return put_blob(self._sink, node.descriptor, node.source, self._progress, check=self._workers.check)
         except ContentError as error:
             if node.optional and error.reason == "content.missing":
                 return None
             raise
-        self._progress(BlobDone(digest=descriptor.digest, size=descriptor.size, how=how))
-        return how
-
-    def _advance(self, node: Node, count: int) -> None:
-        self._workers.check()
-        self._progress(BlobAdvanced(digest=node.descriptor.digest, bytes=count))
 
     def _put_manifest(self, node: Node) -> TransferMethod:
         if node.manifest is None:
@@ -250,6 +242,25 @@ class _Transfer:
             else:
                 self._mend(below)
                 self._sink.put_manifest(below.descriptor, below.manifest.raw)
+
+
+def put_blob(
+    sink: Sink, descriptor: Descriptor, source: Blobs, progress: Progress, *, check: Callable[[], object] | None = None
+) -> TransferMethod:
+    """Bring one blob into `sink` and tell of it; `check` is called with each chunk and may raise to stop.
+
+    Raises what the sink raises.
+    """
+
+    def advance(count: int) -> None:
+        if check is not None:
+            check()
+        progress(BlobAdvanced(digest=descriptor.digest, bytes=count))
+
+    progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
+    how = sink.put_blob(descriptor, source, advance)
+    progress(BlobDone(digest=descriptor.digest, size=descriptor.size, how=how))
+    return how
 
 
 def _ends_everything(error: AirgapError) -> bool:

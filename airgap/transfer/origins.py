@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -117,7 +117,8 @@ class Sources:
         tasks: list[Callable[[], Findings]] = []
         for reference in references:
             if isinstance(reference, LayoutReference):
-                tasks.append(_Later(reference, choice, self._in_layout))
+                # by one thread, and not before it is its turn
+                tasks.append(partial(self._in_layout, reference, choice))
             else:
                 source = self._known(reference)
                 future = self._executor.submit(_in_repository, source, reference, choice)
@@ -137,18 +138,6 @@ class Sources:
             self._stack.callback(layout.close)
             self._layouts[path] = _OpenLayout(layout)
         return self._layouts[path].findings(reference, choice)
-
-
-class _Later:
-    """A layout is read by one thread, and not before it is its turn."""
-
-    def __init__(
-        self, reference: LayoutReference, choice: Choice, find: Callable[[LayoutReference, Choice], Findings]
-    ) -> None:
-        self._reference, self._choice, self._find = reference, choice, find
-
-    def __call__(self) -> Findings:
-        return self._find(self._reference, self._choice)
 
 
 def find_all(store: Store, name: str) -> Findings:

@@ -13,7 +13,7 @@ from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
-from airgap.transfer.endpoint import Entry, FoundReferrers, Source
+from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Source
 from airgap.transfer.platforms import PlatformFilter
 
 Key = tuple[Digest, str, int]
@@ -63,7 +63,7 @@ class Node:
     """One content to copy."""
 
     descriptor: Descriptor
-    source: Source
+    source: Blobs
     manifest: Manifest | Index | None = None
     """None for blobs."""
     below: tuple[Key, ...] = ()

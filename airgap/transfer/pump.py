@@ -8,12 +8,15 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from airgap.errors import Cause, TransferError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.store import buffer, compare_digest, reading, size_error
 from airgap.text import safe
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hasher
 
 Advance = Callable[[int], None]
 """Told how many bytes went through, once a chunk; may raise to stop."""
@@ -21,16 +24,6 @@ Advance = Callable[[int], None]
 
 def no_advance(_: int) -> None:
     """Nobody wants to know."""
-
-
-class Hash(Protocol):
-    """A hash that is being computed."""
-
-    def update(self, data: memoryview, /) -> None:
-        """More bytes."""
-
-    def hexdigest(self) -> str:
-        """Of all bytes so far."""
 
 
 class Readable(Protocol):
@@ -46,7 +39,7 @@ def pump(
     write: Callable[[memoryview], object] | None,
     advance: Advance,
     *,
-    before: tuple[Hash, int] | None = None,
+    before: tuple[Hasher, int] | None = None,
 ) -> None:
     """Pass the content of `descriptor` to `write`, in memory that does not grow with it.
 

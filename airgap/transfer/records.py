@@ -9,18 +9,20 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import AirgapError
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import ACQUISITION, EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Manifest, parse_manifest
-from airgap.oci.record import CopiedReferrer, FoundRecord, LeftOut, Record, RecordedLookup
+from airgap.oci.record import CREATED, CopiedReferrer, FoundRecord, LeftOut, Record, RecordedLookup, bare
+from airgap.parse.json import dump
+from airgap.parse.time import iso
 from airgap.text import safe
-from airgap.transfer.endpoint import Entry, FoundReferrers, Source
+from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Source
 from airgap.transfer.origins import FoundArtifact, is_cosign
 from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, Selection, key_of
-from airgap.transfer.record_writer import record_contents
-from airgap.transfer.sources import MemorySource
+from airgap.transfer.sources import MemoryBlobs
 
 _PROBLEMS: Final = 10
+_NO_CONFIG: Final = b"{}"
 
 
 @dataclass(slots=True)
@@ -135,10 +137,32 @@ def _platform(descriptor: Descriptor) -> str:
     return str(descriptor.platform) if descriptor.platform else "unknown"
 
 
+def record_contents(record: Record) -> tuple[Descriptor, dict[Digest, bytes]]:
+    """The manifest that refers to the artifact, and every content that it needs, the manifest included."""
+    raw = dump(record.to_json())
+    layer = Descriptor(media_type=ACQUISITION, digest=Digest.of(raw), size=len(raw))
+    config = Descriptor(media_type=EMPTY, digest=Digest.of(_NO_CONFIG), size=len(_NO_CONFIG))
+    manifest = dump(
+        {
+            "schemaVersion": 2,
+            "mediaType": IMAGE_MANIFEST,
+            "artifactType": ACQUISITION,
+            "config": config.to_json(),
+            "layers": [layer.to_json()],
+            "subject": bare(record.artifact).to_json(),
+            "annotations": {CREATED: iso(record.time)},
+        }
+    )
+    descriptor = Descriptor(
+        media_type=IMAGE_MANIFEST, digest=Digest.of(manifest), size=len(manifest), artifact_type=ACQUISITION
+    )
+    return descriptor, {descriptor.digest: manifest, layer.digest: raw, config.digest: _NO_CONFIG}
+
+
 def _written(record: Record) -> tuple[Descriptor, dict[Key, Node]]:
     descriptor, contents = record_contents(record)
     manifest = parse_manifest(contents[descriptor.digest], descriptor.media_type)
-    return descriptor, _nodes(descriptor, manifest, MemorySource(contents))
+    return descriptor, _nodes(descriptor, manifest, MemoryBlobs(contents))
 
 
 def _carried(found: FoundRecord, source: Source) -> tuple[Descriptor, dict[Key, Node]]:
@@ -152,7 +176,7 @@ def _carried(found: FoundRecord, source: Source) -> tuple[Descriptor, dict[Key, 
     return entry, _nodes(entry, found.manifest, source)
 
 
-def _nodes(descriptor: Descriptor, manifest: Manifest | object, source: Source) -> dict[Key, Node]:
+def _nodes(descriptor: Descriptor, manifest: Manifest | object, source: Blobs) -> dict[Key, Node]:
     if not isinstance(manifest, Manifest):
         raise TypeError("a record is an image manifest")
     below = [item for _, item in manifest.successors()]

@@ -15,7 +15,7 @@ from airgap.oci.documents import BLOBS
 from airgap.oci.graph import Graph
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.lookup import ReferrersLookup
-from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.manifest import Index, Manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store
 from airgap.transfer.endpoint import BlobStream, FoundReferrers, Referral
@@ -80,42 +80,37 @@ class LayoutSource:
         return str(Path(self._folder, BLOBS, descriptor.digest.algorithm, descriptor.digest.encoded))
 
 
-class MemorySource:
-    """A `Source` over bytes at hand: what a copy writes of its own."""
+class MemoryBlobs:
+    """Bytes at hand as `Blobs`: what a copy writes of its own."""
 
-    concurrent: Final = False
-
-    def __init__(self, contents: Mapping[Digest, bytes], name: str = "memory") -> None:
-        self.name: Final = name
+    def __init__(self, contents: Mapping[Digest, bytes]) -> None:
         self._contents: Final = contents
 
-    def manifest(self, descriptor: Descriptor) -> Manifest | Index:
-        """See `Source`."""
-        return parse_manifest(self._bytes(descriptor), descriptor.media_type)
-
-    def referrers(
-        self,
-        descriptor: Descriptor,
-        *,
-        artifact_types: Collection[str] = (),  # noqa: ARG002
-        digest_tags: bool,  # noqa: ARG002
-    ) -> FoundReferrers:
-        """None."""
-        return FoundReferrers(lookup=ReferrersLookup(subject=descriptor.digest, mechanism=LAYOUT))
-
     def open(self, descriptor: Descriptor) -> BlobStream:
-        """See `Source`."""
-        return io.BytesIO(self._bytes(descriptor))
+        """See `Blobs`."""
+        if descriptor.digest not in self._contents:
+            raise ContentError("content.missing", f"{descriptor.digest} is not at hand")
+        return io.BytesIO(self._contents[descriptor.digest])
 
     def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
         """There is no file."""
         return None
 
-    def _bytes(self, descriptor: Descriptor) -> bytes:
-        try:
-            return self._contents[descriptor.digest]
-        except KeyError:
-            raise ContentError("content.missing", f"{descriptor.digest} is not at hand") from None
+
+class MemoryFile(io.RawIOBase):
+    """Bytes at hand as a raw file, which stores open."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._inner: Final = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """As many bytes as there are left."""
+        return self._inner.readinto(buffer)
 
 
 class _Stream:

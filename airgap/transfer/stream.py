@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import BinaryIO, Final
 
 from airgap import limits
@@ -17,9 +15,10 @@ from airgap.oci.layout import LayoutDirectory
 from airgap.oci.manifest import Index
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.store import missing
-from airgap.transfer.endpoint import Blobs, BlobStream, Sink, TransferMethod
-from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Progress
-from airgap.transfer.pump import Advance
+from airgap.transfer.endpoint import BlobStream, Sink, TransferMethod
+from airgap.transfer.events import Progress
+from airgap.transfer.mover import put_blob
+from airgap.transfer.sources import MemoryFile
 from airgap.transfer.tar_stream import Item, items
 
 _BLOB: Final = "application/octet-stream"
@@ -55,28 +54,10 @@ class StreamedLayout:
     def open(self, digest: Digest) -> io.RawIOBase:
         """What is at hand or in the destination. Raises ContentError."""
         if digest in self.kept:
-            return _Bytes(self.kept[digest])
+            return MemoryFile(self.kept[digest])
         if digest in self.sizes and self.destination is not None:
             return self.destination.open(digest)
         raise missing(self, digest)
-
-
-class _Bytes(io.RawIOBase):
-    """Bytes at hand as a raw file."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__()
-        self._data = memoryview(data)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        view = memoryview(buffer).cast("B")
-        count = min(len(view), len(self._data))
-        view[:count] = self._data[:count]
-        self._data = self._data[count:]
-        return count
 
 
 class _Once:
@@ -112,78 +93,29 @@ def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> 
             continue
         descriptor = Descriptor(media_type=_BLOB, digest=item.digest, size=item.size)
         received.sizes[item.digest] = item.size
-        if keep and item.size <= limits.MANIFEST_BYTES:
-            start = item.body.read(1) or b""
-            if start == b"{":
-                data = start + _rest(item)
-                total += len(data)
-                if total > limits.GRAPH_BYTES:
-                    raise LimitError(
-                        f"{STANDARD_INPUT} has more than {limits.GRAPH_BYTES} bytes of what may be manifests",
-                        remedy="Save it to a file, then copy from that.",
-                    )
-                received.kept[item.digest] = data
-                continue
-            body: BlobStream = _Joined(start, item.body)
-        else:
-            body = item.body
-        if _bring(descriptor, _Once(body), sink, progress):
+        if keep and item.size <= limits.MANIFEST_BYTES and item.body.peek() == b"{":
+            total += item.size
+            if total > limits.GRAPH_BYTES:
+                raise LimitError(
+                    f"{STANDARD_INPUT} has more than {limits.GRAPH_BYTES} bytes of what may be manifests",
+                    remedy="Save it to a file, then copy from that.",
+                )
+            received.kept[item.digest] = item.body.readall()
+            continue
+        if sink.has(descriptor):
+            continue
+        if put_blob(sink, descriptor, _Once(item.body), progress) is not TransferMethod.EXISTED:
             received.moved.add(item.digest)
     sink.flush()
     return received
-
-
-class _Joined:
-    """A member whose first byte was looked at."""
-
-    def __init__(self, start: bytes, rest: io.RawIOBase) -> None:
-        self._start, self._rest = start, rest
-
-    def readinto(self, buffer: memoryview, /) -> int | None:
-        if self._start:
-            buffer[: len(self._start)] = self._start
-            count, self._start = len(self._start), b""
-            return count
-        return self._rest.readinto(buffer)
-
-    def read(self, size: int = -1, /) -> bytes:
-        if self._start and size:
-            start, self._start = self._start, b""
-            return start
-        return self._rest.read(size) or b""
-
-    def close(self) -> None:
-        self._rest.close()
-
-
-def _bring(descriptor: Descriptor, source: Blobs, sink: Sink, progress: Progress) -> bool:
-    if sink.has(descriptor):
-        return False
-    digest = descriptor.digest
-    progress(BlobStarted(digest=digest, size=descriptor.size))
-    advance: Advance = partial(_advanced, progress, digest)
-    how = sink.put_blob(descriptor, source, advance)
-    progress(BlobDone(digest=digest, size=descriptor.size, how=how))
-    return how is not TransferMethod.EXISTED
-
-
-def _advanced(progress: Callable[[BlobAdvanced], object], digest: Digest, count: int) -> None:
-    progress(BlobAdvanced(digest=digest, bytes=count))
 
 
 def _document(item: Item, received: StreamedLayout) -> None:
     limit = limits.LAYOUT_INDEX_BYTES if item.name == LAYOUT_INDEX else limits.LAYOUT_FILE_BYTES
     if item.size > limit:
         raise malformed(f"{STANDARD_INPUT}: {item.name} has {item.size} bytes, more than {limit}")
-    data = _rest(item)
+    data = item.body.readall()
     if item.name == LAYOUT_INDEX:
         received.raw_index = data
     elif item.name == LAYOUT_FILE:
         check_layout_file(data, STANDARD_INPUT)
-
-
-def _rest(item: Item) -> bytes:
-    pieces = []
-    while piece := item.body.read(limits.CHUNK_BYTES):
-        pieces.append(piece)
-    return b"".join(pieces)

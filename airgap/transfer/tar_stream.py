@@ -78,6 +78,10 @@ class Body(io.RawIOBase):
         """Yes."""
         return True
 
+    def peek(self) -> bytes:
+        """The next byte, which is read all the same; nothing at the end."""
+        return self._stream.read(self._offset, min(self._left, 1))
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """As many bytes as come at once. Raises ContentError where the stream ends in the middle."""
         view = memoryview(buffer).cast("B")[: self._left]

@@ -23,6 +23,7 @@ from airgap.files import complete_or_absent
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
 from airgap.oci.store import size_error
+from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
 from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
@@ -32,7 +33,6 @@ from airgap.transfer.plan import CopyPlan, Key, Node
 from airgap.transfer.pump import check_room, pump, write_all, writing
 from airgap.transfer.workers import WorkerPool
 
-BLOCK: Final = 512
 _RECORD: Final = 20 * BLOCK
 """Tars are filled up to whole records of 10 KiB (POSIX); GNU tar says so if they are not."""
 _FLUSHED_BYTES: Final = 16 * limits.MIB

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
+from itertools import islice
 from typing import Final, TypeVar
 
 Item = TypeVar("Item")
@@ -44,7 +45,14 @@ class WorkerPool:
         waiting = iter(items)
         running: dict[Future[Result], Item] = {}
         try:
-            self._run(waiting, running, work, collect)
+            while True:
+                for item in islice(waiting, _WINDOW - len(running)):
+                    running[self._executor.submit(work, item)] = item
+                if not running:
+                    return
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    collect(running.pop(future), future)
         except BaseException:
             self._stop.set()
             for future in running:
@@ -54,26 +62,3 @@ class WorkerPool:
                 with suppress(BaseException):
                     future.result()
             raise
-
-    def _run(
-        self,
-        waiting: Iterable[Item],
-        running: dict[Future[Result], Item],
-        work: Callable[[Item], Result],
-        collect: Callable[[Item, Future[Result]], None],
-    ) -> None:
-        source = iter(waiting)
-        exhausted = False
-        while not exhausted or running:
-            while not exhausted and len(running) < _WINDOW:
-                try:
-                    item = next(source)
-                except StopIteration:
-                    exhausted = True
-                    break
-                running[self._executor.submit(work, item)] = item
-            if not running:
-                continue
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                collect(running.pop(future), future)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, UsageError
@@ -32,7 +32,6 @@ from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, Tran
 from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
 from airgap.transfer.pump import (
     Advance,
-    Hash,
     WriteError,
     check_bytes,
     check_room,
@@ -42,6 +41,9 @@ from airgap.transfer.pump import (
     writing,
 )
 from airgap.transfer.staging import Staging
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hasher
 
 _BATCH_FILES: Final = 256
 _BATCH_BYTES: Final = 64 * limits.MIB
@@ -265,7 +267,7 @@ class LayoutWriter:
         self._append(file, descriptor, source, advance, (descriptor.digest.new_hash(), 0))
 
     def _append(
-        self, file: int, descriptor: Descriptor, source: Resumable, advance: Advance, before: tuple[Hash, int]
+        self, file: int, descriptor: Descriptor, source: Resumable, advance: Advance, before: tuple[Hasher, int]
     ) -> None:
         if before[1] == descriptor.size:
             compare_digest(descriptor.digest, before[0].hexdigest())
@@ -340,7 +342,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _arrived(file: int, descriptor: Descriptor) -> tuple[Hash, int]:
+def _arrived(file: int, descriptor: Descriptor) -> tuple[Hasher, int]:
     """Hash and number of the bytes that are there of a blob, and the file positioned behind them."""
     hasher = descriptor.digest.new_hash()
     total = 0

@@ -17,7 +17,7 @@ from airgap.transfer.endpoint import Entry, TransferMethod
 from airgap.transfer.mover import TransferResult, transfer
 from airgap.transfer.plan import CopyRoot, Selection
 from airgap.transfer.planner import make_plan
-from airgap.transfer.sources import MemorySource
+from airgap.transfer.sources import MemoryBlobs
 from tests.support.net import client, described, store
 from tests.support.registry import LoopbackRegistry, answer, digest_of
 
@@ -145,7 +145,7 @@ def test_tags_are_put_last_and_moved_ones_are_told(registry: LoopbackRegistry) -
 def test_bytes_at_hand_can_be_put(registry: LoopbackRegistry) -> None:
     told: list[int] = []
     with store(registry.host, writable=True) as sink:
-        here = MemorySource({Digest.of(b"record"): b"record", Digest.of(b""): b""})
+        here = MemoryBlobs({Digest.of(b"record"): b"record", Digest.of(b""): b""})
         assert sink.put_blob(described(b"record"), here, told.append) is TransferMethod.COPIED
         assert sink.put_blob(described(b""), here, told.append) is TransferMethod.COPIED
         assert sink.put_blob(described(b"record"), here, told.append) is TransferMethod.EXISTED

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.record import LeftOut, Record
-from airgap.transfer.record_writer import record_contents
+from airgap.transfer.records import record_contents
 from tests.support.layouts import LayoutBuilder
 
 

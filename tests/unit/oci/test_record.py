@@ -18,7 +18,7 @@ from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.open import open_layout
 from airgap.oci.problems import ContentProblem
 from airgap.oci.record import CopiedReferrer, LeftOut, Record, RecordedLookup, find_records, listed_records
-from airgap.transfer.record_writer import record_contents
+from airgap.transfer.records import record_contents
 from tests.support.layouts import LayoutBuilder
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

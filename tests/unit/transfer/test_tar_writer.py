@@ -15,11 +15,12 @@ import pytest
 from airgap.errors import ContentError, UsageError
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
+from airgap.oci.tar_header import BLOCK
 from airgap.transfer import tar_writer
 from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.sources import LayoutSource
-from airgap.transfer.tar_writer import BLOCK, header, lay_out, write_tar_file, write_tar_stream
+from airgap.transfer.tar_writer import header, lay_out, write_tar_file, write_tar_stream
 from tests.support.copying import check_complete, family, write
 from tests.support.layouts import END, LayoutBuilder
 
