@@ -331,14 +331,25 @@ class _Search:
         """Why there is no path: the issuer that is missing where the search came furthest."""
         end = self._longest[-1]
         missing = safe(end.issuer_text, limit=200)
+        facts = {"certificate": safe(end.subject_text), "issuer": safe(end.issuer_text)}
+        if algorithms.signature_scheme(end.signature_algorithm) is None:  # whoever issued it, and wherever that lies
+            text = algorithms.signature_text(end.signature_algorithm)
+            problem = f'the timestamping chain: "{safe(end.subject_text)}" is signed with {text}, which is not accepted'
+            return Rejected("timestamp.chain", problem, **facts)
         text = f'no trusted certificate for timestamping ends the chain of "{safe(self._longest[0].subject_text)}": '
+        remedy = ""
         if end.self_issued:
             text += f'it leads to "{missing}", which is not in the trust stores'
         else:
             text += f'the issuer "{missing}" is neither in the trust stores nor in the token'
+            remedy = (
+                f'If "{missing}" is the root of an authority that is to be trusted, add it to a tsa store that the '
+                "policy names. If it is an intermediate, the token lacks it: ask the publisher for a signature whose "
+                "timestamp carries its whole chain."
+            )
         if self._mismatch:
             text += f" ({self._mismatch})"
-        return Rejected("timestamp.untrusted", text, certificate=safe(end.subject_text), issuer=safe(end.issuer_text))
+        return Rejected("timestamp.untrusted", text, **facts).advising(remedy)
 
     def _issuers(self, path: tuple[Certificate, ...], candidates: tuple[Certificate, ...]) -> Iterator[Certificate]:
         for candidate in candidates:

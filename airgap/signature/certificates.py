@@ -18,13 +18,13 @@ def parse_certificates(ders: Sequence[bytes]) -> Offered:
             certificates=len(ders),
             limit=limits.CHAIN_CERTIFICATES,
         )
-    return Offered(tuple(_parse(der, number) for number, der in enumerate(ders)))
+    return Offered(tuple(_parse(der, number, len(ders)) for number, der in enumerate(ders)))
 
 
-def _parse(der: bytes, number: int) -> Certificate:
+def _parse(der: bytes, number: int, count: int) -> Certificate:
     try:
         return Certificate.parse(der)
     except FormatError as error:
         raise Rejected(
-            "chain.malformed", f"certificate {number} of the envelope cannot be parsed: {error}", position=number
+            "chain.malformed", f"certificate {number + 1} of {count} cannot be parsed: {error}", position=number
         ) from None

@@ -27,7 +27,6 @@ from airgap.signature.blob_payload import (
     SignedBlob,
     blob_descriptor,
     measure,
-    media_type_of,
     signature_name,
 )
 from airgap.signature.detached import beside, form_said
@@ -162,10 +161,19 @@ def verify_blob(request: BlobVerifyRequest, trust: TrustDirectory | Location | P
         policy = directory.blob_policy()
     except TrustMaterialError as error:
         path = trust if isinstance(trust, Path) else trust.path
+        absent = () if request.path.exists() else (Problem.of(_no_file(request.path)),)
         return BlobOutcome(
-            moment=moment, trust={"directory": safe(path)}, path=safe(request.path), problems=(Problem.of(error),)
-        )
+            moment=moment, trust={"directory": safe(path)}, path=safe(request.path),
+            problems=(Problem.of(error), *absent),
+        )  # fmt: skip
     return _Verification(request, directory, policy).outcome(moment)
+
+
+def _no_file(path: Path) -> NotFoundError:
+    return NotFoundError(
+        f"there is no file {safe(path)}",
+        remedy="Check the path. Images and other artifacts are judged by airgap verify, which takes layouts.",
+    )
 
 
 class _Verification:
@@ -214,10 +222,7 @@ class _Verification:
     def _judged(self, base: BlobOutcome, statement: Statement) -> BlobOutcome:
         request = self._request
         if not request.path.exists():
-            raise NotFoundError(
-                f"there is no file {safe(request.path)}",
-                remedy="Check the path. Images and other artifacts are judged by airgap verify, which takes layouts.",
-            )
+            raise _no_file(request.path)
         signature = request.signature or beside(request.path, request.envelope)
         media_type, raw = _open_signature(signature, request.envelope)
         envelope = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
@@ -260,8 +265,6 @@ def inspect_blob(signature: Path, *, envelope: str | None = None) -> InspectedSi
 
 def _open_signature(path: Path, form: str | None) -> tuple[str, bytes]:
     """The envelope's media type and bytes. Raises UsageError, NotFoundError, Rejected (`form_said`)."""
-    if not path.exists():
-        media_type_of(path.name, form)  # that the name says nothing comes first
     raw = _read_signature(path)
     return form_said(path, raw, form), raw
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -103,7 +103,8 @@ def verify(
         policy = directory.policy()
     except TrustMaterialError as error:
         path = trust if isinstance(trust, Path) else trust.path
-        return Outcome(moment=moment, trust={"directory": safe(path)}, problems=(Problem.of(error),))
+        problems = (Problem.of(error), *_unopened(request.targets))
+        return Outcome(moment=moment, trust={"directory": safe(path)}, problems=problems)
     with ExitStack() as stack:
 
         @cache
@@ -137,6 +138,16 @@ class _Beside:
     def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:
         """The trust directory's; for messages."""
         return self.directory.others(statement, kind)
+
+
+def _unopened(targets: Iterable[str]) -> Iterator[Problem]:
+    """What keeps targets from being opened, where nothing can be judged anyway: one attempt tells all that is wrong."""
+    for text in targets:
+        try:
+            with open_target(text):
+                pass
+        except AirgapError as error:
+            yield Problem.of(error, text)
 
 
 def _threads() -> Executor:

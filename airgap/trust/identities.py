@@ -47,6 +47,8 @@ def parse_identity(text: str) -> Identity:
     if text == ANY:
         return Identity(text=text, kind=ANY)
     kind, colon, value = text.partition(":")
+    if text.strip() == ANY:
+        raise FormatError(f"{safe(text, limit=128)!r} has blanks around the '*', which stands alone")
     if not colon:
         how = _respelt(text) or f"; write {X509_SUBJECT}: C=US, ST=WA, O=Example"
         raise FormatError(f"{safe(text, limit=128)!r} has no ':' behind a kind{how}")
@@ -90,11 +92,15 @@ def _overlap(one: Identity, other: Identity) -> bool:
     return one.covers(other.attributes) or other.covers(one.attributes)
 
 
+_OF_PLUGINS: Final = ("arn:aws:signer:", "arn:aws-us-gov:signer:", "arn:aws-cn:signer:")
+"""What the plugin of AWS Signer checks: exactly what its policies must hold, so that there is no doubt about it."""
+
+
 def doubts(identities: Sequence[Identity]) -> tuple[str, ...]:
     """What is allowed and hardly meant, one sentence part for each (D57, ID-3, ID-6)."""
     found = [*_overlaps(_subjects(identities))]
     for identity in identities:
-        if identity.kind not in (ANY, X509_SUBJECT):
+        if identity.kind not in (ANY, X509_SUBJECT) and not identity.text.startswith(_OF_PLUGINS):
             found.append(
                 f"the identity {safe(identity.text, limit=128)!r} is of the kind {safe(identity.kind, limit=64)!r}, "
                 f"which only a plugin can check ({X509_SUBJECT} is the kind that is checked here)"

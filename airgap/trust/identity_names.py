@@ -73,7 +73,7 @@ def render_name(attributes: Mapping[str, str]) -> str:
 
 def is_known(name: str) -> bool:
     """Whether an attribute type is one that a certificate's subject can have at all."""
-    return name in TYPES.values() or _DOTTED.fullmatch(name) is not None
+    return name in TYPES.values() or (name not in TYPES and _DOTTED.fullmatch(name) is not None)
 
 
 def read_subject(raw: bytes) -> dict[str, str]:

@@ -95,6 +95,8 @@ class SignatureVerification:
     """The level's name, or "custom" where it is overridden."""
     actions: Mapping[Check, Action]
     verify_timestamp: VerifyTimestamp
+    states_timestamp: bool
+    """Whether it is said, not left to the default."""
 
 
 def parse_verification(value: Any) -> SignatureVerification:
@@ -104,7 +106,7 @@ def parse_verification(value: Any) -> SignatureVerification:
     base, timestamp = Level.STRICT, VerifyTimestamp.ALWAYS
     overridden: dict[Check, Action] = {}
     with notes.keep():
-        refuse_unknown(source, ("level", "override", "verifyTimestamp"))
+        refuse_unknown(source, ("level", "override", "verifyTimestamp"), _HINTS)
     with notes.keep():
         base = _level(source)
     with notes.keep():
@@ -122,6 +124,7 @@ def parse_verification(value: Any) -> SignatureVerification:
         name=CUSTOM if overridden else base.value,
         actions=MappingProxyType({**ACTIONS[base], **overridden}),
         verify_timestamp=timestamp,
+        states_timestamp=bool(source.get("verifyTimestamp")),
     )
 
 
@@ -131,10 +134,20 @@ def _level(source: json.JsonObject) -> Level:
     return Level(level)
 
 
+_HINTS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(_OVERRIDES, "it belongs into override"),
+    Check.INTEGRITY: "integrity is always enforced, and nothing overrides it",
+    "trustStores": "it belongs beside signatureVerification, into the statement",
+    "trustedIdentities": "it belongs beside signatureVerification, into the statement",
+}
+
+
 def _override(check: str, action: Any) -> tuple[Check, Action]:
     where = f"override.{safe(check, limit=64)}"
     if check == Check.INTEGRITY:
         raise FormatError("integrity cannot be overridden", where=where)
+    if check in {"verifyTimestamp", "level"}:
+        raise FormatError("is no check; it belongs into signatureVerification, beside override", where=where)
     as_choice(check, tuple(_OVERRIDES), where)
     if not isinstance(action, str):
         raise FormatError("is not a string", where=where)

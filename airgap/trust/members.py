@@ -104,22 +104,32 @@ def as_choice(value: str, choices: Collection[str], where: str) -> None:
 def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[str, str] = _NO_HINTS) -> None:
     """Raises FormatErrors with the name of each member that is not `known`.
 
+    Where one that is known and not there is nearly called so, it is the fact `meant`: the two are one mistake.
     The reference reads over unknown members, so that a misspelt `trustedIdentites` is silently no restriction.
     """
     notes = Notes()
     for name in source:
         if name not in known:
             hint = f"; {hints[name]}" if name in hints else _near(name, known)
-            notes.add(FormatError(f"is not a member that stands here{hint}", where=safe(name, limit=64)))
+            meant = None if name in hints else near_name(name, known)
+            facts = {"meant": meant} if meant and meant not in source else {}
+            notes.add(FormatError(f"is not a member that stands here{hint}", where=safe(name, limit=64), **facts))
     notes.check()
 
 
 def _near(text: str, known: Collection[str]) -> str:
     """A hint at the name that was meant, where one is near."""
+    near = near_name(text, known)
+    if near is None:
+        return ""
+    return f" (in this spelling: {near})" if near.casefold() == text.casefold() else f" (did you mean {near}?)"
+
+
+def near_name(text: str, known: Collection[str]) -> str | None:
+    """The name that was probably meant; None where none is near."""
     twin = next((name for name in known if name.casefold() == text.casefold()), None)
     if twin:
-        return f" (in this spelling: {twin})"
+        return twin
     from difflib import get_close_matches  # seldom needed
 
-    near = get_close_matches(text[:_LONGEST_NAME], known, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    return next(iter(get_close_matches(text[:_LONGEST_NAME], known, n=1)), None)

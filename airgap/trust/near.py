@@ -18,6 +18,7 @@ _SHOWN: Final = 5
 
 _SPELLINGS: Final[Mapping[str, str]] = {
     **{short.casefold(): TYPES.get(oid, oid) for oid, short in SHORT_NAMES.items()},
+    **TYPES,
     "e": "1.2.840.113549.1.9.1",
     "email": "1.2.840.113549.1.9.1",
     "emailaddress": "1.2.840.113549.1.9.1",
@@ -45,7 +46,9 @@ _SPELLINGS: Final[Mapping[str, str]] = {
 
 def type_for(spelt: str) -> str | None:
     """The attribute type that somebody meant who spelt it so; None where it is unknown or spelt as identities do."""
-    meant = _SPELLINGS.get(spelt.strip().casefold())
+    folded = spelt.strip().casefold()
+    bare = folded.removeprefix("oid.")
+    meant = _SPELLINGS.get(bare) or (bare if bare != folded else None)
     return None if meant == spelt else meant
 
 

@@ -51,8 +51,14 @@ def no_directory(folder: Path) -> tuple[str, str]:
         )
     return (
         f"there is no trust directory at {safe(folder)}",
-        "Create it with a trustpolicy.oci.json and its trust stores, or name another one with --trust.",
+        _CREATE,
     )
+
+
+_CREATE: Final = (
+    f"Create it with its trust stores and a trust policy ({OCI_POLICY_FILES[0]} for images and other artifacts, "
+    f"{BLOB_POLICY_FILES[0]} for files), or name another one with --trust."
+)
 
 
 def _told(folder: Path, names: tuple[str, ...], meant: list[str]) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,11 @@ _WRAPPED: Final = 4
 """How deep a policy is looked for in what it is wrapped in, for messages."""
 _KUBERNETES: Final = f"it belongs to Kubernetes resources; a trust policy has version and {_LIST} at its top, no more"
 _IN_STATEMENT: Final = f"it belongs into a statement of {_LIST}"
+_IN_VERIFICATION: Final = "it belongs into signatureVerification"
+_STATEMENT_HINTS: Final = {
+    **dict.fromkeys(("level", "verifyTimestamp", "override"), _IN_VERIFICATION),
+    "version": "it belongs to the top of the document",
+}
 _TOP_HINTS: Final = {
     **dict.fromkeys(("apiVersion", "kind", "metadata", "spec"), _KUBERNETES),
     **dict.fromkeys((*_COMMON, "registryScopes", "globalPolicy"), _IN_STATEMENT),
@@ -52,6 +57,8 @@ class Statement:
     actions: Mapping[Check, Action]
     """Every check with its action."""
     verify_timestamp: VerifyTimestamp
+    states_timestamp: bool
+    """Whether the policy itself says when a timestamp is looked at; for doubts."""
     stores: tuple[StoreRef, ...]
     """Each once, in the order of the policy."""
     identities: tuple[Identity, ...]
@@ -265,7 +272,7 @@ def parse_statement(
     stores: tuple[StoreRef, ...] = ()
     identities: tuple[Identity, ...] = ()
     with notes.keep():
-        refuse_unknown(source, (*_COMMON, *own), hints)
+        refuse_unknown(source, (*_COMMON, *own), {**_STATEMENT_HINTS, **hints})
     with notes.keep():
         if not json.take(source, "name", str):  # POLICY-7
             raise FormatError("is empty; every statement needs a name", where="name")
@@ -310,6 +317,7 @@ def _made(
         base_level=verification.base,
         actions=verification.actions,
         verify_timestamp=verification.verify_timestamp,
+        states_timestamp=verification.states_timestamp,
         stores=tuple(dict.fromkeys(stores)),
         identities=identities,
     )
@@ -357,9 +365,18 @@ def _label(statement: JsonObject) -> dict[str, Fact]:
 
 def _refused(error: FormatError, source: str, data: bytes) -> PolicyError:
     lines = Lines(data)
-    found = [_refusal(item, lines) for item in (error.errors if isinstance(error, FormatErrors) else (error,))]
+    errors = error.errors if isinstance(error, FormatErrors) else (error,)
+    # a member that is missing and one that is nearly called so are one mistake, told where it stands
+    misspelt = {_beside(item.where, str(item.facts["meant"])) for item in errors if "meant" in item.facts}
+    found = [_refusal(item, lines) for item in errors if item.where not in misspelt]
     found.sort(key=lambda refusal: refusal.line or 0)
     return PolicyError(source, found[: limits.POLICY_REFUSALS], len(found))
+
+
+def _beside(where: str, name: str) -> str:
+    """The path of the member `name` in the object in which the member at `where` stands."""
+    parent, dot, _ = where.rpartition(".")
+    return f"{parent}{dot}{name}"
 
 
 def _place(member: str) -> str | None:
@@ -397,7 +414,12 @@ def _doubts(statement: Statement) -> tuple[str, ...]:
     stores = (
         ("its trust stores are all of type tsa, so that no signature can be trusted",) if only_tsa else ()
     )  # POLICY-11
-    return (*stores, *doubts(statement.identities))
+    unused = (
+        ("it sets verifyTimestamp and names no trust store of type tsa, so that no timestamp is ever looked at",)
+        if statement.states_timestamp and not statement.skip and not statement.stores_of(StoreType.TSA)
+        else ()
+    )  # POLICY-9, TS-1
+    return (*stores, *unused, *doubts(statement.identities))
 
 
 def _notice(statement: Statement, doubt: str) -> Problem:

@@ -92,6 +92,20 @@ def _in_store(found: Sequence[str], which: str, kind: StoreType, statement: Stat
     return Hint()
 
 
+def other_identities(error: Rejected, plugin: str | None) -> Rejected:
+    """The refusal of a signer by identities that no subject is compared with, where a plugin that was not run may be.
+
+    `plugin`: the one that the signature demands.
+    """
+    if error.reason != "identity.none" or plugin is None:
+        return error
+    name = safe(plugin)
+    return error.advising(
+        f"The plugin {name}, which this signature demands, may check them: where it is installed, allow it "
+        f"(--allow-plugin {name})."
+    )
+
+
 def untrusted_timestamp(
     error: Rejected, token: TimestampToken, value: bytes, statement: Statement, others: Mapping[str, Anchors]
 ) -> Rejected:

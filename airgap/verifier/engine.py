@@ -39,6 +39,7 @@ from airgap.verifier.advice import (
     no_anchor,
     no_store,
     of_file,
+    other_identities,
     unnamed_store,
     untimed_way_out,
     untrusted_timestamp,
@@ -248,7 +249,11 @@ class SignatureVerifier:
         if plugin and plugin.decides(Check.AUTHENTICITY):  # ID-16
             identity = plugin.check(Check.AUTHENTICITY)
         else:
-            text = match(dossier.statement.identities, facts.chain[0], facts.chain[1:]).text
+            try:
+                text = match(dossier.statement.identities, facts.chain[0], facts.chain[1:]).text
+            except Rejected as error:
+                demanded = facts.remainder.plugin if facts.remainder and plugin is None else None
+                raise other_identities(error, demanded.name if demanded else None) from None
             identity = f"as identity {safe(text)}"
         dossier.anchor = anchors.store_of(anchor)
         return f"trusted through {dossier.anchor}, {identity}"

@@ -135,6 +135,7 @@ def _statement(pin: Pin) -> Statement:
         base_level=Level.STRICT,
         actions=MappingProxyType(dict(ACTIONS[Level.STRICT])),
         verify_timestamp=VerifyTimestamp.ALWAYS,
+        states_timestamp=False,
         stores=(_CA, _TSA) if pin.tsa_roots else (_CA,),
         identities=(identity,),
     )

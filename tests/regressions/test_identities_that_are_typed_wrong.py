@@ -47,6 +47,7 @@ ACME = "write x509.subject: C=US, ST=WA, O=Acme"
         ('x509.subject: C=US, ST=WA, O="Acme, Inc."', r'write "x509.subject: C=US, ST=WA, O=Acme\\, Inc."'),
         ("x509.subject: C=US, ST=WA", "and this one lacks O"),
         ("CN=acme", "and this one lacks C, ST and O"),
+        (" *", "has blanks around the '*', which stands alone"),
         ("x509.subject: *", "write '*' alone for every signer"),
         ("alice@acme.example", "has no ':' behind a kind; write x509.subject: C=US, ST=WA, O=Example"),
         ("x509.subject: C=US, ST=WA, O=Acme, O=Other", "has the attribute O twice"),
@@ -79,6 +80,9 @@ def test_no_attribute_is_left_out_of_what_is_advised() -> None:
         ("Subject: C = US, ST = WA, O = Acme", ACME),
         ("x509: C=US, ST=WA, O=Acme", ACME),
         ("x509.subject: C=US, ST=WA, O=*", "the '*' in O=* of the identity"),
+        ("x509.subject: C=US, ST=WA, O=Acme, 2.5.4.5=12", "write SERIALNUMBER=12"),
+        ("x509.subject: C=US, ST=WA, O=Acme, OID.2.5.4.11=Ops", "write OU=Ops"),
+        ("x509.subject: C=US, ST=WA, O=Acme, oid.1.2.3=a", "write 1.2.3=a"),
         ("x509.subject: C=US, ST=WA, O=Acme, emailAddress=a@b.c", "write 1.2.840.113549.1.9.1=a@b.c"),
     ],
 )

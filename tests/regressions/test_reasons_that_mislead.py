@@ -123,6 +123,20 @@ def test_a_plugin_that_alone_understands_the_signature_is_named(tmp_path: Path, 
     assert f"--allow-plugin {name}" in found["remedy"]
 
 
+def test_identities_for_a_plugin_that_was_not_run_are_not_to_be_replaced(tmp_path: Path) -> None:
+    """A right policy of AWS Signer was doubted each time, and its way out was to trust whoever had signed."""
+    name, arn = "com.amazonaws.signer.notation.plugin", "arn:aws:signer:us-east-2:111122223333:/signing-profiles/p"
+    scene = Scene()
+    scene.signature.options = {"protected": {"crit": [envelopes.SCHEME, envelopes.PLUGIN], envelopes.PLUGIN: name}}
+    scene.policy = oci_policy(statement(trustedIdentities=[arn]))
+    ran = verified(scene, tmp_path)
+    assert ran.code == 13
+    remedy = finding(ran, "identity.none")["remedy"]
+    assert f"--allow-plugin {name}" in remedy
+    assert "x509.subject" not in remedy
+    assert not ran.document["warnings"]
+
+
 def _cosign(box: LayoutBuilder, target: Descriptor, *, tagged: bool = True, bundle: bool = False) -> None:
     media_type = "application/vnd.dev.cosign.simplesigning.v1+json"
     document: dict[str, Any] = {

@@ -432,6 +432,9 @@ def test_the_root_need_not_be_in_the_token() -> None:
 def test_missing_intermediate() -> None:
     """TS-22, NEG-93."""
     refused(token(TSA, VALUE, embed=[TSA]), "timestamp.untrusted", "neither in the trust stores nor in the token")
+    with pytest.raises(Rejected) as caught:
+        verified(token(TSA, VALUE, embed=[TSA]))
+    assert "If it is an intermediate, the token lacks it" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""Two sentences for one mistake, one sentence for two mistakes, and advice that names the wrong file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.trust.policy import OciPolicy
+from airgap.trust.statement import PolicyError
+from tests.support.blobs import BlobScene
+from tests.support.command import run_here
+from tests.support.scenario import Scene
+from tests.support.trust import oci_policy, statement
+
+
+def refusals(**changes: Any) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        OciPolicy.parse(json.dumps(oci_policy(statement(**changes))).encode(), "policy")
+    return [refusal.sentence for refusal in caught.value.refusals]
+
+
+@pytest.mark.parametrize(
+    ("member", "misspelt", "value"),
+    [
+        ("registryScopes", "registryScope", ["*"]),
+        ("registryScopes", "scopes", ["*"]),
+        ("registryScopes", "RegistryScopes", ["*"]),
+        ("trustStores", "trustStore", ["ca:harbour"]),
+        ("trustedIdentities", "trustedIdentites", ["*"]),
+        ("signatureVerification", "signatureVerfication", {"level": "strict"}),
+    ],
+)
+def test_a_misspelt_member_is_one_refusal_that_names_both(member: str, misspelt: str, value: object) -> None:
+    """verify tells the first refusal alone: "registryScopes: is missing" hid that it stands there as registryScope."""
+    (sentence,) = refusals(**{member: None, misspelt: value})
+    assert f".{misspelt} " in sentence
+    assert member in sentence.partition("stands here")[2]
+
+
+def test_what_is_misspelt_beside_the_right_one_hides_nothing_of_that() -> None:
+    assert len(refusals(registryScope=["*"], registryScopes=[])) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"verifyTimestamp": "always"}, "belongs into signatureVerification"),
+        ({"level": "strict"}, "belongs into signatureVerification"),
+        ({"override": {}}, "belongs into signatureVerification"),
+        ({"signatureVerification": {"level": "strict", "revocation": "skip"}}, "belongs into override"),
+        ({"signatureVerification": {"level": "strict", "integrity": "log"}}, "nothing overrides it"),
+        ({"signatureVerification": {"level": "strict", "trustStores": ["ca:a"]}}, "into the statement"),
+        (
+            {"signatureVerification": {"level": "strict", "override": {"verifyTimestamp": "always"}}},
+            "belongs into signatureVerification, beside override",
+        ),
+    ],
+)
+def test_a_member_in_another_place_is_told_its_own(changes: dict[str, Any], words: str) -> None:
+    (sentence,) = refusals(**changes)
+    assert words in sentence
+
+
+@pytest.mark.parametrize("value", ["always", "afterCertExpiry"])
+@pytest.mark.parametrize("command", ["check", "verify"])
+def test_a_timestamp_that_is_asked_for_without_a_store_is_doubted(tmp_path: Path, value: str, command: str) -> None:
+    """Without a tsa store no timestamp is ever looked at, whatever verifyTimestamp says (TS-1)."""
+    scene = Scene()
+    scene.policy = oci_policy(statement(signatureVerification={"level": "strict", "verifyTimestamp": value}))
+    written = scene.write(tmp_path)
+    checked = ["trust", "policy", "check", "--trust", str(written.trust)]
+    ran = run_here(checked if command == "check" else written.arguments()[:-2])
+    assert ran.code == 0
+    assert "sets verifyTimestamp and names no trust store of type tsa" in ran.out + ran.err
+
+
+def test_without_a_word_about_timestamps_there_is_no_doubt(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.policy = oci_policy(statement(signatureVerification={"level": "strict", "verifyTimestamp": ""}))
+    assert "verifyTimestamp" not in run_here(scene.write(tmp_path).arguments()[:-2]).out
+
+
+def test_a_missing_trust_directory_hides_no_target_that_cannot_be_opened(tmp_path: Path) -> None:
+    """One attempt names all that is wrong; the exit code is the most severe (design 6)."""
+    good = Scene().write(tmp_path / "good")
+    (tmp_path / "cut.tar").write_bytes(b"rubbish")
+    targets = [str(good.layout), str(tmp_path / "cut.tar"), str(tmp_path / "gone.tar")]
+    ran = run_here(["verify", *targets, "--trust", str(tmp_path / "none"), "--format", "json"])
+    assert ran.code == 18
+    told = [(problem["exit_code"], problem["message"]) for problem in ran.document["problems"]]
+    assert [code for code, _ in told] == [18, 16, 11]
+    assert "there is no trust directory" in told[0][1]
+    assert "cut.tar is neither a layout directory nor a tar" in told[1][1]
+    assert "gone.tar" in told[2][1]
+
+
+def test_a_missing_trust_directory_hides_no_missing_file_and_names_both_policies(tmp_path: Path) -> None:
+    (tmp_path / "fw.bin").write_bytes(b"x")
+    for name, codes in (("fw.bin", [18]), ("gone.bin", [18, 11])):
+        arguments = ["blob", "verify", str(tmp_path / name), "--trust", str(tmp_path / "none"), "--format", "json"]
+        ran = run_here(arguments)
+        assert ran.code == 18
+        assert [problem["exit_code"] for problem in ran.document["problems"]] == codes
+        assert "trustpolicy.blob.json for files" in ran.document["problems"][0]["remedy"]
+
+
+def test_a_signature_that_is_not_there_is_said_to_be_not_there(tmp_path: Path) -> None:
+    """It was said that its name does not say its format: say it, and then it was not there."""
+    scene = BlobScene(tmp_path).write()
+    gone = str(tmp_path / "gone.sig")
+    for command in (scene.verify("--signature", gone)[:-2], ["blob", "inspect", gone]):
+        ran = run_here(command)
+        assert ran.code == 11
+        assert "there is no signature" in ran.out + ran.err
+        assert "--signature-format" not in ran.out + ran.err
+
+
+def test_a_certificate_that_cannot_be_parsed_is_counted_as_all_others(tmp_path: Path) -> None:
+    """The intermediate was "certificate 1", and the next sentence called the leaf that."""
+    from tests.support import asn1, extensions
+    from tests.support.extensions import Extension
+    from tests.support.pki import Pki
+
+    scene = Scene()
+    empty = Extension(extensions.NAME_CONSTRAINTS, asn1.sequence(), critical=True)
+    scene.sign_with(Pki().code_chain(intermediate={"extra": [empty]}))
+    ran = run_here(scene.write(tmp_path).arguments()[:-2])
+    assert ran.code == 12
+    assert "certificate 2 of 3 cannot be parsed: nameConstraints: is empty" in ran.out
