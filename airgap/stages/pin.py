@@ -35,7 +35,11 @@ def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, 
     try:
         check_code_signing_chain(Offered(chain))
     except Rejected as error:
-        raise UsageError(f"{safe(source)} shows no signer that could be accepted: {error}") from None
+        raise UsageError(
+            f"{safe(source)} shows no signer that could be accepted: {error}",
+            remedy="Name the signer's whole chain in one file, the signing certificate first and its root last, or a "
+            "snapshot that it signed.",
+        ) from None
     stamps = tuple(root for path in tsa_roots for root in _certificates(path))
     alone = exact or len(chain) == 1
     try:

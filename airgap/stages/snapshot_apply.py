@@ -133,6 +133,7 @@ def apply_snapshot(opened: OpenSnapshot, location: Location, request: ApplyReque
 def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> State:
     """Go back to the stores and policy from before the last exchange; the memory of accepted numbers stays.
 
+    Where an undo was killed that had come into force, this one finishes it, and no more.
     Raises UsageError where there is nothing to go back to, AirgapError.
     """
     check_writable(read_only=location.read_only, trust=location.path)
@@ -143,12 +144,14 @@ def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> Stat
         pins, state = Pins.read(swap.trust), State.read(swap.trust)
         if state is None:
             raise Rejected("snapshot.state.lost", f"{FILE} is lost; nothing was undone")
+        if swap.finished_undo:  # to undo once more would go forward again
+            return state
         former = State.read(swap.previous)
         back = former.in_force if former else None
         detail = f"from {state.in_force or 'nothing applied'} to {back or 'nothing applied'}"
         state = state.undoing(back).noting(at, "undo", detail, reason)
         assemble_previous(swap, pins, state)  # not judged again: it was in force before
-        swap.commit()
+        swap.commit(undoes=True)
     return state
 
 

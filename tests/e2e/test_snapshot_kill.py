@@ -218,6 +218,35 @@ def test_a_damaged_journal_is_said_and_nothing_is_guessed(tmp_path: Path) -> Non
     assert ground.policy_name() == "site"
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()], ids=["error", "interrupt"])
+def test_an_undo_that_was_ended_and_is_said_again_goes_back_once(
+    tmp_path: Path, exchange: bool, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended after its exchange and repeated, it finished itself and went forward again."""
+    prepared = Prepared(tmp_path)
+    fresh(prepared.ground.site, tmp_path / "keep" / "site")
+    fresh(prepared.side, tmp_path / "keep" / "side")
+    counter = Fuse(0, error)
+    with monkeypatch.context() as patch:
+        _fused(counter, patch)
+        prepared.ground.undo()
+    undone = prepared.ground.state().in_force
+    for point in _points(counter.count):
+        prepared.reset()
+        ended = False
+        with monkeypatch.context() as patch:
+            _fused(Fuse(point, error), patch)
+            try:
+                prepared.ground.undo()
+            except (AirgapError, OSError, KeyboardInterrupt):
+                ended = True
+        complete = prepared.ground.site.exists() and prepared.ground.state().in_force == undone
+        if ended and not (complete and not (prepared.side / "journal.json").exists()):
+            prepared.ground.undo()
+        state = prepared.ground.state()
+        assert (state.in_force, [event.action for event in state.history].count("undo")) == (undone, 1), point
+
+
 def _killed_between_two_renames(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> str:
     """The target that was being applied: no trust directory is there."""
     ground.pin()

@@ -130,3 +130,20 @@ def test_a_certificate_that_cannot_be_parsed_is_counted_as_all_others(tmp_path: 
     ran = run_here(scene.write(tmp_path).arguments()[:-2])
     assert ran.code == 12
     assert "certificate 2 of 3 cannot be parsed: nameConstraints: is empty" in ran.out
+
+
+def test_an_image_in_the_place_of_a_snapshot_is_not_to_be_sent_again(tmp_path: Path) -> None:
+    written = Scene().write(tmp_path)
+    ran = run_here(["trust", "snapshot", "show", str(written.layout)])
+    assert ran.code == 18
+    assert "judged by airgap verify" in ran.out + ran.err
+    assert "Ask the sender" not in ran.out + ran.err
+
+
+def test_a_pin_for_a_certificate_alone_says_what_is_lacking(tmp_path: Path) -> None:
+    scene = Scene()
+    written = scene.write(tmp_path)
+    (tmp_path / "leaf.pem").write_bytes(scene.signature.leaf.pem)
+    ran = run_here(["trust", "pin", "add", str(tmp_path / "leaf.pem"), "--trust", str(written.trust)])
+    assert ran.code == 2
+    assert "the signer's whole chain in one file" in ran.err

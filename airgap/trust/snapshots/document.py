@@ -189,6 +189,7 @@ def read_snapshot(store: Store, descriptor: Descriptor, manifest: Manifest | Ind
         raise TrustMaterialError(
             "snapshot.malformed",
             f"{descriptor.digest} is no trust snapshot that can be used: {error}",
+            remedy=error.remedy,
             digest=str(descriptor.digest),
         ) from None
 
@@ -197,7 +198,7 @@ def parse_snapshot(descriptor: Descriptor, manifest: Manifest | Index, config: b
     """What manifest and config say, held against each other. Raises FormatError."""
     described = _config_of(manifest)
     if not isinstance(manifest, Manifest):
-        raise FormatError("is an index, not a manifest")
+        raise FormatError("is an index, not a manifest", remedy=_OTHER_ARTIFACT)
     if described.media_type != CONFIG_TYPE:
         raise FormatError(f"is {safe(described.media_type, limit=128)!r}, not {CONFIG_TYPE}", where="config")
     if manifest.subject is not None:
@@ -249,8 +250,14 @@ def _config_of(manifest: Manifest | Index) -> Descriptor:
         raise FormatError("is an index, not a manifest")
     if manifest.declared_artifact_type != SNAPSHOT_TYPE:
         stated = safe(manifest.artifact_type, limit=128)
-        raise FormatError(f"has the artifact type {stated!r}, not {SNAPSHOT_TYPE}")
+        raise FormatError(f"has the artifact type {stated!r}, not {SNAPSHOT_TYPE}", remedy=_OTHER_ARTIFACT)
     return manifest.config
+
+
+_OTHER_ARTIFACT: Final = (
+    "Name the layout of a snapshot (airgap trust snapshot create makes one). Images and other artifacts are judged by "
+    "airgap verify."
+)
 
 
 def _layers(manifest: Manifest) -> dict[str, Descriptor]:

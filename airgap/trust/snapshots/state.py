@@ -187,7 +187,7 @@ class State:
             raise Rejected(
                 "snapshot.rollback",
                 f"the snapshot is number {number} of the stream {stream!r}, and {what} of number {last.number} "
-                f"were accepted on {iso(last.accepted)}",
+                f"{'was' if snapshot.evidence_only else 'were'} accepted on {iso(last.accepted)}",
                 **_facts(snapshot, last),
             )
 

@@ -3,8 +3,8 @@
 Beside the trust directory `TRUST` lies a folder `.TRUST.airgap` with
 
     next/          the tree that is being made; worthless until the journal says that it is complete
-    journal.json   there while an exchange is under way: the generation that is to come into force, and
-                   whether undo goes back from it
+    journal.json   there while an exchange is under way: the generation that is to come into force,
+                   whether undo goes back from it, and whether it is one of undo itself
     old/           the former tree, where the system cannot exchange two folders in one call
     previous/      the tree that was in force before stores and policy were last exchanged, for undo
 
@@ -25,6 +25,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,15 @@ _RENAME_EXCHANGE: Final = 2
 _NO_SUCH_CALL: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM})
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """An exchange that was begun."""
+
+    generation: str
+    undoable: bool
+    undoes: bool
+
+
 class StagedSwap:
     """The place beside one trust directory where its next tree is made. Use it inside `locked`."""
 
@@ -54,6 +64,8 @@ class StagedSwap:
         self.previous: Final = self.side / "previous"
         self._old: Final = self.side / "old"
         self._journal: Final = self.side / JOURNAL
+        self.finished_undo: bool = False
+        """Whether `locked` found an undo that had been killed, and finished it: one that is said again is that one."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -73,18 +85,18 @@ class StagedSwap:
         shutil.copystat(self.trust, self.next)
         return self.next
 
-    def commit(self, *, undoable: bool = True) -> None:
+    def commit(self, *, undoable: bool = True, undoes: bool = False) -> None:
         """Put `next` into force. When this returns, it is; the former tree is `previous`. Raises OSError.
 
         Not `undoable`: both have the same stores and policy. Then the former one goes, and `previous` stays what undo
-        goes back to.
+        goes back to. `undoes`: this is undo itself.
         """
         generation = secrets.token_hex(16)
         (self.next / LOCAL).mkdir(exist_ok=True)
         write_file(self.next / LOCAL / GENERATION, generation.encode())
         flush_tree(self.next)
         sync_folder(self.side)
-        journal = {"schema": _SCHEMA, "generation": generation, "undoable": undoable}
+        journal = {"schema": _SCHEMA, "generation": generation, "undoable": undoable, "undoes": undoes}
         write_file(self._journal, writer.dumps(journal).encode())
         if not exchange(self.next, self.trust):
             self.trust.rename(self._old)
@@ -101,13 +113,13 @@ class StagedSwap:
             leftover = self.next.exists()
             _remove(self.next)
             return leftover
-        generation, undoable = pending
         if not os.path.lexists(self.trust):
             # the first of two renames has happened; `next` was complete before the journal was written
             self.next.rename(self.trust)
             sync_folder(self.trust.parent)
-        if generation_of(self.trust) == generation.encode():
-            self._finish(undoable=undoable)
+        if generation_of(self.trust) == pending.generation.encode():
+            self._finish(undoable=pending.undoable)
+            self.finished_undo = pending.undoes
         elif os.path.lexists(self._old):
             raise AirgapError(
                 f"{safe(self.trust)} is neither the former tree nor the next one, which lie in {safe(self.side)}",
@@ -131,17 +143,20 @@ class StagedSwap:
         self._journal.unlink()
         sync_folder(self.side)
 
-    def _pending(self) -> tuple[str, bool] | None:
-        """The generation that is to come into force, and whether it can be undone; None where no journal is."""
+    def _pending(self) -> _Pending | None:
+        """What the journal says; None where none is."""
         if not os.path.lexists(self._journal):
             return None
         try:
             document = json.load_object(
                 read_regular(self._journal, limits.CONFIG_BYTES), json.Reading.OWN, what="journal"
             )
-            # a journal of an older version has one member less
-            undoable = json.take(document, "undoable", bool) if "undoable" in document else True
-            return json.take(document, "generation", str), undoable
+            # journals of older versions lack the last one, or the last two
+            return _Pending(
+                generation=json.take(document, "generation", str),
+                undoable=json.take(document, "undoable", bool) if "undoable" in document else True,
+                undoes=json.take(document, "undoes", bool) if "undoes" in document else False,
+            )
         except FormatError as error:
             raise AirgapError(
                 f"{safe(self._journal)} cannot be read: {error}",
