@@ -54,10 +54,15 @@ class PluginOptions:
                 raise UsageError("--plugin-config without --allow-plugin would configure nothing")
             return None
         from airgap.plugin.directory import check_name
+        from airgap.plugin.errors import PluginError
         from airgap.verifier.plugins import AllowedPlugins
 
+        try:
+            names = frozenset(check_name(name) for name in self.allow_plugin)
+        except PluginError as error:
+            raise UsageError(f"--allow-plugin: {error}", remedy="Name it as the signature does.") from None
         return AllowedPlugins(
             host=plugin_directory(),
-            names=frozenset(check_name(name) for name in self.allow_plugin),
+            names=names,
             config=key_values(self.plugin_config or [], "--plugin-config"),
         )

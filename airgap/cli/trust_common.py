@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,6 +141,8 @@ def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
         time = "T23:59:59Z" if whole_day else "T00:00:00Z"
         moment = rfc3339(f"{text}{time}" if len(text) == len("2026-12-24") else text)
     except FormatError:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", text, re.ASCII):
+            remedy = f"Write it with its time zone: {text[:10]}T{text[11:16]}{text[16:] or ':00'}Z (UTC), or +02:00."
         raise UsageError(f"--at {safe(text)!r} is no time", remedy=remedy) from None
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise UsageError(f"--at {safe(text)!r} is not between {_FIRST_YEAR} and {_LAST_YEAR}", remedy=remedy)

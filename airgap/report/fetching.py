@@ -93,7 +93,8 @@ def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style,
     role = "responder" if item.role == "responder" else item.chain
     yield f"  {style.paint(_KIND[item.status], f'{_WORD[item.status]:<8}')} {role:<9} {item.subject}"
     for use in item.evidence:
-        yield f"             {use.kind}: {_use(use, outcome)}"
+        if use.name:  # not so for a certificate that names no way to ask
+            yield f"             {use.kind}: {_use(use, outcome)}"
         yield from (f"             {style.paint('unsure', 'note')} {note}" for note in use.notes)
     if item.reason:
         yield f"             {item.message} {style.paint(_KIND[item.status], f'[{item.reason}]')}"

@@ -148,11 +148,16 @@ def delete_store(root: Path, store: StoreRef) -> tuple[str, ...]:
 
 def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
     name = path.name
+    if not path.exists():
+        raise NotFoundError(f"there is no file {safe(path)}", remedy="Check the path.")
+    if path.is_dir():
+        raise UsageError(f"{safe(path)} is a directory", remedy="Name the certificate files in it.")
     try:
         check_file_name(name)
     except FormatError as error:
         found = explain_name(error, path)
-        raise _refusal(store, name, found.problem, found.remedy) from None
+        # what is said of files that lie in a store does not help with one that is to get there
+        raise _refusal(store, name, found.problem, "" if found is error else found.remedy) from None
     try:
         data = read_regular(path.resolve(), limits.STORE_FILE_BYTES)  # what the operator names may be a link
     except FormatError as error:

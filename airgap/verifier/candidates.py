@@ -45,6 +45,8 @@ _COSIGN: Final = "cosign signature"
 _SIMPLE_SIGNING: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 _ATTESTED: Final = frozenset({"application/vnd.dsse.envelope.v1+json", "application/vnd.in-toto+json"})
 _BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
+_PGP: Final = "application/pgp-signature"
+_PROVENANCE: Final = "application/vnd.cncf.helm.chart.provenance.v1.prov"
 _BEFORE_ONE: Final = "application/vnd.cncf.notary.v2"
 """notation before 1.0: `.v2`, `.v2.signature`. No release since reads them."""
 
@@ -161,6 +163,8 @@ class NearbySignatureFinder:
 def _foreign(graph: Graph, artifact: Descriptor) -> Iterator[str]:
     """Each kind of signature or attestation of other tools once, with the tag under which it lies."""
     seen: set[str] = set()
+    if _has_provenance(graph, artifact):
+        yield "Helm provenance file (a PGP signature, in a layer of its own)"
     for referrer in _referrers(graph, artifact):
         kind = foreign_kind(referrer) or _attestation(referrer)
         if kind is None:
@@ -173,25 +177,34 @@ def _foreign(graph: Graph, artifact: Descriptor) -> Iterator[str]:
 
 
 def _attestation(referrer: Referrer) -> str | None:
-    if not _layer_types(referrer) & _ATTESTED:
+    if not _layer_types(referrer.manifest) & _ATTESTED:
         return None
     return "cosign attestation" if referrer.mechanism is Mechanism.COSIGN else "in-toto attestation"
 
 
 def foreign_kind(referrer: Referrer) -> str | None:
     """What a signature of another kind is called; None for everything else."""
-    layers = _layer_types(referrer)
+    layers = _layer_types(referrer.manifest)
     if _SIMPLE_SIGNING in layers:
         return _COSIGN
     if (referrer.artifact_type or "").startswith(_BEFORE_ONE):
         return "signature of a notation before 1.0"
+    if referrer.artifact_type == _PGP or _PGP in layers:
+        return "PGP signature"
     is_bundle = (referrer.artifact_type or "").startswith(_BUNDLE) or any(item.startswith(_BUNDLE) for item in layers)
     return "sigstore bundle" if is_bundle else None
 
 
-def _layer_types(referrer: Referrer) -> set[str]:
-    manifest = referrer.manifest
+def _layer_types(manifest: object) -> set[str]:
     return {layer.media_type for layer in manifest.layers} if isinstance(manifest, Manifest) else set()
+
+
+def _has_provenance(graph: Graph, artifact: Descriptor) -> bool:
+    """Whether one of its own layers is that; what cannot be read is the content's problem."""
+    try:
+        return artifact.is_manifest and _PROVENANCE in _layer_types(graph.manifest(artifact))
+    except ContentError:
+        return False
 
 
 def _children(graph: Graph, artifact: Descriptor) -> tuple[Descriptor, ...]:

@@ -147,3 +147,42 @@ def test_a_pin_for_a_certificate_alone_says_what_is_lacking(tmp_path: Path) -> N
     ran = run_here(["trust", "pin", "add", str(tmp_path / "leaf.pem"), "--trust", str(written.trust)])
     assert ran.code == 2
     assert "the signer's whole chain in one file" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--at", "2026-06-01T12:00:00"], "2026-06-01T12:00:00Z (UTC)"),
+        (["--at", "2026-06-01 12:00"], "2026-06-01T12:00:00Z (UTC)"),
+        (["--at", "01.06.2026"], "Write 2026-12-24"),
+        (["--allow-plugin", "../../bin/sh"], "no name of a plugin"),
+    ],
+)
+def test_an_option_that_is_written_wrong_is_a_matter_of_usage(tmp_path: Path, option: list[str], words: str) -> None:
+    written = Scene().write(tmp_path)
+    ran = run_here(["verify", str(written.layout), "--trust", str(written.trust), *option])
+    assert ran.code == 2
+    assert words in ran.err
+
+
+def test_a_file_that_is_to_be_added_to_a_store_and_is_none(tmp_path: Path) -> None:
+    trust = Scene().write(tmp_path).trust
+    (tmp_path / "README.md").write_text("ours")
+    for name, code, words in (
+        ("gone.pem", 11, "there is no file"),
+        ("layout", 2, "Name the certificate files in it"),
+        ("README.md", 18, "Choose the certificate"),
+    ):
+        adding = ["trust", "cert", "add", "--type", "ca", "--store", "new", "--trust", str(trust)]
+        ran = run_here([*adding, str(tmp_path / name)])
+        assert (ran.code, words in ran.err) == (code, True), ran
+        assert "Remove it from the store" not in ran.err
+
+
+def test_fetch_names_no_evidence_where_there_is_none(tmp_path: Path) -> None:
+    """It printed "none: , was there" for a certificate that names no way to ask."""
+    written = Scene().write(tmp_path)
+    ran = run_here(["trust", "fetch", str(written.layout), "--trust", str(written.trust), "--no-download"])
+    assert ran.code == 0
+    assert "names no way to ask about its revocation" in ran.out
+    assert "none:" not in ran.out

@@ -137,6 +137,9 @@ def test_identities_for_a_plugin_that_was_not_run_are_not_to_be_replaced(tmp_pat
     assert not ran.document["warnings"]
 
 
+PGP = "application/pgp-signature"
+
+
 def _cosign(box: LayoutBuilder, target: Descriptor, *, tagged: bool = True, bundle: bool = False) -> None:
     media_type = "application/vnd.dev.cosign.simplesigning.v1+json"
     document: dict[str, Any] = {
@@ -169,8 +172,13 @@ def _early(box: LayoutBuilder, target: Descriptor, end: str) -> None:
         (lambda box, target: _cosign(box, target, tagged=False, bundle=True), "sigstore bundle"),
         (lambda box, target: _early(box, target, ".signature"), "a notation before 1.0"),
         (lambda box, target: _early(box, target, ""), "a notation before 1.0"),
+        (
+            lambda box, target: box.add_referrer(target, b"", artifact_type=PGP, layer_type="text/plain"),
+            "PGP signature",
+        ),
+        (lambda box, target: box.add_referrer(target, b"", artifact_type="a/b", layer_type=PGP), "PGP signature"),
     ],
-    ids=["tag", "referrer", "bundle", "alpha", "older"],
+    ids=["tag", "referrer", "bundle", "alpha", "older", "pgp", "pgp layer"],
 )
 def test_a_signature_of_another_kind_is_named_and_not_called_absent(
     tmp_path: Path, attach: Callable[[LayoutBuilder, Descriptor], None], words: str
@@ -181,6 +189,19 @@ def test_a_signature_of_another_kind_is_named_and_not_called_absent(
     (artifact,) = verified(scene, tmp_path).document["artifacts"]
     assert artifact["exit_codes"] == [10]
     assert words in artifact["unsigned"]["message"]
+    assert "with its own tool" in artifact["unsigned"]["remedy"]
+
+
+def test_the_provenance_file_of_a_chart_is_named(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.signatures.clear()
+    scene.target = scene.box.add_image(
+        scene.box.add_blob(b"chart", "application/vnd.cncf.helm.chart.content.v1.tar+gzip"),
+        scene.box.add_blob(b"-----BEGIN PGP", "application/vnd.cncf.helm.chart.provenance.v1.prov"),
+    )
+    (artifact,) = verified(scene, tmp_path).document["artifacts"]
+    assert artifact["exit_codes"] == [10]
+    assert "Helm provenance file" in artifact["unsigned"]["message"]
     assert "with its own tool" in artifact["unsigned"]["remedy"]
 
 
