@@ -157,16 +157,19 @@ class Names:
         return entry, name if exact else next(whole for whole in entry.names if tag_part(whole) == name)
 
     def check_literal(self, name: str, digest: Digest) -> None:
-        """Refuses a tag with a digest that is the whole name of something else, which other tools take by it.
+        """Refuses a digest, or a tag with one, that is the whole name of something else, which other tools take by it.
 
         Raises NotFoundError.
         """
         for entry in self._bearers.get(name, ()):
             if entry.descriptor.digest != digest:
+                way_out = (
+                    "Name the digest alone, with @." if name != str(digest) else "Name the whole layout, or a tag."
+                )
                 raise NotFoundError(
                     f"{safe(name, limit=_LONGEST)!r} names {digest}, and is the whole name of "
                     f"{entry.descriptor.digest} in {self._source}; tools disagree on which one it means",
-                    remedy="Name the digest alone, with @.",
+                    remedy=way_out,
                     tag=safe(name),
                 )
 

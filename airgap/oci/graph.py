@@ -289,6 +289,7 @@ class Graph:
         return Root(entry.descriptor, (called,), called=called)
 
     def _by_digest(self, digest: Digest) -> Root:
+        self._scan.names.check_literal(str(digest), digest)
         found = [root for root in self.roots() if root.descriptor.digest == digest]
         if len(found) > 1:
             types = " and ".join(safe(root.descriptor.media_type, limit=128) for root in found)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import CONTAINERD_NAME, Descriptor
+from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.parse.time import iso
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
@@ -164,6 +164,27 @@ def test_tag_with_a_digest_was_not_held_against_the_whole_names_of_entries(tmp_p
         ran = run_here(arguments)
         assert ran.code == 11, ran
         assert "is the whole name of" in ran.out + ran.err
+
+
+@pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
+def test_digest_that_is_the_name_of_another_entry_was_not_held_against_it(tmp_path: Path, annotation: str) -> None:
+    """oras and notation keep names and digests of a layout in one table, and what stands last counts."""
+    scene = Scene()
+    digest = str(scene.target.digest)
+    written = scene.write(tmp_path / "without")
+    assert (written.target.endswith(f"@{digest}"), run_here(written.arguments()).code) == (True, 0)
+    scene.packing.append(lambda box, _: box.list(box.add_image(b"evil"), **{annotation: digest}))
+    written = scene.write(tmp_path / "with")
+    for target in (f"oci:{written.layout}@{digest}", f"oci:{written.layout}:v1@{digest}"):
+        command, _, *options = written.arguments()
+        for arguments in (
+            [command, target, *options],
+            ["copy", target, f"oci:{tmp_path}/out"],
+            ["inspect", target],
+            ["discover", target],
+        ):
+            ran = run_here(arguments)
+            assert (ran.code, "is the whole name of" in ran.out + ran.err) == (11, True), ran
 
 
 @pytest.mark.parametrize("gone", [False, True])
