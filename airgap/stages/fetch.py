@@ -333,11 +333,9 @@ def _below(folder: Path) -> Iterator[Path]:
     """What may be evidence by its ending, and all where evidence is expected; links to folders are none."""
     for parent, folders, names in os.walk(folder, onerror=_cannot_list):
         folders[:] = [name for name in folders if not name.startswith(".") or says_evidence(name)]
-        inner = Path(parent).relative_to(folder).parts
-        expected = not inner or any(says_evidence(part) for part in inner)
-        for name in names:
-            path = Path(parent, name)
-            if expected or name.lower().endswith(POSSIBLE) or _is_named(path, folder):
+        for path in (Path(parent, name) for name in names):
+            is_possible = path.parent == folder or path.suffix.lower() in POSSIBLE
+            if is_possible or _is_likely(path, folder) or _is_named(path, folder):
                 yield path
         yield from (path for name in folders if says_evidence(name) and (path := Path(parent, name)).is_symlink())
 
@@ -349,12 +347,17 @@ def _is_named(path: Path, folder: Path) -> bool:
     return not path.name.startswith(".") and not endings.isdisjoint(map(str.lower, path.suffixes))
 
 
+def _is_likely(path: Path, folder: Path) -> bool:
+    """Whether its name, or that of a folder that it lies in, is one that people give to evidence."""
+    return any(map(says_evidence, path.relative_to(folder).parts))
+
+
 def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
     """A file of another name, where it is evidence; where its name or folder says so, also if evidence may be in it."""
     from airgap.pki.misfit import may_hide_evidence
     from airgap.pki.recognise import Kind, recognise
 
-    is_meant = not path.name.startswith(".") and any(map(says_evidence, path.relative_to(folder).parts))
+    is_meant = not path.name.startswith(".") and _is_likely(path, folder)
     try:
         data = read_regular(path, limits.CRL_FILE_BYTES)
     except FormatError as error:
@@ -363,7 +366,8 @@ def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
         return
     found = recognise(data)
     is_evidence = found is not None and found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}
-    if is_evidence or (is_meant and may_hide_evidence(data)):
+    is_possible = is_meant or (path.suffix.lower() in POSSIBLE and not path.name.startswith("."))
+    if is_evidence or (is_possible and may_hide_evidence(data)):
         yield safe(path), data
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Ran, run_here
-from tests.support.crls import CERTIFICATE_ISSUER, crl, entry
+from tests.support.crls import CERTIFICATE_ISSUER, crl, entry, pem
 from tests.support.extensions import Extension
 from tests.support.pki import AT, END, Pki
 from tests.support.scenario import Scene
@@ -36,8 +36,9 @@ def fetch(folder: Path, name: str, data: bytes | Path) -> Ran:
 
 
 NAMES = [
-    "r.crl", "june", "crls/june", ".r.crl", "r.bin", "index.json", "a/b/r.crl", ".crls/r.crl", "june/r.der",
-    "stick/crls/june", "crls.old/r",
+    "r.crl", "june", "crls/june", ".r.crl", "r.bin", "index.json", "a/b/r.crl", ".crls/r.crl", "crls/.r.crl",
+    "CRLs/june", "revocation/2026/june", "june/r.der", "june/r.pem", "usb/trust/crls/june", "ocsps/june.cer",
+    "a/crl-june", "a/.r.crl",
 ]  # fmt: skip
 
 
@@ -54,6 +55,8 @@ def test_evidence_is_taken_whatever_its_name(tmp_path: Path, name: str) -> None:
         ("crls.gz", gzip.compress(REVOKING)),
         ("all.crl", GOOD + REVOKING),
         ("r.crl", BROKEN),
+        ("june/r.pem", pem(REVOKING)[:-80]),
+        ("CRLs/june", REVOKING[:-10]),
     ],
 )
 def test_what_cannot_be_read_may_be_the_newest_answer(tmp_path: Path, name: str, data: bytes) -> None:
@@ -64,7 +67,15 @@ def test_what_cannot_be_read_may_be_the_newest_answer(tmp_path: Path, name: str,
 
 
 @pytest.mark.parametrize(
-    ("name", "data"), [("README", b"see crls"), ("crls/README", b"ours"), ("image.tar", bytes(1024))]
+    ("name", "data"),
+    [
+        ("README", b"see crls"),
+        ("crls/README", b"ours"),
+        ("image.tar", bytes(1024)),
+        ("certs/root.pem", LEAF.root.pem),
+        ("photos/june", REVOKING[:-10]),
+        ("photos/._june.pem", bytes(4096)),
+    ],
 )
 def test_other_files_do_not_matter(tmp_path: Path, name: str, data: bytes) -> None:
     ran = fetch(tmp_path, name, data)
