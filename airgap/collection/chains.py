@@ -37,7 +37,7 @@ class CertificateToCheck:
     issuer: Certificate | None
     """None where the issuer's certificate is not at hand."""
     chain: ChainKind
-    renewed: tuple[Certificate, ...] = ()
+    renewed: tuple[Certificate, ...]
     """The issuer's certificates with other keys, where the chain proves them."""
 
     @property
@@ -175,7 +175,7 @@ def _pairs(chain: Sequence[Certificate], kind: ChainKind) -> Iterator[Certificat
         renewed = other_keys(chain, issuer) if all(proven) else ()
         yield CertificateToCheck(certificate, issuer if is_proven else None, kind, renewed)
     if chain and not chain[-1].self_issued:
-        yield CertificateToCheck(chain[-1], None, kind)
+        yield CertificateToCheck(chain[-1], None, kind, ())
 
 
 def _is_issued(certificate: Certificate, issuer: Certificate) -> bool:

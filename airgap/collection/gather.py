@@ -334,7 +334,7 @@ class Gatherer:
                 raise Undecided("revocation.ocsp.malformed", f"it {single.doubt}")
             responder = response.verify_signed_for(issuer, at=min(self._at, single.next_update or self._at))
             if responder.delegated and not responder.no_check:
-                self.responders[CertificateToCheck(responder.certificate, issuer, asked.chain)] = None
+                self.responders[replace(asked, certificate=responder.certificate)] = None
 
     def _kept_crl(self, crl: Crl, source: str, kind: str, kept: Kept) -> Attempt:
         return self._kept(source, kind, kept, f"{CRLS}/{kept.name}", crl.number, crl.this_update, crl.next_update)

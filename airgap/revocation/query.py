@@ -33,7 +33,7 @@ class RevocationQuery:
     moment: Moment
     signed_at: datetime | None
     """The latest moment at which the signature can have been made, if that is proven (D31)."""
-    renewed: tuple[Certificate, ...] = ()
+    renewed: tuple[Certificate, ...]
     """Other CA certificates of the chain with the issuer's name: the same CA, before or after it renewed its key."""
 
     @property

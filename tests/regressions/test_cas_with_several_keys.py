@@ -87,3 +87,20 @@ def test_a_response_that_names_the_issuer_by_another_key_does_not_stop_a_fetch(t
     (offered,) = ran.document["offered"]
     assert (offered["outcome"], offered["reason"]) == ("refused", "revocation.ocsp.missing")
     assert run_here(here.arguments()).code == (15 if status == "revoked" else 0)
+
+
+def test_its_revoking_crl_of_a_responder_is_kept(tmp_path: Path) -> None:
+    """The key that issued the responder's certificate was the only one that was believed of it."""
+    with site(tmp_path) as here:
+        new = issue("root", slot=1)
+        former = issue("intermediate", issuer=new, slot=2, subject=new.subject)
+        leaf = issue("leaf", issuer=former, ocsp_urls=[here.web.url("/ocsp")])
+        responder = issue("ocsp", issuer=former, extensions=(), crl_urls=[here.web.url("/responder.crl")])
+        here.scene = Scene(at=AT)
+        here.scene.sign_with(leaf)
+        here.written = here.scene.write(tmp_path)
+        good = ocsp_response(leaf, responder=responder, this_update=AT - DAY, next_update=AT + 3 * DAY)
+        here.web.ocsp("/ocsp", lambda _: good)
+        here.web.put("/responder.crl", here.crl(new, revoked=[responder]))
+        assert about(here.fetch(), "Test ocsp").status == "revoked"
+        assert here.verify().code == 15
