@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, NoReturn
 
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.oci.reference import parse_registry_reference
@@ -147,6 +147,8 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
     repository is meant.
     """
     scope, origin = named.scope, named.origin
+    if scope is None and named.own and not any(statement.is_global for statement in policy.statements):
+        _refuse_unsaid(policy, named.own)
     statement = policy.select(scope)
     if scope is not None and origin in {"option", "name"}:
         return StatementChoice(statement=statement)
@@ -176,6 +178,16 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
         "--scope says which repository is meant"
     )
     return StatementChoice(statement=_strictest(statement, stricter), note=note)
+
+
+def _refuse_unsaid(policy: OciPolicy, names: Sequence[str]) -> NoReturn:
+    """Nobody but the layout says which repository it is, and no statement is for all. Raises Rejected."""
+    known = [name for name in names if any(name in statement.scopes for statement in policy.statements)]
+    if not known:
+        policy.select(names[0])  # raises, with what is near
+    raise _scope_needed(
+        f"it is called {_listed(known)} here, nobody but the layout says so, and no statement is for all repositories"
+    )
 
 
 def _other_statements(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> Iterator[tuple[str, Statement]]:

@@ -15,7 +15,7 @@ from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import Pki
 from tests.support.records import declare
-from tests.support.scenario import SIGNING_CRL, Scene, chain_with_crls
+from tests.support.scenario import SIGNING_CRL, Scene, Written, chain_with_crls
 from tests.support.trust import oci_policy, statement, write_trust
 
 PROD, LAB = "registry.example/prod/app", "registry.example/lab/app"
@@ -216,3 +216,31 @@ def test_name_that_is_only_written_in_the_layout_was_judged_by_the_statement_for
     if gone:
         shutil.rmtree(written.layout)
     assert run_here(["recheck", str(report), *options]).code == 13
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "words"),
+    [
+        ("registry.example/net-monitor:v1", "policy.scope_needed", "it is called registry.example/net-monitor here"),
+        ("registry.example/net-monitors:v1", "policy.no_statement", "is spelt nearly so"),
+        ("v1", "policy.no_statement", "whose repository nobody names"),
+    ],
+)
+def test_a_name_that_only_the_layout_says_is_told_with_the_statement_that_it_has(
+    tmp_path: Path, name: str, reason: str, words: str
+) -> None:
+    """It was "an artifact whose repository nobody names", beside its full name."""
+    scene = Scene(scope=None)
+    scene.policy = oci_policy(statement(registryScopes=["registry.example/net-monitor"]))
+    scene.refer = lambda written: str(written.layout)
+
+    def rename(written: Written) -> None:
+        path = written.layout / "index.json"
+        path.write_text(path.read_text().replace('ref.name":"v1"', f'ref.name":"{name}"'))
+
+    scene.afterwards.append(rename)
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == 13
+    (artifact,) = ran.document["artifacts"]
+    assert artifact["policy"]["reason"] == reason
+    assert words in artifact["policy"]["message"]
