@@ -58,8 +58,11 @@ def _line(text: str, offset: int) -> int:
 
 def _other_format(text: str) -> tuple[int, str] | None:
     """Where the text begins, and what it is where it is of another kind altogether."""
-    if "\0" in text[:4]:
+    written = len(text.rstrip("\0"))
+    if written and "\0" in text[:4]:
         return 0, "it is UTF-16 or UTF-32: save it as UTF-8"
+    if len(text) - written > 1:
+        return written, "from here on it is filled with zeros: the copy broke off; get the file again"
     skipped = _COMMENT_LINES.match(text)
     begin = skipped.end() if skipped else 0
     return next(((begin, what) for shape, what in _OTHER_FORMATS if shape.match(text, begin)), None)
