@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -27,10 +26,9 @@ from airgap.oci.descriptor import (
 )
 from airgap.oci.digest import Digest
 from airgap.oci.store import size_error
+from airgap.oci.tags import is_tag
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe
-
-TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 # a plain */* gets a 404, or a manifest that was converted to an older kind, from distribution 2.8
 ACCEPT: Final = f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFEST}, {ARTIFACT_MANIFEST}"
@@ -178,7 +176,7 @@ class ManifestApi:
         )
 
     def _url(self, reference: str | Digest) -> str:
-        if isinstance(reference, str) and not TAG.fullmatch(reference):
+        if isinstance(reference, str) and not is_tag(reference):
             raise UsageError(f"{safe(reference, limit=160)!r} is not a tag")
         return self._client.url(f"{self._access.repository}/manifests/{reference}")
 

@@ -17,14 +17,14 @@ from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.download import BlobReader
 from airgap.net.http import Reply
-from airgap.net.manifests import TAG, ManifestApi
+from airgap.net.manifests import ManifestApi
 from airgap.net.referrers import ReferrersFinder
 from airgap.net.wire import check_sent
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.parse.json import Reading, load_object, take_optional
+from airgap.parse.json import Reading, load_object, take_list, text
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream, FoundReferrers
 
@@ -67,7 +67,7 @@ class RegistrySource:
         return self.manifests.get(reference).descriptor
 
     def tags(self) -> Iterator[str]:
-        """All tags, each once, in the registry's order; follows pages (DIST-7).
+        """All tags, each once, in the registry's order, also those that are no legal tags; follows pages (DIST-7).
 
         Raises NotFoundError where there is no such repository, RegistryError for what is no list of tags.
         """
@@ -134,12 +134,6 @@ class RegistrySource:
         try:
             document = load_object(reply.body, Reading.OPEN, limit=limits.TAG_PAGE_BYTES, what="list of tags")
             # distribution answers null for a repository whose tags were all deleted
-            return tuple(_tag(tag) for tag in take_optional(document, "tags", list) or [])
+            return take_list(document, "tags", text, limit=limits.REGISTRY_TAGS, required=False)
         except FormatError as error:
             raise self.client.error(f"what {self.name} gives as its tags cannot be read: {error}") from None
-
-
-def _tag(tag: object) -> str:
-    if not isinstance(tag, str) or not TAG.fullmatch(tag):
-        raise FormatError(f"{safe(tag, limit=80)!r} is not a tag")
-    return tag

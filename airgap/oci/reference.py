@@ -20,6 +20,7 @@ from typing import Final
 
 from airgap.errors import FormatError, UsageError
 from airgap.oci.digest import Digest
+from airgap.oci.tags import is_tag
 from airgap.text import safe
 
 Exists = Callable[[str], bool]
@@ -37,7 +38,6 @@ _LONGEST_TEXT: Final = 8192
 _REPOSITORY: Final = re.compile(
     r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*", re.ASCII
 )
-_TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
 _LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _REGISTRY: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?", re.ASCII)
 
@@ -156,7 +156,7 @@ def parse_registry_reference(text: str) -> RegistryReference:
         )
     if not _REPOSITORY.fullmatch(repository):
         raise UsageError(f"{safe(repository, limit=160)!r} is no repository name: {_REPOSITORY_RULE}", remedy=_FORMS)
-    if colon and not _TAG.fullmatch(tag):
+    if colon and not is_tag(tag):
         raise UsageError(f"{safe(tag, limit=160)!r} is no tag: {_TAG_RULE}", remedy=_FORMS)
     if len(registry) + 1 + len(repository) > _LONGEST_NAME:
         raise UsageError(f"{safe(name, limit=64)!r} is longer than {_LONGEST_NAME} characters", remedy=_FORMS)
@@ -192,7 +192,7 @@ def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
     tag = rest[1:] or None
     if tag is not None:
         plain, at, pinned = tag.rpartition("@")
-        if at and _TAG.fullmatch(plain) and ":" in pinned:
+        if at and is_tag(plain) and ":" in pinned:
             return LayoutReference(path=path, digest=_digest(pinned, text), transport=transport, literal=tag)
     return LayoutReference(path=path, tag=tag, transport=transport)
 
@@ -257,7 +257,7 @@ def _way_to_digest(text: str, name: str) -> str:
     lower = text.lower() if text.lower().startswith("sha256:") else f"sha256:{text.lower()}"
     if _is_digest(lower):
         return f"Write {name}@{lower}"
-    if _TAG.fullmatch(text):
+    if is_tag(text):
         tag = safe(text, limit=160)
         return f"If {tag} is a tag, write {name}:{tag}; a digest is sha256: and 64 digits."
     return "Write the whole digest, sha256: and all of its 64 digits; airgap discover shows it."

@@ -7,6 +7,7 @@ from typing import Final
 
 from airgap.oci.digest import Digest
 
+_TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
 _ILLEGAL: Final = re.compile(r"[^a-zA-Z0-9._-]", re.ASCII)
 _REFERRERS: Final = re.compile(
     r"sha256-[0-9a-f]{64}|sha384-(?:[0-9a-f]{64}|[0-9a-f]{96})|sha512-(?:[0-9a-f]{64}|[0-9a-f]{128})", re.ASCII
@@ -15,6 +16,11 @@ _REFERRERS: Final = re.compile(
 _COSIGN: Final = re.compile(r"sha256-([0-9a-f]{64})\.(sig|att|sbom)", re.ASCII)
 _ALGORITHM_CHARACTERS: Final = 32
 _ENCODED_CHARACTERS: Final = 64
+
+
+def is_tag(text: str) -> bool:
+    """Whether a registry may have a tag of this name (distribution-spec, Pulling manifests)."""
+    return _TAG.fullmatch(text) is not None
 
 
 def tag_part(ref_name: str) -> str:

@@ -201,8 +201,8 @@ class _Copy:
             received.destination = open_directory(destination.path)
         self._streamed = frozenset(received.moved)
         findings = find_all(received, STANDARD_INPUT)
-        for problem in findings.problems:
-            self._refuse(STANDARD_INPUT, problem)
+        for missing in findings.unfound:
+            self._refuse(missing.reference, missing.error)
         return findings.found
 
     def _find(self) -> list[FoundArtifact]:
@@ -216,20 +216,20 @@ class _Copy:
             except UsageError:
                 raise
             except AirgapError as error:
-                self._refuse(text, error)
+                self._refuse(safe(text), error)
                 continue
-            for problem in findings.problems:
-                self._refuse(text, problem)
+            for missing in findings.unfound:
+                self._refuse(missing.reference, missing.error)
             for item in findings.found:
                 found.setdefault((item.source.name, item.descriptor.digest, item.tags), item)
         return list(found.values())
 
-    def _refuse(self, text: str, error: AirgapError) -> None:
+    def _refuse(self, reference: str, error: AirgapError) -> None:
         """What cannot be copied ends everything, or is noted where the copy keeps going."""
         if not self._request.keep_going:
             raise error
         self._failed.append(
-            CopiedArtifact(source=safe(text), descriptor=None, destinations=(), status="failed", error=error)
+            CopiedArtifact(source=reference, descriptor=None, destinations=(), status="failed", error=error)
         )
 
     def _bring(self, group: _Group, destination: LayoutReference | RegistryReference | None) -> None:

@@ -13,13 +13,12 @@ from airgap.errors import UsageError
 from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, RegistryReference, local_reference, parse_new_layout, parse_reference
-from airgap.oci.tags import tag_part
+from airgap.oci.tags import is_tag, tag_part
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import names_of
 from airgap.transfer.origins import FoundArtifact
 
-_TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
 _LOCALHOST: Final = "localhost"
 _UNCLEAR: Final = re.compile(r"[.:@]")
 _PACKED: Final = re.compile(r"\.(?:tgz|tbz2?|txz|tzst|zip|7z|rar|gz|bz2|xz|zst|lz4)$", re.IGNORECASE)
@@ -96,7 +95,7 @@ def _in_registry(found: FoundArtifact, destination: RegistryReference, *, severa
         path = f"{path}/{found.repository.repository}"
     tags = tuple(tag_part(tag) for tag in found.tags)
     for tag in tags:
-        if not _TAG.fullmatch(tag):
+        if not is_tag(tag):
             raise UsageError(
                 f"{safe(tag, limit=160)!r} can be a tag of a layout but not of a registry",
                 remedy="Copy it alone, and give the destination a tag.",

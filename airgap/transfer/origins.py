@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from airgap import limits
-from airgap.errors import AirgapError, NotFoundError, UsageError
+from airgap.errors import AirgapError, FormatError, NotFoundError, TransferError, UsageError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Root
@@ -22,7 +22,7 @@ from airgap.oci.open import open_layout
 from airgap.oci.record import FoundRecord, find_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference
 from airgap.oci.store import Store
-from airgap.oci.tags import cosign_target, is_referrers_tag, tag_part
+from airgap.oci.tags import cosign_target, is_referrers_tag, is_tag, tag_part
 from airgap.text import safe
 from airgap.transfer.endpoint import Source
 from airgap.transfer.sources import LayoutSource
@@ -37,7 +37,7 @@ class Repository(Source, Protocol):
         """What a tag or digest names, its bytes read and proven. Raises AirgapError."""
 
     def tags(self) -> Iterator[str]:
-        """Every tag. Raises AirgapError."""
+        """Every tag, as it is listed: some may be no legal tags. Raises AirgapError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +61,19 @@ class FoundArtifact:
     from_layout: bool = False
 
 
+class Unfound(NamedTuple):
+    """What a reference names as well, and cannot be read, or cannot be named."""
+
+    reference: str
+    """Safe to show."""
+    error: AirgapError
+
+
 class Findings(NamedTuple):
     """What one reference names."""
 
     found: list[FoundArtifact]
-    problems: list[AirgapError]
-    """What belongs to it and cannot be read, or cannot be named."""
+    unfound: list[Unfound]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +128,7 @@ class Sources:
                 tasks.append(partial(self._in_layout, reference, choice))
             else:
                 source = self._known(reference)
-                future = self._executor.submit(_in_repository, source, reference, choice)
-                tasks.append(future.result)
+                tasks.append(_in_repository(source, reference, choice, self._executor))
         return tasks
 
     def _known(self, reference: RegistryReference) -> Repository:
@@ -164,8 +170,8 @@ class _OpenLayout:
         if reference.tag is not None or reference.digest is not None:
             return Findings(found, [])
         # whoever copies a whole layout means what cannot be read, too, and every name: none is lost without a word
-        unread = (problem.error() for problem in self._graph.problems)
-        return Findings(found, [*unread, *self._lost_names(choice)])
+        errors = (*(problem.error() for problem in self._graph.problems), *self._lost_names(choice))
+        return Findings(found, [Unfound(safe(reference), error) for error in errors])
 
     def _lost_names(self, choice: Choice) -> Iterator[NotFoundError]:
         for name in filter(choice.takes, self._graph.shared_names):
@@ -239,23 +245,59 @@ def _origin(tags: Sequence[str], record: FoundRecord | None, aliases: Sequence[s
     return None
 
 
-def _in_repository(source: Repository, reference: RegistryReference, choice: Choice) -> Findings:
+def _in_repository(
+    source: Repository, reference: RegistryReference, choice: Choice, executor: Executor
+) -> Callable[[], Findings]:
+    """What finds the artifacts that a reference to a registry names; asked from now on. Raises UsageError."""
     if choice.all_tags:
         if reference.tag is not None or reference.digest is not None:
             raise UsageError(f"{reference} names one artifact, and --all-tags or --tags asks for many")
-        tags = sorted(tag for tag in source.tags() if choice.takes(tag) and not is_referrers_tag(tag))
-        if not tags:
-            matched = f" that {safe(choice.pattern.pattern)!r} matches as a whole" if choice.pattern else ""
-            raise NotFoundError(f"{reference.name} has no tag{matched}")
-        return Findings([_resolved(source, reference, tag) for tag in tags], [])
+        return _Tagged(source, reference, choice, executor)
     if reference.tag is None and reference.digest is None:
         raise UsageError(
             f"{reference} names a repository, not an artifact", remedy="Add :TAG or @DIGEST, or --all-tags for all."
         )
-    return Findings([_resolved(source, reference, reference.tag)], [])
+    one = executor.submit(_resolved, source, reference, reference.tag)
+    return lambda: Findings([one.result()], [])
+
+
+class _Tagged:
+    """The tags of a repository, each resolved by a thread of its own: one that fails takes no other with it."""
+
+    def __init__(self, source: Repository, reference: RegistryReference, choice: Choice, executor: Executor) -> None:
+        self._source, self._reference, self._choice, self._executor = source, reference, choice, executor
+        self._listed = executor.submit(lambda: sorted(tag for tag in source.tags() if _is_meant(tag, choice)))
+
+    def __call__(self) -> Findings:
+        tags = self._listed.result()
+        name = self._reference.name
+        if not tags:
+            pattern = self._choice.pattern
+            matched = f" that {safe(pattern.pattern)!r} matches as a whole" if pattern else ""
+            raise NotFoundError(f"{name} has no tag{matched}")
+        asked = {tag: self._executor.submit(_resolved, self._source, self._reference, tag) for tag in tags}
+        found = Findings([], [])
+        try:
+            for tag, future in asked.items():
+                try:
+                    found.found.append(future.result())
+                except TransferError:
+                    raise  # the way to the registry is broken: nothing else will come through either
+                except AirgapError as error:
+                    found.unfound.append(Unfound(safe(f"{name}:{tag}"), error))
+        finally:
+            for future in asked.values():
+                future.cancel()
+        return found
+
+
+def _is_meant(tag: str, choice: Choice) -> bool:
+    return choice.takes(tag) and not is_referrers_tag(tag)
 
 
 def _resolved(source: Repository, reference: RegistryReference, tag: str | None) -> FoundArtifact:
+    if tag is not None and not is_tag(tag):
+        raise FormatError(f"{safe(tag, limit=160)!r} is listed there as a tag, and is none")
     descriptor = source.resolve(reference.digest or tag or "")
     named = RegistryReference(registry=reference.registry, repository=reference.repository, tag=tag)
     pinned = f"{named}@{descriptor.digest}"

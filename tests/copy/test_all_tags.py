@@ -1,0 +1,77 @@
+"""Many tags of a repository: one that cannot be had is named, and takes no other with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from tests.support.command import Ran, run_here
+from tests.support.copying import family, load
+from tests.support.registry import LoopbackRegistry, answer, error
+
+ODD = "sha256:16077473"
+
+
+@pytest.fixture
+def host(target: LoopbackRegistry) -> str:
+    """A registry with v1 and v2, which lists a tag that is gone, and one that is none."""
+    for number, tag in enumerate(("v1", "v2")):
+        load(target, "app", family(number), tag=tag)
+    listed = json.dumps({"name": "app", "tags": ["v1", "gone", "v2", ODD]}).encode()
+    target.on("GET", "/tags/list", answer(200, listed, Content_Type="application/json"), times=10)
+    return target.host
+
+
+def copy(host: str, folder: Path, *options: str) -> Ran:
+    return run_here(["copy", f"{host}/app", str(folder / "to"), "--retries", "0", "--format", "json", *options])
+
+
+def test_tag_that_cannot_be_had_takes_no_other_with_it(tmp_path: Path, host: str) -> None:
+    ran = copy(host, tmp_path, "--all-tags", "--keep-going")
+    assert ran.code == 20
+    states = {item["source"]: item["status"] for item in ran.document["artifacts"]}
+    assert states == {
+        f"{host}/app:v1": "copied",
+        f"{host}/app:v2": "copied",
+        f"{host}/app:gone": "failed",
+        f"{host}/app:{ODD}": "failed",
+    }
+    tags = {entry["annotations"]["org.opencontainers.image.ref.name"] for entry in entries(tmp_path)}
+    assert tags == {"v1", "v2"}
+
+
+def entries(folder: Path) -> list[dict[str, dict[str, str]]]:
+    index = json.loads((folder / "to" / "index.json").read_bytes())
+    return [entry for entry in index["manifests"] if entry.get("annotations")]
+
+
+def test_without_keep_going_nothing_is_copied(tmp_path: Path, host: str) -> None:
+    assert copy(host, tmp_path, "--all-tags").code == 11
+    assert not (tmp_path / "to").exists()
+
+
+def test_tags_that_are_not_asked_for_do_not_matter(tmp_path: Path, host: str) -> None:
+    assert copy(host, tmp_path, "--tags", "v[0-9]+").code == 0
+
+
+def test_broken_manifest_loses_its_own_tag(tmp_path: Path, host: str, target: LoopbackRegistry) -> None:
+    target.on("GET", r"/manifests/v2$", error(500, "UNKNOWN"), times=10)
+    ran = copy(host, tmp_path, "--tags", "v[0-9]+", "--keep-going")
+    assert ran.code == 20
+    assert [item["status"] for item in ran.document["artifacts"]] == ["copied", "failed"]
+
+
+def test_tags_are_asked_for_at_the_same_time(tmp_path: Path, host: str, target: LoopbackRegistry) -> None:
+    """Each waits for the other: one after the other they would wait for ever."""
+    both = Barrier(2)
+
+    def wait(_: object) -> bool:
+        both.wait(timeout=60)
+        return False
+
+    target.on("GET", r"/manifests/v[12]$", wait, times=2)
+    assert copy(host, tmp_path, "--tags", "v[0-9]+", "--concurrency", "8").code == 0
+    assert not both.broken
