@@ -119,6 +119,9 @@ EVIDENCE_URLS: Final = 10_000
 NAMED_URLS: Final = 32
 """That one certificate, or one CRL for its deltas, may name: real ones have six at most, and each may take its time."""
 
+LAYOUTS_AT_HAND: Final = 200
+"""Layouts with new evidence that are kept open at once: a process has some thousand files at most."""
+
 BOX_EVIDENCE_FILES: Final = 2_000
 """Evidence files taken from one target: a large mirror's signers have some hundred certificates."""
 

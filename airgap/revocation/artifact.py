@@ -175,6 +175,7 @@ class TargetEvidence(EvidencePool):
         for manifest in manifests:
             gathered.take(manifest)
         self.pieces: Final = tuple(gathered.pieces.values())
+        self.digests: Final = frozenset(gathered.pieces)
         super().__init__(self.pieces, notices=gathered.notices)
 
 

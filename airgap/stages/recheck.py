@@ -7,7 +7,7 @@ same judge is given what it holds.
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from airgap.reasons import ExitCode
 from airgap.stages.verify import ContentMode, VerifyRequest, verify
 from airgap.text import safe
 from airgap.trust.apart import check_apart
+from airgap.trust.at_hand import EvidenceAtHand, TrustBeside, evidence_at_hand
 from airgap.trust.choice import Named, Origin, choose_statement, repositories_of
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.verifier.engine import SignatureVerifier
@@ -67,11 +68,14 @@ def recheck(request: RecheckRequest, trust: TrustDirectory | Location | Path) ->
     directory = trust if isinstance(trust, TrustDirectory) else TrustDirectory.open(trust)
     check_apart(directory.path, request.sources)
     directory.policy()
-    return _Run(request, directory).outcome()
+    reports = [(source, _report_or_problem(source)) for source in request.sources]
+    with evidence_at_hand(_layouts(reports)) as at_hand:
+        return _Run(request, directory, at_hand).outcome(reports)
 
 
 class _Run:
-    def __init__(self, request: RecheckRequest, directory: TrustDirectory) -> None:
+    def __init__(self, request: RecheckRequest, directory: TrustDirectory, at_hand: EvidenceAtHand) -> None:
+        self._at_hand = at_hand
         self._request, self._opened = request, directory
         self._directory = directory.accepting(request.max_age)
         self._moment = Moment(judged=request.at, clock=request.clock)
@@ -80,8 +84,9 @@ class _Run:
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
 
-    def outcome(self) -> RecheckOutcome:
-        artifacts = tuple(artifact for source in self._request.sources for artifact in self._source(source))
+    def outcome(self, reports: Sequence[tuple[str, Report | Problem | None]]) -> RecheckOutcome:
+        self._warn(*self._at_hand.warnings)
+        artifacts = tuple(artifact for source, report in reports for artifact in self._source(source, report))
         try:
             policy = self._directory.policy()
         except TrustMaterialError:
@@ -96,11 +101,9 @@ class _Run:
             warnings=tuple(self._warnings.values()),
         )
 
-    def _source(self, source: str) -> Iterator[Rechecked]:
-        try:
-            report = _report(source)
-        except (FormatError, OSError) as error:
-            self._fail(Problem(message=f"{safe(source)} is no report: {safe(error)}", exit_code=1, target=safe(source)))
+    def _source(self, source: str, report: Report | Problem | None) -> Iterator[Rechecked]:
+        if isinstance(report, Problem):
+            self._fail(report)
             return
         if report is None:
             yield from self._layout(source)
@@ -219,6 +222,7 @@ class _Run:
             content=request.content,
             max_age=request.max_age,
             plugins=request.plugins,
+            at_hand=self._at_hand,
             **more,
         )
 
@@ -267,7 +271,10 @@ class _Run:
         key = frozenset(metadata.items())
         if key not in self._judges:
             self._judges[key] = SignatureVerifier(
-                self._directory, moment=self._moment, metadata=metadata, plugins=self._request.plugins
+                TrustBeside.of(self._directory, self._at_hand.bodies),
+                moment=self._moment,
+                metadata=metadata,
+                plugins=self._request.plugins,
             )
         return self._judges[key]
 
@@ -278,6 +285,23 @@ class _Run:
     def _warn(self, *warnings: Problem) -> None:
         for warning in warnings:
             self._warnings.setdefault(warning.message, warning)
+
+
+def _report_or_problem(source: str) -> Report | Problem | None:
+    """A report, or why it is none; None where `source` is something else."""
+    try:
+        return _report(source)
+    except (FormatError, OSError) as error:
+        return Problem(message=f"{safe(source)} is no report: {safe(error)}", exit_code=1, target=safe(source))
+
+
+def _layouts(reports: Iterable[tuple[str, Report | Problem | None]]) -> Iterator[str]:
+    """The layouts that are judged, or that reports are about and that are there."""
+    for source, report in reports:
+        if report is None:
+            yield source
+        elif isinstance(report, Report):
+            yield from dict.fromkeys(place for item in report.artifacts if (place := _place(item)) is not None)
 
 
 def _report(source: str) -> Report | None:

@@ -25,21 +25,26 @@ from airgap.oci.graph import Referrer, Root
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.problems import ContentProblem
 from airgap.oci.target import Target, open_target
-from airgap.pki.chain import Anchors
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.revocation.artifact import find_proposals, find_target_evidence
-from airgap.revocation.combined import CombinedEvidence
-from airgap.revocation.freshness import Freshness
+from airgap.revocation.artifact import find_proposals
 from airgap.revocation.pool import Evidence
 from airgap.signature.manifest import is_signature
 from airgap.text import safe
-from airgap.trust.apart import check_apart
+from airgap.trust.apart import check_apart, layout_paths
+from airgap.trust.at_hand import (
+    NOTHING_ELSE,
+    EvidenceAtHand,
+    TrustBeside,
+    evidence_at_hand,
+    evidence_in,
+    name_of,
+)
 from airgap.trust.choice import Named, choose_statement, name_artifact
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.verifier.candidates import NearbySignatureFinder, candidate_of, foreign_kind
-from airgap.verifier.engine import SignatureVerifier, TrustContext
+from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import (
     AppliedPolicy,
     ArtifactOutcome,
@@ -84,6 +89,8 @@ class VerifyRequest:
     """Verification plugins that may be run; no other ever is. What they do is theirs: no guard watches them."""
     earlier: Mapping[Digest, PluginUse] = field(default_factory=dict)
     """What plugins decided in an earlier judgement, by signature: open, not refused, where they may not be run now."""
+    at_hand: EvidenceAtHand | None = None
+    """The evidence in layouts that are open, heard for all targets; None to look into the layouts of `targets`."""
 
 
 def verify(
@@ -111,33 +118,16 @@ def verify(
         def pool() -> Executor:
             return executor or stack.enter_context(_threads())
 
-        run = _Run(request, directory, policy, pool)
+        at_hand = request.at_hand
+        if at_hand is None:
+            several = len(set(layout_paths(request.targets))) > 1  # a single one is opened where it is judged
+            at_hand = stack.enter_context(evidence_at_hand(request.targets)) if several else NOTHING_ELSE
+        run = _Run(request, directory, policy, at_hand, pool)
         stack.callback(run.close)
         for target in request.targets:
             run.target(target)
         run.close()
         return run.outcome(moment)
-
-
-@dataclass(frozen=True, slots=True)
-class _Beside:
-    """Whom the operator trusts, with what lies in a target as evidence and as nothing else (design 2, rule 1)."""
-
-    directory: TrustDirectory
-    evidence: Evidence
-
-    @property
-    def freshness(self) -> Freshness:
-        """The trust directory's."""
-        return self.directory.freshness
-
-    def anchors(self, statement: Statement, kind: str, /) -> Anchors:
-        """The trust directory's, and nobody else's."""
-        return self.directory.anchors(statement, kind)
-
-    def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:
-        """The trust directory's; for messages."""
-        return self.directory.others(statement, kind)
 
 
 def _unopened(targets: Iterable[str]) -> Iterator[Problem]:
@@ -160,12 +150,18 @@ class _Run:
     """One call of `verify`: the state that its targets share."""
 
     def __init__(
-        self, request: VerifyRequest, directory: TrustDirectory, policy: OciPolicy, pool: Callable[[], Executor]
+        self,
+        request: VerifyRequest,
+        directory: TrustDirectory,
+        policy: OciPolicy,
+        at_hand: EvidenceAtHand,
+        pool: Callable[[], Executor],
     ) -> None:
         self._request = request
         self._directory = directory.accepting(request.max_age)
         self._policy = policy
-        self._own_judge = self._judge = self._make_judge(self._directory)
+        self._at_hand, self._shared = at_hand, at_hand.digests
+        self._shared_judge = self._judge = self._make_judge(at_hand.bodies)
         self._pool = pool
         self._layout = ExitStack()
         """Keeps the layout open that was opened last; targets that follow in it share what was read of it."""
@@ -174,7 +170,7 @@ class _Run:
         """What is attached to artifacts of that layout, with the statement that applied last."""
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = []
-        self._warnings: list[Problem] = []
+        self._warnings: list[Problem] = list(at_hand.warnings)
 
     def target(self, text: str) -> None:
         """Judge one target; what keeps it from being judged becomes a problem, and the next target has its turn."""
@@ -205,10 +201,10 @@ class _Run:
         self._opened = target
         return target
 
-    def _make_judge(self, trust: TrustContext) -> SignatureVerifier:
+    def _make_judge(self, bodies: Sequence[Evidence]) -> SignatureVerifier:
         request = self._request
         return SignatureVerifier(
-            trust,
+            TrustBeside.of(self._directory, bodies) if bodies else self._directory,
             moment=Moment(judged=request.at, clock=request.clock),
             metadata=request.metadata,
             plugins=request.plugins,
@@ -217,14 +213,13 @@ class _Run:
     def _open_evidence(self, target: Target) -> None:
         """What lies in the layout as evidence, beside the trust directory's; what would be trusted is only named."""
         roots = [root.descriptor for root in target.graph.roots()]
-        name = safe(f"{target.reference.transport}{target.reference.path}")
-        self._beside = find_target_evidence(target.store, target.graph, name)
-        self._judge = self._own_judge
+        known = self._at_hand.layouts.get(target.reference.path)
+        self._beside = known or evidence_in(target)
+        self._judge = self._shared_judge
         self._judged.clear()
-        if self._beside.pieces:
-            evidence = CombinedEvidence((self._directory.evidence, self._beside))
-            self._judge = self._make_judge(_Beside(self._directory, evidence))
-        self._warnings += list(find_proposals(target.graph, roots, name))
+        if self._beside.digests - self._shared:
+            self._judge = self._make_judge((*self._at_hand.bodies, self._beside))
+        self._warnings += list(find_proposals(target.graph, roots, name_of(target)))
 
     def outcome(self, moment: Moment) -> Outcome:
         """Everything that the targets came to."""

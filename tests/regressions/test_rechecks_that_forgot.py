@@ -590,7 +590,7 @@ def test_each_artifact_of_a_report_read_the_whole_layout_anew(tmp_path: Path, mo
     kept = Kept(tmp_path, scene)
     monkeypatch.setattr("airgap.oci.graph.scan", counted)
     ran = kept.again()
-    assert (ran.code, len(ran.document["artifacts"]), len(scans)) == (0, 6, 2), ran  # verified, and its names looked at
+    assert (ran.code, len(ran.document["artifacts"]), len(scans)) == (0, 6, 3), ran  # evidence, verdicts, names
     scans.clear()
     names = [f"oci:{kept.written.layout}:w{number}" for number in range(5)]
     verified = run_here([*kept.written.arguments(), *names])

@@ -1,0 +1,126 @@
+"""The evidence that lies in all layouts of a run: what one of them brings is heard for the artifacts of every other.
+
+Two media of one publisher: the newer one carries the CRL that revokes the signer of the older one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Self
+
+from airgap import limits
+from airgap.errors import AirgapError
+from airgap.oci.digest import Digest
+from airgap.oci.reference import parse_layout_reference
+from airgap.oci.target import Target, open_target
+from airgap.pki.chain import Anchors
+from airgap.problem import Problem
+from airgap.revocation.artifact import TargetEvidence, find_target_evidence
+from airgap.revocation.combined import CombinedEvidence
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.pool import Evidence
+from airgap.text import safe
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.policy import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceAtHand:
+    """What lies in layouts that are open, by their paths."""
+
+    layouts: Mapping[str, TargetEvidence] = field(default_factory=lambda: MappingProxyType({}))
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def digests(self) -> frozenset[Digest]:
+        """Of all pieces."""
+        return frozenset().union(*(evidence.digests for evidence in self.layouts.values()))
+
+    @property
+    def bodies(self) -> tuple[Evidence, ...]:
+        """Those that hold something."""
+        return tuple(evidence for evidence in self.layouts.values() if evidence.pieces)
+
+
+NOTHING_ELSE = EvidenceAtHand()
+
+
+@contextmanager
+def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
+    """The evidence of every layout that `targets` name. Layouts stay open meanwhile where they bring anything new.
+
+    Never raises for what they are or hold: whoever judges them is told.
+    """
+    found: dict[str, TargetEvidence] = {}
+    seen: set[Digest] = set()
+    warnings: list[Problem] = []
+    tried: set[str] = set()
+    with ExitStack() as stack:
+        left = limits.LAYOUTS_AT_HAND
+        for text in targets:
+            try:
+                path = parse_layout_reference(text, exists=os.path.exists).path
+                if path in tried:
+                    continue
+                tried.add(path)
+                with ExitStack() as opened:
+                    evidence = evidence_in(opened.enter_context(open_target(text)))
+                    new = evidence.digests - seen
+                    if new and left:
+                        left -= 1
+                        seen |= new
+                        found[path] = evidence
+                        stack.push(opened.pop_all())
+                    elif new:
+                        warnings.append(_too_many(path))
+            except AirgapError:
+                continue
+        yield EvidenceAtHand(found, tuple(warnings))
+
+
+def evidence_in(target: Target) -> TargetEvidence:
+    """What lies in an open layout as evidence."""
+    return find_target_evidence(target.store, target.graph, name_of(target))
+
+
+def name_of(target: Target) -> str:
+    """The layout, for people."""
+    return safe(f"{target.reference.transport}{target.reference.path}")
+
+
+def _too_many(path: str) -> Problem:
+    message = (
+        f"the evidence in {safe(path)} is heard for its own artifacts alone: more than {limits.LAYOUTS_AT_HAND} "
+        "layouts with evidence were named"
+    )
+    return Problem(message=message, reason="evidence.unusable", remedy="Judge fewer of them at once.")
+
+
+@dataclass(frozen=True, slots=True)
+class TrustBeside:
+    """Whom the operator trusts, with what lies in layouts as evidence and as nothing else (design 2, rule 1)."""
+
+    directory: TrustDirectory
+    evidence: Evidence
+
+    @classmethod
+    def of(cls, directory: TrustDirectory, bodies: Iterable[Evidence]) -> Self:
+        """With evidence from layouts beside the trust directory's."""
+        return cls(directory, CombinedEvidence((directory.evidence, *bodies)))
+
+    @property
+    def freshness(self) -> Freshness:
+        """The trust directory's."""
+        return self.directory.freshness
+
+    def anchors(self, statement: Statement, kind: str, /) -> Anchors:
+        """The trust directory's, and nobody else's."""
+        return self.directory.anchors(statement, kind)
+
+    def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:
+        """The trust directory's; for messages."""
+        return self.directory.others(statement, kind)

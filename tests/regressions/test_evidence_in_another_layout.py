@@ -1,0 +1,96 @@
+"""Two media of one publisher: the newer one carries the CRL that revokes the signer of the older one. Both passed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from airgap import limits
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.parse.time import iso
+from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl, entry
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT, Issued, Pki, issue
+from tests.support.scenario import Scene, Written, bare
+
+DAY = timedelta(days=1)
+URL = "http://crl.example/leaf.crl"
+OLD = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
+NEW = issue("leaf", issuer=OLD.root, crl_urls=[URL])
+MAY = crl(OLD.root, number=1, this_update=AT - 9 * DAY)
+JUNE = crl(OLD.root, number=2, this_update=AT - DAY, revoked=[entry(OLD.serial, reason="keyCompromise")])
+
+
+def medium(folder: Path, leaf: Issued, *evidence: bytes, archive: bool = False) -> Written:
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        document = {
+            "schemaVersion": 2,
+            "mediaType": IMAGE_MANIFEST,
+            "artifactType": EVIDENCE_TYPE,
+            "config": bare(box.add_blob(b"{}", EMPTY)),
+            "layers": [bare(box.add_blob(data, CRL_MEDIA_TYPE)) for data in evidence],
+            "subject": bare(target),
+        }
+        box.list(box.add_manifest(document, artifact_type=EVIDENCE_TYPE))
+
+    scene = Scene(archive=archive, packing=[pack] if evidence else [])
+    scene.sign_with(leaf)
+    folder.mkdir()
+    return scene.write(folder)
+
+
+def judge(media: Sequence[Written], *more: str, command: str = "verify", sources: Sequence[str] = ()) -> Ran:
+    names = sources or [item.target for item in media]
+    arguments = [command, *names, "--trust", str(media[0].trust), "--at", iso(AT), "--scope", str(media[0].scope)]
+    return run_here([*arguments, *more, "--format", "json"])
+
+
+def verdicts(ran: Ran) -> list[str]:
+    return [item.get("verdict") or item["now"]["verdict"] for item in ran.document["artifacts"]]
+
+
+@pytest.mark.parametrize("archive", [False, True])
+def test_the_evidence_of_all_targets_is_heard_for_each(tmp_path: Path, archive: bool) -> None:
+    old, new = medium(tmp_path / "old", OLD, MAY, archive=archive), medium(tmp_path / "new", NEW, JUNE, archive=archive)
+    assert [judge([item]).code for item in (old, new)] == [0, 0]
+    for media, expected in (((old, new), ["fail", "pass"]), ((new, old), ["pass", "fail"])):
+        ran = judge(media)
+        assert (ran.code, verdicts(ran)) == (14, expected)
+
+
+def test_layouts_with_the_same_evidence_and_with_none(tmp_path: Path) -> None:
+    media = [medium(tmp_path / str(number), NEW, *evidence) for number, evidence in enumerate([[JUNE], [JUNE], []])]
+    ran = judge([*media, media[0]])
+    assert (ran.code, verdicts(ran)) == (0, ["pass"] * 4)
+
+
+def test_a_layout_that_cannot_be_read_beside_others(tmp_path: Path) -> None:
+    old, new = medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)
+    (new.layout / "index.json").write_bytes(b"{")
+    ran = judge([old, new])
+    assert (ran.code, verdicts(ran)) == (16, ["pass"])
+
+
+def test_more_layouts_than_are_kept_open_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LAYOUTS_AT_HAND", 1)
+    old, new = medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)
+    ran = judge([old, new])
+    assert "is heard for its own artifacts alone" in ran.document["warnings"][0]["message"]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_recheck_hears_all_layouts_at_hand(tmp_path: Path, gone: bool) -> None:
+    old, new = medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)
+    reports = [str(tmp_path / "old.json"), str(tmp_path / "new.json")]
+    for item, report in zip((old, new), reports, strict=True):
+        assert judge([item], "--report", report).code == 0
+    if gone:
+        shutil.rmtree(old.layout)
+    for sources in (reports, [reports[0], str(new.layout)]):
+        assert judge([old, new], command="recheck", sources=sources).code == 14
