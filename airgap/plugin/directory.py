@@ -77,13 +77,27 @@ class PluginDirectory:
             try:
                 mode = path.lstat().st_mode
             except OSError:
+                near = self._near(name)
                 raise PluginError(
-                    name, f"it is not installed: there is no {safe(executable)}", remedy=_INSTALL
+                    name,
+                    f"it is not installed: there is no {safe(executable)}{near and f'; there is {near}'}",
+                    remedy=f"If that is the plugin, move it to {safe(executable)}." if near else _INSTALL,
                 ) from None
             if not is_right(mode):  # D41: a link too
-                raise PluginError(name, f"{safe(path)} is no {kind}, and may not be a link to one")
+                raise PluginError(
+                    name,
+                    f"{safe(path)} is no {kind}, and may not be a link to one",
+                    remedy=f"Put the {kind} itself there, or install the plugin again: airgap plugin install.",
+                )
         check_executable(name, executable)
         return executable
+
+    def _near(self, name: str) -> str:
+        """A file that is probably the plugin, in a folder or under a name that misses the right one; for messages."""
+        names = (executable_name(name), name, f"{name}{_SUFFIX}")
+        places = (name, f"{PREFIX}{name}", ".")
+        found = (self.path / place / file for place in places for file in names)
+        return next((safe(path) for path in found if os.path.isfile(path)), "")  # noqa: PTH113 - what may not be looked at is not near
 
     def installed(self) -> tuple[Installed, ...]:
         """Every folder of the plugin directory, by name, each plugin asked for its metadata (PLUGIN-14)."""
@@ -105,7 +119,7 @@ class PluginDirectory:
 def check_executable(name: str, path: Path) -> None:
     """The file may be run: by us, and nobody whom we do not know can have changed it. Raises PluginError."""
     if not os.access(path, os.X_OK):
-        raise PluginError(name, f"{safe(path)} is not executable")
+        raise PluginError(name, f"{safe(path)} is not executable", remedy=f"Make it so: chmod u+x {safe(path)}")
     if hasattr(os, "getuid") and path.stat().st_mode & stat.S_IWOTH:
         raise PluginError(
             name, f"everybody may write to {safe(path)}", remedy=f"Install it again, or: chmod o-w {safe(path)}"

@@ -7,6 +7,7 @@ time is over. It is not a sandbox: a plugin runs with the rights of whoever star
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -43,13 +44,33 @@ def small_environment(env: Mapping[str, str]) -> dict[str, str]:
     return {name: env[name] for name in (*_KEPT, *named) if name in env}
 
 
+_START: Final = {
+    errno.ENOEXEC: (
+        "it is no program for this system (another processor or another system, or no program at all)",
+        "Install the plugin that was built for this system: airgap plugin install.",
+    ),
+    errno.ENOENT: (
+        "what it needs to run is not there (the interpreter that its first line names, or the system's loader)",
+        "Install what it needs, or the plugin that was built for this system.",
+    ),
+    errno.EACCES: (
+        "the system does not allow it (is it on a medium that is mounted with noexec?)",
+        "Install the plugin on this machine's own disk: airgap plugin install.",
+    ),
+}
+"""Why a program that is there cannot be started, and the way out."""
+
+
 def run(
     name: str, executable: Path, command: str, request: bytes, *, environment: Mapping[str, str], seconds: float
 ) -> bytes:
     """What the plugin writes to stdout. Raises PluginError; nothing of the plugin runs on after that."""
     try:
         process = _start([str(executable), command], executable.parent, environment)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        problem, remedy = _START.get(error.errno or 0, (error.strerror or safe(error), ""))
+        raise PluginError(name, f"{safe(executable)} cannot be started: {problem}", remedy=remedy) from None
+    except ValueError as error:
         raise PluginError(name, f"cannot be started: {safe(error)}") from None
     stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
     if stdin is None or stdout is None or stderr is None:

@@ -104,7 +104,7 @@ def consult(plugins: AllowedPlugins, envelope: Envelope, statement: Statement) -
         answer = plugin.verify_signature(request) if asked else None
     except PluginError as error:
         facts = {"plugin": safe(demand.name)} | ({"code": error.code} if error.code else {})
-        raise Rejected("plugin.failed", str(error), **facts) from None
+        raise Rejected("plugin.failed", str(error), **facts).advising(error.remedy) from None
     return PluginAnswer(name=demand.name, version=metadata.version, asked=asked, answer=answer)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,44 @@ def test_what_a_plugin_says_or_fails_in_decides(tmp_path: Path, behaviour: Behav
     ran = run_here(scene(**{"com.example.job": "7"}).write(tmp_path / "scene").arguments("--allow-plugin", "good"))
     ran.check_sound()
     assert (ran.code, set(ran.reasons), ran.document["verdict"]) == (code, {reason}, "fail"), ran
+
+
+def _moved(to: str) -> Callable[[Path], object]:
+    def move(path: Path) -> None:
+        target = path.parent.parent / to
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+
+    return move
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words", "remedy"),
+    [
+        (Path.unlink, "it is not installed", "airgap plugin install"),
+        (_moved("good/good"), "there is", "move it to"),
+        (_moved("notation-good/notation-good"), "there is", "move it to"),
+        (_moved("notation-good"), "there is", "move it to"),
+        (lambda path: path.chmod(0o644), "is not executable", "chmod u+x"),
+        (lambda path: path.write_bytes(b"\x7fELF" + bytes(99)), "no program for this system", "built for this system"),
+        (
+            lambda path: path.write_text("#!/none/python\n"),
+            "what it needs to run is not there",
+            "Install what it needs",
+        ),
+    ],
+    ids=["gone", "file", "folder", "flat", "mode", "processor", "interpreter"],
+)
+def test_a_plugin_that_cannot_be_run_is_told_with_its_way_out(
+    tmp_path: Path, spoil: Callable[[Path], object], words: str, remedy: str
+) -> None:
+    """The way out was "Read the plugin's message" where there was no plugin."""
+    spoil(write_plugin(tmp_path / "libexec", Behaviour()))
+    ran = run_here(scene().write(tmp_path / "scene").arguments("--allow-plugin", "good"))
+    assert ran.code == 13
+    found = [item for item in ran.document["artifacts"][0]["signatures"][0]["findings"] if item["verdict"] == "fail"]
+    assert {item["reason"] for item in found} == {"plugin.failed"}
+    assert all(words in item["message"] and remedy in item["remedy"] for item in found), found
 
 
 def test_plugin_options_that_make_no_sense(tmp_path: Path) -> None:
