@@ -41,6 +41,12 @@ class Selection:
     skip_types: frozenset[str] = frozenset()
     """Referrers of these types are never copied: the destination gets its own, or none."""
 
+    def takes(self, artifact_type: str | None, *, inside: bool) -> bool:
+        """Whether a referrer of this type is copied; `inside`: it refers to a referrer, and comes along with that."""
+        if artifact_type in self.skip_types:
+            return False
+        return inside or not self.artifact_types or artifact_type in self.artifact_types
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyRoot:

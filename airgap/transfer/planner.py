@@ -20,7 +20,7 @@ from airgap.text import safe
 from airgap.transfer.endpoint import FoundReferrers, Referral, Source
 from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node, PlannedArtifact, PlannedReferrer, Selection, key_of
 from airgap.transfer.platforms import choose, is_any_of, platform_of
-from airgap.transfer.pump import pump
+from airgap.transfer.pump import no_advance, pump
 
 _SHOWN: Final = 12
 
@@ -91,15 +91,11 @@ class _Planner:
 
     def start(self, wanted: CopyRoot) -> None:
         if wanted.descriptor.is_manifest:
-            step = self._step(wanted.source, wanted.descriptor, 0, inside=False)
-            self._roots.add(step)
-            self._add(step, wanted.descriptor, 0)
+            self._roots.add(self._reach(wanted.source, wanted.descriptor, 0, 0, inside=False))
 
-    def _step(self, source: Source, descriptor: Descriptor, level: int, *, inside: bool) -> _Step:
-        counted = level if self._selection.depth is not None else 0
-        return _Step(source, key_of(descriptor), counted, inside)
-
-    def _add(self, step: _Step, descriptor: Descriptor, depth: int) -> _Step:
+    def _reach(self, source: Source, descriptor: Descriptor, level: int, depth: int, *, inside: bool) -> _Step:
+        """The step of a manifest, which is visited if it was not. Raises LimitError."""
+        step = _Step(source, key_of(descriptor), level if self._selection.depth is not None else 0, inside)
         if step not in self._visited:
             if depth > limits.GRAPH_DEPTH or len(self._visited) >= limits.GRAPH_NODES:
                 raise LimitError(
@@ -112,7 +108,7 @@ class _Planner:
 
     def run(self) -> None:
         """Visits everything that can be reached; in this thread where the source is for one thread only."""
-        running: dict[Future[_Answer], tuple[_Step, int]] = {}
+        running: dict[Future[_Answer | AirgapError], tuple[_Step, int]] = {}
         try:
             while self._queue or running:
                 while self._queue:
@@ -121,17 +117,23 @@ class _Planner:
                     if step.source.concurrent:
                         running[self._executor.submit(self._read, step, descriptor)] = (step, depth)
                     else:
-                        self._take(step, depth, self._read_here(step, descriptor))
+                        self._take(step, depth, self._read(step, descriptor))
                 if running:
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
                         step, depth = running.pop(future)
-                        self._take(step, depth, _outcome(future))
+                        self._take(step, depth, future.result())
         finally:
             for future in running:
                 future.cancel()
 
-    def _read(self, step: _Step, descriptor: Descriptor) -> _Answer:
+    def _read(self, step: _Step, descriptor: Descriptor) -> _Answer | AirgapError:
+        try:
+            return self._ask(step, descriptor)
+        except AirgapError as error:
+            return error
+
+    def _ask(self, step: _Step, descriptor: Descriptor) -> _Answer:
         manifest = step.source.manifest(descriptor)
         platform = self._platform(step, descriptor, manifest)
         if not self._looks_at(step):
@@ -156,12 +158,6 @@ class _Planner:
         if isinstance(manifest, Index) or manifest.config is None or not is_stated_image(manifest):
             return None
         return platform_of(_read_small(step.source, manifest.config))
-
-    def _read_here(self, step: _Step, descriptor: Descriptor) -> _Answer | AirgapError:
-        try:
-            return self._read(step, descriptor)
-        except AirgapError as error:
-            return error
 
     def _looks_at(self, step: _Step) -> bool:
         selection = self._selection
@@ -195,17 +191,18 @@ class _Planner:
         for descriptor in self._chosen(step, visited):
             below = None
             if descriptor.is_manifest:
-                below = self._step(step.source, descriptor, step.level, inside=step.inside)
-                self._add(below, descriptor, depth + 1)
+                below = self._reach(step.source, descriptor, step.level, depth + 1, inside=step.inside)
             visited.below.append((descriptor, below))
         for referral in visited.found.readable(_heard_later) if visited.found else ():
-            if self._takes(step, referral):
-                if not referral.descriptor.is_manifest:
-                    visited.unknown.append(referral.descriptor)
-                    continue
-                above = self._step(step.source, referral.descriptor, step.level + 1, inside=True)
-                self._add(above, referral.descriptor, depth + 1)
+            descriptor, kind = referral.descriptor, referral.artifact_type
+            # a listing may leave the type out: then the manifest itself decides
+            if kind and not self._selection.takes(kind, inside=step.inside):
+                continue
+            if descriptor.is_manifest:
+                above = self._reach(step.source, descriptor, step.level + 1, depth + 1, inside=True)
                 visited.referrers.append((referral, above))
+            else:
+                visited.unknown.append(descriptor)
 
     def _chosen(self, step: _Step, visited: _Visited) -> Iterator[Descriptor]:
         manifest = visited.manifest
@@ -215,13 +212,6 @@ class _Planner:
             yield from chosen
         elif manifest is not None:
             yield from (descriptor for _, descriptor in manifest.successors())
-
-    def _takes(self, step: _Step, referral: Referral) -> bool:
-        kind = referral.artifact_type
-        if kind in self._selection.skip_types:
-            return False
-        # a listing may leave the type out: then the manifest itself decides
-        return step.inside or not self._selection.artifact_types or not kind or kind in self._selection.artifact_types
 
     # --- gathering ---
 
@@ -432,10 +422,7 @@ class _Gathering:
         if referral.tag is None and (manifest.subject is None or not manifest.subject.same_content(subject)):
             self._notes.append(f"{digest} is listed as a referrer of {subject.digest} but has another subject")
             return False
-        kind = manifest.artifact_type
-        if kind in self._selection.skip_types:
-            return False
-        return step.inside or not self._selection.artifact_types or kind in self._selection.artifact_types
+        return self._selection.takes(manifest.artifact_type, inside=step.inside)
 
     def _left_behind(self, problem: AirgapError) -> None:
         if not self._keep_going:
@@ -469,7 +456,7 @@ def _read_small(source: Source, descriptor: Descriptor) -> bytes:
     content = bytearray()
     stream = source.open(descriptor)
     try:
-        pump(stream, descriptor, content.extend, lambda _: None)
+        pump(stream, descriptor, content.extend, no_advance)
     finally:
         stream.close()
     return bytes(content)
@@ -484,12 +471,3 @@ def _reason_of(error: AirgapError) -> str:
     if isinstance(error, ContentError):
         return error.reason
     return "content.limit" if isinstance(error, LimitError) else "content.missing"
-
-
-def _outcome(
-    future: Future[_Answer],
-) -> _Answer | AirgapError:
-    try:
-        return future.result()
-    except AirgapError as error:
-        return error
