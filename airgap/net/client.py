@@ -147,11 +147,13 @@ class RegistryClient:
         return self.http.send(_with_authorization(request, self._authorizer.answer(reply, access, sent=sent)))
 
     def _follow(self, reply: Reply, access: Access) -> Reply:
-        for _ in range(_MOST_REDIRECTS):
-            if reply.status not in _REDIRECTS or reply.request.method not in {"GET", "HEAD"}:
-                return reply
+        left = _MOST_REDIRECTS
+        while reply.status in _REDIRECTS and reply.request.method in {"GET", "HEAD"}:
             reply.discard()
             before = reply.request
+            if not left:
+                raise self.error(f"{before}: more than {_MOST_REDIRECTS} redirects")
+            left -= 1
             try:
                 target = follow(before.url, reply.headers.get("Location", ""), home=self.origin)
             except FormatError as error:
@@ -162,8 +164,7 @@ class RegistryClient:
             # a storage host that sent us back home would be a way to spend our credentials: only home may
             home = origin_of(before.url) == self.origin
             reply = self._authorized(request, access) if home else self.http.send(request)
-        reply.close()
-        raise self.error(f"{reply.request}: more than {_MOST_REDIRECTS} redirects")
+        return reply
 
     def _page_url(self, url: str, link: str, seen: Collection[str]) -> str:
         if len(seen) >= limits.REGISTRY_PAGES:

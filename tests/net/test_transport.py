@@ -325,6 +325,15 @@ def test_strange_redirects_are_refused(registry: LoopbackRegistry, location: str
     assert "user:pw" not in str(caught.value)
 
 
+def test_the_last_redirect_may_lead_to_the_answer(registry: LoopbackRegistry) -> None:
+    """More than five are refused, not five."""
+    registry.put_blob("app", b"blob")
+    registry.on("GET", "/blobs/", answer(307, Location=f"/v2/app/blobs/{digest_of(b'blob')}"), times=5)
+    with store(registry.host) as repository:
+        assert repository.read_blob(described(b"blob"), 4) == b"blob"
+    assert len(registry.seen) == 6
+
+
 def test_redirects_end(registry: LoopbackRegistry) -> None:
     registry.on("GET", "/blobs/", answer(307, Location=f"/v2/app/blobs/{digest_of(b'blob')}"))
     with store(registry.host) as repository, pytest.raises(RegistryError, match="more than 5 redirects"):
