@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import requests
 import urllib3.exceptions
@@ -30,6 +30,7 @@ from airgap.net.url import Origin, origin_of, without_query
 from airgap.oci.digest import Digest
 from airgap.oci.store import compare_digest
 from airgap.text import safe
+from airgap.transfer.endpoint import BlobStream
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -43,21 +44,11 @@ _LEAST_RATE: Final = limits.KIB
 """Bytes a second that an answer which is read as a whole must reach, once the time that it has anyway is over."""
 
 
-class Readable(Protocol):
-    """What a body is read from: any binary file or stream."""
-
-    def read(self, size: int, /) -> bytes | None:
-        """At most `size` bytes; none at the end."""
-
-    def close(self) -> None:
-        """Done with it."""
-
-
 class Body(NamedTuple):
     """What a request sends: `size` bytes from what `open` returns; opened again for each attempt."""
 
     size: int
-    open: Callable[[], Readable]
+    open: Callable[[], BlobStream]
     progress: Callable[[int], None] | None = None
     """Told how many bytes went out, after each chunk."""
     digest: Digest | None = None

@@ -16,11 +16,11 @@ from airgap.errors import AirgapError, Cause, ContentError, FormatError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.errors import AuthenticationError, RegistryError, TransportError
-from airgap.net.http import Body, Outgoing, Readable, Reply, is_transient
+from airgap.net.http import Body, Outgoing, Reply, is_transient
 from airgap.net.url import follow, origin_of, with_query
 from airgap.net.wire import failure, has_code, upload_offset
 from airgap.oci.descriptor import Descriptor
-from airgap.transfer.endpoint import TransferMethod
+from airgap.transfer.endpoint import BlobStream, TransferMethod
 
 _STARTED: Final = frozenset({202})
 _STORED: Final = frozenset({200, 201, 204})
@@ -76,7 +76,7 @@ class BlobUploader:
     def push(
         self,
         descriptor: Descriptor,
-        source: Callable[[], Readable],
+        source: Callable[[], BlobStream],
         *,
         mount_from: str | None = None,
         progress: Callable[[int], None] | None = None,
