@@ -11,7 +11,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store
-from airgap.oci.target import open_target
+from airgap.oci.target import Target, open_target
 from airgap.text import safe
 from airgap.trust.snapshots.document import Snapshot, is_snapshot, read_snapshot
 
@@ -33,14 +33,18 @@ class OpenSnapshot:
 def open_snapshot(target: str) -> Iterator[OpenSnapshot]:
     """The snapshot that `target` names, the only one of the layout where it names none. Raises AirgapError."""
     with open_target(target) as opened:
-        root = _chosen(opened.roots(), opened.graph, target)
+        root = _only_one(opened, target) if opened.is_whole else opened.graph.find(opened.reference)
         snapshot = read_snapshot(opened.store, root.descriptor, opened.graph.manifest(root.descriptor))
         place = replace(opened.reference, tag=None, literal=None, digest=root.descriptor.digest)
         yield OpenSnapshot(opened.name(root), place, opened.store, opened.graph, snapshot)
 
 
-def _chosen(roots: tuple[Root, ...], graph: Graph, target: str) -> Root:
-    found = [root for root in roots if len(roots) == 1 or _is_one(root, graph)]
+def _only_one(opened: Target, target: str) -> Root:
+    """What cannot be read may be another snapshot, and a newer one: then nobody knows which is meant."""
+    roots = opened.roots()
+    for problem in opened.graph.problems:
+        raise _unsure(problem.error())
+    found = [root for root in roots if len(roots) == 1 or _is_one(root, opened.graph)]
     if len(found) == 1:
         return found[0]
     tags = ", ".join(safe(tag) for root in found for tag in root.tags)
@@ -51,7 +55,19 @@ def _chosen(roots: tuple[Root, ...], graph: Graph, target: str) -> Root:
 
 
 def _is_one(root: Root, graph: Graph) -> bool:
+    """Raises ContentError where nobody can tell."""
+    if not root.descriptor.is_manifest:
+        return False
     try:
         return is_snapshot(graph.manifest(root.descriptor))
-    except ContentError:
-        return False
+    except ContentError as error:
+        raise _unsure(error) from None
+
+
+def _unsure(error: ContentError) -> ContentError:
+    return ContentError(
+        error.reason,
+        f"it may be a trust snapshot, and cannot be read: {error}",
+        remedy="Copy the medium again, or name the snapshot that is meant with :TAG or @DIGEST.",
+        **error.facts,
+    )
