@@ -83,6 +83,17 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def is_there(path: Path | str) -> bool:
+    """Whether anything has this name, a link to nowhere included; what cannot be looked at is not gone."""
+    try:
+        Path(path).lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def list_folder(folder: Path, limit: int) -> dict[str, bool]:
     """All names in a folder, in their order, each with whether it is a folder itself: a link to one is none.
 

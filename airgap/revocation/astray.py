@@ -70,7 +70,7 @@ class _Look:
         except FileNotFoundError:
             return
         except OSError as error:
-            self._not_looked(below, f"cannot be looked into ({reading_problem(error)})", likely=likely)
+            self._not_looked(below, f"cannot be looked into ({reading_problem(error)})", likely=likely or not below)
             return
         except LimitError as error:
             self._not_looked(below, str(error), likely=likely)

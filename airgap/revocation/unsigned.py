@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
-from airgap.files import read_regular, write_file
+from airgap.files import is_there, read_regular, write_file
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.text import safe
@@ -41,7 +41,7 @@ class Unsigned:
         Raises TrustMaterialError(evidence.malformed).
         """
         path = trust / LOCAL / FILE
-        if not path.exists() and not path.is_symlink():
+        if not is_there(path):
             return cls()
         try:
             return cls.parse(read_regular(path, limits.EVIDENCE_INDEX_BYTES))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
-from airgap.files import read_regular
+from airgap.files import is_there, read_regular
 from airgap.moment import Moment
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, parse_reference
@@ -333,28 +333,17 @@ def _place(artifact: RecordedArtifact) -> str | None:
     place = path = artifact.path
     if path is None:
         try:
-            reference = parse_reference(artifact.reference, exists=_is_there)
+            reference = parse_reference(artifact.reference, exists=is_there)
         except AirgapError:
             return None
         if not isinstance(reference, LayoutReference):
             return None
         place, path = f"{reference.transport}{reference.path}", reference.path
-    return place if _is_there(path) and not _is_empty(path) else None
+    return place if is_there(path) and not _is_empty(path) else None
 
 
 def _target(artifact: RecordedArtifact, place: str) -> str:
     return f"{place}@{artifact.descriptor.digest}"
-
-
-def _is_there(path: str) -> bool:
-    """Whether anything is there; what cannot be looked at is not gone."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 @dataclass(frozen=True, slots=True)

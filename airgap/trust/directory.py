@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, TrustMaterialError
-from airgap.files import read_material
+from airgap.files import is_there, read_material
 from airgap.once import Once
 from airgap.parse.time import iso
 from airgap.pki.chain import Anchors
@@ -108,7 +108,7 @@ class _TrustMaterial:
     def _read_policy(self, names: tuple[str, ...], parse: Callable[[bytes, str], T]) -> T:
         for name in names:
             path = self._location.path / name
-            if _is_there(path):
+            if is_there(path):
                 return parse(_read_policy_file(path), str(path))
         raise policy_missing(
             self._location.path,
@@ -226,7 +226,7 @@ class TrustDirectory:
 
 def _misnamed(root: Path) -> Iterator[Problem]:
     """A file that has nearly the name of `airgap.toml`, where that is absent: what it says would go unheard."""
-    if _is_there(root / FILE):
+    if is_there(root / FILE):
         return
     try:
         names = sorted(path.name for path in root.iterdir() if path.name.casefold().removesuffix(".txt") == FILE)
@@ -253,17 +253,6 @@ def _age(made: datetime | None, at: datetime) -> int | None:
     return int((at - made).total_seconds()) if made else None
 
 
-def _is_there(path: Path) -> bool:
-    """Whether anything has this name, a link to nowhere included: a broken new policy never revives the old one."""
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
 def _parse_blob_policy(data: bytes, source: str) -> BlobPolicy:
     from airgap.trust.blob_policy import BlobPolicy
 
@@ -277,6 +266,6 @@ def _read_policy_file(path: Path) -> bytes:
 
 def _freshness(root: Path) -> Freshness:
     path = root / FILE
-    if not _is_there(path):
+    if not is_there(path):
         return Freshness()
     return Freshness.parse(read_material(path, limits.CONFIG_BYTES, "evidence.malformed"), str(path))

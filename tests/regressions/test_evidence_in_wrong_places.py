@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,13 @@ import pytest
 
 from airgap import limits
 from airgap.errors import TrustMaterialError
+from airgap.files import list_folder
+from airgap.revocation import astray
 from airgap.revocation.evidence_directory import EvidenceDirectory
+from airgap.revocation.unsigned import Unsigned
 from airgap.trust.snapshots.material import list_material
+from airgap.trust.snapshots.pins import Pins
+from airgap.trust.snapshots.state import State
 from tests.support import names
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry, pem
@@ -236,3 +242,34 @@ def test_a_link_to_itself_stops_nobody(tmp_path: Path, name: str, code: int) -> 
     written = write(tmp_path)
     (written.trust / name).symlink_to(name)
     assert run_here(written.arguments()).code == code
+
+
+def test_a_trust_directory_that_may_be_entered_and_not_listed_may_hold_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mode 0711: it passed, with a warning, and nobody had looked for evidence that lies astray."""
+    written = write(tmp_path)
+
+    def refuse(folder: Path, limit: int) -> dict[str, bool]:
+        if folder == written.trust:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return list_folder(folder, limit)
+
+    monkeypatch.setattr(astray, "list_folder", refuse)
+    ran = text(written)
+    assert ran.code == 15
+    assert "cannot be looked into (Permission denied)" in ran.out
+
+
+@pytest.mark.parametrize("read", [Unsigned.read, State.read, Pins.read])
+def test_a_memory_that_may_not_be_looked_at_is_none_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object]
+) -> None:
+    """Every command ended with an error of the system, or took it for absent, as Python's version has it."""
+
+    def refuse(path: object) -> object:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    with pytest.raises(TrustMaterialError, match="cannot be read"):
+        read(tmp_path)

@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, UsageError
-from airgap.files import read_regular, write_file
+from airgap.files import is_there, read_regular, write_file
 from airgap.hashing import fingerprint
 from airgap.parse import json
 from airgap.parse.base64 import decode_standard, encode_standard
@@ -174,7 +174,7 @@ class Pins:
         Raises TrustMaterialError(snapshot.state.malformed).
         """
         path = trust / LOCAL / FILE
-        if not path.exists() and not path.is_symlink():
+        if not is_there(path):
             return cls()
         try:
             return cls.parse(read_regular(path, limits.STATE_BYTES))

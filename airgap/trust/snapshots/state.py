@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, Rejected, TrustMaterialError
-from airgap.files import read_regular, write_file
+from airgap.files import is_there, read_regular, write_file
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
@@ -117,7 +117,7 @@ class State:
         Raises TrustMaterialError(snapshot.state.malformed).
         """
         path = trust / LOCAL / FILE
-        if not path.exists() and not path.is_symlink():
+        if not is_there(path):
             return None
         try:
             return cls.parse(read_regular(path, limits.STATE_BYTES))

@@ -13,7 +13,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
-from airgap.files import read_regular, write_file
+from airgap.files import list_folder, read_regular, reading_problem, write_file
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 from airgap.trust.snapshots.pins import Pin
@@ -27,15 +27,17 @@ def recall(tree: Path, pin: Pin) -> dict[str, bytes]:
     """File names to bytes; empty where nothing was accepted yet. Raises TrustMaterialError."""
     folder = tree / LOCAL / _FOLDER / pin.id
     memory: dict[str, bytes] = {}
-    if not folder.is_dir():
+    path = folder
+    try:
+        for name in list_folder(folder, _FILES):
+            if _NAME.fullmatch(name):
+                path = folder / name
+                memory[name] = read_regular(path, limits.TUF_BYTES)
+    except FileNotFoundError:
         return memory
-    for path in sorted(folder.iterdir())[:_FILES]:
-        if not _NAME.fullmatch(path.name):
-            continue
-        try:
-            memory[path.name] = read_regular(path, limits.TUF_BYTES)
-        except FormatError as error:
-            raise TrustMaterialError("snapshot.state.malformed", f"{safe(path)} {error.problem}") from None
+    except (FormatError, OSError) as error:
+        problem = error.problem if isinstance(error, FormatError) else f"cannot be listed ({reading_problem(error)})"
+        raise TrustMaterialError("snapshot.state.malformed", f"{safe(path)} {problem}") from None
     return memory
 
 
