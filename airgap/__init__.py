@@ -1,7 +1,7 @@
 """Carry signed container images across an air gap and verify them on the far side, with no network.
 
-The public library. Names are loaded when they are first used, so that `import airgap` costs nothing. What is needed to
-sign with keys and envelopes of one's own is in `airgap.signature`.
+The public library (docs/reference/library.md): what most programs need. Errors, reports, keys of one's own and the
+administration of a trust directory have rooms of their own: `airgap.exports.ROOMS`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,25 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from airgap.collection.coverage import FetchOutcome
     from airgap.errors import AirgapError
+    from airgap.guard import no_network
     from airgap.net.credentials import Credential, Credentials
     from airgap.net.evidence import EvidenceOptions
     from airgap.net.from_oras import from_oras
+    from airgap.net.login import login, logout
     from airgap.net.options import TransportOptions
     from airgap.net.tsa import HttpTsa
+    from airgap.oci.content import Content
+    from airgap.oci.digest import Digest
+    from airgap.oci.lookup import Mechanism, ReferrersTag
     from airgap.plugin.directory import PluginDirectory
-    from airgap.signature.results import SignedArtifact
-    from airgap.stages.blob import BlobSignRequest, BlobVerifyRequest, sign_blob, verify_blob
+    from airgap.signature.results import SignedArtifact, StampedSignature
+    from airgap.stages.blob import BlobSignRequest, BlobVerifyRequest, inspect_blob, sign_blob, verify_blob
     from airgap.stages.copy import CopyRequest, copy
+    from airgap.stages.discover import discover
     from airgap.stages.fetch import FetchRequest, fetch
+    from airgap.stages.inspect import inspect
     from airgap.stages.recheck import RecheckRequest, recheck
     from airgap.stages.sign import SignRequest, sign
-    from airgap.stages.snapshot import create_snapshot
-    from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot, undo_snapshot, verify_snapshot
     from airgap.stages.timestamp import TimestampRequest, add_timestamps
     from airgap.stages.verify import VerifyRequest, verify
     from airgap.transfer import events
@@ -36,81 +41,75 @@ if TYPE_CHECKING:
     from airgap.transfer.plan import Selection
     from airgap.transfer.platforms import PlatformFilter
     from airgap.trust.directory import TrustDirectory
-    from airgap.trust.snapshots.opened import open_snapshot
     from airgap.verdict import Verdict
     from airgap.verifier.outcome import Outcome
     from airgap.verifier.plugins import AllowedPlugins
     from airgap.verifier.rechecked import RecheckOutcome
 
 _find = on_demand(
-    "airgap",
+    __name__,
     {
-        "AirgapError": "airgap.errors",
-        "AllowedPlugins": "airgap.verifier.plugins",
-        "ApplyRequest": "airgap.stages.snapshot_apply",
-        "BlobSignRequest": "airgap.stages.blob",
-        "BlobVerifyRequest": "airgap.stages.blob",
-        "CopyRequest": "airgap.stages.copy",
-        "CopyResult": "airgap.transfer.copied",
-        "Credential": "airgap.net.credentials",
-        "Credentials": "airgap.net.credentials",
-        "EvidenceOptions": "airgap.net.evidence",
-        "FetchOutcome": "airgap.collection.coverage",
-        "FetchRequest": "airgap.stages.fetch",
-        "HttpTsa": "airgap.net.tsa",
-        "Outcome": "airgap.verifier.outcome",
-        "PlatformFilter": "airgap.transfer.platforms",
-        "PluginDirectory": "airgap.plugin.directory",
-        "RecheckOutcome": "airgap.verifier.rechecked",
-        "RecheckRequest": "airgap.stages.recheck",
-        "Selection": "airgap.transfer.plan",
-        "SignRequest": "airgap.stages.sign",
-        "SignedArtifact": "airgap.signature.results",
-        "TimestampRequest": "airgap.stages.timestamp",
-        "TransportOptions": "airgap.net.options",
-        "TrustDirectory": "airgap.trust.directory",
-        "Verdict": "airgap.verdict",
-        "VerifyRequest": "airgap.stages.verify",
-        "add_timestamps": "airgap.stages.timestamp",
-        "apply_snapshot": "airgap.stages.snapshot_apply",
-        "copy": "airgap.stages.copy",
-        "create_snapshot": "airgap.stages.snapshot",
-        "events": "airgap.transfer.events",
-        "fetch": "airgap.stages.fetch",
-        "from_oras": "airgap.net.from_oras",
-        "open_snapshot": "airgap.trust.snapshots.opened",
-        "recheck": "airgap.stages.recheck",
-        "sign": "airgap.stages.sign",
-        "sign_blob": "airgap.stages.blob",
-        "undo_snapshot": "airgap.stages.snapshot_apply",
-        "verify": "airgap.stages.verify",
-        "verify_blob": "airgap.stages.blob",
-        "verify_snapshot": "airgap.stages.snapshot_apply",
+        "airgap.collection.coverage": ("FetchOutcome",),
+        "airgap.errors": ("AirgapError",),
+        "airgap.guard": ("no_network",),
+        "airgap.net.credentials": ("Credential", "Credentials"),
+        "airgap.net.evidence": ("EvidenceOptions",),
+        "airgap.net.from_oras": ("from_oras",),
+        "airgap.net.login": ("login", "logout"),
+        "airgap.net.options": ("TransportOptions",),
+        "airgap.net.tsa": ("HttpTsa",),
+        "airgap.oci.content": ("Content",),
+        "airgap.oci.digest": ("Digest",),
+        "airgap.oci.lookup": ("Mechanism", "ReferrersTag"),
+        "airgap.plugin.directory": ("PluginDirectory",),
+        "airgap.signature.results": ("SignedArtifact", "StampedSignature"),
+        "airgap.stages.blob": ("BlobSignRequest", "BlobVerifyRequest", "inspect_blob", "sign_blob", "verify_blob"),
+        "airgap.stages.copy": ("CopyRequest", "copy"),
+        "airgap.stages.discover": ("discover",),
+        "airgap.stages.fetch": ("FetchRequest", "fetch"),
+        "airgap.stages.inspect": ("inspect",),
+        "airgap.stages.recheck": ("RecheckRequest", "recheck"),
+        "airgap.stages.sign": ("SignRequest", "sign"),
+        "airgap.stages.timestamp": ("TimestampRequest", "add_timestamps"),
+        "airgap.stages.verify": ("VerifyRequest", "verify"),
+        "airgap.transfer.copied": ("CopyResult",),
+        "airgap.transfer.events": ("events",),
+        "airgap.transfer.plan": ("Selection",),
+        "airgap.transfer.platforms": ("PlatformFilter",),
+        "airgap.trust.directory": ("TrustDirectory",),
+        "airgap.verdict": ("Verdict",),
+        "airgap.verifier.outcome": ("Outcome",),
+        "airgap.verifier.plugins": ("AllowedPlugins",),
+        "airgap.verifier.rechecked": ("RecheckOutcome",),
     },
 )
 
 __all__ = [
     "AirgapError",
     "AllowedPlugins",
-    "ApplyRequest",
     "BlobSignRequest",
     "BlobVerifyRequest",
+    "Content",
     "CopyRequest",
     "CopyResult",
     "Credential",
     "Credentials",
+    "Digest",
     "EvidenceOptions",
     "FetchOutcome",
     "FetchRequest",
     "HttpTsa",
+    "Mechanism",
     "Outcome",
     "PlatformFilter",
     "PluginDirectory",
     "RecheckOutcome",
     "RecheckRequest",
+    "ReferrersTag",
     "Selection",
     "SignRequest",
     "SignedArtifact",
+    "StampedSignature",
     "TimestampRequest",
     "TransportOptions",
     "TrustDirectory",
@@ -118,20 +117,21 @@ __all__ = [
     "VerifyRequest",
     "__version__",
     "add_timestamps",
-    "apply_snapshot",
     "copy",
-    "create_snapshot",
+    "discover",
     "events",
     "fetch",
     "from_oras",
-    "open_snapshot",
+    "inspect",
+    "inspect_blob",
+    "login",
+    "logout",
+    "no_network",
     "recheck",
     "sign",
     "sign_blob",
-    "undo_snapshot",
     "verify",
     "verify_blob",
-    "verify_snapshot",
 ]
 
 

@@ -29,6 +29,21 @@ from typing import ClassVar, Self
 
 from airgap.reasons import REASONS
 
+__all__ = [
+    "AirgapError",
+    "Cause",
+    "ContentError",
+    "FormatError",
+    "LimitError",
+    "NetworkForbiddenError",
+    "NotFoundError",
+    "Rejected",
+    "TransferError",
+    "TrustMaterialError",
+    "Undecided",
+    "UsageError",
+]
+
 Fact = str | int | float | bool | None | list[str] | dict[str, str]
 
 

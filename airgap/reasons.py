@@ -9,6 +9,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+__all__ = ["REASONS", "ExitCode", "Reason"]
+
 
 class ExitCode:
     """Exit codes of the command (design 6). The order of severity is `SEVERITY`."""

@@ -9,6 +9,9 @@ from airgap import limits
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
+__all__ = ["safe"]
+
+
 def safe(value: object, *, limit: int = limits.TEXT_CHARACTERS) -> str:
     r"""Untrusted text with everything escaped that could move a cursor, hide or reorder characters.
 

@@ -177,14 +177,14 @@ def _policies() -> Iterator[bytes]:
 def _tuf_roots() -> Iterator[bytes]:
     yield b'{"signed":{"_type":"root"},"signatures":[]}'
     try:
-        from airgap.stages.snapshot_tuf import prepare_keys
+        from airgap.stages.snapshot_tuf import prepare_tuf_keys
         from airgap.trust.snapshots.tuf_check import load
 
         load()
     except ImportError:
         return
     with tempfile.TemporaryDirectory() as folder:
-        prepare_keys(Path(folder) / "keys", init=True, at=datetime(2026, 6, 1, tzinfo=UTC))
+        prepare_tuf_keys(Path(folder) / "keys", init=True, at=datetime(2026, 6, 1, tzinfo=UTC))
         yield (Path(folder) / "keys" / "1.root.json").read_bytes()
 
 
@@ -216,13 +216,13 @@ def _plugin_answers() -> Iterator[bytes]:
 
 
 def _reports() -> Iterator[bytes]:
-    from airgap.report.document import verify_document
+    from airgap.report.text import VerifyReport
     from airgap.stages.verify import VerifyRequest, verify
 
     with tempfile.TemporaryDirectory() as folder:
         written = with_everything().write(Path(folder))
         request = VerifyRequest(targets=[written.target], at=written.at, clock=written.at, scope=written.scope)
-        yield json.dumps(verify_document(verify(request, written.trust), version="0", attempts=0)).encode()
+        yield json.dumps(VerifyReport(verify(request, written.trust)).document()).encode()
 
 
 _MAKERS: Final[Mapping[str, Callable[[], Iterator[bytes]]]] = {

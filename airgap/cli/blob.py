@@ -7,31 +7,23 @@ from typing import Annotated
 
 import typer
 
+import airgap.report
+import airgap.signature
 from airgap.cli.command import command
 from airgap.cli.connection import Connection
-from airgap.cli.console import (
-    Output,
-    QuietOutput,
-    VerboseOption,
-    clock,
-    demands,
-    key_values,
-    write,
-    write_json,
-)
+from airgap.cli.console import Output, QuietOutput, VerboseOption, clock, demands, key_values
+from airgap.cli.judging import DemandsOption, Judging, ReportOption
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import PluginOptions
 from airgap.cli.signer import KeyChoice
-from airgap.cli.signing import EnvelopeFormat, TimestampOptions, lifetime
-from airgap.cli.trust_common import Judging
-from airgap.reasons import ExitCode
+from airgap.cli.signing import ExpiryOption, MetadataOption, TimestampOptions, lifetime
 
 app = typer_app("Sign and verify files that are in no registry, with detached signatures.", no_args_is_help=True)
 
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The file, of any size.")]
 GivenFormatOption = Annotated[
-    EnvelopeFormat | None,
+    airgap.signature.EnvelopeFormat | None,
     typer.Option(
         "--signature-format", help="Format of the signature, where its name does not end in .jws.sig/.cose.sig."
     ),
@@ -43,18 +35,14 @@ def sign(
     *,
     file: FileArgument,
     key: KeyChoice,
-    signature_format: Annotated[EnvelopeFormat, typer.Option(help="Format of the signature.")] = EnvelopeFormat.JWS,
+    signature_format: Annotated[
+        airgap.signature.EnvelopeFormat, typer.Option(help="Format of the signature.")
+    ] = airgap.signature.EnvelopeFormat.JWS,
     media_type: Annotated[
         str, typer.Option(metavar="TYPE", help="Media type of the file, which is signed, too.")
     ] = "application/octet-stream",
-    expiry: Annotated[
-        str | None,
-        typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 90d, 52w."),
-    ] = None,
-    metadata: Annotated[
-        list[str] | None,
-        typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Sign this metadata, too; repeatable."),
-    ] = None,
+    expiry: ExpiryOption = None,
+    metadata: MetadataOption = None,
     signature_directory: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the signature goes. Default: beside the file.")
     ] = None,
@@ -68,16 +56,13 @@ def sign(
 
     Exit codes: 0 signed, 1 could not, 2 usage, or a signature is there already.
     """
-    from airgap.report.blobs import signed_blob_document, signed_blob_text
-    from airgap.stages.blob import BlobSignRequest, sign_blob
-
     authority = timestamp.open(lambda: Connection().transport(output.note))
-    done = sign_blob(
-        BlobSignRequest(
+    done = airgap.sign_blob(
+        airgap.BlobSignRequest(
             path=file,
             signer=key.open(),
             at=clock(),
-            envelope=signature_format.value,
+            envelope=signature_format,
             media_type=media_type,
             lifetime=lifetime(expiry),
             metadata=key_values(metadata or [], "--user-metadata"),
@@ -86,10 +71,7 @@ def sign(
             force=force,
         )
     )
-    if output.is_json:
-        write_json(signed_blob_document(done))
-    elif not output.quiet:
-        write(signed_blob_text(done, style=output.style))
+    output.finish(airgap.report.SignedBlobReport(done))
 
 
 @command(app)
@@ -107,15 +89,10 @@ def verify(
     media_type: Annotated[
         str | None, typer.Option(metavar="TYPE", help="Media type that must have been signed.")
     ] = None,
-    metadata: Annotated[
-        list[str] | None,
-        typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Metadata that must be in the signature."),
-    ] = None,
+    metadata: DemandsOption = None,
     judging: Judging,
     plugins: PluginOptions,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the JSON report to this file, too.")
-    ] = None,
+    report: ReportOption = None,
     verbose: VerboseOption = False,
     output: QuietOutput,
 ) -> None:
@@ -124,44 +101,23 @@ def verify(
     Anchors and policy (trustpolicy.blob.json) come from the trust directory alone. Exit codes are those of airgap
     verify.
     """
-    from airgap import __version__
-    from airgap.cli.verify import write_report
-    from airgap.guard import no_network
-    from airgap.report.blobs import blob_document, blob_headline, blob_text
-    from airgap.signature.detached import usual_places
-    from airgap.stages.blob import BlobVerifyRequest, verify_blob
-    from airgap.trust.apart import check_output
-
     now = clock()
-    request = BlobVerifyRequest(
+    request = airgap.BlobVerifyRequest(
         path=file,
         at=judging.moment(now),
         clock=now,
         signature=signature,
-        envelope=signature_format.value if signature_format else None,
+        envelope=signature_format,
         policy_name=policy_name,
         media_type=media_type,
         metadata=demands(metadata or [], "--user-metadata"),
         max_age=judging.ages(),
         plugins=plugins.allowed(),
     )
-    place = judging.location()
-    if report:
-        check_output(report, [place.path, file, *([signature] if signature else usual_places(file))])
-    with no_network() as guard:
-        outcome = verify_blob(request, place)
-        document = blob_document(outcome, version=__version__, attempts=guard.attempts)
-    try:
-        if report:
-            write_report(report, document)
-    finally:  # a report that cannot be written keeps no verdict back
-        if output.is_json:
-            write_json(document)
-        elif output.quiet:
-            write(blob_headline(outcome) + "\n")
-        else:
-            write(blob_text(outcome, style=output.style, verbose=verbose))
-    raise typer.Exit(outcome.exit_code)
+    place = judging.location(report, request.inputs)
+    with airgap.no_network() as guard:
+        outcome = airgap.verify_blob(request, place)
+    output.finish(airgap.report.BlobReport(outcome, guard.attempts, verbose), file=report)
 
 
 @command(app)
@@ -172,16 +128,6 @@ def inspect(
     output: Output,
 ) -> None:
     """Show what a detached signature says, without judging it. Exit code 12 where it cannot be decoded."""
-    from airgap.guard import no_network
-    from airgap.report.blobs import inspected_blob_document, inspected_blob_text
-    from airgap.stages.blob import inspect_blob
-    from airgap.text import safe
-
-    with no_network():
-        shown = inspect_blob(signature, envelope=signature_format.value if signature_format else None)
-    if output.is_json:
-        write_json(inspected_blob_document(safe(signature), shown))
-    else:
-        write(inspected_blob_text(safe(signature), shown, style=output.style))
-    if shown.obstacles:
-        raise typer.Exit(ExitCode.INVALID)
+    with airgap.no_network():
+        shown = airgap.inspect_blob(signature, envelope=signature_format)
+    output.finish(airgap.report.InspectedBlobReport(signature, shown))

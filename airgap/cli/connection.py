@@ -6,15 +6,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import airgap
 from airgap.errors import UsageError
-
-if TYPE_CHECKING:
-    from airgap.net.credentials import Credentials
-    from airgap.net.options import TransportOptions
 
 RegistryConfigOption = Annotated[
     Path | None,
@@ -50,16 +47,14 @@ class Connection:
     connections: int = 8
     """Idle connections kept for each host."""
 
-    def transport(self, notice: Callable[[str], None]) -> TransportOptions:
+    def transport(self, notice: Callable[[str], None]) -> airgap.TransportOptions:
         """How to connect; `notice` is told of retries. Raises UsageError."""
-        from airgap.net.options import TransportOptions
-
         plain_http = self._speaks_plainly()
         if plain_http and (self.insecure or self.ca_file or self.cert_file):
             raise UsageError("--plain-http speaks no TLS, and the other options are about TLS")
         if self.key_file and not self.cert_file:
             raise UsageError("--key-file needs --cert-file")
-        return TransportOptions(
+        return airgap.TransportOptions(
             plain_http=True if plain_http else None,
             insecure=self.insecure,
             ca_file=self.ca_file,
@@ -70,11 +65,9 @@ class Connection:
             notice=notice,
         )
 
-    def credentials(self) -> Credentials:
+    def credentials(self) -> airgap.Credentials:
         """Where credentials are looked up."""
-        from airgap.net.credentials import Credentials
-
-        return Credentials(environment=os.environ, explicit_file=self.registry_config)
+        return airgap.Credentials(environment=os.environ, explicit_file=self.registry_config)
 
     def _speaks_plainly(self) -> bool:
         return self.plain_http
@@ -97,16 +90,14 @@ class SigningConnection(Connection):
         bool, typer.Option("--insecure-registry", hidden=True, help="As --plain-http (for notation's users).")
     ] = False
 
-    def credentials(self) -> Credentials:
+    def credentials(self) -> airgap.Credentials:
         """What is given, else what docker's configuration says. Raises UsageError."""
-        from airgap.net.credentials import Credential, Credentials
-
         name = self.username or os.environ.get(USERNAME)
         word = self.password or os.environ.get(PASSWORD)
         if bool(name) != bool(word):
             raise UsageError(f"--username and --password (or ${USERNAME} and ${PASSWORD}) belong together")
-        given = Credential(username=name, password=word) if name and word else None
-        return Credentials(environment=os.environ, explicit_file=self.registry_config, given=given)
+        given = airgap.Credential(username=name, password=word) if name and word else None
+        return airgap.Credentials(environment=os.environ, explicit_file=self.registry_config, given=given)
 
     def _speaks_plainly(self) -> bool:
         return self.plain_http or self.insecure_registry

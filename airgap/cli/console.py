@@ -5,19 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NoReturn
 
 import typer
 
+import airgap.report
+import airgap.trust
 from airgap.errors import AirgapError, UsageError
 from airgap.reasons import ExitCode
-from airgap.report.style import Style
 from airgap.text import safe
 
 
@@ -32,6 +33,7 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more."
 LayoutOption = Annotated[
     bool, typer.Option("--oci-layout", help="The reference names a layout (as for oras and notation).")
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def clock() -> datetime:
@@ -53,13 +55,6 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def write_json(document: Any) -> None:
-    """The result as JSON, in ASCII: nothing in it can reach a terminal unescaped."""
-    import json
-
-    write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
-
-
 def note(text: str) -> None:
     """Part of the story, on standard error."""
     sys.stderr.write(text + "\n")
@@ -70,6 +65,21 @@ def layout_reference(text: str, *, oci_layout: bool) -> str:
     if not oci_layout or text.startswith(("oci:", "oci-archive:")):
         return text
     return f"oci:{text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutTarget:
+    """The one layout that a command reads."""
+
+    target: Annotated[
+        str, typer.Argument(metavar="REF", help="Layout directory or tar, with :TAG or @DIGEST for one artifact.")
+    ]
+    oci_layout: LayoutOption = False
+
+    @property
+    def reference(self) -> str:
+        """Its reference."""
+        return layout_reference(self.target, oci_layout=self.oci_layout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +95,29 @@ class Output:
         return self.format is Format.JSON
 
     @property
-    def style(self) -> Style:
+    def style(self) -> airgap.report.Style:
         """Colour on a terminal that wants it (https://no-color.org)."""
         plain = self.no_tty or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        return Style(colour=sys.stdout.isatty() and not plain)
+        return airgap.report.Style(colour=sys.stdout.isatty() and not plain)
+
+    def show(self, report: airgap.report.Report) -> None:
+        """The result, on standard output."""
+        write(airgap.report.to_json(report.document()) if self.is_json else report.text(self.style))
+
+    def finish(
+        self, report: airgap.report.Report, *, file: Path | None = None, apart_from: Iterable[Path] = ()
+    ) -> NoReturn:
+        """Write the document to `file`, where there is one, show the result, and end with its exit code.
+
+        Raises UsageError for a file that would change one of `apart_from`, AirgapError for one that cannot be written.
+        """
+        try:
+            if file is not None:
+                airgap.trust.check_output(file, apart_from)
+                airgap.report.write_report(file, report.document())
+        finally:  # a report that cannot be written keeps no verdict back
+            self.show(report)
+        raise typer.Exit(report.exit_code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +130,13 @@ class QuietOutput(Output):
         """Part of the story, on standard error."""
         if not self.quiet:
             note(text)
+
+    def show(self, report: airgap.report.Report) -> None:
+        """The result, or what is left of it."""
+        if self.quiet and not self.is_json:
+            write(report.brief())
+        else:
+            Output.show(self, report)
 
 
 @contextmanager

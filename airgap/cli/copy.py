@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+import airgap.report
 from airgap.cli.command import command
 from airgap.cli.connection import Connection
-from airgap.cli.console import QuietOutput, clock, write, write_json
+from airgap.cli.console import QuietOutput, clock, note
 from airgap.cli.lazy import typer_app
-from airgap.oci.lookup import Mechanism, ReferrersTag
-
-if TYPE_CHECKING:
-    from airgap.collection.coverage import FetchOutcome
-    from airgap.stages.copy import CopyRequest
-    from airgap.transfer.copied import CopyResult
-    from airgap.transfer.plan import Selection
+from airgap.cli.progress import shown
+from airgap.cli.trust_fetch import run_fetch
+from airgap.errors import AirgapError, UsageError
 
 app = typer_app()
 
@@ -49,24 +45,10 @@ class SourceOptions:
         False
     )
 
-    def names(self, given: list[str]) -> list[str]:
-        """The sources on the command line, then those of the files. Raises UsageError."""
-        from airgap.errors import UsageError
-        from airgap.stages.copy import STREAM
-        from airgap.transfer.origins import read_list
-
-        sources = [_layout(text) if self.from_oci_layout else text for text in given]
-        for path in (self.file, self.lock):
-            if path is not None:
-                sources += read_list(path)
-        if not sources:
-            raise UsageError(
-                "there is nothing to copy from",
-                remedy="Name at least one source and then the destination: copy SRC DST.",
-            )
-        if STREAM in sources and len(sources) > 1:
-            raise UsageError("standard input holds one layout, and it is the only source then")
-        return sources
+    @property
+    def lists(self) -> list[Path]:
+        """Files with sources."""
+        return [path for path in (self.file, self.lock) if path is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,20 +76,17 @@ class SelectionOptions:
         bool, typer.Option("--digest-tags", help="Look for cosign's .sig, .att and .sbom tags in registries, too.")
     ] = False
     distribution_spec: Annotated[
-        Mechanism | None, typer.Option(help="Force one way to ask a registry for referrers.")
+        airgap.Mechanism | None, typer.Option(help="Force one way to ask a registry for referrers.")
     ] = None
 
-    def selection(self) -> Selection:
+    def selection(self) -> airgap.Selection:
         """The same for the library. Raises UsageError for what is no platform."""
-        from airgap.transfer.plan import Selection
-        from airgap.transfer.platforms import PlatformFilter
-
-        return Selection(
+        return airgap.Selection(
             referrers=not self.exclude_referrers and self.depth != 0,
             artifact_types=frozenset(self.artifact_type or ()),
             depth=self.depth,
             digest_tags=self.digest_tags,
-            platforms=tuple(PlatformFilter.parse(text) for text in self.platform or ()),
+            platforms=tuple(airgap.PlatformFilter.parse(text) for text in self.platform or ()),
         )
 
 
@@ -116,9 +95,9 @@ class WritingOptions:
     """How the destination is written."""
 
     referrers_tag: Annotated[
-        ReferrersTag,
+        airgap.ReferrersTag,
         typer.Option(help="When to write referrers tags: as registries need it, always (layouts too), never."),
-    ] = ReferrersTag.AUTO
+    ] = airgap.ReferrersTag.AUTO
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be copied, and copy nothing.")] = False
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Copy what can be copied; exit 20 if something could not.")
@@ -147,15 +126,15 @@ class WritingOptions:
         bool, typer.Option("--to-oci-layout", help="The destination is a layout (as for oras).")
     ] = False
 
-    def request(self, sources: list[str], destination: str, chosen: SourceOptions, selection: Selection) -> CopyRequest:
+    def request(self, references: list[str], chosen: SourceOptions, selected: SelectionOptions) -> airgap.CopyRequest:
         """The whole command for the library."""
-        from airgap.stages.copy import CopyRequest
-
-        return CopyRequest(
-            sources=sources,
+        *sources, destination = references
+        return airgap.CopyRequest(
+            sources=[_layout(text) for text in sources] if chosen.from_oci_layout else sources,
+            lists=chosen.lists,
             destination=_layout(destination) if self.to_oci_layout else destination,
             at=_moment(),
-            selection=selection,
+            selection=selected.selection(),
             all_tags=chosen.all_tags,
             tags=chosen.tags,
             pinned=chosen.lock is not None,
@@ -164,6 +143,7 @@ class WritingOptions:
             link=self.link,
             verify_existing=self.verify_existing,
             overwrite=self.overwrite,
+            lock_output=chosen.lock_output,
             full_names=self.full_names,
             record=not self.no_record,
             referrers_tag=self.referrers_tag,
@@ -195,95 +175,45 @@ def copy(
 
     Exit codes: 0 copied, 1 could not, 2 usage, 11 not found, 16 content wrong, 20 partly (with --keep-going).
     """
-    from airgap.cli.progress import shown
-    from airgap.errors import AirgapError
-    from airgap.stages.copy import STREAM
-    from airgap.transfer.events import Notice
-
-    *given, destination = references
-    request = writing.request(chosen.names(given), destination, chosen, selected.selection())
-    _check_outputs(request, chosen)
+    request = writing.request(references, chosen, selected)
     connection = replace(connection, connections=writing.concurrency)
-    into = _evidence_target(request.destination) if writing.with_evidence and not writing.dry_run else None
+    into = _evidence_target(request) if writing.with_evidence and not writing.dry_run else None
+    aside = references[-1] == "-"  # then standard output is the tar
     started = time.monotonic()
-    aside = destination == STREAM  # then standard output is the tar
     try:
         with shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
-            result = _run(
+            result = airgap.copy(
                 request,
-                connection,
-                progress=progress,
-                notice=lambda text: progress(Notice(message=text)),
+                transport=connection.transport(lambda text: progress(airgap.events.Notice(message=text))),
+                credentials=connection.credentials(),
                 mechanism=selected.distribution_spec,
+                progress=progress,
             )
     except AirgapError as error:
         if output.is_json and not aside:
-            _show_failure(error, destination)
+            output.show(airgap.report.CopyReport.of_failure(error, references[-1]))
         raise
     seconds = time.monotonic() - started
-    evidence = _fetch(into, connection, output) if into is not None and not result.exit_code else None
-    _show(result, output, seconds=seconds, aside=aside, evidence=evidence)
+    fetched = into is not None and not result.exit_code
+    evidence = run_fetch([], into=into, connection=connection, note=output.note) if fetched else None
+    report = airgap.report.CopyReport(result=result, seconds=seconds, evidence=evidence)
+    if not aside:
+        output.show(report)
+    elif not output.quiet:
+        note(report.text().rstrip("\n"))
     if chosen.lock_output is not None:  # one that cannot be written keeps no result back
-        _write_lock(chosen.lock_output, result)
-    raise typer.Exit(result.exit_code or (evidence.exit_code if evidence else 0))
+        result.write_lock(chosen.lock_output)
+    raise typer.Exit(report.exit_code)
 
 
-def _check_outputs(request: CopyRequest, chosen: SourceOptions) -> None:
-    """Nothing that is written takes the place of what is read, or of something else that is written."""
-    from airgap.stages.copy import STREAM, destination_path
-    from airgap.trust.apart import check_output, layout_paths
-
-    lists = [path for path in (chosen.file, chosen.lock) if path is not None]
-    target = destination_path(request.destination)
-    if target is not None:
-        check_output(target, lists, what="destination")
-    if chosen.lock_output is not None:
-        sources = layout_paths(text for text in request.sources if text != STREAM)
-        check_output(chosen.lock_output, [*sources, *lists, *([target] if target else [])], what="lock file")
-
-
-def _evidence_target(destination: str) -> str:
+def _evidence_target(request: airgap.CopyRequest) -> str:
     """The layout or tar that evidence can be put into. Raises UsageError."""
-    from airgap.errors import UsageError
-    from airgap.oci.reference import LayoutReference
-    from airgap.stages.copy import STREAM
-    from airgap.transfer.destinations import parse_destination
-
-    reference = None if destination == STREAM else parse_destination(destination)
-    if not isinstance(reference, LayoutReference):
+    if request.layout is None:
         raise UsageError(
             "--with-evidence needs a layout directory or a tar to put the evidence into",
             remedy="Copy to oci:DIR or oci-archive:FILE, or keep evidence apart with airgap trust fetch.",
         )
-    return f"{reference.transport}{reference.path}"
-
-
-def _fetch(into: str, connection: Connection, output: QuietOutput) -> FetchOutcome:
-    from airgap.cli.trust_fetch import run_fetch
-
-    return run_fetch([], into=into, connection=connection, note=output.note)
-
-
-def _run(
-    request: CopyRequest,
-    connection: Connection,
-    *,
-    progress: Any,
-    notice: Any,
-    mechanism: Mechanism | None,
-) -> CopyResult:
-    from airgap.stages.copy import copy as bring
-    from airgap.stages.copy import needs_registry
-
-    if not needs_registry(request):
-        return bring(request, progress=progress)
-    return bring(
-        request,
-        transport=connection.transport(notice),
-        credentials=connection.credentials(),
-        mechanism=mechanism,
-        progress=progress,
-    )
+    return request.layout
 
 
 def _layout(text: str) -> str:
@@ -296,42 +226,3 @@ def _moment() -> datetime:
     if epoch.isascii() and epoch.isdigit() and len(epoch) <= 11:  # noqa: PLR2004
         return datetime.fromtimestamp(int(epoch), UTC)
     return clock()
-
-
-def _write_lock(path: Path, result: CopyResult) -> None:
-    from airgap.files import write_file
-
-    lines = ["# what `airgap copy` resolved; use it with --lock", *result.lock()]
-    write_file(path, ("\n".join(lines) + "\n").encode())
-
-
-def _show(
-    result: CopyResult,
-    output: QuietOutput,
-    *,
-    seconds: float,
-    aside: bool,
-    evidence: FetchOutcome | None,
-) -> None:
-    from airgap import __version__
-    from airgap.report.copying import copy_document, copy_text, headline
-    from airgap.report.fetching import fetch_document, fetch_headline, fetch_text
-
-    if aside:
-        if not output.quiet:
-            sys.stderr.write(copy_text(result, seconds=seconds))
-    elif output.is_json:
-        document = copy_document(result, version=__version__)
-        write_json({**document, "evidence": fetch_document(evidence, version=__version__)} if evidence else document)
-    elif output.quiet:
-        write(headline(result) + "\n" + (fetch_headline(evidence) + "\n" if evidence else ""))
-    else:
-        paint = output.style
-        write(copy_text(result, style=paint, seconds=seconds) + (fetch_text(evidence, style=paint) if evidence else ""))
-
-
-def _show_failure(error: Any, destination: str) -> None:
-    from airgap import __version__
-    from airgap.report.copying import failure_document
-
-    write_json(failure_document(error, destination, version=__version__))

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+import airgap.report
+import airgap.signature
 from airgap.cli.command import command
-from airgap.cli.console import Output, clock, key_values, write, write_json
+from airgap.cli.console import Output, clock, key_values, write
 from airgap.cli.lazy import typer_app
 from airgap.cli.signing import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
 from airgap.errors import UsageError
 from airgap.text import safe
 
-if TYPE_CHECKING:
-    from airgap.signature.key_config import KeyEntry
-    from airgap.signature.key_location import NamedKey
-
 app = typer_app("Named signing keys, in notation's own configuration.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the key is called.")]
 DefaultOption = Annotated[bool, typer.Option("--default", help="Sign with it where no key is named.")]
-
-
-class Kind(StrEnum):
-    """The keys that may sign (table ALG)."""
-
-    RSA_2048 = "rsa-2048"
-    RSA_3072 = "rsa-3072"
-    RSA_4096 = "rsa-4096"
-    EC_256 = "ec-256"
-    EC_384 = "ec-384"
-    EC_521 = "ec-521"
 
 
 @command(app)
@@ -64,32 +50,22 @@ def add(
     Only paths or ids are kept, never a key. Files are checked first: that the chain may sign, and that the key is the
     one of its first certificate.
     """
-    from airgap.stages.keys import add_key
-
     entry = _entry(name, (private_key, chain), (plugin, key_id), plugin_config or [])
-    path = add_key(key_folders(key_config), entry, default=default, pass_phrase=pass_phrase(passphrase_file))
+    ask = pass_phrase(passphrase_file)
+    path = airgap.signature.add_key(key_folders(key_config), entry, default=default, pass_phrase=ask)
     write(f"Added the key {safe(name)} to {safe(path)}\n")
 
 
 @command(app, "list")
 def list_(*, key_config: KeyConfigOption = None, output: Output) -> None:
     """List named keys; the default one is marked."""
-    from airgap.report.signing import KEYS_SCHEMA, keys_text
-    from airgap.stages.keys import list_keys
-
-    keys = list_keys(key_folders(key_config))
-    if output.is_json:
-        write_json({"schema": KEYS_SCHEMA, "keys": [_document(key) for key in keys]})
-    else:
-        write(keys_text([_row(key) for key in keys]))
+    output.finish(airgap.report.KeysReport(airgap.signature.list_keys(key_folders(key_config))))
 
 
 @command(app)
 def default(*, name: NameArgument, key_config: KeyConfigOption = None) -> None:
     """Sign with this key where none is named."""
-    from airgap.stages.keys import choose_default
-
-    choose_default(key_folders(key_config), name)
+    airgap.signature.choose_default(key_folders(key_config), name)
     write(f"The default key is {safe(name)}\n")
 
 
@@ -100,9 +76,7 @@ def delete(
     key_config: KeyConfigOption = None,
 ) -> None:
     """Forget names of keys; key files stay where they are."""
-    from airgap.stages.keys import delete_keys
-
-    delete_keys(key_folders(key_config), tuple(names))
+    airgap.signature.delete_keys(key_folders(key_config), tuple(names))
     write("".join(f"Forgot the key {safe(name)}\n" for name in names))
 
 
@@ -110,7 +84,9 @@ def delete(
 def generate(
     *,
     name: NameArgument,
-    kind: Annotated[Kind, typer.Option("--type", help="Kind of the key.")] = Kind.EC_256,
+    kind: Annotated[
+        airgap.signature.KeyKind, typer.Option("--type", help="Kind of the key.")
+    ] = airgap.signature.KeyKind.EC_256,
     days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="Days until it expires.")] = 30,
     default: DefaultOption = False,
     trust: Annotated[
@@ -126,25 +102,22 @@ def generate(
 
     Everything about it says TEST. Never trust it anywhere that matters.
     """
-    from airgap.signature.key_files import read_pass_phrase
-    from airgap.stages.keys import generate_key
-
     if (trust is None) != (store is None):
         raise UsageError("--trust and --store belong together")
-    made = generate_key(
+    made = airgap.signature.generate_key(
         key_folders(key_config),
         name,
-        kind=kind.value.upper(),
+        kind=kind,
         at=clock(),
         days=days,
         default=default,
-        pass_phrase=read_pass_phrase(passphrase_file) if passphrase_file else None,
+        pass_phrase=airgap.signature.read_pass_phrase(passphrase_file) if passphrase_file else None,
         trust=(trust, store) if trust and store else None,
     )
     lines = [
         f"Made the TEST key {made.name}: for trying things out, never to be trusted where it matters",
         f"  subject      {safe(made.subject)}",
-        f"  key          {safe(made.key_path)} ({kind.value}, mode 600)",
+        f"  key          {safe(made.key_path)} ({made.kind}, mode 600)",
         f"  chain        {safe(made.certificate_path)}",
         f"  test root    {safe(made.root_path)}",
         f"               SHA-256 {made.fingerprints['root']}",
@@ -156,48 +129,11 @@ def generate(
 
 def _entry(
     name: str, files: tuple[str | None, Path | None], remote: tuple[str | None, str | None], config: list[str]
-) -> KeyEntry:
-    from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
-    from airgap.signature.token_uri import is_token_uri
-
+) -> airgap.signature.KeyEntry:
     (private_key, chain), (plugin, key_id) = files, remote
     if plugin and key_id and not any(files):
         settings = key_values(config, "--plugin-config")
-        return RemoteKey(name=name, id=key_id, plugin=plugin, plugin_config=settings)
+        return airgap.signature.RemoteKey(name=name, id=key_id, plugin=plugin, plugin_config=settings)
     if private_key and chain and not any(remote) and not config:
-        if is_token_uri(private_key):
-            return TokenKey(name=name, uri=private_key, certificate_path=str(chain.absolute()))
-        path = str(Path(private_key).absolute())
-        return LocalKey(name=name, key_path=path, certificate_path=str(chain.absolute()))
+        return airgap.signature.key_with_chain(name, private_key, str(chain))
     raise UsageError("a key is --private-key with --chain, or --plugin with --id")
-
-
-def _row(key: NamedKey) -> dict[str, str]:
-    document = _document(key)
-    place = document.get("key_path") or document.get("id") or ""
-    return {
-        "mark": "*" if key.is_default else "",
-        "name": document["name"],
-        "kind": document["kind"],
-        "where": f"{place}{' (notation)' if key.borrowed else ''}",
-    }
-
-
-def _document(key: NamedKey) -> dict[str, Any]:
-    from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
-
-    entry = key.entry
-    common = {"name": safe(entry.name), "default": key.is_default, "notation": key.borrowed}
-    if isinstance(entry, LocalKey):
-        return {
-            **common,
-            "kind": "files",
-            "key_path": safe(key.folder / entry.key_path),
-            "certificate_path": safe(key.folder / entry.certificate_path),
-        }
-    if isinstance(entry, TokenKey):
-        path = safe(key.folder / entry.certificate_path)
-        return {**common, "kind": "token", "key_path": safe(entry.uri), "certificate_path": path}
-    if isinstance(entry, RemoteKey):
-        return {**common, "kind": f"plugin {safe(entry.plugin)}", "id": safe(entry.id)}
-    return {**common, "kind": "unknown"}

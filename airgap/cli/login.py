@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+import airgap
 from airgap.cli.command import command
 from airgap.cli.connection import Connection
 from airgap.cli.console import note, write
 from airgap.cli.lazy import typer_app
+from airgap.errors import UsageError
 
 app = typer_app()
 
@@ -36,19 +38,15 @@ def login(
 
     Exit codes: 0 kept, 1 refused or not reached, 2 usage.
     """
-    from airgap.errors import UsageError
-    from airgap.net.credentials import Credential
-    from airgap.net.login import login as check
-
     if password_stdin and identity_token_stdin:
         raise UsageError("standard input holds one secret: --password-stdin or --identity-token-stdin")
     if identity_token_stdin:
-        credential = Credential(identity_token=_secret())
+        credential = airgap.Credential(identity_token=_secret())
     else:
         name = username or _ask("Username: ", "--username")
         password = _secret() if password_stdin else _ask_password()
-        credential = Credential(username=name, password=password)
-    where = check(registry, credential, connection.credentials(), connection.transport(note))
+        credential = airgap.Credential(username=name, password=password)
+    where = airgap.login(registry, credential, connection.credentials(), connection.transport(note))
     write(f"The registry {registry} takes these credentials. Kept in {where}.\n")
 
 
@@ -58,8 +56,6 @@ def _secret() -> str:
 
 
 def _ask(prompt: str, option: str) -> str:
-    from airgap.errors import UsageError
-
     if not sys.stdin.isatty():
         raise UsageError(f"{option} is missing, and there is no terminal to ask on")
     sys.stderr.write(prompt)
@@ -69,8 +65,6 @@ def _ask(prompt: str, option: str) -> str:
 
 def _ask_password() -> str:
     from getpass import getpass
-
-    from airgap.errors import UsageError
 
     if not sys.stdin.isatty():
         raise UsageError(

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+import airgap
 from airgap.cli.command import command
 from airgap.cli.connection import Connection, RegistryConfigOption
 from airgap.cli.console import write
 from airgap.cli.lazy import typer_app
+from airgap.text import safe
 
 app = typer_app()
 
@@ -24,9 +26,6 @@ def logout(
 
     Exit code 0 also where there were none.
     """
-    from airgap.net.login import logout as forget
-    from airgap.text import safe
-
-    known = forget(registry, Connection(registry_config=registry_config).credentials())
+    known = airgap.logout(registry, Connection(registry_config=registry_config).credentials())
     shown = safe(registry, limit=255)
     write(f"Forgot the credentials for {shown}.\n" if known else f"There were no credentials for {shown}.\n")

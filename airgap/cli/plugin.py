@@ -8,10 +8,14 @@ from typing import Annotated
 
 import typer
 
+import airgap.plugin
+import airgap.report
 from airgap.cli.command import command
-from airgap.cli.console import Output, note, write, write_json
+from airgap.cli.console import Output, YesOption, note, write
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import plugin_directory
+from airgap.errors import UsageError
+from airgap.text import safe
 
 app = typer_app("Manage the plugins that sign, and that verify where --allow-plugin names them.", no_args_is_help=True)
 
@@ -22,16 +26,8 @@ def list_plugins(*, output: Output) -> None:
 
     Exit code 1 where one of them cannot be used.
     """
-    from airgap.report.plugins import plugins_document, plugins_text
-
     directory = plugin_directory()
-    entries = directory.installed()
-    if output.is_json:
-        write_json(plugins_document(directory.path, entries))
-    else:
-        write(plugins_text(directory.path, entries))
-    if any(entry.problem for entry in entries):
-        raise typer.Exit(1)
+    output.finish(airgap.report.PluginsReport(directory.path, directory.installed()))
 
 
 @command(app)
@@ -52,13 +48,9 @@ def install(
 
     Signing with a plugin, and verifying where --allow-plugin names it, runs it with your rights.
     """
-    from airgap.errors import UsageError
-    from airgap.plugin.install import install as put
-    from airgap.text import safe
-
     if (source is None) == (file is None):
         raise UsageError("name one FILE to install")
-    done = put(plugin_directory(), source or file or Path(), sha256=sha256, force=force)
+    done = airgap.plugin.install_plugin(plugin_directory(), source or file or Path(), sha256=sha256, force=force)
     metadata = done.metadata
     before = f", in place of {done.replaced}" if done.replaced else ""
     write(f"Installed the plugin {safe(metadata.name)} {metadata.version}{before}: {safe(done.path)}\n")
@@ -68,13 +60,9 @@ def install(
 def uninstall(
     *,
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Plugins to remove.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Remove plugins, whether or not they work."""
-    from airgap.errors import UsageError
-    from airgap.plugin.install import uninstall as remove
-    from airgap.text import safe
-
     directory = plugin_directory()
     if not yes:
         if not sys.stdin.isatty():
@@ -83,4 +71,4 @@ def uninstall(
             note("Nothing was removed.")
             return
     for name in names:
-        write(f"Removed {safe(remove(directory, name))}\n")
+        write(f"Removed {safe(airgap.plugin.uninstall_plugin(directory, name))}\n")

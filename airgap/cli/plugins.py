@@ -5,29 +5,24 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import airgap.plugin
+import airgap.signature
 from airgap.cli.console import home, key_values
 from airgap.errors import UsageError
 
-if TYPE_CHECKING:
-    from airgap.plugin.directory import PluginDirectory
-    from airgap.verifier.plugins import AllowedPlugins
 
-
-def plugin_directory() -> PluginDirectory:
+def plugin_directory() -> airgap.PluginDirectory:
     """`$AIRGAP_LIBEXEC`, `$NOTATION_LIBEXEC`, else the user's own plugins, else notation's. Raises UsageError."""
-    from airgap.plugin.directory import PluginDirectory, default_libexec
-    from airgap.signature.key_location import locate_keys
-
     for variable in ("AIRGAP_LIBEXEC", "NOTATION_LIBEXEC"):
         if named := os.environ.get(variable):
-            return PluginDirectory(Path(named), os.environ)
+            return airgap.PluginDirectory(Path(named), os.environ)
     env = {name: value for name, value in os.environ.items() if name != "AIRGAP_KEYS"}
-    folders = locate_keys(None, env, home())
-    return PluginDirectory(default_libexec(folders.own, folders.borrowed), os.environ)
+    folders = airgap.signature.locate_keys(None, env, home())
+    return airgap.PluginDirectory(airgap.plugin.default_libexec(folders.own, folders.borrowed), os.environ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,21 +42,17 @@ class PluginOptions:
         typer.Option("--plugin-config", metavar="KEY=VALUE", help="Configuration that plugins are handed."),
     ] = None
 
-    def allowed(self) -> AllowedPlugins | None:
+    def allowed(self) -> airgap.AllowedPlugins | None:
         """The plugins that are named; None where there are none, and then none can be run. Raises UsageError."""
         if not self.allow_plugin:
             if self.plugin_config:
                 raise UsageError("--plugin-config without --allow-plugin would configure nothing")
             return None
-        from airgap.plugin.directory import check_name
-        from airgap.plugin.errors import PluginError
-        from airgap.verifier.plugins import AllowedPlugins
-
         try:
-            names = frozenset(check_name(name) for name in self.allow_plugin)
-        except PluginError as error:
+            names = frozenset(airgap.plugin.check_name(name) for name in self.allow_plugin)
+        except airgap.plugin.PluginError as error:
             raise UsageError(f"--allow-plugin: {error}", remedy="Name it as the signature does.") from None
-        return AllowedPlugins(
+        return airgap.AllowedPlugins(
             host=plugin_directory(),
             names=names,
             config=key_values(self.plugin_config or [], "--plugin-config"),

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from airgap.report.wording import count, size
-from airgap.transfer.events import BlobAdvanced, BlobDone, BlobStarted, Event, Notice, Progress, Started, silent
+from airgap import events
+from airgap.report import count, size
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -23,10 +23,10 @@ _BAR_BYTES: Final = 4 * 1024 * 1024
 
 
 @contextmanager
-def shown(*, quiet: bool, no_tty: bool) -> Iterator[Progress]:
+def shown(*, quiet: bool, no_tty: bool) -> Iterator[events.Progress]:
     """What to hand to a copy as its progress callback."""
     if quiet:
-        yield silent
+        yield events.silent
     elif sys.stderr.isatty() and not no_tty:
         with _bars() as report:
             yield report
@@ -43,14 +43,14 @@ class _Tally:
         self.done = 0
         self._current: dict[object, int] = {}
 
-    def take(self, event: Event) -> None:
-        if isinstance(event, Started):
+    def take(self, event: events.Event) -> None:
+        if isinstance(event, events.Started):
             self.total += event.bytes
-        elif isinstance(event, BlobStarted):
+        elif isinstance(event, events.BlobStarted):
             self._current[event.digest] = 0
-        elif isinstance(event, BlobAdvanced):
+        elif isinstance(event, events.BlobAdvanced):
             self._current[event.digest] = self._current.get(event.digest, 0) + event.bytes
-        elif isinstance(event, BlobDone):
+        elif isinstance(event, events.BlobDone):
             self._current.pop(event.digest, None)
             self.done += event.size
 
@@ -67,17 +67,17 @@ class _Lines:
         self._began = time.monotonic()
         self._next = self._began + _LINE_SECONDS
 
-    def report(self, event: Event) -> None:
+    def report(self, event: events.Event) -> None:
         with self._tally.lock:
             self._tally.take(event)
-            if isinstance(event, Notice):
+            if isinstance(event, events.Notice):
                 _say(event.message)
-            elif isinstance(event, Started):
+            elif isinstance(event, events.Started):
                 there = f"; {size(event.present_bytes)} are there already" if event.present_bytes else ""
                 blobs, manifests = count(event.blobs, "blob"), count(event.manifests, "manifest")
                 _say(f"{count(event.artifacts, 'artifact')}: {size(event.bytes)} in {blobs} and {manifests}{there}")
                 self._next = time.monotonic() + _LINE_SECONDS
-            elif isinstance(event, (BlobAdvanced, BlobDone)) and time.monotonic() >= self._next:
+            elif isinstance(event, (events.BlobAdvanced, events.BlobDone)) and time.monotonic() >= self._next:
                 self._next = time.monotonic() + _LINE_SECONDS
                 _say(self._line())
 
@@ -92,7 +92,7 @@ class _Lines:
 
 
 @contextmanager
-def _bars() -> Iterator[Progress]:
+def _bars() -> Iterator[events.Progress]:
     # rich costs 70 ms: it is loaded where there is something to draw
     from rich.console import Console
     from rich.progress import (
@@ -124,23 +124,23 @@ class _Bars:
         self._whole: TaskID = bars.add_task("reading what there is", total=None)
         self._tasks: dict[object, TaskID] = {}
 
-    def report(self, event: Event) -> None:
+    def report(self, event: events.Event) -> None:
         with self._tally.lock:
             self._tally.take(event)
             self._draw(event)
 
-    def _draw(self, event: Event) -> None:
-        if isinstance(event, Notice):
+    def _draw(self, event: events.Event) -> None:
+        if isinstance(event, events.Notice):
             self._bars.console.print(event.message, markup=False, highlight=False)
-        elif isinstance(event, Started):
+        elif isinstance(event, events.Started):
             self._bars.update(self._whole, description="total", total=self._tally.total)
-        elif isinstance(event, BlobStarted) and event.size >= _BAR_BYTES and len(self._tasks) < _BARS:
+        elif isinstance(event, events.BlobStarted) and event.size >= _BAR_BYTES and len(self._tasks) < _BARS:
             self._tasks[event.digest] = self._bars.add_task(str(event.digest)[:19], total=event.size)
-        elif isinstance(event, BlobAdvanced):
+        elif isinstance(event, events.BlobAdvanced):
             self._bars.update(self._whole, completed=self._tally.bytes)
             if event.digest in self._tasks:
                 self._bars.advance(self._tasks[event.digest], event.bytes)
-        elif isinstance(event, BlobDone):
+        elif isinstance(event, events.BlobDone):
             self._bars.update(self._whole, completed=self._tally.bytes)
             if event.digest in self._tasks:
                 self._bars.remove_task(self._tasks.pop(event.digest))

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+import airgap.report
+import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import Output, clock, demands, write, write_json
+from airgap.cli.console import Output, clock, demands
+from airgap.cli.judging import Judging
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import PluginOptions
-from airgap.cli.trust_common import Judging
-from airgap.cli.verify import Content
 
 app = typer_app()
 
@@ -38,7 +39,9 @@ def recheck(
         ),
     ] = None,
     plugins: PluginOptions,
-    content: Annotated[Content, typer.Option(help="How much content of layouts is checked again.")] = Content.ALL,
+    content: Annotated[
+        airgap.Content, typer.Option(help="How much content of layouts is checked again.")
+    ] = airgap.Content.ALL,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON document to this file, too.")
     ] = None,
@@ -51,20 +54,11 @@ def recheck(
 
     Exit codes: 0 all is still good, else the most severe: 14 revoked, 15 evidence missing or stale, 13 not trusted, ...
     """
-    from airgap import __version__
-    from airgap.cli.verify import write_report
-    from airgap.guard import no_network
-    from airgap.report.rechecking import recheck_document, recheck_text
-    from airgap.stages.recheck import RecheckRequest
-    from airgap.stages.recheck import recheck as judge
-    from airgap.trust.apart import check_output, layout_paths
-    from airgap.trust.scopes import check_scope
-
     now = clock()
     judged = judging.moment(now)
     if scope is not None:
-        check_scope(scope)
-    request = RecheckRequest(
+        airgap.trust.check_scope(scope)
+    request = airgap.RecheckRequest(
         sources=sources,
         at=judged,
         clock=now,
@@ -72,22 +66,11 @@ def recheck(
         metadata=demands(metadata or [], "--user-metadata"),
         max_age=judging.ages(),
         plugins=plugins.allowed(),
-        content=content.value,
+        content=content,
     )
-    place = judging.location()
-    if report:
-        check_output(report, [place.path, *layout_paths(sources)])
-    with no_network():
-        outcome = judge(request, place)
-    document = recheck_document(outcome, version=__version__)
-    try:
-        if report:
-            # layouts that reports name are known only now
-            check_output(report, [Path(item.now.path) for item in outcome.artifacts if item.now.path])
-            write_report(report, document)
-    finally:  # a report that cannot be written keeps no verdict back
-        if output.is_json:
-            write_json(document)
-        else:
-            write(recheck_text(outcome, style=output.style))
-    raise typer.Exit(outcome.exit_code)
+    place = judging.location(report, request.inputs)
+    with airgap.no_network():
+        outcome = airgap.recheck(request, place)
+    # layouts that reports name are known only now
+    named = [Path(item.now.path) for item in outcome.artifacts if item.now.path]
+    output.finish(airgap.report.RecheckReport(outcome), file=report, apart_from=named)

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+import airgap.report
+import airgap.signature
 from airgap.cli.command import command
 from airgap.cli.connection import SigningConnection
-from airgap.cli.console import (
-    LayoutOption,
-    QuietOutput,
-    clock,
-    key_values,
-    layout_reference,
-    write,
-    write_json,
-)
+from airgap.cli.console import LayoutOption, QuietOutput, clock, key_values, layout_reference
 from airgap.cli.lazy import typer_app
 from airgap.cli.signer import KeyChoice
-from airgap.cli.signing import EnvelopeFormat, ForceReferrersTagOption, TimestampOptions, lifetime
-from airgap.errors import AirgapError
-
-if TYPE_CHECKING:
-    from airgap.signature.results import SignedArtifact
+from airgap.cli.signing import (
+    ExpiryOption,
+    ForceReferrersTagOption,
+    FormatOption,
+    MetadataOption,
+    TimestampOptions,
+    attach,
+    lifetime,
+)
 
 app = typer_app()
 
@@ -40,15 +39,9 @@ def sign(
         ),
     ],
     key: KeyChoice,
-    signature_format: Annotated[EnvelopeFormat, typer.Option(help="Format of the envelope.")] = EnvelopeFormat.JWS,
-    expiry: Annotated[
-        str | None,
-        typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 90d, 52w."),
-    ] = None,
-    metadata: Annotated[
-        list[str] | None,
-        typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Sign this metadata, too; repeatable."),
-    ] = None,
+    signature_format: FormatOption = airgap.signature.EnvelopeFormat.JWS,
+    expiry: ExpiryOption = None,
+    metadata: MetadataOption = None,
     timestamp: TimestampOptions,
     force: Annotated[bool, typer.Option("--force", help="Sign even where an equal signature is attached.")] = False,
     config_type: Annotated[
@@ -70,16 +63,12 @@ def sign(
 
     Exit codes: 0 signed, or an equal signature is there, 1 could not, 2 usage, 11 not found, 16 content wrong.
     """
-    from airgap.report.signing import signed_document, signed_text
-    from airgap.stages.sign import SignRequest
-    from airgap.stages.sign import sign as run
-
     transport = connection.transport(output.note)
-    request = SignRequest(
+    request = airgap.SignRequest(
         targets=[layout_reference(text, oci_layout=oci_layout) for text in references],
         signer=key.open(),
         at=clock(),
-        envelope=signature_format.value,
+        envelope=signature_format,
         lifetime=lifetime(expiry),
         metadata=key_values(metadata or [], "--user-metadata"),
         timestamper=timestamp.open(lambda: transport),
@@ -87,25 +76,13 @@ def sign(
         referrers_tag=force_referrers_tag,
         force=force,
     )
-    done: list[SignedArtifact] = []
 
-    def attached(item: SignedArtifact) -> None:
-        done.append(item)
-        for warning in item.warnings:
-            output.note(f"Warning: {warning}")
-        if not output.is_json:
-            write(signed_text(item, style=output.style))
+    def run(tell: Callable[[airgap.SignedArtifact], None]) -> None:
+        def attached(item: airgap.SignedArtifact) -> None:
+            for warning in item.warnings:
+                output.note(f"Warning: {warning}")
+            tell(item)
 
-    try:
-        run(
-            request,
-            transport=transport,
-            credentials=connection.credentials(),
-            attached=attached,
-        )
-    except AirgapError as error:
-        if output.is_json:
-            write_json(signed_document(done, error))
-        raise
-    if output.is_json:
-        write_json(signed_document(done))
+        airgap.sign(request, transport=transport, credentials=connection.credentials(), attached=attached)
+
+    attach(output, airgap.report.SignReport, run)

@@ -6,19 +6,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import airgap.signature
 from airgap.cli.console import key_values
 from airgap.cli.plugins import plugin_directory
 from airgap.cli.signing import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
 from airgap.errors import UsageError
-
-if TYPE_CHECKING:
-    from airgap.signature.key_config import RemoteKey
-    from airgap.signature.produce import EnvelopeSigner
-    from airgap.signature.signer import Signer
 
 MODULE = "AIRGAP_PKCS11_MODULE"
 
@@ -55,21 +51,17 @@ class KeyChoice:
     key_config: KeyConfigOption = None
     passphrase_file: PassPhraseOption = None
 
-    def open(self) -> Signer | EnvelopeSigner:
+    def open(self) -> airgap.signature.Signer | airgap.signature.EnvelopeSigner:
         """The signer. Raises UsageError, NotFoundError, KeyFileError, SigningError, PluginError."""
         self._check()
         if self.plugin is not None and self.plugin_id is not None:
             return self._open_plugin(self.plugin, self.plugin_id, {})
+        ask, named = pass_phrase(self.passphrase_file), os.environ.get(MODULE)
+        module = Path(named) if named else None
         if self.private_key is not None and self.chain is not None:
-            return self._open_files(self.private_key, self.chain)
-        from airgap.stages.keys import open_signer
-
-        return open_signer(
-            key_folders(self.key_config),
-            self.key,
-            pass_phrase=pass_phrase(self.passphrase_file),
-            remote=self._open_remote,
-            token=self._open_files,
+            return airgap.signature.open_key(self.private_key, self.chain, pass_phrase=ask, module=module)
+        return airgap.signature.open_signer(
+            key_folders(self.key_config), self.key, pass_phrase=ask, remote=self._open_remote, module=module
         )
 
     def _check(self) -> None:
@@ -89,27 +81,15 @@ class KeyChoice:
         if self.plugin_config and self.private_key is not None:
             raise UsageError("--plugin-config is for keys that a plugin has")
 
-    def _open_files(self, key: str, chain: Path) -> Signer:
-        from airgap.signature.token_uri import is_token_uri
-
-        if is_token_uri(key):
-            from airgap.signature.token import open_token_signer
-
-            module = os.environ.get(MODULE)
-            return open_token_signer(
-                key, chain, pass_phrase(self.passphrase_file), module=Path(module) if module else None
-            )
-        from airgap.signature.key_files import load_local_signer
-
-        return load_local_signer(Path(key), chain, pass_phrase(self.passphrase_file))
-
-    def _open_remote(self, key: RemoteKey) -> Signer | EnvelopeSigner:
+    def _open_remote(
+        self, key: airgap.signature.RemoteKey
+    ) -> airgap.signature.Signer | airgap.signature.EnvelopeSigner:
         return self._open_plugin(key.plugin, key.id, key.plugin_config)
 
-    def _open_plugin(self, name: str, key_id: str, configured: Mapping[str, str]) -> Signer | EnvelopeSigner:
-        from airgap.signature.plugin_signer import PluginKey, plugin_signer
-
+    def _open_plugin(
+        self, name: str, key_id: str, configured: Mapping[str, str]
+    ) -> airgap.signature.Signer | airgap.signature.EnvelopeSigner:
         # PLUGIN-30: what the command says comes over what the key's entry says
         given = key_values(list(self.plugin_config or ()), "--plugin-config")
-        key = PluginKey(key_id=key_id, config={**configured, **given})
-        return plugin_signer(plugin_directory().find(name), key)
+        key = airgap.signature.PluginKey(key_id=key_id, config={**configured, **given})
+        return airgap.signature.open_plugin_signer(plugin_directory().find(name), key)

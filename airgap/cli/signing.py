@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
-from airgap import limits
-from airgap.errors import FormatError, UsageError
-from airgap.text import safe
+import airgap.parse
+import airgap.report
+import airgap.signature
+from airgap.cli.console import QuietOutput, home, write
+from airgap.errors import AirgapError, FormatError, UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import timedelta
-
-    from airgap.net.options import TransportOptions
-    from airgap.signature.key_location import KeyFolders
-    from airgap.signature.timestamper import Timestamper
-
-
-class EnvelopeFormat(StrEnum):
-    """The envelope formats, as notation calls them."""
-
-    JWS = "jws"
-    COSE = "cose"
-
+Item = TypeVar("Item")
 
 PASS_PHRASE = "AIRGAP_KEY_PASSPHRASE"  # noqa: S105 - the name of the variable
 
+FormatOption = Annotated[airgap.signature.EnvelopeFormat, typer.Option(help="Format of the envelope.")]
+ExpiryOption = Annotated[
+    str | None,
+    typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 90d, 52w."),
+]
+MetadataOption = Annotated[
+    list[str] | None,
+    typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Sign this metadata, too; repeatable."),
+]
 KeyConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -70,40 +68,46 @@ class TimestampOptions:
         ),
     ] = None
 
-    def open(self, connect: Callable[[], TransportOptions]) -> Timestamper | None:
+    def open(self, connect: Callable[[], airgap.TransportOptions]) -> airgap.signature.Timestamper | None:
         """The authority; None where there is none. `connect` says how to reach it. Raises UsageError."""
         url, roots = self.timestamp_url, self.timestamp_root_cert
         if url is None and not roots:
             return None
         if url is None or not roots:
             raise UsageError("--timestamp-url and --timestamp-root-cert belong together")
-        from airgap.net.tsa import HttpTsa
-        from airgap.signature.timestamper import Rfc3161Timestamper, timestamp_anchors
-
-        anchors = timestamp_anchors({str(root): _read_root(root) for root in roots})
-        return Rfc3161Timestamper(HttpTsa(url, connect()), anchors)
+        anchors = airgap.signature.load_timestamp_anchors(roots)
+        return airgap.signature.Rfc3161Timestamper(airgap.HttpTsa(url, connect()), anchors)
 
 
-def _read_root(root: Path) -> bytes:
+def attach(
+    output: QuietOutput,
+    report: Callable[[list[Item], AirgapError | None], airgap.report.Report],
+    run: Callable[[Callable[[Item], None]], object],
+) -> None:
+    """Tell what `run` attaches as soon as it is done; the document comes at the end, on failure too.
+
+    `run` is handed the function to call with each item. Raises what it raises.
+    """
+    done: list[Item] = []
+
+    def attached(item: Item) -> None:
+        done.append(item)
+        if not output.is_json:
+            write(report([item], None).text(output.style))
+
     try:
-        with root.open("rb") as file:  # a device has no size, and no end
-            data = file.read(limits.STORE_FILE_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"--timestamp-root-cert {safe(root)} cannot be read: {error.strerror}") from None
-    if len(data) > limits.STORE_FILE_BYTES:
-        raise UsageError(f"--timestamp-root-cert {safe(root)} has more than {limits.STORE_FILE_BYTES} bytes")
-    return data
+        run(attached)
+    except AirgapError as error:
+        if output.is_json:
+            output.show(report(done, error))
+        raise
+    if output.is_json:
+        output.show(report(done, None))
 
 
-def key_folders(explicit: Path | None) -> KeyFolders:
+def key_folders(explicit: Path | None) -> airgap.signature.KeyFolders:
     """Where named keys are configured. Raises UsageError."""
-    from airgap.signature.key_location import locate_keys
-
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return locate_keys(explicit, os.environ, None)
-    return locate_keys(explicit, os.environ, home)
+    return airgap.signature.locate_keys(explicit, os.environ, home())
 
 
 def pass_phrase(file: Path | None) -> Callable[[str], bytes | None]:
@@ -111,9 +115,7 @@ def pass_phrase(file: Path | None) -> Callable[[str], bytes | None]:
 
     def ask(name: str) -> bytes | None:
         if file is not None:
-            from airgap.signature.key_files import read_pass_phrase
-
-            return read_pass_phrase(file)
+            return airgap.signature.read_pass_phrase(file)
         if given := os.environ.get(PASS_PHRASE):
             return given.encode()
         if not sys.stdin.isatty():
@@ -128,10 +130,8 @@ def lifetime(text: str | None) -> timedelta | None:
     """`--expiry`; zero is none (CLI-3). Raises UsageError."""
     if text is None:
         return None
-    from airgap.parse.duration import parse_duration
-
     try:
-        return parse_duration(text) or None
+        return airgap.parse.parse_duration(text) or None
     except FormatError as error:
         raise UsageError(
             f"--expiry: {error}", remedy="Write weeks, days and hours, largest first: 52w, 90d, 1d12h."

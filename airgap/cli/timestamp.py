@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import airgap.report
 from airgap.cli.command import command
 from airgap.cli.connection import SigningConnection
-from airgap.cli.console import LayoutOption, QuietOutput, layout_reference, write, write_json
+from airgap.cli.console import LayoutOption, QuietOutput, layout_reference
 from airgap.cli.lazy import typer_app
-from airgap.cli.signing import ForceReferrersTagOption, TimestampOptions
-from airgap.errors import AirgapError, FormatError, UsageError
-
-if TYPE_CHECKING:
-    from airgap.oci.digest import Digest
-    from airgap.signature.results import StampedSignature
+from airgap.cli.signing import ForceReferrersTagOption, TimestampOptions, attach
+from airgap.errors import FormatError, UsageError
 
 app = typer_app("Timestamp signatures that exist.", no_args_is_help=True)
 
@@ -46,46 +43,28 @@ def add(
 
     Exit codes: 0 done, or nothing to do, 1 could not, 2 usage, 11 no such artifact or signature, 16 content wrong.
     """
-    from airgap.report.signing import stamped_document, stamped_text
-    from airgap.stages.timestamp import TimestampRequest, add_timestamps
-
     transport = connection.transport(output.note)
     authority = timestamp.open(lambda: transport)
     if authority is None:
         raise UsageError("name the timestamping authority with --timestamp-url and --timestamp-root-cert")
-    request = TimestampRequest(
+    request = airgap.TimestampRequest(
         target=layout_reference(reference, oci_layout=oci_layout),
         timestamper=authority,
         signature=_digest(signature),
         force=force,
         referrers_tag=force_referrers_tag,
     )
-    done: list[StampedSignature] = []
+    attach(
+        output,
+        airgap.report.TimestampReport,
+        lambda attached: airgap.add_timestamps(
+            request, transport=transport, credentials=connection.credentials(), attached=attached
+        ),
+    )
 
-    def attached(item: StampedSignature) -> None:
-        done.append(item)
-        if not output.is_json:
-            write(stamped_text(item, style=output.style))
 
+def _digest(text: str | None) -> airgap.Digest | None:
     try:
-        add_timestamps(
-            request,
-            transport=transport,
-            credentials=connection.credentials(),
-            attached=attached,
-        )
-    except AirgapError as error:
-        if output.is_json:
-            write_json(stamped_document(done, error))
-        raise
-    if output.is_json:
-        write_json(stamped_document(done))
-
-
-def _digest(text: str | None) -> Digest | None:
-    from airgap.oci.digest import Digest
-
-    try:
-        return None if text is None else Digest.parse(text)
+        return None if text is None else airgap.Digest.parse(text)
     except FormatError as error:
         raise UsageError(f"--signature: {error}") from None

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import airgap.report
+import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import Output, note, write, write_json
+from airgap.cli.console import Output, YesOption, note, write
+from airgap.cli.judging import TrustOption, location
 from airgap.cli.lazy import typer_app
-from airgap.cli.trust_common import TrustOption, location
+from airgap.errors import UsageError
+from airgap.text import safe
 
 app = typer_app("Add, list, show and delete the certificates that are trusted.", no_args_is_help=True)
 
 
-class Kind(StrEnum):
-    """What the certificates of a store vouch for."""
-
-    CA = "ca"
-    SIGNING_AUTHORITY = "signingAuthority"
-    TSA = "tsa"
-
-
-KindOption = Annotated[Kind, typer.Option("--type", "-t", help="ca: signatures; tsa: timestamps.")]
+KindOption = Annotated[airgap.trust.StoreType, typer.Option("--type", "-t", help="ca: signatures; tsa: timestamps.")]
 StoreOption = Annotated[str, typer.Option("--store", "-s", metavar="NAME", help="Name of the trust store.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @command(app)
@@ -46,21 +40,17 @@ def add(
     Refuses what verification would refuse: a certificate that is no CA, for tsa anything but a self-signed root CA. A
     store gives no trust until a policy statement names it. Compare the fingerprint with its owner first.
     """
-    from airgap.report.trusting import certificates_document, show_text
-    from airgap.trust.edit import add_certificates, store_of, writable
-
-    root = writable(location(trust))
-    added = add_certificates(root, store_of(kind.value, store), files)
-    if output.is_json:
-        write_json(certificates_document(added))
-    else:
-        write("".join(show_text(item, style=output.style) for item in added))
+    root = airgap.trust.writable(location(trust))
+    added = airgap.trust.add_certificates(root, airgap.trust.store_of(kind, store), files)
+    output.finish(airgap.report.CertificatesReport(added, verbose=True))
 
 
 @command(app, "list")
 def list_(
     *,
-    kind: Annotated[Kind | None, typer.Option("--type", "-t", help="Only stores of this type.")] = None,
+    kind: Annotated[
+        airgap.trust.StoreType | None, typer.Option("--type", "-t", help="Only stores of this type.")
+    ] = None,
     store: Annotated[
         str | None, typer.Option("--store", "-s", metavar="NAME", help="Only stores of this name.")
     ] = None,
@@ -71,24 +61,7 @@ def list_(
 
     Exit codes: 0, 18 if a store cannot be used.
     """
-    from airgap.errors import NotFoundError
-    from airgap.reasons import ExitCode
-    from airgap.report.trusting import certificates_document, list_text
-    from airgap.text import safe
-    from airgap.trust.edit import BrokenStore, list_files
-    from airgap.trust.generation import settled
-    from airgap.trust.stores import StoreType
-
-    where = location(trust)
-    if trust is not None and not settled(trust).is_dir():
-        raise NotFoundError(f"there is no trust directory at {safe(trust)}", remedy="Name another one with --trust.")
-    found = list_files(where.path, StoreType(kind.value) if kind else None, store)
-    if output.is_json:
-        write_json(certificates_document(found))
-    else:
-        write(list_text(found, style=output.style))
-    if any(isinstance(item, BrokenStore) for item in found):
-        raise typer.Exit(ExitCode.MALFORMED)
+    output.finish(airgap.report.CertificatesReport(airgap.trust.list_certificates(location(trust), kind, store)))
 
 
 @command(app)
@@ -104,14 +77,8 @@ def show(
 
     The words are those of the PGP word list, for reading over a telephone: who hears another word has another file.
     """
-    from airgap.report.trusting import certificates_document, show_text
-    from airgap.trust.edit import find_file, store_of
-
-    found = find_file(location(trust).path, store_of(kind.value, store), file)
-    if output.is_json:
-        write_json(certificates_document([found]))
-    else:
-        write(show_text(found, style=output.style))
+    found = airgap.trust.find_certificate(location(trust).path, airgap.trust.store_of(kind, store), file)
+    output.finish(airgap.report.CertificatesReport([found], verbose=True))
 
 
 @command(app)
@@ -128,26 +95,20 @@ def delete(
 
     Asks first; where there is nobody to ask, --yes is needed.
     """
-    from airgap.errors import UsageError
-    from airgap.text import safe
-    from airgap.trust.edit import delete_file, delete_store, store_of, writable
-
-    root, ref = writable(location(trust)), store_of(kind.value, store)
+    root, ref = airgap.trust.writable(location(trust)), airgap.trust.store_of(kind, store)
     if (file is None) is not everything:
         raise UsageError("name either one file, or --all")
     confirm(f"Delete {safe(file) if file else 'every certificate'} of the trust store {ref}?", yes=yes)
     if file is None:
-        gone = delete_store(root, ref)
+        gone = airgap.trust.delete_store(root, ref)
     else:
-        delete_file(root, ref, file)
+        airgap.trust.delete_certificate(root, ref, file)
         gone = (file,)
     write("".join(f"deleted {ref} {safe(name)}\n" for name in gone))
 
 
 def confirm(question: str, *, yes: bool) -> None:
     """Ask, and end the command without a yes. Raises UsageError where nobody can be asked."""
-    from airgap.errors import UsageError
-
     if yes:
         return
     if not sys.stdin.isatty():

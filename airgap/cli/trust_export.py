@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+import airgap.report
+import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import Output, clock, write, write_json
+from airgap.cli.console import Output, clock
+from airgap.cli.judging import TrustOption, location
 from airgap.cli.lazy import typer_app
-from airgap.cli.trust_common import TrustOption, location
 
 app = typer_app()
 
@@ -42,40 +44,9 @@ def export(
     policy demands what that language cannot say. Exit codes: 0, 20 something stayed out, or notation does not hear of
     a revocation (unless --accept-omissions).
     """
-    from airgap.parse.time import iso
-    from airgap.reasons import ExitCode
-    from airgap.trust.directory import TrustDirectory
-    from airgap.trust.export import export_containers_policy, export_notation
-
-    directory = TrustDirectory.open(location(trust))
+    directory = airgap.TrustDirectory.open(location(trust))
     if tool is Tool.NOTATION:
-        done = export_notation(directory, folder, at=clock())
+        done = airgap.trust.export_notation(directory, folder, at=clock())
     else:
-        done = export_containers_policy(directory, folder)
-    code = ExitCode.PARTIAL if done.omissions and not accept_omissions else ExitCode.OK
-    if output.is_json:
-        write_json(
-            {
-                "schema": "airgap.export/1",
-                "for": tool.value,
-                "folder": done.folder,
-                "files": list(done.files),
-                "notes": list(done.notes),
-                "omissions": [
-                    {"file": item.file, "url": item.url or None, "problem": item.problem} for item in done.omissions
-                ],
-                "use_by": iso(done.use_by) if done.use_by else None,
-            }
-        )
-        raise typer.Exit(code)
-    lines = [f"EXPORTED: {len(done.files)} files for {tool.value} in {done.folder}."]
-    if done.omissions:
-        lines[0] = f"EXPORTED IN PART: {len(done.files)} files for {tool.value} in {done.folder}."
-        lines += [f"  left out {item.sentence}" for item in done.omissions]
-    lines += [f"  note {text}" for text in done.notes]
-    if tool is Tool.NOTATION:
-        lines.append(f"  NOTATION_CONFIG={done.folder}/config NOTATION_CACHE={done.folder}/cache notation verify ...")
-    if done.use_by:
-        lines.append(f"  good offline until {iso(done.use_by)}")
-    write("\n".join(lines) + "\n")
-    raise typer.Exit(code)
+        done = airgap.trust.export_containers_policy(directory, folder)
+    output.finish(airgap.report.ExportReport(tool.value, done, accept_omissions))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import airgap.report
+import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.connection import Connection
-from airgap.cli.console import QuietOutput, VerboseOption, clock, write, write_json
+from airgap.cli.console import QuietOutput, VerboseOption, clock
+from airgap.cli.judging import TrustOption, location
 from airgap.cli.lazy import typer_app
-from airgap.cli.trust_common import TrustOption, location
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from airgap.collection.coverage import FetchOutcome
-    from airgap.net.options import TransportOptions
-    from airgap.trust.directory import TrustDirectory
+from airgap.errors import UsageError
 
 app = typer_app()
 
@@ -68,9 +66,6 @@ def fetch(
     Exit codes: 0, 1 a target could not be read, 11 not found, 15 gaps (with --require-complete), 16 content wrong,
     18 trust material malformed.
     """
-    from airgap import __version__
-    from airgap.report.fetching import fetch_document, fetch_headline, fetch_text
-
     outcome = run_fetch(
         targets or [],
         trust=trust,
@@ -85,13 +80,7 @@ def fetch(
         connection=replace(connection, connections=concurrency),
         note=output.note,
     )
-    if output.is_json:
-        write_json(fetch_document(outcome, version=__version__))
-    elif output.quiet:
-        write(fetch_headline(outcome) + "\n")
-    else:
-        write(fetch_text(outcome, style=output.style, verbose=verbose))
-    raise typer.Exit(outcome.exit_code)
+    output.finish(airgap.report.FetchReport(outcome, verbose))
 
 
 def run_fetch(
@@ -108,25 +97,17 @@ def run_fetch(
     required: bool = False,
     concurrency: int = 8,
     note: Callable[[str], None],
-) -> FetchOutcome:
+) -> airgap.FetchOutcome:
     """What the command does, for `airgap copy --with-evidence` as well, which has fetched into the copy.
 
     A trust directory is written where it is named, or where evidence has no other place; else it only lends its tsa
     stores, and says who is revoked. Raises AirgapError.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
-    from airgap.errors import UsageError
-    from airgap.net.evidence import CRL_SECONDS, OCSP_SECONDS, EvidenceOptions
-    from airgap.stages.fetch import FetchRequest
-    from airgap.stages.fetch import fetch as bring
-    from airgap.trust.edit import writable
-
     if not targets and into is None:
         raise UsageError("no target is named", remedy="Name layouts, tars or references: trust fetch trip.tar.")
     where = location(trust)
-    keep = writable(where) if trust is not None or into is None else None
-    request = FetchRequest(
+    keep = airgap.trust.writable(where) if trust is not None or into is None else None
+    request = airgap.FetchRequest(
         targets=targets,
         at=clock(),
         directory=keep,
@@ -136,18 +117,16 @@ def run_fetch(
         required=required,
         download=download,
     )
+    evidence = airgap.EvidenceOptions(transport=_for_evidence(connection, note), allow_https=allow_https)
+    if timeout:
+        evidence = replace(evidence, crl_seconds=timeout, ocsp_seconds=timeout)
     with ThreadPoolExecutor(concurrency) as pool:
-        return bring(
+        return airgap.fetch(
             request,
-            trust=_opened(where.path),
+            trust=airgap.TrustDirectory.find(where.path),
             transport=connection.transport(note),
             credentials=connection.credentials(),
-            evidence=EvidenceOptions(
-                transport=_for_evidence(connection, note),
-                allow_https=allow_https,
-                crl_seconds=timeout or CRL_SECONDS,
-                ocsp_seconds=timeout or OCSP_SECONDS,
-            ),
+            evidence=evidence,
             executor=pool,
         )
 
@@ -156,7 +135,7 @@ _EVIDENCE_RETRIES = 1
 """At most: a chain names several points, and hosts that never answer would take minutes each."""
 
 
-def _for_evidence(connection: Connection, note: Callable[[str], None]) -> TransportOptions:
+def _for_evidence(connection: Connection, note: Callable[[str], None]) -> airgap.TransportOptions:
     # what was given for the registry alone (a client certificate, plain http) is not shown to the hosts of issuers
     own = replace(
         connection,
@@ -167,10 +146,3 @@ def _for_evidence(connection: Connection, note: Callable[[str], None]) -> Transp
         retries=min(connection.retries, _EVIDENCE_RETRIES),
     )
     return own.transport(note)
-
-
-def _opened(path: Path) -> TrustDirectory | None:
-    from airgap.trust.directory import TrustDirectory
-    from airgap.trust.generation import settled
-
-    return TrustDirectory.open(path) if settled(path).is_dir() else None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import airgap.report
+import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import Output, clock, note, write, write_json
+from airgap.cli.console import Output, clock, note
+from airgap.cli.judging import StreamOption, TrustOption, location
 from airgap.cli.lazy import typer_app
-from airgap.cli.trust_common import StreamOption, TrustOption, location
-
-if TYPE_CHECKING:
-    from airgap.trust.snapshots.pins import Pin
+from airgap.errors import Rejected, Undecided, UsageError
+from airgap.reasons import REASONS
 
 app = typer_app("Fix, list and remove who may sign snapshots of the trust directory.", no_args_is_help=True)
 
@@ -58,24 +59,20 @@ def add(
 
     Compare them over a channel that the medium did not come through. Whoever is pinned decides what this site trusts.
     """
-    from airgap.cli.trust_common import raised
-    from airgap.errors import UsageError
-    from airgap.stages.pin import add_pin, propose_pin, propose_tuf_pin
-
     now = clock()
     if (signer is None) == (tuf_root is None):
         raise UsageError("name either a signer or --tuf-root", remedy="airgap trust pin add signer.pem")
     if tuf_root is not None:
-        from airgap.trust.snapshots.tuf_check import check_root
-
-        pin = propose_tuf_pin(tuf_root, stream=stream, at=now)
-        check_root(pin.tuf_root)
+        pin = airgap.trust.propose_tuf_pin(tuf_root, stream=stream, at=now)
     else:
-        pin = propose_pin(signer or "", stream=stream, at=now, exact=exact, tsa_roots=tsa_root or [])
+        pin = airgap.trust.propose_pin(signer or "", stream=stream, at=now, exact=exact, tsa_roots=tsa_root or [])
     _confirm(pin, yes_fingerprint or [])
-    with raised():
-        add_pin(location(trust), pin, at=now, accept_lost_state=accept_lost_state)
-    _write(pin, output, f"Pinned: {pin.id}\n")
+    try:
+        airgap.trust.add_pin(location(trust), pin, at=now, accept_lost_state=accept_lost_state)
+    except (Rejected, Undecided) as error:  # a verdict without a report: the exit code is that of its reason
+        note(f"Error: {error}\n       {error.remedy}")
+        raise typer.Exit(REASONS[error.reason].exit_code) from None
+    output.finish(airgap.report.PinsReport([pin], f"Pinned: {pin.id}\n"))
 
 
 @command(app, "list")
@@ -85,23 +82,7 @@ def list_(
     output: Output,
 ) -> None:
     """List who may sign snapshots here, by stream."""
-    from airgap.errors import NotFoundError
-    from airgap.report.snapshots import pin_document, pin_text
-    from airgap.text import safe
-    from airgap.trust.generation import is_between, read_one_state
-    from airgap.trust.snapshots.pins import Pins
-
-    where = location(trust)
-    pins: tuple[Pin, ...] = ()
-    if trust is not None or is_between(where.path):
-        absent = NotFoundError(
-            f"there is no trust directory at {safe(where.path)}", remedy="Name another one with --trust."
-        )
-        pins = read_one_state(where.path, lambda: Pins.read(where.path), absent=absent).entries
-    if output.is_json:
-        write_json({"schema": "airgap.pins/1", "pins": [pin_document(pin) for pin in pins]})
-    else:
-        write("".join(map(pin_text, pins)) or "Nobody is pinned.\n")
+    output.finish(airgap.report.PinsReport(airgap.trust.list_pins(location(trust))))
 
 
 @command(app)
@@ -112,27 +93,12 @@ def delete(
     output: Output,
 ) -> None:
     """Remove a pin: its holder's next snapshot is refused. What was applied stays in force."""
-    from airgap.stages.pin import delete_pin
-
-    removed = delete_pin(location(trust), pin, at=clock())
-    _write(removed, output, f"Removed: {removed.id}\n")
+    removed = airgap.trust.delete_pin(location(trust), pin, at=clock())
+    output.finish(airgap.report.PinsReport([removed], f"Removed: {removed.id}\n"))
 
 
-def _write(pin: Pin, output: Output, line: str) -> None:
-    from airgap.report.snapshots import pin_document, pin_text
-
-    if output.is_json:
-        write_json({"schema": "airgap.pins/1", "pins": [pin_document(pin)]})
-    else:
-        write(line + pin_text(pin))
-
-
-def _confirm(pin: Pin, given: list[str]) -> None:
+def _confirm(pin: airgap.trust.Pin, given: list[str]) -> None:
     """A person says that every fingerprint is the right one, or a script names it. Raises UsageError."""
-    from airgap.errors import UsageError
-    from airgap.report.snapshots import ceremony_text
-    from airgap.trust.ceremony import Challenge
-
     if given:
         named = {"".join(text.lower().removeprefix("sha256:").replace(":", " ").split()) for text in given}
         missing = [name for name, fingerprint in pin.compared if fingerprint not in named]
@@ -142,8 +108,8 @@ def _confirm(pin: Pin, given: list[str]) -> None:
                 remedy="Name every fingerprint that the ceremony asks about, as the sender gave it to you.",
             )
         return
-    challenges = [Challenge.of(fingerprint) for _, fingerprint in pin.compared]
-    note(ceremony_text(pin, challenges))
+    challenges = [airgap.trust.Challenge.of(fingerprint) for _, fingerprint in pin.compared]
+    note(airgap.report.ceremony_text(pin, challenges))
     for (name, _), challenge in zip(pin.compared, challenges, strict=True):
         note(f"Have the sender read the fingerprint of the {name} to you, and type {challenge.question}:")
         challenge.check(sys.stdin.readline(_LINE), name)

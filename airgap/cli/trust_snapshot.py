@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import airgap.report
+import airgap.signature
+import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.connection import Connection
-from airgap.cli.console import Output, VerboseOption, layout_reference, note
+from airgap.cli.console import Output, VerboseOption, clock, note
+from airgap.cli.judging import Judging, StreamOption, TrustOption, location, moment
 from airgap.cli.lazy import typer_app
 from airgap.cli.signer import KeyChoice
-from airgap.cli.signing import EnvelopeFormat, TimestampOptions, lifetime
-from airgap.cli.trust_common import Judging, StreamOption, TrustOption, finish, location, reporting
-
-if TYPE_CHECKING:
-    from airgap.report.snapshots import SnapshotReport
-    from airgap.stages.snapshot_apply import ApplyRequest
+from airgap.cli.signing import ExpiryOption, FormatOption, TimestampOptions, lifetime
+from airgap.errors import AirgapError, UsageError
 
 app = typer_app("Pack, sign, show, compare, verify and apply snapshots of a trust directory.", no_args_is_help=True)
 
@@ -59,17 +60,11 @@ def create(
     Never packed: airgap.toml and .airgap/, which belong to one machine. Sign it next: airgap trust snapshot sign.
     """
 
-    def run(judged: datetime, now: datetime) -> SnapshotReport:
-        from airgap.problem import Problem
-        from airgap.report.snapshots import SnapshotReport
-        from airgap.stages.snapshot import create_snapshot
-
+    def run(judged: datetime, now: datetime) -> airgap.report.SnapshotReport:
         place = location(trust)
         if tuf is not None:
-            from airgap.stages.snapshot_tuf import prepare_keys
-
-            prepare_keys(tuf, init=tuf_init, at=judged)
-        made = create_snapshot(
+            airgap.trust.prepare_tuf_keys(tuf, init=tuf_init, at=judged)
+        made = airgap.trust.create_snapshot(
             place.path,
             destination,
             stream=stream,
@@ -80,20 +75,18 @@ def create(
             remember=not place.read_only,
         )
         if tuf is not None:
-            from airgap.stages.snapshot_tuf import add_metadata
-
-            add_metadata(made.reference, tuf, at=judged)
-        return SnapshotReport(
+            airgap.trust.add_tuf_metadata(made.reference, tuf, at=judged)
+        return airgap.report.SnapshotReport(
             command="create",
             clock=now,
             at=judged,
             reference=made.reference,
             snapshot=made.snapshot,
             done=f"Packed as {made.reference}.",
-            warnings=tuple(Problem(message=text) for text in made.warnings),
+            warnings=made.warnings,
         )
 
-    finish(reporting("create", at, run), output)
+    output.finish(_reporting("create", at, run))
 
 
 @command(app)
@@ -101,11 +94,8 @@ def sign(
     *,
     target: TargetArgument,
     key: KeyChoice,
-    signature_format: Annotated[EnvelopeFormat, typer.Option(help="Format of the envelope.")] = EnvelopeFormat.JWS,
-    expiry: Annotated[
-        str | None,
-        typer.Option("--expiry", "-e", metavar="DURATION", help="How long the signature counts: 24h, 90d, 52w."),
-    ] = None,
+    signature_format: FormatOption = airgap.signature.EnvelopeFormat.JWS,
+    expiry: ExpiryOption = None,
     timestamp: TimestampOptions,
     output: Output,
 ) -> None:
@@ -114,33 +104,29 @@ def sign(
     --expiry bounds how long this snapshot can be passed off as the newest one.
     """
 
-    def run(judged: datetime, now: datetime) -> SnapshotReport:
-        from airgap.report.snapshots import SnapshotReport
-        from airgap.stages.sign import SignRequest
-        from airgap.stages.sign import sign as attach
-        from airgap.stages.snapshot import reference_of, show_snapshot
-
-        reference = str(reference_of(layout_reference(target, oci_layout=False)))
-        request = SignRequest(
+    def run(judged: datetime, now: datetime) -> airgap.report.SnapshotReport:
+        with airgap.trust.open_snapshot(target) as opened:
+            reference, snapshot = str(opened.place), opened.snapshot
+        request = airgap.SignRequest(
             targets=[reference],
             signer=key.open(),
             at=judged,
-            envelope=signature_format.value,
+            envelope=signature_format,
             lifetime=lifetime(expiry),
             timestamper=timestamp.open(lambda: Connection().transport(note)),
         )
-        (signed,) = attach(request)
+        (signed,) = airgap.sign(request)
         word = "Signed already" if signed.existed else "Signed"
-        return SnapshotReport(
+        return airgap.report.SnapshotReport(
             command="sign",
             clock=now,
             at=judged,
             reference=signed.name,
-            snapshot=show_snapshot(reference)[1],
+            snapshot=snapshot,
             done=f"{word}: {signed.name} has the signature {signed.signature.digest}.",
         )
 
-    finish(reporting("sign", None, run), output)
+    output.finish(_reporting("sign", None, run))
 
 
 @command(app)
@@ -151,14 +137,10 @@ def show(
 ) -> None:
     """Show what a snapshot says of itself, without judging it."""
 
-    def run(judged: datetime, now: datetime) -> SnapshotReport:
-        from airgap.guard import no_network
-        from airgap.report.snapshots import SnapshotReport
-        from airgap.stages.snapshot import show_snapshot
-
-        with no_network():
-            reference, snapshot = show_snapshot(target)
-        return SnapshotReport(
+    def run(judged: datetime, now: datetime) -> airgap.report.SnapshotReport:
+        with airgap.no_network(), airgap.trust.open_snapshot(target) as opened:
+            reference, snapshot = opened.reference, opened.snapshot
+        return airgap.report.SnapshotReport(
             command="show",
             clock=now,
             at=judged,
@@ -167,7 +149,7 @@ def show(
             done=f"{reference} says of itself (nothing is judged here):",
         )
 
-    finish(reporting("show", None, run), output)
+    output.finish(_reporting("show", None, run))
 
 
 @command(app)
@@ -182,14 +164,10 @@ def diff(
 ) -> None:
     """Show what a snapshot has otherwise than the trust directory, or than another snapshot. Judges nothing."""
 
-    def run(judged: datetime, now: datetime) -> SnapshotReport:
-        from airgap.guard import no_network
-        from airgap.report.snapshots import SnapshotReport
-        from airgap.stages.snapshot import diff_snapshots
-
-        with no_network():
-            snapshot, change = diff_snapshots(target, location(trust).path if other is None else other)
-        return SnapshotReport(
+    def run(judged: datetime, now: datetime) -> airgap.report.SnapshotReport:
+        with airgap.no_network():
+            snapshot, change = airgap.trust.diff_snapshots(target, location(trust).path if other is None else other)
+        return airgap.report.SnapshotReport(
             command="diff",
             clock=now,
             at=judged,
@@ -201,7 +179,7 @@ def diff(
             removed=change.removed,
         )
 
-    finish(reporting("diff", None, run), output)
+    output.finish(_reporting("diff", None, run))
 
 
 @dataclass(frozen=True)
@@ -213,11 +191,10 @@ class _ApplyOptions:
     allow_rollback: str = ""
     accept_lost_state: str = ""
     dry_run: bool = False
+    verbose: bool = False
 
-    def request(self, at: datetime, clock: datetime) -> ApplyRequest:
-        from airgap.stages.snapshot_apply import ApplyRequest
-
-        return ApplyRequest(
+    def request(self, at: datetime, clock: datetime) -> airgap.trust.ApplyRequest:
+        return airgap.trust.ApplyRequest(
             at=at,
             clock=clock,
             allow_rollback=self.allow_rollback,
@@ -227,31 +204,22 @@ class _ApplyOptions:
         )
 
 
-def _judge(asked: _ApplyOptions, command: str, at: datetime, now: datetime) -> SnapshotReport:
-    from airgap.guard import no_network
-    from airgap.report.snapshots import SnapshotReport
-    from airgap.stages.snapshot_apply import apply_snapshot, verify_snapshot
-    from airgap.trust.apart import check_apart
-    from airgap.trust.snapshots.opened import open_snapshot
-    from airgap.trust.snapshots.pins import PinKind, Pins
-    from airgap.trust.snapshots.tuf_check import load
-
+def _judge(asked: _ApplyOptions, command: str, at: datetime, now: datetime) -> airgap.report.SnapshotReport:
     place = asked.judging.location()
-    check_apart(place.path, [asked.target])
-    if any(pin.kind is PinKind.TUF for pin in Pins.read(place.path).entries):
-        load()  # before the guard is up
-    with no_network(), open_snapshot(asked.target) as opened:
+    airgap.trust.check_apart(place.path, [asked.target])
+    airgap.trust.load_tuf(place.path)  # before the guard is up
+    with airgap.no_network(), airgap.trust.open_snapshot(asked.target) as opened:
         if command == "verify":
-            outcome = verify_snapshot(opened, place.path, asked.request(at, now))
+            outcome = airgap.trust.verify_snapshot(opened, place.path, asked.request(at, now))
         else:
-            outcome = apply_snapshot(opened, place, asked.request(at, now))
+            outcome = airgap.trust.apply_snapshot(opened, place, asked.request(at, now))
         judged = outcome.judged
         done = "ACCEPTABLE: this snapshot may be applied here."
         if outcome.applied:
             done = "APPLIED: the trust directory holds this snapshot now."
         elif outcome.in_force:
             done = "IN FORCE: the trust directory holds this snapshot already; nothing was changed."
-        return SnapshotReport(
+        return airgap.report.SnapshotReport(
             command=command,
             clock=now,
             at=at,
@@ -264,6 +232,7 @@ def _judge(asked: _ApplyOptions, command: str, at: datetime, now: datetime) -> S
             accepted_by=judged.accepted_by if judged else None,
             problems=outcome.problems,
             warnings=outcome.warnings,
+            verbose=asked.verbose,
         )
 
 
@@ -280,9 +249,8 @@ def verify(
     Nothing is changed. Exit codes: 0 it may; 10, 12, 13, 14, 15 as its signature's verdict says; 16 content corrupt;
     17 older than what was accepted, or nobody remembers; 18 malformed.
     """
-    asked = _ApplyOptions(target, judging)
-    report = reporting("verify", judging.at, lambda judged, now: _judge(asked, "verify", judged, now))
-    finish(report, output, verbose=verbose)
+    asked = _ApplyOptions(target, judging, verbose=verbose)
+    output.finish(_reporting("verify", judging.at, lambda judged, now: _judge(asked, "verify", judged, now)))
 
 
 @command(app, "apply")
@@ -306,9 +274,8 @@ def apply_(
     Stores and policy become those of the snapshot; evidence is added and never lost; airgap.toml, pins and all other
     files stay. It happens in one step, and airgap trust snapshot undo goes back. Exit codes: as for verify.
     """
-    asked = _ApplyOptions(target, judging, allow_rollback, accept_lost_state, dry_run)
-    report = reporting("apply", judging.at, lambda judged, now: _judge(asked, "apply", judged, now))
-    finish(report, output, verbose=verbose)
+    asked = _ApplyOptions(target, judging, allow_rollback, accept_lost_state, dry_run, verbose)
+    output.finish(_reporting("apply", judging.at, lambda judged, now: _judge(asked, "apply", judged, now)))
 
 
 @command(app)
@@ -324,12 +291,25 @@ def undo(
     were.
     """
 
-    def run(judged: datetime, now: datetime) -> SnapshotReport:
-        from airgap.report.snapshots import SnapshotReport
-        from airgap.stages.snapshot_apply import undo_snapshot
-
-        state = undo_snapshot(location(trust), at=now, reason=reason)
+    def run(judged: datetime, now: datetime) -> airgap.report.SnapshotReport:
+        state = airgap.trust.undo_snapshot(location(trust), at=now, reason=reason)
         force = f"in force: {state.in_force}" if state.in_force else "no snapshot is in force"
-        return SnapshotReport(command="undo", clock=now, at=judged, applied=True, done=f"UNDONE: {force}.")
+        return airgap.report.SnapshotReport(
+            command="undo", clock=now, at=judged, applied=True, done=f"UNDONE: {force}."
+        )
 
-    finish(reporting("undo", None, run), output)
+    output.finish(_reporting("undo", None, run))
+
+
+def _reporting(
+    command: str, at: str | None, run: Callable[[datetime, datetime], airgap.report.SnapshotReport]
+) -> airgap.report.SnapshotReport:
+    """What `run` (moment, clock) reports; an error of ours becomes a problem of the report, which is then complete."""
+    now = clock()
+    judged = moment(at, now, whole_day=command != "create")
+    try:
+        return run(judged, now)
+    except UsageError:
+        raise
+    except AirgapError as error:
+        return airgap.report.SnapshotReport.of_failure(command, error, at=judged, clock=now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal
 
 from airgap import limits
@@ -20,9 +21,17 @@ from airgap.oci.store import Store, check_descriptor, hash_bytes
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
-Mode = Literal["all", "manifests", "none"]
-"""`all`: every byte. `manifests`: manifests, configs and envelopes; layers are not even looked for. `none`: the
-artifact's manifest and what refers to it (`Graph.surface`), without which nobody knows what is signed."""
+
+class Content(StrEnum):
+    """How much of an artifact's content is checked."""
+
+    ALL = "all"
+    """Every byte."""
+    MANIFESTS = "manifests"
+    """Manifests, configs and envelopes; layers are not even looked for."""
+    NONE = "none"
+    """The artifact's manifest and what refers to it (`Graph.surface`), without which nobody knows what is signed."""
+
 
 _INLINE_BYTES: Final = limits.MIB
 """Less than this in all is hashed here and now: to hand it over costs more."""
@@ -36,7 +45,7 @@ class ContentReport:
 
     verdict: Literal["pass", "fail", "not-applicable"]
     """`not-applicable` where nothing is wrong in mode `none`: that says nothing of the content."""
-    mode: Mode
+    mode: Content
     blobs: int
     """Different blobs that were proven good."""
     bytes: int
@@ -84,7 +93,7 @@ class ContentChecker:
         self._outcomes: Final[dict[Digest, _Outcome]] = {}
         self._running: Final[dict[Digest, tuple[_Batch, Future[tuple[_Outcome, ...]]]]] = {}
 
-    def prepare(self, closures: Iterable[Closure], *, mode: Mode = "all") -> None:
+    def prepare(self, closures: Iterable[Closure], *, mode: Content = Content.ALL) -> None:
         """Starts hashing what these closures reach, and returns at once; does nothing without a pool, or for little."""
         if self._pool is None:
             return
@@ -98,7 +107,7 @@ class ContentChecker:
         if sum(sizes.values()) > _INLINE_BYTES:
             self._submit(self._pool(), sizes)
 
-    def check(self, closure: Closure, *, mode: Mode = "all") -> ContentReport:
+    def check(self, closure: Closure, *, mode: Content = Content.ALL) -> ContentReport:
         """The report on one closure. Never raises for what the store holds."""
         problems = list(closure.problems)
         external: list[Digest] = []
@@ -124,7 +133,7 @@ class ContentChecker:
             else:
                 problems.append(failure.at(reached))
         return ContentReport(
-            verdict="fail" if problems else "not-applicable" if mode == "none" else "pass",
+            verdict="fail" if problems else "not-applicable" if mode == Content.NONE else "pass",
             mode=mode,
             blobs=len(good),
             bytes=sum(good.values()),
@@ -158,15 +167,16 @@ class ContentChecker:
 
 
 def verify_content(
-    store: Store, closure: Closure, *, mode: Mode = "all", executor: Executor | None = None
+    store: Store, closure: Closure, *, mode: Content = Content.ALL, executor: Executor | None = None
 ) -> ContentReport:
     """The report on one closure; for several of one store use one `ContentChecker`, which remembers."""
     return ContentChecker(store, None if executor is None else lambda: executor).check(closure, mode=mode)
 
 
-def _unparsed(closure: Closure, mode: Mode) -> Iterator[Reached]:
+def _unparsed(closure: Closure, mode: Content) -> Iterator[Reached]:
     """What the graph has not read and verified already, as far as the mode asks for it."""
-    return (reached for reached in closure.reached if not reached.parsed and (mode == "all" or reached.small))
+    less = mode in (Content.MANIFESTS, Content.NONE)
+    return (reached for reached in closure.reached if not reached.parsed and (reached.small or not less))
 
 
 def _batches(sizes: dict[Digest, int]) -> Iterator[_Batch]:

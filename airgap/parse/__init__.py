@@ -3,3 +3,34 @@
 Nothing else in the package calls `json.loads`, `base64.b64decode` or `cbor2`. Every door is bounded and raises
 only `FormatError` (or its child `LimitError`).
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airgap.exports import on_demand
+
+if TYPE_CHECKING:
+    from airgap.parse.duration import parse_duration
+    from airgap.parse.time import rfc3339
+
+_find = on_demand(
+    __name__,
+    {
+        "airgap.parse.duration": ("parse_duration",),
+        "airgap.parse.time": ("rfc3339",),
+    },
+)
+
+__all__ = [
+    "parse_duration",
+    "rfc3339",
+]
+
+
+def __getattr__(name: str) -> Any:
+    return _find(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,1 +1,37 @@
 """Plugins of the Notary Project: other people's programs, started, asked, and never trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airgap.exports import on_demand
+
+if TYPE_CHECKING:
+    from airgap.plugin.directory import check_name, default_libexec
+    from airgap.plugin.errors import PluginError
+    from airgap.plugin.install import install_plugin, uninstall_plugin
+
+_find = on_demand(
+    __name__,
+    {
+        "airgap.plugin.directory": ("check_name", "default_libexec"),
+        "airgap.plugin.errors": ("PluginError",),
+        "airgap.plugin.install": ("install_plugin", "uninstall_plugin"),
+    },
+)
+
+__all__ = [
+    "PluginError",
+    "check_name",
+    "default_libexec",
+    "install_plugin",
+    "uninstall_plugin",
+]
+
+
+def __getattr__(name: str) -> Any:
+    return _find(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

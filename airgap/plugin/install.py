@@ -33,7 +33,9 @@ class Installation:
     """The version that was there before; None where there was none, or one that could not say its version."""
 
 
-def install(directory: PluginDirectory, source: Path, *, sha256: str | None, force: bool = False) -> Installation:
+def install_plugin(
+    directory: PluginDirectory, source: Path, *, sha256: str | None, force: bool = False
+) -> Installation:
     """Install the plugin from a file: the executable itself, a .zip or a .tar.gz.
 
     The plugin is run once, for its metadata, after its checksum was compared. An installed version that is equal or
@@ -51,7 +53,7 @@ def install(directory: PluginDirectory, source: Path, *, sha256: str | None, for
     return Installation(metadata=metadata, path=target / executable_name(package.name), replaced=replaced)
 
 
-def uninstall(directory: PluginDirectory, name: str) -> Path:
+def uninstall_plugin(directory: PluginDirectory, name: str) -> Path:
     """Remove a plugin, whether or not it works, and return the folder that is gone. Raises NotFoundError, OSError."""
     folder = directory.path / check_name(name)
     if folder.is_symlink() or not folder.is_dir():

@@ -1,1 +1,90 @@
-"""Outcomes into words and JSON documents. Pure functions."""
+"""Results as reports: objects that have a JSON document, a text for people and an exit code. Pure functions below.
+
+`VerifyReport(airgap.verify(...)).document()` is what `airgap verify --format json` prints.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airgap.exports import on_demand
+
+if TYPE_CHECKING:
+    from airgap.report.blobs import BlobReport, InspectedBlobReport, SignedBlobReport
+    from airgap.report.certificates import CertificatesReport
+    from airgap.report.copying import CopyReport
+    from airgap.report.discovery import DiscoverReport
+    from airgap.report.exporting import ExportReport
+    from airgap.report.fetching import FetchReport
+    from airgap.report.inspection import InspectReport
+    from airgap.report.plugins import PluginsReport
+    from airgap.report.policies import PolicyReport, RefusedPolicyReport
+    from airgap.report.rechecking import RecheckReport
+    from airgap.report.report import Report, to_json, write_report
+    from airgap.report.signing import KeysReport, SignReport, TimestampReport
+    from airgap.report.snapshots import PinsReport, SnapshotReport, ceremony_text
+    from airgap.report.status import StatusReport
+    from airgap.report.style import Style
+    from airgap.report.text import VerifyReport
+    from airgap.report.wording import count, size
+
+_find = on_demand(
+    __name__,
+    {
+        "airgap.report.blobs": ("BlobReport", "InspectedBlobReport", "SignedBlobReport"),
+        "airgap.report.certificates": ("CertificatesReport",),
+        "airgap.report.copying": ("CopyReport",),
+        "airgap.report.discovery": ("DiscoverReport",),
+        "airgap.report.exporting": ("ExportReport",),
+        "airgap.report.fetching": ("FetchReport",),
+        "airgap.report.inspection": ("InspectReport",),
+        "airgap.report.plugins": ("PluginsReport",),
+        "airgap.report.policies": ("PolicyReport", "RefusedPolicyReport"),
+        "airgap.report.rechecking": ("RecheckReport",),
+        "airgap.report.report": ("Report", "to_json", "write_report"),
+        "airgap.report.signing": ("KeysReport", "SignReport", "TimestampReport"),
+        "airgap.report.snapshots": ("PinsReport", "SnapshotReport", "ceremony_text"),
+        "airgap.report.status": ("StatusReport",),
+        "airgap.report.style": ("Style",),
+        "airgap.report.text": ("VerifyReport",),
+        "airgap.report.wording": ("count", "size"),
+    },
+)
+
+__all__ = [
+    "BlobReport",
+    "CertificatesReport",
+    "CopyReport",
+    "DiscoverReport",
+    "ExportReport",
+    "FetchReport",
+    "InspectReport",
+    "InspectedBlobReport",
+    "KeysReport",
+    "PinsReport",
+    "PluginsReport",
+    "PolicyReport",
+    "RecheckReport",
+    "RefusedPolicyReport",
+    "Report",
+    "SignReport",
+    "SignedBlobReport",
+    "SnapshotReport",
+    "StatusReport",
+    "Style",
+    "TimestampReport",
+    "VerifyReport",
+    "ceremony_text",
+    "count",
+    "size",
+    "to_json",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    return _find(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 from airgap.oci.descriptor import COSE_ENVELOPE
 from airgap.parse.time import iso
@@ -15,7 +16,8 @@ from airgap.report.document import (
     problem_document,
     signature_document,
 )
-from airgap.report.inspection import inspected_document, inspected_lines
+from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
+from airgap.report.report import Json, Report
 from airgap.report.signing import certificate_json, descriptor_json, timestamp_json
 from airgap.report.style import PLAIN, Style
 from airgap.report.text import problem_lines, reason_lines, signature_lines
@@ -29,13 +31,25 @@ SIGN_SCHEMA = "airgap.blob.sign/1"
 VERIFY_SCHEMA = "airgap.blob.verify/1"
 INSPECT_SCHEMA = "airgap.blob.inspect/1"
 
-Json = dict[str, Any]
-
 # airgap blob sign
 
 
-def signed_blob_text(item: SignedBlob, *, style: Style = PLAIN) -> str:
-    """The file and its signature."""
+@dataclass(frozen=True, slots=True)
+class SignedBlobReport(Report):
+    """What `airgap.sign_blob` made: `airgap.blob.sign/1`."""
+
+    item: SignedBlob
+
+    def document(self) -> Json:
+        """The file and its signature."""
+        return _signed_document(self.item)
+
+    def text(self, style: Style = PLAIN) -> str:
+        """The same for a person."""
+        return _signed_text(self.item, style)
+
+
+def _signed_text(item: SignedBlob, style: Style) -> str:
     algorithm = item.signer.algorithm
     lines = [
         style.paint("good", f"Successfully signed {safe(item.path)}"),
@@ -50,8 +64,7 @@ def signed_blob_text(item: SignedBlob, *, style: Style = PLAIN) -> str:
     return "\n".join(lines) + "\n"
 
 
-def signed_blob_document(item: SignedBlob) -> Json:
-    """The same as JSON."""
+def _signed_document(item: SignedBlob) -> Json:
     return {
         "schema": SIGN_SCHEMA,
         "path": safe(item.path),
@@ -68,8 +81,34 @@ def signed_blob_document(item: SignedBlob) -> Json:
 # airgap blob verify
 
 
-def blob_headline(outcome: BlobOutcome) -> str:
-    """The verdict in one sentence."""
+@dataclass(frozen=True, slots=True)
+class BlobReport(Report):
+    """What `airgap.verify_blob` came to: `airgap.blob.verify/1`. `attempts`: what the no-network guard counted."""
+
+    outcome: BlobOutcome
+    attempts: int | None = None
+    verbose: bool = False
+    """Whether the text says every check, and the evidence that decided."""
+
+    @property
+    def exit_code(self) -> int:
+        """That of the outcome."""
+        return self.outcome.exit_code
+
+    def document(self) -> Json:
+        """The whole outcome (schema in docs/reference/blob-verify.schema.json)."""
+        return _document(self.outcome, self.attempts)
+
+    def text(self, style: Style = PLAIN) -> str:
+        """The verdict first, then what decided, then what to do about failures."""
+        return "\n".join(_lines(self.outcome, style, self.verbose)) + "\n"
+
+    def brief(self) -> str:
+        """The verdict in one sentence."""
+        return _headline(self.outcome) + "\n"
+
+
+def _headline(outcome: BlobOutcome) -> str:
     match outcome.verdict:
         case Verdict.PASS:
             return f"PASS: {outcome.path} is what was signed, and the signature is good."
@@ -89,13 +128,8 @@ _REMEDIES = {
 """Where the way out for a file is another one than that for an artifact."""
 
 
-def blob_text(outcome: BlobOutcome, *, style: Style = PLAIN, verbose: bool = False) -> str:
-    """The whole outcome."""
-    return "\n".join(_lines(outcome, style, verbose)) + "\n"
-
-
 def _lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:
-    yield style.paint(_KIND.get(outcome.verdict, "unsure"), blob_headline(outcome))
+    yield style.paint(_KIND.get(outcome.verdict, "unsure"), _headline(outcome))
     signature = outcome.signature
     if signature and signature.signer and signature.verdict is Verdict.PASS:
         yield f"  signed by {signature.signer.subject}; {outcome.size} bytes, {outcome.digest}"
@@ -125,11 +159,10 @@ def _footer(outcome: BlobOutcome) -> Iterator[str]:
         yield f"plugins were run, which may use the network: {', '.join(outcome.plugins)}"
 
 
-def blob_document(outcome: BlobOutcome, *, version: str, attempts: int | None) -> Json:
-    """The whole outcome; complete on failure too (schema in docs/reference/blob-verify.schema.json)."""
+def _document(outcome: BlobOutcome, attempts: int | None) -> Json:
     signature = outcome.signature
     return {
-        **heading(VERIFY_SCHEMA, outcome, version),
+        **heading(VERIFY_SCHEMA, outcome),
         "network": network_document(outcome.plugins, attempts),
         "trust": dict(outcome.trust),
         "path": outcome.path,
@@ -147,16 +180,27 @@ def blob_document(outcome: BlobOutcome, *, version: str, attempts: int | None) -
 # airgap blob inspect
 
 
-def inspected_blob_text(path: str, signature: InspectedSignature, *, style: Style = PLAIN) -> str:
-    """A tree, below the warning that nothing was judged."""
-    return "\n".join(inspected_lines(path, signature, style)) + "\n"
+@dataclass(frozen=True, slots=True)
+class InspectedBlobReport(Report):
+    """What `airgap.inspect_blob` shows of the signature in the file `path`: `airgap.blob.inspect/1`."""
 
+    path: Path
+    signature: InspectedSignature
 
-def inspected_blob_document(path: str, signature: InspectedSignature) -> Json:
-    """The same as JSON."""
-    return {
-        "schema": INSPECT_SCHEMA,
-        "judged": False,
-        "path": path,
-        "signature": inspected_document(signature),
-    }
+    @property
+    def exit_code(self) -> int:
+        """12 where the signature cannot be decoded."""
+        return inspected_exit_code([self.signature])
+
+    def document(self) -> Json:
+        """All that the signature says."""
+        return {
+            "schema": INSPECT_SCHEMA,
+            "judged": False,
+            "path": safe(self.path),
+            "signature": inspected_document(self.signature),
+        }
+
+    def text(self, style: Style = PLAIN) -> str:
+        """A tree, below the warning that nothing was judged."""
+        return "\n".join(inspected_lines(safe(self.path), self.signature, style)) + "\n"

@@ -4,31 +4,77 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.lookup import Mechanism, ReferrersLookup
+from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
-from airgap.transfer.copied import CopiedArtifact, CopyResult
+from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals
+
+if TYPE_CHECKING:
+    from airgap.collection.coverage import FetchOutcome
+    from airgap.report.fetching import FetchReport
 
 COPY_SCHEMA = "airgap.copy/1"
-
-Json = dict[str, Any]
 
 _KIND = {"copied": "good", "current": "good", "planned": "strong", "partial": "unsure", "failed": "bad"}
 _COSIGN = {"sig": "cosign signature", "att": "cosign attestation", "sbom": "cosign SBOM"}
 _WORD = {"copied": "copied", "current": "current", "planned": "planned", "partial": "PARTIAL", "failed": "FAILED"}
 
 
-def copy_text(result: CopyResult, *, style: Style = PLAIN, seconds: float | None = None) -> str:
-    """The whole result; `seconds`: how long it took."""
-    return "\n".join(_lines(result, style, seconds)) + "\n"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyReport(Report):
+    """What `airgap.copy` did: one line an artifact, or `airgap.copy/1`."""
+
+    result: CopyResult
+    error: AirgapError | None = None
+    """What ended it, so that nothing was copied."""
+    seconds: float | None = None
+    """How long it took."""
+    evidence: FetchOutcome | None = None
+    """What was fetched for it then."""
+
+    @classmethod
+    def of_failure(cls, error: AirgapError, destination: str) -> Self:
+        """Of a copy that raised `error`."""
+        nothing = CopyResult(destination=safe(destination), dry_run=False, artifacts=(), totals=Totals())
+        return cls(result=nothing, error=error)
+
+    @property
+    def exit_code(self) -> int:
+        """That of the copy, then that of the evidence."""
+        ended = self.error or self.result
+        return ended.exit_code or (self.evidence.exit_code if self.evidence else 0)
+
+    def document(self) -> Json:
+        """The result as JSON; docs/reference/copy.md describes it."""
+        document, evidence = _document(self.result, self.error), self._evidence()
+        return {**document, "evidence": evidence.document()} if evidence else document
+
+    def text(self, style: Style = PLAIN) -> str:
+        """The whole result."""
+        evidence = self._evidence()
+        return "\n".join(_lines(self.result, style, self.seconds)) + "\n" + (evidence.text(style) if evidence else "")
+
+    def brief(self) -> str:
+        """What went over, in one line, and another one for the evidence."""
+        evidence = self._evidence()
+        return _headline(self.result) + "\n" + (evidence.brief() if evidence else "")
+
+    def _evidence(self) -> FetchReport | None:
+        if self.evidence is None:
+            return None
+        from airgap.report.fetching import FetchReport
+
+        return FetchReport(self.evidence)
 
 
-def headline(result: CopyResult, seconds: float | None = None) -> str:
+def _headline(result: CopyResult, seconds: float | None = None) -> str:
     """What went over, in one line."""
     totals = result.totals
     verb = "would be copied" if result.dry_run else "copied"
@@ -47,7 +93,7 @@ def _lines(result: CopyResult, style: Style, seconds: float | None) -> Iterator[
         yield from _artifact_lines(artifact, style)
     for tag in result.moved_tags:
         yield f"  {style.paint('unsure', 'note')} the tag {tag} named something else before"
-    yield headline(result, seconds)
+    yield _headline(result, seconds)
 
 
 def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:
@@ -96,15 +142,14 @@ def _attached(artifact: CopiedArtifact) -> str:
     return f"with {', '.join(parts)}{unasked}"
 
 
-def copy_document(result: CopyResult, *, version: str) -> Json:
-    """The result as JSON; docs/reference/copy.md describes it."""
+def _document(result: CopyResult, error: AirgapError | None) -> Json:
     totals = result.totals
     return {
         "schema": COPY_SCHEMA,
-        "tool": {"name": "airgap", "version": version},
+        "tool": TOOL,
         "destination": result.destination,
         "dry_run": result.dry_run,
-        "exit_code": result.exit_code,
+        "exit_code": (error or result).exit_code,
         "artifacts": [_artifact(artifact) for artifact in result.artifacts],
         "totals": {
             "blobs": totals.blobs,
@@ -114,22 +159,7 @@ def copy_document(result: CopyResult, *, version: str) -> Json:
             "present_bytes": totals.present_bytes,
         },
         "moved_tags": list(result.moved_tags),
-        "error": None,
-    }
-
-
-def failure_document(error: AirgapError, destination: str, *, version: str) -> Json:
-    """The document of a copy that ended with an error."""
-    return {
-        "schema": COPY_SCHEMA,
-        "tool": {"name": "airgap", "version": version},
-        "destination": safe(destination),
-        "dry_run": False,
-        "exit_code": error.exit_code,
-        "artifacts": [],
-        "totals": {"blobs": 0, "manifests": 0, "bytes": 0, "by": {}, "present_bytes": 0},
-        "moved_tags": [],
-        "error": _error(error),
+        "error": _error(error) if error else None,
     }
 
 

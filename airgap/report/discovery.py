@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from airgap.oci.outline import Discovered, Outline
 from airgap.oci.record import Record
 from airgap.parse.time import iso
+from airgap.reasons import ExitCode
 from airgap.report.document import content_problem_document, record_document
+from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.tree import Node
 from airgap.text import safe
 
 DISCOVER_SCHEMA = "airgap.discover/1"
 
-Json = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class DiscoverReport(Report):
+    """What `airgap.discover` shows: `airgap.discover/1`."""
+
+    artifacts: Sequence[Discovered]
+
+    @property
+    def exit_code(self) -> int:
+        """16 where something cannot be read that may belong to a tree."""
+        return ExitCode.CONTENT if any(artifact.unread for artifact in self.artifacts) else ExitCode.OK
+
+    def document(self) -> Json:
+        """Everything below each artifact."""
+        return _document(self.artifacts)
+
+    def text(self, style: Style = PLAIN) -> str:
+        """One tree an artifact."""
+        return _text(self.artifacts, style)
 
 
-def discover_text(artifacts: Sequence[Discovered], *, style: Style = PLAIN) -> str:
-    """One tree an artifact."""
+def _text(artifacts: Sequence[Discovered], style: Style) -> str:
     lines: list[str] = []
     for artifact in artifacts:
         root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.tree.descriptor.digest}")
@@ -67,8 +86,7 @@ def _label(tree: Outline, style: Style) -> str:
     return f"{style.paint('strong', kind)}  {tree.descriptor.digest} {how}{above}"
 
 
-def discover_document(artifacts: Sequence[Discovered]) -> Json:
-    """The same as JSON."""
+def _document(artifacts: Sequence[Discovered]) -> Json:
     return {
         "schema": DISCOVER_SCHEMA,
         "artifacts": [

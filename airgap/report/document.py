@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
@@ -11,6 +11,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.problem import Problem
+from airgap.report.report import TOOL, Json
 from airgap.report.wording import moment
 from airgap.revocation.use import EvidenceUse
 from airgap.text import exact, safe
@@ -32,14 +33,12 @@ if TYPE_CHECKING:
 
 VERIFY_SCHEMA = "airgap.verify/1"
 
-Json = dict[str, Any]
 
-
-def heading(schema: str, outcome: RunOutcome, version: str) -> Json:
+def heading(schema: str, outcome: RunOutcome) -> Json:
     """With what every judgement begins: the verdict, what it comes to, and the moment that it is for."""
     return {
         "schema": schema,
-        "tool": {"name": "airgap", "version": version},
+        "tool": TOOL,
         "verdict": outcome.verdict.value,
         "exit_code": outcome.exit_code,
         "exit_codes": sorted(outcome.exit_codes),
@@ -51,11 +50,11 @@ def heading(schema: str, outcome: RunOutcome, version: str) -> Json:
     }
 
 
-def verify_document(outcome: Outcome, *, version: str, attempts: int | None) -> Json:
+def verify_document(outcome: Outcome, attempts: int | None) -> Json:
     """The whole outcome. `attempts` is what the no-network guard counted, None where no guard was up."""
     expiry, first = outcome.earliest_expiry, outcome.expires_first
     return {
-        **heading(VERIFY_SCHEMA, outcome, version),
+        **heading(VERIFY_SCHEMA, outcome),
         "network": network_document(outcome.plugins, attempts),
         "request": {"metadata": _exact(outcome.metadata), "max_signatures": outcome.max_signatures},
         "trust": dict(outcome.trust),

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 from airgap.collection.coverage import Attempt, CertificateCoverage, FetchOutcome, Outcome, Status
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.report.document import problem_document
+from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, moment
 from airgap.revocation.use import EvidenceUse
 
 FETCH_SCHEMA = "airgap.fetch/1"
 
-Json = dict[str, Any]
 _KIND = {
     Status.COVERED: "good",
     Status.NOTHING: "quiet",
@@ -33,13 +33,33 @@ _WORD = {
 }
 
 
-def fetch_text(outcome: FetchOutcome, *, style: Style = PLAIN, verbose: bool = False) -> str:
-    """The whole outcome; `verbose` adds every attempt."""
-    return "\n".join(_lines(outcome, style, verbose)) + "\n"
+@dataclass(frozen=True, slots=True)
+class FetchReport(Report):
+    """What `airgap.fetch` came to: `airgap.fetch/1`."""
+
+    outcome: FetchOutcome
+    verbose: bool = False
+    """Whether the text says every attempt."""
+
+    @property
+    def exit_code(self) -> int:
+        """That of the outcome."""
+        return self.outcome.exit_code
+
+    def document(self) -> Json:
+        """The whole outcome (schema in docs/reference/fetch.schema.json)."""
+        return _document(self.outcome)
+
+    def text(self, style: Style = PLAIN) -> str:
+        """Whether it is complete, then one line a certificate, and each gap with its reason."""
+        return "\n".join(_lines(self.outcome, style, self.verbose)) + "\n"
+
+    def brief(self) -> str:
+        """In one sentence, whether a verifier will be able to tell."""
+        return _headline(self.outcome) + "\n"
 
 
-def fetch_headline(outcome: FetchOutcome) -> str:
-    """In one sentence, whether a verifier will be able to tell."""
+def _headline(outcome: FetchOutcome) -> str:
     chain = [item for item in outcome.certificates if item.role == "chain"]
     gaps = sum(item.is_gap for item in chain)
     signatures = count(outcome.signatures, "signature")
@@ -65,7 +85,7 @@ def fetch_headline(outcome: FetchOutcome) -> str:
 
 
 def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
-    yield style.paint("good" if outcome.complete else "unsure", fetch_headline(outcome))
+    yield style.paint("good" if outcome.complete else "unsure", _headline(outcome))
     for item in outcome.certificates:
         yield from _certificate(item, outcome, style, verbose)
     for unread in outcome.unread:
@@ -127,11 +147,10 @@ def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iter
         yield f"          → {remedy}"
 
 
-def fetch_document(outcome: FetchOutcome, *, version: str) -> Json:
-    """The same as JSON."""
+def _document(outcome: FetchOutcome) -> Json:
     return {
         "schema": FETCH_SCHEMA,
-        "tool": {"name": "airgap", "version": version},
+        "tool": TOOL,
         "exit_code": outcome.exit_code,
         "time": iso(outcome.at),
         "complete": outcome.complete,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import TimestampToken
+from airgap.reasons import ExitCode
 from airgap.report.document import content_problem_document
+from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.tree import Node
 from airgap.report.wording import moment
@@ -19,11 +21,35 @@ from airgap.text import safe
 INSPECT_SCHEMA = "airgap.inspect/1"
 _WARNING = "Nothing here was judged: all of it is what the signatures claim. {} gives the verdict."
 
-Json = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class InspectReport(Report):
+    """What `airgap.inspect` shows: `airgap.inspect/1`."""
+
+    artifacts: Sequence[InspectedArtifact]
+
+    @property
+    def exit_code(self) -> int:
+        """16 where something cannot be read, 12 where a signature cannot be decoded."""
+        if any(artifact.unread for artifact in self.artifacts):
+            return ExitCode.CONTENT
+        return inspected_exit_code(signature for artifact in self.artifacts for signature in artifact.signatures)
+
+    def document(self) -> Json:
+        """All that the signatures say."""
+        return _document(self.artifacts)
+
+    def text(self, style: Style = PLAIN) -> str:
+        """A tree for each artifact, below the warning that nothing was judged."""
+        return _text(self.artifacts, style)
 
 
-def inspect_text(artifacts: Sequence[InspectedArtifact], *, style: Style = PLAIN) -> str:
-    """A tree for each artifact, below the warning that nothing was judged."""
+def inspected_exit_code(signatures: Iterable[InspectedSignature]) -> int:
+    """12 where one of them cannot be decoded."""
+    return ExitCode.INVALID if any(signature.obstacles for signature in signatures) else ExitCode.OK
+
+
+def _text(artifacts: Sequence[InspectedArtifact], style: Style) -> str:
     lines = [style.paint("unsure", _WARNING.format("airgap verify"))]
     for artifact in artifacts:
         root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.descriptor.digest}")
@@ -95,8 +121,7 @@ def _certificate_nodes(node: Node, certificates: Sequence[Certificate]) -> None:
         entry.add(f"SHA-256: {certificate.fingerprint}")
 
 
-def inspect_document(artifacts: Sequence[InspectedArtifact]) -> Json:
-    """The same as JSON."""
+def _document(artifacts: Sequence[InspectedArtifact]) -> Json:
     return {
         "schema": INSPECT_SCHEMA,
         "judged": False,

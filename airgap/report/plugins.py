@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from airgap.plugin.directory import Installed
+from airgap.reasons import ExitCode
+from airgap.report.report import Json, Report
+from airgap.report.style import PLAIN, Style
 from airgap.text import safe
 
 LIST_SCHEMA = "airgap.plugin.list/1"
 
 
-def plugins_text(folder: Path, entries: Sequence[Installed]) -> str:
-    """One line a plugin, and why where one cannot be used."""
+@dataclass(frozen=True, slots=True)
+class PluginsReport(Report):
+    """The plugins in `folder`: `airgap.plugin.list/1`."""
+
+    folder: Path
+    entries: Sequence[Installed]
+
+    @property
+    def exit_code(self) -> int:
+        """1 where one of them cannot be used."""
+        return ExitCode.ERROR if any(entry.problem for entry in self.entries) else ExitCode.OK
+
+    def document(self) -> Json:
+        """What each says of itself."""
+        plugins = [_entry(entry) for entry in self.entries]
+        return {"schema": LIST_SCHEMA, "directory": safe(self.folder), "plugins": plugins}
+
+    def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
+        """One line a plugin, and why where one cannot be used."""
+        return _text(self.folder, self.entries)
+
+
+def _text(folder: Path, entries: Sequence[Installed]) -> str:
     if not entries:
         return f"No plugin is installed in {safe(folder)}.\n"
     lines = []
@@ -29,12 +53,7 @@ def plugins_text(folder: Path, entries: Sequence[Installed]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plugins_document(folder: Path, entries: Sequence[Installed]) -> dict[str, Any]:
-    """The same as JSON."""
-    return {"schema": LIST_SCHEMA, "directory": safe(folder), "plugins": [_entry(entry) for entry in entries]}
-
-
-def _entry(entry: Installed) -> dict[str, Any]:
+def _entry(entry: Installed) -> Json:
     metadata = entry.metadata
     return {
         "name": safe(entry.name),

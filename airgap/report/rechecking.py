@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.report.document import heading, problem_document, signature_document
+from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.verdict import Verdict
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
 
 SCHEMA: Final = "airgap.recheck/1"
-Json = dict[str, Any]
 _KIND = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.INDETERMINATE: "unsure", Verdict.SKIPPED: "unsure"}
 
 
-def recheck_document(outcome: RecheckOutcome, *, version: str) -> Json:
-    """The document; complete on failure, too."""
+@dataclass(frozen=True, slots=True)
+class RecheckReport(Report):
+    """What `airgap.recheck` came to: `airgap.recheck/1`."""
+
+    outcome: RecheckOutcome
+
+    @property
+    def exit_code(self) -> int:
+        """That of the outcome."""
+        return self.outcome.exit_code
+
+    def document(self) -> Json:
+        """The whole outcome (schema in docs/reference/recheck.schema.json)."""
+        return _document(self.outcome)
+
+    def text(self, style: Style = PLAIN) -> str:
+        """The verdict first, then what changed, then the rest in one line each."""
+        return "\n".join(_lines(self.outcome, style)) + "\n"
+
+
+def _document(outcome: RecheckOutcome) -> Json:
     return {
-        **heading(SCHEMA, outcome, version),
+        **heading(SCHEMA, outcome),
         "trust": dict(outcome.trust),
         "worse": sum(artifact.change is Change.WORSE for artifact in outcome.artifacts),
         "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
@@ -45,11 +65,6 @@ def _artifact(artifact: Rechecked) -> Json:
         "because": [{"reason": reason, "message": message} for reason, message in artifact.because],
         "signatures": [signature_document(signature) for signature in artifact.now.signatures],
     }
-
-
-def recheck_text(outcome: RecheckOutcome, *, style: Style = PLAIN) -> str:
-    """The verdict first, then what changed, then the rest in one line each."""
-    return "\n".join(_lines(outcome, style)) + "\n"
 
 
 def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:

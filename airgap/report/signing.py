@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import COSE_ENVELOPE, Descriptor
@@ -12,8 +12,11 @@ from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
 from airgap.reasons import ExitCode
+from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import moment
+from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
+from airgap.signature.key_location import NamedKey
 from airgap.signature.results import SignedArtifact, StampedSignature
 from airgap.text import safe
 
@@ -21,14 +24,33 @@ SIGN_SCHEMA = "airgap.sign/1"
 TIMESTAMP_SCHEMA = "airgap.timestamp/1"
 KEYS_SCHEMA = "airgap.keys/1"
 
-Json = dict[str, Any]
-
 
 # airgap sign
 
 
-def signed_text(item: SignedArtifact, *, style: Style = PLAIN) -> str:
-    """One artifact and its signature."""
+@dataclass(frozen=True, slots=True)
+class SignReport(Report):
+    """What `airgap.sign` attached: `airgap.sign/1`."""
+
+    items: Sequence[SignedArtifact]
+    error: AirgapError | None = None
+    """What ended it."""
+
+    @property
+    def exit_code(self) -> int:
+        """That of the error."""
+        return self.error.exit_code if self.error else ExitCode.OK
+
+    def document(self) -> Json:
+        """The run, complete on failure too: what was attached by then."""
+        return {"schema": SIGN_SCHEMA, **_outcome(self.error), "signed": [_signed(item) for item in self.items]}
+
+    def text(self, style: Style = PLAIN) -> str:
+        """Each artifact and its signature."""
+        return "".join(_signed_text(item, style) for item in self.items)
+
+
+def _signed_text(item: SignedArtifact, style: Style) -> str:
     if item.existed:
         head = style.paint("good", f"Already signed {item.name}")
         lines = [head, f"  an equal signature is attached: {item.signature.digest}; --force adds another one"]
@@ -42,11 +64,6 @@ def signed_text(item: SignedArtifact, *, style: Style = PLAIN) -> str:
     if item.timestamp is not None:
         lines.append(f"  timestamp  {iso(item.timestamp.gen_time)} by {safe(item.timestamp.chain[0].subject_text)}")
     return "\n".join(lines) + "\n"
-
-
-def signed_document(items: Sequence[SignedArtifact], problem: AirgapError | None = None) -> Json:
-    """The run as JSON, complete on failure too: what was attached by then."""
-    return {"schema": SIGN_SCHEMA, **_outcome(problem), "signed": [_signed(item) for item in items]}
 
 
 def _signed(item: SignedArtifact) -> Json:
@@ -69,8 +86,33 @@ def _signed(item: SignedArtifact) -> Json:
 # airgap timestamp
 
 
-def stamped_text(item: StampedSignature, *, style: Style = PLAIN) -> str:
-    """One signature and what became of it."""
+@dataclass(frozen=True, slots=True)
+class TimestampReport(Report):
+    """What `airgap.add_timestamps` attached: `airgap.timestamp/1`."""
+
+    items: Sequence[StampedSignature]
+    error: AirgapError | None = None
+    """What ended it."""
+
+    @property
+    def exit_code(self) -> int:
+        """That of the error."""
+        return self.error.exit_code if self.error else ExitCode.OK
+
+    def document(self) -> Json:
+        """The run, complete on failure too: what was attached by then."""
+        return {
+            "schema": TIMESTAMP_SCHEMA,
+            **_outcome(self.error),
+            "signatures": [_stamped(item) for item in self.items],
+        }
+
+    def text(self, style: Style = PLAIN) -> str:
+        """Each signature and what became of it."""
+        return "".join(_stamped_text(item, style) for item in self.items)
+
+
+def _stamped_text(item: StampedSignature, style: Style) -> str:
     if item.after is None or item.timestamp is None:
         why = f": {item.problem}" if item.problem else ""
         return f"Left alone {item.before.digest}: it {item.state}{why}\n"
@@ -81,40 +123,62 @@ def stamped_text(item: StampedSignature, *, style: Style = PLAIN) -> str:
     )
 
 
-def stamped_document(items: Sequence[StampedSignature], problem: AirgapError | None = None) -> Json:
-    """The run as JSON."""
+def _stamped(item: StampedSignature) -> Json:
     return {
-        "schema": TIMESTAMP_SCHEMA,
-        **_outcome(problem),
-        "signatures": [
-            {
-                "reference": item.name,
-                "before": descriptor_json(item.before),
-                "state": str(item.state),
-                "after": None if item.after is None else descriptor_json(item.after),
-                "signer": None if item.signer is None else certificate_json(item.signer),
-                "timestamp": timestamp_json(item.timestamp),
-                "listed": item.listed,
-                "problem": item.problem or None,
-            }
-            for item in items
-        ],
+        "reference": item.name,
+        "before": descriptor_json(item.before),
+        "state": str(item.state),
+        "after": None if item.after is None else descriptor_json(item.after),
+        "signer": None if item.signer is None else certificate_json(item.signer),
+        "timestamp": timestamp_json(item.timestamp),
+        "listed": item.listed,
+        "problem": item.problem or None,
     }
 
 
 # airgap key
 
 
-def keys_text(rows: Sequence[Mapping[str, str]]) -> str:
-    """A table of named keys; the default one is marked with `*`."""
-    if not rows:
-        return "There are no signing keys. Add one with airgap key add.\n"
-    table = [("", "NAME", "KIND", "WHERE"), *((row["mark"], row["name"], row["kind"], row["where"]) for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(3)]
-    return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, [*widths, 0], strict=True)).rstrip() + "\n"
-        for line in table
-    )
+@dataclass(frozen=True, slots=True)
+class KeysReport(Report):
+    """Named signing keys: `airgap.keys/1`."""
+
+    keys: Sequence[NamedKey]
+
+    def document(self) -> Json:
+        """Where each key is; never a key."""
+        return {"schema": KEYS_SCHEMA, "keys": [_key(key) for key in self.keys]}
+
+    def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - a plain table
+        """A table; the default key is marked with `*`."""
+        if not self.keys:
+            return "There are no signing keys. Add one with airgap key add.\n"
+        table = [("", "NAME", "KIND", "WHERE"), *(_row(key) for key in self.keys)]
+        widths = [max(len(line[column]) for line in table) for column in range(3)]
+        return "".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, [*widths, 0], strict=True)).rstrip() + "\n"
+            for line in table
+        )
+
+
+def _row(key: NamedKey) -> tuple[str, str, str, str]:
+    document = _key(key)
+    where = f"{document.get('key_path') or document.get('id') or ''}{' (notation)' if key.borrowed else ''}"
+    return "*" if key.is_default else "", document["name"], document["kind"], where
+
+
+def _key(key: NamedKey) -> Json:
+    entry = key.entry
+    common = {"name": safe(entry.name), "default": key.is_default, "notation": key.borrowed}
+    if isinstance(entry, RemoteKey):
+        return {**common, "kind": f"plugin {safe(entry.plugin)}", "id": safe(entry.id)}
+    if isinstance(entry, TokenKey):
+        path = safe(key.folder / entry.certificate_path)
+        return {**common, "kind": "token", "key_path": safe(entry.uri), "certificate_path": path}
+    if isinstance(entry, LocalKey):
+        key_path, path = (safe(key.folder / name) for name in (entry.key_path, entry.certificate_path))
+        return {**common, "kind": "files", "key_path": key_path, "certificate_path": path}
+    return {**common, "kind": "unknown"}
 
 
 # shared

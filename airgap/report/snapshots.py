@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, Self
 
+from airgap.errors import AirgapError
 from airgap.oci.content import ContentReport
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.report.document import content_document, problem_document, signature_document
+from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.text import safe
 from airgap.trust.ceremony import Challenge
@@ -22,12 +24,11 @@ from airgap.verdict import Ruling, Verdict, all_of
 from airgap.verifier.outcome import SignatureOutcome
 
 SCHEMA: Final = "airgap.snapshot/1"
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotReport:
-    """What a snapshot command has to say, whichever it was."""
+class SnapshotReport(Report):
+    """What a snapshot command has to say, whichever it was: `airgap.snapshot/1`."""
 
     command: str
     clock: datetime
@@ -46,6 +47,13 @@ class SnapshotReport:
     removed: Sequence[str] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    verbose: bool = False
+    """Whether the text lists every file."""
+
+    @classmethod
+    def of_failure(cls, command: str, error: AirgapError, *, at: datetime, clock: datetime) -> Self:
+        """Of a command that raised `error`."""
+        return cls(command=command, clock=clock, at=at, problems=(Problem.of(error),))
 
     @property
     def ruling(self) -> Ruling:
@@ -57,12 +65,35 @@ class SnapshotReport:
         """The most severe of the problems' codes; 0 where there is none."""
         return self.ruling.exit_code
 
+    def document(self) -> Json:
+        """All of it (schema in docs/reference/snapshot.schema.json)."""
+        return _document(self)
 
-def snapshot_document(report: SnapshotReport, *, version: str) -> Json:
-    """The document; complete on failure, too."""
+    def text(self, style: Style = PLAIN) -> str:
+        """What came of it first, then why, then what to do."""
+        return "\n".join(_lines(self, style)) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PinsReport(Report):
+    """Pins: `airgap.pins/1`. `done`: what became of them, where something did."""
+
+    pins: Sequence[Pin]
+    done: str = ""
+
+    def document(self) -> Json:
+        """Each pin, without the bytes of certificates."""
+        return {"schema": "airgap.pins/1", "pins": [_pin(pin) for pin in self.pins]}
+
+    def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
+        """Each pin with the fingerprints that were compared."""
+        return self.done + ("".join(map(_pin_text, self.pins)) or "Nobody is pinned.\n")
+
+
+def _document(report: SnapshotReport) -> Json:
     return {
         "schema": SCHEMA,
-        "tool": {"name": "airgap", "version": version},
+        "tool": TOOL,
         "command": report.command,
         "verdict": "fail" if report.problems else "pass",
         "exit_code": report.exit_code,
@@ -73,7 +104,7 @@ def snapshot_document(report: SnapshotReport, *, version: str) -> Json:
         "applied": report.applied,
         "content": content_document(report.content),
         "signatures": [signature_document(signature) for signature in report.signatures],
-        "accepted_by": pin_document(report.accepted_by) if report.accepted_by else None,
+        "accepted_by": _pin(report.accepted_by) if report.accepted_by else None,
         "changes": None
         if report.added is None
         else {"added": list(report.added), "changed": list(report.changed), "removed": list(report.removed)},
@@ -82,8 +113,7 @@ def snapshot_document(report: SnapshotReport, *, version: str) -> Json:
     }
 
 
-def pin_document(pin: Pin) -> Json:
-    """A pin, without the bytes of certificates."""
+def _pin(pin: Pin) -> Json:
     return {
         "id": pin.id,
         "stream": pin.stream,
@@ -117,15 +147,10 @@ def _snapshot(snapshot: Snapshot) -> Json:
 # --- words ---
 
 
-def snapshot_text(report: SnapshotReport, *, style: Style = PLAIN, verbose: bool = False) -> str:
-    """The report for a person: what came of it first, then why, then what to do."""
-    return "\n".join(_lines(report, style, verbose)) + "\n"
-
-
-def _lines(report: SnapshotReport, style: Style, verbose: bool) -> Iterator[str]:
+def _lines(report: SnapshotReport, style: Style) -> Iterator[str]:
     yield style.paint("bad" if report.problems else "good", _headline(report))
     if report.snapshot:
-        yield from _about(report.snapshot, verbose or report.command == "show")
+        yield from _about(report.snapshot, report.verbose or report.command == "show")
     if report.accepted_by:
         yield f"  signed by  {_signer(report)} (pin {report.accepted_by.id})"
     if report.added is not None:
@@ -184,8 +209,7 @@ def _changes(report: SnapshotReport) -> Iterator[str]:
         yield "  nothing differs"
 
 
-def pin_text(pin: Pin) -> str:
-    """A pin with the fingerprints that were compared."""
+def _pin_text(pin: Pin) -> str:
     who = pin.subject or {"certificate": "exactly this signing certificate", "tuf": "a TUF root"}[pin.kind.value]
     lines = [f"{pin.id}  stream {pin.stream}: {safe(who)} (added {iso(pin.added)})"]
     for name, fingerprint in pin.compared:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
+from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
@@ -33,13 +35,41 @@ _KINDS_SHOWN = 5
 _WAY_OUT = "          → "
 
 
-def verify_text(outcome: Outcome, *, style: Style = PLAIN, verbose: bool = False) -> str:
-    """The whole outcome; `verbose` adds every check of every signature and the evidence that decided."""
-    return "\n".join(_lines(outcome, style, verbose)) + "\n"
+@dataclass(frozen=True, slots=True)
+class VerifyReport(Report):
+    """What `airgap.verify` came to: `airgap.verify/1`. `attempts`: what the no-network guard counted, if one was up."""
+
+    outcome: Outcome
+    attempts: int | None = None
+    verbose: bool = False
+    """Whether the text says every check of every signature, and the evidence that decided."""
+
+    @property
+    def exit_code(self) -> int:
+        """That of the outcome."""
+        return self.outcome.exit_code
+
+    def document(self) -> Json:
+        """The whole outcome (schema in docs/reference/verify.schema.json)."""
+        from airgap.report.document import verify_document
+
+        return verify_document(self.outcome, self.attempts)
+
+    def text(self, style: Style = PLAIN) -> str:
+        """The verdict first, then one line an artifact, then what to do about failures."""
+        return "\n".join(_lines(self.outcome, style, self.verbose)) + "\n"
+
+    def brief(self) -> str:
+        """The verdict in one line; what was odd about signatures that something passed by is never quiet."""
+        lines = [_headline(self.outcome)]
+        for artifact in self.outcome.artifacts:
+            if artifact.verdict is Verdict.PASS and artifact.accepted:
+                lines += [f"  note {artifact.reference}: {warning}" for warning in artifact.accepted.warnings]
+        return "\n".join(lines) + "\n"
 
 
 def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:
-    yield style.paint(_KIND[outcome.verdict], headline(outcome))
+    yield style.paint(_KIND[outcome.verdict], _headline(outcome))
     for artifact in outcome.artifacts:
         yield _artifact_line(artifact, style)
         yield from _each_once(_artifact_details(artifact, style, verbose))
@@ -61,16 +91,7 @@ def _each_once(lines: Iterator[str]) -> Iterator[str]:
         yield line
 
 
-def quiet_text(outcome: Outcome) -> str:
-    """The verdict in one sentence; and what was odd about signatures that something passed by, which is never quiet."""
-    lines = [headline(outcome)]
-    for artifact in outcome.artifacts:
-        if artifact.verdict is Verdict.PASS and artifact.accepted:
-            lines += [f"  note {artifact.reference}: {warning}" for warning in artifact.accepted.warnings]
-    return "\n".join(lines) + "\n"
-
-
-def headline(outcome: Outcome) -> str:
+def _headline(outcome: Outcome) -> str:
     """The verdict in one sentence."""
     artifacts = outcome.artifacts
     total = len(artifacts)

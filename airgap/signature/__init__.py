@@ -1,6 +1,6 @@
 """Envelopes (JWS, COSE) to one neutral record and back, and the manifests that carry them.
 
-Public are the names of `__all__`: signers, timestampers and envelopes, for whoever brings keys of their own.
+Public are the names of `__all__`: keys, signers, timestampers and envelopes.
 """
 
 from __future__ import annotations
@@ -11,54 +11,81 @@ from airgap.exports import on_demand
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import load_certificates
-    from airgap.signature.key_files import load_local_signer
-    from airgap.signature.model import Scheme
-    from airgap.signature.plugin_signer import PluginKey, plugin_signer
+    from airgap.signature.key_config import KeyEntry, KeyKind, RemoteKey, key_with_chain
+    from airgap.signature.key_files import load_local_signer, read_pass_phrase
+    from airgap.signature.key_location import KeyFolders, locate_keys
+    from airgap.signature.model import EnvelopeFormat, Scheme
+    from airgap.signature.plugin_signer import PluginKey, open_plugin_signer
     from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
     from airgap.signature.sealing import Sealed, seal
     from airgap.signature.signer import LocalSigner, Signer, SigningError
-    from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, timestamp_anchors
+    from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, load_timestamp_anchors, timestamp_anchors
     from airgap.signature.token import open_token_signer
+    from airgap.stages.keys import add_key, choose_default, delete_keys, generate_key, list_keys, open_key, open_signer
 
 _find = on_demand(
-    "airgap.signature",
+    __name__,
     {
-        "Draft": "airgap.signature.produce",
-        "EnvelopeSigner": "airgap.signature.produce",
-        "LocalSigner": "airgap.signature.signer",
-        "PluginKey": "airgap.signature.plugin_signer",
-        "Rfc3161Timestamper": "airgap.signature.timestamper",
-        "Scheme": "airgap.signature.model",
-        "Sealed": "airgap.signature.sealing",
-        "Signer": "airgap.signature.signer",
-        "SigningError": "airgap.signature.signer",
-        "Timestamper": "airgap.signature.timestamper",
-        "encode_payload": "airgap.signature.produce",
-        "load_certificates": "airgap.pki.certificate",
-        "load_local_signer": "airgap.signature.key_files",
-        "open_token_signer": "airgap.signature.token",
-        "plugin_signer": "airgap.signature.plugin_signer",
-        "seal": "airgap.signature.sealing",
-        "timestamp_anchors": "airgap.signature.timestamper",
+        "airgap.pki.certificate": ("load_certificates",),
+        "airgap.signature.key_config": ("KeyEntry", "KeyKind", "RemoteKey", "key_with_chain"),
+        "airgap.signature.key_files": ("load_local_signer", "read_pass_phrase"),
+        "airgap.signature.key_location": ("KeyFolders", "locate_keys"),
+        "airgap.signature.model": ("EnvelopeFormat", "Scheme"),
+        "airgap.signature.plugin_signer": ("PluginKey", "open_plugin_signer"),
+        "airgap.signature.produce": ("Draft", "EnvelopeSigner", "encode_payload"),
+        "airgap.signature.sealing": ("Sealed", "seal"),
+        "airgap.signature.signer": ("LocalSigner", "Signer", "SigningError"),
+        "airgap.signature.timestamper": (
+            "Rfc3161Timestamper",
+            "Timestamper",
+            "load_timestamp_anchors",
+            "timestamp_anchors",
+        ),
+        "airgap.signature.token": ("open_token_signer",),
+        "airgap.stages.keys": (
+            "add_key",
+            "choose_default",
+            "delete_keys",
+            "generate_key",
+            "list_keys",
+            "open_key",
+            "open_signer",
+        ),
     },
 )
 
 __all__ = [
     "Draft",
+    "EnvelopeFormat",
     "EnvelopeSigner",
+    "KeyEntry",
+    "KeyFolders",
+    "KeyKind",
     "LocalSigner",
     "PluginKey",
+    "RemoteKey",
     "Rfc3161Timestamper",
     "Scheme",
     "Sealed",
     "Signer",
     "SigningError",
     "Timestamper",
+    "add_key",
+    "choose_default",
+    "delete_keys",
     "encode_payload",
+    "generate_key",
+    "key_with_chain",
+    "list_keys",
     "load_certificates",
     "load_local_signer",
+    "load_timestamp_anchors",
+    "locate_keys",
+    "open_key",
+    "open_plugin_signer",
+    "open_signer",
     "open_token_signer",
-    "plugin_signer",
+    "read_pass_phrase",
     "seal",
     "timestamp_anchors",
 ]

@@ -13,17 +13,16 @@ from typing import BinaryIO, Final
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
-from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, MANIFEST_TYPES, Descriptor
+from airgap.oci.descriptor import MANIFEST_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
-from airgap.signature.model import Envelope, Payload
+from airgap.signature.model import Envelope, EnvelopeFormat, Payload
 from airgap.text import safe
 
 OCTET_STREAM: Final = "application/octet-stream"
 """The media type of a file about which nothing else is said (PAY-4)."""
 
-FORMATS: Final = {"jws": JWS_ENVELOPE, "cose": COSE_ENVELOPE}
 _PARTS: Final = 3
 
 
@@ -115,16 +114,16 @@ def signature_name(blob: str, form: str) -> str:
     return f"{blob}.{form}.sig"
 
 
-def media_type_of(name: str, form: str | None) -> str:
+def media_type_of(name: str, form: EnvelopeFormat | None) -> str:
     """The envelope's media type: as `form` says, else by the end of the file name, any case (BLOB-4, D44).
 
     Raises UsageError for a name that says nothing; a signature is never tried as one and then as the other.
     """
     if form is not None:
-        return FORMATS[form]
+        return EnvelopeFormat(form).media_type
     parts = name.lower().split(".")
-    if len(parts) >= _PARTS and parts[-1] == "sig" and parts[-2] in FORMATS:
-        return FORMATS[parts[-2]]
+    if len(parts) >= _PARTS and parts[-1] == "sig" and parts[-2] in tuple(EnvelopeFormat):
+        return EnvelopeFormat(parts[-2]).media_type
     raise UsageError(
         f"{safe(name)!r} does not say what signature it holds: it does not end in .jws.sig or .cose.sig",
         remedy="Say it with --signature-format jws or --signature-format cose.",

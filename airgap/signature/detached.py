@@ -14,8 +14,9 @@ from typing import Final
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.files import glance_into, read_regular
-from airgap.signature.blob_payload import FORMATS, media_type_of, signature_name
+from airgap.signature.blob_payload import media_type_of, signature_name
 from airgap.signature.foreign import OTHER_TOOL, foreign_signature, form_of
+from airgap.signature.model import EnvelopeFormat
 from airgap.text import safe
 
 _SHOWN: Final = 3
@@ -27,12 +28,12 @@ _ENDINGS: Final = (
 """How signatures, and what people take for them, are called."""
 
 
-def usual_places(path: Path, form: str | None = None) -> list[Path]:
+def usual_places(path: Path, form: EnvelopeFormat | None = None) -> list[Path]:
     """Where the signature of a file lies where nobody says where: one place for each form (BLOB-5)."""
-    return [path.with_name(signature_name(path.name, name)) for name in ([form] if form else FORMATS)]
+    return [path.with_name(signature_name(path.name, name)) for name in ([form] if form else EnvelopeFormat)]
 
 
-def beside(path: Path, form: str | None) -> Path:
+def beside(path: Path, form: EnvelopeFormat | None) -> Path:
     """The signature under its usual name beside the file (BLOB-5).
 
     Raises Rejected signature.none, with what else lies there; UsageError where there are several.
@@ -48,7 +49,7 @@ def beside(path: Path, form: str | None) -> Path:
     return found[0]
 
 
-def form_said(path: Path, raw: bytes, form: str | None) -> str:
+def form_said(path: Path, raw: bytes, form: EnvelopeFormat | None) -> str:
     """The media type of the envelope in a file: as `form` or its name says (`media_type_of`).
 
     Raises UsageError for a name that says nothing, with what the bytes look like; Rejected envelope.malformed where
@@ -66,7 +67,7 @@ def form_said(path: Path, raw: bytes, form: str | None) -> str:
             raise UsageError(
                 f"{error}; its bytes look like {looks.upper()}", remedy=f"Say it with --signature-format {looks}."
             ) from None
-        own = [signature_name(path.name, name) for name in FORMATS]
+        own = [signature_name(path.name, name) for name in EnvelopeFormat]
         if found := next((name for name in own if path.with_name(name).exists()), None):
             way_out = f"If {safe(path)} is the file itself, name its signature: {safe(path.with_name(found))}."
             raise UsageError(str(error), remedy=way_out) from None
@@ -83,7 +84,7 @@ def _none(path: Path) -> Rejected:
         return Rejected("signature.none", f"{nothing}, which is a directory").advising(
             "A layout is judged by airgap verify, not by airgap blob verify."
         )
-    if path.name.casefold().endswith(tuple(f".{form}.sig" for form in FORMATS)):
+    if path.name.casefold().endswith(tuple(f".{form}.sig" for form in EnvelopeFormat)):
         return Rejected("signature.none", f"{nothing}, which is called as a signature is").advising(
             f"Name the file that it is about, not the signature: airgap blob verify FILE --signature {safe(path)}."
         )

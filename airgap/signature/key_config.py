@@ -9,6 +9,7 @@ from __future__ import annotations
 import json as writer
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -27,6 +28,22 @@ OLD_FILE: Final = "config.json"
 LOCAL_KEYS: Final = "localkeys"
 """The folder beside the file where notation keeps key files (CLI-9)."""
 _NAME_CHARACTERS: Final = 255
+
+
+class KeyKind(StrEnum):
+    """The kinds of keys that may sign (table ALG)."""
+
+    RSA_2048 = "rsa-2048"
+    RSA_3072 = "rsa-3072"
+    RSA_4096 = "rsa-4096"
+    EC_256 = "ec-256"
+    EC_384 = "ec-384"
+    EC_521 = "ec-521"
+
+    @property
+    def key_spec(self) -> str:
+        """As the specification writes it: `RSA-2048`."""
+        return self.upper()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +168,15 @@ def _unknown(name: str, keys: SigningKeys) -> NotFoundError:
     )
 
 
+def key_with_chain(
+    name: str, key: str, chain: str, other: Mapping[str, Any] = MappingProxyType({})
+) -> LocalKey | TokenKey:
+    """The key in a token where `key` is a `pkcs11:` URI, else that in the file `key`; its chain is in a file."""
+    if is_token_uri(key):
+        return TokenKey(name=name, uri=key, certificate_path=chain, other=other)
+    return LocalKey(name=name, key_path=key, certificate_path=chain, other=other)
+
+
 # Reading and writing
 
 
@@ -198,9 +224,7 @@ def _entry(item: Any) -> KeyEntry:
         )
     if "keyPath" in item or "certPath" in item:
         key, chain = (json.take(item, member, str) for member in ("keyPath", "certPath"))
-        if is_token_uri(key):
-            return TokenKey(name=name, uri=key, certificate_path=chain, other=other)
-        return LocalKey(name=name, key_path=key, certificate_path=chain, other=other)
+        return key_with_chain(name, key, chain, other)
     return UnknownKey(name=name, members=item)
 
 

@@ -39,7 +39,7 @@ class PluginKey:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
-def plugin_signer(plugin: Plugin, key: PluginKey) -> PluginSigner | PluginEnvelopeSigner:
+def open_plugin_signer(plugin: Plugin, key: PluginKey) -> PluginSigner | PluginEnvelopeSigner:
     """The signer that the plugin can be; signing bytes comes before making envelopes (PLUGIN-25).
 
     Asks the plugin for its metadata and, where it signs bytes, for the key. Raises PluginError.

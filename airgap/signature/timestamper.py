@@ -8,10 +8,12 @@ network, and is judged by every verifier, at its own moment, from its own eviden
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
+from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.pki.chain import Anchors
@@ -63,6 +65,22 @@ def timestamp_anchors(files: Mapping[str, bytes]) -> Anchors:
     Raises UsageError.
     """
     return Anchors.of({name: (_root(name, data),) for name, data in files.items()})
+
+
+def load_timestamp_anchors(paths: Iterable[Path]) -> Anchors:
+    """The same from the files themselves. Raises UsageError."""
+    return timestamp_anchors({str(path): _read(path) for path in paths})
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:  # a device has no size, and no end
+            data = file.read(limits.STORE_FILE_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"--timestamp-root-cert {safe(path)} cannot be read: {error.strerror}") from None
+    if len(data) > limits.STORE_FILE_BYTES:
+        raise UsageError(f"--timestamp-root-cert {safe(path)} has more than {limits.STORE_FILE_BYTES} bytes")
+    return data
 
 
 def _root(name: str, data: bytes) -> Certificate:
@@ -132,6 +150,7 @@ __all__ = [
     "Rfc3161Timestamper",
     "Timestamper",
     "TimestampingError",
+    "load_timestamp_anchors",
     "timestamp_anchors",
     "token_about",
     "verify_token",

@@ -21,7 +21,6 @@ from airgap.oci.digest import Digest
 from airgap.problem import Problem
 from airgap.reasons import REASONS, ExitCode
 from airgap.signature.blob_payload import (
-    FORMATS,
     OCTET_STREAM,
     BlobTarget,
     SignedBlob,
@@ -29,10 +28,10 @@ from airgap.signature.blob_payload import (
     measure,
     signature_name,
 )
-from airgap.signature.detached import beside, form_said
+from airgap.signature.detached import beside, form_said, usual_places
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.inspected import InspectedSignature, inspect_envelope
-from airgap.signature.model import RESERVED_PREFIX
+from airgap.signature.model import RESERVED_PREFIX, EnvelopeFormat
 from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
 from airgap.signature.sealing import check_signing_chain, seal
 from airgap.signature.signer import Signer
@@ -59,8 +58,7 @@ class BlobSignRequest:
     signer: Signer | EnvelopeSigner
     at: datetime
     """The signing time; aware."""
-    envelope: str = "jws"
-    """`jws` or `cose`."""
+    envelope: EnvelopeFormat = EnvelopeFormat.JWS
     media_type: str = OCTET_STREAM
     lifetime: timedelta | None = None
     """How long the signature shall count; whole seconds. None: without end."""
@@ -73,8 +71,7 @@ class BlobSignRequest:
     agent: str | None = AGENT
 
     def __post_init__(self) -> None:
-        if self.envelope not in FORMATS:
-            raise UsageError(f"{self.envelope!r} is no envelope format; there are {', '.join(FORMATS)}")
+        EnvelopeFormat.check(self.envelope)
         if self.lifetime is not None and (self.lifetime < timedelta() or self.lifetime % timedelta(seconds=1)):
             raise UsageError("the expiry must be whole seconds, and not negative")
 
@@ -104,7 +101,9 @@ def sign_blob(request: BlobSignRequest) -> SignedBlob:
     )
     if signer.chain:
         check_signing_chain(signer.chain, draft)
-    sealed = seal(draft, signer, media_type=FORMATS[request.envelope], timestamper=request.timestamper)
+    sealed = seal(
+        draft, signer, media_type=EnvelopeFormat(request.envelope).media_type, timestamper=request.timestamper
+    )
     write_file(target, sealed.raw)
     return SignedBlob(
         path=request.path,
@@ -128,8 +127,8 @@ class BlobVerifyRequest:
     clock: datetime
     signature: Path | None = None
     """None: the one that lies beside the file under its usual name."""
-    envelope: str | None = None
-    """`jws` or `cose`, where the signature's name does not say it."""
+    envelope: EnvelopeFormat | None = None
+    """Where the signature's name does not say it."""
     policy_name: str | None = None
     """Name of the policy statement; None: the global one (BLOB-1, BLOB-2)."""
     media_type: str | None = None
@@ -142,6 +141,11 @@ class BlobVerifyRequest:
         for key in self.metadata:
             if key.startswith(RESERVED_PREFIX):  # PAY-10
                 raise UsageError(f"metadata never begins with {RESERVED_PREFIX!r}: {safe(key)!r}")
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """What is read beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
+        return (self.path, *([self.signature] if self.signature else usual_places(self.path)))
 
 
 def verify_blob(request: BlobVerifyRequest, trust: TrustDirectory | Location | Path) -> BlobOutcome:
@@ -256,14 +260,14 @@ def _hash_algorithm(media_type: str, raw: bytes) -> str | None:
         return None
 
 
-def inspect_blob(signature: Path, *, envelope: str | None = None) -> InspectedSignature:
+def inspect_blob(signature: Path, *, envelope: EnvelopeFormat | None = None) -> InspectedSignature:
     """What a detached signature says, not judged. Raises UsageError, NotFoundError, OSError."""
     media_type, raw = _open_signature(signature, envelope)
     descriptor = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
     return inspect_envelope(descriptor, "file", media_type, raw)
 
 
-def _open_signature(path: Path, form: str | None) -> tuple[str, bytes]:
+def _open_signature(path: Path, form: EnvelopeFormat | None) -> tuple[str, bytes]:
     """The envelope's media type and bytes. Raises UsageError, NotFoundError, Rejected (`form_said`)."""
     raw = _read_signature(path)
     return form_said(path, raw, form), raw

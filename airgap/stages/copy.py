@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,7 +21,7 @@ from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
-from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference
+from airgap.oci.reference import LayoutReference, RegistryReference
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals, added, status_of
 from airgap.transfer.destinations import (
@@ -38,7 +37,7 @@ from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.layout_referrers_tags import LayoutReferrersTags
 from airgap.transfer.mover import Survey, TransferResult, survey, transfer
-from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all
+from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all, read_list
 from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
@@ -59,8 +58,10 @@ STREAM: Final = "-"
 class CopyRequest:
     """What to copy where, and how."""
 
-    sources: Sequence[str]
+    sources: Sequence[str] = ()
     """References as in design 5."""
+    lists: Sequence[Path] = ()
+    """Files with more of them: one a line; blank lines and what follows a `#` are left out."""
     destination: str
     """A layout directory, a tar, a registry's repository; each with or without a tag; or `-`: a tar to `output`."""
     at: datetime
@@ -79,6 +80,8 @@ class CopyRequest:
     """Hash what the destination has before it is relied upon."""
     overwrite: bool = False
     """Replace a tar that exists."""
+    lock_output: Path | None = None
+    """Where the caller is going to put `CopyResult.lock`: refused where that would change what is read or written."""
     full_names: bool = False
     """Whole names as tags in layouts, whole paths in registries, also where one source repository would not need it."""
     record: bool = True
@@ -87,6 +90,15 @@ class CopyRequest:
     """Write referrers tags: where a registry needs them; or always, into layouts too; or never."""
     concurrency: int = 4
     """Threads, where no executor is handed in."""
+
+    @property
+    def layout(self) -> str | None:
+        """The layout directory or tar that is written, for `airgap.fetch(into=...)`; None for a registry or a stream.
+
+        Raises UsageError.
+        """
+        reference = _written(self.destination)
+        return f"{reference.transport}{reference.path}" if reference else None
 
 
 def copy(
@@ -109,6 +121,7 @@ def copy(
 
     Raises AirgapError for the first thing that cannot be copied; with `keep_going` that is part of the result.
     """
+    request = _complete(request)
     with ExitStack() as stack:
         pool = executor or stack.enter_context(ThreadPoolExecutor(max(1, request.concurrency)))
         registries = stack.enter_context(Registries(credentials, transport))
@@ -183,7 +196,7 @@ class _Copy:
 
         request = self._request
         choices = request.all_tags or request.tags or request.dry_run or request.selection != Selection()
-        if choices or len(request.sources) > 1:
+        if choices:
             raise UsageError(
                 "from standard input one layout is copied as a whole: it is read once, and what is in it is known last",
                 remedy="Save the tar to a file to choose from it: cat > trip.tar",
@@ -377,10 +390,33 @@ def _everything(plan: CopyPlan) -> Survey:
     return Survey(missing=frozenset(plan.nodes), bytes=size, present_bytes=0)
 
 
-def destination_path(text: str) -> Path | None:
-    """The folder or file that a copy to `text` writes; None for a registry or a stream. Raises UsageError."""
-    reference = None if text == STREAM else parse_destination(text)
-    return Path(reference.path) if isinstance(reference, LayoutReference) else None
+def _written(destination: str) -> LayoutReference | None:
+    """The folder or file that a copy writes; None for a registry or a stream. Raises UsageError."""
+    reference = None if destination == STREAM else parse_destination(destination)
+    return reference if isinstance(reference, LayoutReference) else None
+
+
+def _complete(request: CopyRequest) -> CopyRequest:
+    """The request with what its lists name; nothing that is written takes the place of what is read, or of the other.
+
+    Raises UsageError.
+    """
+    sources = [*request.sources, *(text for path in request.lists for text in read_list(path))]
+    if not sources:
+        raise UsageError(
+            "there is nothing to copy from",
+            remedy="Name at least one source and then the destination: copy SRC DST.",
+        )
+    if STREAM in sources and len(sources) > 1:
+        raise UsageError("standard input holds one layout, and it is the only source then")
+    reference = _written(request.destination)
+    target = Path(reference.path) if reference else None
+    if target is not None:
+        check_output(target, request.lists, what="destination")
+    if request.lock_output is not None:
+        read = [*layout_paths(text for text in sources if text != STREAM), *request.lists]
+        check_output(request.lock_output, [*read, *([target] if target else [])], what="lock file")
+    return replace(request, sources=sources, lists=())
 
 
 def _check_place(destination: LayoutReference, sources: Sequence[str]) -> None:
@@ -389,12 +425,3 @@ def _check_place(destination: LayoutReference, sources: Sequence[str]) -> None:
     for source in layout_paths(sources):
         if is_tar(destination) or not same_place(path, source):
             check_output(path, [source], what="destination")
-
-
-def needs_registry(request: CopyRequest) -> bool:
-    """Whether some reference of the request names a registry. Raises UsageError for what names nothing."""
-    texts = [text for text in request.sources if text != STREAM]
-    references = [parse_reference(text, exists=os.path.exists) for text in texts]
-    if request.destination != STREAM:
-        references.append(parse_destination(request.destination))
-    return any(isinstance(reference, RegistryReference) for reference in references)

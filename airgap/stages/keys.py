@@ -19,6 +19,7 @@ from airgap.signature.generate import LABEL, generate_throwaway
 from airgap.signature.key_config import (
     LOCAL_KEYS,
     KeyEntry,
+    KeyKind,
     LocalKey,
     RemoteKey,
     SigningKeys,
@@ -34,20 +35,27 @@ from airgap.signature.key_files import (
     no_pass_phrase,
     read_chain,
 )
-from airgap.signature.key_location import KeyFolders, NamedKey, find_key, list_keys
+from airgap.signature.key_location import KeyFolders, find_key, list_keys
 from airgap.signature.produce import EnvelopeSigner
 from airgap.signature.signer import Signer, SigningError
-from airgap.signature.token_uri import TokenUri
+from airgap.signature.token_uri import TokenUri, is_token_uri
 from airgap.text import safe
 from airgap.trust.snapshots.swap import finish_exchange
 from airgap.trust.stores import StoreRef
 
-__all__ = ["GeneratedKey", "add_key", "choose_default", "delete_keys", "generate_key", "list_keys", "open_signer"]
+__all__ = [
+    "GeneratedKey",
+    "add_key",
+    "choose_default",
+    "delete_keys",
+    "generate_key",
+    "list_keys",
+    "open_key",
+    "open_signer",
+]
 
 OpenRemote = Callable[[RemoteKey], Signer | EnvelopeSigner]
 """Opens a key that a plugin has."""
-OpenToken = Callable[[str, Path], Signer]
-"""Opens a key in a token by its URI, with its chain in a file."""
 
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
@@ -58,23 +66,30 @@ def open_signer(
     *,
     pass_phrase: PassPhrase = no_pass_phrase,
     remote: OpenRemote | None = None,
-    token: OpenToken | None = None,
+    module: Path | None = None,
 ) -> Signer | EnvelopeSigner:
     """The signer behind the key of this name, or behind the default key.
 
-    `remote` opens the keys of plugins, `token` those in tokens; without them these cannot be used. Raises
-    NotFoundError, KeyFileError, UsageError, and what `remote` and `token` raise.
+    `remote` opens the keys of plugins; without it these cannot be used. `module` is the library of tokens whose URI
+    names none. Raises NotFoundError, KeyFileError, UsageError, SigningError, and what `remote` raises.
     """
     found = find_key(folders, name)
     entry = found.entry
-    if isinstance(entry, LocalKey):
-        key, chain = (found.folder / path for path in (entry.key_path, entry.certificate_path))
-        return load_local_signer(key, chain, pass_phrase)
+    if isinstance(entry, LocalKey | TokenKey):
+        key = entry.uri if isinstance(entry, TokenKey) else str(found.folder / entry.key_path)
+        return open_key(key, found.folder / entry.certificate_path, pass_phrase=pass_phrase, module=module)
     if isinstance(entry, RemoteKey) and remote is not None:
         return remote(entry)
-    if isinstance(entry, TokenKey) and token is not None:
-        return token(entry.uri, found.folder / entry.certificate_path)
     raise UsageError(f"the key {safe(entry.name)!r} is of a kind that cannot be used here")
+
+
+def open_key(key: str, chain: Path, *, pass_phrase: PassPhrase = no_pass_phrase, module: Path | None = None) -> Signer:
+    """The signer behind a private key, a file or a `pkcs11:` URI, and its chain in a file; see `open_signer`."""
+    if not is_token_uri(key):
+        return load_local_signer(Path(key), chain, pass_phrase)
+    from airgap.signature.token import open_token_signer
+
+    return open_token_signer(key, chain, pass_phrase, module=module)
 
 
 def add_key(
@@ -84,6 +99,7 @@ def add_key(
 
     Returns the configuration's path. Raises UsageError, KeyFileError, SigningError (a chain that may not sign).
     """
+    key = _absolute(key, Path())
     if isinstance(key, LocalKey):
         _check_files(Path(key.key_path), Path(key.certificate_path), pass_phrase)
     if isinstance(key, TokenKey):  # the token need not be at hand
@@ -97,7 +113,8 @@ def choose_default(folders: KeyFolders, name: str) -> Path:
     """Make a key the default one; one of notation's is taken over into ours. Raises NotFoundError."""
     keys = _own(folders)
     if keys.find(name) is None:
-        keys = keys.adding(_absolute(find_key(folders, name)))
+        found = find_key(folders, name)
+        keys = keys.adding(_absolute(found.entry, found.folder))
     return save_signing_keys(folders.own, keys.choosing(name))
 
 
@@ -120,7 +137,7 @@ class GeneratedKey:
 
     name: str
     subject: str
-    kind: str
+    kind: KeyKind
     not_after: datetime
     key_path: Path
     certificate_path: Path
@@ -135,7 +152,7 @@ def generate_key(
     folders: KeyFolders,
     name: str,
     *,
-    kind: str,
+    kind: KeyKind,
     at: datetime,
     days: int,
     default: bool = False,
@@ -153,7 +170,7 @@ def generate_key(
     folder = folders.own / LOCAL_KEYS
     key_path, certificate_path, root_path = (folder / f"{name}{suffix}" for suffix in (".key", ".crt", ".root.crt"))
     store_path = _store_file(*trust, name) if trust else None
-    made = generate_throwaway(name, kind=kind, at=at, days=days, pass_phrase=pass_phrase)
+    made = generate_throwaway(name, kind=kind.key_spec, at=at, days=days, pass_phrase=pass_phrase)
     entry = LocalKey(name=name, key_path=str(key_path.absolute()), certificate_path=str(certificate_path.absolute()))
     keys = _own(folders).adding(entry, default=default)
     files = [(key_path, made.key, 0o600), (certificate_path, made.chain, 0o644), (root_path, made.root, 0o644)]
@@ -206,16 +223,14 @@ def _own(folders: KeyFolders) -> SigningKeys:
     return load_signing_keys(folders.own) or SigningKeys()
 
 
-def _absolute(key: NamedKey) -> KeyEntry:
-    if isinstance(key.entry, TokenKey):
-        return replace(key.entry, certificate_path=str((key.folder / key.entry.certificate_path).absolute()))
-    if not isinstance(key.entry, LocalKey):
-        return key.entry
-    return LocalKey(
-        name=key.entry.name,
-        key_path=str((key.folder / key.entry.key_path).absolute()),
-        certificate_path=str((key.folder / key.entry.certificate_path).absolute()),
-    )
+def _absolute(key: KeyEntry, folder: Path) -> KeyEntry:
+    """The entry with whole paths; relative ones count from `folder`."""
+    if not isinstance(key, LocalKey | TokenKey):
+        return key
+    chain = str((folder / key.certificate_path).absolute())
+    if isinstance(key, TokenKey):
+        return replace(key, certificate_path=chain)
+    return LocalKey(name=key.name, key_path=str((folder / key.key_path).absolute()), certificate_path=chain)
 
 
 def _check_files(key: Path, chain: Path, pass_phrase: PassPhrase) -> None:

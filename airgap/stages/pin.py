@@ -16,8 +16,10 @@ from airgap.signature.envelope import parse_envelope
 from airgap.signature.manifest import is_signature
 from airgap.text import safe
 from airgap.trust.directory import Location
+from airgap.trust.generation import is_between, read_one_state
 from airgap.trust.identities import suggest
 from airgap.trust.identity_names import read_subject
+from airgap.trust.location import is_named, not_there
 from airgap.trust.snapshots.document import is_snapshot, parse_stream
 from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
@@ -60,12 +62,24 @@ def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, 
 
 
 def propose_tuf_pin(root: Path, *, stream: str, at: datetime) -> Pin:
-    """The pin for a TUF root. Raises AirgapError."""
+    """The pin for a TUF root, whose own keys sign it. Raises AirgapError."""
+    from airgap.trust.snapshots.tuf_check import check_root  # few sites pin a TUF root
+
     try:
         data = read_regular(root, limits.TUF_BYTES)
-        return Pin(stream=parse_stream(stream), kind=PinKind.TUF, added=at, tuf_root=data)
+        pin = Pin(stream=parse_stream(stream), kind=PinKind.TUF, added=at, tuf_root=data)
     except FormatError as error:
         raise UsageError(f"{safe(root)} {error}") from None
+    check_root(data)
+    return pin
+
+
+def list_pins(location: Location) -> tuple[Pin, ...]:
+    """Who may sign snapshots; nobody where no directory is there. Raises NotFoundError for one that was named."""
+    trust = location.path
+    if not is_named(location) and not is_between(trust):
+        return ()
+    return read_one_state(trust, lambda: Pins.read(trust), absent=not_there(trust)).entries
 
 
 def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: str = "") -> Pins:

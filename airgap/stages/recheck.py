@@ -17,14 +17,15 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
 from airgap.files import is_there, read_regular
 from airgap.moment import Moment
+from airgap.oci.content import Content
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.target import open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.stages.verify import ContentMode, VerifyRequest, verify
+from airgap.stages.verify import VerifyRequest, verify
 from airgap.text import safe
-from airgap.trust.apart import check_apart
+from airgap.trust.apart import check_apart, layout_paths
 from airgap.trust.at_hand import EvidenceAtHand, TrustBeside, evidence_at_hand
 from airgap.trust.choice import Named, Origin, choose_statement, repositories_of
 from airgap.trust.directory import Location, TrustDirectory
@@ -53,8 +54,13 @@ class RecheckRequest:
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
     plugins: AllowedPlugins | None = None
     """Verification plugins that may be run; no other ever is."""
-    content: ContentMode = "all"
+    content: Content = Content.ALL
     """How much content of layouts is checked again."""
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """What is read beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
+        return tuple(layout_paths(self.sources))
 
 
 def recheck(request: RecheckRequest, trust: TrustDirectory | Location | Path) -> RecheckOutcome:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
 from airgap.net.places import Places
-from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
 from airgap.signature.attachment import AttachedSignature, read_attached, signature_attachment
 from airgap.signature.manifest import Form
-from airgap.signature.model import Envelope, ExtendedAttribute, PluginDemand, Scheme
+from airgap.signature.model import Envelope, EnvelopeFormat, ExtendedAttribute, PluginDemand, Scheme
 from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
 from airgap.signature.results import SignedArtifact
 from airgap.signature.sealing import check_signing_chain, seal
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from airgap.net.options import TransportOptions
 
 AGENT: Final = f"airgap/{__version__}"
-FORMATS: Final[Mapping[str, str]] = MappingProxyType({"jws": JWS_ENVELOPE, "cose": COSE_ENVELOPE})
-"""The envelope formats by the names that notation has for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +44,7 @@ class SignRequest:
     signer: Signer | EnvelopeSigner
     at: datetime
     """The signing time; aware. With the scheme signingAuthority the authentic one, which others will rely on."""
-    envelope: str = "jws"
-    """`jws` or `cose`."""
+    envelope: EnvelopeFormat = EnvelopeFormat.JWS
     lifetime: timedelta | None = None
     """How long the signature shall count; whole seconds. None: without end (CLI-3)."""
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -70,8 +67,7 @@ class SignRequest:
     def __post_init__(self) -> None:
         if not self.targets:
             raise UsageError("there is nothing to sign")
-        if self.envelope not in FORMATS:
-            raise UsageError(f"{self.envelope!r} is no envelope format; there are {', '.join(FORMATS)}")
+        EnvelopeFormat.check(self.envelope)
         if self.lifetime is not None and (self.lifetime < timedelta() or self.lifetime % timedelta(seconds=1)):
             raise UsageError("the expiry must be whole seconds, and not negative")
         if self.scheme is Scheme.SIGNING_AUTHORITY and self.timestamper is not None:
@@ -121,7 +117,7 @@ class _Prepared:
             check_signing_chain(chain, draft)
         if chain and not request.force and (equal := _find_equal(request, place, draft, chain[0])):
             return cls(place, _existing(target, place, equal))
-        media_type = FORMATS[request.envelope]
+        media_type = EnvelopeFormat(request.envelope).media_type
         sealed = seal(draft, request.signer, media_type=media_type, timestamper=request.timestamper)
         if not chain and not request.force:  # who signs is known only now
             leaf = sealed.envelope.certificates[0]
@@ -194,7 +190,7 @@ def _find_equal(request: SignRequest, place: Place, draft: Draft, leaf: Certific
             continue  # what cannot be read, or does not verify, is equal to nothing
         envelope = known.envelope
         if (
-            known.layer.media_type == FORMATS[request.envelope]
+            known.layer.media_type == EnvelopeFormat(request.envelope).media_type
             and envelope.certificates[0] == leaf
             and envelope.scheme is draft.scheme
             and dict(known.payload.annotations) == wanted

@@ -17,8 +17,8 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.documents import open_regular
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
-from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store
+from airgap.problem import Problem
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream, Entry
 from airgap.transfer.plan import CopyRoot, Selection
@@ -45,7 +45,7 @@ class Created:
 
     snapshot: Snapshot
     reference: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,9 @@ def create_snapshot(
     if remember:
         warnings += _remember(trust, built.snapshot)
     reference = f"{'oci-archive' if path.is_file() else 'oci'}:{path}:{built.snapshot.tag}"
-    return Created(snapshot=built.snapshot, reference=safe(reference), warnings=tuple(warnings))
+    return Created(
+        snapshot=built.snapshot, reference=safe(reference), warnings=tuple(Problem(message=text) for text in warnings)
+    )
 
 
 def _check_whole(files: tuple[MaterialFile, ...]) -> None:
@@ -215,12 +217,6 @@ def _write_folder(built: Built, trust: Path, path: Path) -> None:
 # --- reading ---
 
 
-def show_snapshot(target: str) -> tuple[str, Snapshot]:
-    """The reference to a snapshot, and what it says. Raises AirgapError."""
-    with open_snapshot(target) as opened:
-        return opened.reference, opened.snapshot
-
-
 def diff_snapshots(target: str, other: str | Path) -> tuple[Snapshot, Difference]:
     """What `target` has otherwise than `other`: a trust directory (a Path) or another snapshot. Raises AirgapError."""
     with open_snapshot(target) as opened:
@@ -242,9 +238,3 @@ def difference(old: tuple[MaterialFile, ...], new: tuple[MaterialFile, ...]) -> 
         changed=tuple(path for path in after if path in before and before[path] != after[path]),
         removed=tuple(path for path in before if path not in after),
     )
-
-
-def reference_of(target: str) -> LayoutReference:
-    """The one snapshot that `target` names, by digest, for whoever attaches to it. Raises AirgapError."""
-    with open_snapshot(target) as opened:
-        return opened.place

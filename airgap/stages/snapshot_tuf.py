@@ -34,7 +34,7 @@ LIFETIME: Final = timedelta(days=30)
 _CREATED: Final = "org.opencontainers.image.created"
 
 
-def prepare_keys(folder: Path, *, init: bool, at: datetime) -> None:
+def prepare_tuf_keys(folder: Path, *, init: bool, at: datetime) -> None:
     """The keys are there; with `init` they and the first root are made in `folder`. Raises UsageError, OSError."""
     load()
     if not init:
@@ -57,7 +57,7 @@ def prepare_keys(folder: Path, *, init: bool, at: datetime) -> None:
     write_file(folder / "1.root.json", metadata.to_bytes())
 
 
-def add_metadata(reference: str, folder: Path, *, at: datetime, lifetime: timedelta = LIFETIME) -> Descriptor:
+def add_tuf_metadata(reference: str, folder: Path, *, at: datetime, lifetime: timedelta = LIFETIME) -> Descriptor:
     """Sign metadata for the snapshot that `reference` names, and attach them to it. Raises AirgapError."""
     load()
     parsed = parse_reference(reference, exists=os.path.exists)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from airgap import limits
 from airgap.errors import AirgapError, Rejected, TrustMaterialError
 from airgap.moment import Moment
-from airgap.oci.content import ContentChecker, ContentReport
+from airgap.oci.content import Content, ContentChecker, ContentReport
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Referrer, Root
@@ -62,7 +62,6 @@ if TYPE_CHECKING:
     from airgap.verifier.facts import PluginUse
     from airgap.verifier.plugins import AllowedPlugins
 
-ContentMode = Literal["all", "manifests", "none"]
 _Contents = Callable[[Descriptor], ContentReport | None]
 """What became of an artifact's content."""
 
@@ -78,19 +77,24 @@ class VerifyRequest:
     clock: datetime
     """What the clock says; equal to `at` unless another moment was asked for."""
     scope: str | None = None
-    """The repository that the policy is asked about."""
+    """The repository that the policy is asked about (`airgap.trust.check_scope`)."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata that must be signed."""
-    content: ContentMode = "all"
+    content: Content = Content.ALL
     max_signatures: int = limits.SIGNATURES
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
-    """How stale evidence may be, by kind (`airgap.revocation.freshness.parse_ages`), over what airgap.toml says."""
+    """How stale evidence may be, by kind (`airgap.trust.parse_ages`), over what airgap.toml says."""
     plugins: AllowedPlugins | None = None
     """Verification plugins that may be run; no other ever is. What they do is theirs: no guard watches them."""
     earlier: Mapping[Digest, PluginUse] = field(default_factory=dict)
     """What plugins decided in an earlier judgement, by signature: open, not refused, where they may not be run now."""
     at_hand: EvidenceAtHand | None = None
     """The evidence in layouts that are open, heard for all targets; None to look into the layouts of `targets`."""
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """What is read beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
+        return tuple(layout_paths(self.targets))
 
 
 def verify(
@@ -314,7 +318,7 @@ class _Run:
         checker = self._checker
         closures = {}
         for root in _roots(target):
-            if mode == "none":
+            if mode == Content.NONE:
                 closures[root.descriptor] = target.graph.surface(root.descriptor)
                 continue
             records = _records(target, root.descriptor)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from airgap.errors import AirgapError
+from airgap.files import write_file
 from airgap.oci.descriptor import Descriptor
 from airgap.reasons import ExitCode, most_severe
 from airgap.transfer.endpoint import TransferMethod
@@ -71,6 +73,11 @@ class CopyResult:
     def lock(self) -> tuple[str, ...]:
         """Every artifact that was found, with its digest: a list that copies exactly this again."""
         return tuple(item.pinned for item in self.artifacts if item.pinned is not None)
+
+    def write_lock(self, path: Path) -> None:
+        """The same as a file, for the next request's `lists` with `pinned`. Raises OSError."""
+        lines = ["# what `airgap copy` resolved; use it with --lock", *self.lock()]
+        write_file(path, ("\n".join(lines) + "\n").encode())
 
 
 def status_of(

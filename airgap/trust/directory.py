@@ -26,7 +26,7 @@ from airgap.problem import Problem
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.freshness import FILE, Freshness
 from airgap.text import safe
-from airgap.trust.generation import read_one_state
+from airgap.trust.generation import read_one_state, settled
 from airgap.trust.location import Location, locate
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, no_directory, policy_missing
@@ -152,6 +152,12 @@ class TrustDirectory:
             return _TrustMaterial(location), EvidenceDirectory.open(location.path), _freshness(location.path)
 
         return cls(location, *read_one_state(location.path, read, absent=absent))
+
+    @classmethod
+    def find(cls, where: Location | Path) -> Self | None:
+        """The same; None where no directory is there. Raises TrustMaterialError as `open` does."""
+        path = where.path if isinstance(where, Location) else where
+        return cls.open(where) if settled(path).is_dir() else None
 
     def policy(self) -> OciPolicy:
         """The policy for artifacts. Raises TrustMaterialError: policy.missing, policy.malformed."""

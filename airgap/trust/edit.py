@@ -14,7 +14,7 @@ from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.text import safe
 from airgap.trust.generation import settled
-from airgap.trust.location import Location
+from airgap.trust.location import Location, is_named, not_there
 from airgap.trust.snapshots.swap import finish_exchange
 from airgap.trust.stores import (
     StoreRef,
@@ -62,7 +62,7 @@ def writable(location: Location) -> Path:
     return location.path
 
 
-def store_of(kind: str, name: str) -> StoreRef:
+def store_of(kind: StoreType, name: str) -> StoreRef:
     """The store of this type and name. Raises UsageError."""
     try:
         return StoreRef.parse(f"{kind}:{name}")
@@ -96,10 +96,18 @@ def add_certificates(root: Path, store: StoreRef, sources: Sequence[Path]) -> tu
     return tuple(item for item, _ in wanted)
 
 
-def list_files(root: Path, kind: StoreType | None = None, name: str | None = None) -> list[StoredFile | BrokenStore]:
-    """The files of all stores, or of those of one type, or of this name, in their order."""
+def list_certificates(
+    location: Location, kind: StoreType | None = None, name: str | None = None
+) -> list[StoredFile | BrokenStore]:
+    """The files of all stores, or of those of one type, or of this name, in their order.
+
+    Raises NotFoundError for a directory that was named and is not there, TrustMaterialError.
+    """
+    root = settled(location.path)
+    if is_named(location) and not root.is_dir():
+        raise not_there(root)
     found: list[StoredFile | BrokenStore] = []
-    for store in list_stores(settled(root), kind):
+    for store in list_stores(root, kind):
         if name is not None and store.name != name:
             continue
         try:
@@ -110,7 +118,7 @@ def list_files(root: Path, kind: StoreType | None = None, name: str | None = Non
     return found
 
 
-def find_file(root: Path, store: StoreRef, name: str) -> StoredFile:
+def find_certificate(root: Path, store: StoreRef, name: str) -> StoredFile:
     """One file of a store. Raises NotFoundError, TrustMaterialError where it cannot be read."""
     path = _path(settled(root), store, name)
     try:
@@ -120,7 +128,7 @@ def find_file(root: Path, store: StoreRef, name: str) -> StoredFile:
     return StoredFile(store=store, name=name, certificates=certificates)
 
 
-def delete_file(root: Path, store: StoreRef, name: str) -> Path:
+def delete_certificate(root: Path, store: StoreRef, name: str) -> Path:
     """Remove one file of a store, readable or not; returns where it was. Raises NotFoundError, OSError."""
     path = _path(root, store, name)
     with exclusive(path.parent):
@@ -181,7 +189,7 @@ def _files(root: Path, store: StoreRef) -> list[StoredFile]:
         return []  # BrokenStore says it
     for name in names:
         try:
-            found.append(find_file(root, store, name))
+            found.append(find_certificate(root, store, name))
         except TrustMaterialError:
             continue  # BrokenStore says it
     return found

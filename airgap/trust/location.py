@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from airgap.errors import TrustMaterialError
+from airgap.errors import NotFoundError, TrustMaterialError
+from airgap.text import safe
 from airgap.trust.generation import is_between
 
 
@@ -23,6 +24,16 @@ class Location:
 
     def __str__(self) -> str:
         return str(self.path)
+
+
+def is_named(location: Location) -> bool:
+    """Whether the caller named it, so that it has to be there."""
+    return location.origin == "--trust"
+
+
+def not_there(path: Path) -> NotFoundError:
+    """The refusal of a directory that the caller named."""
+    return NotFoundError(f"there is no trust directory at {safe(path)}", remedy="Name another one with --trust.")
 
 
 def locate(

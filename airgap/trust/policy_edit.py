@@ -14,6 +14,7 @@ from airgap.errors import Rejected, TrustMaterialError, UsageError
 from airgap.files import make_folders, read_material, sync_folder, write_file
 from airgap.locking import exclusive
 from airgap.oci.digest import Digest
+from airgap.oci.reference import parse_registry_reference
 from airgap.parse.json import Reading, load_object
 from airgap.parse.lines import Lines
 from airgap.text import safe
@@ -22,6 +23,7 @@ from airgap.trust.choice import Named, choose_statement
 from airgap.trust.generation import settled
 from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, policy_missing
+from airgap.trust.scopes import check_scope
 from airgap.trust.statement import Refusal, Statement, statement_path
 from airgap.trust.stores import StoreRef, StoreType, load_store
 
@@ -51,6 +53,16 @@ class PolicyAnswer:
     why: str
     problems: tuple[str, ...] = ()
     """What would keep it from accepting anything: stores that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPolicy:
+    """A valid policy, and what there is to know about it."""
+
+    policy: Policy
+    refusals: tuple[Refusal, ...]
+    """The trust stores that statements name and that cannot be used."""
+    answer: PolicyAnswer | None = None
 
 
 def strict_policy(
@@ -120,6 +132,35 @@ def find_policy(root: Path, kind: PolicyKind) -> tuple[Path, bytes]:
     )
 
 
+def import_policy(root: Path, source: Path, kind: PolicyKind, *, replace: bool = True) -> PolicyWritten:
+    """Put the policy that the file `source` holds into a trust directory; see `put_policy`."""
+    data = read_source(source)
+    parse_policy(data, str(source), kind)
+    return put_policy(root, data, kind, replace=replace)
+
+
+def check_policy(root: Path, kind: PolicyKind, *, file: Path | None = None, about: str | None = None) -> CheckedPolicy:
+    """Every rule of the policy of a trust directory, or of `file`; and which statement `about` gets.
+
+    `about`: a repository, or a reference into one; for blobs the name of a statement. Raises PolicyError with every
+    refusal, TrustMaterialError(policy.missing), UsageError.
+    """
+    path, data = (file, read_source(file)) if file else find_policy(root, kind)
+    policy = parse_policy(data, str(path), kind)
+    refusals = _store_refusals(data, policy, root)
+    if about is None:
+        return CheckedPolicy(policy=policy, refusals=refusals)
+    return CheckedPolicy(policy, refusals, answer(policy, about if kind == "blob" else scope_of(about), root))
+
+
+def scope_of(reference: str) -> str:
+    """The repository of a reference: `registry.example/app:v1` and `registry.example/app` are asked about alike.
+
+    Raises UsageError.
+    """
+    return check_scope(parse_registry_reference(reference).name)
+
+
 def answer(policy: Policy, scope: str | None, root: Path) -> PolicyAnswer:
     """Which statement a repository (OCI) or a statement's name (blob) gets, and whether its stores can be read."""
     try:
@@ -142,7 +183,7 @@ def answer(policy: Policy, scope: str | None, root: Path) -> PolicyAnswer:
     return PolicyAnswer(scope=scope, statement=statement, why=why, problems=_store_problems(statement, root))
 
 
-def store_refusals(data: bytes, policy: Policy, root: Path) -> tuple[Refusal, ...]:
+def _store_refusals(data: bytes, policy: Policy, root: Path) -> tuple[Refusal, ...]:
     """The trust stores that statements name and that cannot be used, or hold nothing: line, member and problem.
 
     `data` is the document that `policy` was parsed from.

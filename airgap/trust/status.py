@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from airgap import limits
-from airgap.errors import FormatError, Undecided
+from airgap.errors import FormatError, TrustMaterialError, Undecided
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_name
 from airgap.pki.ocsp import OcspResponse
@@ -23,7 +23,7 @@ from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.pool import Astray, CrlFile, UnreadableEvidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.stores import StoreType
+from airgap.trust.stores import StoreType, load_store
 
 
 class State(StrEnum):
@@ -104,9 +104,7 @@ class TrustStatus:
         return sound and all(piece.state in good for piece in self.pieces)
 
 
-def trust_status(
-    directory: TrustDirectory, *, at: datetime, clock: datetime, problems: Sequence[str] = ()
-) -> TrustStatus:
+def trust_status(directory: TrustDirectory, *, at: datetime, clock: datetime) -> TrustStatus:
     """The state at `at` of every file of evidence. Raises TrustMaterialError for an index that cannot be read."""
     evidence = directory.evidence
     known = tuple(dict.fromkeys(_stored(directory)))
@@ -124,8 +122,22 @@ def trust_status(
         pieces=tuple(pieces),
         newest=max(dated, default=None),
         accepted=directory.freshness.to_json(),
-        problems=tuple(problems),
+        problems=tuple(_problems(directory)),
     )
+
+
+def _problems(directory: TrustDirectory) -> Iterator[str]:
+    """What would stop every verification: the policy, and stores that it names."""
+    try:
+        policy = directory.policy()
+    except TrustMaterialError as error:
+        yield str(error)
+        return
+    for ref in dict.fromkeys(store for statement in policy.statements for store in statement.stores):
+        try:
+            load_store(directory.path, ref)
+        except TrustMaterialError as error:
+            yield str(error)
 
 
 def _stored(directory: TrustDirectory) -> Iterator[Certificate]:

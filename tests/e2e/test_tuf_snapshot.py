@@ -17,7 +17,7 @@ from airgap.guard import no_network
 from airgap.stages.pin import add_pin, propose_tuf_pin
 from airgap.stages.snapshot import create_snapshot
 from airgap.stages.snapshot_apply import ApplyRequest, SnapshotOutcome, apply_snapshot, verify_snapshot
-from airgap.stages.snapshot_tuf import add_metadata, prepare_keys
+from airgap.stages.snapshot_tuf import add_tuf_metadata, prepare_tuf_keys
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.tuf_check import check_root, load
 from tests.support.command import run_here
@@ -34,7 +34,7 @@ class TufGround(Ground):
         super().__post_init__()
         load()
         self.keys = self.folder / "keys"
-        prepare_keys(self.keys, init=True, at=NOW)
+        prepare_tuf_keys(self.keys, init=True, at=NOW)
         self.root = self.keys / "1.root.json"
 
     def pin_root(self) -> None:
@@ -43,7 +43,7 @@ class TufGround(Ground):
     def box(self, name: str, keys: Path | None = None, *, at: datetime = NOW, **options: Any) -> str:
         members: dict[str, Any] = {"stream": "default", "number": None, "created": NOW, **options}
         made = create_snapshot(self.packer, str(self.folder / name), **members)
-        add_metadata(made.reference, keys or self.keys, at=at)
+        add_tuf_metadata(made.reference, keys or self.keys, at=at)
         return made.reference
 
     def tuf(self, reference: str, *, dry: bool = False) -> SnapshotOutcome:
@@ -139,7 +139,7 @@ def test_expired_metadata_are_a_freeze(ground: TufGround) -> None:
 
 def test_foreign_keys_sign_for_nobody(ground: TufGround) -> None:
     foreign = ground.folder / "foreign"
-    prepare_keys(foreign, init=True, at=NOW)
+    prepare_tuf_keys(foreign, init=True, at=NOW)
     assert reasons(ground.tuf(ground.box("evil", foreign))) == ["snapshot.tuf.signature"]
 
 
@@ -233,7 +233,7 @@ def test_a_rotated_key_is_followed_from_the_pinned_root(ground: TufGround) -> No
 
 def test_keys_are_never_replaced(ground: TufGround) -> None:
     with pytest.raises(UsageError, match="not empty"):
-        prepare_keys(ground.keys, init=True, at=NOW)
+        prepare_tuf_keys(ground.keys, init=True, at=NOW)
 
 
 def test_keys_are_for_their_owner(ground: TufGround) -> None:

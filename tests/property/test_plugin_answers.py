@@ -13,7 +13,7 @@ from airgap.pki.algorithms import ALGORITHMS
 from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
 from airgap.plugin.protocol import Capability, EnvelopeRequest, KeyRequest, Metadata, SignRequest, VerifyRequest
-from airgap.signature.plugin_signer import PluginKey, plugin_signer
+from airgap.signature.plugin_signer import PluginKey, open_plugin_signer
 from airgap.signature.produce import Draft, EnvelopeSigner
 from tests.support.envelopes import PAYLOAD, SIGNED_AT
 from tests.support.pki import Pki
@@ -112,7 +112,7 @@ def test_a_signature_that_is_taken_verifies(capability: str, member: str, value:
 
     plugin = fake(signing(LEAF, capabilities=[capability], changes={command: {member: value}}))
     try:
-        signer = plugin_signer(plugin, PluginKey(key_id="k"))
+        signer = open_plugin_signer(plugin, PluginKey(key_id="k"))
         if isinstance(signer, EnvelopeSigner):
             made = signer.make_envelope(Draft(payload=PAYLOAD, signing_time=SIGNED_AT), JWS_ENVELOPE)
             envelope = parse_envelope(JWS_ENVELOPE, made.raw)

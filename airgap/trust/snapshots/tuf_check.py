@@ -24,7 +24,7 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
 from airgap.trust.snapshots.document import Snapshot
-from airgap.trust.snapshots.pins import Pin
+from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 
 if TYPE_CHECKING:
     from tuf.ngclient import FetcherInterface
@@ -53,6 +53,12 @@ def load() -> None:
             remedy="Install it: pip install 'airgap-oci[tuf]'.",
         ) from None
     del tuf
+
+
+def load_tuf(trust: Path) -> None:
+    """Do so where a pin of the trust directory needs it: below `no_network` it would be too late."""
+    if any(pin.kind is PinKind.TUF for pin in Pins.read(trust).entries):
+        load()
 
 
 def check_root(data: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.content import ContentChecker, ContentReport, Mode, verify_content
+from airgap.oci.content import Content, ContentChecker, ContentReport, verify_content
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
@@ -59,7 +59,7 @@ def check(
     place: Path,
     executor: Executor | None = None,
     *,
-    mode: Mode = "all",
+    mode: Content = Content.ALL,
     absent: frozenset[Digest] = frozenset(),
 ) -> ContentReport:
     """The report on a directory, which must be the one on a tar of it."""
@@ -225,7 +225,7 @@ def test_mode_none_reads_the_manifest_and_what_refers_to_it(builder: LayoutBuild
 
     def report(name: str) -> ContentReport:
         with open_layout(builder.write_directory(tmp_path / name)) as store:
-            return verify_content(store, Graph(store).surface(index), mode="none")
+            return verify_content(store, Graph(store).surface(index), mode=Content.NONE)
 
     whole = report("whole")
     assert (whole.verdict, whole.problems, whole.blobs) == ("not-applicable", (), 2)
@@ -262,7 +262,7 @@ def test_mode_manifests_looks_at_no_layer(builder: LayoutBuilder, tmp_path: Path
     layer = builder.add_blob(b"layer")
     image = builder.tag(builder.add_image(layer), "v1")
     builder.drop(layer)
-    report = check(builder, image, tmp_path, mode="manifests")
+    report = check(builder, image, tmp_path, mode=Content.MANIFESTS)
     assert (report.verdict, report.mode, report.blobs) == ("pass", "manifests", 2)
 
 
@@ -274,7 +274,7 @@ def test_mode_manifests_looks_at_configs_and_envelopes(builder: LayoutBuilder, t
     builder.add_referrer(image, [envelope])
     digest = Digest.of(config) if which == "config" else envelope.digest
     builder.blobs[digest] = builder.blobs[digest].swapcase()
-    (problem,) = check(builder, image, tmp_path, mode="manifests").problems
+    (problem,) = check(builder, image, tmp_path, mode=Content.MANIFESTS).problems
     assert problem.descriptor is not None
     assert problem.descriptor.digest == digest
 

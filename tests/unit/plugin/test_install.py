@@ -18,7 +18,9 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError, LimitError, NotFoundError, UsageError
 from airgap.plugin.directory import PluginDirectory
 from airgap.plugin.errors import PluginError
-from airgap.plugin.install import Installation, install, uninstall
+from airgap.plugin.install import Installation
+from airgap.plugin.install import install_plugin as install
+from airgap.plugin.install import uninstall_plugin as uninstall
 from airgap.plugin.package import read_package
 from tests.support.plugins import Behaviour, calls, executable
 

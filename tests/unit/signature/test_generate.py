@@ -12,6 +12,7 @@ from airgap.pki.certificate import Offered, load_certificates
 from airgap.pki.chain import check_code_signing_chain, check_validity
 from airgap.signature import generate
 from airgap.signature.generate import KINDS, generate_throwaway
+from airgap.signature.key_config import KeyKind
 from airgap.signature.signer import PrivateKey
 from tests.support.keyring import key
 from tests.support.pki import AT
@@ -30,6 +31,10 @@ def pooled_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     monkeypatch.setattr(generate, "new_key", pooled)
+
+
+def test_the_kinds_have_names_for_all_rows_of_the_table() -> None:
+    assert tuple(kind.key_spec for kind in KeyKind) == KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,7 +14,7 @@ from airgap.pki import algorithms
 from airgap.plugin.errors import PluginError
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.model import Scheme
-from airgap.signature.plugin_signer import PluginEnvelopeSigner, PluginKey, PluginSigner, plugin_signer
+from airgap.signature.plugin_signer import PluginEnvelopeSigner, PluginKey, PluginSigner, open_plugin_signer
 from airgap.signature.produce import Draft, EnvelopeSigner
 from airgap.signature.sealing import seal
 from airgap.signature.signer import SigningError
@@ -41,13 +41,13 @@ ENVELOPER = [ENVELOPE]
 
 
 def raw(leaf: Issued = LEAF, **members: Any) -> PluginSigner:
-    signer = plugin_signer(fake(signing(leaf, capabilities=[RAW], **members)), KEY)
+    signer = open_plugin_signer(fake(signing(leaf, capabilities=[RAW], **members)), KEY)
     assert isinstance(signer, PluginSigner)
     return signer
 
 
 def enveloper(leaf: Issued = LEAF, **members: Any) -> PluginEnvelopeSigner:
-    signer = plugin_signer(fake(signing(leaf, capabilities=ENVELOPER, **members)), KEY)
+    signer = open_plugin_signer(fake(signing(leaf, capabilities=ENVELOPER, **members)), KEY)
     assert isinstance(signer, PluginEnvelopeSigner)
     return signer
 
@@ -78,12 +78,12 @@ def test_a_plugin_makes_envelopes(media_type: str) -> None:
 
 def test_signing_bytes_comes_before_making_envelopes() -> None:
     """PLUGIN-25."""
-    assert isinstance(plugin_signer(fake(signing(LEAF, capabilities=[ENVELOPE, RAW])), KEY), PluginSigner)
+    assert isinstance(open_plugin_signer(fake(signing(LEAF, capabilities=[ENVELOPE, RAW])), KEY), PluginSigner)
 
 
 def test_a_plugin_that_cannot_sign_is_refused() -> None:
     with pytest.raises(PluginError, match=f"it cannot sign: it offers {IDENTITY}"):
-        plugin_signer(fake(Behaviour(capabilities=[IDENTITY])), KEY)
+        open_plugin_signer(fake(Behaviour(capabilities=[IDENTITY])), KEY)
 
 
 def test_the_key_and_the_configuration_reach_the_plugin() -> None:
@@ -97,7 +97,7 @@ def test_the_key_and_the_configuration_reach_the_plugin() -> None:
         return call(command, request, seconds)
 
     plugin._call = watch
-    raw_signer = plugin_signer(plugin, KEY)
+    raw_signer = open_plugin_signer(plugin, KEY)
     assert isinstance(raw_signer, PluginSigner)
     raw_signer.sign(b"abc")
     assert [(request.get("keyId"), request["pluginConfig"]) for request in seen[1:]] == [("k", {"region": "here"})] * 2

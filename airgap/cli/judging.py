@@ -1,23 +1,22 @@
-"""What the commands below `airgap trust snapshot` and `airgap trust pin` share."""
+"""By whose trust, for which moment and with which patience: options of every command that judges or keeps evidence."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from airgap.cli.console import Output, clock, home, note, write, write_json
-
-if TYPE_CHECKING:
-    from airgap.report.snapshots import SnapshotReport
-    from airgap.trust.directory import Location
+import airgap.parse
+import airgap.trust
+from airgap.cli.console import home
+from airgap.errors import FormatError, UsageError
+from airgap.text import safe
 
 
 def _folder(text: str) -> Path:
@@ -41,6 +40,13 @@ AtOption = Annotated[
     typer.Option("--at", metavar="TIME", help="Judge for this moment (RFC 3339, or a date), not for now."),
 ]
 StreamOption = Annotated[str, typer.Option("--stream", metavar="NAME", help="Name of the stream of snapshots.")]
+DemandsOption = Annotated[
+    list[str] | None,
+    typer.Option("--user-metadata", "-m", metavar="KEY=VALUE", help="Metadata that must be in the signature."),
+]
+ReportOption = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write the JSON report to this file, too.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,66 +70,24 @@ class Judging:
 
     def ages(self) -> dict[str, timedelta]:
         """How stale evidence may be, by kind. Raises UsageError."""
-        from airgap.revocation.freshness import parse_ages
+        return airgap.trust.parse_ages(self.max_age or [])
 
-        return parse_ages(self.max_age or [])
+    def location(self, report: Path | None = None, inputs: Iterable[Path] = ()) -> airgap.trust.Location:
+        """The trust directory that is meant. Raises UsageError for a `report` that would change it or `inputs`."""
+        place = location(self.trust)
+        if report is not None:
+            airgap.trust.check_output(report, [place.path, *inputs])
+        return place
 
-    def location(self) -> Location:
-        """The trust directory that is meant."""
-        return location(self.trust)
 
-
-def location(trust: Path | None) -> Location:
+def location(trust: Path | None) -> airgap.trust.Location:
     """The trust directory that is meant."""
-    from airgap.trust.directory import locate
-
-    return locate(trust, os.environ, home())
+    return airgap.trust.locate(trust, os.environ, home())
 
 
 def moment(text: str | None, now: datetime, *, whole_day: bool = True) -> datetime:
     """The moment that `--at` names, else now. Raises UsageError."""
     return now if text is None else parse_moment(text, whole_day=whole_day)
-
-
-def finish(report: SnapshotReport, output: Output, *, verbose: bool = False) -> None:
-    """Write the report and leave with its exit code."""
-    from airgap import __version__
-    from airgap.report.snapshots import snapshot_document, snapshot_text
-
-    if output.is_json:
-        write_json(snapshot_document(report, version=__version__))
-    else:
-        write(snapshot_text(report, style=output.style, verbose=verbose))
-    raise typer.Exit(report.exit_code)
-
-
-def reporting(command: str, at: str | None, run: Callable[[datetime, datetime], SnapshotReport]) -> SnapshotReport:
-    """What `run` (moment, clock) reports; an error of ours becomes a problem of the report, which is then complete."""
-    from airgap.errors import AirgapError, UsageError
-    from airgap.problem import Problem
-    from airgap.report.snapshots import SnapshotReport
-
-    now = clock()
-    judged = moment(at, now, whole_day=command != "create")
-    try:
-        return run(judged, now)
-    except UsageError:
-        raise
-    except AirgapError as error:
-        return SnapshotReport(command=command, clock=now, at=judged, problems=(Problem.of(error),))
-
-
-@contextmanager
-def raised() -> Iterator[None]:
-    """Gives a verdict that ends a command without a report the exit code of its reason."""
-    from airgap.errors import Rejected, Undecided
-    from airgap.reasons import REASONS
-
-    try:
-        yield
-    except (Rejected, Undecided) as error:
-        note(f"Error: {error}\n       {error.remedy}")
-        raise typer.Exit(REASONS[error.reason].exit_code) from None
 
 
 def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
@@ -132,14 +96,10 @@ def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
     What was known on a day counts for it: at its beginning, the CRLs of that morning would go unheard. `whole_day` is
     false where a moment is not judged for but written: a date is the beginning of that day then.
     """
-    from airgap.errors import FormatError, UsageError
-    from airgap.parse.time import rfc3339
-    from airgap.text import safe
-
     remedy = "Write 2026-12-24 or 2026-12-24T18:00:00Z."
     try:
         time = "T23:59:59Z" if whole_day else "T00:00:00Z"
-        moment = rfc3339(f"{text}{time}" if len(text) == len("2026-12-24") else text)
+        moment = airgap.parse.rfc3339(f"{text}{time}" if len(text) == len("2026-12-24") else text)
     except FormatError:
         if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", text, re.ASCII):
             remedy = f"Write it with its time zone: {text[:10]}T{text[11:16]}{text[16:] or ':00'}Z (UTC), or +02:00."

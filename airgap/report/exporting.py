@@ -1,0 +1,59 @@
+"""What was written for another tool, in words, and as `airgap.export/1`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from airgap.parse.time import iso
+from airgap.reasons import ExitCode
+from airgap.report.report import Json, Report
+from airgap.report.style import PLAIN, Style
+from airgap.report.wording import moment
+from airgap.trust.export import Exported
+
+EXPORT_SCHEMA: Final = "airgap.export/1"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport(Report):
+    """Trust material that was written for `tool`: `airgap.export/1`."""
+
+    tool: Literal["notation", "containers-policy"]
+    exported: Exported
+    accept_omissions: bool = False
+    """Whether all is well although something cannot be told to the other tool."""
+
+    @property
+    def exit_code(self) -> int:
+        """20 where something stayed out and that is not accepted."""
+        return ExitCode.PARTIAL if self.exported.omissions and not self.accept_omissions else ExitCode.OK
+
+    def document(self) -> Json:
+        """The files, and what stayed out."""
+        done = self.exported
+        return {
+            "schema": EXPORT_SCHEMA,
+            "for": self.tool,
+            "folder": done.folder,
+            "files": list(done.files),
+            "notes": list(done.notes),
+            "omissions": [
+                {"file": item.file, "url": item.url or None, "problem": item.problem} for item in done.omissions
+            ],
+            "use_by": moment(done.use_by),
+        }
+
+    def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
+        """How many files there are, what stayed out, and how they are used."""
+        done = self.exported
+        word = "EXPORTED IN PART" if done.omissions else "EXPORTED"
+        lines = [f"{word}: {len(done.files)} files for {self.tool} in {done.folder}."]
+        lines += [f"  left out {item.sentence}" for item in done.omissions]
+        lines += [f"  note {text}" for text in done.notes]
+        if self.tool == "notation":
+            folder = done.folder
+            lines.append(f"  NOTATION_CONFIG={folder}/config NOTATION_CACHE={folder}/cache notation verify ...")
+        if done.use_by:
+            lines.append(f"  good offline until {iso(done.use_by)}")
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,148 @@
+"""Trust policies in words, and as `airgap.policy/1`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from airgap.reasons import ExitCode
+from airgap.report.report import Json, Report
+from airgap.report.style import PLAIN, Style
+from airgap.report.wording import count
+from airgap.text import safe
+from airgap.trust.policy_edit import Policy, PolicyAnswer
+from airgap.trust.statement import PolicyError, Refusal
+
+POLICY_SCHEMA: Final = "airgap.policy/1"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReport(Report):
+    """A valid policy and, where somebody asked, the statement that a repository gets: `airgap.policy/1`."""
+
+    policy: Policy
+    answer: PolicyAnswer | None = None
+    refusals: Sequence[Refusal] = ()
+    """The trust stores without which it cannot be used."""
+
+    @property
+    def exit_code(self) -> int:
+        """18 where a trust store cannot be used, 13 where no statement applies."""
+        if self.refusals:
+            return ExitCode.MALFORMED
+        return ExitCode.UNTRUSTED if self.answer is not None and self.answer.statement is None else ExitCode.OK
+
+    def document(self) -> Json:
+        """Every statement, and the answer."""
+        return _policy(self.policy, self.answer, self.refusals)
+
+    def text(self, style: Style = PLAIN) -> str:
+        """Its statements, what is doubtful, and which one the repository gets."""
+        return _policy_text(self.policy, self.answer, self.refusals, style)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedPolicyReport(Report):
+    """A policy that cannot be used at all: `airgap.policy/1`."""
+
+    error: PolicyError
+
+    @property
+    def exit_code(self) -> int:
+        """18."""
+        return ExitCode.MALFORMED
+
+    def document(self) -> Json:
+        """Every refusal that is kept, and how many there are."""
+        return _refused_policy(self.error)
+
+    def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
+        """One refusal a line."""
+        return "".join(f"{self.error.source}, {refusal.located}\n" for refusal in self.error.refusals)
+
+
+def _policy_text(policy: Policy, answer: PolicyAnswer | None, refusals: Sequence[Refusal], style: Style) -> str:
+    headline = f"VALID: {safe(policy.source)} ({count(len(policy.statements), 'statement')})."
+    if refusals:
+        headline = f"BROKEN: {count(len(refusals), 'trust store')} that {safe(policy.source)} names cannot be used."
+    lines = [style.paint("bad" if refusals else "good", headline)]
+    lines += [f"  {style.paint('bad', 'problem')} {refusal.located}" for refusal in refusals]
+    for statement in policy.statements:
+        what = "global" if statement.is_global and not statement.scopes else ", ".join(map(safe, statement.scopes[:4]))
+        more = f", and {len(statement.scopes) - 4} more" if len(statement.scopes) > 4 else ""  # noqa: PLR2004
+        lines.append(f"  {safe(statement.name)}: level {statement.level} for {what or 'its name'}{more}")
+    lines += [f"  {style.paint('unsure', 'note')} {notice.message}" for notice in policy.notices]
+    if answer is not None:
+        lines += _answer_lines(answer, style)
+    return "\n".join(lines) + "\n"
+
+
+def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:
+    asked = safe(answer.scope) if answer.scope else "an artifact whose repository is not known"
+    if answer.statement is None:
+        yield style.paint("bad", f"  nothing applies to {asked}: {answer.why}")
+        return
+    statement = answer.statement
+    yield f"  {asked}: statement {style.paint('strong', safe(statement.name))}, because {answer.why}"
+    actions = ", ".join(f"{check.value} {action.value}" for check, action in statement.actions.items())
+    yield f"    checks      {actions}"
+    yield f"    stores      {', '.join(map(str, statement.stores)) or 'none'}"
+    yield f"    identities  {', '.join(safe(identity.text) for identity in statement.identities) or 'none'}"
+    for problem in answer.problems:
+        yield f"    {style.paint('unsure', 'note')} {problem}"
+
+
+def _refused_policy(error: PolicyError) -> Json:
+    return {
+        "schema": POLICY_SCHEMA,
+        "valid": False,
+        "source": safe(error.source),
+        "digest": None,
+        "statements": [],
+        "notices": [],
+        "refusals": [_refusal(refusal) for refusal in error.refusals],
+        "refused": error.total,
+        "applies": None,
+    }
+
+
+def _refusal(refusal: Refusal) -> Json:
+    return {
+        "line": refusal.line,
+        "member": refusal.member,
+        "statement": refusal.statement,
+        "problem": refusal.problem,
+    }
+
+
+def _policy(policy: Policy, answer: PolicyAnswer | None, refusals: Sequence[Refusal]) -> Json:
+    return {
+        "schema": POLICY_SCHEMA,
+        "valid": not refusals,
+        "source": safe(policy.source),
+        "digest": policy.digest,
+        "statements": [
+            {
+                "name": safe(statement.name),
+                "level": statement.level,
+                "scopes": [safe(scope) for scope in statement.scopes],
+                "global": statement.is_global,
+                "actions": {check.value: action.value for check, action in statement.actions.items()},
+                "stores": [str(store) for store in statement.stores],
+                "identities": [safe(identity.text) for identity in statement.identities],
+            }
+            for statement in policy.statements
+        ],
+        "notices": [{"reason": notice.reason, "message": notice.message} for notice in policy.notices],
+        "refusals": [_refusal(refusal) for refusal in refusals],
+        "refused": len(refusals),
+        "applies": None
+        if answer is None
+        else {
+            "scope": safe(answer.scope) if answer.scope else None,
+            "statement": safe(answer.statement.name) if answer.statement else None,
+            "why": answer.why,
+            "problems": list(answer.problems),
+        },
+    }

@@ -1,0 +1,56 @@
+"""What all reports have in common: a document for programs, words for people, and the exit code."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Final
+
+from airgap import __version__
+from airgap.errors import AirgapError
+from airgap.files import write_file
+from airgap.report.style import PLAIN, Style
+from airgap.text import safe
+
+Json = dict[str, Any]
+TOOL: Final = {"name": "airgap", "version": __version__}
+
+
+class Report(ABC):
+    """What there is to say about one result."""
+
+    __slots__ = ()
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that shows it ends with."""
+        return 0
+
+    @abstractmethod
+    def document(self) -> Json:
+        """All of it, ready for JSON; complete on failure, too."""
+
+    @abstractmethod
+    def text(self, style: Style = PLAIN) -> str:
+        """What a person reads, in whole lines that are safe for a terminal."""
+
+    def brief(self) -> str:
+        """What `--quiet` leaves of the text: the verdict in a line, or nothing."""
+        return ""
+
+
+def to_json(document: Json) -> str:
+    """The document in ASCII: nothing in it can reach a terminal unescaped."""
+    return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
+
+
+def write_report(path: Path, document: Json) -> None:
+    """The document as a file, complete or not at all. Raises AirgapError."""
+    try:
+        write_file(path, to_json(document).encode())
+    except OSError as error:
+        folder = path.parent
+        way_out = f"Make the folder first: mkdir -p {safe(folder)}" if not folder.exists() else "Name another file."
+        problem = f"the report {safe(path)} cannot be written: {error.strerror or error}"
+        raise AirgapError(problem, remedy=way_out) from None

@@ -1,0 +1,153 @@
+"""The state of a trust directory in words, and as `airgap.status/1`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from airgap.parse.time import iso
+from airgap.reasons import ExitCode
+from airgap.report.report import TOOL, Json, Report
+from airgap.report.style import PLAIN, Style
+from airgap.report.wording import count, moment
+from airgap.trust.status import PieceStatus, State, TrustStatus
+
+STATUS_SCHEMA: Final = "airgap.status/1"
+_KIND = {
+    State.FRESH: "good",
+    State.ACCEPTED: "unsure",
+    State.STALE: "bad",
+    State.FUTURE: "unsure",
+    State.SUPERSEDED: "quiet",
+    State.INCOMPLETE: "bad",
+    State.UNUSABLE: "bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport(Report):
+    """The state of a trust directory's evidence: `airgap.status/1`."""
+
+    status: TrustStatus
+    verbose: bool = False
+    """Whether the text lists pieces that newer ones have replaced, and URLs."""
+
+    @property
+    def exit_code(self) -> int:
+        """18 where policy or stores cannot be read, 15 where some evidence is stale or missing."""
+        if self.status.problems:
+            return ExitCode.MALFORMED
+        return ExitCode.OK if self.status.is_good else ExitCode.INDETERMINATE
+
+    def document(self) -> Json:
+        """Every piece (schema in docs/reference/status.schema.json)."""
+        return _status(self.status)
+
+    def text(self, style: Style = PLAIN) -> str:
+        """The whole state."""
+        return "\n".join(_status_lines(self.status, style, self.verbose)) + "\n"
+
+    def brief(self) -> str:
+        """In one sentence, whether the evidence is good at the moment."""
+        return _status_headline(self.status) + "\n"
+
+
+def _status_headline(status: TrustStatus) -> str:
+    counting = [piece for piece in status.pieces if piece.is_needed]
+    bad = [piece for piece in counting if piece.state in {State.STALE, State.FUTURE}]
+    if status.problems:
+        return f"BROKEN: {count(len(status.problems), 'problem')} in the trust directory."
+    if not counting:
+        return "NO EVIDENCE: the trust directory holds no CRL and no OCSP response that counts."
+    if bad:
+        return f"STALE: {len(bad)} of {count(len(counting), 'piece')} of evidence do not count at {iso(status.at)}."
+    if lacking := [piece for piece in counting if piece.state is State.INCOMPLETE]:
+        return f"INCOMPLETE: {len(lacking)} of {count(len(counting), 'piece')} of evidence lack a base or delta CRL."
+    if unusable := [piece for piece in status.pieces if piece.state is State.UNUSABLE]:
+        return f"UNSURE: {count(len(unusable), 'piece')} of evidence cannot be used, and may say anything."
+    if status.clock_is_behind:
+        return f"WRONG CLOCK: it says {iso(status.clock)}, and there is evidence from after that."
+    return f"GOOD: all {count(len(counting), 'piece')} of evidence count at {iso(status.at)}."
+
+
+def _status_lines(status: TrustStatus, style: Style, verbose: bool) -> Iterator[str]:
+    yield style.paint("good" if status.is_good else "bad", _status_headline(status))
+    for problem in status.problems:
+        yield f"  {style.paint('bad', 'problem')} {problem}"
+    hidden = 0
+    for piece in status.pieces:
+        if piece.state is State.SUPERSEDED and not verbose:
+            hidden += 1
+            continue
+        yield from _piece_lines(piece, status.at, style, verbose)
+    if hidden:
+        yield style.paint("quiet", f"  {count(hidden, 'older generation')} kept for the past; --verbose lists them")
+    if status.clock_is_behind and status.newest:
+        yield (
+            f"  {style.paint('bad', 'warning')} the clock says {iso(status.clock)}, but {status.newest[1]} was made on "
+            f"{iso(status.newest[0])}: the clock is wrong, or the evidence is"
+        )
+    parts = [f"trust {status.directory}"]
+    if status.use_by:
+        parts.append(f"use by {iso(status.use_by[0])} ({status.use_by[1]})")
+    yield style.paint("quiet", "; ".join(parts))
+
+
+def _piece_lines(piece: PieceStatus, at: datetime, style: Style, verbose: bool) -> Iterator[str]:
+    number = f" number {piece.number}" if piece.number is not None else ""
+    yield f"  {style.paint(_KIND[piece.state], f'{piece.state.value:<14}')} {piece.kind:<9} {piece.file}{number}"
+    if piece.problem:
+        yield f"                 {piece.problem}"
+    if piece.remedy:
+        yield f"                 → {piece.remedy}"
+    if piece.this_update is None:  # it says nothing of itself
+        return
+    age = f"{_span(at - piece.this_update)} old" if at >= piece.this_update else "from the future"
+    if piece.next_update is None:
+        due = "names no nextUpdate"
+    elif at <= piece.next_update:
+        due = f"good for {_span(piece.next_update - at)}, until {iso(piece.next_update)}"
+    else:
+        due = f"was due {_span(at - piece.next_update)} ago, on {iso(piece.next_update)}"
+    yield f"                 {piece.about}; {age}, {due}"
+    if verbose:
+        for url in piece.urls:
+            yield f"                 {url}"
+
+
+def _status(status: TrustStatus) -> Json:
+    return {
+        "schema": STATUS_SCHEMA,
+        "tool": TOOL,
+        "good": status.is_good,
+        "time": {"judged": iso(status.at), "clock": iso(status.clock)},
+        "directory": status.directory,
+        "accepted_staleness": dict(status.accepted),
+        "use_by": {"at": iso(status.use_by[0]), "evidence": status.use_by[1]} if status.use_by else None,
+        "newest": {"at": iso(status.newest[0]), "evidence": status.newest[1]} if status.newest else None,
+        "clock_behind": status.clock_is_behind,
+        "problems": list(status.problems),
+        "pieces": [
+            {
+                "file": piece.file,
+                "kind": piece.kind,
+                "state": piece.state.value,
+                "about": piece.about,
+                "number": piece.number,
+                "this_update": moment(piece.this_update),
+                "next_update": moment(piece.next_update),
+                "age_seconds": int((status.at - piece.this_update).total_seconds()) if piece.this_update else None,
+                "use_by": moment(piece.use_by),
+                "urls": list(piece.urls),
+                "problem": piece.problem,
+            }
+            for piece in status.pieces
+        ],
+    }
+
+
+def _span(span: timedelta) -> str:
+    hours = int(span.total_seconds() // 3600)
+    return f"{hours} hours" if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004

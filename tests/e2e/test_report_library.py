@@ -1,0 +1,58 @@
+"""Reports from Python are those of the command; the example is the one of docs/reference/library.md."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import airgap
+import airgap.report
+from airgap.errors import AirgapError
+from tests.support.command import run_here
+from tests.support.scenario import Scene
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def example() -> dict[str, Any]:
+    page = (ROOT / "docs/reference/library.md").read_text(encoding="utf-8")
+    (block,) = (found for found in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def judge" in found)
+    names: dict[str, Any] = {}
+    exec(compile(block, "library.md", "exec"), names)  # noqa: S102 - our own page
+    return names
+
+
+def test_the_example_writes_a_report_that_recheck_reads(tmp_path: Path) -> None:
+    written = Scene().write(tmp_path)
+    report = tmp_path / "report.json"
+    good = example()["judge"](written.target, written.trust, report)
+    document = json.loads(report.read_bytes())
+    assert good is (document["verdict"] == "pass")
+    assert document["network"] == {"guard": True, "attempts": 0, "plugins": []}
+    again = run_here(["recheck", str(report), "--trust", str(written.trust), "--format", "json"]).document
+    assert [item["digest"] for item in again["artifacts"]] == [item["digest"] for item in document["artifacts"]]
+
+
+def test_a_report_is_what_the_command_prints(tmp_path: Path) -> None:
+    written = Scene().write(tmp_path)
+    request = airgap.VerifyRequest(
+        targets=[written.target], at=written.at, clock=datetime.now(UTC).replace(microsecond=0), scope=written.scope
+    )
+    report = airgap.report.VerifyReport(airgap.verify(request, written.trust), attempts=0)
+    ran = run_here(written.arguments())
+    assert ran.code == report.exit_code == 0
+    document, printed = report.document(), ran.document
+    printed["time"]["clock"] = document["time"]["clock"]  # it has gone on
+    assert printed == document
+    assert report.brief() == report.text().splitlines(keepends=True)[0]
+
+
+def test_a_report_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(AirgapError, match=r"the report .* cannot be written") as caught:
+        airgap.report.write_report(tmp_path / "nowhere" / "report.json", {})
+    assert caught.value.remedy.startswith("Make the folder first")
