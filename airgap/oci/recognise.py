@@ -40,13 +40,53 @@ _PACKED: Final = (
     (b"PK\x05\x06", "an empty zip file", "unzip"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z file", "7z x"),
 )
+_OTHERS: Final = (
+    (
+        re.compile(rb"(\xef\xbb\xbf)?\s*<[!?A-Za-z]"),
+        "is a web page (HTML) or XML",
+        "The download gave a page instead of the file (of a proxy, or to log in?): get it again.",
+    ),
+    (
+        re.compile(rb"version https://git-lfs"),
+        "is a pointer of Git LFS, not the file",
+        "Get the file that it stands for: git lfs pull.",
+    ),
+    (
+        re.compile(rb"age-encryption\.org/|-----BEGIN (PGP MESSAGE|AGE ENCRYPTED FILE)-----|Salted__|LUKS\xba\xbe"),
+        "is encrypted",
+        "Decrypt it first, with the tool that it was encrypted with, and name what comes out.",
+    ),
+    (
+        re.compile(rb"\0{512}"),
+        "begins with zeros, so that it is an empty tar at best",
+        "Nothing was packed, or the copy broke off: make it again. If it is the image of a disk or CD, mount it first.",
+    ),
+)
+"""What is often brought in place of a tar: how it begins, what to say, and the way out."""
+_PIECE: Final = re.compile(r".+\.(part-?)?([0-9]{1,3}|a[a-z]|a[a-z][a-z])")
 
 
 def check_head(path: str, head: bytes, size: int) -> None:
     """Refuses a file that starts with `head` and so is no tar. Raises ContentError saying what it is instead."""
-    shown, file = safe(path), _file(path)
     if size == 0:
-        raise malformed(f"{shown} is empty (0 bytes)", remedy="The copy did not happen or broke off; copy it again.")
+        raise malformed(
+            f"{safe(path)} is empty (0 bytes)", remedy="The copy did not happen or broke off; copy it again."
+        )
+    _refuse_packed(path, head)
+    is_json = head.lstrip()[:1] in {b"{", b"["}
+    if not is_json and size >= _BLOCK and (head[257:262] == b"ustar" or is_tar_header(head)):
+        return
+    _refuse_signatures(path, head)
+    if is_json:
+        raise malformed(
+            f"{safe(path)} is a JSON file, not a layout",
+            remedy="Name the directory that holds oci-layout and index.json, or a tar of it.",
+        )
+    raise _other(path, head)
+
+
+def _refuse_packed(path: str, head: bytes) -> None:
+    shown, file = safe(path), _file(path)
     for magic, what, tool in _COMPRESSED:
         if head.startswith(magic):
             raise malformed(
@@ -59,16 +99,20 @@ def check_head(path: str, head: bytes, size: int) -> None:
                 f"{shown} is {what}; a layout is a directory or a tar",
                 remedy=f"Unpack it into a new directory ({tool} {file}), then name that directory.",
             )
-    is_json = head.lstrip()[:1] in {b"{", b"["}
-    if not is_json and size >= _BLOCK and (head[257:262] == b"ustar" or is_tar_header(head)):
-        return
-    _refuse_signatures(path, head)
-    if is_json:
-        raise malformed(
-            f"{shown} is a JSON file, not a layout",
-            remedy="Name the directory that holds oci-layout and index.json, or a tar of it.",
+
+
+def _other(path: str, head: bytes) -> ContentError:
+    """What a file probably is that is no tar, nothing packed, no JSON and no signature."""
+    shown = safe(path)
+    for begins, what, remedy in _OTHERS:
+        if begins.match(head):
+            return malformed(f"{shown} {what}", remedy=remedy)
+    if _PIECE.fullmatch(Path(path).name):
+        return malformed(
+            f"{shown} is neither a layout directory nor a tar of one; by its name it may be a piece of one",
+            remedy="Join the pieces in their order, from the first to the last (cat PIECES > NEW.tar), and name that.",
         )
-    raise malformed(
+    return malformed(
         f"{shown} is neither a layout directory nor a tar of one",
         remedy=f"Check that it was copied whole and is the right file. {_COPY_AGAIN}",
     )

@@ -50,7 +50,12 @@ def zipped() -> bytes:
         pytest.param(INDEX, "is a JSON file", "the directory that holds", id="json"),
         pytest.param(b"hello", "neither a layout directory nor a tar", "copied whole", id="short-text"),
         pytest.param(b"\x7fELF" + bytes(2000), "neither a layout directory nor a tar", "right file", id="binary"),
-        pytest.param(END, "neither a layout directory nor a tar", "right file", id="zeros"),
+        pytest.param(END, "begins with zeros", "make it again", id="zeros"),
+        pytest.param(bytes(32769) + b"CD001" + bytes(2042), "begins with zeros", "mount it first", id="cd"),
+        pytest.param(b"\n<!DOCTYPE html><html>", "a web page", "get it again", id="html"),
+        pytest.param(b"version https://git-lfs.github.com/spec/v1\n", "Git LFS", "git lfs pull", id="lfs"),
+        pytest.param(b"age-encryption.org/v1\n-> X25519 ", "is encrypted", "Decrypt it", id="age"),
+        pytest.param(b"Salted__" + bytes(600), "is encrypted", "Decrypt it", id="openssl"),
         pytest.param(
             tar_of({"manifest.json": b"[]", "repositories": b"{}", "x/layer.tar": b""}),
             "is a docker save archive",
@@ -154,6 +159,14 @@ def test_socket_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("s")
         assert "is a socket" in str(explained(Path("s")))
+
+
+@pytest.mark.parametrize("name", ["trip.tar.part2", "trip.tar.002", "trip.tar.ab"])
+def test_a_piece_of_a_tar_is_told_by_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x17" * 2000)
+    error = explained(tmp_path / name)
+    assert "may be a piece of one" in str(error)
+    assert "cat PIECES" in error.remedy
 
 
 @pytest.mark.parametrize("name", ["thing.tar", "thing"])
