@@ -22,6 +22,7 @@ from airgap.oci.store import read_verified
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
+from airgap.revocation.artifact import find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.text import safe
 from airgap.trust.directory import Location, TrustDirectory
@@ -291,7 +292,8 @@ class _Judgement:
         pins = self.pins.of(self._snapshot.stream)
         x509 = [pin for pin in pins if pin.kind is not PinKind.TUF]
         directory = TrustDirectory.open(self._trust).accepting(self._request.max_age)
-        evidence = CombinedEvidence((directory.evidence, self._evidence))
+        beside = find_target_evidence(self._store, self._graph, "layout")
+        evidence = CombinedEvidence((directory.evidence, self._evidence, beside))
         signatures, accepted = judge_signatures(
             self._store,
             self._graph,

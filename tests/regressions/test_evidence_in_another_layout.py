@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from datetime import timedelta
@@ -11,13 +12,15 @@ import pytest
 
 from airgap import limits
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.target import open_target
 from airgap.parse.time import iso
-from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
+from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, pack
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import Scene, Written, bare
+from tests.support.snapshots import Ground
 
 DAY = timedelta(days=1)
 URL = "http://crl.example/leaf.crl"
@@ -28,7 +31,7 @@ JUNE = crl(OLD.root, number=2, this_update=AT - DAY, revoked=[entry(OLD.serial, 
 
 
 def medium(folder: Path, leaf: Issued, *evidence: bytes, archive: bool = False) -> Written:
-    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+    def put(box: LayoutBuilder, target: Descriptor) -> None:
         document = {
             "schemaVersion": 2,
             "mediaType": IMAGE_MANIFEST,
@@ -39,7 +42,7 @@ def medium(folder: Path, leaf: Issued, *evidence: bytes, archive: bool = False) 
         }
         box.list(box.add_manifest(document, artifact_type=EVIDENCE_TYPE))
 
-    scene = Scene(archive=archive, packing=[pack] if evidence else [])
+    scene = Scene(archive=archive, packing=[put] if evidence else [])
     scene.sign_with(leaf)
     folder.mkdir()
     return scene.write(folder)
@@ -94,3 +97,22 @@ def test_a_recheck_hears_all_layouts_at_hand(tmp_path: Path, gone: bool) -> None
         shutil.rmtree(old.layout)
     for sources in (reports, [reports[0], str(new.layout)]):
         assert judge([old, new], command="recheck", sources=sources).code == 14
+
+
+def test_a_snapshot_is_judged_by_what_lies_beside_it(tmp_path: Path) -> None:
+    """Its signer was revoked by evidence in the layout that it came in, and it was applied."""
+    ground = Ground(tmp_path)
+    ground.pin()
+    target = ground.packed()
+    assert not ground.verify(target).problems
+    with open_target(target) as opened:
+        subject, layout = opened.roots()[0].descriptor, Path(opened.reference.path)
+    revoking = crl(ground.leaf.chain[1], revoked=[ground.leaf], number=9)
+    artifact = pack(subject, crls={"r.crl": revoking}, ocsp={}, crl_index={})
+    for digest, data in artifact.contents.items():
+        (layout / "blobs/sha256" / digest.encoded).write_bytes(data)
+    index = json.loads((layout / "index.json").read_text())
+    index["manifests"].append(artifact.descriptor.to_json())
+    (layout / "index.json").write_text(json.dumps(index))
+    outcome = ground.apply(target)
+    assert [problem.reason for problem in outcome.problems] == ["revocation.revoked"]
