@@ -16,7 +16,7 @@ from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, Undecided
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_name
-from airgap.pki.ocsp import OcspResponse
+from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
@@ -258,6 +258,8 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
             state = State.UNUSABLE
         elif replaced:
             state = State.SUPERSEDED
+        elif problem := next(filter(None, map(_no_answer, response.responses)), ""):
+            state = State.UNUSABLE
         pieces.append(
             PieceStatus(
                 file=f"{OCSP}/{file.name}",
@@ -272,6 +274,13 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
             )
         )
     return pieces
+
+
+def _no_answer(single: SingleResponse) -> str:
+    """Why what a response says about one certificate is no answer; empty where it is one."""
+    if single.doubt:
+        return f"it {single.doubt}"
+    return "the responder does not know this certificate" if single.status == "unknown" else ""
 
 
 def _unproven(response: OcspResponse, known: Iterable[Certificate]) -> str:

@@ -110,3 +110,15 @@ def test_a_forged_response_replaces_nothing(tmp_path: Path) -> None:
         found = status(tmp_path / str(number), ocsp={"a.ors": stale, "b.ors": newer})
         assert found.is_good is good
         assert states(found)[0] == ("superseded" if good else "stale")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(ocsp_response(LEAF, status="unknown", **NEW), id="unknown"),
+        pytest.param(ocsp_response(LEAF, extra=[UNKNOWN_CRITICAL], **NEW), id="not understood"),
+    ],
+)
+def test_a_response_that_answers_nothing_is_not_good(tmp_path: Path, data: bytes) -> None:
+    found = status(tmp_path, ocsp={"a.ors": data})
+    assert (states(found), found.is_good) == (["unusable"], False)
