@@ -353,7 +353,7 @@ class Crl(CrlFacts):
             "certificate (airgap trust fetch), or ask the CA for it."
         )
 
-    def check_covers(self, certificate: Certificate, point: DistributionPoint | None = None) -> None:
+    def check_covers(self, certificate: Certificate, point: DistributionPoint | None) -> None:
         """The absence of `certificate` from this CRL is an answer (D34; RFC 5280, 6.3.3 (b)); see `Scope.reasons`.
 
         `point`: the distribution point that is to be answered; None takes any of the certificate's. Raises Undecided:

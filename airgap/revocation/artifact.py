@@ -176,7 +176,7 @@ class TargetEvidence(EvidencePool):
             gathered.take(manifest)
         self.pieces: Final = tuple(gathered.pieces.values())
         self.digests: Final = frozenset(gathered.pieces)
-        super().__init__(self.pieces, notices=gathered.notices)
+        super().__init__(self.pieces, unread=(), notices=gathered.notices)
 
 
 class _Gathered:

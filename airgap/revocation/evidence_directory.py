@@ -49,13 +49,16 @@ class EvidenceDirectory(EvidencePool):
 
 
 def hidden_evidence(root: Path) -> tuple[str, ...]:
-    """Evidence below `root` that is heard, and has a name or a folder that file managers and editors leave behind."""
+    """Evidence below `root` that is heard, and has a name or a folder that file managers and editors leave behind.
+
+    With the folders among these that cannot be looked into.
+    """
     found = _Found("trust directory", Unsigned())
     found.hidden(root / CRLS, ".crl")
     found.hidden(root / OCSP, ".ors")
-    held: list[str] = []
+    held = [item.path for item in found.unread]
     for piece in found.pieces:
-        pool = EvidencePool([piece] if piece.leftover else [])
+        pool = EvidencePool([piece] if piece.leftover else [], unread=())
         files: list[CrlFile | OcspFile] = [*pool.all_crls(), *pool.all_ocsp()]
         held += [f"{piece.folder}/{file.name}" for file in files]
     return tuple(held)

@@ -243,8 +243,8 @@ class EvidencePool:
         self,
         pieces: Sequence[EvidenceFile],
         *,
+        unread: Sequence[UnreadableEvidence],
         index: EvidenceIndex = _NO_INDEX,
-        unread: Sequence[UnreadableEvidence] = (),
         notices: Sequence[Problem] = (),
     ) -> None:
         """`index`: where CRLs came from. `unread`: what whoever listed the files could not look at."""

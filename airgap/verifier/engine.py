@@ -152,15 +152,15 @@ class SignatureVerifier:
         trust: TrustContext,
         *,
         moment: Moment,
-        metadata: Mapping[str, str] | None = None,
+        metadata: Mapping[str, str],
         plugins: AllowedPlugins | None = None,
     ) -> None:
-        """`plugins` are those that may be run; without them none ever is (design 8)."""
+        """`metadata`: what signatures must state. `plugins`: those that may be run; without them none is (design 8)."""
         self._trust = trust
         self._plugins = plugins
         self._allowed = plugins.names if plugins else frozenset()
         self._at = moment.judged
-        self._metadata = metadata or {}
+        self._metadata = metadata
         self._revocation = RevocationJudge(trust.evidence, trust.freshness, moment)
 
     def judge(

@@ -80,7 +80,8 @@ def snapshot_evidence(store: Store, snapshot: Snapshot) -> EvidencePool:
             )
             for file in snapshot.files
             if file.part in {Part.CRL, Part.OCSP}
-        ]
+        ],
+        unread=(),
     )
 
 
@@ -120,7 +121,7 @@ def _judge(
 ) -> SignatureOutcome:
     roots = pin.roots if pin.kind is PinKind.SUBJECT else _pinned_chain(candidate, pin)
     trust = _Pinned(evidence, freshness, Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots}))
-    return SignatureVerifier(trust, moment=moment).judge(
+    return SignatureVerifier(trust, moment=moment, metadata={}).judge(
         candidate, target=snapshot.descriptor, statement=_statement(pin)
     )
 

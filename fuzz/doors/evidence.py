@@ -81,7 +81,7 @@ def crl(data: bytes) -> None:
             with refusable():
                 found.entries(certificate)
             with refusable():
-                found.check_covers(certificate)
+                found.check_covers(certificate, None)
             with refusable():
                 found.verify_signed_by(certificate)
 

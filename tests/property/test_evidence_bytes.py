@@ -42,7 +42,7 @@ def believe_crl(data: bytes) -> None:
     read_facts(data)
     parsed = Crl.parse(data)
     parsed.entries_for(CHECKED.serial, parsed.issuer)
-    parsed.check_covers(CHECKED)
+    parsed.check_covers(CHECKED, None)
     parsed.verify_signed_by(ISSUER)
 
 

@@ -25,13 +25,14 @@ REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, 
 
 def put(place: str, data: bytes = REVOKING) -> Callable[[Path], None]:
     def write(trust: Path) -> None:
-        (trust / place).parent.mkdir(exist_ok=True)
+        (trust / place).parent.mkdir(parents=True, exist_ok=True)
         (trust / place).write_bytes(data)
 
     return write
 
 
 STAYING = {
+    "crls/.old/a/b/c/d is evidence under a hidden name": put("crls/.old/a/b/c/d/r.crl"),
     "crls/.old/r.crl is evidence under a hidden name": put("crls/.old/r.crl"),
     "crls/._r.crl is evidence under a hidden name": put("crls/._r.crl"),
     "crls/.r.crl.1f.tmp is evidence under a hidden name": put("crls/.r.crl.1f.tmp"),

@@ -20,4 +20,5 @@ class MemoryEvidence(EvidencePool):
         trusted: bool = False,
     ) -> None:
         contents = [*(crls or {}).items(), *(ocsp or {}).items()]
-        super().__init__([EvidenceFile(name, origin, partial(bytes, data), trusted=trusted) for name, data in contents])
+        files = [EvidenceFile(name, origin, partial(bytes, data), trusted=trusted) for name, data in contents]
+        super().__init__(files, unread=())

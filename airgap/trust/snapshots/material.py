@@ -183,7 +183,7 @@ def _evidence_paths(root: Path) -> Iterator[str]:
     for unread in outside.all_unread():  # it keeps certificates undecided here, and would not where it does not arrive
         raise FormatError(f"{safe(unread.path)} cannot be used: {unread.problem}")
     for path in hidden_evidence(root):
-        raise FormatError(f"{path} is evidence under a hidden name")
+        raise FormatError(f"{path} is evidence under a hidden name, or may hold some")
 
 
 def _entries(folder: Path, *, folders: bool = False, hidden: str | None = None) -> list[str]:

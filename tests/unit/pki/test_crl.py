@@ -40,7 +40,7 @@ def judged(data: bytes, of: Issued = LEAF) -> tuple[crl_module.RevokedEntry, ...
     """All that a caller does with a CRL for one certificate."""
     parsed = Crl.parse(data)
     parsed.verify_signed_by(certificate(of.chain[1]))
-    parsed.check_covers(certificate(of))
+    parsed.check_covers(certificate(of), None)
     return parsed.entries(certificate(of))
 
 
@@ -144,7 +144,7 @@ def test_no_extensions_at_all() -> None:
     parsed.verify_signed_by(certificate(CA))
     assert (parsed.number, parsed.next_update, parsed.entries_for(1, parsed.issuer)) == (None, None, ())
     with pytest.raises(Undecided) as caught:
-        parsed.check_covers(certificate(ROOT))
+        parsed.check_covers(certificate(ROOT), None)
     assert caught.value.facts["crl_number"] is None
 
 
@@ -199,7 +199,7 @@ def test_another_issuer_name_with_the_same_key() -> None:
     assert "CN=Somebody" in str(error)
     parsed = Crl.parse(crl(CA, issuer_name=names.harbour("Somebody")))
     with pytest.raises(Undecided) as caught:
-        parsed.check_covers(certificate(LEAF))
+        parsed.check_covers(certificate(LEAF), None)
     assert caught.value.reason == "revocation.crl.issuer"
     with pytest.raises(Undecided) as caught:
         parsed.verify_signed_by(certificate(CA))
@@ -246,7 +246,7 @@ def test_critical_extension_that_is_not_understood(extension: Extension) -> None
     """CRL-7, NEG-109: nothing may be concluded from absence."""
     parsed = Crl.parse(crl(CA, number=None, extra=[extension]))
     with pytest.raises(Undecided) as caught:
-        parsed.check_covers(certificate(LEAF))
+        parsed.check_covers(certificate(LEAF), None)
     assert caught.value.reason == "revocation.crl.extension"
     assert caught.value.facts["extension"] == extension.oid
 
@@ -627,7 +627,7 @@ def test_other_exceptions_pass_the_guard(kind: type[BaseException]) -> None:
 def test_facts_name_the_crl() -> None:
     parsed = Crl.parse(crl(CA, number=4, scope=scope(only_ca=True)))
     with pytest.raises(Undecided) as caught:
-        parsed.check_covers(certificate(LEAF))
+        parsed.check_covers(certificate(LEAF), None)
     facts = caught.value.facts
     assert facts["crl"] == parsed.fingerprint
     assert (facts["crl_issuer"], facts["crl_number"]) == (parsed.issuer_text, "4")

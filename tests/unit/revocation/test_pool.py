@@ -211,11 +211,11 @@ def test_hidden_evidence_is_heard_and_what_others_leave_behind_is_nothing(tmp_pa
 
 def test_a_file_that_is_exchanged_between_two_readings_cannot_be_read() -> None:
     contents = [NEW, OLD]
-    (file,) = EvidencePool([EvidenceFile("a.crl", "test", lambda: contents.pop(0))]).crls(ROOT.subject)
+    (file,) = EvidencePool([EvidenceFile("a.crl", "test", lambda: contents.pop(0))], unread=()).crls(ROOT.subject)
     with pytest.raises(FormatError, match="exchanged"):
         file.load()
     contents = [crls.pem(OLD) + crls.pem(NEW), crls.pem(OLD)]
-    newest, _ = EvidencePool([EvidenceFile("a.crl", "test", lambda: contents.pop(0))]).crls(ROOT.subject)
+    newest, _ = EvidencePool([EvidenceFile("a.crl", "test", lambda: contents.pop(0))], unread=()).crls(ROOT.subject)
     with pytest.raises(FormatError, match="exchanged"):
         newest.load()
 
@@ -330,7 +330,7 @@ def test_files_are_read_when_they_are_asked_for_and_bodies_once_by_any_number_of
         reads.append("read")
         return NEW
 
-    evidence = EvidencePool([EvidenceFile("a.crl", "test", read)])
+    evidence = EvidencePool([EvidenceFile("a.crl", "test", read)], unread=())
     assert reads == []
     with ThreadPoolExecutor(8) as pool:
         files = list(pool.map(lambda _: evidence.crls(ROOT.subject)[0], range(32)))
