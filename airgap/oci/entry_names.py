@@ -36,13 +36,13 @@ class Entry:
 
     @property
     def ref(self) -> str | None:
-        """The ref.name."""
-        return self.descriptor.annotations.get(REF_NAME)
+        """The ref.name; an empty one names nothing to any tool."""
+        return self.descriptor.annotations.get(REF_NAME) or None
 
     @property
     def image(self) -> str | None:
         """The name that containerd gives it."""
-        return self.descriptor.annotations.get(CONTAINERD_NAME)
+        return self.descriptor.annotations.get(CONTAINERD_NAME) or None
 
     @property
     def names(self) -> tuple[str, ...]:

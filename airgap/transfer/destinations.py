@@ -163,7 +163,7 @@ def check_whole_names(found: Sequence[FoundArtifact], placed: Sequence[Place], p
     """Of what has a name, by name and digest: thousands of entries may share both."""
     for entry in present:
         for name in (entry.annotations.get(REF_NAME), entry.annotations.get(CONTAINERD_NAME)):
-            if name is not None:
+            if name:
                 tags.setdefault(name, {}).setdefault(entry.digest, set()).add(entry.annotations.get(REF_NAME))
     for item, place in zip(found, placed, strict=True):
         for name in _whole_names(item, place):

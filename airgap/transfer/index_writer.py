@@ -194,7 +194,7 @@ def _names(item: Mapping[str, Any]) -> tuple[str, ...]:
 def _annotation(item: Mapping[str, Any], key: str) -> str | None:
     annotations = item.get("annotations")
     value = annotations.get(key) if isinstance(annotations, dict) else None
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and value else None
 
 
 def _is_free(tag: str | None, taken: Collection[str]) -> bool:

@@ -17,6 +17,7 @@ from airgap.transfer.index_writer import EMPTY_INDEX, merged
 from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.registry import LoopbackRegistry
+from tests.support.scenario import Scene
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 
@@ -171,6 +172,7 @@ def test_full_name_of_a_copy_was_less_than_a_record_of_another_repository(
     assert registry.repositories["mirror/prod/app"].tags["v1"] == str(image.digest)
 
 
+EMPTY_NAMES = {REF_NAME: "", CONTAINERD_NAME: ""}
 WHOLE = "docker.io/library/app:latest"
 LISTED = {
     "both": {REF_NAME: "latest", CONTAINERD_NAME: WHOLE},
@@ -250,3 +252,23 @@ def test_names_that_one_copy_brings_are_not_taken_from_each_other() -> None:
     other = replace(image, digest=Digest.of(b"other"), annotations={REF_NAME: "t1", CONTAINERD_NAME: WHOLE})
     assert set(merged(raw, [Entry(descriptor=other, tag="t1")], drop=(), source="x")[1].moved) == {"t1", WHOLE}
     assert time.process_time() - started < 60
+
+
+def _with_empty_names(box: LayoutBuilder, _: Descriptor) -> None:
+    for item in box.entries:
+        item["annotations"] = EMPTY_NAMES | item.get("annotations", {})
+
+
+def test_empty_names_were_taken_for_names_that_two_entries_share(tmp_path: Path) -> None:
+    """oras, skopeo and containerd take none for a name; and a signature that had one was to be signed itself."""
+    scene = Scene()
+    scene.packing.append(_with_empty_names)
+    scene.refer = lambda written: str(written.layout)
+    for content in (b"one", b"other"):
+        scene.box.list(scene.box.add_referrer(scene.target, content, artifact_type="a/b", listed=False))
+    written = scene.write(tmp_path)
+    assert run_here(written.arguments()).code == 0
+    copy(written.layout, tmp_path / "out")
+    copy(written.layout, tmp_path / "out")
+    assert list(names(tmp_path / "out")) == ["v1"]
+    assert len(entries(tmp_path / "out")) == 4
