@@ -38,6 +38,12 @@ _NO_ANCHOR: Final = (
 """The way out for a certificate that can be no anchor of signatures, and of timestamps."""
 
 
+_OTHER_ROOT: Final = (
+    "Put another root of this authority into the store in its place, one that is signed with SHA-256 or better, if it "
+    "has one."
+)
+
+
 class StoreType(StrEnum):
     """What the certificates of a store are trusted for."""
 
@@ -144,7 +150,10 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
     for name in files:
         for certificate in _load_file(folder, ref, name):
             if not certificate.unusable_key and (problem := certificate_problem(ref.type, certificate)):
-                _refuse(folder, ref, problem, name, remedy=_NO_ANCHOR[ref.type is StoreType.TSA])
+                other = certificate.self_issued and not certificate.self_signed
+                _refuse(
+                    folder, ref, problem, name, remedy=_OTHER_ROOT if other else _NO_ANCHOR[ref.type is StoreType.TSA]
+                )
             if certificate not in found and (notice := _doubt(ref, name, certificate)):
                 notices.append(notice)
             found[certificate] = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -112,14 +112,16 @@ def untrusted_timestamp(
     """The refusal of a timestamp, with the store by which it would be accepted where the statement does not name it."""
     if error.reason != "timestamp.untrusted":
         return error
-    hint = _in_store(
-        [name for name, anchors in others.items() if _would_accept(token, value, anchors)],
-        "the root of that chain",
-        StoreType.TSA,
-        statement,
-        "timestamps",
-    )
+    hint = _accepting_store(token, value, statement, others, "the root of that chain")
     return Rejected(error.reason, f"{error}{hint.text}", **error.facts).advising(hint.remedy or error.remedy)
+
+
+def _accepting_store(
+    token: TimestampToken, value: bytes, statement: Statement, others: Mapping[str, Anchors], root: str = "its root"
+) -> Hint:
+    """The store that would accept a timestamp, of those that a statement does not name for that."""
+    found = [name for name, anchors in others.items() if _would_accept(token, value, anchors)]
+    return _in_store(found, root, StoreType.TSA, statement, "timestamps")
 
 
 def _would_accept(token: TimestampToken, value: bytes, anchors: Anchors) -> bool:
@@ -150,46 +152,54 @@ def _same_name(one: Certificate, other: Certificate) -> bool:
     return " ".join(one.subject_text.split()).casefold() == " ".join(other.subject_text.split()).casefold()
 
 
-def check_validity_untimed(facts: SignatureFacts, at: datetime, statement: Statement) -> None:
+def check_validity_untimed(
+    facts: SignatureFacts, at: datetime, statement: Statement, others: Callable[[], Mapping[str, Anchors]]
+) -> None:
     """Every certificate is valid at the moment judged for (TS-2), as no timestamp counts.
 
-    Raises Rejected, and tells of a timestamp that lies there unused.
+    Raises Rejected, and tells of a timestamp that lies there unused, and in which of the `others` its root is.
     """
     try:
         check_validity(facts.chain, at)
     except Rejected as error:
-        token = facts.remainder.timestamp_token if facts.remainder else None
-        if error.reason != "time.certificate.expired" or token is None:
+        rest = facts.remainder
+        if error.reason != "time.certificate.expired" or rest is None or rest.timestamp_token is None:
             raise
-        name = safe(statement.name)
+        name, token = safe(statement.name), _parsed(rest.timestamp_token)
+        hint = _accepting_store(token, rest.signature_value, statement, others()) if token else Hint()
+        when = f" of {iso(token.gen_time)} (by its own word)" if token else " (which cannot be read)"
         raise Rejected(
             error.reason,
-            f"{error}; the signature carries a timestamp{_claimed_time(token)}, which is not used, "
-            f"as the statement {name!r} names no tsa trust store",
+            f"{error}; the signature carries a timestamp{when}, which is not used, "
+            f"as the statement {name!r} names no tsa trust store{hint.text}",
             **error.facts,
         ).advising(
-            "If that timestamping authority is to be trusted, put its root into a store of type tsa, and name that "
+            hint.remedy
+            or "If that timestamping authority is to be trusted, put its root into a store of type tsa, and name that "
             f"store (tsa:NAME) in the trustStores of the statement {name!r}."
         ) from None
 
 
-def untimed_way_out(facts: SignatureFacts, at: datetime) -> str:
-    """What helps where a timestamp is demanded and the certificates are valid without one; "" where they are not."""
-    if not all(certificate.valid_between(at, at) for certificate in facts.chain):
-        return ""
-    return (
+def no_timestamp(facts: SignatureFacts, at: datetime, statement: Statement) -> Rejected:
+    """The refusal of a signature without the timestamp that is demanded (TS-3), and what made it necessary."""
+    text = f"the statement {safe(statement.name)!r} names a tsa trust store, and the signature has no timestamp"
+    try:
+        check_validity(facts.chain, at)
+    except Rejected as error:
+        return Rejected("timestamp.missing", f"{text}, without which it cannot be accepted: {error}")
+    return Rejected("timestamp.missing", text).advising(
         "Ask the publisher for a timestamped signature. If one is to matter only once a certificate has expired, set "
         'verifyTimestamp to "afterCertExpiry" in the statement\'s signatureVerification.'
     )
 
 
-def _claimed_time(token: bytes) -> str:
+def _parsed(token: bytes) -> TimestampToken | None:
     from airgap.pki.timestamp import TimestampToken
 
     try:
-        return f" of {iso(TimestampToken.parse(token).gen_time)} (by its own word)"
+        return TimestampToken.parse(token)
     except FormatError:
-        return " (which cannot be read)"
+        return None
 
 
 def of_file(error: Rejected, raw: bytes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -38,10 +39,10 @@ from airgap.verifier.advice import (
     check_validity_untimed,
     no_anchor,
     no_store,
+    no_timestamp,
     of_file,
     other_identities,
     unnamed_store,
-    untimed_way_out,
     untrusted_timestamp,
 )
 from airgap.verifier.facts import PluginUse, SignatureFacts
@@ -273,7 +274,8 @@ class SignatureVerifier:
         if facts.scheme is Scheme.SIGNING_AUTHORITY:
             return _authentic_time_inside(facts)
         if not self._needs_timestamp(dossier.statement, facts):
-            check_validity_untimed(facts, self._at, dossier.statement)  # TS-2, TS-4
+            others = partial(self._trust.others, dossier.statement, StoreType.TSA)
+            check_validity_untimed(facts, self._at, dossier.statement, others)  # TS-2, TS-4
             return "every certificate of the chain is valid at the moment judged for"
         return self._timestamp(dossier, facts)
 
@@ -288,11 +290,7 @@ class SignatureVerifier:
     def _timestamp(self, dossier: _SignatureState, facts: SignatureFacts) -> str:
         stamped = facts.rest()
         if stamped.timestamp_token is None:  # TS-3
-            raise Rejected(
-                "timestamp.missing",
-                f"the statement {safe(dossier.statement.name)!r} names a tsa trust store, and the signature has no "
-                "timestamp",
-            ).advising(untimed_way_out(facts, self._at))
+            raise no_timestamp(facts, self._at, dossier.statement)
         from airgap.pki.timestamp import TimestampToken, check_within
 
         anchors = self._trust.anchors(dossier.statement, StoreType.TSA)

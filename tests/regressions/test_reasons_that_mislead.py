@@ -106,6 +106,28 @@ def test_a_timestamp_that_is_demanded_and_absent(tmp_path: Path, *, expired: boo
     assert ("afterCertExpiry" in found["remedy"]) is not expired
 
 
+@pytest.mark.parametrize("verify", ["always", "afterCertExpiry"])
+def test_a_timestamp_that_lacks_says_what_made_it_necessary(tmp_path: Path, verify: str) -> None:
+    """With afterCertExpiry nothing said why one was asked for at all."""
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=1)}))
+    scene.timestamp(verify=verify)
+    scene.signature.token = None
+    found = finding(verified(scene, tmp_path), "timestamp.missing")
+    assert "without which it cannot be accepted: certificate 1 of 3" in found["message"]
+
+
+def test_the_store_with_the_root_of_an_unused_timestamp_is_named(tmp_path: Path) -> None:
+    """The way out was to make a store, while it lay there and the statement did not name it."""
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=1)}))
+    scene.timestamp(gen_time=AT - timedelta(days=9))
+    scene.policy = oci_policy(statement())
+    found = finding(verified(scene, tmp_path), "time.certificate.expired")
+    assert "its root lies in the trust store tsa:harbour, which the statement 'harbour' does not" in found["message"]
+    assert found["remedy"].startswith("If tsa:harbour is to vouch")
+
+
 @pytest.mark.parametrize("form", ["jws", "cose"])
 @pytest.mark.parametrize("level", ["strict", "permissive", "audit"])
 def test_a_plugin_that_alone_understands_the_signature_is_named(tmp_path: Path, form: str, level: str) -> None:
