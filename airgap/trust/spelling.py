@@ -10,11 +10,11 @@ from typing import Final
 from airgap import limits
 from airgap.errors import FormatError
 from airgap.text import safe
-from airgap.trust.identity_names import MANDATORY, TYPES, parse_name, render_name
+from airgap.trust.identity_names import MANDATORY, parse_name, render_name
 from airgap.trust.near import type_for
 
 _PREFIX: Final = re.compile(
-    r"(?:x\.?509(?:[._ -]?subject)?\s*[:=]?\s*)?(?:subject(?:\s*(?:name|dn))?\s*[:=]\s*)?(?:dn\s*[:=]\s*)?",
+    r"(?:x\.?509(?:[._ -]?subject)?\s*[:=]*\s*)?(?:subject(?:\s*(?:name|dn))?\s*[:=]\s*)?(?:dn\s*[:=]\s*)?",
     re.IGNORECASE,
 )
 """What stands before a name in policies, in what openssl prints (`subject=`), and in what people write."""
@@ -100,7 +100,7 @@ def _pieces(body: str) -> Iterator[tuple[str, str]]:
 def _canonical(spelt: str) -> str:
     if spelt.casefold() == "s":
         return "ST"
-    return TYPES.get(spelt) or type_for(spelt) or spelt
+    return type_for(spelt) or spelt
 
 
 def _value(text: str) -> str:

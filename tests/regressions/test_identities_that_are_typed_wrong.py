@@ -32,6 +32,8 @@ ACME = "write x509.subject: C=US, ST=WA, O=Acme"
         ("x509.subject: subject=C = US, ST = WA, O = Acme", ACME),
         ("x509.subject = C=US, ST=WA, O=Acme", ACME),
         ("x509.subject C=US, ST=WA, O=Acme", ACME),
+        ("x509.subject:: C=US, ST=WA, O=Acme", ACME),
+        ("x509.subject:= C=US, ST=WA, O=Acme", ACME),
         ("x509.subject: OID.2.5.4.6=US, ST=WA, O=Acme", ACME),
         ("x509.subject: 2.5.4.6=US, ST=WA, O=Acme", ACME),
         ("x509.subject: c=US, st=WA, o=Acme", ACME),
