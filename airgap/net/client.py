@@ -22,7 +22,7 @@ from airgap.net.wire import ERROR_BYTES, failure, next_page, said
 from airgap.oci.digest import Digest
 from airgap.text import safe
 
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _HOST: Final = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
@@ -82,7 +82,7 @@ class RegistryClient:
         TransportError, LimitError.
         """
         request = Request(method=method, url=url, headers=headers or {}, body=body, limit=limit, repeatable=repeatable)
-        reply = self._follow(self._authorized(request, access), access)
+        reply = self._follow(self._authorized(request, access), access, at_home=bool(accept & REDIRECTS))
         self._report_warning(reply)
         if reply.status in accept:
             return reply
@@ -92,19 +92,30 @@ class RegistryClient:
         raise failure(reply, what)
 
     def pages(
-        self, path: str, *, access: Access, what: str, limit: int, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        *,
+        access: Access,
+        what: str,
+        limit: int,
+        headers: Mapping[str, str] | None = None,
+        absent: frozenset[int] = frozenset({404}),
     ) -> Iterator[Reply]:
-        """The answers of a list, one a page (DIST-7): on the registry's own origin, each once; the first may be a 404.
+        """The answers of a list, one a page (DIST-7): on the registry's own origin, each once.
 
-        Raises as `send` does.
+        The first may have a status of `absent`, by which the registry says that it has no such list; where that is one
+        of a redirect, nobody is sent to another origin. Raises as `send` does.
         """
         url, seen = self.url(path), set[str]()
         while True:
             seen.add(url)
-            accept = frozenset({200, 404}) if len(seen) == 1 else frozenset({200})
+            accept = frozenset({200}) | (absent if len(seen) == 1 else frozenset())
             reply = self.send("GET", url, access=access, accept=accept, what=what, headers=headers, limit=limit)
             yield reply
-            link = next_page(reply.headers) if reply.status == 200 else None  # noqa: PLR2004
+            try:
+                link = next_page(reply.headers) if reply.status == 200 else None  # noqa: PLR2004
+            except FormatError as error:
+                raise self.error(f"{self.host} does not say how a list goes on: {error.problem}") from None
             if link is None:
                 return
             url = self._page_url(url, link, seen)
@@ -146,9 +157,10 @@ class RegistryClient:
         self._read_error(reply)
         return self.http.send(_with_authorization(request, self._authorizer.answer(reply, access, sent=sent)))
 
-    def _follow(self, reply: Reply, access: Access) -> Reply:
+    def _follow(self, reply: Reply, access: Access, *, at_home: bool) -> Reply:
+        """The answer that redirects lead to; `at_home`: a redirect to another origin is the answer."""
         left = _MOST_REDIRECTS
-        while reply.status in _REDIRECTS and reply.request.method in {"GET", "HEAD"}:
+        while reply.status in REDIRECTS and reply.request.method in {"GET", "HEAD"}:
             reply.discard()
             before = reply.request
             if not left:
@@ -159,6 +171,8 @@ class RegistryClient:
             except FormatError as error:
                 problem = f"{before}: the answer redirects to where it cannot be followed: {error.problem}"
                 raise self.error(problem, status=reply.status) from None
+            if at_home and origin_of(target) != self.origin:
+                return reply
             headers = {name: value for name, value in before.headers.items() if name.lower() != "authorization"}
             request = Request(method=before.method, url=target, headers=headers, limit=before.limit)
             # a storage host that sent us back home would be a way to spend our credentials: only home may

@@ -133,7 +133,8 @@ class ManifestApi:
             "PUT",
             self._url(reference),
             access=self._access,
-            accept=frozenset({200, 201, 202, 204, 400, 404, _PRECONDITION_FAILED}),
+            # docker-registry answers 500 where a layer is missing that it may not hold
+            accept=frozenset({200, 201, 202, 204, 400, 404, 500, _PRECONDITION_FAILED}),
             what=what,
             headers=headers,
             body=Body.of(fetched.raw),

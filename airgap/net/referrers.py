@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, FormatError, LimitError, NotFoundError
 from airgap.net.auth import Access
-from airgap.net.client import RegistryClient
+from airgap.net.client import REDIRECTS, RegistryClient
 from airgap.net.errors import RegistryError
 from airgap.net.manifests import ManifestApi
-from airgap.net.wire import has_code
+from airgap.net.wire import failure, has_code
 from airgap.oci.descriptor import IMAGE_INDEX, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism, ReferrersLookup
@@ -28,6 +28,11 @@ from airgap.transfer.endpoint import FoundReferrers, Referral
 
 COSIGN: Final = "cosign-tag"
 """The mechanism of a referrer that cosign's tag names."""
+_NO_API: Final = REDIRECTS | {400, 404, 405, 406, 501}
+"""How registries without the API answer (Artifactory 406, Quay 400 or 405, ghcr.io with a redirect to its web site)."""
+_OTHER_WAY: Final = (
+    "If this registry has no referrers API, ask in the other way: --distribution-spec v1.1-referrers-tag."
+)
 _COSIGN_SUFFIXES: Final = ("sig", "att", "sbom")
 
 
@@ -77,12 +82,14 @@ class ReferrersFinder:
         path = f"{self._access.repository}/referrers/{subject}"
         if len(artifact_types) == 1:
             path += "?" + urlencode({"artifactType": next(iter(artifact_types))})
+        what = f"the referrers of {self._access.repository} cannot be listed"
         pages = self._client.pages(
             path,
             access=self._access,
-            what=f"the referrers of {self._access.repository} cannot be listed",
+            what=what,
             headers={"Accept": IMAGE_INDEX},
             limit=limits.MANIFEST_BYTES,
+            absent=_NO_API,
         )
         entries: dict[Digest, Descriptor] = {}
         listed = 0
@@ -90,6 +97,8 @@ class ReferrersFinder:
             if number == 1 and (reply.status != 200 or reply.media_type != IMAGE_INDEX):  # noqa: PLR2004
                 if reply.status == 404 and has_code(reply, "NAME_UNKNOWN"):  # noqa: PLR2004 - DIST-9: no fallback
                     raise self._client.no_repository(self._access.repository)
+                if reply.status == 400 and not has_code(reply, "UNSUPPORTED"):  # noqa: PLR2004
+                    raise failure(reply, what, remedy=_OTHER_WAY)
                 return reply.status
             index = self._index(subject, reply.body, listed)
             listed += len(index.manifests)

@@ -23,6 +23,8 @@ from airgap.oci.descriptor import Descriptor
 from airgap.transfer.endpoint import BlobStream, TransferMethod
 
 _STARTED: Final = frozenset({202})
+_TAKEN: Final = frozenset({200, 201, 202, 204})
+"""Answers to a chunk that was taken: 202 as specified; ECR says 201."""
 _STORED: Final = frozenset({200, 201, 204})
 _REFUSED_WHOLE: Final = frozenset({400, 411, 413, 416})
 """Answers to a monolithic upload after which chunks are tried."""
@@ -167,9 +169,7 @@ class BlobUploader:
             piece = chunk[upload.offset - start : upload.offset - start + self._piece]
             headers = {**_STREAM, "Content-Range": f"{upload.offset}-{upload.offset + len(piece) - 1}"}
             try:
-                reply = self._call(
-                    "PATCH", upload.location, frozenset({202, 413, 416}), descriptor, Body.of(piece), headers
-                )
+                reply = self._call("PATCH", upload.location, _TAKEN | {413, 416}, descriptor, Body.of(piece), headers)
             except (TransportError, RegistryError) as error:
                 self._count_failure(upload, error)
                 self._synchronise(descriptor, upload, start, end)
@@ -177,12 +177,20 @@ class BlobUploader:
             if reply.status == _TOO_LARGE and self._piece > limits.UPLOAD_CHUNK_LEAST_BYTES:
                 self._piece = max(self._piece // 4, limits.UPLOAD_CHUNK_LEAST_BYTES)
                 continue
-            if reply.status in _STARTED:
-                upload.location = self._location(reply)
-                upload.offset += len(piece)
-                continue
-            self._count_failure(upload, failure(reply, self._what(descriptor)))
+            if reply.status in _TAKEN:
+                if reply.headers.get("Location"):
+                    upload.location = self._location(reply)
+                if not _lost_some(reply, upload.offset + len(piece)):
+                    upload.offset += len(piece)
+                    continue
+            self._count_failure(upload, self._not_taken(reply, descriptor))
             self._synchronise(descriptor, upload, start, end)
+
+    def _not_taken(self, reply: Reply, descriptor: Descriptor) -> RegistryError:
+        if reply.status not in _TAKEN:
+            return failure(reply, self._what(descriptor))
+        problem = f"{self._what(descriptor)}: {self._client.host} took a chunk, and has less than was sent"
+        return self._client.error(problem, status=503)  # it is sent again
 
     def _count_failure(self, upload: _Upload, error: TransportError | RegistryError) -> None:
         out_of_order = isinstance(error, RegistryError) and error.status == 416  # noqa: PLR2004
@@ -251,6 +259,12 @@ class BlobUploader:
     def _refused(self, reply: Reply, descriptor: Descriptor) -> RegistryError:
         self._check_content(reply, descriptor)
         return failure(reply, self._what(descriptor))
+
+
+def _lost_some(reply: Reply, sent: int) -> bool:
+    """Whether the registry says that it has less than what was sent so far, although it took the chunk."""
+    have = upload_offset(reply.headers)
+    return have is not None and have < sent and not (have == 0 and sent == 1)  # `0-0` is one byte, or none
 
 
 def _worth_repeating(error: TransportError | RegistryError) -> bool:

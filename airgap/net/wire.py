@@ -23,8 +23,11 @@ _MOST_ERRORS: Final = 100
 _SHOWN_ERRORS: Final = 3
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 _RANGE: Final = re.compile(r"(?:bytes=)?([0-9]{1,19})-([0-9]{1,19})")
-_LINK: Final = re.compile(r'<([^<>]*)>((?:\s*;\s*[A-Za-z]+\s*=\s*(?:"[^"]*"|[^\s",;]+))*)')
-_NEXT: Final = re.compile(r';\s*rel\s*=\s*"?next"?\s*(?:;|$)', re.IGNORECASE)
+_LINK: Final = re.compile(r'\s*<([^<>]*)>((?:\s*;\s*[A-Za-z*-]+\s*(?:=\s*(?:"[^"]*"|[^\s",;]+))?)*)\s*(?:,|$)')
+_BARE_LINK: Final = re.compile(r'\s*([^\s<>;,"]+)\s*;\s*rel\s*=\s*"?next"?\s*', re.IGNORECASE)
+"""As some registries write it, without the brackets; skopeo and regctl follow it."""
+_RELATION: Final = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))', re.IGNORECASE)
+_LINK_CHARACTERS: Final = 16 * limits.KIB
 
 
 class SaidError(NamedTuple):
@@ -125,11 +128,26 @@ def upload_offset(headers: Mapping[str, str]) -> int | None:
 
 
 def next_page(headers: Mapping[str, str]) -> str | None:
-    """The target of Link with rel="next" (DIST-7, MAN-23)."""
-    for match in _LINK.finditer(headers.get("Link", "")[: 16 * limits.KIB]):
-        if _NEXT.search(match[2]):
-            return match[1]
-    return None
+    """The target of Link with rel="next" (DIST-7, MAN-23, RFC 8288); None where the list ends here.
+
+    A link without a relation, alone, is the next page. Raises FormatError for what is not understood: the list may go
+    on.
+    """
+    header = headers.get("Link", "").strip()
+    if not header:
+        return None
+    if bare := _BARE_LINK.fullmatch(header):
+        return bare[1]
+    links, end = [], 0
+    while end < len(header) <= _LINK_CHARACTERS and (match := _LINK.match(header, end)):
+        links.append((match[1], _RELATION.search(match[2])))
+        end = match.end()
+    if end < len(header):
+        raise FormatError(f"{safe(header, limit=160)!r} is no link to a page")
+    for target, relation in links:
+        if relation and "next" in (relation[1] or relation[2] or "").lower().split():
+            return target
+    return links[0][0] if len(links) == 1 and links[0][1] is None else None
 
 
 def stated_digest(headers: Mapping[str, str]) -> Digest | None:

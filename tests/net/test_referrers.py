@@ -135,7 +135,7 @@ def test_several_types_are_filtered_here(registry: LoopbackRegistry, subject: Di
 # could not look
 
 
-@pytest.mark.parametrize("status", [400, 405, 429, 500, 502, 503])
+@pytest.mark.parametrize("status", [400, 409, 429, 500, 502, 503])
 def test_errors_are_never_none(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
     """DIST-9, MAN-21"""
     _tag(registry, subject, _sign(registry, subject))
@@ -354,3 +354,54 @@ def test_cosigns_tags_that_cannot_be_asked_for_are_an_error(
     diary = Diary()
     with store(registry.host, diary=diary) as repository, pytest.raises((RegistryError, AuthenticationError)):
         repository.finder.cosign_tags(subject)
+
+
+@pytest.mark.parametrize("status", [405, 406, 501])
+def test_other_answers_that_say_there_is_no_api(registry: LoopbackRegistry, subject: Digest, status: int) -> None:
+    """Artifactory answers 406, others 405 or 501."""
+    signature = _sign(registry, subject)
+    _tag(registry, subject, signature)
+    registry.on("GET", "/referrers/", answer(status, b"no", Content_Type="text/plain"), times=9)
+    with store(registry.host) as repository:
+        found = repository.finder.find(subject)
+    assert _how(found) == (Mechanism.TAG, status, 200)
+    assert [str(entry.descriptor.digest) for entry in found.all()] == [signature]
+
+
+def test_bad_request_says_so_where_it_is_called_unsupported(registry: LoopbackRegistry, subject: Digest) -> None:
+    registry.on("GET", "/referrers/", error(400, "UNSUPPORTED"), times=9)
+    with store(registry.host) as repository:
+        assert _how(repository.finder.find(subject)) == (Mechanism.TAG, 400, 404)
+
+
+def test_any_other_bad_request_names_the_other_way(registry: LoopbackRegistry, subject: Digest) -> None:
+    registry.on("GET", "/referrers/", answer(400, b"no", Content_Type="text/plain"), times=9)
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="answered 400") as caught:
+        repository.finder.find(subject)
+    assert "--distribution-spec v1.1-referrers-tag" in caught.value.remedy
+
+
+def test_redirect_to_another_host_is_no_api(
+    registry: LoopbackRegistry, other: LoopbackRegistry, subject: Digest
+) -> None:
+    """ghcr.io sends to its web site, which answers 429: nobody is asked there."""
+    registry.on("GET", "/referrers/", answer(303, Location=f"{other.url}/-/v2/packages"), times=9)
+    with store(registry.host) as repository:
+        assert _how(repository.finder.find(subject)) == (Mechanism.TAG, 303, 404)
+    assert other.seen == []
+
+
+def test_redirect_on_the_same_host_is_followed(registry: LoopbackRegistry, subject: Digest) -> None:
+    signature = _sign(registry, subject)
+    registry.on("GET", rf"/app/referrers/{subject}$", answer(307, Location=f"/v2/app/referrers/{subject}?moved=1"))
+    with store(registry.host) as repository:
+        found = repository.finder.find(subject)
+    assert [str(entry.descriptor.digest) for entry in found.all()] == [signature]
+    assert found.lookup.mechanism == Mechanism.API
+
+
+def test_list_that_goes_on_nobody_knows_where_is_an_error(registry: LoopbackRegistry, subject: Digest) -> None:
+    body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
+    registry.on("GET", "/referrers/", answer(200, body, Content_Type=INDEX, Link="page two"), times=9)
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="does not say how a list goes on"):
+        repository.finder.find(subject)

@@ -595,3 +595,37 @@ def test_writers_that_never_stop_are_named(registry: LoopbackRegistry) -> None:
         pytest.raises(RegistryError, match="could not be updated in 8 attempts"),
     ):
         repository.put_manifest(*_manifest(registry, SUBJECT, 1))
+
+
+def taking(registry: LoopbackRegistry, status: int, most: int = len(BLOB)) -> Callable[[Any], bool]:
+    """Takes a chunk, or so many bytes of it, and answers with success and what is there."""
+
+    def respond(handler: Any) -> bool:
+        upload = registry.repositories["app"].uploads[handler.parts.path.rpartition("/")[2]]
+        upload += handler.drain()[:most]
+        handler.reply(status, b"", {"Range": f"0-{len(upload) - 1}"})
+        return True
+
+    return respond
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_every_answer_of_success_to_a_chunk_counts(registry: LoopbackRegistry, status: int) -> None:
+    """ECR answers 201; without a Location the next bytes go where these went."""
+    registry.on("PATCH", "", taking(registry, status), times=99)
+    assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
+    assert _held(registry, BLOB)
+
+
+def test_chunk_that_was_taken_and_lost_in_part_is_sent_again(registry: LoopbackRegistry) -> None:
+    """The answer says success, and in Range that some of it is not there."""
+    registry.on("PATCH", "", taking(registry, 201, most=1_000_000), times=1)
+    assert _push(registry, BLOB, chunked=True) is TransferMethod.COPIED
+    assert _held(registry, BLOB)
+    assert registry.requests("PATCH")[1].headers["content-range"] == f"1000000-{len(BLOB) - 1}"
+
+
+def test_single_byte_is_not_taken_for_lost(registry: LoopbackRegistry) -> None:
+    """`0-0` is one byte, and what distribution says of none."""
+    assert _push(registry, b"x", chunked=True) is TransferMethod.COPIED
+    assert len(registry.requests("PATCH")) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -91,7 +92,8 @@ def test_waiting_is_bounded(asked: str, date: str) -> None:
 @given(ANY_TEXT)
 def test_headers_never_fail(text: str) -> None:
     headers = {"Link": text, "Content-Range": text, "Range": text}
-    assert next_page(headers) is None or text
+    with suppress(FormatError):
+        assert next_page(headers) is None or text
     span = content_range(headers)
     assert span is None or all(number is None or number >= 0 for number in span)
     offset = upload_offset(headers)
@@ -122,13 +124,36 @@ def test_retry_after(asked: str, date: str, seconds: float | None) -> None:
         ('</first>; rel="first", </next>; rel="next"', "/next"),
         ('</a>; title="x"; rel="next"', "/a"),
         ('</a>; rel="prev"', None),
-        ("/a; rel=next", None),
+        ('</a>; rel="next last"', "/a"),
+        ('</a?x=1,2>; rel="next"', "/a?x=1,2"),
+        ('</a>; rel="prev", </b>', None),
+        ("/a; rel=next", "/a"),
+        ('/v2/a?last=v1&n=1; rel="next"', "/v2/a?last=v1&n=1"),
+        ("</a>", "/a"),
         ("", None),
     ],
 )
 def test_links(header: str, target: str | None) -> None:
     """DIST-7"""
     assert next_page({"Link": header}) == target
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "/a",
+        "next",
+        '</a; rel="next"',
+        '</a>; rel="next',
+        '</a>; rel="x" </b>; rel="next"',
+        "<",
+        f"<{'a' * 20_000}>",
+    ],
+)
+def test_links_that_are_not_understood_are_errors(header: str) -> None:
+    """Design 2, rule 6: the list may go on."""
+    with pytest.raises(FormatError, match="no link to a page"):
+        next_page({"Link": header})
 
 
 def test_queries_are_kept_and_hidden() -> None:
