@@ -132,3 +132,34 @@ def test_a_report_that_does_not_say_does_not_say_nothing(tmp_path: Path, change:
     change(document["artifacts"][0]["signatures"][0]["for_recheck"])
     kept.report.write_text(json.dumps(document))
     assert kept.again().code == 1
+
+
+@pytest.mark.parametrize(
+    ("verify", "reason", "then", "codes"),
+    [
+        pytest.param("always", "certificateHold", 14, {14}, id="on hold"),
+        pytest.param("afterCertExpiry", "certificateHold", 0, {15}, id="on hold, and not asked then"),
+        pytest.param("afterCertExpiry", "keyCompromise", 0, {15}, id="revoked, and not asked then"),
+    ],
+)
+def test_what_was_said_against_the_timestamping_certificate(
+    tmp_path: Path, verify: str, reason: str, then: int, codes: set[int]
+) -> None:
+    """When the signer has expired, the timestamp is asked for, and the evidence about it is gone."""
+    leaf = Pki().code_chain(depth=2, leaf={"not_after": AT + DAY})
+    tsa = Pki().tsa_chain(tsa={"crl_urls": ["http://crl.example/tsa.crl"]})
+    issuer = tsa.chain[1]
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.timestamp(tsa, verify=verify)
+    scene.crls = {"tsa.crl": crl(issuer, number=1)}
+    against = crl(issuer, number=2, this_update=AT, revoked=[entry(tsa.serial, reason=reason)])
+    scene.packing = [lambda box, target: box.list(box.add_manifest(_artifact(box, target, against)))]
+    written = scene.write(tmp_path)
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == then
+    at = iso(AT + (0 if verify == "always" else 2) * DAY)
+    arguments = ["recheck", str(report), "--trust", str(written.trust), "--at", at, "--format", "json"]
+    assert run_here(arguments).code == 14
+    shutil.rmtree(written.layout)
+    assert {run_here(arguments).code} == codes
