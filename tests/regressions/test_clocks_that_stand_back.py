@@ -38,7 +38,7 @@ def ground(tmp_path: Path) -> Ground:
 
 def _run(ground: Ground, monkeypatch: pytest.MonkeyPatch, clock: datetime, command: str, target: str) -> Ran:
     """The command, on a machine whose clock says `clock`."""
-    for module in ("console", "trust_common"):
+    for module in ("console", "trust_snapshot"):
         monkeypatch.setattr(f"airgap.cli.{module}.clock", lambda: clock)
     trust = ["--trust", str(ground.site)]
     return run_here(["trust", "snapshot", command, *([target] if target else []), *trust, "--format", "json"])
