@@ -31,7 +31,7 @@ from airgap.trust.snapshots import tuf_memory as tuf
 from airgap.trust.snapshots.assemble import assemble, assemble_previous, check_incoming, check_tree
 from airgap.trust.snapshots.coverage import Coverage, cover
 from airgap.trust.snapshots.document import Snapshot
-from airgap.trust.snapshots.material import Part, evidence_at_hand, list_trust_material
+from airgap.trust.snapshots.material import Part, evidence_digests, list_trust_material
 from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
@@ -247,7 +247,7 @@ class _Judgement:
             return False
         wanted = {(file.path, file.digest) for file in snapshot.files if not file.part.is_evidence}
         pieces = {file.digest for file in snapshot.files if file.part in {Part.CRL, Part.OCSP}}
-        return {(file.path, file.digest) for file in present} == wanted and pieces <= evidence_at_hand(self._trust)
+        return {(file.path, file.digest) for file in present} == wanted and pieces <= evidence_digests(self._trust)
 
     # --- the questions ---
 

@@ -132,7 +132,7 @@ def list_trust_material(root: Path) -> tuple[MaterialFile, ...]:
     return _list(root, _belief_paths(root))
 
 
-def evidence_at_hand(root: Path) -> frozenset[Digest]:
+def evidence_digests(root: Path) -> frozenset[Digest]:
     """The content of every file of evidence that can be read, whatever its name and in whatever folder below."""
     found: set[Digest] = set()
     for folder in _EVIDENCE:
