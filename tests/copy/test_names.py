@@ -256,7 +256,7 @@ def test_names_that_one_copy_brings_are_not_taken_from_each_other() -> None:
 
 def _with_empty_names(box: LayoutBuilder, _: Descriptor) -> None:
     for item in box.entries:
-        item["annotations"] = EMPTY_NAMES | item.get("annotations", {})
+        item.setdefault("annotations", EMPTY_NAMES)
 
 
 def test_empty_names_were_taken_for_names_that_two_entries_share(tmp_path: Path) -> None:
