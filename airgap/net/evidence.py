@@ -19,7 +19,7 @@ from airgap.errors import Cause, FormatError, LimitError, Undecided
 from airgap.net.errors import TransportError
 from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
-from airgap.net.url import Origin, origin_of, without_query
+from airgap.net.url import NOWHERE, origin_of, without_query
 from airgap.parse.base64 import encode_standard
 from airgap.text import safe
 
@@ -28,8 +28,6 @@ OCSP_SECONDS: Final = 10.0
 LEAST_RATE: Final = 64 * limits.KIB
 """Bytes a second that a server must reach on average, once the time that it has anyway is over."""
 
-_NOWHERE: Final = Origin("http", "evidence.invalid", 80)
-"""No host is home: a client certificate that was given for a registry is shown to nobody."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _GET_CHARACTERS: Final = 255
@@ -59,8 +57,8 @@ class EvidenceClient:
 
     def __init__(self, options: EvidenceOptions) -> None:
         self._options: Final = options
-        self._crl: Final = Http(_NOWHERE, _timed(options.transport, options.crl_seconds))
-        self._ocsp: Final = Http(_NOWHERE, _timed(options.transport, options.ocsp_seconds))
+        self._crl: Final = Http(NOWHERE, options.transport.within(options.crl_seconds))
+        self._ocsp: Final = Http(NOWHERE, options.transport.within(options.ocsp_seconds))
 
     def __enter__(self) -> Self:
         return self
@@ -171,10 +169,6 @@ class _Deadline:
         elapsed = self._clock() - self._start
         if elapsed > self._seconds + received / LEAST_RATE:
             raise _refusal("fetch.timeout", url, f"sent {received} bytes in {elapsed:.0f} s, which is too slow")
-
-
-def _timed(options: TransportOptions, seconds: float) -> TransportOptions:
-    return replace(options, connect_timeout=min(options.connect_timeout, seconds), read_timeout=seconds)
 
 
 def _send(http: Http, request: Request, first: str) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +68,10 @@ class TransportOptions:
     def has_tls_option(self) -> bool:
         """Whether something was said that only makes sense over TLS."""
         return self.insecure or any((self.ca_file, self.cert_file, self.key_file))
+
+    def within(self, seconds: float) -> TransportOptions:
+        """The same for a server that has at most `seconds` until a connection stands, and between two pieces."""
+        return replace(self, connect_timeout=min(self.connect_timeout, seconds), read_timeout=seconds)
 
 
 def backoff(attempt: int, asked: float | None = None) -> float:

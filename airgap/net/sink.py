@@ -7,6 +7,7 @@ each of their requests by `client.py` (whom we are, and where it leads) and `htt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -22,6 +23,7 @@ from airgap.oci.descriptor import INDEX_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.manifest import parse_manifest
+from airgap.oci.record import bare
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, TransferMethod
 from airgap.transfer.pump import Advance, check_bytes
 
@@ -143,13 +145,8 @@ class RegistrySink(RegistrySource):
         handled = "OCI-Subject" in self.manifests.put(fetched, descriptor.digest).headers
         updated = False
         if manifest.subject is not None and self._needs_tag(handled=handled):
-            referrer = Descriptor(
-                media_type=descriptor.media_type,
-                digest=descriptor.digest,
-                size=descriptor.size,
-                artifact_type=manifest.artifact_type,
-                annotations=manifest.annotations,
-            )
+            kind, annotations = manifest.artifact_type, manifest.annotations
+            referrer = replace(bare(descriptor), artifact_type=kind, annotations=annotations)
             updated = self._tags.add(manifest.subject.digest, referrer)
         elif manifest.subject is not None and handled:
             self._handled.setdefault(manifest.subject.digest, {})[descriptor.digest] = fetched

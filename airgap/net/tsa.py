@@ -15,7 +15,7 @@ from airgap.errors import Cause, FormatError, UsageError
 from airgap.net.errors import TransportError
 from airgap.net.http import Body, Http, Reply, Request, is_transient
 from airgap.net.options import TransportOptions
-from airgap.net.url import Origin, follow, origin_of, without_query
+from airgap.net.url import NOWHERE, follow, origin_of, without_query
 from airgap.pki.tsp import TimestampingError
 from airgap.text import safe
 
@@ -24,8 +24,6 @@ SECONDS: Final = 15.0
 QUERY: Final = "application/timestamp-query"
 REPLY: Final = "application/timestamp-reply"
 
-# no host is home: the client certificate is for the registry, and --ca-file stands beside the system's authorities
-_NOBODY: Final = Origin("https", "timestamping.invalid", 443)
 # 303 means that the answer lies elsewhere, which no authority does; the others lead on, and the query with them
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _MOST_REDIRECTS: Final = 5
@@ -53,13 +51,7 @@ class HttpTsa:
         Asked twice where the authority is overloaded or cuts the connection. Raises TimestampingError and
         TransportError.
         """
-        options = replace(
-            self.transport,
-            connect_timeout=min(self.transport.connect_timeout, self.seconds),
-            read_timeout=self.seconds,
-            retries=0,
-        )
-        http = Http(_NOBODY, options)
+        http = Http(NOWHERE, replace(self.transport.within(self.seconds), retries=0))
         try:
             return self._ask(http, query)
         finally:
@@ -92,7 +84,7 @@ class HttpTsa:
             location = reply.headers.get("Location", "")
             reply.close()
             try:
-                request = replace(request, url=follow(request.url, location, home=_NOBODY))
+                request = replace(request, url=follow(request.url, location, home=NOWHERE))
             except FormatError as error:
                 raise self._failed(f"leads to where it cannot be followed: {error.problem}") from None
         raise self._failed(f"leads on more than {_MOST_REDIRECTS} times")

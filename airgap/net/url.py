@@ -38,6 +38,10 @@ class Origin(NamedTuple):
         return f"{self.scheme}://{self.netloc}"
 
 
+NOWHERE = Origin("http", "nowhere.invalid", 80)
+"""Home for requests to no registry: what is given for a registry, as a client certificate, is shown to nobody."""
+
+
 def origin_of(url: str) -> Origin:
     """The origin of an absolute http or https URL.
 

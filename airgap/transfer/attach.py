@@ -19,6 +19,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.open import open_layout
+from airgap.oci.record import bare
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
@@ -172,4 +173,4 @@ def as_subject(descriptor: Descriptor) -> Descriptor:
             f"{descriptor.digest} is of type {safe(descriptor.media_type, limit=128)}; only manifests and indexes can "
             "have referrers"
         )
-    return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
+    return bare(descriptor)

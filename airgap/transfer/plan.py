@@ -7,12 +7,13 @@ tar can be written in one pass. Referrers are followed recursively, of children 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
+from airgap.oci.record import bare
 from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Source
 from airgap.transfer.platforms import PlatformFilter
 
@@ -117,26 +118,15 @@ class PlannedArtifact:
 
     def entries(self) -> tuple[Entry, ...]:
         """What the destination has to name: the artifact, its cosign tags, and (for layouts) its referrers."""
-        root = self.wanted.descriptor
         wanted = self.wanted
-        tagged = tuple(Entry(descriptor=wanted.entries.get(tag, root), tag=tag) for tag in wanted.tags)
-        return (
-            (tagged or (Entry(descriptor=root),))
-            + tuple(
-                Entry(
-                    descriptor=Descriptor(
-                        media_type=item.descriptor.media_type,
-                        digest=item.descriptor.digest,
-                        size=item.descriptor.size,
-                        # as oras and notation write it; annotations stay in the manifest: one of them could be a tag
-                        artifact_type=item.artifact_type,
-                    ),
-                    tag=item.tag,
-                )
-                for item in self.attached
-            )
-            + self.also
-        )
+        root = wanted.descriptor
+        tagged = [Entry(descriptor=wanted.entries.get(tag, root), tag=tag) for tag in wanted.tags]
+        # as oras and notation write it; annotations stay in the manifest: one of them could be a tag
+        attached = [
+            Entry(descriptor=replace(bare(item.descriptor), artifact_type=item.artifact_type), tag=item.tag)
+            for item in self.attached
+        ]
+        return (*(tagged or [Entry(descriptor=root)]), *attached, *self.also)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

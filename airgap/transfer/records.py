@@ -167,12 +167,7 @@ def _written(record: Record) -> tuple[Descriptor, dict[Key, Node]]:
 
 def _carried(found: FoundRecord, source: Source) -> tuple[Descriptor, dict[Key, Node]]:
     """A record that lies at the source, taken along as it is."""
-    entry = Descriptor(
-        media_type=found.descriptor.media_type,
-        digest=found.descriptor.digest,
-        size=found.descriptor.size,
-        artifact_type=found.manifest.artifact_type,
-    )
+    entry = replace(bare(found.descriptor), artifact_type=found.manifest.artifact_type)
     return entry, _nodes(entry, found.manifest, source)
 
 
