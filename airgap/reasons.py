@@ -274,7 +274,7 @@ _ROWS: Final = (
     ("layout.disagrees", 16, "manifest.json or repositories beside the layout name something that index.json does not.",
      "docker load takes what they name, and none of it was verified. Copy what was (airgap copy THIS NEW), and use that."),
     ("layout.entry", 0, "An entry of the layout belongs to no artifact, or other tools may read it in another way.",
-     "Nothing, unless the entry was meant to count: then copy the artifact again from its source."),
+     "If it was meant to count, copy the artifact again from its source; if not, it can be left out of the layout."),
 )  # fmt: skip
 
 REASONS: Final = MappingProxyType({row[0]: Reason(*row) for row in _ROWS})

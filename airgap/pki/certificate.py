@@ -399,7 +399,7 @@ def _one_line(where: str) -> FormatError:
 
 def _der_blocks(data: bytes) -> list[bytes]:
     if data and data[0] != der.SEQUENCE:
-        raise FormatError("holds neither PEM nor DER certificates")
+        raise FormatError(f"holds neither PEM nor DER certificates{_beginning(data)}")
     blocks: list[bytes] = []
     position = 0
     while position < len(data):
@@ -407,6 +407,17 @@ def _der_blocks(data: bytes) -> list[bytes]:
         blocks.append(element.raw)
         position = element.end
     return blocks
+
+
+def _beginning(data: bytes) -> str:
+    """How a text begins, which often says what went wrong (`404 page not found`), as the end of a sentence."""
+    line = data[:_SHOWN].split(b"\n")[0].strip()
+    return (
+        f"; it begins with {safe(line.decode())!r}" if line.isascii() and line.decode().isprintable() and line else ""
+    )
+
+
+_SHOWN: Final = 64
 
 
 def _pem_blocks(data: bytes) -> list[tuple[str, bytes]]:

@@ -442,6 +442,7 @@ def test_a_copy_beside_the_file_is_never_to_be_renamed_over_it(tmp_path: Path, n
         (ROOT.der[:-20], "is cut short, damaged", "broken off"),
         (ROOT.der + b"\n", "trailing data", "broken off"),
         (base64.b64encode(ROOT.pem), "is base64 of PEM", "base64 -d"),
+        (b"404 page not found\n", "it begins with '404 page not found'", ""),
         (b"apiVersion: v1\nkind: Secret\ndata:\n  ca.crt: LS0t\n", "is a resource of Kubernetes", "below data"),
         (ROOT.pem.replace(b"\n", b"\\n"), "whose line ends are written as", "printf"),
         (ROOT.pem.replace(b"-----", b"----"), "do not begin and end with five dashes", "again"),
