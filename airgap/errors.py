@@ -30,19 +30,9 @@ from typing import ClassVar, Self
 from airgap.reasons import REASONS
 
 __all__ = [
-    "AirgapError",
-    "Cause",
-    "ContentError",
-    "FormatError",
-    "LimitError",
-    "NetworkForbiddenError",
-    "NotFoundError",
-    "Rejected",
-    "TransferError",
-    "TrustMaterialError",
-    "Undecided",
-    "UsageError",
-]
+    "AirgapError", "Cause", "ContentError", "FormatError", "LimitError", "NetworkForbiddenError", "NotFoundError",
+    "Rejected", "TransferError", "TrustMaterialError", "Undecided", "UsageError",
+]  # fmt: skip
 
 Fact = str | int | float | bool | None | list[str] | dict[str, str]
 

@@ -23,9 +23,8 @@ _find = on_demand(
 )
 
 __all__ = [
-    "parse_duration",
-    "rfc3339",
-]
+    "parse_duration", "rfc3339",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -21,12 +21,8 @@ _find = on_demand(
 )
 
 __all__ = [
-    "PluginError",
-    "check_name",
-    "default_libexec",
-    "install_plugin",
-    "uninstall_plugin",
-]
+    "PluginError", "check_name", "default_libexec", "install_plugin", "uninstall_plugin",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -52,34 +52,11 @@ _find = on_demand(
 )
 
 __all__ = [
-    "BlobReport",
-    "CertificatesReport",
-    "CopyReport",
-    "DiscoverReport",
-    "ExportReport",
-    "FetchReport",
-    "InspectReport",
-    "InspectedBlobReport",
-    "KeysReport",
-    "PinsReport",
-    "PluginsReport",
-    "PolicyReport",
-    "RecheckReport",
-    "RefusedPolicyReport",
-    "Report",
-    "SignReport",
-    "SignedBlobReport",
-    "SnapshotReport",
-    "StatusReport",
-    "Style",
-    "TimestampReport",
-    "VerifyReport",
-    "ceremony_text",
-    "count",
-    "size",
-    "to_json",
-    "write_report",
-]
+    "BlobReport", "CertificatesReport", "CopyReport", "DiscoverReport", "ExportReport", "FetchReport", "InspectReport",
+    "InspectedBlobReport", "KeysReport", "PinsReport", "PluginsReport", "PolicyReport", "RecheckReport",
+    "RefusedPolicyReport", "Report", "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style",
+    "TimestampReport", "VerifyReport", "ceremony_text", "count", "size", "to_json", "write_report",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

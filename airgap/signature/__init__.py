@@ -55,40 +55,12 @@ _find = on_demand(
 )
 
 __all__ = [
-    "Draft",
-    "EnvelopeFormat",
-    "EnvelopeSigner",
-    "KeyEntry",
-    "KeyFolders",
-    "KeyKind",
-    "LocalSigner",
-    "PluginKey",
-    "RemoteKey",
-    "Rfc3161Timestamper",
-    "Scheme",
-    "Sealed",
-    "Signer",
-    "SigningError",
-    "Timestamper",
-    "add_key",
-    "choose_default",
-    "delete_keys",
-    "encode_payload",
-    "generate_key",
-    "key_with_chain",
-    "list_keys",
-    "load_certificates",
-    "load_local_signer",
-    "load_timestamp_anchors",
-    "locate_keys",
-    "open_key",
-    "open_plugin_signer",
-    "open_signer",
-    "open_token_signer",
-    "read_pass_phrase",
-    "seal",
-    "timestamp_anchors",
-]
+    "Draft", "EnvelopeFormat", "EnvelopeSigner", "KeyEntry", "KeyFolders", "KeyKind", "LocalSigner", "PluginKey",
+    "RemoteKey", "Rfc3161Timestamper", "Scheme", "Sealed", "Signer", "SigningError", "Timestamper", "add_key",
+    "choose_default", "delete_keys", "encode_payload", "generate_key", "key_with_chain", "list_keys",
+    "load_certificates", "load_local_signer", "load_timestamp_anchors", "locate_keys", "open_key", "open_plugin_signer",
+    "open_signer", "open_token_signer", "read_pass_phrase", "seal", "timestamp_anchors",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
