@@ -14,7 +14,7 @@ import typer
 import airgap.report
 from airgap.cli.command import command
 from airgap.cli.connection import Connection
-from airgap.cli.console import QuietOutput, clock, note
+from airgap.cli.console import QuietOutput, clock, layout_reference, note
 from airgap.cli.lazy import typer_app
 from airgap.cli.progress import shown
 from airgap.cli.trust_fetch import run_fetch
@@ -130,9 +130,9 @@ class WritingOptions:
         """The whole command for the library."""
         *sources, destination = references
         return airgap.CopyRequest(
-            sources=[_layout(text) for text in sources] if chosen.from_oci_layout else sources,
+            sources=[_reference(text, oci_layout=chosen.from_oci_layout) for text in sources],
             lists=chosen.lists,
-            destination=_layout(destination) if self.to_oci_layout else destination,
+            destination=_reference(destination, oci_layout=self.to_oci_layout),
             at=_moment(),
             selection=selected.selection(),
             all_tags=chosen.all_tags,
@@ -216,8 +216,9 @@ def _evidence_target(request: airgap.CopyRequest) -> str:
     return request.layout
 
 
-def _layout(text: str) -> str:
-    return text if text.startswith(("oci:", "oci-archive:")) or text == "-" else f"oci:{text}"
+def _reference(text: str, *, oci_layout: bool) -> str:
+    """The reference as it is meant; `-` is a stream, whatever the options say."""
+    return layout_reference(text, oci_layout=oci_layout and text != "-")
 
 
 def _moment() -> datetime:

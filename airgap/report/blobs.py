@@ -42,40 +42,34 @@ class SignedBlobReport(Report):
 
     def document(self) -> Json:
         """The file and its signature."""
-        return _signed_document(self.item)
+        item = self.item
+        return {
+            "schema": SIGN_SCHEMA,
+            "path": safe(item.path),
+            "blob": descriptor_json(item.subject),
+            "signature": safe(item.signature),
+            "envelope": descriptor_json(item.envelope),
+            "signer": certificate_json(item.signer),
+            "signing_time": iso(item.signed_at) if item.signed_at else None,
+            "expiry": iso(item.expiry) if item.expiry else None,
+            "timestamp": timestamp_json(item.timestamp),
+        }
 
     def text(self, style: Style = PLAIN) -> str:
         """The same for a person."""
-        return _signed_text(self.item, style)
-
-
-def _signed_text(item: SignedBlob, style: Style) -> str:
-    algorithm = item.signer.algorithm
-    lines = [
-        style.paint("good", f"Successfully signed {safe(item.path)}"),
-        f"  signature  {safe(item.signature)}",
-        f"  file       {item.subject.digest}, {item.subject.size} bytes, {safe(item.subject.media_type)}",
-        f"  signer     {safe(item.signer.subject_text)}",
-        f"  envelope   {'COSE' if item.envelope.media_type == COSE_ENVELOPE else 'JWS'}, "
-        f"{algorithm.name if algorithm else '?'}" + (f", expires on {iso(item.expiry)}" if item.expiry else ""),
-    ]
-    if item.timestamp is not None:
-        lines.append(f"  timestamp  {iso(item.timestamp.gen_time)} by {safe(item.timestamp.chain[0].subject_text)}")
-    return "\n".join(lines) + "\n"
-
-
-def _signed_document(item: SignedBlob) -> Json:
-    return {
-        "schema": SIGN_SCHEMA,
-        "path": safe(item.path),
-        "blob": descriptor_json(item.subject),
-        "signature": safe(item.signature),
-        "envelope": descriptor_json(item.envelope),
-        "signer": certificate_json(item.signer),
-        "signing_time": iso(item.signed_at) if item.signed_at else None,
-        "expiry": iso(item.expiry) if item.expiry else None,
-        "timestamp": timestamp_json(item.timestamp),
-    }
+        item = self.item
+        algorithm = item.signer.algorithm
+        lines = [
+            style.paint("good", f"Successfully signed {safe(item.path)}"),
+            f"  signature  {safe(item.signature)}",
+            f"  file       {item.subject.digest}, {item.subject.size} bytes, {safe(item.subject.media_type)}",
+            f"  signer     {safe(item.signer.subject_text)}",
+            f"  envelope   {'COSE' if item.envelope.media_type == COSE_ENVELOPE else 'JWS'}, "
+            f"{algorithm.name if algorithm else '?'}" + (f", expires on {iso(item.expiry)}" if item.expiry else ""),
+        ]
+        if item.timestamp is not None:
+            lines.append(f"  timestamp  {iso(item.timestamp.gen_time)} by {safe(item.timestamp.chain[0].subject_text)}")
+        return "\n".join(lines) + "\n"
 
 
 # airgap blob verify
@@ -97,7 +91,22 @@ class BlobReport(Report):
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/blob-verify.schema.json)."""
-        return _document(self.outcome, self.attempts)
+        outcome = self.outcome
+        signature = outcome.signature
+        return {
+            **heading(VERIFY_SCHEMA, outcome),
+            "network": network_document(outcome.plugins, self.attempts),
+            "trust": dict(outcome.trust),
+            "path": outcome.path,
+            "digest": str(outcome.digest) if outcome.digest else None,
+            "size": outcome.size,
+            "signature_path": outcome.signature_path,
+            "policy": policy_document(outcome.policy, outcome.policy_finding, catch_all="global"),
+            "signature": signature_document(signature) if signature else None,
+            "certificates": certificates_document([signature] if signature else []),
+            "problems": [problem_document(problem) for problem in outcome.problems],
+            "warnings": [problem_document(warning) for warning in outcome.warnings],
+        }
 
     def text(self, style: Style = PLAIN) -> str:
         """The verdict first, then what decided, then what to do about failures."""
@@ -157,24 +166,6 @@ def _footer(outcome: BlobOutcome) -> Iterator[str]:
     yield f"trust {outcome.trust.get('directory', 'unknown')}"
     if outcome.plugins:
         yield f"plugins were run, which may use the network: {', '.join(outcome.plugins)}"
-
-
-def _document(outcome: BlobOutcome, attempts: int | None) -> Json:
-    signature = outcome.signature
-    return {
-        **heading(VERIFY_SCHEMA, outcome),
-        "network": network_document(outcome.plugins, attempts),
-        "trust": dict(outcome.trust),
-        "path": outcome.path,
-        "digest": str(outcome.digest) if outcome.digest else None,
-        "size": outcome.size,
-        "signature_path": outcome.signature_path,
-        "policy": policy_document(outcome.policy, outcome.policy_finding, catch_all="global"),
-        "signature": signature_document(signature) if signature else None,
-        "certificates": certificates_document([signature] if signature else []),
-        "problems": [problem_document(problem) for problem in outcome.problems],
-        "warnings": [problem_document(warning) for warning in outcome.warnings],
-    }
 
 
 # airgap blob inspect

@@ -35,7 +35,23 @@ class CertificatesReport(Report):
 
     def document(self) -> Json:
         """All that a person compares."""
-        return _certificates(self.files)
+        return {
+            "schema": CERTIFICATES_SCHEMA,
+            "files": [
+                {
+                    "store": str(item.store),
+                    "file": safe(item.name),
+                    "certificates": [_certificate_json(certificate) for certificate in item.certificates],
+                }
+                for item in self.files
+                if isinstance(item, StoredFile)
+            ],
+            "broken": [
+                {"store": str(item.store), "problem": item.problem}
+                for item in self.files
+                if isinstance(item, BrokenStore)
+            ],
+        }
 
     def text(self, style: Style = PLAIN) -> str:
         """One line a certificate, or all of it."""
@@ -71,24 +87,6 @@ def _certificate_lines(certificate: Certificate) -> Iterator[str]:
     for start in range(0, len(words), _WORDS_A_LINE):
         label = "in words" if start == 0 else ""
         yield f"  {label:<12} {' '.join(words[start : start + _WORDS_A_LINE])}"
-
-
-def _certificates(files: Sequence[StoredFile | BrokenStore]) -> Json:
-    return {
-        "schema": CERTIFICATES_SCHEMA,
-        "files": [
-            {
-                "store": str(item.store),
-                "file": safe(item.name),
-                "certificates": [_certificate_json(certificate) for certificate in item.certificates],
-            }
-            for item in files
-            if isinstance(item, StoredFile)
-        ],
-        "broken": [
-            {"store": str(item.store), "problem": item.problem} for item in files if isinstance(item, BrokenStore)
-        ],
-    }
 
 
 def _certificate_json(certificate: Certificate) -> Json:

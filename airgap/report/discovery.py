@@ -31,24 +31,32 @@ class DiscoverReport(Report):
 
     def document(self) -> Json:
         """Everything below each artifact."""
-        return _document(self.artifacts)
+        return {
+            "schema": DISCOVER_SCHEMA,
+            "artifacts": [
+                {
+                    "reference": artifact.reference,
+                    "tags": [safe(tag) for tag in artifact.tags],
+                    **_tree(artifact.tree),
+                    "unread": [content_problem_document(problem) for problem in artifact.unread],
+                    "acquisition": record_document(artifact.record),
+                }
+                for artifact in self.artifacts
+            ],
+        }
 
     def text(self, style: Style = PLAIN) -> str:
         """One tree an artifact."""
-        return _text(self.artifacts, style)
-
-
-def _text(artifacts: Sequence[Discovered], style: Style) -> str:
-    lines: list[str] = []
-    for artifact in artifacts:
-        root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.tree.descriptor.digest}")
-        if artifact.record is not None:
-            root.add(f"{style.paint('quiet', 'record')} {_origin(artifact.record)}")
-        _add(root, artifact.tree, style)
-        for problem in artifact.unread:
-            root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
-        lines.extend(root.lines())
-    return "\n".join(lines) + "\n"
+        lines: list[str] = []
+        for artifact in self.artifacts:
+            root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.tree.descriptor.digest}")
+            if artifact.record is not None:
+                root.add(f"{style.paint('quiet', 'record')} {_origin(artifact.record)}")
+            _add(root, artifact.tree, style)
+            for problem in artifact.unread:
+                root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
+            lines.extend(root.lines())
+        return "\n".join(lines) + "\n"
 
 
 def _origin(record: Record) -> str:
@@ -84,22 +92,6 @@ def _label(tree: Outline, style: Style) -> str:
     kind = safe(tree.artifact_type or tree.descriptor.media_type)
     how = style.paint("quiet", f"({tree.mechanism})")
     return f"{style.paint('strong', kind)}  {tree.descriptor.digest} {how}{above}"
-
-
-def _document(artifacts: Sequence[Discovered]) -> Json:
-    return {
-        "schema": DISCOVER_SCHEMA,
-        "artifacts": [
-            {
-                "reference": artifact.reference,
-                "tags": [safe(tag) for tag in artifact.tags],
-                **_tree(artifact.tree),
-                "unread": [content_problem_document(problem) for problem in artifact.unread],
-                "acquisition": record_document(artifact.record),
-            }
-            for artifact in artifacts
-        ],
-    }
 
 
 def _tree(tree: Outline) -> Json:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from airgap.collection.coverage import Attempt, CertificateCoverage, FetchOutcome, Outcome, Status
 from airgap.parse.time import iso
-from airgap.problem import Problem
-from airgap.reasons import REASONS
 from airgap.report.document import problem_document
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import PLAIN, Style
+from airgap.report.text import problem_lines
 from airgap.report.wording import count, moment
 from airgap.revocation.use import EvidenceUse
 
@@ -48,7 +47,28 @@ class FetchReport(Report):
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/fetch.schema.json)."""
-        return _document(self.outcome)
+        outcome = self.outcome
+        return {
+            "schema": FETCH_SCHEMA,
+            "tool": TOOL,
+            "exit_code": outcome.exit_code,
+            "time": iso(outcome.at),
+            "complete": outcome.complete,
+            "targets": list(outcome.targets),
+            "directory": outcome.directory,
+            "signatures": outcome.signatures,
+            "use_by": {"at": iso(outcome.use_by[0]), "evidence": outcome.use_by[1]} if outcome.use_by else None,
+            "certificates": [_certificate_json(item, outcome) for item in outcome.certificates],
+            "unread": [{"signature": str(item.signature), "message": item.message} for item in outcome.unread],
+            "offered": [_attempt_json(attempt) for attempt in outcome.offered],
+            "pruned": list(outcome.pruned),
+            "boxes": [
+                {"reference": item.reference, "digest": item.digest, "files": item.files, "changed": item.changed}
+                for item in outcome.written
+            ],
+            "problems": [problem_document(problem) for problem in outcome.problems],
+            "warnings": [problem_document(warning) for warning in outcome.warnings],
+        }
 
     def text(self, style: Style = PLAIN) -> str:
         """Whether it is complete, then one line a certificate, and each gap with its reason."""
@@ -98,9 +118,9 @@ def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
         word = "written" if artifact.changed else "unchanged"
         yield f"  beside {artifact.reference}: {count(artifact.files, 'file')} of evidence, {word} ({artifact.digest})"
     for problem in outcome.problems:
-        yield from _problem_lines(problem, style, "problem", "bad")
+        yield from problem_lines(problem, style, "problem", "bad")
     for warning in outcome.warnings:
-        yield from _problem_lines(warning, style, "warning", "unsure")
+        yield from problem_lines(warning, style, "warning", "unsure")
     parts = [f"fetched at {iso(outcome.at)}"]
     if outcome.directory:
         parts.append(f"kept in {outcome.directory}")
@@ -137,38 +157,6 @@ def _attempt(attempt: Attempt) -> str:
     if attempt.reason:
         return f"{attempt.message} [{attempt.reason}]"
     return f"{attempt.outcome.value} ({attempt.file})"
-
-
-def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
-    target = f"{problem.target}: " if problem.target and problem.target not in problem.message else ""
-    yield f"  {style.paint(kind, word)} {target}{problem.message}"
-    remedy = problem.remedy or (REASONS[problem.reason].remedy if problem.reason else "")
-    if remedy:
-        yield f"          → {remedy}"
-
-
-def _document(outcome: FetchOutcome) -> Json:
-    return {
-        "schema": FETCH_SCHEMA,
-        "tool": TOOL,
-        "exit_code": outcome.exit_code,
-        "time": iso(outcome.at),
-        "complete": outcome.complete,
-        "targets": list(outcome.targets),
-        "directory": outcome.directory,
-        "signatures": outcome.signatures,
-        "use_by": {"at": iso(outcome.use_by[0]), "evidence": outcome.use_by[1]} if outcome.use_by else None,
-        "certificates": [_certificate_json(item, outcome) for item in outcome.certificates],
-        "unread": [{"signature": str(item.signature), "message": item.message} for item in outcome.unread],
-        "offered": [_attempt_json(attempt) for attempt in outcome.offered],
-        "pruned": list(outcome.pruned),
-        "boxes": [
-            {"reference": item.reference, "digest": item.digest, "files": item.files, "changed": item.changed}
-            for item in outcome.written
-        ],
-        "problems": [problem_document(problem) for problem in outcome.problems],
-        "warnings": [problem_document(warning) for warning in outcome.warnings],
-    }
 
 
 def _certificate_json(item: CertificateCoverage, outcome: FetchOutcome) -> Json:

@@ -37,30 +37,39 @@ class InspectReport(Report):
 
     def document(self) -> Json:
         """All that the signatures say."""
-        return _document(self.artifacts)
+        return {
+            "schema": INSPECT_SCHEMA,
+            "judged": False,
+            "artifacts": [
+                {
+                    "reference": artifact.reference,
+                    "digest": str(artifact.descriptor.digest),
+                    "media_type": safe(artifact.descriptor.media_type),
+                    "signatures": [inspected_document(signature) for signature in artifact.signatures],
+                    "unread": [content_problem_document(problem) for problem in artifact.unread],
+                }
+                for artifact in self.artifacts
+            ],
+        }
 
     def text(self, style: Style = PLAIN) -> str:
         """A tree for each artifact, below the warning that nothing was judged."""
-        return _text(self.artifacts, style)
+        lines = [style.paint("unsure", _WARNING.format("airgap verify"))]
+        for artifact in self.artifacts:
+            root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.descriptor.digest}")
+            for signature in artifact.signatures:
+                _signature_node(root, signature, style)
+            for problem in artifact.unread:
+                root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
+            if not artifact.signatures:
+                root.add("no signature that can be read" if artifact.unread else "no signature")
+            lines.extend(root.lines())
+        return "\n".join(lines) + "\n"
 
 
 def inspected_exit_code(signatures: Iterable[InspectedSignature]) -> int:
     """12 where one of them cannot be decoded."""
     return ExitCode.INVALID if any(signature.obstacles for signature in signatures) else ExitCode.OK
-
-
-def _text(artifacts: Sequence[InspectedArtifact], style: Style) -> str:
-    lines = [style.paint("unsure", _WARNING.format("airgap verify"))]
-    for artifact in artifacts:
-        root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.descriptor.digest}")
-        for signature in artifact.signatures:
-            _signature_node(root, signature, style)
-        for problem in artifact.unread:
-            root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
-        if not artifact.signatures:
-            root.add("no signature that can be read" if artifact.unread else "no signature")
-        lines.extend(root.lines())
-    return "\n".join(lines) + "\n"
 
 
 def inspected_lines(name: str, signature: InspectedSignature, style: Style = PLAIN) -> list[str]:
@@ -119,23 +128,6 @@ def _certificate_nodes(node: Node, certificates: Sequence[Certificate]) -> None:
         entry.add(f"issued by: {safe(certificate.issuer_text)}")
         entry.add(f"valid: {iso(certificate.not_before)} to {iso(certificate.not_after)}")
         entry.add(f"SHA-256: {certificate.fingerprint}")
-
-
-def _document(artifacts: Sequence[InspectedArtifact]) -> Json:
-    return {
-        "schema": INSPECT_SCHEMA,
-        "judged": False,
-        "artifacts": [
-            {
-                "reference": artifact.reference,
-                "digest": str(artifact.descriptor.digest),
-                "media_type": safe(artifact.descriptor.media_type),
-                "signatures": [inspected_document(signature) for signature in artifact.signatures],
-                "unread": [content_problem_document(problem) for problem in artifact.unread],
-            }
-            for artifact in artifacts
-        ],
-    }
 
 
 def inspected_document(signature: InspectedSignature) -> Json:

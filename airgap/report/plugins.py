@@ -34,23 +34,19 @@ class PluginsReport(Report):
 
     def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
         """One line a plugin, and why where one cannot be used."""
-        return _text(self.folder, self.entries)
-
-
-def _text(folder: Path, entries: Sequence[Installed]) -> str:
-    if not entries:
-        return f"No plugin is installed in {safe(folder)}.\n"
-    lines = []
-    for entry in entries:
-        if entry.metadata is None:
-            lines.append(f"{safe(entry.name)}  cannot be used: {entry.problem}")
-            continue
-        capabilities = ", ".join(sorted(safe(name, limit=64) for name in entry.metadata.capabilities))
-        lines.append(
-            f"{safe(entry.name)}  {entry.metadata.version}  {capabilities}  "
-            f"{safe(entry.metadata.description, limit=96)}"
-        )
-    return "\n".join(lines) + "\n"
+        if not self.entries:
+            return f"No plugin is installed in {safe(self.folder)}.\n"
+        lines = []
+        for entry in self.entries:
+            if entry.metadata is None:
+                lines.append(f"{safe(entry.name)}  cannot be used: {entry.problem}")
+                continue
+            capabilities = ", ".join(sorted(safe(name, limit=64) for name in entry.metadata.capabilities))
+            lines.append(
+                f"{safe(entry.name)}  {entry.metadata.version}  {capabilities}  "
+                f"{safe(entry.metadata.description, limit=96)}"
+            )
+        return "\n".join(lines) + "\n"
 
 
 def _entry(entry: Installed) -> Json:

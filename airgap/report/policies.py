@@ -35,11 +35,55 @@ class PolicyReport(Report):
 
     def document(self) -> Json:
         """Every statement, and the answer."""
-        return _policy(self.policy, self.answer, self.refusals)
+        policy, answer, refusals = self.policy, self.answer, self.refusals
+        return {
+            "schema": POLICY_SCHEMA,
+            "valid": not refusals,
+            "source": safe(policy.source),
+            "digest": policy.digest,
+            "statements": [
+                {
+                    "name": safe(statement.name),
+                    "level": statement.level,
+                    "scopes": [safe(scope) for scope in statement.scopes],
+                    "global": statement.is_global,
+                    "actions": {check.value: action.value for check, action in statement.actions.items()},
+                    "stores": [str(store) for store in statement.stores],
+                    "identities": [safe(identity.text) for identity in statement.identities],
+                }
+                for statement in policy.statements
+            ],
+            "notices": [{"reason": notice.reason, "message": notice.message} for notice in policy.notices],
+            "refusals": [_refusal(refusal) for refusal in refusals],
+            "refused": len(refusals),
+            "applies": None
+            if answer is None
+            else {
+                "scope": safe(answer.scope) if answer.scope else None,
+                "statement": safe(answer.statement.name) if answer.statement else None,
+                "why": answer.why,
+                "problems": list(answer.problems),
+            },
+        }
 
     def text(self, style: Style = PLAIN) -> str:
         """Its statements, what is doubtful, and which one the repository gets."""
-        return _policy_text(self.policy, self.answer, self.refusals, style)
+        policy, refusals = self.policy, self.refusals
+        headline = f"VALID: {safe(policy.source)} ({count(len(policy.statements), 'statement')})."
+        if refusals:
+            headline = f"BROKEN: {count(len(refusals), 'trust store')} that {safe(policy.source)} names cannot be used."
+        lines = [style.paint("bad" if refusals else "good", headline)]
+        lines += [f"  {style.paint('bad', 'problem')} {refusal.located}" for refusal in refusals]
+        for statement in policy.statements:
+            what = (
+                "global" if statement.is_global and not statement.scopes else ", ".join(map(safe, statement.scopes[:4]))
+            )
+            more = f", and {len(statement.scopes) - 4} more" if len(statement.scopes) > 4 else ""  # noqa: PLR2004
+            lines.append(f"  {safe(statement.name)}: level {statement.level} for {what or 'its name'}{more}")
+        lines += [f"  {style.paint('unsure', 'note')} {notice.message}" for notice in policy.notices]
+        if self.answer is not None:
+            lines += _answer_lines(self.answer, style)
+        return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +99,22 @@ class RefusedPolicyReport(Report):
 
     def document(self) -> Json:
         """Every refusal that is kept, and how many there are."""
-        return _refused_policy(self.error)
+        error = self.error
+        return {
+            "schema": POLICY_SCHEMA,
+            "valid": False,
+            "source": safe(error.source),
+            "digest": None,
+            "statements": [],
+            "notices": [],
+            "refusals": [_refusal(refusal) for refusal in error.refusals],
+            "refused": error.total,
+            "applies": None,
+        }
 
     def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
         """One refusal a line."""
         return "".join(f"{self.error.source}, {refusal.located}\n" for refusal in self.error.refusals)
-
-
-def _policy_text(policy: Policy, answer: PolicyAnswer | None, refusals: Sequence[Refusal], style: Style) -> str:
-    headline = f"VALID: {safe(policy.source)} ({count(len(policy.statements), 'statement')})."
-    if refusals:
-        headline = f"BROKEN: {count(len(refusals), 'trust store')} that {safe(policy.source)} names cannot be used."
-    lines = [style.paint("bad" if refusals else "good", headline)]
-    lines += [f"  {style.paint('bad', 'problem')} {refusal.located}" for refusal in refusals]
-    for statement in policy.statements:
-        what = "global" if statement.is_global and not statement.scopes else ", ".join(map(safe, statement.scopes[:4]))
-        more = f", and {len(statement.scopes) - 4} more" if len(statement.scopes) > 4 else ""  # noqa: PLR2004
-        lines.append(f"  {safe(statement.name)}: level {statement.level} for {what or 'its name'}{more}")
-    lines += [f"  {style.paint('unsure', 'note')} {notice.message}" for notice in policy.notices]
-    if answer is not None:
-        lines += _answer_lines(answer, style)
-    return "\n".join(lines) + "\n"
 
 
 def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:
@@ -93,56 +132,10 @@ def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:
         yield f"    {style.paint('unsure', 'note')} {problem}"
 
 
-def _refused_policy(error: PolicyError) -> Json:
-    return {
-        "schema": POLICY_SCHEMA,
-        "valid": False,
-        "source": safe(error.source),
-        "digest": None,
-        "statements": [],
-        "notices": [],
-        "refusals": [_refusal(refusal) for refusal in error.refusals],
-        "refused": error.total,
-        "applies": None,
-    }
-
-
 def _refusal(refusal: Refusal) -> Json:
     return {
         "line": refusal.line,
         "member": refusal.member,
         "statement": refusal.statement,
         "problem": refusal.problem,
-    }
-
-
-def _policy(policy: Policy, answer: PolicyAnswer | None, refusals: Sequence[Refusal]) -> Json:
-    return {
-        "schema": POLICY_SCHEMA,
-        "valid": not refusals,
-        "source": safe(policy.source),
-        "digest": policy.digest,
-        "statements": [
-            {
-                "name": safe(statement.name),
-                "level": statement.level,
-                "scopes": [safe(scope) for scope in statement.scopes],
-                "global": statement.is_global,
-                "actions": {check.value: action.value for check, action in statement.actions.items()},
-                "stores": [str(store) for store in statement.stores],
-                "identities": [safe(identity.text) for identity in statement.identities],
-            }
-            for statement in policy.statements
-        ],
-        "notices": [{"reason": notice.reason, "message": notice.message} for notice in policy.notices],
-        "refusals": [_refusal(refusal) for refusal in refusals],
-        "refused": len(refusals),
-        "applies": None
-        if answer is None
-        else {
-            "scope": safe(answer.scope) if answer.scope else None,
-            "statement": safe(answer.statement.name) if answer.statement else None,
-            "why": answer.why,
-            "problems": list(answer.problems),
-        },
     }

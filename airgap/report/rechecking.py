@@ -31,22 +31,19 @@ class RecheckReport(Report):
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/recheck.schema.json)."""
-        return _document(self.outcome)
+        outcome = self.outcome
+        return {
+            **heading(SCHEMA, outcome),
+            "trust": dict(outcome.trust),
+            "worse": sum(artifact.change is Change.WORSE for artifact in outcome.artifacts),
+            "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
+            "problems": [problem_document(problem) for problem in outcome.problems],
+            "warnings": [problem_document(warning) for warning in outcome.warnings],
+        }
 
     def text(self, style: Style = PLAIN) -> str:
         """The verdict first, then what changed, then the rest in one line each."""
         return "\n".join(_lines(self.outcome, style)) + "\n"
-
-
-def _document(outcome: RecheckOutcome) -> Json:
-    return {
-        **heading(SCHEMA, outcome),
-        "trust": dict(outcome.trust),
-        "worse": sum(artifact.change is Change.WORSE for artifact in outcome.artifacts),
-        "artifacts": [_artifact(artifact) for artifact in outcome.artifacts],
-        "problems": [problem_document(problem) for problem in outcome.problems],
-        "warnings": [problem_document(warning) for warning in outcome.warnings],
-    }
 
 
 def _artifact(artifact: Rechecked) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from airgap.errors import AirgapError
 from airgap.oci.descriptor import COSE_ENVELOPE, Descriptor
@@ -24,15 +25,15 @@ SIGN_SCHEMA = "airgap.sign/1"
 TIMESTAMP_SCHEMA = "airgap.timestamp/1"
 KEYS_SCHEMA = "airgap.keys/1"
 
+Item = TypeVar("Item")
+
 
 # airgap sign
 
 
 @dataclass(frozen=True, slots=True)
-class SignReport(Report):
-    """What `airgap.sign` attached: `airgap.sign/1`."""
-
-    items: Sequence[SignedArtifact]
+class _Attached(Report, Generic[Item]):
+    items: Sequence[Item]
     error: AirgapError | None = None
     """What ended it."""
 
@@ -40,6 +41,11 @@ class SignReport(Report):
     def exit_code(self) -> int:
         """That of the error."""
         return self.error.exit_code if self.error else ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True)
+class SignReport(_Attached[SignedArtifact]):
+    """What `airgap.sign` attached: `airgap.sign/1`."""
 
     def document(self) -> Json:
         """The run, complete on failure too: what was attached by then."""
@@ -87,17 +93,8 @@ def _signed(item: SignedArtifact) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class TimestampReport(Report):
+class TimestampReport(_Attached[StampedSignature]):
     """What `airgap.add_timestamps` attached: `airgap.timestamp/1`."""
-
-    items: Sequence[StampedSignature]
-    error: AirgapError | None = None
-    """What ended it."""
-
-    @property
-    def exit_code(self) -> int:
-        """That of the error."""
-        return self.error.exit_code if self.error else ExitCode.OK
 
     def document(self) -> Json:
         """The run, complete on failure too: what was attached by then."""

@@ -67,7 +67,26 @@ class SnapshotReport(Report):
 
     def document(self) -> Json:
         """All of it (schema in docs/reference/snapshot.schema.json)."""
-        return _document(self)
+        return {
+            "schema": SCHEMA,
+            "tool": TOOL,
+            "command": self.command,
+            "verdict": "fail" if self.problems else "pass",
+            "exit_code": self.exit_code,
+            "exit_codes": sorted(self.ruling.exit_codes),
+            "time": {"judged": iso(self.at), "clock": iso(self.clock), "is_now": self.at == self.clock},
+            "reference": self.reference,
+            "snapshot": _snapshot(self.snapshot) if self.snapshot else None,
+            "applied": self.applied,
+            "content": content_document(self.content),
+            "signatures": [signature_document(signature) for signature in self.signatures],
+            "accepted_by": _pin(self.accepted_by) if self.accepted_by else None,
+            "changes": None
+            if self.added is None
+            else {"added": list(self.added), "changed": list(self.changed), "removed": list(self.removed)},
+            "problems": [problem_document(problem) for problem in self.problems],
+            "warnings": [problem_document(warning) for warning in self.warnings],
+        }
 
     def text(self, style: Style = PLAIN) -> str:
         """What came of it first, then why, then what to do."""
@@ -88,29 +107,6 @@ class PinsReport(Report):
     def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
         """Each pin with the fingerprints that were compared."""
         return self.done + ("".join(map(_pin_text, self.pins)) or "Nobody is pinned.\n")
-
-
-def _document(report: SnapshotReport) -> Json:
-    return {
-        "schema": SCHEMA,
-        "tool": TOOL,
-        "command": report.command,
-        "verdict": "fail" if report.problems else "pass",
-        "exit_code": report.exit_code,
-        "exit_codes": sorted(report.ruling.exit_codes),
-        "time": {"judged": iso(report.at), "clock": iso(report.clock), "is_now": report.at == report.clock},
-        "reference": report.reference,
-        "snapshot": _snapshot(report.snapshot) if report.snapshot else None,
-        "applied": report.applied,
-        "content": content_document(report.content),
-        "signatures": [signature_document(signature) for signature in report.signatures],
-        "accepted_by": _pin(report.accepted_by) if report.accepted_by else None,
-        "changes": None
-        if report.added is None
-        else {"added": list(report.added), "changed": list(report.changed), "removed": list(report.removed)},
-        "problems": [problem_document(problem) for problem in report.problems],
-        "warnings": [problem_document(warning) for warning in report.warnings],
-    }
 
 
 def _pin(pin: Pin) -> Json:

@@ -43,7 +43,35 @@ class StatusReport(Report):
 
     def document(self) -> Json:
         """Every piece (schema in docs/reference/status.schema.json)."""
-        return _status(self.status)
+        status = self.status
+        return {
+            "schema": STATUS_SCHEMA,
+            "tool": TOOL,
+            "good": status.is_good,
+            "time": {"judged": iso(status.at), "clock": iso(status.clock)},
+            "directory": status.directory,
+            "accepted_staleness": dict(status.accepted),
+            "use_by": {"at": iso(status.use_by[0]), "evidence": status.use_by[1]} if status.use_by else None,
+            "newest": {"at": iso(status.newest[0]), "evidence": status.newest[1]} if status.newest else None,
+            "clock_behind": status.clock_is_behind,
+            "problems": list(status.problems),
+            "pieces": [
+                {
+                    "file": piece.file,
+                    "kind": piece.kind,
+                    "state": piece.state.value,
+                    "about": piece.about,
+                    "number": piece.number,
+                    "this_update": moment(piece.this_update),
+                    "next_update": moment(piece.next_update),
+                    "age_seconds": int((status.at - piece.this_update).total_seconds()) if piece.this_update else None,
+                    "use_by": moment(piece.use_by),
+                    "urls": list(piece.urls),
+                    "problem": piece.problem,
+                }
+                for piece in status.pieces
+            ],
+        }
 
     def text(self, style: Style = PLAIN) -> str:
         """The whole state."""
@@ -115,37 +143,6 @@ def _piece_lines(piece: PieceStatus, at: datetime, style: Style, verbose: bool) 
     if verbose:
         for url in piece.urls:
             yield f"                 {url}"
-
-
-def _status(status: TrustStatus) -> Json:
-    return {
-        "schema": STATUS_SCHEMA,
-        "tool": TOOL,
-        "good": status.is_good,
-        "time": {"judged": iso(status.at), "clock": iso(status.clock)},
-        "directory": status.directory,
-        "accepted_staleness": dict(status.accepted),
-        "use_by": {"at": iso(status.use_by[0]), "evidence": status.use_by[1]} if status.use_by else None,
-        "newest": {"at": iso(status.newest[0]), "evidence": status.newest[1]} if status.newest else None,
-        "clock_behind": status.clock_is_behind,
-        "problems": list(status.problems),
-        "pieces": [
-            {
-                "file": piece.file,
-                "kind": piece.kind,
-                "state": piece.state.value,
-                "about": piece.about,
-                "number": piece.number,
-                "this_update": moment(piece.this_update),
-                "next_update": moment(piece.next_update),
-                "age_seconds": int((status.at - piece.this_update).total_seconds()) if piece.this_update else None,
-                "use_by": moment(piece.use_by),
-                "urls": list(piece.urls),
-                "problem": piece.problem,
-            }
-            for piece in status.pieces
-        ],
-    }
 
 
 def _span(span: timedelta) -> str:
