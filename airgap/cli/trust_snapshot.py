@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from airgap.cli.lazy import typer_app
 from airgap.cli.signer import KeyChoice
 from airgap.cli.signing import ExpiryOption, FormatOption, TimestampOptions, lifetime
 from airgap.errors import AirgapError, UsageError
+
+if TYPE_CHECKING:
+    from airgap.report import SnapshotReport
 
 app = typer_app("Pack, sign, show, compare, verify and apply snapshots of a trust directory.", no_args_is_help=True)
 
@@ -60,26 +63,24 @@ def create(
     Never packed: airgap.toml and .airgap/, which belong to one machine. Sign it next: airgap trust snapshot sign.
     """
 
-    def run(judged: datetime, now: datetime) -> airgap.report.SnapshotReport:
+    def run(told: SnapshotReport) -> SnapshotReport:
         place = location(trust)
         if tuf is not None:
-            airgap.trust.prepare_tuf_keys(tuf, init=tuf_init, at=judged)
+            airgap.trust.prepare_tuf_keys(tuf, init=tuf_init, at=told.at)
         made = airgap.trust.create_snapshot(
             place.path,
             destination,
             stream=stream,
             number=number,
-            created=judged,
+            created=told.at,
             evidence_only=evidence_only,
             overwrite=overwrite,
             remember=not place.read_only,
         )
         if tuf is not None:
-            airgap.trust.add_tuf_metadata(made.reference, tuf, at=judged)
-        return airgap.report.SnapshotReport(
-            command="create",
-            clock=now,
-            at=judged,
+            airgap.trust.add_tuf_metadata(made.reference, tuf, at=told.at)
+        return replace(
+            told,
             reference=made.reference,
             snapshot=made.snapshot,
             done=f"Packed as {made.reference}.",
@@ -104,23 +105,21 @@ def sign(
     --expiry bounds how long this snapshot can be passed off as the newest one.
     """
 
-    def run(judged: datetime, now: datetime) -> airgap.report.SnapshotReport:
+    def run(told: SnapshotReport) -> SnapshotReport:
         with airgap.trust.open_snapshot(target) as opened:
             reference, snapshot = str(opened.place), opened.snapshot
         request = airgap.SignRequest(
             targets=[reference],
             signer=key.open(),
-            at=judged,
+            at=told.at,
             envelope=signature_format,
             lifetime=lifetime(expiry),
             timestamper=timestamp.open(lambda: Connection().transport(note)),
         )
         (signed,) = airgap.sign(request)
         word = "Signed already" if signed.existed else "Signed"
-        return airgap.report.SnapshotReport(
-            command="sign",
-            clock=now,
-            at=judged,
+        return replace(
+            told,
             reference=signed.name,
             snapshot=snapshot,
             done=f"{word}: {signed.name} has the signature {signed.signature.digest}.",
@@ -137,13 +136,11 @@ def show(
 ) -> None:
     """Show what a snapshot says of itself, without judging it."""
 
-    def run(judged: datetime, now: datetime) -> airgap.report.SnapshotReport:
+    def run(told: SnapshotReport) -> SnapshotReport:
         with airgap.no_network(), airgap.trust.open_snapshot(target) as opened:
             reference, snapshot = opened.reference, opened.snapshot
-        return airgap.report.SnapshotReport(
-            command="show",
-            clock=now,
-            at=judged,
+        return replace(
+            told,
             reference=reference,
             snapshot=snapshot,
             done=f"{reference} says of itself (nothing is judged here):",
@@ -164,13 +161,11 @@ def diff(
 ) -> None:
     """Show what a snapshot has otherwise than the trust directory, or than another snapshot. Judges nothing."""
 
-    def run(judged: datetime, now: datetime) -> airgap.report.SnapshotReport:
+    def run(told: SnapshotReport) -> SnapshotReport:
         with airgap.no_network():
             snapshot, change = airgap.trust.diff_snapshots(target, location(trust).path if other is None else other)
-        return airgap.report.SnapshotReport(
-            command="diff",
-            clock=now,
-            at=judged,
+        return replace(
+            told,
             reference=target,
             snapshot=snapshot,
             done="The same files." if change.is_empty else "What differs:",
@@ -204,25 +199,24 @@ class _ApplyOptions:
         )
 
 
-def _judge(asked: _ApplyOptions, command: str, at: datetime, now: datetime) -> airgap.report.SnapshotReport:
+def _judge(asked: _ApplyOptions, told: SnapshotReport) -> SnapshotReport:
     place = asked.judging.location()
     airgap.trust.check_apart(place.path, [asked.target])
     airgap.trust.load_tuf(place.path)  # before the guard is up
     with airgap.no_network(), airgap.trust.open_snapshot(asked.target) as opened:
-        if command == "verify":
-            outcome = airgap.trust.verify_snapshot(opened, place.path, asked.request(at, now))
+        request = asked.request(told.at, told.clock)
+        if told.command == "verify":
+            outcome = airgap.trust.verify_snapshot(opened, place.path, request)
         else:
-            outcome = airgap.trust.apply_snapshot(opened, place, asked.request(at, now))
+            outcome = airgap.trust.apply_snapshot(opened, place, request)
         judged = outcome.judged
         done = "ACCEPTABLE: this snapshot may be applied here."
         if outcome.applied:
             done = "APPLIED: the trust directory holds this snapshot now."
         elif outcome.in_force:
             done = "IN FORCE: the trust directory holds this snapshot already; nothing was changed."
-        return airgap.report.SnapshotReport(
-            command=command,
-            clock=now,
-            at=at,
+        return replace(
+            told,
             reference=opened.reference,
             snapshot=outcome.snapshot,
             applied=outcome.applied,
@@ -250,7 +244,7 @@ def verify(
     17 older than what was accepted, or nobody remembers; 18 malformed.
     """
     asked = _ApplyOptions(target, judging, verbose=verbose)
-    output.finish(_reporting("verify", judging.at, lambda judged, now: _judge(asked, "verify", judged, now)))
+    output.finish(_reporting("verify", judging.at, lambda told: _judge(asked, told)))
 
 
 @command(app, "apply")
@@ -275,7 +269,7 @@ def apply_(
     files stay. It happens in one step, and airgap trust snapshot undo goes back. Exit codes: as for verify.
     """
     asked = _ApplyOptions(target, judging, allow_rollback, accept_lost_state, dry_run, verbose)
-    output.finish(_reporting("apply", judging.at, lambda judged, now: _judge(asked, "apply", judged, now)))
+    output.finish(_reporting("apply", judging.at, lambda told: _judge(asked, told)))
 
 
 @command(app)
@@ -291,25 +285,22 @@ def undo(
     were.
     """
 
-    def run(judged: datetime, now: datetime) -> airgap.report.SnapshotReport:
-        state = airgap.trust.undo_snapshot(location(trust), at=now, reason=reason)
+    def run(told: SnapshotReport) -> SnapshotReport:
+        state = airgap.trust.undo_snapshot(location(trust), at=told.clock, reason=reason)
         force = f"in force: {state.in_force}" if state.in_force else "no snapshot is in force"
-        return airgap.report.SnapshotReport(
-            command="undo", clock=now, at=judged, applied=True, done=f"UNDONE: {force}."
-        )
+        return replace(told, applied=True, done=f"UNDONE: {force}.")
 
     output.finish(_reporting("undo", None, run))
 
 
-def _reporting(
-    command: str, at: str | None, run: Callable[[datetime, datetime], airgap.report.SnapshotReport]
-) -> airgap.report.SnapshotReport:
-    """What `run` (moment, clock) reports; an error of ours becomes a problem of the report, which is then complete."""
+def _reporting(command: str, at: str | None, run: Callable[[SnapshotReport], SnapshotReport]) -> SnapshotReport:
+    """What `run` makes of a report that says nothing yet; an error of ours becomes a problem of it."""
     now = clock()
     judged = moment(at, now, whole_day=command != "create")
+    told = airgap.report.SnapshotReport(command=command, clock=now, at=judged)
     try:
-        return run(judged, now)
+        return run(told)
     except UsageError:
         raise
     except AirgapError as error:
-        return airgap.report.SnapshotReport.of_failure(command, error, at=judged, clock=now)
+        return told.failed(error)

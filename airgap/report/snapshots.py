@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Self
 
@@ -50,10 +50,9 @@ class SnapshotReport(Report):
     verbose: bool = False
     """Whether the text lists every file."""
 
-    @classmethod
-    def of_failure(cls, command: str, error: AirgapError, *, at: datetime, clock: datetime) -> Self:
-        """Of a command that raised `error`."""
-        return cls(command=command, clock=clock, at=at, problems=(Problem.of(error),))
+    def failed(self, error: AirgapError) -> Self:
+        """The same of a command that raised `error`."""
+        return replace(self, problems=(Problem.of(error),))
 
     @property
     def ruling(self) -> Ruling:
