@@ -414,6 +414,11 @@ def _complete(request: CopyRequest) -> CopyRequest:
     if target is not None:
         check_output(target, request.lists, what="destination")
     if request.lock_output is not None:
+        if STREAM in request.sources:
+            raise UsageError(
+                "what comes through standard input has no name that a lock file could hold",
+                remedy="Save the tar to a file, and copy from that.",
+            )
         read = [*layout_paths(text for text in sources if text != STREAM), *request.lists]
         check_output(request.lock_output, [*read, *([target] if target else [])], what="lock file")
     return replace(request, sources=sources, lists=())

@@ -65,6 +65,11 @@ def test_a_lock_file_that_cannot_be_written_kept_the_result_back(here: Path) -> 
     assert (ran.code, ran.out.startswith("copied")) == (1, True), ran
 
 
+def test_a_lock_file_named_standard_input(here: Path) -> None:
+    ran = run_here(["copy", "-", "new", "--lock-output", "lock"])
+    assert (ran.code, "lock file" in ran.err, (here / "new").exists()) == (2, True, False), ran
+
+
 @pytest.mark.parametrize("form", ["jws", "cose"])
 def test_a_report_took_the_place_of_the_signature_that_was_judged(here: Path, form: str) -> None:
     signature = here / f"list.{form}.sig"
