@@ -46,8 +46,9 @@ def login(
         name = username or _ask("Username: ", "--username")
         password = _secret() if password_stdin else _ask_password()
         credential = airgap.Credential(username=name, password=password)
-    where = airgap.login(registry, credential, connection.credentials(), connection.transport(note))
-    write(f"The registry {registry} takes these credentials. Kept in {where}.\n")
+    result = airgap.login(registry, credential, connection.credentials(), connection.transport(note))
+    how = "takes these credentials" if result.tried else "asks for no credentials here, so these were not tried"
+    write(f"The registry {registry} {how}. Kept in {result.kept_in}.\n")
 
 
 def _secret() -> str:

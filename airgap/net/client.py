@@ -14,7 +14,7 @@ from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError, NotFoundError, UsageError
 from airgap.net.auth import Access, Authorizer
 from airgap.net.credentials import Credentials
-from airgap.net.errors import RegistryError
+from airgap.net.errors import RegistryError, TransportError
 from airgap.net.http import Body, Http, Reply, Request
 from airgap.net.options import TransportOptions
 from airgap.net.url import Origin, follow, is_loopback, origin_of
@@ -82,7 +82,10 @@ class RegistryClient:
         TransportError, LimitError.
         """
         request = Request(method=method, url=url, headers=headers or {}, body=body, limit=limit, repeatable=repeatable)
-        reply = self._follow(self._authorized(request, access), access, at_home=bool(accept & REDIRECTS))
+        try:
+            reply = self._follow(self._authorized(request, access), access, at_home=bool(accept & REDIRECTS))
+        except TransportError as error:
+            raise self._of_elsewhere(error) from None
         self._report_warning(reply)
         if reply.status in accept:
             return reply
@@ -90,6 +93,19 @@ class RegistryClient:
         if reply.status in {401, 403} and origin_of(reply.request.url) == self.origin:
             raise self._authorizer.refusal(access, reply.status, said(reply))
         raise failure(reply, what)
+
+    def _of_elsewhere(self, error: TransportError) -> TransportError:
+        """The same error; where the host is one that only this registry named, it says so."""
+        host = error.facts.get("host")
+        if host in {None, self.origin.netloc}:
+            return error
+        return TransportError(
+            f"{self.host} sends to {safe(host, limit=160)}, and that fails: {error}",
+            cause=error.cause,
+            remedy="Nobody typed that name. The registry's public address may not be configured, or a login page "
+            "stands in front of it.",
+            host=host,
+        )
 
     def pages(
         self,
@@ -133,18 +149,20 @@ class RegistryClient:
         name = f"{self.host}/{repository}"
         return ContentError("content.missing", f"{digest} is not in {name}", digest=str(digest))
 
-    def check(self) -> None:
-        """Ask for `/v2/` (DIST-27): is there a registry, and does it take the credentials?
+    def check(self) -> bool:
+        """Ask for `/v2/` (DIST-27): is there a registry, and does it take the credentials? False: it asks for none.
 
         Raises AuthenticationError, RegistryError, TransportError.
         """
-        self.send(
-            "GET",
-            f"{self.origin.url}/v2/",
-            access=Access(),
-            accept=frozenset({200}),
-            what=f"{self.host} is no registry",
-        )
+        what = f"{self.host} is no registry"
+        reply = self.send("GET", f"{self.origin.url}/v2/", access=Access(), accept=frozenset({200}), what=what)
+        if reply.media_type == "text/html":
+            raise self.error(
+                f"{what}: it sent a web page",
+                remedy="The registry of a web site often has a name of its own: registry.gitlab.example.",
+                status=reply.status,
+            )
+        return "Authorization" in reply.request.headers
 
     def _authorized(self, request: Request, access: Access) -> Reply:
         """The answer to the request, authorized on the registry's own origin; a 401 is met once."""

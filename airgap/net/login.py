@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +27,20 @@ from airgap.text import safe
 _PRIVATE: Final = 0o600
 
 
-def login(host: str, credential: Credential, credentials: Credentials, options: TransportOptions | None = None) -> str:
-    """Check `credential` with the registry and keep it; returns where, for a sentence.
+@dataclass(frozen=True, slots=True)
+class LoginResult:
+    """What became of a login."""
+
+    tried: bool
+    """Whether the registry asked for the credentials, and took them; one that asks nobody says nothing about them."""
+    kept_in: str
+    """For a sentence: a file, or a credential helper."""
+
+
+def login(
+    host: str, credential: Credential, credentials: Credentials, options: TransportOptions | None = None
+) -> LoginResult:
+    """Check `credential` with the registry and keep it.
 
     With a helper (credHelpers, credsStore) it goes there, else into the first configuration file, which then only
     its owner can read. Raises AuthenticationError where the registry refuses it: then nothing is kept.
@@ -36,7 +49,7 @@ def login(host: str, credential: Credential, credentials: Credentials, options: 
         raise UsageError("a login needs a user name and a password, or an identity token")
     trial = Credentials(environment=credentials.environment, given=credential)
     with RegistryClient(host, trial, options) as client:
-        client.check()
+        tried = client.check()
     path = _target(credentials)
     configuration = read_configuration(path) or {}
     helper = _helper(configuration, host)
@@ -45,9 +58,9 @@ def login(host: str, credential: Credential, credentials: Credentials, options: 
         username = "<token>" if credential.identity_token else credential.username
         entry = {"ServerURL": server_key(host), "Username": username, "Secret": secret}
         run_helper(helper, "store", json.dumps(entry), credentials.environment)
-        return f"the credential helper {helper}"
+        return LoginResult(tried, f"the credential helper {helper}")
     _update(path, configuration, lambda auths: auths.__setitem__(server_key(host), _entry(credential)))
-    return safe(path)
+    return LoginResult(tried, safe(path))
 
 
 def logout(host: str, credentials: Credentials) -> bool:

@@ -18,6 +18,7 @@ from airgap.oci.descriptor import (
     ARTIFACT_MANIFEST,
     DOCKER_LIST,
     DOCKER_MANIFEST,
+    DOCKER_SCHEMA_1,
     IMAGE_INDEX,
     IMAGE_MANIFEST,
     INDEX_TYPES,
@@ -25,6 +26,7 @@ from airgap.oci.descriptor import (
     Descriptor,
 )
 from airgap.oci.digest import Digest
+from airgap.oci.manifest import SCHEMA_1
 from airgap.oci.store import size_error
 from airgap.oci.tags import is_tag
 from airgap.parse.json import Reading, load_object, take_optional
@@ -186,20 +188,28 @@ class ManifestApi:
 
 
 def _proven(reply: Reply, reference: str | Digest, name: str) -> Fetched:
+    media_type = _media_type(reply, name)
     stated = check_stated_digest(reply, name)
     digest = reference if isinstance(reference, Digest) else (stated or Digest.of(reply.body))
     check_sent(reply.body, digest, name)
-    descriptor = Descriptor(media_type=_media_type(reply, name), digest=digest, size=len(reply.body))
+    descriptor = Descriptor(media_type=media_type, digest=digest, size=len(reply.body))
     return Fetched(descriptor=descriptor, raw=reply.body, etag=reply.headers.get("ETag"))
 
 
 def _media_type(reply: Reply, name: str) -> str:
-    """What the body says it is, else the header; two different answers are refused (DIST-2)."""
+    """What the body says it is, else the header; two different answers are refused (DIST-2).
+
+    Schema 1 is refused before its digest is compared: that is computed without its signatures (manifest-v2-1).
+    """
     said = reply.media_type
     try:
-        stated = take_optional(load_object(reply.body, Reading.OPEN, what="manifest"), "mediaType", str)
+        document = load_object(reply.body, Reading.OPEN, what="manifest")
+        stated = take_optional(document, "mediaType", str)
     except FormatError as error:
         raise ContentError("content.malformed", f"{name}: {error}") from None
+    if said in DOCKER_SCHEMA_1 or stated in DOCKER_SCHEMA_1 or document.get("schemaVersion") == 1:
+        remedy = "Pull and push it once with a newer docker or skopeo (--format v2s2), and copy that."
+        raise ContentError("content.malformed", f"{name} {SCHEMA_1}", remedy=remedy)
     if stated is not None and said not in _UNSPECIFIC and stated != said:
         raise ContentError(
             "content.malformed",

@@ -33,6 +33,8 @@ from airgap.text import safe
 
 _SCHEMA_VERSION: Final = 2
 
+SCHEMA_1: Final = "is a Docker manifest of schema 1, which is not read; convert the image at its source"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
@@ -94,7 +96,7 @@ def parse_manifest(raw: bytes, media_type: str) -> Manifest | Index:
     if media_type not in MANIFEST_TYPES:
         raise FormatError(f"{safe(media_type, limit=160)!r} is not the type of a manifest or index")
     if media_type in DOCKER_SCHEMA_1:
-        raise FormatError("is a Docker manifest of schema 1, which is not read; convert the image at its source")
+        raise FormatError(SCHEMA_1)
     what = "index" if media_type in INDEX_TYPES else "manifest"
     document = load_object(raw, Reading.OPEN, what=what)
     _check_kind(document, media_type)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
@@ -29,6 +29,7 @@ _TRANSPORTS: Final = ("oci-archive:", "oci:")
 _FOREIGN: Final = ("docker-archive:", "docker-daemon:", "containers-storage:", "dir:", "ostree:", "sif:", "tarball:")
 _REGISTRY_SCHEME: Final = re.compile(r"(?:docker|oci)://(?=[^/])")
 """How skopeo (docker://) and Helm and Flux (oci://) write that a name is a registry's. `oci:///path` is a path."""
+_DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io"})
 _DRIVE: Final = re.compile(r"[A-Za-z]:(?=[/\\])")
 _URL: Final = re.compile(r"(?P<scheme>file|https?|ftp|s3)://", re.IGNORECASE)
 _LONGEST_NAME: Final = 255
@@ -73,7 +74,7 @@ class RegistryReference:
     """A repository of a registry, or one artifact in it; the digest decides where there is one."""
 
     registry: str
-    """Host, with its port where it has one. `docker.io` is not expanded and not implied."""
+    """Host, with its port where it has one. `docker.io` is not implied."""
     repository: str
     tag: str | None = None
     digest: Digest | None = None
@@ -90,7 +91,15 @@ class RegistryReference:
 
 def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryReference:
     """What `text` names; `exists` tells whether a path is on disk. Raises UsageError."""
-    return local_reference(text, exists) or parse_registry_reference(_REGISTRY_SCHEME.sub("", text, count=1))
+    layout = local_reference(text, exists)
+    return layout or _official(parse_registry_reference(_REGISTRY_SCHEME.sub("", text, count=1)))
+
+
+def _official(reference: RegistryReference) -> RegistryReference:
+    """Docker Hub's own images lie in `library/`; that docker.io/nginx is docker.io/library/nginx all tools agree."""
+    if reference.registry not in _DOCKER_HUB or "/" in reference.repository:
+        return reference
+    return replace(reference, repository=f"library/{reference.repository}")
 
 
 def parse_new_layout(text: str) -> LayoutReference:

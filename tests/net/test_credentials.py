@@ -12,11 +12,11 @@ import pytest
 
 from airgap.errors import AirgapError, UsageError
 from airgap.net.credentials import Credential, Credentials, credential_files
-from airgap.net.errors import AuthenticationError
+from airgap.net.errors import AuthenticationError, RegistryError
 from airgap.net.login import login, logout
 from airgap.net.options import TransportOptions
 from tests.support.net import store
-from tests.support.registry import LoopbackRegistry
+from tests.support.registry import LoopbackRegistry, answer
 
 OPTIONS = TransportOptions(proxies={}, sleep=lambda _: None)
 
@@ -264,9 +264,10 @@ ALICE = Credential(username="alice", password="pä:ss")
 def test_login_writes_what_lookups_find(tmp_path: Path, demanding: LoopbackRegistry) -> None:
     environment = {"HOME": str(tmp_path), "PATH": ""}
     credentials = Credentials(environment=environment)
-    where = login(demanding.host, ALICE, credentials, OPTIONS)
+    result = login(demanding.host, ALICE, credentials, OPTIONS)
+    assert result.tried
     path = tmp_path / ".docker/config.json"
-    assert where == str(path)
+    assert result.kept_in == str(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert credentials.lookup(demanding.host).credential == ALICE
     with store(demanding.host, environment=environment) as repository:
@@ -299,7 +300,7 @@ def test_a_refused_login_writes_nothing(tmp_path: Path, demanding: LoopbackRegis
 def test_login_uses_the_helper(tmp_path: Path, helper: Path, demanding: LoopbackRegistry) -> None:
     path = _write(tmp_path / ".docker/config.json", {"credsStore": "test"})
     credentials = Credentials(environment={"HOME": str(tmp_path), "PATH": str(tmp_path / "bin")})
-    assert login(demanding.host, ALICE, credentials, OPTIONS) == "the credential helper test"
+    assert login(demanding.host, ALICE, credentials, OPTIONS).kept_in == "the credential helper test"
     assert json.loads(helper.read_text())[demanding.host]["Secret"] == "pä:ss"
     assert json.loads(path.read_text()) == {"credsStore": "test"}
     assert logout(demanding.host, credentials)
@@ -342,3 +343,17 @@ def test_a_configuration_that_cannot_be_written_is_named(tmp_path: Path, demandi
     (tmp_path / ".docker").write_text("a file where the folder should be")
     with pytest.raises(AirgapError, match=r"config\.json cannot be written"):
         login(demanding.host, ALICE, Credentials(environment={"HOME": str(tmp_path)}), OPTIONS)
+
+
+def test_login_where_nobody_is_asked_says_so(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """Nothing was tried, so nothing is known about the credentials."""
+    assert not login(registry.host, ALICE, Credentials(environment={"HOME": str(tmp_path)}), OPTIONS).tried
+
+
+def test_login_at_a_web_page_keeps_nothing(tmp_path: Path, registry: LoopbackRegistry) -> None:
+    """The web site of a forge, and not its registry."""
+    registry.on("GET", "/v2/$", answer(302, Location="/users/sign_in"))
+    registry.on("GET", "/users/", answer(200, b"<html>sign in</html>", Content_Type="text/html"))
+    with pytest.raises(RegistryError, match="is no registry: it sent a web page"):
+        login(registry.host, ALICE, Credentials(environment={"HOME": str(tmp_path)}), OPTIONS)
+    assert not (tmp_path / ".docker").exists()

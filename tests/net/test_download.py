@@ -327,3 +327,29 @@ def test_the_registrys_own_words_are_shown_safely(registry: LoopbackRegistry) ->
     assert "MANIFEST_INVALID: bad \\x1b[31mthing" in str(caught.value)
     assert caught.value.facts["codes"] == ["MANIFEST_INVALID"]
     assert caught.value.facts["status"] == 400
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        ("application/vnd.docker.distribution.manifest.v1+prettyjws", b'{"schemaVersion":1,"name":"app"}'),
+        ("application/json", b'{"schemaVersion":1,"name":"app"}'),
+    ],
+)
+def test_schema_1_is_called_by_its_name(registry: LoopbackRegistry, media_type: str, body: bytes) -> None:
+    """Its digest is that of other bytes: nothing was changed on the way."""
+    stated = str(Digest.of(b"without the signatures"))
+    registry.on("GET", "/manifests/old", answer(200, body, Content_Type=media_type, Docker_Content_Digest=stated))
+    with store(registry.host) as repository, pytest.raises(ContentError, match="Docker manifest of schema 1") as caught:
+        repository.resolve("old")
+    assert caught.value.reason == "content.malformed"
+    assert "v2s2" in caught.value.remedy
+
+
+def test_host_that_only_the_registry_named_is_told_apart(registry: LoopbackRegistry) -> None:
+    """A login page in front, or an address that is known inside alone."""
+    registry.on("GET", "/manifests/v1", answer(302, Location="http://127.0.0.1:9/sso"))
+    with store(registry.host, retries=0) as repository, pytest.raises(TransportError) as caught:
+        repository.resolve("v1")
+    assert f"{registry.host} sends to 127.0.0.1:9, and that fails" in str(caught.value)
+    assert "Nobody typed that name" in caught.value.remedy

@@ -104,7 +104,6 @@ def test_full_reference_with_digest_stays_a_tag() -> None:
         ("localhost:5000/repo", "localhost:5000", "repo", None, None),
         ("[::1]:5000/repo", "[::1]:5000", "repo", None, None),
         ("docker.io/library/alpine:3", "docker.io", "library/alpine", "3", None),
-        ("docker.io/alpine:3", "docker.io", "alpine", "3", None),
     ],
 )
 def test_registry_reference(text: str, registry: str, repository: str, tag: str | None, digest: Digest | None) -> None:
@@ -118,6 +117,16 @@ def test_registry_reference(text: str, registry: str, repository: str, tag: str 
     )
     assert str(reference) == text
     assert reference.name == f"{registry}/{repository}"
+
+
+@pytest.mark.parametrize("text", ["docker.io/alpine:3", "docker://docker.io/alpine:3", "docker.io/library/alpine:3"])
+def test_official_images_of_docker_hub(text: str) -> None:
+    assert str(parse_reference(text, NOTHING)) == "docker.io/library/alpine:3"
+
+
+@pytest.mark.parametrize("text", ["docker.io/me/app:3", "registry.example/alpine:3"])
+def test_other_images_are_called_as_they_are(text: str) -> None:
+    assert str(parse_reference(text, NOTHING)) == text
 
 
 @pytest.mark.parametrize("scheme", ["docker://", "oci://"])
