@@ -414,7 +414,7 @@ def _complete(request: CopyRequest) -> CopyRequest:
     if target is not None:
         check_output(target, request.lists, what="destination")
     if request.lock_output is not None:
-        if STREAM in request.sources:
+        if STREAM in sources:
             raise UsageError(
                 "what comes through standard input has no name that a lock file could hold",
                 remedy="Save the tar to a file, and copy from that.",

@@ -65,8 +65,10 @@ def test_a_lock_file_that_cannot_be_written_kept_the_result_back(here: Path) -> 
     assert (ran.code, ran.out.startswith("copied")) == (1, True), ran
 
 
-def test_a_lock_file_named_standard_input(here: Path) -> None:
-    ran = run_here(["copy", "-", "new", "--lock-output", "lock"])
+@pytest.mark.parametrize("source", ["-", "--file=list"])
+def test_a_lock_file_named_standard_input(here: Path, source: str) -> None:
+    (here / "list").write_text("-\n")
+    ran = run_here(["copy", source, "new", "--lock-output", "lock"])
     assert (ran.code, "lock file" in ran.err, (here / "new").exists()) == (2, True, False), ran
 
 
