@@ -49,9 +49,9 @@ class RegistrySource:
             raise UsageError(f"{safe(repository, limit=160)!r} is not the name of a repository")
         self.client: Final = client
         self.repository: Final = repository
-        self.manifests: Final = ManifestApi(client, Access(repository, actions))
-        self.finder: Final = ReferrersFinder(client, Access(repository, actions), self.manifests)
         self._access: Final = Access(repository, actions)
+        self.manifests: Final = ManifestApi(client, self._access)
+        self.finder: Final = ReferrersFinder(client, self._access, self.manifests)
         self._mechanism: Final = mechanism
 
     @property
