@@ -55,7 +55,7 @@ def _error(item: object) -> SaidError:
         raise FormatError("is not an object")
     detail = item.get("detail")
     if isinstance(detail, dict):
-        detail = detail.get("digest") or detail.get("Digest")
+        detail = detail.get("digest") or detail.get("Digest") or detail.get("message")
     code, message = take_optional(item, "code", str) or "", take_optional(item, "message", str) or ""
     return SaidError(code, message, detail if isinstance(detail, str) else "")
 
@@ -69,7 +69,7 @@ def said(reply: Reply) -> str:
     """What the error body says, for a sentence; empty where it says nothing readable."""
     errors = said_errors(reply)
     if errors:
-        parts = (": ".join(part for part in error[:2] if part) for error in errors[:_SHOWN_ERRORS])
+        parts = (": ".join(dict.fromkeys(part for part in error if part)) for error in errors[:_SHOWN_ERRORS])
         return safe("; ".join(parts), limit=300)
     if reply.media_type == "text/plain":
         return safe(reply.body.decode(errors="replace").strip(), limit=160)

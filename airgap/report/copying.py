@@ -131,7 +131,7 @@ def _attached(artifact: CopiedArtifact) -> str:
     asked = any(found.lookup.mechanism in set(Mechanism) for found in planned.referrers)
     unasked = "; cosign's tags not looked for (--digest-tags)" if asked and not planned.digest_tags else ""
     if not planned.attached:
-        return f"no referrers{unasked}"
+        return f"{'without its referrers' if planned.problems else 'no referrers'}{unasked}"
     kinds = Counter(_COSIGN.get(item.cosign or "") or item.artifact_type or "unknown type" for item in planned.attached)
     signatures = kinds.pop(NOTARY_SIGNATURE, 0)
     parts = [count(signatures, "signature")] if signatures else []

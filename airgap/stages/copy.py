@@ -38,7 +38,7 @@ from airgap.transfer.events import Progress, silent
 from airgap.transfer.layout_referrers_tags import LayoutReferrersTags
 from airgap.transfer.mover import Survey, TransferResult, survey, transfer
 from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all, read_list
-from airgap.transfer.plan import CopyPlan, CopyRoot, Selection
+from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
 from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.tar_writer import write_tar_file, write_tar_stream
@@ -351,7 +351,7 @@ class _Copy:
         )
         moved = {**{key: TransferMethod.COPIED for key in plan.nodes if key[0] in self._streamed}, **moved}
         skipped = done.skipped if isinstance(done, TransferResult) else frozenset()
-        for item, place, planned in zip(group.found, group.placed, plan.artifacts, strict=True):
+        for item, place, planned in zip(group.found, group.placed, self._landed(plan, done), strict=True):
             error = done.error_of(planned) if isinstance(done, TransferResult) else planned.error
             self._copied.append(
                 CopiedArtifact(
@@ -369,6 +369,10 @@ class _Copy:
         self._totals = added(self._totals, plan, moved, surveyed, skipped)
         if isinstance(done, TransferResult):
             self._moved.extend(safe(tag) for tag in done.named.moved)
+
+    @staticmethod
+    def _landed(plan: CopyPlan, done: TransferResult | Survey) -> list[PlannedArtifact]:
+        return [done.landed(item) if isinstance(done, TransferResult) else item for item in plan.artifacts]
 
     def _destinations(self, item: FoundArtifact, place: Place) -> Iterator[str]:
         digest = item.descriptor.digest

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 from airgap.errors import AirgapError, Cause, ContentError, TransferError
 from airgap.oci.descriptor import Descriptor
+from airgap.text import safe
 from airgap.transfer.endpoint import Blobs, Destination, NamingResult, Sink, TransferMethod
 from airgap.transfer.events import (
     ArtifactDone,
@@ -37,6 +38,11 @@ _FINAL: Final = frozenset(
     {Cause.FULL, Cause.READ_ONLY, Cause.DENIED, Cause.GONE, Cause.REFUSED, Cause.DNS, Cause.UNREACHABLE}
 )
 """What stops everything: a medium or host that takes nothing more."""
+
+
+_WITHOUT_IT: Final = (
+    "Allow this type in that registry, leave referrers out (--exclude-referrers), or go on without it (--keep-going)."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +68,24 @@ class TransferResult:
     named: NamingResult = field(default_factory=NamingResult)
 
     def error_of(self, artifact: PlannedArtifact) -> AirgapError | None:
-        """Why an artifact is not complete."""
-        return artifact.error or next((self.failures[key] for key in artifact.keys if key in self.failures), None)
+        """Why an artifact is not there."""
+        return artifact.error or next((self.failures[key] for key in artifact.needed if key in self.failures), None)
+
+    def landed(self, artifact: PlannedArtifact) -> PlannedArtifact:
+        """An artifact that is there as it is there: referrers that did not arrive are problems of it."""
+        return landed(artifact, self.failures)
+
+
+def landed(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> PlannedArtifact:
+    """The artifact without the referrers that failed, which are told as left behind."""
+    lost = [item for item in artifact.attached if key_of(item.descriptor) in failures]
+    if not lost:
+        return artifact
+    return replace(
+        artifact,
+        attached=tuple(item for item in artifact.attached if item not in lost),
+        problems=(*artifact.problems, *(failures[key_of(item.descriptor)] for item in lost)),
+    )
 
 
 def survey(plan: CopyPlan, sink: Destination, executor: Executor, *, exact: bool = False) -> Survey:
@@ -144,7 +166,7 @@ def transfer(
     for level in plan.levels():
         run.manifests(node for node in level if key_of(node.descriptor) in found.missing)
     sink.flush()
-    complete = [artifact for artifact in plan.artifacts if run.is_complete(artifact)]
+    complete = [landed(artifact, run.failures) for artifact in plan.artifacts if run.is_complete(artifact)]
     entries = tuple(entry for artifact in complete for entry in artifact.entries())
     named = sink.finish(entries)
     for artifact in complete:
@@ -164,9 +186,12 @@ class _Transfer:
         self.moved: dict[Key, TransferMethod] = {}
         self.skipped: set[Key] = set()
         self.failures: dict[Key, AirgapError] = {}
+        self._attached = {
+            key_of(item.descriptor): (item, artifact) for artifact in plan.artifacts for item in artifact.attached
+        }
 
     def is_complete(self, artifact: PlannedArtifact) -> bool:
-        return artifact.error is None and not (self.failures and artifact.keys & self.failures.keys())
+        return artifact.error is None and not (self.failures and artifact.needed & self.failures.keys())
 
     def blobs(self, nodes: Iterable[Node]) -> None:
         self._workers.run(nodes, self._put_blob, self._collect)
@@ -213,12 +238,24 @@ class _Transfer:
             self._sink.put_manifest(node.descriptor, node.manifest.raw)
         except AirgapError as error:
             if not self._sink.says_incomplete(error):
-                raise
+                raise self._refused(node, error) from None
             # it said that it has what lies below, and has it not: bring everything, then ask once more
             self._mend(node)
             self._put_again(node.descriptor, node.manifest.raw, node.below)
         self._progress(ManifestDone(digest=node.descriptor.digest))
         return TransferMethod.COPIED
+
+    def _refused(self, node: Node, error: AirgapError) -> AirgapError:
+        """The same error; where it is about a referrer, it says of what."""
+        item, artifact = self._attached.get(key_of(node.descriptor), (None, None))
+        if item is None or artifact is None or isinstance(error, (TransferError, ContentError)):
+            return error
+        kind = safe(item.artifact_type or "unknown type", limit=100)
+        return AirgapError(
+            f"what is attached to {artifact.wanted.reference} ({kind}) is refused there: {error}",
+            remedy=error.remedy or _WITHOUT_IT,
+            **error.facts,
+        )
 
     def _put_again(self, descriptor: Descriptor, raw: bytes, below: Collection[Key]) -> None:
         try:

@@ -101,6 +101,8 @@ class PlannedArtifact:
 
     wanted: CopyRoot
     keys: frozenset[Key] = frozenset()
+    own: frozenset[Key] = frozenset()
+    """Those of the artifact itself, without what refers to it."""
     attached: tuple[PlannedReferrer, ...] = ()
     referrers: tuple[FoundReferrers, ...] = ()
     """What looking for the referrers of each manifest came to."""
@@ -115,6 +117,11 @@ class PlannedArtifact:
     """Why it cannot be copied at all."""
     also: tuple[Entry, ...] = ()
     """What is named together with it: its acquisition record."""
+
+    @property
+    def needed(self) -> frozenset[Key]:
+        """What has to arrive. A record names the referrers that came, so that with one they have to come."""
+        return self.keys if self.also else self.own
 
     def entries(self) -> tuple[Entry, ...]:
         """What the destination has to name: the artifact, its cosign tags, and (for layouts) its referrers."""

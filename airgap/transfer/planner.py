@@ -246,6 +246,7 @@ class _Gathering:
     ) -> None:
         self._wanted, self._visited, self._selection, self._keep_going = wanted, visited, selection, keep_going
         self._keys: set[Key] = set()
+        self._own: set[Key] = set()
         self._attached: dict[Digest, PlannedReferrer] = {}
         self._found: dict[Digest, FoundReferrers] = {}
         self._left_out: dict[Digest, Descriptor] = {}
@@ -259,6 +260,7 @@ class _Gathering:
         root = self._wanted.descriptor
         if not root.is_manifest:
             self._keys.add(key_of(root))
+            self._own.add(key_of(root))
             nodes.setdefault(key_of(root), Node(descriptor=root, source=self._wanted.source))
             return self._planned()
         start = _Step(self._wanted.source, key_of(root), 0, inside=False)
@@ -281,7 +283,10 @@ class _Gathering:
                 self._left_out[visited.descriptor.digest] = visited.descriptor
                 return
             raise self._explained(step, visited)
-        self._keys.add(step.key)
+        blobs = {key_of(descriptor) for descriptor, below in visited.below if below is None}
+        self._keys |= {step.key, *blobs}
+        if not step.inside:
+            self._own |= {step.key, *blobs}
         subject = visited.manifest.subject
         nodes.setdefault(
             step.key,
@@ -302,7 +307,6 @@ class _Gathering:
                 self._parents.setdefault(below, visited)
                 yield below
             else:
-                self._keys.add(key_of(descriptor))
                 nodes.setdefault(key_of(descriptor), Node(descriptor=descriptor, source=step.source))
         yield from self._referrers(step, visited)
 
@@ -435,6 +439,7 @@ class _Gathering:
         return PlannedArtifact(
             wanted=self._wanted,
             keys=frozenset(self._keys),
+            own=frozenset(self._own),
             attached=tuple(self._attached.values()),
             referrers=tuple(self._found.values()),
             digest_tags=self._selection.digest_tags,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from tests.support.command import run_here
 from tests.support.copying import family, load
@@ -67,3 +68,61 @@ def test_cosign_signature_in_a_layout_is_called_so(tmp_path: Path) -> None:
     ran = run_here(["copy", str(box.write_directory(tmp_path / "source")), str(tmp_path / "to")])
     assert "with 1 cosign signature" in ran.out
     assert "not looked for" not in ran.out
+
+
+DETAIL = "'application/vnd.oci.empty.v1+json' is not one of those that are allowed"
+
+
+@pytest.fixture
+def signed(tmp_path: Path, target: LoopbackRegistry) -> Path:
+    """A layout with a signed image, for a registry that takes no signatures, as Quay and Artifactory may."""
+    box = LayoutBuilder()
+    image = box.tag(box.add_image(b"data"), "v1")
+    signature = box.add_referrer(image, b"an envelope")
+    refusal = error(400, "MANIFEST_INVALID", "manifest invalid", {"message": DETAIL})
+    target.on("PUT", f"/manifests/{signature.digest}", refusal, times=100)
+    return box.write_directory(tmp_path / "source")
+
+
+def test_refused_signature_is_called_so_with_the_registrys_detail(signed: Path, target: LoopbackRegistry) -> None:
+    ran = run_here(["copy", "--retries", "0", str(signed), f"{target.host}/app"])
+    assert ran.code == 1
+    assert f"what is attached to {signed}:v1 ({NOTARY_SIGNATURE}) is refused there" in ran.err
+    assert DETAIL in ran.err
+    assert "--exclude-referrers" in ran.err
+    assert target.repositories["app"].tags == {}
+
+
+def test_keep_going_brings_the_image_without_the_refused_signature(signed: Path, target: LoopbackRegistry) -> None:
+    ran = run_here(["copy", "--retries", "0", "--keep-going", "--format", "json", str(signed), f"{target.host}/app"])
+    assert ran.code == 20
+    (artifact,) = ran.document["artifacts"]
+    assert (artifact["status"], artifact["referrers"]) == ("partial", [])
+    assert "is refused there" in artifact["left_behind"][0]
+    assert target.repositories["app"].tags == {"v1": artifact["digest"]}
+
+
+def test_broken_signature_is_left_behind(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    image = box.tag(box.add_image(b"data"), "v1")
+    envelope = box.add_blob(b"an envelope", "application/jose+json")
+    signature = box.add_referrer(image, [envelope])
+    source = box.write_directory(tmp_path / "source")
+    (source / "blobs" / "sha256" / envelope.digest.encoded).write_bytes(b"AN envelope")
+    ran = run_here(["copy", "--keep-going", "--format", "json", str(source), str(tmp_path / "to")])
+    assert ran.code == 20
+    assert [item["status"] for item in ran.document["artifacts"]] == ["partial"]
+    assert str(signature.digest) not in (tmp_path / "to" / "index.json").read_text()
+
+
+def test_artifact_whose_record_names_a_broken_signature_does_not_arrive(
+    tmp_path: Path, target: LoopbackRegistry
+) -> None:
+    """The record says what came: it must not name what did not."""
+    made = family()
+    load(target, "app", made)
+    layer = json.loads(made.box.blobs[made.signature.digest])["layers"][0]["digest"]
+    target.repositories["app"].blobs[layer] = bytes(len(target.repositories["app"].blobs[layer]))
+    ran = run_here(["copy", "--keep-going", "--retries", "0", f"{target.host}/app:v1", str(tmp_path / "to")])
+    assert ran.code == 16
+    assert json.loads((tmp_path / "to" / "index.json").read_bytes())["manifests"] == []
