@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airgap.net.login import login, logout
     from airgap.net.options import TransportOptions
     from airgap.net.tsa import HttpTsa
-    from airgap.oci.content import Content
+    from airgap.oci.content_mode import Content
     from airgap.oci.digest import Digest
     from airgap.oci.lookup import Mechanism, ReferrersTag
     from airgap.plugin.directory import PluginDirectory
@@ -58,7 +58,7 @@ _find = on_demand(
         "airgap.net.login": ("login", "logout"),
         "airgap.net.options": ("TransportOptions",),
         "airgap.net.tsa": ("HttpTsa",),
-        "airgap.oci.content": ("Content",),
+        "airgap.oci.content_mode": ("Content",),
         "airgap.oci.digest": ("Digest",),
         "airgap.oci.lookup": ("Mechanism", "ReferrersTag"),
         "airgap.plugin.directory": ("PluginDirectory",),

@@ -16,7 +16,6 @@ from airgap.cli.command import command
 from airgap.cli.connection import Connection
 from airgap.cli.console import QuietOutput, clock, layout_reference, note
 from airgap.cli.lazy import typer_app
-from airgap.cli.progress import shown
 from airgap.cli.trust_fetch import run_fetch
 from airgap.errors import AirgapError, UsageError
 
@@ -175,6 +174,8 @@ def copy(
 
     Exit codes: 0 copied, 1 could not, 2 usage, 11 not found, 16 content wrong, 20 partly (with --keep-going).
     """
+    from airgap.cli.progress import shown
+
     request = writing.request(references, chosen, selected)
     connection = replace(connection, connections=writing.concurrency)
     into = _evidence_target(request) if writing.with_evidence and not writing.dry_run else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -103,6 +102,8 @@ def run_fetch(
     A trust directory is written where it is named, or where evidence has no other place; else it only lends its tsa
     stores, and says who is revoked. Raises AirgapError.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     if not targets and into is None:
         raise UsageError("no target is named", remedy="Name layouts, tars or references: trust fetch trip.tar.")
     where = location(trust)

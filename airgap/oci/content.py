@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal
 
 from airgap import limits
 from airgap.errors import ContentError, Fact
+from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Closure, Reached
 from airgap.oci.problems import ContentProblem
@@ -20,18 +20,6 @@ from airgap.oci.store import Store, check_descriptor, hash_bytes
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
-
-
-class Content(StrEnum):
-    """How much of an artifact's content is checked."""
-
-    ALL = "all"
-    """Every byte."""
-    MANIFESTS = "manifests"
-    """Manifests, configs and envelopes; layers are not even looked for."""
-    NONE = "none"
-    """The artifact's manifest and what refers to it (`Graph.surface`), without which nobody knows what is signed."""
-
 
 _INLINE_BYTES: Final = limits.MIB
 """Less than this in all is hashed here and now: to hand it over costs more."""

@@ -11,10 +11,11 @@ from airgap.exports import on_demand
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import load_certificates
+    from airgap.signature.formats import EnvelopeFormat
     from airgap.signature.key_config import KeyEntry, KeyKind, RemoteKey, key_with_chain
     from airgap.signature.key_files import load_local_signer, read_pass_phrase
     from airgap.signature.key_location import KeyFolders, locate_keys
-    from airgap.signature.model import EnvelopeFormat, Scheme
+    from airgap.signature.model import Scheme
     from airgap.signature.plugin_signer import PluginKey, open_plugin_signer
     from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
     from airgap.signature.sealing import Sealed, seal
@@ -27,10 +28,11 @@ _find = on_demand(
     __name__,
     {
         "airgap.pki.certificate": ("load_certificates",),
+        "airgap.signature.formats": ("EnvelopeFormat",),
         "airgap.signature.key_config": ("KeyEntry", "KeyKind", "RemoteKey", "key_with_chain"),
         "airgap.signature.key_files": ("load_local_signer", "read_pass_phrase"),
         "airgap.signature.key_location": ("KeyFolders", "locate_keys"),
-        "airgap.signature.model": ("EnvelopeFormat", "Scheme"),
+        "airgap.signature.model": ("Scheme",),
         "airgap.signature.plugin_signer": ("PluginKey", "open_plugin_signer"),
         "airgap.signature.produce": ("Draft", "EnvelopeSigner", "encode_payload"),
         "airgap.signature.sealing": ("Sealed", "seal"),

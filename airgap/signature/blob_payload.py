@@ -17,7 +17,8 @@ from airgap.oci.descriptor import MANIFEST_TYPES, Descriptor
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
-from airgap.signature.model import Envelope, EnvelopeFormat, Payload
+from airgap.signature.formats import EnvelopeFormat
+from airgap.signature.model import Envelope, Payload
 from airgap.text import safe
 
 OCTET_STREAM: Final = "application/octet-stream"

@@ -16,7 +16,7 @@ from airgap.errors import FormatError, Rejected, UsageError
 from airgap.files import glance_into, read_regular
 from airgap.signature.blob_payload import media_type_of, signature_name
 from airgap.signature.foreign import OTHER_TOOL, foreign_signature, form_of
-from airgap.signature.model import EnvelopeFormat
+from airgap.signature.formats import EnvelopeFormat
 from airgap.text import safe
 
 _SHOWN: Final = 3

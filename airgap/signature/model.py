@@ -12,8 +12,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from airgap.errors import UsageError
-from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE
 from airgap.oci.digest import Digest
 from airgap.pki.algorithms import Algorithm
 from airgap.pki.certificate import Offered
@@ -32,24 +30,6 @@ PLUGIN: Final = "io.cncf.notary.verificationPlugin"
 PLUGIN_MIN_VERSION: Final = "io.cncf.notary.verificationPluginMinVersion"
 TIMESTAMP: Final = "io.cncf.notary.timestampSignature"
 SIGNING_AGENT: Final = "io.cncf.notary.signingAgent"
-
-
-class EnvelopeFormat(StrEnum):
-    """The formats of envelopes, by the names that notation has for them."""
-
-    JWS = "jws"
-    COSE = "cose"
-
-    @property
-    def media_type(self) -> str:
-        """Of the envelope."""
-        return JWS_ENVELOPE if self is EnvelopeFormat.JWS else COSE_ENVELOPE
-
-    @classmethod
-    def check(cls, name: str) -> None:
-        """Raises UsageError for what is no format."""
-        if name not in tuple(cls):
-            raise UsageError(f"{name!r} is no envelope format; there are {', '.join(cls)}")
 
 
 class Scheme(StrEnum):

@@ -17,7 +17,7 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
 from airgap.files import is_there, read_regular
 from airgap.moment import Moment
-from airgap.oci.content import Content
+from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.target import open_target

@@ -19,8 +19,9 @@ from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
 from airgap.signature.attachment import AttachedSignature, read_attached, signature_attachment
+from airgap.signature.formats import EnvelopeFormat
 from airgap.signature.manifest import Form
-from airgap.signature.model import Envelope, EnvelopeFormat, ExtendedAttribute, PluginDemand, Scheme
+from airgap.signature.model import Envelope, ExtendedAttribute, PluginDemand, Scheme
 from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
 from airgap.signature.results import SignedArtifact
 from airgap.signature.sealing import check_signing_chain, seal

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from airgap import limits
 from airgap.errors import AirgapError, Rejected, TrustMaterialError
 from airgap.moment import Moment
-from airgap.oci.content import Content, ContentChecker, ContentReport
+from airgap.oci.content import ContentChecker, ContentReport
+from airgap.oci.content_mode import Content
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Referrer, Root
