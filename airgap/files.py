@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from airgap import limits
-from airgap.errors import Fact, FormatError, LimitError, TrustMaterialError
+from airgap.errors import AirgapError, Fact, FormatError, LimitError, TrustMaterialError, UsageError
 from airgap.text import safe
 
 
@@ -144,6 +144,21 @@ def open_plain(path: Path) -> BinaryIO:
 _FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
 )
+
+
+def read_given(path: Path, limit: int, name: str, *, refusal: type[AirgapError] = UsageError) -> bytes:
+    """The bytes of a file that a caller names, which may be a pipe of the shell, and is called `name` in messages.
+
+    Raises `refusal` where it cannot be read, or has more than `limit` bytes.
+    """
+    try:
+        with path.open("rb") as file:  # a device has no size, and no end
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise refusal(f"{name} cannot be read: {error.strerror}") from None
+    if len(data) > limit:
+        raise refusal(f"{name} has more than {limit} bytes")
+    return data
 
 
 def read_regular(path: Path, limit: int) -> bytes:

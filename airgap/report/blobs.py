@@ -17,7 +17,7 @@ from airgap.report.document import (
     signature_document,
 )
 from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
-from airgap.report.report import Json, Report
+from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import certificate_json, descriptor_json, timestamp_json
 from airgap.report.style import PLAIN, Style
 from airgap.report.text import problem_lines, reason_lines, signature_lines
@@ -76,18 +76,8 @@ class SignedBlobReport(Report):
 
 
 @dataclass(frozen=True, slots=True)
-class BlobReport(Report):
-    """What `airgap.verify_blob` came to: `airgap.blob.verify/1`. `attempts`: what the no-network guard counted."""
-
-    outcome: BlobOutcome
-    attempts: int | None = None
-    verbose: bool = False
-    """Whether the text says every check, and the evidence that decided."""
-
-    @property
-    def exit_code(self) -> int:
-        """That of the outcome."""
-        return self.outcome.exit_code
+class BlobReport(VerdictReport[BlobOutcome]):
+    """What `airgap.verify_blob` came to: `airgap.blob.verify/1`."""
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/blob-verify.schema.json)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from airgap.collection.coverage import Attempt, CertificateCoverage, FetchOutcome, Outcome, Status
 from airgap.parse.time import iso
 from airgap.report.document import problem_document
-from airgap.report.report import TOOL, Json, Report
+from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
 from airgap.report.text import problem_lines
 from airgap.report.wording import count, moment
@@ -33,17 +33,11 @@ _WORD = {
 
 
 @dataclass(frozen=True, slots=True)
-class FetchReport(Report):
+class FetchReport(OutcomeReport[FetchOutcome]):
     """What `airgap.fetch` came to: `airgap.fetch/1`."""
 
-    outcome: FetchOutcome
     verbose: bool = False
     """Whether the text says every attempt."""
-
-    @property
-    def exit_code(self) -> int:
-        """That of the outcome."""
-        return self.outcome.exit_code
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/fetch.schema.json)."""

@@ -9,7 +9,7 @@ from typing import Final
 from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.report.document import heading, problem_document, signature_document
-from airgap.report.report import Json, Report
+from airgap.report.report import Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
 from airgap.verdict import Verdict
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
@@ -19,15 +19,8 @@ _KIND = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.INDETERMINATE: "unsu
 
 
 @dataclass(frozen=True, slots=True)
-class RecheckReport(Report):
+class RecheckReport(OutcomeReport[RecheckOutcome]):
     """What `airgap.recheck` came to: `airgap.recheck/1`."""
-
-    outcome: RecheckOutcome
-
-    @property
-    def exit_code(self) -> int:
-        """That of the outcome."""
-        return self.outcome.exit_code
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/recheck.schema.json)."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from airgap import __version__
 from airgap.errors import AirgapError
@@ -38,6 +39,36 @@ class Report(ABC):
     def brief(self) -> str:
         """What `--quiet` leaves of the text: the verdict in a line, or nothing."""
         return ""
+
+
+class _Judged(Protocol):
+    @property
+    def exit_code(self) -> int: ...
+
+
+T = TypeVar("T", bound=_Judged)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReport(Report, Generic[T]):
+    """What there is to say about an outcome, which has an exit code."""
+
+    outcome: T
+
+    @property
+    def exit_code(self) -> int:
+        """That of the outcome."""
+        return self.outcome.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictReport(OutcomeReport[T]):
+    """The same of a judgement."""
+
+    attempts: int | None = None
+    """What the no-network guard counted, if one was up."""
+    verbose: bool = False
+    """Whether the text says every check, and the evidence that decided."""
 
 
 def to_json(document: Json) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
-from airgap.report.report import Json, Report
+from airgap.report.report import Json, VerdictReport
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
@@ -36,18 +36,8 @@ _WAY_OUT = "          → "
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyReport(Report):
-    """What `airgap.verify` came to: `airgap.verify/1`. `attempts`: what the no-network guard counted, if one was up."""
-
-    outcome: Outcome
-    attempts: int | None = None
-    verbose: bool = False
-    """Whether the text says every check of every signature, and the evidence that decided."""
-
-    @property
-    def exit_code(self) -> int:
-        """That of the outcome."""
-        return self.outcome.exit_code
+class VerifyReport(VerdictReport[Outcome]):
+    """What `airgap.verify` came to: `airgap.verify/1`."""
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/verify.schema.json)."""

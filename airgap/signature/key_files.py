@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError
+from airgap.files import read_given
 from airgap.parse import json
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.signature.signer import LocalSigner, PrivateKey
@@ -114,13 +115,7 @@ def _load_jwk(path: Path, data: bytes) -> PrivateKey:
 
 def read_chain(path: Path) -> tuple[Certificate, ...]:
     """The certificates of a chain file, in its order: the signing one first, the root last. Raises KeyFileError."""
-    try:
-        with path.open("rb") as file:  # a pipe of the shell, too; a device has no size, and no end
-            data = file.read(limits.STORE_FILE_BYTES + 1)
-    except OSError as error:
-        raise KeyFileError(f"{safe(path)} cannot be read: {error.strerror}") from None
-    if len(data) > limits.STORE_FILE_BYTES:
-        raise KeyFileError(f"{safe(path)} has more than {limits.STORE_FILE_BYTES} bytes")
+    data = read_given(path, limits.STORE_FILE_BYTES, safe(path), refusal=KeyFileError)
     try:
         return load_certificates(data)
     except FormatError as error:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
+from airgap.files import read_given
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.pki.chain import Anchors
 from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp, check_within
@@ -69,18 +70,10 @@ def timestamp_anchors(files: Mapping[str, bytes]) -> Anchors:
 
 def load_timestamp_anchors(paths: Iterable[Path]) -> Anchors:
     """The same from the files themselves. Raises UsageError."""
-    return timestamp_anchors({str(path): _read(path) for path in paths})
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:  # a device has no size, and no end
-            data = file.read(limits.STORE_FILE_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"--timestamp-root-cert {safe(path)} cannot be read: {error.strerror}") from None
-    if len(data) > limits.STORE_FILE_BYTES:
-        raise UsageError(f"--timestamp-root-cert {safe(path)} has more than {limits.STORE_FILE_BYTES} bytes")
-    return data
+    limit = limits.STORE_FILE_BYTES
+    return timestamp_anchors(
+        {str(path): read_given(path, limit, f"--timestamp-root-cert {safe(path)}") for path in paths}
+    )
 
 
 def _root(name: str, data: bytes) -> Certificate:

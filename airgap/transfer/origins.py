@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, NotFoundError, TransferError, UsageError
+from airgap.files import read_given
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Root
@@ -318,13 +319,7 @@ def is_cosign(found: FoundArtifact) -> bool:
 
 def read_list(path: Path) -> list[str]:
     """The references of a list file, one a line; blank lines and what follows a `#` are left out. Raises UsageError."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(limits.LIST_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"the list {safe(path)} cannot be read: {error.strerror}") from None
-    if len(raw) > limits.LIST_BYTES:
-        raise UsageError(f"the list {safe(path)} has more than {limits.LIST_BYTES} bytes")
+    raw = read_given(path, limits.LIST_BYTES, f"the list {safe(path)}")
     try:
         text = raw.decode("utf-8-sig")  # as Windows' editors write it
     except UnicodeDecodeError as error:
