@@ -17,7 +17,7 @@ from airgap.signature.model import Envelope
 from airgap.signature.payload import parse_payload
 from airgap.text import safe
 
-__all__ = ["ANY_PLUGIN", "PARSERS", "parse_envelope", "parse_payload", "verify_signature"]
+__all__ = ["ANY_PLUGIN", "PARSERS", "looks_like", "parse_envelope", "parse_payload", "verify_signature"]
 
 
 def _parse_jws(raw: bytes, plugins: Container[str]) -> Envelope:
@@ -115,24 +115,33 @@ def _named(error: Rejected, raw: bytes) -> Rejected:
     return Rejected(error.reason, text, foreign=what).advising(OTHER_TOOL)
 
 
+def looks_like(media_type: str, raw: bytes) -> str | None:
+    """What the bytes seem to be where the label is wrong: `jws`, `cose`, or `base64` of JSON; None where it may fit."""
+    if media_type == COSE_ENVELOPE and raw.lstrip(_JSON_WHITESPACE).startswith(b"{"):
+        return "jws"
+    if media_type == JWS_ENVELOPE and raw.startswith(b"\xd2"):
+        return "cose"
+    return "base64" if raw.startswith(_COMPACT) and b"." not in raw else None
+
+
 def _check_label(media_type: str, raw: bytes) -> None:
     # NEG-43: without this the message would be about some byte, not about the label
-    if media_type == COSE_ENVELOPE and raw.lstrip(_JSON_WHITESPACE).startswith(b"{"):
-        raise Rejected(
-            "envelope.malformed", "the envelope is labelled as COSE, but its bytes are JSON (JWS)", looks_like="jws"
-        )
-    if media_type == JWS_ENVELOPE and raw.startswith(b"\xd2"):
-        raise Rejected(
-            "envelope.malformed", "the envelope is labelled as JWS, but its bytes are CBOR (COSE)", looks_like="cose"
-        )
-    if raw.startswith(_COMPACT) and b"." in raw:
+    form = looks_like(media_type, raw)
+    if form is not None:
+        raise Rejected("envelope.malformed", _MISLABELLED[form], looks_like=form)
+    if raw.startswith(_COMPACT):
         raise Rejected(
             "envelope.malformed", "the JWS is in compact serialisation, and only the flattened JSON one is allowed"
         )
-    if raw.startswith(_COMPACT):
-        raise Rejected("envelope.malformed", "the envelope is base64 of JSON, not the JSON itself", looks_like="base64")
 
 
+_MISLABELLED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "jws": "the envelope is labelled as COSE, but its bytes are JSON (JWS)",
+        "cose": "the envelope is labelled as JWS, but its bytes are CBOR (COSE)",
+        "base64": "the envelope is base64 of JSON, not the JSON itself",
+    }
+)
 _JSON_WHITESPACE: Final = b" \t\r\n"
 _COMPACT: Final = b"eyJ"
 """Base64 of `{"`: how every compact serialisation begins, and JSON that somebody encoded as a whole."""

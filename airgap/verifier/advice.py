@@ -202,17 +202,21 @@ def _parsed(token: bytes) -> TimestampToken | None:
         return None
 
 
-def of_file(error: Rejected, raw: bytes) -> str:
+def of_file(error: Rejected, media_type: str, raw: bytes) -> str:
     """The way out where a detached signature cannot be read: no digest fixes its bytes, so that the copy may be bad."""
-    form = error.facts.get("looks_like")
+    if error.reason != "envelope.malformed":
+        return ""
+    from airgap.pki.misfit import way_out_of_copy  # seldom needed, and so are these two
+    from airgap.signature.envelope import looks_like
+    from airgap.signature.foreign import foreign_signature
+
+    if foreign_signature(raw) is not None:
+        return ""
+    form = looks_like(media_type, raw)
     if form == "base64":
         return "Decode it (base64 -d FILE > NEW), and put what comes out in its place."
     if form is not None:
         return f"The signature's file is misnamed: say --signature-format {form}, or let its name end in .{form}.sig."
-    if error.reason != "envelope.malformed" or "foreign" in error.facts:
-        return ""
-    from airgap.pki.misfit import way_out_of_copy  # seldom needed
-
     return way_out_of_copy(raw) or _COPY_AGAIN
 
 

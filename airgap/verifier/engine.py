@@ -212,7 +212,9 @@ class SignatureVerifier:
             envelope = parse_envelope(signature.envelope.media_type, signature.raw, plugins=ANY_PLUGIN)
         except Rejected as error:
             raise error.advising(
-                "" if isinstance(dossier.target, Descriptor) else of_file(error, signature.raw)
+                ""
+                if isinstance(dossier.target, Descriptor)
+                else of_file(error, signature.envelope.media_type, signature.raw)
             ) from None
         dossier.envelope, dossier.facts = envelope, SignatureFacts.of(envelope, None)
         self._check_made_by(envelope)
