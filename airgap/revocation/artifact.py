@@ -14,7 +14,7 @@ from __future__ import annotations
 import json as writer
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import Final
 
@@ -40,6 +40,9 @@ _FOLDERS: Final = {"crls": (".crl", CRL_MEDIA_TYPE), "ocsp": (".ors", OCSP_MEDIA
 _TRUST_TYPES: Final = "application/vnd.airgap.trust."
 """How the types of artifacts begin that hold a snapshot of trust material."""
 _CONFIG: Final = b"{}"
+
+Named = tuple[Digest, int]
+"""A piece of evidence by the digest and the size that a layer states: one of them may be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,32 +178,47 @@ class TargetEvidence(EvidencePool):
         for manifest in manifests:
             gathered.take(manifest)
         self.pieces: Final = tuple(gathered.pieces.values())
-        self.digests: Final = frozenset(gathered.pieces)
+        self.named: Final = frozenset(gathered.pieces)
+        """The same by what layers state, whether or not they are there."""
+        self._by_name: Final = gathered.pieces
         super().__init__(self.pieces, unread=(), notices=gathered.notices)
+
+    @cached_property
+    def whole(self) -> frozenset[Named]:
+        """Those whose bytes are there and right: they say the same in every other layout. Reads them all."""
+        return frozenset(named for named, piece in self._by_name.items() if _is_whole(piece))
 
 
 class _Gathered:
     def __init__(self, store: Store, origin: str) -> None:
         self._store, self._origin = store, origin
-        self.pieces: dict[Digest, EvidenceFile] = {}
+        self.pieces: dict[Named, EvidenceFile] = {}
         self.notices: list[Problem] = []
         self._bytes = 0
 
     def take(self, manifest: Manifest) -> None:
         for layer in manifest.layers:
-            title = layer.annotations.get(TITLE, "")
-            if title == f"crls/{INDEX}" or layer.digest in self.pieces:
+            title, named = layer.annotations.get(TITLE, ""), (layer.digest, layer.size)
+            if title == f"crls/{INDEX}" or named in self.pieces:
                 continue  # an index decides nothing; the artifacts of several images share most of their evidence
             name = title.rpartition("/")[2] or layer.digest.encoded[:16]  # what a file is, its content tells
             if len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + layer.size > limits.BOX_EVIDENCE_BYTES:
                 self._leave_out(title, "the target holds more evidence than is read")
             else:
                 self._bytes += layer.size
-                self.pieces[layer.digest] = EvidenceFile(name, self._origin, partial(_read, self._store, layer))
+                self.pieces[named] = EvidenceFile(name, self._origin, partial(_read, self._store, layer))
 
     def _leave_out(self, title: str, problem: str) -> None:
         if len(self.notices) < limits.SIGNATURES:
             self.notices.append(unusable(safe(title, limit=128), f"{problem} ({self._origin})"))
+
+
+def _is_whole(piece: EvidenceFile) -> bool:
+    try:
+        piece.read()
+    except FormatError:
+        return False
+    return True
 
 
 def _read(store: Store, layer: Descriptor) -> bytes:

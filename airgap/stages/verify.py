@@ -165,7 +165,7 @@ class _Run:
         self._request = request
         self._directory = directory.accepting(request.max_age)
         self._policy = policy
-        self._at_hand, self._shared = at_hand, at_hand.digests
+        self._at_hand, self._shared = at_hand, at_hand.whole
         self._shared_judge = self._judge = self._make_judge(at_hand.bodies)
         self._pool = pool
         self._layout = ExitStack()
@@ -222,7 +222,7 @@ class _Run:
         self._beside = known or evidence_in(target)
         self._judge = self._shared_judge
         self._judged.clear()
-        if self._beside.digests - self._shared:
+        if self._beside.named - self._shared:
             self._judge = self._make_judge((*self._at_hand.bodies, self._beside))
         self._warnings += list(find_proposals(target.graph, roots, name_of(target)))
 

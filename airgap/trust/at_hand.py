@@ -14,12 +14,11 @@ from typing import Self
 
 from airgap import limits
 from airgap.errors import AirgapError
-from airgap.oci.digest import Digest
 from airgap.oci.reference import parse_layout_reference
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
-from airgap.revocation.artifact import TargetEvidence, find_target_evidence
+from airgap.revocation.artifact import Named, TargetEvidence, find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.pool import Evidence
@@ -36,9 +35,9 @@ class EvidenceAtHand:
     warnings: tuple[Problem, ...] = ()
 
     @property
-    def digests(self) -> frozenset[Digest]:
-        """Of all pieces."""
-        return frozenset().union(*(evidence.digests for evidence in self.layouts.values()))
+    def whole(self) -> frozenset[Named]:
+        """The pieces whose bytes are there: a layout that names the same brings nothing more."""
+        return frozenset().union(*(evidence.whole for evidence in self.layouts.values()))
 
     @property
     def bodies(self) -> tuple[Evidence, ...]:
@@ -56,7 +55,7 @@ def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
     Never raises for what they are or hold: whoever judges them is told.
     """
     found: dict[str, TargetEvidence] = {}
-    seen: set[Digest] = set()
+    seen: set[Named] = set()
     warnings: list[Problem] = []
     tried: set[str] = set()
     with ExitStack() as stack:
@@ -69,10 +68,10 @@ def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
                 tried.add(path)
                 with ExitStack() as opened:
                     evidence = evidence_in(opened.enter_context(open_target(text)))
-                    new = evidence.digests - seen
+                    new = evidence.named - seen
                     if new and left:
                         left -= 1
-                        seen |= new
+                        seen |= evidence.whole
                         found[path] = evidence
                         stack.push(opened.pop_all())
                     elif new:

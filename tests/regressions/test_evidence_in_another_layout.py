@@ -12,6 +12,7 @@ import pytest
 
 from airgap import limits
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
 from airgap.oci.target import open_target
 from airgap.parse.time import iso
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, pack
@@ -30,14 +31,16 @@ MAY = crl(OLD.root, number=1, this_update=AT - 9 * DAY)
 JUNE = crl(OLD.root, number=2, this_update=AT - DAY, revoked=[entry(OLD.serial, reason="keyCompromise")])
 
 
-def medium(folder: Path, leaf: Issued, *evidence: bytes, archive: bool = False) -> Written:
+def medium(folder: Path, leaf: Issued, *evidence: bytes, archive: bool = False, wrong_sizes: bool = False) -> Written:
     def put(box: LayoutBuilder, target: Descriptor) -> None:
+        layers = [bare(box.add_blob(data, CRL_MEDIA_TYPE)) for data in evidence]
+        wrong = [{**layer, "size": layer["size"] + 1} for layer in layers] if wrong_sizes else []
         document = {
             "schemaVersion": 2,
             "mediaType": IMAGE_MANIFEST,
             "artifactType": EVIDENCE_TYPE,
             "config": bare(box.add_blob(b"{}", EMPTY)),
-            "layers": [bare(box.add_blob(data, CRL_MEDIA_TYPE)) for data in evidence],
+            "layers": wrong + layers,
             "subject": bare(target),
         }
         box.list(box.add_manifest(document, artifact_type=EVIDENCE_TYPE))
@@ -58,6 +61,11 @@ def verdicts(ran: Ran) -> list[str]:
     return [item.get("verdict") or item["now"]["verdict"] for item in ran.document["artifacts"]]
 
 
+def is_revoked(ran: Ran, number: int) -> bool:
+    (signature,) = ran.document["artifacts"][number]["signatures"]
+    return any(finding["reason"] == "revocation.revoked" for finding in signature["findings"])
+
+
 @pytest.mark.parametrize("archive", [False, True])
 def test_the_evidence_of_all_targets_is_heard_for_each(tmp_path: Path, archive: bool) -> None:
     old, new = medium(tmp_path / "old", OLD, MAY, archive=archive), medium(tmp_path / "new", NEW, JUNE, archive=archive)
@@ -65,6 +73,26 @@ def test_the_evidence_of_all_targets_is_heard_for_each(tmp_path: Path, archive: 
     for media, expected in (((old, new), ["fail", "pass"]), ((new, old), ["pass", "fail"])):
         ran = judge(media)
         assert (ran.code, verdicts(ran)) == (14, expected)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_evidence_that_one_layout_only_names_is_heard_from_another(
+    tmp_path: Path, is_gone: bool, reverse: bool
+) -> None:
+    """A layout that named a CRL without holding it kept the same CRL in the next one from being heard."""
+    hollow, revoked = medium(tmp_path / "hollow", NEW, JUNE), medium(tmp_path / "revoked", OLD, JUNE)
+    blob = hollow.layout / "blobs/sha256" / Digest.of(JUNE).encoded
+    blob.unlink()
+    if not is_gone:
+        blob.write_bytes(b"0" * len(JUNE))
+    media = [revoked, hollow] if reverse else [hollow, revoked]
+    assert is_revoked(judge(media), media.index(revoked))
+
+
+def test_a_wrong_size_hides_no_evidence(tmp_path: Path) -> None:
+    """One more layer turned 14 into PASS: it named the revoking CRL with another size."""
+    assert is_revoked(judge([medium(tmp_path / "old", OLD, MAY, JUNE, wrong_sizes=True)]), 0)
 
 
 def test_layouts_with_the_same_evidence_and_with_none(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airgap.oci.content_mode import Content
 
 from airgap.oci.content import ContentChecker, ContentReport, verify_content
+from airgap.oci.content_mode import Content
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
