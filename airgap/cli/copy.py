@@ -16,7 +16,7 @@ from airgap.cli.command import command
 from airgap.cli.connection import Connection
 from airgap.cli.console import QuietOutput, clock, layout_reference, note
 from airgap.cli.lazy import typer_app
-from airgap.cli.trust_fetch import run_fetch
+from airgap.cli.trust_fetch import FetchOptions
 from airgap.errors import AirgapError, UsageError
 
 app = typer_app()
@@ -196,7 +196,7 @@ def copy(
         raise
     seconds = time.monotonic() - started
     fetched = into is not None and not result.exit_code
-    evidence = run_fetch([], into=into, connection=connection, note=output.note) if fetched else None
+    evidence = FetchOptions(into=into).run([], connection, output.note) if fetched else None
     report = airgap.report.CopyReport(result=result, seconds=seconds, evidence=evidence)
     if not aside:
         output.show(report)

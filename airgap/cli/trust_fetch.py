@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +21,73 @@ from airgap.errors import UsageError
 app = typer_app()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchOptions:
+    """Whence evidence comes, and where it goes."""
+
+    trust: TrustOption = None
+    into: Annotated[
+        str | None,
+        typer.Option(metavar="LAYOUT", help="Put the evidence beside the images of this layout directory or tar."),
+    ] = None
+    offered: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="PATH", help="Take evidence from this file or folder, too; repeatable."),
+    ] = None
+    no_download: Annotated[
+        bool, typer.Option("--no-download", help="Ask no URL: take only what --from and the targets hold.")
+    ] = False
+    allow_https: Annotated[
+        bool, typer.Option("--allow-https", help="Ask https URLs, too (http alone is usual for evidence).")
+    ] = False
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, metavar="SECONDS", help="Patience with a URL. Default: CRL 30, OCSP 10.")
+    ] = None
+    prune: Annotated[bool, typer.Option("--prune", help="Remove older generations of which nothing would be lost.")] = (
+        False
+    )
+    require_complete: Annotated[
+        bool, typer.Option("--require-complete", help="Exit 15 if there is no evidence for some certificate.")
+    ] = False
+    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="URLs asked at a time.")] = 8
+
+    def run(self, targets: Sequence[str], connection: Connection, note: Callable[[str], None]) -> airgap.FetchOutcome:
+        """What the command does, for `airgap copy --with-evidence` as well, which fetches into the copy.
+
+        A trust directory is written where it is named, or where evidence has no other place; else it only lends its
+        tsa stores, and says who is revoked. Raises AirgapError.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        if not targets and self.into is None:
+            raise UsageError("no target is named", remedy="Name layouts, tars or references: trust fetch trip.tar.")
+        connection = replace(connection, connections=self.concurrency)
+        where = location(self.trust)
+        keep = airgap.trust.writable(where) if self.trust is not None or self.into is None else None
+        request = airgap.FetchRequest(
+            targets=targets,
+            at=clock(),
+            directory=keep,
+            into=self.into,
+            offered=self.offered or [],
+            prune=self.prune,
+            required=self.require_complete,
+            download=not self.no_download,
+        )
+        evidence = airgap.EvidenceOptions(transport=_for_evidence(connection, note), allow_https=self.allow_https)
+        if self.timeout:
+            evidence = replace(evidence, crl_seconds=self.timeout, ocsp_seconds=self.timeout)
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            return airgap.fetch(
+                request,
+                trust=airgap.TrustDirectory.find(where.path),
+                transport=connection.transport(note),
+                credentials=connection.credentials(),
+                evidence=evidence,
+                executor=pool,
+            )
+
+
 @command(app)
 def fetch(
     *,
@@ -28,31 +95,7 @@ def fetch(
         list[str] | None,
         typer.Argument(metavar="TARGET...", help="Whose signatures: layout directories, tars, registry/repo:tag."),
     ] = None,
-    trust: TrustOption = None,
-    into: Annotated[
-        str | None,
-        typer.Option(metavar="LAYOUT", help="Put the evidence beside the images of this layout directory or tar."),
-    ] = None,
-    offered: Annotated[
-        list[Path] | None,
-        typer.Option("--from", metavar="PATH", help="Take evidence from this file or folder, too; repeatable."),
-    ] = None,
-    no_download: Annotated[
-        bool, typer.Option("--no-download", help="Ask no URL: take only what --from and the targets hold.")
-    ] = False,
-    allow_https: Annotated[
-        bool, typer.Option("--allow-https", help="Ask https URLs, too (http alone is usual for evidence).")
-    ] = False,
-    timeout: Annotated[
-        float | None, typer.Option(min=0.1, metavar="SECONDS", help="Patience with a URL. Default: CRL 30, OCSP 10.")
-    ] = None,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Remove older generations of which nothing would be lost.")
-    ] = False,
-    require_complete: Annotated[
-        bool, typer.Option("--require-complete", help="Exit 15 if there is no evidence for some certificate.")
-    ] = False,
-    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="URLs asked at a time.")] = 8,
+    chosen: FetchOptions,
     connection: Connection,
     verbose: VerboseOption = False,
     output: QuietOutput,
@@ -65,71 +108,8 @@ def fetch(
     Exit codes: 0, 1 a target could not be read, 11 not found, 15 gaps (with --require-complete), 16 content wrong,
     18 trust material malformed.
     """
-    outcome = run_fetch(
-        targets or [],
-        trust=trust,
-        into=into,
-        offered=offered or [],
-        download=not no_download,
-        allow_https=allow_https,
-        timeout=timeout,
-        prune=prune,
-        required=require_complete,
-        concurrency=concurrency,
-        connection=replace(connection, connections=concurrency),
-        note=output.note,
-    )
+    outcome = chosen.run(targets or [], connection, output.note)
     output.finish(airgap.report.FetchReport(outcome, verbose))
-
-
-def run_fetch(
-    targets: Sequence[str],
-    *,
-    connection: Connection,
-    trust: Path | None = None,
-    into: str | None = None,
-    offered: Sequence[Path] = (),
-    download: bool = True,
-    allow_https: bool = False,
-    timeout: float | None = None,
-    prune: bool = False,
-    required: bool = False,
-    concurrency: int = 8,
-    note: Callable[[str], None],
-) -> airgap.FetchOutcome:
-    """What the command does, for `airgap copy --with-evidence` as well, which has fetched into the copy.
-
-    A trust directory is written where it is named, or where evidence has no other place; else it only lends its tsa
-    stores, and says who is revoked. Raises AirgapError.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
-    if not targets and into is None:
-        raise UsageError("no target is named", remedy="Name layouts, tars or references: trust fetch trip.tar.")
-    where = location(trust)
-    keep = airgap.trust.writable(where) if trust is not None or into is None else None
-    request = airgap.FetchRequest(
-        targets=targets,
-        at=clock(),
-        directory=keep,
-        into=into,
-        offered=offered,
-        prune=prune,
-        required=required,
-        download=download,
-    )
-    evidence = airgap.EvidenceOptions(transport=_for_evidence(connection, note), allow_https=allow_https)
-    if timeout:
-        evidence = replace(evidence, crl_seconds=timeout, ocsp_seconds=timeout)
-    with ThreadPoolExecutor(concurrency) as pool:
-        return airgap.fetch(
-            request,
-            trust=airgap.TrustDirectory.find(where.path),
-            transport=connection.transport(note),
-            credentials=connection.credentials(),
-            evidence=evidence,
-            executor=pool,
-        )
 
 
 _EVIDENCE_RETRIES = 1

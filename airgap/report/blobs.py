@@ -20,7 +20,7 @@ from airgap.report.inspection import inspected_document, inspected_exit_code, in
 from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import certificate_json, descriptor_json, timestamp_json
 from airgap.report.style import PLAIN, Style
-from airgap.report.text import problem_lines, reason_lines, signature_lines
+from airgap.report.text import reason_lines, signature_lines, told_lines
 from airgap.signature.blob_payload import SignedBlob
 from airgap.signature.inspected import InspectedSignature
 from airgap.text import safe
@@ -140,10 +140,7 @@ def _lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:
         yield from reason_lines(message, reason, style, kind, remedy=outcome.way_out or _REMEDIES.get(reason, ""))
     if signature:
         yield from signature_lines(signature, style, verbose, quiet=False)
-    for problem in outcome.problems:
-        yield from problem_lines(problem, style, "problem", "bad")
-    for warning in outcome.warnings:
-        yield from problem_lines(warning, style, "warning", "unsure")
+    yield from told_lines(outcome, style)
     yield style.paint("quiet", "; ".join(_footer(outcome)))
 
 

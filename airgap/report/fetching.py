@@ -10,7 +10,7 @@ from airgap.parse.time import iso
 from airgap.report.document import problem_document
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
-from airgap.report.text import problem_lines
+from airgap.report.text import told_lines
 from airgap.report.wording import count, moment
 from airgap.revocation.use import EvidenceUse
 
@@ -111,10 +111,7 @@ def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
     for artifact in outcome.written:
         word = "written" if artifact.changed else "unchanged"
         yield f"  beside {artifact.reference}: {count(artifact.files, 'file')} of evidence, {word} ({artifact.digest})"
-    for problem in outcome.problems:
-        yield from problem_lines(problem, style, "problem", "bad")
-    for warning in outcome.warnings:
-        yield from problem_lines(warning, style, "warning", "unsure")
+    yield from told_lines(outcome, style)
     parts = [f"fetched at {iso(outcome.at)}"]
     if outcome.directory:
         parts.append(f"kept in {outcome.directory}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from airgap.parse.time import iso
 from airgap.problem import Problem
@@ -63,10 +64,7 @@ def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:
     for artifact in outcome.artifacts:
         yield _artifact_line(artifact, style)
         yield from _each_once(_artifact_details(artifact, style, verbose))
-    for problem in outcome.problems:
-        yield from problem_lines(problem, style, "problem", "bad")
-    for warning in outcome.warnings:
-        yield from problem_lines(warning, style, "warning", "unsure")
+    yield from told_lines(outcome, style)
     yield from _footer(outcome, style)
 
 
@@ -243,8 +241,23 @@ def _referrer_lines(referrer: ReferrerOutcome, style: Style, verbose: bool) -> I
             yield from signature_lines(signature, style, verbose, quiet=True)
 
 
-def problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
-    """A problem or a warning, and the way out."""
+class _Told(Protocol):
+    @property
+    def problems(self) -> Sequence[Problem]: ...
+
+    @property
+    def warnings(self) -> Sequence[Problem]: ...
+
+
+def told_lines(outcome: _Told, style: Style) -> Iterator[str]:
+    """The problems and warnings of an outcome, and the ways out."""
+    for problem in outcome.problems:
+        yield from _problem_lines(problem, style, "problem", "bad")
+    for warning in outcome.warnings:
+        yield from _problem_lines(warning, style, "warning", "unsure")
+
+
+def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
     target = f"{problem.target}: " if problem.target and problem.target not in problem.message else ""
     yield f"  {style.paint(kind, word)} {target}{problem.message}"
     remedy = problem.remedy or (REASONS[problem.reason].remedy if problem.reason else "")
