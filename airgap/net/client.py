@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError, NotFoundError, UsageError
@@ -120,7 +121,7 @@ class RegistryClient:
         """The answers of a list, one a page (DIST-7): on the registry's own origin, each once.
 
         The first may have a status of `absent`, by which the registry says that it has no such list; where that is one
-        of a redirect, nobody is sent to another origin. Raises as `send` does.
+        of a redirect, only the same list is looked for on another origin. Raises as `send` does.
         """
         url, seen = self.url(path), set[str]()
         while True:
@@ -176,7 +177,11 @@ class RegistryClient:
         return self.http.send(_with_authorization(request, self._authorizer.answer(reply, access, sent=sent)))
 
     def _follow(self, reply: Reply, access: Access, *, at_home: bool) -> Reply:
-        """The answer that redirects lead to; `at_home`: a redirect to another origin is the answer."""
+        """The answer that redirects lead to.
+
+        `at_home`: a redirect to another origin is the answer, unless what was asked for is there under the same name
+        (registry.k8s.io sends everything to another registry, ghcr.io what it does not know to a web site).
+        """
         left = _MOST_REDIRECTS
         while reply.status in REDIRECTS and reply.request.method in {"GET", "HEAD"}:
             reply.discard()
@@ -189,7 +194,7 @@ class RegistryClient:
             except FormatError as error:
                 problem = f"{before}: the answer redirects to where it cannot be followed: {error.problem}"
                 raise self.error(problem, status=reply.status) from None
-            if at_home and origin_of(target) != self.origin:
+            if at_home and origin_of(target) != self.origin and _resource(target) != _resource(before.url):
                 return reply
             headers = {name: value for name, value in before.headers.items() if name.lower() != "authorization"}
             request = Request(method=before.method, url=target, headers=headers, limit=before.limit)
@@ -228,6 +233,11 @@ class RegistryClient:
 
 def _with_authorization(request: Request, header: str | None) -> Request:
     return request if header is None else replace(request, headers={**request.headers, "Authorization": header})
+
+
+def _resource(url: str) -> list[str]:
+    """What a URL of the API asks for, without the repository: `referrers` and a digest."""
+    return urlsplit(url).path.split("/")[-2:]
 
 
 def _home(host: str, options: TransportOptions) -> Origin:

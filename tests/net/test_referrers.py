@@ -391,6 +391,30 @@ def test_redirect_to_another_host_is_no_api(
     assert other.seen == []
 
 
+@pytest.mark.parametrize("status", [302, 307])
+def test_redirect_to_the_same_list_on_another_host_is_followed(
+    registry: LoopbackRegistry, other: LoopbackRegistry, subject: Digest, status: int
+) -> None:
+    """registry.k8s.io sends there; the signatures were taken for none."""
+    other.put_image("real/app", tag="v1")
+    signature = other.put_image("real/app", subject=str(subject), artifact_type=NOTARY)
+    target = f"{other.url}/v2/real/app/referrers/{subject}"
+    registry.on("GET", "/referrers/", answer(status, Location=target), times=9)
+    with store(registry.host) as repository:
+        found = repository.finder.find(subject)
+    assert [str(entry.descriptor.digest) for entry in found.all()] == [signature]
+    assert found.lookup.mechanism == Mechanism.API
+
+
+def test_redirect_to_another_host_that_fails_is_no_answer(
+    registry: LoopbackRegistry, other: LoopbackRegistry, subject: Digest
+) -> None:
+    registry.on("GET", "/referrers/", answer(307, Location=f"{other.url}/v2/app/referrers/{subject}"), times=9)
+    other.on("GET", "/referrers/", answer(403), times=9)
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="answered 403"):
+        repository.finder.find(subject)
+
+
 def test_redirect_on_the_same_host_is_followed(registry: LoopbackRegistry, subject: Digest) -> None:
     signature = _sign(registry, subject)
     registry.on("GET", rf"/app/referrers/{subject}$", answer(307, Location=f"/v2/app/referrers/{subject}?moved=1"))
