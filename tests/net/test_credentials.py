@@ -346,7 +346,7 @@ def test_a_configuration_that_cannot_be_written_is_named(tmp_path: Path, demandi
 
 
 def test_login_where_nobody_is_asked_says_so(tmp_path: Path, registry: LoopbackRegistry) -> None:
-    """Nothing was tried, so nothing is known about the credentials."""
+    """DIST-27: Nothing was tried, so nothing is known about the credentials."""
     assert not login(registry.host, ALICE, Credentials(environment={"HOME": str(tmp_path)}), OPTIONS).tried
 
 

@@ -221,6 +221,7 @@ def test_a_login_page_is_no_manifest(registry: LoopbackRegistry) -> None:
 
 
 def test_read_manifest_compares_the_size(registry: LoopbackRegistry) -> None:
+    """DIST-4"""
     digest = registry.put_image("app")
     with store(registry.host) as repository:
         right = repository.resolve(Digest.parse(digest))

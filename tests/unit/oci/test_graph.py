@@ -272,7 +272,7 @@ class TestResolve:
         assert graph_of(builder, place).resolve(image.digest).tags == ("v1",)
 
     def test_subject_that_only_its_referrer_names_is_found(self, builder: LayoutBuilder, place: Path) -> None:
-        """MAN-30: subjects are links, too."""
+        """LAYOUT-10, MAN-30: subjects are links, too."""
         image = builder.add_image()
         builder.add_referrer(image, b"sig")
         assert graph_of(builder, place).resolve(image.digest).descriptor.media_type == IMAGE_MANIFEST
@@ -547,6 +547,7 @@ class TestClosure:
         assert {problem.reason for problem in problems} == {"content.limit"}
 
     def test_manifest_larger_than_the_limit_is_a_problem(self, builder: LayoutBuilder, place: Path) -> None:
+        """LIM-4"""
         huge = builder.add_manifest(b" " * (limits.MANIFEST_BYTES + 1))
         builder.tag(huge, "v1")
         assert [problem.reason for problem in graph_of(builder, place).closure(huge).problems] == ["content.limit"]

@@ -182,6 +182,7 @@ def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
 
 
 def test_manifest_beyond_the_limit_is_refused() -> None:
+    """LIM-1"""
     with pytest.raises(LimitError):
         parse_manifest(b" " * (limits.MANIFEST_BYTES + 1), IMAGE_MANIFEST)
 

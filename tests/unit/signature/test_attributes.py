@@ -89,7 +89,7 @@ def test_a_missing_algorithm_is_refused(media_type: str) -> None:
     [REMOVED, "", "application/json", envelopes.CONTENT_TYPE.upper(), envelopes.CONTENT_TYPE + " ", 50, None, []],
 )
 def test_another_content_type_is_refused(media_type: str, stated: Any) -> None:
-    """NEG-31, NEG-32, PAY-1."""
+    """JWS-11, NEG-31, NEG-32, PAY-1."""
     message = refused(media_type, "envelope.content_type", protected={"cty": stated})
     assert envelopes.CONTENT_TYPE in message
 
@@ -97,7 +97,7 @@ def test_another_content_type_is_refused(media_type: str, stated: Any) -> None:
 @both
 @pytest.mark.parametrize("stated", ["notary.default.x509", "Notary.x509", "", 1, None, [X509]])
 def test_an_unknown_scheme_is_refused(media_type: str, stated: Any) -> None:
-    """NEG-23, SCHEME-1, D56."""
+    """JWS-13, NEG-23, SCHEME-1, D56."""
     assert "is unknown" in refused(media_type, "envelope.scheme", protected={SCHEME: stated})
 
 

@@ -90,6 +90,7 @@ def test_names_that_are_refused(text: str, said: str) -> None:
 
 
 def test_id_8_all_of_the_identity_must_be_there_and_more_may() -> None:
+    """ID-15"""
     leaf = signer(*BASE, ("L", "Seattle"), ("CN", "builder"))
     assert str(match(trusted(ACME), leaf)) == ACME
     assert match(trusted(ACME + ", CN=builder, L=Seattle"), leaf).kind == "x509.subject"

@@ -176,7 +176,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("changes", "member"), REFUSALS)
 def test_a_refusal_names_the_statement_the_member_and_the_reason(changes: dict[str, Any], member: str) -> None:
-    """POLICY-14: the bad statement is the second one, and the first is not even usable."""
+    """SCOPE-1, POLICY-14: the bad statement is the second one, and the first is not even usable."""
     good = statement(name="first", registryScopes=["other.example/app"])
     error = refused(oci_policy(good, statement(**changes)))
     named = changes.get("name", "harbour")
@@ -209,6 +209,7 @@ def test_a_refusal_names_the_statement_the_member_and_the_reason(changes: dict[s
     ],
 )
 def test_a_refusal_of_the_document_names_the_member(document: Any, member: str, said: str) -> None:
+    """POLICY-5"""
     error = refused(document)
     assert error.facts["statement"] is None
     assert error.facts["member"] == member
@@ -235,6 +236,7 @@ def test_policy_7_names_that_differ_in_case_are_two_names() -> None:
 
 @pytest.mark.parametrize("scope", ["*", "a.example/b"])
 def test_neg_136_a_scope_stands_once_in_the_document(scope: str) -> None:
+    """SCOPE-3"""
     error = refused(oci_policy(statement(registryScopes=[scope]), statement(name="b", registryScopes=[scope])))
     assert error.facts["member"] == "trustPolicies[1].registryScopes[0]"
     assert error.facts["statement"] == "b"
@@ -457,5 +459,6 @@ def test_a_misspelt_member_gets_a_hint(document: dict[str, object], hint: str) -
 
 
 def test_a_misspelt_level_gets_a_hint() -> None:
+    """POLICY-8"""
     with pytest.raises(TrustMaterialError, match=r"did you mean strict\?"):
         OciPolicy.parse(json.dumps(oci_policy(statement(**level("stric")))).encode(), "policy.json")

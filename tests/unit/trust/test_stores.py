@@ -74,6 +74,7 @@ def test_neg_134_references_that_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize("kind", list(StoreType))
 def test_store_1_where_a_store_lies(kind: StoreType, tmp_path: Path) -> None:
+    """D20"""
     ref = StoreRef.parse(f"{kind}:a.B_c-9")
     assert ref == StoreRef(kind, "a.B_c-9")
     assert ref.folder(tmp_path) == tmp_path / "truststore" / "x509" / kind.value / "a.B_c-9"

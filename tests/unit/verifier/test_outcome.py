@@ -85,7 +85,7 @@ def test_a_check_that_was_not_made_is_no_pass(absent: Check) -> None:
     ],
 )
 def test_the_best_signature_counts(signatures: tuple[SignatureOutcome, ...], verdict: Verdict, codes: set[int]) -> None:
-    """D27."""
+    """VERIFY-4, VERIFY-6, D27."""
     judged = artifact(*signatures)
     assert judged.verdict is verdict
     assert judged.exit_codes == codes
