@@ -389,13 +389,14 @@ class _Scanner:
 
         All that is named, but a referrers tag or cosign tag of something that another artifact reaches: whoever chooses
         a tag can make it look like one about something that is not here, so that what lies under it would be run by
-        that name and judged by no one. And of what has no name, all that no other artifact reaches: tools add the
-        children of an index and referrers as entries of their own; those are not artifacts beside it.
+        that name and judged by no one. What is marked as the image stands like what is named: `cosign load` takes it by
+        that. And of all else, what no other artifact reaches: tools add the children of an index and referrers as
+        entries of their own; those are not artifacts beside it.
         """
         for entry in special:
             target = cosign_target(entry.ref or "")
             self._waiting[target or tag_part(entry.ref or "")].append(entry)
-        chosen = [entry for entry in plain if entry.names]
+        chosen = [entry for entry in plain if entry.names or self._is_offered(entry)]
         for entry in chosen:
             self._cover(entry.descriptor)
         for some in self._unnamed(plain):
@@ -410,6 +411,14 @@ class _Scanner:
             self._cover(entry.descriptor)
         self._report_unreadable(plain)
         return sorted(chosen + orphans, key=lambda entry: entry.number)
+
+    def _is_offered(self, entry: Entry) -> bool:
+        """Whether it is marked as the image of the layout, and says of itself that it is a referrer.
+
+        What has no subject is a root as others are, or a child of one, for which the index above it vouches.
+        """
+        manifest = self._manifest(entry) if is_image_kind(entry.descriptor) else None
+        return manifest is not None and manifest.subject is not None
 
     def _unnamed(self, plain: list[Entry]) -> Iterator[list[Entry]]:
         """Entries without a name that may be artifacts, those first that are likely to reach others."""

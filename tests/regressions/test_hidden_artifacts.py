@@ -293,6 +293,19 @@ def test_image_with_a_subject_that_containerd_names_was_not_judged(tmp_path: Pat
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
+@pytest.mark.parametrize("kind", ["dev.cosignproject.cosign/image", "dev.hauler/image"])
+def test_image_with_a_subject_that_is_marked_as_the_image_was_not_judged(tmp_path: Path, kind: str) -> None:
+    """`cosign load` takes the first entry of this kind: names play no part in what `cosign save` writes."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        hidden = replace(_unsigned(box, bare(target)), annotations={"kind": kind})
+        box.entries[:] = [hidden.to_json(), {**box.entries[0], "annotations": {"kind": kind}}, *box.entries[1:]]
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
 def test_chain_of_cosign_tags_took_quadratic_time(tmp_path: Path) -> None:
     """4000 entries of 200 bytes took 18 seconds, 200,000 would have taken half a day."""
     box = LayoutBuilder()
