@@ -1,7 +1,7 @@
 """Carry signed container images across an air gap and verify them on the far side, with no network.
 
 The public library (docs/reference/library.md): what most programs need. Errors, reports, keys of one's own and the
-administration of a trust directory have rooms of their own: `airgap.exports.ROOMS`.
+administration of a trust directory have modules of their own: `airgap.exports.PUBLIC`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Results as reports: objects that have a JSON document, a text for people and an exit code. Pure functions below.
+"""Results as reports: objects with a JSON document, a text for people and an exit code.
 
 `VerifyReport(airgap.verify(...)).document()` is what `airgap verify --format json` prints.
 """
