@@ -37,6 +37,7 @@ CRL_MEDIA_TYPE: Final = "application/pkix-crl"
 OCSP_MEDIA_TYPE: Final = "application/ocsp-response"
 INDEX_MEDIA_TYPE: Final = "application/json"
 _FOLDERS: Final = {"crls": (".crl", CRL_MEDIA_TYPE), "ocsp": (".ors", OCSP_MEDIA_TYPE)}
+_ENDINGS: Final = tuple(ending for ending, _ in _FOLDERS.values())
 _TRUST_TYPES: Final = "application/vnd.airgap.trust."
 """How the types of artifacts begin that hold a snapshot of trust material."""
 _CONFIG: Final = b"{}"
@@ -119,19 +120,34 @@ def find_evidence_beside(store: Store, graph: Graph, subject: Descriptor, origin
 def find_target_evidence(store: Store, graph: Graph, origin: str) -> TargetEvidence:
     """All evidence in a target, whatever it is about: a child, what is not here, or nothing. Reads manifests only.
 
-    It proves itself wherever it lies (decision 0020).
+    It proves itself wherever it lies (decision 0020), be it in a trust snapshot or in what another tool attached.
     """
     roots = (root.descriptor for root in graph.roots())
     manifests = dict.fromkeys(item for item in chain(roots, graph.known) if item.is_manifest)
     alone = ((item.digest, graph.manifest(item)) for item in manifests if _is_readable(graph, item))
     attached = ((item.descriptor.digest, item.manifest) for found in graph.attached.values() for item in found)
-    return TargetEvidence(store, dict(_evidence_among(chain(attached, alone))).values(), origin)
+    return TargetEvidence(store, dict(_manifests_among(chain(attached, alone))).values(), origin)
 
 
 def _evidence_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> Iterator[tuple[Digest, Manifest]]:
-    for digest, manifest in manifests:
-        if isinstance(manifest, Manifest) and manifest.artifact_type == EVIDENCE_TYPE:
+    for digest, manifest in _manifests_among(manifests):
+        if manifest.artifact_type == EVIDENCE_TYPE:
             yield digest, manifest
+
+
+def _manifests_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> Iterator[tuple[Digest, Manifest]]:
+    for digest, manifest in manifests:
+        if isinstance(manifest, Manifest):
+            yield digest, manifest
+
+
+def _evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
+    """What a manifest holds as evidence: all in an evidence artifact, elsewhere what is called so."""
+    for item in (*manifest.layers, *manifest.blobs):
+        name = item.annotations.get(TITLE, "").lower()
+        is_called_so = item.media_type in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE} or name.endswith(_ENDINGS)
+        if manifest.artifact_type == EVIDENCE_TYPE or is_called_so:
+            yield item
 
 
 def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tuple[Problem, ...]:
@@ -170,7 +186,7 @@ class TargetEvidence(EvidencePool):
     """The evidence that lies in one target, read when it is asked for. Empty where there is none."""
 
     def __init__(self, store: Store, manifests: Iterable[Manifest], origin: str) -> None:
-        """`manifests` are evidence artifacts of `store`; the same file in several of them counts once.
+        """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
 
         Never raises for what they hold: what is too much, too large or no evidence is left out with a notice.
         """
@@ -197,7 +213,7 @@ class _Gathered:
         self._bytes = 0
 
     def take(self, manifest: Manifest) -> None:
-        for layer in manifest.layers:
+        for layer in _evidence_of(manifest):
             title, named = layer.annotations.get(TITLE, ""), (layer.digest, layer.size)
             if title == f"crls/{INDEX}" or named in self.pieces:
                 continue  # an index decides nothing; the artifacts of several images share most of their evidence

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Rejected, Undecided
-from airgap.revocation.damage import DamagedEvidence, damage_of
+from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 from airgap.revocation.use import SaidAgainst
@@ -85,7 +85,7 @@ class CondemningEvidence:
     def find(self, query: RevocationQuery) -> RevocationStatements:
         """Everything that genuine evidence says against the certificate of `query`."""
         evidence, crls = self._evidence, self._evidence.crls(query.issuer.subject)
-        said = [*_from_crls(query, crls), *_from_ocsp(query, evidence)]
+        said = [*_from_crls(query, crls), *_from_ocsp(query, evidence.ocsp(query.certificate.serial))]
         listings = [item for item in said if isinstance(item, RevocationStatement)]
         unread = [
             Undecided(
@@ -98,12 +98,12 @@ class CondemningEvidence:
         astray = [
             Undecided(
                 "evidence.unread",
-                f"{item.path} in the {item.file.origin} says something against {query.who}, and is not judged: "
+                f"{item.path} in the {item.file.origin} {against} against {query.who}, and is not judged: "
                 f"it {item.problem}",
                 **query.facts(evidence=item.file.name, problem=item.problem),
             ).advising(item.remedy)
             for item in evidence.astray(query.certificate)
-            if item.may_condemn(query.certificate)
+            if (against := _would_say(query, item.file))
         ]
         doubts = [item for item in said if isinstance(item, Undecided)]
         return RevocationStatements(
@@ -172,11 +172,11 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Rev
         try:
             crl.verify_made_by(*query.issuers)  # whichever key of the CA that the chain proves (PKITS 4.5.2)
         except Undecided as error:
-            # in the trust directory a CRL of this very key whose signature fails is damaged, and may have listed it;
+            # in the trust directory a CRL of a key of the issuer that does not verify is damaged, may have listed it;
             # one of another key of this name that lists it may be from the CA after it renewed its key
             if file.trusted and _may_list(crl, query):
                 yield _unproven(query, file, error)
-            elif file.trusted and crl.may_be_from(query.issuer):
+            elif file.trusted and any(crl.may_be_from(key) or has_near_key(crl, key) for key in query.issuers):
                 yield about_file(query, file, error)
             continue
         try:
@@ -232,8 +232,16 @@ def _of_entries(
         )
 
 
-def _from_ocsp(query: RevocationQuery, evidence: Evidence) -> Iterator[RevocationStatement | Undecided | str]:
-    for file in evidence.ocsp(query.certificate.serial):
+def _would_say(query: RevocationQuery, file: CrlFile | OcspFile) -> str:
+    """How a piece speaks against the certificate where it is judged; empty where it does not."""
+    said = list(_from_crls(query, [file]) if isinstance(file, CrlFile) else _from_ocsp(query, [file]))
+    if any(isinstance(item, RevocationStatement) for item in said):
+        return "says something"
+    return "may say something" if any(isinstance(item, Undecided) for item in said) else ""
+
+
+def _from_ocsp(query: RevocationQuery, files: Iterable[OcspFile]) -> Iterator[RevocationStatement | Undecided | str]:
+    for file in files:
         statements = file.response.statements(query.certificate, query.issuer)
         if not statements:
             continue

@@ -32,6 +32,13 @@ def damage_of(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:
         yield error
 
 
+def has_near_key(facts: CrlFacts, issuer: Certificate) -> bool | None:
+    """Whether a CRL states nearly the key of `issuer`; None where one of them has no identifier."""
+    if not facts.authority_key or not issuer.subject_key:
+        return None
+    return nearly_same(facts.authority_key, issuer.subject_key)
+
+
 class DamagedEvidence:
     """Pieces of the trust directory that name somebody else, and may have named an issuer before bytes of them changed.
 
@@ -61,13 +68,13 @@ class _Damaged:
 
 
 def _find(issuers: tuple[Certificate, ...], files: Iterable[CrlFile | OcspFile]) -> Iterator[_Damaged]:
-    issuer = issuers[0]
     for file in files:
         try:
             if isinstance(file, CrlFile):
-                if _may_have_named(file.facts, issuer):
-                    file.load().verify_intact(issuer)
-            elif file.response.bears(issuer):
+                for issuer in issuers:
+                    if _may_have_named(file.facts, issuer):
+                        file.load().verify_intact(issuer)
+            elif file.response.bears(issuers[0]):
                 file.response.verify_made_for(*issuers)
         except FormatError as error:
             yield _Damaged(file, error)
@@ -78,24 +85,17 @@ def _find(issuers: tuple[Certificate, ...], files: Iterable[CrlFile | OcspFile])
 
 def _may_have_named(facts: CrlFacts, issuer: Certificate) -> bool:
     """By the identifier of its key; where it states none, by nearly the same name."""
-    near = _has_near_key(facts, issuer)
+    near = has_near_key(facts, issuer)
     if near is None:
         near = nearly_same(facts.issuer, issuer.subject)
     return near and not same_name(facts.issuer, issuer.subject)
-
-
-def _has_near_key(facts: CrlFacts, issuer: Certificate) -> bool | None:
-    """Whether a CRL states nearly the key of `issuer`; None where one of them has no identifier."""
-    if not facts.authority_key or not issuer.subject_key:
-        return None
-    return nearly_same(facts.authority_key, issuer.subject_key)
 
 
 def _may_be_about(file: CrlFile | OcspFile, query: RevocationQuery) -> bool:
     """Whether it may be about this certificate of the issuer; a name that is near alone is not enough."""
     if isinstance(file, OcspFile):  # what names the certificate is judged where it is asked for
         return not file.response.statements(query.certificate, query.issuer)
-    if _has_near_key(file.facts, query.issuer):
+    if any(has_near_key(file.facts, issuer) for issuer in query.issuers):
         return True
     try:
         return bool(file.load().entries_for(query.certificate.serial, file.facts.issuer))

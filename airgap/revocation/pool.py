@@ -17,7 +17,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from airgap.errors import FormatError, Undecided
+from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
@@ -167,16 +167,6 @@ class Astray:
             return same_name(self.file.facts.issuer, certificate.issuer)
         return any(single.serial == certificate.serial for single in self.file.response.responses)
 
-    def may_condemn(self, certificate: Certificate) -> bool:
-        """Whether it says something against `certificate`, by its own word."""
-        if isinstance(self.file, OcspFile):
-            said = self.file.response.responses
-            return any(single.serial == certificate.serial and single.status != "good" for single in said)
-        try:
-            return bool(self.file.load().entries(certificate))
-        except (FormatError, Undecided):
-            return True
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewestEvidence:
@@ -224,7 +214,7 @@ class Evidence(Protocol):
         ...
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
-        """All that the trust directory holds and that can be read, whomever it names."""
+        """All that the trust directory holds and that can be read, whomever it names and wherever it lies."""
         ...
 
     def newest(self) -> NewestEvidence | None:
@@ -410,7 +400,7 @@ class _Sorted:
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial={key: tuple(files) for key, files in by_serial.items()},
             astray=tuple(astray),
-            trusted=(*(crl for crl in crls if crl.trusted), *(ocsp for ocsp in responses if ocsp.trusted)),
+            trusted=tuple(file for file in (*crls, *responses, *(item.file for item in astray)) if file.trusted),
         )
 
 

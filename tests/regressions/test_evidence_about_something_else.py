@@ -1,4 +1,4 @@
-"""A revoking CRL in the layout that was about a child, an absent image or nothing: a pass."""
+"""A revoking CRL in the layout that was about a child, an absent image or nothing, or in a snapshot: a pass."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.oci.descriptor import ARTIFACT_MANIFEST, EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
+from airgap.trust.snapshots.document import SNAPSHOT_TYPE
 from tests.support.command import run_here
 from tests.support.crls import crl, entry
 from tests.support.layouts import LayoutBuilder
@@ -22,17 +23,19 @@ REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, 
 ABSENT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"absent"), size=6)
 
 
-def attach(box: LayoutBuilder, about: Descriptor | None, data: bytes = REVOKING) -> Descriptor:
+def attach(
+    box: LayoutBuilder, about: Descriptor | None, data: bytes = REVOKING, kind: str = EVIDENCE_TYPE
+) -> Descriptor:
     layer = bare(box.add_blob(data, CRL_MEDIA_TYPE))
     document = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
-        "artifactType": EVIDENCE_TYPE,
+        "artifactType": kind,
         "config": bare(box.add_blob(b"{}", EMPTY)),
         "layers": [{**layer, "annotations": {TITLE: "crls/r.crl"}}],
         **({"subject": bare(about)} if about else {}),
     }
-    return box.add_manifest(document, artifact_type=EVIDENCE_TYPE)
+    return box.add_manifest(document, artifact_type=kind)
 
 
 def child(box: LayoutBuilder, target: Descriptor) -> None:
@@ -51,6 +54,30 @@ def tagged(box: LayoutBuilder, _: Descriptor) -> None:
     box.tag(attach(box, None), "evidence")
 
 
+def in_a_snapshot(box: LayoutBuilder, _: Descriptor) -> None:
+    box.tag(attach(box, None, kind=SNAPSHOT_TYPE), "default-1")
+
+
+def as_a_file(box: LayoutBuilder, target: Descriptor) -> None:
+    """As `oras attach IMAGE revoked.crl` does it: a type of one's own, and the name of the file."""
+    layer = {**bare(box.add_blob(REVOKING)), "annotations": {TITLE: "Revoked.CRL"}}
+    document = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": "application/vnd.example.notes",
+        "config": bare(box.add_blob(b"{}", EMPTY)),
+        "layers": [layer],
+        "subject": bare(target),
+    }
+    box.list(box.add_manifest(document))
+
+
+def in_an_artifact_manifest(box: LayoutBuilder, target: Descriptor) -> None:
+    blobs = [bare(box.add_blob(REVOKING, CRL_MEDIA_TYPE))]
+    document = {"mediaType": ARTIFACT_MANIFEST, "artifactType": EVIDENCE_TYPE, "blobs": blobs, "subject": bare(target)}
+    box.list(box.add_manifest(document, ARTIFACT_MANIFEST))
+
+
 WAYS: dict[str, Callable[[LayoutBuilder, Descriptor], None]] = {
     "about the image": lambda box, target: box.list(attach(box, target)),
     "about a child": child,
@@ -59,6 +86,10 @@ WAYS: dict[str, Callable[[LayoutBuilder, Descriptor], None]] = {
     "about nothing": lambda box, _: box.list(attach(box, None)),
     "about nothing, with a tag": tagged,
     "about nothing, in an index": lambda box, _: box.list(box.add_index(attach(box, None))),
+    "in a trust snapshot": in_a_snapshot,
+    "by the type of the layer": lambda box, target: box.list(attach(box, target, kind=CRL_MEDIA_TYPE)),
+    "by the name of the file": as_a_file,
+    "in an artifact manifest": in_an_artifact_manifest,
     "about other evidence": lambda box, target: box.list(attach(box, attach(box, target, crl(LEAF.root)))),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from hashlib import sha1
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,28 @@ def test_a_damaged_crl_that_lies_astray(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     put(written.trust / place, pem(REVOKING)[:-80])
     assert run_here(written.arguments()).code == 15
+
+
+@pytest.mark.parametrize(("place", "data"), [("crl/r.crl", REVOKING), ("old ocsp/r.ors", REVOKED)])
+@pytest.mark.parametrize("where", ["the serial number", "the issuer"])
+def test_a_piece_that_lies_astray_and_is_damaged_where_it_says_whom_it_is_about(
+    tmp_path: Path, place: str, data: bytes, where: str
+) -> None:
+    """By its own word it was about somebody else, and nobody looked at its signature: it passed."""
+    serial = b"\2\2" + LEAF.serial.to_bytes(2, "big")
+    name = LEAF.root.subject if place.startswith("crl") else sha1(LEAF.root.subject, usedforsecurity=False).digest()
+    part = serial if where == "the serial number" else name
+    assert data.count(part) == 1
+    written = write(tmp_path)
+    put(written.trust / place, data.replace(part, part[:-1] + bytes([part[-1] ^ 1])))
+    assert run_here(written.arguments()).code == 15
+
+
+def test_the_whole_word_of_a_stranger_that_lies_astray(tmp_path: Path) -> None:
+    written = write(tmp_path)
+    stranger = issue("ocsp", issuer=OTHER)
+    put(written.trust / "old ocsp/r.ors", ocsp_response(LEAF, status="revoked", responder=stranger))
+    assert run_here(written.arguments()).code == 0
 
 
 def test_a_folder_called_as_one_of_evidence_that_is_too_deep_to_look_into(

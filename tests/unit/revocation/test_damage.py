@@ -15,7 +15,7 @@ from airgap.revocation.nearness import nearly_same
 from tests.support.crls import crl, entry
 from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, Issued, Pki, issue
+from tests.support.pki import AT, Issued, Pki, issue, key_identifier
 
 URL = "http://crl.example/a"
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL], "ocsp_urls": ["http://ocsp.example"]})
@@ -160,3 +160,30 @@ def test_the_message_names_the_file_and_the_certificate() -> None:
 def test_what_is_damaged_in_its_name_and_cut_too() -> None:
     piece = crl(CA, revoked=REVOKED)
     assert verdict(piece.replace(CA.subject, RENAMED)[:-20], "crl") == "evidence.unread"
+
+
+def test_what_is_damaged_in_its_key_identifier_and_in_its_list() -> None:
+    """Of its name nothing was asked, as it was the issuer's, and it seemed to be of another key: it passed."""
+    piece = crl(CA, revoked=[entry(LEAF.serial ^ 1)])
+    identifier = key_identifier(CA.key)
+    assert verdict(piece.replace(identifier, identifier[:-1] + bytes([identifier[-1] ^ 1])), "crl") == (
+        "revocation.crl.signature"
+    )
+
+
+def test_a_crl_of_a_key_that_the_chain_proves_is_damaged_as_one_of_the_issuers_own_key() -> None:
+    new = issue("root", slot=1)
+    former = issue("intermediate", issuer=new, slot=2, subject=new.subject)
+    leaf = issue("leaf", issuer=former, crl_urls=[URL])
+    whole = crl(new, number=9, revoked=[leaf])
+    in_list, in_name = (
+        crl(new, number=9, revoked=[leaf.serial ^ 1])[:-1] + b"x",
+        whole.replace(new.subject, new.subject[:-1] + b"x"),
+    )
+    chain = [Certificate.parse(issued.der) for issued in leaf.chain]
+    for changed, reason in ((in_list, "revocation.crl.signature"), (in_name, "evidence.unread")):
+        evidence = MemoryEvidence({"good.crl": crl(former), "bad.crl": changed}, trusted=True)
+        judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
+        with pytest.raises(Undecided) as raised:
+            judge.check_chain(chain, kind="signing", signed_at=None)
+        assert raised.value.reason == reason
