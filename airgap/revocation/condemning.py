@@ -21,7 +21,10 @@ from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, 
 from airgap.revocation.use import SaidAgainst
 
 if TYPE_CHECKING:
+    from airgap.pki.certificate import Certificate
     from airgap.pki.crl import Crl, RevokedEntry
+    from airgap.pki.ocsp import SingleResponse
+    from airgap.revocation.freshness import ChainKind
 
 _SOFTENED = "revoked, but its key was only invalid after this signature was made"
 _LATER = "good at that moment; revoked later"
@@ -115,36 +118,52 @@ class CondemningEvidence:
 
     def said_in_targets(self, query: RevocationQuery) -> Iterator[SaidAgainst]:
         """What genuine evidence that does not lie in the trust directory says against it, whatever comes of that."""
+        certificate = query.certificate
         for file in self._evidence.crls(query.issuer.subject):
             if not file.trusted:
                 with suppress(FormatError, Undecided):
                     file.load().verify_made_by(*query.issuers)
-                    yield from _said(query, file, file.facts.this_update, _meanings(query, file.load()))
-        for ocsp in self._evidence.ocsp(query.certificate.serial):
-            singles = ocsp.response.statements(query.certificate, query.issuer)
-            against = [single for single in singles if single.status == "revoked"]
-            if against and not ocsp.trusted:
+                    yield from _listed(certificate, query.chain, file)
+        for ocsp in self._evidence.ocsp(certificate.serial):
+            if not ocsp.trusted:
                 with suppress(Undecided):
                     ocsp.response.verify_made_for(*query.issuers)
-                    reasons = [None if single.doubt else single.reason for single in against]
-                    yield from _said(query, ocsp, max(single.this_update for single in against), reasons)
+                    yield from _answered(query.chain, ocsp, ocsp.response.statements(certificate, query.issuer))
+
+    def claimed_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[SaidAgainst]:
+        """The same by its own word alone: of a certificate whose issuer nobody has proven."""
+        for file in self._evidence.crls(certificate.issuer):
+            if not file.trusted:
+                with suppress(FormatError):
+                    yield from _listed(certificate, chain, file)
+        for ocsp in self._evidence.ocsp(certificate.serial):
+            if not ocsp.trusted:
+                singles = [single for single in ocsp.response.responses if single.serial == certificate.serial]
+                yield from _answered(chain, ocsp, singles)
 
 
-def _meanings(query: RevocationQuery, crl: Crl) -> list[str | None]:
-    """The reason of each entry; None where it is not certain what it means."""
-    try:
-        return [None if entry.doubt else entry.reason for entry in crl.entries(query.certificate)]
-    except Undecided:
-        return [None]
+def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterator[SaidAgainst]:
+    """What a CRL says against a certificate. Raises FormatError."""
+    reasons: list[str | None] = [None]  # None where it is not certain what it means
+    with suppress(Undecided):
+        reasons = [None if entry.doubt else entry.reason for entry in file.load().entries(certificate)]
+    yield from _said(chain, file, file.facts.fingerprint, file.facts.this_update, reasons)
+
+
+def _answered(chain: ChainKind, file: OcspFile, singles: Iterable[SingleResponse]) -> Iterator[SaidAgainst]:
+    """What statements about a certificate say against it."""
+    against = [single for single in singles if single.status == "revoked"]
+    if against:
+        reasons = [None if single.doubt else single.reason for single in against]
+        yield from _said(chain, file, file.response.fingerprint, max(single.this_update for single in against), reasons)
 
 
 def _said(
-    query: RevocationQuery, file: CrlFile | OcspFile, made: datetime, reasons: Sequence[str | None]
+    chain: ChainKind, file: CrlFile | OcspFile, known: str, made: datetime, reasons: Sequence[str | None]
 ) -> Iterator[SaidAgainst]:
     if set(reasons) - {REMOVED}:
-        known = file.facts.fingerprint if isinstance(file, CrlFile) else file.response.fingerprint
         is_hold = set(reasons) <= {HOLD, REMOVED}
-        yield SaidAgainst(name=file.name, fingerprint=known, chain=query.chain, this_update=made, is_hold=is_hold)
+        yield SaidAgainst(name=file.name, fingerprint=known, chain=chain, this_update=made, is_hold=is_hold)
 
 
 def _urls(query: RevocationQuery, crls: Iterable[CrlFile]) -> Iterator[str]:

@@ -73,14 +73,16 @@ class RevocationJudge:
 
     def said_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> tuple[SaidAgainst, ...]:
         """What came with a target and says something against `chain`: whoever judges without the target must know."""
-        found: dict[str, SaidAgainst] = {}
+        found: list[SaidAgainst] = []
         for query in self._queries(chain, kind, None):
             if query not in self._said:
                 self._said[query] = tuple(self._condemning.said_in_targets(query))
-            for said in self._said[query]:
-                known = found.setdefault(said.fingerprint, said)
-                found[said.fingerprint] = replace(known, is_hold=known.is_hold and said.is_hold)
-        return tuple(found.values())
+            found += self._said[query]
+        return _each_once(found)
+
+    def claimed_in_targets(self, certificates: Iterable[Certificate], *, kind: ChainKind) -> tuple[SaidAgainst, ...]:
+        """The same about certificates of which no chain is proven: who has their issuers knows what it is worth."""
+        return _each_once(said for item in certificates for said in self._condemning.claimed_in_targets(item, kind))
 
     def not_at_hand(
         self, said: Iterable[SaidAgainst], chain: Sequence[Certificate], *, kind: ChainKind
@@ -239,3 +241,12 @@ def _lifts(answer: ClearingAnswer, hold: RevocationStatement) -> bool:
     elif hold.fingerprint == answer.response:
         return True
     return answer.since is not None and hold.this_update < answer.since
+
+
+def _each_once(said: Iterable[SaidAgainst]) -> tuple[SaidAgainst, ...]:
+    """Each piece once; a hold is all that it says only where it says no more of any certificate."""
+    found: dict[str, SaidAgainst] = {}
+    for item in said:
+        known = found.setdefault(item.fingerprint, item)
+        found[item.fingerprint] = replace(known, is_hold=known.is_hold and item.is_hold)
+    return tuple(found.values())

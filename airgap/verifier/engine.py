@@ -467,24 +467,23 @@ class SignatureVerifier:
 
     def _said_against(self, dossier: _SignatureState, facts: SignatureFacts) -> tuple[SaidAgainst, ...]:
         """Whether or not revocation was asked: another policy may ask when the layout is gone."""
-        stamped = self._timestamp_chain(dossier, facts)
         said = self._revocation.said_in_targets(facts.chain, kind="signing")
-        return (*said, *(self._revocation.said_in_targets(stamped, kind="tsa") if stamped else ()))
-
-    def _timestamp_chain(self, dossier: _SignatureState, facts: SignatureFacts) -> tuple[Certificate, ...]:
-        """The chain of its timestamp, whether or not it was accepted or asked for; empty where none can be built."""
-        if dossier.timestamp:
-            return dossier.timestamp.chain
-        stamped = facts.rest()
-        if stamped.timestamp_token is None or not dossier.statement.stores_of(StoreType.TSA):
-            return ()
+        encoded = facts.rest().timestamp_token
+        if encoded is None:
+            return said
         from airgap.pki.timestamp import TimestampToken
 
         try:
-            token = TimestampToken.parse(stamped.timestamp_token)
-            return token.verify(stamped.signature_value, self._trust.anchors(dossier.statement, StoreType.TSA)).chain
-        except (FormatError, Rejected, TrustMaterialError):  # nobody will rest on it later, either
-            return ()
+            token = TimestampToken.parse(encoded)
+        except FormatError:  # nobody will rest on it later, either
+            return said
+        try:
+            proven = dossier.timestamp or token.verify(
+                facts.rest().signature_value, self._trust.anchors(dossier.statement, StoreType.TSA)
+            )
+        except (Rejected, TrustMaterialError):  # another policy may accept it
+            return (*said, *self._revocation.claimed_in_targets(token.certificates, kind="tsa"))
+        return (*said, *self._revocation.said_in_targets(proven.chain, kind="tsa"))
 
 
 def _authentic_time_inside(facts: SignatureFacts) -> str:

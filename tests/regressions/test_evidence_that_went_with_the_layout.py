@@ -163,3 +163,33 @@ def test_what_was_said_against_the_timestamping_certificate(
     assert run_here(arguments).code == 14
     shutil.rmtree(written.layout)
     assert {run_here(arguments).code} == codes
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["no store", "a store that no statement names"])
+def test_a_timestamping_authority_that_is_trusted_later(tmp_path: Path, is_there: bool) -> None:
+    """Nothing was remembered about a chain that the policy did not name when the layout was there."""
+    tsa = Pki().tsa_chain(tsa={"crl_urls": ["http://crl.example/tsa.crl"]})
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(depth=2, leaf={"not_after": AT + DAY}))
+    scene.timestamp(tsa, verify="afterCertExpiry")
+    scene.crls = {"tsa.crl": crl(tsa.chain[1], number=1)}
+    against = crl(tsa.chain[1], number=2, this_update=AT, revoked=[entry(tsa.serial, reason="keyCompromise")])
+    scene.packing = [lambda box, target: box.list(box.add_manifest(_artifact(box, target, against)))]
+    written = scene.write(tmp_path)
+    (policy,) = written.trust.glob("trustpolicy*.json")
+    later, store = policy.read_text(), written.trust / "truststore/x509/tsa"
+    earlier = json.loads(later)
+    stores = earlier["trustPolicies"][0]["trustStores"]
+    earlier["trustPolicies"][0]["trustStores"] = [name for name in stores if not name.startswith("tsa:")]
+    policy.write_text(json.dumps(earlier))
+    if not is_there:
+        store.rename(tmp_path / "tsa")
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 0
+    policy.write_text(later)
+    if not is_there:
+        (tmp_path / "tsa").rename(store)
+    arguments = ["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT + 2 * DAY)]
+    assert run_here(arguments).code == 14
+    shutil.rmtree(written.layout)
+    assert run_here(arguments).code == 15
