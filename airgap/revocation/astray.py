@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
-from airgap.errors import LimitError
-from airgap.files import list_folder, read_regular, reading_problem
+from airgap.errors import FormatError, LimitError
+from airgap.files import list_folder, open_plain, read_regular, reading_problem
 from airgap.problem import Problem
 from airgap.revocation.index import INDEX
 from airgap.revocation.pool import EvidenceFile, UnreadableEvidence
@@ -24,7 +24,10 @@ _LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
 """What stands in the names that people give to folders of evidence, to copies and to archives of them."""
 _EXPECTED: Final = (".crl", ".ors")
 POSSIBLE: Final = (".pem", ".der", ".cer", ".crt")
-"""Endings that evidence may have as well; outside of its folders only looked at where no certificates belong."""
+"""Endings that evidence may have as well."""
+_LONG_SEQUENCE: Final = re.compile(rb"\x30[\x80-\x84]")
+"""How DER of more than a few bytes begins."""
+_HEAD_BYTES: Final = 4 * limits.KIB
 _STORES: Final = "truststore"
 """What is no certificate there is refused by whoever reads the stores."""
 _PASSED_OVER: Final = frozenset({"plugins", "localkeys"})
@@ -42,7 +45,7 @@ class Found:
 
 
 def look_for_astray(root: Path, origin: str, known: tuple[str, ...]) -> Found:
-    """Every file below `root`, outside of the folders `known`, that may be evidence by its name or its folder.
+    """Every file below `root`, outside of the folders `known`, that may be evidence by its name, folder or beginning.
 
     Bounded in depth and number, as a trust directory may lie in a folder with much else; never raises. Hidden files and
     folders count where they are called as evidence is.
@@ -94,9 +97,10 @@ class _Look:
         in_store = below.startswith(f"{_STORES}/")
         expected = any(ending in lower for ending in _EXPECTED)
         named = expected or (says_evidence(name) and not in_store)
-        possible = not is_hidden and ((lower.endswith(POSSIBLE) and not in_store) or not (below or "." in name))
+        possible = not in_store and _may_be_evidence(path)
         if named or possible or (likely and not is_hidden):
-            read = partial(read_regular, path, limits.CRL_FILE_BYTES)
+            # what only its beginning tells may stand behind a link; what is called as evidence is has to be a file
+            read = partial(read_regular if named or likely else _read_through, path, limits.CRL_FILE_BYTES)
             self.pieces.append(
                 EvidenceFile(
                     name,
@@ -147,6 +151,28 @@ class _Look:
                 facts={"name": shown, "problem": problem},
             )
         )
+
+
+def _may_be_evidence(path: Path) -> bool:
+    """Whether a file of any name begins as DER does, or has a line of PEM near its beginning."""
+    try:
+        with open_plain(path) as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return path.name.lower().endswith(POSSIBLE)
+    return _LONG_SEQUENCE.match(head) is not None or b"-----BEGIN" in head
+
+
+def _read_through(path: Path, limit: int) -> bytes:
+    """As `read_regular`, with links followed."""
+    try:
+        with open_plain(path) as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise FormatError(f"cannot be read ({reading_problem(error)})") from None
+    if len(data) > limit:
+        raise LimitError(f"has more than {limit} bytes")
+    return data
 
 
 def _leads_to_folder(path: Path) -> bool:

@@ -55,7 +55,7 @@ PLACES = [
     "crl/r.crl", "CRLs/r.crl", "Crl/r", "revocation/r.crl", "revocation-lists/r", "evidence/crls/r.crl", "r.crl",
     "r.crl.pem", "r.der", "trust/crls/r.crl", "truststore/crls/r.crl", "truststore/x509/ca/r.crl",
     "truststore/x509/ca/other/r.crl", "truststore/x509/crls/june/r.crl", ".crls/r.crl", "old/.crls/r", ".r.crl",
-    "june/r.der", "a/b/c/d/e/f/g/r.crl",
+    "june/r.der", "a/b/c/d/e/f/g/r.crl", "june/r", "backup/r.bin", "backup/2026/r.txt", "r.dat", "june/.r",
 ]  # fmt: skip
 
 
@@ -71,6 +71,31 @@ def test_a_crl_that_condemns_is_heard_wherever_it_lies(tmp_path: Path, place: st
     assert f"Move {place} into crls/" in ran.out
     (written.trust / place).rename(written.trust / "crls/r.crl")
     assert run_here(written.arguments()).code == 14
+
+
+@pytest.mark.parametrize("place", ["june/current", "current.bin"])
+def test_a_link_of_any_name_to_what_condemns_is_heard(tmp_path: Path, place: str) -> None:
+    written = write(tmp_path)
+    put(tmp_path / "elsewhere", REVOKING)
+    (written.trust / place).parent.mkdir(exist_ok=True)
+    (written.trust / place).symlink_to(tmp_path / "elsewhere")
+    ran = text(written)
+    assert ran.code == 15, ran
+    assert f"{place} in the trust directory says something against" in ran.out
+
+
+@pytest.mark.parametrize("place", ["certs/site.pem", "certs/site", "site.bin"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_certificates_and_keys_elsewhere_disturb_nobody(tmp_path: Path, place: str, *, linked: bool) -> None:
+    written = write(tmp_path)
+    certificate = tmp_path / "elsewhere"
+    certificate.write_bytes(OTHER.pem if place.endswith(".pem") else OTHER.der)
+    (written.trust / place).parent.mkdir(exist_ok=True)
+    if linked:
+        (written.trust / place).symlink_to(certificate)
+    else:
+        (written.trust / place).write_bytes(certificate.read_bytes())
+    assert run_here(written.arguments()).code == 0
 
 
 @pytest.mark.parametrize("place", ["ocsps/r.ors", "OCSP/r.ors", "ocsp-responses/r.der", "r.ors", "trust/ocsp/r.ors"])
