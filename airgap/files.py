@@ -26,11 +26,9 @@ def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     Raises OSError.
     """
     _check_replaceable(path)
-    # 16 characters have at most 64 bytes: file systems count those, up to 255
-    temporary = path.with_name(f".{path.name[:16]}.{secrets.token_hex(6)}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    temporary = _temporary(path)
     try:
-        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+        with os.fdopen(_create(temporary, mode), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -44,15 +42,46 @@ def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+def check_writable(path: Path, what: str) -> None:
+    """Refuses now what could not be written later: nobody waits for a result that is then lost.
+
+    `what`: what the file is called. Raises AirgapError.
+    """
+    temporary = _temporary(path)
+    try:
+        _check_replaceable(path)
+        os.close(_create(temporary, 0o600))
+        temporary.unlink()
+    except OSError as error:
+        raise unwritable(path, what, error) from None
+
+
+def unwritable(path: Path, what: str, error: OSError) -> AirgapError:
+    """That a file cannot be written, and the way out."""
+    folder = path.parent
+    way_out = f"Make the folder first: mkdir -p {safe(folder)}" if not folder.exists() else "Name another file."
+    return AirgapError(f"the {what} {safe(path)} cannot be written: {error.strerror or error}", remedy=way_out)
+
+
+def _temporary(path: Path) -> Path:
+    # 16 characters have at most 64 bytes: file systems count those, up to 255
+    return path.with_name(f".{path.name[:16]}.{secrets.token_hex(6)}.tmp") if path.name else path
+
+
+def _create(path: Path, mode: int) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    return os.open(path, flags, mode)
+
+
 def _check_replaceable(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except OSError:
         return  # nothing is there, or nobody can look: the rename itself tells
     # /dev/stdout is a link, and may lead to a file; root could replace it all the same
-    if not path.name:  # `.` and `/`, and the empty text
+    if not path.name or stat.S_ISDIR(mode):  # without a name: `.` and `/`, and the empty text
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or (path.is_symlink() and path.parent == Path("/dev")):
+    if not stat.S_ISREG(mode) or (path.is_symlink() and path.parent == Path("/dev")):
         raise OSError(errno.EINVAL, "is no regular file", str(path))
 
 

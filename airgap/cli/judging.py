@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 import airgap.parse
+import airgap.report
 import airgap.trust
 from airgap.cli.console import home
 from airgap.errors import FormatError, UsageError
@@ -73,10 +74,14 @@ class Judging:
         return airgap.trust.parse_ages(self.max_age or [])
 
     def location(self, report: Path | None = None, inputs: Iterable[Path] = ()) -> airgap.trust.Location:
-        """The trust directory that is meant. Raises UsageError for a `report` that would change it or `inputs`."""
+        """The trust directory that is meant.
+
+        Raises UsageError for a `report` that would change it or `inputs`, AirgapError for one that cannot be written.
+        """
         place = location(self.trust)
         if report is not None:
             airgap.trust.check_output(report, [place.path, *inputs])
+            airgap.report.check_report(report)
         return place
 
 

@@ -15,7 +15,7 @@ from airgap.net.errors import IncompleteError, PreconditionError, RegistryError
 from airgap.net.http import Body, Reply
 from airgap.net.wire import check_sent, check_stated_digest, failure, has_code, missing_digests, stated_digest
 from airgap.oci.descriptor import (
-    ARTIFACT_MANIFEST,
+    ARTIFACT_MANIFESTS,
     DOCKER_LIST,
     DOCKER_MANIFEST,
     DOCKER_SCHEMA_1,
@@ -33,7 +33,7 @@ from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe
 
 # a plain */* gets a 404, or a manifest that was converted to an older kind, from distribution 2.8
-ACCEPT: Final = f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFEST}, {ARTIFACT_MANIFEST}"
+ACCEPT: Final = ", ".join((IMAGE_INDEX, IMAGE_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, *sorted(ARTIFACT_MANIFESTS)))
 _UNSPECIFIC: Final = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 _MISSING_CODES: Final = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN")
 _PRECONDITION_FAILED: Final = 412

@@ -18,6 +18,9 @@ IMAGE_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 IMAGE_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 ARTIFACT_MANIFEST: Final = "application/vnd.oci.artifact.manifest.v1+json"
 """Withdrawn from the specification, still read (MAN-11)."""
+ORAS_ARTIFACT_MANIFEST: Final = "application/vnd.cncf.oras.artifact.manifest.v1+json"
+"""What was before it: read, so that what is attached in it comes along and is named; no signature in it is judged."""
+ARTIFACT_MANIFESTS: Final = frozenset({ARTIFACT_MANIFEST, ORAS_ARTIFACT_MANIFEST})
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 IMAGE_CONFIG: Final = "application/vnd.oci.image.config.v1+json"
@@ -38,7 +41,9 @@ DOCKER_SCHEMA_1: Final = frozenset(
 """Points at layers in a way of its own, which is not read: refused, so that no layer goes unchecked as "content"."""
 
 INDEX_TYPES: Final = frozenset({IMAGE_INDEX, DOCKER_LIST})
-MANIFEST_TYPES: Final = frozenset({IMAGE_MANIFEST, ARTIFACT_MANIFEST, DOCKER_MANIFEST}) | INDEX_TYPES | DOCKER_SCHEMA_1
+MANIFEST_TYPES: Final = (
+    frozenset({IMAGE_MANIFEST, DOCKER_MANIFEST}) | ARTIFACT_MANIFESTS | INDEX_TYPES | DOCKER_SCHEMA_1
+)
 """Media types whose content points further; everything else is opaque (LAYOUT-2, LAYOUT-14)."""
 ENVELOPE_TYPES: Final = frozenset({JWS_ENVELOPE, COSE_ENVELOPE})
 EXTERNAL_LAYERS: Final = frozenset(

@@ -9,7 +9,7 @@ from typing import Final
 from airgap import limits
 from airgap.errors import FormatError
 from airgap.oci.descriptor import (
-    ARTIFACT_MANIFEST,
+    ARTIFACT_MANIFESTS,
     DOCKER_LIST,
     DOCKER_MANIFEST,
     DOCKER_SCHEMA_1,
@@ -129,7 +129,7 @@ def _check_kind(document: JsonObject, media_type: str) -> None:
     stated = take_optional(document, "mediaType", str)
     if stated is not None and stated != media_type:
         raise FormatError(f"is {safe(stated, limit=160)!r}, but its descriptor says {media_type!r}", where="mediaType")
-    if media_type != ARTIFACT_MANIFEST:
+    if media_type not in ARTIFACT_MANIFESTS:
         version = take(document, "schemaVersion", int)
         if version != _SCHEMA_VERSION:
             raise FormatError(f"is {version}, not {_SCHEMA_VERSION}", where="schemaVersion")
@@ -144,7 +144,7 @@ _FOREIGN_MEMBERS: Final = {
     DOCKER_LIST: frozenset({"config", "layers", "fslayers", "blobs"}),
     IMAGE_MANIFEST: frozenset({"manifests", "fslayers"}),
     DOCKER_MANIFEST: frozenset({"manifests", "fslayers"}),
-    ARTIFACT_MANIFEST: frozenset({"manifests", "config", "layers", "fslayers"}),
+    **dict.fromkeys(ARTIFACT_MANIFESTS, frozenset({"manifests", "config", "layers", "fslayers"})),
 }
 
 
@@ -167,7 +167,7 @@ def _index(
 
 
 def _manifest(raw: bytes, document: JsonObject, media_type: str) -> Manifest:
-    if media_type == ARTIFACT_MANIFEST:
+    if media_type in ARTIFACT_MANIFESTS:
         config: Descriptor | None = None
         layers: tuple[Descriptor, ...] = ()
         blobs = take_list(document, "blobs", Descriptor.from_json, limit=limits.LAYERS, required=False)

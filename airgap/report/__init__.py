@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airgap.report.plugins import PluginsReport
     from airgap.report.policies import PolicyReport, RefusedPolicyReport
     from airgap.report.rechecking import RecheckReport
-    from airgap.report.report import Report, to_json, write_report
+    from airgap.report.report import Report, check_report, to_json, write_report
     from airgap.report.signing import KeysReport, SignReport, TimestampReport
     from airgap.report.snapshots import PinsReport, SnapshotReport, ceremony_text
     from airgap.report.status import StatusReport
@@ -41,7 +41,7 @@ _find = on_demand(
         "airgap.report.plugins": ("PluginsReport",),
         "airgap.report.policies": ("PolicyReport", "RefusedPolicyReport"),
         "airgap.report.rechecking": ("RecheckReport",),
-        "airgap.report.report": ("Report", "to_json", "write_report"),
+        "airgap.report.report": ("Report", "check_report", "to_json", "write_report"),
         "airgap.report.signing": ("KeysReport", "SignReport", "TimestampReport"),
         "airgap.report.snapshots": ("PinsReport", "SnapshotReport", "ceremony_text"),
         "airgap.report.status": ("StatusReport",),
@@ -55,7 +55,7 @@ __all__ = [
     "BlobReport", "CertificatesReport", "CopyReport", "DiscoverReport", "ExportReport", "FetchReport", "InspectReport",
     "InspectedBlobReport", "KeysReport", "PinsReport", "PluginsReport", "PolicyReport", "RecheckReport",
     "RefusedPolicyReport", "Report", "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style",
-    "TimestampReport", "VerifyReport", "ceremony_text", "count", "size", "to_json", "write_report",
+    "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "size", "to_json", "write_report",
 ]  # fmt: skip
 
 

@@ -62,7 +62,7 @@ class InspectReport(Report):
             for problem in artifact.unread:
                 root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
             if not artifact.signatures:
-                root.add("no signature that can be read" if artifact.unread else "no signature")
+                root.add("no signature that can be read" if artifact.unread else "no signature of the Notary Project")
             lines.extend(root.lines())
         return "\n".join(lines) + "\n"
 

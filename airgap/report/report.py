@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from airgap import __version__
-from airgap.errors import AirgapError
-from airgap.files import write_file
+from airgap.files import check_writable, unwritable, write_file
 from airgap.report.style import PLAIN, Style
-from airgap.text import safe
 
 Json = dict[str, Any]
 TOOL: Final = {"name": "airgap", "version": __version__}
@@ -81,7 +79,12 @@ def write_report(path: Path, document: Json) -> None:
     try:
         write_file(path, to_json(document).encode())
     except OSError as error:
-        folder = path.parent
-        way_out = f"Make the folder first: mkdir -p {safe(folder)}" if not folder.exists() else "Name another file."
-        problem = f"the report {safe(path)} cannot be written: {error.strerror or error}"
-        raise AirgapError(problem, remedy=way_out) from None
+        raise unwritable(path, _WHAT, error) from None
+
+
+def check_report(path: Path) -> None:
+    """Refuses a place where no report could be written, before anything is judged (design 15). Raises AirgapError."""
+    check_writable(path, _WHAT)
+
+
+_WHAT: Final = "report"

@@ -15,6 +15,7 @@ from airgap.oci.descriptor import (
     ENVELOPE_TYPES,
     IMAGE_MANIFEST,
     NOTARY_SIGNATURE,
+    ORAS_ARTIFACT_MANIFEST,
     Descriptor,
 )
 from airgap.oci.digest import Digest
@@ -28,6 +29,9 @@ THUMBPRINTS: Final = "io.cncf.notary.x509chain.thumbprint#S256"
 """The annotation with the fingerprints of the chain (MAN-7): a hint, never evidence (MAN-10, D1)."""
 CREATED: Final = "org.opencontainers.image.created"
 
+_BEFORE_ONE: Final = "application/vnd.cncf.notary.v2"
+"""Types of early signatures: `.v2`, `.v2.signature`."""
+
 CONFIG_BYTES: Final = b"{}"
 """Content of every signature manifest's config; nothing reads it (MAN-4)."""
 
@@ -37,7 +41,14 @@ Form = Literal["artifactType", "config"]
 
 def is_signature(manifest: Manifest | Index) -> bool:
     """Whether the manifest says that it is a Notary Project signature, well-formed or not (MAN-32, LAYOUT-13)."""
-    return manifest.artifact_type == NOTARY_SIGNATURE
+    return manifest.artifact_type == NOTARY_SIGNATURE and not is_before_one(manifest)
+
+
+def is_before_one(manifest: Manifest | Index) -> bool:
+    """Whether it says that it is a signature as notation made them before 1.0. No release since reads these."""
+    stated = manifest.artifact_type or ""
+    in_oras = manifest.media_type == ORAS_ARTIFACT_MANIFEST and stated == NOTARY_SIGNATURE
+    return in_oras or stated.startswith(_BEFORE_ONE)
 
 
 def envelope_descriptor(manifest: Manifest | Index, subject: Descriptor) -> Descriptor:

@@ -14,7 +14,7 @@ from typing import Final
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, NotFoundError, Rejected, TrustMaterialError, UsageError
-from airgap.files import open_plain, write_file
+from airgap.files import check_writable, open_plain, write_file
 from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
@@ -91,6 +91,7 @@ def sign_blob(request: BlobSignRequest) -> SignedBlob:
     target = (request.directory or request.path.parent) / signature_name(request.path.name, request.envelope)
     if not request.force and (target.exists() or target.is_symlink()):
         raise UsageError(f"{safe(target)} is there already", remedy="Replace it with --force.")
+    check_writable(target, "signature")
     with open_plain(request.path) as file:
         digest, size = measure(file, signer.algorithm.hash_name)
     subject = blob_descriptor(digest, size, request.media_type)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from airgap import __version__
 from airgap.errors import AirgapError, UsageError
+from airgap.files import check_writable
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
@@ -403,7 +404,7 @@ def _written(destination: str) -> LayoutReference | None:
 def _complete(request: CopyRequest) -> CopyRequest:
     """The request with what its lists name; nothing that is written takes the place of what is read, or of the other.
 
-    Raises UsageError.
+    Raises UsageError, and AirgapError for a lock file that could not be written.
     """
     sources = [*request.sources, *(text for path in request.lists for text in read_list(path))]
     if not sources:
@@ -425,6 +426,7 @@ def _complete(request: CopyRequest) -> CopyRequest:
             )
         read = [*layout_paths(text for text in sources if text != STREAM), *request.lists]
         check_output(request.lock_output, [*read, *([target] if target else [])], what="lock file")
+        check_writable(request.lock_output, "lock file")
     return replace(request, sources=sources, lists=())
 
 

@@ -10,13 +10,13 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, Rejected
-from airgap.oci.descriptor import INDEX_TYPES, Descriptor
+from airgap.oci.descriptor import INDEX_TYPES, ORAS_ARTIFACT_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Mechanism, Referrer
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
-from airgap.signature.manifest import envelope_descriptor, is_signature
+from airgap.signature.manifest import envelope_descriptor, is_before_one, is_signature
 from airgap.text import safe
 from airgap.verifier.engine import Candidate
 from airgap.verifier.facts import PluginUse
@@ -47,8 +47,6 @@ _ATTESTED: Final = frozenset({"application/vnd.dsse.envelope.v1+json", "applicat
 _BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 _PGP: Final = "application/pgp-signature"
 _PROVENANCE: Final = "application/vnd.cncf.helm.chart.provenance.v1.prov"
-_BEFORE_ONE: Final = "application/vnd.cncf.notary.v2"
-"""notation before 1.0: `.v2`, `.v2.signature`. No release since reads them."""
 
 
 class NearbySignatureFinder:
@@ -187,8 +185,9 @@ def foreign_kind(referrer: Referrer) -> str | None:
     layers = _layer_types(referrer.manifest)
     if _SIMPLE_SIGNING in layers:
         return _COSIGN
-    if (referrer.artifact_type or "").startswith(_BEFORE_ONE):
-        return "signature of a notation before 1.0"
+    if is_before_one(referrer.manifest):
+        retired = referrer.descriptor.media_type == ORAS_ARTIFACT_MANIFEST
+        return "signature of a notation before 1.0" + (" (in a retired ORAS artifact manifest)" if retired else "")
     if referrer.artifact_type == _PGP or _PGP in layers:
         return "PGP signature"
     is_bundle = (referrer.artifact_type or "").startswith(_BUNDLE) or any(item.startswith(_BUNDLE) for item in layers)

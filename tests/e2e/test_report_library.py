@@ -56,3 +56,22 @@ def test_a_report_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None
     with pytest.raises(AirgapError, match=r"the report .* cannot be written") as caught:
         airgap.report.write_report(tmp_path / "nowhere" / "report.json", {})
     assert caught.value.remedy.startswith("Make the folder first")
+
+
+@pytest.mark.parametrize("name", ["nowhere/file", "folder", "file/file"])
+@pytest.mark.parametrize("command", ["verify", "recheck", "copy", "blob verify"])
+def test_a_file_that_could_not_be_written_is_refused_before_anything_is_done(
+    tmp_path: Path, command: str, name: str
+) -> None:
+    written = Scene().write(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"content")
+    new, place = tmp_path / "new", str(tmp_path / name)
+    source = str(tmp_path / "file") if command == "blob verify" else written.target
+    options = {"copy": [f"oci:{new}", "--lock-output", place]}.get(
+        command, ["--trust", str(written.trust), "--report", place]
+    )
+    ran = run_here([*command.split(), source, *options])
+    assert (ran.code, ran.out) == (1, "")
+    assert "cannot be written" in ran.err
+    assert not new.exists()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import ORAS_ARTIFACT_MANIFEST, Descriptor
 from tests.support import envelopes
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
@@ -186,6 +186,20 @@ def _early(box: LayoutBuilder, target: Descriptor, end: str) -> None:
     box.add_referrer(target, b"{}", artifact_type=f"application/vnd.cncf.notary.v2{end}")
 
 
+def _retired(box: LayoutBuilder, target: Descriptor, end: str, *, listed: bool) -> None:
+    document = {
+        "mediaType": ORAS_ARTIFACT_MANIFEST,
+        "artifactType": f"application/vnd.cncf.notary{end}",
+        "blobs": [bare(box.add_blob(b"{}", "application/jose+json"))],
+        "subject": bare(target),
+    }
+    descriptor = box.add_manifest(document, ORAS_ARTIFACT_MANIFEST)
+    if listed:
+        box.list(descriptor)
+    else:
+        box.tag_fallback(target, descriptor)
+
+
 @pytest.mark.parametrize(
     ("attach", "words"),
     [
@@ -194,13 +208,16 @@ def _early(box: LayoutBuilder, target: Descriptor, end: str) -> None:
         (lambda box, target: _cosign(box, target, tagged=False, bundle=True), "sigstore bundle"),
         (lambda box, target: _early(box, target, ".signature"), "a notation before 1.0"),
         (lambda box, target: _early(box, target, ""), "a notation before 1.0"),
+        (lambda box, target: _retired(box, target, ".v2.signature", listed=True), "a retired ORAS artifact manifest"),
+        (lambda box, target: _retired(box, target, ".signature", listed=True), "a retired ORAS artifact manifest"),
+        (lambda box, target: _retired(box, target, ".signature", listed=False), "a retired ORAS artifact manifest"),
         (
             lambda box, target: box.add_referrer(target, b"", artifact_type=PGP, layer_type="text/plain"),
             "PGP signature",
         ),
         (lambda box, target: box.add_referrer(target, b"", artifact_type="a/b", layer_type=PGP), "PGP signature"),
     ],
-    ids=["tag", "referrer", "bundle", "alpha", "older", "pgp", "pgp layer"],
+    ids=["tag", "referrer", "bundle", "alpha", "older", "oras alpha", "oras", "oras tag", "pgp", "pgp layer"],
 )
 def test_a_signature_of_another_kind_is_named_and_not_called_absent(
     tmp_path: Path, attach: Callable[[LayoutBuilder, Descriptor], None], words: str
