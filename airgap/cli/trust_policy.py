@@ -120,7 +120,7 @@ def check(
         note(refused.text().rstrip("\n"))
         raise
     for refusal in checked.refusals if file else ():
-        note(refusal.located)
+        note(f"{refusal.located}\n  → {refusal.remedy}" if refusal.remedy else refusal.located)
     broken = () if file else checked.refusals
     output.finish(airgap.report.PolicyReport(checked.policy, checked.answer, broken))
 

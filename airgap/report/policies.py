@@ -73,7 +73,8 @@ class PolicyReport(Report):
         if refusals:
             headline = f"BROKEN: {count(len(refusals), 'trust store')} that {safe(policy.source)} names cannot be used."
         lines = [style.paint("bad" if refusals else "good", headline)]
-        lines += [f"  {style.paint('bad', 'problem')} {refusal.located}" for refusal in refusals]
+        for refusal in refusals:
+            lines += [f"  {style.paint('bad', 'problem')} {refusal.located}", *_way_out(refusal, " " * 10)]
         for statement in policy.statements:
             what = (
                 "global" if statement.is_global and not statement.scopes else ", ".join(map(safe, statement.scopes[:4]))
@@ -113,8 +114,9 @@ class RefusedPolicyReport(Report):
         }
 
     def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
-        """One refusal a line."""
-        return "".join(f"{self.error.source}, {refusal.located}\n" for refusal in self.error.refusals)
+        """One refusal a line, with its way out below it."""
+        found = ((f"{self.error.source}, {refusal.located}", *_way_out(refusal)) for refusal in self.error.refusals)
+        return "".join(f"{line}\n" for lines in found for line in lines)
 
 
 def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:
@@ -132,10 +134,15 @@ def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:
         yield f"    {style.paint('unsure', 'note')} {problem}"
 
 
+def _way_out(refusal: Refusal, indent: str = "  ") -> tuple[str, ...]:
+    return (f"{indent}→ {refusal.remedy}",) if refusal.remedy else ()
+
+
 def _refusal(refusal: Refusal) -> Json:
     return {
         "line": refusal.line,
         "member": refusal.member,
         "statement": refusal.statement,
         "problem": refusal.problem,
+        "remedy": refusal.remedy,
     }

@@ -190,7 +190,7 @@ def _store_refusals(data: bytes, policy: Policy, root: Path) -> tuple[Refusal, .
     """
     document = load_object(data, Reading.SIGNED, limit=limits.POLICY_BYTES)
     lines = Lines(data)
-    problems: dict[StoreRef, str | None] = {}
+    problems: dict[StoreRef, TrustMaterialError | None] = {}
     found: list[Refusal] = []
     for number, statement in enumerate(policy.statements):
         for place, text in enumerate(document["trustPolicies"][number].get("trustStores", [])):
@@ -200,20 +200,28 @@ def _store_refusals(data: bytes, policy: Policy, root: Path) -> tuple[Refusal, .
             if problem := problems[ref]:
                 member = f"{statement_path(number)}.trustStores[{place}]"
                 name = safe(statement.name, limit=64)
-                found.append(Refusal(line=lines.of(member), member=member, statement=name, problem=problem))
+                found.append(
+                    Refusal(
+                        line=lines.of(member),
+                        member=member,
+                        statement=name,
+                        problem=str(problem),
+                        remedy=problem.remedy,
+                    )
+                )
     return tuple(found)
 
 
-def _store_problem(root: Path, ref: StoreRef) -> str | None:
+def _store_problem(root: Path, ref: StoreRef) -> TrustMaterialError | None:
     try:
         load_store(root, ref)
     except TrustMaterialError as error:
-        return str(error)
+        return error
     return None
 
 
 def _store_problems(statement: Statement, root: Path) -> tuple[str, ...]:
-    problems = [problem for ref in statement.stores if (problem := _store_problem(root, ref))]
+    problems = [str(problem) for ref in statement.stores if (problem := _store_problem(root, ref))]
     if not statement.skip and not statement.stores_of(StoreType.TSA):
         problems.append("no tsa store is named: signatures are not accepted after their certificates expire")
     return tuple(problems)

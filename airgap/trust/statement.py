@@ -146,6 +146,8 @@ class Refusal:
     statement: str | None
     """Its name, or its place in the list where it has none; None where the fault lies outside every statement."""
     problem: str
+    remedy: str = ""
+    """Its own way out, where it has one."""
 
     @property
     def sentence(self) -> str:
@@ -394,6 +396,7 @@ def _refusal(error: FormatError, lines: Lines) -> Refusal:
         member=error.where,
         statement=name if isinstance(name, str) else None,
         problem=error.problem,
+        remedy=error.remedy,
     )
 
 

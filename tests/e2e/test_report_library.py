@@ -58,14 +58,15 @@ def test_a_report_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None
     assert caught.value.remedy.startswith("Make the folder first")
 
 
-@pytest.mark.parametrize("name", ["nowhere/file", "folder", "file/file"])
+@pytest.mark.parametrize("name", ["nowhere/file", "folder", "plain/file"])
 @pytest.mark.parametrize("command", ["verify", "recheck", "copy", "blob verify"])
 def test_a_file_that_could_not_be_written_is_refused_before_anything_is_done(
     tmp_path: Path, command: str, name: str
 ) -> None:
     written = Scene().write(tmp_path)
     (tmp_path / "folder").mkdir()
-    (tmp_path / "file").write_bytes(b"content")
+    for plain in ("file", "plain"):
+        (tmp_path / plain).write_bytes(b"content")
     new, place = tmp_path / "new", str(tmp_path / name)
     source = str(tmp_path / "file") if command == "blob verify" else written.target
     options = {"copy": [f"oci:{new}", "--lock-output", place]}.get(

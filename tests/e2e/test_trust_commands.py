@@ -369,7 +369,10 @@ class TestPolicy:
             ("trustPolicies[1].trustStores[1]", "b"),
         ]
         assert "holds no certificate" in ran.document["refusals"][1]["problem"]
-        assert trust(root, "policy", "check").out.startswith("BROKEN: 3 trust stores")
+        assert all(refusal["remedy"] for refusal in ran.document["refusals"])
+        told = trust(root, "policy", "check").out
+        assert told.startswith("BROKEN: 3 trust stores")
+        assert told.count("  → ") == 3
         assert trust(root, "policy", "check", "--file", root / "trustpolicy.oci.json").code == 0
 
     def test_check_says_that_a_store_is_missing(self, root: Path) -> None:
