@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from airgap.transfer.copied import CopyResult
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.scenario import Scene
@@ -60,8 +63,12 @@ def test_a_folder_may_get_more_names_for_what_it_holds(here: Path) -> None:
     assert (here / "lock").read_text().splitlines()[1].startswith("lay@sha256:")
 
 
-def test_a_lock_file_that_cannot_be_written_kept_the_result_back(here: Path) -> None:
-    ran = run_here(["copy", "lay:v1", "new", "--lock-output", "nowhere/lock"])
+def test_a_lock_file_that_cannot_be_written_kept_the_result_back(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "lock")
+
+    monkeypatch.setattr(CopyResult, "write_lock", full)
+    ran = run_here(["copy", "lay:v1", "new", "--lock-output", "lock"])
     assert (ran.code, ran.out.startswith("copied")) == (1, True), ran
 
 
