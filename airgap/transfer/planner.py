@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from airgap import limits
-from airgap.errors import AirgapError, ContentError, LimitError, NotFoundError
+from airgap.errors import AirgapError, ContentError, FormatError, LimitError, NotFoundError
 from airgap.oci.attached import IMAGE_CONFIGS, cosign_suffix, is_stated_image
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.digest import Digest
@@ -157,7 +157,16 @@ class _Planner:
             return None
         if isinstance(manifest, Index) or manifest.config is None or not is_stated_image(manifest):
             return None
-        return platform_of(_read_small(step.source, manifest.config))
+        try:
+            return platform_of(_read_small(step.source, manifest.config))
+        except FormatError as error:
+            raise ContentError(
+                "content.malformed",
+                f"the platform of {descriptor.digest} is not known: its config {manifest.config.digest} cannot be "
+                f"read: {error}",
+                remedy="Name the image by its own digest, without --platform, if it is the right one.",
+                digest=str(manifest.config.digest),
+            ) from None
 
     def _looks_at(self, step: _Step) -> bool:
         selection = self._selection
@@ -319,30 +328,35 @@ class _Gathering:
         filters = self._selection.platforms
         if not filters or root.manifest is None:
             return
-        there = self._platforms_below(start)
+        there, unread = self._platforms_below(start)
         shown = ", ".join(sorted(str(platform) for platform in there)[:_SHOWN])
         name = root.descriptor.digest
         if isinstance(root.manifest, Index):
             for wanted in filters:
                 if not any(wanted.matches(platform) for platform in there):
                     problem = f"{name} has nothing for {wanted}; it has {shown or 'no platforms'}"
-                    raise NotFoundError(problem, platform=str(wanted))
+                    maybe = f"; and {unread[0]}" if unread else ""
+                    raise NotFoundError(f"{problem}{maybe}", platform=str(wanted))
         elif there and not any(is_any_of(filters, platform) for platform in there):
             wanted_here = ", ".join(str(wanted) for wanted in filters)
             raise NotFoundError(f"{name} is an image for {shown}, not for {wanted_here}", platform=wanted_here)
 
-    def _platforms_below(self, start: _Step) -> dict[Platform, None]:
+    def _platforms_below(self, start: _Step) -> tuple[dict[Platform, None], list[AirgapError]]:
+        """The platforms of all images, and what keeps those of others from being known."""
         there: dict[Platform, None] = {}
+        unread: list[AirgapError] = []
         queue, seen = deque([start]), {start}
         while queue:
             visited = self._visited[queue.popleft()]
             entries = visited.manifest.manifests if isinstance(visited.manifest, Index) else ()
             named = (visited.platform, *(entry.platform for entry in entries))
             there.update((platform, None) for platform in named if platform is not None)
+            if visited.error is not None and visited.descriptor.platform is None:
+                unread.append(visited.error)
             following = [below for _, below in visited.below if below is not None and below not in seen]
             seen.update(following)
             queue.extend(following)
-        return there
+        return there, unread
 
     def _explained(self, step: _Step, visited: _Visited) -> AirgapError:
         error = visited.error or AirgapError(f"{visited.descriptor.digest} was not read")

@@ -72,6 +72,25 @@ def test_config_decides_against_the_entry_of_the_layout(tmp_path: Path) -> None:
     copy(box, tmp_path, "linux/arm64")
 
 
+@pytest.mark.parametrize("config", [b"no JSON", b'{"os":"linux","architecture":5}'])
+def test_config_that_cannot_be_read_is_named(tmp_path: Path, config: bytes) -> None:
+    """The copy said "architecture: is an integer, not a string", and not of what."""
+    box = LayoutBuilder()
+    strange = box.add_image(config=config)
+    box.tag(strange, "one")
+    box.tag(box.add_index(strange), "several")
+    box.tag(image(box, "amd64"), "good")
+    write_tree(tmp_path / "source", box.files())
+    for tag, code in (("one", 16), ("several", 11)):
+        ran = run_here(["copy", f"{tmp_path}/source:{tag}", str(tmp_path / tag), "--platform", "linux/amd64"])
+        assert ran.code == code
+        assert f"the platform of {strange.digest} is not known" in ran.err
+    ran = run_here(
+        ["copy", str(tmp_path / "source"), str(tmp_path / "all"), "--platform", "linux/amd64", "--keep-going"]
+    )
+    assert ran.code == 20
+
+
 @pytest.mark.parametrize("platforms", [("linux/amd64",), ("linux/amd64/v1",), ("linux/arm64", "linux/amd64")])
 def test_image_of_one_of_the_platforms_comes(tmp_path: Path, platforms: tuple[str, ...]) -> None:
     box = LayoutBuilder()
