@@ -178,9 +178,13 @@ class OcspResponse:
         Of several with the name that the response states, one whose key has signed it; where none has, the first to
         end.
         """
-        named = [item for item in self.certificates if self._names(item)]
-        signed = [item.not_after for item in named if self._is_signed_by(item)]
-        return max(signed) if signed else min((item.not_after for item in named), default=None)
+        signed = [item.not_after for item in self.delegates if self._is_signed_by(item)]
+        return max(signed) if signed else min((item.not_after for item in self.delegates), default=None)
+
+    @property
+    def delegates(self) -> tuple[Certificate, ...]:
+        """The certificates in it that are called as the responder is; nothing says that one of them has signed it."""
+        return tuple(item for item in self.certificates if self._names(item))
 
     @property
     def responder(self) -> str:

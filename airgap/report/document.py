@@ -219,6 +219,7 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
                 "chain": said.chain,
                 "this_update": iso(said.this_update),
                 "hold": said.is_hold,
+                "responder": said.responder or None,
             }
             for said in rest.said_against
         ],

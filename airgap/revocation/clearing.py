@@ -57,8 +57,8 @@ class _CountingCrl:
 class _CountingOcsp:
     file: OcspFile
     single: SingleResponse
-    signer_end: datetime | None
-    """When the delegate's certificate ends."""
+    delegate: Certificate | None
+    """Who signed it, where that is not the issuer itself."""
 
 
 class ClearingEvidence:
@@ -171,7 +171,11 @@ class ClearingEvidence:
         held = single.status == "revoked" and single.reason == HOLD
         if held and not why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
             raise revoked(query, file.name, single.reason, single.revocation_time, facts)
-        ends = (self._ends(query, "ocsp", single.this_update, single.next_update), found.signer_end)
+        delegate = found.delegate
+        ends = (
+            self._ends(query, "ocsp", single.this_update, single.next_update),
+            delegate.not_after if delegate else None,
+        )
         use = EvidenceUse(
             certificate=safe(query.certificate.subject_text),
             chain=query.chain,
@@ -182,6 +186,7 @@ class ClearingEvidence:
             this_update=single.this_update,
             next_update=single.next_update,
             good_until=min((end for end in ends if end), default=None),
+            responder=delegate.fingerprint if delegate else "",
             accepted_stale=stale,
             notes=_folded(_newer_ocsp(query, refused, single.this_update)),
         )
@@ -219,7 +224,7 @@ class ClearingEvidence:
         if not responder.delegated:
             return _CountingOcsp(file, single, None)
         self._check_delegate(query, file, responder.certificate)
-        return _CountingOcsp(file, single, responder.certificate.not_after)
+        return _CountingOcsp(file, single, responder.certificate)
 
     def _check_delegate(self, query: RevocationQuery, file: OcspFile, delegate: Certificate) -> None:
         """A delegate that is revoked, on hold, or perhaps so, by anything at hand, clears nobody.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -117,7 +117,27 @@ class CondemningEvidence:
         )
 
     def said_in_targets(self, query: RevocationQuery) -> Iterator[SaidAgainst]:
-        """What genuine evidence that does not lie in the trust directory says against it, whatever comes of that."""
+        """What genuine evidence that does not lie in the trust directory says against it, whatever comes of that.
+
+        And against the delegates who answer for it: an answer of theirs may be all that is at hand later.
+        """
+        yield from self._said_in_targets(query)
+        for delegate in self._delegates(query.certificate):
+            for said in self._said_in_targets(replace(query, certificate=delegate)):
+                yield replace(said, responder=delegate.fingerprint)
+
+    def claimed_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[SaidAgainst]:
+        """The same by its own word alone: of a certificate whose issuer nobody has proven."""
+        yield from self._claimed_in_targets(certificate, chain)
+        for delegate in self._delegates(certificate):
+            for said in self._claimed_in_targets(delegate, chain):
+                yield replace(said, responder=delegate.fingerprint)
+
+    def _delegates(self, certificate: Certificate) -> Iterable[Certificate]:
+        files = self._evidence.ocsp(certificate.serial)
+        return dict.fromkeys(delegate for file in files for delegate in file.response.delegates)
+
+    def _said_in_targets(self, query: RevocationQuery) -> Iterator[SaidAgainst]:
         certificate = query.certificate
         for file in self._evidence.crls(query.issuer.subject):
             if not file.trusted:
@@ -130,8 +150,7 @@ class CondemningEvidence:
                     ocsp.response.verify_made_for(*query.issuers)
                     yield from _answered(query.chain, ocsp, ocsp.response.statements(certificate, query.issuer))
 
-    def claimed_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[SaidAgainst]:
-        """The same by its own word alone: of a certificate whose issuer nobody has proven."""
+    def _claimed_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[SaidAgainst]:
         for file in self._evidence.crls(certificate.issuer):
             if not file.trusted:
                 with suppress(FormatError):

@@ -245,8 +245,9 @@ def _lifts(answer: ClearingAnswer, hold: RevocationStatement) -> bool:
 
 def _each_once(said: Iterable[SaidAgainst]) -> tuple[SaidAgainst, ...]:
     """Each piece once; a hold is all that it says only where it says no more of any certificate."""
-    found: dict[str, SaidAgainst] = {}
+    found: dict[tuple[str, str], SaidAgainst] = {}
     for item in said:
-        known = found.setdefault(item.fingerprint, item)
-        found[item.fingerprint] = replace(known, is_hold=known.is_hold and item.is_hold)
+        key = item.fingerprint, item.responder
+        known = found.setdefault(key, item)
+        found[key] = replace(known, is_hold=known.is_hold and item.is_hold)
     return tuple(found.values())

@@ -20,10 +20,15 @@ class SaidAgainst:
     this_update: datetime
     is_hold: bool
     """Whether it says no more than "on hold", which newer evidence lifts."""
+    responder: str = ""
+    """The fingerprint of the OCSP delegate that it is against; empty where it is against a certificate of the chain."""
 
-    def is_lifted_by(self, uses: Iterable[EvidenceUse]) -> bool:
-        """Whether an answer rests on nothing that is as old as a hold."""
-        made = [use.this_update for use in uses]
+    def is_met_by(self, uses: Iterable[EvidenceUse]) -> bool:
+        """Whether an answer stands all the same: it rests on nothing as old as a hold, or not on this delegate."""
+        known = list(uses)
+        if self.responder:
+            return all(use.responder != self.responder for use in known)
+        made = [use.this_update for use in known]
         return self.is_hold and bool(made) and all(item is not None and item > self.this_update for item in made)
 
 
@@ -46,6 +51,8 @@ class EvidenceUse:
     next_update: datetime | None = None
     good_until: datetime | None = None
     """Until when it answers: nextUpdate, or the end of the OCSP delegate that signed it, whichever comes first."""
+    responder: str = ""
+    """The fingerprint of the OCSP delegate that signed it; empty where none did."""
     accepted_stale: bool = False
     notes: tuple[str, ...] = ()
     """What a person should know beside the answer, however quiet the report is: newer evidence that does not count."""

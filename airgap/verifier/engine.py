@@ -355,7 +355,7 @@ class SignatureVerifier:
         uses = self._revocation.check_chain(chain, kind=kind, signed_at=signed_at)
         if recorded:
             gone = self._revocation.not_at_hand(recorded.said_against(kind), chain, kind=kind)
-            recorded.refuse_unheard(check, [item for item in gone if not item.is_lifted_by(uses)])
+            recorded.refuse_unheard(check, [item for item in gone if not item.is_met_by(uses)])
         dossier.rest_on(uses)
         return uses
 

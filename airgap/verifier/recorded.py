@@ -274,6 +274,7 @@ def _said_against(value: Any) -> SaidAgainst:
         chain=chain,
         this_update=_moment(source, "this_update"),
         is_hold=json.take(source, "hold", bool),
+        responder=_text(source, "responder") or "",
     )
 
 

@@ -18,7 +18,7 @@ from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
 from tests.support.extensions import UNKNOWN_CRITICAL
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, Pki
+from tests.support.pki import AT, Pki, issue
 from tests.support.scenario import Scene, Written, bare
 from tests.support.trust import oci_policy, statement
 
@@ -193,3 +193,22 @@ def test_a_timestamping_authority_that_is_trusted_later(tmp_path: Path, is_there
     assert run_here(arguments).code == 14
     shutil.rmtree(written.layout)
     assert run_here(arguments).code == 15
+
+
+def test_what_was_said_against_a_responder(tmp_path: Path) -> None:
+    """The layout's CRL revokes the delegate whose answer lies in the trust directory: without it that answer passed."""
+    leaf = Pki().code_chain(depth=2, leaf={"ocsp_urls": ["http://ocsp.example"]})
+    delegate = issue("ocsp", issuer=leaf.root)
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.ocsp = {"a.ors": ocsp_response(leaf, responder=delegate)}
+    against = crl(leaf.root, revoked=[delegate])
+    scene.packing = [lambda box, target: box.list(box.add_manifest(_artifact(box, target, against)))]
+    written = scene.write(tmp_path)
+    report = tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 15
+    shutil.rmtree(written.layout)
+    again = ["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT), "--format", "json"]
+    assert run_here(again).code == 15
+    (written.trust / "ocsp/b.ors").write_bytes(ocsp_response(leaf, this_update=AT))
+    assert run_here(again).code == 0
