@@ -33,6 +33,7 @@ from airgap.transfer.destinations import (
     is_tar,
     parse_destination,
     places,
+    with_registry_tags,
 )
 from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
@@ -261,7 +262,8 @@ class _Copy:
     def _into_registry(self, group: _Group) -> None:
         if group.repository is None:
             raise TypeError("a registry is written by repositories")
-        request, plan = self._request, self._plan(group)
+        request = self._request
+        plan = with_registry_tags(self._plan(group), group.found, keep_going=request.keep_going)
         sink = self._registries.sink(
             group.repository, writable=not request.dry_run, referrers_tag=request.referrers_tag
         )

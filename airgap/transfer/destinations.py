@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from airgap.errors import UsageError
+from airgap.errors import AirgapError, UsageError
 from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference, RegistryReference, local_reference, parse_new_layout, parse_reference
@@ -18,6 +18,7 @@ from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import names_of
 from airgap.transfer.origins import FoundArtifact
+from airgap.transfer.plan import CopyPlan, PlannedArtifact, PlannedReferrer
 
 _LOCALHOST: Final = "localhost"
 _UNCLEAR: Final = re.compile(r"[.:@]")
@@ -133,6 +134,48 @@ def _whole_names(found: FoundArtifact, place: Place) -> tuple[str, ...]:
     names = dict.fromkeys(name for entry in listed for name in names_of(entry))
     tags = set(place.tags)
     return tuple(name for name in names if name not in tags)
+
+
+def with_registry_tags(plan: CopyPlan, found: Sequence[FoundArtifact], *, keep_going: bool) -> CopyPlan:
+    """The plan for one repository: cosign's tags without the registry and path that a layout may have before them.
+
+    In a layout several repositories may have a signature of the same image. Each goes where its tag says; one that
+    nobody can tell apart would take another's place, so it is refused. Raises UsageError, or (`keep_going`) leaves it
+    behind as a problem of its artifact.
+    """
+    taken = {tag: item.wanted.descriptor.digest for item in plan.artifacts for tag in item.wanted.tags}
+    artifacts: list[PlannedArtifact] = []
+    for planned, item in zip(plan.artifacts, found, strict=True):
+        own = f"{item.repository.name}:" if item.repository else ""
+        attached: list[PlannedReferrer] = []
+        problems: list[AirgapError] = []
+        notes: list[str] = []
+        for referrer in sorted(planned.attached, key=lambda one: not (one.tag or "").startswith(own)):
+            name, digest = referrer.tag, referrer.descriptor.digest
+            if name is None or taken.setdefault(tag_part(name), digest) == digest:
+                attached.append(replace(referrer, tag=name and tag_part(name)))
+            elif name.startswith(own):
+                problems.append(_shared_tag(item, tag_part(name), taken[tag_part(name)], digest))
+            else:
+                notes.append(f"{safe(name, limit=300)} is another repository's and has no tag here")
+        if problems and not keep_going:
+            raise problems[0]
+        artifacts.append(
+            replace(
+                planned,
+                attached=tuple(attached),
+                problems=(*planned.problems, *problems),
+                notes=(*planned.notes, *notes),
+            )
+        )
+    return replace(plan, artifacts=tuple(artifacts))
+
+
+def _shared_tag(found: FoundArtifact, tag: str, one: Digest, other: Digest) -> UsageError:
+    return UsageError(
+        f"{found.reference} has {one} and {other} under the tag {safe(tag, limit=160)}, which in a registry names one",
+        remedy="--keep-going leaves the second one behind. A layout or tar can hold both.",
+    )
 
 
 def check_takeover(found: Sequence[FoundArtifact], placed: Sequence[Place], origins: Mapping[str, Origin]) -> None:

@@ -272,3 +272,48 @@ def test_empty_names_were_taken_for_names_that_two_entries_share(tmp_path: Path)
     copy(written.layout, tmp_path / "out")
     assert list(names(tmp_path / "out")) == ["v1"]
     assert len(entries(tmp_path / "out")) == 4
+
+
+def _with_cosign(folder: Path, *repositories: str, tag: str = "sha256-{}.sig") -> tuple[Path, Descriptor, list[str]]:
+    """One image under the name of each of these repositories, and a signature of each, as `copy --all-tags` has it."""
+    box = LayoutBuilder()
+    image = box.add_image()
+    signatures = []
+    for name in repositories:
+        box.tag(image, f"{name}:v1")
+        signature = box.add_cosign(json.dumps({"critical": {"of": name}, "number": len(signatures)}).encode())
+        box.tag(signature, f"{name}:{tag.format(image.digest.encoded)}")
+        signatures.append(str(signature.digest))
+    return box.write_directory(folder), image, signatures
+
+
+def test_cosign_signature_under_a_whole_name_could_not_be_brought_into_a_registry(
+    tmp_path: Path, target: LoopbackRegistry
+) -> None:
+    """Exit 2 ("not a tag"), after the image's own tag had been put."""
+    box, image, (signature,) = _with_cosign(tmp_path / "box", "registry.example/team/a")
+    copy(f"{box}:v1", f"{target.host}/app:v1")
+    assert target.repositories["app"].tags == {"v1": str(image.digest), f"sha256-{image.digest.encoded}.sig": signature}
+
+
+def test_cosign_signatures_of_two_repositories_for_one_image_come_to_their_own(
+    tmp_path: Path, target: LoopbackRegistry
+) -> None:
+    box, image, signatures = _with_cosign(tmp_path / "box", "registry.example/a", "registry.example/b")
+    ran = copy(box, f"{target.host}/mirror", "--format", "json")
+    tag = f"sha256-{image.digest.encoded}.sig"
+    found = [target.repositories[name].tags[tag] for name in ("mirror/a", "mirror/b")]
+    assert found == signatures
+    notes = [note for artifact in ran.document["artifacts"] for note in artifact["notes"]]
+    assert [f"registry.example/{name}:{tag}" in note for name, note in zip("ba", notes, strict=True)] == [True, True]
+
+
+def test_two_cosign_signatures_under_one_tag_took_each_others_place(tmp_path: Path, target: LoopbackRegistry) -> None:
+    box, image, signatures = _with_cosign(tmp_path / "box", "registry.example/a", "registry.example/a")
+    ran = copy(f"{box}:v1", f"{target.host}/app:v1", code=2)
+    assert all(digest in ran.err for digest in signatures), ran
+    assert not target.repositories["app"].manifests
+    copy(f"{box}:v1", f"{target.host}/app:v1", "--keep-going", code=20)
+    tags = target.repositories["app"].tags
+    assert tags["v1"] == str(image.digest)
+    assert tags[f"sha256-{image.digest.encoded}.sig"] in signatures
