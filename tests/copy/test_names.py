@@ -278,7 +278,7 @@ def _with_cosign(folder: Path, *repositories: str, tag: str = "sha256-{}.sig") -
     """One image under the name of each of these repositories, and a signature of each, as `copy --all-tags` has it."""
     box = LayoutBuilder()
     image = box.add_image()
-    signatures = []
+    signatures: list[str] = []
     for name in repositories:
         box.tag(image, f"{name}:v1")
         signature = box.add_cosign(json.dumps({"critical": {"of": name}, "number": len(signatures)}).encode())
