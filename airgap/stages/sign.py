@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from airgap import __version__
-from airgap.errors import AirgapError, UsageError
+from airgap.errors import ContentError, FormatError, Rejected, UsageError
 from airgap.net.places import Places
 from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.pki.certificate import Certificate
@@ -182,13 +182,24 @@ def _result(
 
 
 def _find_equal(request: SignRequest, place: Place, draft: Draft, leaf: Certificate) -> AttachedSignature | None:
-    """An attached signature that says the same as `draft`, by the same certificate, and still counts."""
+    """An attached signature that says the same as `draft`, by the same certificate, and still counts.
+
+    Raises ContentError, and what the transport raises, where one cannot be looked at: it may be that one.
+    """
     wanted = {**place.subject.annotations, **request.metadata}
     for found in place.attached(NOTARY_SIGNATURE):
         try:
             known = read_attached(place, found)
-        except AirgapError:
-            continue  # what cannot be read, or does not verify, is equal to nothing
+        except (Rejected, FormatError):
+            continue  # what does not verify is equal to nothing
+        except ContentError as error:
+            raise ContentError(
+                error.reason,
+                f"the signature {found.descriptor.digest} is attached already and cannot be read, so that nobody knows "
+                f"whether it says the same: {error}",
+                remedy="Copy the artifact with its signatures again. --force attaches one more, whatever is there.",
+                **error.facts,
+            ) from None
         envelope = known.envelope
         if (
             known.layer.media_type == EnvelopeFormat(request.envelope).media_type

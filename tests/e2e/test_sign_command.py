@@ -249,14 +249,30 @@ class TestAgain:
         assert signed(*arguments, *tsa_options(tmp_path, tsa))["existed"] is True
         assert len(tsa.queries) == 1
 
-    def test_one_that_does_not_verify_is_not_equal(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("lost", [False, True], ids=["damaged", "lost"])
+    def test_one_that_cannot_be_read_was_taken_for_none(self, tmp_path: Path, *, lost: bool) -> None:
         path = layout(tmp_path)
         arguments = [f"{path}:v1", *key_options(tmp_path / "k", LEAF)]
-        envelope = signed(*arguments)["envelope"]["digest"].removeprefix("sha256:")
-        blob = path / "blobs" / "sha256" / envelope
+        first = signed(*arguments)
+        blob = path / "blobs" / "sha256" / first["envelope"]["digest"].removeprefix("sha256:")
         blob.chmod(0o600)
-        blob.write_bytes(blob.read_bytes()[:-9] + b"AAAAAAAA}")
-        assert signed(*arguments)["existed"] is False
+        if lost:
+            blob.unlink()
+        else:
+            blob.write_bytes(blob.read_bytes()[:-9] + b"AAAAAAAA}")
+        before = tree(path)
+        ran = sign(*arguments)
+        assert (ran.code, tree(path)) == (16, before)
+        assert first["signature"]["digest"] in ran.err
+        assert "--force" in ran.err
+        assert signed(*arguments, "--force")["existed"] is False
+
+    def test_one_that_does_not_verify_is_not_equal(self, tmp_path: Path) -> None:
+        box = LayoutBuilder()
+        image = box.tag(box.add_image(), "v1")
+        box.add_referrer(image, b'{"payload":"e30","protected":"e30","header":{},"signature":"AAAA"}')
+        path = box.write_directory(tmp_path / "box")
+        assert signed(f"{path}:v1", *key_options(tmp_path / "k", LEAF))["existed"] is False
 
 
 FAILURES: dict[str, tuple[str, ...]] = {
