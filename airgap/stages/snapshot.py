@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,8 +75,9 @@ def create_snapshot(
 ) -> Created:
     """Pack the trust directory into a layout directory (added to) or a new layout tar.
 
-    `number` None: one more than the highest that is known here, from the memory or from the destination. `remember`
-    writes it into the memory of the trust directory. Raises AirgapError.
+    `number` None: one more than the highest that is known here, from the memory or from the destination; what cannot be
+    read there may be a higher one, and then the caller has to say. `remember` writes it into the memory of the trust
+    directory. Raises AirgapError.
     """
     try:
         parse_stream(stream)
@@ -92,7 +93,9 @@ def create_snapshot(
         what = "no evidence" if evidence_only else "nothing that could travel"
         raise UsageError(f"the trust directory {safe(trust)} holds {what}")
     _check_whole(files)
-    known = _last_number(trust, destination, stream)
+    known, unread = _last_number(trust, destination, stream)
+    if unread is not None and number is None:
+        raise _unsure_number(unread, stream)
     chosen = known + 1 if number is None else number
     coverage = cover(files, lambda file: read_regular(trust / file.path, largest(file.part)))
     built = Built.of(
@@ -119,28 +122,43 @@ def _check_whole(files: tuple[MaterialFile, ...]) -> None:
         )
 
 
-def _last_number(trust: Path, destination: str, stream: str) -> int:
-    """The highest number of the stream that is known; 0 where none is."""
+def _last_number(trust: Path, destination: str, stream: str) -> tuple[int, AirgapError | None]:
+    """The highest number of the stream that is known, 0 where none is; and why there may be a higher one."""
     state = State.read(trust)
     numbers = [state.last_number(stream) if state else 0]
+    unread: list[AirgapError] = []
     if (path := _path(destination)).exists():
         try:
             with open_layout(path) as store:
-                graph = Graph(store)
-                numbers += [item.number for item in _snapshots(store, graph) if item.stream == stream]
+                found = _snapshots(store, Graph(store), unread.append)
+                numbers += [item.number for item in found if item.stream == stream]
         except AirgapError:
             pass  # an empty folder, or something that writing will refuse with its reason
-    return max(numbers)
+    return max(numbers), next(iter(unread), None)
 
 
-def _snapshots(store: Store, graph: Graph) -> Iterator[Snapshot]:
+def _snapshots(store: Store, graph: Graph, hear: Callable[[AirgapError], object]) -> Iterator[Snapshot]:
+    """The snapshots in a layout; `hear` is told of what may be one and cannot be read."""
+    for problem in graph.problems:
+        hear(problem.error())
     for root in graph.roots():
-        try:
-            manifest = graph.manifest(root.descriptor)
-            if is_snapshot(manifest):
-                yield read_snapshot(store, root.descriptor, manifest)
-        except AirgapError:
-            continue
+        if root.descriptor.is_manifest:
+            try:
+                manifest = graph.manifest(root.descriptor)
+                if is_snapshot(manifest):
+                    yield read_snapshot(store, root.descriptor, manifest)
+            except AirgapError as error:
+                hear(error)
+
+
+def _unsure_number(error: AirgapError, stream: str) -> ContentError:
+    reason = error.reason if isinstance(error, ContentError) else "content.malformed"
+    return ContentError(
+        reason,
+        f"the destination may hold a snapshot of the stream {stream!r} with a higher number: {error}",
+        remedy="Say the number with --number, or write into another layout.",
+        **error.facts,
+    )
 
 
 def _remember(trust: Path, snapshot: Snapshot) -> list[str]:

@@ -10,8 +10,29 @@ import pytest
 from airgap.oci.descriptor import REF_NAME
 from airgap.oci.digest import Digest
 from tests.support.command import run_here
-from tests.support.layouts import dump
+from tests.support.layouts import LayoutBuilder, dump
 from tests.support.snapshots import Ground, tree_of
+
+
+def _harm(box: Path, reference: str, harm: str) -> None:
+    """Keeps the snapshot from being read."""
+    index = json.loads((box / "index.json").read_bytes())
+    name = reference.rpartition(":")[2]
+    (entry,) = (item for item in index["manifests"] if item.get("annotations", {}).get(REF_NAME) == name)
+    digest = Digest.parse(entry["digest"])
+    blob = box / "blobs" / digest.algorithm / digest.encoded
+    if harm == "gone":
+        blob.unlink()
+    elif harm == "flipped":
+        data = blob.read_bytes()
+        blob.chmod(0o644)
+        blob.write_bytes(data.replace(b"schemaVersion", b"schemaversion"))
+    elif harm == "no-config":
+        config = Digest.parse(json.loads(blob.read_bytes())["config"]["digest"])
+        (box / "blobs" / config.algorithm / config.encoded).unlink()
+    else:
+        entry["digest"] = "sha256:none"
+        (box / "index.json").write_bytes(dump(index))
 
 
 @pytest.mark.parametrize("harm", ["gone", "flipped", "no-descriptor"])
@@ -22,20 +43,7 @@ def test_the_older_of_two_snapshots_was_taken_where_the_newer_cannot_be_read(tmp
     newer = ground.packed("box")
     assert older != newer
     box = tmp_path / "box"
-    index = json.loads((box / "index.json").read_bytes())
-    name = newer.rpartition(":")[2]
-    (entry,) = (item for item in index["manifests"] if item.get("annotations", {}).get(REF_NAME) == name)
-    digest = Digest.parse(entry["digest"])
-    blob = box / "blobs" / digest.algorithm / digest.encoded
-    if harm == "gone":
-        blob.unlink()
-    elif harm == "flipped":
-        data = blob.read_bytes()
-        blob.chmod(0o644)
-        blob.write_bytes(data.replace(b"schemaVersion", b"schemaversion"))
-    else:
-        entry["digest"] = "sha256:none"
-        (box / "index.json").write_bytes(dump(index))
+    _harm(box, newer, harm)
     before = tree_of(ground.site)
     for command in ("show", "diff", "verify", "apply"):
         trust = [] if command == "show" else ["--trust", str(ground.site)]
@@ -43,3 +51,26 @@ def test_the_older_of_two_snapshots_was_taken_where_the_newer_cannot_be_read(tmp
         assert (ran.code, ":TAG" in ran.out + ran.err) == (16, True), ran
     assert tree_of(ground.site) == before
     assert run_here(["trust", "snapshot", "show", older]).code == 0
+
+
+@pytest.mark.parametrize("harm", ["gone", "flipped", "no-config", "no-descriptor"])
+def test_number_was_chosen_where_a_higher_one_may_be_there(tmp_path: Path, harm: str) -> None:
+    """Sites would refuse it as old, or as a second one of its number."""
+    ground = Ground(tmp_path)
+    newest = ground.packed("box", number=7, remember=False)
+    _harm(tmp_path / "box", newest, harm)
+    before = tree_of(tmp_path / "box")
+    create = ["trust", "snapshot", "create", "-o", str(tmp_path / "box"), "--trust", str(ground.packer)]
+    ran = run_here(create)
+    assert (ran.code, "--number" in ran.out + ran.err, tree_of(tmp_path / "box")) == (16, True, before), ran
+    ran = run_here([*create, "--number", "8"])
+    assert (ran.code, "default-8" in ran.out) == (0, True), ran
+
+
+def test_number_is_chosen_beside_other_artifacts(tmp_path: Path) -> None:
+    ground = Ground(tmp_path)
+    box = LayoutBuilder()
+    box.tag(box.add_image(), "v1")
+    box.list(box.add_blob(b"a file", "text/plain"))
+    box.write_directory(tmp_path / "box")
+    assert ground.packed("box").endswith(":default-1")
