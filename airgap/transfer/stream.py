@@ -22,6 +22,8 @@ from airgap.transfer.sources import MemoryFile
 from airgap.transfer.tar_stream import Item, items
 
 _BLOB: Final = "application/octet-stream"
+_BEGINNINGS: Final = frozenset({b"{", b" ", b"\t", b"\r", b"\n"})
+"""How an object in JSON begins: blanks may stand before it."""
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> 
             continue
         descriptor = Descriptor(media_type=_BLOB, digest=item.digest, size=item.size)
         received.sizes[item.digest] = item.size
-        if keep and item.size <= limits.MANIFEST_BYTES and item.body.peek() == b"{":
+        if keep and item.size <= limits.MANIFEST_BYTES and item.body.peek() in _BEGINNINGS:
             total += item.size
             if total > limits.GRAPH_BYTES:
                 raise LimitError(

@@ -28,6 +28,7 @@ from tests.support.copying import (
     names,
     write,
 )
+from tests.support.layouts import LayoutBuilder, tar_of
 from tests.support.registry import LoopbackRegistry, error, free_port
 from tests.support.tools import needed
 
@@ -128,8 +129,6 @@ def test_a_pipe_into_a_pipe(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", ["index first", "index last"])
 def test_a_tar_of_any_order_comes_through_a_pipe_into_a_registry(registry: LoopbackRegistry, order: str) -> None:
     made = family()
-    from tests.support.layouts import tar_of
-
     files = made.box.files()
     if order == "index last":
         files = dict(reversed(files.items()))
@@ -138,6 +137,19 @@ def test_a_tar_of_any_order_comes_through_a_pipe_into_a_registry(registry: Loopb
     assert [item.status for item in result.artifacts] == ["copied"]
     assert registry.repositories["app"].tags["v1"] == str(made.index.digest)
     assert manifests_of(made) <= set(registry.repositories["app"].manifests)
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\r\n"])
+def test_a_manifest_that_begins_with_a_blank_comes_through_a_pipe_into_a_registry(
+    registry: LoopbackRegistry, blank: str
+) -> None:
+    """It was said not to be in standard input."""
+    box = LayoutBuilder()
+    image = box.blobs[box.add_image().digest]
+    manifest = box.tag(box.add_manifest(blank.encode() + image), "v1")
+    request = airgap.CopyRequest(sources=["-"], destination=f"{registry.host}/app", at=AT)
+    airgap.copy(request, source=io.BytesIO(tar_of(box.files())))
+    assert registry.repositories["app"].tags == {"v1": str(manifest.digest)}
 
 
 def test_a_tar_that_is_cut_short_in_a_pipe_names_nothing(tmp_path: Path) -> None:
