@@ -11,7 +11,7 @@ from airgap import limits
 from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.parse.base64 import decode_standard, encode_standard
-from airgap.parse.json import JsonObject, take, take_list, take_optional, take_strings, text
+from airgap.parse.json import JsonObject, take, take_list, take_optional, take_strings, text_or_null
 from airgap.text import safe
 
 IMAGE_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -88,7 +88,7 @@ class Platform:
             architecture=take_optional(source, "architecture", str) or "",
             os=take_optional(source, "os", str) or "",
             os_version=take_optional(source, "os.version", str),
-            os_features=take_list(source, "os.features", text, limit=64, required=False),
+            os_features=take_list(source, "os.features", text_or_null, limit=64, required=False),
             variant=take_optional(source, "variant", str),
         )
 
@@ -137,7 +137,7 @@ class Descriptor:
             artifact_type=take_optional(source, "artifactType", str) or None,
             annotations=take_strings(source, "annotations"),
             platform=None if platform is None else _platform(platform),
-            urls=take_list(source, "urls", text, limit=limits.DESCRIPTOR_URLS, required=False),
+            urls=take_list(source, "urls", text_or_null, limit=limits.DESCRIPTOR_URLS, required=False),
             data=None if data is None else decode_standard(data, where="data"),
         )
 

@@ -203,6 +203,11 @@ def text(value: Any) -> str:
     return _checked(value, "", str)
 
 
+def text_or_null(value: Any) -> str:
+    """The same for lists of OPEN documents: null is an empty string there, as every reader in Go has it."""
+    return "" if value is None else text(value)
+
+
 def _item(parse: Callable[[Any], T], item: Any, where: str) -> T:
     try:
         return parse(item)

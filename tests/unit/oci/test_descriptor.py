@@ -33,6 +33,14 @@ def test_descriptor_round_trips_with_every_member() -> None:
     assert str(descriptor.platform) == "linux/arm64/v8"
 
 
+def test_null_in_a_list_of_texts_is_an_empty_one_as_in_go() -> None:
+    platform = {"architecture": "amd64", "os": "windows", "os.features": [None, "win32k"]}
+    descriptor = Descriptor.from_json(GOOD | {"urls": [None], "platform": platform})
+    assert descriptor.urls == ("",)
+    assert descriptor.platform is not None
+    assert descriptor.platform.os_features == ("", "win32k")
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [
