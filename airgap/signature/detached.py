@@ -6,6 +6,7 @@ name is told, and not judged.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
-from airgap.files import glance_into, read_regular
+from airgap.files import read_regular
+from airgap.near_names import near_files
 from airgap.signature.blob_payload import media_type_of, signature_name
 from airgap.signature.foreign import OTHER_TOOL, foreign_signature, form_of
 from airgap.signature.formats import EnvelopeFormat
@@ -25,7 +27,7 @@ _ENDINGS: Final = (
     ".minisig", ".sigstore", ".bundle", ".json", ".jsonl", ".att", ".dsse", ".intoto", ".pem", ".crt", ".sha256",
     ".sha512", ".txt",
 )  # fmt: skip
-"""How signatures, and what people take for them, are called."""
+"""How signatures of other tools, and what people take for them, are called."""
 
 
 def usual_places(path: Path, form: EnvelopeFormat | None = None) -> list[Path]:
@@ -97,12 +99,8 @@ def _none(path: Path) -> Rejected:
 
 
 def _near(path: Path) -> Iterator[tuple[Path, str, str]]:
-    """What lies beside a file under a name that begins as its own: what it is, and what to do with it."""
-    stems = {path.name.casefold(), path.stem.casefold()}
-    for item in (path.parent / name for name in glance_into(path.parent)):
-        name = item.name.casefold()
-        if item.name == path.name or not name.endswith(_ENDINGS) or not any(name.startswith(f"{s}.") for s in stems):
-            continue
+    """What lies beside a file under a name like its own, or its signature's: what it is, and what to do with it."""
+    for item in near_files(path.parent, [path.name, *(place.name for place in usual_places(path))]):
         try:
             raw = read_regular(item, limits.ENVELOPE_BYTES)
         except FormatError:
@@ -110,8 +108,9 @@ def _near(path: Path) -> Iterator[tuple[Path, str, str]]:
         form = form_of(raw)
         if form is not None:
             option = "" if _says(item.name, form) else f" --signature-format {form}"
-            yield item, f"a {form.upper()} envelope", f"If it is the signature: --signature {safe(item)}{option}."
-        elif what := foreign_signature(raw):
+            named = safe(shlex.quote(str(item)))
+            yield item, f"a {form.upper()} envelope", f"If it is the signature: --signature {named}{option}."
+        elif item.name.casefold().endswith(_ENDINGS) and (what := foreign_signature(raw)):
             yield item, what, OTHER_TOOL
 
 

@@ -6,6 +6,7 @@ verify opens no socket, and reads nothing but the file, its signature and the tr
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from airgap import __version__, limits
 from airgap.errors import AirgapError, NotFoundError, Rejected, TrustMaterialError, UsageError
 from airgap.files import check_writable, open_plain, write_file
 from airgap.moment import Moment
+from airgap.near_names import near_file
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.problem import Problem
@@ -176,6 +178,12 @@ def verify_blob(request: BlobVerifyRequest, trust: TrustDirectory | Location | P
 
 
 def _no_file(path: Path) -> NotFoundError:
+    near = near_file(path)
+    if near is not None:
+        return NotFoundError(
+            f"there is no file {safe(path)}; there is {safe(near.name)!r}",
+            remedy=f"If that is the file, name it as it is called here: {safe(shlex.quote(str(near)))}",
+        )
     return NotFoundError(
         f"there is no file {safe(path)}",
         remedy="Check the path. Images and other artifacts are judged by airgap verify, which takes layouts.",

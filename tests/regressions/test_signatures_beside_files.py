@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -31,7 +32,22 @@ def verified(scene: BlobScene, *more: str) -> Ran:
 
 
 @pytest.mark.parametrize("form", ["jws", "cose"])
-@pytest.mark.parametrize("name", ["firmware.bin.sig", "firmware.bin.{}", "firmware.{}.sig", "FIRMWARE.BIN.{}.SIG"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "firmware.bin.sig",
+        "firmware.bin.{}",
+        "firmware.{}.sig",
+        "FIRMWARE.BIN.{}.SIG",
+        "FIRMWARE.SIG;1",
+        "FIRMWA~1.SIG",
+        "firmware_bin_{}_sig",
+        "firmware.bin.{}.si",
+        "firmware.bin.{} (1).sig",
+        "Copy of firmware.bin.{}.sig",
+        "firmware.bin.{}.sig.txt",
+    ],
+)
 def test_a_signature_under_another_name_is_told_with_how_to_name_it(tmp_path: Path, form: str, name: str) -> None:
     scene = BlobScene(tmp_path, form=form).write()
     moved = scene.signature.rename(tmp_path / name.format(form))
@@ -39,7 +55,28 @@ def test_a_signature_under_another_name_is_told_with_how_to_name_it(tmp_path: Pa
     assert ran.code == 10
     assert f"there lies {moved.name!r} (a {form.upper()} envelope)" in ran.out
     way_out = ran.out.partition("If it is the signature: ")[2].partition(".\n")[0]
-    assert verified(scene, *way_out.split()).code == 0
+    assert verified(scene, *shlex.split(way_out)).code == 0
+
+
+@pytest.mark.parametrize("name", ["FIRMWARE.BIN", "FIRMWARE.BIN;1", "FIRMWA~1.BIN", "firmware (1).bin", "firmware.b"])
+def test_a_file_whose_name_a_medium_changed_is_told(tmp_path: Path, name: str) -> None:
+    scene = BlobScene(tmp_path).write()
+    scene.path.rename(tmp_path / name)
+    ran = verified(scene)
+    assert (ran.code, f"; there is {name!r}" in ran.out) == (11, True), ran.out
+    asked = scene.verify("--signature", str(scene.signature))
+    asked[2] = shlex.split(ran.out.partition("as it is called here: ")[2].partition("\n")[0])[0]
+    assert run_here(asked).code == 0
+
+
+@pytest.mark.parametrize("name", ["TRIP.TAR;1", "Copy of trip.tar", "trip (2).tar", None])
+def test_a_layout_whose_name_a_medium_changed_is_told(tmp_path: Path, name: str | None) -> None:
+    for made in (*([name] if name else ()), "trip.tar.sha256", "other.tar"):
+        (tmp_path / made).write_bytes(b"")
+    ran = run_here(["verify", str(tmp_path / "trip.tar"), "--trust", str(Scene().write_trust(tmp_path / "beliefs"))])
+    assert ran.code == 11
+    assert ("as it is called here" in ran.out) is (name is not None)
+    assert name is None or repr(name) in ran.out
 
 
 def test_what_lies_beside_is_never_judged_unasked(tmp_path: Path) -> None:

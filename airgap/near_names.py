@@ -1,0 +1,54 @@
+"""Names that a medium, a copy or a download has changed: cut, in upper case, numbered or prefixed. For messages.
+
+CDs without extensions hold `FIRMWARE.BIN;1`, FAT without long names `FIRMWA~1.BIN`, Joliet 64 characters; people and
+browsers make `Copy of firmware.bin` and `firmware (1).bin`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from airgap.files import glance_into
+
+_LEAST: Final = 4
+"""Characters that a name has to have in common with another to be taken for it, besides its beginning."""
+_BEGINNING: Final = 6
+"""What FAT leaves of a name before the tilde."""
+_CUT: Final = re.compile(r"[~;].*", re.DOTALL)
+_NUMBER: Final = re.compile(r" ?\([0-9]{1,3}\)")
+"""How browsers tell a second download from the first."""
+
+
+def near_files(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """The files in a folder that may be what became of one of `names`, in their order; nothing where nobody can look.
+
+    What bears one of the names is not among them.
+    """
+    for name, is_folder in glance_into(folder).items():
+        if not is_folder and name not in names and any(_is_near(name, wanted) for wanted in names):
+            yield folder / name
+
+
+def near_file(path: Path) -> Path | None:
+    """The file that `path` may have become, which leads to nothing; none that only stands beside it, as signatures."""
+    ending = path.suffix.casefold()
+    found = near_files(path.parent, [path.name])
+    return next((file for file in found if ending.startswith(_CUT.sub("", file.suffix).casefold())), None)
+
+
+def _is_near(name: str, wanted: str) -> bool:
+    stem = Path(wanted).stem
+    if any(name.casefold().startswith(f"{begin.casefold()}.") for begin in (wanted, stem)):
+        return True
+    whole, core = _plain(wanted), _plain(stem)
+    beginning = _plain(_CUT.sub("", Path(name).stem))
+    is_cut = len(beginning) >= _BEGINNING and whole.startswith(beginning)
+    return is_cut or (len(core) >= _LEAST and core in _plain(name))
+
+
+def _plain(name: str) -> str:
+    """Without what media and people change."""
+    return "".join(character for character in _NUMBER.sub("", name).casefold() if character.isalnum())
