@@ -43,6 +43,13 @@ _LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _REGISTRY: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?", re.ASCII)
 
 
+_REGISTRY_ALONE: Final = re.compile(
+    rf"(?P<host>(?:{_LABEL}|\[[0-9a-fA-F:.]+\]):[0-9]{{1,5}}|(?:{_LABEL}\.)+{_LABEL}:[0-9]{{1,5}}"
+    rf"|localhost|(?:{_LABEL}\.)+[a-zA-Z]{{2,63}})/?",
+    re.ASCII,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutReference:
     """A layout, or one artifact in it; at most one of `tag` and `digest` is set."""
@@ -87,6 +94,27 @@ class RegistryReference:
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag is not None else ""
         return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRoot:
+    """A registry, into which repositories go under their own paths."""
+
+    registry: str
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        return self.registry
+
+
+def parse_registry_root(text: str) -> RegistryRoot | None:
+    """The registry that `text` names without a repository: `ghcr.io`, `host:5000/`, `oci://host`; None for other texts.
+
+    A word with a dot counts where it ends as names of hosts do, in letters.
+    """
+    plain = _REGISTRY_SCHEME.sub("", text, count=1)
+    match = _REGISTRY_ALONE.fullmatch(plain)
+    return RegistryRoot(match["host"]) if match and _is_registry(match["host"]) else None
 
 
 def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryReference:

@@ -22,10 +22,11 @@ from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
-from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.oci.reference import LayoutReference, RegistryReference, RegistryRoot
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals, added, status_of
 from airgap.transfer.destinations import (
+    Destination,
     Origin,
     Place,
     check_takeover,
@@ -192,7 +193,7 @@ class _Copy:
             moved_tags=tuple(self._moved),
         )
 
-    def _receive(self, destination: LayoutReference | RegistryReference | None) -> list[FoundArtifact]:
+    def _receive(self, destination: Destination | None) -> list[FoundArtifact]:
         """What comes on standard input: its blobs are in the destination when this returns."""
         from airgap.transfer.stream import receive
 
@@ -202,6 +203,11 @@ class _Copy:
             raise UsageError(
                 "from standard input one layout is copied as a whole: it is read once, and what is in it is known last",
                 remedy="Save the tar to a file to choose from it: cat > trip.tar",
+            )
+        if isinstance(destination, RegistryRoot):
+            raise UsageError(
+                "what comes on standard input is sent while it is read, and needs a repository to go to",
+                remedy=f"Name it: {destination}/team/app. Or save the tar to a file, and copy that.",
             )
         stream = self._input or sys.stdin.buffer
         if isinstance(destination, RegistryReference):
@@ -247,10 +253,10 @@ class _Copy:
             CopiedArtifact(source=reference, descriptor=None, destinations=(), status="failed", error=error)
         )
 
-    def _bring(self, group: _Group, destination: LayoutReference | RegistryReference | None) -> None:
+    def _bring(self, group: _Group, destination: Destination | None) -> None:
         if destination is None:
             self._into_tar(group, None)
-        elif isinstance(destination, RegistryReference):
+        elif not isinstance(destination, LayoutReference):
             self._into_registry(group)
         elif is_tar(destination):
             self._into_tar(group, Path(destination.path))
@@ -385,7 +391,7 @@ class _Copy:
             base = STREAM
         else:
             given = parse_destination(self._request.destination)
-            base = f"{given.transport}{given.path}" if isinstance(given, LayoutReference) else given.name
+            base = f"{given.transport}{given.path}" if isinstance(given, LayoutReference) else str(given)
         if not place.tags:
             yield safe(f"{base}@{digest}")
         for tag in place.tags:

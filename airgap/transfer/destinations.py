@@ -12,7 +12,15 @@ from typing import Final
 from airgap.errors import AirgapError, UsageError
 from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.reference import LayoutReference, RegistryReference, local_reference, parse_new_layout, parse_reference
+from airgap.oci.reference import (
+    LayoutReference,
+    RegistryReference,
+    RegistryRoot,
+    local_reference,
+    parse_new_layout,
+    parse_reference,
+    parse_registry_root,
+)
 from airgap.oci.tags import is_tag, tag_part
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
@@ -23,6 +31,9 @@ from airgap.transfer.plan import CopyPlan, PlannedArtifact, PlannedReferrer
 _LOCALHOST: Final = "localhost"
 _UNCLEAR: Final = re.compile(r"[.:@]")
 _PACKED: Final = re.compile(r"\.(?:tgz|tbz2?|txz|tzst|zip|7z|rar|gz|bz2|xz|zst|lz4)$", re.IGNORECASE)
+
+
+Destination = LayoutReference | RegistryReference | RegistryRoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +52,18 @@ class Origin:
     name: str
 
 
-def places(
-    found: Sequence[FoundArtifact], destination: LayoutReference | RegistryReference, *, full_names: bool
-) -> tuple[Place, ...]:
+def places(found: Sequence[FoundArtifact], destination: Destination, *, full_names: bool) -> tuple[Place, ...]:
     """The place of every artifact. Raises UsageError where two would have to share a name.
 
     One source repository: tags stay as they are. Several: in a layout the tags become full references, in a registry
-    the destination becomes the prefix of the repositories' own paths.
+    the destination becomes the prefix of the repositories' own paths. In the root of a registry these are the paths.
     """
+    if isinstance(destination, RegistryRoot):
+        result = tuple(
+            _in_registry(item, destination.registry, _own_path(item, destination.registry)) for item in found
+        )
+        _check_collisions(found, result)
+        return result
     if destination.digest is not None:
         raise UsageError(
             f"{safe(destination)} names a digest; the digest of what is copied is its own",
@@ -58,7 +73,7 @@ def places(
         return _one(found, destination)
     several = len({item.repository.name for item in found if item.repository is not None}) > 1
     if isinstance(destination, RegistryReference):
-        result = tuple(_in_registry(item, destination, several=several or full_names) for item in found)
+        result = tuple(_below(item, destination, several=several or full_names) for item in found)
     else:
         result = tuple(_in_layout(item, full=several or full_names) for item in found)
     _check_collisions(found, result)
@@ -85,15 +100,23 @@ def _in_layout(found: FoundArtifact, *, full: bool) -> Place:
     return Place(None, tuple(f"{repository.name}:{tag_part(tag)}" for tag in found.tags))
 
 
-def _in_registry(found: FoundArtifact, destination: RegistryReference, *, several: bool) -> Place:
+def _below(found: FoundArtifact, destination: RegistryReference, *, several: bool) -> Place:
     path = destination.repository
-    if several:
-        if found.repository is None:
-            raise UsageError(
-                f"{found.reference} has no repository's name to put behind {destination.name}",
-                remedy="Copy it alone, to a destination with its whole name.",
-            )
-        path = f"{path}/{found.repository.repository}"
+    return _in_registry(
+        found, destination.registry, f"{path}/{_own_path(found, destination.name)}" if several else path
+    )
+
+
+def _own_path(found: FoundArtifact, destination: str) -> str:
+    if found.repository is None:
+        raise UsageError(
+            f"{found.reference} has no repository's name to put behind {destination}",
+            remedy=f"Copy it alone, to a destination with its whole name: {destination}/team/app.",
+        )
+    return found.repository.repository
+
+
+def _in_registry(found: FoundArtifact, registry: str, path: str) -> Place:
     tags = tuple(tag_part(tag) for tag in found.tags)
     for tag in tags:
         if not is_tag(tag):
@@ -101,7 +124,7 @@ def _in_registry(found: FoundArtifact, destination: RegistryReference, *, severa
                 f"{safe(tag, limit=160)!r} can be a tag of a layout but not of a registry",
                 remedy="Copy it alone, and give the destination a tag.",
             )
-    return Place(RegistryReference(registry=destination.registry, repository=path), tags)
+    return Place(RegistryReference(registry=registry, repository=path), tags)
 
 
 def _check_collisions(found: Sequence[FoundArtifact], placed: Sequence[Place]) -> None:
@@ -219,15 +242,19 @@ def check_whole_names(found: Sequence[FoundArtifact], placed: Sequence[Place], p
                     )
 
 
-def parse_destination(text: str) -> LayoutReference | RegistryReference:
-    """What a copy writes to: what is there, a name in a registry, or a new layout where the text says that it is one.
+def parse_destination(text: str) -> Destination:
+    """What a copy writes to: what is there, a registry or a name in one, or a new layout where the text says so.
 
     Nothing is guessed. A new tar has a name that ends in .tar; a new folder is written as a path (`./x`, `oci:x`), or
     stands in a folder that exists, without a dot or colon. Raises UsageError.
     """
     layout = local_reference(text, exists=os.path.exists)
     if layout is None and "://" not in text:
-        layout = _new_layout(text)
+        layout = _new_file(text)
+    if layout is None and (root := parse_registry_root(text)):
+        return root
+    if layout is None and "://" not in text:
+        layout = _new_folder(text)
     if layout is None:
         return parse_reference(text, exists=os.path.exists)
     packed = _PACKED.search(layout.path)
@@ -239,16 +266,19 @@ def parse_destination(text: str) -> LayoutReference | RegistryReference:
     return layout
 
 
-def _new_layout(text: str) -> LayoutReference | None:
-    """The layout that a copy makes; None where the text can only be a name in a registry. Raises UsageError."""
+def _new_file(text: str) -> LayoutReference | None:
+    """What is a file by its name. Raises UsageError."""
     new = parse_new_layout(text)
-    if _is_tar_name(new.path) or _PACKED.search(new.path):
-        return new
-    folder, name = os.path.split(text.rstrip("/"))
+    return new if _is_tar_name(new.path) or _PACKED.search(new.path) else None
+
+
+def _new_folder(text: str) -> LayoutReference | None:
+    """The folder that a copy makes; None where the text can only be a name in a registry. Raises UsageError."""
+    folder = os.path.dirname(text.rstrip("/"))  # noqa: PTH120
     if not os.path.isdir(folder or "."):  # noqa: PTH112
         return None
-    if not _UNCLEAR.search(text) and _LOCALHOST not in {folder, name}:
-        return new
+    if not _UNCLEAR.search(text) and folder != _LOCALHOST:
+        return parse_new_layout(text)
     raise UsageError(
         f"{safe(text, limit=160)!r} is not here, and can be meant as a new folder or as the name of a registry",
         remedy=f"For a folder write ./{safe(text, limit=160)}; in a registry, name the repository: HOST/team/app.",

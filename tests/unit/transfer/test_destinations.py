@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import UsageError
-from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.oci.reference import LayoutReference, RegistryReference, RegistryRoot
 from airgap.transfer.destinations import is_tar, parse_destination
 
 
@@ -89,20 +89,15 @@ def test_repository(text: str, meant: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "registry.site.local",
-        "registry.site.local/",
-        "ghcr.io",
-        "127.0.0.1:5000",
-        "host:5000",
-        "host:5000/",
         "nginx:1.27",
+        "v1.2",
+        "1.27",
+        "192.168.0.1",
         "out:v1",
         "out.d",
         "sub/out:v1",
         "sub/out.d",
         "sub.dir/out",
-        "localhost",
-        "localhost:5117",
         f"out@sha256:{'0' * 64}",
     ],
 )
@@ -115,8 +110,30 @@ def test_what_may_be_a_folder_or_a_registry_is_refused(text: str, folder: Path) 
 
 
 @pytest.mark.parametrize(
-    "text", ["oci://registry.example", "oci://tmp/x/app:1.2.3", "docker://app", "new/out", "team/app"]
+    ("text", "registry"),
+    [
+        ("registry.site.local", "registry.site.local"),
+        ("registry.site.local/", "registry.site.local"),
+        ("ghcr.io", "ghcr.io"),
+        ("127.0.0.1:5000", "127.0.0.1:5000"),
+        ("[::1]:5000", "[::1]:5000"),
+        ("host:5000/", "host:5000"),
+        ("localhost", "localhost"),
+        ("localhost:5117", "localhost:5117"),
+        ("oci://registry.example", "registry.example"),
+        ("docker://registry.example/", "registry.example"),
+    ],
 )
+def test_registry_without_a_repository(text: str, registry: str) -> None:
+    assert parse_destination(text) == RegistryRoot(registry)
+
+
+def test_what_is_here_is_no_registry(folder: Path) -> None:
+    (folder / "ghcr.io").mkdir()
+    assert isinstance(parse_destination("ghcr.io"), LayoutReference)
+
+
+@pytest.mark.parametrize("text", ["oci://tmp/x/app:1.2.3", "docker://app", "new/out", "team/app"])
 def test_what_names_neither_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="neither a file or directory here nor the name"):
         parse_destination(text)
