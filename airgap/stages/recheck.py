@@ -91,7 +91,7 @@ class _Run:
         self._warnings: dict[str, Problem] = {}
 
     def outcome(self, reports: Sequence[tuple[str, Report | Problem | None]]) -> RecheckOutcome:
-        self._warn(*self._at_hand.warnings)
+        self._fail(*self._at_hand.problems)
         artifacts = tuple(artifact for source, report in reports for artifact in self._source(source, report))
         try:
             policy = self._directory.policy()

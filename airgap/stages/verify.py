@@ -174,8 +174,8 @@ class _Run:
         self._judged: dict[Descriptor, tuple[Statement, ReferrerOutcome]] = {}
         """What is attached to artifacts of that layout, with the statement that applied last."""
         self._artifacts: list[ArtifactOutcome] = []
-        self._problems: list[Problem] = []
-        self._warnings: list[Problem] = list(at_hand.warnings)
+        self._problems: list[Problem] = list(at_hand.problems)
+        self._warnings: list[Problem] = []
 
     def target(self, text: str) -> None:
         """Judge one target; what keeps it from being judged becomes a problem, and the next target has its turn."""

@@ -18,6 +18,7 @@ from airgap.oci.reference import parse_layout_reference
 from airgap.oci.target import Target, open_target
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
+from airgap.reasons import REASONS
 from airgap.revocation.artifact import Named, TargetEvidence, find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.freshness import Freshness
@@ -32,7 +33,8 @@ class EvidenceAtHand:
     """What lies in layouts that are open, by their paths."""
 
     layouts: Mapping[str, TargetEvidence] = field(default_factory=lambda: MappingProxyType({}))
-    warnings: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """What is not heard for all: it may revoke what another layout holds."""
 
     @property
     def whole(self) -> frozenset[Named]:
@@ -56,7 +58,7 @@ def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
     """
     found: dict[str, TargetEvidence] = {}
     seen: set[Named] = set()
-    warnings: list[Problem] = []
+    problems: list[Problem] = []
     tried: set[str] = set()
     with ExitStack() as stack:
         left = limits.LAYOUTS_AT_HAND
@@ -75,10 +77,10 @@ def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
                         found[path] = evidence
                         stack.push(opened.pop_all())
                     elif new:
-                        warnings.append(_too_many(path))
+                        problems.append(_too_many(path))
             except AirgapError:
                 continue
-        yield EvidenceAtHand(found, tuple(warnings))
+        yield EvidenceAtHand(found, tuple(problems))
 
 
 def evidence_in(target: Target) -> TargetEvidence:
@@ -92,11 +94,15 @@ def name_of(target: Target) -> str:
 
 
 def _too_many(path: str) -> Problem:
-    message = (
-        f"the evidence in {safe(path)} is heard for its own artifacts alone: more than {limits.LAYOUTS_AT_HAND} "
-        "layouts with evidence were named"
+    reason = "evidence.unread"
+    return Problem(
+        message=f"the evidence in {safe(path)} is heard for its own artifacts alone: more than "
+        f"{limits.LAYOUTS_AT_HAND} layouts with evidence of their own were named",
+        reason=reason,
+        exit_code=REASONS[reason].exit_code,
+        target=safe(path),
+        remedy="Judge fewer at once, or first take their evidence into the trust directory: airgap trust fetch.",
     )
-    return Problem(message=message, reason="evidence.unusable", remedy="Judge fewer of them at once.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,11 +108,18 @@ def test_a_layout_that_cannot_be_read_beside_others(tmp_path: Path) -> None:
     assert (ran.code, verdicts(ran)) == (16, ["pass"])
 
 
-def test_more_layouts_than_are_kept_open_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_layouts_than_are_kept_open_are_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layouts with evidence of no use kept that of the next one from being heard, and a warning told it."""
     monkeypatch.setattr(limits, "LAYOUTS_AT_HAND", 1)
-    old, new = medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)
-    ran = judge([old, new])
-    assert "is heard for its own artifacts alone" in ran.document["warnings"][0]["message"]
+    media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)]
+    ran = judge(media)
+    assert (ran.code, verdicts(ran)) == (15, ["pass", "pass"])
+    (problem,) = ran.document["problems"]
+    assert problem["reason"] == "evidence.unread"
+    assert "is heard for its own artifacts alone" in problem["message"]
+    report = tmp_path / "old.json"
+    assert judge(media[:1], "--report", str(report)).code == 0
+    assert judge(media, command="recheck", sources=[str(report), str(media[1].layout)]).code == 15
 
 
 @pytest.mark.parametrize("gone", [False, True])
