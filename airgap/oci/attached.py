@@ -15,6 +15,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.recognise import is_packed, is_tar_header
 from airgap.oci.store import Store
+from airgap.oci.tar_header import BLOCK
 
 KIND: Final = "kind"
 """The annotation by which hauler and `cosign save` tell entries apart."""
@@ -28,7 +29,6 @@ _COSIGN_LAYERS: Final = {
 IMAGE_CONFIGS: Final = frozenset({IMAGE_CONFIG, DOCKER_CONFIG})
 _IMAGE_LAYERS: Final = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
 _EMPTY: Final = Digest.of(b"{}")
-_BLOCK: Final = 512
 
 
 def is_attachment(store: Store, descriptor: Descriptor, manifest: Manifest | Index) -> bool:
@@ -98,8 +98,12 @@ def _has_empty_config(manifest: Manifest) -> bool:
 def _unpacks(store: Store, layer: Descriptor) -> bool:
     try:
         with store.open(layer.digest) as file:
-            head = file.read(_BLOCK) or b""
+            return begins_as_layer(file.read(BLOCK) or b"")
     except (ContentError, OSError):
         return True  # nobody can tell, so nobody overlooks it
+
+
+def begins_as_layer(head: bytes) -> bool:
+    """Whether a runtime could unpack what begins with this block."""
     # nothing at all, and blocks of zeros, are an empty tar
     return not head.strip(b"\0") or is_packed(head) or is_tar_header(head)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from airgap import limits
-from airgap.errors import AirgapError, LimitError
+from airgap.errors import AirgapError, ContentError, LimitError
+from airgap.oci.attached import begins_as_layer
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_FILE, LAYOUT_INDEX, check_layout_file, malformed, read_index
@@ -15,6 +16,7 @@ from airgap.oci.layout import LayoutDirectory
 from airgap.oci.manifest import Index
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.store import missing
+from airgap.oci.tar_header import BLOCK
 from airgap.transfer.endpoint import BlobStream, Sink, TransferMethod
 from airgap.transfer.events import Progress
 from airgap.transfer.mover import put_blob
@@ -35,6 +37,8 @@ class StreamedLayout:
     """Where blobs can be read again; registries are not asked."""
     raw_index: bytes | None = None
     kept: dict[Digest, bytes] = field(default_factory=dict)
+    heads: dict[Digest, bytes] = field(default_factory=dict)
+    """How blobs begin that are not at hand, and that nobody could unpack as layers."""
     sizes: dict[Digest, int] = field(default_factory=dict)
     moved: set[Digest] = field(default_factory=set)
     """What was not in the destination before."""
@@ -59,7 +63,23 @@ class StreamedLayout:
             return MemoryFile(self.kept[digest])
         if digest in self.sizes and self.destination is not None:
             return self.destination.open(digest)
+        if digest in self.heads:
+            return _Head(self.heads[digest], missing(self, digest))
         raise missing(self, digest)
+
+
+class _Head(MemoryFile):
+    """The beginning of a blob; to read on raises."""
+
+    def __init__(self, data: bytes, end: ContentError) -> None:
+        super().__init__(data)
+        self._end: Final = end
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """As many bytes as there are left. Raises ContentError where there are none."""
+        if count := super().readinto(buffer):
+            return count
+        raise self._end
 
 
 class _Once:
@@ -84,32 +104,43 @@ class _Once:
 def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> StreamedLayout:
     """Read a tar from `stream` and bring its blobs into `sink` as they come.
 
-    `keep`: what looks like a manifest stays in memory, within limits.GRAPH_BYTES, and is not brought in as a blob: for
-    destinations that cannot be read again. Raises ContentError, LimitError, WriteError, what the sink raises.
+    `keep`: what looks like a manifest stays in memory and is not brought in as a blob, and so do the beginnings of what
+    is no layer, all within limits.GRAPH_BYTES: for destinations that cannot be read again. Raises ContentError,
+    LimitError, WriteError, what the sink raises.
     """
     received = StreamedLayout()
-    total = 0
+    room = limits.GRAPH_BYTES
     for item in items(stream):
         if item.digest is None:
             _document(item, received)
             continue
         descriptor = Descriptor(media_type=_BLOB, digest=item.digest, size=item.size)
         received.sizes[item.digest] = item.size
-        if keep and item.size <= limits.MANIFEST_BYTES and item.body.peek() in _BEGINNINGS:
-            total += item.size
-            if total > limits.GRAPH_BYTES:
+        if keep:
+            room -= _keep(item, item.digest, received)
+            if room < 0:
                 raise LimitError(
                     f"{STANDARD_INPUT} has more than {limits.GRAPH_BYTES} bytes of what may be manifests",
                     remedy="Save it to a file, then copy from that.",
                 )
-            received.kept[item.digest] = item.body.readall()
-            continue
-        if sink.has(descriptor):
+        if item.digest in received.kept or sink.has(descriptor):
             continue
         if put_blob(sink, descriptor, _Once(item.body), progress) is not TransferMethod.EXISTED:
             received.moved.add(item.digest)
     sink.flush()
     return received
+
+
+def _keep(item: Item, digest: Digest, received: StreamedLayout) -> int:
+    """What of a blob has to be at hand later, its bytes counted."""
+    head = item.body.peek(BLOCK)
+    if item.size <= limits.MANIFEST_BYTES and head[:1] in _BEGINNINGS:
+        received.kept[digest] = item.body.readall()
+        return item.size
+    if begins_as_layer(head):
+        return 0
+    received.heads[digest] = head
+    return len(head)
 
 
 def _document(item: Item, received: StreamedLayout) -> None:

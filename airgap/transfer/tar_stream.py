@@ -78,9 +78,9 @@ class Body(io.RawIOBase):
         """Yes."""
         return True
 
-    def peek(self) -> bytes:
-        """The next byte, which is read all the same; nothing at the end."""
-        return self._stream.read(self._offset, min(self._left, 1))
+    def peek(self, count: int) -> bytes:
+        """The next bytes, which are read all the same; fewer at the end."""
+        return self._stream.read(self._offset, min(self._left, count))
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """As many bytes as come at once. Raises ContentError where the stream ends in the middle."""

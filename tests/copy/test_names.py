@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from dataclasses import replace
@@ -10,12 +11,14 @@ from typing import Any
 
 import pytest
 
+import airgap
 from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import EMPTY_INDEX, merged
 from tests.support.command import Ran, run_here
 from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT
 from tests.support.registry import LoopbackRegistry
 from tests.support.scenario import Scene
 
@@ -272,6 +275,22 @@ def test_empty_names_were_taken_for_names_that_two_entries_share(tmp_path: Path)
     copy(written.layout, tmp_path / "out")
     assert list(names(tmp_path / "out")) == ["v1"]
     assert len(entries(tmp_path / "out")) == 4
+
+
+@pytest.mark.parametrize("sbom", [b"SPDXVersion: SPDX-2.3\n" * 50, b"<?xml version='1.0'?><bom/>", b'{"spdx":1}'])
+def test_name_of_an_image_in_a_pipe_was_taken_for_that_of_its_sbom_too(
+    tmp_path: Path, target: LoopbackRegistry, sbom: bytes
+) -> None:
+    """What had gone into the registry could not be read again, so that it might have been a layer."""
+    box = LayoutBuilder()
+    image = box.add_image()
+    attached = box.add_image(box.add_blob(sbom, "text/spdx"), config=b"{}")
+    for descriptor, kind in ((image, "image"), (attached, "sboms")):
+        box.list(descriptor, kind=f"dev.hauler/{kind}", **{REF_NAME: "library/app:v1"})
+    request = airgap.CopyRequest(sources=["-"], destination=f"{target.host}/app", at=AT)
+    airgap.copy(request, source=io.BytesIO(box.write_tar(tmp_path / "haul.tar").read_bytes()))
+    tags = {"v1": str(image.digest), f"sha256-{image.digest.encoded}.sbom": str(attached.digest)}
+    assert target.repositories["app"].tags == tags
 
 
 def _with_cosign(folder: Path, *repositories: str, tag: str = "sha256-{}.sig") -> tuple[Path, Descriptor, list[str]]:
