@@ -13,6 +13,11 @@ from typing import Final
 
 from airgap.files import glance_into
 
+CARRY_NAMES: Final = (
+    "Carry the layout as a tar, in which names stay as they are (tar -C LAYOUT -cf NEW.tar oci-layout index.json "
+    "blobs); or write the CD with Joliet or Rock Ridge names, and mount FAT with long ones."
+)
+"""What to do about a layout whose names were changed."""
 _LEAST: Final = 4
 """Characters that a name has to have in common with another to be taken for it, besides its beginning."""
 _BEGINNING: Final = 6
@@ -39,12 +44,30 @@ def near_file(path: Path) -> Path | None:
     return next((file for file in found if ending.startswith(_CUT.sub("", file.suffix).casefold())), None)
 
 
+class Shortened:
+    """The names in a folder, found by what they were before a medium cut them or wrote them in upper case."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is found where nobody can look."""
+        self._names: Final = {_begun(name): name for name in glance_into(folder)}
+        self._lengths: Final = sorted({len(begun) for begun in self._names if len(begun) >= _BEGINNING}, reverse=True)
+
+    def of(self, wanted: str) -> str | None:
+        """What `wanted`, a name without an ending, may be called there."""
+        begins = (wanted.casefold()[:length] for length in self._lengths)
+        return next((self._names[begin] for begin in begins if begin in self._names), None)
+
+
+def _begun(name: str) -> str:
+    return _CUT.sub("", Path(name).stem).casefold()
+
+
 def _is_near(name: str, wanted: str) -> bool:
     stem = Path(wanted).stem
     if any(name.casefold().startswith(f"{begin.casefold()}.") for begin in (wanted, stem)):
         return True
     whole, core = _plain(wanted), _plain(stem)
-    beginning = _plain(_CUT.sub("", Path(name).stem))
+    beginning = _plain(_begun(name))
     is_cut = len(beginning) >= _BEGINNING and whole.startswith(beginning)
     return is_cut or (len(core) >= _LEAST and core in _plain(name))
 

@@ -15,7 +15,7 @@ from airgap.errors import ContentError, Fact
 from airgap.oci.content_mode import Content
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Closure, Reached
-from airgap.oci.problems import ContentProblem
+from airgap.oci.problems import ContentProblem, own_remedy
 from airgap.oci.store import Store, check_descriptor, hash_bytes
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class _Failure:
     reason: str
     message: str
     facts: Mapping[str, Fact]
+    remedy: str
 
     def at(self, reached: Reached) -> ContentProblem:
         return ContentProblem(
@@ -60,6 +61,7 @@ class _Failure:
             path=reached.path,
             descriptor=reached.descriptor,
             facts=self.facts,
+            remedy=self.remedy,
         )
 
 
@@ -189,5 +191,5 @@ def _hash_one(store: Store, digest: Digest) -> _Outcome:
     try:
         hash_bytes(store, digest)
     except ContentError as error:
-        return _Failure(error.reason, str(error), error.facts)
+        return _Failure(error.reason, str(error), error.facts, own_remedy(error))
     return None

@@ -243,7 +243,10 @@ class Graph:
         if not roots:
             for problem in self.problems:
                 raise problem.error()
-            raise NotFoundError(f"the layout {self._store.name} holds no artifact")
+            raise NotFoundError(
+                f"the layout {self._store.name} holds no artifact: its index.json lists none",
+                remedy="Check that it is the right one, and that its copy came to its end: index.json is written last.",
+            )
         return roots
 
     def resolve(self, name: str | Digest | None) -> Root:

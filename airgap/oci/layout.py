@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from airgap import limits
 from airgap.errors import ContentError
+from airgap.near_names import Shortened
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
     BLOBS,
@@ -40,6 +41,7 @@ class LayoutDirectory:
         """Use `open_directory`."""
         self.path: Final = path
         self._directories: dict[str, str | None] = {}
+        self._shortened: Final[dict[str, Shortened]] = {}
         check_layout_file(self._document(LAYOUT_FILE, limits.LAYOUT_FILE_BYTES), self.name)
         self._index: Final = read_index(self._document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES), self.name)
 
@@ -84,6 +86,15 @@ class LayoutDirectory:
         except OSError as error:
             problem = error.strerror if isinstance(error, NotRegularError) else f"cannot be read: {error.strerror}"
             raise unreadable(digest, problem or "cannot be read") from None
+
+    def renamed(self, digest: Digest) -> str | None:
+        """What a blob that is not there may be called, where the medium has changed names."""
+        directory = self._directory(digest)
+        if directory is None:
+            return None
+        if digest.algorithm not in self._shortened:
+            self._shortened[digest.algorithm] = Shortened(Path(directory))
+        return self._shortened[digest.algorithm].of(digest.encoded)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -8,6 +8,7 @@ from typing import Self
 
 from airgap.errors import ContentError, Fact
 from airgap.oci.descriptor import Descriptor
+from airgap.reasons import REASONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,14 @@ class ContentProblem:
     @classmethod
     def of(cls, error: ContentError, descriptor: Descriptor, path: str) -> Self:
         """What `error` says of the content at `path`."""
-        return cls(reason=error.reason, message=str(error), path=path, descriptor=descriptor, facts=error.facts)
+        return cls(
+            reason=error.reason,
+            message=str(error),
+            path=path,
+            descriptor=descriptor,
+            facts=error.facts,
+            remedy=own_remedy(error),
+        )
 
     def below(self, path: str) -> Self:
         """The same, seen from further out."""
@@ -41,3 +49,8 @@ class ContentProblem:
         error = ContentError(self.reason, f"{self.path}: {self.message}", remedy=self.remedy)
         error.facts = self.facts
         return error
+
+
+def own_remedy(error: ContentError) -> str:
+    """The way out, where it is another than the reason's."""
+    return error.remedy if error.remedy != REASONS[error.reason].remedy else ""

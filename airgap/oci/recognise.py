@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap.errors import ContentError
+from airgap.near_names import CARRY_NAMES
 from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, malformed
 from airgap.text import safe
 
@@ -26,6 +27,8 @@ _SIGNATURE: Final = re.compile(rb'\s*\{\s*"(?:payload|protected|signature|header
 """How a JWS in JSON begins."""
 _ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 """A frame that decompressors of zstd pass over (RFC 8878, 3.1.2); the compressed one follows it."""
+_AS_ON_CD: Final = re.compile(r"(INDEX\.JSO?N?|OCI[-_]LAYO(UT)?\.?)(;1)?")
+"""What is left of a layout's names where only capitals, eight characters or three behind the dot are kept."""
 _OCTAL: Final = re.compile(rb"[ \0]*([0-7]*)")
 
 _COMPRESSED: Final = (
@@ -156,7 +159,8 @@ def explain_tar(path: str, names: Collection[str]) -> ContentError:
         folder = safe(nested[0].removesuffix(f"/{LAYOUT_FILE}"), limit=160)
         return malformed(
             f"{shown} holds a layout in its folder {folder!r}, not at its top",
-            remedy=f"Pack what is inside of the folder: tar -C {folder} -cf NEW.tar oci-layout index.json blobs",
+            remedy=f"Unpack it, and pack what is inside of the folder: tar -xf {_file(path)}, then "
+            f"tar -C {folder} -cf NEW.tar oci-layout index.json blobs",
         )
     if LAYOUT_FILE in names or LAYOUT_INDEX in names or any(name.startswith(f"{BLOBS}/") for name in names):
         return malformed(f"{shown} is an incomplete layout: it has no {_absent(names)}", remedy=_COPY_AGAIN)
@@ -178,6 +182,11 @@ def explain_directory(path: str) -> ContentError:
         )
     if LAYOUT_FILE in names or LAYOUT_INDEX in names:
         return malformed(f"{shown} is an incomplete layout: it has no {_absent(names)}", remedy=_COPY_AGAIN)
+    if changed := [name for name in names if _AS_ON_CD.fullmatch(name)]:
+        return malformed(
+            f"{shown} may be a layout whose names the medium has changed: it holds {_some(changed)}",
+            remedy=CARRY_NAMES,
+        )
     if "manifest.json" in names and "version" in names:
         return malformed(
             f"{shown} is a directory of skopeo's dir: transport, not an OCI image layout",

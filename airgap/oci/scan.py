@@ -354,11 +354,7 @@ class _Scanner:
             if subject in self._covered:
                 found[subject].append(problem)
             else:
-                self._problems.append(
-                    ContentProblem(
-                        reason=problem.reason, message=problem.message, path=problem.path, descriptor=problem.descriptor
-                    )
-                )
+                self._problems.append(problem)
         return {subject: tuple(problems) for subject, problems in found.items()}
 
     def _unattributed(self, index: Index) -> tuple[ContentProblem, ...]:
@@ -507,9 +503,7 @@ class _Scanner:
             try:
                 self._read(descriptor)
             except ContentError as error:
-                self._problems.append(
-                    ContentProblem(reason=error.reason, message=str(error), path=entry.place, descriptor=descriptor)
-                )
+                self._problems.append(ContentProblem.of(error, descriptor, entry.place))
 
     def _note_dangling(self, places: Mapping[Digest, str]) -> None:
         """Notes what refers to nothing that is here (MAN-31): not a fault, but the reason why it is not shown."""

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from airgap import limits
 from airgap.errors import ContentError
+from airgap.near_names import CARRY_NAMES
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index
@@ -102,7 +103,17 @@ def check_descriptor(store: Store, descriptor: Descriptor) -> bool:
 
 def missing(store: Store, digest: Digest) -> ContentError:
     """The error for a blob that `store` does not hold."""
-    return ContentError("content.missing", f"{digest} is not in {store.name}", digest=str(digest))
+    message = f"{digest} is not in {store.name}"
+    look = getattr(store, "renamed", None)  # layouts on disk have it: their blobs are files with names
+    name = look(digest) if look else None
+    if name is None:
+        return ContentError("content.missing", message, digest=str(digest))
+    return ContentError(
+        "content.missing",
+        f"{message}; {safe(name, limit=80)!r} lies there, and may be it: a medium changes names that it cannot keep",
+        remedy=CARRY_NAMES,
+        digest=str(digest),
+    )
 
 
 def unreadable(digest: Digest, problem: str) -> ContentError:

@@ -1,0 +1,44 @@
+"""Layouts on media that cut names, or keep capitals alone: content was said to be missing that lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import run_here
+from tests.support.scenario import Scene, Written
+
+
+def verified(written: Written) -> tuple[int, str]:
+    ran = run_here(written.arguments()[:-2])
+    return ran.code, ran.out
+
+
+@pytest.mark.parametrize(
+    "change", [str.upper, lambda name: name[:31], lambda name: f"{name};1", lambda name: f"{name[:6].upper()}~1"]
+)
+def test_blobs_whose_names_were_changed_are_told(tmp_path: Path, change: Callable[[str], str]) -> None:
+    written = Scene().write(tmp_path)
+    folder = written.layout / "blobs" / "sha256"
+    name = written.digest.removeprefix("sha256:")
+    (folder / name).rename(folder / change(name))
+    code, text = verified(written)
+    assert (code, f"{change(name)!r} lies there, and may be it" in text) == (16, True), text
+    assert "→ Carry the layout as a tar" in text
+
+
+def test_a_blob_that_is_not_there_at_all_is_missing(tmp_path: Path) -> None:
+    written = Scene().write(tmp_path)
+    (written.layout / "blobs" / "sha256" / written.digest.removeprefix("sha256:")).unlink()
+    code, text = verified(written)
+    assert (code, "lies there" in text) == (16, False)
+
+
+def test_a_layout_in_capitals_is_called_one(tmp_path: Path) -> None:
+    written = Scene().write(tmp_path)
+    for old, new in (("index.json", "INDEX.JSO;1"), ("oci-layout", "OCI_LAYO"), ("blobs", "BLOBS")):
+        (written.layout / old).rename(written.layout / new)
+    code, text = verified(written)
+    assert (code, "a layout whose names the medium has changed" in text) == (16, True), text
