@@ -6,6 +6,7 @@ python-pkcs11 (the extra `airgap-oci[pkcs11]`) is loaded when a token is used, a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -88,7 +89,18 @@ class TokenSigner:
 
     def sign(self, message: bytes) -> bytes:
         """The signature value over `message`, which is hashed here. Raises SigningError, UsageError."""
-        hashed = digest(self._algorithm.hash_name, message)
+        # A token's library uses OpenSSL, too, and leaves errors in the queue of the thread that calls it, where TLS
+        # would take them for its own. So it gets a thread that does nothing else.
+        with ThreadPoolExecutor(1) as thread:
+            value = thread.submit(self._sign, digest(self._algorithm.hash_name, message)).result()
+        try:
+            algorithms.verify(self._algorithm, self._chain[0].public_key, value, message)
+        except Rejected:
+            subject = safe(self._chain[0].subject_text)
+            raise SigningError(f"{self._key} is not the key of the first certificate ({subject})") from None
+        return value
+
+    def _sign(self, hashed: bytes) -> bytes:
         with self._private_key() as key:
             # first: libraries have been seen to crash where a key is asked to sign as another kind of key
             if key.key_type.name != self._algorithm.family:
@@ -96,13 +108,7 @@ class TokenSigner:
                 raise SigningError(
                     f"{self._key} is of the kind {kind}, its certificate is for {self._algorithm.family}"
                 )
-            value = bytes(key.sign(hashed, **_mechanism(self._algorithm)))
-        try:
-            algorithms.verify(self._algorithm, self._chain[0].public_key, value, message)
-        except Rejected:
-            subject = safe(self._chain[0].subject_text)
-            raise SigningError(f"{self._key} is not the key of the first certificate ({subject})") from None
-        return value
+            return bytes(key.sign(hashed, **_mechanism(self._algorithm)))
 
     @contextmanager
     def _private_key(self) -> Iterator[Any]:

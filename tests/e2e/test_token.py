@@ -8,8 +8,11 @@ import pytest
 
 from tests.support.blobs import BlobScene
 from tests.support.command import run_process
+from tests.support.copying import family, load
 from tests.support.pki import Pki
+from tests.support.registry import LoopbackRegistry
 from tests.support.softhsm import PIN, Token, library, make_token
+from tests.support.tls import make_tls_files
 
 LEAF = Pki().code_chain("rsa3072")
 
@@ -50,3 +53,20 @@ def test_a_key_in_a_token_signs_named_and_on_the_command_line(
     named = run_process([*sign, "--key", "release", "--force", "--signature-format", "cose"])
     assert named.code == 0, named
     assert run_process([*verify, "--signature-format", "cose"]).code == 0
+
+
+def test_a_key_in_a_token_signs_in_registries_with_tls(
+    tmp_path: Path, token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the token's library leaves in the error queue of OpenSSL was taken for an error of the connection."""
+    monkeypatch.setenv("AIRGAP_KEY_PASSPHRASE", PIN)
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(b"".join(item.pem for item in LEAF.chain))
+    tls = make_tls_files(tmp_path)
+    with LoopbackRegistry(tls=tls.server_context()) as registry:
+        for number in range(3):
+            load(registry, "app", family(number), tag=f"v{number}")
+        names = [f"{registry.host}/app:v{number}" for number in range(3)]
+        key = ["--private-key", token.uri("release"), "--chain", str(chain), "--ca-file", str(tls.authority)]
+        ran = run_process(["sign", *names, *key])
+    assert ran.code == 0, ran
