@@ -12,7 +12,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError, LimitError, NotFoundError, UsageError
+from airgap.errors import Cause, ContentError, FormatError, LimitError, NotFoundError, UsageError
 from airgap.net.auth import Access, Authorizer
 from airgap.net.credentials import Credentials
 from airgap.net.errors import RegistryError, TransportError
@@ -29,6 +29,10 @@ _HOST: Final = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 )
 _DOCKER_HUB_API: Final = {"docker.io": "registry-1.docker.io", "index.docker.io": "registry-1.docker.io"}
+_NOT_REACHED: Final = frozenset({Cause.DNS, Cause.REFUSED, Cause.UNREACHABLE, Cause.TIMEOUT})
+_NOBODY_TYPED: Final = (
+    "Nobody typed that name. The registry's public address may not be set, or a login page stands in front of it."
+)
 _WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
@@ -100,13 +104,9 @@ class RegistryClient:
         host = error.facts.get("host")
         if host in {None, self.origin.netloc}:
             return error
-        return TransportError(
-            f"{self.host} sends to {safe(host, limit=160)}, and that fails: {error}",
-            cause=error.cause,
-            remedy="Nobody typed that name. The registry's public address may not be configured, or a login page "
-            "stands in front of it.",
-            host=host,
-        )
+        text = f"{self.host} sends to {safe(host, limit=160)}, and that fails: {error}"
+        remedy = _NOBODY_TYPED if error.cause in _NOT_REACHED else error.remedy
+        return TransportError(text, cause=error.cause, remedy=remedy, host=host)
 
     def pages(
         self,

@@ -10,6 +10,7 @@ from airgap.oci.descriptor import IMAGE_MANIFEST
 from airgap.oci.digest import Digest
 from tests.support.net import Diary, described, store
 from tests.support.registry import LoopbackRegistry, answer, cut, digest_of, error, reset
+from tests.support.tls import TlsFiles
 
 BLOB = bytes(range(256)) * 8192  # 2 MiB
 
@@ -354,3 +355,12 @@ def test_host_that_only_the_registry_named_is_told_apart(registry: LoopbackRegis
         repository.resolve("v1")
     assert f"{registry.host} sends to 127.0.0.1:9, and that fails" in str(caught.value)
     assert "Nobody typed that name" in caught.value.remedy
+
+
+def test_other_host_of_an_unknown_authority_has_the_way_out_of_that(registry: LoopbackRegistry, tls: TlsFiles) -> None:
+    """It said that nobody had typed the name, and not how its certificate becomes trusted."""
+    with LoopbackRegistry(tls=tls.server_context()) as storage:
+        registry.on("GET", "/manifests/v1", answer(302, Location=f"{storage.url}/elsewhere"))
+        with store(registry.host, retries=0) as repository, pytest.raises(TransportError, match="sends to") as caught:
+            repository.resolve("v1")
+    assert "--ca-file" in caught.value.remedy
