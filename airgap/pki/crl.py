@@ -37,6 +37,7 @@ from airgap.pki.extensions import (
     Extension,
     authority_key,
     distribution_points,
+    read_authority_key,
     read_extensions,
 )
 from airgap.pki.native import guarded
@@ -51,6 +52,7 @@ __all__ = [
     "claimed_key",
     "read_facts",
     "split_pem",
+    "whole_key",
 ]
 
 CRL_NUMBER: Final = "2.5.29.20"
@@ -195,10 +197,10 @@ def claimed_issuer(data: bytes) -> bytes | None:
         if element.tag == der.INTEGER:
             element = der.element_at(data, element.end, len(data))
         name = der.element_at(data, element.end, len(data)).expect(der.SEQUENCE, "crl.issuer")
-        read_name(name, "crl.issuer")
+        said = name_text(read_name(name, "crl.issuer"))
     except FormatError:
         return None
-    return name.raw
+    return name.raw if said.isprintable() else None  # zeros in it are a part of the damage
 
 
 def _end(data: bytes) -> int:
@@ -217,6 +219,17 @@ def claimed_key(data: bytes) -> bytes:
         return b""
     _, _, rest = data.rpartition(der.oid(AUTHORITY_KEY_IDENTIFIER))
     return rest[:_KEY_BYTES]
+
+
+def whole_key(claimed: bytes) -> bytes | None:
+    """The identifier in what `claimed_key` found, where it and all that is around it can be read."""
+    try:
+        element = der.element_at(claimed, 0, len(claimed))
+        if element.tag == der.BOOLEAN:
+            element = der.element_at(claimed, element.end, len(claimed))
+        return read_authority_key(element.expect(der.OCTET_STRING, "authorityKeyIdentifier").value)
+    except FormatError:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

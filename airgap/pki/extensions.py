@@ -197,9 +197,13 @@ def read_distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
 
 def authority_key(extensions: Mapping[str, Extension]) -> bytes | None:
     """The keyIdentifier of an authorityKeyIdentifier (RFC 5280, 4.2.1.1), if any."""
-    if not (extension := extensions.get(AUTHORITY_KEY_IDENTIFIER)):
-        return None
-    fields = der.read(extension.value, "authorityKeyIdentifier").fields("authorityKeyIdentifier")
+    extension = extensions.get(AUTHORITY_KEY_IDENTIFIER)
+    return read_authority_key(extension.value) if extension else None
+
+
+def read_authority_key(value: bytes) -> bytes | None:
+    """The same of the extension's value. Raises FormatError."""
+    fields = der.read(value, "authorityKeyIdentifier").fields("authorityKeyIdentifier")
     identifier = fields.maybe(der.context(0, constructed=False))
     return identifier.value if identifier else None
 

@@ -36,9 +36,9 @@ class CombinedEvidence:
         known = tuple(urls)
         return tuple(file for body in self._bodies for file in body.mapped(known))
 
-    def unread(self, certificate: Certificate, urls: Collection[str]) -> tuple[UnreadableEvidence, ...]:
+    def unread(self, issuer: bytes, keys: Collection[bytes], urls: Collection[str]) -> tuple[UnreadableEvidence, ...]:
         """See `Evidence`."""
-        return tuple(item for body in self._bodies for item in body.unread(certificate, urls))
+        return tuple(item for body in self._bodies for item in body.unread(issuer, keys, urls))
 
     def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
         """See `Evidence`."""

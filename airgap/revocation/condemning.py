@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Rejected, Undecided
+from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
@@ -96,7 +97,7 @@ class CondemningEvidence:
                 f"{item.path} in the {item.origin} cannot be used, and may be about {query.who}: {item.problem}",
                 **query.facts(evidence=item.name, problem=item.problem),
             ).advising(item.remedy)
-            for item in evidence.unread(query.certificate, frozenset(_urls(query, crls)))
+            for item in evidence.unread(query.certificate.issuer, _keys(query), frozenset(_urls(query, crls)))
         ]
         astray = [
             Undecided(
@@ -183,6 +184,12 @@ def _said(
     if set(reasons) - {REMOVED}:
         is_hold = set(reasons) <= {HOLD, REMOVED}
         yield SaidAgainst(name=file.name, fingerprint=known, chain=chain, this_update=made, is_hold=is_hold)
+
+
+def _keys(query: RevocationQuery) -> frozenset[bytes]:
+    """The identifiers of the issuer's keys: as the certificate states the one of its own, and as the issuer does."""
+    stated = (authority_key(query.certificate.extensions), *(issuer.subject_key for issuer in query.issuers))
+    return frozenset(key for key in stated if key)
 
 
 def _urls(query: RevocationQuery, crls: Iterable[CrlFile]) -> Iterator[str]:

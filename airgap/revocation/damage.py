@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from airgap.errors import FormatError, Undecided
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import same_name
-from airgap.revocation.nearness import nearly_same
+from airgap.revocation.nearness import nearly_same, nearly_same_key
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import RevocationQuery
 
@@ -34,9 +34,7 @@ def damage_of(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:
 
 def has_near_key(facts: CrlFacts, issuer: Certificate) -> bool | None:
     """Whether a CRL states nearly the key of `issuer`; None where one of them has no identifier."""
-    if not facts.authority_key or not issuer.subject_key:
-        return None
-    return nearly_same(facts.authority_key, issuer.subject_key)
+    return nearly_same_key(facts.authority_key, issuer.subject_key)
 
 
 class DamagedEvidence:

@@ -20,6 +20,22 @@ def nearly_same(one: bytes, other: bytes) -> bool:
     return longest - front - back <= bound
 
 
+def nearly_same_key(one: bytes | None, other: bytes | None) -> bool | None:
+    """The same for identifiers of keys, which are hashes: two of them agree in so many bytes never by chance.
+
+    None where one of them is absent, or zeros are what is left of it.
+    """
+    if not (one and other and _is_hash(one) and _is_hash(other)):
+        return None
+    if len(one) != len(other):
+        return nearly_same(one, other)
+    return sum(a == b for a, b in zip(one, other, strict=True)) * _SHARE >= len(one)
+
+
+def _is_hash(identifier: bytes) -> bool:
+    return len(set(identifier)) * 2 > len(identifier)
+
+
 def _agreeing(one: bytes, other: bytes) -> int:
     """How many bytes are the same from the start on."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

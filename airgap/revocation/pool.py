@@ -22,10 +22,9 @@ from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key, same_name
-from airgap.pki.extensions import authority_key
 from airgap.problem import Problem
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.nearness import nearly_same
+from airgap.revocation.nearness import nearly_same, nearly_same_key
 from airgap.text import safe
 
 if TYPE_CHECKING:  # their readers are imported when there is a file to read
@@ -109,6 +108,10 @@ class UnreadableEvidence:
     """The raw Name of the CRL's issuer, where so much can be read; None where it may be about anybody."""
     key: bytes = b""
     """What is left of the CRL's authorityKeyIdentifier: the name may be what is damaged."""
+    whole_key: bytes | None = None
+    """The identifier of the key that signed it, where all of it is left."""
+    is_known: bool = False
+    """Whether a CRL that can be read has the very same issuer: then its name is not what is damaged."""
     urls: frozenset[str] = frozenset()
     """Where it is missing, and an index names it: the URLs that it is to answer for."""
 
@@ -117,19 +120,19 @@ class UnreadableEvidence:
         """Where it lies below the trust directory, for people."""
         return f"{self.folder}/{self.name}" if self.folder else self.name
 
-    def may_concern(self, certificate: Certificate, urls: Iterable[str]) -> bool:
-        """Whether it may hold something about `certificate`, which is asked about at these URLs."""
-        return self.may_be_from(certificate.issuer, authority_key(certificate.extensions), urls)
-
-    def may_be_from(self, issuer: bytes, key: bytes | None, urls: Iterable[str]) -> bool:
-        """Whether it may hold something of the issuer of this raw Name and key identifier, or be meant for `urls`."""
+    def may_be_from(self, issuer: bytes, keys: Collection[bytes], urls: Iterable[str]) -> bool:
+        """Whether it may hold something of the issuer of this raw Name and key identifiers, or be meant for `urls`."""
         if self.urls:
             return not self.urls.isdisjoint(urls)
         if self.issuer is None or same_name(self.issuer, issuer):
             return True
-        if nearly_same(self.issuer, issuer):  # what is damaged in one place may be so in two
+        if any(key in self.key for key in keys):
             return True
-        return key is not None and key != b"" and key in self.key
+        near = {nearly_same_key(self.whole_key, key) for key in keys}
+        if near and None not in near:  # one of another name and of another key is from another CA
+            return True in near
+        # what is damaged in one place may be so in two
+        return not self.is_known and nearly_same(self.issuer, issuer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,8 +208,11 @@ class Evidence(Protocol):
         """CRLs that an index names for these URLs, whoever made them: for messages, never for an answer."""
         ...
 
-    def unread(self, certificate: Certificate, urls: Collection[str]) -> tuple[UnreadableEvidence, ...]:
-        """What the trust directory holds, cannot be read, and may be about `certificate` or from one of these URLs."""
+    def unread(self, issuer: bytes, keys: Collection[bytes], urls: Collection[str]) -> tuple[UnreadableEvidence, ...]:
+        """What the trust directory holds and cannot be read, and may be from this issuer or from one of these URLs.
+
+        `keys`: the identifiers of the issuer's keys, as far as it states them.
+        """
         ...
 
     def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
@@ -254,9 +260,9 @@ class EvidencePool:
         names = self._index.find(urls) or ()
         return tuple(file for file in self._sorted().crls if file.name in names)
 
-    def unread(self, certificate: Certificate, urls: Collection[str]) -> tuple[UnreadableEvidence, ...]:
+    def unread(self, issuer: bytes, keys: Collection[bytes], urls: Collection[str]) -> tuple[UnreadableEvidence, ...]:
         """See `Evidence`."""
-        return tuple(item for item in self._sorted().unread if item.trusted and item.may_concern(certificate, urls))
+        return tuple(item for item in self._sorted().unread if item.trusted and item.may_be_from(issuer, keys, urls))
 
     def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
         """See `Evidence`."""
@@ -387,6 +393,7 @@ class _Sorted:
         by_issuer: defaultdict[tuple[object, ...], list[CrlFile]] = defaultdict(list)
         for crl in sorted(crls, key=lambda file: (file.facts.age, file.name), reverse=True):
             by_issuer[name_key(crl.facts.issuer)].append(crl)
+        known = {name_key(crl.facts.issuer) for crl in crls if crl.trusted}
         by_serial: defaultdict[int, list[OcspFile]] = defaultdict(list)
         made = [(file.response.produced_at, file.response.fingerprint, file.name) for file in responses]
         for _, ocsp in sorted(zip(made, responses, strict=True), key=lambda item: item[0], reverse=True):
@@ -395,7 +402,9 @@ class _Sorted:
         return cls(
             crls=tuple(crls),
             responses=tuple(responses),
-            unread=tuple(left),
+            unread=tuple(
+                replace(item, is_known=name_key(item.issuer) in known) if item.issuer else item for item in left
+            ),
             notices=tuple(told),
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial={key: tuple(files) for key, files in by_serial.items()},
@@ -437,7 +446,7 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem) -> bo
 def _identify(
     piece: EvidenceFile, name: str, data: bytes, number: int
 ) -> CrlFile | OcspFile | UnreadableEvidence | Problem:
-    from airgap.pki.crl import Crl, claimed_issuer, claimed_key
+    from airgap.pki.crl import Crl, claimed_issuer, claimed_key, whole_key
     from airgap.pki.ocsp import OcspResponse
 
     try:
@@ -459,7 +468,7 @@ def _identify(
     said = problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
     if not piece.expected and not may_hide_evidence(data):
         return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
-    return replace(_unread(piece, said), issuer=issuer, key=key)
+    return replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(key))
 
 
 def _unread(piece: EvidenceFile, error: FormatError) -> UnreadableEvidence:

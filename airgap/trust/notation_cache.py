@@ -263,7 +263,7 @@ class _Cache:
     def _check_all_is_known(self, crl: CrlFacts, urls: Sequence[str]) -> None:
         """Nothing that cannot be read may be about certificates of this issuer, and no clock is wrong."""
         for item in self.evidence.all_unread():
-            if item.may_be_from(crl.issuer, crl.authority_key, urls):
+            if item.may_be_from(crl.issuer, [crl.authority_key] if crl.authority_key else [], urls):
                 raise _MilderError(f"cannot be used ({item.problem})", item.path)
         for astray in self.evidence.all_astray():
             file = astray.file

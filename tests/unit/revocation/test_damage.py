@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 
@@ -187,3 +188,48 @@ def test_a_crl_of_a_key_that_the_chain_proves_is_damaged_as_one_of_the_issuers_o
         with pytest.raises(Undecided) as raised:
             judge.check_chain(chain, kind="signing", signed_at=None)
         assert raised.value.reason == reason
+
+
+class TestOneDamagedCrlAmongManyCasOfOneCompany:
+    """The name of every one of them is nearly the name of every other: one damaged CRL made all of them doubtful."""
+
+    ENTRIES: ClassVar = [*range(5000, 5050)]
+    WHOLE: ClassVar = crl(other_ca(RENAMED), number=4, revoked=ENTRIES)
+
+    def verdict(self, piece: bytes, **more: bytes) -> str:
+        evidence = MemoryEvidence({"clean": CLEAN, "piece": piece, **more}, trusted=True)
+        judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
+        try:
+            judge.check_chain([Certificate.parse(item.der) for item in LEAF.chain[:2]], kind="signing", signed_at=None)
+        except Undecided as error:
+            return error.reason
+        return "good"
+
+    def test_it_names_another_key(self) -> None:
+        assert self.verdict(self.WHOLE[:-20]) == "good"
+
+    def test_another_crl_of_its_ca_is_there(self) -> None:
+        cut = self.WHOLE[: len(self.WHOLE) // 2]
+        assert self.verdict(cut, older=crl(other_ca(RENAMED), number=3)) == "good"
+
+    def test_nothing_says_that_its_name_is_whole(self) -> None:
+        assert self.verdict(self.WHOLE[: len(self.WHOLE) // 2]) == "evidence.unread"
+
+    @pytest.mark.parametrize("lost", [10, 20], ids=["half of its key", "all of its key"])
+    def test_zeros_are_no_other_key(self, lost: int) -> None:
+        identifier = key_identifier(CA.key)
+        piece = crl(CA, revoked=REVOKED).replace(CA.subject, RENAMED)
+        piece = piece.replace(identifier, identifier[lost:].rjust(20, b"\0"))
+        assert self.verdict(piece[:-20]) == "evidence.unread"
+        assert self.verdict(piece) == "evidence.unread"
+
+    def test_of_a_key_that_lost_more_than_a_few_bytes(self) -> None:
+        identifier = key_identifier(CA.key)
+        piece = crl(CA, revoked=REVOKED).replace(CA.subject, RENAMED)
+        piece = piece.replace(identifier, bytes(range(10)) + identifier[10:])
+        assert (self.verdict(piece[:-20]), self.verdict(piece)) == ("evidence.unread", "evidence.unread")
+
+    def test_a_name_with_zeros_in_it_may_have_been_any(self) -> None:
+        name = CA.subject[:-12] + bytes(12)
+        piece = crl(CA, revoked=REVOKED).replace(CA.subject, name)
+        assert self.verdict(piece[: len(piece) // 2]) == "evidence.unread"

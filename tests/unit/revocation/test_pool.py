@@ -15,6 +15,7 @@ from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
+from airgap.pki.extensions import authority_key
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.pool import EvidenceFile, EvidencePool
 from tests.support import crls, names
@@ -48,7 +49,10 @@ def found(evidence: EvidencePool, issuer: Issued = ROOT) -> list[str]:
 
 
 def unread(evidence: EvidencePool, about: Issued = LEAF, urls: Sequence[str] = ()) -> list[str]:
-    return [item.name for item in evidence.unread(parsed(about), urls)]
+    certificate = parsed(about)
+    key = authority_key(certificate.extensions)
+    assert key
+    return [item.name for item in evidence.unread(certificate.issuer, [key], urls)]
 
 
 def test_a_crl_is_found_by_its_issuer_newest_first(tmp_path: Path) -> None:
