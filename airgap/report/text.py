@@ -33,6 +33,7 @@ _WORD = {
 }
 _PROBLEMS_SHOWN = 20
 _KINDS_SHOWN = 5
+_NAMES_SHOWN = 5
 _WAY_OUT = "          → "
 
 
@@ -154,6 +155,10 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
     if artifact.scope_origin == "record":
         # a claim that travels chose the statement: whoever reads the verdict has to know it
         yield f"          {style.paint('unsure', 'note')} judged as {safe(artifact.scope)}, by the acquisition record"
+    if others := artifact.other_names:
+        more = f" and {len(others) - _NAMES_SHOWN} more" if len(others) > _NAMES_SHOWN else ""
+        listed = ", ".join(safe(name, limit=128) for name in others[:_NAMES_SHOWN])
+        yield f"          {style.paint('quiet', 'note')} other names of it here: {listed}{more}"
     for signature in artifact.signatures:
         yield from signature_lines(signature, style, verbose, quiet=artifact.signature_verdict is Verdict.PASS)
     yield from _content_lines(artifact, style)

@@ -331,6 +331,12 @@ class ArtifactOutcome:
         return "signature.none", "the artifact has no signature"
 
     @property
+    def other_names(self) -> tuple[str, ...]:
+        """Names by which some tool runs it, beside the one that `reference` has: one verdict is about all of them."""
+        names = dict.fromkeys((*self.tags, *self.aliases))
+        return tuple(name for name in names if not self.reference.endswith(f":{safe(name)}"))
+
+    @property
     def attachments(self) -> tuple[ReferrerOutcome, ...]:
         """What is attached and is neither a signature nor evidence, which is proven piece by piece by its own."""
         found = (referrer for referrer in self.referrers if referrer.artifact_type != EVIDENCE_TYPE)

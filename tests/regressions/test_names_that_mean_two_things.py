@@ -244,3 +244,22 @@ def test_a_name_that_only_the_layout_says_is_told_with_the_statement_that_it_has
     (artifact,) = ran.document["artifacts"]
     assert artifact["policy"]["reason"] == reason
     assert words in artifact["policy"]["message"]
+
+
+def test_names_that_the_verdict_did_not_show(tmp_path: Path) -> None:
+    """The text called it `v1` alone, and containerd runs it by a name of somebody else."""
+    scene = Scene()
+    nginx = "docker.io/library/nginx:latest"
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.entries[0]["annotations"][CONTAINERD_NAME] = nginx
+        box.tag(target, *(f"more{number}" for number in range(5)))
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    options = ["--scope", scene.scope or "", "--trust", str(written.trust), "--at", iso(written.at)]
+    for target in (str(written.layout), f"{written.layout}:v1"):
+        text = run_here(["verify", target, *options]).out
+        assert "note other names of it here: more0, more1, more2, more3, more4 and 1 more" in text
+    text = run_here(["verify", f"{written.layout}:more4", *options]).out
+    assert "note other names of it here: v1, more0, more1, more2, more3 and 1 more" in text
