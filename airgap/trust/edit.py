@@ -24,6 +24,7 @@ from airgap.trust.stores import (
     explain_name,
     list_stores,
     load_store,
+    proper_name,
     reading_refusal,
 )
 
@@ -73,7 +74,8 @@ def store_of(kind: StoreType, name: str) -> StoreRef:
 def add_certificates(root: Path, store: StoreRef, sources: Sequence[Path]) -> tuple[StoredFile, ...]:
     """Copy certificate files (PEM or DER) into a store; all of them, or where one is refused none.
 
-    Files keep their names; a name that the store has already is refused, also for the same content. Raises
+    Files keep their names, but for an ending that no file of a store has: `root.der` becomes `root.cer`, a PEM file
+    `root.txt` becomes `root.pem`. A name that the store has already is refused, also for the same content. Raises
     TrustMaterialError(store.malformed) for what verification would refuse, UsageError, OSError.
     """
     wanted = [_checked(store, path) for path in sources]
@@ -88,7 +90,7 @@ def add_certificates(root: Path, store: StoreRef, sources: Sequence[Path]) -> tu
         for number, name in enumerate(names):
             if name in there or name in names[:number]:
                 raise UsageError(
-                    f"the trust store {store} has a file {safe(sources[number].name)!r} already",
+                    f"the trust store {store} has a file {safe(wanted[number][0].name)!r} already",
                     remedy="Delete it first, or give the new file another name.",
                 )
         for item, data in wanted:
@@ -161,15 +163,17 @@ def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
     if path.is_dir():
         raise UsageError(f"{safe(path)} is a directory", remedy="Name the certificate files in it.")
     try:
-        check_file_name(name)
-    except FormatError as error:
-        found = explain_name(error, path)
-        # what is said of files that lie in a store does not help with one that is to get there
-        raise _refusal(store, name, found.problem, "" if found is error else found.remedy) from None
-    try:
         data = read_regular(path.resolve(), limits.STORE_FILE_BYTES)  # what the operator names may be a link
     except FormatError as error:
         raise _refusal(store, name, str(error)) from None
+    try:
+        check_file_name(name)
+    except FormatError as error:
+        if name.startswith(".") or not _holds_certificates(data):
+            found = explain_name(error, path)
+            # what is said of files that lie in a store does not help with one that is to get there
+            raise _refusal(store, name, found.problem, "" if found is error else found.remedy) from None
+        name = proper_name(name, data)
     try:
         certificates = load_certificates(data)
     except FormatError as error:
@@ -178,6 +182,14 @@ def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
         if problem := certificate_problem(store.type, certificate):
             raise _refusal(store, name, problem)
     return StoredFile(store=store, name=name, certificates=certificates), data
+
+
+def _holds_certificates(data: bytes) -> bool:
+    try:
+        load_certificates(data)
+    except FormatError:
+        return False
+    return True
 
 
 def _files(root: Path, store: StoreRef) -> list[StoredFile]:

@@ -13,7 +13,7 @@ import re
 import stat
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final, NoReturn, Self
 
 from airgap import limits
@@ -235,6 +235,17 @@ _REMOVE: Final = "Remove it from the store."
 _DER: Final = b"\x30"
 
 
+def proper_name(name: str, data: bytes) -> str:
+    """The name that a file of certificates has in a store: its own, or one that says its form.
+
+    `root.der` is `root.cer`, and a PEM file `.root.pem` is `root.pem`.
+    """
+    if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
+        return name
+    stem, ending = PurePath(name).stem.lstrip(".") or "root", ".cer" if data[:1] == _DER else ".pem"
+    return stem if stem.lower().endswith(EXTENSIONS) else f"{stem}{ending}"
+
+
 def explain_name(error: FormatError, path: Path) -> FormatError:
     """The refusal of a file for its name, with what the file is and what to do about it."""
     try:
@@ -244,8 +255,7 @@ def explain_name(error: FormatError, path: Path) -> FormatError:
         if not unread.remedy or path.name.startswith("."):
             return error
         return FormatError(f"{error.problem}; it {reading_refusal(unread)}", remedy=unread.remedy)
-    stem, ending = path.stem.lstrip(".") or "root", ".cer" if data[:1] == _DER else ".pem"
-    named = stem if stem.lower().endswith(EXTENSIONS) else f"{stem}{ending}"
+    named = proper_name(path.name, data)
     what = "a certificate" if len(certificates) == 1 else f"{len(certificates)} certificates"
     if path.with_name(named).exists():  # a copy that an editor left behind must not take the place of the file
         remedy = f"Remove it, unless it is to be trusted beside {safe(named)}: then give it a name of its own."

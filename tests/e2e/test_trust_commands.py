@@ -105,11 +105,29 @@ class TestCertAdd:
         assert message in ran.err
         assert not store_folder(root, f"{kind}:acme").exists()
 
-    @pytest.mark.parametrize("name", ["root.txt", ".root.pem", "root"])
-    def test_refuses_names_that_no_store_may_hold(self, root: Path, tmp_path: Path, name: str) -> None:
+    def test_refuses_hidden_files(self, root: Path, tmp_path: Path) -> None:
         """STORE-5, D19."""
-        (tmp_path / name).write_bytes(ROOT.pem)
-        assert self.add(root, tmp_path / name).code == 18
+        (tmp_path / ".root.pem").write_bytes(ROOT.pem)
+        assert self.add(root, tmp_path / ".root.pem").code == 18
+
+    @pytest.mark.parametrize(
+        ("name", "data", "stored"),
+        [
+            ("root.txt", ROOT.pem, "root.pem"),
+            ("root", ROOT.pem, "root.pem"),
+            ("root.der", ROOT.der, "root.cer"),
+            ("root.crt.txt", ROOT.pem, "root.crt"),
+        ],
+    )
+    def test_gives_other_names_an_ending_of_their_form(
+        self, root: Path, tmp_path: Path, name: str, data: bytes, stored: str
+    ) -> None:
+        """STORE-5, D19: no store may hold the other ones."""
+        (tmp_path / name).write_bytes(data)
+        ran = self.add(root, tmp_path / name)
+        assert ran.code == 0, ran
+        assert stored in ran.out
+        assert [path.name for path in store_folder(root, "ca:acme").iterdir()] == [stored]
 
     def test_refuses_what_is_no_certificate(self, root: Path, tmp_path: Path) -> None:
         (tmp_path / "x.pem").write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")

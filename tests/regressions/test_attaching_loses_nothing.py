@@ -77,7 +77,7 @@ def test_a_listed_signature_of_an_unknown_media_type_was_left_behind_without_a_w
     with LoopbackRegistry() as registry:
         registry.put_image("app", tag="v1")
         listed = {
-            "mediaType": "application/vnd.cncf.oras.artifact.manifest.v1+json",
+            "mediaType": "application/vnd.example.manifest.v9+json",
             "artifactType": NOTARY_SIGNATURE,
             "digest": str(Digest.of(b"signature")),
             "size": 9,

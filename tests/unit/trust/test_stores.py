@@ -420,6 +420,11 @@ def test_a_file_of_another_name_is_refused_with_what_it_is(
     assert words in str(error)
     assert remedy in error.remedy
     (tmp_path / name).write_bytes(data)
+    if remedy.startswith(f"{name} to ") and not name.startswith("."):  # whoever adds it may call it as he likes
+        (added,) = add_certificates(tmp_path / "other", StoreRef.parse("ca:harbour"), [tmp_path / name])
+        assert remedy == f"{name} to {added.name}"
+        assert load_store(tmp_path / "other", StoreRef.parse("ca:harbour")).certificates
+        return
     with pytest.raises(TrustMaterialError) as caught:
         add_certificates(tmp_path / "other", StoreRef.parse("ca:harbour"), [tmp_path / name])
     assert words in str(caught.value)
