@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from airgap.errors import ContentError
+from airgap.errors import ContentError, FormatError
 from airgap.oci.descriptor import DOCKER_CONFIG, EMPTY, IMAGE_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
@@ -22,6 +22,8 @@ KIND: Final = "kind"
 _KIND_PREFIXES: Final = ("dev.hauler/", "dev.cosignproject.cosign/")
 _IMAGES: Final = frozenset({"image", "imageIndex"})
 _SUFFIXES: Final = {"sigs": "sig", "atts": "att", "sboms": "sbom"}
+_SUBJECT: Final = "hauler.dev/subject-digest"
+"""The annotation by which hauler, from 2.1 on, tells to which image of an index an attachment belongs."""
 _COSIGN_LAYERS: Final = {
     "application/vnd.dev.cosign.simplesigning.v1+json": "sig",
     "application/vnd.dsse.envelope.v1+json": "att",
@@ -71,7 +73,16 @@ def cosign_suffix(descriptor: Descriptor, manifest: Manifest | Index) -> str | N
     layers = manifest.layers if isinstance(manifest, Manifest) else ()
     found = {_COSIGN_LAYERS.get(layer.media_type) for layer in layers}
     suffix = found.pop() if len(found) == 1 else None
-    return suffix or _SUFFIXES.get(_kind(descriptor) or "")
+    return suffix or _SUFFIXES.get((_kind(descriptor) or "").partition("/")[0])
+
+
+def stated_subject(descriptor: Descriptor) -> Digest | None:
+    """To what hauler says that an attachment belongs; None where it says nothing that can be read."""
+    head, _, encoded = (_kind(descriptor) or "").partition("/")
+    try:
+        return Digest.parse(descriptor.annotations.get(_SUBJECT) or (f"sha256:{encoded}" if head in _SUFFIXES else ""))
+    except FormatError:
+        return None
 
 
 def is_image_kind(descriptor: Descriptor) -> bool:

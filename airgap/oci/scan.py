@@ -13,7 +13,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError
-from airgap.oci.attached import cosign_suffix, is_attachment, is_image_kind, is_runnable
+from airgap.oci.attached import cosign_suffix, is_attachment, is_image_kind, is_runnable, stated_subject
 from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
@@ -341,8 +341,10 @@ class _Scanner:
                 continue
             image = names.image_beside(entry) if entry.aside else one
             if image is not None and image.digest != entry.descriptor.digest:
-                tag = cosign_tag(image.digest, suffix)
-                self._add(image.digest, _cosigned(entry.descriptor, manifest, tag))
+                stated = stated_subject(entry.descriptor)
+                # what is no part of the image would be reached by nobody
+                target = stated if stated is not None and stated in self._children([image]) else image.digest
+                self._add(target, _cosigned(entry.descriptor, manifest, cosign_tag(target, suffix)))
 
     def _attributed(self) -> dict[Digest, tuple[ContentProblem, ...]]:
         if not self._claims:

@@ -38,14 +38,21 @@ def check_about(payload: Payload, target: Descriptor) -> None:
         ("media type", payload.media_type, target.media_type),
     ):
         if claimed != actual:
+            same = "" if name == "digest" else ", and the same digest"
             raise Rejected(
                 "payload.mismatch",
-                f"the signature is about {what} of {name} {safe(claimed)}, this one has {safe(actual)}",
+                f"the signature is about {what} of {name} {safe(claimed)}, this one has {safe(actual)}{same}",
                 signed=safe(claimed),
                 actual=safe(actual),
-            ).advising("" if is_artifact else _FILE)
+            ).advising(_SAME_BYTES.get(name, "") if is_artifact else _FILE)
 
 
+_SAME_BYTES: Final = {
+    "size": "Ask the publisher for a correctly made signature; this one states a size that these bytes cannot have.",
+    "media type": "The bytes are those that were signed, and what points at them calls them otherwise: some tool has "
+    "changed the media type. Copy the artifact again from its source, with one that keeps it (airgap copy).",
+}
+"""The way out where the digest is right: no other bytes would do."""
 _FILE: Final = (
     "This looks like the signature of a file, which is judged beside it: airgap blob verify FILE --signature SIGNATURE."
 )

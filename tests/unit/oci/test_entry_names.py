@@ -96,6 +96,28 @@ class TestHauler:
         assert (referrer.mechanism, referrer.tag) == (Mechanism.COSIGN, f"sha256-{image.digest.encoded}.{suffix}")
         assert attached.digest in {reached.descriptor.digest for reached in graph.closure(image).reached}
 
+    @pytest.mark.parametrize("told_by", ["kind", "annotation"])
+    @pytest.mark.parametrize("stranger", [True, False])
+    def test_what_cosign_attached_to_a_platform_keeps_its_tag(
+        self, builder: LayoutBuilder, place: Path, told_by: str, *, stranger: bool
+    ) -> None:
+        """hauler 2.1 brings the signatures of every platform, and says of which they are."""
+        child, signature = builder.add_image(b"child"), cosign(builder)
+        index = builder.add_index(child)
+        subject = builder.add_image(b"no part of it") if stranger else child
+        hauler(builder, index, "dev.hauler/imageIndex")
+        annotations = {REF_NAME: REF, CONTAINERD_NAME: NAME, "kind": "dev.hauler/sigs"}
+        if told_by == "kind":
+            annotations["kind"] += f"/{subject.digest.encoded}"
+        else:
+            annotations["hauler.dev/subject-digest"] = str(subject.digest)
+        builder.list(signature, **annotations)
+        graph, target = graph_of(builder, place), index if stranger else child
+        (referrer,) = graph.referrers(target).all()
+        assert (referrer.mechanism, referrer.tag) == (Mechanism.COSIGN, f"sha256-{target.digest.encoded}.sig")
+        assert named(graph) == {index.digest: (REF,)}
+        assert signature.digest in {reached.descriptor.digest for reached in graph.closure(index).reached}
+
     @pytest.mark.parametrize("images", [1, 2])
     def test_what_cosign_saved_belongs_to_the_one_image_beside_it(
         self, builder: LayoutBuilder, place: Path, images: int
