@@ -171,6 +171,11 @@ class Graph:
         """What is odd and harmless (`layout.entry`): a tag given twice, a referrer of what is not here, ..."""
         return self._scan.notes
 
+    @property
+    def full_index(self) -> str | None:
+        """A file beside `index.json` in which some tool lists what that leaves out, and which is not read."""
+        return getattr(self._store, "full_index", None)  # layouts on disk have it
+
     @cached_property
     def disagreements(self) -> tuple[ContentProblem, ...]:
         """What `docker load` would take from here that `index.json` does not name (`layout.disagrees`)."""

@@ -25,7 +25,7 @@ from airgap.oci.documents import (
     read_index,
 )
 from airgap.oci.manifest import Index
-from airgap.oci.recognise import TELLING, explain_directory
+from airgap.oci.recognise import FULL_INDEXES, TELLING, explain_directory
 from airgap.oci.store import missing, unreadable
 from airgap.text import safe
 
@@ -54,6 +54,11 @@ class LayoutDirectory:
         """What other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
         found = sorted(name for name in TELLING if os.path.lexists(Path(self.path, name)))
         return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
+
+    @property
+    def full_index(self) -> str | None:
+        """A file in which some tool lists more than `index.json` does."""
+        return next((name for name in FULL_INDEXES if os.path.lexists(Path(self.path, name))), None)
 
     def index(self) -> Index:
         """The layout's `index.json`, as it was when the layout was opened."""

@@ -21,6 +21,8 @@ STANDARD_INPUT: Final = "standard input"
 """What a tar is called that comes through a pipe."""
 TELLING: Final = frozenset({"manifest.json", "repositories"})
 """Members that say that a tar was made by docker save."""
+FULL_INDEXES: Final = frozenset({"hauler-index.json"})
+"""Where a tool lists everything, and in `index.json` the images alone (hauler store save --containerd)."""
 _SHOWN_NAMES: Final = 3
 _BLOCK: Final = 512
 _SIGNATURE: Final = re.compile(rb'\s*\{\s*"(?:payload|protected|signature|header)"\s*:\s*["{]')
@@ -91,6 +93,12 @@ def check_head(path: str, head: bytes, size: int) -> None:
 def _refuse_packed(path: str, head: bytes) -> None:
     shown, file = safe(path), _file(path)
     for magic, what, tool in _COMPRESSED:
+        if head.startswith(magic) and _PIECE.fullmatch(Path(path).name):
+            raise malformed(
+                f"{shown} is {what}, and by its name a piece of one",
+                remedy="Join the pieces in their order, from the first to the last (cat PIECES > WHOLE), decompress "
+                f"that ({tool} WHOLE), and name the tar that comes out.",
+            )
         if head.startswith(magic):
             raise malformed(
                 f"{shown} is {what}; layouts are read in place, at any offset, and so must not be compressed",

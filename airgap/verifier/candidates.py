@@ -71,6 +71,7 @@ class NearbySignatureFinder:
             others=self._others(artifact, below),
             misdescribed=tuple(dict.fromkeys(self._misdescribed(artifact))),
             signs=self._signed_by(artifact),
+            full_index=self._graph.full_index,
         )
 
     def _signed_by(self, artifact: Descriptor) -> Digest | None:

@@ -244,12 +244,22 @@ class NearbySignatures:
     """As what signatures name the artifact's digest that describe something else: `TYPE of N bytes`."""
     signs: Digest | None = None
     """What the artifact signs, where it is a signature itself."""
+    full_index: str | None = None
+    """A file in the layout that lists more than `index.json`, and is not read."""
 
     def told(self) -> Iterator[tuple[str, str]]:
         """Each as the end of a sentence, with the way out."""
         signed, listed = self.children
         if self.signs:
             yield f"it is a signature itself, of {self.signs}", f"Verify what it signs: @{self.signs}."
+        if self.full_index:
+            yield (
+                f"{self.full_index} lists what index.json leaves out, signatures perhaps, and is not read",
+                (
+                    "Save it again so that index.json lists all (hauler store save without --containerd), or put a copy "
+                    f"of {self.full_index} in its place."
+                ),
+            )
         if self.misdescribed:
             yield (
                 f"a signature here names this digest as {self.misdescribed[0]}, which it is not",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -227,3 +228,23 @@ def test_a_root_of_another_kind_of_key_first(tmp_path: Path) -> None:
     ran = run_here(scene.write(tmp_path).arguments())
     assert (ran.code, ran.reasons) == (12, frozenset({"envelope.algorithm"}))
     assert "the chain is in reverse order" in ran.out
+
+
+@pytest.mark.parametrize("archive", [False, True])
+def test_signatures_that_only_the_full_index_of_hauler_lists(tmp_path: Path, *, archive: bool) -> None:
+    """`hauler store save --containerd` leaves all but images out of index.json."""
+
+    def packing(_: Scene, signature: Signature) -> Pack:
+        def pack(box: LayoutBuilder, target: Descriptor) -> None:
+            signature.attach(box, target, listed=False)
+
+        return pack
+
+    _, written = unsigned(tmp_path, packing)
+    (written.layout / "hauler-index.json").write_bytes(b"{}")
+    target = f"oci:{written.layout}:v1"
+    if archive:
+        with tarfile.open(tmp_path / "haul.tar", "w") as tar:
+            tar.add(written.layout, ".")
+        target = f"oci-archive:{tmp_path / 'haul.tar'}:v1"
+    assert "hauler-index.json lists what index.json leaves out" in told(written, target)

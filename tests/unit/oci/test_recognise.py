@@ -169,6 +169,13 @@ def test_a_piece_of_a_tar_is_told_by_its_name(tmp_path: Path, name: str) -> None
     assert "cat PIECES" in error.remedy
 
 
+def test_a_piece_of_a_packed_file_is_joined_first(tmp_path: Path) -> None:
+    (tmp_path / "haul.tar.zst.001").write_bytes(b"\x28\xb5\x2f\xfd" * 500)
+    error = explained(tmp_path / "haul.tar.zst.001")
+    assert "a zstd file, and by its name a piece of one" in str(error)
+    assert "cat PIECES" in error.remedy
+
+
 @pytest.mark.parametrize("name", ["thing.tar", "thing"])
 def test_what_may_not_be_read_is_told(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / name
