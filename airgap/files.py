@@ -205,7 +205,9 @@ def read_regular(path: Path, limit: int) -> bytes:
             _check_kind(os.fstat(descriptor).st_mode)
             data = stream.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        remedy = "Look at its owner and its mode: whoever runs this must be allowed to read it."
+        absent = isinstance(error, FileNotFoundError | NotADirectoryError)
+        denied = "Look at its owner and its mode: whoever runs this must be allowed to read it."
+        remedy = "Check the path." if absent else denied
         raise FormatError(f"cannot be read ({reading_problem(error)})", remedy=remedy) from None
     if len(data) > limit:
         raise LimitError(f"has more than {limit} bytes")

@@ -52,6 +52,11 @@ _OTHERS: Final = (
         "The download gave a page instead of the file (of a proxy, or to log in?): get it again.",
     ),
     (
+        re.compile(rb"(PASS|FAIL|UNSURE|SKIPPED): "),
+        "is the text that airgap verify prints, not its report",
+        "A report is written by airgap verify --report FILE; airgap recheck takes these, and layouts.",
+    ),
+    (
         re.compile(rb"version https://git-lfs"),
         "is a pointer of Git LFS, not the file",
         "Get the file that it stands for: git lfs pull.",

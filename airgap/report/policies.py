@@ -123,6 +123,7 @@ def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:
     asked = safe(answer.scope) if answer.scope else "an artifact whose repository is not known"
     if answer.statement is None:
         yield style.paint("bad", f"  nothing applies to {asked}: {answer.why}")
+        yield "    → Add it to the registryScopes of a statement (files: name one so), or ask about another."
         return
     statement = answer.statement
     yield f"  {asked}: statement {style.paint('strong', safe(statement.name))}, because {answer.why}"

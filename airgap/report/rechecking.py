@@ -72,6 +72,8 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
     for name, problems in (("problem", outcome.problems), ("warning", outcome.warnings)):
         for problem in problems:
             yield f"  {name} {problem.message}" + (f" [{problem.reason}]" if problem.reason else "")
+            if remedy := problem.remedy or (REASONS[problem.reason].remedy if problem.reason else ""):
+                yield f"          → {remedy}"
 
 
 def _headline(outcome: RecheckOutcome) -> str:

@@ -54,7 +54,7 @@ class StatusReport(Report):
             "use_by": {"at": iso(status.use_by[0]), "evidence": status.use_by[1]} if status.use_by else None,
             "newest": {"at": iso(status.newest[0]), "evidence": status.newest[1]} if status.newest else None,
             "clock_behind": status.clock_is_behind,
-            "problems": list(status.problems),
+            "problems": [problem.message for problem in status.problems],
             "pieces": [
                 {
                     "file": piece.file,
@@ -100,10 +100,19 @@ def _status_headline(status: TrustStatus) -> str:
     return f"GOOD: all {count(len(counting), 'piece')} of evidence count at {iso(status.at)}."
 
 
+_NO_EVIDENCE: Final = (
+    "Fetch it on the connected side (airgap trust fetch TARGET --trust DIR, TARGET being what is to be verified), and "
+    "bring crls/ and ocsp/ along."
+)
+
+
 def _status_lines(status: TrustStatus, style: Style, verbose: bool) -> Iterator[str]:
     yield style.paint("good" if status.is_good else "bad", _status_headline(status))
     for problem in status.problems:
-        yield f"  {style.paint('bad', 'problem')} {problem}"
+        yield f"  {style.paint('bad', 'problem')} {problem.message}"
+        yield f"          → {problem.remedy}"
+    if not status.problems and not any(piece.is_needed for piece in status.pieces):
+        yield f"          → {_NO_EVIDENCE}"
     hidden = 0
     for piece in status.pieces:
         if piece.state is State.SUPERSEDED and not verbose:

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError, Rejected, TrustMaterialError, UsageError
@@ -293,12 +293,16 @@ class _Run:
             self._warnings.setdefault(warning.message, warning)
 
 
+_NO_REPORT: Final = "Name reports that airgap verify --report wrote, as they were written, or layouts."
+
+
 def _report_or_problem(source: str) -> Report | Problem | None:
     """A report, or why it is none; None where `source` is something else."""
     try:
         return _report(source)
     except (FormatError, OSError) as error:
-        return Problem(message=f"{safe(source)} is no report: {safe(error)}", exit_code=1, target=safe(source))
+        message = f"{safe(source)} is no report: {safe(error)}"
+        return Problem(message=message, exit_code=ExitCode.ERROR, target=safe(source), remedy=_NO_REPORT)
 
 
 def _layouts(reports: Iterable[tuple[str, Report | Problem | None]]) -> Iterator[str]:

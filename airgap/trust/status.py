@@ -17,6 +17,7 @@ from airgap.errors import FormatError, TrustMaterialError, Undecided
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_name
 from airgap.pki.ocsp import OcspResponse, SingleResponse
+from airgap.problem import Problem
 from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
@@ -79,7 +80,7 @@ class TrustStatus:
     newest: tuple[datetime, str] | None
     """When the newest piece was made, by its own word, and which it is."""
     accepted: dict[str, str] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     """Stores and policy that cannot be read."""
 
     @property
@@ -126,18 +127,18 @@ def trust_status(directory: TrustDirectory, *, at: datetime, clock: datetime) ->
     )
 
 
-def _problems(directory: TrustDirectory) -> Iterator[str]:
+def _problems(directory: TrustDirectory) -> Iterator[Problem]:
     """What would stop every verification: the policy, and stores that it names."""
     try:
         policy = directory.policy()
     except TrustMaterialError as error:
-        yield str(error)
+        yield Problem.of(error)
         return
     for ref in dict.fromkeys(store for statement in policy.statements for store in statement.stores):
         try:
             load_store(directory.path, ref)
         except TrustMaterialError as error:
-            yield str(error)
+            yield Problem.of(error)
 
 
 def _stored(directory: TrustDirectory) -> Iterator[Certificate]:

@@ -253,13 +253,8 @@ class NearbySignatures:
         if self.signs:
             yield f"it is a signature itself, of {self.signs}", f"Verify what it signs: @{self.signs}."
         if self.full_index:
-            yield (
-                f"{self.full_index} lists what index.json leaves out, signatures perhaps, and is not read",
-                (
-                    "Save it again so that index.json lists all (hauler store save without --containerd), or put a copy "
-                    f"of {self.full_index} in its place."
-                ),
-            )
+            text = f"{self.full_index} lists what index.json leaves out, signatures perhaps, and is not read"
+            yield text, "Save it so that index.json lists all: hauler store save without --containerd."
         if self.misdescribed:
             yield (
                 f"a signature here names this digest as {self.misdescribed[0]}, which it is not",

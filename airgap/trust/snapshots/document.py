@@ -247,7 +247,7 @@ def parse_number(number: int) -> int:
 
 def _config_of(manifest: Manifest | Index) -> Descriptor:
     if not isinstance(manifest, Manifest) or manifest.config is None:
-        raise FormatError("is an index, not a manifest")
+        raise FormatError("is an index or an old artifact manifest, and no snapshot", remedy=_OTHER_ARTIFACT)
     if manifest.declared_artifact_type != SNAPSHOT_TYPE:
         stated = safe(manifest.artifact_type, limit=128)
         raise FormatError(f"has the artifact type {stated!r}, not {SNAPSHOT_TYPE}", remedy=_OTHER_ARTIFACT)

@@ -1,0 +1,67 @@
+"""Failures that were told, and nothing of what to do about them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import run_here
+from tests.support.scenario import Scene, Written
+from tests.support.trust import oci_policy, statement
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    return Scene().write(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "way_out"),
+    [
+        (b'{"schemaVersion":2,"manifests":[]}', "Name reports that airgap verify --report wrote"),
+        (b'{"schema":"airgap.verify/1","ver', "Name reports that airgap verify --report wrote"),
+        (b"PASS: signatures and content are good (1 artifact).\n", "airgap verify --report FILE"),
+        (b"neither", "Check that it was copied whole"),
+    ],
+)
+def test_what_is_no_report(written: Written, tmp_path: Path, content: bytes, way_out: str) -> None:
+    report = tmp_path / "report"
+    report.write_bytes(content)
+    ran = run_here(["recheck", str(report), "--trust", str(written.trust)])
+    assert ran.code != 0
+    assert f"  → {way_out}" in ran.out or f"  → A report is written by {way_out}" in ran.out
+
+
+def test_a_trust_directory_without_evidence_or_with_a_store_too_few(tmp_path: Path, written: Written) -> None:
+    ran = run_here(["trust", "status", "--trust", str(written.trust)])
+    assert (ran.code, "→ Fetch it on the connected side (airgap trust fetch TARGET" in ran.out) == (15, True)
+    scene = Scene(policy=oci_policy(statement(trustStores=["ca:other"])))
+    ran = run_here(["trust", "status", "--trust", str(scene.write_trust(tmp_path / "beliefs"))])
+    assert (ran.code, "→ Name one of them in the policy's trustStores" in ran.out) == (18, True)
+
+
+def test_a_repository_for_which_no_statement_applies(written: Written) -> None:
+    policy = json.dumps(oci_policy(statement(registryScopes=["registry.example/app"])))
+    (written.trust / "trustpolicy.oci.json").write_text(policy)
+    ran = run_here(["trust", "policy", "check", "registry.example/other", "--trust", str(written.trust)])
+    assert (ran.code, "→ Add it to the registryScopes" in ran.out) == (13, True)
+    ran = run_here(["trust", "policy", "check", "--file", "nowhere.json", "--trust", str(written.trust)])
+    assert (ran.code, "Check the path." in ran.err) == (18, True)
+
+
+def test_an_index_in_the_place_of_a_snapshot(tmp_path: Path) -> None:
+    written = Scene(index=True).write(tmp_path)
+    ran = run_here(["trust", "snapshot", "show", written.target])
+    assert (ran.code, "are judged by airgap verify" in ran.out) == (18, True)
+
+
+def test_a_layout_without_artifacts(written: Written) -> None:
+    (written.layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": []}))
+    ran = run_here(["verify", f"oci:{written.layout}", "--trust", str(written.trust)])
+    assert (ran.code, "its index.json lists none" in ran.out, "→ Check that it is the right one" in ran.out) == (
+        11,
+        True,
+        True,
+    )
