@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from airgap.collection.coverage import Attempt, CertificateCoverage, FetchOutcome, Outcome, Status
 from airgap.parse.time import iso
@@ -98,10 +99,18 @@ def _headline(outcome: FetchOutcome) -> str:
     return f"COMPLETE: evidence for {count(len(chain), 'certificate')} of {signatures}."
 
 
+_ASK_AGAIN: Final = "Ask again later, or get the file in another way and name it: --from PATH."
+_NOT_ASKED: Final = (
+    "No URL was asked, as none is named or --no-download was: get the file in another way and name it: --from PATH."
+)
+
+
 def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
     yield style.paint("good" if outcome.complete else "unsure", _headline(outcome))
     for item in outcome.certificates:
         yield from _certificate(item, outcome, style, verbose)
+    if gaps := [item for item in outcome.certificates if item.is_gap]:
+        yield f"          → {_ASK_AGAIN if any(item.attempts for item in gaps) else _NOT_ASKED}"
     for unread in outcome.unread:
         yield f"  {style.paint('unsure', 'unread')} signature {unread.signature}: {unread.message}"
     told = [attempt for attempt in outcome.offered if verbose or attempt.outcome is Outcome.REFUSED]

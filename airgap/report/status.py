@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from airgap.parse.time import iso
-from airgap.reasons import ExitCode
+from airgap.reasons import REASONS, ExitCode
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, moment
@@ -100,6 +100,11 @@ def _status_headline(status: TrustStatus) -> str:
     return f"GOOD: all {count(len(counting), 'piece')} of evidence count at {iso(status.at)}."
 
 
+_WAYS_OUT: Final = {
+    State.STALE: "Fetch the current one on the connected side (airgap trust fetch), and bring it along.",
+    State.FUTURE: "Check this machine's clock, or the time that --at names.",
+    State.UNUSABLE: REASONS["evidence.unread"].remedy,
+}
 _NO_EVIDENCE: Final = (
     "Fetch it on the connected side (airgap trust fetch TARGET --trust DIR, TARGET being what is to be verified), and "
     "bring crls/ and ocsp/ along."
@@ -137,8 +142,8 @@ def _piece_lines(piece: PieceStatus, at: datetime, style: Style, verbose: bool) 
     yield f"  {style.paint(_KIND[piece.state], f'{piece.state.value:<14}')} {piece.kind:<9} {piece.file}{number}"
     if piece.problem:
         yield f"                 {piece.problem}"
-    if piece.remedy:
-        yield f"                 → {piece.remedy}"
+    if remedy := piece.remedy or _WAYS_OUT.get(piece.state, ""):
+        yield f"                 → {remedy}"
     if piece.this_update is None:  # it says nothing of itself
         return
     age = f"{_span(at - piece.this_update)} old" if at >= piece.this_update else "from the future"

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, Undecided
+from airgap.files import is_there
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_name
 from airgap.pki.ocsp import OcspResponse, SingleResponse
@@ -24,7 +25,8 @@ from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.pool import Astray, CrlFile, UnreadableEvidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.stores import StoreType, load_store
+from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
+from airgap.trust.stores import StoreRef, StoreType, load_store
 
 
 class State(StrEnum):
@@ -128,13 +130,19 @@ def trust_status(directory: TrustDirectory, *, at: datetime, clock: datetime) ->
 
 
 def _problems(directory: TrustDirectory) -> Iterator[Problem]:
-    """What would stop every verification: the policy, and stores that it names."""
-    try:
-        policy = directory.policy()
-    except TrustMaterialError as error:
-        yield Problem.of(error)
-        return
-    for ref in dict.fromkeys(store for statement in policy.statements for store in statement.stores):
+    """What would stop every verification: the policies that are there, and stores that they name.
+
+    A directory with a policy for files alone needs none for artifacts.
+    """
+    for_files = is_there(directory.path / BLOB_POLICY_FILES[0])
+    for_artifacts = not for_files or any(is_there(directory.path / name) for name in OCI_POLICY_FILES)
+    named: dict[StoreRef, None] = {}
+    for read in (*([directory.policy] if for_artifacts else []), *([directory.blob_policy] if for_files else [])):
+        try:
+            named |= dict.fromkeys(store for statement in read().statements for store in statement.stores)
+        except TrustMaterialError as error:
+            yield Problem.of(error)
+    for ref in named:
         try:
             load_store(directory.path, ref)
         except TrustMaterialError as error:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.blobs import BlobScene
 from tests.support.command import run_here
-from tests.support.scenario import Scene, Written
+from tests.support.scenario import Scene, Written, with_everything
 from tests.support.trust import oci_policy, statement
 
 
@@ -40,6 +41,28 @@ def test_a_trust_directory_without_evidence_or_with_a_store_too_few(tmp_path: Pa
     scene = Scene(policy=oci_policy(statement(trustStores=["ca:other"])))
     ran = run_here(["trust", "status", "--trust", str(scene.write_trust(tmp_path / "beliefs"))])
     assert (ran.code, "→ Name one of them in the policy's trustStores" in ran.out) == (18, True)
+
+
+def test_a_trust_directory_for_files_alone_is_not_broken(tmp_path: Path) -> None:
+    scene = BlobScene(tmp_path).write()
+    ran = run_here(["trust", "status", "--trust", str(scene.trust)])
+    assert (ran.code, ran.out.startswith("NO EVIDENCE")) == (15, True), ran.out
+    (scene.trust / "truststore/x509/ca/harbour").rename(scene.trust / "truststore/x509/ca/other")
+    ran = run_here(["trust", "status", "--trust", str(scene.trust)])
+    assert (ran.code, "ca:harbour does not exist" in ran.out) == (18, True)
+
+
+@pytest.mark.parametrize(
+    ("at", "word", "way_out"),
+    [("2027-01-01", "stale", "Fetch the current one"), ("2020-01-01", "future", "Check this machine's clock")],
+)
+def test_evidence_of_another_time_and_gaps(tmp_path: Path, at: str, word: str, way_out: str) -> None:
+    written = with_everything().write(tmp_path)
+    trust = ["--trust", str(written.trust)]
+    ran = run_here(["trust", "status", *trust, "--at", at])
+    assert (ran.code, f"  {word} " in ran.out, f"→ {way_out}" in ran.out) == (15, True, True), ran.out
+    ran = run_here(["trust", "fetch", written.target, *trust, "--no-download", "--require-complete"])
+    assert (ran.code, "→ No URL was asked" in ran.out) == (15, True), ran.out
 
 
 def test_a_repository_for_which_no_statement_applies(written: Written) -> None:
