@@ -144,10 +144,3 @@ def test_a_report_took_the_place_of_what_was_read(tmp_path: Path, command: str) 
         ran = run_here([*command.split(), str(asked), "--trust", str(written.trust), "--report", str(place)])
         assert (ran.code, "which is read" in ran.err) == (2, True), ran
     assert tree_of(tmp_path) == before
-
-
-def test_a_recheck_whose_report_cannot_be_written_says_its_verdict(tmp_path: Path) -> None:
-    written = Scene().write(tmp_path)
-    nowhere = tmp_path / "nowhere/report.json"
-    ran = run_here(["recheck", *written.arguments("--report", str(nowhere))[1:]])
-    assert (ran.code, ran.document["verdict"]) == (1, "pass"), ran

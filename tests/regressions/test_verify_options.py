@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -33,10 +35,20 @@ def test_moment_of_a_variable_that_is_not_set_was_now(tmp_path: Path, command: s
     assert (ran.code, ran.err[:12]) == (2, "Error: --at "), ran
 
 
-def test_report_that_cannot_be_written_kept_the_verdict_back(tmp_path: Path) -> None:
-    written = Scene().write(tmp_path)
-    ran = run_here(written.arguments("--report", str(tmp_path / "absent" / "report.json")))
+@pytest.mark.parametrize("command", ["verify", "recheck"])
+def test_report_that_cannot_be_written_in_the_end_kept_the_verdict_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """The place was good when it was tried, before anything was judged."""
+
+    def write(path: Path, _: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("airgap.report.report.write_file", write)
+    arguments = Scene().write(tmp_path).arguments("--report", str(tmp_path / "report.json"))
+    ran = run_here([command, *arguments[1:]])
     assert (ran.code, ran.document["verdict"]) == (1, "pass"), ran
+    assert "cannot be written: No space left on device" in ran.err
 
 
 @pytest.mark.parametrize("command", ["verify", "recheck"])
