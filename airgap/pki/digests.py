@@ -35,6 +35,14 @@ def hash_algorithm(name: str) -> bytes:
     return der.sequence(der.oid(dotted), der.null())
 
 
+_BYTES: Final = MappingProxyType({"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64})
+
+
+def may_be_of(value: bytes, name: str) -> bool:
+    """Whether this hash is one that may be computed, and has so many bytes."""
+    return len(value) == _BYTES.get(name)
+
+
 def known(name: str) -> bool:
     """Whether this hash is one that may be computed."""
     return name in _HASHES.values()

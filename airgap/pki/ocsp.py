@@ -71,10 +71,11 @@ class SingleResponse:
         """Whether it can mean this certificate: its serial number, with the key or the name of the issuer, is enough.
 
         Issuers write their own name in several string types, so that its hash may differ; whoever asks may have taken
-        another certificate of the CA for the key, as after a renewal; and a hash algorithm that is not known may hide
-        any issuer.
+        another certificate of the CA for the key, as after a renewal; and a hash algorithm that is not known, or not
+        the one that was used, may hide any issuer.
         """
-        return self.serial == certificate.serial and (not digests.known(self.hash_name) or self.bears(issuer))
+        is_certain = digests.may_be_of(self.issuer_key_hash, self.hash_name)
+        return self.serial == certificate.serial and (not is_certain or self.bears(issuer))
 
     def names(self, issuer: Certificate) -> bool:
         """Whether the key in the CertID is certainly that of `issuer`."""
@@ -205,10 +206,6 @@ class OcspResponse:
     def statements(self, certificate: Certificate, issuer: Certificate) -> tuple[SingleResponse, ...]:
         """All that it says that can be about `certificate`. Nothing of it is verified yet."""
         return tuple(single for single in self.responses if single.may_be_about(certificate, issuer))
-
-    def bears(self, issuer: Certificate) -> bool:
-        """Whether it says something of certificates of `issuer`, as far as it can be read."""
-        return any(single.bears(issuer) for single in self.responses)
 
     def verify_made_for(self, issuer: Certificate, *others: Certificate) -> None:
         """The issuer, or a delegate of the issuer that was valid then, made this: enough for what condemns (design 10).

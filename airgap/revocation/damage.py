@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Undecided
+from airgap.hashing import digest
+from airgap.pki import digests
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import same_name
 from airgap.revocation.nearness import nearly_same, nearly_same_key
@@ -19,6 +21,7 @@ from airgap.revocation.query import RevocationQuery
 
 if TYPE_CHECKING:
     from airgap.pki.crl import CrlFacts
+    from airgap.pki.ocsp import SingleResponse
 
 
 def damage_of(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:
@@ -72,13 +75,21 @@ def _find(issuers: tuple[Certificate, ...], files: Iterable[CrlFile | OcspFile])
                 for issuer in issuers:
                     if _may_have_named(file.facts, issuer):
                         file.load().verify_intact(issuer)
-            elif file.response.bears(issuers[0]):
+            elif any(_may_be_of(single, issuer) for single in file.response.responses for issuer in issuers):
                 file.response.verify_made_for(*issuers)
         except FormatError as error:
             yield _Damaged(file, error)
         except Undecided as error:
             if error.reason in {"revocation.crl.signature", "revocation.ocsp.signature"}:
                 yield _Damaged(file, error)
+
+
+def _may_be_of(single: SingleResponse, issuer: Certificate) -> bool:
+    """By the hash of its key, as a CA that renewed its key answers for each; by its name where that hash is lost."""
+    if not digests.may_be_of(single.issuer_key_hash, single.hash_name):
+        return True
+    near = nearly_same_key(single.issuer_key_hash, digest(single.hash_name, issuer.public_key_bits))
+    return single.bears(issuer) if near is None else near
 
 
 def _may_have_named(facts: CrlFacts, issuer: Certificate) -> bool:

@@ -38,7 +38,7 @@ def verdict(piece: bytes, kind: str, *, trusted: bool = True) -> str:
 
 def damaged(piece: bytes) -> Iterator[tuple[int, bytes]]:
     for place in range(len(piece)):
-        for change in (0x01, 0x10, 0x80):
+        for change in (0x01, 0x02, 0x10, 0x80):
             yield place, piece[:place] + bytes([piece[place] ^ change]) + piece[place + 1 :]
 
 
@@ -48,6 +48,7 @@ PIECES = {
     "crl": ("crl", crl(CA, revoked=REVOKED)),
     "crl-v1": ("crl", crl(CA, revoked=REVOKED, version=None)),
     "response": ("ocsp", ocsp_response(LEAF, status="revoked")),
+    "response-in-sha256": ("ocsp", ocsp_response(LEAF, status="revoked", cert_hash="sha256")),
     "response-by-key": ("ocsp", ocsp_response(LEAF, status="revoked", by_key=True)),
     "newer-crl": ("crl", crl(CA, number=3, this_update=AT, revoked=REVOKED)),
     "response-of-a-delegate-by-key": (
@@ -116,6 +117,17 @@ class TestWhatIsWholeIsNotDamaged:
     def test_good_response_of_somebody_who_may_not_answer(self) -> None:
         stranger = issue("ocsp", issuer=other_ca(RENAMED))
         assert verdict(ocsp_response(LEAF, responder=stranger), "ocsp") == "good"
+
+    @pytest.mark.parametrize("by_key", [True, False])
+    def test_response_of_another_key_of_the_ca_about_another_certificate(self, by_key: bool) -> None:
+        """Every response of the new key made every certificate of the old one doubtful."""
+        about = issue("leaf", issuer=other_ca(CA.subject))
+        assert verdict(ocsp_response(about, by_key=by_key), "ocsp") == "good"
+
+    def test_response_of_such_a_key_by_a_delegate_of_the_same_name(self) -> None:
+        new = other_ca(CA.subject)
+        delegate = issue("ocsp", issuer=new, subject=CA.subject)
+        assert verdict(ocsp_response(issue("leaf", issuer=new), responder=delegate), "ocsp") == "good"
 
 
 class TestWhatMayBeAboutIt:
