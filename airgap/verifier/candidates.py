@@ -10,7 +10,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, Rejected
-from airgap.oci.descriptor import INDEX_TYPES, ORAS_ARTIFACT_MANIFEST, Descriptor
+from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, ORAS_ARTIFACT_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Mechanism, Referrer
 from airgap.oci.manifest import Manifest
@@ -72,6 +72,7 @@ class NearbySignatureFinder:
             misdescribed=tuple(dict.fromkeys(self._misdescribed(artifact))),
             signs=self._signed_by(artifact),
             full_index=self._graph.full_index,
+            mistyped=next(_mistyped(self._graph, artifact), ""),
         )
 
     def _signed_by(self, artifact: Descriptor) -> Digest | None:
@@ -173,6 +174,15 @@ def _foreign(graph: Graph, artifact: Descriptor) -> Iterator[str]:
         if text not in seen:
             seen.add(text)
             yield text
+
+
+def _mistyped(graph: Graph, artifact: Descriptor) -> Iterator[str]:
+    """The types of attachments that hold an envelope of ours and do not say that they are signatures."""
+    for referrer in _referrers(graph, artifact):
+        if foreign_kind(referrer) or is_signature(referrer.manifest):
+            continue
+        if _layer_types(referrer.manifest) & ENVELOPE_TYPES:
+            yield safe(referrer.artifact_type, limit=128)
 
 
 def _attestation(referrer: Referrer) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from airgap import limits
 from airgap.errors import Fact
 from airgap.oci.content import ContentReport
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
@@ -244,6 +244,8 @@ class NearbySignatures:
     """As what signatures name the artifact's digest that describe something else: `TYPE of N bytes`."""
     signs: Digest | None = None
     """What the artifact signs, where it is a signature itself."""
+    mistyped: str = ""
+    """The artifact type of an attachment that holds an envelope, where it is not that of signatures."""
     full_index: str | None = None
     """A file in the layout that lists more than `index.json`, and is not read."""
 
@@ -252,14 +254,7 @@ class NearbySignatures:
         signed, listed = self.children
         if self.signs:
             yield f"it is a signature itself, of {self.signs}", f"Verify what it signs: @{self.signs}."
-        if self.full_index:
-            text = f"{self.full_index} lists what index.json leaves out, signatures perhaps, and is not read"
-            yield text, "Save it so that index.json lists all: hauler store save without --containerd."
-        if self.misdescribed:
-            yield (
-                f"a signature here names this digest as {self.misdescribed[0]}, which it is not",
-                "Ask the publisher to sign the artifact as it is: media type and size count, not the digest alone.",
-            )
+        yield from self._passed_over()
         if signed:
             yield (
                 f"{signed} of the {listed} platform images that it lists are signed, and none speaks for the index",
@@ -279,6 +274,20 @@ class NearbySignatures:
             yield f"attached to the platform images that it lists is a {kinds}, which is not judged here", _OTHER_TOOL
         if self.foreign_above:
             yield f"the index {self.foreign_above}, which is not judged here", _OTHER_TOOL
+
+    def _passed_over(self) -> Iterator[tuple[str, str]]:
+        """What may be its signature, and is not read as that."""
+        if self.mistyped:
+            text = f"an attachment holds an envelope and is of type {self.mistyped!r}, not {NOTARY_SIGNATURE}"
+            yield text, "Ask the publisher to attach it as a signature (airgap sign, notation sign): its type decides."
+        if self.full_index:
+            text = f"{self.full_index} lists what index.json leaves out, signatures perhaps, and is not read"
+            yield text, "Save it so that index.json lists all: hauler store save without --containerd."
+        if self.misdescribed:
+            yield (
+                f"a signature here names this digest as {self.misdescribed[0]}, which it is not",
+                "Ask the publisher to sign the artifact as it is: media type and size count, not the digest alone.",
+            )
 
 
 _SHOWN: Final = 3

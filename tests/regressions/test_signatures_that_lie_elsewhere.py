@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.target import open_target
 from airgap.verifier.candidates import NearbySignatureFinder
 from tests.support.command import run_here
+from tests.support.envelopes import REMOVED
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import Issued, Pki, issue
 from tests.support.scenario import Scene, Signature, Written, bare
@@ -75,7 +76,7 @@ def test_signatures_of_what_has_a_name_or_is_attached_are_not_told(tmp_path: Pat
             box.tag(box.add_index(child), "v2")
             signature.attach(box, child)
             signature.attach(box, box.tag(box.add_image(b"other"), "v3"))
-            signature.attach(box, box.add_referrer(target, b"{}", artifact_type="application/spdx+json"))
+            signature.attach(box, box.add_referrer(target, b"{}", artifact_type="text/spdx", layer_type="text/spdx"))
 
         return pack
 
@@ -248,3 +249,13 @@ def test_signatures_that_only_the_full_index_of_hauler_lists(tmp_path: Path, *, 
             tar.add(written.layout, ".")
         target = f"oci-archive:{tmp_path / 'haul.tar'}:v1"
     assert "hauler-index.json lists what index.json leaves out" in told(written, target)
+
+
+@pytest.mark.parametrize("stated", ["sig/example", None])
+def test_an_envelope_that_is_attached_under_another_type(tmp_path: Path, stated: str | None) -> None:
+    """`oras attach` without --artifact-type application/vnd.cncf.notary.signature."""
+    scene = Scene()
+    scene.signature.manifest = {"artifactType": stated or REMOVED}
+    written = scene.write(tmp_path)
+    message = told(written, f"oci:{written.layout}:v1")
+    assert f"an attachment holds an envelope and is of type {stated or EMPTY!r}, not {NOTARY_SIGNATURE}" in message
