@@ -1,0 +1,100 @@
+"""Every command and option that a message of ours names exists: a way out that leads nowhere is worse than none."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import typer.main
+
+from airgap.cli.app import app
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+_COMMAND: Final = re.compile(r"\bairgap((?: [a-z][a-z-]*)+)")
+_OPTION: Final = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
+_OTHERS: Final = re.compile(
+    r"\b(?:skopeo|docker|openssl|oras|hauler|cosign|notation|regctl|ctr|pip|softhsm2-util|tar|git|cp)\b"
+)
+"""Programs whose options stand in our messages as well."""
+_PROSE: Final = frozenset({"and", "cannot", "does", "is", "or", "that", "to", "writes", "wrote"})
+"""What may stand behind the name of the program, or of a group of commands, in a sentence."""
+
+
+@cache
+def root() -> Any:
+    return typer.main.get_command(app)
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Every text of the package that may be shown, with its place; what is filled in is an X."""
+    for path in sorted((ROOT / "airgap").rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        documented = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+        for node in ast.walk(tree):
+            where = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.JoinedStr):
+                yield where, "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented | inside:
+                yield where, node.value
+
+
+def _unknown_command(words: list[str]) -> str | None:
+    """The first word that should be a command and is none; None where all is well."""
+    command = root()
+    for word in words:
+        if not hasattr(command, "list_commands"):
+            return None  # words behind a command are its arguments
+        command = command.get_command(None, word)
+        if command is None:
+            return word
+    return None
+
+
+def _options(command: Any) -> Iterator[str]:
+    for parameter in command.params:
+        yield from (*parameter.opts, *parameter.secondary_opts)
+    for name in command.list_commands(None) if hasattr(command, "list_commands") else ():
+        yield from _options(command.get_command(None, name))
+
+
+def test_commands_that_messages_name_exist() -> None:
+    wrong = [
+        f"{where}: airgap {' '.join(words)}: {unknown}"
+        for where, text in sentences()
+        for match in _COMMAND.finditer(text)
+        if (unknown := _unknown_command(words := match[1].split())) not in {None, *_PROSE}
+    ]
+    assert wrong == []
+
+
+def test_options_that_messages_name_exist() -> None:
+    known = {*_options(root()), "--help", "--version"}
+    wrong = [
+        f"{where}: {option}"
+        for where, text in sentences()
+        if not _OTHERS.search(text)
+        for option in _OPTION.findall(text)
+        if option not in known
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"), [("airgap trust fetch", None), ("airgap trust get", "get"), ("airgap list", "list")]
+)
+def test_unknown_commands_are_noticed(text: str, unknown: str | None) -> None:
+    match = _COMMAND.search(text)
+    assert match is not None
+    assert _unknown_command(match[1].split()) == unknown
