@@ -16,14 +16,13 @@ from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS
 from airgap.oci.manifest import Manifest
+from airgap.oci.reference import docker_name
 from airgap.oci.tags import tag_part
 from airgap.parse.json import Reading, load, take, take_list, text
 from airgap.text import safe
 
 MANIFEST_JSON: Final = "manifest.json"
 REPOSITORIES: Final = "repositories"
-_HUB: Final = "docker.io"
-_LIBRARY: Final = "library"
 
 
 Image = tuple[Manifest, frozenset[str]]
@@ -119,16 +118,8 @@ def _is_among(tag: str, names: frozenset[str]) -> bool:
 
     Where all of them are short, the tag alone is compared; a registry or folder before it would be said nowhere else.
     """
-    whole = {_whole(name) for name in names if tag_part(name) != name}
-    return _whole(tag) in whole if whole else "/" not in tag and tag_part(tag) in names
-
-
-def _whole(name: str) -> str:
-    """A name with the registry and folder that docker leaves out of it."""
-    host, slash, rest = name.partition("/")
-    if slash and ("." in host or ":" in host or host == "localhost"):
-        return name if host != f"index.{_HUB}" else f"{_HUB}/{rest}"
-    return f"{_HUB}/{name}" if slash else f"{_HUB}/{_LIBRARY}/{name}"
+    whole = {docker_name(name) for name in names if tag_part(name) != name}
+    return docker_name(tag) in whole if whole else "/" not in tag and tag_part(tag) in names
 
 
 def _called(names: frozenset[str]) -> str:

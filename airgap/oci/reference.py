@@ -130,6 +130,16 @@ def _official(reference: RegistryReference) -> RegistryReference:
     return replace(reference, repository=f"library/{reference.repository}")
 
 
+def docker_name(name: str) -> str:
+    """A name, with or without a tag, with the registry and folder that docker and podman leave out of it."""
+    host, slash, rest = name.partition("/")
+    if not slash or not ("." in host or ":" in host or host == "localhost"):
+        host, rest = "docker.io", name
+    elif host in _DOCKER_HUB:
+        host = "docker.io"
+    return f"{host}/library/{rest}" if host in _DOCKER_HUB and "/" not in rest else f"{host}/{rest}"
+
+
 def parse_new_layout(text: str) -> LayoutReference:
     """A path, with or without a tag, of what need not be there yet. Raises UsageError."""
     return _layout(text, "", lambda _: False)

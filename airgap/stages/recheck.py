@@ -27,7 +27,7 @@ from airgap.stages.verify import VerifyRequest, verify
 from airgap.text import safe
 from airgap.trust.apart import check_apart, layout_paths
 from airgap.trust.at_hand import EvidenceAtHand, TrustBeside, evidence_at_hand
-from airgap.trust.choice import Named, Origin, choose_statement, repositories_of
+from airgap.trust.choice import Named, Origin, choose_statement, docker_repositories_of, repositories_of
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
@@ -251,7 +251,10 @@ class _Run:
             conflict = "the report says that its names here and in its acquisition record disagree"
             return replace(outcome, policy_finding=(artifact.policy_reason, conflict))
         try:
-            named = Named(scope=scope, origin=origin, own=repositories_of(artifact.names) if scope is None else ())
+            names = artifact.names if scope is None else ()
+            named = Named(
+                scope=scope, origin=origin, own=repositories_of(names), by_docker=docker_repositories_of(names)
+            )
             chosen = choose_statement(self._directory.policy(), named)
         except (Rejected, TrustMaterialError) as error:
             return replace(outcome, policy_finding=(error.reason, str(error)))

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, NoReturn
 
 from airgap.errors import FormatError, Rejected, UsageError
-from airgap.oci.reference import parse_registry_reference
+from airgap.oci.reference import docker_name, parse_registry_reference
+from airgap.oci.tags import tag_part
 from airgap.text import safe
 from airgap.trust.levels import CUSTOM, Action, Check, VerifyTimestamp
 from airgap.trust.policy import OciPolicy
@@ -23,6 +24,7 @@ __all__ = [
     "Origin",
     "StatementChoice",
     "choose_statement",
+    "docker_repositories_of",
     "name_artifact",
     "repositories_of",
     "repository_of",
@@ -44,6 +46,8 @@ class Named:
     origin: Origin | None
     own: tuple[str, ...] = ()
     """Repositories that it is called after in the layout, where none is known: they choose no statement."""
+    by_docker: tuple[str, ...] = ()
+    """What docker takes all of its names in the layout for, where none is known: `app:v1` is docker.io/library/app."""
     note: str = ""
     """Why none is known, where that is worth a word."""
 
@@ -73,6 +77,17 @@ def repositories_of(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for text in names if (name := repository_of(text)) is not None))
 
 
+def docker_repositories_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The repositories that docker takes these names for, each once; a tag alone is none."""
+    found: dict[str, None] = {}
+    for text in names:
+        name = text.partition("@")[0]
+        repository = name.removesuffix(f":{tag_part(name)}")
+        if repository and (repository != name or "/" in name):
+            found[docker_name(repository)] = None
+    return tuple(found)
+
+
 def name_artifact(
     *,
     scope: str | None,
@@ -94,22 +109,23 @@ def name_artifact(
     claimed = list(dict.fromkeys(name for name in recorded if name is not None))
     called_here = tuple(tags)
     own_names = repositories_of(called_here)
+    unknown = Named(scope=None, origin=None, own=own_names, by_docker=docker_repositories_of(called_here))
     own = repository_of(typed) if typed is not None else None
     if typed is not None and own is not None:
         _check_agreement([typed], claimed)
         return Named(scope=own, origin="name")
     if not claimed:
-        return Named(scope=None, origin=None, own=own_names)
+        return unknown
     _check_agreement(called_here, claimed)
     found = repository_of(called) if called is not None else None
     meant = [found] if found is not None else own_names or claimed
     if len(meant) > 1:
         note = f"it was copied from several repositories ({_listed(claimed)}): name the one meant with --scope"
-        return Named(scope=None, origin=None, own=own_names, note=note)
+        return replace(unknown, note=note)
     try:
         return Named(scope=parse_scope(meant[0]), origin="record")
     except FormatError:
-        return Named(scope=None, origin=None, own=own_names)  # a claim that names no repository selects nothing
+        return unknown  # a claim that names no repository selects nothing
 
 
 def _check_agreement(names: Iterable[str], claimed: Sequence[str]) -> None:
@@ -141,7 +157,8 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
     A record cannot weaken: where another statement is stricter in some action, or about timestamps, that action is
     taken from it; trust stores and identities stay those of the statement that was chosen. Without a name, `*` counts
     only if it is at least as strict as every other statement, and no other one is for a name that the artifact has in
-    the layout: by that name it is shown and run, and the other statement would judge it where the name is typed.
+    the layout: by that name it is shown and run, and the other statement would judge it where the name is typed. Docker
+    runs it by the name that it completes (docker.io/library), so that one counts, too; also where it was typed short.
 
     Raises Rejected: `policy.no_statement` where none applies, `policy.scope_needed` where the operator has to say which
     repository is meant.
@@ -151,6 +168,11 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
         _refuse_unsaid(policy, named.own)
     statement = policy.select(scope)
     if scope is not None and origin in {"option", "name"}:
+        short = (scope,) if origin == "name" and statement.is_global else ()
+        for name, other in _other_statements(policy, docker_repositories_of(short), statement):
+            raise _scope_needed(
+                f"docker takes {safe(scope)} for {safe(name)}, for which the policy has the statement {_name(other)}"
+            )
         return StatementChoice(statement=statement)
     stricter = [other for other in policy.statements if any(_stricter(other, statement))]
     if scope is None:
@@ -163,6 +185,11 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
             raise _scope_needed(
                 f"it is called {safe(name)} here, for which the policy has the statement {_name(other)}, and nobody "
                 "but the layout says so"
+            )
+        for name, other in _other_statements(policy, named.by_docker, statement):
+            raise _scope_needed(
+                f"docker takes a name that it has here for {safe(name)}, for which the policy has the statement "
+                f"{_name(other)}, and nobody but the layout says so"
             )
         return StatementChoice(statement=statement)
     if statement.skip and (stricter or not statement.is_global):

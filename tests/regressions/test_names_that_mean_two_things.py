@@ -263,3 +263,43 @@ def test_names_that_the_verdict_did_not_show(tmp_path: Path) -> None:
         assert "note other names of it here: more0, more1, more2, more3, more4 and 1 more" in text
     text = run_here(["verify", f"{written.layout}:more4", *options]).out
     assert "note other names of it here: v1, more0, more1, more2, more3 and 1 more" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("docker.io/library/nginx:v1", 13),
+        ("index.docker.io/library/nginx:v1", 13),
+        ("docker.io/nginx:v1", 13),
+        ("library/nginx:v1", 13),
+        ("nginx:v1", 13),
+        ("registry.example/nginx:v1", 0),
+        ("nginxs:v1", 0),
+        ("nginx", 0),
+        ("v1", 0),
+    ],
+)
+@pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
+def test_name_that_docker_completes_was_judged_by_the_statement_for_all(
+    tmp_path: Path, name: str, code: int, annotation: str
+) -> None:
+    """docker load and docker run take `nginx:v1` for docker.io/library/nginx:v1, whose publisher had not signed it."""
+    scene = Scene(scope=None)
+    scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
+    official = statement(name="official", registryScopes=["docker.io/library/nginx"], trustStores=["ca:official"])
+
+    def pack(box: LayoutBuilder, _: Descriptor) -> None:
+        box.entries[0]["annotations"][annotation] = name
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    options = ["--trust", str(written.trust), "--at", iso(written.at), "--format", "json"]
+    report = tmp_path / "report.json"
+    assert run_here(["verify", f"oci:{written.layout}", *options, "--report", str(report)]).code == 0
+    write_trust(written.trust, policy=oci_policy(official, statement(name="rest")), stores=scene.stores)
+    for target in (f"oci:{written.layout}", f"oci:{written.layout}:{name}", written.target):
+        ran = run_here(["verify", target, *options])
+        assert ran.code == code, ran
+    assert run_here(["verify", f"oci:{written.layout}", *options, "--scope", "registry.example/other"]).code == 0
+    shutil.rmtree(written.layout)
+    assert run_here(["recheck", str(report), *options]).code == code
