@@ -192,7 +192,7 @@ class TestWaiting:
             with pytest.raises(TransportError) as caught:
                 http(tsa.url, seconds=0.2)(QUERY.der)
         assert caught.value.facts["cause"] == "timeout"
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 15
         assert len(tsa.queries) == 1  # what was slow once is not asked again
 
     def test_one_that_says_it_byte_for_byte_too(self) -> None:
@@ -202,7 +202,7 @@ class TestWaiting:
             start = time.monotonic()
             with pytest.raises(TimestampingError, match=r"more than 0\.3 s"):
                 http(tsa.url, seconds=0.3)(QUERY.der)
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 15
 
     def test_nobody_there(self) -> None:
         with pytest.raises(TransportError) as caught:

@@ -89,5 +89,5 @@ def test_a_folder_of_evidence_that_is_a_link_can_be_written(tmp_path: Path) -> N
     (tmp_path / "real").mkdir()
     (tmp_path / "crls").symlink_to("real")
     begun = time.monotonic()
-    with exclusive(tmp_path / "crls", patience=5):
-        assert time.monotonic() - begun < 4
+    with exclusive(tmp_path / "crls", patience=30):
+        assert time.monotonic() - begun < 20

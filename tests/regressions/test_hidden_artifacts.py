@@ -6,7 +6,7 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -316,7 +316,7 @@ def test_chain_of_cosign_tags_took_quadratic_time(tmp_path: Path) -> None:
         before = entry.digest
     box.entries.reverse()
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
-        start = perf_counter()
+        start = process_time()  # of this process: the machine may be busy with others
         roots = Graph(store).roots()
         # the first is about v1 and cannot be read; the others are about what nobody can read, so nothing reaches them
-        assert (len(roots), perf_counter() - start < 5) == (4000, True)
+        assert (len(roots), process_time() - start < 10) == (4000, True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 
 from airgap.oci.tags import is_referrers_tag
 
 
 def test_a_tag_of_dashes_alone_held_a_verify_for_hours() -> None:
-    began = perf_counter()
+    began = process_time()
     assert not is_referrers_tag("a-" * 500_000 + "!")
-    assert perf_counter() - began < 1
+    assert process_time() - began < 5
     assert is_referrers_tag(f"sha512-{'0' * 128}")

@@ -108,10 +108,10 @@ def test_a_text_that_is_no_json_is_told_by_its_place(data: bytes | str, words: s
     ids=["blanks", "lines", "double", "comma"],
 )
 def test_what_is_wrong_with_a_large_text_is_told_in_no_time(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(FormatError):
         load(text.encode(), Reading.SIGNED)
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("value", ["1.0", "1", "true"])
@@ -220,11 +220,11 @@ def test_the_nearest_scope_is_told_and_does_not_apply(has: str, asked: str, word
 def test_a_name_of_any_length_and_a_policy_of_many_scopes_take_no_time() -> None:
     """A layout may hold as many repositories of any name as it likes."""
     scopes = [f"registry.example/team{number}/app" for number in range(1_000)]
-    start = time.monotonic()
+    start = time.process_time()
     assert near_scopes("registry.example" + "/a" * 500_000, scopes) == ""
     for number in range(2_000):
         near_scopes(f"registry.example/other{number}/thing", scopes)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_where_no_scope_is_near_those_that_exist_are_told(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -322,6 +322,6 @@ def test_one_name_on_very_many_entries_costs_no_more_than_they_are(
     for _ in range(4_000):
         hauler(builder, other, kind)
     graph = graph_of(builder, place)
-    start = perf_counter()
+    start = process_time()
     assert len(graph.roots()) == (1 if "sigs" in kind else 2)
-    assert perf_counter() - start < 10
+    assert process_time() - start < 10
