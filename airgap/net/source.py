@@ -24,7 +24,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.parse.json import Reading, load_object, take_list, text
+from airgap.parse.json import Reading, load_object, take_list, text_or_null
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream, FoundReferrers
 
@@ -134,6 +134,7 @@ class RegistrySource:
         try:
             document = load_object(reply.body, Reading.OPEN, limit=limits.TAG_PAGE_BYTES, what="list of tags")
             # distribution answers null for a repository whose tags were all deleted
-            return take_list(document, "tags", text, limit=limits.REGISTRY_TAGS, required=False)
+            tags = take_list(document, "tags", text_or_null, limit=limits.REGISTRY_TAGS, required=False)
+            return tuple(tag for tag in tags if tag)
         except FormatError as error:
             raise self.client.error(f"what {self.name} gives as its tags cannot be read: {error}") from None

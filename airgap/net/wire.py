@@ -14,7 +14,7 @@ from airgap.net.errors import RegistryError
 from airgap.net.http import Reply, retry_after
 from airgap.net.url import origin_of
 from airgap.oci.digest import Digest
-from airgap.parse.json import Reading, load_object, take_list, take_optional
+from airgap.parse.json import Reading, load_object, take_list
 from airgap.text import safe
 
 ERROR_BYTES: Final = 64 * limits.KIB
@@ -52,11 +52,12 @@ def said_errors(reply: Reply) -> tuple[SaidError, ...]:
 
 def _error(item: object) -> SaidError:
     if not isinstance(item, dict):
-        raise FormatError("is not an object")
+        return SaidError("", "", "")
     detail = item.get("detail")
     if isinstance(detail, dict):
         detail = detail.get("digest") or detail.get("Digest") or detail.get("message")
-    code, message = take_optional(item, "code", str) or "", take_optional(item, "message", str) or ""
+    # some number their codes, as HTTP does
+    code, message = (str(said) if isinstance(said := item.get(name), str | int) else "" for name in ("code", "message"))
     return SaidError(code, message, detail if isinstance(detail, str) else "")
 
 

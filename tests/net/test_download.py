@@ -310,6 +310,21 @@ def test_a_repository_without_tags_has_none(registry: LoopbackRegistry) -> None:
         assert list(repository.tags()) == []
 
 
+def test_null_among_the_tags_is_none(registry: LoopbackRegistry) -> None:
+    registry.on("GET", "/tags/list", answer(200, b'{"name":"app","tags":[null,"ok",null]}'))
+    with store(registry.host) as repository:
+        assert list(repository.tags()) == ["ok"]
+
+
+@pytest.mark.parametrize(
+    "errors", [b'[{"code":404,"message":"no such thing"}]', b'[null,{"code":null,"message":"no such thing"}]']
+)
+def test_what_an_error_says_is_told_in_whatever_form_its_code_is(registry: LoopbackRegistry, errors: bytes) -> None:
+    registry.on("GET", "/tags/list", answer(400, b'{"errors":' + errors + b"}"))
+    with store(registry.host) as repository, pytest.raises(RegistryError, match="no such thing"):
+        list(repository.tags())
+
+
 def test_an_unknown_repository_is_not_found(registry: LoopbackRegistry) -> None:
     with store(registry.host, "nothing") as repository, pytest.raises(NotFoundError, match="has no repository nothing"):
         list(repository.tags())
