@@ -62,6 +62,9 @@ class DamagedEvidence:
                 yield Undecided("evidence.unread", text, **query.facts(evidence=item.file.name))
 
 
+_DAMAGE: Final = frozenset({"revocation.crl.signature", "revocation.ocsp.signature"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Damaged:
     file: CrlFile | OcspFile
@@ -80,8 +83,28 @@ def _find(issuers: tuple[Certificate, ...], files: Iterable[CrlFile | OcspFile])
         except FormatError as error:
             yield _Damaged(file, error)
         except Undecided as error:
-            if error.reason in {"revocation.crl.signature", "revocation.ocsp.signature"}:
+            if error.reason in _DAMAGE:
                 yield _Damaged(file, error)
+
+
+def is_damaged(file: CrlFile | OcspFile, issuer: Certificate) -> bool:
+    """Whether a piece may be from `issuer` and is not as it was made, whatever certificates it is about."""
+    try:
+        if isinstance(file, OcspFile):
+            if any(_may_be_of(single, issuer) for single in file.response.responses):
+                file.response.verify_made_for(issuer)
+        elif _may_be_from(file, issuer):
+            file.load().verify_intact(issuer)
+    except FormatError:
+        return True
+    except Undecided as error:
+        return error.reason in _DAMAGE
+    return False
+
+
+def _may_be_from(file: CrlFile, issuer: Certificate) -> bool:
+    named = same_name(file.facts.issuer, issuer.subject) and file.load().may_be_from(issuer)
+    return named or has_near_key(file.facts, issuer) or _may_have_named(file.facts, issuer)
 
 
 def _may_be_of(single: SingleResponse, issuer: Certificate) -> bool:

@@ -21,6 +21,7 @@ from airgap.errors import Fact, TrustMaterialError
 from airgap.files import is_there, read_material
 from airgap.once import Once
 from airgap.parse.time import iso
+from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
 from airgap.revocation.evidence_directory import EvidenceDirectory
@@ -194,6 +195,15 @@ class TrustDirectory:
             except TrustMaterialError as error:
                 notices.append(Problem(reason="store.ignored", message=str(error), facts=error.facts))
         return tuple(loaded), tuple(notices)
+
+    def stored(self) -> Iterator[Certificate]:
+        """The certificates of all stores: who may have made a piece of evidence. Intermediates seldom are among them.
+
+        For telling what is damaged, never for judging.
+        """
+        for kind in StoreType:
+            for store in self.all_stores(kind)[0]:
+                yield from store.certificates
 
     def accepting(self, ages: Mapping[str, timedelta]) -> TrustDirectory:
         """The same directory under other limits of freshness (`freshness.parse_ages`)."""

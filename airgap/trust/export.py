@@ -58,7 +58,7 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     stores = _stores(directory)
     folder = directory.path / CRLS
     index = read_index(folder) if folder.is_dir() else EvidenceIndex()
-    cache = notation_cache(directory.evidence, index, at=at)
+    cache = notation_cache(directory.evidence, index, directory.stored(), at=at)
     notes = [*cache.notes, *_standing_notes(directory)]
     files: list[str] = []
     for name, data in sorted((policies | stores).items()):

@@ -24,9 +24,11 @@ from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.pki import digests
 from airgap.pki.algorithms import signature_scheme, signature_text
+from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl, CrlFacts
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.ocsp import SingleResponse
+from airgap.revocation.damage import is_damaged
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.pool import CrlFile, OcspFile
@@ -65,9 +67,14 @@ class NotationCache:
     notes: tuple[str, ...]
 
 
-def notation_cache(evidence: EvidenceDirectory, index: EvidenceIndex, *, at: datetime) -> NotationCache:
-    """The cache for notation as of `at`. `index` says which files came from which URL (crls/index.json)."""
-    return _Cache(evidence, index, at).made()
+def notation_cache(
+    evidence: EvidenceDirectory, index: EvidenceIndex, known: Iterable[Certificate], *, at: datetime
+) -> NotationCache:
+    """The cache for notation as of `at`. `index` says which files came from which URL (crls/index.json).
+
+    `known`: certificates by which damaged evidence can be told, those of the trust stores.
+    """
+    return _Cache(evidence, index, tuple(dict.fromkeys(known)), at).made()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,7 @@ class _Chosen:
 class _Cache:
     evidence: EvidenceDirectory
     index: EvidenceIndex
+    known: tuple[Certificate, ...]
     at: datetime
     omissions: list[Omission] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -269,12 +277,18 @@ class _Cache:
             file = astray.file
             if isinstance(file, OcspFile) or same_name(file.facts.issuer, crl.issuer):
                 raise _MilderError(astray.problem, astray.path)
+        for damaged in self._damaged(crl.issuer):
+            raise _MilderError("is damaged, or from another CA of the same name", damaged.name)
         newest = self.evidence.newest()
         if newest and newest.moment > self.at + limits.CLOCK_SKEW:  # CRL-6, D52
             raise _MilderError(
                 f"was made on {iso(newest.moment)}, and the clock says {iso(self.at)}, which notation does not compare",
                 newest.name,
             )
+
+    def _damaged(self, issuer: bytes) -> Iterator[CrlFile | OcspFile]:
+        makers = [item for item in self.known if same_name(item.subject, issuer)]
+        return (file for file in self.evidence.trusted() for maker in makers if is_damaged(file, maker))
 
     def _omit(self, file: CrlFile | OcspFile, url: str, problem: str) -> None:
         self.omissions.append(Omission(file=file.name, url=url, problem=problem))

@@ -26,7 +26,7 @@ from airgap.revocation.pool import Astray, CrlFile, UnreadableEvidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
-from airgap.trust.stores import StoreRef, StoreType, load_store
+from airgap.trust.stores import StoreRef, load_store
 
 
 class State(StrEnum):
@@ -110,7 +110,7 @@ class TrustStatus:
 def trust_status(directory: TrustDirectory, *, at: datetime, clock: datetime) -> TrustStatus:
     """The state at `at` of every file of evidence. Raises TrustMaterialError for an index that cannot be read."""
     evidence = directory.evidence
-    known = tuple(dict.fromkeys(_stored(directory)))
+    known = tuple(dict.fromkeys(directory.stored()))
     pieces = [
         *_crls(directory, known, at),
         *_responses(directory, known, at),
@@ -147,13 +147,6 @@ def _problems(directory: TrustDirectory) -> Iterator[Problem]:
             load_store(directory.path, ref)
         except TrustMaterialError as error:
             yield Problem.of(error)
-
-
-def _stored(directory: TrustDirectory) -> Iterator[Certificate]:
-    """The certificates of all stores: who may have made a piece. Intermediates seldom are among them."""
-    for kind in StoreType:
-        for store in directory.all_stores(kind)[0]:
-            yield from store.certificates
 
 
 @dataclass(frozen=True, slots=True)

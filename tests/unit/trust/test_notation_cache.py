@@ -34,6 +34,7 @@ NAME = hashlib.sha256(URL.encode()).hexdigest()
 DAY = timedelta(days=1)
 LEAF = Pki().code_chain(leaf={"crl_urls": [URL]})
 CA = LEAF.chain[1]
+NEAR = CA.subject[:-1] + b"x"
 STRANGER = issue("root", key="p384", subject="C=US,ST=WA,O=Stranger,CN=root")
 
 
@@ -50,7 +51,7 @@ def cache_of(root: Path, files: Mapping[str, bytes], index: Mapping[str, list[st
         folder.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
     mapped = EvidenceIndex({url: tuple(names) for url, names in (index or {URL: ["a.crl"]}).items()})
-    return notation_cache(EvidenceDirectory.open(root), mapped, at=AT)
+    return notation_cache(EvidenceDirectory.open(root), mapped, [Certificate.parse(CA.der)], at=AT)
 
 
 def test_a_crl_without_faults_is_exported(tmp_path: Path) -> None:
@@ -114,6 +115,9 @@ MILDER: dict[str, dict[str, bytes]] = {
         "r.ors": ocsp_response(LEAF, status="revoked", name_hash=b"x" * 20),
     },
     "another file cannot be read": {"a.crl": GOOD, "b.crl": made(revoked=[7])[:-10]},
+    "a CRL is damaged in its issuer's name": {"a.crl": GOOD, "b.crl": made(number=6).replace(CA.subject, NEAR)},
+    "a CRL is damaged in its list": {"a.crl": GOOD, "b.crl": made(number=4, revoked=[7])[:-1] + b"x"},
+    "an OCSP response is damaged": {"a.crl": GOOD, "r.ors": ocsp_response(LEAF)[:-1] + b"x"},
     "a file that is nothing": {"a.crl": GOOD, "b.crl": b"-----BEGIN X509 CRL-----\nAAAA"},
 }
 
