@@ -7,11 +7,13 @@ browsers make `Copy of firmware.bin` and `firmware (1).bin`.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from airgap.files import glance_into
+from airgap.text import safe
 
 CARRY_NAMES: Final = (
     "Carry the layout as a tar, in which names stay as they are (tar -C LAYOUT -cf NEW.tar oci-layout index.json "
@@ -27,21 +29,36 @@ _NUMBER: Final = re.compile(r" ?\([0-9]{1,3}\)")
 """How browsers tell a second download from the first."""
 
 
-def near_files(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+def near_files(folder: Path, names: Sequence[str], *, folders: bool = False) -> Iterator[Path]:
     """The files in a folder that may be what became of one of `names`, in their order; nothing where nobody can look.
+
+    With `folders` these, too.
 
     What bears one of the names is not among them.
     """
     for name, is_folder in glance_into(folder).items():
-        if not is_folder and name not in names and any(_is_near(name, wanted) for wanted in names):
+        if (folders or not is_folder) and name not in names and any(_is_near(name, wanted) for wanted in names):
             yield folder / name
 
 
-def near_file(path: Path) -> Path | None:
+def near_file(path: Path, *, folders: bool = False) -> Path | None:
     """The file that `path` may have become, which leads to nothing; none that only stands beside it, as signatures."""
     ending = path.suffix.casefold()
-    found = near_files(path.parent, [path.name])
+    found = near_files(path.parent, [path.name], folders=folders)
     return next((file for file in found if ending.startswith(_CUT.sub("", file.suffix).casefold())), None)
+
+
+def near_layout(reference: str) -> tuple[str, str]:
+    """What lies there in the place of a layout that is not there, as the end of a sentence, and the way out.
+
+    `reference`: a path, with or without a tag or digest. Both are empty where nothing is near.
+    """
+    paths = (reference, reference.rpartition(":")[0], reference.partition("@")[0])
+    near = next((found for path in paths if path and (found := near_file(Path(path), folders=True))), None)
+    if near is None:
+        return "", ""
+    named = safe(shlex.quote(str(near)))
+    return f"; there is {safe(near.name)!r}", f"If that is what is meant, name it as it is called here: {named}"
 
 
 class Shortened:

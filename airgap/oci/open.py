@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from airgap.errors import NotFoundError
-from airgap.near_names import near_file
+from airgap.near_names import near_layout
 from airgap.oci.documents import kind_of, malformed
 from airgap.oci.layout import LayoutDirectory, denied, open_directory
 from airgap.text import safe
@@ -37,22 +36,12 @@ def open_layout(path: str | os.PathLike[str]) -> Layout:
 
             return open_archive(str(Path(place).resolve()) if Path(place).is_symlink() else place)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        raise _nothing(Path(place)) from None
+        near, way_out = near_layout(place)
+        message = f"there is no file or directory {safe(place)}{near}"
+        raise NotFoundError(message, remedy=way_out, path=safe(place)) from None
     except OSError as error:
         raise denied(place, error) from None
     raise malformed(f"{safe(place)} is {kind_of(mode)}, not a layout", remedy=_other_remedy(mode))
-
-
-def _nothing(place: Path) -> NotFoundError:
-    message = f"there is no file or directory {safe(place)}"
-    near = near_file(place)
-    if near is None:
-        return NotFoundError(message, path=safe(place))
-    return NotFoundError(
-        f"{message}; there is {safe(near.name)!r}",
-        remedy=f"If that is what is meant, name it as it is called here: {safe(shlex.quote(str(near)))}",
-        path=safe(place),
-    )
 
 
 def _other_remedy(mode: int) -> str:

@@ -19,6 +19,7 @@ from itertools import islice
 from typing import Final
 
 from airgap.errors import FormatError, UsageError
+from airgap.near_names import near_layout
 from airgap.oci.digest import Digest
 from airgap.oci.tags import is_tag
 from airgap.text import safe
@@ -149,9 +150,10 @@ def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
     """What `text` names, where only a layout will do. Raises UsageError."""
     reference = local_reference(text, exists)
     if reference is None:
+        near, way_out = near_layout(text)
         raise UsageError(
-            f"{safe(text)} is no file or folder here; as a name in a registry it would need the network",
-            remedy="Check the path. What lies in a registry is copied into a layout first: airgap copy.",
+            f"{safe(text)} is no file or folder here{near or '; as a name in a registry it would need the network'}",
+            remedy=way_out or "Check the path. What lies in a registry is copied into a layout first: airgap copy.",
         )
     return reference
 
