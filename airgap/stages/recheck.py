@@ -27,7 +27,14 @@ from airgap.stages.verify import VerifyRequest, verify
 from airgap.text import safe
 from airgap.trust.apart import check_apart, layout_paths
 from airgap.trust.at_hand import EvidenceAtHand, TrustBeside, evidence_at_hand
-from airgap.trust.choice import Named, Origin, choose_statement, docker_repositories_of, repositories_of
+from airgap.trust.choice import (
+    Named,
+    Origin,
+    choose_statement,
+    completed_by_docker,
+    docker_repositories_of,
+    repositories_of,
+)
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
@@ -251,10 +258,7 @@ class _Run:
             conflict = "the report says that its names here and in its acquisition record disagree"
             return replace(outcome, policy_finding=(artifact.policy_reason, conflict))
         try:
-            names = artifact.names if scope is None else ()
-            named = Named(
-                scope=scope, origin=origin, own=repositories_of(names), by_docker=docker_repositories_of(names)
-            )
+            named = _named(artifact, scope, origin)
             chosen = choose_statement(self._directory.policy(), named)
         except (Rejected, TrustMaterialError) as error:
             return replace(outcome, policy_finding=(error.reason, str(error)))
@@ -403,3 +407,12 @@ def _taken_as_it_is(report: Report, artifact: RecordedArtifact) -> Iterator[Prob
             f"(--content {safe(artifact.content_mode, limit=32)})",
             reason="recheck.report_alone",
         )
+
+
+def _named(artifact: RecordedArtifact, scope: str | None, origin: Origin | None) -> Named:
+    """What the names in the report say beside who named the repository."""
+    if scope is None:
+        own, by_docker = repositories_of(artifact.names), docker_repositories_of(artifact.names)
+        return Named(scope=None, origin=None, own=own, by_docker=by_docker)
+    by_docker = completed_by_docker(artifact.names) if origin == "record" else ()
+    return Named(scope=scope, origin=origin, by_docker=by_docker)

@@ -24,6 +24,7 @@ __all__ = [
     "Origin",
     "StatementChoice",
     "choose_statement",
+    "completed_by_docker",
     "docker_repositories_of",
     "name_artifact",
     "repositories_of",
@@ -47,7 +48,7 @@ class Named:
     own: tuple[str, ...] = ()
     """Repositories that it is called after in the layout, where none is known: they choose no statement."""
     by_docker: tuple[str, ...] = ()
-    """What docker takes all of its names in the layout for, where none is known: `app:v1` is docker.io/library/app."""
+    """What docker takes its names in the layout for, where nobody typed one: `app:v1` is docker.io/library/app."""
     note: str = ""
     """Why none is known, where that is worth a word."""
 
@@ -88,6 +89,11 @@ def docker_repositories_of(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def completed_by_docker(names: Iterable[str]) -> tuple[str, ...]:
+    """The same of names that name no registry: no record has to agree with these."""
+    return docker_repositories_of(name for name in names if repository_of(name) is None)
+
+
 def name_artifact(
     *,
     scope: str | None,
@@ -123,7 +129,7 @@ def name_artifact(
         note = f"it was copied from several repositories ({_listed(claimed)}): name the one meant with --scope"
         return replace(unknown, note=note)
     try:
-        return Named(scope=parse_scope(meant[0]), origin="record")
+        return Named(scope=parse_scope(meant[0]), origin="record", by_docker=completed_by_docker(called_here))
     except FormatError:
         return unknown  # a claim that names no repository selects nothing
 
@@ -186,12 +192,9 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
                 f"it is called {safe(name)} here, for which the policy has the statement {_name(other)}, and nobody "
                 "but the layout says so"
             )
-        for name, other in _other_statements(policy, named.by_docker, statement):
-            raise _scope_needed(
-                f"docker takes a name that it has here for {safe(name)}, for which the policy has the statement "
-                f"{_name(other)}, and nobody but the layout says so"
-            )
+        _check_docker(policy, named.by_docker, statement)
         return StatementChoice(statement=statement)
+    _check_docker(policy, [name for name in named.by_docker if name != scope], statement)
     if statement.skip and (stricter or not statement.is_global):
         raise _scope_needed(
             f"the layout's own record names {safe(scope)}, whose statement {_name(statement)} has level skip; a claim "
@@ -205,6 +208,15 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
         "--scope says which repository is meant"
     )
     return StatementChoice(statement=_strictest(statement, stricter), note=note)
+
+
+def _check_docker(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> None:
+    """No other statement is for what docker takes the artifact's names for. Raises Rejected."""
+    for name, other in _other_statements(policy, names, chosen):
+        raise _scope_needed(
+            f"docker takes a name that it has here for {safe(name)}, for which the policy has the statement "
+            f"{_name(other)}, and nobody but the layout says which repository it is"
+        )
 
 
 def _refuse_unsaid(policy: OciPolicy, names: Sequence[str]) -> NoReturn:

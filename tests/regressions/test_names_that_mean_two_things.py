@@ -303,3 +303,26 @@ def test_name_that_docker_completes_was_judged_by_the_statement_for_all(
     assert run_here(["verify", f"oci:{written.layout}", *options, "--scope", "registry.example/other"]).code == 0
     shutil.rmtree(written.layout)
     assert run_here(["recheck", str(report), *options]).code == code
+
+
+@pytest.mark.parametrize(("name", "code"), [("nginx:v1", 13), ("app:v1", 0), ("v1", 0)])
+def test_record_spoke_for_a_name_that_docker_completes(tmp_path: Path, name: str, code: int) -> None:
+    """The record of one publisher lay beside an image that docker calls after another."""
+    scene = Scene(scope=None)
+    scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
+    scene.policy = oci_policy(
+        statement(name="official", registryScopes=["docker.io/library/nginx"], trustStores=["ca:official"]),
+        statement(name="prod", registryScopes=[PROD, "docker.io/library/app"]),
+    )
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.entries[0]["annotations"][REF_NAME] = name
+        declare(box, target, name=PROD)
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    options = ["--trust", str(written.trust), "--at", iso(written.at), "--format", "json"]
+    for target in (f"oci:{written.layout}", f"oci:{written.layout}:{name}"):
+        ran = run_here(["verify", target, *options])
+        assert ran.code == code, ran
+    assert run_here(["verify", f"oci:{written.layout}", *options, "--scope", PROD]).code == 0
