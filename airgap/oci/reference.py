@@ -28,6 +28,7 @@ Exists = Callable[[str], bool]
 
 _TRANSPORTS: Final = ("oci-archive:", "oci:")
 _FOREIGN: Final = ("docker-archive:", "docker-daemon:", "containers-storage:", "dir:", "ostree:", "sif:", "tarball:")
+_AS_OTHERS_WRITE_IT: Final = {"ocidir://": "regctl", "oci-dir:": "syft"}
 _REGISTRY_SCHEME: Final = re.compile(r"(?:docker|oci)://(?=[^/])")
 """How skopeo (docker://) and Helm and Flux (oci://) write that a name is a registry's. `oci:///path` is a path."""
 _DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io"})
@@ -172,18 +173,29 @@ def local_reference(text: str, exists: Exists) -> LayoutReference | None:
             return _layout(text.removeprefix(transport), transport, exists)
     if any(_splits_at_existing(text, exists)):
         return _layout(text, "", exists)
+    _check_scheme(text)
+    return _layout(text, "", exists) if _looks_like_path(text) else None
+
+
+def _check_scheme(text: str) -> None:
+    """Refuses what names a source of another kind, or of ours in another tool's way. Raises UsageError."""
     for transport in _FOREIGN:
         if text.startswith(transport):
             raise UsageError(
                 f"{safe(text, limit=160)!r} names a {transport} source, which is no OCI image layout",
                 remedy=f"Convert it with skopeo: skopeo copy --all {safe(text)} oci:DIRECTORY",
             )
+    for scheme, tool in _AS_OTHERS_WRITE_IT.items():
+        if text.startswith(scheme):
+            raise UsageError(
+                f"{safe(text, limit=160)!r} is how {tool} writes a layout",
+                remedy=f"Write oci:{safe(text.removeprefix(scheme), limit=160)}",
+            )
     if match := _URL.match(text):
         raise UsageError(
             f"{safe(text, limit=160)!r} is a URL, and no name of a layout or repository",
             remedy=_without_scheme(match["scheme"].lower(), text[match.end() :]),
         )
-    return _layout(text, "", exists) if _looks_like_path(text) else None
 
 
 def _without_scheme(scheme: str, rest: str) -> str:
@@ -237,7 +249,8 @@ def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
     if rest.startswith("@"):
         return LayoutReference(path=path, digest=_digest(rest[1:], text), transport=transport)
     if rest == ":":
-        raise UsageError(f"{safe(text, limit=160)!r} ends in ':' without a tag", remedy=_FORMS)
+        way_out = "Leave the ':' out for the whole layout, or write a tag behind it."
+        raise UsageError(f"{safe(text, limit=160)!r} ends in ':' without a tag", remedy=way_out)
     tag = rest[1:] or None
     if tag is not None:
         plain, at, pinned = tag.rpartition("@")

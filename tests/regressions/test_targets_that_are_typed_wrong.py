@@ -50,6 +50,23 @@ def test_urls_are_told_as_urls(written: Written, target: str, words: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("target", "words", "way_out"),
+    [
+        ("ocidir://stick:v1", "how regctl writes a layout", "Write oci:stick:v1"),
+        ("oci-dir:stick", "how syft writes a layout", "Write oci:stick"),
+        ("./stick:", "ends in ':' without a tag", "Leave the ':' out"),
+    ],
+)
+def test_what_is_nearly_a_layout_is_told_as_it_is_written(
+    written: Written, target: str, words: str, way_out: str
+) -> None:
+    code, text = verified(written, target)
+    assert (code, words in text, way_out in text) == (2, True, True), text
+    ran = run_here(["copy", target, "new"])
+    assert (ran.code, way_out in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda digest: digest[:19], "Write the whole digest"),
