@@ -87,24 +87,32 @@ def _find(issuers: tuple[Certificate, ...], files: Iterable[CrlFile | OcspFile])
                 yield _Damaged(file, error)
 
 
-def is_damaged(file: CrlFile | OcspFile, issuer: Certificate) -> bool:
-    """Whether a piece may be from `issuer` and is not as it was made, whatever certificates it is about."""
-    try:
-        if isinstance(file, OcspFile):
-            if any(_may_be_of(single, issuer) for single in file.response.responses):
+def is_damaged(file: CrlFile | OcspFile, known: Iterable[Certificate]) -> bool:
+    """Whether a piece may be from a CA among `known`, and is not as it was made, whatever certificates it is about."""
+    doubtful = False
+    for issuer in known:
+        try:
+            if isinstance(file, OcspFile):
+                if not any(_may_be_of(single, issuer) for single in file.response.responses):
+                    continue
                 file.response.verify_made_for(issuer)
-        elif _may_be_from(file, issuer):
-            file.load().verify_intact(issuer)
-    except FormatError:
-        return True
-    except Undecided as error:
-        return error.reason in _DAMAGE
-    return False
+            elif not _may_be_from(file, issuer):
+                continue
+            else:
+                file.look().verify_intact(issuer)
+        except FormatError:
+            return True
+        except Undecided as error:
+            doubtful = doubtful or error.reason in _DAMAGE
+        else:
+            return False
+    return doubtful
 
 
 def _may_be_from(file: CrlFile, issuer: Certificate) -> bool:
-    named = same_name(file.facts.issuer, issuer.subject) and file.load().may_be_from(issuer)
-    return named or has_near_key(file.facts, issuer) or _may_have_named(file.facts, issuer)
+    """By its key; a name that is near alone says nothing where nobody asks about a certificate."""
+    named = same_name(file.facts.issuer, issuer.subject) and file.look().may_be_from(issuer)
+    return named or has_near_key(file.facts, issuer) is True
 
 
 def _may_be_of(single: SingleResponse, issuer: Certificate) -> bool:

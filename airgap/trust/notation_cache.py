@@ -288,7 +288,7 @@ class _Cache:
 
     def _damaged(self, issuer: bytes) -> Iterator[CrlFile | OcspFile]:
         makers = [item for item in self.known if same_name(item.subject, issuer)]
-        return (file for file in self.evidence.trusted() for maker in makers if is_damaged(file, maker))
+        return (file for file in self.evidence.trusted() if is_damaged(file, makers))
 
     def _omit(self, file: CrlFile | OcspFile, url: str, problem: str) -> None:
         self.omissions.append(Omission(file=file.name, url=url, problem=problem))

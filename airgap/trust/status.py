@@ -11,18 +11,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError, Undecided
 from airgap.files import is_there
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_name
-from airgap.pki.ocsp import OcspResponse, SingleResponse
+from airgap.pki.ocsp import SingleResponse
 from airgap.problem import Problem
+from airgap.revocation.damage import is_damaged
 from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.pool import Astray, CrlFile, UnreadableEvidence
+from airgap.revocation.pool import Astray, CrlFile, OcspFile, UnreadableEvidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
@@ -178,6 +180,8 @@ def _look(file: CrlFile, known: Iterable[Certificate]) -> _Look:
         maker = crl.verify_made_by(*makers) if makers else None
     except (FormatError, Undecided) as error:
         return _Look(file, None, problem=str(error))
+    if maker is None and is_damaged(file, known):
+        return _Look(file, None, problem=_DAMAGED)
     try:
         crl.check_clears()
         if maker:
@@ -236,7 +240,7 @@ def _lack(look: _Look, others: Iterable[_Look]) -> str:
 def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: datetime) -> list[PieceStatus]:
     index = read_index(directory.path / OCSP)
     files = directory.evidence.all_ocsp()
-    problems = {file: _unproven(file.response, known) for file in files}
+    problems = {file: _unproven(file, known) for file in files}
     newest: dict[tuple[bytes, int], tuple[object, ...]] = {}
     for file in files:
         for single in file.response.responses:
@@ -285,15 +289,18 @@ def _no_answer(single: SingleResponse) -> str:
     return "the responder does not know this certificate" if single.status == "unknown" else ""
 
 
-def _unproven(response: OcspResponse, known: Iterable[Certificate]) -> str:
+def _unproven(file: OcspFile, known: Sequence[Certificate]) -> str:
     """Why a response is of nobody who may answer; empty where it is, or the issuer that it names is not at hand."""
-    issuers = [item for item in known if any(single.names(item) for single in response.responses)]
+    issuers = [item for item in known if any(single.names(item) for single in file.response.responses)]
     try:
         for issuer in issuers:
-            response.verify_made_for(issuer)
+            file.response.verify_made_for(issuer)
     except Undecided as error:
         return str(error)
-    return ""
+    return _DAMAGED if not issuers and is_damaged(file, known) else ""
+
+
+_DAMAGED: Final = "it is damaged, or from another CA of the same name"
 
 
 def _state(

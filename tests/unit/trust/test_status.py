@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from airgap.trust.status import TrustStatus, trust_status
 from tests.support.crls import crl, scope
 from tests.support.extensions import UNKNOWN_CRITICAL
 from tests.support.keyring import key
-from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, Pki, issue
+from tests.support.ocsp import key_bits, ocsp_response
+from tests.support.pki import AT, Pki, issue, key_identifier
 from tests.support.trust import write_trust
 
 DAY = timedelta(days=1)
@@ -122,3 +123,39 @@ def test_a_forged_response_replaces_nothing(tmp_path: Path) -> None:
 def test_a_response_that_answers_nothing_is_not_good(tmp_path: Path, data: bytes) -> None:
     found = status(tmp_path, ocsp={"a.ors": data})
     assert (states(found), found.is_good) == (["unusable"], False)
+
+
+def flipped(piece: bytes, part: bytes) -> bytes:
+    assert piece.count(part) == 1
+    return piece.replace(part, part[:-1] + bytes([part[-1] ^ 1]))
+
+
+LISTING = crl(ROOT, number=2, revoked=[CA], **NEW)
+ANSWER = ocsp_response(CA)
+KEY_HASH = sha1(key_bits(ROOT.key), usedforsecurity=False).digest()
+
+
+@pytest.mark.parametrize(
+    ("crls", "ocsp"),
+    [
+        pytest.param({"b.crl": flipped(LISTING, ROOT.subject)}, {}, id="in its issuer's name"),
+        pytest.param({"b.crl": flipped(LISTING, key_identifier(ROOT.key))}, {}, id="in the identifier of its key"),
+        pytest.param({}, {"b.ors": flipped(ANSWER, KEY_HASH)}, id="in the hash of its key"),
+    ],
+)
+def test_what_is_damaged_where_it_says_whose_it_is_is_not_good(
+    tmp_path: Path, crls: Mapping[str, bytes], ocsp: Mapping[str, bytes]
+) -> None:
+    """Verify found it doubtful, and the status was good."""
+    assert not status(tmp_path, {"a.crl": crl(ROOT, **NEW), **crls}, ocsp).is_good
+
+
+def test_pieces_of_another_key_of_the_ca_are_good(tmp_path: Path) -> None:
+    new = issue("root", slot=4, subject=ROOT.subject)
+    answer = ocsp_response(issue("intermediate", issuer=new))
+    assert status(tmp_path, {"a.crl": crl(ROOT, **NEW), "b.crl": crl(new, **NEW)}, {"b.ors": answer}).is_good
+
+
+def test_a_crl_without_identifiers_of_a_ca_of_nearly_the_same_name_is_good(tmp_path: Path) -> None:
+    near = crl(issue("root", slot=4, subject=ROOT.subject[:-1] + b"x"), version=None, **NEW)
+    assert states(status(tmp_path, {"a.crl": crl(ROOT, **NEW), "b.crl": near})) == ["fresh", "fresh"]
