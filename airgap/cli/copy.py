@@ -120,6 +120,12 @@ class WritingOptions:
             "--with-evidence", help="Then fetch CRLs and OCSP responses into the copy (as trust fetch --into does)."
         ),
     ] = False
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="With --with-evidence: exit 0 also where evidence is missing.")
+    ] = False
+    allow_unsigned: Annotated[
+        bool, typer.Option("--allow-unsigned", help="With --with-evidence: exit 0 also where a signature is missing.")
+    ] = False
     concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Blobs copied at a time.")] = 4
     to_oci_layout: Annotated[
         bool, typer.Option("--to-oci-layout", help="The destination is a layout (as for oras).")
@@ -172,7 +178,8 @@ def copy(
     Signatures, SBOMs and all other referrers come along, those of an index's children and of referrers, too. Nothing is
     converted: bytes and digests stay. What was interrupted is completed by copying again.
 
-    Exit codes: 0 copied, 1 could not, 2 usage, 11 not found, 16 content wrong, 20 partly (with --keep-going).
+    Exit codes: 0 copied, 1 could not, 2 usage, 11 not found, 16 content wrong, 20 partly (with --keep-going); with
+    --with-evidence also 10 unsigned, 14 revoked, 15 evidence is missing.
     """
     from airgap.cli.progress import shown
 
@@ -196,8 +203,13 @@ def copy(
         raise
     seconds = time.monotonic() - started
     fetched = into is not None and not result.exit_code
-    evidence = FetchOptions(into=into).run([], connection, output.note) if fetched else None
-    report = airgap.report.CopyReport(result=result, seconds=seconds, evidence=evidence)
+    report = airgap.report.CopyReport(
+        result=result,
+        seconds=seconds,
+        evidence=FetchOptions(into=into).run([], connection, output.note) if fetched else None,
+        complete=not writing.allow_incomplete,
+        signed=fetched and not writing.allow_unsigned,
+    )
     if not aside:
         output.show(report)
     elif not output.quiet:

@@ -135,9 +135,24 @@ class FetchOutcome:
 
         Nothing is complete where there is no signature to begin with.
         """
-        if self.problems or self.unread or self.unreadable or not self.signatures:
-            return False
-        return not any(item.is_gap or (item.unanswered and item.role == "chain") for item in self.certificates)
+        unproven = any(item.status is Status.UNPROVEN and item.role == "chain" for item in self.certificates)
+        return bool(self.signatures) and not self.misses_something and not unproven
+
+    @property
+    def misses_something(self) -> bool:
+        """Whether evidence that a verifier will ask for did not come, or may have gone unread.
+
+        What came and can only be proven elsewhere is not missing: a root of an authority that is not at hand here.
+        """
+        if self.problems or self.unread or self.unreadable:
+            return True
+        chain = [item for item in self.certificates if item.role == "chain"]
+        return any(item.status is Status.GAP or item.unanswered for item in chain)
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether a certificate of a signature or timestamp is revoked, by the evidence at hand."""
+        return any(item.status is Status.REVOKED and item.role == "chain" for item in self.certificates)
 
     @property
     def use_by(self) -> tuple[datetime, str] | None:

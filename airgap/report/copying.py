@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.lookup import Mechanism, ReferrersLookup
+from airgap.reasons import ExitCode, most_severe
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
@@ -38,6 +39,10 @@ class CopyReport(Report):
     """How long it took."""
     evidence: FetchOutcome | None = None
     """What was fetched for it then."""
+    complete: bool = False
+    """Whether missing evidence is a failure (15)."""
+    signed: bool = False
+    """Whether an artifact without a signature is one (10)."""
 
     @classmethod
     def of_failure(cls, error: AirgapError, destination: str) -> Self:
@@ -47,9 +52,17 @@ class CopyReport(Report):
 
     @property
     def exit_code(self) -> int:
-        """That of the copy, then that of the evidence."""
-        ended = self.error or self.result
-        return ended.exit_code or (self.evidence.exit_code if self.evidence else 0)
+        """That of the copy, then the most severe of the evidence and of what is not signed."""
+        if code := (self.error or self.result).exit_code:
+            return code
+        if self.evidence is None:
+            return ExitCode.OK
+        found = {
+            ExitCode.UNSIGNED: self.signed and bool(self.result.unsigned),
+            ExitCode.REVOKED: self.evidence.is_revoked,
+            ExitCode.INDETERMINATE: self.complete and self.evidence.misses_something,
+        }
+        return most_severe({self.evidence.exit_code, *(code for code, is_so in found.items() if is_so)})
 
     def document(self) -> Json:
         """The result as JSON; docs/reference/copy.md describes it."""
@@ -59,12 +72,17 @@ class CopyReport(Report):
     def text(self, style: Style = PLAIN) -> str:
         """The whole result."""
         evidence = self._evidence()
-        return "\n".join(_lines(self.result, style, self.seconds)) + "\n" + (evidence.text(style) if evidence else "")
+        return "\n".join(self._lines(style)) + "\n" + (evidence.text(style) if evidence else "")
 
     def brief(self) -> str:
         """What went over, in one line, and another one for the evidence."""
         evidence = self._evidence()
         return _headline(self.result) + "\n" + (evidence.brief() if evidence else "")
+
+    def _lines(self, style: Style) -> Iterator[str]:
+        yield from _lines(self.result, style, self.seconds)
+        for name in self.result.unsigned if self.signed else ():
+            yield f"{style.paint('bad', 'UNSIGNED')} {name} came without a signature; --allow-unsigned takes it"
 
     def _evidence(self) -> FetchReport | None:
         if self.evidence is None:

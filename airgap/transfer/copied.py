@@ -8,7 +8,8 @@ from pathlib import Path
 
 from airgap.errors import AirgapError
 from airgap.files import write_file
-from airgap.oci.descriptor import Descriptor
+from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
+from airgap.oci.tags import cosign_target
 from airgap.reasons import ExitCode, most_severe
 from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.mover import Survey
@@ -63,6 +64,11 @@ class CopyResult:
     """Tags of the destination that named something else before."""
 
     @property
+    def unsigned(self) -> tuple[str, ...]:
+        """The artifacts that came without a signature of the Notary Project, by their references."""
+        return tuple(item.source for item in self.artifacts if item.planned and not _is_signed(item.planned))
+
+    @property
     def exit_code(self) -> int:
         """0; 20 where some of it was left out and the copy kept going; the error's own where nothing came through."""
         failed = [item for item in self.artifacts if item.status == "failed"]
@@ -78,6 +84,14 @@ class CopyResult:
         """The same as a file, for the next request's `lists` with `pinned`. Raises OSError."""
         lines = ["# what `airgap copy` resolved; use it with --lock", *self.lock()]
         write_file(path, ("\n".join(lines) + "\n").encode())
+
+
+def _is_signed(planned: PlannedArtifact) -> bool:
+    """Whether a signature came with it; cosign's tags are signatures themselves."""
+    if planned.wanted.tags and all(cosign_target(tag) for tag in planned.wanted.tags):
+        return True
+    root = planned.wanted.descriptor.digest
+    return any(item.artifact_type == NOTARY_SIGNATURE and item.subject == root for item in planned.attached)
 
 
 def status_of(

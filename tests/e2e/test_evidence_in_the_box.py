@@ -314,10 +314,13 @@ class TestHostile:
         assert "trust.proposal" in {warning["reason"] for warning in ran.document["warnings"]}
 
 
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 class TestJourney:
     def test_copied_with_evidence_carried_as_a_tar_and_verified_without_a_network(self, tmp_path: Path) -> None:
-        now = datetime.now(UTC).replace(microsecond=0)
-        with site(tmp_path, at=now) as here:
+        with site(tmp_path, at=_now()) as here:
             here.sign(timestamp=True)
             here.serve()
             tar = tmp_path / "trip.tar"
@@ -335,6 +338,32 @@ class TestJourney:
         document = json.loads(done.stdout)
         assert document["network"]["attempts"] == 0
         assert document["evidence_expires"] is not None
+
+    @pytest.mark.parametrize(("options", "code"), [((), 15), (("--allow-incomplete",), 0)])
+    def test_missing_evidence_is_no_success(self, tmp_path: Path, options: tuple[str, ...], code: int) -> None:
+        with site(tmp_path, at=_now()) as here:
+            here.sign()
+            ran = run_here(["copy", here.written.target, str(tmp_path / "box"), "--with-evidence", *options])
+        assert ran.code == code, ran
+        assert (tmp_path / "box" / "index.json").exists()
+
+    def test_a_revoked_signer_is_no_success(self, tmp_path: Path) -> None:
+        with site(tmp_path, at=_now()) as here:
+            here.sign()
+            here.serve()
+            here.web.put("/leaf.crl", here.crl(here.ca, revoked=[here.leaf]))
+            ran = run_here(["copy", here.written.target, str(tmp_path / "box"), "--with-evidence"])
+        assert ran.code == 14, ran
+        assert (tmp_path / "box" / "index.json").exists()
+
+    @pytest.mark.parametrize(("options", "code"), [((), 10), (("--allow-unsigned",), 0)])
+    def test_what_is_not_signed_is_no_success(self, tmp_path: Path, options: tuple[str, ...], code: int) -> None:
+        box = LayoutBuilder()
+        box.tag(box.add_image(b"data"), "v1")
+        source = box.write_directory(tmp_path / "source")
+        ran = run_here(["copy", str(source), str(tmp_path / "box"), "--with-evidence", *options])
+        assert ran.code == code, ran
+        assert (f"UNSIGNED {source}:v1 came without a signature" in ran.out) is (code == 10)
 
     def test_evidence_needs_a_layout_or_a_tar(self, tmp_path: Path) -> None:
         ran = run_here(["copy", str(ROOT / "layouts/good"), "registry.example/app", "--with-evidence"])
