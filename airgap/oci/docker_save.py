@@ -59,6 +59,25 @@ def disagreements(documents: Mapping[str, bytes], images: Iterable[Image]) -> It
         yield from _each(REPOSITORIES, _in_repositories(documents[REPOSITORIES], known, alone=alone))
 
 
+def names_by_config(raw: bytes) -> Mapping[str, tuple[str, ...]]:
+    """What `docker load` calls images by a `manifest.json`, by the path of their config.
+
+    Nothing where it cannot be read, which `disagreements` tells.
+    """
+    found: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    try:
+        for item in _items(raw):
+            found[item.config] |= dict.fromkeys(item.tags)
+    except FormatError:
+        return {}
+    return {config: tuple(tags) for config, tags in found.items()}
+
+
+def _items(raw: bytes) -> tuple[_Item, ...]:
+    document = {"": load(raw, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=MANIFEST_JSON)}
+    return take_list(document, "", _Item.from_json, limit=limits.INDEX_ENTRIES)
+
+
 def _each(name: str, found: Iterator[str]) -> Iterator[tuple[str, str]]:
     try:
         for sentence in found:
@@ -68,12 +87,11 @@ def _each(name: str, found: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def _in_manifest_json(raw: bytes, images: tuple[Image, ...]) -> Iterator[str]:
-    document = {"": load(raw, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=MANIFEST_JSON)}
     by_config: defaultdict[str, list[Image]] = defaultdict(list)
     for image in images:
         if (config := image[0].config) is not None:
-            by_config[_path(config.digest)].append(image)
-    for number, item in enumerate(take_list(document, "", _Item.from_json, limit=limits.INDEX_ENTRIES)):
+            by_config[path_of(config.digest)].append(image)
+    for number, item in enumerate(_items(raw)):
         called = ", ".join(repr(safe(tag, limit=160)) for tag in item.tags[:1]) or f"item {number}"
         same = by_config.get(item.config, [])
         if not same:
@@ -105,12 +123,13 @@ def _in_repositories(raw: bytes, images: tuple[Image, ...], *, alone: bool) -> I
                 yield f"it names {safe(name, limit=160)!r}, which index.json does not"
 
 
-def _path(digest: Digest) -> str:
+def path_of(digest: Digest) -> str:
+    """Where a blob lies in the layout."""
     return f"{BLOBS}/{digest.algorithm}/{digest.encoded}"
 
 
 def _layers(manifest: Manifest) -> tuple[str, ...]:
-    return tuple(_path(layer.digest) for layer in manifest.layers)
+    return tuple(path_of(layer.digest) for layer in manifest.layers)
 
 
 def _is_among(tag: str, names: frozenset[str]) -> bool:

@@ -177,11 +177,16 @@ class Graph:
         return getattr(self._store, "full_index", None)  # layouts on disk have it
 
     @cached_property
+    def _beside(self) -> Mapping[str, bytes]:
+        """What other tools read instead of `index.json`. Raises ContentError."""
+        look = getattr(self._store, "beside", None)  # layouts on disk have it; other stores hold nothing else
+        return look() if look else {}
+
+    @cached_property
     def disagreements(self) -> tuple[ContentProblem, ...]:
         """What `docker load` would take from here that `index.json` does not name (`layout.disagrees`)."""
-        look = getattr(self._store, "beside", None)  # layouts on disk have it; other stores hold nothing else
         try:
-            documents = look() if look else {}
+            documents = self._beside
         except ContentError as error:
             return (ContentProblem(reason=error.reason, message=str(error), path=LAYOUT_INDEX, descriptor=None),)
         if not documents:
@@ -193,25 +198,52 @@ class Graph:
             for name, message in disagreements(documents, self._images())
         )
 
+    def docker_names(self, root: Root) -> tuple[str, ...]:
+        """What `docker load` calls an artifact, by a `manifest.json` beside the layout."""
+        if not self._docker_names:
+            return ()
+        from airgap.oci.docker_save import path_of
+
+        configs = (image.config for image in self._images_of(root))
+        found = (self._docker_names.get(path_of(config.digest), ()) for config in configs if config is not None)
+        return tuple(dict.fromkeys(name for names in found for name in names))
+
+    @cached_property
+    def _docker_names(self) -> Mapping[str, tuple[str, ...]]:
+        """By the path of an image's config."""
+        try:
+            raw = self._beside.get("manifest.json")
+        except ContentError:
+            return {}  # which is told of the layout
+        if raw is None:
+            return {}
+        from airgap.oci.docker_save import names_by_config
+
+        return names_by_config(raw)
+
     def _images(self) -> Iterator[tuple[Manifest, frozenset[str]]]:
         """Every image that the layout's artifacts consist of, with their names."""
         for root in self.roots():
             names = frozenset((*root.tags, *root.aliases))
-            seen: set[Digest] = set()
-            queue = deque([root.descriptor])
-            while queue:
-                descriptor = queue.popleft()
-                if descriptor.digest in seen or not descriptor.is_manifest:
-                    continue
-                seen.add(descriptor.digest)
-                try:
-                    manifest = self.manifest(descriptor)
-                except ContentError:
-                    continue  # which is that artifact's problem
-                if isinstance(manifest, Index):
-                    queue.extend(manifest.manifests)
-                else:
-                    yield manifest, names
+            for manifest in self._images_of(root):
+                yield manifest, names
+
+    def _images_of(self, root: Root) -> Iterator[Manifest]:
+        seen: set[Digest] = set()
+        queue = deque([root.descriptor])
+        while queue:
+            descriptor = queue.popleft()
+            if descriptor.digest in seen or not descriptor.is_manifest:
+                continue
+            seen.add(descriptor.digest)
+            try:
+                manifest = self.manifest(descriptor)
+            except ContentError:
+                continue  # which is that artifact's problem
+            if isinstance(manifest, Index):
+                queue.extend(manifest.manifests)
+            else:
+                yield manifest
 
     # --- naming ---
 

@@ -272,13 +272,14 @@ class _Run:
         referrers: tuple[ReferrerOutcome, ...] = ()
         warnings: list[str] = []
         records = _records(target, root.descriptor)
+        aliases = tuple(dict.fromkeys((*root.aliases, *target.graph.docker_names(root))))
         named = Named(scope=None, origin=None)
         try:
             named = name_artifact(
                 scope=self._request.scope,
                 typed=target.reference.tag,
                 called=root.called,
-                tags=(*root.tags, *root.aliases),
+                tags=(*root.tags, *aliases),
                 recorded=[record.name for record in records],
             )
             warnings += [named.note] if named.note else []
@@ -299,7 +300,7 @@ class _Run:
             path=str(Path(target.reference.path).absolute()),
             descriptor=root.descriptor,
             tags=root.tags,
-            aliases=root.aliases,
+            aliases=aliases,
             scope=named.scope,
             scope_origin=named.origin,
             record=record,

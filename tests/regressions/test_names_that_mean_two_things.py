@@ -326,3 +326,29 @@ def test_record_spoke_for_a_name_that_docker_completes(tmp_path: Path, name: str
         ran = run_here(["verify", target, *options])
         assert ran.code == code, ran
     assert run_here(["verify", f"oci:{written.layout}", *options, "--scope", PROD]).code == 0
+
+
+@pytest.mark.parametrize(("name", "code"), [("nginx:v1", 13), ("app:v1", 0)])
+def test_name_that_only_docker_load_gives_was_not_heard(tmp_path: Path, name: str, code: int) -> None:
+    """`index.json` had the tag alone, and `manifest.json` beside it another publisher's name with that tag."""
+    scene = Scene(scope=None)
+    scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
+    official = statement(name="official", registryScopes=["docker.io/library/nginx"], trustStores=["ca:official"])
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        image = json.loads(box.blobs[target.digest])
+        config, *layers = (f"blobs/{item['digest'].replace(':', '/')}" for item in (image["config"], *image["layers"]))
+        box.extra_files["manifest.json"] = json.dumps(
+            [{"Config": config, "RepoTags": [name], "Layers": layers}]
+        ).encode()
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    options = ["--trust", str(written.trust), "--at", iso(written.at)]
+    report = tmp_path / "report.json"
+    ran = run_here(["verify", str(written.layout), *options, "--report", str(report)])
+    assert (ran.code, f"other names of it here: {name}" in ran.out) == (0, True), ran
+    write_trust(written.trust, policy=oci_policy(official, statement(name="rest")), stores=scene.stores)
+    assert run_here(["verify", str(written.layout), *options]).code == code
+    shutil.rmtree(written.layout)
+    assert run_here(["recheck", str(report), *options]).code == code
