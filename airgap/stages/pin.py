@@ -69,7 +69,7 @@ def propose_tuf_pin(root: Path, *, stream: str, at: datetime) -> Pin:
         data = read_regular(root, limits.TUF_BYTES)
         pin = Pin(stream=parse_stream(stream), kind=PinKind.TUF, added=at, tuf_root=data)
     except FormatError as error:
-        raise UsageError(f"{safe(root)} {error}") from None
+        raise UsageError(f"{safe(root)} {error}", remedy=error.remedy) from None
     check_root(data)
     return pin
 
@@ -128,6 +128,11 @@ def _chain(source: str) -> tuple[Certificate, ...]:
                 raise
     with open_target(source) as opened:
         found = dict.fromkeys(_signers(opened))
+    if not found:
+        raise UsageError(
+            f"{safe(source)} holds no snapshot that somebody signed",
+            remedy="Have the sender sign it (airgap trust snapshot sign), or give the signer's certificates as a file.",
+        )
     if len(found) != 1:
         raise UsageError(
             f"{safe(source)} shows {len(found)} signers of snapshots, not one",

@@ -206,7 +206,10 @@ def _write(built: Built, trust: Path, destination: str, *, overwrite: bool) -> P
         _write_folder(built, trust, path)
         return path
     if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {safe(path.parent)} to write {safe(path.name)} into")
+        raise UsageError(
+            f"there is no folder {safe(path.parent)} to write {safe(path.name)} into",
+            remedy=f"Make the folder first: mkdir -p {safe(path.parent)}",
+        )
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         staged = Path(folder, "layout")
         _write_folder(built, trust, staged)

@@ -80,6 +80,22 @@ def test_an_index_in_the_place_of_a_snapshot(tmp_path: Path) -> None:
     assert (ran.code, "are judged by airgap verify" in ran.out) == (18, True)
 
 
+def test_pins_and_snapshots(written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    trust = ["--trust", str(written.trust)]
+    ran = run_here(["trust", "snapshot", "create", *trust, "-o", "nowhere/s.tar"])
+    assert (ran.code, "Make the folder first: mkdir -p nowhere" in ran.err) == (2, True)
+    assert run_here(["trust", "snapshot", "create", *trust, "-o", "s.tar"]).code == 0
+    ran = run_here(["trust", "pin", "add", "s.tar", *trust])
+    assert (ran.code, "holds no snapshot that somebody signed" in ran.err, "airgap trust snapshot sign" in ran.err) == (
+        2,
+        True,
+        True,
+    )
+    ran = run_here(["trust", "pin", "add", "--tuf-root", "nowhere.json", *trust])
+    assert (ran.code, "Check the path." in ran.err) == (2, True)
+
+
 def test_a_layout_without_artifacts(written: Written) -> None:
     (written.layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": []}))
     ran = run_here(["verify", f"oci:{written.layout}", "--trust", str(written.trust)])

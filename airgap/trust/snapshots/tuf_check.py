@@ -72,7 +72,11 @@ def check_root(data: bytes) -> None:
         root = Metadata[Root].from_bytes(data)
         root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
     except (RepositoryError, DeserializationError, ValueError, AttributeError, TypeError, KeyError) as error:
-        raise TrustMaterialError("snapshot.tuf.malformed", f"this is no TUF root metadata: {safe(error)}") from None
+        raise TrustMaterialError(
+            "snapshot.tuf.malformed",
+            f"this is no TUF root metadata: {safe(error)}",
+            remedy="Name the root.json of the sender's TUF keys; KEYDIR of --tuf KEYDIR holds it (1.root.json).",
+        ) from None
 
 
 def check_tuf(
