@@ -13,6 +13,7 @@ from airgap.errors import AirgapError, ContentError, Rejected
 from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, ORAS_ARTIFACT_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Mechanism, Referrer
+from airgap.oci.images import is_attestation
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
@@ -61,10 +62,11 @@ class NearbySignatureFinder:
         `name` is what messages call the artifact.
         """
         below = _children(self._graph, artifact)
+        images = [child for child in below if not is_attestation(child)]
         return NearbySignatures(
             name=name,
             foreign=tuple(_foreign(self._graph, artifact)),
-            children=(sum(_is_signed(self._graph, child) for child in below), len(below)),
+            children=(sum(_is_signed(self._graph, child) for child in images), len(images)),
             foreign_below=tuple(dict.fromkeys(kind for child in below for kind in _foreign(self._graph, child))),
             indexes=tuple(self._signed_indexes.get(artifact.digest, ())),
             foreign_above=self._foreign_indexes.get(artifact.digest, ""),

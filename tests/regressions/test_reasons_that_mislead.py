@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import ORAS_ARTIFACT_MANIFEST, Descriptor
+from airgap.oci.descriptor import ORAS_ARTIFACT_MANIFEST, Descriptor, Platform
 from tests.support import envelopes
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
@@ -257,6 +258,28 @@ def test_signed_images_below_an_unsigned_index_are_told(tmp_path: Path) -> None:
     assert artifact["exit_codes"] == [10]
     assert "2 of the 2 platform images that it lists are signed" in artifact["unsigned"]["message"]
     assert "by digest" in artifact["unsigned"]["remedy"]
+
+
+def test_what_buildkit_lists_beside_images_is_counted_as_none(tmp_path: Path) -> None:
+    """`docker buildx build` lists an attestation for every platform, as a platform of its own."""
+    scene = Scene(index=True)
+    signature, children = (
+        scene.signatures.pop(),
+        [Descriptor.from_json(item) for item in _entries(scene.box, scene.target)],
+    )
+    attestation = replace(
+        scene.box.add_image(b"{}"),
+        platform=Platform(architecture="unknown", os="unknown"),
+        annotations={"vnd.docker.reference.type": "attestation-manifest"},
+    )
+    scene.target = scene.box.add_index(*children, attestation)
+
+    def sign_the_first(box: LayoutBuilder, _: Descriptor) -> None:
+        signature.attach(box, children[0])
+
+    scene.packing.append(sign_the_first)
+    (artifact,) = verified(scene, tmp_path).document["artifacts"]
+    assert "1 of the 2 platform images that it lists are signed" in artifact["unsigned"]["message"]
 
 
 def test_a_signed_index_above_an_unsigned_image_is_told(tmp_path: Path) -> None:
