@@ -130,7 +130,7 @@ def _chain(source: str) -> tuple[Certificate, ...]:
         found = dict.fromkeys(_signers(opened))
     if not found:
         raise UsageError(
-            f"{safe(source)} holds no snapshot that somebody signed",
+            f"{safe(source)} shows no signer: no snapshot in it carries a signature that is about it",
             remedy="Have the sender sign it (airgap trust snapshot sign), or give the signer's certificates as a file.",
         )
     if len(found) != 1:

@@ -723,7 +723,7 @@ class TestCommand:
 
 
 def test_a_foreign_signature_cannot_be_pinned_by_mistake(ground: Ground) -> None:
-    with pytest.raises(UsageError, match="0 signers"):
+    with pytest.raises(UsageError, match="shows no signer"):
         propose_pin(ground.packed(signed=False), stream="default", at=AT)
 
 
