@@ -21,7 +21,7 @@ from airgap.oci.entry_names import listed
 from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.manifest import Index, Manifest, parse_manifest
 from airgap.oci.nodes import Mechanism, Referrer, Referrers, Root
-from airgap.oci.problems import ContentProblem
+from airgap.oci.problems import ContentProblem, own_remedy
 from airgap.oci.reference import LayoutReference
 from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store, read_verified
@@ -545,8 +545,9 @@ class _Walk:
                 here.update(dict.fromkeys(missing, platforms))
         for number, problem in enumerate(self.problems):
             if problem.descriptor is not None and (platforms := here.get(problem.descriptor.digest, ())):
-                error = platform_missing(ContentError(problem.reason, problem.message), problem.descriptor, platforms)
-                self.problems[number] = replace(problem, message=str(error), remedy=error.remedy)
+                error = ContentError(problem.reason, problem.message, remedy=problem.remedy)
+                error = platform_missing(error, problem.descriptor, platforms)
+                self.problems[number] = replace(problem, message=str(error), remedy=own_remedy(error))
 
     def _not_excused(self) -> set[Digest]:
         """What is absent of an index of which no image is here: then the image is not here, whoever meant that."""

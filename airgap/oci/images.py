@@ -15,6 +15,7 @@ from airgap.oci.attached import is_stated_image
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
+from airgap.oci.problems import own_remedy
 
 _ABOUT: Final = "vnd.docker.reference.type"
 _SHOWN: Final = 6
@@ -52,7 +53,8 @@ class Images:
 
 def platform_missing(error: ContentError, entry: Descriptor, here: Sequence[str]) -> ContentError:
     """The same error for an entry of an index, with the platform that is not there and the way out."""
-    if error.reason != "content.missing" or entry.platform is None or is_attestation(entry) or not here:
+    told = entry.platform is not None and not is_attestation(entry) and not own_remedy(error)
+    if error.reason != "content.missing" or not told or not here:
         return error
     return ContentError(
         error.reason,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,16 @@ def test_blobs_whose_names_were_changed_are_told(tmp_path: Path, change: Callabl
     code, text = verified(written)
     assert (code, f"{change(name)!r} lies there, and may be it" in text) == (16, True), text
     assert "→ Carry the layout as a tar" in text
+
+
+def test_a_platform_whose_name_was_changed_was_not_left_out(tmp_path: Path) -> None:
+    scene = Scene(index=True)
+    written = scene.write(tmp_path)
+    folder = written.layout / "blobs" / "sha256"
+    name = json.loads((folder / written.digest.removeprefix("sha256:")).read_bytes())["manifests"][0]["digest"][7:]
+    (folder / name).rename(folder / name.upper())
+    code, text = verified(written)
+    assert (code, "→ Carry the layout as a tar" in text, "docker save" in text) == (16, True, False), text
 
 
 def test_a_blob_that_is_not_there_at_all_is_missing(tmp_path: Path) -> None:
