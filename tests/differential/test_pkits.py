@@ -90,10 +90,6 @@ STRICTER: Final = {
     "ValidSelfIssuedinhibitPolicyMappingTest7EE",
     "ValidinhibitPolicyMappingTest2EE",
     "ValidinhibitPolicyMappingTest4EE",
-    # the names of their CAs are so near to that of the damaged CRL that it may be theirs
-    "ValidSelfIssuedinhibitAnyPolicyTest7EE",
-    "ValidSelfIssuedinhibitAnyPolicyTest9EE",
-    "ValidinhibitAnyPolicyTest2EE",
 }
 
 
