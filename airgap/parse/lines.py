@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from airgap import limits
 from airgap.text import safe
 
 # literals and white space need no look: only strings and structure say where we are
+_DEPTH: Final = 8
+"""The members of policies, which messages name, lie five deep."""
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+', re.DOTALL)
 
 
@@ -39,7 +42,7 @@ class Lines:
         text = data.decode("utf-8", errors="replace")
         starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._found: dict[str, int] = {}
-        for place, offset in _places(text):
+        for place, offset in _places(text, _DEPTH):
             self._found.setdefault(place, bisect_right(starts, offset))
 
     def of(self, path: str) -> int | None:
@@ -57,19 +60,25 @@ class Lines:
 def doubled(text: str) -> tuple[str, int] | None:
     """The path of the first member whose name stands twice in its object, and the line of the second; None if none."""
     seen: set[str] = set()
-    for path, offset in _places(text):
+    for path, offset in _places(text, limits.JSON_OPEN_DEPTH):
         if path in seen:
             return path, text.count("\n", 0, offset) + 1
         seen.add(path)
     return None
 
 
-def _places(text: str) -> Iterator[tuple[str, int]]:
-    """Every member's path with the offset at which its name, or in a list its value, begins."""
+def _places(text: str, depth: int) -> Iterator[tuple[str, int]]:
+    """Every member's path with the offset at which its name, or in a list its value, begins.
+
+    Nothing of what is nested deeper than `depth`: its paths would be longer than the text.
+    """
     frames: list[_Frame] = []
+    below = 0
     for match in _TOKEN.finditer(text):
         piece, top = match[0], frames[-1] if frames else None
-        if piece in "]}":
+        if below or (len(frames) >= depth and piece in "[{"):
+            below += (piece in "[{") - (piece in "]}")
+        elif piece in "]}":
             del frames[-1:]
         elif piece == ",":
             if top:

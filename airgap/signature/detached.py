@@ -31,7 +31,9 @@ _ENDINGS: Final = (
 
 
 def usual_places(path: Path, form: EnvelopeFormat | None = None) -> list[Path]:
-    """Where the signature of a file lies where nobody says where: one place for each form (BLOB-5)."""
+    """Where the signature of a file lies where nobody says where: each form has one (BLOB-5), `.` and `/` none."""
+    if not path.name:
+        return []
     return [path.with_name(signature_name(path.name, name)) for name in ([form] if form else EnvelopeFormat)]
 
 

@@ -83,3 +83,14 @@ def test_a_wildcard_as_scope_is_not_advised_to_be_a_wildcard(tmp_path: Path, sco
     assert ran.code == 2
     assert "has a wildcard, and names no repository" in ran.err
     assert "alone for all of them" not in ran.err
+
+
+@pytest.mark.parametrize("file", [".", ""])
+def test_blob_without_a_name_was_an_unexpected_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    written = Scene().write(tmp_path)
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+    ran = run_here(["blob", "verify", file, "--trust", str(written.trust)])
+    assert (ran.code, "unexpected" in ran.err) == (18, False), ran
