@@ -27,7 +27,8 @@ from airgap.transfer.sources import LayoutSource, MemoryBlobs
 from airgap.transfer.tar_writer import write_tar_file
 from airgap.transfer.writer import LayoutWriter
 from airgap.trust.apart import check_output
-from airgap.trust.generation import settled
+from airgap.trust.generation import read_one_state, settled
+from airgap.trust.location import not_there
 from airgap.trust.snapshots.coverage import cover
 from airgap.trust.snapshots.document import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot
 from airgap.trust.snapshots.material import MaterialFile, largest, list_material
@@ -88,7 +89,7 @@ def create_snapshot(
     if not settled(trust).is_dir():
         raise UsageError(f"there is no trust directory at {safe(trust)}", remedy="Name one with --trust.")
     check_output(_path(destination), [trust], what="snapshot")
-    files = list_material(trust, evidence_only=evidence_only)
+    files = read_one_state(trust, lambda: list_material(trust, evidence_only=evidence_only), absent=not_there(trust))
     if not files:
         what = "no evidence" if evidence_only else "nothing that could travel"
         raise UsageError(f"the trust directory {safe(trust)} holds {what}")

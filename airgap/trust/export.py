@@ -13,14 +13,16 @@ from datetime import datetime
 from pathlib import Path
 
 from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError, UsageError
-from airgap.files import make_folders, read_regular, write_file
+from airgap.errors import AirgapError, FormatError, TrustMaterialError, UsageError
+from airgap.files import make_folders, read_regular, reading_problem, write_file
 from airgap.revocation.evidence_directory import CRLS, read_index
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
 from airgap.trust.apart import check_output
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.edit import FILE_MODE, FOLDER_MODE
+from airgap.trust.generation import read_one_state
+from airgap.trust.location import not_there
 from airgap.trust.notation_cache import Omission, notation_cache
 from airgap.trust.policy_edit import read_source
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
@@ -54,14 +56,14 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     is not empty, TrustMaterialError, OSError.
     """
     _prepare(target, directory.path)
-    policies = _policies(directory)
-    stores = _stores(directory)
+    # a policy of one tree with the stores of another may accept what neither of them does
+    beliefs = read_one_state(directory.path, lambda: _beliefs(directory.path), absent=not_there(directory.path))
     folder = directory.path / CRLS
     index = read_index(folder) if folder.is_dir() else EvidenceIndex()
     cache = notation_cache(directory.evidence, index, directory.stored(), at=at)
     notes = [*cache.notes, *_standing_notes(directory)]
     files: list[str] = []
-    for name, data in sorted((policies | stores).items()):
+    for name, data in sorted(beliefs.items()):
         files.append(_put(target, f"{CONFIG}/{name}", data))
     for name, data in sorted(cache.files.items()):
         files.append(_put(target, f"{CACHE}/crl/{name}", data))
@@ -119,6 +121,15 @@ def _prepare(target: Path, trust: Path) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{safe(target)} is there and not empty", remedy="Name a new folder, or an empty one.")
     make_folders(target, mode=FOLDER_MODE)
+
+
+def _beliefs(path: Path) -> dict[str, bytes]:
+    """The policies and the stores of the trust directory as it is now. Raises AirgapError."""
+    directory = TrustDirectory.open(path)
+    try:
+        return _policies(directory) | _stores(directory)
+    except OSError as error:  # what was listed a moment ago is gone
+        raise AirgapError(f"{safe(error.filename)} cannot be read ({reading_problem(error)})") from None
 
 
 def _policies(directory: TrustDirectory) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ below another root. The policy of the second with the stores of the first would 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -19,8 +20,12 @@ from typing import Any
 import pytest
 
 from airgap.errors import TrustMaterialError
+from airgap.stages.snapshot import create_snapshot
 from airgap.stages.verify import VerifyRequest, verify
+from airgap.trust import export as exporting
 from airgap.trust.directory import TrustDirectory
+from airgap.trust.snapshots import material
+from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.swap import StagedSwap
 from airgap.trust.stores import load_store
 from tests.support.pki import AT, issue
@@ -81,6 +86,51 @@ def test_each_tree_refuses_the_image(written: Written) -> None:
     assert reason(written) == "identity.mismatch"
     exchange(written.trust)
     assert reason(written) == "authenticity.no_anchor"
+
+
+def test_an_exchange_while_trust_is_exported(written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """notation was given the policy of one tree and the stores of another."""
+    trees = [beliefs(written.trust), beliefs(StagedSwap(written.trust).previous)]
+    reading, exchanges = exporting._stores, Counter[str]()
+
+    def stores(directory: TrustDirectory) -> dict[str, bytes]:
+        exchanges["now"] += 1
+        if exchanges["now"] == 1:
+            exchange(written.trust)
+        return reading(directory)
+
+    monkeypatch.setattr(exporting, "_stores", stores)
+    exporting.export_notation(TrustDirectory.open(written.trust), tmp_path / "out", at=AT)
+    assert exchanges["now"] == 2
+    assert beliefs(tmp_path / "out" / "config") in trees
+
+
+def test_an_exchange_while_a_snapshot_is_made(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees = [beliefs(written.trust), beliefs(StagedSwap(written.trust).previous)]
+    reading, read = material._hashed, Counter[str]()
+
+    def hashed(root: Path, path: str) -> material.MaterialFile:
+        read["now"] += 1
+        if read["now"] == 2:
+            exchange(written.trust)
+        return reading(root, path)
+
+    monkeypatch.setattr(material, "_hashed", hashed)
+    made = create_snapshot(
+        written.trust, str(tmp_path / "s.tar"), stream="default", number=1, created=AT, remember=False
+    )
+    with open_snapshot(made.reference) as opened:
+        packed = {file.path: str(file.digest) for file in opened.snapshot.files}
+    assert packed in [
+        {path: f"sha256:{hashlib.sha256(data).hexdigest()}" for path, data in tree.items()} for tree in trees
+    ]
+
+
+def beliefs(tree: Path) -> dict[str, bytes]:
+    found = (*tree.glob("*.json"), *tree.glob("truststore/**/*.pem"))
+    return {path.relative_to(tree).as_posix(): path.read_bytes() for path in found}
 
 
 def exchange(trust: Path) -> None:
