@@ -98,7 +98,9 @@ def as_choice(value: str, choices: Collection[str], where: str) -> None:
     """Raises FormatError unless `value` is one of `choices`, letter for letter."""
     if value not in choices:
         listed = ", ".join(choices)
-        raise FormatError(f"{safe(value, limit=64)!r} is not one of {listed}{_near(value, choices)}", where=where)
+        raise FormatError(
+            f"{safe(value, limit=64)!r} is not one of {listed}{_near(value, choices, _ALIKE_CHOICES)}", where=where
+        )
 
 
 def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[str, str] = _NO_HINTS) -> None:
@@ -117,19 +119,24 @@ def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[st
     notes.check()
 
 
-def _near(text: str, known: Collection[str]) -> str:
+_ALIKE_NAMES: Final = 0.6
+_ALIKE_CHOICES: Final = 0.7
+"""How near what was meant must be: of a few choices, one is always a little like it, and may be the opposite."""
+
+
+def _near(text: str, known: Collection[str], alike: float = _ALIKE_NAMES) -> str:
     """A hint at the name that was meant, where one is near."""
-    near = near_name(text, known)
+    near = near_name(text, known, alike)
     if near is None:
         return ""
     return f" (in this spelling: {near})" if near.casefold() == text.casefold() else f" (did you mean {near}?)"
 
 
-def near_name(text: str, known: Collection[str]) -> str | None:
+def near_name(text: str, known: Collection[str], alike: float = _ALIKE_NAMES) -> str | None:
     """The name that was probably meant; None where none is near."""
     twin = next((name for name in known if name.casefold() == text.casefold()), None)
     if twin:
         return twin
     from difflib import get_close_matches  # seldom needed
 
-    return next(iter(get_close_matches(text[:_LONGEST_NAME], known, n=1)), None)
+    return next(iter(get_close_matches(text[:_LONGEST_NAME], known, n=1, cutoff=alike)), None)

@@ -40,6 +40,14 @@ def test_a_misspelt_member_is_one_refusal_that_names_both(member: str, misspelt:
     assert member in sentence.partition("stands here")[2]
 
 
+@pytest.mark.parametrize(("typed", "hint"), [("ignore", ""), ("enforced", "enforce"), ("Skip", "skip"), ("none", "")])
+def test_nobody_is_told_that_the_opposite_was_meant(typed: str, hint: str) -> None:
+    """`ignore` was answered with "did you mean enforce?"."""
+    (sentence,) = refusals(signatureVerification={"level": "strict", "override": {"revocation": typed}})
+    assert sentence.endswith("enforce, log, skip") is (not hint)
+    assert hint in sentence.partition("enforce, log, skip")[2]
+
+
 def test_what_is_misspelt_beside_the_right_one_hides_nothing_of_that() -> None:
     assert len(refusals(registryScope=["*"], registryScopes=[])) == 2
 
