@@ -113,7 +113,12 @@ def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[st
     for name in source:
         if name not in known:
             hint = f"; {hints[name]}" if name in hints else _near(name, known)
-            meant = None if name in hints else near_name(name, known)
+            # a hint may name the member that stands for it here
+            meant = (
+                next((item for item in known if item in hints[name].split()), None)
+                if name in hints
+                else near_name(name, known)
+            )
             facts = {"meant": meant} if meant and meant not in source else {}
             notes.add(FormatError(f"is not a member that stands here{hint}", where=safe(name, limit=64), **facts))
     notes.check()

@@ -48,6 +48,12 @@ def test_nobody_is_told_that_the_opposite_was_meant(typed: str, hint: str) -> No
     assert hint in sentence.partition("enforce, log, skip")[2]
 
 
+def test_a_statement_for_files_among_those_for_artifacts_is_one_refusal() -> None:
+    """verify said "registryScopes: is missing", and not that the statement belongs into the other policy."""
+    (sentence,) = refusals(registryScopes=None, globalPolicy=True)
+    assert "belongs into trustpolicy.blob.json" in sentence
+
+
 def test_what_is_misspelt_beside_the_right_one_hides_nothing_of_that() -> None:
     assert len(refusals(registryScope=["*"], registryScopes=[])) == 2
 
