@@ -45,13 +45,6 @@ _LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _REGISTRY: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?", re.ASCII)
 
 
-_REGISTRY_ALONE: Final = re.compile(
-    rf"(?P<host>(?:{_LABEL}|\[[0-9a-fA-F:.]+\]):[0-9]{{1,5}}|(?:{_LABEL}\.)+{_LABEL}:[0-9]{{1,5}}"
-    rf"|localhost|(?:{_LABEL}\.)+[a-zA-Z]{{2,63}})/?",
-    re.ASCII,
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutReference:
     """A layout, or one artifact in it; at most one of `tag` and `digest` is set."""
@@ -98,31 +91,10 @@ class RegistryReference:
         return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryRoot:
-    """A registry, into which repositories go under their own paths."""
-
-    registry: str
-
-    def __str__(self) -> str:
-        """As it is typed."""
-        return self.registry
-
-
-def parse_registry_root(text: str) -> RegistryRoot | None:
-    """The registry that `text` names without a repository: `ghcr.io`, `host:5000/`, `oci://host`; None for other texts.
-
-    A word with a dot counts where it ends as names of hosts do, in letters.
-    """
-    plain = _REGISTRY_SCHEME.sub("", text, count=1)
-    match = _REGISTRY_ALONE.fullmatch(plain)
-    return RegistryRoot(match["host"]) if match and _is_registry(match["host"]) else None
-
-
 def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryReference:
     """What `text` names; `exists` tells whether a path is on disk. Raises UsageError."""
     layout = local_reference(text, exists)
-    return layout or _official(parse_registry_reference(_REGISTRY_SCHEME.sub("", text, count=1)))
+    return layout or _official(parse_registry_reference(without_registry_scheme(text)))
 
 
 def _official(reference: RegistryReference) -> RegistryReference:
@@ -140,6 +112,11 @@ def docker_name(name: str) -> str:
     elif host in _DOCKER_HUB:
         host = "docker.io"
     return f"{host}/library/{rest}" if host in _DOCKER_HUB and "/" not in rest else f"{host}/{rest}"
+
+
+def without_registry_scheme(text: str) -> str:
+    """The name of a registry or repository without `docker://` or `oci://` before it."""
+    return _REGISTRY_SCHEME.sub("", text, count=1)
 
 
 def parse_new_layout(text: str) -> LayoutReference:
@@ -210,7 +187,7 @@ def parse_registry_reference(text: str) -> RegistryReference:
     digest = _digest(pinned, text) if at else None
     registry, slash, rest = name.partition("/")
     repository, colon, tag = rest.partition(":")
-    if not slash or not _is_registry(registry):
+    if not slash or not is_registry(registry):
         raise UsageError(
             f"{safe(text, limit=160)!r} is neither a file or directory here nor the name of a registry's repository",
             remedy=_FORMS,
@@ -292,7 +269,8 @@ def _looks_like_path(text: str) -> bool:
     )
 
 
-def _is_registry(host: str) -> bool:
+def is_registry(host: str) -> bool:
+    """Whether a name is a registry's: a host with a dot or a port, or `localhost`."""
     # As docker has it: without a dot, a port or this one name, the first part belongs to a repository of a registry
     # that nobody named.
     return bool(_REGISTRY.fullmatch(host)) and ("." in host or ":" in host or host == "localhost")

@@ -22,13 +22,14 @@ from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
-from airgap.oci.reference import LayoutReference, RegistryReference, RegistryRoot
+from airgap.oci.reference import LayoutReference, RegistryReference
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals, added, status_of
 from airgap.transfer.destinations import (
     Destination,
     Origin,
     Place,
+    RegistryRoot,
     check_takeover,
     check_whole_names,
     is_tar,

@@ -15,11 +15,11 @@ from airgap.oci.digest import Digest
 from airgap.oci.reference import (
     LayoutReference,
     RegistryReference,
-    RegistryRoot,
+    is_registry,
     local_reference,
     parse_new_layout,
     parse_reference,
-    parse_registry_root,
+    without_registry_scheme,
 )
 from airgap.oci.tags import is_tag, tag_part
 from airgap.text import safe
@@ -31,6 +31,17 @@ from airgap.transfer.plan import CopyPlan, PlannedArtifact, PlannedReferrer
 _LOCALHOST: Final = "localhost"
 _UNCLEAR: Final = re.compile(r"[.:@]")
 _PACKED: Final = re.compile(r"\.(?:tgz|tbz2?|txz|tzst|zip|7z|rar|gz|bz2|xz|zst|lz4)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRoot:
+    """A registry, into which repositories go under their own paths."""
+
+    registry: str
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        return self.registry
 
 
 Destination = LayoutReference | RegistryReference | RegistryRoot
@@ -251,7 +262,7 @@ def parse_destination(text: str) -> Destination:
     layout = local_reference(text, exists=os.path.exists)
     if layout is None and "://" not in text:
         layout = _new_file(text)
-    if layout is None and (root := parse_registry_root(text)):
+    if layout is None and (root := _registry_root(text)):
         return root
     if layout is None and "://" not in text:
         layout = _new_folder(text)
@@ -264,6 +275,19 @@ def parse_destination(text: str) -> Destination:
             remedy="Write a .tar and pack it afterwards. For a plain tar of this name write oci-archive: before it.",
         )
     return layout
+
+
+def _registry_root(text: str) -> RegistryRoot | None:
+    """The registry that `text` names without a repository: `ghcr.io`, `host:5000/`, `oci://host`; None for other texts.
+
+    A word with a dot counts where it ends as names of hosts do, in letters.
+    """
+    host = without_registry_scheme(text).removesuffix("/")
+    if not is_registry(host):
+        return None
+    port, last = host.rpartition(":")[2], host.rpartition(".")[2]
+    named = host == _LOCALHOST or (":" in host and port.isdigit()) or (last.isalpha() and len(last) > 1)
+    return RegistryRoot(host) if named else None
 
 
 def _new_file(text: str) -> LayoutReference | None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import UsageError
-from airgap.oci.reference import LayoutReference, RegistryReference, RegistryRoot
-from airgap.transfer.destinations import is_tar, parse_destination
+from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.transfer.destinations import RegistryRoot, is_tar, parse_destination
 
 
 @pytest.fixture(autouse=True)
