@@ -32,6 +32,8 @@ _AS_OTHERS_WRITE_IT: Final = {"ocidir://": "regctl", "oci-dir:": "syft"}
 _REGISTRY_SCHEME: Final = re.compile(r"(?:docker|oci)://(?=[^/])")
 """How skopeo (docker://) and Helm and Flux (oci://) write that a name is a registry's. `oci:///path` is a path."""
 _DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io"})
+_DOCKER_HUBS: Final = _DOCKER_HUB | {"registry-1.docker.io", "registry.hub.docker.com"}
+"""The same registry by the names of its servers, too."""
 _DRIVE: Final = re.compile(r"[A-Za-z]:(?=[/\\])")
 _URL: Final = re.compile(r"(?P<scheme>file|https?|ftp|s3)://", re.IGNORECASE)
 _LONGEST_NAME: Final = 255
@@ -105,11 +107,15 @@ def _official(reference: RegistryReference) -> RegistryReference:
 
 
 def docker_name(name: str) -> str:
-    """A name, with or without a tag, with the registry and folder that docker and podman leave out of it."""
-    host, slash, rest = name.partition("/")
-    if not slash or not ("." in host or ":" in host or host == "localhost"):
+    """A name, with or without a tag, with the registry and folder that docker and podman leave out of it.
+
+    The registry as DNS and HTTPS have it: its case, and the port that is meant without one, say nothing.
+    """
+    host, _, rest = name.partition("/")
+    if not names_registry(name):
         host, rest = "docker.io", name
-    elif host in _DOCKER_HUB:
+    host = host.lower().removesuffix(":443")
+    if host in _DOCKER_HUBS:
         host = "docker.io"
     return f"{host}/library/{rest}" if host in _DOCKER_HUB and "/" not in rest else f"{host}/{rest}"
 
@@ -117,6 +123,12 @@ def docker_name(name: str) -> str:
 def without_registry_scheme(text: str) -> str:
     """The name of a registry or repository without `docker://` or `oci://` before it."""
     return _REGISTRY_SCHEME.sub("", text, count=1)
+
+
+def names_registry(name: str) -> bool:
+    """Whether docker takes what stands before the first `/` for a registry; a part with upper case is no folder."""
+    host, slash, _ = name.partition("/")
+    return bool(slash) and ("." in host or ":" in host or host == "localhost" or host != host.lower())
 
 
 def parse_new_layout(text: str) -> LayoutReference:

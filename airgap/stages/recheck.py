@@ -414,5 +414,5 @@ def _named(artifact: RecordedArtifact, scope: str | None, origin: Origin | None)
     if scope is None:
         own, by_docker = repositories_of(artifact.names), docker_repositories_of(artifact.names)
         return Named(scope=None, origin=None, own=own, by_docker=by_docker)
-    by_docker = completed_by_docker(artifact.names) if origin == "record" else ()
+    by_docker = completed_by_docker((*artifact.names, scope)) if origin == "record" else ()
     return Named(scope=scope, origin=origin, by_docker=by_docker)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, NoReturn
 
 from airgap.errors import FormatError, Rejected, UsageError
-from airgap.oci.reference import docker_name, parse_registry_reference
+from airgap.oci.reference import docker_name, names_registry, parse_registry_reference
 from airgap.oci.tags import tag_part
 from airgap.text import safe
 from airgap.trust.levels import CUSTOM, Action, Check, VerifyTimestamp
@@ -79,19 +79,27 @@ def repositories_of(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def docker_repositories_of(names: Iterable[str]) -> tuple[str, ...]:
-    """The repositories that docker takes these names for, each once; a tag alone is none."""
+    """The repositories that docker and podman take these names for, each once.
+
+    `nginx:v1` is docker.io/library/nginx to docker, and localhost/nginx once `podman load` has brought it in; a tag
+    alone is nothing to docker.
+    """
     found: dict[str, None] = {}
     for text in names:
         name = text.partition("@")[0]
         repository = name.removesuffix(f":{tag_part(name)}")
-        if repository and (repository != name or "/" in name):
+        if repository and (repository != text or "/" in name):
             found[docker_name(repository)] = None
+        if repository and not names_registry(repository):
+            found[f"localhost/{repository}"] = None
     return tuple(found)
 
 
 def completed_by_docker(names: Iterable[str]) -> tuple[str, ...]:
-    """The same of names that name no registry: no record has to agree with these."""
-    return docker_repositories_of(name for name in names if repository_of(name) is None)
+    """The same, but for the repositories that the names state as they are: a record has to agree with these."""
+    known = tuple(names)
+    stated = set(repositories_of(known))
+    return tuple(name for name in docker_repositories_of(known) if name not in stated)
 
 
 def name_artifact(
@@ -129,7 +137,8 @@ def name_artifact(
         note = f"it was copied from several repositories ({_listed(claimed)}): name the one meant with --scope"
         return replace(unknown, note=note)
     try:
-        return Named(scope=parse_scope(meant[0]), origin="record", by_docker=completed_by_docker(called_here))
+        by_docker = completed_by_docker((*called_here, meant[0]))
+        return Named(scope=parse_scope(meant[0]), origin="record", by_docker=by_docker)
     except FormatError:
         return unknown  # a claim that names no repository selects nothing
 
@@ -140,7 +149,7 @@ def _check_agreement(names: Iterable[str], claimed: Sequence[str]) -> None:
     A name that starts as a full one and is none (upper case, a scheme) says of no repository that is recorded.
     """
     for text in names if claimed else ():
-        name = repository_of(text) or (text if _names_registry(text) else None)
+        name = repository_of(text) or (text if text.startswith("/") or names_registry(text) else None)
         if name is not None and name not in claimed:
             raise Rejected(
                 "policy.name_conflict",
@@ -149,12 +158,6 @@ def _check_agreement(names: Iterable[str], claimed: Sequence[str]) -> None:
                 name=safe(name),
                 recorded=", ".join(map(safe, claimed[:_SHOWN])),
             )
-
-
-def _names_registry(name: str) -> bool:
-    """Whether a name starts with a registry, as docker has it, or with a scheme or a slash before one."""
-    host, slash, _ = name.partition("/")
-    return bool(slash) and (not host or "." in host or ":" in host or host == "localhost")
 
 
 def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
@@ -175,7 +178,7 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
     statement = policy.select(scope)
     if scope is not None and origin in {"option", "name"}:
         short = (scope,) if origin == "name" and statement.is_global else ()
-        for name, other in _other_statements(policy, docker_repositories_of(short), statement):
+        for name, other in _by_docker(policy, docker_repositories_of(short), statement):
             raise _scope_needed(
                 f"docker takes {safe(scope)} for {safe(name)}, for which the policy has the statement {_name(other)}"
             )
@@ -194,7 +197,7 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
             )
         _check_docker(policy, named.by_docker, statement)
         return StatementChoice(statement=statement)
-    _check_docker(policy, [name for name in named.by_docker if name != scope], statement)
+    _check_docker(policy, named.by_docker, statement)
     if statement.skip and (stricter or not statement.is_global):
         raise _scope_needed(
             f"the layout's own record names {safe(scope)}, whose statement {_name(statement)} has level skip; a claim "
@@ -211,10 +214,10 @@ def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
 
 
 def _check_docker(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> None:
-    """No other statement is for what docker takes the artifact's names for. Raises Rejected."""
-    for name, other in _other_statements(policy, names, chosen):
+    """No other statement is for what docker and podman take the artifact's names for. Raises Rejected."""
+    for name, other in _by_docker(policy, names, chosen):
         raise _scope_needed(
-            f"docker takes a name that it has here for {safe(name)}, for which the policy has the statement "
+            f"docker or podman takes a name that it has here for {safe(name)}, for which the policy has the statement "
             f"{_name(other)}, and nobody but the layout says which repository it is"
         )
 
@@ -233,9 +236,22 @@ def _other_statements(policy: OciPolicy, names: Iterable[str], chosen: Statement
     """The statements for these repositories that do not judge as the chosen one does."""
     for name in names:
         for other in policy.statements:
-            alike = replace(chosen, name=other.name, scopes=other.scopes, is_global=other.is_global)
-            if name in other.scopes and alike != other:
+            if name in other.scopes and not _is_alike(other, chosen):
                 yield name, other
+
+
+def _by_docker(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> Iterator[tuple[str, Statement]]:
+    """The same by the names that docker gives to repositories, those of the policy included."""
+    wanted = frozenset(names)
+    for other in policy.statements if wanted else ():
+        for scope in other.scopes:
+            if not wanted.isdisjoint({scope, docker_name(scope)}) and not _is_alike(other, chosen):
+                yield scope, other
+
+
+def _is_alike(one: Statement, other: Statement) -> bool:
+    """Whether two statements judge alike."""
+    return one == replace(other, name=one.name, scopes=one.scopes, is_global=one.is_global)
 
 
 def _stricter(one: Statement, other: Statement) -> Iterator[str]:

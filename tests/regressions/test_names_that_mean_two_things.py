@@ -11,6 +11,7 @@ import pytest
 
 from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.parse.time import iso
+from airgap.trust.choice import repository_of
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import Pki
@@ -273,6 +274,9 @@ def test_names_that_the_verdict_did_not_show(tmp_path: Path) -> None:
         ("docker.io/nginx:v1", 13),
         ("library/nginx:v1", 13),
         ("nginx:v1", 13),
+        ("Docker.io/library/nginx:v1", 13),
+        ("registry-1.docker.io/library/nginx:v1", 13),
+        ("docker.io:443/library/nginx:v1", 13),
         ("registry.example/nginx:v1", 0),
         ("nginxs:v1", 0),
         ("nginx", 0),
@@ -352,3 +356,44 @@ def test_name_that_only_docker_load_gives_was_not_heard(tmp_path: Path, name: st
     assert run_here(["verify", str(written.layout), *options]).code == code
     shutil.rmtree(written.layout)
     assert run_here(["recheck", str(report), *options]).code == code
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize(
+    ("name", "scope", "code"),
+    [
+        ("nginx@sha256:" + "a" * 64, "docker.io/library/nginx", 13),
+        ("nginx@sha512:" + "a" * 128, "docker.io/library/nginx", 13),
+        ("app:v1", "localhost/app", 13),
+        ("team/app:v1", "localhost/team/app", 13),
+        ("app", "localhost/app", 13),
+        ("LAB/app:v1", "LAB/app", 13),
+        ("LAB/app:v1", "localhost/app", 0),
+        ("lab/app:v1", "lab/app", 13),
+        ("Registry.Example/app:v1", "registry.example/app", 13),
+        ("registry.example:443/app:v1", "registry.example/app", 13),
+        ("registry.example:5000/app:v1", "registry.example/app", 0),
+    ],
+)
+def test_name_that_tools_take_for_a_repository_of_the_policy_was_judged_by_the_statement_for_all(
+    tmp_path: Path, name: str, scope: str, code: int, *, recorded: bool
+) -> None:
+    """podman load calls `app:v1` localhost/app; hosts are the same in any case, and HTTPS with its port or without."""
+    scene = Scene(scope=None)
+    scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
+    scene.policy = oci_policy(
+        statement(name="official", registryScopes=[scope], trustStores=["ca:official"]), statement(name="rest")
+    )
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.entries[0]["annotations"][REF_NAME] = name
+        if recorded:
+            declare(box, target, name=repository_of(name) or PROD)
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    options = ["--trust", str(written.trust), "--at", iso(written.at), "--format", "json"]
+    expected = code or (13 if recorded and name.startswith("LAB") else 0)
+    for target in (f"oci:{written.layout}", f"oci:{written.layout}:{name}")[: 1 if "@" in name else 2]:
+        ran = run_here(["verify", target, *options])
+        assert ran.code == expected, ran

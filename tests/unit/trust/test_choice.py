@@ -143,7 +143,8 @@ class TestName:
         assert caught.value.reason == "policy.name_conflict"
 
     def test_short_tag_takes_the_recorded_name(self) -> None:
-        assert name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[LAB]) == Named(scope=LAB, origin="record")
+        named = Named(scope=LAB, origin="record", by_docker=("localhost/v1",))
+        assert name_artifact(scope=None, typed="v1", tags=["v1"], recorded=[LAB]) == named
 
     def test_own_full_name_says_which_of_several_records_is_meant(self) -> None:
         named = name_artifact(scope=None, typed=None, tags=[f"{PROD}:v1"], recorded=[LAB, PROD])
