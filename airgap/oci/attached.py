@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from airgap.errors import ContentError, FormatError
-from airgap.oci.descriptor import DOCKER_CONFIG, EMPTY, IMAGE_CONFIG, Descriptor
+from airgap.oci.descriptor import DOCKER_CONFIG, DOCKER_MANIFEST, EMPTY, IMAGE_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.recognise import is_packed, is_tar_header
@@ -42,14 +42,16 @@ def is_attachment(store: Store, descriptor: Descriptor, manifest: Manifest | Ind
 def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
     """Whether a runtime could run it: an index, or an image of whose layers one can be unpacked, or none.
 
-    containerd goes by the types of layers, whatever type the config states; others by that of the config, and then
-    some by the bytes of the layers alone.
+    containerd goes by the types of layers, whatever type the config states; others by that of the config, in Docker's
+    manifests by none at all, and then some by the bytes of the layers alone.
     """
     if not isinstance(manifest, Manifest):
         return True
     if _has_image_layers(manifest):
         return True
-    if manifest.config is None or manifest.config.media_type not in IMAGE_CONFIGS:
+    if manifest.config is None:
+        return False
+    if manifest.media_type != DOCKER_MANIFEST and manifest.config.media_type not in IMAGE_CONFIGS:
         return False
     return not manifest.layers or any(_unpacks(store, layer) for layer in manifest.layers)
 

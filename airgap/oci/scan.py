@@ -394,7 +394,7 @@ class _Scanner:
         for entry in special:
             target = cosign_target(entry.ref or "")
             self._waiting[target or tag_part(entry.ref or "")].append(entry)
-        chosen = [entry for entry in plain if entry.names or self._is_offered(entry)]
+        chosen = self._offered(plain)
         for entry in chosen:
             self._cover(entry.descriptor)
         for some in self._unnamed(plain):
@@ -410,13 +410,20 @@ class _Scanner:
         self._report_unreadable(plain)
         return sorted(chosen + orphans, key=lambda entry: entry.number)
 
-    def _is_offered(self, entry: Entry) -> bool:
-        """Whether it is marked as the image of the layout, and says of itself that it is a referrer.
+    def _offered(self, plain: list[Entry]) -> list[Entry]:
+        """What has a name, and what is marked as the image of the layout, for whatever else reaches that.
 
-        What has no subject is a root as others are, or a child of one, for which the index above it vouches.
+        Not a child of one of these without a subject of its own: for that, what stands above it vouches.
         """
-        manifest = self._manifest(entry) if is_image_kind(entry.descriptor) else None
-        return manifest is not None and manifest.subject is not None
+        marked = {entry.number for entry in plain if not entry.names and is_image_kind(entry.descriptor)}
+        offered = [entry for entry in plain if entry.names or entry.number in marked]
+        children = self._children(entry.descriptor for entry in offered) if marked else set()
+
+        def vouched(entry: Entry) -> bool:
+            manifest = self._manifest(entry)
+            return manifest is None or (manifest.subject is None and entry.descriptor.digest in children)
+
+        return [entry for entry in offered if entry.number not in marked or not vouched(entry)]
 
     def _unnamed(self, plain: list[Entry]) -> Iterator[list[Entry]]:
         """Entries without a name that may be artifacts, those first that are likely to reach others."""

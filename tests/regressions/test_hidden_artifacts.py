@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from airgap.oci.descriptor import (
+    DOCKER_CONFIG,
+    DOCKER_MANIFEST,
     IMAGE_CONFIG,
     IMAGE_LAYER,
     IMAGE_MANIFEST,
@@ -301,6 +303,61 @@ def test_image_with_a_subject_that_is_marked_as_the_image_was_not_judged(tmp_pat
     def pack(box: LayoutBuilder, target: Descriptor) -> None:
         hidden = replace(_unsigned(box, bare(target)), annotations={"kind": kind})
         box.entries[:] = [hidden.to_json(), {**box.entries[0], "annotations": {"kind": kind}}, *box.entries[1:]]
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
+@pytest.mark.parametrize("kind", ["dev.cosignproject.cosign/image", "dev.hauler/image"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_image_that_is_marked_as_the_image_was_not_judged_where_a_referrer_lists_it(
+    tmp_path: Path, kind: str, *, nested: bool
+) -> None:
+    """It has no subject, and what reached it was attached and signed by nobody."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        hidden = _unsigned(box, None)
+        above = box.add_index(hidden) if nested else hidden
+        box.add_referrer(target, [above], artifact_type="application/vnd.example+json")
+        box.entries.insert(0, replace(hidden, annotations={"kind": kind}).to_json())
+        if nested:
+            box.list(above)
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
+def test_image_that_is_marked_as_the_image_and_a_child_of_what_is_named_is_judged_with_it(tmp_path: Path) -> None:
+    scene = Scene(index=True)
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        child = json.loads(box.blobs[target.digest])["manifests"][0]
+        box.entries.append({**child, "annotations": {"kind": "dev.cosignproject.cosign/image"}})
+
+    scene.packing.append(pack)
+    ran = _verified(scene, tmp_path)
+    assert (ran.code, len(ran.document["artifacts"])) == (0, 1), ran
+
+
+@pytest.mark.parametrize("where", ["cosign", "kind"])
+def test_image_of_docker_whose_config_is_called_otherwise_was_not_judged(tmp_path: Path, where: str) -> None:
+    """skopeo and podman look at no type of the config in Docker's manifests, and at few of the layers."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        document = {
+            "schemaVersion": 2,
+            "mediaType": DOCKER_MANIFEST,
+            "config": bare(box.add_blob(b'{"architecture":"amd64","os":"linux"}', "application/vnd.example")),
+            "layers": [bare(box.add_blob(tar_member("run.sh", b"evil") + END, DOCKER_CONFIG))],
+        }
+        hidden = box.add_manifest(document, DOCKER_MANIFEST)
+        if where == "cosign":
+            box.tag(hidden, f"sha256-{target.digest.encoded}.sig")
+        else:
+            named = {REF_NAME: "v1", "kind": "dev.cosignproject.cosign/sigs"}
+            box.entries.insert(0, replace(hidden, annotations=named).to_json())
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
