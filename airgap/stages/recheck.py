@@ -31,7 +31,6 @@ from airgap.trust.choice import (
     Named,
     Origin,
     choose_statement,
-    completed_by_docker,
     docker_repositories_of,
     repositories_of,
 )
@@ -414,5 +413,5 @@ def _named(artifact: RecordedArtifact, scope: str | None, origin: Origin | None)
     if scope is None:
         own, by_docker = repositories_of(artifact.names), docker_repositories_of(artifact.names)
         return Named(scope=None, origin=None, own=own, by_docker=by_docker)
-    by_docker = completed_by_docker((*artifact.names, scope)) if origin == "record" else ()
+    by_docker = docker_repositories_of((*artifact.names, scope)) if origin == "record" else ()
     return Named(scope=scope, origin=origin, by_docker=by_docker)

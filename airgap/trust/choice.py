@@ -24,7 +24,6 @@ __all__ = [
     "Origin",
     "StatementChoice",
     "choose_statement",
-    "completed_by_docker",
     "docker_repositories_of",
     "name_artifact",
     "repositories_of",
@@ -95,13 +94,6 @@ def docker_repositories_of(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def completed_by_docker(names: Iterable[str]) -> tuple[str, ...]:
-    """The same, but for the repositories that the names state as they are: a record has to agree with these."""
-    known = tuple(names)
-    stated = set(repositories_of(known))
-    return tuple(name for name in docker_repositories_of(known) if name not in stated)
-
-
 def name_artifact(
     *,
     scope: str | None,
@@ -137,7 +129,7 @@ def name_artifact(
         note = f"it was copied from several repositories ({_listed(claimed)}): name the one meant with --scope"
         return replace(unknown, note=note)
     try:
-        by_docker = completed_by_docker((*called_here, meant[0]))
+        by_docker = docker_repositories_of((*called_here, meant[0]))
         return Named(scope=parse_scope(meant[0]), origin="record", by_docker=by_docker)
     except FormatError:
         return unknown  # a claim that names no repository selects nothing

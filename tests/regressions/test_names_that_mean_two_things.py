@@ -397,3 +397,34 @@ def test_name_that_tools_take_for_a_repository_of_the_policy_was_judged_by_the_s
     for target in (f"oci:{written.layout}", f"oci:{written.layout}:{name}")[: 1 if "@" in name else 2]:
         ran = run_here(["verify", target, *options])
         assert ran.code == expected, ran
+
+
+@pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
+@pytest.mark.parametrize("tag", ["v1", "v2"])
+def test_short_tag_chose_the_one_of_two_recorded_names_that_stands_first(
+    tmp_path: Path, annotation: str, tag: str
+) -> None:
+    """The layout called it lab/app and prod/app, and had a record of each: `:v1` was judged as whichever came first."""
+    scene = _lab_scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.entries[0]["annotations"][REF_NAME] = f"{LAB}:v1"
+        if annotation == REF_NAME:
+            box.tag(target, f"{PROD}:{tag}")
+        else:
+            box.entries[0]["annotations"][annotation] = f"{PROD}:{tag}"
+        for name in (LAB, PROD):
+            declare(box, target, name=name)
+
+    scene.packing[:] = [pack]
+    written = scene.write(tmp_path)
+    options = ["--trust", str(written.trust), "--at", iso(written.at), "--format", "json"]
+    ran = run_here(["verify", f"oci:{written.layout}:v1", *options])
+    assert (ran.code, set(ran.reasons)) == (13, {"policy.scope_needed"}), ran
+    report = tmp_path / "report.json"
+    arguments = ["verify", f"oci:{written.layout}:{LAB}:v1", *options, "--report", str(report)]
+    assert run_here(arguments).code == 0, "what was typed decides"
+    document = json.loads(report.read_text())
+    document["artifacts"][0]["scope_origin"] = "record"
+    report.write_text(json.dumps(document))
+    assert run_here(["recheck", str(report), *options]).code == 13
