@@ -350,7 +350,10 @@ class _Copy:
         ]
         # records tell of one acquisition into one layout; they are written anew, or carried on purpose
         selection = replace(self._request.selection, skip_types=self._request.selection.skip_types | {ACQUISITION})
-        return make_plan(wanted, selection, self._pool, keep_going=self._request.keep_going)
+        plan = make_plan(wanted, selection, self._pool, keep_going=self._request.keep_going)
+        if self._request.all_tags and self._request.tags is None:  # then cosign's tags are among them
+            return replace(plan, artifacts=tuple(replace(item, digest_tags=True) for item in plan.artifacts))
+        return plan
 
     # --- accounting ---
 

@@ -107,7 +107,7 @@ class PlannedArtifact:
     referrers: tuple[FoundReferrers, ...] = ()
     """What looking for the referrers of each manifest came to."""
     digest_tags: bool = False
-    """Whether registries were asked for cosign's tags, too."""
+    """Whether registries were asked for cosign's tags, too, or all tags are copied."""
     left_out: tuple[Descriptor, ...] = ()
     """Children of indexes that were not chosen, or that the source declares absent."""
     problems: tuple[AirgapError, ...] = ()

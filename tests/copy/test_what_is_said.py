@@ -60,6 +60,14 @@ def test_cosigns_tags_that_nobody_looked_for_are_said(
     assert ("cosign's tags not looked for (--digest-tags)" in ran.out) is not looked
 
 
+def test_of_all_tags_cosigns_are_a_part(tmp_path: Path, target: LoopbackRegistry) -> None:
+    load(target, "app", family())
+    ran = run_here(["copy", "--all-tags", f"{target.host}/app", str(tmp_path / "to")])
+    assert ran.code == 0, ran
+    assert "not looked for" not in ran.out
+    assert "not looked for" in run_here(["copy", "--tags", "v.*", f"{target.host}/app", str(tmp_path / "two")]).out
+
+
 def test_cosign_signature_in_a_layout_is_called_so(tmp_path: Path) -> None:
     box = LayoutBuilder()
     image = box.tag(box.add_image(b"data"), "v1")
