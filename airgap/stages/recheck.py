@@ -139,14 +139,14 @@ class _Run:
 
     def _report(self, report: Report) -> Iterator[Rechecked]:
         places = {id(artifact): _place(artifact) for artifact in report.artifacts}
-        together: dict[tuple[str, str | None], list[RecordedArtifact]] = {}
+        together: dict[tuple[str, _Said], list[RecordedArtifact]] = {}
         for artifact in report.artifacts:
             if (place := places[id(artifact)]) is not None:
-                together.setdefault((place, self._named_scope(artifact)), []).append(artifact)
+                together.setdefault((place, self._said(artifact)), []).append(artifact)
         outcomes = {key: self._again(self._as_then(report, artifacts, *key)) for key, artifacts in together.items()}
         for artifact in report.artifacts:
             place = places[id(artifact)]
-            outcome = None if place is None else outcomes[place, self._named_scope(artifact)]
+            outcome = None if place is None else outcomes[place, self._said(artifact)]
             yield self._recorded(report, artifact, place, outcome)
 
     def _again(self, demands: VerifyRequest) -> Outcome:
@@ -203,19 +203,18 @@ class _Run:
             return artifact.scope, artifact.scope_origin
         return self._request.scope, "option"
 
-    def _named_scope(self, artifact: RecordedArtifact) -> str | None:
+    def _said(self, artifact: RecordedArtifact) -> _Said:
         """The repository, where an operator named one."""
         scope, origin = self._scope(artifact)
-        return scope if origin in {"option", "name"} else None
+        return _Said(scope if origin == "option" else None, scope if origin == "name" else None)
 
-    def _as_then(
-        self, report: Report, artifacts: Sequence[RecordedArtifact], place: str, scope: str | None
-    ) -> VerifyRequest:
+    def _as_then(self, report: Report, artifacts: Sequence[RecordedArtifact], place: str, said: _Said) -> VerifyRequest:
         """What the report demanded, and what plugins decided then."""
         return self._demands(
             list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
-            scope,
+            said.scope,
             self._metadata(report),
+            typed=said.typed,
             max_signatures=report.max_signatures,
             earlier={digest: use for artifact in artifacts for digest, use in artifact.plugins.items()},
         )
@@ -360,6 +359,14 @@ def _place(artifact: RecordedArtifact) -> str | None:
 
 def _target(artifact: RecordedArtifact, place: str) -> str:
     return f"{place}@{artifact.descriptor.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """How an operator named the repository: by `--scope`, or by the full name that was typed as the tag."""
+
+    scope: str | None
+    typed: str | None
 
 
 @dataclass(frozen=True, slots=True)

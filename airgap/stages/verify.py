@@ -79,6 +79,8 @@ class VerifyRequest:
     """What the clock says; equal to `at` unless another moment was asked for."""
     scope: str | None = None
     """The repository that the policy is asked about (`airgap.trust.check_scope`)."""
+    typed: str | None = None
+    """The full name that was typed as the tag in an earlier judgement, where targets name the same by digest."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata that must be signed."""
     content: Content = Content.ALL
@@ -277,7 +279,7 @@ class _Run:
         try:
             named = name_artifact(
                 scope=self._request.scope,
-                typed=target.reference.tag,
+                typed=self._request.typed or target.reference.tag,
                 called=root.called,
                 tags=(*root.tags, *aliases),
                 recorded=[record.name for record in records],

@@ -428,3 +428,23 @@ def test_short_tag_chose_the_one_of_two_recorded_names_that_stands_first(
     document["artifacts"][0]["scope_origin"] = "record"
     report.write_text(json.dumps(document))
     assert run_here(["recheck", str(report), *options]).code == 13
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_recheck_took_a_name_that_was_typed_for_a_scope(tmp_path: Path, *, gone: bool) -> None:
+    """verify refused what recheck of the same layout passed: docker takes the typed name for another repository."""
+    scene = Scene(scope=None)
+    scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}
+    official = statement(name="official", registryScopes=["docker.io/library/nginx"], trustStores=["ca:official"])
+    scene.packing.append(lambda box, _: box.entries[0]["annotations"].update({REF_NAME: "docker.io/nginx:v1"}))
+    written = scene.write(tmp_path)
+    options = ["--trust", str(written.trust), "--at", iso(written.at), "--format", "json"]
+    target, report = f"oci:{written.layout}:docker.io/nginx:v1", str(tmp_path / "report.json")
+    assert run_here(["verify", target, *options, "--report", report]).code == 0
+    assert run_here(["recheck", report, *options]).code == 0
+    write_trust(written.trust, policy=oci_policy(official, statement(name="rest")), stores=scene.stores)
+    assert run_here(["verify", target, *options]).code == 13
+    if gone:
+        shutil.rmtree(written.layout)
+    assert run_here(["recheck", report, *options]).code == 13
+    assert run_here(["recheck", report, *options, "--scope", "registry.example/other"]).code == 13, "it was typed"
