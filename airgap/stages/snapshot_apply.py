@@ -158,8 +158,8 @@ def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> Stat
 
 @contextmanager
 def changing(swap: StagedSwap) -> Iterator[None]:
-    """The lock of the swap, and those that `trust fetch` takes: nothing is added to a tree that goes away."""
-    with swap.locked(), ExitStack() as stack:
+    """The lock of the swap, and those of whoever else writes in the tree: nothing is added to one that goes away."""
+    with swap.locked(), exclusive(swap.trust), ExitStack() as stack:
         for name in _EVIDENCE:
             if (swap.trust / name).is_dir():
                 stack.enter_context(exclusive(swap.trust / name))

@@ -84,7 +84,7 @@ def add_certificates(root: Path, store: StoreRef, sources: Sequence[Path]) -> tu
     make_folders(folder, mode=FOLDER_MODE)
     if folder.is_symlink():
         raise _refusal(store, str(folder), "is a symbolic link, not a directory")
-    with exclusive(folder):
+    with exclusive(root):  # as for the policy: an exchange of the whole tree takes this lock, too
         with os.scandir(folder) as entries:
             there = {entry.name.lower() for entry in entries}  # FAT and macOS know one of both
         for number, name in enumerate(names):
@@ -133,7 +133,7 @@ def find_certificate(root: Path, store: StoreRef, name: str) -> StoredFile:
 def delete_certificate(root: Path, store: StoreRef, name: str) -> Path:
     """Remove one file of a store, readable or not; returns where it was. Raises NotFoundError, OSError."""
     path = _path(root, store, name)
-    with exclusive(path.parent):
+    with exclusive(root):
         path.unlink()
         sync_folder(path.parent)
     return path
@@ -144,7 +144,7 @@ def delete_store(root: Path, store: StoreRef) -> tuple[str, ...]:
     folder = store.folder(root)
     if not folder.is_dir() or folder.is_symlink():
         raise NotFoundError(f"there is no trust store {store}", store=str(store))
-    with exclusive(folder):
+    with exclusive(root):
         with os.scandir(folder) as entries:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
         if kept := [name for name, folded in found if folded]:

@@ -7,6 +7,7 @@ below another root. The policy of the second with the stores of the first would 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -15,19 +16,24 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from airgap.errors import TrustMaterialError
 from airgap.stages.snapshot import create_snapshot
+from airgap.stages.snapshot_apply import changing
 from airgap.stages.verify import VerifyRequest, verify
 from airgap.trust import export as exporting
 from airgap.trust.directory import TrustDirectory
+from airgap.trust.edit import add_certificates
+from airgap.trust.policy_edit import put_policy
 from airgap.trust.snapshots import material
+from airgap.trust.snapshots import swap as swapping
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.swap import StagedSwap
-from airgap.trust.stores import load_store
+from airgap.trust.stores import StoreRef, load_store
 from tests.support.pki import AT, issue
 from tests.support.scenario import Scene, Written
 from tests.support.trust import oci_policy, statement, write_trust
@@ -126,6 +132,39 @@ def test_an_exchange_while_a_snapshot_is_made(
     assert packed in [
         {path: f"sha256:{hashlib.sha256(data).hexdigest()}" for path, data in tree.items()} for tree in trees
     ]
+
+
+@pytest.mark.parametrize("what", ["certificate", "policy"])
+def test_what_is_written_during_an_exchange_is_not_lost(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """It went into the tree that had been copied already, and away with it."""
+    added = tmp_path / "added.pem"
+    added.write_bytes(issue("root", key="p384", subject="C=US,ST=WA,O=Added,CN=root").pem)
+    policy = json.dumps(oci_policy(statement(trustedIdentities=["*"]))).encode()
+
+    def write() -> None:
+        if what == "policy":
+            put_policy(written.trust, policy, "oci")
+        else:
+            add_certificates(written.trust, StoreRef.parse("ca:harbour"), [added])
+
+    writers = [Thread(target=write)]
+    flush = swapping.flush_tree
+
+    def while_it_is_made(tree: Path) -> None:
+        flush(tree)
+        writers[0].start()
+        writers[0].join(timeout=0.5)
+
+    monkeypatch.setattr(swapping, "flush_tree", while_it_is_made)
+    swap = StagedSwap(written.trust)
+    with changing(swap):
+        shutil.copytree(swap.trust, swap.begin(), dirs_exist_ok=True)
+        swap.commit()
+    writers[0].join(timeout=60)
+    here = beliefs(written.trust)
+    assert added.read_bytes() in here.values() if what == "certificate" else policy in here.values()
 
 
 def beliefs(tree: Path) -> dict[str, bytes]:
