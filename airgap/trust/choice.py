@@ -6,10 +6,12 @@ never a weaker judgement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Literal, NoReturn
 
+from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.oci.reference import docker_name, names_registry, parse_registry_reference
 from airgap.oci.tags import tag_part
@@ -234,11 +236,18 @@ def _other_statements(policy: OciPolicy, names: Iterable[str], chosen: Statement
 
 def _by_docker(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> Iterator[tuple[str, Statement]]:
     """The same by the names that docker gives to repositories, those of the policy included."""
-    wanted = frozenset(names)
+    wanted = tuple(names)
     for other in policy.statements if wanted else ():
-        for scope in other.scopes:
-            if not wanted.isdisjoint({scope, docker_name(scope)}) and not _is_alike(other, chosen):
+        spelt = _spelt(other.scopes)
+        for scope in (spelt[name] for name in wanted if name in spelt):
+            if not _is_alike(other, chosen):
                 yield scope, other
+
+
+@lru_cache(maxsize=limits.POLICY_STATEMENTS)
+def _spelt(scopes: tuple[str, ...]) -> Mapping[str, str]:
+    """Scopes as they are and as docker has them: asked for every artifact of a layout."""
+    return {docker_name(scope): scope for scope in scopes} | {scope: scope for scope in scopes}
 
 
 def _is_alike(one: Statement, other: Statement) -> bool:
