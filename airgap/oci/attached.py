@@ -30,6 +30,9 @@ _COSIGN_LAYERS: Final = {
 }
 IMAGE_CONFIGS: Final = frozenset({IMAGE_CONFIG, DOCKER_CONFIG})
 _IMAGE_LAYERS: Final = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
+_MODULES: Final = ("+wasm", "/wasm")
+_MODULE: Final = b"\0asm"
+"""How WebAssembly begins (its core specification, 5.5.16)."""
 _EMPTY: Final = Digest.of(b"{}")
 
 
@@ -43,11 +46,11 @@ def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
     """Whether a runtime could run it: an index, or an image of whose layers one can be unpacked, or none.
 
     containerd goes by the types of layers, whatever type the config states; others by that of the config, in Docker's
-    manifests by none at all, and then some by the bytes of the layers alone.
+    manifests by none at all, and then some by the bytes of the layers alone. runwasi runs modules, under any config.
     """
     if not isinstance(manifest, Manifest):
         return True
-    if _has_image_layers(manifest):
+    if _has_image_layers(manifest) or any(layer.media_type.endswith(_MODULES) for layer in manifest.layers):
         return True
     if manifest.config is None:
         return False
@@ -109,9 +112,11 @@ def _has_empty_config(manifest: Manifest) -> bool:
 
 
 def _unpacks(store: Store, layer: Descriptor) -> bool:
+    """Whether a runtime could unpack it, or run it as it is."""
     try:
         with store.open(layer.digest) as file:
-            return begins_as_layer(file.read(BLOCK) or b"")
+            head = file.read(BLOCK) or b""
+            return head.startswith(_MODULE) or begins_as_layer(head)
     except (ContentError, OSError):
         return True  # nobody can tell, so nobody overlooks it
 

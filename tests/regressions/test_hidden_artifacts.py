@@ -363,6 +363,38 @@ def test_image_of_docker_whose_config_is_called_otherwise_was_not_judged(tmp_pat
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
 
 
+@pytest.mark.parametrize(
+    ("config_type", "layer_type"),
+    [
+        (IMAGE_CONFIG, "application/octet-stream"),
+        (IMAGE_CONFIG, "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm"),
+        ("application/vnd.wasm.config.v0+json", "application/wasm"),
+    ],
+)
+@pytest.mark.parametrize("where", ["cosign", "kind"])
+def test_module_of_webassembly_was_not_judged_as_it_unpacks_to_nothing(
+    tmp_path: Path, where: str, config_type: str, layer_type: str
+) -> None:
+    """containerd runs it with runwasi, by the name that it has."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        document = {
+            "schemaVersion": 2,
+            "mediaType": IMAGE_MANIFEST,
+            "config": bare(box.add_blob(b'{"architecture":"wasm","os":"wasip1"}', config_type)),
+            "layers": [bare(box.add_blob(b"\0asm\1\0\0\0", layer_type))],
+        }
+        hidden = box.add_manifest(document)
+        if where == "cosign":
+            box.tag(hidden, f"sha256-{target.digest.encoded}.sig")
+        else:
+            box.list(hidden, **{REF_NAME: "v1", "kind": "dev.hauler/sigs"})
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
 def test_chain_of_cosign_tags_took_quadratic_time(tmp_path: Path) -> None:
     """4000 entries of 200 bytes took 18 seconds, 200,000 would have taken half a day."""
     box = LayoutBuilder()
