@@ -215,14 +215,16 @@ class _Gathered:
     def take(self, manifest: Manifest) -> None:
         for layer in _evidence_of(manifest):
             title, named = layer.annotations.get(TITLE, ""), (layer.digest, layer.size)
-            if title == f"crls/{INDEX}" or named in self.pieces:
-                continue  # an index decides nothing; the artifacts of several images share most of their evidence
+            if named in self.pieces:
+                continue  # the artifacts of several images share most of their evidence
             name = title.rpartition("/")[2] or layer.digest.encoded[:16]  # what a file is, its content tells
             if len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + layer.size > limits.BOX_EVIDENCE_BYTES:
                 self._leave_out(title, "the target holds more evidence than is read")
             else:
                 self._bytes += layer.size
-                self.pieces[named] = EvidenceFile(name, self._origin, partial(_read, self._store, layer))
+                is_index = title == f"crls/{INDEX}"  # it decides nothing, and is nothing to speak of
+                read = partial(_read, self._store, layer)
+                self.pieces[named] = EvidenceFile(name, self._origin, read, leftover=is_index)
 
     def _leave_out(self, title: str, problem: str) -> None:
         if len(self.notices) < limits.SIGNATURES:

@@ -16,7 +16,6 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.files import list_folder, open_plain, read_regular, reading_problem
 from airgap.problem import Problem
-from airgap.revocation.index import INDEX
 from airgap.revocation.pool import EvidenceFile, UnreadableEvidence
 from airgap.text import safe
 
@@ -115,9 +114,9 @@ class _Look:
             )
 
     def _is_read_elsewhere(self, path: Path, below: str) -> bool:
-        """An index, or one of the right folders: also by another name, where upper and lower case are one."""
-        if path.name == INDEX or below:
-            return path.name == INDEX
+        """One of the right folders: also by another name, where upper and lower case are one."""
+        if below:
+            return False
         if path.name in _PASSED_OVER or path.name in self._known:
             return True
         try:

@@ -24,7 +24,11 @@ ABSENT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"absent"), size
 
 
 def attach(
-    box: LayoutBuilder, about: Descriptor | None, data: bytes = REVOKING, kind: str = EVIDENCE_TYPE
+    box: LayoutBuilder,
+    about: Descriptor | None,
+    data: bytes = REVOKING,
+    kind: str = EVIDENCE_TYPE,
+    title: str = "crls/r.crl",
 ) -> Descriptor:
     layer = bare(box.add_blob(data, CRL_MEDIA_TYPE))
     document = {
@@ -32,7 +36,7 @@ def attach(
         "mediaType": IMAGE_MANIFEST,
         "artifactType": kind,
         "config": bare(box.add_blob(b"{}", EMPTY)),
-        "layers": [{**layer, "annotations": {TITLE: "crls/r.crl"}}],
+        "layers": [{**layer, "annotations": {TITLE: title}}],
         **({"subject": bare(about)} if about else {}),
     }
     return box.add_manifest(document, artifact_type=kind)
@@ -56,6 +60,10 @@ def tagged(box: LayoutBuilder, _: Descriptor) -> None:
 
 def in_a_snapshot(box: LayoutBuilder, _: Descriptor) -> None:
     box.tag(attach(box, None, kind=SNAPSHOT_TYPE), "default-1")
+
+
+def called_an_index(box: LayoutBuilder, target: Descriptor) -> None:
+    box.list(attach(box, target, title="crls/index.json"))
 
 
 def as_a_file(box: LayoutBuilder, target: Descriptor) -> None:
@@ -89,6 +97,7 @@ WAYS: dict[str, Callable[[LayoutBuilder, Descriptor], None]] = {
     "in a trust snapshot": in_a_snapshot,
     "by the type of the layer": lambda box, target: box.list(attach(box, target, kind=CRL_MEDIA_TYPE)),
     "by the name of the file": as_a_file,
+    "called an index": called_an_index,
     "in an artifact manifest": in_an_artifact_manifest,
     "about other evidence": lambda box, target: box.list(attach(box, attach(box, target, crl(LEAF.root)))),
 }

@@ -56,6 +56,7 @@ PLACES = [
     "r.crl.pem", "r.der", "trust/crls/r.crl", "truststore/crls/r.crl", "truststore/x509/ca/r.crl",
     "truststore/x509/ca/other/r.crl", "truststore/x509/crls/june/r.crl", ".crls/r.crl", "old/.crls/r", ".r.crl",
     "june/r.der", "a/b/c/d/e/f/g/r.crl", "june/r", "backup/r.bin", "backup/2026/r.txt", "r.dat", "june/.r",
+    "index.json", "june/index.json",
 ]  # fmt: skip
 
 
