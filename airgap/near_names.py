@@ -32,9 +32,7 @@ _NUMBER: Final = re.compile(r" ?\([0-9]{1,3}\)")
 def near_files(folder: Path, names: Sequence[str], *, folders: bool = False) -> Iterator[Path]:
     """The files in a folder that may be what became of one of `names`, in their order; nothing where nobody can look.
 
-    With `folders` these, too.
-
-    What bears one of the names is not among them.
+    With `folders` these, too. What bears one of the names is not among them.
     """
     for name, is_folder in glance_into(folder).items():
         if (folders or not is_folder) and name not in names and any(_is_near(name, wanted) for wanted in names):

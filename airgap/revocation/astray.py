@@ -96,8 +96,7 @@ class _Look:
         in_store = below.startswith(f"{_STORES}/")
         expected = any(ending in lower for ending in _EXPECTED)
         named = expected or (says_evidence(name) and not in_store)
-        possible = not in_store and _may_be_evidence(path)
-        if named or possible or (likely and not is_hidden):
+        if named or (likely and not is_hidden) or (not in_store and _may_be_evidence(path)):
             # what only its beginning tells may stand behind a link; what is called as evidence is has to be a file
             read = partial(read_regular if named or likely else _read_through, path, limits.CRL_FILE_BYTES)
             self.pieces.append(
