@@ -7,7 +7,6 @@ is synchronous and safe for threads; a copy runs as many calls at once as it has
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
@@ -24,11 +23,11 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import Mechanism
 from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.oci.reference import is_repository
 from airgap.parse.json import Reading, load_object, take_list, text_or_null
 from airgap.text import safe
 from airgap.transfer.endpoint import BlobStream, FoundReferrers
 
-_REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _NAME_CHARACTERS: Final = 255
 _TAGS_A_PAGE: Final = 1000
 
@@ -45,7 +44,7 @@ class RegistrySource:
 
         `actions` are the rights that are asked for; `mechanism` forces the way to referrers (`--distribution-spec`).
         """
-        if len(repository) + len(client.host) > _NAME_CHARACTERS or not _REPOSITORY.fullmatch(repository):
+        if len(repository) + len(client.host) > _NAME_CHARACTERS or not is_repository(repository):
             raise UsageError(f"{safe(repository, limit=160)!r} is not the name of a repository")
         self.client: Final = client
         self.repository: Final = repository

@@ -204,7 +204,7 @@ def parse_registry_reference(text: str) -> RegistryReference:
             f"{safe(text, limit=160)!r} is neither a file or directory here nor the name of a registry's repository",
             remedy=_FORMS,
         )
-    if not _REPOSITORY.fullmatch(repository):
+    if not is_repository(repository):
         raise UsageError(f"{safe(repository, limit=160)!r} is no repository name: {_REPOSITORY_RULE}", remedy=_FORMS)
     if colon and not is_tag(tag):
         raise UsageError(f"{safe(tag, limit=160)!r} is no tag: {_TAG_RULE}", remedy=_FORMS)
@@ -279,6 +279,11 @@ def _looks_like_path(text: str) -> bool:
         or bool(_DRIVE.match(text))
         or "\\" in text
     )
+
+
+def is_repository(name: str) -> bool:
+    """Whether a registry may have a repository of this name (DIST-1); its length counts with the registry's."""
+    return _REPOSITORY.fullmatch(name) is not None
 
 
 def is_registry(host: str) -> bool:
