@@ -170,11 +170,14 @@ class _Copy:
         self._streamed: frozenset[Digest] = frozenset()
         """What standard input has brought before there was a plan."""
         self._moved: list[str] = []
+        self._written = STREAM
+        """What is written, where that is no registry."""
 
     def run(self) -> CopyResult:
         request = self._request
         destination = None if request.destination == STREAM else parse_destination(request.destination)
         if isinstance(destination, LayoutReference):
+            self._written = f"{destination.transport}{destination.path}"
             _check_place(destination, [text for text in request.sources if text != STREAM])
         found = self._receive(destination) if STREAM in request.sources else self._find()
         placed = places(found, destination or LayoutReference(path=STREAM), full_names=request.full_names)
@@ -389,13 +392,7 @@ class _Copy:
 
     def _destinations(self, item: FoundArtifact, place: Place) -> Iterator[str]:
         digest = item.descriptor.digest
-        if place.repository is not None:
-            base = place.repository.name
-        elif self._request.destination == STREAM:
-            base = STREAM
-        else:
-            given = parse_destination(self._request.destination)
-            base = f"{given.transport}{given.path}" if isinstance(given, LayoutReference) else str(given)
+        base = place.repository.name if place.repository else self._written
         if not place.tags:
             yield safe(f"{base}@{digest}")
         for tag in place.tags:
