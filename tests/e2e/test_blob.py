@@ -171,10 +171,11 @@ def test_the_policy_for_artifacts_counts_for_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x.sig", "jws.sig", "firmware.jws", "firmware.jws.sig.txt", "firmware.xml.sig", "signature"]
+    "name",
+    ["x.sig", "jws.sig", "firmware.jws", "firmware.jws.txt", "firmware.jws.sig.txt", "firmware.xml.sig", "signature"],
 )
 def test_a_name_that_does_not_say_the_format_is_refused(tmp_path: Path, name: str) -> None:
-    """NEG-144, BLOB-4: unless the format is said."""
+    """NEG-144, BLOB-4, D44: unless the format is said."""
     scene = BlobScene(tmp_path).write()
     path = tmp_path / name
     path.write_bytes(scene.signature.read_bytes())

@@ -83,7 +83,10 @@ FATAL: Final = [(case, case.forms[0]) for case in CASES if case.fatal]
 @pytest.mark.parametrize("level", ["permissive", "audit"])
 @pytest.mark.parametrize(("case", "form"), FATAL, ids=map(_name, FATAL))
 def test_what_is_fatal_is_so_at_every_level(case: Case, form: str, level: str, tmp_path: Path) -> None:
-    """Integrity, metadata and plugins cannot be logged away (POLICY-12, VERIFY-17)."""
+    """Integrity, metadata and plugins cannot be logged away (POLICY-12, VERIFY-17).
+
+    Neither can what is counted as integrity: the payload's match (D5) and the rules of chains (D12).
+    """
     _check(case, _run(case, form, tmp_path, level))
 
 

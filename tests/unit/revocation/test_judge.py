@@ -132,3 +132,15 @@ def test_an_answer_that_is_given_again_does_not_grow() -> None:
             judge.check_chain(chain, kind="signing", signed_at=None)
         depths.append(len(list(traceback.walk_tb(caught.value.__traceback__))))
     assert depths[1] == depths[2]
+
+
+def test_d38_the_root_is_not_asked_about() -> None:
+    """Its own list has it, for good: a root is trusted because it is in a store, and leaves with it."""
+    leaf = Pki().code_chain(depth=2)
+
+    def listing(issued: Issued) -> bytes:
+        return crl(leaf.root, this_update=NEW, revoked=[entry(issued.serial, reason="keyCompromise", at=NEW)])
+
+    assert {use.kind for use in ask({"r.crl": listing(leaf.root)}, leaf)} == {"none"}
+    with pytest.raises(Rejected, match="was revoked"):
+        ask({"r.crl": listing(leaf)}, leaf)

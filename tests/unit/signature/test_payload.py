@@ -9,7 +9,7 @@ from airgap.errors import Rejected
 from airgap.oci.digest import Digest
 from airgap.signature.envelope import parse_envelope, parse_payload
 from airgap.signature.model import Payload
-from tests.support.envelopes import COSE, JWS, PAYLOAD, REMOVED, TARGET, changed, forge
+from tests.support.envelopes import COSE, EXPIRY, JWS, PAYLOAD, PLUGIN, REMOVED, SCHEME, TARGET, changed, forge
 from tests.support.pki import Pki
 
 LEAF = Pki().code_chain()
@@ -156,3 +156,15 @@ def test_unknown_members_are_tolerated() -> None:
     """PAY-3, PAY-11, D4."""
     payload = parsed(of({**TARGET, "artifactType": "x", "urls": ["http://x"], "data": 1}, exp=5, more={"a": []}))
     assert payload.size == 411
+
+
+@both
+@pytest.mark.parametrize("name", [EXPIRY, SCHEME, PLUGIN])
+def test_what_signed_attributes_say_means_nothing_in_the_payload(media_type: str, name: str) -> None:
+    """PAY-12."""
+    said = {name: "2020-01-01T00:00:00Z"}
+    payload = of({**TARGET, **said, "annotations": said}, **said)
+    envelope = parse_envelope(media_type, forge(media_type, LEAF, payload=payload))
+    plain = parse_envelope(media_type, forge(media_type, LEAF, payload=PAYLOAD))
+    assert (envelope.expiry, envelope.plugin, envelope.scheme) == (None, None, plain.scheme)
+    assert parse_payload(envelope).annotations == said

@@ -1,12 +1,15 @@
-"""The roots that an operator may name for a timestamping authority (CLI-4, TSACH-5)."""
+"""The roots that an operator may name for a timestamping authority (CLI-4, TSACH-5), and what signing asks of it."""
 
 from __future__ import annotations
 
 import pytest
 
 from airgap.errors import UsageError
-from airgap.signature.timestamper import timestamp_anchors
+from airgap.guard import no_network
+from airgap.pki.certificate import Certificate
+from airgap.signature.timestamper import timestamp_anchors, token_about
 from tests.support.pki import Pki, issue
+from tests.support.tsa import token
 
 TSA = Pki().tsa_chain()
 
@@ -39,3 +42,22 @@ def test_what_is_no_authority_is_refused() -> None:
 @pytest.mark.parametrize("data", [b"", b"rubbish", TSA.root.pem[:-60]])
 def test_what_cannot_be_read_is_refused_by_name(data: bytes) -> None:
     assert refused(**{"the-file": data}).startswith("the-file")
+
+
+def test_off_8_the_authoritys_revocation_is_not_asked_for_while_signing() -> None:
+    """Nor is it needed: every verifier judges it, at its own moment."""
+    issued = Pki().tsa_chain(tsa={"crl_urls": ["http://crl.example/tsa.crl"]})
+    anchors = timestamp_anchors({"root": issued.root.pem})
+
+    class Authority:
+        def __init__(self) -> None:
+            self.anchors = anchors
+
+        def timestamp(self, signature_value: bytes, hash_name: str) -> bytes:
+            return token(issued, signature_value, imprint_hash=hash_name)
+
+    signing = tuple(Certificate.parse(item.der) for item in Pki().code_chain().chain)
+    with no_network() as guard:
+        _, timestamp = token_about(Authority(), b"a signature value", "sha256", signing)
+    assert timestamp.chain[0].der == issued.der
+    assert guard.attempts == 0

@@ -8,7 +8,7 @@ from airgap.errors import FormatError, Rejected
 from airgap.pki.certificate import Certificate
 from airgap.trust.identities import Identity, doubts, match, parse_identities, parse_identity, suggest
 from airgap.trust.identity_names import parse_name, read_subject, render_name
-from tests.support import asn1, names
+from tests.support import asn1, extensions, names
 from tests.support.names import Attribute
 from tests.support.pki import issue
 
@@ -103,6 +103,18 @@ def test_neg_77_values_are_compared_letter_for_letter(other: str) -> None:
     assert error.reason == "identity.mismatch"
     assert error.facts["identities"] == [f"x509.subject: C=US, ST=WA, {other}"]
     assert error.facts["subject"] == "O=Acme,ST=WA,C=US"
+
+
+def test_id_14_neither_an_issuer_nor_another_name_of_the_leaf_is_the_signer() -> None:
+    acme = names.name(*BASE)
+    issuer = issue("root", subject=acme)
+    alternative = extensions.Extension("2.5.29.17", asn1.sequence(extensions.directory_name(acme)))
+    subject = names.name(*BASE[:2], ("O", "Other"))
+    made = issue("leaf", issuer=issuer, subject=subject, extra=[alternative])
+    chain = [Certificate.parse(item.der) for item in made.chain]
+    with pytest.raises(Rejected) as caught:
+        match(trusted(ACME), chain[0], chain[1:])
+    assert caught.value.reason == "identity.mismatch"
 
 
 def test_the_second_identity_may_be_the_one() -> None:

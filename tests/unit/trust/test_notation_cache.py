@@ -23,10 +23,13 @@ from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.judge import RevocationJudge
+from airgap.trust.directory import TrustDirectory
+from airgap.trust.export import export_notation
 from airgap.trust.notation_cache import NotationCache, notation_cache
 from tests.support.crls import crl, entry, pem, scope
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue
+from tests.support.scenario import SIGNING_CRL, TSA_CRL, with_everything
 
 URL = "http://crl.example/ca.crl"
 DELTA_URL = "http://crl.example/delta.crl"
@@ -257,3 +260,12 @@ def _notation_accepts(files: Mapping[str, bytes]) -> bool:
             if passing is None or listed.revocation_date_utc > passing[0]:
                 passing = (listed.revocation_date_utc, reason == "certificateHold")
     return passing is None or not passing[1]
+
+
+def test_cache_6_signing_chains_and_timestamping_chains_share_the_cache(tmp_path: Path) -> None:
+    scene = with_everything()
+    written = scene.write(tmp_path)
+    export_notation(TrustDirectory.open(written.trust), tmp_path / "out", at=written.at)
+    urls = [pattern.format(number) for pattern in (SIGNING_CRL, TSA_CRL) for number in range(2)]
+    cached = {path.name for path in (tmp_path / "out/cache/crl").iterdir()}
+    assert cached == {hashlib.sha256(url.encode()).hexdigest() for url in urls}

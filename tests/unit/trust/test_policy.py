@@ -349,6 +349,7 @@ def test_neg_139_without_a_statement_nothing_is_judged(scope: str | None) -> Non
     "scope", ["", "*", "app", "registry.example/app:v1", "registry.example/app@sha256:00", "a/b\x1b"]
 )
 def test_a_text_that_is_no_repository_gets_no_statement(policy: OciPolicy, scope: str) -> None:
+    """SCOPE-5: a tag never selects; it is resolved before, and what it is resolved to has a repository."""
     with pytest.raises(Rejected) as caught:
         policy.select(scope)
     assert caught.value.reason == "policy.no_statement"

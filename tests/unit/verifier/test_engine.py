@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airgap import limits
 from airgap.moment import Moment
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
@@ -21,10 +22,11 @@ from airgap.verifier.outcome import SignatureOutcome
 from tests.support import envelopes
 from tests.support.envelopes import SIGNED_AT
 from tests.support.pki import AT, Pki
-from tests.support.scenario import Scene
+from tests.support.scenario import Scene, Signature
 from tests.support.trust import write_trust
 
 SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
 
 
 def _judged(folder: Path, scene: Scene) -> SignatureOutcome:
@@ -107,6 +109,28 @@ def test_a_timestamp_is_asked_for_once_a_certificate_has_ended_and_not_before(
     scene.signature.token = None
     expected = {} if reason is None else {Check.AUTHENTIC_TIMESTAMP: reason}
     assert _reasons(_judged(tmp_path, scene)) == expected
+
+
+@pytest.mark.parametrize(("after", "warned"), [(-DAY, False), (limits.CLOCK_SKEW, False), (DAY, True)])
+def test_ts_29_a_timestamp_is_compared_with_neither_the_claimed_signing_time_nor_the_moment(
+    tmp_path: Path, after: timedelta, warned: bool
+) -> None:
+    """One from after the moment judged for is told, and judged like any other."""
+    scene = Scene(at=SIGNED_AT + DAY)
+    scene.timestamp(gen_time=scene.at + after)
+    outcome = _judged(tmp_path, scene)
+    assert outcome.verdict is Verdict.PASS
+    assert any("a clock is wrong" in warning for warning in outcome.warnings) == warned
+
+
+def test_lim_5_at_most_100_signatures_are_judged_by_default(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.signatures = [Signature("jws", scene.signature.leaf, payload=b"%d" % number) for number in range(101)]
+    written = scene.write(tmp_path)
+    request = VerifyRequest(targets=[written.target], at=written.at, clock=written.at, scope=written.scope)
+    (artifact,) = verify(request, written.trust).artifacts
+    assert len(artifact.signatures) == 100
+    assert "101 signatures are attached; only the first 100 were judged" in artifact.warnings
 
 
 def test_an_outcome_without_every_check_is_no_pass(tmp_path: Path) -> None:
