@@ -38,7 +38,7 @@ class CertificateToCheck:
     """None where the issuer's certificate is not at hand."""
     chain: ChainKind
     renewed: tuple[Certificate, ...]
-    """The issuer's certificates with other keys, where the chain proves them."""
+    """The issuer's certificates with other keys, where the chain proves them or the operator's stores have them."""
 
     @property
     def issuers(self) -> tuple[Certificate, ...]:
@@ -77,12 +77,20 @@ class CollectedChains:
 NO_CHAINS = CollectedChains(asked=(), signatures=frozenset(), unread=())
 
 
-def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anchors: Anchors) -> CollectedChains:
+def collect_chains(
+    store: Store,
+    graph: Graph,
+    roots: Iterable[Descriptor],
+    anchors: Anchors,
+    *,
+    stored: Iterable[Certificate],
+) -> CollectedChains:
     """The chains of all signatures of `roots`, of what they consist of and of what refers to them, recursively.
 
     `anchors` are those of the operator's tsa stores: with them the chain of a timestamp is the one that a verifier
-    builds; without, it is what the token offers, which may lack its root.
+    builds; without, it is what the token offers, which may lack its root. `stored` are the certificates of all stores.
     """
+    known = tuple(stored)
     asked: dict[CertificateToCheck, None] = {}
     unread: list[UnreadableSignature] = []
     seen: set[Digest] = set()
@@ -106,10 +114,10 @@ def collect_chains(store: Store, graph: Graph, roots: Iterable[Descriptor], anch
             if envelope is None:
                 continue
             seen.add(descriptor.digest)
-            asked |= dict.fromkeys(_pairs(envelope.certificates, "signing"))
+            asked |= dict.fromkeys(_pairs(envelope.certificates, "signing", known))
             if envelope.timestamp_token is not None:
                 try:
-                    asked |= dict.fromkeys(_timestamp(envelope, anchors))
+                    asked |= dict.fromkeys(_timestamp(envelope, anchors, known))
                 except (FormatError, Rejected) as error:
                     message = f"its timestamp token cannot be read: {error}"
                     unread.append(UnreadableSignature(signature=descriptor.digest, message=message))
@@ -138,16 +146,16 @@ def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | 
     return parse_envelope(layer.media_type, read_verified(store, layer, limits.ENVELOPE_BYTES), plugins=ANY_PLUGIN)
 
 
-def _timestamp(envelope: Envelope, anchors: Anchors) -> Iterator[CertificateToCheck]:
+def _timestamp(envelope: Envelope, anchors: Anchors, known: Sequence[Certificate]) -> Iterator[CertificateToCheck]:
     token = TimestampToken.parse(envelope.timestamp_token or b"")
     if len(anchors):
         try:
-            yield from _pairs(token.verify(envelope.signature, anchors).chain, "tsa")
+            yield from _pairs(token.verify(envelope.signature, anchors).chain, "tsa", known)
         except Rejected:
             pass  # nobody trusts it yet, or it is wrong: its evidence may be wanted all the same
         else:
             return
-    yield from _pairs(_offered_chain(token.certificates, anchors), "tsa")
+    yield from _pairs(_offered_chain(token.certificates, anchors), "tsa", known)
 
 
 def _offered_chain(offered: Offered, anchors: Anchors) -> Sequence[Certificate]:
@@ -169,10 +177,10 @@ def _issuers(child: Certificate, candidates: Iterable[Certificate]) -> Iterator[
     return (item for item in candidates if item != child and _is_issued(child, item))
 
 
-def _pairs(chain: Sequence[Certificate], kind: ChainKind) -> Iterator[CertificateToCheck]:
+def _pairs(chain: Sequence[Certificate], kind: ChainKind, known: Sequence[Certificate]) -> Iterator[CertificateToCheck]:
     proven = [_is_issued(certificate, issuer) for certificate, issuer in pairwise(chain)]
     for (certificate, issuer), is_proven in zip(pairwise(chain), proven, strict=True):
-        renewed = other_keys(chain, issuer) if all(proven) else ()
+        renewed = tuple(dict.fromkeys(other_keys((*(chain if all(proven) else ()), *known), issuer)))
         yield CertificateToCheck(certificate, issuer if is_proven else None, kind, renewed)
     if chain and not chain[-1].self_issued:
         yield CertificateToCheck(chain[-1], None, kind, ())

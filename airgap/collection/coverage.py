@@ -201,9 +201,10 @@ def cover(
     `known`: all that is at hand here, `evidence` included; what else it has clears nobody, and condemns.
     """
     moment = Moment(judged=at, clock=at)
-    judges = RevocationJudge(evidence, Freshness(), moment), RevocationJudge(known, Freshness(), moment)
-    chain = [_cover(*judges, item, "chain", tried) for item in asked]
-    return (*chain, *(_cover(*judges, item, "responder", tried) for item in responders))
+    # `asked` has the keys of the stores already
+    own, strict = (RevocationJudge(body, Freshness(), moment, stored=tuple) for body in (evidence, known))
+    chain = [_cover(own, strict, item, "chain", tried) for item in asked]
+    return (*chain, *(_cover(own, strict, item, "responder", tried) for item in responders))
 
 
 def _cover(

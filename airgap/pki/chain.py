@@ -164,9 +164,9 @@ def check_validity(chain: Sequence[Certificate], at: datetime) -> None:
 # Rules of one chain
 
 
-def other_keys(chain: Sequence[Certificate], issuer: Certificate) -> tuple[Certificate, ...]:
-    """Other CA certificates of a proven chain with the name of `issuer`: the same CA, before or after a new key."""
-    return tuple(item for item in chain if item.is_ca and item != issuer and same_name(item.subject, issuer.subject))
+def other_keys(known: Iterable[Certificate], issuer: Certificate) -> tuple[Certificate, ...]:
+    """Other CA certificates of a proven chain, or of trust stores, with the name of `issuer`: its other keys."""
+    return tuple(item for item in known if item.is_ca and item != issuer and same_name(item.subject, issuer.subject))
 
 
 def _check_order(chain: Sequence[Certificate]) -> None:

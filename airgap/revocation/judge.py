@@ -7,15 +7,18 @@ an answer newer or more severe, never milder, and the answer depends on no order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
+from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import other_keys
+from airgap.pki.distinguished_names import name_key
 from airgap.revocation.clearing import ClearingAnswer, ClearingEvidence
 from airgap.revocation.condemning import CondemningEvidence, RevocationStatement
 from airgap.revocation.freshness import ChainKind, Freshness
@@ -30,10 +33,14 @@ _Ask = Callable[[RevocationQuery], _Answered]
 class RevocationJudge:
     """Answers for chains, out of one body of evidence. Answers are remembered: chains repeat across artifacts."""
 
-    def __init__(self, evidence: Evidence, freshness: Freshness, moment: Moment) -> None:
+    def __init__(
+        self, evidence: Evidence, freshness: Freshness, moment: Moment, *, stored: Callable[[], Iterable[Certificate]]
+    ) -> None:
+        """`stored`: reads the certificates of all trust stores; what it raises, each method here does."""
         self._evidence = evidence
         self._condemning = CondemningEvidence(evidence)
         self._moment = moment
+        self._stored = Once(lambda: _by_subject(stored()))
         self._clearing = ClearingEvidence(evidence, self._condemning, freshness, moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
         self._said: dict[RevocationQuery, tuple[SaidAgainst, ...]] = {}
@@ -54,13 +61,13 @@ class RevocationJudge:
         self, certificate: Certificate, issuer: Certificate, renewed: tuple[Certificate, ...], *, kind: ChainKind
     ) -> tuple[EvidenceUse, ...]:
         """The same for one certificate, whose issuer has the keys of `renewed`, too; no time of signing softens it."""
-        return self._worst_of([RevocationQuery(certificate, issuer, kind, self._moment, None, renewed)], self._answer)
+        return self._worst_of([self._query(certificate, issuer, kind, None, renewed)], self._answer)
 
     def refuse_condemned_certificate(
         self, certificate: Certificate, issuer: Certificate, renewed: tuple[Certificate, ...], *, kind: ChainKind
     ) -> None:
         """`refuse_condemned` for one certificate; see `check_certificate`."""
-        self._worst_of([RevocationQuery(certificate, issuer, kind, self._moment, None, renewed)], self._condemned)
+        self._worst_of([self._query(certificate, issuer, kind, None, renewed)], self._condemned)
 
     def refuse_condemned(self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None) -> None:
         """For chains that somebody else clears (a plugin): what condemns is heard all the same.
@@ -105,9 +112,22 @@ class RevocationJudge:
         self, chain: Sequence[Certificate], kind: ChainKind, signed_at: datetime | None
     ) -> list[RevocationQuery]:
         return [
-            RevocationQuery(certificate, issuer, kind, self._moment, signed_at, other_keys(chain, issuer))
+            self._query(certificate, issuer, kind, signed_at, other_keys(chain, issuer))
             for certificate, issuer in pairwise(chain)
         ]
+
+    def _query(
+        self,
+        certificate: Certificate,
+        issuer: Certificate,
+        kind: ChainKind,
+        signed_at: datetime | None,
+        renewed: tuple[Certificate, ...],
+    ) -> RevocationQuery:
+        """About one certificate; its issuer has the keys that the operator's stores give to its name, too."""
+        stored = other_keys(self._stored().get(name_key(issuer.subject), ()), issuer)
+        keys = tuple(dict.fromkeys((*renewed, *stored)))
+        return RevocationQuery(certificate, issuer, kind, self._moment, signed_at, keys)
 
     def _worst_of(self, queries: Iterable[RevocationQuery], ask: _Ask) -> tuple[EvidenceUse, ...]:
         """The answers as one, the most severe first. Raises Rejected, Undecided."""
@@ -227,6 +247,13 @@ class RevocationJudge:
         except (Rejected, Undecided):
             return None
         return crls if _lifts(crls, hold) else None
+
+
+def _by_subject(stored: Iterable[Certificate]) -> Mapping[tuple[object, ...], tuple[Certificate, ...]]:
+    found: defaultdict[tuple[object, ...], list[Certificate]] = defaultdict(list)
+    for certificate in dict.fromkeys(stored):
+        found[name_key(certificate.subject)].append(certificate)
+    return {name: tuple(items) for name, items in found.items()}
 
 
 def _lifts(answer: ClearingAnswer, hold: RevocationStatement) -> bool:

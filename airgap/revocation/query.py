@@ -34,7 +34,7 @@ class RevocationQuery:
     signed_at: datetime | None
     """The latest moment at which the signature can have been made, if that is proven (D31)."""
     renewed: tuple[Certificate, ...]
-    """Other CA certificates of the chain with the issuer's name: the same CA, before or after it renewed its key."""
+    """Other CA certificates of its name, in the chain or in a trust store: the same CA, with another key."""
 
     @property
     def issuers(self) -> tuple[Certificate, ...]:

@@ -129,6 +129,7 @@ class _Run:
         self._took: list[Attempt] = []
         self._unreadable: tuple[str, ...] = ()
         self._anchors = self._tsa_anchors(trust)
+        self._stored = tuple(trust.stored()) if trust is not None else ()
         self.chains: CollectedChains = NO_CHAINS
         # beside images goes what only the far side can prove, into a trust directory nothing unproven
         self.gatherer = Gatherer(EvidenceKeeper(root), at=request.at, unproven=request.directory is None)
@@ -150,7 +151,7 @@ class _Run:
         for name in names:
             try:
                 with self._open(name) as (store, graph, roots):
-                    chains = collect_chains(store, graph, roots, self._anchors)
+                    chains = collect_chains(store, graph, roots, self._anchors, stored=self._stored)
                     if name == into:
                         for problem in chains.problems:  # what is put beside the images may not be what they need
                             raise problem.error()
@@ -251,7 +252,7 @@ class _Run:
     def _artifact(self, target: Target, root: Root, evidence: EvidenceDirectory) -> EvidenceArtifact | None:
         if not root.descriptor.is_manifest:
             return None
-        chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors)
+        chains = collect_chains(target.store, target.graph, [root.descriptor], self._anchors, stored=self._stored)
         beside = find_evidence_beside(target.store, target.graph, root.descriptor, target.name(root))
         return pack_evidence(root.descriptor, chains.asked, evidence, beside)
 

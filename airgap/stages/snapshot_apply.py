@@ -301,6 +301,7 @@ class _Judgement:
             x509,
             evidence,
             directory.freshness,
+            stored=directory.stored,
             moment=Moment(judged=self._request.at, clock=self._request.clock),
         )
         tuf_problem: Problem | None = None

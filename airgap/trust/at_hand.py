@@ -16,6 +16,7 @@ from airgap import limits
 from airgap.errors import AirgapError
 from airgap.oci.reference import parse_layout_reference
 from airgap.oci.target import Target, open_target
+from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
 from airgap.reasons import REASONS
@@ -121,6 +122,10 @@ class TrustBeside:
     def freshness(self) -> Freshness:
         """The trust directory's."""
         return self.directory.freshness
+
+    def stored(self) -> Iterator[Certificate]:
+        """The trust directory's."""
+        return self.directory.stored()
 
     def anchors(self, statement: Statement, kind: str, /) -> Anchors:
         """The trust directory's, and nobody else's."""

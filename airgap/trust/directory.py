@@ -199,7 +199,7 @@ class TrustDirectory:
     def stored(self) -> Iterator[Certificate]:
         """The certificates of all stores: who may have made a piece of evidence. Intermediates seldom are among them.
 
-        For telling what is damaged, never for judging.
+        Whoever they are, they condemn alone: they vouch for nobody, and clear nobody.
         """
         for kind in StoreType:
             for store in self.all_stores(kind)[0]:

@@ -73,6 +73,12 @@ class TrustContext(Protocol):
     def freshness(self) -> Freshness:
         """How old evidence may be."""
 
+    def stored(self) -> Iterable[Certificate]:
+        """The certificates of all stores, named by the policy or not: for who made evidence, never for whom to trust.
+
+        Raises TrustMaterialError where nobody can look.
+        """
+
     def anchors(self, statement: Statement, kind: str, /) -> Anchors:
         """The certificates of the statement's stores of one type. Raises TrustMaterialError (store.*)."""
 
@@ -162,7 +168,7 @@ class SignatureVerifier:
         self._allowed = plugins.names if plugins else frozenset()
         self._at = moment.judged
         self._metadata = metadata
-        self._revocation = RevocationJudge(trust.evidence, trust.freshness, moment)
+        self._revocation = RevocationJudge(trust.evidence, trust.freshness, moment, stored=trust.stored)
 
     def judge(
         self, signature: Candidate | RecordedSignature, *, target: Descriptor | BlobTarget, statement: Statement

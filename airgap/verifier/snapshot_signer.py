@@ -6,7 +6,7 @@ counts decides, so that a snapshot can revoke its own signer and never hide it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -61,6 +61,7 @@ class _Pinned:
 
     evidence: Evidence
     freshness: Freshness
+    stored: Callable[[], Iterable[Certificate]]
     roots: Anchors
     tsa_roots: Anchors = field(default_factory=lambda: Anchors.of({}))
 
@@ -93,6 +94,7 @@ def judge_signatures(
     evidence: Evidence,
     freshness: Freshness,
     *,
+    stored: Callable[[], Iterable[Certificate]],
     moment: Moment,
 ) -> tuple[tuple[SignatureOutcome, ...], Pin | None]:
     """Every signature of the snapshot, under every pin; the pin that accepts one, None where none does.
@@ -106,7 +108,7 @@ def judge_signatures(
     accepted: Pin | None = None
     for referrer in found[: limits.SIGNATURES]:
         candidate = candidate_of(store, referrer, snapshot.descriptor)
-        judged = [(pin, _judge(candidate, snapshot, pin, evidence, freshness, moment)) for pin in pins]
+        judged = [(pin, _judge(candidate, snapshot, pin, evidence, freshness, stored, moment)) for pin in pins]
         if not judged:
             continue
         pin, outcome = min(judged, key=lambda item: item[1].verdict.rank)
@@ -117,10 +119,17 @@ def judge_signatures(
 
 
 def _judge(
-    candidate: Candidate, snapshot: Snapshot, pin: Pin, evidence: Evidence, freshness: Freshness, moment: Moment
+    candidate: Candidate,
+    snapshot: Snapshot,
+    pin: Pin,
+    evidence: Evidence,
+    freshness: Freshness,
+    stored: Callable[[], Iterable[Certificate]],
+    moment: Moment,
 ) -> SignatureOutcome:
     roots = pin.roots if pin.kind is PinKind.SUBJECT else _pinned_chain(candidate, pin)
-    trust = _Pinned(evidence, freshness, Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots}))
+    anchors, tsa_anchors = Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots})
+    trust = _Pinned(evidence, freshness, stored, anchors, tsa_anchors)
     return SignatureVerifier(trust, moment=moment, metadata={}).judge(
         candidate, target=snapshot.descriptor, statement=_statement(pin)
     )

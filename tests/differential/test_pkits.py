@@ -157,7 +157,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> EvidenceDirectory:
 def accepted(evidence: EvidenceDirectory) -> dict[str, tuple[Certificate, ...]]:
     """The end entities for which one chain at least is accepted, with that chain."""
     found: dict[str, tuple[Certificate, ...]] = {}
-    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
     for name, certificate in certificates().items():
         if name.startswith(("Valid", "Invalid")):
             for chain in paths(certificate):

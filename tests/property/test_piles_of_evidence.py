@@ -104,7 +104,7 @@ def judge(pieces: list[Made], order: list[int] | None = None) -> str:
     named = {f"{number:03}": piece.data for number, piece in zip(order or range(len(pieces)), pieces, strict=True)}
     evidence = MemoryEvidence(dict(sorted(named.items())))
     try:
-        judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
+        judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
         judge.check_chain(CHAIN, kind="signing", signed_at=None)
     except (Rejected, Undecided) as error:
         return error.reason

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from airgap.parse.time import iso
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
+from tests.support.evidence import evidence_artifact
 from tests.support.fetching import about, site
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, issue
@@ -104,3 +108,50 @@ def test_its_revoking_crl_of_a_responder_is_kept(tmp_path: Path) -> None:
         here.web.put("/responder.crl", here.crl(new, revoked=[responder]))
         assert about(here.fetch(), "Test ocsp").status == "revoked"
         assert here.verify().code == 15
+
+
+STORED: dict[str, Callable[[Issued, Issued], bytes]] = {
+    "a CRL": lambda new, leaf: crl(new, number=9, revoked=[leaf]),
+    "a response": lambda new, leaf: ocsp_response(leaf, responder=new, embed=(), status="revoked"),
+    "a delegate's response": lambda new, leaf: ocsp_response(
+        leaf, responder=issue("ocsp", issuer=new, extensions=()), status="revoked"
+    ),
+}
+
+
+@pytest.mark.parametrize("store", ["ca:harbour", "ca:elsewhere", "tsa:elsewhere"])
+@pytest.mark.parametrize("place", ["target", "trust", "fetch"])
+@pytest.mark.parametrize("kind", STORED)
+def test_a_key_that_only_a_trust_store_knows_condemns(tmp_path: Path, kind: str, place: str, store: str) -> None:
+    """It was not heard where it lay in the target, so that the image passed."""
+    former = issue("root", slot=2)
+    new = issue("root", slot=1, subject=former.subject)
+    leaf = issue("leaf", issuer=former, crl_urls=["http://crl.example/leaf.crl"])
+    data = STORED[kind](new, leaf)
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.stores = {**scene.stores, store: [former, new]}
+    scene.crls = {"good.crl": crl(former, number=1)}
+    if place == "target":
+        scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, data)))]
+    elif place == "trust":
+        scene.crls["new.crl"] = data
+    here = scene.write(tmp_path)
+    report = tmp_path / "report.json"
+    if place == "fetch":
+        offer(here, data, "new.crl" if kind == "a CRL" else "new.ors")
+    assert run_here(here.arguments("--report", str(report))).code == 14
+    if place == "target":
+        shutil.rmtree(here.layout)
+        recheck = ["recheck", str(report), "--trust", str(here.trust), "--at", iso(AT)]
+        assert run_here(recheck).code == 14
+
+
+def test_a_key_that_only_a_trust_store_knows_clears_nobody(tmp_path: Path) -> None:
+    former = issue("root", slot=2)
+    new = issue("root", slot=1, subject=former.subject)
+    scene = Scene()
+    scene.sign_with(issue("leaf", issuer=former, crl_urls=["http://crl.example/leaf.crl"]))
+    scene.stores = {"ca:harbour": [former, new]}
+    scene.crls = {"new.crl": crl(new, number=1)}
+    assert run_here(scene.write(tmp_path).arguments()).code == 15

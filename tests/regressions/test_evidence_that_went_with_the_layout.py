@@ -11,15 +11,14 @@ from typing import Any
 
 import pytest
 
-from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST
 from airgap.parse.time import iso
-from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
+from tests.support.evidence import evidence_artifact
 from tests.support.extensions import UNKNOWN_CRITICAL
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue
-from tests.support.scenario import Scene, Written, bare
+from tests.support.scenario import Scene, Written
 from tests.support.trust import oci_policy, statement
 
 DAY = timedelta(days=1)
@@ -45,7 +44,7 @@ class Kept:
         if skip:
             level = {"level": "strict", "override": {"revocation": "skip"}}
             scene.policy = oci_policy(statement(signatureVerification=level))
-        scene.packing = [lambda box, target: box.list(box.add_manifest(_artifact(box, target, data)))]
+        scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, data)))]
         self.written: Written = scene.write(folder)
         self.report = folder / "report.json"
         self.then = run_here(self.written.arguments("--report", str(self.report))).code
@@ -61,17 +60,6 @@ class Kept:
         )
         ran.check_sound()
         return ran
-
-
-def _artifact(box: Any, target: Any, data: bytes) -> dict[str, Any]:
-    return {
-        "schemaVersion": 2,
-        "mediaType": IMAGE_MANIFEST,
-        "artifactType": EVIDENCE_TYPE,
-        "config": bare(box.add_blob(b"{}", EMPTY)),
-        "layers": [bare(box.add_blob(data, CRL_MEDIA_TYPE))],
-        "subject": bare(target),
-    }
 
 
 @pytest.mark.parametrize(
@@ -154,7 +142,7 @@ def test_what_was_said_against_the_timestamping_certificate(
     scene.timestamp(tsa, verify=verify)
     scene.crls = {"tsa.crl": crl(issuer, number=1)}
     against = crl(issuer, number=2, this_update=AT, revoked=[entry(tsa.serial, reason=reason)])
-    scene.packing = [lambda box, target: box.list(box.add_manifest(_artifact(box, target, against)))]
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == then
@@ -174,7 +162,7 @@ def test_a_timestamping_authority_that_is_trusted_later(tmp_path: Path, is_there
     scene.timestamp(tsa, verify="afterCertExpiry")
     scene.crls = {"tsa.crl": crl(tsa.chain[1], number=1)}
     against = crl(tsa.chain[1], number=2, this_update=AT, revoked=[entry(tsa.serial, reason="keyCompromise")])
-    scene.packing = [lambda box, target: box.list(box.add_manifest(_artifact(box, target, against)))]
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
     written = scene.write(tmp_path)
     (policy,) = written.trust.glob("trustpolicy*.json")
     later, store = policy.read_text(), written.trust / "truststore/x509/tsa"
@@ -203,7 +191,7 @@ def test_what_was_said_against_a_responder(tmp_path: Path) -> None:
     scene.sign_with(leaf)
     scene.ocsp = {"a.ors": ocsp_response(leaf, responder=delegate)}
     against = crl(leaf.root, revoked=[delegate])
-    scene.packing = [lambda box, target: box.list(box.add_manifest(_artifact(box, target, against)))]
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, against)))]
     written = scene.write(tmp_path)
     report = tmp_path / "report.json"
     assert run_here(written.arguments("--report", str(report))).code == 15

@@ -1,11 +1,16 @@
-"""Evidence that is at hand as bytes."""
+"""Evidence that is at hand as bytes, or lies in a layout."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
+from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
+from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE
 from airgap.revocation.pool import EvidenceFile, EvidencePool
+from tests.support.layouts import LayoutBuilder
+from tests.support.scenario import bare
 
 
 class MemoryEvidence(EvidencePool):
@@ -22,3 +27,15 @@ class MemoryEvidence(EvidencePool):
         contents = [*(crls or {}).items(), *(ocsp or {}).items()]
         files = [EvidenceFile(name, origin, partial(bytes, data), trusted=trusted) for name, data in contents]
         super().__init__(files, unread=())
+
+
+def evidence_artifact(box: LayoutBuilder, subject: Descriptor, *pieces: bytes) -> dict[str, Any]:
+    """The manifest of an evidence artifact about `subject`; its blobs are in the box."""
+    return {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": EVIDENCE_TYPE,
+        "config": bare(box.add_blob(b"{}", EMPTY)),
+        "layers": [bare(box.add_blob(data, CRL_MEDIA_TYPE)) for data in pieces],
+        "subject": bare(subject),
+    }

@@ -44,7 +44,9 @@ def ask(
     max_age: tuple[str, ...] = (),
 ) -> tuple[EvidenceUse, ...]:
     freshness = Freshness().accepting(parse_ages(max_age))
-    judge = RevocationJudge(MemoryEvidence(crls or {}, ocsp or {}), freshness, Moment(judged=at, clock=at))
+    judge = RevocationJudge(
+        MemoryEvidence(crls or {}, ocsp or {}), freshness, Moment(judged=at, clock=at), stored=tuple
+    )
     chain = [Certificate.parse(issued.der) for issued in leaf.chain]
     return judge.check_chain(chain, kind="signing", signed_at=None)
 

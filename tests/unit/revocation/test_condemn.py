@@ -41,7 +41,7 @@ class Pile:
 
     def ask(self) -> tuple[EvidenceUse, ...]:
         evidence = MemoryEvidence(self.crls, self.ocsp, trusted=self.trusted)
-        judge = RevocationJudge(evidence, Freshness(), Moment(judged=self.judged, clock=self.clock))
+        judge = RevocationJudge(evidence, Freshness(), Moment(judged=self.judged, clock=self.clock), stored=tuple)
         chain = [Certificate.parse(issued.der) for issued in self.leaf.chain]
         return judge.check_chain(chain, kind="signing", signed_at=self.signed_at)
 

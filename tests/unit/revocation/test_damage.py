@@ -27,7 +27,7 @@ CLEAN = crl(CA, number=2)
 def verdict(piece: bytes, kind: str, *, trusted: bool = True) -> str:
     crls = {"clean": CLEAN} | ({"piece": piece} if kind == "crl" else {})
     evidence = MemoryEvidence(crls, {"piece": piece} if kind == "ocsp" else {}, trusted=trusted)
-    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
     chain = [Certificate.parse(issued.der) for issued in LEAF.chain]
     try:
         judge.check_chain(chain, kind="signing", signed_at=None)
@@ -165,7 +165,7 @@ def test_the_message_names_the_file_and_the_certificate() -> None:
     evidence = MemoryEvidence(
         {"clean.crl": CLEAN, "bad.crl": crl(CA, revoked=REVOKED).replace(CA.subject, RENAMED)}, trusted=True
     )
-    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
+    judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
     with pytest.raises(Undecided, match=r"bad\.crl in the .* may be damaged and about the certificate"):
         judge.check_chain([Certificate.parse(item.der) for item in LEAF.chain], kind="signing", signed_at=None)
 
@@ -196,7 +196,7 @@ def test_a_crl_of_a_key_that_the_chain_proves_is_damaged_as_one_of_the_issuers_o
     chain = [Certificate.parse(issued.der) for issued in leaf.chain]
     for changed, reason in ((in_list, "revocation.crl.signature"), (in_name, "evidence.unread")):
         evidence = MemoryEvidence({"good.crl": crl(former), "bad.crl": changed}, trusted=True)
-        judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
+        judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
         with pytest.raises(Undecided) as raised:
             judge.check_chain(chain, kind="signing", signed_at=None)
         assert raised.value.reason == reason
@@ -210,7 +210,7 @@ class TestOneDamagedCrlAmongManyCasOfOneCompany:
 
     def verdict(self, piece: bytes, **more: bytes) -> str:
         evidence = MemoryEvidence({"clean": CLEAN, "piece": piece, **more}, trusted=True)
-        judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT))
+        judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
         try:
             judge.check_chain([Certificate.parse(item.der) for item in LEAF.chain[:2]], kind="signing", signed_at=None)
         except Undecided as error:

@@ -28,7 +28,7 @@ def _answer(evidence: MemoryEvidence, moment: Moment, leaf: Issued = LEAF) -> st
     """`good`, or the reason code."""
     chain = [Certificate.parse(issued.der) for issued in leaf.chain]
     try:
-        RevocationJudge(evidence, Freshness(), moment).check_chain(chain, kind="signing", signed_at=None)
+        RevocationJudge(evidence, Freshness(), moment, stored=tuple).check_chain(chain, kind="signing", signed_at=None)
     except (Rejected, Undecided) as error:
         return error.reason
     return "good"

@@ -34,7 +34,7 @@ def ask(
     crls: Mapping[str, bytes], leaf: Issued = LEAF, *, at: datetime = AT, is_now: bool = False
 ) -> tuple[EvidenceUse, ...]:  # fmt: skip
     chain = [Certificate.parse(issued.der) for issued in leaf.chain]
-    judge = RevocationJudge(MemoryEvidence(crls=crls), Freshness(), moment(at, is_now=is_now))
+    judge = RevocationJudge(MemoryEvidence(crls=crls), Freshness(), moment(at, is_now=is_now), stored=tuple)
     return judge.check_chain(chain, kind="signing", signed_at=None)
 
 
@@ -125,7 +125,9 @@ def test_a_hold_in_force_is_a_rejection() -> None:
 def test_an_answer_that_is_given_again_does_not_grow() -> None:
     """Answers are remembered over thousands of artifacts: a traceback must not hold on to each of them."""
     chain = [Certificate.parse(issued.der) for issued in LEAF.chain]
-    judge = RevocationJudge(MemoryEvidence(crls={"a.crl": revoking(NEW)}), Freshness(), moment(AT, is_now=True))
+    judge = RevocationJudge(
+        MemoryEvidence(crls={"a.crl": revoking(NEW)}), Freshness(), moment(AT, is_now=True), stored=tuple
+    )
     depths = []
     for _ in range(3):
         with pytest.raises(Rejected) as caught:

@@ -218,7 +218,7 @@ def test_what_notation_accepts_with_the_cache_is_not_refused_here(
     if not _notation_accepts(found.files):
         return
     chain = [Certificate.parse(item.der) for item in LEAF.chain[:2]]
-    judge = RevocationJudge(EvidenceDirectory.open(root), Freshness(), Moment(judged=AT, clock=AT))
+    judge = RevocationJudge(EvidenceDirectory.open(root), Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
     try:
         judge.check_chain(chain, kind="signing", signed_at=None)
     except (Rejected, Undecided) as error:

@@ -12,6 +12,7 @@ import pytest
 from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
+from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
@@ -73,9 +74,10 @@ class Trust:
     evidence: MemoryEvidence = field(default_factory=MemoryEvidence)
     freshness: Freshness = field(default_factory=Freshness)
 
-    def anchors(self, _statement: Statement, _kind: str, /) -> Anchors:
-        from airgap.pki.certificate import Certificate
+    def stored(self) -> tuple[Certificate, ...]:
+        return ()
 
+    def anchors(self, _statement: Statement, _kind: str, /) -> Anchors:
         return Anchors.of({"ca:harbour": (Certificate.parse(self.root.der),)})
 
     def others(self, _statement: Statement, _kind: str, /) -> dict[str, Anchors]:
