@@ -17,7 +17,7 @@ from airgap.net.source import RegistrySource
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
-from airgap.revocation.artifact import EVIDENCE_TYPE
+from airgap.revocation.artifact import evidence_of
 from airgap.signature.manifest import is_signature
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import index_document
@@ -117,8 +117,8 @@ def _wanted(result: Outline, manifest: Manifest) -> Iterator[Descriptor]:
     """Envelopes, and evidence that lies beside the artifact already."""
     if is_signature(manifest):
         yield from (layer for layer in (*manifest.layers, *manifest.blobs) if layer.size <= limits.ENVELOPE_BYTES)
-    elif manifest.artifact_type == EVIDENCE_TYPE:
-        for layer in manifest.layers:
+    else:
+        for layer in evidence_of(manifest):
             if result.size(layer.digest) is None and result.evidence_bytes + layer.size <= limits.BOX_EVIDENCE_BYTES:
                 result.evidence_bytes += layer.size
                 yield layer

@@ -27,8 +27,9 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import heard_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.problem import Problem
+from airgap.revocation.astray import POSSIBLE, says_evidence
 from airgap.revocation.index import INDEX
-from airgap.revocation.pool import EvidenceFile, EvidencePool, unusable
+from airgap.revocation.pool import EvidenceFile, EvidencePool, UnreadableEvidence
 from airgap.text import safe
 
 EVIDENCE_TYPE: Final = "application/vnd.airgap.evidence.v1"
@@ -141,13 +142,32 @@ def _manifests_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> It
             yield digest, manifest
 
 
-def _evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
-    """What a manifest holds as evidence: all in an evidence artifact, elsewhere what is called so."""
-    for item in (*manifest.layers, *manifest.blobs):
-        name = item.annotations.get(TITLE, "").lower()
-        is_called_so = item.media_type in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE} or name.endswith(_ENDINGS)
-        if manifest.artifact_type == EVIDENCE_TYPE or is_called_so:
+def evidence_of(manifest: Manifest) -> tuple[Descriptor, ...]:
+    """What a manifest holds as evidence by our names: all in an evidence artifact, elsewhere what is called so."""
+    return tuple(
+        item
+        for item in (*manifest.layers, *manifest.blobs)
+        if manifest.artifact_type == EVIDENCE_TYPE
+        or _essence(item) in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE}
+        or _title(item).endswith(_ENDINGS)
+    )
+
+
+def _possible_evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
+    """What may be evidence by the names that others give it (`oras attach IMAGE crl.pem`); its content tells."""
+    for _, item in manifest.successors():
+        named = (_title(item), _essence(item), manifest.artifact_type or "")
+        if any(map(says_evidence, named)) or _title(item).endswith(POSSIBLE):
             yield item
+
+
+def _title(item: Descriptor) -> str:
+    return item.annotations.get(TITLE, "").lower()
+
+
+def _essence(item: Descriptor) -> str:
+    """The media type without parameters (RFC 9110, 8.3.1: case does not matter)."""
+    return item.media_type.partition(";")[0].strip().lower()
 
 
 def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tuple[Problem, ...]:
@@ -188,16 +208,27 @@ class TargetEvidence(EvidencePool):
     def __init__(self, store: Store, manifests: Iterable[Manifest], origin: str) -> None:
         """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
 
-        Never raises for what they hold: what is too much, too large or no evidence is left out with a notice.
+        Never raises for what they hold: what is too large or no evidence is left out with a notice. Where there is too
+        much, what is not heard may be about anybody.
         """
         gathered = _Gathered(store, origin)
-        for manifest in manifests:
+        known = tuple(manifests)
+        for manifest in known:
             gathered.take(manifest)
+        for manifest in known:  # last, so that it takes the room of nothing that is called evidence
+            gathered.try_to_take(manifest)
         self.pieces: Final = tuple(gathered.pieces.values())
         self.named: Final = frozenset(gathered.pieces)
         """The same by what layers state, whether or not they are there."""
         self._by_name: Final = gathered.pieces
-        super().__init__(self.pieces, unread=(), notices=gathered.notices)
+        super().__init__(self.pieces, unread=gathered.unread)
+
+    def offered(self) -> Iterator[EvidenceFile]:
+        """Those that are evidence, or are called so: what only might have been, and is none, nobody offers."""
+        for piece in self.pieces:
+            pool = EvidencePool([piece] if piece.leftover else [], unread=())
+            if not piece.leftover or pool.all_crls() or pool.all_ocsp():
+                yield piece
 
     @cached_property
     def whole(self) -> frozenset[Named]:
@@ -209,26 +240,42 @@ class _Gathered:
     def __init__(self, store: Store, origin: str) -> None:
         self._store, self._origin = store, origin
         self.pieces: dict[Named, EvidenceFile] = {}
-        self.notices: list[Problem] = []
+        self.unread: list[UnreadableEvidence] = []
         self._bytes = 0
 
     def take(self, manifest: Manifest) -> None:
-        for layer in _evidence_of(manifest):
-            title, named = layer.annotations.get(TITLE, ""), (layer.digest, layer.size)
-            if named in self.pieces:
-                continue  # the artifacts of several images share most of their evidence
-            name = title.rpartition("/")[2] or layer.digest.encoded[:16]  # what a file is, its content tells
-            if len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + layer.size > limits.BOX_EVIDENCE_BYTES:
-                self._leave_out(title, "the target holds more evidence than is read")
-            else:
-                self._bytes += layer.size
-                is_index = title == f"crls/{INDEX}"  # it decides nothing, and is nothing to speak of
-                read = partial(_read, self._store, layer)
-                self.pieces[named] = EvidenceFile(name, self._origin, read, leftover=is_index)
+        """What is evidence by its name or type; where there is more than is read, nobody knows what it says."""
+        for item in evidence_of(manifest):
+            is_index = item.annotations.get(TITLE) == f"crls/{INDEX}"  # it decides nothing
+            if not self._took(item, nothing_to_speak_of=is_index) and not self.unread:
+                self.unread.append(
+                    UnreadableEvidence(
+                        name=safe(_title(item), limit=128),
+                        origin=self._origin,
+                        problem="the target holds more evidence than is read",
+                        trusted=True,
+                        remedy="Take superseded evidence out of the target.",
+                    )
+                )
 
-    def _leave_out(self, title: str, problem: str) -> None:
-        if len(self.notices) < limits.SIGNATURES:
-            self.notices.append(unusable(safe(title, limit=128), f"{problem} ({self._origin})"))
+    def try_to_take(self, manifest: Manifest) -> None:
+        """What may be evidence, and is nothing to speak of where it is none."""
+        for item in _possible_evidence_of(manifest):
+            if item.size <= limits.CRL_FILE_BYTES:
+                self._took(item, nothing_to_speak_of=True)
+
+    def _took(self, item: Descriptor, *, nothing_to_speak_of: bool) -> bool:
+        title, named = item.annotations.get(TITLE, ""), (item.digest, item.size)
+        if named in self.pieces:
+            return True  # the artifacts of several images share most of their evidence
+        size = min(item.size, limits.CRL_FILE_BYTES + 1)  # more of it is never read
+        if len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + size > limits.BOX_EVIDENCE_BYTES:
+            return False
+        self._bytes += size
+        name = title.rpartition("/")[2] or item.digest.encoded[:16]  # what a file is, its content tells
+        read = partial(_read, self._store, item)
+        self.pieces[named] = EvidenceFile(name, self._origin, read, leftover=nothing_to_speak_of)
+        return True
 
 
 def _is_whole(piece: EvidenceFile) -> bool:

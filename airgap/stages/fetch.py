@@ -177,7 +177,7 @@ class _Run:
 
     def _offer_box(self, store: Store, graph: Graph, name: str) -> None:
         beside = find_target_evidence(store, graph, safe(name))
-        for piece in beside.pieces:
+        for piece in beside.offered():
             try:
                 self._offered.append((f"{safe(name)}: {piece.name}", piece.read()))
             except FormatError as error:

@@ -285,11 +285,15 @@ class TestHostile:
         assert not ran.document["warnings"]
 
     @pytest.mark.parametrize("bound", ["BOX_EVIDENCE_FILES", "BOX_EVIDENCE_BYTES"])
-    def test_more_than_is_read_is_told(self, here: Site, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    def test_more_than_is_read_is_no_pass(self, here: Site, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
         here.sign()
+        here.serve()
+        here.fetch()
         _planted(here, {f"crls/{number}.crl": here.crl(here.ca, number=number) for number in range(4)})
         monkeypatch.setattr(f"airgap.limits.{bound}", 2)
         ran = here.verify()
+        assert ran.code == 15
+        assert ran.reasons == {"evidence.unread"}
         assert "more evidence than is read" in ran.document["warnings"][0]["message"]
 
     @pytest.mark.parametrize(

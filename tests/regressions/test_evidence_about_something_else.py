@@ -13,7 +13,7 @@ from airgap.oci.digest import Digest
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
 from airgap.trust.snapshots.document import SNAPSHOT_TYPE
 from tests.support.command import run_here
-from tests.support.crls import crl, entry
+from tests.support.crls import crl, entry, pem
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Pki, issue
 from tests.support.scenario import Scene, add_image, bare
@@ -21,6 +21,9 @@ from tests.support.scenario import Scene, add_image, bare
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
 REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, reason="keyCompromise")])
 ABSENT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"absent"), size=6)
+
+
+Way = Callable[[LayoutBuilder, Descriptor], None]
 
 
 def attach(
@@ -86,7 +89,33 @@ def in_an_artifact_manifest(box: LayoutBuilder, target: Descriptor) -> None:
     box.list(box.add_manifest(document, ARTIFACT_MANIFEST))
 
 
-WAYS: dict[str, Callable[[LayoutBuilder, Descriptor], None]] = {
+def as_others_do(kind: str, title: str, *, form: str = CRL_MEDIA_TYPE, data: bytes = REVOKING) -> Way:
+    """What `oras attach` and `oras push` make of a file, by the type of the artifact, of the layer, and its name."""
+
+    def put(box: LayoutBuilder, target: Descriptor) -> None:
+        layer = {**bare(box.add_blob(data, form)), **({"annotations": {TITLE: title}} if title else {})}
+        document = {
+            "schemaVersion": 2,
+            "mediaType": IMAGE_MANIFEST,
+            "artifactType": kind,
+            "config": bare(box.add_blob(b"{}", EMPTY)),
+            "layers": [layer],
+            "subject": bare(target),
+        }
+        box.list(box.add_manifest(document, artifact_type=kind))
+
+    return put
+
+
+def as_a_config(box: LayoutBuilder, target: Descriptor) -> None:
+    config = bare(box.add_blob(REVOKING, CRL_MEDIA_TYPE))
+    about = bare(target)
+    document = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config, "layers": [], "subject": about}
+    box.list(box.add_manifest(document))
+
+
+NOTES, BYTES = "application/vnd.example.notes", "application/octet-stream"
+WAYS: dict[str, Way] = {
     "about the image": lambda box, target: box.list(attach(box, target)),
     "about a child": child,
     "about another image": other_image,
@@ -98,6 +127,15 @@ WAYS: dict[str, Callable[[LayoutBuilder, Descriptor], None]] = {
     "by the type of the layer": lambda box, target: box.list(attach(box, target, kind=CRL_MEDIA_TYPE)),
     "by the name of the file": as_a_file,
     "called an index": called_an_index,
+    "as PEM": as_others_do(NOTES, "signing.crl.pem", form=BYTES, data=pem(REVOKING)),
+    "with another ending": as_others_do(NOTES, "signing-crl.der", form=BYTES),
+    "as some PEM": as_others_do(NOTES, "ca.pem", form="application/x-pem-file", data=pem(REVOKING)),
+    "by a folder": as_others_do(NOTES, "crls/ca", form=BYTES),
+    "by an old type of the layer": as_others_do(NOTES, "", form="application/x-pkcs7-crl"),
+    "by the type in capitals": as_others_do(NOTES, "", form="Application/PKIX-CRL"),
+    "by the type with a parameter": as_others_do(NOTES, "", form="application/pkix-crl; version=1"),
+    "by the type of the artifact": as_others_do(CRL_MEDIA_TYPE, "", form=BYTES),
+    "as a config": as_a_config,
     "in an artifact manifest": in_an_artifact_manifest,
     "about other evidence": lambda box, target: box.list(attach(box, attach(box, target, crl(LEAF.root)))),
 }
