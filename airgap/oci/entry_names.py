@@ -9,7 +9,7 @@ by which one tool could take one thing and another tool another thing means none
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,6 +18,7 @@ from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.manifest import Index
+from airgap.oci.reference import docker_name
 from airgap.oci.tags import tag_part
 from airgap.text import safe
 
@@ -96,11 +97,17 @@ class Names:
         self._by_tag: Final[defaultdict[str, dict[int, Entry]]] = defaultdict(dict)
         self._by_end: Final[defaultdict[str, list[Entry]]] = defaultdict(list)
         """By what stands behind the last colon; `:v1` and `x@y:v1` have no tag part."""
+        self._by_docker: Final[defaultdict[str, dict[int, Entry]]] = defaultdict(dict)
+        """By the name that docker makes of theirs."""
+        self._by_pin: Final[defaultdict[str, list[tuple[Entry, str]]]] = defaultdict(list)
+        """By the digest that a name ends in, which need not be the entry's; with that name."""
         for entry in entries:
             for name in entry.names:
                 self._bearers[name].append(entry)
                 self._by_tag[tag_part(name)][entry.number] = entry
                 self._by_end[name.rpartition(":")[2]].append(entry)
+                self._by_docker[_completed(name)][entry.number] = entry
+                self._by_pin[name.rpartition("@")[2]].append((entry, name))
         # asked for each entry, and a hostile layout gives one name to all of them
         self._single: Final = {name for name, group in self._bearers.items() if _is_one(group)}
         self._whole_names: Final = {name: {entry.image for entry in group} for name, group in self._bearers.items()}
@@ -127,6 +134,12 @@ class Names:
             if entry.names and self.tag_of(entry) is None:
                 yield entry, entry.names[0]
 
+    def pinned_elsewhere(self, known: Container[str]) -> Iterator[tuple[Entry, str]]:
+        """Entries with a name that ends in the digest of something else that is `known` here, each with that name."""
+        for digest, bearers in self._by_pin.items():
+            if digest in known:
+                yield from (bearer for bearer in bearers if str(bearer[0].descriptor.digest) != digest)
+
     def image_beside(self, entry: Entry) -> Descriptor | None:
         """What an entry that is aside bears the names of; None where that is not one thing."""
         names = [name for name in (entry.ref, entry.image) if name is not None]
@@ -139,7 +152,7 @@ class Names:
 
         A whole name, or the tag part of one. Raises NotFoundError where there is none, or where it could mean two
         things: tools differ in which of two entries of one name they take (LAYOUT-7), and where no ref.name is the
-        whole name, regctl takes one that ends so.
+        whole name, regctl takes one that ends so. docker and nerdctl run what bears a name as they complete it.
         """
         exact = self._bearers.get(name, [])
         found = exact or list(self._by_tag.get(name, {}).values())
@@ -152,29 +165,38 @@ class Names:
                 tag=safe(name),
             )
         entry = found[0]
+        called = name if exact else next(whole for whole in entry.names if tag_part(whole) == name)
+        found = list({entry.number: entry for entry in (*found, *self._completed_as(name, called))}.values())
         if not _is_one(found):
             raise self._ambiguous(name, found)
-        return entry, name if exact else next(whole for whole in entry.names if tag_part(whole) == name)
+        return entry, called
+
+    def _completed_as(self, *names: str) -> Iterator[Entry]:
+        for name in dict.fromkeys(map(_completed, names)):
+            yield from self._by_docker.get(name, {}).values()
 
     def check_literal(self, name: str, digest: Digest) -> None:
-        """Refuses a digest, or a tag with one, that is the whole name of something else, which other tools take by it.
+        """Refuses a digest, or a tag with one, by which other tools take something else.
 
-        Raises NotFoundError.
+        That is one whose whole name it is; and where a name ends in the digest, containerd and what stands on it (CRI,
+        nerdctl) run by it what bears the name, and do not look at its digest. Raises NotFoundError.
         """
-        for entry in self._bearers.get(name, ()):
+        bearers = [(entry, name) for entry in self._bearers.get(name, ())] + self._by_pin.get(str(digest), [])
+        for entry, whole in bearers:
             if entry.descriptor.digest != digest:
-                way_out = (
-                    "Name the digest alone, with @." if name != str(digest) else "Name the whole layout, or a tag."
-                )
+                other = "" if whole == name else f"{safe(whole, limit=_LONGEST)!r} "
                 raise NotFoundError(
-                    f"{safe(name, limit=_LONGEST)!r} names {digest}, and is the whole name of "
+                    f"{safe(name, limit=_LONGEST)!r} names {digest}, and {other}is the whole name of "
                     f"{entry.descriptor.digest} in {self._source}; tools disagree on which one it means",
-                    remedy=way_out,
+                    remedy="Name the whole layout, or a tag.",
                     tag=safe(name),
                 )
 
     def _ambiguous(self, name: str, found: Sequence[Entry]) -> NotFoundError:
-        wholes = {next((whole for whole in entry.names if name in {whole, tag_part(whole)}), name) for entry in found}
+        wholes = {
+            next((whole for whole in entry.names if name in {whole, tag_part(whole)}), entry.names[0])
+            for entry in found
+        }
         how = "is ambiguous"
         if len(wholes) == 1:
             name, how = wholes.pop(), "stands twice"
@@ -196,6 +218,13 @@ class Names:
         """The names there are, as the end of a sentence."""
         names = dict.fromkeys(self.tag_of(entry) or entry.names[0] for entry in self._entries if entry.names)
         return listed(names) if names else "; it has no tags"
+
+
+def _completed(name: str) -> str:
+    """What docker makes of a name: with a registry, a folder and a tag. One with a digest is left as it is."""
+    if "@" in name:
+        return name
+    return docker_name(name if tag_part(name) != name else f"{name}:latest")
 
 
 def _is_one(entries: Sequence[Entry]) -> bool:

@@ -136,6 +136,8 @@ class _Scanner:
         self._attach_aside(names)
         roots = self._roots(plain, special)
         self._note_dangling({entry.descriptor.digest: entry.place for entry in plain})
+        for entry, name in names.pinned_elsewhere({str(digest) for digest in self._known}):
+            self._note(entry, f"its name {safe(name, limit=300)!r} ends in the digest of something else")
         return Scan(
             roots=_merged(roots, names),
             names=names,

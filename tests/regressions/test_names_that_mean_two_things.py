@@ -188,6 +188,56 @@ def test_digest_that_is_the_name_of_another_entry_was_not_held_against_it(tmp_pa
             assert (ran.code, "is the whole name of" in ran.out + ran.err) == (11, True), ran
 
 
+@pytest.mark.parametrize(
+    ("typed", "evil"),
+    [
+        ("app:v1", "docker.io/library/app:v1"),
+        ("app:latest", "docker.io/library/app"),
+        ("docker.io/library/app:v1", "app:v1"),
+        ("library/app:v1", "index.docker.io/library/app:v1"),
+        ("app", "docker.io/library/app:latest"),
+    ],
+)
+@pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
+def test_name_was_not_held_against_what_docker_completes_it_to(
+    tmp_path: Path, typed: str, evil: str, annotation: str
+) -> None:
+    """containerd keeps names as they stand; `nerdctl run app:v1` takes what is called docker.io/library/app:v1."""
+    scene = Scene(refer=lambda written: f"oci:{written.layout}:{typed}")
+
+    def rename(box: LayoutBuilder, _: Descriptor) -> None:
+        box.entries[0]["annotations"] = {REF_NAME: typed}
+
+    scene.packing.append(rename)
+    assert run_here(scene.write(tmp_path / "without").arguments()).code == 0
+    scene.packing.append(lambda box, _: box.list(box.add_image(b"evil"), **{annotation: evil}))
+    written = scene.write(tmp_path / "with")
+    for arguments in (
+        written.arguments(),
+        ["copy", written.target, f"oci:{tmp_path}/out"],
+        ["inspect", written.target],
+    ):
+        ran = run_here(arguments)
+        assert (ran.code, "is ambiguous" in ran.out + ran.err) == (11, True), ran
+
+
+@pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
+def test_digest_that_the_name_of_another_entry_ends_in_was_not_held_against_it(tmp_path: Path, annotation: str) -> None:
+    """containerd finds `app@sha256:...` among its names and runs what bears it, whatever digest that has."""
+    scene = Scene()
+    digest = str(scene.target.digest)
+    name = f"registry.example/net-monitor@{digest}"
+    scene.packing.append(lambda box, _: box.list(box.add_image(b"evil"), **{annotation: name}))
+    written = scene.write(tmp_path)
+    _, _, *options = written.arguments()
+    for target in (f"oci:{written.layout}@{digest}", f"oci:{written.layout}:v1@{digest}"):
+        for command in (["verify", target, *options], ["copy", target, f"oci:{tmp_path}/out"], ["inspect", target]):
+            ran = run_here(command)
+            assert (ran.code, f"'{name}' is the whole name of" in ran.out + ran.err) == (11, True), ran
+    warnings = run_here(["verify", f"oci:{written.layout}", *options]).document["warnings"]
+    assert any("ends in the digest of something else" in warning["message"] for warning in warnings), warnings
+
+
 @pytest.mark.parametrize("gone", [False, True])
 def test_name_that_is_only_written_in_the_layout_was_judged_by_the_statement_for_all(
     tmp_path: Path, *, gone: bool
