@@ -20,7 +20,7 @@ from airgap.report.inspection import inspected_document, inspected_exit_code, in
 from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import certificate_json, descriptor_json, timestamp_json
 from airgap.report.style import PLAIN, Style
-from airgap.report.text import reason_lines, signature_lines, told_lines
+from airgap.report.text import problem_line, reason_lines, signature_lines, signed_by, told_lines
 from airgap.signature.blob_payload import SignedBlob
 from airgap.signature.inspected import InspectedSignature
 from airgap.text import safe
@@ -103,12 +103,22 @@ class BlobReport(VerdictReport[BlobOutcome]):
         return "\n".join(_lines(self.outcome, style, self.verbose)) + "\n"
 
     def brief(self) -> str:
-        """The verdict in one sentence."""
-        return _headline(self.outcome) + "\n"
+        """The verdict in one sentence.
+
+        Never quiet: what could not be judged at all, and what was odd about a signature that the file passed by.
+        """
+        outcome = self.outcome
+        accepted = outcome.signature if outcome.verdict is Verdict.PASS else None
+        notes = [f"  note {warning}" for warning in accepted.warnings] if accepted else []
+        problems = [problem_line(problem) for problem in outcome.problems]
+        return "\n".join((_headline(outcome), *notes, *problems)) + "\n"
 
 
 def _headline(outcome: BlobOutcome) -> str:
     match outcome.verdict:
+        case Verdict.PASS if outcome.signature and outcome.signature.reservations:
+            what = f"{outcome.path} is what was signed; the policy does not enforce every check of its signature"
+            return f"PASS, WITH RESERVATIONS: {what}."
         case Verdict.PASS:
             return f"PASS: {outcome.path} is what was signed, and the signature is good."
         case Verdict.SKIPPED:
@@ -131,7 +141,7 @@ def _lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:
     yield style.paint(_KIND.get(outcome.verdict, "unsure"), _headline(outcome))
     signature = outcome.signature
     if signature and signature.signer and signature.verdict is Verdict.PASS:
-        yield f"  signed by {signature.signer.subject}; {outcome.size} bytes, {outcome.digest}"
+        yield f"  {signed_by(signature)} {signature.signer.subject}; {outcome.size} bytes, {outcome.digest}"
         for key, value in signature.metadata.items():
             yield f"          {key}={value}"
     if outcome.policy_finding:

@@ -76,27 +76,31 @@ class FetchReport(OutcomeReport[FetchOutcome]):
 
 def _headline(outcome: FetchOutcome) -> str:
     chain = [item for item in outcome.certificates if item.role == "chain"]
-    gaps = sum(item.is_gap for item in chain)
-    signatures = count(outcome.signatures, "signature")
-    if outcome.problems:
-        return f"INCOMPLETE: {count(len(outcome.problems), 'target')} could not be read."
+    of_all = f"{count(len(chain), 'certificate')} of {count(outcome.signatures, 'signature')}"
+    lacking = list(_lacking(outcome, sum(item.is_gap for item in chain), of_all))
+    if revoked := sum(item.status is Status.REVOKED for item in chain):
+        return "; ".join((f"REVOKED: {revoked} of {of_all}, by the evidence at hand", *lacking)) + "."
+    if lacking:
+        return f"INCOMPLETE: {'; '.join(lacking)}."
     if not outcome.signatures:
         return "NOTHING TO DO: no target has a signature."
-    if gaps or outcome.unread:
-        unread = f", {count(len(outcome.unread), 'signature')} could not be read" if outcome.unread else ""
-        return (
-            f"INCOMPLETE: no proven evidence for {gaps} of {count(len(chain), 'certificate')} of {signatures}{unread}."
-        )
-    if revoked := sum(item.status is Status.REVOKED for item in chain):
-        return f"REVOKED: {revoked} of {count(len(chain), 'certificate')} of {signatures}, by the evidence at hand."
     if refused := sum(item.unanswered for item in chain):
         return (
-            f"INCOMPLETE: what was asked for {refused} of {count(len(chain), 'certificate')} of {signatures} gave no "
-            "answer that counts; what is at hand may be older."
+            f"INCOMPLETE: what was asked for {refused} of {of_all} gave no answer that counts; what is at hand may be "
+            "older."
         )
     if unreadable := len(outcome.unreadable):
         return f"INCOMPLETE: {count(unreadable, 'offered file')} cannot be read, and may hold a newer answer."
-    return f"COMPLETE: evidence for {count(len(chain), 'certificate')} of {signatures}."
+    return f"COMPLETE: evidence for {of_all}."
+
+
+def _lacking(outcome: FetchOutcome, gaps: int, of_all: str) -> Iterator[str]:
+    """What was not looked at or not found."""
+    if targets := len({problem.target for problem in outcome.problems}):
+        yield f"{count(targets, 'target')} could not be read"
+    if gaps or outcome.unread:
+        unread = f", {count(len(outcome.unread), 'signature')} could not be read" if outcome.unread else ""
+        yield f"no proven evidence for {gaps} of {of_all}{unread}"
 
 
 _ASK_AGAIN: Final = "Ask again later, or get the file in another way and name it: --from PATH."
@@ -106,7 +110,7 @@ _NOT_ASKED: Final = (
 
 
 def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
-    yield style.paint("good" if outcome.complete else "unsure", _headline(outcome))
+    yield style.paint("good" if outcome.complete and not outcome.is_revoked else "unsure", _headline(outcome))
     for item in outcome.certificates:
         yield from _certificate(item, outcome, style, verbose)
     if gaps := [item for item in outcome.certificates if item.is_gap]:

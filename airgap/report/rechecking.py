@@ -11,6 +11,7 @@ from airgap.reasons import REASONS
 from airgap.report.document import heading, problem_document, signature_document
 from airgap.report.report import Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
+from airgap.report.text import has_reservations, soft_lines
 from airgap.verdict import Verdict
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
 
@@ -69,6 +70,7 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
             yield f"          {message}" + (f" [{reason}]" if reason else "")
             if reason and REASONS[reason].remedy:
                 yield f"          → {REASONS[reason].remedy}"
+        yield from soft_lines(artifact.now, style)
     for name, problems in (("problem", outcome.problems), ("warning", outcome.warnings)):
         for problem in problems:
             yield f"  {name} {problem.message}" + (f" [{problem.reason}]" if problem.reason else "")
@@ -93,7 +95,12 @@ def _headline(outcome: RecheckOutcome) -> str:
     if outcome.verdict not in {Verdict.PASS, Verdict.SKIPPED}:
         return "UNSURE: nothing was judged again in some of what was named; see below."
     if skipped := total - len(verified):
-        return f"SKIPPED: the policy verifies no signature of {skipped} of {total}. NOTHING vouches for them."
+        before = sum(artifact.change is Change.WORSE for artifact in artifacts)
+        good = f" {before} of them had been accepted earlier." if before else ""
+        return f"SKIPPED: the policy verifies no signature of {skipped} of {total}. NOTHING vouches for them.{good}"
+    if soft := sum(has_reservations(artifact.now) for artifact in artifacts):
+        softened = f"the policy does not enforce every check; see {soft} of {total}"
+        return f"GOOD, WITH RESERVATIONS: {softened}{_as_of_reports(artifacts)}."
     if any(artifact.change is not Change.UNCHANGED for artifact in artifacts):
         return f"GOOD: all {total} are good now{_as_of_reports(artifacts)}."
     return f"UNCHANGED: all {total} are still good{_as_of_reports(artifacts)}."

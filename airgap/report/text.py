@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -52,11 +54,15 @@ class VerifyReport(VerdictReport[Outcome]):
         return "\n".join(_lines(self.outcome, style, self.verbose)) + "\n"
 
     def brief(self) -> str:
-        """The verdict in one line; what was odd about signatures that something passed by is never quiet."""
+        """The verdict in one line.
+
+        Never quiet: what could not be judged at all, and what was odd about signatures that something passed by.
+        """
         lines = [_headline(self.outcome)]
         for artifact in self.outcome.artifacts:
             if artifact.verdict is Verdict.PASS and artifact.accepted:
                 lines += [f"  note {artifact.reference}: {warning}" for warning in artifact.accepted.warnings]
+        lines += [problem_line(problem) for problem in self.outcome.problems]
         return "\n".join(lines) + "\n"
 
 
@@ -81,35 +87,59 @@ def _each_once(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _headline(outcome: Outcome) -> str:
-    """The verdict in one sentence."""
-    artifacts = outcome.artifacts
-    total = len(artifacts)
-    passed = sum(artifact.verdict is Verdict.PASS for artifact in artifacts)
-    match outcome.verdict:
-        case Verdict.PASS if soft := sum(bool(_reservations(artifact)) for artifact in artifacts):
-            return f"PASS, WITH RESERVATIONS: the policy does not enforce every check; see {count(soft, 'artifact')}."
-        case Verdict.PASS if passed == total:
-            content = "signatures and content are" if _content_checked(outcome) else "signatures are"
-            return f"PASS: {content} good ({count(total, 'artifact')})."
+    """The verdict in one sentence, and one more for all else that is no pass: nobody shall take that for good."""
+    tally = Counter(artifact.verdict for artifact in outcome.artifacts)
+    about, sentence = _verdict_sentence(outcome, tally)
+    return " ".join((sentence, *(more for other, more in _besides(outcome, tally) if other != about)))
+
+
+def _verdict_sentence(outcome: Outcome, tally: Counter[Verdict]) -> tuple[Verdict | None, str]:
+    """The sentence, and whom it is about: the artifacts of a verdict; None for the problems of the run."""
+    verdict = outcome.verdict
+    total = count(tally.total(), "artifact")
+    skipped = tally[Verdict.SKIPPED]
+    match verdict:
+        case Verdict.PASS if soft := sum(map(has_reservations, outcome.artifacts)):
+            seen = count(soft, "artifact")
+            return verdict, f"PASS, WITH RESERVATIONS: the policy does not enforce every check; see {seen}."
+        case Verdict.PASS if skipped:
+            rest = f"the policy skips the rest: NOTHING vouches for {_them(skipped)}"
+            return Verdict.SKIPPED, f"PASS: {tally[verdict]} of {total}; {rest}."
         case Verdict.PASS:
-            return f"PASS: {passed} of {count(total, 'artifact')}; the policy skips the rest: NOTHING vouches for it."
+            content = "signatures and content are" if _content_checked(outcome) else "signatures are"
+            return verdict, f"PASS: {content} good ({total})."
         case Verdict.SKIPPED:
-            return f"SKIPPED: the policy verifies no signature of {count(total, 'artifact')}. NOTHING vouches for it."
-        case Verdict.INDETERMINATE:
-            unsure = sum(artifact.verdict is Verdict.INDETERMINATE for artifact in artifacts)
-            return f"UNSURE: evidence is missing or stale for {unsure} of {count(total, 'artifact')}. Do not use yet."
-        case _ if not artifacts:
-            return "FAIL: nothing was verified."
+            nothing = f"NOTHING vouches for {_them(skipped)}"
+            return verdict, f"SKIPPED: the policy verifies no signature of {total}. {nothing}."
+        case Verdict.INDETERMINATE if unsure := tally[verdict]:
+            return verdict, f"UNSURE: evidence is missing or stale for {unsure} of {total}. Do not use yet."
+        case Verdict.FAIL if failed := tally[verdict]:
+            return verdict, f"FAIL: {failed} of {total} did not verify. Do not use what failed."
+        case _ if not tally:
+            return None, f"{_WORD[verdict]}: nothing was verified."
         case _:
-            failed = sum(artifact.verdict is Verdict.FAIL for artifact in artifacts)
-            if not failed:
-                return f"FAIL: {count(len(outcome.problems), 'problem')}; see below."
-            return f"FAIL: {failed} of {count(total, 'artifact')} did not verify. Do not use what failed."
+            return None, f"{_WORD[verdict]}: {count(len(outcome.problems), 'problem')}; see below."
 
 
-def _reservations(artifact: ArtifactOutcome) -> tuple[Finding, ...]:
+def _besides(outcome: Outcome, tally: Counter[Verdict]) -> Iterator[tuple[Verdict | None, str]]:
+    """What is no pass, with whom it is about."""
+    if unsure := tally[Verdict.INDETERMINATE]:
+        are = "is" if unsure == 1 else "are"
+        yield Verdict.INDETERMINATE, f"{count(unsure, 'artifact')} {are} UNSURE: do not use {_them(unsure)} yet."
+    if skipped := tally[Verdict.SKIPPED]:
+        yield Verdict.SKIPPED, f"The policy skips {count(skipped, 'artifact')}: NOTHING vouches for {_them(skipped)}."
+    if outcome.problems:
+        yield None, f"{count(len(outcome.problems), 'problem')} beside; see below."
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
+
+
+def has_reservations(artifact: ArtifactOutcome) -> bool:
+    """Whether an artifact passed only because the policy softens some check."""
     accepted = artifact.accepted
-    return accepted.reservations if accepted and artifact.verdict is Verdict.PASS else ()
+    return artifact.verdict is Verdict.PASS and accepted is not None and bool(accepted.reservations)
 
 
 def _content_checked(outcome: Outcome) -> bool:
@@ -127,9 +157,7 @@ def _summary(artifact: ArtifactOutcome) -> str:
     if accepted and accepted.signer and not artifact.policy_finding:
         others = sum(signature.verdict is Verdict.PASS for signature in artifact.signatures) - 1
         more = f" and {others} more" if others else ""
-        untrusted = any(finding.check is Check.AUTHENTICITY for finding in accepted.reservations)
-        word = "signature claims to be by" if untrusted else "signed by"
-        parts.append(f"{word} {accepted.signer.subject}{more}")
+        parts.append(f"{signed_by(accepted)} {accepted.signer.subject}{more}")
     elif artifact.signatures:
         parts.append(f"none of {count(len(artifact.signatures), 'signature')} is accepted")
     elif not artifact.policy_finding:
@@ -143,6 +171,12 @@ def _summary(artifact: ArtifactOutcome) -> str:
         scope = "manifests only, layers NOT checked" if content.mode != "all" else "every byte"
         parts.append(f"content good ({count(content.blobs, 'blob')}, {size(content.bytes)}, {scope})")
     return "; ".join(parts)
+
+
+def signed_by(accepted: SignatureOutcome) -> str:
+    """How to name the signer of a signature that was accepted: whom no trust store knows only claims a name."""
+    untrusted = any(finding.check is Check.AUTHENTICITY for finding in accepted.reservations)
+    return "signature claims to be by" if untrusted else "signed by"
 
 
 def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) -> Iterator[str]:
@@ -197,15 +231,28 @@ def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *,
                 finding.message, finding.reason, style, shown, check=finding.check.value, remedy=finding.way_out
             )
         elif finding.is_reservation:
-            how = "only logged" if finding.action is Action.LOG else "not checked"
-            code = f" [{finding.reason}]" if finding.reason else ""
-            yield f"          {style.paint('unsure', 'note')} {finding.check.value} is {how}: {finding.message}{code}"
+            yield _reservation_line(finding, style)
     if verbose:
         for use in signature.evidence:
             until = f", good until {iso(use.good_until)}" if use.good_until else ""
             source = f" by {use.name} ({use.origin})" if use.name else ""
             yield f"            {use.kind:<19} {use.certificate}: {use.status}{source}{until}"
     yield from _notes(signature, style)
+
+
+def soft_lines(artifact: ArtifactOutcome, style: Style) -> Iterator[str]:
+    """What an accepted artifact's pass is worth less by: softened checks, stale evidence, and what else is odd."""
+    if (accepted := artifact.accepted) and artifact.verdict is Verdict.PASS:
+        yield from (_reservation_line(finding, style) for finding in accepted.reservations)
+        yield from _notes(accepted, style)
+    for warning in artifact.warnings:
+        yield f"          {style.paint('unsure', 'note')} {warning}"
+
+
+def _reservation_line(finding: Finding, style: Style) -> str:
+    how = "only logged" if finding.action is Action.LOG else "not checked"
+    code = f" [{finding.reason}]" if finding.reason else ""
+    return f"          {style.paint('unsure', 'note')} {finding.check.value} is {how}: {finding.message}{code}"
 
 
 def _notes(signature: SignatureOutcome, style: Style) -> Iterator[str]:
@@ -262,9 +309,19 @@ def told_lines(outcome: _Told, style: Style) -> Iterator[str]:
         yield from _problem_lines(warning, style, "warning", "unsure")
 
 
+def problem_line(problem: Problem, style: Style = PLAIN, word: str = "problem", kind: str = "bad") -> str:
+    """What kept something from being judged, or is worth a warning, without the way out."""
+    target = f"{problem.target}: " if problem.target and not _names(problem.message, problem.target) else ""
+    return f"  {style.paint(kind, word)} {target}{problem.message}"
+
+
+def _names(text: str, target: str) -> bool:
+    """Whether the text names the target, and not only a word or path that has its letters."""
+    return re.search(rf"(?<![\w./-]){re.escape(target)}(?![\w-]|[./]\w)", text) is not None
+
+
 def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
-    target = f"{problem.target}: " if problem.target and problem.target not in problem.message else ""
-    yield f"  {style.paint(kind, word)} {target}{problem.message}"
+    yield problem_line(problem, style, word, kind)
     remedy = problem.remedy or (REASONS[problem.reason].remedy if problem.reason else "")
     if remedy:
         yield f"{_WAY_OUT}{remedy}"

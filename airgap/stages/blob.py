@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from airgap import __version__, limits
 from airgap.errors import AirgapError, NotFoundError, Rejected, TrustMaterialError, UsageError
@@ -218,7 +218,8 @@ class _Verification:
                 base,
                 policy=AppliedPolicy.of(statement),
             )
-            if statement.skip:  # D45: success, and nothing is read
+            if statement.skip:  # D45: success, and nothing is read; but the file must be there
+                self._open().close()
                 skipped = f"the statement {safe(statement.name)!r} has level skip"
                 return replace(base, policy_finding=("policy.skip", skipped))
             return self._judged(base, statement)
@@ -235,8 +236,7 @@ class _Verification:
 
     def _judged(self, base: BlobOutcome, statement: Statement) -> BlobOutcome:
         request = self._request
-        if not request.path.exists():
-            raise _no_file(request.path)
+        self._open().close()  # a file that is not there is said to be, whatever the signature is
         signature = request.signature or beside(request.path, request.envelope)
         media_type, raw = _open_signature(signature, request.envelope)
         envelope = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
@@ -256,10 +256,17 @@ class _Verification:
 
     def _measure(self, algorithm: str | None) -> tuple[Digest | None, int | None]:
         """Digest and size of the file; nothing where the signature cannot be read and so will not be accepted."""
-        with open_plain(
-            self._request.path
-        ) as file:  # a file that is not there is said to be, whatever the signature is
-            return measure(file, algorithm) if algorithm else (None, None)
+        if algorithm is None:
+            return None, None
+        with self._open() as file:
+            return measure(file, algorithm)
+
+    def _open(self) -> BinaryIO:
+        """The file. Raises NotFoundError, OSError."""
+        try:
+            return open_plain(self._request.path)
+        except FileNotFoundError:
+            raise _no_file(self._request.path) from None
 
 
 def _hash_algorithm(media_type: str, raw: bytes) -> str | None:

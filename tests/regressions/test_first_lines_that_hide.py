@@ -1,0 +1,214 @@
+"""The first line is all that many people read, and all that `-q` leaves: what is no pass must not hide behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airgap.parse.time import iso
+from tests.support.blobs import BlobScene, blob_statement
+from tests.support.command import Ran, run_here
+from tests.support.crls import crl
+from tests.support.layouts import LayoutBuilder
+from tests.support.pki import AT, Issued, Pki
+from tests.support.scenario import SIGNING_CRL, Signature, chain_with_crls
+from tests.support.trust import oci_policy, statement, write_trust
+
+HOST = "registry.example"
+NOBODY = ["x509.subject: C=US, ST=WA, O=Nobody"]
+
+
+class Box:
+    """One layout: `good` and `soft` are signed, `unsure` has no CRL, `bad` is not signed, `skip` is not verified."""
+
+    def __init__(self, folder: Path) -> None:
+        box = LayoutBuilder()
+        self.leaf = Pki().code_chain()
+        self.unsure = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
+        signers = {"good": self.leaf, "soft": self.leaf, "unsure": self.unsure, "bad": None, "skip": None}
+        for name, leaf in signers.items():
+            image = box.tag(box.add_image(name.encode()), f"{HOST}/{name}:v1")
+            if leaf:
+                Signature("jws", leaf).attach(box, image)
+        self.layout = box.write_directory(folder / "layout")
+        logged = {"level": "strict", "override": {"authenticity": "log"}}
+        self.trust = write_trust(
+            folder / "trust",
+            policy=oci_policy(
+                statement(registryScopes=[f"{HOST}/{name}" for name in ("good", "unsure", "bad")]),
+                statement(
+                    name="soft",
+                    registryScopes=[f"{HOST}/soft"],
+                    signatureVerification=logged,
+                    trustedIdentities=NOBODY,
+                ),
+                _skipping([f"{HOST}/skip"]),
+            ),
+            stores={"ca:harbour": [self.leaf.root, self.unsure.root]},
+        )
+
+    def verify(self, *names: str) -> Ran:
+        """Quietly; a name that is no artifact here is taken for a path."""
+        known = ("good", "soft", "unsure", "bad", "skip")
+        targets = [f"{self.layout}:{HOST}/{name}:v1" if name in known else name for name in names]
+        return run_here(["verify", *targets, "--trust", str(self.trust), "--at", iso(AT), "-q"])
+
+
+def _skipping(scopes: Sequence[str]) -> dict[str, Any]:
+    skip = {"level": "skip"}
+    return statement(
+        name="skip", registryScopes=scopes, signatureVerification=skip, trustStores=None, trustedIdentities=None
+    )
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+class TestVerify:
+    def test_what_is_skipped_beside_a_pass_with_reservations(self, box: Box) -> None:
+        ran = box.verify("soft", "skip")
+        assert (ran.code, ran.out) == (
+            0,
+            (
+                "PASS, WITH RESERVATIONS: the policy does not enforce every check; see 1 artifact. The policy skips "
+                "1 artifact: NOTHING vouches for it.\n"
+            ),
+        )
+
+    def test_what_is_unsure_and_skipped_beside_a_failure(self, box: Box) -> None:
+        ran = box.verify("good", "unsure", "bad", "skip")
+        assert (ran.code, ran.out) == (
+            10,
+            (
+                "FAIL: 1 of 4 artifacts did not verify. Do not use what failed. "
+                "1 artifact is UNSURE: do not use it yet. The policy skips 1 artifact: NOTHING vouches for it.\n"
+            ),
+        )
+
+    def test_what_could_not_be_judged_is_named_where_nothing_follows(self, box: Box) -> None:
+        ran = box.verify("good", "./nowhere")
+        assert (ran.code, ran.out) == (
+            11,
+            "FAIL: 1 problem; see below.\n  problem there is no file or directory ./nowhere\n",
+        )
+
+    def test_what_could_not_be_judged_beside_a_failure(self, box: Box) -> None:
+        ran = box.verify("bad", "./nowhere")
+        assert (ran.code, ran.out) == (
+            10,
+            (
+                "FAIL: 1 of 1 artifact did not verify. Do not use what failed. 1 problem beside; see below.\n"
+                "  problem there is no file or directory ./nowhere\n"
+            ),
+        )
+
+    def test_nothing_beside_means_nothing_more(self, box: Box) -> None:
+        assert box.verify("good").out == "PASS: signatures and content are good (1 artifact).\n"
+        assert box.verify("unsure").out.count("\n") == 1
+
+    def test_the_target_is_named_where_the_message_has_its_letters_alone(self, box: Box) -> None:
+        """Whatever has an `a` in it passed for a sentence that names the target `a`."""
+        for name in ("a", "b"):
+            shutil.copytree(box.layout, box.layout.parent / name)
+            layout = box.layout.parent / name
+            entries = json.loads((layout / "index.json").read_bytes())["manifests"]
+            signature = next(entry["digest"] for entry in entries if "artifactType" in entry)
+            (layout / "blobs" / signature.replace(":", "/")).write_bytes(b"{}")
+        with contextlib.chdir(box.layout.parent):
+            ran = run_here(["verify", "a", "b", "--trust", str(box.trust), "-q"])
+        problems = [line for line in ran.out.splitlines() if line.startswith("  problem ")]
+        assert [line.split()[1] for line in problems] == ["a:", "b:"], ran
+
+
+class TestFetch:
+    def test_a_revocation_is_the_first_word(self, tmp_path: Path) -> None:
+        """It said that a target could not be read, once for each thing in it, and nothing of the other one."""
+        leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
+        box = LayoutBuilder()
+        Signature("jws", leaf).attach(box, box.tag(box.add_image(b"image"), "v1"))
+        layout = box.write_directory(tmp_path / "layout")
+        broken = LayoutBuilder()
+        broken.drop(Signature("jws", leaf).attach(broken, broken.tag(broken.add_image(b"other"), "v1")))
+        other = broken.write_directory(tmp_path / "broken")
+        crls = {"new.crl": crl(leaf.chain[1], revoked=[leaf], number=2)}
+        trust = write_trust(tmp_path / "trust", stores={"ca:harbour": [leaf.root]}, crls=crls)
+        options = ["--trust", str(trust), "--no-download", "-q"]
+        ran = run_here(["trust", "fetch", str(layout), str(other), *options])
+        assert ran.out.startswith("REVOKED: 1 of 2 certificates of 1 signature, by the evidence at hand; "), ran
+        assert "1 target could not be read" in ran.out
+        ran = run_here(["trust", "fetch", str(other), *options])
+        assert ran.out == "INCOMPLETE: 1 target could not be read.\n", ran
+
+
+class TestBlob:
+    def test_a_file_that_is_not_there_is_not_skipped(self, tmp_path: Path) -> None:
+        """It was exit code 0 for a path that was typed wrong."""
+        skip = blob_statement(
+            name="loose",
+            globalPolicy=None,
+            signatureVerification={"level": "skip"},
+            trustStores=None,
+            trustedIdentities=None,
+        )
+        scene = BlobScene(tmp_path, policy=oci_policy(skip)).write()
+        scene.path.unlink()
+        ran = run_here(scene.verify("--policy-name", "loose"))
+        assert (ran.code, ran.document["verdict"]) == (11, "fail"), ran
+        scene.path.mkdir()
+        assert run_here(scene.verify("--policy-name", "loose")).code == 1
+
+    def test_a_softened_check_is_a_reservation(self, tmp_path: Path) -> None:
+        """It said that the signature is good, and signed by somebody whom nobody trusts."""
+        logged = {"level": "strict", "override": {"authenticity": "log"}}
+        policy = oci_policy(blob_statement(signatureVerification=logged, trustedIdentities=NOBODY))
+        scene = BlobScene(tmp_path, policy=policy).write()
+        ran = run_here(scene.verify()[:-2])
+        assert (ran.code, ran.out.startswith("PASS, WITH RESERVATIONS: ")) == (0, True), ran
+        assert "signature claims to be by" in ran.out
+        assert run_here([*scene.verify()[:-2], "-q"]).out.startswith("PASS, WITH RESERVATIONS: ")
+
+
+class TestRecheck:
+    def test_a_revocation_that_is_only_logged_is_told(self, tmp_path: Path) -> None:
+        """It said that all are still good, and nothing else."""
+        leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
+        layout, report = self._accepted(tmp_path, leaf)
+        policy = oci_policy(statement(signatureVerification={"level": "permissive"}))
+        crls = {"new.crl": crl(leaf.chain[1], revoked=[leaf], number=2)}
+        trust = write_trust(tmp_path / "trust", policy=policy, stores={"ca:harbour": [leaf.root]}, crls=crls)
+        for source in (layout, report):
+            ran = run_here(["recheck", str(source), "--trust", str(trust), "--at", iso(AT)])
+            assert (ran.code, ran.out.startswith("GOOD, WITH RESERVATIONS: ")) == (0, True), ran
+            assert "note revocation is only logged" in ran.out
+            assert "[revocation.revoked]" in ran.out
+
+    def test_what_was_accepted_and_is_skipped_now_is_counted(self, tmp_path: Path) -> None:
+        """The text said nothing of what JSON counts as worse."""
+        leaf = Pki().code_chain()
+        _, report = self._accepted(tmp_path, leaf)
+        trust = write_trust(tmp_path / "trust", policy=oci_policy(_skipping(["*"])))
+        arguments = ["recheck", str(report), "--trust", str(trust), "--at", iso(AT)]
+        ran = run_here(arguments)
+        assert ran.code == 0
+        assert ran.out.splitlines()[0].endswith("NOTHING vouches for them. 1 of them had been accepted earlier.")
+        assert json.loads(run_here([*arguments, "--format", "json"]).out)["worse"] == 1
+
+    def _accepted(self, folder: Path, leaf: Issued) -> tuple[Path, Path]:
+        """A layout, and the report that accepted it."""
+        box = LayoutBuilder()
+        image = box.tag(box.add_image(b"image"), "v1")
+        Signature("jws", leaf).attach(box, image)
+        layout, report = box.write_directory(folder / "layout"), folder / "report.json"
+        crls = {f"{number}.crl": crl(issuer) for number, issuer in enumerate(leaf.chain[1:])}
+        trust = write_trust(folder / "trust", stores={"ca:harbour": [leaf.root]}, crls=crls)
+        ran = run_here(["verify", str(layout), "--trust", str(trust), "--at", iso(AT), "-q", "--report", str(report)])
+        assert ran.code == 0, ran
+        return layout, report
