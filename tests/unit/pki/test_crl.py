@@ -430,10 +430,12 @@ def test_the_last_certificate_issuer_says_whose_an_entry_is() -> None:
 
 
 def test_a_certificate_issuer_that_cannot_be_read_may_be_anybody() -> None:
-    broken = Extension("2.5.29.29", asn1.null(), critical=True)
-    for items in ([entry(LEAF.serial, extra=[broken])], [entry(5, extra=[broken]), entry(LEAF.serial)]):
-        (found,) = Crl.parse(crl(CA, revoked=items)).entries(certificate(LEAF))
-        assert "certificateIssuer" in found.doubt
+    universal = names.name(names.Attribute("CN", "CA".encode("utf-32-be"), 0x1C))
+    for value in (asn1.null(), asn1.sequence(extensions.directory_name(universal))):
+        broken = Extension("2.5.29.29", value, critical=True)
+        for items in ([entry(LEAF.serial, extra=[broken])], [entry(5, extra=[broken]), entry(LEAF.serial)]):
+            (found,) = Crl.parse(crl(CA, revoked=items)).entries(certificate(LEAF))
+            assert "certificateIssuer" in found.doubt
 
 
 def test_entries_of_another_issuer_do_not_spoil_an_absence() -> None:
