@@ -217,7 +217,7 @@ class Gatherer:
         for item in asked:
             issuer = item.issuer
             attempt: Attempt | None = None
-            if issuer and response is not None and response.statements(item.certificate, issuer):
+            if issuer and response is not None and response.statements(item.certificate, *item.issuers):
                 attempt = self._take_ocsp(data, source, item, issuer)
             elif (issuer or self._unproven) and crl is not None and same_name(crl.issuer, item.certificate.issuer):
                 urls = (
@@ -310,7 +310,7 @@ class Gatherer:
             response, statements = _proven_response(data, asked, issuer)
         except Undecided as error:
             return _failure(source, "ocsp", Outcome.REFUSED, error)
-        kept = self._keeper.keep_ocsp(data, response, certificate, issuer)
+        kept = self._keeper.keep_ocsp(data, response, certificate, issuer, asked.renewed)
         single = statements[0]
         attempt = self._kept(source, "ocsp", kept, f"{OCSP}/{kept.name}", None, single.this_update, single.next_update)
         try:
@@ -321,7 +321,7 @@ class Gatherer:
 
     def _check_response(self, response: OcspResponse, issuer: Certificate, asked: CertificateToCheck) -> None:
         """The response may clear `asked`, and who signed it is noted. Raises Undecided where it only may condemn."""
-        statements = response.statements(asked.certificate, issuer)
+        statements = response.statements(asked.certificate, *asked.issuers)
         if response.find(asked.certificate, issuer) is None:
             who = repr(safe(asked.certificate.subject_text))
             raise Undecided("revocation.ocsp.missing", f"it names the issuer of {who} by another name or key")
@@ -387,7 +387,7 @@ def _proven_response(
         response = OcspResponse.parse(data)
     except FormatError as error:
         raise Undecided("revocation.ocsp.malformed", problem_of_download(data, Wanted.OCSP, error)) from None
-    statements = response.statements(asked.certificate, issuer)
+    statements = response.statements(asked.certificate, *asked.issuers)
     if not statements:
         raise Undecided("revocation.ocsp.missing", f"it does not answer for {who}")
     response.verify_made_for(issuer, *asked.renewed)

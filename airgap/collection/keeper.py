@@ -105,15 +105,25 @@ class EvidenceKeeper:
 
     # --- OCSP ---
 
-    def keep_ocsp(self, data: bytes, response: OcspResponse, certificate: Certificate, issuer: Certificate) -> Kept:
-        """Put a response (`data`) that was proven to answer for `certificate`. Raises as `keep_crl`."""
-        statements = response.statements(certificate, issuer)
+    def keep_ocsp(
+        self,
+        data: bytes,
+        response: OcspResponse,
+        certificate: Certificate,
+        issuer: Certificate,
+        renewed: tuple[Certificate, ...],
+    ) -> Kept:
+        """Put a response (`data`) that was proven to answer for `certificate`, by whichever key of its issuer.
+
+        Raises as `keep_crl`.
+        """
+        statements = response.statements(certificate, issuer, *renewed)
         if not statements:
             raise ValueError("the response is about another certificate")
         folder = self._folder(OCSP)
         with exclusive(folder):
             index = read_index(folder)
-            rivals = _answers(folder, index, certificate, issuer)
+            rivals = _answers(folder, index, certificate, issuer, *renewed)
             for name, rival in rivals:
                 if rival.fingerprint == response.fingerprint:
                     return Kept(state=State.UNCHANGED, name=name)
@@ -190,7 +200,7 @@ def _is_needless(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer
 
 
 def _answers(
-    folder: Path, index: EvidenceIndex, certificate: Certificate, issuer: Certificate
+    folder: Path, index: EvidenceIndex, certificate: Certificate, issuer: Certificate, *renewed: Certificate
 ) -> list[tuple[str, OcspResponse]]:
     found: list[tuple[str, OcspResponse]] = []
     own = _stream(certificate, issuer)
@@ -201,7 +211,7 @@ def _answers(
             response = OcspResponse.parse(read_regular(folder / name, limits.OCSP_BYTES))
         except FormatError:
             continue
-        if response.statements(certificate, issuer):
+        if response.statements(certificate, issuer, *renewed):
             found.append((name, response))
     return found
 

@@ -58,7 +58,7 @@ def _responses(item: CertificateToCheck, evidence: Evidence) -> Iterator[tuple[s
     """Responses of the issuer; where its certificate is not at hand, all that may be about this serial number."""
     for file in evidence.ocsp(item.certificate.serial):
         if item.issuer is not None:
-            if not file.response.statements(item.certificate, item.issuer):
+            if not file.response.statements(item.certificate, *item.issuers):
                 continue
             try:
                 file.response.verify_made_for(*item.issuers)

@@ -27,7 +27,7 @@ from airgap.parse.base64 import decode_standard
 from airgap.pki import algorithms
 from airgap.pki import extensions as ext
 from airgap.pki.algorithms import Algorithm, PublicKey, UnusableKey, UnverifiedError
-from airgap.pki.distinguished_names import Rdn, name_text, read_name
+from airgap.pki.distinguished_names import Rdn, name_text, read_name, same_name
 from airgap.pki.extensions import BasicConstraints, DistributionPoint, ExtendedKeyUsage, Extension, KeyUsage
 from airgap.pki.native import guarded
 from airgap.text import safe
@@ -40,6 +40,7 @@ __all__ = [
     "KeyUsage",
     "Offered",
     "load_certificates",
+    "verify_ever_issued",
     "verify_issued",
 ]
 
@@ -174,6 +175,26 @@ def verify_issued(child: Certificate, issuer: Certificate) -> None:
             f"its signature {problem}",
             **facts,
         )
+
+
+def verify_ever_issued(child: Certificate, issuer: Certificate) -> None:
+    """The key of `issuer` signed `child`, which names it: enough for whose word condemns and never clears (design 10).
+
+    The names are one by RFC 5280, 7.1, and SHA-1 will do. Raises Rejected("chain.order").
+    """
+    if not same_name(child.issuer, issuer.subject):
+        verify_issued(child, issuer)  # which says so
+    verify = algorithms.verify_ever_accepted
+    try:
+        guarded(verify, child.signature_algorithm, issuer.public_key, child.signature, child.tbs)
+    except (UnverifiedError, FormatError) as error:
+        raise Rejected(
+            "chain.order",
+            f"certificate {_quoted(child.subject_text)} was not issued by {_quoted(issuer.subject_text)}: "
+            f"its signature {error}",
+            certificate=child.subject_text,
+            issuer=issuer.subject_text,
+        ) from None
 
 
 def load_certificates(data: bytes) -> tuple[Certificate, ...]:

@@ -8,7 +8,7 @@ answer for itself (`verify_signed_for`; design 10). How old an answer may be is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -28,7 +28,7 @@ from airgap.pki.algorithms import (
     verify_ever_accepted,
     verify_identified,
 )
-from airgap.pki.certificate import Certificate, Offered, verify_issued
+from airgap.pki.certificate import Certificate, Offered, verify_ever_issued, verify_issued
 from airgap.pki.distinguished_names import name_text, parse_name, same_name
 from airgap.pki.extensions import Extension, authority_key, read_extensions
 from airgap.pki.native import guarded
@@ -67,15 +67,15 @@ class SingleResponse:
     doubt: str = ""
     """Why it is not certain what the answer means: a critical extension that is not understood. Empty where it is."""
 
-    def may_be_about(self, certificate: Certificate, issuer: Certificate) -> bool:
-        """Whether it can mean this certificate: its serial number, with the key or the name of the issuer, is enough.
+    def may_be_about(self, certificate: Certificate, issuers: Iterable[Certificate]) -> bool:
+        """Whether it can mean this certificate: its serial number, with the key or the name of an issuer, is enough.
 
         Issuers write their own name in several string types, so that its hash may differ; whoever asks may have taken
-        another certificate of the CA for the key, as after a renewal; and a hash algorithm that is not known, or not
-        the one that was used, may hide any issuer.
+        another certificate of the CA for the key, as after a renewal, which may spell the name otherwise, too; and a
+        hash algorithm that is not known, or not the one that was used, may hide any issuer.
         """
         is_certain = digests.may_be_of(self.issuer_key_hash, self.hash_name)
-        return self.serial == certificate.serial and (not is_certain or self.bears(issuer))
+        return self.serial == certificate.serial and (not is_certain or any(map(self.bears, issuers)))
 
     def names(self, issuer: Certificate) -> bool:
         """Whether the key in the CertID is certainly that of `issuer`."""
@@ -203,15 +203,16 @@ class OcspResponse:
         newest_first = sorted(answers, key=lambda single: single.this_update, reverse=True)
         return min(newest_first, key=lambda single: SEVERITY.index(single.status), default=None)
 
-    def statements(self, certificate: Certificate, issuer: Certificate) -> tuple[SingleResponse, ...]:
-        """All that it says that can be about `certificate`. Nothing of it is verified yet."""
-        return tuple(single for single in self.responses if single.may_be_about(certificate, issuer))
+    def statements(self, certificate: Certificate, *issuers: Certificate) -> tuple[SingleResponse, ...]:
+        """All that it says that can be about `certificate`, whose issuer has these keys. Nothing is verified yet."""
+        return tuple(single for single in self.responses if single.may_be_about(certificate, issuers))
 
     def verify_made_for(self, issuer: Certificate, *others: Certificate) -> None:
         """The issuer, or a delegate of the issuer that was valid then, made this: enough for what condemns (design 10).
 
-        `others`: further certificates of the same CA, with other keys. SHA-1 will do for the response. Raises
-        Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
+        `others`: further certificates of the same CA, with other keys. SHA-1 will do for the response and for the
+        delegate's certificate, which may name the issuer in another string type. Raises Undecided:
+        revocation.ocsp.responder, revocation.ocsp.signature.
         """
         if not self._made_for.isdisjoint(item.fingerprint for item in (issuer, *others)):
             return
@@ -238,7 +239,7 @@ class OcspResponse:
             try:
                 self._check_signature(verify_ever_accepted, candidate)
                 if candidate != issuer and _claims(candidate, issuer):
-                    verify_issued(candidate, issuer)
+                    verify_ever_issued(candidate, issuer)
             except (Undecided, Rejected):
                 continue
             return
@@ -282,14 +283,14 @@ class OcspResponse:
 
     def _accept_made(self, candidate: Certificate, issuer: Certificate) -> None:
         if candidate != issuer:
-            self._check_delegate(candidate, issuer)
+            self._check_delegate(candidate, issuer, verify_ever_issued)
             self._check_valid(candidate, self.produced_at, "and the answer was made")
         self._check_signature(verify_ever_accepted, candidate)
 
     def _accept_signed(self, candidate: Certificate, issuer: Certificate, at: datetime) -> Responder:
         delegated = candidate != issuer
         if delegated:
-            self._check_delegate(candidate, issuer)
+            self._check_delegate(candidate, issuer, verify_issued)
             self._check_trusted_delegate(candidate, issuer)
             # when it signed, and when its word is needed: an expired key vouches for nothing new
             self._check_valid(candidate, self.produced_at, "and the answer was made")
@@ -310,10 +311,12 @@ class OcspResponse:
             return False
         return True
 
-    def _check_delegate(self, delegate: Certificate, issuer: Certificate) -> None:
-        """Issued directly by the same CA, with id-kp-OCSPSigning (RFC 6960, 4.2.2.2)."""
+    def _check_delegate(
+        self, delegate: Certificate, issuer: Certificate, issued: Callable[[Certificate, Certificate], None]
+    ) -> None:
+        """Issued directly by the same CA, as `issued` finds, with id-kp-OCSPSigning (RFC 6960, 4.2.2.2)."""
         try:
-            verify_issued(delegate, issuer)
+            issued(delegate, issuer)
         except Rejected as error:
             self._refuse_delegate(delegate, f"which was not issued by the certificate's issuer: {error}")
         extended = delegate.extended_key_usage

@@ -136,7 +136,7 @@ class ClearingEvidence:
             if file.facts.this_update > latest and _is_proven(file, query):
                 raise self._future(query, "crl", file.name, file.facts.this_update)
         for ocsp in self._evidence.ocsp(query.certificate.serial):
-            for single in ocsp.response.statements(query.certificate, query.issuer):
+            for single in ocsp.response.statements(query.certificate, *query.issuers):
                 if single.this_update > latest and _is_genuine(ocsp, query):
                     raise self._future(query, "ocsp", ocsp.name, single.this_update)
 
@@ -195,7 +195,7 @@ class ClearingEvidence:
     def _about_another(self, query: RevocationQuery) -> Undecided | None:
         """That a response about this serial number is at hand, whose CertID names the issuer otherwise."""
         for file in self._evidence.ocsp(query.certificate.serial):
-            for single in file.response.statements(query.certificate, query.issuer):
+            for single in file.response.statements(query.certificate, *query.issuers):
                 part = "name" if single.names(query.issuer) else "key"
                 text = (
                     f"{file.name} is about the serial number of {query.who}, and not about this issuer: the hash of "

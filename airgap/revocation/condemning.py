@@ -149,7 +149,7 @@ class CondemningEvidence:
             if not ocsp.trusted:
                 with suppress(Undecided):
                     ocsp.response.verify_made_for(*query.issuers)
-                    yield from _answered(query.chain, ocsp, ocsp.response.statements(certificate, query.issuer))
+                    yield from _answered(query.chain, ocsp, ocsp.response.statements(certificate, *query.issuers))
 
     def _claimed_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[SaidAgainst]:
         for file in self._evidence.crls(certificate.issuer):
@@ -287,7 +287,7 @@ def _would_say(query: RevocationQuery, file: CrlFile | OcspFile) -> str:
 
 def _from_ocsp(query: RevocationQuery, files: Iterable[OcspFile]) -> Iterator[RevocationStatement | Undecided | str]:
     for file in files:
-        statements = file.response.statements(query.certificate, query.issuer)
+        statements = file.response.statements(query.certificate, *query.issuers)
         if not statements:
             continue
         try:

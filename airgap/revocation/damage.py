@@ -134,7 +134,7 @@ def _may_have_named(facts: CrlFacts, issuer: Certificate) -> bool:
 def _may_be_about(file: CrlFile | OcspFile, query: RevocationQuery) -> bool:
     """Whether it may be about this certificate of the issuer; a name that is near alone is not enough."""
     if isinstance(file, OcspFile):  # what names the certificate is judged where it is asked for
-        return not file.response.statements(query.certificate, query.issuer)
+        return not file.response.statements(query.certificate, *query.issuers)
     if any(has_near_key(file.facts, issuer) for issuer in query.issuers):
         return True
     try:

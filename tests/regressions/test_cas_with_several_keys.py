@@ -14,6 +14,7 @@ from tests.support.command import Ran, run_here
 from tests.support.crls import crl
 from tests.support.evidence import evidence_artifact
 from tests.support.fetching import about, site
+from tests.support.names import respelt
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, issue
 from tests.support.scenario import Scene, Written
@@ -91,6 +92,21 @@ def test_a_response_that_names_the_issuer_by_another_key_does_not_stop_a_fetch(t
     (offered,) = ran.document["offered"]
     assert (offered["outcome"], offered["reason"]) == ("refused", "revocation.ocsp.missing")
     assert run_here(here.arguments()).code == (15 if status == "revoked" else 0)
+
+
+def test_a_response_of_the_other_key_and_spelling_is_kept_and_leaves_it_open(tmp_path: Path) -> None:
+    """A CA that renewed its key writes its name in another string type since: the answer was about nobody, and lost."""
+    new = issue("root", slot=1)
+    former = issue("intermediate", issuer=new, slot=2, subject=respelt(new.subject))
+    leaf = issue("leaf", issuer=former, crl_urls=["http://crl.example/leaf.crl"])
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.crls = {"good.crl": crl(former, number=1)}
+    here = scene.write(tmp_path)
+    ran = offer(here, ocsp_response(leaf, issuer=new, responder=new, status="revoked"), "new.ors")
+    (offered,) = ran.document["offered"]
+    assert (offered["outcome"], offered["reason"]) == ("refused", "revocation.ocsp.missing")
+    assert run_here(here.arguments()).code == 15
 
 
 def test_its_revoking_crl_of_a_responder_is_kept(tmp_path: Path) -> None:

@@ -288,7 +288,7 @@ class TestPrune:
 class TestOcsp:
     def put(self, root: Path, **changes: object) -> State:
         data = ocsp_response(LEAF, **changes)  # type: ignore[arg-type]
-        return EvidenceKeeper(root).keep_ocsp(data, OcspResponse.parse(data), certificate(LEAF), ISSUER).state
+        return EvidenceKeeper(root).keep_ocsp(data, OcspResponse.parse(data), certificate(LEAF), ISSUER, ()).state
 
     def answers(self, root: Path) -> list[str]:
         found = EvidenceDirectory.open(root).ocsp(certificate(LEAF).serial)

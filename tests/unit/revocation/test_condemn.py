@@ -152,6 +152,10 @@ CONDEMNED: dict[str, Callable[[], Pile]] = {
     ),
     "an OCSP delegate that has ended since": lambda: _ended_delegate(next_update=AT + DAY),
     "an OCSP delegate that has ended since, no nextUpdate": lambda: _ended_delegate(next_update=None),
+    "an OCSP delegate whose certificate is signed with SHA-1": lambda: _odd_delegate(hash_name="sha1"),
+    "an OCSP delegate that spells its issuer otherwise": lambda: _odd_delegate(
+        issuer_name=names.respelt(ca(LEAF).subject)
+    ),
     "an OCSP answer older than a good one": lambda: Pile(
         ONLY_OCSP,
         {},
@@ -201,6 +205,11 @@ def _ended_delegate(**dates: Any) -> Pile:
     delegate = _delegate(BOTH, not_before=AT - 30 * DAY, not_after=AT - 5 * DAY)
     response = ocsp_response(BOTH, responder=delegate, status="revoked", produced_at=AT - 10 * DAY, **made)
     return Pile(BOTH, {"a": clean(BOTH, this_update=AT - 20 * DAY)}, {"o": response})
+
+
+def _odd_delegate(**changes: Any) -> Pile:
+    response = ocsp_response(LEAF, responder=_delegate(LEAF, **changes), status="revoked")
+    return Pile(LEAF, {"a": clean(this_update=AT - 2 * DAY)}, {"o": response})
 
 
 def _revoked_delegate(**answer: Any) -> Pile:
@@ -293,7 +302,27 @@ def test_only_the_meaning_of_the_entry_counts(name: str) -> None:
 
 
 _BROKEN = Extension("2.5.29.24", b"\x05\x00")
+
+
+def _answer_of_another_key() -> Pile:
+    """The CA renewed its key, and writes its name in another string type since."""
+    new = issue("root", slot=1)
+    former = issue("intermediate", issuer=new, slot=2, subject=names.respelt(new.subject))
+    leaf = issue("leaf", issuer=former, crl_urls=[URL])
+    answer = ocsp_response(leaf, issuer=new, responder=new, status="revoked")
+    return Pile(leaf, {"a": crl(former)}, {"o": answer})
+
+
+_UNIVERSAL = names.name(names.Attribute("CN", "CA".encode("utf-32-be"), 0x1C))
 DOUBTFUL: dict[str, Callable[[], Pile]] = {
+    "an issuer of the entry in a string type that is not known": lambda: Pile(
+        LEAF,
+        {
+            "a": clean(this_update=AT - 2 * DAY),
+            "b": revoking(scope=scope(indirect=True), certificate_issuer=_UNIVERSAL),
+        },
+    ),
+    "an answer that names the CA by its other key and in another spelling": _answer_of_another_key,
     "an unknown critical extension of the entry": lambda: Pile(
         LEAF, {"a": clean(number=2), "b": crl(ca(LEAF), revoked=[entry(LEAF.serial, extra=[UNKNOWN_CRITICAL])])}
     ),
