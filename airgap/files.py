@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,6 +63,8 @@ def unwritable(path: Path, what: str, error: OSError) -> AirgapError:
 
 
 def _temporary(path: Path) -> Path:
+    import secrets  # what only reads starts without it
+
     # 16 characters have at most 64 bytes: file systems count those, up to 255
     return path.with_name(f".{path.name[:16]}.{secrets.token_hex(6)}.tmp") if path.name else path
 

@@ -12,6 +12,8 @@ from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
     BLOBS,
+    DOCKER_SAVE_FILES,
+    FULL_INDEX_FILES,
     LAYOUT_FILE,
     LAYOUT_INDEX,
     check_layout_file,
@@ -21,7 +23,7 @@ from airgap.oci.documents import (
 )
 from airgap.oci.manifest import Index
 from airgap.oci.members import layout_files
-from airgap.oci.recognise import FULL_INDEXES, TELLING, check_head
+from airgap.oci.recognise import check_head
 from airgap.oci.sections import Section, SharedFile
 from airgap.oci.store import missing
 from airgap.oci.tar import Member, members
@@ -50,13 +52,13 @@ class LayoutArchive:
 
     def beside(self) -> dict[str, bytes]:
         """What other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
-        found = sorted(TELLING.intersection(self._table))
+        found = sorted(DOCKER_SAVE_FILES.intersection(self._table))
         return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
 
     @property
     def full_index(self) -> str | None:
         """A file in which some tool lists more than `index.json` does."""
-        return next(iter(FULL_INDEXES.intersection(self._table)), None)
+        return next(iter(FULL_INDEX_FILES.intersection(self._table)), None)
 
     def index(self) -> Index:
         """The layout's `index.json`."""
@@ -131,6 +133,6 @@ def _remembered(found: Iterable[Member], telling: dict[str, Extent]) -> Iterator
         name = member.name
         while name.startswith("./"):
             name = name.removeprefix("./")
-        if name in TELLING | FULL_INDEXES and member.kind is not Kind.DIRECTORY:
+        if name in DOCKER_SAVE_FILES | FULL_INDEX_FILES and member.kind is not Kind.DIRECTORY:
             telling[name] = (member.offset, member.size)
         yield member

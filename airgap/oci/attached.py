@@ -13,9 +13,7 @@ from airgap.errors import ContentError, FormatError
 from airgap.oci.descriptor import DOCKER_CONFIG, DOCKER_MANIFEST, EMPTY, IMAGE_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.recognise import is_packed, is_tar_header
 from airgap.oci.store import Store
-from airgap.oci.tar_header import BLOCK
 
 KIND: Final = "kind"
 """The annotation by which hauler and `cosign save` tell entries apart."""
@@ -113,6 +111,8 @@ def _has_empty_config(manifest: Manifest) -> bool:
 
 def _unpacks(store: Store, layer: Descriptor) -> bool:
     """Whether a runtime could unpack it, or run it as it is."""
+    from airgap.oci.tar_header import BLOCK  # seldom needed
+
     try:
         with store.open(layer.digest) as file:
             head = file.read(BLOCK) or b""
@@ -123,5 +123,7 @@ def _unpacks(store: Store, layer: Descriptor) -> bool:
 
 def begins_as_layer(head: bytes) -> bool:
     """Whether a runtime could unpack what begins with this block."""
+    from airgap.oci.recognise import is_packed, is_tar_header  # seldom needed
+
     # nothing at all, and blocks of zeros, are an empty tar
     return not head.strip(b"\0") or is_packed(head) or is_tar_header(head)

@@ -17,6 +17,10 @@ from airgap.text import safe
 LAYOUT_FILE: Final = "oci-layout"
 LAYOUT_INDEX: Final = "index.json"
 BLOBS: Final = "blobs"
+DOCKER_SAVE_FILES: Final = frozenset({"manifest.json", "repositories"})
+"""Files that show that `docker save` made a tar."""
+FULL_INDEX_FILES: Final = frozenset({"hauler-index.json"})
+"""Where a tool lists everything when `index.json` lists only the images (hauler store save --containerd)."""
 _VERSION: Final = "1.0.0"
 
 # A symbolic link is refused by the system itself where it can; a pipe must not make the opener wait for a writer.

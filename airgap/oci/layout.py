@@ -7,14 +7,15 @@ import os
 import stat
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from airgap import limits
 from airgap.errors import ContentError
-from airgap.near_names import Shortened
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
     BLOBS,
+    DOCKER_SAVE_FILES,
+    FULL_INDEX_FILES,
     LAYOUT_FILE,
     LAYOUT_INDEX,
     NotRegularError,
@@ -25,9 +26,11 @@ from airgap.oci.documents import (
     read_index,
 )
 from airgap.oci.manifest import Index
-from airgap.oci.recognise import FULL_INDEXES, TELLING, explain_directory
 from airgap.oci.store import missing, unreadable
 from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.near_names import Shortened
 
 
 class LayoutDirectory:
@@ -52,13 +55,13 @@ class LayoutDirectory:
 
     def beside(self) -> dict[str, bytes]:
         """What other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
-        found = sorted(name for name in TELLING if os.path.lexists(Path(self.path, name)))
+        found = sorted(name for name in DOCKER_SAVE_FILES if os.path.lexists(Path(self.path, name)))
         return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
 
     @property
     def full_index(self) -> str | None:
         """A file in which some tool lists more than `index.json` does."""
-        return next((name for name in FULL_INDEXES if os.path.lexists(Path(self.path, name))), None)
+        return next((name for name in FULL_INDEX_FILES if os.path.lexists(Path(self.path, name))), None)
 
     def index(self) -> Index:
         """The layout's `index.json`, as it was when the layout was opened."""
@@ -97,6 +100,8 @@ class LayoutDirectory:
         directory = self._directory(digest)
         if directory is None:
             return None
+        from airgap.near_names import Shortened  # seldom needed
+
         if digest.algorithm not in self._shortened:
             self._shortened[digest.algorithm] = Shortened(Path(directory))
         return self._shortened[digest.algorithm].of(digest.encoded)
@@ -154,6 +159,8 @@ def open_directory(path: str) -> LayoutDirectory:
     """The layout in the directory `path`. Raises OSError, and ContentError saying what the directory is instead."""
     for part in (LAYOUT_FILE, LAYOUT_INDEX, BLOBS):
         if not os.path.lexists(Path(path, part)):
+            from airgap.oci.recognise import explain_directory  # seldom needed
+
             raise explain_directory(path)
     blobs = Path(path, BLOBS)
     mode = blobs.lstat().st_mode

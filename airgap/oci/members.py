@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from airgap import limits
 from airgap.errors import FormatError, LimitError
 from airgap.oci.digest import SUPPORTED, Digest
-from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
-from airgap.oci.recognise import TELLING, explain_tar
+from airgap.oci.documents import BLOBS, DOCKER_SAVE_FILES, LAYOUT_FILE, LAYOUT_INDEX
+from airgap.oci.recognise import explain_tar
 from airgap.oci.tar import Member
 from airgap.oci.tar_header import REPACK, Kind
 from airgap.text import safe
@@ -67,7 +67,7 @@ def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iter
                     yield LayoutFile(name, digest, member)
         if link and (blobs or documents):
             raise link
-        if not ours and member.kind is not Kind.DIRECTORY and (len(others) < _OTHERS or name in TELLING):
+        if not ours and member.kind is not Kind.DIRECTORY and (len(others) < _OTHERS or name in DOCKER_SAVE_FILES):
             others.add(name)
     if documents != _DOCUMENTS:
         raise explain_tar(source, others | documents | blobs)
@@ -91,7 +91,7 @@ class _Tree:
             self._add_folder(name)
             return
         key = name if _BLOB.fullmatch(name) else _key(name)
-        if key != name and (key in _DOCUMENTS or key in TELLING or _BLOB.fullmatch(key)):
+        if key != name and (key in _DOCUMENTS or key in DOCKER_SAVE_FILES or _BLOB.fullmatch(key)):
             raise FormatError(
                 f"{safe(name, limit=160)!r} in the tar is another spelling of {key!r}: where it is unpacked, it may "
                 "take that one's place",

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from airgap.errors import NotFoundError
-from airgap.near_names import near_layout
 from airgap.oci.documents import kind_of, malformed
 from airgap.oci.layout import LayoutDirectory, denied, open_directory
 from airgap.text import safe
@@ -36,6 +35,8 @@ def open_layout(path: str | os.PathLike[str]) -> Layout:
 
             return open_archive(str(Path(place).resolve()) if Path(place).is_symlink() else place)
     except (FileNotFoundError, NotADirectoryError, ValueError):
+        from airgap.near_names import near_layout  # seldom needed
+
         near, way_out = near_layout(place)
         message = f"there is no file or directory {safe(place)}{near}"
         raise NotFoundError(message, remedy=way_out, path=safe(place)) from None

@@ -12,17 +12,13 @@ from typing import Final
 
 from airgap.errors import ContentError
 from airgap.near_names import CARRY_NAMES
-from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, malformed
+from airgap.oci.documents import BLOBS, DOCKER_SAVE_FILES, LAYOUT_FILE, LAYOUT_INDEX, malformed
 from airgap.text import safe
 
 _SKOPEO: Final = "skopeo copy --all"
 _COPY_AGAIN: Final = f"Make one on the connected side: airgap copy REGISTRY/REPOSITORY:TAG oci:DIRECTORY, or {_SKOPEO}."
 STANDARD_INPUT: Final = "standard input"
 """What a tar is called that comes through a pipe."""
-TELLING: Final = frozenset({"manifest.json", "repositories"})
-"""Members that say that a tar was made by docker save."""
-FULL_INDEXES: Final = frozenset({"hauler-index.json"})
-"""Where a tool lists everything, and in `index.json` the images alone (hauler store save --containerd)."""
 _SHOWN_NAMES: Final = 3
 _BLOCK: Final = 512
 _SIGNATURE: Final = re.compile(rb'\s*\{\s*"(?:payload|protected|signature|header)"\s*:\s*["{]')
@@ -161,7 +157,7 @@ def explain_tar(path: str, names: Collection[str]) -> ContentError:
     nested = sorted(name for name in names if name.endswith(f"/{LAYOUT_FILE}"))
     if not names:
         return malformed(f"{shown} is an empty tar", remedy=_COPY_AGAIN)
-    if TELLING & set(names):
+    if DOCKER_SAVE_FILES & set(names):
         return malformed(
             f"{shown} is a docker save archive, not an OCI image layout; it holds no signatures, and its digests "
             "are not those that were signed",

@@ -19,7 +19,6 @@ from itertools import islice
 from typing import Final
 
 from airgap.errors import FormatError, UsageError
-from airgap.near_names import near_layout
 from airgap.oci.digest import Digest
 from airgap.oci.tags import is_tag
 from airgap.text import safe
@@ -140,6 +139,8 @@ def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
     """What `text` names, where only a layout will do. Raises UsageError."""
     reference = local_reference(text, exists)
     if reference is None:
+        from airgap.near_names import near_layout  # seldom needed
+
         near, way_out = near_layout(text)
         raise UsageError(
             f"{safe(text)} is no file or folder here{near or '; as a name in a registry it would need the network'}",

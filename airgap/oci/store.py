@@ -15,7 +15,6 @@ from typing import Protocol
 
 from airgap import limits
 from airgap.errors import ContentError
-from airgap.near_names import CARRY_NAMES
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index
@@ -108,6 +107,8 @@ def missing(store: Store, digest: Digest) -> ContentError:
     name = look(digest) if look else None
     if name is None:
         return ContentError("content.missing", message, digest=str(digest))
+    from airgap.near_names import CARRY_NAMES  # seldom needed
+
     return ContentError(
         "content.missing",
         f"{message}; {safe(name, limit=80)!r} lies there, and may be it: a medium changes names that it cannot keep",

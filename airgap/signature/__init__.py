@@ -12,8 +12,9 @@ from airgap.exports import on_demand
 if TYPE_CHECKING:
     from airgap.pki.certificate import load_certificates
     from airgap.signature.formats import EnvelopeFormat
-    from airgap.signature.key_config import KeyEntry, KeyKind, RemoteKey, key_with_chain
+    from airgap.signature.key_config import KeyEntry, RemoteKey, key_with_chain
     from airgap.signature.key_files import load_local_signer, read_pass_phrase
+    from airgap.signature.key_kind import KeyKind
     from airgap.signature.key_location import KeyFolders, locate_keys
     from airgap.signature.model import Scheme
     from airgap.signature.plugin_signer import PluginKey, open_plugin_signer
@@ -29,7 +30,8 @@ _find = on_demand(
     {
         "airgap.pki.certificate": ("load_certificates",),
         "airgap.signature.formats": ("EnvelopeFormat",),
-        "airgap.signature.key_config": ("KeyEntry", "KeyKind", "RemoteKey", "key_with_chain"),
+        "airgap.signature.key_config": ("KeyEntry", "RemoteKey", "key_with_chain"),
+        "airgap.signature.key_kind": ("KeyKind",),
         "airgap.signature.key_files": ("load_local_signer", "read_pass_phrase"),
         "airgap.signature.key_location": ("KeyFolders", "locate_keys"),
         "airgap.signature.model": ("Scheme",),

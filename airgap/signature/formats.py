@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 
 from airgap.errors import UsageError
-from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE
 
 
 class EnvelopeFormat(StrEnum):
@@ -17,6 +16,8 @@ class EnvelopeFormat(StrEnum):
     @property
     def media_type(self) -> str:
         """Of the envelope."""
+        from airgap.oci.descriptor import COSE_ENVELOPE, JWS_ENVELOPE  # a help text does not need it
+
         return JWS_ENVELOPE if self is EnvelopeFormat.JWS else COSE_ENVELOPE
 
     @classmethod

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json as writer
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -28,22 +27,6 @@ OLD_FILE: Final = "config.json"
 LOCAL_KEYS: Final = "localkeys"
 """The folder beside the file where notation keeps key files (CLI-9)."""
 _NAME_CHARACTERS: Final = 255
-
-
-class KeyKind(StrEnum):
-    """The kinds of keys that may sign (table ALG)."""
-
-    RSA_2048 = "rsa-2048"
-    RSA_3072 = "rsa-3072"
-    RSA_4096 = "rsa-4096"
-    EC_256 = "ec-256"
-    EC_384 = "ec-384"
-    EC_521 = "ec-521"
-
-    @property
-    def key_spec(self) -> str:
-        """As the specification writes it: `RSA-2048`."""
-        return self.upper()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
 from airgap.trust.apart import check_apart
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.stores import StoreType
+from airgap.trust.store_types import StoreType
 
 _THREADS: Final = 8
 _ENDINGS: Final = frozenset({".crl", ".ors"})

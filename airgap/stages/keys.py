@@ -19,7 +19,6 @@ from airgap.signature.generate import LABEL, generate_throwaway
 from airgap.signature.key_config import (
     LOCAL_KEYS,
     KeyEntry,
-    KeyKind,
     LocalKey,
     RemoteKey,
     SigningKeys,
@@ -35,6 +34,7 @@ from airgap.signature.key_files import (
     no_pass_phrase,
     read_chain,
 )
+from airgap.signature.key_kind import KeyKind
 from airgap.signature.key_location import KeyFolders, find_key, list_keys
 from airgap.signature.produce import EnvelopeSigner
 from airgap.signature.signer import Signer, SigningError

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from airgap.trust.snapshots.tuf_check import load_tuf
     from airgap.trust.statement import PolicyError
     from airgap.trust.status import trust_status
-    from airgap.trust.stores import StoreType
+    from airgap.trust.store_types import StoreType
 
 _find = on_demand(
     __name__,
@@ -81,7 +81,7 @@ _find = on_demand(
         "airgap.trust.snapshots.tuf_check": ("load_tuf",),
         "airgap.trust.statement": ("PolicyError",),
         "airgap.trust.status": ("trust_status",),
-        "airgap.trust.stores": ("StoreType",),
+        "airgap.trust.store_types": ("StoreType",),
     },
 )
 

@@ -16,9 +16,9 @@ from airgap.text import safe
 from airgap.trust.generation import settled
 from airgap.trust.location import Location, is_named, not_there
 from airgap.trust.snapshots.swap import finish_exchange
+from airgap.trust.store_types import StoreType
 from airgap.trust.stores import (
     StoreRef,
-    StoreType,
     certificate_problem,
     check_file_name,
     explain_name,

@@ -25,7 +25,8 @@ from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES, policy_missing
 from airgap.trust.scopes import check_scope
 from airgap.trust.statement import Refusal, Statement, statement_path
-from airgap.trust.stores import StoreRef, StoreType, load_store
+from airgap.trust.store_types import StoreType
+from airgap.trust.stores import StoreRef, load_store
 
 PolicyKind = Literal["oci", "blob"]
 Policy = OciPolicy | BlobPolicy

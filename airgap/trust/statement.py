@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, TrustMaterialError
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.json import JsonObject
-from airgap.parse.lines import Lines
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust.identities import Identity, doubts, parse_identities
 from airgap.trust.levels import Action, Check, Level, SignatureVerification, VerifyTimestamp, parse_verification
 from airgap.trust.members import FormatErrors, Notes, as_object, each, refuse_unknown, take_each, take_items
-from airgap.trust.stores import StoreRef, StoreType
+from airgap.trust.store_types import StoreType
+from airgap.trust.stores import StoreRef
+
+if TYPE_CHECKING:
+    from airgap.parse.lines import Lines
 
 VERSION: Final = "1.0"
 _COMMON: Final = ("name", "signatureVerification", "trustStores", "trustedIdentities")
@@ -366,6 +369,8 @@ def _label(statement: JsonObject) -> dict[str, Fact]:
 
 
 def _refused(error: FormatError, source: str, data: bytes) -> PolicyError:
+    from airgap.parse.lines import Lines  # seldom needed
+
     lines = Lines(data)
     errors = error.errors if isinstance(error, FormatErrors) else (error,)
     # a member that is missing and one that is nearly called so are one mistake, told where it stands

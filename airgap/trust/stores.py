@@ -12,7 +12,6 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Final, NoReturn, Self
 
@@ -23,6 +22,7 @@ from airgap.pki.certificate import Certificate, load_certificates
 from airgap.problem import Problem
 from airgap.text import safe
 from airgap.trust.members import as_choice
+from airgap.trust.store_types import StoreType
 
 FOLDER: Final = ("truststore", "x509")
 """Where the stores lie below the trust directory (STORE-1, D20)."""
@@ -42,17 +42,6 @@ _OTHER_ROOT: Final = (
     "Put another root of this authority into the store in its place, one that is signed with SHA-256 or better, if it "
     "has one."
 )
-
-
-class StoreType(StrEnum):
-    """What the certificates of a store are trusted for."""
-
-    CA = "ca"
-    """Signatures of the scheme notary.x509."""
-    SIGNING_AUTHORITY = "signingAuthority"
-    """Signatures of the scheme notary.x509.signingAuthority."""
-    TSA = "tsa"
-    """Timestamps."""
 
 
 @dataclass(frozen=True, slots=True)

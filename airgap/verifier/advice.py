@@ -13,7 +13,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors, check_validity
 from airgap.text import safe
 from airgap.trust.policy import Statement
-from airgap.trust.stores import StoreType
+from airgap.trust.store_types import StoreType
 from airgap.verifier.facts import SignatureFacts
 
 if TYPE_CHECKING:

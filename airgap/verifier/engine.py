@@ -33,7 +33,7 @@ from airgap.signature.payload import check_about
 from airgap.text import safe
 from airgap.trust.identities import match
 from airgap.trust.policy import Action, Check, Statement, VerifyTimestamp
-from airgap.trust.stores import StoreType
+from airgap.trust.store_types import StoreType
 from airgap.verdict import Verdict
 from airgap.verifier.advice import (
     check_validity_untimed,

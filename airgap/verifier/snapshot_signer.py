@@ -31,7 +31,8 @@ from airgap.trust.snapshots.document import Snapshot
 from airgap.trust.snapshots.material import Part
 from airgap.trust.snapshots.pins import Pin, PinKind
 from airgap.trust.statement import Statement
-from airgap.trust.stores import StoreRef, StoreType
+from airgap.trust.store_types import StoreType
+from airgap.trust.stores import StoreRef
 from airgap.verdict import Verdict
 from airgap.verifier.candidates import candidate_of
 from airgap.verifier.engine import Candidate, SignatureVerifier

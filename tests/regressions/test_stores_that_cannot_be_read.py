@@ -14,7 +14,8 @@ from airgap.cli.connection import Connection
 from airgap.cli.trust_fetch import _for_evidence
 from airgap.errors import TrustMaterialError
 from airgap.trust.directory import TrustDirectory
-from airgap.trust.stores import StoreType, list_stores
+from airgap.trust.store_types import StoreType
+from airgap.trust.stores import list_stores
 from tests.support.command import run_here
 from tests.support.scenario import Scene, Written
 

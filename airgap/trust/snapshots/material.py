@@ -33,7 +33,8 @@ from airgap.revocation.index import INDEX
 from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
-from airgap.trust.stores import EXTENSIONS, FOLDER, StoreType
+from airgap.trust.store_types import StoreType
+from airgap.trust.stores import EXTENSIONS, FOLDER
 
 
 class Part(StrEnum):

@@ -10,7 +10,8 @@ import pytest
 
 from airgap.errors import Rejected, TrustMaterialError, UsageError
 from airgap.trust.policy import Action, Check, Level, OciPolicy, Statement, VerifyTimestamp, check_scope
-from airgap.trust.stores import StoreRef, StoreType
+from airgap.trust.store_types import StoreType
+from airgap.trust.stores import StoreRef
 from tests.support.trust import oci_policy, statement
 
 ACME = "x509.subject: C=US, ST=WA, O=Acme"

@@ -17,7 +17,8 @@ from airgap.errors import FormatError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.trust.edit import add_certificates
-from airgap.trust.stores import LoadedStore, StoreRef, StoreType, load_store
+from airgap.trust.store_types import StoreType
+from airgap.trust.stores import LoadedStore, StoreRef, load_store
 from tests.support.crls import crl
 from tests.support.extensions import BasicConstraints, KeyUsage
 from tests.support.ocsp import ocsp_response
