@@ -41,8 +41,8 @@ def export(
 
     notation: DIR/config for NOTATION_CONFIG and DIR/cache for NOTATION_CACHE, so that it verifies offline until the
     first CRL goes stale. A CRL by which notation would judge milder stays out. containers-policy: refused where the
-    policy demands what that language cannot say. Exit codes: 0, 20 something stayed out, or notation does not hear of
-    a revocation (unless --accept-omissions).
+    policy demands what that language cannot say. Exit codes: 0, 20 something stayed out, or the other tool judges
+    milder (unless --accept-omissions).
     """
     directory = airgap.TrustDirectory.open(location(trust))
     if tool is Tool.NOTATION:

@@ -9,7 +9,7 @@ from airgap.parse.time import iso
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
-from airgap.report.wording import moment
+from airgap.report.wording import count, moment
 from airgap.trust.export import Exported
 
 EXPORT_SCHEMA: Final = "airgap.export/1"
@@ -47,9 +47,10 @@ class ExportReport(Report):
     def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
         """How many files there are, what stayed out, and how they are used."""
         done = self.exported
-        word = "EXPORTED IN PART" if done.omissions else "EXPORTED"
-        lines = [f"{word}: {len(done.files)} files for {self.tool} in {done.folder}."]
-        lines += [f"  left out {item.sentence}" for item in done.omissions]
+        whole = "EXPORTED IN PART" if done.omissions else "EXPORTED"
+        lines = [f"{whole}: {count(len(done.files), 'file')} for {self.tool} in {done.folder}."]
+        word = "left out" if self.tool == "notation" else "milder"
+        lines += [f"  {word} {item.sentence}" for item in done.omissions]
         lines += [f"  note {text}" for text in done.notes]
         if self.tool == "notation":
             folder = done.folder

@@ -94,7 +94,8 @@ def export_containers_policy(directory: TrustDirectory, target: Path) -> Exporte
     """`target`/policy.json for skopeo, podman and CRI-O, where it can be said.
 
     That language knows GPG and sigstore signatures, and none of the Notary Project's: only a policy that skips
-    verification or says nothing of a repository has a form in it. Raises UsageError for every other.
+    verification or says nothing of a repository has a form in it. Raises UsageError for every other. A repository
+    stands for those below it there: each that does is an omission.
     """
     policy = directory.policy()
     demanding = [statement for statement in policy.statements if not statement.skip]
@@ -106,6 +107,8 @@ def export_containers_policy(directory: TrustDirectory, target: Path) -> Exporte
         )
     _prepare(target, directory.path)
     scopes = [scope for statement in policy.statements for scope in statement.scopes]
+    below = "stands in policy.json for every repository below it, too, which the policy does not"
+    wider = () if "*" in scopes else tuple(Omission(file=safe(scope), url="", problem=below) for scope in scopes)
     accept = [{"type": "insecureAcceptAnything"}]
     document = {
         "default": accept if "*" in scopes else [{"type": "reject"}],
@@ -113,7 +116,7 @@ def export_containers_policy(directory: TrustDirectory, target: Path) -> Exporte
     }
     _put(target, POLICY_JSON, (json.dumps(document, indent=2) + "\n").encode())
     note = "every statement has level skip: what policy.json accepts, nobody has verified"
-    return Exported(folder=safe(target), files=(POLICY_JSON,), notes=(note,))
+    return Exported(folder=safe(target), files=(POLICY_JSON,), notes=(note,), omissions=wider)
 
 
 def _prepare(target: Path, trust: Path) -> None:

@@ -40,10 +40,10 @@ _VERSION = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Omission:
-    """Something that notation will not hear, or may not have because it would judge milder by it."""
+    """Something that the other tool will not hear, or may not have because it would judge milder by it."""
 
     file: str
-    """The file of evidence, safe for a terminal."""
+    """The file of evidence, or the repository, that it is about; safe for a terminal."""
     url: str
     """The URL that has no CRL in the cache because of it; empty where it is not about one."""
     problem: str

@@ -594,11 +594,21 @@ class TestExport:
     def test_containers_policy_says_what_can_be_said(self, root: Path, tmp_path: Path) -> None:
         skip = {"signatureVerification": {"level": "skip"}, "trustStores": [], "trustedIdentities": []}
         write_trust(root, policy=oci_policy(statement(registryScopes=["registry.example/app"], **skip)))
-        assert self.export(root, tmp_path / "out", "containers-policy").code == 0
+        ran = self.export(root, tmp_path / "out", "containers-policy")
+        # skopeo takes registry.example/app/db by it, too, to which no statement applies here
+        assert (ran.code, [item["file"] for item in ran.document["omissions"]]) == (20, ["registry.example/app"])
         document = json.loads((tmp_path / "out/policy.json").read_text())
         assert document["default"] == [{"type": "reject"}]
         accept = [{"type": "insecureAcceptAnything"}]
         assert document["transports"] == {"docker": {"registry.example/app": accept}}
+        known = trust(root, "export", "--for", "containers-policy", tmp_path / "known", "--accept-omissions")
+        assert (known.code, known.out.startswith("EXPORTED IN PART: 1 file for")) == (0, True), known
+        assert "  milder registry.example/app stands in policy.json for every repository below it" in known.out
+
+    def test_containers_policy_for_all_says_all(self, root: Path, tmp_path: Path) -> None:
+        skip = {"signatureVerification": {"level": "skip"}, "trustStores": [], "trustedIdentities": []}
+        write_trust(root, policy=oci_policy(statement(registryScopes=["*"], **skip)))
+        assert self.export(root, tmp_path / "out", "containers-policy").code == 0
 
 
 class TestFetchCommand:
