@@ -91,18 +91,22 @@ class FormatError(AirgapError):
     """Bytes are not what they have to be.
 
     `problem` says what, `where` is the path of members to it (`manifests[2].digest`), grown from the inside
-    out with `under`.
+    out with `under`; `line` is that of the text, where the path does not lead to it.
     """
 
-    def __init__(self, problem: str, *, where: str = "", remedy: str = "", **facts: Fact) -> None:
+    def __init__(
+        self, problem: str, *, where: str = "", remedy: str = "", line: int | None = None, **facts: Fact
+    ) -> None:
         super().__init__(f"{where}: {problem}" if where else problem, remedy=remedy, **facts)
         self.problem: str = problem
         self.where: str = where
+        self.line: int | None = line
 
     def under(self, parent: str) -> Self:
         """The same error, seen from one level further out."""
         joint = "" if not self.where or self.where.startswith("[") else "."
-        return type(self)(self.problem, where=f"{parent}{joint}{self.where}", remedy=self.remedy, **self.facts)
+        where = f"{parent}{joint}{self.where}"
+        return type(self)(self.problem, where=where, remedy=self.remedy, line=self.line, **self.facts)
 
 
 class LimitError(FormatError):

@@ -50,4 +50,4 @@ class Once(Generic[T]):
 
 def _again(error: FormatError) -> FormatError:
     """The same error without the traceback, which would grow with every raise and keep its frames alive."""
-    return type(error)(error.problem, where=error.where, remedy=error.remedy, **error.facts)
+    return type(error)(error.problem, where=error.where, remedy=error.remedy, line=error.line, **error.facts)

@@ -21,14 +21,11 @@ from airgap.net.options import TransportOptions
 from airgap.net.url import Origin, follow, is_loopback, origin_of
 from airgap.net.wire import ERROR_BYTES, failure, next_page, said
 from airgap.oci.digest import Digest
+from airgap.oci.reference import DOCKER_HUB, DOCKER_HUB_API, is_host
 from airgap.text import safe
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
-_HOST: Final = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
-)
-_DOCKER_HUB_API: Final = {"docker.io": "registry-1.docker.io", "index.docker.io": "registry-1.docker.io"}
 _NOT_REACHED: Final = frozenset({Cause.DNS, Cause.REFUSED, Cause.UNREACHABLE, Cause.TIMEOUT})
 _NOBODY_TYPED: Final = (
     "Nobody typed that name. The registry's public address may not be set, or a login page stands in front of it."
@@ -41,7 +38,7 @@ class RegistryClient:
 
     def __init__(self, host: str, credentials: Credentials, options: TransportOptions | None = None) -> None:
         """Nothing is sent yet. Raises UsageError for what is no host, AirgapError for unusable TLS files."""
-        if not _HOST.fullmatch(host):
+        if not is_host(host):
             raise UsageError(f"{safe(host, limit=160)!r} is not a registry (host or host:port)")
         self.host: Final = host
         self.options: Final = options or TransportOptions()
@@ -101,12 +98,11 @@ class RegistryClient:
 
     def _of_elsewhere(self, error: TransportError) -> TransportError:
         """The same error; where the host is one that only this registry named, it says so."""
-        host = error.facts.get("host")
-        if host in {None, self.origin.netloc}:
+        if error.host in {None, self.origin.netloc}:
             return error
-        text = f"{self.host} sends to {safe(host, limit=160)}, and that fails: {error}"
+        text = f"{self.host} sends to {safe(error.host, limit=160)}, and that fails: {error}"
         remedy = _NOBODY_TYPED if error.cause in _NOT_REACHED else error.remedy
-        return TransportError(text, cause=error.cause, remedy=remedy, host=host)
+        return TransportError(text, cause=error.cause, remedy=remedy, host=error.host)
 
     def pages(
         self,
@@ -243,7 +239,7 @@ def _resource(url: str) -> list[str]:
 def _home(host: str, options: TransportOptions) -> Origin:
     scheme = "http" if _speaks_plain(host, options) else "https"
     try:
-        return origin_of(f"{scheme}://{_DOCKER_HUB_API.get(host, host)}")
+        return origin_of(f"{scheme}://{DOCKER_HUB_API if host in DOCKER_HUB else host}")
     except FormatError:
         raise UsageError(f"{safe(host, limit=160)!r} is not a registry (host or host:port)") from None
 

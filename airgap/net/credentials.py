@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from airgap import limits
 from airgap.errors import AirgapError, FormatError
+from airgap.oci.reference import DOCKER_HUB, DOCKER_HUB_API
 from airgap.parse.base64 import decode_standard, encode_standard
 from airgap.parse.json import JsonObject, Reading, dump, load_object, take_optional
 from airgap.text import safe
@@ -34,7 +35,7 @@ _HELPER_SECONDS: Final = 60
 """A helper may ask its user, or a cloud, but not for ever."""
 _TOKEN_USER: Final = "<token>"  # noqa: S105 - what helpers call an identity token's user
 _NOT_FOUND: Final = "credentials not found"
-_DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_DOCKER_HUB: Final = DOCKER_HUB | {DOCKER_HUB_API}
 DOCKER_HUB_KEY: Final = "https://index.docker.io/v1/"
 """The name that docker gives to its hub in configuration files and helpers."""
 

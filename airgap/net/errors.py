@@ -18,11 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airgap.errors import AirgapError, Fact, TransferError
+from airgap.errors import AirgapError, Cause, Fact, TransferError
 
 
 class TransportError(TransferError):
-    """The host gave no answer, or only a part of one."""
+    """The host gave no answer, or only a part of one. `host`, where it is known, is a fact as well."""
+
+    def __init__(self, message: str, *, cause: Cause = Cause.OTHER, remedy: str = "", host: str | None = None) -> None:
+        super().__init__(message, cause=cause, remedy=remedy, **({} if host is None else {"host": host}))
+        self.host: str | None = host
 
 
 class AuthenticationError(AirgapError):

@@ -30,8 +30,10 @@ _FOREIGN: Final = ("docker-archive:", "docker-daemon:", "containers-storage:", "
 _AS_OTHERS_WRITE_IT: Final = {"ocidir://": "regctl", "oci-dir:": "syft"}
 _REGISTRY_SCHEME: Final = re.compile(r"(?:docker|oci)://(?=[^/])")
 """How skopeo (docker://) and Helm and Flux (oci://) write that a name is a registry's. `oci:///path` is a path."""
-_DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io"})
-_DOCKER_HUBS: Final = _DOCKER_HUB | {"registry-1.docker.io", "registry.hub.docker.com"}
+DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io"})
+DOCKER_HUB_API: Final = "registry-1.docker.io"
+"""The server that answers for it."""
+DOCKER_HUBS: Final = DOCKER_HUB | {DOCKER_HUB_API, "registry.hub.docker.com"}
 """The same registry by the names of its servers, too."""
 _DRIVE: Final = re.compile(r"[A-Za-z]:(?=[/\\])")
 _URL: Final = re.compile(r"(?P<scheme>file|https?|ftp|s3)://", re.IGNORECASE)
@@ -43,7 +45,7 @@ _REPOSITORY: Final = re.compile(
     r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*", re.ASCII
 )
 _LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_REGISTRY: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?", re.ASCII)
+_HOST: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryRefe
 
 def _official(reference: RegistryReference) -> RegistryReference:
     """Docker Hub's own images lie in `library/`; that docker.io/nginx is docker.io/library/nginx all tools agree."""
-    if reference.registry not in _DOCKER_HUB or "/" in reference.repository:
+    if reference.registry not in DOCKER_HUB or "/" in reference.repository:
         return reference
     return replace(reference, repository=f"library/{reference.repository}")
 
@@ -114,9 +116,9 @@ def docker_name(name: str) -> str:
     if not names_registry(name):
         host, rest = "docker.io", name
     host = host.lower().removesuffix(":443")
-    if host in _DOCKER_HUBS:
+    if host in DOCKER_HUBS:
         host = "docker.io"
-    return f"{host}/library/{rest}" if host in _DOCKER_HUB and "/" not in rest else f"{host}/{rest}"
+    return f"{host}/library/{rest}" if host in DOCKER_HUB and "/" not in rest else f"{host}/{rest}"
 
 
 def without_registry_scheme(text: str) -> str:
@@ -287,11 +289,16 @@ def is_repository(name: str) -> bool:
     return _REPOSITORY.fullmatch(name) is not None
 
 
+def is_host(text: str) -> bool:
+    """Whether a text is a host, with or without a port."""
+    return _HOST.fullmatch(text) is not None
+
+
 def is_registry(host: str) -> bool:
     """Whether a name is a registry's: a host with a dot or a port, or `localhost`."""
     # As docker has it: without a dot, a port or this one name, the first part belongs to a repository of a registry
     # that nobody named.
-    return bool(_REGISTRY.fullmatch(host)) and ("." in host or ":" in host or host == "localhost")
+    return is_host(host) and ("." in host or ":" in host or host == "localhost")
 
 
 def _is_digest(text: str) -> bool:

@@ -24,7 +24,7 @@ from airgap.trust.snapshots.document import is_snapshot, parse_stream
 from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.state import State
-from airgap.trust.snapshots.swap import StagedSwap, check_writable
+from airgap.trust.snapshots.swap import swap_of
 from airgap.verifier.candidates import candidate_of
 
 
@@ -87,8 +87,7 @@ def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: st
 
     Raises Rejected(snapshot.state.lost) where there was a memory once, AirgapError.
     """
-    check_writable(read_only=location.read_only, trust=location.path)
-    swap = StagedSwap(location.path)
+    swap = swap_of(location)
     with swap.locked():
         pins, state = Pins.read(swap.trust), State.read(swap.trust)
         if state is None:
@@ -107,8 +106,7 @@ def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: st
 
 def delete_pin(location: Location, name: str, *, at: datetime) -> Pin:
     """Remove the pin whose id begins with `name`. Raises UsageError, AirgapError."""
-    check_writable(read_only=location.read_only, trust=location.path)
-    swap = StagedSwap(location.path)
+    swap = swap_of(location)
     with swap.locked():
         pins, removed = Pins.read(swap.trust).without(name)
         pins.write(swap.trust)

@@ -36,7 +36,7 @@ from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.opened import OpenSnapshot
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.state import FILE, State, is_behind
-from airgap.trust.snapshots.swap import StagedSwap, check_writable
+from airgap.trust.snapshots.swap import StagedSwap, swap_of
 from airgap.verdict import all_of
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.snapshot_signer import JudgedSnapshot, judge_signatures, snapshot_evidence
@@ -100,8 +100,7 @@ def apply_snapshot(opened: OpenSnapshot, location: Location, request: ApplyReque
 
     Raises AirgapError where the directory cannot be changed.
     """
-    check_writable(read_only=location.read_only, trust=location.path)
-    swap = StagedSwap(location.path)
+    swap = swap_of(location)
     with changing(swap):
         judgement = _Judgement(opened, swap.trust, request)
         outcome = judgement.outcome()
@@ -137,8 +136,7 @@ def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> Stat
     Where an undo was killed that had come into force, this one finishes it, and no more.
     Raises UsageError where there is nothing to go back to, AirgapError.
     """
-    check_writable(read_only=location.read_only, trust=location.path)
-    swap = StagedSwap(location.path)
+    swap = swap_of(location)
     with changing(swap):
         if not swap.previous.is_dir():
             raise UsageError(f"there is no former state of {safe(location.path)} to go back to")

@@ -14,7 +14,7 @@ from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate, load_certificates
 from airgap.text import safe
 from airgap.trust.generation import settled
-from airgap.trust.location import Location, is_named, not_there
+from airgap.trust.location import Location, check_ours, is_named, not_there
 from airgap.trust.snapshots.swap import finish_exchange
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import (
@@ -54,11 +54,7 @@ def writable(location: Location) -> Path:
 
     Raises UsageError for notation's, AirgapError.
     """
-    if location.read_only:
-        raise UsageError(
-            f"{safe(location.path)} belongs to notation, and is only read",
-            remedy="Name a directory of your own with --trust or AIRGAP_TRUST; notation reads it with NOTATION_CONFIG.",
-        )
+    check_ours(location)
     finish_exchange(location.path)
     return location.path
 

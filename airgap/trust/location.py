@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from airgap.errors import NotFoundError, TrustMaterialError
+from airgap.errors import NotFoundError, TrustMaterialError, UsageError
 from airgap.text import safe
 from airgap.trust.generation import is_between
 
@@ -34,6 +34,15 @@ def is_named(location: Location) -> bool:
 def not_there(path: Path) -> NotFoundError:
     """The refusal of a directory that the caller named."""
     return NotFoundError(f"there is no trust directory at {safe(path)}", remedy="Name another one with --trust.")
+
+
+def check_ours(location: Location) -> None:
+    """Refuses notation's directory, into which nothing of ours is written (design 4). Raises UsageError."""
+    if location.read_only:
+        raise UsageError(
+            f"{safe(location.path)} belongs to notation, and is only read",
+            remedy="Name a directory of your own with --trust or AIRGAP_TRUST; notation reads it with NOTATION_CONFIG.",
+        )
 
 
 def locate(

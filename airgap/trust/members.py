@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self, TypeVar
 
-from airgap.errors import Fact, FormatError
+from airgap.errors import FormatError
 from airgap.parse import json
 from airgap.parse.json import JsonObject
 from airgap.text import safe
@@ -17,28 +18,44 @@ _LONGEST_NAME: Final = 64
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a document."""
+
+    error: FormatError
+    meant: str | None = None
+    """The known member that an unknown one nearly is, and that is not there: the two are one mistake."""
+    statement: str | None = None
+    """The name of the statement that it is in, where that has one."""
+
+
 class FormatErrors(FormatError):  # noqa: N818 - several of them
     """Several things that are wrong with one document. By itself it is the first of them."""
 
-    def __init__(self, errors: Sequence[FormatError]) -> None:
-        first = errors[0]
-        super().__init__(first.problem, where=first.where, remedy=first.remedy, **first.facts)
-        self.errors: tuple[FormatError, ...] = tuple(errors)
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        first = faults[0].error
+        super().__init__(first.problem, where=first.where, remedy=first.remedy, line=first.line, **first.facts)
+        self.faults: tuple[Fault, ...] = tuple(faults)
 
     def under(self, parent: str) -> Self:
         """See `FormatError`: of each."""
-        return type(self)([error.under(parent) for error in self.errors])
+        return type(self)([replace(fault, error=fault.error.under(parent)) for fault in self.faults])
 
-    def stating(self, **facts: Fact) -> Self:
-        """The same with these facts, where an error does not state its own."""
-        return type(self)([_stating(error, facts) for error in self.errors])
+    def of_statement(self, name: str | None) -> Self:
+        """The same, of the statement of this name."""
+        return type(self)([replace(fault, statement=name) for fault in self.faults])
+
+
+def faults_of(error: FormatError) -> tuple[Fault, ...]:
+    """All that an error says."""
+    return error.faults if isinstance(error, FormatErrors) else (Fault(error),)
 
 
 class Notes:
     """What was refused so far, while reading goes on."""
 
     def __init__(self) -> None:
-        self._errors: list[FormatError] = []
+        self._faults: list[Fault] = []
 
     @contextmanager
     def keep(self, where: str = "") -> Iterator[None]:
@@ -50,12 +67,12 @@ class Notes:
 
     def add(self, error: FormatError) -> None:
         """One more, or several."""
-        self._errors += error.errors if isinstance(error, FormatErrors) else (error,)
+        self._faults += faults_of(error)
 
     def check(self) -> None:
         """Raises FormatErrors where there is one."""
-        if self._errors:
-            raise FormatErrors(self._errors)
+        if self._faults:
+            raise FormatErrors(self._faults)
 
 
 def take_each(
@@ -83,10 +100,6 @@ def each(items: Sequence[Any], parse: Callable[[Any], T], *, where: str = "") ->
     return tuple(found)
 
 
-def _stating(error: FormatError, facts: Mapping[str, Fact]) -> FormatError:
-    return type(error)(error.problem, where=error.where, remedy=error.remedy, **{**facts, **error.facts})
-
-
 def as_object(value: Any) -> JsonObject:
     """`value`, if it is a JSON object. Raises FormatError."""
     if not isinstance(value, dict):
@@ -106,10 +119,9 @@ def as_choice(value: str, choices: Collection[str], where: str) -> None:
 def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[str, str] = _NO_HINTS) -> None:
     """Raises FormatErrors with the name of each member that is not `known`.
 
-    Where one that is known and not there is nearly called so, it is the fact `meant`: the two are one mistake.
     The reference reads over unknown members, so that a misspelt `trustedIdentites` is silently no restriction.
     """
-    notes = Notes()
+    found = []
     for name in source:
         if name not in known:
             hint = f"; {hints[name]}" if name in hints else _near(name, known)
@@ -119,9 +131,10 @@ def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[st
                 if name in hints
                 else near_name(name, known)
             )
-            facts = {"meant": meant} if meant and meant not in source else {}
-            notes.add(FormatError(f"is not a member that stands here{hint}", where=safe(name, limit=64), **facts))
-    notes.check()
+            error = FormatError(f"is not a member that stands here{hint}", where=safe(name, limit=64))
+            found.append(Fault(error, meant=meant if meant not in source else None))
+    if found:
+        raise FormatErrors(found)
 
 
 _ALIKE_NAMES: Final = 0.6

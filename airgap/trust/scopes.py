@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from airgap.errors import FormatError, UsageError
+from airgap.oci.reference import DOCKER_HUBS, is_repository
 from airgap.text import safe
 
 EVERY: Final = "*"
@@ -16,13 +17,11 @@ EVERY: Final = "*"
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?", re.ASCII)
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _EXAMPLE: Final = "registry.example/team/app"
 _LIMIT: Final = 128
 _HUB: Final = "docker.io"
-_HUBS: Final = frozenset({_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
+_HUBS: Final = DOCKER_HUBS | {"hub.docker.com"}
 
 
 def parse_scope(text: str) -> str:
@@ -50,7 +49,7 @@ def parse_scope(text: str) -> str:
         raise _refusal(text, "has a tag")
     if repository.endswith("/"):
         raise _refusal(text, "has a '/' at its end")
-    if not _REPOSITORY.fullmatch(repository):
+    if not is_repository(repository):
         raise _refusal(text, "has no valid repository name (lower case, no empty part) behind its first '/'")
     return text
 
@@ -179,10 +178,10 @@ def _meant(text: str) -> str | None:
     domain, slash, repository = found.partition("/")
     if not slash:
         found = f"{_HUB}/library/{domain.partition(':')[0]} (if it is Docker Hub's)"
-        return found if _REPOSITORY.fullmatch(domain.partition(":")[0]) and "." not in domain else None
+        return found if is_repository(domain.partition(":")[0]) and "." not in domain else None
     found = f"{domain}/{repository.partition(':')[0].rstrip('/').lower()}"
     repaired = found.partition("/")
-    return found if _DOMAIN.fullmatch(repaired[0]) and _REPOSITORY.fullmatch(repaired[2]) else None
+    return found if _DOMAIN.fullmatch(repaired[0]) and is_repository(repaired[2]) else None
 
 
 def _shown(text: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from airgap import limits
-from airgap.errors import Fact, FormatError, TrustMaterialError
+from airgap.errors import FormatError, TrustMaterialError
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.json import JsonObject
@@ -19,7 +19,17 @@ from airgap.reasons import REASONS
 from airgap.text import safe
 from airgap.trust.identities import Identity, doubts, parse_identities
 from airgap.trust.levels import Action, Check, Level, SignatureVerification, VerifyTimestamp, parse_verification
-from airgap.trust.members import FormatErrors, Notes, as_object, each, refuse_unknown, take_each, take_items
+from airgap.trust.members import (
+    Fault,
+    FormatErrors,
+    Notes,
+    as_object,
+    each,
+    faults_of,
+    refuse_unknown,
+    take_each,
+    take_items,
+)
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import StoreRef
 
@@ -342,7 +352,8 @@ def check_names(statements: Sequence[JsonObject]) -> Iterator[FormatError]:
 
 def at_statement(number: int, statement: JsonObject, member: str, problem: str) -> FormatError:
     """An error that lies between statements, at the place where the later one shows it."""
-    return FormatErrors([FormatError(problem, where=f"{_LIST}[{number}].{member}")]).stating(**_label(statement))
+    error = FormatError(problem, where=f"{statement_path(number)}.{member}")
+    return FormatErrors([Fault(error, statement=_label(statement))])
 
 
 def statement_path(number: int) -> str:
@@ -358,24 +369,24 @@ def _labelled(parse: Callable[[JsonObject], Statement]) -> Callable[[Any], State
         try:
             return parse(source)
         except FormatErrors as error:
-            raise error.stating(**_label(source)) from None
+            raise error.of_statement(_label(source)) from None
 
     return labelled
 
 
-def _label(statement: JsonObject) -> dict[str, Fact]:
+def _label(statement: JsonObject) -> str | None:
     name = statement.get("name")
-    return {"statement": safe(name, limit=64)} if isinstance(name, str) and name else {}
+    return safe(name, limit=64) if isinstance(name, str) and name else None
 
 
 def _refused(error: FormatError, source: str, data: bytes) -> PolicyError:
     from airgap.parse.lines import Lines  # seldom needed
 
     lines = Lines(data)
-    errors = error.errors if isinstance(error, FormatErrors) else (error,)
+    faults = faults_of(error)
     # a member that is missing and one that is nearly called so are one mistake, told where it stands
-    misspelt = {_beside(item.where, str(item.facts["meant"])) for item in errors if "meant" in item.facts}
-    found = [_refusal(item, lines) for item in errors if item.where not in misspelt]
+    misspelt = {_beside(fault.error.where, fault.meant) for fault in faults if fault.meant}
+    found = [_refusal(fault, lines) for fault in faults if fault.error.where not in misspelt]
     found.sort(key=lambda refusal: refusal.line or 0)
     return PolicyError(source, found[: limits.POLICY_REFUSALS], len(found))
 
@@ -392,14 +403,13 @@ def _place(member: str) -> str | None:
     return f"{path.removesuffix(']')}]" if path.startswith(f"{_LIST}[") else None
 
 
-def _refusal(error: FormatError, lines: Lines) -> Refusal:
-    # what stands wrong outside every statement belongs to none
-    name = error.facts.get("statement", _place(error.where))
-    stated = error.facts.get("line")
+def _refusal(fault: Fault, lines: Lines) -> Refusal:
+    error = fault.error
     return Refusal(
-        line=stated if isinstance(stated, int) else lines.of(error.where),
+        line=lines.of(error.where) if error.line is None else error.line,
         member=error.where,
-        statement=name if isinstance(name, str) else None,
+        # what stands wrong outside every statement belongs to none
+        statement=fault.statement or _place(error.where),
         problem=error.problem,
         remedy=error.remedy,
     )

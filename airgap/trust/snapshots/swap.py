@@ -37,6 +37,7 @@ from airgap.parse import json
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 from airgap.trust.generation import GENERATION, JOURNAL, generation_of, is_between, side_of
+from airgap.trust.location import Location, check_ours
 
 _SCHEMA: Final = "airgap.trust-journal/1"
 _AT_FDCWD: Final = -100
@@ -245,15 +246,13 @@ def _explained(trust: Path) -> Iterator[None]:
         ) from None
 
 
-def check_writable(*, read_only: bool, trust: Path) -> None:
-    """Raises UsageError for a directory that belongs to notation (design 4), and where there is none.
+def swap_of(location: Location) -> StagedSwap:
+    """The exchange of a trust directory of ours. Raises UsageError for notation's, and where there is none.
 
     One that a killed process left between two renames is there: `StagedSwap.locked` brings it back.
     """
-    if read_only:
-        raise UsageError(
-            f"{safe(trust)} belongs to notation and is only read",
-            remedy="Name a trust directory of airgap's own with --trust.",
-        )
+    check_ours(location)
+    trust = location.path
     if not trust.is_dir() and not is_between(trust):
         raise UsageError(f"there is no trust directory at {safe(trust)}", remedy="Make it first: mkdir.")
+    return StagedSwap(trust)
