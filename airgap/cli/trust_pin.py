@@ -72,7 +72,7 @@ def add(
     except (Rejected, Undecided) as error:  # a verdict without a report: the exit code is that of its reason
         note(f"Error: {error}\n       {error.remedy}")
         raise typer.Exit(REASONS[error.reason].exit_code) from None
-    output.finish(airgap.report.PinsReport([pin], f"Pinned: {pin.id}\n"))
+    output.finish(airgap.report.PinsReport([pin], f"Pinned: {pin.id}"))
 
 
 @command(app, "list")
@@ -94,7 +94,7 @@ def delete(
 ) -> None:
     """Remove a pin: its holder's next snapshot is refused. What was applied stays in force."""
     removed = airgap.trust.delete_pin(location(trust), pin, at=clock())
-    output.finish(airgap.report.PinsReport([removed], f"Removed: {removed.id}\n"))
+    output.finish(airgap.report.PinsReport([removed], f"Removed: {removed.id}"))
 
 
 def _confirm(pin: airgap.trust.Pin, given: list[str]) -> None:

@@ -6,7 +6,8 @@ Field engineers name what they have; "not a layout" does not tell them what they
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,47 +30,80 @@ _AS_ON_CD: Final = re.compile(r"(INDEX\.JSO?N?|OCI[-_]LAYO(UT)?\.?)(;1)?")
 """What is left of a layout's names where only capitals, eight characters or three behind the dot are kept."""
 _OCTAL: Final = re.compile(rb"[ \0]*([0-7]*)")
 
-_COMPRESSED: Final = (
-    (b"\x1f\x8b", "a gzip file", "gunzip"),
-    (b"\x28\xb5\x2f\xfd", "a zstd file", "zstd -d"),
-    (b"\xfd7zXZ\x00", "an xz file", "unxz"),
-    (b"BZh", "a bzip2 file", "bunzip2"),
-    (b"\x04\x22\x4d\x18", "an lz4 file", "lz4 -d"),
-)
+_PIECE: Final = re.compile(r".+\.(part-?)?([0-9]{1,3}|a[a-z]|a[a-z][a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What is often brought in place of a tar."""
+
+    begins: re.Pattern[bytes]
+    what: str
+    remedy: str
+    """`{file}` in it is the name of the file."""
+    why: str = ""
+    """Why it cannot be read, as the end of the sentence."""
+    pieces: str = ""
+    """The way out where it is, by its name, a piece of one."""
+
+
+def _compressed(magic: bytes, name: str, tool: str) -> _Kind:
+    return _Kind(
+        re.compile(re.escape(magic)),
+        f"is {name}",
+        f"Decompress it first ({tool} {{file}}), then name the tar that comes out.",
+        "; layouts are read in place, at any offset, and so must not be compressed",
+        "Join the pieces in their order, from the first to the last (cat PIECES > WHOLE), decompress that "
+        f"({tool} WHOLE), and name the tar that comes out.",
+    )
+
+
+def _packed(magic: bytes, name: str, tool: str) -> _Kind:
+    return _Kind(
+        re.compile(re.escape(magic)),
+        f"is {name}",
+        f"Unpack it into a new directory ({tool} {{file}}), then name that directory.",
+        "; a layout is a directory or a tar",
+    )
+
+
 _PACKED: Final = (
-    (b"PK\x03\x04", "a zip file", "unzip"),
-    (b"PK\x05\x06", "an empty zip file", "unzip"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z file", "7z x"),
+    _compressed(b"\x1f\x8b", "a gzip file", "gunzip"),
+    _compressed(b"\x28\xb5\x2f\xfd", "a zstd file", "zstd -d"),
+    _compressed(b"\xfd7zXZ\x00", "an xz file", "unxz"),
+    _compressed(b"BZh", "a bzip2 file", "bunzip2"),
+    _compressed(b"\x04\x22\x4d\x18", "an lz4 file", "lz4 -d"),
+    _packed(b"PK\x03\x04", "a zip file", "unzip"),
+    _packed(b"PK\x05\x06", "an empty zip file", "unzip"),
+    _packed(b"7z\xbc\xaf\x27\x1c", "a 7z file", "7z x"),
 )
 _OTHERS: Final = (
-    (
+    _Kind(
         re.compile(rb"(\xef\xbb\xbf)?\s*<[!?A-Za-z]"),
         "is a web page (HTML) or XML",
         "The download gave a page instead of the file (of a proxy, or to log in?): get it again.",
     ),
-    (
+    _Kind(
         re.compile(rb"(PASS|FAIL|UNSURE|SKIPPED): "),
         "is the text that airgap verify prints, not its report",
         "A report is written by airgap verify --report FILE; airgap recheck takes these, and layouts.",
     ),
-    (
+    _Kind(
         re.compile(rb"version https://git-lfs"),
         "is a pointer of Git LFS, not the file",
         "Get the file that it stands for: git lfs pull.",
     ),
-    (
+    _Kind(
         re.compile(rb"age-encryption\.org/|-----BEGIN (PGP MESSAGE|AGE ENCRYPTED FILE)-----|Salted__|LUKS\xba\xbe"),
         "is encrypted",
         "Decrypt it first, with the tool that it was encrypted with, and name what comes out.",
     ),
-    (
+    _Kind(
         re.compile(rb"\0{512}"),
         "begins with zeros, so that it is an empty tar at best",
         "Nothing was packed, or the copy broke off: make it again. If it is the image of a disk or CD, mount it first.",
     ),
 )
-"""What is often brought in place of a tar: how it begins, what to say, and the way out."""
-_PIECE: Final = re.compile(r".+\.(part-?)?([0-9]{1,3}|a[a-z]|a[a-z][a-z])")
 
 
 def check_head(path: str, head: bytes, size: int) -> None:
@@ -78,7 +112,7 @@ def check_head(path: str, head: bytes, size: int) -> None:
         raise malformed(
             f"{safe(path)} is empty (0 bytes)", remedy="The copy did not happen or broke off; copy it again."
         )
-    _refuse_packed(path, head)
+    _refuse(path, head, _PACKED)
     is_json = head.lstrip()[:1] in {b"{", b"["}
     if not is_json and size >= _BLOCK and (head[257:262] == b"ustar" or is_tar_header(head)):
         return
@@ -88,44 +122,28 @@ def check_head(path: str, head: bytes, size: int) -> None:
             f"{safe(path)} is a JSON file, not a layout",
             remedy="Name the directory that holds oci-layout and index.json, or a tar of it.",
         )
-    raise _other(path, head)
+    _refuse(path, head, _OTHERS)
+    raise _other(path)
 
 
-def _refuse_packed(path: str, head: bytes) -> None:
-    shown, file = safe(path), _file(path)
-    for magic, what, tool in _COMPRESSED:
-        if head.startswith(magic) and _PIECE.fullmatch(Path(path).name):
-            raise malformed(
-                f"{shown} is {what}, and by its name a piece of one",
-                remedy="Join the pieces in their order, from the first to the last (cat PIECES > WHOLE), decompress "
-                f"that ({tool} WHOLE), and name the tar that comes out.",
-            )
-        if head.startswith(magic):
-            raise malformed(
-                f"{shown} is {what}; layouts are read in place, at any offset, and so must not be compressed",
-                remedy=f"Decompress it first ({tool} {file}), then name the tar that comes out.",
-            )
-    for magic, what, tool in _PACKED:
-        if head.startswith(magic):
-            raise malformed(
-                f"{shown} is {what}; a layout is a directory or a tar",
-                remedy=f"Unpack it into a new directory ({tool} {file}), then name that directory.",
-            )
+def _refuse(path: str, head: bytes, kinds: Iterable[_Kind]) -> None:
+    for kind in kinds:
+        if not kind.begins.match(head):
+            continue
+        if kind.pieces and _PIECE.fullmatch(Path(path).name):
+            raise malformed(f"{safe(path)} {kind.what}, and by its name a piece of one", remedy=kind.pieces)
+        raise malformed(f"{safe(path)} {kind.what}{kind.why}", remedy=kind.remedy.replace("{file}", _file(path)))
 
 
-def _other(path: str, head: bytes) -> ContentError:
-    """What a file probably is that is no tar, nothing packed, no JSON and no signature."""
-    shown = safe(path)
-    for begins, what, remedy in _OTHERS:
-        if begins.match(head):
-            return malformed(f"{shown} {what}", remedy=remedy)
+def _other(path: str) -> ContentError:
+    """A file that nothing is known about but its name."""
     if _PIECE.fullmatch(Path(path).name):
         return malformed(
-            f"{shown} is neither a layout directory nor a tar of one; by its name it may be a piece of one",
+            f"{safe(path)} is neither a layout directory nor a tar of one; by its name it may be a piece of one",
             remedy="Join the pieces in their order, from the first to the last (cat PIECES > NEW.tar), and name that.",
         )
     return malformed(
-        f"{shown} is neither a layout directory nor a tar of one",
+        f"{safe(path)} is neither a layout directory nor a tar of one",
         remedy=f"Check that it was copied whole and is the right file. {_COPY_AGAIN}",
     )
 
@@ -147,8 +165,7 @@ def _refuse_signatures(path: str, head: bytes) -> None:
 
 def is_packed(head: bytes) -> bool:
     """Whether these first bytes are those of something compressed or packed."""
-    known = any(head.startswith(magic) for magic, _, _ in (*_COMPRESSED, *_PACKED))
-    return known or _ZSTD_SKIPPABLE.match(head) is not None
+    return any(kind.begins.match(head) for kind in _PACKED) or _ZSTD_SKIPPABLE.match(head) is not None
 
 
 def explain_tar(path: str, names: Collection[str]) -> ContentError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from airgap.report.document import (
 )
 from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
 from airgap.report.report import Json, Report, VerdictReport
-from airgap.report.signing import certificate_json, descriptor_json, timestamp_json
-from airgap.report.style import PLAIN, Style
+from airgap.report.signing import certificate_json, descriptor_json, timestamp_json, timestamp_line
+from airgap.report.style import Style
 from airgap.report.text import problem_line, reason_lines, signature_lines, signed_by, told_lines
 from airgap.signature.blob_payload import SignedBlob
 from airgap.signature.inspected import InspectedSignature
@@ -55,7 +55,7 @@ class SignedBlobReport(Report):
             "timestamp": timestamp_json(item.timestamp),
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """The same for a person."""
         item = self.item
         algorithm = item.signer.algorithm
@@ -68,8 +68,8 @@ class SignedBlobReport(Report):
             f"{algorithm.name if algorithm else '?'}" + (f", expires on {iso(item.expiry)}" if item.expiry else ""),
         ]
         if item.timestamp is not None:
-            lines.append(f"  timestamp  {iso(item.timestamp.gen_time)} by {safe(item.timestamp.chain[0].subject_text)}")
-        return "\n".join(lines) + "\n"
+            lines.append(timestamp_line(item.timestamp))
+        return lines
 
 
 # airgap blob verify
@@ -98,20 +98,20 @@ class BlobReport(VerdictReport[BlobOutcome]):
             "warnings": [problem_document(warning) for warning in outcome.warnings],
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """The verdict first, then what decided, then what to do about failures."""
-        return "\n".join(_lines(self.outcome, style, self.verbose)) + "\n"
+        return _lines(self.outcome, style, self.verbose)
 
-    def brief(self) -> str:
+    def brief_lines(self) -> Iterator[str]:
         """The verdict in one sentence.
 
         Never quiet: what could not be judged at all, and what was odd about a signature that the file passed by.
         """
         outcome = self.outcome
-        accepted = outcome.signature if outcome.verdict is Verdict.PASS else None
-        notes = [f"  note {warning}" for warning in accepted.warnings] if accepted else []
-        problems = [problem_line(problem) for problem in outcome.problems]
-        return "\n".join((_headline(outcome), *notes, *problems)) + "\n"
+        yield _headline(outcome)
+        if outcome.signature and outcome.verdict is Verdict.PASS:
+            yield from (f"  note {warning}" for warning in outcome.signature.warnings)
+        yield from map(problem_line, outcome.problems)
 
 
 def _headline(outcome: BlobOutcome) -> str:
@@ -189,6 +189,6 @@ class InspectedBlobReport(Report):
             "signature": inspected_document(self.signature),
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """A tree, below the warning that nothing was judged."""
-        return "\n".join(inspected_lines(safe(self.path), self.signature, style)) + "\n"
+        return inspected_lines(safe(self.path), self.signature, style)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,7 @@ from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.text import safe
 from airgap.trust.edit import BrokenStore, StoredFile
 from airgap.trust.words import groups, spoken
@@ -53,10 +53,10 @@ class CertificatesReport(Report):
             ],
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """One line a certificate, or all of it."""
         lines = [line for item in self.files for line in _file_lines(item, style, self.verbose)]
-        return "\n".join(lines or ["no trust store holds a certificate"]) + "\n"
+        return lines or ["no trust store holds a certificate"]
 
 
 def _file_lines(item: StoredFile | BrokenStore, style: Style, verbose: bool) -> Iterator[str]:

@@ -12,7 +12,7 @@ from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.lookup import Mechanism, ReferrersLookup
 from airgap.reasons import ExitCode, most_severe
 from airgap.report.report import TOOL, Json, Report
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.report.wording import count, size
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals
@@ -69,20 +69,19 @@ class CopyReport(Report):
         document, evidence = _document(self.result, self.error), self._evidence()
         return {**document, "evidence": evidence.document()} if evidence else document
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterator[str]:
         """The whole result."""
-        evidence = self._evidence()
-        return "\n".join(self._lines(style)) + "\n" + (evidence.text(style) if evidence else "")
-
-    def brief(self) -> str:
-        """What went over, in one line, and another one for the evidence."""
-        evidence = self._evidence()
-        return _headline(self.result) + "\n" + (evidence.brief() if evidence else "")
-
-    def _lines(self, style: Style) -> Iterator[str]:
         yield from _lines(self.result, style, self.seconds)
         for name in self.result.unsigned if self.signed else ():
             yield f"{style.paint('bad', 'UNSIGNED')} {name} came without a signature; --allow-unsigned takes it"
+        if evidence := self._evidence():
+            yield from evidence.lines(style)
+
+    def brief_lines(self) -> Iterator[str]:
+        """What went over, in one line, and another one for the evidence."""
+        yield _headline(self.result)
+        if evidence := self._evidence():
+            yield from evidence.brief_lines()
 
     def _evidence(self) -> FetchReport | None:
         if self.evidence is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from airgap.oci.outline import Discovered, Outline
@@ -11,7 +11,7 @@ from airgap.parse.time import iso
 from airgap.reasons import ExitCode
 from airgap.report.document import content_problem_document, record_document
 from airgap.report.report import Json, Report
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.report.tree import Node
 from airgap.text import safe
 
@@ -45,7 +45,7 @@ class DiscoverReport(Report):
             ],
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """One tree an artifact."""
         lines: list[str] = []
         for artifact in self.artifacts:
@@ -56,7 +56,7 @@ class DiscoverReport(Report):
             for problem in artifact.unread:
                 root.add(style.paint("bad", f"NOT READ {problem.path}: {problem.message} [{problem.reason}]"))
             lines.extend(root.lines())
-        return "\n".join(lines) + "\n"
+        return lines
 
 
 def _origin(record: Record) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from airgap.parse.time import iso
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.report.wording import count, moment
 from airgap.trust.export import Exported
 
@@ -44,7 +45,7 @@ class ExportReport(Report):
             "use_by": moment(done.use_by),
         }
 
-    def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
+    def lines(self, style: Style) -> Iterable[str]:  # noqa: ARG002 - plain lines
         """How many files there are, what stayed out, and how they are used."""
         done = self.exported
         whole = "EXPORTED IN PART" if done.omissions else "EXPORTED"
@@ -57,4 +58,4 @@ class ExportReport(Report):
             lines.append(f"  NOTATION_CONFIG={folder}/config NOTATION_CACHE={folder}/cache notation verify ...")
         if done.use_by:
             lines.append(f"  good offline until {iso(done.use_by)}")
-        return "\n".join(lines) + "\n"
+        return lines

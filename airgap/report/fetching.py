@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,7 @@ from airgap.collection.coverage import Attempt, CertificateCoverage, FetchOutcom
 from airgap.parse.time import iso
 from airgap.report.document import problem_document
 from airgap.report.report import TOOL, Json, OutcomeReport
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.report.text import told_lines
 from airgap.report.wording import count, moment
 from airgap.revocation.use import EvidenceUse
@@ -65,13 +65,13 @@ class FetchReport(OutcomeReport[FetchOutcome]):
             "warnings": [problem_document(warning) for warning in outcome.warnings],
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """Whether it is complete, then one line a certificate, and each gap with its reason."""
-        return "\n".join(_lines(self.outcome, style, self.verbose)) + "\n"
+        return _lines(self.outcome, style, self.verbose)
 
-    def brief(self) -> str:
+    def brief_lines(self) -> Iterable[str]:
         """In one sentence, whether a verifier will be able to tell."""
-        return _headline(self.outcome) + "\n"
+        return (_headline(self.outcome),)
 
 
 def _headline(outcome: FetchOutcome) -> str:

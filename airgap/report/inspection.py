@@ -52,7 +52,7 @@ class InspectReport(Report):
             ],
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """A tree for each artifact, below the warning that nothing was judged."""
         lines = [style.paint("unsure", _WARNING.format("airgap verify"))]
         for artifact in self.artifacts:
@@ -64,7 +64,7 @@ class InspectReport(Report):
             if not artifact.signatures:
                 root.add("no signature that can be read" if artifact.unread else "no signature of the Notary Project")
             lines.extend(root.lines())
-        return "\n".join(lines) + "\n"
+        return lines
 
 
 def inspected_exit_code(signatures: Iterable[InspectedSignature]) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from airgap.plugin.directory import Installed
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.text import safe
 
 LIST_SCHEMA = "airgap.plugin.list/1"
@@ -32,21 +32,17 @@ class PluginsReport(Report):
         plugins = [_entry(entry) for entry in self.entries]
         return {"schema": LIST_SCHEMA, "directory": safe(self.folder), "plugins": plugins}
 
-    def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
+    def lines(self, style: Style) -> Iterator[str]:  # noqa: ARG002 - plain lines
         """One line a plugin, and why where one cannot be used."""
         if not self.entries:
-            return f"No plugin is installed in {safe(self.folder)}.\n"
-        lines = []
+            yield f"No plugin is installed in {safe(self.folder)}."
         for entry in self.entries:
             if entry.metadata is None:
-                lines.append(f"{safe(entry.name)}  cannot be used: {entry.problem}")
+                yield f"{safe(entry.name)}  cannot be used: {entry.problem}"
                 continue
             capabilities = ", ".join(sorted(safe(name, limit=64) for name in entry.metadata.capabilities))
-            lines.append(
-                f"{safe(entry.name)}  {entry.metadata.version}  {capabilities}  "
-                f"{safe(entry.metadata.description, limit=96)}"
-            )
-        return "\n".join(lines) + "\n"
+            description = safe(entry.metadata.description, limit=96)
+            yield f"{safe(entry.name)}  {entry.metadata.version}  {capabilities}  {description}"
 
 
 def _entry(entry: Installed) -> Json:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.report.wording import count
 from airgap.text import safe
 from airgap.trust.policy_edit import Policy, PolicyAnswer
@@ -66,7 +66,7 @@ class PolicyReport(Report):
             },
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """Its statements, what is doubtful, and which one the repository gets."""
         policy, refusals = self.policy, self.refusals
         headline = f"VALID: {safe(policy.source)} ({count(len(policy.statements), 'statement')})."
@@ -84,7 +84,7 @@ class PolicyReport(Report):
         lines += [f"  {style.paint('unsure', 'note')} {notice.message}" for notice in policy.notices]
         if self.answer is not None:
             lines += _answer_lines(self.answer, style)
-        return "\n".join(lines) + "\n"
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,11 @@ class RefusedPolicyReport(Report):
             "applies": None,
         }
 
-    def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
+    def lines(self, style: Style) -> Iterator[str]:  # noqa: ARG002 - plain lines
         """One refusal a line, with its way out below it."""
-        found = ((f"{self.error.source}, {refusal.located}", *_way_out(refusal)) for refusal in self.error.refusals)
-        return "".join(f"{line}\n" for lines in found for line in lines)
+        for refusal in self.error.refusals:
+            yield f"{self.error.source}, {refusal.located}"
+            yield from _way_out(refusal)
 
 
 def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,7 @@ from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.report.document import heading, problem_document, signature_document
 from airgap.report.report import Json, OutcomeReport
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.report.text import has_reservations, soft_lines
 from airgap.verdict import Verdict
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
@@ -35,9 +35,9 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
             "warnings": [problem_document(warning) for warning in outcome.warnings],
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """The verdict first, then what changed, then the rest in one line each."""
-        return "\n".join(_lines(self.outcome, style)) + "\n"
+        return _lines(self.outcome, style)
 
 
 def _artifact(artifact: Rechecked) -> Json:

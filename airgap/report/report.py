@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -31,12 +32,20 @@ class Report(ABC):
         """All of it, ready for JSON; complete on failure, too."""
 
     @abstractmethod
+    def lines(self, style: Style) -> Iterable[str]:
+        """What a person reads; safe for a terminal."""
+
+    def brief_lines(self) -> Iterable[str]:
+        """What `--quiet` leaves of it: the verdict in a line, or nothing."""
+        return ()
+
     def text(self, style: Style = PLAIN) -> str:
-        """What a person reads, in whole lines that are safe for a terminal."""
+        """The lines, each ended."""
+        return "".join(f"{line}\n" for line in self.lines(style))
 
     def brief(self) -> str:
-        """What `--quiet` leaves of the text: the verdict in a line, or nothing."""
-        return ""
+        """The same of the brief ones."""
+        return "".join(f"{line}\n" for line in self.brief_lines())
 
 
 class _Judged(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -14,7 +14,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.report.wording import moment
 from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
 from airgap.signature.key_location import NamedKey
@@ -51,25 +51,30 @@ class SignReport(_Attached[SignedArtifact]):
         """The run, complete on failure too: what was attached by then."""
         return {"schema": SIGN_SCHEMA, **_outcome(self.error), "signed": [_signed(item) for item in self.items]}
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterator[str]:
         """Each artifact and its signature."""
-        return "".join(_signed_text(item, style) for item in self.items)
+        for item in self.items:
+            yield from _signed_lines(item, style)
 
 
-def _signed_text(item: SignedArtifact, style: Style) -> str:
+def _signed_lines(item: SignedArtifact, style: Style) -> Iterator[str]:
     if item.existed:
-        head = style.paint("good", f"Already signed {item.name}")
-        lines = [head, f"  an equal signature is attached: {item.signature.digest}; --force adds another one"]
+        yield style.paint("good", f"Already signed {item.name}")
+        yield f"  an equal signature is attached: {item.signature.digest}; --force adds another one"
     else:
-        head = style.paint("good", f"Successfully signed {item.name}")
-        lines = [head, f"  signature  {item.signature.digest} ({item.listed})"]
-    lines.append(f"  signer     {safe(item.signer.subject_text)}")
+        yield style.paint("good", f"Successfully signed {item.name}")
+        yield f"  signature  {item.signature.digest} ({item.listed})"
+    yield f"  signer     {safe(item.signer.subject_text)}"
     form = "COSE" if item.envelope.media_type == COSE_ENVELOPE else "JWS"
     algorithm = item.signer.algorithm
-    lines.append(f"  envelope   {form}, {algorithm.name if algorithm else '?'}{_until(item.expiry)}")
+    yield f"  envelope   {form}, {algorithm.name if algorithm else '?'}{_until(item.expiry)}"
     if item.timestamp is not None:
-        lines.append(f"  timestamp  {iso(item.timestamp.gen_time)} by {safe(item.timestamp.chain[0].subject_text)}")
-    return "\n".join(lines) + "\n"
+        yield timestamp_line(item.timestamp)
+
+
+def timestamp_line(timestamp: VerifiedTimestamp) -> str:
+    """When it was, and by whom."""
+    return f"  timestamp  {iso(timestamp.gen_time)} by {safe(timestamp.chain[0].subject_text)}"
 
 
 def _signed(item: SignedArtifact) -> Json:
@@ -104,20 +109,20 @@ class TimestampReport(_Attached[StampedSignature]):
             "signatures": [_stamped(item) for item in self.items],
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterator[str]:
         """Each signature and what became of it."""
-        return "".join(_stamped_text(item, style) for item in self.items)
+        for item in self.items:
+            yield from _stamped_lines(item, style)
 
 
-def _stamped_text(item: StampedSignature, style: Style) -> str:
+def _stamped_lines(item: StampedSignature, style: Style) -> Iterator[str]:
     if item.after is None or item.timestamp is None:
         why = f": {item.problem}" if item.problem else ""
-        return f"Left alone {item.before.digest}: it {item.state}{why}\n"
-    head = style.paint("good", f"Successfully timestamped {item.before.digest}")
-    return (
-        f"{head}\n  signature  {item.after.digest} ({item.listed}), beside the one without\n"
-        f"  timestamp  {iso(item.timestamp.gen_time)} by {safe(item.timestamp.chain[0].subject_text)}\n"
-    )
+        yield f"Left alone {item.before.digest}: it {item.state}{why}"
+        return
+    yield style.paint("good", f"Successfully timestamped {item.before.digest}")
+    yield f"  signature  {item.after.digest} ({item.listed}), beside the one without"
+    yield timestamp_line(item.timestamp)
 
 
 def _stamped(item: StampedSignature) -> Json:
@@ -146,16 +151,15 @@ class KeysReport(Report):
         """Where each key is; never a key."""
         return {"schema": KEYS_SCHEMA, "keys": [_key(key) for key in self.keys]}
 
-    def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - a plain table
+    def lines(self, style: Style) -> Iterator[str]:  # noqa: ARG002 - a plain table
         """A table; the default key is marked with `*`."""
         if not self.keys:
-            return "There are no signing keys. Add one with airgap key add.\n"
+            yield "There are no signing keys. Add one with airgap key add."
+            return
         table = [("", "NAME", "KIND", "WHERE"), *(_row(key) for key in self.keys)]
         widths = [max(len(line[column]) for line in table) for column in range(3)]
-        return "".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, [*widths, 0], strict=True)).rstrip() + "\n"
-            for line in table
-        )
+        for line in table:
+            yield "  ".join(cell.ljust(width) for cell, width in zip(line, [*widths, 0], strict=True)).rstrip()
 
 
 def _row(key: NamedKey) -> tuple[str, str, str, str]:

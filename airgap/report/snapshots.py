@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Self
@@ -14,7 +14,7 @@ from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.report.document import content_document, problem_document, signature_document
 from airgap.report.report import TOOL, Json, Report
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.text import safe
 from airgap.trust.ceremony import Challenge
 from airgap.trust.snapshots.document import Covered, Snapshot
@@ -87,9 +87,9 @@ class SnapshotReport(Report):
             "warnings": [problem_document(warning) for warning in self.warnings],
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """What came of it first, then why, then what to do."""
-        return "\n".join(_lines(self, style)) + "\n"
+        return _lines(self, style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,14 @@ class PinsReport(Report):
         """Each pin, without the bytes of certificates."""
         return {"schema": "airgap.pins/1", "pins": [_pin(pin) for pin in self.pins]}
 
-    def text(self, style: Style = PLAIN) -> str:  # noqa: ARG002 - plain lines
+    def lines(self, style: Style) -> Iterator[str]:  # noqa: ARG002 - plain lines
         """Each pin with the fingerprints that were compared."""
-        return self.done + ("".join(map(_pin_text, self.pins)) or "Nobody is pinned.\n")
+        if self.done:
+            yield self.done
+        for pin in self.pins:
+            yield from _pin_lines(pin)
+        if not self.pins:
+            yield "Nobody is pinned."
 
 
 def _pin(pin: Pin) -> Json:
@@ -204,12 +209,11 @@ def _changes(report: SnapshotReport) -> Iterator[str]:
         yield "  nothing differs"
 
 
-def _pin_text(pin: Pin) -> str:
+def _pin_lines(pin: Pin) -> Iterator[str]:
     who = pin.subject or {"certificate": "exactly this signing certificate", "tuf": "a TUF root"}[pin.kind.value]
-    lines = [f"{pin.id}  stream {pin.stream}: {safe(who)} (added {iso(pin.added)})"]
+    yield f"{pin.id}  stream {pin.stream}: {safe(who)} (added {iso(pin.added)})"
     for name, fingerprint in pin.compared:
-        lines.append(f"    {name:<12} SHA-256 {groups(fingerprint)}")
-    return "\n".join(lines) + "\n"
+        yield f"    {name:<12} SHA-256 {groups(fingerprint)}"
 
 
 def ceremony_text(pin: Pin, challenges: Sequence[Challenge]) -> str:

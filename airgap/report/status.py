@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from airgap.parse.time import iso
 from airgap.reasons import REASONS, ExitCode
 from airgap.report.report import TOOL, Json, Report
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.report.wording import count, moment
 from airgap.trust.status import PieceStatus, State, TrustStatus
 
@@ -73,13 +73,13 @@ class StatusReport(Report):
             ],
         }
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """The whole state."""
-        return "\n".join(_status_lines(self.status, style, self.verbose)) + "\n"
+        return _status_lines(self.status, style, self.verbose)
 
-    def brief(self) -> str:
+    def brief_lines(self) -> Iterable[str]:
         """In one sentence, whether the evidence is good at the moment."""
-        return _status_headline(self.status) + "\n"
+        return (_status_headline(self.status),)
 
 
 def _status_headline(status: TrustStatus) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.report.report import Json, VerdictReport
-from airgap.report.style import PLAIN, Style
+from airgap.report.style import Style
 from airgap.report.wording import count, size
 from airgap.text import safe
 from airgap.trust.policy import Action, Check
@@ -49,21 +49,20 @@ class VerifyReport(VerdictReport[Outcome]):
 
         return verify_document(self.outcome, self.attempts)
 
-    def text(self, style: Style = PLAIN) -> str:
+    def lines(self, style: Style) -> Iterable[str]:
         """The verdict first, then one line an artifact, then what to do about failures."""
-        return "\n".join(_lines(self.outcome, style, self.verbose)) + "\n"
+        return _lines(self.outcome, style, self.verbose)
 
-    def brief(self) -> str:
+    def brief_lines(self) -> Iterator[str]:
         """The verdict in one line.
 
         Never quiet: what could not be judged at all, and what was odd about signatures that something passed by.
         """
-        lines = [_headline(self.outcome)]
+        yield _headline(self.outcome)
         for artifact in self.outcome.artifacts:
             if artifact.verdict is Verdict.PASS and artifact.accepted:
-                lines += [f"  note {artifact.reference}: {warning}" for warning in artifact.accepted.warnings]
-        lines += [problem_line(problem) for problem in self.outcome.problems]
-        return "\n".join(lines) + "\n"
+                yield from (f"  note {artifact.reference}: {warning}" for warning in artifact.accepted.warnings)
+        yield from map(problem_line, self.outcome.problems)
 
 
 def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:

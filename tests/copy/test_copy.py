@@ -22,6 +22,7 @@ from tests.support.copying import (
     Family,
     acquisitions,
     check_complete,
+    check_complete_but_declared,
     digests,
     family,
     load,
@@ -271,24 +272,6 @@ def test_a_platform_leaves_the_index_untouched_and_is_declared(tmp_path: Path, r
     # a copy of the copy declares the same, without being asked again
     copy(tmp_path / "stick", tmp_path / "second")
     check_complete_but_declared(tmp_path / "second")
-
-
-def check_complete_but_declared(path: Path) -> None:
-    from airgap.oci.content import verify_content
-    from airgap.oci.graph import Graph
-    from airgap.oci.open import open_layout
-    from airgap.oci.record import newest_record
-
-    with open_layout(path) as store:
-        graph = Graph(store)
-        (root,) = graph.roots()
-        heard: list[object] = []
-        record = newest_record(store, graph, root.descriptor, heard.append)
-        assert not heard
-        assert record is not None
-        assert verify_content(store, graph.closure(root.descriptor)).verdict == "fail"
-        declared = graph.closure(root.descriptor, declared_absent=record.declared_absent())
-        assert verify_content(store, declared).verdict == "pass"
 
 
 def test_a_platform_that_is_not_there_is_an_error_with_those_that_are(tmp_path: Path) -> None:

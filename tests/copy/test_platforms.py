@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.content import verify_content
 from airgap.oci.descriptor import Descriptor, Platform
-from airgap.oci.graph import Graph
-from airgap.oci.open import open_layout
-from airgap.oci.record import newest_record
 from tests.support.command import Ran, run_here
+from tests.support.copying import check_complete_but_declared
 from tests.support.layouts import LayoutBuilder, write_tree
 
 
@@ -37,19 +34,6 @@ def left_out(ran: Ran) -> set[tuple[str, str]]:
 
 def here(path: Path) -> set[str]:
     return {f"sha256:{file.name}" for file in (path / "blobs" / "sha256").iterdir()}
-
-
-def check_content(path: Path) -> None:
-    """All is here but for what the record declares as left out."""
-    with open_layout(path) as store:
-        graph = Graph(store)
-        (root,) = graph.roots()
-        heard: list[object] = []
-        record = newest_record(store, graph, root.descriptor, heard.append)
-        assert not heard
-        absent = record.declared_absent() if record else frozenset()
-        closure = graph.closure(root.descriptor, declared_absent=absent)
-        assert verify_content(store, closure).verdict == "pass"
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -116,7 +100,7 @@ def test_index_of_indexes_is_looked_into(tmp_path: Path) -> None:
     assert left_out(ran) == {(str(other.digest), "linux/arm64")}
     assert str(ours.digest) in here(tmp_path / "to")
     assert str(other.digest) not in here(tmp_path / "to")
-    check_content(tmp_path / "to")
+    check_complete_but_declared(tmp_path / "to")
 
 
 def test_index_below_without_such_a_platform_comes_whole(tmp_path: Path) -> None:
@@ -126,7 +110,7 @@ def test_index_below_without_such_a_platform_comes_whole(tmp_path: Path) -> None
     box.tag(box.add_index(box.add_index(ours), box.add_index(other)), "v1")
     assert left_out(copy(box, tmp_path, "linux/amd64")) == set()
     assert {str(ours.digest), str(other.digest)} <= here(tmp_path / "to")
-    check_content(tmp_path / "to")
+    check_complete_but_declared(tmp_path / "to")
 
 
 def test_entries_without_a_platform_come(tmp_path: Path) -> None:
@@ -136,7 +120,7 @@ def test_entries_without_a_platform_come(tmp_path: Path) -> None:
     box.tag(box.add_index(ours, other, none, named), "v1")
     assert left_out(copy(box, tmp_path, "linux/amd64")) == {(str(other.digest), "linux/arm64")}
     assert {str(ours.digest), str(none.digest), str(named.digest)} <= here(tmp_path / "to")
-    check_content(tmp_path / "to")
+    check_complete_but_declared(tmp_path / "to")
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -14,6 +14,7 @@ from airgap.oci.content import verify_content
 from airgap.oci.descriptor import Descriptor, Platform
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
+from airgap.oci.record import newest_record
 from tests.support.layouts import LayoutBuilder
 from tests.support.registry import LoopbackRegistry
 
@@ -112,6 +113,19 @@ def check_complete(path: Path, *roots: Descriptor) -> None:
         for root in graph.roots():
             report = verify_content(store, graph.closure(root.descriptor))
             assert report.verdict == "pass", report.problems
+
+
+def check_complete_but_declared(path: Path) -> None:
+    """All is there but for what the record of the one artifact declares as left out."""
+    with open_layout(path) as store:
+        graph = Graph(store)
+        (root,) = graph.roots()
+        heard: list[object] = []
+        record = newest_record(store, graph, root.descriptor, heard.append)
+        assert not heard
+        absent = record.declared_absent() if record else frozenset()
+        assert (verify_content(store, graph.closure(root.descriptor)).verdict == "pass") == (not absent)
+        assert verify_content(store, graph.closure(root.descriptor, declared_absent=absent)).verdict == "pass"
 
 
 def check_sound(path: Path) -> None:
