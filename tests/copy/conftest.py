@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.registry import LoopbackRegistry, free_port, wait_for_port
-from tests.support.tools import needed
+from tests.support.registry import LoopbackRegistry
+from tests.support.tools import distribution
 
 
 @pytest.fixture(autouse=True)
@@ -30,28 +29,7 @@ def target() -> Iterator[LoopbackRegistry]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def distribution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Debian's docker-registry: no referrers API, and it takes no index with children missing."""
-    found = needed("docker-registry")
-    folder = tmp_path_factory.mktemp("distribution")
-    port = free_port()
-    (folder / "config.yml").write_text(
-        f"""version: 0.1
-log: {{level: error, accesslog: {{disabled: true}}}}
-storage: {{filesystem: {{rootdirectory: {folder}/data}}}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
-    )
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([found, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
-        try:
-            assert wait_for_port(port, seconds=20), (folder / "log").read_text()
-            yield f"127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+@pytest.fixture(scope="session", name="distribution")
+def _distribution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with distribution(tmp_path_factory.mktemp("distribution")) as host:
+        yield host

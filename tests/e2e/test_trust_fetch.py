@@ -519,7 +519,7 @@ class TestFromFiles:
         for number, status in enumerate(("good", "unknown")):
             made = AT - (2 - number) * DAY
             (brought / f"{number}.ors").write_bytes(
-                ocsp_response(here.leaf, status=status, this_update=made)  # type: ignore[arg-type]
+                ocsp_response(here.leaf, status=status, this_update=made)
             )
         gap = about(here.fetch(offered=[brought]), "builder")
         assert (gap.status, gap.reason) == (Status.GAP, "revocation.ocsp.unknown")

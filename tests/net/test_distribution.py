@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,36 +15,16 @@ from airgap.oci.lookup import Mechanism
 from airgap.oci.tags import referrers_tag
 from airgap.transfer.endpoint import Entry, TransferMethod
 from tests.support.net import described, source, store
-from tests.support.registry import blob_descriptor, digest_of, free_port, wait_for_port
-from tests.support.tools import needed
+from tests.support.registry import blob_descriptor, digest_of
+from tests.support.tools import distribution
 
 LAYER = bytes(range(256)) * 80_000  # 20 MB
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory = tmp_path_factory.mktemp("registry")
-    port = free_port()
-    configuration = directory / "config.yml"
-    configuration.write_text(
-        f"""version: 0.1
-log: {{level: error, accesslog: {{disabled: true}}}}
-storage: {{filesystem: {{rootdirectory: {directory}/data}}, delete: {{enabled: true}}}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
-    )
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen([needed("docker-registry"), "serve", str(configuration)], stdout=log, stderr=log)
-        try:
-            assert wait_for_port(port, seconds=20), (directory / "log").read_text()
-            yield f"127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+    with distribution(tmp_path_factory.mktemp("registry")) as running:
+        yield running
 
 
 def _image(number: int = 0, subject: Descriptor | None = None, layer: bytes = b"layer") -> tuple[Descriptor, bytes]:

@@ -85,7 +85,7 @@ def _responses() -> list[Made]:
         data = ocsp_response(
             LEAF,
             responder=delegate,
-            status="revoked" if reason else status,  # type: ignore[arg-type]
+            status="revoked" if reason else status,
             reason=reason,
             this_update=AT - age * DAY,
             produced_at=AT - age * DAY,

@@ -87,7 +87,7 @@ def test_a_response_that_names_the_issuer_by_another_key_does_not_stop_a_fetch(t
     Nor is it damaged, for the CA's own certificate with the former key, which the new key signed under the same name.
     """
     here, _, leaf = written(tmp_path)
-    data = ocsp_response(leaf, status=status, key_hash=b"\1" * 20)  # type: ignore[arg-type]
+    data = ocsp_response(leaf, status=status, key_hash=b"\1" * 20)
     ran = offer(here, data, "other.ors")
     (offered,) = ran.document["offered"]
     assert (offered["outcome"], offered["reason"]) == ("refused", "revocation.ocsp.missing")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from cryptography.hazmat.primitives import serialization
 
@@ -88,47 +88,20 @@ def ocsp_response(
     singles: Iterable[bytes] | None = None,
     response_type: str = BASIC,
     version: int | None = None,
-    status: Status = "good",
-    reason: str | int | None = None,
-    revoked_at: datetime = REVOKED_AT,
-    invalidity: datetime | None = None,
-    this_update: datetime = THIS_UPDATE,
-    next_update: datetime | None = NEXT_UPDATE,
-    cert_hash: str = "sha1",
-    serial: int | None = None,
-    name_hash: bytes | None = None,
-    key_hash: bytes | None = None,
-    extra: Iterable[Extension] = (),
+    **about: Any,
 ) -> bytes:
     """A successful basic response about `certificate` as DER.
 
     `issuer`: by default the certificate's. `responder`: who signs and is named, by default the issuer. `embed`:
     certificates in the response, by default the responder if it is not the issuer. `version`: written out, though 1
-    is the default. `responder_id`: a ready ResponderID. `signed_by`: another key than the responder's. `singles`:
-    ready SingleResponses instead of the one that the keywords from `status` on describe (see `single`). `extra`:
-    single extensions.
+    is the default. `responder_id`: a ready ResponderID. `signed_by`: another key than the responder's. `about`: the
+    keywords of `single`; `singles`: ready SingleResponses instead.
     """
     parent = issuer or certificate.issuer or certificate
     signer = responder or parent
     private = signed_by or signer.key
     if singles is None:
-        singles = (
-            single(
-                certificate,
-                issuer=parent,
-                status=status,
-                reason=reason,
-                revoked_at=revoked_at,
-                invalidity=invalidity,
-                this_update=this_update,
-                next_update=next_update,
-                cert_hash=cert_hash,
-                serial=serial,
-                name_hash=name_hash,
-                key_hash=key_hash,
-                extra=extra,
-            ),
-        )
+        singles = (single(certificate, issuer=parent, **about),)
     if responder_id is None:
         key_digest = hashlib.sha1(key_bits(signer.key), usedforsecurity=False).digest()
         name = asn1.explicit(1, signer.subject)
@@ -137,7 +110,7 @@ def ocsp_response(
     data = asn1.sequence(
         *([] if version is None else [asn1.explicit(0, asn1.integer(version - 1))]),
         responder_id,
-        asn1.generalized_time(produced_at or this_update),
+        asn1.generalized_time(produced_at or about.get("this_update", THIS_UPDATE)),
         asn1.sequence(*singles),
         *([asn1.explicit(1, asn1.sequence(*members))] if members else []),
     )

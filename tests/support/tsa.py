@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -179,100 +179,25 @@ def token(
     tsa: Issued,
     data: bytes,
     *,
-    gen_time: datetime | bytes = AT,
-    accuracy: Accuracy | None = None,
-    policy: str = POLICY,
-    serial: int = 1,
-    imprint_hash: str = "sha256",
-    imprint: bytes | None = None,
-    nonce: int | None = 0x1122334455667788,
-    ordering: bool | None = None,
-    tsa_name: bytes | None = None,
-    tst_extensions: Iterable[Extension] = (),
-    tst_version: int = 1,
     digest: str = "sha256",
-    signature_hash: str | None = None,
-    ess: Ess | None = "v2",
-    ess_hash: str = "sha256",
-    ess_hash_explicit: bool = False,
-    ess_certificate: Issued | None = None,
-    ess_issuer_serial: bool = True,
-    ess_serial: int | None = None,
-    content_type: str | None = TST_INFO,
-    message_digest: bytes | None = None,
-    drop: Iterable[str] = (),
-    signing_time: datetime | None = None,
-    extra_attributes: Iterable[bytes] = (),
-    signed_attributes: bool = True,
-    sorted_attributes: bool = True,
-    sid: Issued | None = None,
-    key_identifier_sid: bool = False,
-    signer_version: int = 1,
-    signed_by: PrivateKey | None = None,
-    pss: bool = False,
-    bare_rsa: bool = False,
-    corrupt_signature: bool = False,
-    unsigned_attributes: bytes = b"",
     signers: Iterable[bytes] | None = None,
     embed: Iterable[Issued | bytes] | None = None,
     sort_certificates: bool = False,
     version: int = 3,
     e_content_type: str = TST_INFO,
     crls: Iterable[bytes] = (),
+    **options: Any,
 ) -> bytes:
-    """A timestamp token of `tsa` about `data` as DER; the keywords are those of the functions above.
+    """A timestamp token of `tsa` about `data` as DER; `options` are the keywords of `tst_info` and of `signer`.
 
     `embed`: by default the authority's chain without its root. `signers`: ready SignerInfos instead of one by `tsa`.
     """
-    content = tst_info(
-        data,
-        gen_time=gen_time,
-        accuracy=accuracy,
-        policy=policy,
-        serial=serial,
-        imprint_hash=imprint_hash,
-        imprint=imprint,
-        nonce=nonce,
-        ordering=ordering,
-        tsa_name=tsa_name,
-        tst_extensions=tst_extensions,
-        tst_version=tst_version,
-    )
-    if signers is None:
-        one = signer(
-            tsa,
-            content,
-            digest=digest,
-            signature_hash=signature_hash,
-            ess=ess,
-            ess_hash=ess_hash,
-            ess_hash_explicit=ess_hash_explicit,
-            ess_certificate=ess_certificate,
-            ess_issuer_serial=ess_issuer_serial,
-            ess_serial=ess_serial,
-            content_type=content_type,
-            message_digest=message_digest,
-            drop=drop,
-            signing_time=signing_time,
-            extra_attributes=extra_attributes,
-            signed_attributes=signed_attributes,
-            sorted_attributes=sorted_attributes,
-            sid=sid,
-            key_identifier_sid=key_identifier_sid,
-            signer_version=signer_version,
-            signed_by=signed_by,
-            pss=pss,
-            bare_rsa=bare_rsa,
-            corrupt_signature=corrupt_signature,
-            unsigned_attributes=unsigned_attributes,
-        )
-        signers = (one,)
-    if embed is None:
-        embed = tsa.chain[:-1] if tsa.issuer else (tsa,)
+    about = {name: options.pop(name) for name in tuple(options) if name in (tst_info.__kwdefaults__ or {})}
+    content = tst_info(data, **about)
     return signed_data(
         content,
-        signers,
-        embed=embed,
+        (signer(tsa, content, digest=digest, **options),) if signers is None else signers,
+        embed=(tsa.chain[:-1] if tsa.issuer else (tsa,)) if embed is None else embed,
         sort_certificates=sort_certificates,
         version=version,
         e_content_type=e_content_type,
