@@ -12,7 +12,7 @@ from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.report.report import Json, VerdictReport
-from airgap.report.style import Style
+from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
 from airgap.trust.policy import Action, Check

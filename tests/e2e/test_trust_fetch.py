@@ -518,9 +518,7 @@ class TestFromFiles:
         brought.mkdir()
         for number, status in enumerate(("good", "unknown")):
             made = AT - (2 - number) * DAY
-            (brought / f"{number}.ors").write_bytes(
-                ocsp_response(here.leaf, status=status, this_update=made)
-            )
+            (brought / f"{number}.ors").write_bytes(ocsp_response(here.leaf, status=status, this_update=made))
         gap = about(here.fetch(offered=[brought]), "builder")
         assert (gap.status, gap.reason) == (Status.GAP, "revocation.ocsp.unknown")
         assert here.verify().code == 15
