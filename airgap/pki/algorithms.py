@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
@@ -247,9 +247,33 @@ _REFUSED: Final = MappingProxyType(
 )
 
 
-_SHA1_FAMILIES: Final[Mapping[str, SchemeFamily]] = MappingProxyType(
-    {f"{_RSA_ENCRYPTION}.5": "RSASSA-PKCS1-v1_5", "1.3.14.3.2.29": "RSASSA-PKCS1-v1_5", "1.2.840.10045.4.1": "ECDSA"}
+_SHA3: Final = (hashes.SHA3_224(), hashes.SHA3_256(), hashes.SHA3_384(), hashes.SHA3_512())
+_SHA1_OID: Final = "1.3.14.3.2.26"
+_NIST_SIGNATURES: Final = "2.16.840.1.101.3.4.3"
+_EVER_HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = MappingProxyType(
+    {
+        "1.2.840.113549.2.5": hashes.MD5(),  # noqa: S303 - these only ever condemn
+        _SHA1_OID: hashes.SHA1(),  # noqa: S303
+        "2.16.840.1.101.3.4.2.4": hashes.SHA224(),
+        **{dotted: _HASHES[name] for name, dotted in _HASH_OIDS.items()},
+        **{f"2.16.840.1.101.3.4.2.{7 + row}": algorithm for row, algorithm in enumerate(_SHA3)},
+    }
 )
+_EVER_SIGNED: Final[Mapping[str, hashes.HashAlgorithm | None]] = MappingProxyType(
+    {
+        f"{_RSA_ENCRYPTION}.4": hashes.MD5(),  # noqa: S303
+        f"{_RSA_ENCRYPTION}.5": hashes.SHA1(),  # noqa: S303
+        "1.3.14.3.2.29": hashes.SHA1(),  # noqa: S303
+        f"{_RSA_ENCRYPTION}.14": hashes.SHA224(),
+        "1.2.840.10045.4.1": hashes.SHA1(),  # noqa: S303
+        "1.2.840.10045.4.3.1": hashes.SHA224(),
+        **{dotted: _HASHES[name] for dotted, name in (_PKCS1_OIDS | _ECDSA_OIDS).items()},
+        **{f"{_NIST_SIGNATURES}.{9 + row}": algorithm for row, algorithm in enumerate(_SHA3 * 2)},
+        "1.3.101.112": None,
+        "1.3.101.113": None,
+    }
+)
+"""The hash by the identifier of the algorithm: of RSA (PKCS #1, version 1.5), ECDSA and EdDSA, which has its own."""
 
 
 def _accepted_identifiers() -> dict[bytes, SignatureScheme]:
@@ -326,18 +350,61 @@ def verify_identified(identifier: bytes, public_key: PublicKey, signature: bytes
 
 
 def verify_ever_accepted(identifier: bytes, public_key: PublicKey, signature: bytes, message: bytes) -> None:
-    """Like `verify_identified`, and SHA-1 will do: for what may condemn and never clears (design 10).
+    """Like `verify_identified`, and any hash and any parameters will do: for what may condemn (design 10).
 
     Who could forge such a signature could only make a certificate look worse than it is. Raises UnverifiedError.
     """
-    family = _SHA1_FAMILIES.get(_identifier_oid(identifier))
-    if family is None:
+    hashed = None if signature_scheme(identifier) else _ever_hashed(identifier)
+    if hashed is None or isinstance(public_key, UnusableKey):
         verify_identified(identifier, public_key, signature, message)
         return
     try:
-        _verify(family, hashes.SHA1(), public_key, signature, message)  # noqa: S303 - see above
-    except InvalidSignature:
+        _verify_ever(*hashed, public_key, signature, message)
+    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
         raise UnverifiedError(f"does not verify under the {key_name(public_key)} key") from None
+
+
+def _verify_ever(
+    algorithm: hashes.HashAlgorithm | None,
+    mask: hashes.HashAlgorithm | None,
+    public_key: PublicKeyTypes,
+    signature: bytes,
+    message: bytes,
+) -> None:
+    if algorithm is None and isinstance(public_key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        public_key.verify(signature, message)
+    elif algorithm and not mask and isinstance(public_key, ec.EllipticCurvePublicKey):
+        public_key.verify(signature, message, ec.ECDSA(algorithm))
+    elif algorithm and isinstance(public_key, rsa.RSAPublicKey):
+        salted = padding.PSS(padding.MGF1(mask), padding.PSS.AUTO) if mask else padding.PKCS1v15()
+        public_key.verify(signature, message, salted, algorithm)
+    else:
+        raise InvalidSignature
+
+
+def _ever_hashed(identifier: bytes) -> tuple[hashes.HashAlgorithm | None, hashes.HashAlgorithm | None] | None:
+    """The hash of an algorithm, and that of the mask of PSS; None where the algorithm is not known."""
+    dotted = _identifier_oid(identifier)
+    if dotted in _EVER_SIGNED:
+        return _EVER_SIGNED[dotted], None
+    try:
+        return _pss_hashes(identifier) if dotted == _PSS_OID else None
+    except (FormatError, KeyError):
+        return None
+
+
+def _pss_hashes(identifier: bytes) -> tuple[hashes.HashAlgorithm, hashes.HashAlgorithm]:
+    """RFC 4055, 3.1: SHA-1 where nothing is stated. Raises FormatError; KeyError for a hash that is not known."""
+    outer = der.read(identifier).fields("algorithm")
+    outer.any("algorithm")
+    parameters = outer.any("parameters").fields("parameters")
+    hashed, mask = parameters.maybe(der.context(0)), parameters.maybe(der.context(1))
+    inner = mask.only("maskGenAlgorithm").fields("maskGenAlgorithm") if mask else None
+    if inner and inner.any("algorithm").oid() != _MGF1_OID:
+        raise FormatError("is not MGF1", where="maskGenAlgorithm")
+    stated = (hashed.only("hashAlgorithm") if hashed else None, inner.any("hashAlgorithm") if inner else None)
+    found = [item.fields("hash").any("algorithm").oid() if item else _SHA1_OID for item in stated]
+    return _EVER_HASHES[found[0]], _EVER_HASHES[found[1]]
 
 
 def _verify(

@@ -180,7 +180,7 @@ def verify_issued(child: Certificate, issuer: Certificate) -> None:
 def verify_ever_issued(child: Certificate, issuer: Certificate) -> None:
     """The key of `issuer` signed `child`, which names it: enough for whose word condemns and never clears (design 10).
 
-    The names are one by RFC 5280, 7.1, and SHA-1 will do. Raises Rejected("chain.order").
+    The names are one by RFC 5280, 7.1, and any hash will do. Raises Rejected("chain.order").
     """
     if not same_name(child.issuer, issuer.subject):
         verify_issued(child, issuer)  # which says so

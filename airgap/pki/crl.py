@@ -13,11 +13,11 @@ understood, freshestCRL included (CRL-7): stricter than the reference, by decisi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import Fact, FormatError, LimitError, Undecided
@@ -54,6 +54,8 @@ __all__ = [
     "split_pem",
     "whole_key",
 ]
+
+T = TypeVar("T")
 
 CRL_NUMBER: Final = "2.5.29.20"
 DELTA_CRL_INDICATOR: Final = "2.5.29.27"
@@ -97,6 +99,8 @@ class CrlFacts:
     """Bytes of the DER."""
     names_delta: bool = field(compare=False)
     """Whether it names delta CRLs, without which it is no answer (CRL-13)."""
+    flaw: str = field(compare=False)
+    """What cannot be read in it beside its list, so that it clears nobody; what it lists is revoked all the same."""
 
     @property
     def is_delta(self) -> bool:
@@ -130,6 +134,8 @@ class CrlFacts:
         A newer generation of the same CRL does. A delta of a later base is none for the bases that the older one fits;
         but a complete CRL that has caught up with a delta makes that needless.
         """
+        if self.flaw:
+            return False
         if self.stream == older.stream:
             return self.age > older.age and (self.base_number or 0) <= (older.base_number or 0)
         if self.is_delta or not older.is_delta or self.raw_scope != older.raw_scope or self.issued < older.issued:
@@ -155,7 +161,8 @@ class CrlFacts:
 
 def read_facts(data: bytes) -> CrlFacts:
     """The facts of a CRL (DER, or one PEM block), without looking at its entries. Raises FormatError."""
-    return CrlFacts(**_Parts.read(_der_of(data)).facts())
+    parts = _Parts.read(_der_of(data))
+    return CrlFacts(**parts.facts(_Said.in_(parts.extensions)))
 
 
 def split_pem(data: bytes) -> tuple[bytes, ...]:
@@ -249,6 +256,8 @@ class Crl(CrlFacts):
     _signed: Element = field(repr=False, compare=False)
     _signature: bytes = field(repr=False, compare=False)
     _revoked: RevokedList = field(repr=False, compare=False)
+    _unread: str = field(repr=False, compare=False)
+    """Why its extensions cannot be told from each other; empty where they can."""
     _verified: set[tuple[str, bool]] = field(repr=False, compare=False, default_factory=set)
     """Fingerprints of issuers under whose key the signature has verified; with True where SHA-1 would not do."""
     _found: dict[tuple[int, bytes], tuple[RevokedEntry, ...]] = field(repr=False, compare=False, default_factory=dict)
@@ -260,18 +269,19 @@ class Crl(CrlFacts):
         The entries are read by `entries`, which says so where they are malformed.
         """
         parts = _Parts.read(_der_of(data))
-        scope = parts.extensions.get(ISSUING_DISTRIBUTION_POINT)
+        said = _Said.in_(parts.extensions)
         return cls(
-            **parts.facts(),
+            **parts.facts(said),
             der=parts.data,
             issuer_text=name_text(read_name(parts.issuer, "crl.issuer")),
-            scope=Scope.parse(scope.value) if scope else None,
-            freshest=distribution_points(parts.extensions, FRESHEST_CRL),
+            scope=said.scope,
+            freshest=said.freshest,
             critical_extensions=frozenset(item.oid for item in parts.extensions.values() if item.critical),
             signature_algorithm=parts.algorithm,
             _signed=parts.signed,
             _signature=parts.signature,
             _revoked=RevokedList(parts.data, parts.revoked),
+            _unread=parts.unread,
         )
 
     @property
@@ -295,7 +305,7 @@ class Crl(CrlFacts):
         """The key of `issuer` made this CRL, whether or not it may clear anybody: enough for what condemns (design 10).
 
         `others`: further certificates of the same CA, with other keys. Returns the one whose key it was. The names are
-        one by RFC 5280, 7.1; SHA-1 will do; no key usage is asked for. Raises Undecided: revocation.crl.issuer,
+        one by RFC 5280, 7.1; any hash will do; no key usage is asked for. Raises Undecided: revocation.crl.issuer,
         revocation.crl.signature.
         """
         try:
@@ -416,8 +426,9 @@ class Crl(CrlFacts):
         except Undecided as error:
             raise Undecided(error.reason, str(error), **{**self._facts(), **error.facts}) from None
         unknown = sorted(self.critical_extensions - _HARMLESS)
-        if unknown:
-            doubt = f"stands in a CRL with a critical extension that is not understood ({safe(unknown[0], limit=64)})"
+        if unknown or self._unread:
+            what = f"with a critical extension that is not understood ({safe(unknown[0], limit=64)})" if unknown else ""
+            doubt = f"stands in a CRL {what or f'that {self._unread}'}"
             return tuple(replace(entry, doubt=entry.doubt or doubt) for entry in found)
         return found
 
@@ -426,7 +437,12 @@ class Crl(CrlFacts):
         return self._revoked.contains(older._revoked)
 
     def check_understood(self) -> None:
-        """No critical extension is unknown: only then its silence is an answer (CRL-7). Raises Undecided."""
+        """All is read and no critical extension is unknown: only then its silence is an answer (CRL-7).
+
+        Raises Undecided.
+        """
+        if self.flaw:
+            self._refuse("revocation.crl.malformed", self.flaw)
         unknown = sorted(self.critical_extensions - _UNDERSTOOD)
         if unknown:
             self._refuse(
@@ -472,6 +488,7 @@ class _Parts:
     next_update: datetime | None
     revoked: der.Element | None
     extensions: Mapping[str, Extension]
+    unread: str
     signature: bytes
 
     @classmethod
@@ -496,6 +513,7 @@ class _Parts:
         fields.end()
         if explicit and version == 1:
             raise FormatError("has extensions, which version 1 does not know", where="crl")
+        extensions, unread = _read_extensions(explicit)
         return cls(
             data=data,
             version=version,
@@ -505,11 +523,12 @@ class _Parts:
             this_update=this_update,
             next_update=next_update.time("crl.nextUpdate") if next_update else None,
             revoked=revoked,
-            extensions=read_extensions(explicit.only("crl.extensions")) if explicit else {},
+            extensions=extensions,
+            unread=unread,
             signature=signature,
         )
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self, said: _Said) -> dict[str, Any]:
         """The members of `CrlFacts`."""
         scope = self.extensions.get(ISSUING_DISTRIBUTION_POINT)
         return {
@@ -518,23 +537,70 @@ class _Parts:
             "issuer": self.issuer.raw,
             "this_update": self.this_update,
             "next_update": self.next_update,
-            "number": self.number(CRL_NUMBER),
-            "base_number": self.number(DELTA_CRL_INDICATOR),
-            "authority_key": authority_key(self.extensions),
+            "number": said.number,
+            "base_number": said.base_number,
+            "authority_key": said.authority_key,
             "raw_scope": scope.value if scope else b"",
             "size": len(self.data),
             "names_delta": FRESHEST_CRL in self.extensions,
+            "flaw": self.unread or said.flaw,
         }
 
-    def number(self, oid: str) -> int | None:
-        """The value of an extension that is a CRL number."""
-        extension = self.extensions.get(oid)
-        if extension is None:
-            return None
-        number = der.read(extension.value, "crl.number").integer("crl.number")
-        if number < 0:
-            raise FormatError("is negative", where="crl.number")
-        return number
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What extensions say that has no part in the meaning of an entry; what cannot be read in them is a flaw."""
+
+    number: int | None
+    base_number: int | None
+    authority_key: bytes | None
+    scope: Scope | None
+    freshest: tuple[DistributionPoint, ...]
+    flaw: str
+
+    @classmethod
+    def in_(cls, extensions: Mapping[str, Extension]) -> Self:
+        flaws: list[str] = []
+
+        def read(what: str, reader: Callable[[], T]) -> T | None:
+            try:
+                return reader()
+            except FormatError as error:
+                flaws.append(f"has a {what} that cannot be read ({error})")
+                return None
+
+        return cls(
+            number=read("number", lambda: _number(extensions, CRL_NUMBER)),
+            base_number=read("delta CRL indicator", lambda: _number(extensions, DELTA_CRL_INDICATOR)),
+            authority_key=read("authorityKeyIdentifier", lambda: authority_key(extensions)),
+            scope=read("issuing distribution point", lambda: _scope(extensions)),
+            freshest=read("freshestCRL", lambda: distribution_points(extensions, FRESHEST_CRL)) or (),
+            flaw=next(iter(flaws), ""),
+        )
+
+
+def _scope(extensions: Mapping[str, Extension]) -> Scope | None:
+    found = extensions.get(ISSUING_DISTRIBUTION_POINT)
+    return Scope.parse(found.value) if found else None
+
+
+def _number(extensions: Mapping[str, Extension], oid: str) -> int | None:
+    """The value of an extension that is a CRL number."""
+    extension = extensions.get(oid)
+    if extension is None:
+        return None
+    number = der.read(extension.value, "crl.number").integer("crl.number")
+    if number < 0:
+        raise FormatError("is negative", where="crl.number")
+    return number
+
+
+def _read_extensions(explicit: Element | None) -> tuple[Mapping[str, Extension], str]:
+    """The extensions; none, and why, where they cannot be told from each other: any may stand among them."""
+    try:
+        return (read_extensions(explicit.only("crl.extensions")) if explicit else {}), ""
+    except FormatError as error:
+        return {}, f"has extensions that cannot be read ({error})"
 
 
 def _der_of(data: bytes, *, damaged: bool = False) -> bytes:

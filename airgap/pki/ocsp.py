@@ -9,6 +9,7 @@ answer for itself (`verify_signed_for`; design 10). How old an answer may be is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -120,6 +121,8 @@ class OcspResponse:
     responder_key_hash: bytes | None = field(repr=False, compare=False)
     """SHA-1 of the key, where the responder is named by key."""
     certificates: Offered = field(repr=False, compare=False)
+    """Those that can be read: nobody signed which certificates lie in a response."""
+    has_all_certificates: bool = field(repr=False, compare=False)
     signature_algorithm: bytes = field(repr=False, compare=False)
     """The raw DER AlgorithmIdentifier."""
     _signed: bytes = field(repr=False, compare=False)
@@ -151,7 +154,8 @@ class OcspResponse:
         singles = fields.take(der.SEQUENCE, "responses").children()
         extensions = fields.maybe(der.context(1))
         fields.end()
-        doubt = _doubt(_extensions(extensions, "ocsp.responseExtensions"), frozenset())
+        _, doubt = _extensions(extensions, "ocsp.responseExtensions", frozenset())
+        certificates, is_whole = _certificates(explicit)
         return cls(
             der=data,
             fingerprint=fingerprint(data),
@@ -159,7 +163,8 @@ class OcspResponse:
             produced_at=produced_at,
             responder_name=name,
             responder_key_hash=key_hash,
-            certificates=_certificates(explicit),
+            certificates=certificates,
+            has_all_certificates=is_whole,
             signature_algorithm=algorithm,
             _signed=signed.raw,
             _signature=signature,
@@ -210,7 +215,7 @@ class OcspResponse:
     def verify_made_for(self, issuer: Certificate, *others: Certificate) -> None:
         """The issuer, or a delegate of the issuer that was valid then, made this: enough for what condemns (design 10).
 
-        `others`: further certificates of the same CA, with other keys. SHA-1 will do for the response and for the
+        `others`: further certificates of the same CA, with other keys. Any hash will do for the response and for the
         delegate's certificate, which may name the issuer in another string type. Raises Undecided:
         revocation.ocsp.responder, revocation.ocsp.signature.
         """
@@ -261,6 +266,11 @@ class OcspResponse:
         candidates = [
             certificate for certificate in dict.fromkeys((issuer, *self.certificates)) if self._names(certificate)
         ]
+        if not candidates and not self.has_all_certificates:
+            self._refuse(
+                "revocation.ocsp.signature",
+                f"is from {_quoted(self.responder)}, and a certificate in it, which may be of that, cannot be read",
+            )
         if not candidates:
             self._refuse(
                 "revocation.ocsp.responder",
@@ -399,7 +409,8 @@ def _single(element: Element, doubt: str) -> SingleResponse:
     status, revocation_time, reason = _status(fields.any("certStatus"))
     this_update = fields.any("thisUpdate").generalized_time(f"{where}.thisUpdate", fractions=False)
     next_update = fields.maybe(der.context(0))
-    extensions = _extensions(fields.maybe(der.context(1)), f"{where}.singleExtensions")
+    known = frozenset({INVALIDITY_DATE})
+    extensions, in_doubt = _extensions(fields.maybe(der.context(1)), f"{where}.singleExtensions", known)
     fields.end()
     invalidity = extensions.get(INVALIDITY_DATE)
     return SingleResponse(
@@ -413,7 +424,7 @@ def _single(element: Element, doubt: str) -> SingleResponse:
         revocation_time=revocation_time,
         reason=reason,
         invalidity_date=_invalidity_date(invalidity),
-        doubt=doubt or _doubt(extensions, frozenset({INVALIDITY_DATE})),
+        doubt=doubt or in_doubt,
     )
 
 
@@ -442,22 +453,28 @@ def _time(explicit: Element, where: str) -> datetime:
     return explicit.only(where).generalized_time(where, fractions=False)
 
 
-def _extensions(explicit: Element | None, where: str) -> Mapping[str, Extension]:
-    return {} if explicit is None else read_extensions(explicit.only(where))
+def _extensions(explicit: Element | None, where: str, known: frozenset[str]) -> tuple[Mapping[str, Extension], str]:
+    """The extensions, and why it is not certain what stands beside them; `known`: those that may be critical."""
+    try:
+        found = {} if explicit is None else read_extensions(explicit.only(where))
+    except FormatError as error:
+        return {}, f"has extensions that cannot be read ({error})"
+    unknown = sorted(item.oid for item in found.values() if item.critical and item.oid not in known)
+    return found, (f"has a critical extension that is not understood ({safe(unknown[0], limit=64)})" if unknown else "")
 
 
-def _doubt(extensions: Mapping[str, Extension], known: frozenset[str]) -> str:
-    unknown = sorted(item.oid for item in extensions.values() if item.critical and item.oid not in known)
-    return f"has a critical extension that is not understood ({safe(unknown[0], limit=64)})" if unknown else ""
-
-
-def _certificates(explicit: Element | None) -> Offered:
+def _certificates(explicit: Element | None) -> tuple[Offered, bool]:
+    """Those that can be read, and whether these are all. Raises FormatError."""
     if explicit is None:
-        return Offered(())
+        return Offered(()), True
     items = explicit.only("ocsp.certs").expect(der.SEQUENCE, "ocsp.certs").children()
     if len(items) > limits.TOKEN_CERTIFICATES:
         raise LimitError(f"has {len(items)} certificates, more than {limits.TOKEN_CERTIFICATES}", where="ocsp.certs")
-    return Offered(tuple(Certificate.parse(item.raw) for item in items))
+    found: list[Certificate] = []
+    for item in items:
+        with suppress(FormatError):
+            found.append(Certificate.parse(item.raw))
+    return Offered(tuple(found)), len(found) == len(items)
 
 
 def _quoted(text: str) -> str:

@@ -163,6 +163,8 @@ class _Cache:
             raise _MilderError(f"has version {crl.version}")
         if signature_scheme(crl.signature_algorithm) is None:  # CRL-4
             raise _MilderError(f"is signed with {signature_text(crl.signature_algorithm)}")
+        if crl.flaw:
+            raise _MilderError(crl.flaw)
         try:
             crl.check_understood()
         except Undecided as error:

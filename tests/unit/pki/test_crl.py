@@ -125,15 +125,34 @@ def test_inner_and_outer_algorithm_are_equal() -> None:
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "neither DER nor a PEM block"),
         (pem(crl(CA)) * 2, "more than one CRL"),
         (pem(crl(CA)).replace(b"M", b"=", 1), "not standard base64"),
-        (crl(CA, number=-1), "negative"),
-        (crl(CA, extra=[Extension("2.5.29.20", asn1.integer(2))]), "stands there twice"),
-        (crl(CA, scope=Extension("2.5.29.28", b"\x30\x03\x81\x01\x01")), "neither 00 nor FF"),
     ],
 )
 def test_malformed_is_a_format_error(data: bytes, says: str) -> None:
     """CRL-3."""
     with pytest.raises(FormatError, match=says):
         Crl.parse(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (crl(CA, number=-1), "negative"),
+        (crl(CA, extra=[Extension("2.5.29.20", asn1.integer(2))]), "stands there twice"),
+        (crl(CA, scope=Extension("2.5.29.28", b"\x30\x03\x81\x01\x01")), "neither 00 nor FF"),
+        (crl(CA, extra=[Extension("2.5.29.46", asn1.null())]), "has a freshestCRL that cannot be read"),
+        (crl(CA, extra=[Extension("2.5.29.27", asn1.null())]), "has a delta CRL indicator that cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_beside_the_list_only_clears_nobody(data: bytes, says: str) -> None:
+    """Design 10: the list was not heard, though it needs none of these extensions."""
+    parsed = Crl.parse(data)
+    assert says in parsed.flaw
+    for refuse in (parsed.check_understood, parsed.check_clears):
+        with pytest.raises(Undecided, match=says) as caught:
+            refuse()
+        assert caught.value.reason == "revocation.crl.malformed"
+    older = Crl.parse(crl(CA, this_update=AT - timedelta(days=99), number=0))
+    assert not parsed.facts.may_replace(older.facts)
 
 
 def test_no_extensions_at_all() -> None:

@@ -334,14 +334,31 @@ def test_other_extensions_are_ignored() -> None:
         (b"", "ends inside an element"),
         (wrap(asn1.null()), "is NULL, not SEQUENCE"),
         (ocsp_response(LEAF, responder_id=asn1.explicit(3, asn1.null())), "responderID"),
-        (ocsp_response(LEAF, embed=[asn1.sequence(asn1.null())]), "tbsCertificate"),
-        (ocsp_response(LEAF, extra=[NON_CRITICAL, NON_CRITICAL]), "stands there twice"),
     ],
 )
 def test_malformed_is_a_format_error(data: bytes, says: str) -> None:
     """OCSP-3."""
     with pytest.raises(FormatError, match=says):
         OcspResponse.parse(data)
+
+
+@pytest.mark.parametrize("member", ["extra", "response_extensions"])
+def test_extensions_that_cannot_be_read_are_a_doubt(member: str) -> None:
+    """OCSP-6."""
+    twice: dict[str, Any] = {member: [NON_CRITICAL, NON_CRITICAL]}
+    (found,) = OcspResponse.parse(ocsp_response(LEAF, **twice)).responses
+    assert "stands there twice" in found.doubt
+
+
+def test_a_certificate_that_cannot_be_read_spoils_no_other() -> None:
+    """Nobody signed which certificates lie in a response: whoever carries it could make it unheard with one more."""
+    junk = asn1.sequence(asn1.null())
+    assert accepted(ocsp_response(LEAF, embed=[junk])).certificate.der == CA.der
+    delegate = issue("ocsp", issuer=CA)
+    assert accepted(ocsp_response(LEAF, responder=delegate, embed=[junk, delegate])).certificate.der == delegate.der
+    with pytest.raises(Undecided, match="cannot be read") as caught:
+        OcspResponse.parse(ocsp_response(LEAF, responder=delegate, embed=[junk])).verify_made_for(certificate(CA))
+    assert caught.value.reason == "revocation.ocsp.signature"
 
 
 @pytest.mark.parametrize("status", [asn1.implicit(3, b""), asn1.implicit(0, b"x"), asn1.implicit(2, b"x"), asn1.null()])

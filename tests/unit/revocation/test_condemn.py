@@ -8,14 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
+from airgap.parse import der
 from airgap.pki.certificate import Certificate
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import EvidenceUse
-from tests.support import names
+from tests.support import asn1, names
 from tests.support.crls import crl, entry, scope
 from tests.support.evidence import MemoryEvidence
 from tests.support.extensions import UNKNOWN_CRITICAL, Extension, Point
@@ -92,6 +95,53 @@ def _intermediate() -> Pile:
     return Pile(leaf, {"a": crl(middle), "b": listed})
 
 
+RSA = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]}, root={"key": "rsa3072"})
+RSA_KEY: Any = ca(RSA).key
+EC_KEY: Any = ca(LEAF).key
+PSS = "1.2.840.113549.1.1.10"
+
+
+def _signed(leaf: Issued, oid: str, sign: Callable[[bytes], bytes], *parameters: bytes) -> Pile:
+    """A revoking CRL of the issuer, made with another algorithm, beside a clean one."""
+    identifier = asn1.sequence(asn1.oid(oid), *parameters)
+    signed, algorithm, _ = der.read(revoking(leaf, number=2), "crl").children()
+    members = (identifier if item.raw == algorithm.raw else item.raw for item in signed.children())
+    body = asn1.sequence(*members)
+    return Pile(leaf, {"a": clean(leaf), "b": asn1.sequence(body, identifier, asn1.bit_string(sign(body)))})
+
+
+def _pss(algorithm: hashes.HashAlgorithm, salt: int, *parameters: bytes) -> Pile:
+    padded = padding.PSS(padding.MGF1(algorithm), salt)
+    return _signed(RSA, PSS, lambda body: RSA_KEY.sign(body, padded, algorithm), asn1.sequence(*parameters))
+
+
+def _pss_sha256() -> Pile:
+    """The salt that OpenSSL takes where nobody says how long it is to be: as long as there is room for."""
+    hashed = asn1.sequence(asn1.oid("2.16.840.1.101.3.4.2.1"), asn1.null())
+    mask = asn1.sequence(asn1.oid("1.2.840.113549.1.1.8"), hashed)
+    salt = asn1.explicit(2, asn1.integer(350))
+    return _pss(hashes.SHA256(), 350, asn1.explicit(0, hashed), asn1.explicit(1, mask), salt)
+
+
+def _pkcs1(oid: str, algorithm: hashes.HashAlgorithm) -> Pile:
+    return _signed(RSA, oid, lambda body: RSA_KEY.sign(body, padding.PKCS1v15(), algorithm), asn1.null())
+
+
+def _ecdsa(oid: str, algorithm: hashes.HashAlgorithm) -> Pile:
+    return _signed(LEAF, oid, lambda body: EC_KEY.sign(body, ec.ECDSA(algorithm)))
+
+
+def _answer_with_junk() -> Pile:
+    delegate = _delegate(BOTH)
+    response = ocsp_response(BOTH, responder=delegate, status="revoked", embed=[delegate, asn1.sequence(asn1.null())])
+    return Pile(BOTH, {"a": clean(BOTH)}, {"o": response})
+
+
+def _beside(*extra: Extension, **members: Any) -> Pile:
+    return Pile(LEAF, {"a": clean(), "b": revoking(**{"number": 2, **members}, extra=extra)})
+
+
+UNREADABLE = b"\x04\x00"
 OLDER: dict[str, Any] = {"this_update": AT - 40 * DAY, "next_update": AT - 20 * DAY}
 CONDEMNED: dict[str, Callable[[], Pile]] = {
     "no channel at all": lambda: Pile(SILENT, {"a": revoking(SILENT)}),
@@ -142,6 +192,19 @@ CONDEMNED: dict[str, Callable[[], Pile]] = {
     "a future date of revocation": lambda: Pile(LEAF, {"a": revoking(at=AT + 90 * DAY)}),
     "a key usage without cRLSign": _without_crl_sign,
     "signed with SHA-1": lambda: Pile(LEAF, {"a": clean(), "b": revoking(hash_name="sha1")}),
+    "signed with RSASSA-PSS and a long salt": _pss_sha256,
+    "signed with RSASSA-PSS and no parameters": lambda: _pss(hashes.SHA1(), 20),  # noqa: S303
+    "signed with MD5": lambda: _pkcs1("1.2.840.113549.1.1.4", hashes.MD5()),  # noqa: S303
+    "signed with SHA-224": lambda: _pkcs1("1.2.840.113549.1.1.14", hashes.SHA224()),
+    "signed with SHA3-256": lambda: _pkcs1("2.16.840.1.101.3.4.3.14", hashes.SHA3_256()),
+    "signed with ECDSA and SHA-224": lambda: _ecdsa("1.2.840.10045.4.3.1", hashes.SHA224()),
+    "signed with ECDSA and SHA3-384": lambda: _ecdsa("2.16.840.1.101.3.4.3.11", hashes.SHA3_384()),
+    "a scope that cannot be read": lambda: _beside(scope=Extension("2.5.29.28", UNREADABLE, critical=True)),
+    "a negative number": lambda: _beside(number=-2),
+    "places of deltas that cannot be read": lambda: _beside(Extension("2.5.29.46", UNREADABLE)),
+    "a delta of a base that cannot be read": lambda: _beside(Extension("2.5.29.27", UNREADABLE, critical=True)),
+    "an OCSP delegate with a key of Ed25519": lambda: _odd_delegate(key="ed25519"),
+    "an OCSP response with a certificate that cannot be read": _answer_with_junk,
     "an intermediate": _intermediate,
     "removed again by a delta": lambda: Pile(
         LEAF,
@@ -191,8 +254,6 @@ CONDEMNED: dict[str, Callable[[], Pile]] = {
 
 
 def _respelt(issued: Issued) -> bytes:
-    from tests.support import asn1
-
     return asn1.explicit(1, names.respelt(issued.subject))
 
 
@@ -333,6 +394,12 @@ DOUBTFUL: dict[str, Callable[[], Pile]] = {
         LEAF, {"a": clean(number=2), "b": crl(ca(LEAF), revoked=[entry(LEAF.serial, extra=[_BROKEN])])}
     ),
     "a list that cannot be read": lambda: Pile(LEAF, {"a": clean(number=2), "b": clean(entries=b"\x30\x03\x02\x01")}),
+    "extensions of the CRL that cannot be told from each other": lambda: Pile(
+        LEAF, {"a": clean(number=2), "b": revoking(extra=[_BROKEN, _BROKEN])}
+    ),
+    "extensions of the answer that cannot be told from each other": lambda: Pile(
+        BOTH, {"a": clean(BOTH)}, {"o": ocsp_response(BOTH, status="revoked", extra=[_BROKEN, _BROKEN])}
+    ),
     "an unknown critical extension of the answer": lambda: Pile(
         BOTH, {"a": clean(BOTH)}, {"o": ocsp_response(BOTH, status="revoked", extra=[UNKNOWN_CRITICAL])}
     ),

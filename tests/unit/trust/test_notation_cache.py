@@ -27,6 +27,7 @@ from airgap.trust.directory import TrustDirectory
 from airgap.trust.export import export_notation
 from airgap.trust.notation_cache import NotationCache, notation_cache
 from tests.support.crls import crl, entry, pem, scope
+from tests.support.extensions import Extension
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import SIGNING_CRL, TSA_CRL, with_everything
@@ -86,6 +87,8 @@ MILDER: dict[str, dict[str, bytes]] = {
     "indirect": {"a.crl": made(scope=scope(indirect=True))},
     "of another point": {"a.crl": made(scope=scope(uris=["http://crl.example/other.crl"]))},
     "signed with SHA-1": {"a.crl": made(hash_name="sha1")},
+    "its number cannot be read": {"a.crl": made(number=-5)},
+    "its places of deltas cannot be read": {"a.crl": made(extra=[Extension("2.5.29.46", b"\x04\x00")])},
     "made in the future": {"a.crl": made(this_update=AT + DAY)},
     "beside a response of the future": {
         "a.crl": GOOD,

@@ -95,6 +95,7 @@ def test_a_base_and_its_delta(tmp_path: Path, crls: Mapping[str, bytes], expecte
         pytest.param(crl(ROOT, signed_by=key("p256", 5), **NEW), id="forged"),
         pytest.param(crl(ROOT, version=1, **NEW), id="version 1"),
         pytest.param(crl(ROOT, extra=[UNKNOWN_CRITICAL], **NEW), id="not understood"),
+        pytest.param(crl(ROOT, number=-1, **NEW), id="a number that cannot be read"),
     ],
 )
 def test_what_clears_nobody_is_not_good(tmp_path: Path, data: bytes) -> None:
