@@ -17,8 +17,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 from airgap import limits
-from airgap.errors import Fact, TrustMaterialError
-from airgap.files import is_there, read_material
+from airgap.errors import Fact, FormatError, TrustMaterialError
+from airgap.files import is_there, read_material, read_regular
 from airgap.once import Once
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
@@ -102,7 +102,8 @@ class _TrustMaterial:
         policies = [policy for policy in (self.policy.peek(), self.blob_policy.peek()) if policy]
         with self._lock:
             stores = [store for read in self._stores.values() if (store := read.peek())]
-        return [notice for source in (*policies, *stores) for notice in source.notices]
+        unread = _unread_policy(self._location.path) if self.policy.peek() else ()
+        return [*unread, *(notice for source in (*policies, *stores) for notice in source.notices)]
 
     def _read_store(self, ref: StoreRef) -> _Read[LoadedStore]:
         return _Read(lambda: load_store(self._location.path, ref))
@@ -256,6 +257,22 @@ def _misnamed(root: Path) -> Iterator[Problem]:
             facts={"name": safe(name), "right": FILE},
             remedy=f"Rename it to {FILE}.",
         )
+
+
+def _unread_policy(root: Path) -> Iterator[Problem]:
+    """The policy of the older name beside the newer one, where it says something else: a change of it goes unheard."""
+    newer, older = OCI_POLICY_FILES
+    if not (is_there(root / newer) and is_there(root / older)):
+        return
+    with suppress(FormatError):  # what cannot be read says something else
+        if read_regular(root / newer, limits.POLICY_BYTES) == read_regular(root / older, limits.POLICY_BYTES):
+            return
+    yield Problem(
+        reason="trust.misnamed",
+        message=f"{older} in the trust directory is not read, because {newer} is there, and says something else",
+        facts={"name": older, "right": newer},
+        remedy=f"Keep the one that is meant, as {newer}, and move the other one away.",
+    )
 
 
 def _listed_stores(root: Path) -> tuple[StoreRef, ...]:

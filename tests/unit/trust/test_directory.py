@@ -37,6 +37,19 @@ def test_policy_1_the_new_name_is_first(tmp_path: Path) -> None:
     assert policy.source == str(tmp_path / "trustpolicy.oci.json")
 
 
+def test_policy_1_the_old_name_beside_the_new_one_is_told_where_it_says_something_else(tmp_path: Path) -> None:
+    """Whoever makes the old one stricter hears that nobody reads it."""
+    write_trust(tmp_path, policy=oci_policy(statement(name="old")), policy_name="trustpolicy.json")
+    write_trust(tmp_path, policy=oci_policy(statement(name="new")))
+    directory = TrustDirectory.open(tmp_path)
+    assert not directory.notices
+    directory.policy()
+    told = [(notice.reason, notice.facts["name"]) for notice in directory.notices]
+    assert told == [("trust.misnamed", "trustpolicy.json")]
+    write_trust(tmp_path, policy=oci_policy(statement(name="new")), policy_name="trustpolicy.json")
+    assert not directory.notices
+
+
 def test_policy_1_the_old_name_counts_where_the_new_one_is_absent(tmp_path: Path) -> None:
     write_trust(tmp_path, policy=oci_policy(statement(name="old")), policy_name="trustpolicy.json")
     assert TrustDirectory.open(tmp_path).policy().select(None).name == "old"
@@ -234,7 +247,7 @@ def test_without_evidence_there_is_no_newest(tmp_path: Path) -> None:
     directory = TrustDirectory.open(write_trust(tmp_path))
     assert directory.evidence.newest() is None
     assert directory.overview(AT)["newest_evidence_age"] is None
-    assert directory.notices == ()
+    assert not directory.notices
 
 
 @pytest.mark.parametrize("kind", ["link", "directory", "unknown key"])
