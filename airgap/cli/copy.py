@@ -18,6 +18,7 @@ from airgap.cli.console import QuietOutput, clock, layout_reference, note
 from airgap.cli.lazy import typer_app
 from airgap.cli.trust_fetch import FetchOptions
 from airgap.errors import AirgapError, UsageError
+from airgap.reasons import ExitCode
 
 app = typer_app()
 
@@ -202,7 +203,7 @@ def copy(
             output.show(airgap.report.CopyReport.of_failure(error, references[-1]))
         raise
     seconds = time.monotonic() - started
-    fetched = into is not None and not result.exit_code
+    fetched = into is not None and result.exit_code in {ExitCode.OK, ExitCode.PARTIAL}
     report = airgap.report.CopyReport(
         result=result,
         seconds=seconds,

@@ -12,7 +12,7 @@ from airgap.oci.descriptor import NOTARY_SIGNATURE
 from airgap.oci.lookup import Mechanism, ReferrersLookup
 from airgap.reasons import ExitCode, most_severe
 from airgap.report.report import TOOL, Json, Report
-from airgap.report.style import Style
+from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals
@@ -52,36 +52,52 @@ class CopyReport(Report):
 
     @property
     def exit_code(self) -> int:
-        """That of the copy, then the most severe of the evidence and of what is not signed."""
-        if code := (self.error or self.result).exit_code:
-            return code
+        """The most severe of the copy, of the evidence and of what is not signed; 20 is the least severe."""
+        code = (self.error or self.result).exit_code
         if self.evidence is None:
-            return ExitCode.OK
+            return code
         found = {
             ExitCode.UNSIGNED: self.signed and bool(self.result.unsigned),
             ExitCode.REVOKED: self.evidence.is_revoked,
             ExitCode.INDETERMINATE: self.complete and self.evidence.misses_something,
         }
-        return most_severe({self.evidence.exit_code, *(code for code, is_so in found.items() if is_so)})
+        return most_severe({code, self.evidence.exit_code, *(code for code, is_so in found.items() if is_so)})
 
     def document(self) -> Json:
         """The result as JSON; docs/reference/copy.md describes it."""
-        document, evidence = _document(self.result, self.error), self._evidence()
-        return {**document, "evidence": evidence.document()} if evidence else document
+        evidence = self._evidence()
+        return {
+            **_document(self.result, self.error),
+            "exit_code": self.exit_code,
+            "unsigned": list(self._unsigned),
+            **({"evidence": evidence.document()} if evidence else {}),
+        }
 
     def lines(self, style: Style) -> Iterator[str]:
         """The whole result."""
         yield from _lines(self.result, style, self.seconds)
-        for name in self.result.unsigned if self.signed else ():
-            yield f"{style.paint('bad', 'UNSIGNED')} {name} came without a signature; --allow-unsigned takes it"
+        yield from self._unsigned_lines(style)
         if evidence := self._evidence():
             yield from evidence.lines(style)
 
     def brief_lines(self) -> Iterator[str]:
-        """What went over, in one line, and another one for the evidence."""
+        """What went over, in one line, and another one for the evidence; what did not, or is not signed, is told."""
+        for artifact in self.result.artifacts:
+            if artifact.status in {"failed", "partial"}:
+                yield from _artifact_lines(artifact, PLAIN)
         yield _headline(self.result)
+        yield from self._unsigned_lines(PLAIN)
         if evidence := self._evidence():
             yield from evidence.brief_lines()
+
+    def _unsigned_lines(self, style: Style) -> Iterator[str]:
+        for name in self._unsigned:
+            yield f"{style.paint('bad', 'UNSIGNED')} {name} came without a signature; --allow-unsigned takes it"
+
+    @property
+    def _unsigned(self) -> tuple[str, ...]:
+        """What came without a signature although one is demanded."""
+        return self.result.unsigned if self.signed else ()
 
     def _evidence(self) -> FetchReport | None:
         if self.evidence is None:
@@ -166,7 +182,6 @@ def _document(result: CopyResult, error: AirgapError | None) -> Json:
         "tool": TOOL,
         "destination": result.destination,
         "dry_run": result.dry_run,
-        "exit_code": (error or result).exit_code,
         "artifacts": [_artifact(artifact) for artifact in result.artifacts],
         "totals": {
             "blobs": totals.blobs,

@@ -368,6 +368,25 @@ class TestJourney:
         ran = run_here(["copy", str(source), str(tmp_path / "box"), "--with-evidence", *options])
         assert ran.code == code, ran
         assert (f"UNSIGNED {source}:v1 came without a signature" in ran.out) is (code == 10)
+        quiet = run_here(["copy", str(source), str(tmp_path / "box"), "--with-evidence", "-q", *options])
+        assert (quiet.code, "UNSIGNED" in quiet.out) == (code, code == 10)
+        ran = run_here(["copy", str(source), str(tmp_path / "box"), "--with-evidence", "--format", "json", *options])
+        unsigned = [f"{source}:v1"] if code else []
+        assert (ran.code, ran.document["exit_code"], ran.document["unsigned"]) == (code, code, unsigned)
+
+    def test_what_arrived_gets_its_evidence_where_something_did_not(self, tmp_path: Path) -> None:
+        """It went without any, and nothing said so; with -q nothing said what did not arrive either."""
+        with site(tmp_path, at=_now()) as here:
+            here.sign()
+            here.serve()
+            sources = [here.written.target, f"{here.written.layout}:absent"]
+            options = ["--with-evidence", "--keep-going", "-q"]
+            ran = run_here(["copy", *sources, str(tmp_path / "box"), *options])
+            assert (ran.code, "COMPLETE: evidence for 2 certificates" in ran.out) == (20, True), ran
+            assert f"FAILED   {here.written.layout}:absent\n" in ran.out
+            here.web.put("/leaf.crl", here.crl(here.ca, revoked=[here.leaf]))
+            ran = run_here(["copy", *sources, str(tmp_path / "second"), *options])
+            assert (ran.code, "REVOKED: " in ran.out) == (14, True), ran
 
     def test_evidence_needs_a_layout_or_a_tar(self, tmp_path: Path) -> None:
         ran = run_here(["copy", str(ROOT / "layouts/good"), "registry.example/app", "--with-evidence"])
