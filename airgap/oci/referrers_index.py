@@ -44,6 +44,12 @@ class ReferrersIndex:
         new = [descriptor.to_json() for descriptor in added if str(descriptor.digest) not in known]
         return replace(self, _entries=(*self._entries, *new))
 
+    def joined(self, other: Self) -> Self:
+        """With what another one lists behind, as it is written there."""
+        known = self.digests
+        new = (item for item in other._entries if not (isinstance(item, dict) and item.get("digest") in known))
+        return replace(self, _entries=(*self._entries, *new))
+
     def without(self, gone: Collection[Digest]) -> Self:
         """Without these."""
         names = {str(digest) for digest in gone}

@@ -39,7 +39,7 @@ from airgap.transfer.destinations import (
 )
 from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
-from airgap.transfer.layout_referrers_tags import LayoutReferrersTags
+from airgap.transfer.layout_referrers_tags import with_referrers_tags
 from airgap.transfer.mover import Survey, TransferResult, survey, transfer
 from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all, read_list
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
@@ -311,15 +311,14 @@ class _Copy:
             check_takeover(group.found, group.placed, origins)
         if layout:
             check_whole_names(group.found, group.placed, layout.index().manifests)
-        replaced: set[Digest] = set()
+        replaced: frozenset[Digest] = frozenset()
         if self._request.referrers_tag == ReferrersTag.ALWAYS:
-            tags = LayoutReferrersTags(layout)
-            plan, replaced = tags.add_to(plan), tags.replaced
+            plan, replaced = with_referrers_tags(plan, layout)
         if not self._request.record:
-            return _Prepared(plan, frozenset(replaced))
+            return _Prepared(plan, replaced)
         records = Records(tool=__version__, at=self._request.at, selection=self._request.selection, present=present)
         plan = records.add_to(plan, group.found)
-        return _Prepared(plan, frozenset(records.replaced | replaced))
+        return _Prepared(plan, replaced | records.replaced)
 
     def _into_tar(self, group: _Group, path: Path | None) -> None:
         request = self._request

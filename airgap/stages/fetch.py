@@ -44,7 +44,7 @@ from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
-from airgap.transfer.referrers_tag import Relisted, relisted
+from airgap.transfer.layout_referrers_tags import Relisted, relisted
 from airgap.transfer.sources import MemoryBlobs
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
@@ -233,7 +233,8 @@ class _Run:
                 if changed:
                     new.append(artifact)
                     drop += [digest for digest in old if digest != artifact.descriptor.digest]
-                    if tag := relisted(target.store, root.descriptor, artifact.descriptor, old):
+                    gone = (*old, artifact.descriptor.digest)
+                    if tag := relisted(target.store, root.descriptor.digest, [artifact.descriptor], gone):
                         tags.append(tag)
                 written.append(
                     EvidenceWritten(
@@ -295,7 +296,7 @@ def _write(
     entries = [*(Entry(descriptor=artifact.descriptor) for artifact in artifacts), *(tag.entry for tag in tags)]
     manifests = [*((artifact.descriptor, artifact.raw) for artifact in artifacts)]
     manifests += [(tag.entry.descriptor, tag.raw) for tag in tags]
-    drop = [*drop, *(tag.old for tag in tags if tag.old)]
+    drop = [*drop, *(digest for tag in tags for digest in tag.old)]
     contents: dict[Digest, bytes] = {}
     blobs: dict[Descriptor, bytes] = {}
     for artifact in artifacts:

@@ -24,8 +24,8 @@ from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
+from airgap.transfer.layout_referrers_tags import Relisted, relisted
 from airgap.transfer.pump import no_advance
-from airgap.transfer.referrers_tag import Relisted, relisted
 from airgap.transfer.sources import MemoryBlobs
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
@@ -111,7 +111,7 @@ class LayoutPlace:
         if listing is not None:
             blobs.append((listing.entry.descriptor, listing.raw))
             entries.append(listing.entry)
-            drop = () if listing.old is None else (listing.old,)
+            drop = tuple(listing.old)
         if isinstance(self._store, LayoutArchive):
             self._store.close()  # Windows renames over no open file
             add_to_tar(self._path, blobs, entries, drop=drop)
@@ -121,10 +121,10 @@ class LayoutPlace:
 
     def _listing(self, attachment: Attachment) -> Relisted | None:
         """The index of the referrers tag with the attachment listed; None where none is kept."""
-        subject = attachment.subject
+        subject, manifest = attachment.subject, attachment.manifest
         with open_layout(self._path) as now:  # others may have attached something since
             known = partial(_listed, now, subject) if self._fallback else None
-            return relisted(now, subject, attachment.manifest, known=known)
+            return relisted(now, subject.digest, [manifest], (manifest.digest,), known=known)
 
 
 def _listed(store: Store, subject: Descriptor) -> list[Descriptor]:

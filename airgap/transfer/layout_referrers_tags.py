@@ -2,72 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from airgap.errors import AirgapError
+from airgap.errors import ContentError, FormatError
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.manifest import Index, parse_manifest
+from airgap.oci.manifest import parse_manifest
 from airgap.oci.referrers_index import ReferrersIndex
 from airgap.oci.store import Store, read_verified
-from airgap.oci.tags import referrers_tag
+from airgap.oci.tags import referrers_tag, referrers_tags
+from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, PlannedReferrer, key_of
 from airgap.transfer.sources import MemoryBlobs
 
 
-@dataclass(slots=True)
-class LayoutReferrersTags:
-    """Referrers tags for what one copy brings into a layout or tar."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relisted:
+    """A referrers index with another content: to be written, and listed in the place of the old ones."""
 
-    layout: Store | None
-    """The destination as it is, where there is one: what its tags list stays listed."""
-    replaced: set[Digest] = field(default_factory=set)
-    """Indexes of the destination that new ones take the place of."""
+    old: frozenset[Digest]
+    entry: Entry
+    raw: bytes
 
-    def add_to(self, plan: CopyPlan) -> CopyPlan:
-        """The plan with an index of referrers for every subject that has some."""
-        listed: dict[Digest, dict[Digest, PlannedReferrer]] = {}
-        for artifact in plan.artifacts:
-            for item in artifact.attached:
-                if item.tag is None:
-                    listed.setdefault(item.subject, {})[item.descriptor.digest] = item
-        nodes = dict(plan.nodes)
-        entries = {subject: self._entry(subject, items, nodes) for subject, items in sorted(listed.items())}
-        artifacts = tuple(_with(artifact, entries) for artifact in plan.artifacts)
-        return CopyPlan(artifacts=artifacts, nodes=nodes)
 
-    def _entry(self, subject: Digest, items: Mapping[Digest, PlannedReferrer], nodes: dict[Key, Node]) -> Entry:
-        tag = referrers_tag(subject)
-        before, index = self._present(tag)
-        descriptor, raw = index.listing(_listed(items[digest], nodes) for digest in sorted(items)).encode()
-        self.replaced |= before - {descriptor.digest}
-        below = tuple(key_of(item.descriptor) for item in items.values())
+def relisted(
+    store: Store | None,
+    subject: Digest,
+    added: Iterable[Descriptor],
+    gone: Collection[Digest] = (),
+    *,
+    known: Callable[[], Iterable[Descriptor]] | None = None,
+) -> Relisted | None:
+    """The index under the referrers tag of `subject` with `added` and without `gone`; there is no `store` yet if None.
+
+    Other entries and members stay as they are. Where there is no such tag: None, or with `known` a new one that lists
+    those as well, as readers of the tag know nothing else. Raises ContentError where an index cannot be read.
+    """
+    tags = referrers_tags(subject)
+    entries = store.index().manifests if store else ()
+    present = [(store, entry) for entry in entries if store and entry.annotations.get(REF_NAME) in tags]
+    if not present and known is None:
+        return None
+    index = ReferrersIndex.empty().listing(known() if known and not present else ())
+    for number, (holder, entry) in enumerate(present):
+        found = _read(holder, subject, entry)
+        index = index.joined(found) if number else found
+    descriptor, raw = index.without(gone).listing(added).encode()
+    tag = present[-1][1].annotations[REF_NAME] if present else referrers_tag(subject)
+    old = frozenset(entry.digest for _, entry in present)
+    return Relisted(old=old, entry=Entry(descriptor=descriptor, tag=tag), raw=raw)
+
+
+def _read(store: Store, subject: Digest, entry: Descriptor) -> ReferrersIndex:
+    try:
+        return ReferrersIndex.parse(read_verified(store, entry))
+    except (ContentError, FormatError) as error:
+        raise ContentError(
+            "content.malformed",
+            f"the layout keeps referrers of {subject} under a tag, but that cannot be read: {safe(error)}",
+            digest=str(entry.digest),
+        ) from None
+
+
+def with_referrers_tags(plan: CopyPlan, layout: Store | None) -> tuple[CopyPlan, frozenset[Digest]]:
+    """The plan with an index of referrers for every subject that has some, and the indexes that these replace.
+
+    `layout`: the destination as it is, where there is one: what its tags list stays listed. Raises ContentError.
+    """
+    listed: dict[Digest, dict[Digest, PlannedReferrer]] = {}
+    for artifact in plan.artifacts:
+        for item in artifact.attached:
+            if item.tag is None:
+                listed.setdefault(item.subject, {})[item.descriptor.digest] = item
+    nodes = dict(plan.nodes)
+    entries: dict[Digest, Entry] = {}
+    replaced: set[Digest] = set()
+    for subject, items in sorted(listed.items()):
+        added = [_listed(items[digest], nodes) for digest in sorted(items)]
+        made = relisted(layout, subject, added, known=tuple)
+        assert made is not None  # noqa: S101 - `known` makes one where there is none
+        entries[subject] = made.entry
+        replaced |= made.old
+        descriptor = made.entry.descriptor
         nodes[key_of(descriptor)] = Node(
             descriptor=descriptor,
-            source=MemoryBlobs({descriptor.digest: raw}),
-            manifest=parse_manifest(raw, IMAGE_INDEX),
-            below=below,
+            source=MemoryBlobs({descriptor.digest: made.raw}),
+            manifest=parse_manifest(made.raw, IMAGE_INDEX),
+            below=tuple(key_of(item.descriptor) for item in items.values()),
         )
-        return Entry(descriptor=descriptor, tag=tag)
-
-    def _present(self, tag: str) -> tuple[set[Digest], ReferrersIndex]:
-        """The indexes under the tag in the destination, and what they list together."""
-        digests: set[Digest] = set()
-        index = ReferrersIndex.empty()
-        for entry in self.layout.index().manifests if self.layout else ():
-            if entry.annotations.get(REF_NAME) != tag or entry.media_type != IMAGE_INDEX or self.layout is None:
-                continue
-            try:
-                raw = read_verified(self.layout, entry)
-                listed = parse_manifest(raw, IMAGE_INDEX)
-            except AirgapError:
-                continue  # what cannot be read is left where it is
-            if isinstance(listed, Index):
-                index = index.listing(listed.manifests) if digests else ReferrersIndex.parse(raw)
-                digests.add(entry.digest)
-        return digests, index
+    artifacts = tuple(_with(artifact, entries) for artifact in plan.artifacts)
+    return CopyPlan(artifacts=artifacts, nodes=nodes), frozenset(replaced)
 
 
 def _listed(item: PlannedReferrer, nodes: Mapping[Key, Node]) -> Descriptor:

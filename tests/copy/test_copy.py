@@ -578,6 +578,26 @@ def test_referrers_tags_in_layouts_for_tools_that_know_nothing_else(tmp_path: Pa
     assert (tmp_path / "to" / "index.json").read_bytes() == before
 
 
+def test_a_referrers_tag_that_cannot_be_read_is_not_written_over(tmp_path: Path) -> None:
+    """Nobody can tell what it lists: a new index in its place would hide that."""
+    made = family()
+    source = write(tmp_path / "source", made)
+    copy(source, tmp_path / "to", "--referrers-tag", "always", "--artifact-type", SBOM)
+    index = (tmp_path / "to" / "index.json").read_bytes()
+    tag = f"sha256-{made.index.digest.encoded}"
+    (digest,) = [
+        entry["digest"]
+        for entry in json.loads(index)["manifests"]
+        if entry.get("annotations", {}).get("org.opencontainers.image.ref.name") == tag
+    ]
+    blob = tmp_path / "to" / "blobs" / "sha256" / digest[7:]
+    blob.chmod(0o600)
+    blob.write_bytes(b"x" * blob.stat().st_size)
+    ran = copy(source, tmp_path / "to", "--referrers-tag", "always", code=16)
+    assert "under a tag, but that cannot be read" in ran.err
+    assert (tmp_path / "to" / "index.json").read_bytes() == index
+
+
 # --- how it is asked ---
 
 
