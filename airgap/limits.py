@@ -110,6 +110,9 @@ OCSP_BYTES: Final = 64 * KIB
 EVIDENCE_FILES: Final = 10_000
 """Files in one evidence directory."""
 
+ASTRAY_FILES: Final = 100_000
+"""Files and folders in one trust directory that are looked at for evidence that lies astray, by their beginnings."""
+
 FOLDER_NAMES: Final = 1_000_000
 """Names in one folder that is looked through for evidence that lies astray."""
 

@@ -7,6 +7,7 @@ says something against a certificate, nobody may pass over it, and whoever put i
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from airgap.errors import FormatError, LimitError
 from airgap.files import list_folder, open_plain, read_regular, reading_problem
 from airgap.problem import Problem
 from airgap.revocation.pool import EvidenceFile, UnreadableEvidence
+from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 
 _LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
@@ -29,8 +31,10 @@ _LONG_SEQUENCE: Final = re.compile(rb"\x30[\x80-\x84]")
 _HEAD_BYTES: Final = 4 * limits.KIB
 _STORES: Final = "truststore"
 """What is no certificate there is refused by whoever reads the stores."""
-_PASSED_OVER: Final = frozenset({"plugins", "localkeys"})
-"""Folders of notation, whose directory may be the trust directory."""
+_PROGRAMS: Final = "plugins"
+"""What is called as evidence there is a program that deals with it."""
+_PRIVATE: Final = frozenset({"localkeys", "lost+found"})
+"""Folders of notation, whose directory may be the trust directory, and of file systems that others may not enter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +43,15 @@ class Found:
 
     pieces: tuple[EvidenceFile, ...]
     unread: tuple[UnreadableEvidence, ...]
-    """Folders that are called as those of evidence are, and could not be looked through."""
+    """Folders that could not be looked through: they may hold anything."""
     notices: tuple[Problem, ...]
 
 
 def look_for_astray(root: Path, origin: str, known: tuple[str, ...]) -> Found:
     """Every file below `root`, outside of the folders `known`, that may be evidence by its name, folder or beginning.
 
-    Bounded in depth and number, as a trust directory may lie in a folder with much else; never raises. Hidden files and
-    folders count where they are called as evidence is.
+    Hidden folders and those of other tools are looked through last. Bounded in depth and number, as a trust directory
+    may lie in a folder with much else; never raises.
     """
     look = _Look(root, origin, known)
     look.folder(root, "", likely=False)
@@ -57,7 +61,7 @@ def look_for_astray(root: Path, origin: str, known: tuple[str, ...]) -> Found:
 class _Look:
     def __init__(self, root: Path, origin: str, known: tuple[str, ...]) -> None:
         self._root, self._origin, self._known = root, origin, known
-        self._left = limits.EVIDENCE_FILES
+        self._left = limits.ASTRAY_FILES
         self._has_ended = False
         self.pieces: list[EvidenceFile] = []
         self.unread: list[UnreadableEvidence] = []
@@ -65,38 +69,37 @@ class _Look:
 
     def folder(self, folder: Path, below: str, *, likely: bool) -> None:
         if below.count("/") > limits.ASTRAY_DEPTH:
-            self._not_looked(below, f"lies more than {limits.ASTRAY_DEPTH} levels deep", likely=likely)
+            self._not_looked(below, f"lies more than {limits.ASTRAY_DEPTH} levels deep")
             return
         try:
             found = list_folder(folder, limits.FOLDER_NAMES)
         except FileNotFoundError:
             return
         except OSError as error:
-            self._not_looked(below, f"cannot be looked into ({reading_problem(error)})", likely=likely or not below)
+            self._closed(below, f"cannot be looked into ({reading_problem(error)})")
             return
         except LimitError as error:
-            self._not_looked(below, str(error), likely=likely)
+            self._not_looked(below, str(error))
             return
-        names = [name for name in found if not self._is_read_elsewhere(folder / name, below)]
-        for number, name in enumerate(names):
-            if not self._left:
-                self._ended(below, likely=likely or any(map(_is_named, names[number:])))
+        names = [n for n in found if not (_is_former_state(n, found) or self._is_read_elsewhere(folder / n, below))]
+        for name in sorted(names, key=lambda name: name.startswith(".") or (not below and name == _PROGRAMS)):
+            if not self._left or len(self.pieces) >= limits.EVIDENCE_FILES:
+                self._ended(below)
                 return
             self._left -= 1
             self._entry(folder / name, below, is_folder=found[name], likely=likely)
 
     def _entry(self, path: Path, below: str, *, is_folder: bool, likely: bool) -> None:
         name, shown = path.name, f"{below}{path.name}"
-        is_hidden = name.startswith(".")
-        if is_folder or (not below and says_evidence(name) and _leads_to_folder(path)):
-            if not is_hidden or says_evidence(name):
-                self.folder(path, f"{shown}/", likely=likely or says_evidence(name))
+        in_store, is_program = below.startswith(f"{_STORES}/"), below.startswith(f"{_PROGRAMS}/")
+        is_called_so = says_evidence(name) and not is_program
+        if is_folder or (not below and is_called_so and _leads_to_folder(path)):
+            self.folder(path, f"{shown}/", likely=likely or is_called_so)
             return
         lower = name.lower()
-        in_store = below.startswith(f"{_STORES}/")
         expected = any(ending in lower for ending in _EXPECTED)
-        named = expected or (says_evidence(name) and not in_store)
-        if named or (likely and not is_hidden) or (not in_store and _may_be_evidence(path)):
+        named = expected or (is_called_so and not in_store)
+        if named or (likely and not name.startswith(".")) or (not in_store and _may_be_evidence(path)):
             # what only its beginning tells may stand behind a link; what is called as evidence is has to be a file
             read = partial(read_regular if named or likely else _read_through, path, limits.CRL_FILE_BYTES)
             self.pieces.append(
@@ -116,32 +119,25 @@ class _Look:
         """One of the right folders: also by another name, where upper and lower case are one."""
         if below:
             return False
-        if path.name in _PASSED_OVER or path.name in self._known:
+        if path.name in self._known:
             return True
         try:
             return any((self._root / name).samefile(path) for name in self._known if (self._root / name).exists())
         except OSError:
             return False
 
-    def _ended(self, below: str, *, likely: bool) -> None:
-        """Told once, but for what is called as evidence is."""
-        if likely or not self._has_ended:
-            problem = f"is not looked through to its end: more than {limits.EVIDENCE_FILES} files"
-            self._not_looked(below, problem, likely=likely)
+    def _ended(self, below: str) -> None:
+        """Told once: what is above it ends here, too."""
+        if not self._has_ended:
+            self._not_looked(below, "is not looked through to its end: it holds more files than are looked at")
         self._has_ended = True
 
-    def _not_looked(self, below: str, problem: str, *, likely: bool) -> None:
-        """A folder that nobody looked through: where it is called as one of evidence is, nobody may pass over it."""
-        shown = safe(below.rstrip("/")) or "."
-        if likely:
-            text = f"it {problem}, and evidence in it would not be heard"
-            remedy = (
-                f"Move the evidence in it into {' or '.join(f'{name}/' for name in self._known)}, or make it readable."
-            )
-            self.unread.append(
-                UnreadableEvidence(name=shown, origin=self._origin, problem=text, trusted=True, remedy=remedy)
-            )
+    def _closed(self, below: str, problem: str) -> None:
+        """A folder that nobody may look into; some are closed on purpose, and no place where evidence is put."""
+        if below.rstrip("/") not in _PRIVATE:
+            self._not_looked(below, problem)
             return
+        shown = safe(below.rstrip("/"))
         self.notices.append(
             Problem(
                 reason="evidence.astray",
@@ -149,6 +145,28 @@ class _Look:
                 facts={"name": shown, "problem": problem},
             )
         )
+
+    def _not_looked(self, below: str, problem: str) -> None:
+        """A folder that nobody looked through may hold anything: nobody may pass over it."""
+        shown = safe(below.rstrip("/")) or "."
+        right = " or ".join(f"{name}/" for name in self._known)
+        self.unread.append(
+            UnreadableEvidence(
+                name=shown,
+                origin=self._origin,
+                problem=f"it {problem}, and evidence in it would not be heard",
+                trusted=True,
+                remedy=f"Make it readable, or move it out of the trust directory; evidence in it belongs into {right}.",
+            )
+        )
+
+
+def _is_former_state(name: str, beside: Container[str]) -> bool:
+    """Whether this is the folder beside a trust directory where its next and its former tree lie.
+
+    The next one is not in force, and all evidence of the former one is in the one that is.
+    """
+    return name.startswith(".") and name.endswith(LOCAL) and name[1 : -len(LOCAL)] in beside
 
 
 def _may_be_evidence(path: Path) -> bool:
@@ -178,10 +196,6 @@ def _leads_to_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:  # a link to itself, or into what may not be entered
         return False
-
-
-def _is_named(name: str) -> bool:
-    return says_evidence(name) or any(ending in name.lower() for ending in _EXPECTED)
 
 
 def is_left_behind(name: str, endings: tuple[str, ...]) -> bool:

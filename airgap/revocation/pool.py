@@ -22,6 +22,7 @@ from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key, same_name
+from airgap.pki.recognise import OCSP_BEGUN
 from airgap.problem import Problem
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.nearness import nearly_same, nearly_same_key
@@ -431,16 +432,17 @@ def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEviden
     for number, block in enumerate(blocks):
         name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
         found = _identify(piece, name, block, number)
-        if isinstance(found, CrlFile | OcspFile) or not _is_harmless(piece, found):
+        if isinstance(found, CrlFile | OcspFile) or not _is_harmless(piece, found, block):
             yield found
 
 
-def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem) -> bool:
+def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data: bytes) -> bool:
     """Whether what is no evidence is nothing to speak of either where it lies."""
     if isinstance(found, Problem):
         return piece.leftover or piece.astray
-    # what names its issuer is a damaged CRL, whatever it is called; in crls/ it may be one that is being written
-    return piece.leftover and not (piece.astray and found.issuer is not None)
+    # what begins as evidence is damaged, whatever it is called; in crls/ it may be one that is being written
+    begun = found.issuer is not None or OCSP_BEGUN.match(data) is not None
+    return piece.leftover and not (piece.astray and begun)
 
 
 def _identify(

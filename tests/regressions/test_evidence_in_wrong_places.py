@@ -32,6 +32,7 @@ LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": [URL]})
 GOOD = crl(LEAF.root, number=1)
 REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, reason="keyCompromise")])
 REVOKED = ocsp_response(LEAF, status="revoked")
+PROGRAM = b"\x7fELF" + bytes(4096) + REVOKING
 OTHER = issue("root", slot=3, subject=names.harbour("Other Root"))
 
 
@@ -56,7 +57,8 @@ PLACES = [
     "r.crl.pem", "r.der", "trust/crls/r.crl", "truststore/crls/r.crl", "truststore/x509/ca/r.crl",
     "truststore/x509/ca/other/r.crl", "truststore/x509/crls/june/r.crl", ".crls/r.crl", "old/.crls/r", ".r.crl",
     "june/r.der", "a/b/c/d/e/f/g/r.crl", "june/r", "backup/r.bin", "backup/2026/r.txt", "r.dat", "june/.r",
-    "index.json", "june/index.json",
+    "index.json", "june/index.json", "plugins/r.crl", "plugins/crl/r", "localkeys/r.der", ".airgap/r", ".cache/r.der",
+    ".cache/deep/.er/r", ".git/r.crl", ".lost.airgap/next/crls/r.crl",
 ]  # fmt: skip
 
 
@@ -137,13 +139,16 @@ def test_a_misspelt_folder_clears_nobody_and_is_named(tmp_path: Path, name: str)
         ("other.crl", crl(OTHER, revoked=[entry(LEAF.serial)])),
         ("crl/README", b"see crls"),
         ("root.pem", LEAF.root.pem),
-        (".cache/r.der", REVOKING),
         (".crls/.DS_Store", bytes(64)),
-        ("plugins/r.crl", REVOKING),
+        (".site.airgap/previous/crls/r.crl", REVOKING),
+        ("plugins/crl-fetch/notation-crl-fetch", PROGRAM),
+        ("plugins/notation-revocation.sh", b"#!/bin/sh\necho '-----BEGIN X509 CRL-----'\n"),
+        (".git/objects/30/82", bytes.fromhex("7801") + REVOKING),
     ],
 )
 def test_what_says_nothing_against_it_changes_nothing(tmp_path: Path, place: str, data: bytes) -> None:
     written = write(tmp_path)
+    (written.trust / "site").mkdir()
     put(written.trust / place, data)
     assert run_here(written.arguments()).code == 0
 
@@ -191,35 +196,69 @@ def _too_many(trust: Path) -> None:
         put(trust / f"heap/{number}", b"")
 
 
-def _closed(trust: Path) -> None:
-    (trust / "closed").mkdir(mode=0)
+def refuse_to_list(monkeypatch: pytest.MonkeyPatch, closed: Path) -> None:
+    def refuse(folder: Path, limit: int) -> dict[str, bool]:
+        if folder == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return list_folder(folder, limit)
+
+    monkeypatch.setattr(astray, "list_folder", refuse)
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (_too_many, "'heap' of the trust directory is not looked through"),
-        pytest.param(
-            _closed,
-            "'closed' of the trust directory cannot be looked into",
-            marks=pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all"),
-        ),
-    ],
+    ("folder", "code"), [("closed", 15), (".closed", 15), ("plugins", 15), ("localkeys", 0), ("lost+found", 0)]
 )
-def test_what_could_not_be_looked_at_is_told(
-    tmp_path: Path, make: Callable[[Path], None], words: str, monkeypatch: pytest.MonkeyPatch
+def test_what_could_not_be_looked_at_is_not_taken_for_nothing(
+    tmp_path: Path, folder: str, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trust = write_trust(tmp_path, crls={})
-    make(trust)
-    monkeypatch.setattr(limits, "EVIDENCE_FILES", 10)
-    (notice,) = EvidenceDirectory.open(trust).notices()
-    assert words in notice.message
+    """Told in each case; some are closed to others on purpose."""
+    written = write(tmp_path)
+    put(written.trust / folder / "r.crl", REVOKING)
+    refuse_to_list(monkeypatch, written.trust / folder)
+    ran = text(written)
+    assert ran.code == code, ran
+    assert "cannot be looked into (Permission denied)" in ran.out
 
 
-@pytest.mark.parametrize("place", ["r.pem", "june/r.pem", "crls.old/r", ".crls/r.crl"])
+@pytest.mark.parametrize("heap", ["heap", ".heap", "plugins"])
+def test_what_lies_behind_a_bound_is_not_taken_for_nothing(
+    tmp_path: Path, heap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = write(tmp_path)
+    for number in range(20):
+        put(written.trust / heap / f"{number}", b"")
+    assert run_here(written.arguments()).code == 0
+    monkeypatch.setattr(limits, "ASTRAY_FILES", 10)
+    ran = text(written)
+    assert ran.code == 15, ran
+    assert f"{heap} in the trust directory cannot be used" in ran.out
+    assert "is not looked through to its end" in ran.out
+
+
+def test_the_heaps_of_other_tools_are_looked_through_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = write(tmp_path)
+    for number in range(20):
+        put(written.trust / f".git/{number}", b"")
+    put(written.trust / "zone/r", REVOKING)
+    monkeypatch.setattr(limits, "ASTRAY_FILES", 10)
+    (found,) = EvidenceDirectory.open(written.trust).all_astray()
+    assert found.path == "zone/r"
+
+
+DAMAGED = ["r.pem", "june/r.pem", "crls.old/r", ".crls/r.crl", "plugins/r.pem", "localkeys/r", ".airgap/r", ".x/r"]
+
+
+@pytest.mark.parametrize("place", DAMAGED)
 def test_a_damaged_crl_that_lies_astray(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     put(written.trust / place, pem(REVOKING)[:-80])
+    assert run_here(written.arguments()).code == 15
+
+
+@pytest.mark.parametrize("place", DAMAGED)
+def test_a_damaged_response_that_lies_astray(tmp_path: Path, place: str) -> None:
+    written = write(tmp_path)
+    put(written.trust / place, REVOKED[:-80])
     assert run_here(written.arguments()).code == 15
 
 
@@ -245,18 +284,14 @@ def test_the_whole_word_of_a_stranger_that_lies_astray(tmp_path: Path) -> None:
     assert run_here(written.arguments()).code == 0
 
 
-def test_a_folder_called_as_one_of_evidence_that_is_too_deep_to_look_into(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It may hold anything; a folder with another name is told."""
+def test_a_folder_that_is_too_deep_to_look_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold anything."""
     written = write(tmp_path)
     monkeypatch.setattr(limits, "ASTRAY_DEPTH", 1)
-    put(written.trust / "photos/june/r.crl", REVOKING)
-    assert run_here(written.arguments()).code == 0
-    put(written.trust / "crls.old/june/r.crl", REVOKING)
+    put(written.trust / "photos/june/r", REVOKING)
     ran = text(written)
     assert ran.code == 15, ran
-    assert "crls.old/june in the trust directory cannot be used" in ran.out
+    assert "photos/june in the trust directory cannot be used" in ran.out
 
 
 def _behind_a_bound(trust: Path) -> None:
@@ -270,14 +305,14 @@ def _behind_a_heap(trust: Path) -> None:
     put(trust / "revocation/r.crl", REVOKING)
 
 
-@pytest.mark.parametrize(("make", "folder"), [(_behind_a_bound, "revocation"), (_behind_a_heap, ".")])
+@pytest.mark.parametrize(("make", "folder"), [(_behind_a_bound, "revocation"), (_behind_a_heap, "heap")])
 def test_a_folder_of_evidence_beyond_a_bound_is_not_taken_for_empty(
     tmp_path: Path, make: Callable[[Path], None], folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was a pass, with a line about the heap: nobody had looked into it."""
     written = write(tmp_path)
     make(written.trust)
-    monkeypatch.setattr(limits, "EVIDENCE_FILES", 10)
+    monkeypatch.setattr(limits, "ASTRAY_FILES", 10)
     ran = text(written)
     assert ran.code == 15, ran
     assert f"{folder} in the trust directory cannot be used, and may be about the certificate" in ran.out
@@ -298,13 +333,7 @@ def test_a_trust_directory_that_may_be_entered_and_not_listed_may_hold_more(
 ) -> None:
     """Mode 0711: it passed, with a warning, and nobody had looked for evidence that lies astray."""
     written = write(tmp_path)
-
-    def refuse(folder: Path, limit: int) -> dict[str, bool]:
-        if folder == written.trust:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return list_folder(folder, limit)
-
-    monkeypatch.setattr(astray, "list_folder", refuse)
+    refuse_to_list(monkeypatch, written.trust)
     ran = text(written)
     assert ran.code == 15
     assert "cannot be looked into (Permission denied)" in ran.out
