@@ -473,7 +473,7 @@ class SignatureVerifier:
 
     def _said_against(self, dossier: _SignatureState, facts: SignatureFacts) -> tuple[SaidAgainst, ...]:
         """Whether or not revocation was asked: another policy may ask when the layout is gone."""
-        said = self._revocation.said_in_targets(facts.chain, kind="signing")
+        said = self._said_in_targets(facts.chain, "signing")
         encoded = facts.rest().timestamp_token
         if encoded is None:
             return said
@@ -489,7 +489,13 @@ class SignatureVerifier:
             )
         except (Rejected, TrustMaterialError):  # another policy may accept it
             return (*said, *self._revocation.claimed_in_targets(token.certificates, kind="tsa"))
-        return (*said, *self._revocation.said_in_targets(proven.chain, kind="tsa"))
+        return (*said, *self._said_in_targets(proven.chain, "tsa"))
+
+    def _said_in_targets(self, chain: Sequence[Certificate], kind: ChainKind) -> tuple[SaidAgainst, ...]:
+        try:
+            return self._revocation.said_in_targets(chain, kind=kind)
+        except TrustMaterialError:  # nobody can tell which keys the issuers have
+            return self._revocation.claimed_in_targets(chain, kind=kind)
 
 
 def _authentic_time_inside(facts: SignatureFacts) -> str:
