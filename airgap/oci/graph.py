@@ -459,7 +459,7 @@ class _Walk:
     indexes: list[Index] = field(default_factory=list)
     unheard: dict[int, ContentProblem] = field(default_factory=dict)
     """What may refer to something here and cannot be read."""
-    seen: set[tuple[Digest, str, int, bool, bool]] = field(default_factory=set)
+    seen: set[tuple[Digest, str, int, bytes | None, bool]] = field(default_factory=set)
     limits_told: set[str] = field(default_factory=set)
     """Sentences about bounds that were told: that of the layout is the same for thousands."""
 
@@ -470,7 +470,7 @@ class _Walk:
             step = queue.popleft()
             descriptor = step.descriptor
             entry = step.entry and not descriptor.is_manifest
-            key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data is not None, entry)
+            key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data, entry)
             if key in self.seen:
                 continue
             self.seen.add(key)

@@ -21,7 +21,7 @@ from airgap.oci.entry_names import Entry, Names, read_entries
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Mechanism, Referrer, Root
 from airgap.oci.problems import ContentProblem
-from airgap.oci.store import Store
+from airgap.oci.store import Store, check_embedded
 from airgap.oci.tags import cosign_tag, cosign_target, is_referrers_tag, referrers_tags, tag_part
 from airgap.text import safe
 
@@ -560,6 +560,14 @@ def _cosigned(descriptor: Descriptor, manifest: Manifest | Index, tag: str | Non
     )
 
 
+def _is_sound(descriptor: Descriptor) -> bool:
+    try:
+        check_embedded(descriptor)
+    except ContentError:
+        return False
+    return True
+
+
 def _merged(entries: list[Entry], names: Names) -> tuple[Root, ...]:
     """One root for all entries of the same content, in the order of the first."""
     together: dict[tuple[Digest, str, int], list[Entry]] = {}
@@ -577,8 +585,10 @@ def _root(entries: list[Entry], names: Names) -> Root:
         if tag is not None and (tag not in bearers or bearers[tag].image is None):
             bearers[tag] = entry
     known = dict.fromkeys(name for entry in entries for name in entry.names)
+    # one verdict is about all of them, so that data which somebody embedded in one of them count for each
+    wrong = (entry.descriptor for entry in entries if not _is_sound(entry.descriptor))
     return Root(
-        entries[0].descriptor,
+        next(wrong, entries[0].descriptor),
         tuple(bearers),
         tuple(name for name in known if name not in bearers),
         entries={tag: entry.descriptor for tag, entry in bearers.items()},

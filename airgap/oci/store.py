@@ -86,8 +86,7 @@ def check_descriptor(store: Store, descriptor: Descriptor) -> bool:
     ContentError.
     """
     digest = descriptor.digest
-    if descriptor.data is not None:
-        _check_data(descriptor, descriptor.data)
+    check_embedded(descriptor)
     if not digest.supported:
         digest.new_hash()  # says why not
     found = store.size(digest)
@@ -153,8 +152,11 @@ def _read_all(blob: io.RawIOBase, expected: int) -> bytes:
     return b"".join(pieces)
 
 
-def _check_data(descriptor: Descriptor, data: bytes) -> None:
-    digest = descriptor.digest
+def check_embedded(descriptor: Descriptor) -> None:
+    """The data in a descriptor, if any, are what it describes. Raises ContentError (`content.data`)."""
+    digest, data = descriptor.digest, descriptor.data
+    if data is None:
+        return
     if len(data) != descriptor.size:
         raise ContentError(
             "content.data",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,23 @@ def test_folder_named_like_a_tag_was_verified_in_place_of_the_tag(tmp_path: Path
 @pytest.fixture
 def builder() -> LayoutBuilder:
     return LayoutBuilder()
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_data_that_one_of_several_entries_embeds_are_checked(tmp_path: Path, number: int) -> None:
+    """Of several entries of one content the first alone was looked at: a name passed with the whole, and not alone."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.entries = [entry for entry in box.entries if REF_NAME not in entry.get("annotations", {})]
+        for place, name in enumerate(("v1", "v2", "v3")):
+            box.tag(replace(target, data=bytes(target.size) if place == number else None), name)
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    whole = written.target.partition("@")[0]
+    for target, code in ((whole, 16), (f"{whole}:v{number + 1}", 16), (f"{whole}:v{(number + 1) % 3 + 1}", 0)):
+        arguments = written.arguments()
+        ran = run_here([arguments[0], target, *arguments[2:]])
+        assert ran.code == code
+        assert not code or "content.data" in json.dumps(ran.document)

@@ -182,6 +182,17 @@ def test_embedded_data_is_checked_and_stands_in(builder: LayoutBuilder, tmp_path
     assert [problem.reason for problem in check(builder, wrong, tmp_path).problems] == ["content.data"]
 
 
+def test_data_embedded_in_the_second_of_two_equal_descriptors_are_checked(
+    builder: LayoutBuilder, tmp_path: Path
+) -> None:
+    """The walk took descriptors for the same that differed in their data."""
+    layer = builder.add_blob(b"layer", embed=True)
+    target = builder.tag(builder.add_image(layer, replace(layer, data=b"LAYER")), "v1")
+    with open_layout(builder.write_directory(tmp_path / "layout")) as store:
+        report = verify_content(store, Graph(store).closure(target))
+    assert [problem.reason for problem in report.problems] == ["content.data"]
+
+
 @pytest.mark.parametrize("media_type", [FOREIGN, NONDISTRIBUTABLE])
 def test_foreign_layer_may_be_elsewhere(builder: LayoutBuilder, tmp_path: Path, media_type: str) -> None:
     layer = builder.add_blob(b"windows", media_type, urls=("https://example.test/x",))
