@@ -194,14 +194,17 @@ def read_index(folder: Path) -> EvidenceIndex:
 
 
 def read_crl(folder: Path, name: str) -> Crl:
-    """The CRL in a file. Raises FormatError."""
-    from airgap.pki.crl import Crl
+    """The CRL in a file that holds nothing else: what is done to the file is done to all of it. Raises FormatError."""
+    from airgap.pki.crl import Crl, split_pem
 
-    return Crl.parse(read_regular(folder / name, limits.CRL_FILE_BYTES))
+    data = read_regular(folder / name, limits.CRL_FILE_BYTES)
+    if len(split_pem(data)) > 1:
+        raise FormatError("it holds more than a CRL")
+    return Crl.parse(data)
 
 
 def list_crls(folder: Path, names: Iterable[str]) -> dict[str, CrlFacts]:
-    """The facts of all files that are CRLs, by name; one is in memory at a time."""
+    """The facts of all files that are one CRL each, by name; one is in memory at a time."""
     found: dict[str, CrlFacts] = {}
     for name in names:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import run_here
-from tests.support.crls import crl, entry
+from tests.support.crls import crl, entry, pem
 from tests.support.extensions import Point
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue
@@ -106,3 +106,16 @@ def test_a_point_for_some_reasons_answered_for_all(
     made = [Point((URL,), reasons=point) for point in points]
     leaf = Pki().code_chain(depth=2, leaf={"points": made})
     assert _reasons(tmp_path, leaf, {"a.crl": crl(leaf.root)}, {}) == reasons
+
+
+def test_prune_removed_what_was_cut_along_with_the_crl_before_it(tmp_path: Path, leaf: Issued) -> None:
+    """Nobody can say what the rest of that file was: it may have been the CRL that revokes."""
+    clean, newer = (crl(leaf.root, number=number, this_update=AT - days * DAY) for number, days in ((1, 9), (2, 3)))
+    revoking = pem(crl(leaf.root, number=3, this_update=AT - DAY, revoked=[leaf]))
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.crls = {"a.crl": pem(clean) + revoking[: len(revoking) // 2], "b.crl": newer}
+    world = scene.write(tmp_path)
+    assert run_here(world.arguments()).reasons == {"evidence.unread"}
+    run_here(["trust", "fetch", world.target, "--trust", str(world.trust), "--no-download", "--prune"])
+    assert run_here(world.arguments()).reasons == {"evidence.unread"}
