@@ -61,6 +61,10 @@ class FetchOptions:
 
         if not targets and self.into is None:
             raise UsageError("no target is named", remedy="Name layouts, tars or references: trust fetch trip.tar.")
+        if self.timeout is not None and not self.timeout <= _LONGEST_SECONDS:  # nan is none, either
+            raise UsageError(
+                f"--timeout {self.timeout:g} is no patience of at most {_LONGEST_SECONDS} seconds", remedy="Write 60."
+            )
         connection = replace(connection, connections=self.concurrency)
         where = location(self.trust)
         keep = airgap.trust.writable(where) if self.trust is not None or self.into is None else None
@@ -112,6 +116,8 @@ def fetch(
     output.finish(airgap.report.FetchReport(outcome, verbose))
 
 
+_LONGEST_SECONDS = 86_400
+"""No system call takes just any number."""
 _EVIDENCE_RETRIES = 1
 """At most: a chain names several points, and hosts that never answer would take minutes each."""
 

@@ -104,3 +104,10 @@ def test_a_layout_without_artifacts(written: Written) -> None:
         True,
         True,
     )
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e11"])
+def test_a_patience_that_no_system_has(written: Written, seconds: str) -> None:
+    """It was an unexpected OverflowError, as soon as somebody was asked."""
+    ran = run_here(["trust", "fetch", written.target, "--trust", str(written.trust), "--timeout", seconds])
+    assert (ran.code, "--timeout" in ran.err, "Write 60." in ran.err) == (2, True, True)
