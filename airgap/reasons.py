@@ -119,7 +119,7 @@ _ROWS: Final = (
     ("policy.no_statement", 13, "No statement of the trust policy applies to this repository.",
      "Add the repository to a statement's registryScopes, or name the right one with --scope."),
     ("policy.scope_needed", 13, "Which repository this is has to be said: statements of the policy differ.",
-     "Name the repository with --scope; what lies in the layout cannot choose a weaker judgement."),
+     "Name it with --scope, or in full as the tag (TARGET:registry.example/app:v1); what the layout says is a claim."),
     ("policy.name_conflict", 13, "The artifact's name and its acquisition record name different repositories.",
      "If you know which repository it is, name it with --scope; else copy it again from its source."),
     ("policy.skip", 0, "The trust policy says that signatures of this repository are not verified.",

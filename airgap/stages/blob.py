@@ -244,13 +244,13 @@ class _Verification:
         judge = SignatureVerifier(
             self._directory,
             moment=Moment(judged=request.at, clock=request.clock),
-            metadata=request.metadata,
             plugins=request.plugins,
         )
         outcome = judge.judge(
             Candidate(digest=envelope.digest, envelope=envelope, raw=raw),
             target=BlobTarget(digest=digest or Digest.of(b""), size=size or 0, media_type=request.media_type),
             statement=statement,
+            metadata=request.metadata,
         )
         return replace(base, signature_path=safe(signature), signature=outcome, digest=digest, size=size)
 

@@ -91,7 +91,10 @@ class _Run:
         self._request, self._opened = request, directory
         self._directory = directory.accepting(request.max_age)
         self._moment = Moment(judged=request.at, clock=request.clock)
-        self._judges: dict[frozenset[tuple[str, str]], SignatureVerifier] = {}
+        self._judge = SignatureVerifier(
+            TrustBeside.of(self._directory, at_hand.bodies), moment=self._moment, plugins=request.plugins
+        )
+        """The judge of verify; one for all artifacts, as it remembers answers."""
         self._places: dict[str, _Place] = {}
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
@@ -268,26 +271,15 @@ class _Run:
         if artifact.policy_reason is not None:
             unproven = "no statement judged its signatures when the report was made, so that it says nothing of them"
             return replace(outcome, policy_finding=("recheck.unproven", unproven))
-        judge = self._judge(self._metadata(report))
         return replace(
             outcome,
             signatures=tuple(
-                judge.judge(signature, target=artifact.descriptor, statement=statement)
+                self._judge.judge(
+                    signature, target=artifact.descriptor, statement=statement, metadata=self._metadata(report)
+                )
                 for signature in artifact.signatures
             ),
         )
-
-    def _judge(self, metadata: Mapping[str, str]) -> SignatureVerifier:
-        """The judge of verify; one for many artifacts, as it remembers answers."""
-        key = frozenset(metadata.items())
-        if key not in self._judges:
-            self._judges[key] = SignatureVerifier(
-                TrustBeside.of(self._directory, self._at_hand.bodies),
-                moment=self._moment,
-                metadata=metadata,
-                plugins=self._request.plugins,
-            )
-        return self._judges[key]
 
     def _fail(self, *problems: Problem) -> None:
         for problem in problems:

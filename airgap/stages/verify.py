@@ -213,7 +213,6 @@ class _Run:
         return SignatureVerifier(
             TrustBeside.of(self._directory, bodies) if bodies else self._directory,
             moment=Moment(judged=request.at, clock=request.clock),
-            metadata=request.metadata,
             plugins=request.plugins,
         )
 
@@ -292,7 +291,8 @@ class _Run:
             if statement.skip:
                 finding = ("policy.skip", f"the statement {safe(statement.name)!r} has level skip")
             else:
-                signatures = self._signatures(target, root.descriptor, statement, warnings)
+                demanded = self._request.metadata
+                signatures = self._signatures(target, root.descriptor, statement, demanded, warnings)
                 referrers = tuple(self._referrers(target, root.descriptor, statement, warnings))
         except Rejected as error:
             finding = (error.reason, str(error))
@@ -332,7 +332,12 @@ class _Run:
         return lambda descriptor: checker.check(closures[descriptor], mode=mode)
 
     def _signatures(
-        self, target: Target, subject: Descriptor, statement: Statement, warnings: list[str]
+        self,
+        target: Target,
+        subject: Descriptor,
+        statement: Statement,
+        demanded: Mapping[str, str],
+        warnings: list[str],
     ) -> tuple[SignatureOutcome, ...]:
         """Every signature of `subject`, in digest order, judged; all of them, also after a good one (VERIFY-6, D27)."""
         referrers = target.graph.referrers(subject).readable(heard_elsewhere)
@@ -345,6 +350,7 @@ class _Run:
                 candidate_of(target.store, referrer, subject, self._request.earlier),
                 target=subject,
                 statement=statement,
+                metadata=demanded,
             )
             for referrer in found[:limit]
         )
@@ -368,12 +374,12 @@ class _Run:
                 yield self._attached(target, referrer, statement)
 
     def _attached(self, target: Target, referrer: Referrer, statement: Statement) -> ReferrerOutcome:
-        """Judged once, also where a tag of cosign's attaches it to many."""
+        """Judged once, also where a tag of cosign's attaches it to many. Metadata is demanded of the artifact alone."""
         attached = referrer.descriptor
         known = self._judged.get(attached)
         if known is not None and known[0] == statement:
             return known[1]
-        signatures = self._signatures(target, attached, statement, [])
+        signatures = self._signatures(target, attached, statement, {}, [])
         outcome = ReferrerOutcome(
             descriptor=attached,
             artifact_type=referrer.artifact_type,

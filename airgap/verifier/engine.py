@@ -110,6 +110,8 @@ class _SignatureState:
     statement: Statement
     target: Descriptor | BlobTarget
     signature: Candidate | RecordedSignature
+    demanded: Mapping[str, str]
+    """The metadata that it must state."""
     findings: list[Finding] = field(default_factory=list)
     evidence: list[EvidenceUse] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -159,26 +161,29 @@ class SignatureVerifier:
         trust: TrustContext,
         *,
         moment: Moment,
-        metadata: Mapping[str, str],
         plugins: AllowedPlugins | None = None,
     ) -> None:
-        """`metadata`: what signatures must state. `plugins`: those that may be run; without them none is (design 8)."""
+        """`plugins`: those that may be run; without them none is (design 8)."""
         self._trust = trust
         self._plugins = plugins
         self._allowed = plugins.names if plugins else frozenset()
         self._at = moment.judged
-        self._metadata = metadata
         self._revocation = RevocationJudge(trust.evidence, trust.freshness, moment, stored=trust.stored)
 
     def judge(
-        self, signature: Candidate | RecordedSignature, *, target: Descriptor | BlobTarget, statement: Statement
+        self,
+        signature: Candidate | RecordedSignature,
+        *,
+        target: Descriptor | BlobTarget,
+        statement: Statement,
+        metadata: Mapping[str, str],
     ) -> SignatureOutcome:
         """Every check on one signature of `target`, from its bytes or from what an earlier report holds of it.
 
-        Both go through the same checks in the same order; what only bytes prove is taken from the report, where there
-        is nothing else. Never raises for what a signature or a report holds.
+        `metadata`: what it must state. Bytes and reports go through the same checks in the same order; what only bytes
+        prove is taken from the report, where there is nothing else. Never raises for what either holds.
         """
-        dossier = _SignatureState(statement, target, signature)
+        dossier = _SignatureState(statement, target, signature, metadata)
         self._check(dossier, Check.INTEGRITY, self._integrity)
         if dossier.facts is None or dossier.findings[0].verdict is not Verdict.PASS:
             for check in list(Check)[1:]:
@@ -410,10 +415,10 @@ class SignatureVerifier:
         return dossier.plugin
 
     def _required_metadata(self, dossier: _SignatureState) -> str | None:
-        if not self._metadata:
+        if not dossier.demanded:
             return None
         signed = _known(dossier.facts).rest().metadata
-        for key, value in self._metadata.items():  # PAY-9
+        for key, value in dossier.demanded.items():  # PAY-9
             facts: dict[str, Fact] = {"key": key, "required": value}
             if key not in signed:
                 raise Rejected("metadata.missing", f"the signature has no metadata {safe(key)!r}", **facts)

@@ -131,8 +131,8 @@ def _judge(
     roots = pin.roots if pin.kind is PinKind.SUBJECT else _pinned_chain(candidate, pin)
     anchors, tsa_anchors = Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots})
     trust = _Pinned(evidence, freshness, stored, anchors, tsa_anchors)
-    return SignatureVerifier(trust, moment=moment, metadata={}).judge(
-        candidate, target=snapshot.descriptor, statement=_statement(pin)
+    return SignatureVerifier(trust, moment=moment).judge(
+        candidate, target=snapshot.descriptor, statement=_statement(pin), metadata={}
     )
 
 

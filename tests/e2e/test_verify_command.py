@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 from tests.support.command import Ran, run_here
+from tests.support.scenario import Scene, Signature, bare
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYOUTS = ROOT / "layouts"
@@ -260,3 +261,18 @@ class TestHostileTargets:
         command = f"{sys.executable} -m airgap verify layouts/good --trust layouts/trust -v | head -c 1"
         result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT)
         assert "Traceback" not in result.stderr
+
+
+def test_metadata_is_demanded_of_the_artifact_and_not_of_what_is_attached(tmp_path: Path) -> None:
+    """An SBOM with a good signature counted as unsigned, and nothing was said to vouch for it."""
+    scene = Scene()
+    scene.signature.payload = json.dumps(
+        {"targetArtifact": {**bare(scene.target), "annotations": {"build": "7"}}}
+    ).encode()
+    sbom = scene.box.add_referrer(scene.target, b"sbom", artifact_type="application/spdx+json")
+    Signature("jws", scene.signature.leaf).attach(scene.box, sbom)
+    written = scene.write(tmp_path)
+    ran = run_here(written.arguments("-m", "build=7"))
+    assert ran.code == 0, ran
+    assert [item["verdict"] for item in ran.document["artifacts"][0]["referrers"]] == ["pass"]
+    assert run_here(written.arguments("-m", "build=8")).reasons == {"metadata.different"}

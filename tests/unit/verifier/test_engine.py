@@ -44,9 +44,12 @@ def _reasons(outcome: SignatureOutcome) -> dict[Check, str | None]:
 def test_a_signature_without_an_envelope_is_refused_and_nothing_else_is_judged(tmp_path: Path) -> None:
     directory = TrustDirectory.open(write_trust(tmp_path))
     target = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"x"), size=1)
-    judge = SignatureVerifier(directory, moment=Moment(judged=AT, clock=AT), metadata={})
+    judge = SignatureVerifier(directory, moment=Moment(judged=AT, clock=AT))
     outcome = judge.judge(
-        Candidate(digest=Digest.of(b"y")), target=target, statement=directory.policy().select("registry.example/app")
+        Candidate(digest=Digest.of(b"y")),
+        target=target,
+        statement=directory.policy().select("registry.example/app"),
+        metadata={},
     )
     assert outcome.verdict is Verdict.FAIL
     assert _reasons(outcome) == {Check.INTEGRITY: "signature.unreadable"}

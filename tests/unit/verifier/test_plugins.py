@@ -117,9 +117,9 @@ def judge(
     candidate = Candidate(
         digest=digest, envelope=Descriptor(media_type=media_type, digest=digest, size=len(raw)), raw=raw
     )
-    return SignatureVerifier(
-        Trust(root or leaf.root, MemoryEvidence(crls)), moment=NOW, metadata={}, plugins=plugins
-    ).judge(candidate, target=TARGET, statement=terms or policy())
+    return SignatureVerifier(Trust(root or leaf.root, MemoryEvidence(crls)), moment=NOW, plugins=plugins).judge(
+        candidate, target=TARGET, statement=terms or policy(), metadata={}
+    )
 
 
 def test_a_plugin_that_clears_cannot_unsay_what_condemns() -> None:
@@ -368,8 +368,8 @@ def test_no_plugin_is_run_for_a_broken_signature() -> None:
         digest=Digest.of(raw), envelope=Descriptor(media_type=envelopes.JWS, digest=Digest.of(raw), size=1), raw=raw
     )
     plugins = AllowedPlugins(host=shelf, names=frozenset({"good"}))
-    outcome = SignatureVerifier(Trust(LEAF.root), moment=NOW, metadata={}, plugins=plugins).judge(
-        candidate, target=other, statement=policy()
+    outcome = SignatureVerifier(Trust(LEAF.root), moment=NOW, plugins=plugins).judge(
+        candidate, target=other, statement=policy(), metadata={}
     )
     assert blocked(outcome) == {"integrity": "payload.mismatch"}
     assert shelf.asked == []
