@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from airgap.errors import ContentError, FormatError
-from airgap.oci.descriptor import DOCKER_CONFIG, DOCKER_MANIFEST, EMPTY, IMAGE_CONFIG, Descriptor
+from airgap.oci.descriptor import DOCKER_CONFIG, DOCKER_MANIFEST, IMAGE_CONFIG, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.store import Store
@@ -105,8 +105,11 @@ def _kind(descriptor: Descriptor) -> str | None:
 
 
 def _has_empty_config(manifest: Manifest) -> bool:
-    """As oras writes it beside files that it calls layers of an image: `{}` lists no layers, so none is unpacked."""
-    return manifest.config is not None and manifest.config.digest == _EMPTY and manifest.config.media_type == EMPTY
+    """As oras writes it beside files that it calls layers of an image: `{}` lists no layers, so none is unpacked.
+
+    Its type is oras' own, or that of the artifact.
+    """
+    return manifest.config is not None and manifest.config.digest == _EMPTY
 
 
 def _unpacks(store: Store, layer: Descriptor) -> bool:

@@ -104,6 +104,7 @@ class _Scanner:
         self._doubled: Final[set[int]] = set()
         """Numbers of entries whose names are others' too: one that cannot be read may be what hauler attaches."""
         self._runnable: Final[dict[tuple[Digest, str], bool]] = {}
+        self._images: Final[dict[tuple[Digest, str], bool]] = {}
         self._waiting: Final[defaultdict[str | Digest, list[Entry]]] = defaultdict(list)
         """Referrers tags and cosign's tags, until what they are about is reached by something that is judged."""
         self._covered: Final[dict[Digest, Descriptor]] = {}
@@ -389,9 +390,9 @@ class _Scanner:
 
         All that is named, but a referrers tag or cosign tag of something that another artifact reaches: whoever chooses
         a tag can make it look like one about something that is not here, so that what lies under it would be run by
-        that name and judged by no one. What is marked as the image stands like what is named: `cosign load` takes it by
-        that. And of all else, what no other artifact reaches: tools add the children of an index and referrers as
-        entries of their own; those are not artifacts beside it.
+        that name and judged by no one. What could be run stands like what is named, and what is marked as the image:
+        `cosign load` takes it by that. And of all else, what no other artifact reaches: tools add the children of an
+        index and referrers as entries of their own; those are not artifacts beside it.
         """
         for entry in special:
             target = cosign_target(entry.ref or "")
@@ -413,19 +414,42 @@ class _Scanner:
         return sorted(chosen + orphans, key=lambda entry: entry.number)
 
     def _offered(self, plain: list[Entry]) -> list[Entry]:
-        """What has a name, and what is marked as the image of the layout, for whatever else reaches that.
+        """What has a name, what is marked as the image of the layout, and what else of it could be run.
 
-        Not a child of one of these without a subject of its own: for that, what stands above it vouches.
+        Tools that take all of a layout take each entry for an image of its own, whatever refers to what: `docker load`
+        offers it by its digest, and of several `nerdctl run oci-archive://` runs the first. So a referrer that is an
+        image, or lists one, is judged like what has a name; not so a child of something that is, which vouches for it.
         """
-        marked = {entry.number for entry in plain if not entry.names and is_image_kind(entry.descriptor)}
-        offered = [entry for entry in plain if entry.names or entry.number in marked]
-        children = self._children(entry.descriptor for entry in offered) if marked else set()
+        named = [entry for entry in plain if entry.names]
+        taken = {entry.descriptor.digest for entry in named}
+        vouched = self._children(entry.descriptor for entry in named)
+        nameless = [entry for entry in plain if not entry.names and entry.descriptor.digest not in taken]
+        more = [
+            entry
+            for entry in nameless
+            if is_image_kind(entry.descriptor) or self._holds_image(entry.descriptor, vouched)
+        ]
+        found = [(entry, manifest) for entry in more if (manifest := self._manifest(entry)) is not None]
+        vouched |= self._children(entry.descriptor for entry, manifest in found if manifest.subject is None)
+        found = [(entry, manifest) for entry, manifest in found if entry.descriptor.digest not in vouched]
+        for entry, manifest in found:
+            if manifest.subject is not None:
+                refers = f"{entry.descriptor.digest} refers to {manifest.subject.digest}"
+                self._note(entry, f"{refers}, and could be run in its place, so it is judged by itself, too")
+        return named + [entry for entry, _ in found]
 
-        def vouched(entry: Entry) -> bool:
-            manifest = self._manifest(entry)
-            return manifest is None or (manifest.subject is None and entry.descriptor.digest in children)
-
-        return [entry for entry in offered if entry.number not in marked or not vouched(entry)]
+    def _holds_image(self, descriptor: Descriptor, vouched: set[Digest], depth: int = 0) -> bool:
+        """Whether it could be run, or lists what could, apart from what somebody vouches for. Looks at each once."""
+        if descriptor.digest in vouched or not descriptor.is_manifest or depth > limits.GRAPH_DEPTH:
+            return False
+        key = (descriptor.digest, descriptor.media_type)
+        if key not in self._images:
+            manifest = self._try(descriptor)
+            if isinstance(manifest, Index):
+                self._images[key] = any(self._holds_image(item, vouched, depth + 1) for item in manifest.manifests)
+            else:
+                self._images[key] = manifest is not None and self._is_runnable(descriptor, manifest)
+        return self._images[key]
 
     def _unnamed(self, plain: list[Entry]) -> Iterator[list[Entry]]:
         """Entries without a name that may be artifacts, those first that are likely to reach others."""

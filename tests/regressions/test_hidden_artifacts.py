@@ -14,6 +14,7 @@ import pytest
 from airgap.oci.descriptor import (
     DOCKER_CONFIG,
     DOCKER_MANIFEST,
+    EMPTY,
     IMAGE_CONFIG,
     IMAGE_LAYER,
     IMAGE_MANIFEST,
@@ -104,6 +105,45 @@ def test_image_that_is_the_one_referrer_under_a_referrers_tag_was_not_judged(tmp
 
     scene.packing.append(pack)
     _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
+@pytest.mark.parametrize("way", ["refers", "is listed in a referrer", "is a layer of a referrer"])
+def test_image_without_a_name_was_not_judged_where_a_referrer_led_to_it(tmp_path: Path, way: str) -> None:
+    """nerdctl runs the first entry of a tar, docker load offers each by its digest."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        hidden = _unsigned(box, bare(target) if way == "refers" else None)
+        box.entries.insert(0, hidden.to_json())
+        if way == "is listed in a referrer":
+            box.add_referrer(target, [box.add_index(hidden)], artifact_type="application/vnd.example.list")
+        elif way == "is a layer of a referrer":
+            box.add_referrer(target, [hidden], artifact_type="application/vnd.example.list")
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
+def test_index_that_refers_was_not_judged_though_it_lists_an_image(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.packing.append(lambda box, target: box.list(box.add_index(_unsigned(box, None), subject=bare(target))))
+    ran = _verified(scene, tmp_path)
+    _expect_unsigned(ran, "fail", "pass")
+    assert any("could be run in its place" in warning["message"] for warning in ran.document["warnings"])
+
+
+@pytest.mark.parametrize("config_type", [EMPTY, "application/vnd.example.sbom"])
+def test_files_that_oras_attaches_are_no_image(tmp_path: Path, config_type: str) -> None:
+    """Their layers are of an image's type where nobody said another, and their config is `{}`."""
+    scene = Scene()
+
+    def attach(box: LayoutBuilder, target: Descriptor) -> None:
+        config, layer = box.add_blob(b"{}", config_type), box.add_blob(b"an SBOM", IMAGE_LAYER)
+        document = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": bare(config), "layers": [bare(layer)]}
+        box.list(box.add_manifest({**document, "subject": bare(target)}))
+
+    scene.packing.append(attach)
+    assert _verified(scene, tmp_path).code == 0
 
 
 @pytest.mark.parametrize("suffix", ["sig", "att", "sbom"])

@@ -127,15 +127,16 @@ class TestRoots:
         one, two = builder.add_image(b"one"), builder.add_image(b"two")
         subject_one = Descriptor(media_type=one.media_type, digest=one.digest, size=one.size).to_json()
         subject_two = Descriptor(media_type=two.media_type, digest=two.digest, size=two.size).to_json()
-        for descriptor in (
+        entries = (
             one,
             two,
             builder.add_index(two, subject=subject_one, artifactType="a/x"),
             builder.add_index(one, subject=subject_two, artifactType="a/x"),
-        ):
+        )
+        for descriptor in entries:
             builder.list(descriptor)
         graph = graph_of(builder, place)
-        assert roots(graph) == [(one.digest, ())]
+        assert roots(graph) == [(descriptor.digest, ()) for descriptor in entries]
         reached = {reached.descriptor.digest for reached in graph.closure(one).reached}
         assert two.digest in reached
 
