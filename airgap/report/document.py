@@ -216,12 +216,18 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
             {
                 "evidence": said.name,
                 "fingerprint": said.fingerprint,
+                "kind": said.kind,
                 "chain": said.chain,
+                "certificate": said.certificate,
                 "this_update": iso(said.this_update),
                 "hold": said.is_hold,
                 "responder": said.responder or None,
             }
             for said in rest.said_against
+        ],
+        "newest_evidence": [
+            {"evidence": made.name, "kind": made.kind, "chain": made.chain, "this_update": iso(made.this_update)}
+            for made in rest.newest
         ],
     }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from airgap import limits
 from airgap.errors import FormatError, Undecided
@@ -20,10 +20,10 @@ from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.extensions import REASON_FLAGS
 from airgap.revocation.condemning import CondemningEvidence, hold_in_force, why_harmless
-from airgap.revocation.freshness import Freshness
+from airgap.revocation.freshness import EvidenceKind, Freshness
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import HOLD, RevocationQuery, about_file, crl_use, no_crl, no_ocsp, revoked
-from airgap.revocation.use import EvidenceUse
+from airgap.revocation.use import EvidenceUse, NewestInTargets
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -132,15 +132,28 @@ class ClearingEvidence:
         evidence that was made since, and before the clock, is merely not known yet.
         """
         latest = self._moment.clock + limits.CLOCK_SKEW
+        for file, made in self._dated(query):
+            if made > latest and _is_proven(file, query):
+                raise self._future(query, file.kind, file.name, made)
+
+    def newest_in_targets(self, query: RevocationQuery) -> NewestInTargets | None:
+        """Of what the clock is held against, the newest piece that does not lie in the trust directory."""
+        if not query.certificate.ocsp_urls and not query.certificate.names_crls:
+            return None
+        dated = ((file, made) for file, made in self._dated(query) if not file.trusted)
+        for file, made in sorted(dated, key=lambda item: item[1], reverse=True):
+            if _is_proven(file, query):
+                return NewestInTargets(name=file.name, kind=file.kind, chain=query.chain, this_update=made)
+        return None
+
+    def _dated(self, query: RevocationQuery) -> Iterator[tuple[CrlFile | OcspFile, datetime]]:
         for file in self._evidence.crls(query.issuer.subject):
-            if file.facts.this_update > latest and _is_proven(file, query):
-                raise self._future(query, "crl", file.name, file.facts.this_update)
+            yield file, file.facts.this_update
         for ocsp in self._evidence.ocsp(query.certificate.serial):
             for single in ocsp.response.statements(query.certificate, *query.issuers):
-                if single.this_update > latest and _is_genuine(ocsp, query):
-                    raise self._future(query, "ocsp", ocsp.name, single.this_update)
+                yield ocsp, single.this_update
 
-    def _future(self, query: RevocationQuery, kind: Literal["crl", "ocsp"], name: str, made: datetime) -> Undecided:
+    def _future(self, query: RevocationQuery, kind: EvidenceKind, name: str, made: datetime) -> Undecided:
         return Undecided(
             f"revocation.{kind}.future",
             f"{name} was made at {iso(made)}, after the moment judged for, {iso(self._moment.judged)}",
@@ -380,7 +393,7 @@ class ClearingEvidence:
     # --- dates ---
 
     def _ends(
-        self, query: RevocationQuery, kind: Literal["crl", "ocsp"], this_update: datetime, next_update: datetime | None
+        self, query: RevocationQuery, kind: EvidenceKind, this_update: datetime, next_update: datetime | None
     ) -> datetime | None:
         """Until when a piece is fresh; one without nextUpdate as long as it is accepted."""
         return next_update or self._freshness.use_by(kind, query.chain, this_update, next_update)
@@ -391,7 +404,7 @@ class ClearingEvidence:
     def _check_age(
         self,
         query: RevocationQuery,
-        kind: Literal["crl", "ocsp"],
+        kind: EvidenceKind,
         name: str,
         this_update: datetime,
         next_update: datetime | None,
@@ -409,9 +422,7 @@ class ClearingEvidence:
         text = f"the {_WHAT[kind]} {name} was due for renewal on {iso(next_update)}, {days} days ago{tolerance}"
         raise Undecided(f"revocation.{kind}.stale", text, **query.facts_of(name, this_update, next_update))
 
-    def _endless(
-        self, query: RevocationQuery, kind: Literal["crl", "ocsp"], name: str, this_update: datetime
-    ) -> Undecided:
+    def _endless(self, query: RevocationQuery, kind: EvidenceKind, name: str, this_update: datetime) -> Undecided:
         """A piece without nextUpdate counts by its age alone: to fetch it again is no way out."""
         key, what = f"{'tsa-' if query.chain == 'tsa' else ''}{kind}", _WHAT[kind]
         allowed = self._freshness.allowed(kind, query.chain)
@@ -430,20 +441,14 @@ class ClearingEvidence:
 _WHAT = {"crl": "CRL", "ocsp": "OCSP response"}
 
 
-def _is_proven(file: CrlFile, query: RevocationQuery) -> bool:
-    """Whether the issuer made a CRL: of what is newer and not genuine nothing follows."""
+def _is_proven(file: CrlFile | OcspFile, query: RevocationQuery) -> bool:
+    """Whether the issuer made it, or a delegate of the issuer: of what is newer and not genuine nothing follows."""
     try:
-        file.load().verify_made_by(*query.issuers)
+        if isinstance(file, CrlFile):
+            file.load().verify_made_by(*query.issuers)
+        else:
+            file.response.verify_made_for(*query.issuers)
     except (FormatError, Undecided):
-        return False
-    return True
-
-
-def _is_genuine(file: OcspFile, query: RevocationQuery) -> bool:
-    """The same for an OCSP response."""
-    try:
-        file.response.verify_made_for(*query.issuers)
-    except Undecided:
         return False
     return True
 
@@ -453,7 +458,7 @@ def _newer_ocsp(
 ) -> Iterator[Undecided]:
     for file, error in refused:
         single = file.response.find(query.certificate, query.issuer)
-        if single is not None and single.this_update > since and _is_genuine(file, query):
+        if single is not None and single.this_update > since and _is_proven(file, query):
             yield error
 
 

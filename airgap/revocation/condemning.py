@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
     from airgap.pki.crl import Crl, RevokedEntry
     from airgap.pki.ocsp import SingleResponse
-    from airgap.revocation.freshness import ChainKind
+    from airgap.revocation.freshness import ChainKind, EvidenceKind
 
 _SOFTENED = "revoked, but its key was only invalid after this signature was made"
 _LATER = "good at that moment; revoked later"
@@ -42,9 +42,14 @@ class RevocationStatement:
     next_update: datetime | None
 
     @property
+    def kind(self) -> EvidenceKind:
+        """Of the piece that says so."""
+        return self.file.kind
+
+    @property
     def fingerprint(self) -> str:
         """Of the piece that says so."""
-        return self.file.facts.fingerprint if isinstance(self.file, CrlFile) else self.file.response.fingerprint
+        return self.file.fingerprint
 
     @property
     def age(self) -> tuple[datetime, str]:
@@ -125,14 +130,14 @@ class CondemningEvidence:
         yield from self._said_in_targets(query)
         for delegate in self._delegates(query.certificate):
             for said in self._said_in_targets(replace(query, certificate=delegate)):
-                yield replace(said, responder=delegate.fingerprint)
+                yield replace(said, certificate=query.certificate.fingerprint, responder=delegate.fingerprint)
 
     def claimed_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[SaidAgainst]:
         """The same by its own word alone: of a certificate whose issuer nobody has proven."""
         yield from self._claimed_in_targets(certificate, chain)
         for delegate in self._delegates(certificate):
             for said in self._claimed_in_targets(delegate, chain):
-                yield replace(said, responder=delegate.fingerprint)
+                yield replace(said, certificate=certificate.fingerprint, responder=delegate.fingerprint)
 
     def _delegates(self, certificate: Certificate) -> Iterable[Certificate]:
         files = self._evidence.ocsp(certificate.serial)
@@ -149,7 +154,8 @@ class CondemningEvidence:
             if not ocsp.trusted:
                 with suppress(Undecided):
                     ocsp.response.verify_made_for(*query.issuers)
-                    yield from _answered(query.chain, ocsp, ocsp.response.statements(certificate, *query.issuers))
+                    singles = ocsp.response.statements(certificate, *query.issuers)
+                    yield from _answered(certificate, query.chain, ocsp, singles)
 
     def _claimed_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[SaidAgainst]:
         for file in self._evidence.crls(certificate.issuer):
@@ -159,7 +165,7 @@ class CondemningEvidence:
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
                 singles = [single for single in ocsp.response.responses if single.serial == certificate.serial]
-                yield from _answered(chain, ocsp, singles)
+                yield from _answered(certificate, chain, ocsp, singles)
 
 
 def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterator[SaidAgainst]:
@@ -167,23 +173,36 @@ def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterat
     reasons: list[str | None] = [None]  # None where it is not certain what it means
     with suppress(Undecided):
         reasons = [None if entry.doubt else entry.reason for entry in file.load().entries(certificate)]
-    yield from _said(chain, file, file.facts.fingerprint, file.facts.this_update, reasons)
+    yield from _said(certificate, chain, file, file.facts.this_update, reasons)
 
 
-def _answered(chain: ChainKind, file: OcspFile, singles: Iterable[SingleResponse]) -> Iterator[SaidAgainst]:
+def _answered(
+    certificate: Certificate, chain: ChainKind, file: OcspFile, singles: Iterable[SingleResponse]
+) -> Iterator[SaidAgainst]:
     """What statements about a certificate say against it."""
     against = [single for single in singles if single.status == "revoked"]
     if against:
         reasons = [None if single.doubt else single.reason for single in against]
-        yield from _said(chain, file, file.response.fingerprint, max(single.this_update for single in against), reasons)
+        yield from _said(certificate, chain, file, max(single.this_update for single in against), reasons)
 
 
 def _said(
-    chain: ChainKind, file: CrlFile | OcspFile, known: str, made: datetime, reasons: Sequence[str | None]
+    certificate: Certificate,
+    chain: ChainKind,
+    file: CrlFile | OcspFile,
+    made: datetime,
+    reasons: Sequence[str | None],
 ) -> Iterator[SaidAgainst]:
     if set(reasons) - {REMOVED}:
-        is_hold = set(reasons) <= {HOLD, REMOVED}
-        yield SaidAgainst(name=file.name, fingerprint=known, chain=chain, this_update=made, is_hold=is_hold)
+        yield SaidAgainst(
+            name=file.name,
+            fingerprint=file.fingerprint,
+            kind=file.kind,
+            chain=chain,
+            certificate=certificate.fingerprint,
+            this_update=made,
+            is_hold=set(reasons) <= {HOLD, REMOVED},
+        )
 
 
 def _keys(query: RevocationQuery) -> frozenset[bytes]:

@@ -14,6 +14,7 @@ from airgap.text import safe
 
 EvidenceKind = Literal["crl", "ocsp"]
 ChainKind = Literal["signing", "tsa"]
+EVIDENCE_KINDS: Final[tuple[EvidenceKind, ...]] = ("crl", "ocsp")
 CHAIN_KINDS: Final[tuple[ChainKind, ...]] = ("signing", "tsa")
 
 FILE: Final = "airgap.toml"

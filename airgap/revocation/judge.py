@@ -24,7 +24,7 @@ from airgap.revocation.condemning import CondemningEvidence, RevocationStatement
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.pool import CrlFile, Evidence
 from airgap.revocation.query import RevocationQuery
-from airgap.revocation.use import EvidenceUse, SaidAgainst
+from airgap.revocation.use import EvidenceUse, NewestInTargets, SaidAgainst
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
 _Ask = Callable[[RevocationQuery], _Answered]
@@ -91,17 +91,48 @@ class RevocationJudge:
         """The same about certificates of which no chain is proven: who has their issuers knows what it is worth."""
         return _each_once(said for item in certificates for said in self._condemning.claimed_in_targets(item, kind))
 
-    def not_at_hand(
-        self, said: Iterable[SaidAgainst], chain: Sequence[Certificate], *, kind: ChainKind
+    def newest_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> NewestInTargets | None:
+        """What came with a target and was made last, of all that the clock is held against for this chain."""
+        found = [
+            item for query in self._queries(chain, kind, None) if (item := self._clearing.newest_in_targets(query))
+        ]
+        return max(found, key=lambda item: (item.this_update, item.name), default=None)
+
+    def unmet(
+        self,
+        said: Iterable[SaidAgainst],
+        chain: Sequence[Certificate],
+        *,
+        kind: ChainKind,
+        uses: Iterable[EvidenceUse],
     ) -> list[SaidAgainst]:
-        """Of what came with a target and was about this chain: what is not here now, nor in the trust directory."""
+        """Of what came with a target and said something against this chain: what may still stand against `uses`.
+
+        What is here now, or in the trust directory, was judged with the chain. Of the rest, a hold is over where newer
+        evidence lifts it, and a delegate matters to nobody for whom it does not answer.
+        """
         if self._trusted is None:
-            self._trusted = frozenset(
-                file.facts.fingerprint if isinstance(file, CrlFile) else file.response.fingerprint
-                for file in self._evidence.trusted()
-            )
+            self._trusted = frozenset(file.fingerprint for file in self._evidence.trusted())
         known = self._trusted | {item.fingerprint for item in self.said_in_targets(chain, kind=kind)}
-        return [item for item in said if item.fingerprint not in known]
+        responders = {use.responder for use in uses}
+        queries = {query.certificate.fingerprint: query for query in self._queries(chain, kind, None)}
+        return [
+            item
+            for item in said
+            if item.fingerprint not in known
+            and not (
+                item.responder not in responders
+                if item.responder
+                else item.is_hold and self._is_over(item, queries.get(item.certificate))
+            )
+        ]
+
+    def _is_over(self, hold: SaidAgainst, query: RevocationQuery | None) -> bool:
+        """Whether what is at hand lifts a hold that is not at hand."""
+        try:
+            return query is not None and self._lifting(query, hold, self._cleared(query)) is not None
+        except Rejected:  # another one is in force
+            return False
 
     def _of_chain(
         self, chain: Sequence[Certificate], kind: ChainKind, signed_at: datetime | None, ask: _Ask
@@ -235,12 +266,12 @@ class RevocationJudge:
         return besides
 
     def _lifting(
-        self, query: RevocationQuery, hold: RevocationStatement, answer: ClearingAnswer
+        self, query: RevocationQuery, hold: RevocationStatement | SaidAgainst, answer: ClearingAnswer
     ) -> ClearingAnswer | None:
         """What clears and is newer than the hold, or has taken it into account: `answer`, else that of CRLs."""
         if _lifts(answer, hold):
             return answer
-        if answer.crls or not (query.certificate.distribution_points or isinstance(hold.file, CrlFile)):
+        if answer.crls or not (query.certificate.distribution_points or hold.kind == "crl"):
             return None
         try:  # CRLs were not asked: a responder answered first, or nothing named them, as nothing named the hold's
             crls = self._clearing.answer_of_crls(query)
@@ -256,9 +287,9 @@ def _by_subject(stored: Iterable[Certificate]) -> Mapping[tuple[object, ...], tu
     return {name: tuple(items) for name, items in found.items()}
 
 
-def _lifts(answer: ClearingAnswer, hold: RevocationStatement) -> bool:
+def _lifts(answer: ClearingAnswer, hold: RevocationStatement | SaidAgainst) -> bool:
     """Of an answer and a hold of one moment the hold counts; CRLs of one stream are told apart by their numbers."""
-    file = hold.file
+    file = hold.file if isinstance(hold, RevocationStatement) else None  # what is not at hand is in no answer
     if isinstance(file, CrlFile):
         if file.facts in answer.crls:
             return True
@@ -271,10 +302,10 @@ def _lifts(answer: ClearingAnswer, hold: RevocationStatement) -> bool:
 
 
 def _each_once(said: Iterable[SaidAgainst]) -> tuple[SaidAgainst, ...]:
-    """Each piece once; a hold is all that it says only where it says no more of any certificate."""
-    found: dict[tuple[str, str], SaidAgainst] = {}
+    """What each piece says of a certificate, once; a hold is all of it only where it says no more of this one."""
+    found: dict[tuple[str, str, str], SaidAgainst] = {}
     for item in said:
-        key = item.fingerprint, item.responder
+        key = item.fingerprint, item.certificate, item.responder
         known = found.setdefault(key, item)
         found[key] = replace(known, is_hold=known.is_hold and item.is_hold)
     return tuple(found.values())

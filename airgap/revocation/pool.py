@@ -31,6 +31,7 @@ from airgap.text import safe
 if TYPE_CHECKING:  # their readers are imported when there is a file to read
     from airgap.pki.crl import Crl, CrlFacts
     from airgap.pki.ocsp import OcspResponse
+    from airgap.revocation.freshness import EvidenceKind
 
 
 _NO_INDEX = EvidenceIndex()
@@ -72,6 +73,16 @@ class CrlFile:
     """What it says about itself, unproven."""
     _body: Once[Crl] = field(repr=False)
 
+    @property
+    def kind(self) -> EvidenceKind:
+        """What it is."""
+        return "crl"
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its DER."""
+        return self.facts.fingerprint
+
     def load(self) -> Crl:
         """The whole CRL. Raises FormatError."""
         return self._body()
@@ -90,6 +101,16 @@ class OcspFile:
     origin: str
     trusted: bool
     response: OcspResponse = field(repr=False)
+
+    @property
+    def kind(self) -> EvidenceKind:
+        """What it is."""
+        return "ocsp"
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its DER."""
+        return self.response.fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

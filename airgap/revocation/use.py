@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from airgap.revocation.freshness import ChainKind
+from airgap.revocation.freshness import ChainKind, EvidenceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,20 +15,26 @@ class SaidAgainst:
     name: str
     """Its file, safe to show."""
     fingerprint: str
+    kind: EvidenceKind
     chain: ChainKind
+    certificate: str
+    """The fingerprint of the certificate of the chain that it is about, or that the delegate answers for."""
     this_update: datetime
     is_hold: bool
     """Whether it says no more than "on hold", which newer evidence lifts."""
     responder: str = ""
     """The fingerprint of the OCSP delegate that it is against; empty where it is against a certificate of the chain."""
 
-    def is_met_by(self, uses: Iterable[EvidenceUse]) -> bool:
-        """Whether an answer stands all the same: it rests on nothing as old as a hold, or not on this delegate."""
-        known = list(uses)
-        if self.responder:
-            return all(use.responder != self.responder for use in known)
-        made = [use.this_update for use in known]
-        return self.is_hold and bool(made) and all(item is not None and item > self.this_update for item in made)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewestInTargets:
+    """The newest genuine piece that came with a target and is about a chain: no clock stands before it and is right."""
+
+    name: str
+    """Its file, safe to show."""
+    kind: EvidenceKind
+    chain: ChainKind
+    this_update: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from airgap.pki.chain import Anchors, check_code_signing_chain
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import Evidence
-from airgap.revocation.use import EvidenceUse, SaidAgainst
+from airgap.revocation.use import EvidenceUse
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
 from airgap.signature.manifest import thumbprint_warning
 from airgap.signature.model import Envelope, Scheme
@@ -45,7 +45,7 @@ from airgap.verifier.advice import (
     unnamed_store,
     untrusted_timestamp,
 )
-from airgap.verifier.facts import PluginUse, SignatureFacts
+from airgap.verifier.facts import PluginUse, Remainder, SignatureFacts
 from airgap.verifier.outcome import Finding, SignatureOutcome, Signer
 
 if TYPE_CHECKING:  # what few signatures need is imported for those: see docs/explanation/performance.md
@@ -167,7 +167,7 @@ class SignatureVerifier:
         self._trust = trust
         self._plugins = plugins
         self._allowed = plugins.names if plugins else frozenset()
-        self._at = moment.judged
+        self._at, self._clock = moment.judged, moment.clock
         self._revocation = RevocationJudge(trust.evidence, trust.freshness, moment, stored=trust.stored)
 
     def judge(
@@ -365,8 +365,10 @@ class SignatureVerifier:
             recorded.refuse_if_revoked(check)
         uses = self._revocation.check_chain(chain, kind=kind, signed_at=signed_at)
         if recorded:
-            gone = self._revocation.not_at_hand(recorded.said_against(kind), chain, kind=kind)
-            recorded.refuse_unheard(check, [item for item in gone if not item.is_met_by(uses)])
+            recorded.refuse_unheard(
+                check, self._revocation.unmet(recorded.said_against(kind), chain, kind=kind, uses=uses)
+            )
+            recorded.refuse_clock_behind(kind, self._clock)
         dossier.rest_on(uses)
         return uses
 
@@ -463,7 +465,7 @@ class SignatureVerifier:
             dossier.warnings.append(hint)
         metadata = facts.remainder.metadata if facts and facts.remainder else {}
         if facts and facts.remainder and isinstance(signature, Candidate):
-            facts = replace(facts, remainder=replace(facts.remainder, said_against=self._said_against(dossier, facts)))
+            facts = replace(facts, remainder=self._with_targets(facts.remainder, dossier, facts))
         return SignatureOutcome(
             digest=signature.digest,
             envelope=signature.envelope,
@@ -476,31 +478,40 @@ class SignatureVerifier:
             warnings=tuple(dossier.warnings),
         )
 
-    def _said_against(self, dossier: _SignatureState, facts: SignatureFacts) -> tuple[SaidAgainst, ...]:
-        """Whether or not revocation was asked: another policy may ask when the layout is gone."""
-        said = self._said_in_targets(facts.chain, "signing")
-        encoded = facts.rest().timestamp_token
-        if encoded is None:
-            return said
+    def _with_targets(self, rest: Remainder, dossier: _SignatureState, facts: SignatureFacts) -> Remainder:
+        """What came with a target about its chains, whether or not revocation was asked: it goes with the target.
+
+        Another policy may ask when the target is gone.
+        """
+        rest = self._add_of_chain(rest, facts.chain, "signing")
+        if rest.timestamp_token is None:
+            return rest
         from airgap.pki.timestamp import TimestampToken
 
         try:
-            token = TimestampToken.parse(encoded)
+            token = TimestampToken.parse(rest.timestamp_token)
         except FormatError:  # nobody will rest on it later, either
-            return said
+            return rest
         try:
             proven = dossier.timestamp or token.verify(
-                facts.rest().signature_value, self._trust.anchors(dossier.statement, StoreType.TSA)
+                rest.signature_value, self._trust.anchors(dossier.statement, StoreType.TSA)
             )
         except (Rejected, TrustMaterialError):  # another policy may accept it
-            return (*said, *self._revocation.claimed_in_targets(token.certificates, kind="tsa"))
-        return (*said, *self._said_in_targets(proven.chain, "tsa"))
+            claimed = self._revocation.claimed_in_targets(token.certificates, kind="tsa")
+            return replace(rest, said_against=(*rest.said_against, *claimed))
+        return self._add_of_chain(rest, proven.chain, "tsa")
 
-    def _said_in_targets(self, chain: Sequence[Certificate], kind: ChainKind) -> tuple[SaidAgainst, ...]:
+    def _add_of_chain(self, rest: Remainder, chain: Sequence[Certificate], kind: ChainKind) -> Remainder:
         try:
-            return self._revocation.said_in_targets(chain, kind=kind)
+            said = self._revocation.said_in_targets(chain, kind=kind)
+            newest = self._revocation.newest_in_targets(chain, kind=kind)
         except TrustMaterialError:  # nobody can tell which keys the issuers have
-            return self._revocation.claimed_in_targets(chain, kind=kind)
+            said, newest = self._revocation.claimed_in_targets(chain, kind=kind), None
+        return replace(
+            rest,
+            said_against=(*rest.said_against, *said),
+            newest=(*rest.newest, *([newest] if newest else [])),
+        )
 
 
 def _authentic_time_inside(facts: SignatureFacts) -> str:

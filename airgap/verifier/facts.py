@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from airgap.errors import Rejected, Undecided
 from airgap.pki.certificate import Certificate
-from airgap.revocation.use import SaidAgainst
+from airgap.revocation.use import NewestInTargets, SaidAgainst
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import safe
 from airgap.trust.levels import Check
@@ -31,6 +31,8 @@ class Remainder:
     plugin: PluginDemand | None
     said_against: tuple[SaidAgainst, ...] = ()
     """Evidence that lay in the layout, and goes with it."""
+    newest: tuple[NewestInTargets, ...] = ()
+    """What lay in the layout and was made last, one for each chain: no clock before it is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

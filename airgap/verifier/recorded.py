@@ -6,7 +6,7 @@ accepted. What it says is used only where the layout itself is gone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self, TypeVar
@@ -17,12 +17,12 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.base64 import decode_standard
-from airgap.parse.time import rfc3339
+from airgap.parse.time import iso, rfc3339
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import REASONS
-from airgap.revocation.freshness import CHAIN_KINDS, ChainKind
-from airgap.revocation.use import SaidAgainst
+from airgap.revocation.freshness import CHAIN_KINDS, EVIDENCE_KINDS, ChainKind, EvidenceKind
+from airgap.revocation.use import NewestInTargets, SaidAgainst
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
 from airgap.trust.choice import Origin
@@ -37,6 +37,7 @@ _ARTIFACTS: Final = 1_000_000
 _SIGNATURES: Final = 10_000
 
 E = TypeVar("E", Verdict, Scheme, Check)
+K = TypeVar("K", ChainKind, EvidenceKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,18 @@ class RecordedSignature:
         """What lay in the layout and says something against a chain. Raises Undecided (recheck.unproven)."""
         facts = self.proven()
         return tuple(said for said in facts.rest().said_against if said.chain == chain)
+
+    def refuse_clock_behind(self, chain: ChainKind, clock: datetime) -> None:
+        """No clock is right that stands before evidence that lay in the layout. Raises Undecided."""
+        for made in self.proven().rest().newest:
+            if made.chain == chain and made.this_update > clock + limits.CLOCK_SKEW:
+                raise Undecided(
+                    f"revocation.{made.kind}.future",
+                    f"{made.name}, which lay in the layout, was made at {iso(made.this_update)}, and the clock says "
+                    f"{iso(clock)}",
+                    evidence=made.name,
+                    this_update=iso(made.this_update),
+                )
 
     def refuse_unheard(self, check: Check, said: Sequence[SaidAgainst]) -> None:
         """What went with the layout, and nothing at hand answers. Raises Rejected, where it counted; Undecided."""
@@ -260,22 +273,48 @@ def _remainder(source: json.JsonObject) -> Remainder:
         metadata=_strings(source, "metadata"),
         plugin=None if plugin is None else _demand(plugin),
         said_against=json.take_list(source, "said_against", _said_against, limit=_SIGNATURES),
+        newest=json.take_list(source, "newest_evidence", _newest, limit=len(CHAIN_KINDS)),
     )
 
 
 def _said_against(value: Any) -> SaidAgainst:
     source = as_object(value)
-    chain = json.take(source, "chain", str)
-    if chain not in CHAIN_KINDS:
-        raise FormatError(f"is {safe(chain, limit=64)!r}, which is not known", where="said_against.chain")
     return SaidAgainst(
         name=safe(json.take(source, "evidence", str)),
         fingerprint=json.take(source, "fingerprint", str),
-        chain=chain,
+        kind=_evidence_kind(source),
+        chain=_chain_kind(source),
+        certificate=json.take(source, "certificate", str),
         this_update=_moment(source, "this_update"),
         is_hold=json.take(source, "hold", bool),
         responder=_text(source, "responder") or "",
     )
+
+
+def _newest(value: Any) -> NewestInTargets:
+    source = as_object(value)
+    return NewestInTargets(
+        name=safe(json.take(source, "evidence", str)),
+        kind=_evidence_kind(source),
+        chain=_chain_kind(source),
+        this_update=_moment(source, "this_update"),
+    )
+
+
+def _chain_kind(source: json.JsonObject) -> ChainKind:
+    return _one_of(CHAIN_KINDS, source, "chain")
+
+
+def _evidence_kind(source: json.JsonObject) -> EvidenceKind:
+    return _one_of(EVIDENCE_KINDS, source, "kind")
+
+
+def _one_of(known: Iterable[K], source: json.JsonObject, member: str) -> K:
+    text = json.take(source, member, str)
+    for item in known:
+        if item == text:
+            return item
+    raise FormatError(f"is {safe(text, limit=64)!r}, which is not known", where=member)
 
 
 def _demand(source: json.JsonObject) -> PluginDemand:

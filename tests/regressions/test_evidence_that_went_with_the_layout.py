@@ -18,8 +18,8 @@ from tests.support.evidence import evidence_artifact
 from tests.support.extensions import UNKNOWN_CRITICAL
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue
-from tests.support.scenario import Scene, Written
-from tests.support.trust import oci_policy, statement
+from tests.support.scenario import SIGNING_CRL, Scene, Written, chain_with_crls, good_crls
+from tests.support.trust import REPOSITORY, oci_policy, statement
 
 DAY = timedelta(days=1)
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
@@ -89,6 +89,71 @@ def test_a_hold_that_newer_evidence_lifts(tmp_path: Path) -> None:
     assert (kept.then, kept.again().code) == (14, 15)
     kept.put("good.crl", GOOD)
     assert kept.again().code == 0
+
+
+def test_a_hold_that_newer_evidence_lifts_though_other_evidence_is_older(tmp_path: Path) -> None:
+    """It stayed in doubt for the CRL of another certificate of the chain, which was older than the hold."""
+    leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
+    scene = Scene()
+    scene.sign_with(leaf)
+    held = crl(
+        leaf.chain[1], number=2, this_update=AT - 9 * DAY, revoked=[entry(leaf.serial, reason="certificateHold")]
+    )
+    scene.put_crls(good_crls(leaf, SIGNING_CRL))
+    scene.crls["0.crl"] = crl(leaf.chain[1], number=3, this_update=AT - DAY)
+    scene.crls["1.crl"] = crl(leaf.chain[2], number=1, this_update=AT - 10 * DAY, next_update=AT + 30 * DAY)
+    assert recheck_without(tmp_path, scene, held) == 0
+
+
+def test_a_hold_that_newer_evidence_lifts_though_nothing_is_asked_for(tmp_path: Path) -> None:
+    """The certificate names no way to ask: while the hold was there, a newer CRL lifted it, and then no more."""
+    leaf = Pki().code_chain(depth=2)
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.crls = {"good.crl": crl(leaf.root, number=3, this_update=AT - DAY)}
+    held = crl(leaf.root, number=2, this_update=AT - 9 * DAY, revoked=[entry(leaf.serial, reason="certificateHold")])
+    assert recheck_without(tmp_path, scene, held) == 0
+
+
+def recheck_without(folder: Path, scene: Scene, piece: bytes) -> int:
+    """Verifies with a piece in the layout, which passes, and rechecks the report without the layout."""
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, piece)))]
+    written = scene.write(folder)
+    report = folder / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 0
+    shutil.rmtree(written.layout)
+    return run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)]).code
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    for module in ("verify", "recheck"):
+        monkeypatch.setattr(f"airgap.cli.{module}.clock", lambda: moment)
+
+
+@pytest.mark.parametrize("kind", ["crl", "ocsp"])
+def test_evidence_that_proved_the_clock_wrong(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands back. The layout said so, and under the same clock the report alone was good."""
+    later = AT + 3 * DAY
+    url = {f"{kind}_urls": ["http://evidence.example/"]}
+    leaf = Pki().code_chain(depth=2, leaf=url)
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.crls = {"good.crl": crl(leaf.root)}
+    scene.ocsp = {"good.ors": ocsp_response(leaf)}
+    data = ocsp_response(leaf, this_update=later) if kind == "ocsp" else crl(leaf.root, number=9, this_update=later)
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, data)))]
+    written = scene.write(tmp_path)
+    set_clock(monkeypatch, AT)
+    report = tmp_path / "report.json"
+    trust = ["--trust", str(written.trust)]
+    assert run_here(["verify", written.target, *trust, "--scope", REPOSITORY, "--report", str(report)]).code == 15
+    shutil.rmtree(written.layout)
+    ran = run_here(["recheck", str(report), *trust, "--format", "json"])
+    assert ran.code == 15, ran
+    (because,) = ran.document["artifacts"][0]["because"]
+    assert because["reason"] == f"revocation.{kind}.future"
+    set_clock(monkeypatch, later)
+    assert run_here(["recheck", str(report), *trust]).code == 0
 
 
 def test_what_was_only_revoked_later(tmp_path: Path) -> None:
