@@ -1,21 +1,23 @@
 """What `docker load` takes from a layout of `docker save`: `manifest.json`, or `repositories` where that is absent.
 
 Both stand beside `index.json` and can name other images, other layers or other names than it does. What is verified is
-what `index.json` leads to; so whatever else they name is told, and a failure where the whole is meant.
+what `index.json` leads to; so whatever else they name is told, and a failure where the whole is meant. What cannot be
+read is a failure always: the names in it may be those of any artifact.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS
 from airgap.oci.manifest import Manifest
+from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import docker_name
 from airgap.oci.tags import tag_part
 from airgap.parse.json import Reading, load, take, take_list, text
@@ -24,6 +26,7 @@ from airgap.text import safe
 MANIFEST_JSON: Final = "manifest.json"
 REPOSITORIES: Final = "repositories"
 
+T = TypeVar("T")
 
 Image = tuple[Manifest, frozenset[str]]
 """An image that `index.json` leads to, and the names of the artifacts that it belongs to."""
@@ -49,78 +52,93 @@ class _Item:
         )
 
 
-def disagreements(documents: Mapping[str, bytes], images: Iterable[Image]) -> Iterator[tuple[str, str]]:
-    """The file and a sentence for everything that these documents name and `index.json` does not."""
-    known = tuple(images)
-    if MANIFEST_JSON in documents:
-        yield from _each(MANIFEST_JSON, _in_manifest_json(documents[MANIFEST_JSON], known))
-    if REPOSITORIES in documents:
-        alone = MANIFEST_JSON not in documents
-        yield from _each(REPOSITORIES, _in_repositories(documents[REPOSITORIES], known, alone=alone))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What these documents name; empty where they are not there."""
 
+    items: tuple[_Item, ...] = ()
+    repositories: tuple[str, ...] = ()
+    """Names with their tags."""
+    is_alone: bool = False
+    """Whether `docker load` goes by `repositories`, as there is no `manifest.json`."""
+    unread: tuple[ContentProblem, ...] = ()
+    """What cannot be read here: whoever can read it may find other names and images in it."""
 
-def names_by_config(raw: bytes) -> Mapping[str, tuple[str, ...]]:
-    """What `docker load` calls images by a `manifest.json`, by the path of their config.
+    @classmethod
+    def read(cls, documents: Mapping[str, bytes]) -> Self:
+        """Never raises for what they hold."""
+        unread: list[ContentProblem] = []
 
-    Nothing where it cannot be read, which `disagreements` tells.
-    """
-    found: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    try:
-        for item in _items(raw):
+        def read(name: str, parse: Callable[[Any], tuple[T, ...]]) -> tuple[T, ...]:
+            try:
+                return parse(load(documents[name], Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=name))
+            except KeyError:
+                return ()
+            except FormatError as error:
+                message = f"docker load may read this instead of index.json, and it cannot be read here: {error}"
+                unread.append(ContentProblem(reason="layout.disagrees", message=message, path=name, descriptor=None))
+                return ()
+
+        items, repositories = read(MANIFEST_JSON, _items), read(REPOSITORIES, _tagged)
+        is_alone = MANIFEST_JSON not in documents
+        return cls(items=items, repositories=repositories, is_alone=is_alone, unread=tuple(unread))
+
+    def disagreements(self, images: Iterable[Image]) -> Iterator[ContentProblem]:
+        """Everything that they name and `index.json` does not (`layout.disagrees`)."""
+        known = tuple(images)
+        found = {MANIFEST_JSON: self._in_manifest_json(known), REPOSITORIES: self._in_repositories(known)}
+        for name, sentences in found.items():
+            for message in sentences:
+                yield ContentProblem(reason="layout.disagrees", message=message, path=name, descriptor=None)
+
+    def names_by_config(self) -> Mapping[str, tuple[str, ...]]:
+        """What `docker load` calls images by `manifest.json`, by the path of their config."""
+        found: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for item in self.items:
             found[item.config] |= dict.fromkeys(item.tags)
-    except FormatError:
-        return {}
-    return {config: tuple(tags) for config, tags in found.items()}
+        return {config: tuple(tags) for config, tags in found.items()}
 
+    def _in_manifest_json(self, images: tuple[Image, ...]) -> Iterator[str]:
+        by_config: defaultdict[str, list[Image]] = defaultdict(list)
+        for image in images:
+            if (config := image[0].config) is not None:
+                by_config[path_of(config.digest)].append(image)
+        for number, item in enumerate(self.items):
+            called = ", ".join(repr(safe(tag, limit=160)) for tag in item.tags[:1]) or f"item {number}"
+            same = by_config.get(item.config, [])
+            if not same:
+                shown = safe(item.config, limit=160)
+                yield f"docker load takes {called} with the config {shown}, which index.json has not"
+                continue
+            names = [names for manifest, names in same if _layers(manifest) == item.layers]
+            if not names:
+                yield f"docker load takes other layers for {called} than index.json names"
+                continue
+            known = frozenset[str]().union(*names)
+            for tag in item.tags:
+                if not _is_among(tag, known):
+                    yield f"docker load calls an image {safe(tag, limit=160)!r} that index.json calls {_called(known)}"
 
-def _items(raw: bytes) -> tuple[_Item, ...]:
-    document = {"": load(raw, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=MANIFEST_JSON)}
-    return take_list(document, "", _Item.from_json, limit=limits.INDEX_ENTRIES)
-
-
-def _each(name: str, found: Iterator[str]) -> Iterator[tuple[str, str]]:
-    try:
-        for sentence in found:
-            yield name, sentence
-    except FormatError as error:
-        yield name, f"docker load may read this instead of index.json, and it cannot be read here: {error}"
-
-
-def _in_manifest_json(raw: bytes, images: tuple[Image, ...]) -> Iterator[str]:
-    by_config: defaultdict[str, list[Image]] = defaultdict(list)
-    for image in images:
-        if (config := image[0].config) is not None:
-            by_config[path_of(config.digest)].append(image)
-    for number, item in enumerate(_items(raw)):
-        called = ", ".join(repr(safe(tag, limit=160)) for tag in item.tags[:1]) or f"item {number}"
-        same = by_config.get(item.config, [])
-        if not same:
-            yield f"docker load takes {called} with the config {safe(item.config, limit=160)}, which index.json has not"
-            continue
-        names = [names for manifest, names in same if _layers(manifest) == item.layers]
-        if not names:
-            yield f"docker load takes other layers for {called} than index.json names"
-            continue
-        known = frozenset[str]().union(*names)
-        for tag in item.tags:
-            if not _is_among(tag, known):
-                yield f"docker load calls an image {safe(tag, limit=160)!r} that index.json calls {_called(known)}"
-
-
-def _in_repositories(raw: bytes, images: tuple[Image, ...], *, alone: bool) -> Iterator[str]:
-    document = load(raw, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=REPOSITORIES)
-    if not isinstance(document, dict):
-        raise FormatError("is not an object")
-    names = frozenset[str]().union(*(names for _, names in images))
-    for repository, tags in document.items():
-        if not isinstance(tags, dict):
-            raise FormatError("is not an object", where=safe(repository, limit=160))
-        for tag in tags:
-            name = f"{repository}:{tag}"
-            if alone:
+    def _in_repositories(self, images: tuple[Image, ...]) -> Iterator[str]:
+        names = frozenset[str]().union(*(names for _, names in images))
+        for name in self.repositories:
+            if self.is_alone:
                 yield f"docker load takes {safe(name, limit=160)!r} from files that index.json does not name"
             elif not _is_among(name, names):
                 yield f"it names {safe(name, limit=160)!r}, which index.json does not"
+
+
+def _items(document: Any) -> tuple[_Item, ...]:
+    return take_list({"": document}, "", _Item.from_json, limit=limits.INDEX_ENTRIES)
+
+
+def _tagged(document: Any) -> tuple[str, ...]:
+    if not isinstance(document, dict):
+        raise FormatError("is not an object")
+    for repository, tags in document.items():
+        if not isinstance(tags, dict):
+            raise FormatError("is not an object", where=safe(repository, limit=160))
+    return tuple(f"{repository}:{tag}" for repository, tags in document.items() for tag in tags)
 
 
 def path_of(digest: Digest) -> str:

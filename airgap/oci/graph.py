@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
@@ -27,6 +27,9 @@ from airgap.oci.scan import Scan, scan
 from airgap.oci.store import Store, read_verified
 from airgap.parse.json import Reading, load_object
 from airgap.text import safe
+
+if TYPE_CHECKING:  # few layouts are saved by docker
+    from airgap.oci.docker_save import Saved
 
 __all__ = ["Closure", "Graph", "Mechanism", "Reached", "Referrer", "Referrers", "Root"]
 
@@ -177,26 +180,31 @@ class Graph:
         return getattr(self._store, "full_index", None)  # layouts on disk have it
 
     @cached_property
-    def _beside(self) -> Mapping[str, bytes]:
-        """What other tools read instead of `index.json`. Raises ContentError."""
+    def _saved(self) -> Saved | None:
+        """What other tools read instead of `index.json`; None where there is nothing of it."""
         look = getattr(self._store, "beside", None)  # layouts on disk have it; other stores hold nothing else
-        return look() if look else {}
+        try:
+            documents: Mapping[str, bytes] = look() if look else {}
+        except ContentError as error:
+            from airgap.oci.docker_save import Saved
+
+            problem = ContentProblem(reason=error.reason, message=str(error), path=LAYOUT_INDEX, descriptor=None)
+            return Saved(unread=(problem,))
+        if not documents:
+            return None
+        from airgap.oci.docker_save import Saved
+
+        return Saved.read(documents)
 
     @cached_property
     def disagreements(self) -> tuple[ContentProblem, ...]:
         """What `docker load` would take from here that `index.json` does not name (`layout.disagrees`)."""
-        try:
-            documents = self._beside
-        except ContentError as error:
-            return (ContentProblem(reason=error.reason, message=str(error), path=LAYOUT_INDEX, descriptor=None),)
-        if not documents:
-            return ()
-        from airgap.oci.docker_save import disagreements
+        return tuple(self._saved.disagreements(self._images())) if self._saved else ()
 
-        return tuple(
-            ContentProblem(reason="layout.disagrees", message=message, path=name, descriptor=None)
-            for name, message in disagreements(documents, self._images())
-        )
+    @property
+    def names_unread(self) -> tuple[ContentProblem, ...]:
+        """What `docker load` may read from here and nobody can read: it may name any artifact otherwise."""
+        return self._saved.unread if self._saved else ()
 
     def docker_names(self, root: Root) -> tuple[str, ...]:
         """What `docker load` calls an artifact, by a `manifest.json` beside the layout."""
@@ -211,15 +219,7 @@ class Graph:
     @cached_property
     def _docker_names(self) -> Mapping[str, tuple[str, ...]]:
         """By the path of an image's config."""
-        try:
-            raw = self._beside.get("manifest.json")
-        except ContentError:
-            return {}  # which is told of the layout
-        if raw is None:
-            return {}
-        from airgap.oci.docker_save import names_by_config
-
-        return names_by_config(raw)
+        return self._saved.names_by_config() if self._saved else {}
 
     def _images(self) -> Iterator[tuple[Manifest, frozenset[str]]]:
         """Every image that the layout's artifacts consist of, with their names."""

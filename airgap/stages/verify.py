@@ -244,13 +244,18 @@ class _Run:
         )
 
     def _report_entries(self, target: Target, text: str) -> None:
-        """Entries that belong to no artifact: what cannot be read is wrong content where the whole layout is meant."""
-        for problem in (*target.graph.problems, *target.graph.disagreements):
-            found = self._problems if target.is_whole else self._warnings
+        """Entries that belong to no artifact: what cannot be read is wrong content where the whole layout is meant.
+
+        What cannot be read and may name any artifact is so always: nobody knows what others call this one.
+        """
+        unread, others = target.graph.names_unread, (*target.graph.problems, *target.graph.disagreements)
+        for problem in (*unread, *others):
+            counts = target.is_whole or problem in unread
+            found = self._problems if counts else self._warnings
             found.append(
                 Problem(
                     message=f"{problem.path}: {problem.message}",
-                    exit_code=ExitCode.CONTENT if target.is_whole else ExitCode.OK,
+                    exit_code=ExitCode.CONTENT if counts else ExitCode.OK,
                     reason=problem.reason,
                     target=safe(text),
                 )

@@ -82,7 +82,6 @@ def test_manifest_json_that_agrees_is_no_trouble(tmp_path: Path, edit: Edit, *, 
         pytest.param(lambda item: item.update(Layers=None), "other layers", id="no layers"),
         pytest.param(lambda item: item.update(RepoTags=["app:v1", "app:v2"]), "'app:v2'", id="one name more"),
         pytest.param(lambda item: item.update(RepoTags=["evil/app:v1"]), "'evil/app:v1'", id="another repository"),
-        pytest.param(lambda item: item.update(config=item.pop("Config")), "cannot be read", id="another spelling"),
     ],
 )
 def test_manifest_json_that_names_something_else_passed(
@@ -94,6 +93,38 @@ def test_manifest_json_that_names_something_else_passed(
     assert (whole.code, problem["reason"], words in problem["message"]) == (16, "layout.disagrees", True), whole
     (warning,) = one.document["warnings"]
     assert (one.code, warning["reason"]) == (0, "layout.disagrees"), one
+
+
+UNREAD: dict[str, tuple[Edit, dict[str, bytes]]] = {
+    "another spelling": (lambda item: item.update(config=item.pop("Config")), {}),
+    "no list": (lambda _: None, {"manifest.json": b"{}"}),
+    "cut": (lambda _: None, {"manifest.json": b'[{"Config":"blobs'}),
+    "empty": (lambda _: None, {"manifest.json": b""}),
+    "tags of another form": (lambda item: item.update(RepoTags="evil.example/app:v1"), {}),
+    "repositories of another form": (lambda _: None, {"repositories": b'{"evil.example/app":["v1"]}'}),
+}
+
+
+@pytest.mark.parametrize("archive", [False, True], ids=["directory", "tar"])
+@pytest.mark.parametrize("name", UNREAD)
+def test_what_other_tools_read_names_from_and_nobody_can_read_here(tmp_path: Path, name: str, archive: bool) -> None:
+    """For a typed tag it was a warning, and the names in it counted for none."""
+    edit, more = UNREAD[name]
+    for ran in _saved(tmp_path, edit, archive=archive, more=more):
+        (problem,) = ran.document["problems"]
+        assert (ran.code, problem["reason"]) == (16, "layout.disagrees"), ran
+        assert "cannot be read" in problem["message"]
+
+
+def test_what_other_tools_read_names_from_and_is_no_file(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.afterwards = [lambda written: (written.layout / "manifest.json").mkdir()]
+    written = scene.write(tmp_path)
+    for target in (written.target, written.target.partition("@")[0]):
+        arguments = written.arguments()
+        ran = run_here([arguments[0], target, *arguments[2:]])
+        (problem,) = ran.document["problems"]
+        assert (ran.code, problem["reason"]) == (16, "layout.malformed"), ran
 
 
 @pytest.mark.parametrize(
