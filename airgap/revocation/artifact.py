@@ -247,35 +247,39 @@ class _Gathered:
         """What is evidence by its name or type; where there is more than is read, nobody knows what it says."""
         for item in evidence_of(manifest):
             is_index = item.annotations.get(TITLE) == f"crls/{INDEX}"  # it decides nothing
-            if not self._took(item, nothing_to_speak_of=is_index) and not self.unread:
-                self.unread.append(
-                    UnreadableEvidence(
-                        name=safe(_title(item), limit=128),
-                        origin=self._origin,
-                        problem="the target holds more evidence than is read",
-                        trusted=True,
-                        remedy="Take superseded evidence out of the target.",
-                    )
-                )
+            self._take(item, nothing_to_speak_of=is_index)
 
     def try_to_take(self, manifest: Manifest) -> None:
         """What may be evidence, and is nothing to speak of where it is none."""
         for item in _possible_evidence_of(manifest):
             if item.size <= limits.CRL_FILE_BYTES:
-                self._took(item, nothing_to_speak_of=True)
+                self._take(item, nothing_to_speak_of=True)
 
-    def _took(self, item: Descriptor, *, nothing_to_speak_of: bool) -> bool:
+    def _take(self, item: Descriptor, *, nothing_to_speak_of: bool) -> None:
         title, named = item.annotations.get(TITLE, ""), (item.digest, item.size)
         if named in self.pieces:
-            return True  # the artifacts of several images share most of their evidence
+            return  # the artifacts of several images share most of their evidence
         size = min(item.size, limits.CRL_FILE_BYTES + 1)  # more of it is never read
         if len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + size > limits.BOX_EVIDENCE_BYTES:
-            return False
+            self._leave_out(item)
+            return
         self._bytes += size
         name = title.rpartition("/")[2] or item.digest.encoded[:16]  # what a file is, its content tells
         read = partial(_read, self._store, item)
         self.pieces[named] = EvidenceFile(name, self._origin, read, leftover=nothing_to_speak_of)
-        return True
+
+    def _leave_out(self, item: Descriptor) -> None:
+        """Nobody knows what is said by more than is read; told once."""
+        if not self.unread:
+            self.unread.append(
+                UnreadableEvidence(
+                    name=safe(_title(item), limit=128),
+                    origin=self._origin,
+                    problem="the target holds more evidence than is read",
+                    trusted=True,
+                    remedy="Take superseded evidence out of the target.",
+                )
+            )
 
 
 def _is_whole(piece: EvidenceFile) -> bool:

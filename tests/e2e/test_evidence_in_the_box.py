@@ -296,6 +296,21 @@ class TestHostile:
         assert ran.reasons == {"evidence.unread"}
         assert "more evidence than is read" in ran.document["warnings"][0]["message"]
 
+    def test_what_may_be_evidence_beyond_what_is_read_is_no_pass(
+        self, here: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Just as many files as are read made one that is called otherwise unheard, without a word."""
+        leaf = here.sign()
+        here.serve()
+        here.fetch()
+        _planted(here, {f"crls/{number}.crl": here.crl(here.ca, number=number) for number in range(2)})
+        _planted(here, {"list.pem": here.crl(here.ca, revoked=[leaf])}, "application/vnd.example")
+        assert here.verify().code == 14
+        monkeypatch.setattr("airgap.limits.BOX_EVIDENCE_FILES", 2)
+        ran = here.verify()
+        assert ran.code == 15
+        assert ran.reasons == {"evidence.unread"}
+
     @pytest.mark.parametrize(
         ("files", "kind"),
         [
