@@ -1,7 +1,7 @@
 """Every error that this library raises, in one tree.
 
 An error carries facts (`facts`, a flat mapping that goes into JSON reports unchanged), the sentence for a
-person (`str(error)`), the way out (`remedy`) and the exit code that the command ends with. Nothing parses the
+person (`str(error)`), what to do (`remedy`) and the exit code that the command ends with. Nothing parses the
 sentence.
 
     AirgapError                 1   could not do it
@@ -38,7 +38,7 @@ Fact = str | int | float | bool | None | list[str] | dict[str, str]
 
 
 class AirgapError(Exception):
-    """Could not do it: the root of all errors of this library (exit code 1)."""
+    """Something could not be done: the root of all errors of this library (exit code 1)."""
 
     exit_code: ClassVar[int] = 1
 
@@ -49,7 +49,7 @@ class AirgapError(Exception):
 
 
 class Cause(StrEnum):
-    """Why bytes cannot be moved: what a host, or a medium, does."""
+    """Why bytes cannot be moved: the behaviour of a host, or of a medium."""
 
     REFUSED = "refused"
     DNS = "dns"
@@ -90,8 +90,8 @@ class NotFoundError(AirgapError):
 class FormatError(AirgapError):
     """Bytes are not what they have to be.
 
-    `problem` says what, `where` is the path of members to it (`manifests[2].digest`), grown from the inside
-    out with `under`; `line` is that of the text, where the path does not lead to it.
+    `problem` says what is wrong; `where` is the path of members to it (`manifests[2].digest`), and `under` adds
+    the outer part of the path; `line` is the line in the text, if the path does not lead to it.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class _Verdict(AirgapError):  # noqa: N818 - verdicts, not accidents
         self.reason: str = reason
 
     def advising(self, remedy: str) -> Self:
-        """The same verdict with another way out than the reason's, which has several causes; "" changes nothing."""
+        """The same verdict with a remedy of its own instead of that of the reason code; "" changes nothing."""
         self.remedy = remedy or self.remedy
         return self
 

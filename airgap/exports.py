@@ -1,8 +1,8 @@
 """The public modules of the library. A name is loaded when it is first used, so that importing them costs nothing.
 
-The `__all__` of each is a contract: docs/reference/library.md names all of it, and whatever stands in none may change.
-They are for whoever uses the library, the command line included. Modules below the command line import from where a
-name is defined: a public module may name what stands on higher floors than its own folder.
+The `__all__` of each is a contract: docs/reference/library.md names all of it. All other names may change. Users of the
+library, including the command line, import from these modules. Modules below the command line import a name from where
+it is defined, because a public module may offer names of higher floors than its own folder.
 """
 
 from __future__ import annotations

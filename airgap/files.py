@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all (design 2, rule 7), and files that are really files."""
+"""Writing files that appear complete or not at all (design 2, rule 7), and reading regular files only."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
         with suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError) and error.filename is not None:
-            error.filename = os.fspath(path)  # the name that somebody asked for, not ours
+            error.filename = os.fspath(path)  # name the file that the caller asked for, not the temporary one
         raise
     sync_folder(path.parent)
 
 
 def check_writable(path: Path, what: str) -> None:
-    """Refuses now what could not be written later: nobody waits for a result that is then lost.
+    """Refuses a file that could not be written later, before the work begins whose result it is for.
 
     `what`: what the file is called. Raises AirgapError.
     """
@@ -56,7 +56,7 @@ def check_writable(path: Path, what: str) -> None:
 
 
 def unwritable(path: Path, what: str, error: OSError) -> AirgapError:
-    """That a file cannot be written, and the way out."""
+    """The error for a file that cannot be written."""
     folder = path.parent
     way_out = f"Make the folder first: mkdir -p {safe(folder)}" if not folder.exists() else "Name another file."
     return AirgapError(f"the {what} {safe(path)} cannot be written: {error.strerror or error}", remedy=way_out)
@@ -78,7 +78,7 @@ def _check_replaceable(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except OSError:
-        return  # nothing is there, or nobody can look: the rename itself tells
+        return  # nothing is there, or it cannot be examined: the rename itself reports that
     # /dev/stdout is a link, and may lead to a file; root could replace it all the same
     if not path.name or stat.S_ISDIR(mode):  # without a name: `.` and `/`, and the empty text
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -114,7 +114,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def is_there(path: Path | str) -> bool:
-    """Whether anything has this name, a link to nowhere included; what cannot be looked at is not gone."""
+    """Whether anything has this name, including a broken link. A path that cannot be examined counts as there."""
     try:
         Path(path).lstat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
@@ -136,7 +136,7 @@ def list_folder(folder: Path, limit: int) -> dict[str, bool]:
 
 
 def glance_into(folder: Path) -> dict[str, bool]:
-    """The same of some entries, of none where it cannot be listed: for messages, which then say less."""
+    """The same for a bounded number of entries; empty where the folder cannot be listed. For hints in messages only."""
     try:
         return _entries(folder, limits.NEAR_FILES)
     except OSError:
@@ -151,12 +151,12 @@ def _entries(folder: Path, limit: int) -> dict[str, bool]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
-    except OSError:  # its folder may be listed and not entered: whoever opens what is in it is told
+    except OSError:  # the folder may be listed but not entered: opening the file reports that
         return False
 
 
 def open_plain(path: Path) -> BinaryIO:
-    """A regular file for reading, links followed; nothing waits for whoever may never write to a pipe.
+    """A regular file for reading, links followed. Opening never waits for the writer of a pipe.
 
     Raises OSError, also where it is anything but a regular file.
     """
@@ -177,7 +177,7 @@ _FLAGS = os.O_RDONLY | sum(
 
 
 def read_given(path: Path, limit: int, name: str, *, refusal: type[AirgapError] = UsageError) -> bytes:
-    """The bytes of a file that a caller names, which may be a pipe of the shell, and is called `name` in messages.
+    """The bytes of a file that the user names (it may be a pipe of the shell). Messages call it `name`.
 
     Raises `refusal` where it cannot be read, or has more than `limit` bytes.
     """
@@ -195,8 +195,8 @@ def read_regular(path: Path, limit: int) -> bytes:
     """The whole file, of at most `limit` bytes.
 
     Raises FormatError where it is a symbolic link (POLICY-3, STORE-4), a directory or a device, or cannot be read;
-    LimitError where it is larger. The error's text does not name the file: the caller knows what it is; its way out
-    fits any file.
+    LimitError where it is larger. The text of the error does not name the file: the caller does. Its remedy fits any
+    file.
     """
     try:
         # Windows has no O_NOFOLLOW, so the entry itself is looked at first, everywhere
@@ -232,7 +232,7 @@ def read_material(path: Path, limit: int, reason: str, *, what: str = "", **fact
 
 
 def reading_problem(error: OSError | ValueError) -> str:
-    """Why the system refused, in its own words and without the path."""
+    """The reason of the operating system, without the path."""
     return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 

@@ -1,8 +1,8 @@
 """A guard against network use while verifying.
 
-An audit hook makes every attempt to open, connect, bind or resolve an error, also inside third-party code, and
-counts it. It is a guard, not a sandbox: native code that does not go through Python's socket module is not seen,
-and hostile Python code could disarm it. Use a network namespace where that matters.
+An audit hook counts every attempt to open, connect, bind or resolve, also inside third-party code, and makes it an
+error. It is a guard, not a sandbox: it does not see native code that does not use Python's socket module, and hostile
+Python code could remove it. Use a network namespace where that matters.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FORBIDDEN = frozenset({
 
 @dataclass(slots=True)
 class NetworkGuard:
-    """Whether the guard is up, and how often it had to act."""
+    """Whether the guard is active, and how many attempts it stopped."""
 
     active: bool = False
     attempts: int = 0

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hasher
 
 SHA2 = frozenset({"sha256", "sha384", "sha512"})
-"""What signatures, timestamps (TS-12, TS-19, TS-20) and digests of content (MAN-14) may rest on."""
+"""The hashes that signatures, timestamps (TS-12, TS-19, TS-20) and digests of content (MAN-14) may use."""
 
 
 def new_hash(name: str) -> Hasher:
@@ -18,15 +18,15 @@ def new_hash(name: str) -> Hasher:
 
 
 def digest(name: str, data: bytes | memoryview) -> bytes:
-    """The hash of bytes at hand. SHA-1 only ever names an issuer in OCSP (OCSP-2); nothing rests on it."""
+    """The hash of `data`. SHA-1 only identifies an issuer in OCSP (OCSP-2); it proves nothing."""
     return hashlib.new(name, data, usedforsecurity=name in SHA2).digest()
 
 
 def fingerprint(data: bytes) -> str:
-    """SHA-256 in hex: what names a certificate, a CRL, a file."""
+    """SHA-256 in hex: identifies a certificate, a CRL or a file."""
     return hashlib.sha256(data).hexdigest()
 
 
 def short_hash(data: bytes) -> int:
-    """64 bits that tell entries of one list apart, for looking them up; nothing rests on them."""
+    """A 64-bit key to look up entries of one list; it proves nothing."""
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")

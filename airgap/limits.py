@@ -38,7 +38,7 @@ GRAPH_BYTES: Final = 256 * MIB
 
 GRAPH_REACHED: Final = 2_000_000
 """Descriptors that the artifacts of one layout reach together, counted for each artifact: 20,000 images reach some
-600,000; thousands of indexes that all list the same thousands of manifests reach any number."""
+600,000. Thousands of hostile indexes that list the same thousands of manifests would reach many millions."""
 
 REPEATS_SHOWN: Final = 10_000
 """Lines of a tree about manifests that it shows elsewhere already; the rest is counted."""
@@ -98,10 +98,10 @@ POLICY_REFUSALS: Final = 1000
 """Refusals of one trust policy document that are told one by one; the others are counted."""
 
 CRL_BYTES: Final = 64 * MIB
-NEWER_SHOWN: Final = 3  # newer evidence that does not count: who has more of it reads the first and the number
-ASTRAY_DEPTH: Final = 16  # folders in a trust directory: evidence that lies astray is looked for so deep
-EVIDENCE_DEPTH: Final = 4  # folders in folders of evidence: somebody may sort them, nobody so deep
-CRL_FILE_BYTES: Final = CRL_BYTES * 3 // 2  # PEM is longer than the DER in it, whose bound its parser keeps
+NEWER_SHOWN: Final = 3  # newer refused evidence that is shown; of the rest only the number is
+ASTRAY_DEPTH: Final = 16  # how deep misplaced evidence is looked for in a trust directory
+EVIDENCE_DEPTH: Final = 4  # how deep folders of evidence are read
+CRL_FILE_BYTES: Final = CRL_BYTES * 3 // 2  # PEM is longer than its DER; the parser bounds the DER
 """One CRL: a million entries are 49 MB; the reference takes 32 MiB (LIM-6), design 8 says 64."""
 
 OCSP_BYTES: Final = 64 * KIB
@@ -114,13 +114,13 @@ ASTRAY_FILES: Final = 100_000
 """Files and folders in one trust directory that are looked at for evidence that lies astray, by their beginnings."""
 
 FOLDER_NAMES: Final = 1_000_000
-"""Names in one folder that is looked through for evidence that lies astray."""
+"""Names in one folder that is searched for misplaced evidence."""
 
 EVIDENCE_URLS: Final = 10_000
 """Distribution points and responders that one fetch asks: a mirror's artifacts share a few hundred."""
 
 NAMED_URLS: Final = 32
-"""That one certificate, or one CRL for its deltas, may name: real ones have six at most, and each may take its time."""
+"""URLs that one certificate, or one CRL for its deltas, may name: real ones have six at most, and each may be slow."""
 
 LAYOUTS_AT_HAND: Final = 200
 """Layouts with new evidence that are kept open at once: a process has some thousand files at most."""
@@ -180,7 +180,7 @@ CHUNK_BYTES: Final = 1 * MIB
 """Read size for hashing and copying: larger is not faster (measured in benchmarks/)."""
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
-"""How far ahead of the moment judged for evidence may have been made: clocks differ by minutes, not by hours (D52)."""
+"""How far after the judged time evidence may be dated: clocks differ by minutes, not by hours (D52)."""
 
 REGISTRY_PAGES: Final = 1000
 """Pages of one list (tags, referrers) of a registry: a page has 100 to 1000 entries, or is meant to never end."""
@@ -228,12 +228,12 @@ NOTES_SHOWN: Final = 50
 """Harmless oddities of one layout that a report lists; the rest is counted."""
 
 LOCATED_CHARACTERS: Final = 64 * KIB
-"""Of a JSON text in which a double member is looked for, to name its line; larger ones no person writes."""
+"""Bytes of a JSON text that is searched for the line of a duplicate member; people write no larger ones."""
 MISTAKE_CHARACTERS: Final = 200
-"""Before the place where a text stops to be JSON, that are looked through for what is wrong."""
+"""Characters before a JSON syntax error that are searched for its cause."""
 
 NEAR_FILES: Final = 1_000
-"""Entries of a folder that are looked through for a file whose name is near the one that is missing."""
+"""Entries of a folder that are searched for a name similar to the missing one."""
 
 PLUGIN_OUTPUT_BYTES: Final = 8 * MIB
 """What a plugin may answer: the largest envelope in base64 with room to spare; the reference takes 64 MiB (LIM-9)."""

@@ -1,7 +1,7 @@
-"""Locks on folders: they vanish with the process that holds them, however it ends.
+"""Locks on folders. A lock ends with the process that holds it.
 
-A folder itself is locked, so that no lock file stays behind in a layout. Where the system cannot do that (Windows,
-some network shares), a lock file that only one process can create stands in for it.
+The folder itself is locked, so that no lock file stays behind in a layout. Where the system cannot lock folders
+(Windows, some network shares), a lock file that only one process can create is used instead.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def try_lock(folder: Path) -> int | None:
 
 @contextmanager
 def exclusive(folder: Path, *, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
-    """While the block runs no other process or thread is in such a block for `folder`. Raises AirgapError, OSError.
+    """While the block runs, no other process or thread runs such a block for `folder`. Raises AirgapError, OSError.
 
-    Of a link the folder that it leads to is locked: whoever writes there by its own name must be kept out, too.
+    For a link, the folder that it leads to is locked, so that writers that use its real name are kept out, too.
     """
     folder = Path(os.path.realpath(folder))
     deadline = time.monotonic() + patience
@@ -74,7 +74,7 @@ _lockable: dict[Path, bool] = {}
 
 
 def _can_lock(folder: Path) -> bool:
-    """Whether folders of this file system can be locked; asked once, of a moment when a refusal means "never"."""
+    """Whether folders of this file system can be locked. Tested while nothing else can hold the lock."""
     if sys.platform == "win32":
         return False
     known = _lockable.get(folder)

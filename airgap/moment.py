@@ -1,4 +1,4 @@
-"""The moment that is judged for, and what the clock says."""
+"""The judged time, and what the clock says."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """The moment that is judged for, and what the clock said when the run began. Both are aware, in UTC.
+    """The judged time, and what the clock said when the run began. Both are aware, in UTC.
 
-    There is no default: whoever judges must say both. A clock that is set back must not bring a revoked certificate
-    back, so that "now" and "a moment that was named" are different questions (design 10).
+    There is no default: a caller must give both. A clock that is set back must not make a revoked certificate good
+    again, so "now" and "a time that was named" are different questions (design 10).
     """
 
     judged: datetime
@@ -19,5 +19,5 @@ class Moment:
 
     @property
     def is_now(self) -> bool:
-        """False where `--at` named another moment."""
+        """False where `--at` named another time."""
         return self.judged == self.clock

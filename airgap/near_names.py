@@ -1,4 +1,4 @@
-"""Names that a medium, a copy or a download has changed: cut, in upper case, numbered or prefixed. For messages.
+"""Finds files whose names a medium, a copy or a download has changed. For hints in messages.
 
 CDs without extensions hold `FIRMWARE.BIN;1`, FAT without long names `FIRMWA~1.BIN`, Joliet 64 characters; people and
 browsers make `Copy of firmware.bin` and `firmware (1).bin`.
@@ -19,9 +19,9 @@ CARRY_NAMES: Final = (
     "Carry the layout as a tar, in which names stay as they are (tar -C LAYOUT -cf NEW.tar oci-layout index.json "
     "blobs); or write the CD with Joliet or Rock Ridge names, and mount FAT with long ones."
 )
-"""What to do about a layout whose names were changed."""
+"""The remedy for a layout whose names were changed."""
 _LEAST: Final = 4
-"""Characters that a name has to have in common with another to be taken for it, besides its beginning."""
+"""Characters that two names must have in common to be taken for one, besides the beginning."""
 _BEGINNING: Final = 6
 """What FAT leaves of a name before the tilde."""
 _CUT: Final = re.compile(r"[~;].*", re.DOTALL)
@@ -30,9 +30,10 @@ _NUMBER: Final = re.compile(r" ?\([0-9]{1,3}\)")
 
 
 def near_files(folder: Path, names: Sequence[str], *, folders: bool = False) -> Iterator[Path]:
-    """The files in a folder that may be what became of one of `names`, in their order; nothing where nobody can look.
+    """The files in a folder whose names may be changed forms of one of `names`, in their order.
 
-    With `folders` these, too. What bears one of the names is not among them.
+    With `folders`, also folders. Files that have one of the names exactly are not included. Empty where the folder
+    cannot be listed.
     """
     for name, is_folder in glance_into(folder).items():
         if (folders or not is_folder) and name not in names and any(_is_near(name, wanted) for wanted in names):
@@ -40,16 +41,16 @@ def near_files(folder: Path, names: Sequence[str], *, folders: bool = False) -> 
 
 
 def near_file(path: Path, *, folders: bool = False) -> Path | None:
-    """The file that `path` may have become, which leads to nothing; none that only stands beside it, as signatures."""
+    """A file that may be `path` under a changed name. Files that only lie beside it, as signatures, do not count."""
     ending = path.suffix.casefold()
     found = near_files(path.parent, [path.name], folders=folders)
     return next((file for file in found if ending.startswith(_CUT.sub("", file.suffix).casefold())), None)
 
 
 def near_layout(reference: str) -> tuple[str, str]:
-    """What lies there in the place of a layout that is not there, as the end of a sentence, and the way out.
+    """What may be the missing layout under a changed name: the end of a sentence, and the remedy.
 
-    `reference`: a path, with or without a tag or digest. Both are empty where nothing is near.
+    `reference`: a path, with or without a tag or digest. Both texts are empty where nothing similar is found.
     """
     paths = (reference, reference.rpartition(":")[0], reference.partition("@")[0])
     near = next((found for path in paths if path and (found := near_file(Path(path), folders=True))), None)
@@ -60,15 +61,15 @@ def near_layout(reference: str) -> tuple[str, str]:
 
 
 class Shortened:
-    """The names in a folder, found by what they were before a medium cut them or wrote them in upper case."""
+    """Finds names in a folder by their form before a medium shortened them or wrote them in upper case."""
 
     def __init__(self, folder: Path) -> None:
-        """Nothing is found where nobody can look."""
+        """Finds nothing where the folder cannot be listed."""
         self._names: Final = {_begun(name): name for name in glance_into(folder)}
         self._lengths: Final = sorted({len(begun) for begun in self._names if len(begun) >= _BEGINNING}, reverse=True)
 
     def of(self, wanted: str) -> str | None:
-        """What `wanted`, a name without an ending, may be called there."""
+        """The name in the folder that may be `wanted`, a name without an ending."""
         begins = (wanted.casefold()[:length] for length in self._lengths)
         return next((self._names[begin] for begin in begins if begin in self._names), None)
 
@@ -88,5 +89,5 @@ def _is_near(name: str, wanted: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    """Without what media and people change."""
+    """The name without the parts that media and people change."""
     return "".join(character for character in _NUMBER.sub("", name).casefold() if character.isalnum())

@@ -1,4 +1,4 @@
-"""A value that is made when it is first asked for, once, whatever number of threads ask."""
+"""A value that is computed once, at its first use, also with several threads."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 class Once(Generic[T]):
-    """Calls `make` at the first call and remembers what came of it, a FormatError too.
+    """Calls `make` at the first call and keeps its result, or the FormatError that it raises.
 
-    Whatever else `make` raises is not remembered: the next call tries again.
+    Other errors are not kept: the next call tries again.
     """
 
     __slots__ = ("_error", "_lock", "_made", "_make")
@@ -26,11 +26,11 @@ class Once(Generic[T]):
         self._error: FormatError | None = None
 
     def peek(self) -> T | None:
-        """The value if it has been made, else None."""
+        """The value if it is computed, else None."""
         return self._made[0] if self._made else None
 
     def afresh(self) -> T:
-        """The value, made again where it is not there, and not remembered. Raises what `make` raises."""
+        """The value. If it is not computed yet, it is computed and not kept. Raises what `make` raises."""
         known = self.peek()
         return self._make() if known is None else known
 

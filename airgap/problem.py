@@ -1,4 +1,4 @@
-"""What is said beside a verdict: what kept something from being judged, and what a person should know."""
+"""Problems and warnings beside a verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airgap.verdict import Ruling, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Something that kept a target, or the whole run, from being judged; or, with exit code 0, a warning."""
+    """A problem that prevented judging a target or the whole run; or, with exit code 0, a warning."""
 
     message: str
     exit_code: int = ExitCode.OK
@@ -25,7 +25,7 @@ class Problem:
 
     @property
     def verdict(self) -> Verdict:
-        """What a run comes to that has this problem."""
+        """The verdict of a run with this problem."""
         return Ruling.of_code(self.exit_code).verdict
 
     @property
@@ -35,7 +35,7 @@ class Problem:
 
     @classmethod
     def of(cls, error: AirgapError, target: str | None = None) -> Self:
-        """What an error says; the exit code is that of its reason, where it has one. `target` is made safe here."""
+        """The problem of an error, with the exit code of its reason code, if it has one. `target` is made safe here."""
         reason: str | None = getattr(error, "reason", None)
         return cls(
             message=str(error),

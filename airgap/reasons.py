@@ -1,7 +1,7 @@
-"""The catalogue of reason codes: stable names for everything that a verdict can rest on.
+"""The catalogue of reason codes: stable names for the causes of verdicts.
 
-One row per code: the exit code it leads to where it decides, what it means, what to do. Reports, exit codes and
-docs/reference/reason-codes.md all come from this table (a test holds the page to it).
+One row for each code: its exit code, its meaning, and what to do. Reports and exit codes use this table, and a test
+compares docs/reference/reason-codes.md with it.
 """
 
 from __future__ import annotations

@@ -76,21 +76,21 @@ def root(
 
 
 _NEW_OBJECTS: Final = 50_000
-"""So many are made before the collector looks for cycles among them: some ten megabytes at most."""
+"""Objects that are made before the garbage collector runs: ten megabytes at most."""
 
 
 def main() -> None:
     """Entry point of the installed command."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by whoever started us: no file of ours may take its number
+        if getattr(sys, name) is None:  # the caller closed this stream; no file that we open may get its descriptor
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - kept to the end
     for stream in (sys.stdout, sys.stderr):
         # a console that cannot show a character gets an escape, not a crash
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    # What a command builds lives until it ends. To search it for rubbish on the way, and once more at the end, is a
-    # tenth of a small verify; the operating system takes everything back at once.
+    # The objects of a command live until it ends. To collect garbage before that, and once more at the end, costs a
+    # tenth of a small verify; the operating system frees all memory at once.
     gc.set_threshold(_NEW_OBJECTS)
-    if "_AIRGAP_COMPLETE" in os.environ:  # the script of `airgap completion` asks what could stand next
+    if "_AIRGAP_COMPLETE" in os.environ:  # the script of `airgap completion` asks for the possible next words
         from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()

@@ -1,4 +1,4 @@
-"""Options of every command that talks to registries, and what they come to."""
+"""Options of every command that talks to registries, and the settings that follow from them."""
 
 from __future__ import annotations
 

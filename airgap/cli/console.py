@@ -37,7 +37,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def clock() -> datetime:
-    """The moment, in UTC and whole seconds. The only place of the project that asks the clock."""
+    """The current time, in UTC and whole seconds. No other place of the project reads the clock."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
@@ -56,7 +56,7 @@ def write(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Part of the story, on standard error."""
+    """A progress message, on standard error."""
     sys.stderr.write(text + "\n")
 
 
@@ -115,24 +115,24 @@ class Output:
             if file is not None:
                 airgap.trust.check_output(file, apart_from)
                 airgap.report.write_report(file, report.document())
-        finally:  # a report that cannot be written keeps no verdict back
+        finally:  # the verdict is shown even if the report cannot be written
             self.show(report)
         raise typer.Exit(report.exit_code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietOutput(Output):
-    """The same for commands that tell a story beside the result."""
+    """The same for commands that also write progress messages."""
 
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")] = False
 
     def note(self, text: str) -> None:
-        """Part of the story, on standard error."""
+        """A progress message, on standard error."""
         if not self.quiet:
             note(text)
 
     def show(self, report: airgap.report.Report) -> None:
-        """The result, or what is left of it."""
+        """The result, as far as `--quiet` shows it."""
         if self.quiet and not self.is_json:
             write(report.brief())
         else:
@@ -151,7 +151,7 @@ def boundary(*, debug: bool = False) -> Iterator[None]:
         _complain("interrupted", "")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     except OSError as error:
-        if error.errno == errno.EPIPE:  # whoever read our output has left
+        if error.errno == errno.EPIPE:  # the reader of our output has closed the pipe
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the interpreter's last flush
             raise typer.Exit(ExitCode.ERROR) from None
         name = f"{safe(error.filename)}: " if error.filename else ""
@@ -180,7 +180,7 @@ def key_values(items: list[str], option: str) -> dict[str, str]:
 
 
 def demands(items: list[str], option: str) -> dict[str, str]:
-    """The same for what a signature has to say: it cannot say two things, and none is dropped. Raises UsageError."""
+    """The same for metadata that a signature must have. Two values for one key raise UsageError: none is dropped."""
     values = key_values(items, option)
     for item in items:
         key, _, value = item.partition("=")

@@ -133,7 +133,7 @@ class WritingOptions:
     ] = False
 
     def request(self, references: list[str], chosen: SourceOptions, selected: SelectionOptions) -> airgap.CopyRequest:
-        """The whole command for the library."""
+        """The request to the library for the whole command."""
         *sources, destination = references
         return airgap.CopyRequest(
             sources=[_reference(text, oci_layout=chosen.from_oci_layout) for text in sources],
@@ -187,7 +187,7 @@ def copy(
     request = writing.request(references, chosen, selected)
     connection = replace(connection, connections=writing.concurrency)
     into = _evidence_target(request) if writing.with_evidence and not writing.dry_run else None
-    aside = references[-1] == "-"  # then standard output is the tar
+    aside = references[-1] == "-"  # standard output is the tar in this case
     started = time.monotonic()
     try:
         with shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
@@ -215,7 +215,7 @@ def copy(
         output.show(report)
     elif not output.quiet:
         note(report.text().rstrip("\n"))
-    if chosen.lock_output is not None:  # one that cannot be written keeps no result back
+    if chosen.lock_output is not None:  # the result is shown even if the report cannot be written
         result.write_lock(chosen.lock_output)
     raise typer.Exit(report.exit_code)
 
@@ -231,12 +231,12 @@ def _evidence_target(request: airgap.CopyRequest) -> str:
 
 
 def _reference(text: str, *, oci_layout: bool) -> str:
-    """The reference as it is meant; `-` is a stream, whatever the options say."""
+    """The reference with its transport; `-` is always a stream."""
     return layout_reference(text, oci_layout=oci_layout and text != "-")
 
 
 def _moment() -> datetime:
-    """Now; or what SOURCE_DATE_EPOCH says, so that two people can build the same tar (reproducible-builds.org)."""
+    """The current time, or SOURCE_DATE_EPOCH, so that two people can build the same tar (reproducible-builds.org)."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     if epoch.isascii() and epoch.isdigit() and len(epoch) <= 11:  # noqa: PLR2004
         return datetime.fromtimestamp(int(epoch), UTC)

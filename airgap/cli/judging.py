@@ -1,4 +1,4 @@
-"""By whose trust, for which moment and with which patience: options of every command that judges or keeps evidence."""
+"""Options of commands that judge or keep evidence: trust directory, time, and how old evidence may be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airgap.text import safe
 
 
 def _folder(text: str) -> Path:
-    """The folder that is named; a variable that is not set names none, and is not the folder that one stands in."""
+    """The folder of the option. An empty text, as an unset variable gives, is refused: it is not the current folder."""
     if not text:
         raise typer.BadParameter("it is empty; name the trust directory, or leave the option out")
     return Path(text)
@@ -52,7 +52,7 @@ ReportOption = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
-    """By whose trust, for which moment and with which patience something is judged."""
+    """The trust directory, the time to judge for, and how old evidence may be."""
 
     trust: TrustOption = None
     at: AtOption = None
@@ -66,7 +66,7 @@ class Judging:
     ] = None
 
     def moment(self, now: datetime) -> datetime:
-        """The moment judged for. Raises UsageError."""
+        """The time to judge for. Raises UsageError."""
         return moment(self.at, now)
 
     def ages(self) -> dict[str, timedelta]:
@@ -74,7 +74,7 @@ class Judging:
         return airgap.trust.parse_ages(self.max_age or [])
 
     def location(self, report: Path | None = None, inputs: Iterable[Path] = ()) -> airgap.trust.Location:
-        """The trust directory that is meant.
+        """The trust directory to use.
 
         Raises UsageError for a `report` that would change it or `inputs`, AirgapError for one that cannot be written.
         """
@@ -98,8 +98,8 @@ def moment(text: str | None, now: datetime, *, whole_day: bool = True) -> dateti
 def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
     """The moment that `--at` names: a date is the end of that day, in UTC. Raises UsageError.
 
-    What was known on a day counts for it: at its beginning, the CRLs of that morning would go unheard. `whole_day` is
-    false where a moment is not judged for but written: a date is the beginning of that day then.
+    Evidence that was published on that day counts for it. `whole_day` is false where the time is not used for judging
+    but is written into a document: a date then means the beginning of that day.
     """
     remedy = "Write 2026-12-24 or 2026-12-24T18:00:00Z."
     try:
@@ -115,4 +115,4 @@ def parse_moment(text: str, *, whole_day: bool = True) -> datetime:
 
 
 _FIRST_YEAR, _LAST_YEAR = 1950, 9000
-"""Times in certificates begin in 1950 (RFC 5280, 4.1.2.5); ages are added to dates, which end with the year 9999."""
+"""Times in certificates begin in 1950 (RFC 5280, 4.1.2.5). Ages are added to dates, and dates end in the year 9999."""

@@ -49,7 +49,7 @@ class LazyGroup(TyperGroup):
 
 
 def typer_app(help_text: str | None = None, **options: Any) -> typer.Typer:
-    """A Typer as all of this project's are: plain help, no tracebacks dressed up, no completion options."""
+    """A Typer app with the settings of this project: plain help, plain tracebacks, no completion options."""
     return typer.Typer(
         help=help_text,
         add_completion=False,

@@ -1,4 +1,4 @@
-"""Progress on standard error: bars on a terminal, lines elsewhere, nothing where nobody wants to know."""
+"""Progress on standard error: bars on a terminal, lines elsewhere, nothing with `--quiet`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINE_SECONDS: Final = 5.0
 _BARS: Final = 8
 """Blobs with a bar of their own at a time."""
 _BAR_BYTES: Final = 4 * 1024 * 1024
-"""Smaller blobs are done before anybody could read their bar."""
+"""Smaller blobs get no bar: they are copied before anybody could read it."""
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def shown(*, quiet: bool, no_tty: bool) -> Iterator[events.Progress]:
 
 
 class _Tally:
-    """How much has gone through. Safe for threads; a blob that is sent again does not count twice."""
+    """Counts the bytes that were copied. Safe for threads; a blob that is sent again counts once."""
 
     def __init__(self) -> None:
         self.lock: Final = threading.Lock()
@@ -86,14 +86,14 @@ class _Lines:
         seconds = time.monotonic() - self._began
         rate = done / seconds if seconds else 0.0
         left = f", {(total - done) / rate:.0f} s left" if rate and total > done else ""
-        # what comes through a pipe has no known end
+        # the size of a tar that comes through a pipe is not known
         of = f" of {size(total)}" if total >= done else ""
         return f"{size(done)}{of}, {size(rate)}/s{left}"
 
 
 @contextmanager
 def _bars() -> Iterator[events.Progress]:
-    # rich costs 70 ms: it is loaded where there is something to draw
+    # importing rich takes 70 ms, so it is imported only where bars are drawn
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -71,6 +71,6 @@ def recheck(
     place = judging.location(report, request.inputs)
     with airgap.no_network():
         outcome = airgap.recheck(request, place)
-    # layouts that reports name are known only now
+    # only now it is known which layouts the reports name
     named = [Path(item.now.path) for item in outcome.artifacts if item.now.path]
     output.finish(airgap.report.RecheckReport(outcome), file=report, apart_from=named)

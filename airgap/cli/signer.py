@@ -1,4 +1,4 @@
-"""Which key signs: the options that every signing command has for it, and the signer that they come to."""
+"""The options that choose the signing key, and the signer that they open."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class KeyChoice:
     def _open_plugin(
         self, name: str, key_id: str, configured: Mapping[str, str]
     ) -> airgap.signature.Signer | airgap.signature.EnvelopeSigner:
-        # PLUGIN-30: what the command says comes over what the key's entry says
+        # PLUGIN-30: the options of the command override the entry of the key
         given = key_values(list(self.plugin_config or ()), "--plugin-config")
         key = airgap.signature.PluginKey(key_id=key_id, config={**configured, **given})
         return airgap.signature.open_plugin_signer(plugin_directory().find(name), key)

@@ -1,4 +1,4 @@
-"""Options of every command that signs or timestamps, and what they come to."""
+"""Options of every command that signs or timestamps, and the values that they result in."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ForceReferrersTagOption = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimestampOptions:
-    """The timestamping authority that is to countersign."""
+    """The timestamping authority to use."""
 
     timestamp_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Timestamping authority (RFC 3161), http or https.")
@@ -84,9 +84,9 @@ def attach(
     report: Callable[[list[Item], AirgapError | None], airgap.report.Report],
     run: Callable[[Callable[[Item], None]], object],
 ) -> None:
-    """Tell what `run` attaches as soon as it is done; the document comes at the end, on failure too.
+    """Show each item that `run` attaches at once. The document follows at the end, after a failure too.
 
-    `run` is handed the function to call with each item. Raises what it raises.
+    `run` gets the function to call with each item. Raises what `run` raises.
     """
     done: list[Item] = []
 

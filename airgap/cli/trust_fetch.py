@@ -23,7 +23,7 @@ app = typer_app()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchOptions:
-    """Whence evidence comes, and where it goes."""
+    """Sources and destination of evidence."""
 
     trust: TrustOption = None
     into: Annotated[
@@ -54,8 +54,8 @@ class FetchOptions:
     def run(self, targets: Sequence[str], connection: Connection, note: Callable[[str], None]) -> airgap.FetchOutcome:
         """What the command does, for `airgap copy --with-evidence` as well, which fetches into the copy.
 
-        A trust directory is written where it is named, or where evidence has no other place; else it only lends its
-        tsa stores, and says who is revoked. Raises AirgapError.
+        The trust directory is written if it is named, or if evidence has no other destination. Otherwise only its tsa
+        stores and its evidence of revocations are read. Raises AirgapError.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -123,7 +123,7 @@ _EVIDENCE_RETRIES = 1
 
 
 def _for_evidence(connection: Connection, note: Callable[[str], None]) -> airgap.TransportOptions:
-    # what was given for the registry alone (a client certificate, plain http) is not shown to the hosts of issuers
+    # what is meant for the registry alone (a client certificate, plain http) is not sent to hosts of issuers
     own = replace(
         connection,
         plain_http=False,

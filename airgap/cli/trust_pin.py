@@ -98,7 +98,7 @@ def delete(
 
 
 def _confirm(pin: airgap.trust.Pin, given: list[str]) -> None:
-    """A person says that every fingerprint is the right one, or a script names it. Raises UsageError."""
+    """A person confirms every fingerprint, or a script names it. Raises UsageError."""
     if given:
         named = {"".join(text.lower().removeprefix("sha256:").replace(":", " ").split()) for text in given}
         missing = [name for name, fingerprint in pin.compared if fingerprint not in named]

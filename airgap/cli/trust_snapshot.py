@@ -202,7 +202,7 @@ class _ApplyOptions:
 def _judge(asked: _ApplyOptions, told: SnapshotReport) -> SnapshotReport:
     place = asked.judging.location()
     airgap.trust.check_apart(place.path, [asked.target])
-    airgap.trust.load_tuf(place.path)  # before the guard is up
+    airgap.trust.load_tuf(place.path)  # before the network guard starts
     with airgap.no_network(), airgap.trust.open_snapshot(asked.target) as opened:
         request = asked.request(told.at, told.clock)
         if told.command == "verify":
@@ -294,7 +294,7 @@ def undo(
 
 
 def _reporting(command: str, at: str | None, run: Callable[[SnapshotReport], SnapshotReport]) -> SnapshotReport:
-    """What `run` makes of a report that says nothing yet; an error of ours becomes a problem of it."""
+    """The report that `run` makes out of an empty one; an AirgapError becomes a problem in it."""
     now = clock()
     judged = moment(at, now, whole_day=command != "create")
     told = airgap.report.SnapshotReport(command=command, clock=now, at=judged)

@@ -1,7 +1,7 @@
-"""Every certificate chain that a layout's signatures and timestamps stand on, without judging them.
+"""The certificate chains of all signatures and timestamps of a layout, without judging them.
 
-Before evidence is fetched somebody has to know for which certificates. What is found here are claims: a chain is only
-taken apart, never trusted, and one that cannot be read is named and stops no other.
+A fetch of evidence needs to know for which certificates. Chains are claims here: they are parsed and never trusted. A
+chain that cannot be read is reported and does not stop the others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 
 @dataclass(frozen=True, slots=True)
 class CertificateToCheck:
-    """A certificate about whose revocation a verifier will ask, and who answers."""
+    """A certificate whose revocation status a verifier will need, and its issuer."""
 
     certificate: Certificate
     issuer: Certificate | None
@@ -127,7 +127,7 @@ def collect_chains(
 
 
 def _left_out(problem: ContentProblem, root: Descriptor) -> bool:
-    """A platform of an index that is simply not here: nothing of it is asked about. The artifact itself is no such."""
+    """Whether a platform of an index was left out: it needs no evidence. Never true for the artifact itself."""
     descriptor = problem.descriptor
     if problem.reason != "content.missing" or descriptor is None or descriptor.digest == root.digest:
         return False
@@ -142,7 +142,7 @@ def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | 
     if not isinstance(manifest, Manifest) or not is_signature(manifest) or manifest.subject is None:
         return None
     layer = envelope_descriptor(manifest, manifest.subject)
-    # nothing is accepted here: evidence is wanted for what only a plugin understands, too
+    # nothing is accepted here: evidence is fetched also for signatures that only a plugin understands
     return parse_envelope(layer.media_type, read_verified(store, layer, limits.ENVELOPE_BYTES), plugins=ANY_PLUGIN)
 
 
@@ -152,14 +152,14 @@ def _timestamp(envelope: Envelope, anchors: Anchors, known: Sequence[Certificate
         try:
             yield from _pairs(token.verify(envelope.signature, anchors).chain, "tsa", known)
         except Rejected:
-            pass  # nobody trusts it yet, or it is wrong: its evidence may be wanted all the same
+            pass  # it is not trusted yet, or it is wrong; its evidence may still be needed
         else:
             return
     yield from _pairs(_offered_chain(token.certificates, anchors), "tsa", known)
 
 
 def _offered_chain(offered: Offered, anchors: Anchors) -> Sequence[Certificate]:
-    """From the certificate that is for timestamping upwards, as far as issuers are at hand."""
+    """The chain from the timestamping certificate upwards, as far as issuers are at hand."""
     purposes = ((item, item.extended_key_usage) for item in offered)
     leaf = next((item for item, usage in purposes if usage and usage.oids == (_TIME_STAMPING,)), None)
     if leaf is None:

@@ -1,7 +1,7 @@
-"""What a fetch came to: for each certificate what is at hand, and each gap with its reason.
+"""The result of a fetch: the evidence for each certificate, and each gap with its reason.
 
-Whether something is covered is not decided here but by the judge that a verifier uses, over the same files and without
-any tolerance for staleness: what is called covered will be good on the far side until the stated date.
+The revocation check of the verifier decides what is covered. It reads the same files and accepts nothing stale, so a
+covered certificate passes on the disconnected side until the stated date.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from airgap.text import safe
 
 
 class Outcome(StrEnum):
-    """What became of one attempt to get a piece of evidence."""
+    """The result of one attempt to get a piece of evidence."""
 
     NEW = "new"
     UNCHANGED = "unchanged"
     OLDER = "older"
     """Proven, and older than what is at hand: ignored."""
     REFUSED = "refused"
-    """It came, and is no evidence for what was asked."""
+    """It came, but it is not evidence for the certificate that was asked about."""
     FAILED = "failed"
-    """It did not come."""
+    """Nothing came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +56,20 @@ class Attempt:
 
 
 class Status(StrEnum):
-    """Whether a verifier will be able to tell."""
+    """Whether a verifier will be able to decide."""
 
     COVERED = "covered"
     REVOKED = "revoked"
     GAP = "gap"
     UNPROVEN = "unproven"
-    """There is a CRL, and the certificate that would prove it is not at hand here."""
+    """There is a CRL, but the certificate that proves it is not at hand."""
     NOTHING = "nothing-to-ask"
-    """The certificate names no way to ask."""
+    """The certificate names no distribution point and no responder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateCoverage:
-    """What there is about one certificate."""
+    """The evidence about one certificate."""
 
     subject: str
     issuer: str
@@ -79,14 +79,14 @@ class CertificateCoverage:
     chain: str
     """`signing` or `tsa`."""
     role: str
-    """`chain`, or `responder` for one that signed an OCSP response, whose gap is told and counts for nothing."""
+    """`chain`, or `responder` for one that signed an OCSP response. A gap of a responder is only reported."""
     status: Status
     evidence: tuple[EvidenceUse, ...] = ()
     reason: str | None = None
     message: str = ""
     attempts: tuple[Attempt, ...] = ()
     unanswered: bool = False
-    """The newest that a place gave is no answer that counts: what is at hand may be older than what it has."""
+    """The newest answer of some place was refused: the evidence at hand may be older than what that place has."""
 
     @property
     def is_gap(self) -> bool:
@@ -96,7 +96,7 @@ class CertificateCoverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceWritten:
-    """Evidence that was put beside one artifact."""
+    """Evidence that was attached to one artifact."""
 
     reference: str
     digest: str
@@ -107,7 +107,7 @@ class EvidenceWritten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchOutcome:
-    """What a fetch came to."""
+    """The result of a fetch."""
 
     at: datetime
     targets: tuple[str, ...]
@@ -117,23 +117,23 @@ class FetchOutcome:
     certificates: tuple[CertificateCoverage, ...]
     unread: tuple[UnreadableSignature, ...] = ()
     offered: tuple[Attempt, ...] = ()
-    """What was taken, or not, from files."""
+    """Evidence that was taken from files, or refused."""
     unreadable: tuple[str, ...] = ()
-    """Files that were offered by hand and cannot be read: the newest answer may be in one."""
+    """Files of `--from` that cannot be read: the newest answer may be in one of them."""
     pruned: tuple[str, ...] = ()
     written: tuple[EvidenceWritten, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
-    """Files to the URL or path that they came from in this run."""
+    """For each file the URL or path that it came from in this run."""
     required: bool = False
     """Whether a gap is a failure."""
 
     @property
     def complete(self) -> bool:
-        """Whether a verifier will be able to tell for every certificate of every signature, by the newest there is.
+        """Whether a verifier will be able to decide for every certificate of every signature, by the newest evidence.
 
-        Nothing is complete where there is no signature to begin with.
+        False where there is no signature.
         """
         unproven = any(item.status is Status.UNPROVEN and item.role == "chain" for item in self.certificates)
         return bool(self.signatures) and not self.misses_something and not unproven
@@ -142,7 +142,7 @@ class FetchOutcome:
     def misses_something(self) -> bool:
         """Whether evidence that a verifier will ask for did not come, or may have gone unread.
 
-        What came and can only be proven elsewhere is not missing: a root of an authority that is not at hand here.
+        Evidence that only another machine can prove, because a root is not at hand here, is not missing.
         """
         if self.problems or self.unread or self.unreadable:
             return True
@@ -176,15 +176,15 @@ class FetchOutcome:
 
 
 class Tried(Protocol):
-    """What was tried to get evidence (`airgap.collection.gather.Gatherer`)."""
+    """The attempts to get evidence (`airgap.collection.gather.Gatherer`)."""
 
     @property
     def attempts(self) -> Mapping[CertificateToCheck, Sequence[Attempt]]:
-        """What became of each attempt, by the certificate that it was for."""
+        """The attempts, by the certificate that each was for."""
 
     @property
     def unanswered(self) -> Mapping[CertificateToCheck, None]:
-        """Certificates of which a place answered, and the newest of what it answered is no answer that counts."""
+        """Certificates for which some place answered, and its newest answer was refused."""
 
 
 def cover(
@@ -198,7 +198,7 @@ def cover(
 ) -> tuple[CertificateCoverage, ...]:
     """The coverage of every certificate by `evidence`, in their order, as a verifier would judge it at `at`.
 
-    `known`: all that is at hand here, `evidence` included; what else it has clears nobody, and condemns.
+    `known`: all evidence at hand, including `evidence`. The rest of it can only prove revocations.
     """
     moment = Moment(judged=at, clock=at)
     # `asked` has the keys of the stores already

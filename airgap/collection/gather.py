@@ -1,7 +1,7 @@
-"""Getting evidence for certificates: asks where they say, proves what comes, keeps what is good.
+"""Gets evidence for certificates: downloads it from where they say, proves it, and keeps what is genuine.
 
-Knows no network: what downloads is handed in. Requests run side by side, each place's URIs one after the other (OCSP-1,
-CRL-1, D32); what came is looked at one at a time, so that memory holds one CRL, whatever the number of threads.
+The caller hands in what downloads. Places are asked in parallel, the URIs of one place in turn (OCSP-1, CRL-1, D32).
+Answers are checked one at a time, so that memory holds one CRL whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RETRY_HASH: Final = "sha256"
 
 
 class Downloads(Protocol):
-    """What gets evidence from URLs. Safe for threads; both raise Undecided (fetch.*)."""
+    """Downloads evidence. Safe for threads; both methods raise Undecided (fetch.*)."""
 
     def crl(self, url: str, path: Path) -> int:
         """Write what lies at `url` to the new file `path`; returns its size."""
@@ -57,25 +57,25 @@ class _Place:
 
 
 class Gatherer:
-    """Fetches and takes evidence into one folder. Use one for a run."""
+    """Collects evidence in one folder. Use one object for one run."""
 
     def __init__(self, keeper: EvidenceKeeper, *, at: datetime, unproven: bool = False) -> None:
-        """`at`: now. `unproven`: keep CRLs, too, whose issuer's certificate is not at hand, for those who have it."""
+        """`at`: now. `unproven`: also keep CRLs whose issuer's certificate is not at hand."""
         self._keeper: Final = keeper
         self._unproven: Final = unproven
         self._at: Final = at
         self._lock: Final = threading.Lock()
         self.attempts: Final[defaultdict[CertificateToCheck, list[Attempt]]] = defaultdict(list)
         self.responders: Final[dict[CertificateToCheck, None]] = {}
-        """Delegates that signed a response and whose own revocation their issuer does not waive (D37)."""
+        """Delegated responders that signed a response and whose own revocation must be checked (D37)."""
         self.sources: Final[dict[str, str]] = {}
         self.unanswered: Final[dict[CertificateToCheck, None]] = {}
-        """Certificates of which a place answered, and the newest of what it answered is no answer that counts."""
+        """Certificates for which some place answered, and its newest answer was refused."""
 
     # --- from URLs ---
 
     def download(self, asked: Sequence[CertificateToCheck], downloads: Downloads, executor: Executor) -> None:
-        """Ask everywhere that the certificates name; then, once, for the responders that turned up.
+        """Ask all places that the certificates name; then, once, those of the responders that answered.
 
         Raises LimitError, TrustMaterialError (an index that cannot be read), OSError.
         """
@@ -104,7 +104,7 @@ class Gatherer:
         try:
             wait(tasks)
         except BaseException:
-            for task in tasks:  # who interrupts does not want to wait for hundreds of servers
+            for task in tasks:  # an interrupted command must not wait for hundreds of servers
                 task.cancel()
             raise
         for task in tasks:
@@ -174,7 +174,7 @@ class Gatherer:
         path: Path,
         check: Callable[[Crl], None],
     ) -> tuple[Attempt, Crl | None]:
-        """What one of the `uris` of a point gives; None for the CRL where it is none that the issuer made."""
+        """The answer of one of the `uris` of a point. The CRL is None if the issuer did not make it."""
         try:
             downloads.crl(uri, path)
             data = read_regular(path, limits.CRL_FILE_BYTES)
@@ -189,9 +189,9 @@ class Gatherer:
     def _ask_in_turn(
         self, uris: Iterable[str], asked: Sequence[CertificateToCheck], ask: Callable[[str], Attempt]
     ) -> None:
-        """Until one of several places, which should all give the same, has an answer that is fresh.
+        """Ask places that should all have the same answer, until one has a fresh one.
 
-        Where what was refused is the newest that they have, or all, what is at hand may be older than what is known.
+        If their newest answer was refused, the evidence at hand may be older than theirs; that is noted.
         """
         refused: list[Attempt] = []
         answers: list[Attempt] = []
@@ -211,7 +211,7 @@ class Gatherer:
     # --- from files ---
 
     def take(self, data: bytes, source: str, asked: Sequence[CertificateToCheck]) -> Attempt:
-        """A CRL or OCSP response that was offered, for whichever of the certificates it can say something about."""
+        """Take an offered CRL or OCSP response, for those of the certificates that it is about."""
         crl, response = _parsed(data)
         attempts: list[Attempt] = []
         for item in asked:
@@ -238,7 +238,7 @@ class Gatherer:
             return _failure(source, kind, Outcome.REFUSED, _no_evidence(data, wanted_in("", source)))
         return _failure(source, kind, Outcome.REFUSED, _unneeded(crl, asked))
 
-    # --- proving and keeping: all that is genuine is kept, since any of it may condemn (design 10) ---
+    # --- proving and keeping: all genuine evidence is kept, because any of it may prove a revocation (design 10) ---
 
     def _take_crl(
         self,
@@ -251,8 +251,8 @@ class Gatherer:
     ) -> tuple[Attempt, Crl | None]:
         """Keep a CRL that the issuer made; None where it did not.
 
-        Where it is no answer for what was asked (`check` raises Undecided) it is kept all the same, and refused:
-        another place may have one.
+        A CRL that does not answer for the certificate (`check` raises Undecided) is kept and counts as refused: another
+        place may have the answer.
         """
         try:
             crl = Crl.parse(data)
@@ -278,7 +278,7 @@ class Gatherer:
         return attempt, crl
 
     def _check_answers(self, crl: Crl, *, point: DistributionPoint | None, asked: Iterable[CertificateToCheck]) -> None:
-        """The CRL answers for one of the certificates: one may be covered where another is not (CA, or user)."""
+        """Raises Undecided unless the CRL answers for one of the certificates: it may cover only CAs, or only users."""
         self._check_date("crl", crl.this_update)
         crl.check_base()
         first: Undecided | None = None
@@ -320,7 +320,7 @@ class Gatherer:
         return attempt
 
     def _check_response(self, response: OcspResponse, issuer: Certificate, asked: CertificateToCheck) -> None:
-        """The response may clear `asked`, and who signed it is noted. Raises Undecided where it only may condemn."""
+        """Raises Undecided unless the response can clear `asked`; notes its signer."""
         statements = response.statements(asked.certificate, *asked.issuers)
         if response.find(asked.certificate, issuer) is None:
             who = repr(safe(asked.certificate.subject_text))
@@ -371,7 +371,7 @@ class Gatherer:
 
 
 def _check_count(urls: Sequence[str], points: Sequence[DistributionPoint]) -> None:
-    """Whoever makes certificates may not keep a fetch busy for days. Raises Undecided(fetch.limit)."""
+    """Bounds how many URLs one certificate can make us ask. Raises Undecided(fetch.limit)."""
     count = len(urls) + sum(len(point.uris) for point in points)
     if count > limits.NAMED_URLS:
         text = f"it names {count} URLs; none is asked where there are more than {limits.NAMED_URLS}"
@@ -395,7 +395,7 @@ def _proven_response(
 
 
 def _no_evidence(data: bytes, wanted: Wanted) -> Undecided:
-    """What an offered file is that is neither a CRL nor an OCSP response, and the way out."""
+    """Says what an offered file is if it is neither a CRL nor an OCSP response, and what to do."""
     problem = problem_of_evidence(data, wanted, None)
     return Undecided(MALFORMED[wanted], f"{problem}. {problem.remedy}".rstrip(". "))
 
@@ -407,13 +407,13 @@ MALFORMED: Final = {
 
 
 def _no_answer(attempt: Attempt, error: Undecided) -> Attempt:
-    """It was kept, and is no answer for what was asked."""
+    """The attempt for evidence that was kept but does not answer for the certificate."""
     text = f"{error}; it is kept, as its issuer made it"
     return replace(attempt, outcome=Outcome.REFUSED, reason=error.reason, message=text)
 
 
 def _nothing(_: Crl) -> None:
-    """Whether a delta CRL that was offered fits a base, the judge says."""
+    """Accepts every offered delta CRL: the revocation check decides whether it fits a base."""
 
 
 def _parsed(data: bytes) -> tuple[Crl | None, OcspResponse | None]:
@@ -428,7 +428,7 @@ def _parsed(data: bytes) -> tuple[Crl | None, OcspResponse | None]:
 
 
 def _unneeded(crl: Crl | None, asked: Iterable[CertificateToCheck]) -> Undecided:
-    """Why nothing was asked about a genuine piece: nobody needs it, or its issuer's certificate is missing."""
+    """Why offered evidence was not used: no certificate needs it, or the certificate of its issuer is missing."""
     if crl is not None and any(
         item.issuer is None and same_name(crl.issuer, item.certificate.issuer) for item in asked
     ):

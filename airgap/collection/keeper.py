@@ -1,7 +1,7 @@
-"""Writing evidence into a trust directory: complete or not at all, and never anything older (design 4, 9).
+"""Writes evidence into a trust directory: complete files, and never anything older (design 4, 9).
 
-What is handed in has been proven by the caller. Older generations stay for questions about the past: an issuer may drop
-entries of expired certificates from newer CRLs (RFC 5280, 3.3). `prune` removes those of which nothing would be lost.
+The caller has proven the evidence. Older generations stay for questions about the past: newer CRLs may leave out
+entries of expired certificates (RFC 5280, 3.3). `prune` removes the generations whose entries are all in newer ones.
 Several processes may write at once: the folder is locked while one file and its entry in the index are written.
 """
 
@@ -31,20 +31,20 @@ from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.text import safe
 
 _FOLDER_MODE: Final = 0o700  # as notation's (STORE-14)
-_NUMBER: Final = 40  # hex digits of a CRL number: RFC 5280 allows 20 octets, and names of files have an end
+_NUMBER: Final = 40  # hex digits of a CRL number: RFC 5280 allows 20 octets, and file names are bounded
 _SPARE: Final = 3
-"""Room for the new file, the index and a temporary name."""
+"""Directory entries to keep free: the new file, the index and a temporary file."""
 _OWN_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9]{14}-[0-9a-f]{8}\.ors")
 
 
 class State(StrEnum):
-    """What became of a piece of evidence that was offered."""
+    """What was done with a piece of evidence."""
 
     NEW = "new"
     UNCHANGED = "unchanged"
-    """These very bytes were there."""
+    """The same bytes were there."""
     OLDER = "older"
-    """Something newer is there that says all of it: it was ignored."""
+    """Newer evidence with the same entries is there: it was ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +65,10 @@ class EvidenceKeeper:
     # --- CRLs ---
 
     def keep_crl(self, crl: Crl, issuer: Certificate | None, urls: Sequence[str]) -> Kept:
-        """Put a CRL that `issuer` made under the distribution point `urls`; None where nobody says whose it is.
+        """Keep a CRL that `issuer` made, found at `urls`. `issuer` is None if no certificate at hand proves the CRL.
 
-        An older one of a stream is ignored where a newer one lists all that it lists, so that nothing is lost. Without
-        `issuer` nobody has proven it, nor what is there: it is put beside, whatever its date. Raises LimitError where
+        An older CRL of a stream is ignored if a newer one has all its entries. Without `issuer` neither this CRL nor
+        those that are there are proven: it is kept beside them, whatever its date. Raises LimitError where
         the folder is full, TrustMaterialError(evidence.malformed) where the index cannot be read, OSError.
         """
         folder = self._folder(CRLS)
@@ -87,10 +87,9 @@ class EvidenceKeeper:
         return Kept(state=State.UNCHANGED if same else State.NEW, name=name)
 
     def prune(self, issuer: Certificate) -> tuple[str, ...]:
-        """Remove CRLs of `issuer` of which nothing would be lost; the names of what is gone.
+        """Remove CRLs of `issuer` that newer ones replace; returns their names.
 
-        One goes when a newer one of its stream, which is good for an answer, lists all that it lists. What an older CRL
-        alone says stays.
+        A CRL is removed if a newer usable one of its stream has all its entries. A CRL with an entry of its own stays.
         """
         folder = self._folder(CRLS)
         with exclusive(folder):
@@ -135,7 +134,7 @@ class EvidenceKeeper:
             name = f"{_stream(certificate, issuer)}-{made:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
             _check_room(folder)
             write_file(folder / name, data)
-            # a responder's URL is mapped only if it was before: responses are found by what they are about
+            # a responder's URL is mapped only if it was before: responses are found by serial number
             if mapped := [url for url in certificate.ocsp_urls if url in index.files]:
                 _write_index(folder, {**index.files, **{url: [name, *index.files[url]] for url in mapped}})
         return Kept(state=State.NEW, name=name)
@@ -172,9 +171,9 @@ def crl_name(crl: Crl) -> str:
 
 
 def _replaced_by(folder: Path, crl: Crl, rivals: Mapping[str, CrlFacts], issuer: Certificate) -> str | None:
-    """The newest CRL among `rivals` that makes `crl` needless: newer, of its stream, genuine, and listing all of it.
+    """The newest CRL among `rivals` that replaces `crl`: newer, of its stream, genuine, and with all its entries.
 
-    A delta CRL is needless, too, where a complete CRL of its scope has caught up with it.
+    A complete CRL of the same scope that is as new also replaces a delta CRL.
     """
     newer = {name: facts for name, facts in rivals.items() if facts.may_replace(crl)}
     for name, _ in sorted(newer.items(), key=lambda item: item[1].age, reverse=True):
@@ -190,7 +189,7 @@ def _replaced_by(folder: Path, crl: Crl, rivals: Mapping[str, CrlFacts], issuer:
 
 
 def _is_needless(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer: Certificate) -> bool:
-    """Whether a genuine CRL may go; what nobody has proven is not ours to remove."""
+    """Whether a newer CRL replaces this one. A CRL that is not proven is never removed."""
     crl = read_crl(folder, name)
     try:
         crl.verify_made_by(issuer)
@@ -221,14 +220,14 @@ def _stream(certificate: Certificate, issuer: Certificate) -> str:
 
 
 def _revokes_nothing(response: OcspResponse) -> bool:
-    """Of which nothing is lost where there is a newer one: it answers for no other certificate, and revokes none."""
+    """Whether a newer response can replace it: it answers for one certificate only, and revokes none."""
     return [single.status for single in response.responses] in (["good"], ["unknown"])
 
 
 def _replaces(newer: OcspResponse, older: OcspResponse, certificate: Certificate, issuer: Certificate) -> bool:
-    """Whether `newer` is an answer for as long as `older` is one: by the issuer itself, or by the same delegate.
+    """Whether `newer` can replace `older`: the issuer itself signed it, or the same delegated responder.
 
-    Another delegate may end sooner, or be revoked.
+    The certificate of another responder may end sooner, or be revoked.
     """
     there, here = newer.find(certificate, issuer), older.find(certificate, issuer)
     if there is None or here is None or there.doubt or newer.age_of(there) <= older.age_of(here):
@@ -238,7 +237,7 @@ def _replaces(newer: OcspResponse, older: OcspResponse, certificate: Certificate
 
 
 def _signer(response: OcspResponse, single: SingleResponse, issuer: Certificate) -> Certificate | None:
-    """Who may answer for certificates of `issuer` and signed this; None where nobody did."""
+    """The authorized responder that signed this for `issuer`; None if there is none."""
     try:
         return response.verify_signed_for(issuer, at=single.this_update).certificate
     except Undecided:
@@ -246,7 +245,7 @@ def _signer(response: OcspResponse, single: SingleResponse, issuer: Certificate)
 
 
 def _map(folder: Path, index: EvidenceIndex, urls: Sequence[str], name: str) -> None:
-    """Note where a file came from, the last one first. An index decides nothing; it tells people and other tools."""
+    """Record where a file came from, the last one first. The index is for people and tools; it decides nothing."""
     files: dict[str, Sequence[str]] = dict(index.files)
     for url in urls:
         known = index.files.get(url, ())
@@ -264,7 +263,7 @@ def _write_index(folder: Path, files: Mapping[str, Sequence[str]]) -> None:
 
 
 def _check_room(folder: Path) -> None:
-    """One file too many, and no verification could use any: a reader refuses such a folder."""
+    """Refuses a file beyond the bound: a verifier refuses a folder with more files, and could use none of them."""
     with os.scandir(folder) as entries:
         count = sum(1 for _ in entries)
     if count + _SPARE > limits.EVIDENCE_FILES:

@@ -1,4 +1,4 @@
-"""Choosing the evidence that goes beside one artifact: what its certificates' issuers made, and no more."""
+"""Chooses the evidence to attach to one artifact: what the issuers of its certificates made, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def pack_evidence(
 ) -> EvidenceArtifact | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
 
-    All generations, scopes and deltas that are at hand go along: the newest answers for today, older ones for
-    certificates that have expired since, and any of them may condemn (design 10). Only what the issuers signed is
-    taken, as far as their certificates are at hand. Without them, what seems to be theirs, and lies `beside` the image
-    already: the far side may be able to prove it.
+    All generations, scopes and deltas at hand are taken: the newest answers for today, older ones for certificates
+    that have expired since, and any of them may prove a revocation (design 10). Only evidence that the issuers signed
+    is taken, if their certificates are at hand. Without those, evidence that names them and lies `beside` the image
+    already is taken: the receiving site may be able to prove it.
     """
     crls: dict[str, bytes] = {}
     ocsp: dict[str, bytes] = {}

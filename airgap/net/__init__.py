@@ -4,9 +4,9 @@ Nothing on the lower floors and nothing that verifies may import this folder.
 
 How a blob gets from a copy to the wire, each step in one module:
 
-    sink.py         a repository as the destination of a copy: mounted, or sent and proven on its way
-    upload.py       the requests of an upload: look, mount, one piece, or chunks
-    client.py       requests to one registry: who we are, redirects, refusals, pages of lists
+    sink.py         a repository as the destination of a copy
+    upload.py       the requests of an upload: HEAD, mount, one piece, or chunks
+    client.py       requests to one registry: authorization, redirects, refusals, pages of lists
     http.py         one request over our own connections: errors as sentences, bounded retries
 
 Beside them:
@@ -14,7 +14,7 @@ Beside them:
     registries.py   a client for each registry of a run
     source.py       a repository as the source of a copy
     download.py     a blob as a stream: its size checked, resumed
-    manifests.py    manifests: read proven, put as they are
+    manifests.py    manifests: read with their digest checked, put unchanged
     referrers.py    referrers: API, tag schema, cosign's tags
     referrers_tags.py  the referrers tag kept up to date on push
     wire.py         what registries put into headers and bodies, parsed
@@ -27,10 +27,10 @@ Beside them:
     url.py          origins, and where a server's Location may lead
     options.py      how to connect: TLS, timeouts, retries
     errors.py       what can go wrong on the way
-    attach.py       an artifact in a registry as a place to attach to
-    places.py       where references lead for those who attach
+    attach.py       an artifact in a registry to which signatures and evidence are attached
+    places.py       opens the artifact that a reference names, to attach something to it
     outline.py      a repository's manifests and signatures, held in memory as a layout
-    evidence.py     CRLs and OCSP responses from where certificates say they are
+    evidence.py     CRLs and OCSP responses from the URLs in certificates
     tsa.py          a timestamping authority over HTTP
     from_oras.py    a registry object of oras-py as our transport; the one module that imports oras
 """

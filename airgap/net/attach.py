@@ -1,4 +1,4 @@
-"""An artifact in a registry as a place to attach to (airgap.transfer.attach)."""
+"""An artifact in a registry to which something is attached (a `Place` of airgap.transfer.attach)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RegistryPlace:
         self.name: Final = safe(f"{reference.name}@{self.subject.digest}")
 
     def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
-        """See `Place`. One that is listed and cannot be had may be the signature that is looked for."""
+        """See `Place`. A listed referrer that cannot be read may be the signature that is looked for."""
         for referral in self._sink.finder.find(self.subject.digest, artifact_types=(artifact_type,)).all():
             entry = referral.descriptor
             if not entry.is_manifest:
@@ -49,7 +49,7 @@ class RegistryPlace:
             self._sink.put_blob(descriptor, source, no_advance)
         put = self._sink.put_manifest(attachment.manifest, attachment.raw)
         try:
-            self._sink.settle()  # some registries lose what others attach at the same time
+            self._sink.settle()  # some registries lose referrers that are attached at the same time
         except AirgapError as error:
             raise AirgapError(
                 f"{attachment.manifest.digest} was put into {self._sink.name}, but it cannot be seen that it is "

@@ -27,14 +27,14 @@ _CLIENT: Final = "airgap"
 _DEFAULT_SECONDS: Final = 60
 """A token without `expires_in` (distribution's token specification)."""
 _MARGIN_SECONDS: Final = 10
-"""A token is renewed so long before its end: a request must not start with one and arrive without."""
+"""Seconds before its end at which a token is renewed, so that it does not expire during a request."""
 _LONGEST_SECONDS: Final = 24 * 3600
 _MOST_SCOPES: Final = 8
 """Scopes taken from one challenge; real ones have one or two."""
 
 
 class Access(NamedTuple):
-    """What a request needs: actions (`pull`, `pull,push`) on a repository, and `pull` on the ones to mount from."""
+    """The rights that a request needs: actions (`pull`, `pull,push`) on a repository, `pull` on those to mount from."""
 
     repository: str = ""
     actions: str = "pull"
@@ -67,7 +67,7 @@ class Authorizer:
         self._wanted: dict[Access, tuple[str, ...]] = {}
 
     def header(self, access: Access) -> str | None:
-        """The Authorization to send along, as far as the registry has said what it wants."""
+        """The Authorization header to send, if the registry has said what it wants."""
         challenge = self._challenge
         if challenge is None:
             return None
@@ -76,10 +76,10 @@ class Authorizer:
         return self._bearer(challenge, access, rejected=None)
 
     def answer(self, reply: Reply, access: Access, *, sent: str | None) -> str:
-        """The Authorization that meets a 401, after `sent` was refused. Raises AuthenticationError.
+        """The Authorization header that answers a 401, after `sent` was refused. Raises AuthenticationError.
 
-        `reply` must come from the registry's own origin: a challenge from elsewhere would be a way to have the
-        credentials sent elsewhere.
+        `reply` must come from the registry's own origin: a challenge of another host could direct the credentials
+        elsewhere.
         """
         challenges = {
             item.scheme: item for item in reversed(parse_challenges(reply.headers.get("WWW-Authenticate", "")))
@@ -96,7 +96,7 @@ class Authorizer:
         raise self.refusal(access, reply.status)
 
     def refusal(self, access: Access, status: int, said: str = "") -> AuthenticationError:
-        """The sentence for 401 and 403: who was refused, what, and what to do."""
+        """The error for 401 and 403: whose request was refused, which one, and what to do."""
         found = self._lookup(access)
         what = f"{self._host}/{access.repository}" if access.repository else self._host
         wanted = f"{access.actions.replace(',', ' and ')} on {what}" if access.repository else what
@@ -134,7 +134,7 @@ class Authorizer:
         scopes = self._wanted.get(access) or _scopes(access, "")
         with self._lock:
             lock = self._fetching.setdefault(scopes, threading.Lock())
-        with lock:  # one thread fetches, the others find what it got
+        with lock:  # one thread fetches the token, the others find it in the cache
             token = self._tokens.get(scopes)
             fresh = token is not None and token.expires > time.monotonic() and f"Bearer {token.value}" != rejected
             if token is None or not fresh:
@@ -169,7 +169,7 @@ class Authorizer:
                 f"{self._host} names a token service that cannot be used: {error.problem}", host=self._host
             ) from None
         secure = origin.scheme == "https" or origin == self._home
-        # two ports of this machine: nothing leaves it
+        # both ports are of this machine: the credentials do not leave it
         local = is_loopback(origin.host) and is_loopback(self._home.host)
         if not (secure or local) and (secret or self._home.scheme == "https"):
             raise AuthenticationError(
@@ -181,7 +181,7 @@ class Authorizer:
 
 
 def _scopes(access: Access, asked: str) -> tuple[str, ...]:
-    """Ours and what the challenge asks for beside them; sorted, so that equal sets share a token."""
+    """The scopes of the request and of the challenge; sorted, so that equal sets share a token."""
     merged: dict[str, set[str]] = {}
     for scope in (*access.scopes, *asked.split()[:_MOST_SCOPES]):
         resource, _, actions = scope.rpartition(":")

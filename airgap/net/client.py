@@ -34,7 +34,7 @@ _WARNING: Final = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
 class RegistryClient:
-    """A registry, as `host` or `host:port`. Safe for threads; close it when done."""
+    """A registry, named as `host` or `host:port`. Safe for threads; close it when done."""
 
     def __init__(self, host: str, credentials: Credentials, options: TransportOptions | None = None) -> None:
         """Nothing is sent yet. Raises UsageError for what is no host, AirgapError for unusable TLS files."""
@@ -47,7 +47,7 @@ class RegistryClient:
         self._authorizer = Authorizer(self.http, self.origin, credentials, host=host)
         self._warned: set[str] = set()
         self.holders: Final[dict[Digest, str]] = {}
-        """For blobs that were brought here: a repository that holds them, to be mounted from."""
+        """For each uploaded blob a repository that holds it, to mount it from."""
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +60,7 @@ class RegistryClient:
         self.http.close()
 
     def url(self, path: str) -> str:
-        """The URL of a path of the API, whose parts were checked by their grammars, so that nothing is quoted."""
+        """The URL of a path of the API. The grammars of its parts were checked, so nothing needs quoting."""
         return f"{self.origin.url}/v2/{path}"
 
     def send(
@@ -76,7 +76,7 @@ class RegistryClient:
         limit: int | None = ERROR_BYTES,
         repeatable: bool | None = None,
     ) -> Reply:
-        """The answer, if its status is one of `accept`; `what` begins the sentence if not.
+        """The answer, if its status is one of `accept`; otherwise an error whose message begins with `what`.
 
         `url` may lie on another origin (an upload's Location): then nothing is authorized there. Redirects of GET
         and HEAD are followed, without Authorization on other origins, never from https to http (DIST-3). A `limit`
@@ -97,7 +97,7 @@ class RegistryClient:
         raise failure(reply, what)
 
     def _of_elsewhere(self, error: TransportError) -> TransportError:
-        """The same error; where the host is one that only this registry named, it says so."""
+        """The same error; it says so if the host is one that only this registry named."""
         if error.host in {None, self.origin.netloc}:
             return error
         text = f"{self.host} sends to {safe(error.host, limit=160)}, and that fails: {error}"
@@ -114,9 +114,9 @@ class RegistryClient:
         headers: Mapping[str, str] | None = None,
         absent: frozenset[int] = frozenset({404}),
     ) -> Iterator[Reply]:
-        """The answers of a list, one a page (DIST-7): on the registry's own origin, each once.
+        """The pages of a list (DIST-7): on the registry's own origin, each page once.
 
-        The first may have a status of `absent`, by which the registry says that it has no such list; where that is one
+        The first may have a status of `absent`, which means that the registry has no such list. If that is the status
         of a redirect, only the same list is looked for on another origin. Raises as `send` does.
         """
         url, seen = self.url(path), set[str]()
@@ -147,7 +147,7 @@ class RegistryClient:
         return ContentError("content.missing", f"{digest} is not in {name}", digest=str(digest))
 
     def check(self) -> bool:
-        """Ask for `/v2/` (DIST-27): is there a registry, and does it take the credentials? False: it asks for none.
+        """Ask for `/v2/` (DIST-27): True if the registry took the credentials, False if it asks for none.
 
         Raises AuthenticationError, RegistryError, TransportError.
         """
@@ -162,7 +162,7 @@ class RegistryClient:
         return "Authorization" in reply.request.headers
 
     def _authorized(self, request: Request, access: Access) -> Reply:
-        """The answer to the request, authorized on the registry's own origin; a 401 is met once."""
+        """The answer to the request, with Authorization on the registry's own origin; a 401 is answered once."""
         if origin_of(request.url) != self.origin:
             return self.http.send(request)
         sent = self._authorizer.header(access)
@@ -175,8 +175,8 @@ class RegistryClient:
     def _follow(self, reply: Reply, access: Access, *, at_home: bool) -> Reply:
         """The answer that redirects lead to.
 
-        `at_home`: a redirect to another origin is the answer, unless what was asked for is there under the same name
-        (registry.k8s.io sends everything to another registry, ghcr.io what it does not know to a web site).
+        With `at_home`, a redirect to another origin is returned, unless it leads to the same path there
+        (registry.k8s.io redirects everything to another registry, ghcr.io redirects unknown paths to a web site).
         """
         left = _MOST_REDIRECTS
         while reply.status in REDIRECTS and reply.request.method in {"GET", "HEAD"}:
@@ -194,7 +194,7 @@ class RegistryClient:
                 return reply
             headers = {name: value for name, value in before.headers.items() if name.lower() != "authorization"}
             request = Request(method=before.method, url=target, headers=headers, limit=before.limit)
-            # a storage host that sent us back home would be a way to spend our credentials: only home may
+            # a storage host that redirects to the registry must not make us use credentials there
             home = origin_of(before.url) == self.origin
             reply = self._authorized(request, access) if home else self.http.send(request)
         return reply
@@ -218,7 +218,7 @@ class RegistryClient:
         try:
             reply.read(ERROR_BYTES)
         except FormatError:
-            reply.close()  # too long to be an error body: the status says enough
+            reply.close()  # too long for an error body: the status is enough
 
     def _report_warning(self, reply: Reply) -> None:
         match = _WARNING.search(reply.headers.get("Warning", "")[: 4 * limits.KIB])
@@ -232,7 +232,7 @@ def _with_authorization(request: Request, header: str | None) -> Request:
 
 
 def _resource(url: str) -> list[str]:
-    """What a URL of the API asks for, without the repository: `referrers` and a digest."""
+    """The last two parts of a URL of the API: `referrers` and a digest."""
     return urlsplit(url).path.split("/")[-2:]
 
 

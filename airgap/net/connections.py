@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def home_adapter(home: Origin, options: TransportOptions) -> HTTPAdapter:
-    """Connections to the registry itself: `ca_file` alone counts, and the client certificate is shown."""
+    """Connections to the registry: `ca_file` replaces the system's authorities, and the client certificate is sent."""
     return _Adapter(_context(options, home=True) if home.scheme == "https" else None, options)
 
 
@@ -43,14 +43,14 @@ def proxies(url: str, options: TransportOptions) -> dict[str, str]:
     """The proxies for a request to `url`, by scheme."""
     if options.proxies is not None:
         return dict(options.proxies)
-    # a loopback address means this machine, not the proxy's; Go's tools, which users come from, agree
+    # a loopback address means this machine, not that of the proxy; tools in Go do the same
     if is_loopback(origin_of(url).host) or should_bypass_proxies(url, no_proxy=None):
         return {}
     return getproxies()
 
 
 class _Timed(io.RawIOBase):
-    """What comes from a socket, given up where it comes a byte at a time: the socket's own time-out starts anew."""
+    """The bytes of a socket with one deadline: the time-out of the socket starts again with each byte."""
 
     def __init__(self, raw: io.RawIOBase, deadline: float | None) -> None:
         self._raw = raw
@@ -71,14 +71,14 @@ class _Timed(io.RawIOBase):
 
 
 class _Answer(http.client.HTTPResponse):
-    """An answer whose head, however many lines and interim answers it has, ends in time."""
+    """An answer whose head must end in time, however many lines and interim answers it has."""
 
     def __init__(self, sock: Any, *arguments: Any, **more: Any) -> None:
         super().__init__(sock, *arguments, **more)
         raw = sock.makefile("rb", buffering=0)
         self.fp.close()
         self._timed = _Timed(raw, None)
-        # as long until the first byte as for everything that follows
+        # the same time until the first byte as for the rest of the head
         self._seconds = None if sock.gettimeout() is None else 2 * sock.gettimeout()
         self.fp = io.BufferedReader(self._timed)
 
@@ -109,7 +109,7 @@ _POOLS = {"http": _PlainPool, "https": _SecurePool}
 
 
 class _Adapter(HTTPAdapter):
-    """Connections whose TLS context alone decides; requests would add its own list of authorities."""
+    """Connections that use only this TLS context; requests would add its own list of authorities."""
 
     def __init__(self, context: ssl.SSLContext | None, options: TransportOptions) -> None:
         self._context = context

@@ -1,4 +1,4 @@
-"""Where credentials stand: docker's and containers' configuration files, and credential helpers.
+"""Finds credentials: docker's and containers' configuration files, and credential helpers.
 
 Searched in this order; the first file that knows the registry decides:
 
@@ -8,9 +8,9 @@ Searched in this order; the first file that knows the registry decides:
 4. `$XDG_RUNTIME_DIR/containers/auth.json`
 5. `$XDG_CONFIG_HOME/containers/auth.json`, else `~/.config/containers/auth.json`
 
-`airgap login` writes to the first of 1 to 3, so that what was just entered is also what is used. Within a file the
-longest entry that is the repository or a parent of it counts (`host/team/app`, `host/team`, `host`), as
-containers-auth.json(5) has it; credHelpers before auths before credsStore.
+`airgap login` writes to the first of 1 to 3, so that the credentials just entered are those that are used. Within a
+file the longest entry that is the repository or a parent of it counts (`host/team/app`, `host/team`, `host`;
+containers-auth.json(5)); credHelpers before auths before credsStore.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from airgap.text import safe
 
 _HELPER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HELPER_SECONDS: Final = 60
-"""A helper may ask its user, or a cloud, but not for ever."""
+"""Seconds for a helper, which may ask its user or a cloud service."""
 _TOKEN_USER: Final = "<token>"  # noqa: S105 - what helpers call an identity token's user
 _NOT_FOUND: Final = "credentials not found"
 _DOCKER_HUB: Final = DOCKER_HUB | {DOCKER_HUB_API}
@@ -42,7 +42,7 @@ DOCKER_HUB_KEY: Final = "https://index.docker.io/v1/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """What to show to a registry. Nothing of it but `username` is ever printed."""
+    """Credentials for a registry. Only `username` is ever printed."""
 
     username: str = ""
     password: str = field(default="", repr=False)
@@ -59,7 +59,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """What was found for a repository, where, and what went wrong on the way."""
+    """The credentials for a repository, where they were found, and the problems met before."""
 
     credential: Credential | None = None
     source: str = ""
@@ -85,7 +85,7 @@ def credential_files(explicit: Path | None, environment: Mapping[str, str]) -> t
 
 
 class Credentials:
-    """Looks up what to show to a registry. Files are read at each look: a run asks once for each repository."""
+    """Looks up credentials for registries. Files are read at each look-up: a run asks once for each repository."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Credentials:
         given: Credential | None = None,
         host: str | None = None,
     ) -> None:
-        """`given` (from options or the environment) counts before all files: for `host`, or for every registry."""
+        """`given` (from options or the environment) is used before all files: for `host`, or for every registry."""
         self.environment: Final = environment
         self.explicit_file: Final = explicit_file
         self._given = given
@@ -109,7 +109,7 @@ class Credentials:
         return credential_files(self.explicit_file, self.environment)
 
     def lookup(self, host: str, repository: str = "") -> Lookup:
-        """What to show for `host/repository`. Raises AirgapError for a file that cannot be read."""
+        """The credentials for `host/repository`. Raises AirgapError for a file that cannot be read."""
         if self._given is not None and self._host in {None, host}:
             source = "the command line" if self._host is None else f"what was given for {safe(host)}"
             return Lookup(credential=self._given, source=source)
@@ -146,8 +146,8 @@ class Credentials:
                 self._answers[helper, server] = _ask_helper(helper, server, self.environment)
             answer = self._answers[helper, server]
         if isinstance(answer, str):
-            # a helper left behind in a configuration must not stop what works without credentials; where the
-            # registry then refuses, its message names this problem
+            # a helper that is configured but gone must not stop what works without credentials; if the registry
+            # then refuses, the message names this problem
             problems.append(answer)
             return None
         return answer
@@ -163,7 +163,7 @@ def _ask_helper(helper: str, server: str, environment: Mapping[str, str]) -> Cre
 
 
 def server_key(host: str) -> str:
-    """How configuration files and helpers call the registry."""
+    """The name of the registry in configuration files and helpers."""
     return DOCKER_HUB_KEY if host in _DOCKER_HUB else host
 
 
@@ -194,7 +194,7 @@ def run_helper(helper: str, action: str, sent: str, environment: Mapping[str, st
         raise AirgapError(f"{safe(helper, limit=64)!r} is not the name of a credential helper")
     program = f"docker-credential-{helper}"
     try:
-        done = subprocess.run(  # noqa: S603 - the user's own configuration names it, as for docker
+        done = subprocess.run(  # noqa: S603 - the configuration of the user names it, as for docker
             [program, action],
             input=sent.encode(),
             capture_output=True,
@@ -224,7 +224,7 @@ def _helper_credential(answer: bytes) -> Credential | None:
         username = take_optional(document, "Username", str) or ""
         secret = take_optional(document, "Secret", str) or ""
     except FormatError as error:
-        # never the parser's sentence: it may quote what stands there
+        # never the message of the parser: it may quote a secret
         raise AirgapError("the credential helper's answer is not what helpers answer") from error
     if not secret:
         return None
@@ -266,7 +266,7 @@ def _decoded(encoded: str, where: str) -> tuple[str, str]:
     username, colon, password = text.partition(":")
     if not colon:
         raise FormatError("is not base64 of user:password", where=f"{where}.auth")
-    return username, password.rstrip("\0")  # docker's own writers pad with NUL
+    return username, password.rstrip("\0")  # docker itself pads with NUL
 
 
 def _keys(host: str, repository: str) -> Iterator[str]:

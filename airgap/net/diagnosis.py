@@ -1,6 +1,6 @@
-"""What requests and urllib3 raise, as a cause and a sentence.
+"""Turns errors of requests and urllib3 into a cause and a sentence.
 
-Decided by types, errno and OpenSSL's codes, never by messages.
+Decided by types, errno and the codes of OpenSSL, never by messages.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ _DIAGNOSES: Final[tuple[tuple[tuple[type[BaseException], ...], tuple[Cause, str,
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what is wrapped in it: innermost first, as that one knows most."""
+    """The error and the errors wrapped in it, innermost first: that one is the most precise."""
     found: list[BaseException] = []
     queue: list[object] = [error]
     while queue and len(found) < 20:  # noqa: PLR2004 - a bound against cycles

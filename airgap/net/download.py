@@ -1,4 +1,4 @@
-"""A blob as a stream: one pass, its size checked on the way, taken up again where a connection was cut (DIST-3)."""
+"""A blob as a stream: its size is checked, and the download resumes after a cut connection (DIST-3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _PROGRESS_BYTES: Final = limits.MIB
-"""Counts as progress between two cuts: a server that gives a byte a connection is given up."""
+"""Bytes between two cuts that count as progress: a server that sends one byte a connection is given up."""
 
 _PARTIAL: Final = 206
 _NOT_FOUND: Final = 404
@@ -29,11 +29,11 @@ _PAST_THE_END: Final = 416
 class BlobReader(io.RawIOBase):
     """A blob of the repository that `access` names, whatever its media type says; for one thread; close it.
 
-    Reading past the last byte of a blob with another size raises ContentError instead of ending. Whoever reads hashes.
+    Reading past the last byte of a blob with another size raises ContentError. The caller computes the digest.
     """
 
     def __init__(self, client: RegistryClient, access: Access, descriptor: Descriptor, *, start: int = 0) -> None:
-        """The request is sent at once, so that what is not there is said here.
+        """The request is sent at once, so that a missing blob is reported here.
 
         `start`: the first byte that is wanted, for a reader who has those before it. Raises ContentError
         (`content.missing`, `content.size`), and what the client raises.
@@ -43,7 +43,7 @@ class BlobReader(io.RawIOBase):
         self._offset = start
         self._cuts, self._cut_at = 0, start
         self._finished = False
-        self._reply: Reply | None = None  # so that it can be closed where the first request fails
+        self._reply: Reply | None = None  # so that it can be closed if the first request fails
         self._reply = self._resume() if start else self._begin(self._fetch())
 
     def readable(self) -> bool:
@@ -132,7 +132,7 @@ class BlobReader(io.RawIOBase):
         if reply.status == _PAST_THE_END:
             reply.close()
             raise self._wrong_size(f"ends before byte {self._offset}")
-        self._begin(reply)  # a server without Range starts again; what is known is read over
+        self._begin(reply)  # a server without Range starts again; the known bytes are skipped
         skip = self._offset
         while skip:
             chunk = reply.read_chunk(min(limits.CHUNK_BYTES, skip))
@@ -156,7 +156,7 @@ class BlobReader(io.RawIOBase):
             return
         extra = b""
         if self._reply is not None:
-            with suppress(TransportError):  # all bytes are here; how the connection ends does not matter
+            with suppress(TransportError):  # all bytes have come; how the connection ends does not matter
                 extra = self._reply.read_chunk(1)
             self._reply.close()
         if extra:

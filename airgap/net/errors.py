@@ -1,4 +1,4 @@
-"""What can go wrong between here and a registry.
+"""The errors of requests to a registry.
 
 All are `AirgapError` (exit code 1): nothing here is a verdict about content. A missing tag is `NotFoundError`, wrong
 bytes are `ContentError`, as everywhere.

@@ -1,8 +1,7 @@
-"""CRLs and OCSP responses from where certificates say that they are (OCSP-1, OCSP-2, CRL-2).
+"""Downloads CRLs and OCSP responses from the URLs in certificates (OCSP-1, OCSP-2, CRL-2).
 
-The URLs stand in certificates, so they are untrusted, and so is what comes back: sizes, times and redirects are
-bounded, nothing is sent that could be a secret, and nothing here says that what came is any good. http only, unless
-https was asked for: a CRL proves itself, and fetching one over TLS can need a CRL of its own.
+The URLs and the answers are untrusted: sizes, times and redirects are bounded, and no secret is sent. The answers are
+not proven here. Only http is used unless https is allowed: a CRL is signed, and TLS may need a CRL of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from airgap.text import safe
 CRL_SECONDS: Final = 30.0
 OCSP_SECONDS: Final = 10.0
 LEAST_RATE: Final = 64 * limits.KIB
-"""Bytes a second that a server must reach on average, once the time that it has anyway is over."""
+"""Bytes a second that a server must reach on average after its minimum time."""
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
@@ -35,21 +34,21 @@ _OK: Final = 200
 _AROUND: Final = "".join(map(chr, range(ord(" ") + 1)))
 """Control characters and the blank."""
 _INSIDE: Final = str.maketrans({" ": "%20", "\t": None, "\r": None, "\n": None})
-_PEM_CRL_BYTES: Final = limits.CRL_BYTES * 3 // 2  # some hosts serve PEM; the parser holds the DER to its bound
+_PEM_CRL_BYTES: Final = limits.CRL_BYTES * 3 // 2  # some hosts serve PEM; the parser bounds the DER
 _CHUNK: Final = 256 * limits.KIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceOptions:
-    """How to ask."""
+    """How to download evidence."""
 
     transport: TransportOptions = field(default_factory=lambda: TransportOptions(retries=1))
     allow_https: bool = False
     crl_seconds: float = CRL_SECONDS
-    """Until a connection stands, between two pieces, and for a whole CRL that comes slower than LEAST_RATE."""
+    """Seconds to connect, between two pieces, and for a whole CRL that comes slower than LEAST_RATE."""
     ocsp_seconds: float = OCSP_SECONDS
     clock: Callable[[], float] = time.monotonic
-    """Seconds from anywhere: how long a server takes."""
+    """The clock that measures servers, in seconds from any start."""
 
 
 class EvidenceClient:
@@ -101,7 +100,7 @@ class EvidenceClient:
             url=url,
             headers={"Content-Type": "application/ocsp-request", "Accept": "application/ocsp-response"},
             body=Body.of(question),
-            repeatable=True,  # asking twice does no harm
+            repeatable=True,  # asking twice is harmless
         )
         return self._ask(post)
 
@@ -160,7 +159,7 @@ class EvidenceClient:
 
 
 class _Deadline:
-    """The time that a server has: so many seconds, and longer for as long as it sends at a fair rate."""
+    """The time limit of a server: some seconds, and longer while it sends fast enough."""
 
     def __init__(self, clock: Callable[[], float], seconds: float) -> None:
         self._clock, self._seconds, self._start = clock, seconds, clock()
@@ -194,7 +193,7 @@ def _lost(error: TransportError, url: str) -> Undecided:
 
 def _target(reply: Reply, first: str) -> str:
     location = reply.headers.get("Location", "")
-    reply.close()  # to read its body over would take as long as the server likes
+    reply.close()  # reading the rest of its body could take as long as the server likes
     try:
         target = urljoin(reply.request.url, _sendable(location))
         before, after = origin_of(reply.request.url), origin_of(target)
@@ -208,10 +207,10 @@ def _target(reply: Reply, first: str) -> str:
 
 
 def _sendable(url: str) -> str:
-    """The URL of a certificate, or of a redirect, as it is sent.
+    """The URL of a certificate, or of a redirect, in the form that is sent.
 
-    Blanks and line ends around it are left out, blanks inside are `%20`: some authorities put them there (a folder
-    "Cert Enroll"), and browsers, Go and certutil read them so. Tabs and line ends inside are left out, as browsers do.
+    Blanks and line ends around it are removed, and blanks inside become `%20`: some authorities write them (a folder
+    "Cert Enroll"), and browsers, Go and certutil do the same. Tabs and line ends inside are removed, as browsers do.
     """
     return url.strip(_AROUND).translate(_INSIDE)
 

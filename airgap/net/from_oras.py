@@ -1,7 +1,7 @@
 """A registry object of oras-py as our transport and credentials: the one module that knows oras.
 
-For programs that have such an object, logged in and configured, and want what oras-py has not: referrers, checked
-digests, layouts. The requests are ours all the same, with our bounds and checks (docs/decisions, 0032).
+For programs that have such an object, logged in and configured, and need what oras-py lacks: referrers, checked
+digests, layouts. All requests are still made by this package, with its bounds and checks (docs/decisions/0032).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _HELPER = "Leave the credentials to docker's configuration file and its helpers,
 
 
 def from_oras(registry: Registry, *, host: str | None = None) -> tuple[TransportOptions, Credentials]:
-    """How `registry` connects, and whom it is logged in as; for `copy`, `sign` and `add_timestamps`.
+    """The connection options and credentials of `registry`, for `copy`, `sign` and `add_timestamps`.
 
-    `host` is whose credentials they are, as `localhost:5000`; without it the registry object must have a hostname. They
-    are shown to no other registry: that one gets what docker's configuration files say, and so does this one where the
-    object is not logged in. How to connect counts for all registries of the run. Raises UsageError where there is no
-    host, or for a way to log in that is not known here.
+    `host` is the registry of the credentials, as `localhost:5000`; without it the registry object must have a hostname.
+    Other registries get the credentials of docker's configuration files, and so does this one if the object is not
+    logged in. The connection options are used for all registries of the run. Raises UsageError if there is no host, or
+    for a kind of login that is not known here.
     """
     host = host or registry.hostname
     if not host:

@@ -1,8 +1,8 @@
-"""One HTTP request over our own connections: errors as sentences, repetitions bounded, nothing followed.
+"""One HTTP request: errors become sentences, repetitions are bounded, and redirects are not followed.
 
-A call is repeated where repeating does no harm (GET, HEAD, and what the caller says), on 408, 429, 5xx and
-connections that were cut (DIST-28). A host that was never reached is not asked twice: a wrong name or port must
-fail at once, while a registry that restarts in the middle of a copy is waited for.
+A request is repeated if that is harmless (GET, HEAD, and where the caller says so), after 408, 429, 5xx and a cut
+connection (DIST-28). A host that was never reached is not asked twice: a wrong name or port must fail at once, but a
+registry that restarts during a copy is waited for.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ _SERVER_ERROR: Final = 500
 _DISCARDED_CHUNKS: Final = 4
 _GRACE_SECONDS: Final = 60.0
 _LEAST_RATE: Final = limits.KIB
-"""Bytes a second that an answer which is read as a whole must reach, once the time that it has anyway is over."""
+"""Bytes a second that a whole answer must reach on average after its minimum time."""
 
 
 class Body(NamedTuple):
-    """What a request sends: `size` bytes from what `open` returns; opened again for each attempt."""
+    """The body of a request: `size` bytes of the stream that `open` returns; opened again for each attempt."""
 
     size: int
     open: Callable[[], BlobStream]
     progress: Callable[[int], None] | None = None
-    """Told how many bytes went out, after each chunk."""
+    """Called after each chunk with the number of bytes sent."""
     digest: Digest | None = None
-    """What the bytes have to be: else the last of them are not sent."""
+    """The digest that the bytes must have; otherwise the last of them are not sent."""
 
     @classmethod
     def of(cls, data: bytes) -> Body:
@@ -69,13 +69,13 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Body | None = None
     limit: int | None = None
-    """Read the answer's body, at most so many bytes; None: leave it to be streamed."""
+    """Read the body of the answer, at most so many bytes; None: leave it to be streamed."""
     repeatable: bool | None = None
-    """Whether repeating does no harm; None: GET and HEAD only."""
+    """Whether the request may be repeated; None: only GET and HEAD."""
 
     @property
     def may_repeat(self) -> bool:
-        """Whether repeating does no harm."""
+        """Whether the request may be repeated."""
         return self.method in _IDEMPOTENT if self.repeatable is None else self.repeatable
 
     def __str__(self) -> str:
@@ -128,9 +128,9 @@ class Reply:
         return self._take(self._response.raw.read, size)
 
     def read_some(self, size: int) -> bytes:
-        """What has come of the body, at most `size` bytes; empty at its end. Raises TransportError.
+        """The next bytes of the body, at most `size`; empty at its end. Raises TransportError.
 
-        Unlike `read_chunk` it returns as soon as there is anything, so that a caller can mind the time.
+        Unlike `read_chunk` it returns as soon as any bytes have come, so that a caller can watch the time.
         """
         return self._take(self._response.raw.read1, size)
 
@@ -142,7 +142,7 @@ class Reply:
             raise diagnosed(str(self.request), self.request.url, error) from None
 
     def discard(self) -> None:
-        """Read a short body over, so that the connection can serve again; close it where the body is long."""
+        """Skip a short body, so that the connection can be used again; close the connection if the body is long."""
         try:
             for _ in range(_DISCARDED_CHUNKS):
                 if not self.read_chunk(limits.KIB * 16):
@@ -152,7 +152,7 @@ class Reply:
         self.close()
 
     def close(self) -> None:
-        """Give the connection back, or close it where there is unread body."""
+        """Give the connection back, or close it if a part of the body is unread."""
         self._response.close()
 
 
@@ -194,7 +194,7 @@ class Http:
             attempt += 1
 
     def pause(self, attempt: int, reason: str, asked: float | None = None) -> None:
-        """Wait before the next attempt, and say so."""
+        """Wait before the next attempt, and report that."""
         seconds = backoff(attempt, asked)
         self.options.notice(f"{reason}; trying again in {seconds:.1f} s")
         self.options.sleep(seconds)
@@ -206,7 +206,7 @@ class Http:
                 self.__dict__[name].close()
 
     def _once(self, request: Request) -> Reply:
-        """One request, nothing followed and nothing repeated."""
+        """One request without repetition and redirects."""
         origin = origin_of(request.url)
         adapter = self._to_home if origin == self._home else self._elsewhere
         timeout = (self.options.connect_timeout, self.options.read_timeout)
@@ -217,7 +217,7 @@ class Http:
             prepared = requests.PreparedRequest()
             prepared.prepare(method=request.method, url=request.url, headers=headers, hooks={})
             if request.body is not None:
-                prepared.body = outgoing  # not handed to prepare(): it would guess the length
+                prepared.body = outgoing  # set here because prepare() would guess the length
                 prepared.headers["Content-Length"] = str(request.body.size)
             response = adapter.send(prepared, stream=True, timeout=timeout, proxies=through)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
@@ -234,7 +234,11 @@ class Http:
         return reply
 
     def _worth_repeating(self, request: Request, error: TransportError) -> bool:
-        if error.cause in {Cause.REFUSED, Cause.DNS, Cause.UNREACHABLE}:  # nothing was sent: any method may be repeated
+        if error.cause in {
+            Cause.REFUSED,
+            Cause.DNS,
+            Cause.UNREACHABLE,
+        }:  # nothing was sent, so any method may be repeated
             return origin_of(request.url) in self._reached
         return request.may_repeat and error.cause in {Cause.RESET, Cause.TIMEOUT}
 
@@ -256,14 +260,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 class Outgoing(io.RawIOBase):
-    """A body on its way: exactly `size` bytes, and the last of them only if all are what the digest says.
+    """The stream of a body: exactly `size` bytes, and the last of them only if all have the expected digest.
 
-    So a registry that compares nothing is never left with wrong content: the request breaks off before its end. And a
-    failing source is not mistaken for a failing network.
+    So a registry that does not check digests never stores wrong content: the request breaks off before its end. A
+    failing source is not taken for a failing network.
     """
 
     def __init__(self, body: Body, what: str) -> None:
-        """`what` sends it, for sentences. Raises what opening the source raises."""
+        """`what` names the sender in messages. Raises what opening the source raises."""
         super().__init__()
         self._body, self._what, self._left = body, what, body.size
         self._hash = body.digest.new_hash() if body.digest is not None else None

@@ -1,4 +1,4 @@
-"""`airgap login` and `airgap logout`: check credentials with the registry, keep them where docker would."""
+"""`airgap login` and `airgap logout`: check credentials with the registry, and keep them where docker keeps them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _PRIVATE: Final = 0o600
 
 @dataclass(frozen=True, slots=True)
 class LoginResult:
-    """What became of a login."""
+    """The result of a login."""
 
     tried: bool
-    """Whether the registry asked for the credentials, and took them; one that asks nobody says nothing about them."""
+    """Whether the registry asked for the credentials and took them. False if it asks for none."""
     kept_in: str
-    """For a sentence: a file, or a credential helper."""
+    """Where they were kept: a file, or a credential helper."""
 
 
 def login(
@@ -42,8 +42,8 @@ def login(
 ) -> LoginResult:
     """Check `credential` with the registry and keep it.
 
-    With a helper (credHelpers, credsStore) it goes there, else into the first configuration file, which then only
-    its owner can read. Raises AuthenticationError where the registry refuses it: then nothing is kept.
+    It goes to the configured helper (credHelpers, credsStore), else into the first configuration file, which only its
+    owner can read. Raises AuthenticationError, and keeps nothing, if the registry refuses it.
     """
     if not credential.identity_token and not (credential.username and credential.password):
         raise UsageError("a login needs a user name and a password, or an identity token")

@@ -1,4 +1,4 @@
-"""Manifests of one repository: read with their bytes proven, and put there as they are (DIST-2, DIST-24)."""
+"""Manifests of one repository: read with their digest checked, and put unchanged (DIST-2, DIST-24)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from airgap.oci.tags import is_tag
 from airgap.parse.json import Reading, load_object, take_optional
 from airgap.text import safe
 
-# a plain */* gets a 404, or a manifest that was converted to an older kind, from distribution 2.8
+# distribution 2.8 answers a plain */* with 404, or with a manifest that was converted to an older kind
 ACCEPT: Final = ", ".join((IMAGE_INDEX, IMAGE_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, *sorted(ARTIFACT_MANIFESTS)))
 _UNSPECIFIC: Final = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 _MISSING_CODES: Final = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN")
@@ -41,7 +41,7 @@ _PRECONDITION_FAILED: Final = 412
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A manifest's bytes, and the descriptor that they have."""
+    """The bytes of a manifest, and their descriptor."""
 
     descriptor: Descriptor
     raw: bytes
@@ -56,7 +56,7 @@ class ManifestApi:
         self._cache = _Cache()
 
     def find(self, reference: str | Digest) -> Fetched | None:
-        """The manifest under a tag or digest, its bytes proven; None where there is none.
+        """The manifest under a tag or digest, its digest checked; None where there is none.
 
         A repository that does not exist has none, too. Raises ContentError for bytes that are not what the digest,
         Docker-Content-Digest or Content-Type say, and what the client raises.
@@ -96,7 +96,7 @@ class ManifestApi:
         return fetched
 
     def read(self, descriptor: Descriptor) -> bytes:
-        """The bytes of a manifest that something points at, proven to have its digest and size.
+        """The bytes of the manifest of a descriptor, with its digest and size checked.
 
         Raises ContentError (`content.missing`, `content.size`, `content.digest`, `content.limit`).
         """
@@ -114,7 +114,7 @@ class ManifestApi:
         return fetched.raw
 
     def head(self, reference: str | Digest) -> Digest | bool:
-        """Whether there is such a manifest; its digest where the registry says one (a claim)."""
+        """Whether there is such a manifest, and the digest that the registry claims for it, if any."""
         reply = self._client.send(
             "HEAD",
             self._url(reference),
@@ -135,12 +135,12 @@ class ManifestApi:
             "PUT",
             self._url(reference),
             access=self._access,
-            # docker-registry answers 500 where a layer is missing that it may not hold
+            # docker-registry answers 500 if a foreign layer is missing
             accept=frozenset({200, 201, 202, 204, 400, 404, 500, _PRECONDITION_FAILED}),
             what=what,
             headers=headers,
             body=Body.of(fetched.raw),
-            repeatable=if_match is None,  # the same bytes under the same name; after If-Match a success looks lost
+            repeatable=if_match is None,  # after If-Match, a repeated success would look like a failure
         )
         if reply.status == _PRECONDITION_FAILED:
             raise PreconditionError(what, host=self._client.host, status=reply.status)
@@ -197,9 +197,9 @@ def _proven(reply: Reply, reference: str | Digest, name: str) -> Fetched:
 
 
 def _media_type(reply: Reply, name: str) -> str:
-    """What the body says it is, else the header; two different answers are refused (DIST-2).
+    """The media type of the body, else of the header; two different ones are refused (DIST-2).
 
-    Schema 1 is refused before its digest is compared: that is computed without its signatures (manifest-v2-1).
+    Schema 1 is refused before the digest is compared, because that one leaves the signatures out (manifest-v2-1).
     """
     said = reply.media_type
     try:
@@ -224,7 +224,7 @@ def _media_type(reply: Reply, name: str) -> str:
 
 
 class _Cache:
-    """The manifests last seen, by digest, within a bound of bytes. They were proven when they came in."""
+    """The manifests read last, by digest, within a bound of bytes. Their digests were checked."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 RETRY_AFTER_SECONDS: Final = 60.0
-"""Longest wait that a registry can ask for; it says 3600 at times, and would be asked again after this."""
+"""Longest wait that a registry can ask for. Some ask for 3600 seconds; they are asked again after this time."""
 
 BACKOFF_SECONDS: Final = 15.0
 """Longest wait of our own between two attempts."""
@@ -44,10 +44,10 @@ class TransportOptions:
     """Its key (PEM); where absent, `cert_file` holds both."""
 
     connect_timeout: float = 10.0
-    """Seconds until a connection must stand."""
+    """Seconds to connect."""
 
     read_timeout: float = 60.0
-    """Seconds that may pass without a byte."""
+    """Seconds without a byte."""
 
     retries: int = 5
     """Repetitions of a call that may be repeated, and of a blob without progress."""
@@ -59,14 +59,14 @@ class TransportOptions:
     """Proxy by scheme; None: as the environment says (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)."""
 
     notice: Callable[[str], None] = field(default=_silent)
-    """Told of retries and of registries' warnings, in one safe sentence each, from any thread."""
+    """Called with a safe sentence for each retry and for each warning of a registry, from any thread."""
 
     sleep: Callable[[float], object] = field(default=time.sleep)
-    """Waits; hand in an event's `wait` to cut waiting short."""
+    """The function that waits; hand in the `wait` of an event to be able to interrupt it."""
 
     @property
     def has_tls_option(self) -> bool:
-        """Whether something was said that only makes sense over TLS."""
+        """Whether an option was given that only makes sense over TLS."""
         return self.insecure or any((self.ca_file, self.cert_file, self.key_file))
 
     def within(self, seconds: float) -> TransportOptions:
@@ -77,7 +77,7 @@ class TransportOptions:
 def backoff(attempt: int, asked: float | None = None) -> float:
     """Seconds to wait before repetition `attempt` (0, 1, ...): doubling with jitter, or what Retry-After asked.
 
-    Jitter, because all threads of a run meet the same 429 in the same moment.
+    Jitter, because all threads of a run get the same 429 at the same time.
     """
     own = min(_FIRST_BACKOFF_SECONDS * 2**attempt, BACKOFF_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311
     return own if asked is None else max(min(asked, RETRY_AFTER_SECONDS), 0.0)

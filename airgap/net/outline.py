@@ -1,7 +1,7 @@
-"""The signatures of an artifact in a registry, with nothing beside them: held in memory, read as a layout is.
+"""The signatures of an artifact in a registry, in memory, as a store that can be read like a layout.
 
-Manifests, referrers, envelopes and evidence are fetched, other layers are not: enough to see whose certificates an
-artifact stands on.
+Manifests, referrers, envelopes and evidence are fetched, other layers are not. This is enough to find the
+certificates of all signatures.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from airgap.transfer.sources import MemoryFile
 
 
 class Outline:
-    """A `Store` of what was fetched. `problems` are what should have been there and could not be read."""
+    """A `Store` of the fetched content. `problems` is what could not be read."""
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
@@ -35,7 +35,7 @@ class Outline:
         self._entries: Final[list[Entry]] = []
 
     def index(self) -> Index:
-        """See `Store`: the artifact, and what refers to anything of it."""
+        """See `Store`: the artifact, and all referrers."""
         return parse_layout_index(index_document(self._entries))
 
     def size(self, digest: Digest) -> int | None:
@@ -60,10 +60,10 @@ class Outline:
 
 
 def outline(registry: RegistrySource, reference: str | Digest) -> tuple[Outline, Descriptor]:
-    """Everything that says who signed the artifact, its children and its referrers; and the artifact itself.
+    """The artifact, and everything that shows who signed it, its children and its referrers.
 
-    Raises NotFoundError, LimitError, and what the transport raises where referrers cannot be looked for: to overlook a
-    signature would be to overlook its certificates.
+    Raises NotFoundError, LimitError, and what the transport raises if referrers cannot be listed: otherwise the
+    certificates of an overlooked signature would be missing.
     """
     result = Outline(registry.name)
     fetched = registry.manifests.get(reference)
@@ -114,7 +114,7 @@ def _read(registry: RegistrySource, result: Outline, descriptor: Descriptor) -> 
 
 
 def _wanted(result: Outline, manifest: Manifest) -> Iterator[Descriptor]:
-    """Envelopes, and evidence that lies beside the artifact already."""
+    """The blobs to fetch: envelopes, and evidence that is attached already."""
     if is_signature(manifest):
         yield from (layer for layer in (*manifest.layers, *manifest.blobs) if layer.size <= limits.ENVELOPE_BYTES)
     else:

@@ -1,6 +1,6 @@
-"""Where references lead for those who attach something: a layout directory, a layout tar, or a registry.
+"""Opens the artifact that a reference names, to attach something to it: in a layout directory, a tar or a registry.
 
-What opens sockets is loaded when the first registry is named: to sign in a layout takes no network code.
+Network code is loaded when the first registry is named: signing in a layout needs none.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Places:
-    """Opens artifacts to attach to, by reference; all are closed with it."""
+    """Opens artifacts by reference, to attach something to them. Closes all of them when it is closed."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Places:
         self._stack.close()
 
     def open(self, text: str) -> Place:
-        """The one artifact that `text` names (design 5), wherever it is.
+        """The one artifact that `text` names (design 5), in a layout or a registry.
 
         Raises UsageError, NotFoundError, ContentError and what the transport raises.
         """

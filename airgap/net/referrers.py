@@ -1,7 +1,7 @@
-"""What refers to an artifact, as a registry knows it: the API, else the tag schema; cosign's tags.
+"""Finds the referrers of an artifact in a registry: by the referrers API, else the tag schema; and cosign's tags.
 
-"None there" and "could not look" are two answers (design 2, rule 6): the first is an answer without
-referrals, the second an error. 401, 403, 429 and 5xx are errors, never none (DIST-9).
+"There are none" and "the look-up failed" are two answers (design 2, rule 6): the first is an answer without
+referrers, the second an error. 401, 403, 429 and 5xx are errors, never an empty answer (DIST-9).
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ class ReferrersFinder:
     def __init__(self, client: RegistryClient, access: Access, manifests: ManifestApi) -> None:
         self._client, self._access, self._manifests = client, access, manifests
         self._missing_status: int | None = None
-        """The API's answer once it said that there is none."""
+        """The status by which the API said that there is none."""
 
     def find(
         self, subject: Digest, *, artifact_types: Collection[str] = (), mechanism: Mechanism | None = None
     ) -> FoundReferrers:
-        """What refers to `subject`: by the API, by the referrers tag where there is no API.
+        """The referrers of `subject`: by the API, or by the referrers tag if there is no API.
 
-        An answer without referrals says "none there". Whatever could not be looked up raises: RegistryError,
-        AuthenticationError, TransportError, NotFoundError (no such repository), LimitError. `mechanism` forces one.
+        An empty answer means that there are none. A failed look-up raises RegistryError, AuthenticationError,
+        TransportError, NotFoundError (no such repository) or LimitError. `mechanism` forces one way.
         """
         status = self._missing_status
         if mechanism is not Mechanism.TAG and (status is None or mechanism is Mechanism.API):
@@ -67,11 +67,11 @@ class ReferrersFinder:
         return self._by_tag(subject, artifact_types, None if mechanism is Mechanism.TAG else status)
 
     def cosign_tags(self, subject: Digest) -> tuple[Referral, ...]:
-        """What cosign's tags for the subject name. Raises what reading manifests raises; a missing tag is none."""
+        """The manifests of cosign's tags for the subject. Raises what reading a manifest raises."""
         found = []
         for suffix in _COSIGN_SUFFIXES:
             tag = f"{referrers_tag(subject)}.{suffix}"
-            # HEAD first: most are missing, and a miss costs no body. What is there is read, so that it is proven.
+            # HEAD first: most tags are missing. A manifest that is there is read, so that its digest is checked.
             fetched = None if self._manifests.head(tag) is False else self._manifests.find(tag)
             if fetched is not None:
                 found.append(Referral(descriptor=fetched.descriptor, artifact_type=None, mechanism=COSIGN, tag=tag))
@@ -102,11 +102,11 @@ class ReferrersFinder:
                 return reply.status
             index = self._index(subject, reply.body, listed)
             listed += len(index.manifests)
-            if index.unreadable:  # an entry that cannot be read may be the signature
+            if index.unreadable:  # an unreadable entry may be the signature
                 raise self._unreadable(str(index.unreadable[0]))
             for entry in index.manifests:
                 entries.setdefault(entry.digest, entry)
-        # DIST-6, MAN-20: the registry may have filtered, and may not
+        # DIST-6, MAN-20: the registry may have filtered, or not
         chosen = [entry for entry in entries.values() if _wanted(entry, artifact_types)]
         lookup = ReferrersLookup(subject=subject, mechanism=Mechanism.API, api_status=200, listed=listed)
         return FoundReferrers(lookup=lookup, _referrals=_referrals(chosen, Mechanism.API))
@@ -141,7 +141,7 @@ class ReferrersFinder:
         return self._of_tag(lookup, self._index(subject, fetched.raw), artifact_types)
 
     def _of_tag(self, lookup: ReferrersLookup, index: Index, artifact_types: Collection[str]) -> FoundReferrers:
-        """Only entries whose manifest truly has the subject count: anybody may write such a tag."""
+        """Only entries whose manifest has this subject count, because anybody may write such a tag."""
         entries: dict[Digest, Descriptor] = {}
         notes: list[str] = []
         problems: list[AirgapError] = [self._unreadable(str(error)) for error in index.unreadable]
@@ -186,5 +186,5 @@ def _referrals(entries: Iterable[Descriptor], mechanism: Mechanism) -> tuple[Ref
 
 
 def _wanted(entry: Descriptor, artifact_types: Collection[str]) -> bool:
-    # a listing may leave the type out, and then only the manifest tells: it may be the signature
+    # a listing may lack the type; then only the manifest has it, and it may be the signature
     return not artifact_types or not entry.artifact_type or entry.artifact_type in artifact_types

@@ -1,8 +1,8 @@
 """The referrers tag of registries without the API, kept up to date on push (DIST-25).
 
-The tag names one index that every writer reads, adds to and writes back, so writers can lose each other's entries.
-Against that: If-Match where the registry gives an ETag; a second look right before writing; a look after writing,
-and one more for all tags when the copy is done (`settle`), as a writer that read before us may write after us.
+The tag names one index. Every writer reads it, adds to it and writes it back, so writers can lose each other's entries.
+Against that we use If-Match where the registry gives an ETag, read the tag again right before and after writing, and
+once more for all tags at the end of the copy (`settle`): a writer that read before us may write after us.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ReferrersTagWriter:
         return changed
 
     def settle(self) -> int:
-        """Look again at every tag written and add what others overwrote; returns how many tags had to be mended."""
+        """Read every written tag again and add what others overwrote; returns how many tags were repaired."""
         mended = 0
         for subject, referrers in sorted(self._written.items()):
             with self._writing[subject]:

@@ -1,6 +1,6 @@
-"""The registries of one run: a client for each host, shared by all that goes there.
+"""The registries of one run: one shared client for each host.
 
-What opens sockets is loaded when the first registry is named: what stays between layouts takes no network code.
+Network code is loaded when the first registry is named: a copy between layouts needs none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One repository of a registry as the destination of a copy (airgap.transfer.endpoint).
 
-The bytes that go in are exactly those that were handed over: blobs by `upload.py`, manifests by `manifests.py`, and
-each of their requests by `client.py` (whom we are, and where it leads) and `http.py` (one request).
+Exactly the given bytes are written: blobs by `upload.py`, manifests by `manifests.py`. Both send their requests by
+`client.py` (authorization and redirects) and `http.py` (one request).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SETTLE_ROUNDS: Final = 4
 
 
 class ManifestPut(NamedTuple):
-    """What became of a manifest that was put."""
+    """The result of putting a manifest."""
 
     subject_handled: bool
     """The registry answered with OCI-Subject."""
@@ -40,7 +40,7 @@ class ManifestPut(NamedTuple):
 
 
 class RegistrySink(RegistrySource):
-    """A repository that is written to, or only asked what it has; it can be read as well."""
+    """A repository that is written, or only asked for its content; it can be read as well."""
 
     refuses_incomplete: Final = True
 
@@ -63,16 +63,16 @@ class RegistrySink(RegistrySource):
         self._referrers_tag: Final = referrers_tag
         self._tags: Final = ReferrersTagWriter(client, repository, self.manifests)
         self._handled: Final[dict[Digest, dict[Digest, Fetched]]] = {}
-        """By subject: the referrers that were put, and that the registry says it lists."""
+        """For each subject the referrers that were put and that the registry claims to list."""
         self._listed: Final[dict[Digest, frozenset[Digest]]] = {}
 
     # --- asking ---
 
     def has(self, descriptor: Descriptor) -> bool:
-        """See `Sink`: one HEAD. An index counts where its entries are there, too.
+        """See `Sink`: one HEAD. An index counts as there only if its entries are there, too.
 
-        Some registries take an index with platforms left out; that it is there would then prove nothing, and a
-        complete copy after a sparse one would leave the rest behind. Raises ContentError for a blob of another size.
+        Some registries take an index without some of its platforms. A complete copy after a sparse one must still copy
+        the rest. Raises ContentError for a blob of another size.
         """
         met: set[tuple[Digest, str]] = set()
         waiting = [(descriptor, 0)]
@@ -107,17 +107,17 @@ class RegistrySink(RegistrySource):
         return referrer in self._listed[subject]
 
     def _now_listed(self, subject: Digest) -> frozenset[Digest]:
-        # what is listed and cannot be read does not count: it is put again, or the copy fails
+        # an unreadable entry does not count as listed: it is put again, or the copy fails
         unread: list[AirgapError] = []
         return frozenset(item.descriptor.digest for item in self.finder.find(subject).readable(unread.append))
 
     # --- writing ---
 
     def reserve(self, size: int) -> None:
-        """Registries do not say how much room they have."""
+        """Does nothing: registries do not tell their free space."""
 
     def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
-        """See `Sink`: looked for, mounted from another repository of this registry, else sent; proven on its way."""
+        """See `Sink`: HEAD, then a mount from another repository, else an upload with a digest check."""
         if isinstance(source, RegistrySource) and source.client.origin == self.client.origin:
             holder: str | None = source.repository
         else:
@@ -157,10 +157,10 @@ class RegistrySink(RegistrySource):
         return isinstance(error, IncompleteError)
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Does nothing: no writes are held back."""
 
     def finish(self, entries: Sequence[Entry]) -> NamingResult:
-        """Put the tags, and look at the referrers once more."""
+        """Put the tags, and check the lists of referrers once more."""
         added, moved = 0, []
         for entry in entries:
             if entry.tag is None:
@@ -178,18 +178,18 @@ class RegistrySink(RegistrySource):
         return NamingResult(added=added, moved=tuple(moved))
 
     def _named(self, tag: str) -> Digest | None:
-        """What a tag names now, as the registry claims (one HEAD), to be compared only; None where it is not there."""
+        """The digest that the registry claims for a tag (one HEAD), to compare it only; None without such a tag."""
         found = self.manifests.head(tag)
         if isinstance(found, Digest):
             return found
         return self.resolve(tag).digest if found else None
 
     def settle(self) -> int:
-        """At the end of a copy: see that every referrer that was put is listed, and mend what is not; how many were.
+        """At the end of a copy, check that every put referrer is listed, and repair the lists; returns how many.
 
-        Others may have overwritten a referrers tag. And registries with the referrers API lose entries of referrers
-        that are put at the same time (seen with olareg), although they answered OCI-Subject to each. Raises
-        RegistryError where a referrer stays lost: signatures are never lost silently (design 2.6).
+        Others may have overwritten a referrers tag. Registries with the referrers API can lose referrers that are put
+        at the same time (seen with olareg), although they answered OCI-Subject to each. Raises RegistryError if a
+        referrer stays lost: signatures are never lost silently (design 2, rule 6).
         """
         return self._tags.settle() + sum(self._settle(*item) for item in self._handled.items())
 

@@ -1,7 +1,7 @@
 """One repository of a registry as the source of a copy (airgap.transfer.endpoint).
 
-Manifests come out proven against their digest; blobs with their size checked, as whoever reads them hashes. Everything
-is synchronous and safe for threads; a copy runs as many calls at once as it has threads.
+The digests of manifests and the sizes of blobs are checked here; readers of blobs check their digests. Everything is
+synchronous and safe for threads; a copy runs as many calls at once as it has threads.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TAGS_A_PAGE: Final = 1000
 
 
 class RegistrySource:
-    """A repository that is read. The client is shared by all repositories of the registry."""
+    """A repository to read from. All repositories of a registry share one client."""
 
     concurrent: Final = True
 
@@ -42,7 +42,7 @@ class RegistrySource:
     ) -> None:
         """Nothing is sent yet. Raises UsageError for what is no repository name (DIST-1).
 
-        `actions` are the rights that are asked for; `mechanism` forces the way to referrers (`--distribution-spec`).
+        `actions` are the rights to ask for; `mechanism` forces how referrers are found (`--distribution-spec`).
         """
         if len(repository) + len(client.host) > _NAME_CHARACTERS or not is_repository(repository):
             raise UsageError(f"{safe(repository, limit=160)!r} is not the name of a repository")
@@ -55,7 +55,7 @@ class RegistrySource:
 
     @property
     def name(self) -> str:
-        """`host/repository`: what the operator calls it, and the scope that a policy is asked about."""
+        """`host/repository`: its name for the operator, and the scope for the trust policy."""
         return f"{self.client.host}/{self.repository}"
 
     def resolve(self, reference: str | Digest) -> Descriptor:
@@ -104,7 +104,7 @@ class RegistrySource:
         return found.and_more(self.finder.cosign_tags(descriptor.digest)) if digest_tags else found
 
     def open(self, descriptor: Descriptor) -> BlobStream:
-        """See `Source`: resumed where connections are cut. Embedded data may stand in."""
+        """See `Source`: resumed after cut connections. Embedded data may be used instead."""
         try:
             return self.open_from(descriptor)
         except ContentError as error:
@@ -126,13 +126,13 @@ class RegistrySource:
         return data
 
     def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
-        """There is no file."""
+        """None: there is no file."""
         return None
 
     def _parse_tags(self, reply: Reply) -> tuple[str, ...]:
         try:
             document = load_object(reply.body, Reading.OPEN, limit=limits.TAG_PAGE_BYTES, what="list of tags")
-            # distribution answers null for a repository whose tags were all deleted
+            # distribution answers null if all tags of a repository were deleted
             tags = take_list(document, "tags", text_or_null, limit=limits.REGISTRY_TAGS, required=False)
             return tuple(tag for tag in tags if tag)
         except FormatError as error:

@@ -1,7 +1,7 @@
 """A timestamping authority over HTTP (RFC 3161, section 3.4; LIM-8, LIM-12).
 
-Only bytes are carried here: what the answer says is held to the request and verified elsewhere
-(airgap.signature.timestamper). So http does as well as https: nothing secret is sent, and what comes proves itself.
+This module only sends and receives bytes; airgap.signature.timestamper compares the answer with the request and
+verifies it. So http is enough: no secret is sent, and the token is signed.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from airgap.pki.tsp import TimestampingError
 from airgap.text import safe
 
 SECONDS: Final = 15.0
-"""How long an authority has for its answer, from first to last byte (LIM-12)."""
+"""Seconds for the answer of an authority, from first to last byte (LIM-12)."""
 QUERY: Final = "application/timestamp-query"
 REPLY: Final = "application/timestamp-reply"
 
-# 303 means that the answer lies elsewhere, which no authority does; the others lead on, and the query with them
+# 303 (the answer lies elsewhere) is not used by authorities; the others repeat the query at the new URL
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _OK: Final = 200
@@ -58,7 +58,7 @@ class HttpTsa:
             http.close()
 
     def _ask(self, http: Http, query: bytes) -> bytes:
-        """A query may be asked again: the authority keeps nothing that a second one would spoil."""
+        """Send the query. It may be sent again: an authority keeps no state that a second query would change."""
         try:
             reply = self._follow(http, query)
         except TransportError as error:
@@ -99,7 +99,7 @@ class HttpTsa:
             data = bytearray()
             while chunk := reply.read_some(limits.TOKEN_BYTES):
                 data += chunk
-                if len(data) >= limits.TOKEN_BYTES:  # LIM-8: 1 MiB is too much already
+                if len(data) >= limits.TOKEN_BYTES:  # LIM-8: 1 MiB is already too much
                     raise self._failed(f"answers with {limits.TOKEN_BYTES} bytes or more")
                 if time.monotonic() > deadline:
                     raise self._failed(f"takes more than {self.seconds:g} s for its answer")

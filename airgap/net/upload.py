@@ -1,7 +1,7 @@
-"""A blob to a registry: looked for, mounted, sent in one piece, or in chunks where one piece is refused.
+"""Uploads a blob to a registry: HEAD, mount, one piece, or chunks if one piece is refused.
 
-A registry says where to send to (`Location`); that place is checked, and where it lies on another origin nothing is
-authorized there (the client sees to it).
+A registry says where to upload to (`Location`). That URL is checked, and on another origin no Authorization is sent
+(the client ensures that).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from airgap.transfer.endpoint import BlobStream, TransferMethod
 
 _STARTED: Final = frozenset({202})
 _TAKEN: Final = frozenset({200, 201, 202, 204})
-"""Answers to a chunk that was taken: 202 as specified; ECR says 201."""
+"""Statuses of an accepted chunk: 202 as specified; ECR answers 201."""
 _STORED: Final = frozenset({200, 201, 204})
 _REFUSED_WHOLE: Final = frozenset({400, 411, 413, 416})
 """Answers to a monolithic upload after which chunks are tried."""
@@ -50,7 +50,7 @@ class BlobUploader:
         self._client, self._repository, self._reading = client, access.repository, access
         self._writing = Access(access.repository, "pull,push")
         self._whole_limit = 0 if chunked else None
-        """Blobs of at least so many bytes are not tried in one piece: it was refused."""
+        """Blobs of at least so many bytes are sent in chunks from the start: one piece was refused."""
         self._piece = limits.UPLOAD_CHUNK_BYTES
 
     def exists(self, descriptor: Descriptor) -> bool:
@@ -83,11 +83,11 @@ class BlobUploader:
         mount_from: str | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> TransferMethod:
-        """Bring a blob into the repository, if it is not there yet (DIST-21 to 23).
+        """Copy a blob into the repository, if it is not there yet (DIST-21 to 23).
 
-        `source` opens its bytes, anew for each attempt; they are proven on their way. `mount_from` names a repository
-        of the same registry that may hold it; `progress` is told how many bytes went out, those of repeated attempts
-        included. Raises ContentError where the source's bytes are not the descriptor's.
+        `source` opens its bytes, again for each attempt; their digest is checked. `mount_from` names a repository of
+        the same registry that may hold it. `progress` gets the number of bytes sent, including those of repeated
+        attempts. Raises ContentError if the bytes of the source are not those of the descriptor.
         """
         body = Body(descriptor.size, source, progress, descriptor.digest)
         location: str | None = None
@@ -128,7 +128,7 @@ class BlobUploader:
         self._send_chunks(descriptor, body, self._start(descriptor))
 
     def _mount(self, descriptor: Descriptor, source: str) -> tuple[bool, str | None]:
-        """Whether the blob was mounted, else where a session was opened instead (DIST-21)."""
+        """Whether the blob was mounted, and the URL of the upload session that was opened instead, if any (DIST-21)."""
         query = urlencode({"mount": str(descriptor.digest), "from": source})
         try:
             reply = self._client.send(
@@ -139,7 +139,7 @@ class BlobUploader:
                 what=f"{descriptor.digest} cannot be mounted from {source}",
             )
         except (AuthenticationError, RegistryError):
-            return False, None  # no right to read there, or no mounting at all: it is uploaded
+            return False, None  # no right to read there, or the registry does not mount: it is uploaded
         return reply.status == _CREATED, None if reply.status == _CREATED else self._location(reply)
 
     def _start(self, descriptor: Descriptor) -> str:
@@ -163,7 +163,7 @@ class BlobUploader:
             raise self._refused(reply, descriptor)
 
     def _send_chunk(self, descriptor: Descriptor, upload: _Upload, chunk: bytes) -> None:
-        """One chunk, in pieces that the registry takes; a piece that was cut goes on where the registry says."""
+        """Send one chunk, in pieces that the registry takes. After a cut, continue from where the registry says."""
         start, end = upload.offset, upload.offset + len(chunk)
         while upload.offset < end:
             piece = chunk[upload.offset - start : upload.offset - start + self._piece]
@@ -200,12 +200,12 @@ class BlobUploader:
         upload.failures += 1
 
     def _synchronise(self, descriptor: Descriptor, upload: _Upload, start: int, end: int) -> None:
-        """Ask how far the registry is (DIST-23); only what is still in memory can be sent again."""
+        """Ask how many bytes the registry has (DIST-23). Only bytes that are still in memory can be sent again."""
         reply = self._call("GET", upload.location, frozenset({200, 202, 204}), descriptor)
         have = upload_offset(reply.headers)
         if have is None or not start <= have <= end:
             problem = f"broke at byte {upload.offset}; the registry goes on at {have}"
-            # 503: the whole upload may be tried again
+            # 503: the whole upload may be repeated
             raise self._client.error(f"the upload of {descriptor.digest} to {self._repository} {problem}", status=503)
         upload.offset = have
         if reply.headers.get("Location"):
@@ -268,10 +268,10 @@ def _lost_some(reply: Reply, sent: int) -> bool:
 
 
 def _worth_repeating(error: TransportError | RegistryError) -> bool:
-    """Content-addressed uploads do no harm when repeated as a whole."""
+    """Whether the whole upload may be repeated; content-addressed uploads are safe to repeat."""
     if isinstance(error, TransportError):
         return error.cause in {Cause.RESET, Cause.TIMEOUT}
-    # an unknown upload: the session is lost, as the registry was restarted
+    # an unknown upload: the registry was restarted and lost the session
     return "BLOB_UPLOAD_UNKNOWN" in error.codes or (error.status is not None and is_transient(error.status))
 
 

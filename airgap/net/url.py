@@ -1,7 +1,7 @@
-"""Origins, and where a server may lead us.
+"""Origins, and which redirects may be followed.
 
-A registry names other places in `Location` and `Link`. They are untrusted text: parsed by one strict grammar
-before any library sees them, as two parsers that read one URL differently are how credentials get lost.
+A registry names other URLs in `Location` and `Link`. They are untrusted: one strict grammar parses them before any
+library does, because two parsers that read one URL differently can leak credentials.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _URL_CHARACTERS = 16 * 1024  # presigned storage URLs have some 2 KiB
 
 
 class Origin(NamedTuple):
-    """Scheme, host (lower case) and port: what credentials are bound to."""
+    """Scheme, host (lower case) and port. Credentials are bound to an origin."""
 
     scheme: str
     host: str
@@ -34,12 +34,12 @@ class Origin(NamedTuple):
 
     @property
     def url(self) -> str:
-        """`https://host`, without a slash behind."""
+        """`https://host`, without a final slash."""
         return f"{self.scheme}://{self.netloc}"
 
 
 NOWHERE = Origin("http", "nowhere.invalid", 80)
-"""Home for requests to no registry: what is given for a registry, as a client certificate, is shown to nobody."""
+"""The home of requests that go to no registry: a client certificate for a registry is not sent to any host."""
 
 
 def origin_of(url: str) -> Origin:
@@ -64,10 +64,10 @@ def origin_of(url: str) -> Origin:
 
 
 def follow(base: str, location: str, *, home: Origin) -> str:
-    """Where `location`, found in an answer from `base`, leads. Raises FormatError where it must not be followed.
+    """The URL of `location` in an answer from `base`. Raises FormatError if it must not be followed.
 
-    From https there is no way to http (DIST-3). A registry behind a proxy that ends TLS often names itself with
-    http; a location on the registry's own host (`home`) is therefore taken at the registry's own origin instead.
+    https never leads to http (DIST-3). A registry behind a proxy that ends TLS often names itself with http; a location
+    on the registry's own host (`home`) is therefore read at the registry's own origin.
     """
     if not location or not _VISIBLE.fullmatch(location) or "\\" in location:
         raise FormatError(f"{safe(location, limit=128)!r} is not a location")

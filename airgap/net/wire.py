@@ -1,4 +1,4 @@
-"""What registries put into headers and bodies, parsed strictly and told safely."""
+"""Strict parsers for the headers and bodies of registries, and safe messages from them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from airgap.parse.json import Reading, load_object, take_list
 from airgap.text import safe
 
 ERROR_BYTES: Final = 64 * limits.KIB
-"""Read of an answer that says no."""
+"""Bytes that are read of an error body."""
 _MOST_ERRORS: Final = 100
 _SHOWN_ERRORS: Final = 3
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 _RANGE: Final = re.compile(r"(?:bytes=)?([0-9]{1,19})-([0-9]{1,19})")
 _LINK: Final = re.compile(r'\s*<([^<>]*)>((?:\s*;\s*[A-Za-z*-]+\s*(?:=\s*(?:"[^"]*"|[^\s",;]+))?)*)\s*(?:,|$)')
 _BARE_LINK: Final = re.compile(r'\s*([^\s<>;,"]+)\s*;\s*rel\s*=\s*"?next"?\s*', re.IGNORECASE)
-"""As some registries write it, without the brackets; skopeo and regctl follow it."""
+"""A Link without angle brackets, as some registries write it; skopeo and regctl follow it."""
 _RELATION: Final = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))', re.IGNORECASE)
 _LINK_CHARACTERS: Final = 16 * limits.KIB
 
@@ -36,11 +36,11 @@ class SaidError(NamedTuple):
     code: str
     message: str
     detail: str
-    """The digest that the details name, as text, or as a member `digest` of an object; else some text."""
+    """The digest in the details: a text, or the member `digest` of an object; else any text."""
 
 
 def said_errors(reply: Reply) -> tuple[SaidError, ...]:
-    """What an error body lists; empty where it has another form."""
+    """The entries of an error body; empty if it has another form."""
     try:
         if not reply.body:
             reply.read(ERROR_BYTES)
@@ -56,7 +56,7 @@ def _error(item: object) -> SaidError:
     detail = item.get("detail")
     if isinstance(detail, dict):
         detail = detail.get("digest") or detail.get("Digest") or detail.get("message")
-    # some number their codes, as HTTP does
+    # some use numbers for codes, as HTTP does
     code, message = (str(said) if isinstance(said := item.get(name), str | int) else "" for name in ("code", "message"))
     return SaidError(code, message, detail if isinstance(detail, str) else "")
 
@@ -67,7 +67,7 @@ def has_code(reply: Reply, *codes: str) -> bool:
 
 
 def said(reply: Reply) -> str:
-    """What the error body says, for a sentence; empty where it says nothing readable."""
+    """The text of the error body for a message; empty if it is not readable."""
     errors = said_errors(reply)
     if errors:
         parts = (": ".join(dict.fromkeys(part for part in error if part)) for error in errors[:_SHOWN_ERRORS])
@@ -94,7 +94,7 @@ def failure(
     kind: type[RegistryError] = RegistryError,
     **facts: Fact,
 ) -> RegistryError:
-    """The error for an answer that says no: `what` could not be done (`the manifest x cannot be read`)."""
+    """The error for a refusal: `what` failed (`the manifest x cannot be read`)."""
     words = said(reply)
     host = origin_of(reply.request.url).netloc
     return kind(
@@ -120,7 +120,7 @@ def content_range(headers: Mapping[str, str]) -> tuple[int, int, int | None] | N
 
 
 def upload_offset(headers: Mapping[str, str]) -> int | None:
-    """How many bytes of an upload the registry has, by its Range header (`0-1023`: 1024); None: it does not say."""
+    """How many bytes of an upload the registry has, by its Range header (`0-1023`: 1024); None without this header."""
     match = _RANGE.fullmatch(headers.get("Range", "").strip())
     if match is None or int(match[1]) != 0:
         return None
@@ -131,8 +131,7 @@ def upload_offset(headers: Mapping[str, str]) -> int | None:
 def next_page(headers: Mapping[str, str]) -> str | None:
     """The target of Link with rel="next" (DIST-7, MAN-23, RFC 8288); None where the list ends here.
 
-    A link without a relation, alone, is the next page. Raises FormatError for what is not understood: the list may go
-    on.
+    A single link without a relation is the next page. Raises FormatError for other links: the list may continue there.
     """
     header = headers.get("Link", "").strip()
     if not header:
@@ -162,7 +161,7 @@ def stated_digest(headers: Mapping[str, str]) -> Digest | None:
 
 
 def check_stated_digest(reply: Reply, what: str) -> Digest | None:
-    """The digest that the answer claims, once its body is found to have it. Raises ContentError."""
+    """The digest that the answer claims, if its body has it. Raises ContentError if not."""
     stated = stated_digest(reply.headers)
     if stated is None:
         return None

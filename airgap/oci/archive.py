@@ -51,7 +51,7 @@ class LayoutArchive:
         return safe(self.path)
 
     def beside(self) -> dict[str, bytes]:
-        """What other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
+        """Files that other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
         found = sorted(DOCKER_SAVE_FILES.intersection(self._table))
         return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
 
@@ -121,7 +121,7 @@ def open_archive(path: str, *, portable: bool = False) -> LayoutArchive:
 
 
 def _table(path: str, shared: SharedFile) -> dict[str, Extent]:
-    """Where the layout's files lie, and what other tools read instead. Others are passed over (LAYOUT-8)."""
+    """The offsets of the layout's files and of files that other tools read instead. The rest is ignored (LAYOUT-8)."""
     others: set[str] = set()
     telling: dict[str, Extent] = {}
     found = layout_files(_remembered(members(shared), telling), path, others)

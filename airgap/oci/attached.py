@@ -1,8 +1,8 @@
-"""What is attached to an image and could not be run in its place, whatever it is called.
+"""Tells attachments of an image from content that could run in its place.
 
-hauler puts signatures, attestations and SBOMs beside the image, under the image's own name. They do not take that name
-from the image; but an image that only says of itself that it is a signature must not be overlooked. So the claim does
-not decide: what a runtime could unpack is no attachment.
+hauler puts signatures, attestations and SBOMs beside the image, under the name of the image. That must not make the
+name ambiguous. But an image that claims to be a signature must not be overlooked. So the claim does not decide: content
+that a runtime could unpack is no attachment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IMAGE_CONFIGS: Final = frozenset({IMAGE_CONFIG, DOCKER_CONFIG})
 _IMAGE_LAYERS: Final = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
 _MODULES: Final = ("+wasm", "/wasm")
 _MODULE: Final = b"\0asm"
-"""How WebAssembly begins (its core specification, 5.5.16)."""
+"""The first bytes of a WebAssembly module (its core specification, 5.5.16)."""
 _EMPTY: Final = Digest.of(b"{}")
 
 
@@ -41,10 +41,10 @@ def is_attachment(store: Store, descriptor: Descriptor, manifest: Manifest | Ind
 
 
 def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
-    """Whether a runtime could run it: an index, or an image of whose layers one can be unpacked, or none.
+    """Whether a runtime could run it: an index, or an image without layers, or with a layer that can be unpacked.
 
-    containerd goes by the types of layers, whatever type the config states; others by that of the config, in Docker's
-    manifests by none at all, and then some by the bytes of the layers alone. runwasi runs modules, under any config.
+    containerd decides by the types of layers; others by the type of the config, or in Docker's manifests by no type,
+    and some by the bytes of the layers alone. runwasi runs modules under any config.
     """
     if not isinstance(manifest, Manifest):
         return True
@@ -65,14 +65,14 @@ def _has_image_layers(manifest: Manifest) -> bool:
 
 
 def is_stated_image(manifest: Manifest) -> bool:
-    """Whether it is an image by the types that it states; what may be one for all that it states is `is_runnable`."""
+    """Whether it is an image by the types that it states. `is_runnable` does not rely on stated types."""
     if manifest.layers:
         return _has_image_layers(manifest)
     return manifest.config is not None and manifest.config.media_type in IMAGE_CONFIGS
 
 
 def cosign_suffix(descriptor: Descriptor, manifest: Manifest | Index) -> str | None:
-    """Under which of cosign's tags (`sig`, `att`, `sbom`) it belongs, by its layers or hauler's annotation."""
+    """The suffix of its cosign tag (`sig`, `att`, `sbom`), by its layers or hauler's annotation."""
     layers = manifest.layers if isinstance(manifest, Manifest) else ()
     found = {_COSIGN_LAYERS.get(layer.media_type) for layer in layers}
     suffix = found.pop() if len(found) == 1 else None
@@ -80,7 +80,7 @@ def cosign_suffix(descriptor: Descriptor, manifest: Manifest | Index) -> str | N
 
 
 def stated_subject(descriptor: Descriptor) -> Digest | None:
-    """To what hauler says that an attachment belongs; None where it says nothing that can be read."""
+    """The digest that hauler's annotation names as the subject of an attachment; None if there is no readable one."""
     head, _, encoded = (_kind(descriptor) or "").partition("/")
     try:
         return Digest.parse(descriptor.annotations.get(_SUBJECT) or (f"sha256:{encoded}" if head in _SUFFIXES else ""))
@@ -121,7 +121,7 @@ def _unpacks(store: Store, layer: Descriptor) -> bool:
             head = file.read(BLOCK) or b""
             return head.startswith(_MODULE) or begins_as_layer(head)
     except (ContentError, OSError):
-        return True  # nobody can tell, so nobody overlooks it
+        return True  # it cannot be examined, so it counts as runnable
 
 
 def begins_as_layer(head: bytes) -> bool:

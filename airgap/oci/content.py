@@ -1,6 +1,6 @@
-"""Content, verified to the last byte: every blob that an artifact reaches is there, of its size and of its digest.
+"""Verifies content: every blob that an artifact reaches is there, with its size and its digest.
 
-A signature covers the root manifest alone (rule 4: a signature is not the content); this covers the rest.
+A signature covers only the root manifest (design 2, rule 4: a signature is not the content); this covers the rest.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
 _INLINE_BYTES: Final = limits.MIB
-"""Less than this in all is hashed here and now: to hand it over costs more."""
+"""Fewer bytes in all are hashed in this thread: handing them to another one costs more."""
 _BATCH_BYTES: Final = 8 * limits.MIB
 _BATCH_BLOBS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentReport:
-    """What became of an artifact's content."""
+    """The result for the content of an artifact."""
 
     verdict: Literal["pass", "fail", "not-applicable"]
-    """`not-applicable` where nothing is wrong in mode `none`: that says nothing of the content."""
+    """`not-applicable` if nothing is wrong in mode `none`, which does not check the content."""
     mode: Content
     blobs: int
     """Different blobs that were proven good."""
@@ -40,9 +40,9 @@ class ContentReport:
     """Their bytes."""
     problems: tuple[ContentProblem, ...]
     absent: tuple[Digest, ...]
-    """Not there, and declared to be left out on purpose (`content.absent`)."""
+    """Missing content that a record declares to be left out on purpose (`content.absent`)."""
     external: tuple[Digest, ...]
-    """Foreign layers that are not there: they may rightly be elsewhere, and nothing is said of them."""
+    """Foreign layers that are not there. They may be elsewhere; they are not judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ _Batch = tuple[Digest, ...]
 class ContentChecker:
     """Checks closures of one store. A blob that several artifacts share is hashed once.
 
-    `pool` is asked for an executor when there is enough to hash that one pays, biggest blobs first; without it all is
-    hashed here. Call `prepare` with all closures before `check` is called for each: then the cores are busy across
-    artifacts, and while signatures are judged.
+    `pool` gives an executor if there is enough to hash, biggest blobs first; without `pool` everything is hashed in
+    this thread. Call `prepare` with all closures before calling `check` for each: then all cores work, also while
+    signatures are judged.
     """
 
     def __init__(self, store: Store, pool: Callable[[], Executor] | None = None) -> None:
@@ -91,7 +91,7 @@ class ContentChecker:
         for closure in closures:
             for reached in _unparsed(closure, mode):
                 descriptor = reached.descriptor
-                with suppress(ContentError):  # check() comes across it again, and says where it is
+                with suppress(ContentError):  # check() finds it again and reports where it is
                     if descriptor.digest not in sizes and check_descriptor(self._store, descriptor):
                         sizes[descriptor.digest] = descriptor.size
         if sum(sizes.values()) > _INLINE_BYTES:
@@ -164,13 +164,13 @@ def verify_content(
 
 
 def _unparsed(closure: Closure, mode: Content) -> Iterator[Reached]:
-    """What the graph has not read and verified already, as far as the mode asks for it."""
+    """The descriptors that the mode asks for and that the graph has not verified yet."""
     less = mode in (Content.MANIFESTS, Content.NONE)
     return (reached for reached in closure.reached if not reached.parsed and (reached.small or not less))
 
 
 def _batches(sizes: dict[Digest, int]) -> Iterator[_Batch]:
-    """Biggest first, so that no core is left with a big one at the end; small ones many at once."""
+    """Batches of blobs: the biggest first, so that no core gets a big one at the end; small ones together."""
     batch: list[Digest] = []
     total = 0
     for digest, size in sorted(sizes.items(), key=lambda item: -item[1]):

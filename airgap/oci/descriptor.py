@@ -19,7 +19,7 @@ IMAGE_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 ARTIFACT_MANIFEST: Final = "application/vnd.oci.artifact.manifest.v1+json"
 """Withdrawn from the specification, still read (MAN-11)."""
 ORAS_ARTIFACT_MANIFEST: Final = "application/vnd.cncf.oras.artifact.manifest.v1+json"
-"""What was before it: read, so that what is attached in it comes along and is named; no signature in it is judged."""
+"""Its predecessor. It is read, so that attachments are copied and shown; signatures in it are not judged."""
 ARTIFACT_MANIFESTS: Final = frozenset({ARTIFACT_MANIFEST, ORAS_ARTIFACT_MANIFEST})
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -38,7 +38,7 @@ DOCKER_SCHEMA_1: Final = frozenset(
         "application/vnd.docker.distribution.manifest.v1+prettyjws",
     }
 )
-"""Points at layers in a way of its own, which is not read: refused, so that no layer goes unchecked as "content"."""
+"""It lists layers in another form, which is not read. It is refused, so that no layer goes unchecked."""
 
 INDEX_TYPES: Final = frozenset({IMAGE_INDEX, DOCKER_LIST})
 MANIFEST_TYPES: Final = (
@@ -72,7 +72,7 @@ _MEDIA_TYPE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """For whom an entry of an index is."""
+    """The platform of an entry of an index."""
 
     architecture: str
     os: str
@@ -84,7 +84,7 @@ class Platform:
     def from_json(cls, source: JsonObject) -> Self:
         """Raises FormatError."""
         return cls(
-            # a platform without them is for nothing that anybody can ask for; every reader in Go takes it
+            # nobody can ask for a platform without them, but every reader in Go accepts it
             architecture=take_optional(source, "architecture", str) or "",
             os=take_optional(source, "os", str) or "",
             os_version=take_optional(source, "os.version", str),
@@ -121,7 +121,7 @@ class Descriptor:
     platform: Platform | None = None
     urls: tuple[str, ...] = ()
     data: bytes | None = None
-    """Embedded content, as received: nothing has compared it with `digest` yet (LAYOUT-5)."""
+    """Embedded content, as received and not yet compared with `digest` (LAYOUT-5)."""
 
     @classmethod
     def from_json(cls, source: Any) -> Self:
@@ -162,12 +162,12 @@ class Descriptor:
 
     @property
     def is_manifest(self) -> bool:
-        """Whether the content is of a type that points further."""
+        """Whether the media type is that of a manifest or index."""
         return self.media_type in MANIFEST_TYPES
 
     @property
     def is_external(self) -> bool:
-        """Whether the content may rightly be elsewhere: a foreign layer, or one with URLs to fetch it from."""
+        """Whether the content may be missing here: a foreign layer, or a layer with URLs."""
         return self.media_type in EXTERNAL_LAYERS
 
 

@@ -1,6 +1,6 @@
-"""Content digests: the only door from text to a blob's name (LAYOUT-4).
+"""Content digests: the only way from a text to the name of a blob (LAYOUT-4).
 
-A `Digest` holds characters that cannot leave a directory: whoever has one may build a path from it.
+The characters of a `Digest` cannot leave a directory, so a path can be built from it.
 """
 
 from __future__ import annotations

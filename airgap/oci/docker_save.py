@@ -1,8 +1,8 @@
-"""What `docker load` takes from a layout of `docker save`: `manifest.json`, or `repositories` where that is absent.
+"""The files that `docker load` reads in a layout of `docker save`: `manifest.json`, else `repositories`.
 
-Both stand beside `index.json` and can name other images, other layers or other names than it does. What is verified is
-what `index.json` leads to; so whatever else they name is told, and a failure where the whole is meant. What cannot be
-read is a failure always: the names in it may be those of any artifact.
+Both lie beside `index.json` and can list other images, layers or names. Only content that `index.json` leads to is
+verified. So everything else that they name is reported, and is a failure if the whole layout is verified. What cannot
+be read is a failure always: the names in it may be those of any artifact.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REPOSITORIES: Final = "repositories"
 T = TypeVar("T")
 
 Image = tuple[Manifest, frozenset[str]]
-"""An image that `index.json` leads to, and the names of the artifacts that it belongs to."""
+"""An image that `index.json` leads to, and the names of its artifacts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +151,9 @@ def _layers(manifest: Manifest) -> tuple[str, ...]:
 
 
 def _is_among(tag: str, names: frozenset[str]) -> bool:
-    """Whether one of an image's names says the same.
+    """Whether `tag` is one of the names of an image.
 
-    Where all of them are short, the tag alone is compared; a registry or folder before it would be said nowhere else.
+    If all names are short, only the tags are compared, because no name has a registry or folder.
     """
     whole = {docker_name(name) for name in names if tag_part(name) != name}
     return docker_name(tag) in whole if whole else "/" not in tag and tag_part(tag) in names

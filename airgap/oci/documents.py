@@ -1,4 +1,4 @@
-"""What every layout has, whatever carries it: `oci-layout` and `index.json`; and the one way to open its files."""
+"""The documents of every layout, `oci-layout` and `index.json`, and the one function that opens its files."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ class NotRegularError(OSError):
 
 
 def malformed(message: str, *, remedy: str = "", **facts: Fact) -> ContentError:
-    """The error for what is no readable layout."""
+    """The error for a layout that cannot be read."""
     return ContentError("layout.malformed", message, remedy=remedy, **facts)
 
 
 def kind_of(mode: int) -> str:
-    """What a file mode is, for a sentence."""
+    """The kind of a file for a message, by its mode."""
     return next((words for test, words in _KINDS if test(mode)), "a file")
 
 
 def open_regular(path: str) -> io.FileIO:
     """The regular file at `path`, itself and not through a symbolic link. Raises OSError, NotRegularError."""
-    _check_regular(os.lstat(path).st_mode)  # before opening: to open a device may already do something
+    _check_regular(os.lstat(path).st_mode)  # before opening, because opening a device may have effects
     descriptor = os.open(path, _FLAGS)
     try:
-        _check_regular(os.fstat(descriptor).st_mode)  # it may have been swapped in between
+        _check_regular(os.fstat(descriptor).st_mode)  # the file may have been replaced in between
         return io.FileIO(descriptor, "rb")
     except BaseException:
         os.close(descriptor)

@@ -1,9 +1,9 @@
-"""What the entries of `index.json` are called: one reading of their names, and one guarded way to look one up.
+"""The names of the entries of `index.json`, and the one way to look up a name.
 
 Two annotations name an entry: `org.opencontainers.image.ref.name` (skopeo, podman, oras) and `io.containerd.image.name`
 (containerd, docker). Some tools give several entries one name. hauler gives an image's name to everything that is
-attached to it; `docker save a:latest b:latest` gives the tag `latest` to both, and their whole names beside it. A name
-by which one tool could take one thing and another tool another thing means none (design 5).
+attached to it; `docker save a:latest b:latest` gives both the tag `latest`, and their full names in the other
+annotation. A name that two tools could resolve to two artifacts is refused (design 5).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Entry:
     descriptor: Descriptor
     number: int
     aside: bool = False
-    """It is attached to the image whose name it bears, and cannot be run in its place: the name is the image's."""
+    """It is attached to the image of this name, and cannot be run in its place: the name belongs to the image."""
 
     @property
     def ref(self) -> str | None:
-        """The ref.name; an empty one names nothing to any tool."""
+        """The ref.name; no tool uses an empty one."""
         return self.descriptor.annotations.get(REF_NAME) or None
 
     @property
@@ -63,8 +63,8 @@ def read_entries(
 ) -> tuple[Entry, ...]:
     """The entries of `index.json`.
 
-    `is_attachment` tells what is attached to something and cannot be run itself, `may_run` what may be an image: only
-    in an image's place can nothing else be taken. Files, charts and modules are taken by their name, whatever they are.
+    `is_attachment` tells whether content is attached to something and cannot run itself, `may_run` whether it may be
+    an image. Files, charts and modules keep their names.
     """
     entries = [Entry(descriptor, number) for number, descriptor in enumerate(index.manifests)]
     bearers: defaultdict[str, list[Entry]] = defaultdict(list)
@@ -72,7 +72,7 @@ def read_entries(
         for name in entry.names:
             bearers[name].append(entry)
     standing: set[str] = set()
-    """Names that belong to something that is no attachment, and are borne by something else, too."""
+    """Names of something that is no attachment which something else has, too."""
     attached: dict[int, Entry] = {}
     for name, group in bearers.items():
         if _is_one(group):
@@ -96,7 +96,7 @@ class Names:
         self._bearers: Final[defaultdict[str, list[Entry]]] = defaultdict(list)
         self._by_tag: Final[defaultdict[str, dict[int, Entry]]] = defaultdict(dict)
         self._by_end: Final[defaultdict[str, list[Entry]]] = defaultdict(list)
-        """By what stands behind the last colon; `:v1` and `x@y:v1` have no tag part."""
+        """Entries by the part of their name after the last colon; `:v1` and `x@y:v1` have no such part."""
         self._by_docker: Final[defaultdict[str, dict[int, Entry]]] = defaultdict(dict)
         """By the name that docker makes of theirs."""
         self._by_pin: Final[defaultdict[str, list[tuple[Entry, str]]]] = defaultdict(list)
@@ -108,14 +108,14 @@ class Names:
                 self._by_end[name.rpartition(":")[2]].append(entry)
                 self._by_docker[_completed(name)][entry.number] = entry
                 self._by_pin[name.rpartition("@")[2]].append((entry, name))
-        # asked for each entry, and a hostile layout gives one name to all of them
+        # called for each entry; a hostile layout may give all of them one name
         self._single: Final = {name for name, group in self._bearers.items() if _is_one(group)}
         self._whole_names: Final = {name: {entry.image for entry in group} for name, group in self._bearers.items()}
 
     def tag_of(self, entry: Entry) -> str | None:
-        """The one name that an entry is shown and copied by: its ref.name where that is its alone, else containerd's.
+        """The name to show and copy an entry by: its ref.name if no other entry has it, else containerd's name.
 
-        None where it has none, or none that is its alone.
+        None if it has no name, or only names that others have, too.
         """
         ref, image = (entry.ref, entry.image) if entry.names else (None, None)
         if ref in self._single and (image is None or self._whole_names[ref] <= {image, None}):
@@ -123,13 +123,13 @@ class Names:
         return image if image in self._single else None
 
     def all(self) -> dict[str, frozenset[Digest]]:
-        """Every name by which some tool runs something here, and what it may lead to."""
+        """Every name that some tool accepts here, and the entries that it may lead to."""
         return {
             name: frozenset(entry.descriptor.digest for entry in entries) for name, entries in self._bearers.items()
         }
 
     def doubles(self) -> Iterator[tuple[Entry, str]]:
-        """Entries that have no name of their own any more, each with the first name that it shares."""
+        """Entries without a name of their own, each with the first name that it shares."""
         for entry in self._entries:
             if entry.names and self.tag_of(entry) is None:
                 yield entry, entry.names[0]
@@ -141,7 +141,7 @@ class Names:
                 yield from (bearer for bearer in bearers if str(bearer[0].descriptor.digest) != digest)
 
     def image_beside(self, entry: Entry) -> Descriptor | None:
-        """What an entry that is aside bears the names of; None where that is not one thing."""
+        """The image whose names an attached entry has; None if there is not exactly one."""
         names = [name for name in (entry.ref, entry.image) if name is not None]
         firsts = [self._bearers[name][0].descriptor for name in names]
         one = all(name in self._single for name in names) and all(item.same_content(firsts[0]) for item in firsts)
@@ -150,9 +150,9 @@ class Names:
     def look_up(self, name: str) -> tuple[Entry, str]:
         """The entry that `name` names, and its name as the layout has it.
 
-        A whole name, or the tag part of one. Raises NotFoundError where there is none, or where it could mean two
-        things: tools differ in which of two entries of one name they take (LAYOUT-7), and where no ref.name is the
-        whole name, regctl takes one that ends so. docker and nerdctl run what bears a name as they complete it.
+        A full name, or the tag part of one. Raises NotFoundError if there is none, or if it is ambiguous: tools differ
+        in which of two entries with one name they take (LAYOUT-7), and if no ref.name is the full name, regctl takes
+        one that ends with it. docker and nerdctl run what bears a name as they complete it.
         """
         exact = self._bearers.get(name, [])
         found = exact or list(self._by_tag.get(name, {}).values())
@@ -176,10 +176,10 @@ class Names:
             yield from self._by_docker.get(name, {}).values()
 
     def check_literal(self, name: str, digest: Digest) -> None:
-        """Refuses a digest, or a tag with one, by which other tools take something else.
+        """Refuses a digest, or a tag with one, if other tools would take another artifact by it.
 
-        That is one whose whole name it is; and where a name ends in the digest, containerd and what stands on it (CRI,
-        nerdctl) run by it what bears the name, and do not look at its digest. Raises NotFoundError.
+        It may be the full name of another entry. And where a name ends in the digest, containerd and the tools on top
+        of it (CRI, nerdctl) run the entry of that name without comparing the digest. Raises NotFoundError.
         """
         bearers = [(entry, name) for entry in self._bearers.get(name, ())] + self._by_pin.get(str(digest), [])
         for entry, whole in bearers:

@@ -1,7 +1,7 @@
-"""A layout's graph: what its own artifacts are, what refers to them, and all that each of them reaches.
+"""The graph of a layout: its own artifacts, their referrers, and everything that each of them reaches.
 
-Every manifest is read, verified and parsed once. One that cannot be read never keeps others from being found (D27,
-MAN-34); it becomes a problem. Cycles cannot be made with sound digests, and nothing here would follow one.
+Every manifest is read, verified and parsed once. An unreadable one becomes a problem and does not hide others (D27,
+MAN-34). Digests make cycles impossible, and no cycle would be followed.
 """
 
 from __future__ import annotations
@@ -41,33 +41,33 @@ _SHORT: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """One descriptor of a closure, and the way to it: `index > linux/arm64 > layers[2]`."""
+    """One descriptor of a closure, and the path to it: `index > linux/arm64 > layers[2]`."""
 
     descriptor: Descriptor
     path: str
     parsed: bool
     """Its content was read, verified and parsed while the graph was walked."""
     small: bool
-    """A manifest, config or envelope: what is checked in mode `manifests`."""
+    """Whether it is a manifest, config or envelope: these are checked in mode `manifests`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closure:
-    """All that an artifact reaches: children, configs, layers, and its referrers with theirs."""
+    """Everything that an artifact reaches: children, configs, layers, and its referrers with theirs."""
 
     root: Descriptor
     reached: tuple[Reached, ...]
     problems: tuple[ContentProblem, ...]
-    """Manifests that could not be read, so that what is below them is unknown; and what could not be read and may
-    refer to some of it."""
+    """Manifests that cannot be read, so that the content below them is unknown; and unreadable content that may refer
+    to something in the closure."""
     absent: tuple[Digest, ...]
-    """Manifests that are not there and were declared to be left out."""
+    """Missing manifests that were declared to be left out."""
     declared_absent: frozenset[Digest]
-    """What the caller declared to be left out."""
+    """The digests that the caller declared to be left out."""
 
 
 class Graph:
-    """The graph of one layout. Not for several threads at once."""
+    """The graph of one layout. Not safe for threads."""
 
     def __init__(self, store: Store) -> None:
         self._store: Final = store
@@ -114,21 +114,21 @@ class Graph:
             ) from None
 
     def _shared(self, manifest: Manifest | Index) -> Manifest | Index:
-        """The same, with one object for all equal descriptors: thousands of indexes may list the same images."""
+        """The same manifest with one object for equal descriptors: thousands of indexes may list the same images."""
         if not isinstance(manifest, Index):
             return manifest
         known = self._descriptors
-        # the hash leaves annotations out: a million that differ in them alone would be compared one by one
+        # the hash ignores annotations: a million descriptors that differ only in these would be compared one by one
         shared = (item if item.annotations else known.setdefault(item, item) for item in manifest.manifests)
         return replace(manifest, manifests=tuple(shared))
 
     def check_opaque(self, descriptor: Descriptor) -> None:
-        """Refuses a manifest that its descriptor gives out for something unknown, so that nobody looks below it.
+        """Refuses a manifest whose descriptor states an unknown media type: content below it would go unchecked.
 
-        LAYOUT-2 allows types that are unknown, not those that are known and called otherwise. Raises ContentError
-        (`content.malformed`); content that cannot be read is left to whoever checks it. Reads each only once.
+        LAYOUT-2 allows unknown types, but not a wrong type for a known one. Raises ContentError (`content.malformed`).
+        Unreadable content is reported by the content check. Reads each blob only once.
         """
-        # whatever types are stated: a hundred thousand entries may state one each for the same blob
+        # by digest alone: a hundred thousand entries may state as many types for the same blob
         key = (descriptor.digest, descriptor.size, descriptor.data)
         if key not in self._forms:
             self._forms[key] = self._form(descriptor)
@@ -141,14 +141,14 @@ class Graph:
             )
 
     def _form(self, descriptor: Descriptor) -> str:
-        """By what the content is a manifest, for a sentence; empty where it is none."""
+        """Why the content is a manifest, for a message; empty if it is none."""
         if descriptor.size > limits.MANIFEST_BYTES:
             return ""
         try:
             document = load_object(read_verified(self._store, descriptor), Reading.OPEN)
         except (ContentError, FormatError):
             return ""
-        # in lower case: readers in Go do not look at the case of names
+        # in lower case, because readers in Go ignore the case of names
         members = {name.casefold(): value for name, value in document.items()}
         stated = members.get("mediatype")
         if isinstance(stated, str) and stated in MANIFEST_TYPES:
@@ -166,23 +166,23 @@ class Graph:
 
     @property
     def problems(self) -> tuple[ContentProblem, ...]:
-        """Entries of `index.json` that cannot be read, and so belong to no artifact that is known."""
+        """Unreadable entries of `index.json`; it is not known to which artifact they belong."""
         return self._scan.problems
 
     @property
     def notes(self) -> tuple[ContentProblem, ...]:
-        """What is odd and harmless (`layout.entry`): a tag given twice, a referrer of what is not here, ..."""
+        """Harmless oddities (`layout.entry`): a tag given twice, a referrer whose subject is missing, ..."""
         return self._scan.notes
 
     @property
     def full_index(self) -> str | None:
-        """A file beside `index.json` in which some tool lists what that leaves out, and which is not read."""
-        return getattr(self._store, "full_index", None)  # layouts on disk have it
+        """A file beside `index.json` in which some tool lists more than it does; it is not read."""
+        return getattr(self._store, "full_index", None)  # only layouts on disk have it
 
     @cached_property
     def _saved(self) -> Saved | None:
         """What other tools read instead of `index.json`; None where there is nothing of it."""
-        look = getattr(self._store, "beside", None)  # layouts on disk have it; other stores hold nothing else
+        look = getattr(self._store, "beside", None)  # only only layouts on disk have it
         try:
             documents: Mapping[str, bytes] = look() if look else {}
         except ContentError as error:
@@ -198,7 +198,7 @@ class Graph:
 
     @cached_property
     def disagreements(self) -> tuple[ContentProblem, ...]:
-        """What `docker load` would take from here that `index.json` does not name (`layout.disagrees`)."""
+        """Everything that `docker load` would load and `index.json` does not name (`layout.disagrees`)."""
         return tuple(self._saved.disagreements(self._images())) if self._saved else ()
 
     @property
@@ -207,7 +207,7 @@ class Graph:
         return self._saved.unread if self._saved else ()
 
     def docker_names(self, root: Root) -> tuple[str, ...]:
-        """What `docker load` calls an artifact, by a `manifest.json` beside the layout."""
+        """The names that `docker load` gives to an artifact, by a `manifest.json` beside the layout."""
         if not self._docker_names:
             return ()
         from airgap.oci.docker_save import path_of
@@ -222,7 +222,7 @@ class Graph:
         return self._saved.names_by_config() if self._saved else {}
 
     def _images(self) -> Iterator[tuple[Manifest, frozenset[str]]]:
-        """Every image that the layout's artifacts consist of, with their names."""
+        """Every image of the layout's artifacts, with the names of these."""
         for root in self.roots():
             names = frozenset((*root.tags, *root.aliases))
             for manifest in self._images_of(root):
@@ -239,7 +239,7 @@ class Graph:
             try:
                 manifest = self.manifest(descriptor)
             except ContentError:
-                continue  # which is that artifact's problem
+                continue  # reported as a problem of that artifact
             if isinstance(manifest, Index):
                 queue.extend(manifest.manifests)
             else:
@@ -249,22 +249,22 @@ class Graph:
 
     @cached_property
     def names(self) -> Mapping[str, frozenset[Digest]]:
-        """Every name by which some tool runs something here, and what it may lead to: more than one is one too many."""
+        """Every name that some tool accepts here, and the entries that it may lead to. Several make it ambiguous."""
         return self._scan.names.all()
 
     @property
     def digests(self) -> Container[Digest]:
-        """Every digest that `index.json` leads to, be it by one descriptor or by several that disagree."""
+        """Every digest that `index.json` leads to, also where several descriptors disagree about it."""
         return self._scan.known.keys()
 
     @property
     def known(self) -> Iterable[Descriptor]:
-        """What `index.json` leads to, wherever it stands: entries, children, referrers, each digest once."""
+        """All descriptors that `index.json` leads to: entries, children, referrers, each digest once."""
         return self._scan.known.values()
 
     @cached_property
     def shared_names(self) -> tuple[str, ...]:
-        """Names by which nothing can be told: two different entries bear each, and one of them has no other name."""
+        """Ambiguous names: two different entries have the name, and one of them has no other name."""
         return tuple(dict.fromkeys(name for _, name in self._scan.names.doubles()))
 
     def roots(self) -> tuple[Root, ...]:
@@ -272,9 +272,9 @@ class Graph:
         return self._scan.roots
 
     def whole(self) -> tuple[Root, ...]:
-        """The same for whoever means the whole layout: at least one.
+        """The same for a reference to the whole layout: at least one.
 
-        Raises NotFoundError where there is none, ContentError where none can be read.
+        Raises NotFoundError if there is none, ContentError if none can be read.
         """
         roots = self.roots()
         if not roots:
@@ -289,10 +289,9 @@ class Graph:
     def resolve(self, name: str | Digest | None) -> Root:
         """The artifact with this tag or digest, or the only one: the one way to look a name up. Raises NotFoundError.
 
-        A tag is a whole name of an entry, or the tag part of one. A name that could mean two things means none. A
-        digest may be that of a child at any depth, or of a referrer: its descriptor is the one that points at it, with
-        its real media type (MAN-35, D3). Raises ContentError where it is not found, and may stand where nobody could
-        look.
+        A tag is a full name of an entry, or the tag part of one. An ambiguous name is refused. A digest may be that of
+        a child at any depth, or of a referrer; the result is the descriptor that points at it, with its real media type
+        (MAN-35, D3). Raises ContentError if it is not found but may be below an unreadable manifest.
         """
         if isinstance(name, Digest):
             return self._by_digest(name)
@@ -309,7 +308,7 @@ class Graph:
         return self.resolve(reference.digest or reference.tag)
 
     def _check_entries(self) -> None:
-        """Raises ContentError where an entry of `index.json` describes nothing: it may be what was asked for."""
+        """Raises ContentError if an entry of `index.json` is no descriptor: it may be the one that was asked for."""
         for problem in self.problems:
             if problem.descriptor is None:
                 raise problem.error()
@@ -345,12 +344,12 @@ class Graph:
             self._check_entries()
             for index in self._scan.known.values():
                 if index.media_type in INDEX_TYPES:
-                    self.manifest(index)  # what cannot be read may list it
+                    self.manifest(index)  # an unreadable manifest may list it
             raise self._absent(digest)
         return Root(descriptor, ())
 
     def _absent(self, digest: Digest) -> NotFoundError:
-        """That there is no such artifact, and what has this digest: a part of one, or a blob that merely exists."""
+        """The error for a missing artifact. It says what has the digest: a part of an artifact, or an unlisted blob."""
         nothing = f"{self._store.name} has no artifact {digest}"
         for holder in self._scan.known.values():
             for place, part in self._successors(holder):
@@ -365,12 +364,12 @@ class Graph:
             there = self._store.size(digest) is not None
         except ContentError:
             there = False
-        # NEG-150: blobs that merely exist are not found, and the operator is told why
+        # NEG-150: a blob that no entry leads to is not found, and the message says why
         orphan = "; a blob of this digest lies there, but no entry of index.json leads to it" if there else ""
         return NotFoundError(f"{nothing}{orphan}", remedy="See what there is with airgap discover.", digest=str(digest))
 
     def _successors(self, descriptor: Descriptor) -> Sequence[tuple[str, Descriptor]]:
-        """What a manifest points at; nothing where it cannot be read, which is told where it is asked for."""
+        """The descriptors in a manifest; empty if it cannot be read, which is reported elsewhere."""
         try:
             return self.manifest(descriptor).successors() if descriptor.is_manifest else ()
         except ContentError:
@@ -379,10 +378,10 @@ class Graph:
     # --- referring ---
 
     def referrers(self, descriptor: Descriptor) -> Referrers:
-        """Everything whose subject is exactly this (media type, digest, size: MAN-31), and what may be, unread.
+        """All manifests with this subject (media type, digest and size: MAN-31), and unreadable ones that may have it.
 
-        All forms are read: entries of `index.json`, fallback-tag indexes (only entries that truly have this subject),
-        and cosign's tags, which name a digest alone. More than limits.REFERRERS cannot be read either.
+        All forms are read: entries of `index.json`, fallback-tag indexes (only entries that really have this subject),
+        and cosign's tags, which name only a digest. Referrers beyond limits.REFERRERS count as unreadable.
         """
         found: dict[Digest, Referrer] = {}
         for referrer in self._scan.referrers.get(descriptor.digest, ()):
@@ -390,7 +389,7 @@ class Graph:
                 found.setdefault(referrer.descriptor.digest, referrer)
         claims = self._scan.unreadable.get(descriptor.digest, ())
         unread = self._scan.unread
-        if descriptor.digest in self._unread_digests:  # nothing refers to itself
+        if descriptor.digest in self._unread_digests:  # a manifest cannot refer to itself
             unread = tuple(problem for problem in unread if not _is_of(problem, descriptor))
         if len(found) > limits.REFERRERS:
             error = ContentError(
@@ -403,19 +402,19 @@ class Graph:
 
     @property
     def attached(self) -> Mapping[Digest, Sequence[Referrer]]:
-        """All that refers to something, by the digest of its subject, which need not be here; as far as it can be read.
+        """All readable referrers by the digest of their subject, which may be missing here.
 
-        For messages about what lies near. What refers to an artifact is asked with `referrers`.
+        For hints in messages only. Use `referrers` to find the referrers of an artifact.
         """
         return self._scan.referrers
 
     # --- reaching ---
 
     def closure(self, descriptor: Descriptor, *, declared_absent: frozenset[Digest] = frozenset()) -> Closure:
-        """All that `descriptor` reaches, breadth first, each once. Never raises for what the layout holds.
+        """Everything that `descriptor` reaches, breadth first, each once. Content of the layout never makes it raise.
 
-        `declared_absent`: what a record says was left out on purpose. A record is a claim of whoever wrote the layout,
-        so it excuses children of an index alone, and only where an image of that index is here: never a layer, a
+        `declared_absent`: digests that a record says were left out on purpose. A record is a claim of the writer of the
+        layout. So it excuses only children of an index, and only if an image of that index is here; never a layer, a
         config or the root.
         """
         return _Walk(self, declared_absent).run(descriptor)
@@ -426,20 +425,20 @@ class Graph:
         return self._reached <= limits.GRAPH_REACHED
 
     def surface(self, descriptor: Descriptor) -> Closure:
-        """`descriptor` and its referrers, recursively, without what any of them consists of: what signatures need."""
+        """`descriptor` and its referrers, recursively, without layers and children: enough to judge signatures."""
         return _Walk(self, frozenset(), inside=False).run(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One descriptor on the way, and how it was come to."""
+    """One descriptor on the walk, and how it was reached."""
 
     descriptor: Descriptor
     path: str
     depth: int
     small: bool
     entry: bool
-    """The root, or an entry of an index: nothing but a type that is really unknown makes it a blob."""
+    """Whether it is the root or an entry of an index: then it is a blob only if its type is really unknown."""
 
     def to(self, name: str, below: Descriptor, *, small: bool, entry: bool) -> _Step:
         return _Step(below, f"{self.path} > {name}", self.depth + 1, small, entry)
@@ -447,21 +446,21 @@ class _Step:
 
 @dataclass(slots=True)
 class _Walk:
-    """The way through everything that one artifact reaches."""
+    """The walk through everything that one artifact reaches."""
 
     graph: Graph
     declared_absent: frozenset[Digest]
     inside: bool = True
-    """Whether to follow what a manifest points at, or its referrers alone."""
+    """Whether to follow the descriptors in manifests, or only referrers."""
     reached: list[Reached] = field(default_factory=list)
     problems: list[ContentProblem] = field(default_factory=list)
     absent: list[tuple[Digest, ContentProblem]] = field(default_factory=list)
     indexes: list[Index] = field(default_factory=list)
     unheard: dict[int, ContentProblem] = field(default_factory=dict)
-    """What may refer to something here and cannot be read."""
+    """Unreadable content that may refer to something here."""
     seen: set[tuple[Digest, str, int, bytes | None, bool]] = field(default_factory=set)
     limits_told: set[str] = field(default_factory=set)
-    """Sentences about bounds that were told: that of the layout is the same for thousands."""
+    """Messages about bounds that were given already: one bound of the layout may concern thousands of artifacts."""
 
     def run(self, root: Descriptor) -> Closure:
         label = "index" if root.media_type in INDEX_TYPES else "manifest" if root.is_manifest else "blob"
@@ -518,7 +517,7 @@ class _Walk:
             yield step.to(name, referrer.descriptor, small=True, entry=True)
 
     def _hear(self, problem: ContentProblem) -> None:
-        # the same objects are heard for each of a million descriptors
+        # the same problems come for each of a million descriptors
         self.unheard[id(problem)] = problem
 
     def _unread(self, step: _Step, error: ContentError) -> None:
@@ -534,7 +533,7 @@ class _Walk:
             self.problems.append(problem)
 
     def _explain(self) -> None:
-        """Says of platforms of an index that are not there which ones are."""
+        """Adds to the problem of a missing platform which platforms are here."""
         lost = {p.descriptor.digest for p in self.problems if p.reason == "content.missing" and p.descriptor}
         read = {item.descriptor.digest for item in self.reached if item.parsed}
         here: dict[Digest, tuple[str, ...]] = {}
@@ -550,7 +549,7 @@ class _Walk:
                 self.problems[number] = replace(problem, message=str(error), remedy=own_remedy(error))
 
     def _not_excused(self) -> set[Digest]:
-        """What is absent of an index of which no image is here: then the image is not here, whoever meant that."""
+        """Missing children of an index of which no image is here: a record does not excuse these."""
         absent = {digest for digest, _ in self.absent}
         found: set[Digest] = set()
         images = Images(self.graph.manifest)

@@ -1,7 +1,7 @@
-"""Which entries of an index are images, and which only say something about one.
+"""Tells the entries of an index that are images from attestations about one.
 
-BuildKit lists attestations among the platforms of an index, others SBOMs and signatures. An index of which nothing but
-these is here holds no image.
+BuildKit lists attestations among the platforms of an index; other tools list SBOMs and signatures. If only these are
+here, the index holds no image.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _UNKNOWN: Final = "unknown"
 
 
 class Images:
-    """Tells where an image is, each manifest looked at once. `read` gives a manifest or raises ContentError."""
+    """Finds images; examines each manifest once. `read` gives a manifest or raises ContentError."""
 
     def __init__(self, read: Callable[[Descriptor], Manifest | Index]) -> None:
         self._read: Final = read
         self._known: Final[dict[tuple[Digest, str], bool]] = {}
 
     def any_in(self, index: Index, depth: int = 0) -> bool:
-        """Whether an image that can be read stands in the index, or in one below it."""
+        """Whether a readable image is in the index, or in an index below it."""
         return any(self._is_one(entry, depth) for entry in index.manifests)
 
     def _is_one(self, entry: Descriptor, depth: int) -> bool:
@@ -52,7 +52,7 @@ class Images:
 
 
 def platform_missing(error: ContentError, entry: Descriptor, here: Sequence[str]) -> ContentError:
-    """The same error for an entry of an index, with the platform that is not there and the way out."""
+    """The same error for an entry of an index, with the missing platform and a remedy."""
     told = entry.platform is not None and not is_attestation(entry) and not own_remedy(error)
     if error.reason != "content.missing" or not told or not here:
         return error
@@ -66,13 +66,13 @@ def platform_missing(error: ContentError, entry: Descriptor, here: Sequence[str]
 
 
 def platform_names(entries: Iterable[Descriptor]) -> tuple[str, ...]:
-    """The platforms of these entries, attestations apart."""
+    """The platforms of these entries, without attestations."""
     named = (str(entry.platform) for entry in entries if entry.platform is not None and not is_attestation(entry))
     return tuple(dict.fromkeys(named))
 
 
 def is_attestation(entry: Descriptor) -> bool:
-    """Whether an entry of an index says of itself that it is about another, or for no platform that there is."""
+    """Whether an entry of an index claims to be about another entry, or to be for no real platform."""
     platform = entry.platform
     nowhere = platform is not None and platform.os == platform.architecture == _UNKNOWN
     return nowhere or _ABOUT in entry.annotations

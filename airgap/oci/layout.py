@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 class LayoutDirectory:
     """An OCI image layout in a directory (a `Store`). It holds no open files; threads and processes may share it.
 
-    No symbolic link inside of the layout is followed, and nothing but regular files is opened: a medium must not be
-    able to point at the machine's own files, or make it wait for ever.
+    Symbolic links inside the layout are not followed, and only regular files are opened: a medium must not be able to
+    point at files of the machine, or make it wait for ever.
     """
 
     def __init__(self, path: str) -> None:
@@ -54,7 +54,7 @@ class LayoutDirectory:
         return safe(self.path)
 
     def beside(self) -> dict[str, bytes]:
-        """What other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
+        """Files that other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
         found = sorted(name for name in DOCKER_SAVE_FILES if os.path.lexists(Path(self.path, name)))
         return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
 
@@ -96,7 +96,7 @@ class LayoutDirectory:
             raise unreadable(digest, problem or "cannot be read") from None
 
     def renamed(self, digest: Digest) -> str | None:
-        """What a blob that is not there may be called, where the medium has changed names."""
+        """The name that a medium may have given to a missing blob."""
         directory = self._directory(digest)
         if directory is None:
             return None
@@ -107,7 +107,7 @@ class LayoutDirectory:
         return self._shortened[digest.algorithm].of(digest.encoded)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: no file is held open."""
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +125,7 @@ class LayoutDirectory:
         """`blobs/<algorithm>/` if it is there and a real directory; looked at once."""
         algorithm = digest.algorithm
         if algorithm not in self._directories:
-            # Only these few names ever become a path: an unknown algorithm could be called like a Windows device.
+            # Only these few names become a path: an unknown algorithm could have the name of a Windows device.
             self._directories[algorithm] = self._look(algorithm) if digest.supported else None
         return self._directories[algorithm]
 
@@ -173,7 +173,7 @@ def open_directory(path: str) -> LayoutDirectory:
 
 
 def denied(path: str, error: OSError) -> ContentError:
-    """The error for what the system does not let us read."""
+    """The error for a file that the system does not let us read."""
     return malformed(
         f"{safe(path)} cannot be read: {error.strerror or type(error).__name__}",
         remedy="Check its permissions, that the medium is mounted, and that it reports no read errors.",

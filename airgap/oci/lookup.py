@@ -26,11 +26,11 @@ class ReferrersTag(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferrersLookup:
-    """Who was asked, and what the answer was. "None there" is a mechanism with nothing listed."""
+    """What was asked, and what the answer was. "There are none" is an answer with a mechanism and an empty list."""
 
     subject: Digest
     mechanism: str | None
-    """`v1.1-referrers-api`, `v1.1-referrers-tag`, `layout`; None where nobody looked, or looking failed."""
+    """`v1.1-referrers-api`, `v1.1-referrers-tag`, `layout`; None if nothing was asked, or the look-up failed."""
     api_status: int | None = None
     """HTTP status of the referrers API; None where it was not asked."""
     tag_status: int | None = None
@@ -38,4 +38,4 @@ class ReferrersLookup:
     listed: int = 0
     """Entries before filters and checks."""
     notes: tuple[str, ...] = ()
-    """What was not taken for a referrer and why: an answer that is no index, an entry of another subject."""
+    """What was not accepted as a referrer and why: an answer that is no index, an entry with another subject."""

@@ -1,4 +1,4 @@
-"""Manifests and indexes: the raw bytes beside what they say (LAYOUT-12: bytes are identity)."""
+"""Manifests and indexes: the raw bytes and the parsed members (LAYOUT-12: bytes are identity)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Manifest:
         return self.declared_artifact_type or (self.config.media_type if self.config else None)
 
     def successors(self) -> tuple[tuple[str, Descriptor], ...]:
-        """What it points at, each with its place (`config`, `layers[2]`); the subject is not among them."""
+        """The descriptors in it, each with its place (`config`, `layers[2]`), without the subject."""
         config = (("config", self.config),) if self.config else ()
         layers = ((f"layers[{number}]", layer) for number, layer in enumerate(self.layers))
         blobs = ((f"blobs[{number}]", blob) for number, blob in enumerate(self.blobs))
@@ -88,9 +88,9 @@ class Index:
 
 
 def parse_manifest(raw: bytes, media_type: str) -> Manifest | Index:
-    """What the content of a descriptor with `media_type` says. Raises FormatError or LimitError.
+    """The manifest or index in the content of a descriptor with `media_type`. Raises FormatError or LimitError.
 
-    The descriptor decides what the bytes are read as; a document that says otherwise, or that could be read as
+    The descriptor decides how the bytes are read. A document with another media type, or one that could be read as
     both a manifest and an index, is refused (CVE-2021-41190).
     """
     if media_type not in MANIFEST_TYPES:
@@ -138,7 +138,7 @@ def _check_kind(document: JsonObject, media_type: str) -> None:
         raise FormatError(f"it can be read in two ways: {media_type!r} has no member {shown!r}")
 
 
-# in lower case, as Go's readers do not look at it
+# in lower case, because readers in Go ignore the case of names
 _FOREIGN_MEMBERS: Final = {
     IMAGE_INDEX: frozenset({"config", "layers", "fslayers", "blobs"}),
     DOCKER_LIST: frozenset({"config", "layers", "fslayers", "blobs"}),

@@ -1,4 +1,4 @@
-"""Which members of a tar are a layout's files: one rule, for a tar read in place and for one that streams in."""
+"""The members of a tar that are files of the layout: one rule for a tar read in place and for a stream."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _HOSTILE: Final = "Do not unpack it with anything. Ask whoever made it for a tar
 _DOCUMENTS: Final = frozenset({LAYOUT_FILE, LAYOUT_INDEX})
 _FOLDERS: Final = (BLOBS, *(f"{BLOBS}/{algorithm}" for algorithm in sorted(SUPPORTED)))
 _OTHERS: Final = 1000
-"""Names of foreign members that are kept, to tell what a tar is."""
+"""Names of other members that are kept, to say in messages what the tar is."""
 _TOP: Final = re.compile(r"^(\./)+")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
-"""bsdtar takes it off on every system: C:index.json becomes index.json."""
+"""bsdtar removes it on every system: C:index.json becomes index.json."""
 _BLOB: Final = re.compile(rf"(?:\./)*({BLOBS}/(sha256/[0-9a-f]{{64}}|sha384/[0-9a-f]{{96}}|sha512/[0-9a-f]{{128}}))")
 _SHORT_NAME: Final = re.compile(r"[^.~]{1,6}~[0-9]{1,6}(\.[^.]{0,3})?")
-"""What Windows calls a file beside its long name: INDEX~1.JSO is index.json."""
+"""The short name of a file on Windows: INDEX~1.JSO is index.json."""
 _PART_BYTES: Final = 255
 
 
@@ -41,10 +41,10 @@ class LayoutFile(NamedTuple):
 
 
 def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iterator[LayoutFile]:
-    """The layout's files in the order in which they come; names of what else is there go to `others`, within a bound.
+    """The files of the layout in their order in the tar. Names of other members are added to `others`, within a bound.
 
-    `source` is what the tar is called in sentences. Raises FormatError for whatever another reader may take in another
-    way, wherever in the tar it stands (LAYOUT-9, design 11), and ContentError (`layout.malformed`) at the end of a tar
+    `source` is the name of the tar in messages. Raises FormatError for any member, anywhere in the tar, that another
+    reader may read in another way (LAYOUT-9, design 11), and ContentError (`layout.malformed`) at the end of a tar
     that holds no layout.
     """
     tree = _Tree()
@@ -55,7 +55,7 @@ def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iter
         name = _plain_name(member)
         ours = False
         if member.kind not in {Kind.FILE, Kind.DIRECTORY}:
-            # a docker save archive has links and is none of ours: that says more, so the rest is looked at
+            # a docker save archive has links: read on, because "docker save archive" is the better message
             link = link or _link(name, member)
         elif name:
             tree.add(name, member.kind)
@@ -74,16 +74,16 @@ def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iter
 
 
 class _Tree:
-    """What stands in the tar so far, under the names by which any file system may know it."""
+    """The members of the tar so far, by the names that any file system may give them."""
 
     def __init__(self) -> None:
         self._files: set[str] = set()
         self._folders: dict[str, str] = {name: name for name in _FOLDERS}
-        """How each is spelt, by the name under which it is known."""
+        """The spelling of each, by its normalized name."""
         self._spelt: set[str] = set(_FOLDERS)
 
     def add(self, name: str, kind: Kind) -> None:
-        """Raises FormatError where it cannot stand beside what is there already."""
+        """Adds a member. Raises FormatError if it conflicts with an earlier one."""
         folder = name.rpartition("/")[0]
         if folder:
             self._add_folder(folder)
@@ -140,7 +140,7 @@ def _plain_name(member: Member) -> str:
     """The name without a leading `./` and, of a directory, a trailing `/`; empty for the top itself.
 
     A name that would leave the directory it is unpacked into, here or on Windows, or that systems spell in different
-    ways, condemns the whole tar: nothing is unpacked here, but whoever gave it to us gave it to others, too.
+    ways, makes the whole tar refused. Nothing is unpacked here, but other tools may unpack the same tar.
     """
     name = member.name
     if match := _BLOB.fullmatch(name):
@@ -186,10 +186,10 @@ def _key(name: str) -> str:
 
 @lru_cache(maxsize=256)
 def _key_of_part(part: str) -> str:
-    """What a file system may take the name for.
+    """The name in a form that is equal for names that some file system treats as one.
 
-    Many ignore case and normal form, Apple's also characters that are not seen; Windows drops dots and blanks at the
-    end, and takes what follows a colon for a stream of the file.
+    Many ignore case and normal form, Apple's also invisible characters. Windows drops dots and blanks at the end, and
+    reads the part after a colon as a stream of the file.
     """
     seen = "".join(character for character in part if unicodedata.category(character) != "Cf")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
@@ -204,7 +204,7 @@ def _digest(name: str) -> Digest | None:
     try:
         digest = Digest.parse(f"{algorithm}:{encoded}")
     except FormatError:
-        return None  # a foreign file beside the blobs: macOS makes some
+        return None  # some other file beside the blobs: macOS makes such files
     return digest if digest.supported else None
 
 

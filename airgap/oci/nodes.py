@@ -1,4 +1,4 @@
-"""What a layout's graph is made of, for those who ask it."""
+"""The values that the graph of a layout returns."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ class Referrer:
     """The effective type (LAYOUT-13)."""
     manifest: Manifest | Index
     subject: Descriptor | None
-    """None for cosign's tags: they name a digest alone."""
+    """None for cosign's tags: they name only a digest."""
     tag: str | None = None
-    """The tag of cosign's under which it belongs."""
+    """Its cosign tag."""
 
 
 @dataclass(frozen=True, slots=True)
 class Referrers:
-    """The one answer to "what refers to this": what was found, and what may refer to it and cannot be read.
+    """The one answer to "what are the referrers of this": those found, and unreadable content that may be a referrer.
 
-    It is no sequence on purpose. "None there" and "could not look" are two answers (design 2, rule 6), so nobody gets
-    the first without the second: whoever asks either wants all of them or says who hears what could not be read.
+    It is no sequence on purpose. "There are none" and "the look-up failed" are two answers (design 2, rule 6). So a
+    caller either asks for all of them, or says which function gets the unreadable ones.
     """
 
     _found: tuple[Referrer, ...]
     _claims: tuple[ContentProblem, ...]
-    """What claims by its place (a fallback tag, a cosign tag) to refer to this very subject, and cannot be read."""
+    """Unreadable content that a fallback tag or a cosign tag assigns to this subject."""
     _unread: tuple[ContentProblem, ...]
-    """What cannot be read at all, so that nobody knows what it refers to: it may be this."""
+    """Unreadable content with an unknown subject: it may be this one."""
 
     def all(self) -> tuple[Referrer, ...]:
-        """All of them, in the order of digests. Raises ContentError where nobody knows whether these are all."""
+        """All of them, in the order of digests. Raises ContentError if there may be more that cannot be read."""
         for problem in (*self._claims, *self._unread):
             raise problem.error()
         return self._found
 
     def readable(self, hear: Callable[[ContentProblem], object], *, path: str = "") -> tuple[Referrer, ...]:
-        """Those that can be read, in the order of digests; `hear` is told of everything that cannot, first.
+        """The readable ones, in the order of digests. First `hear` is called with each unreadable one.
 
-        `path`: the way to the subject, to stand before places below it.
+        `path`: the path to the subject, which is put before the places below it.
         """
         for problem in self._claims:
             hear(problem.below(path) if path else problem)
@@ -67,23 +67,23 @@ class Referrers:
 
 
 def heard_elsewhere(problem: ContentProblem) -> None:
-    """For whoever asks about a subject whose unread referrers another part of the same run reports."""
+    """A `hear` that does nothing, for subjects whose unreadable referrers another part of the run reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """An artifact of the layout's own, with all its tags."""
+    """One of the layout's own artifacts, with all its tags."""
 
     descriptor: Descriptor
     tags: tuple[str, ...]
-    """Names that are its alone: what it is shown and copied by."""
+    """Names that no other entry has; it is shown and copied under these."""
     aliases: tuple[str, ...] = ()
-    """Other names by which some tool runs it."""
+    """Other names that some tool accepts for it."""
     called: str | None = None
     """The name that was looked up, as the layout has it."""
     entries: Mapping[str, Descriptor] = field(default_factory=dict, hash=False)
-    """By tag, the entry that bears it: several of one content differ in their annotations."""
+    """For each tag its entry: entries with the same content can differ in annotations."""
 
     def entry(self, tag: str) -> Descriptor:
-        """What bears this tag."""
+        """The entry with this tag."""
         return self.entries.get(tag, self.descriptor)

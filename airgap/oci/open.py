@@ -1,4 +1,4 @@
-"""The one door to layouts of both kinds."""
+"""Opens a layout, whether it is a directory or a tar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airgap.oci.documents import kind_of, malformed
 from airgap.oci.layout import LayoutDirectory, denied, open_directory
 from airgap.text import safe
 
-if TYPE_CHECKING:  # a verify of a directory starts without the reader of tars
+if TYPE_CHECKING:  # to verify a directory no reader of tars is loaded
     from airgap.oci.archive import LayoutArchive
 
 Layout: TypeAlias = "LayoutDirectory | LayoutArchive"
@@ -22,12 +22,12 @@ Layout: TypeAlias = "LayoutDirectory | LayoutArchive"
 def open_layout(path: str | os.PathLike[str]) -> Layout:
     """The layout at `path`, a directory or a tar.
 
-    Raises NotFoundError where nothing is, and ContentError (`layout.malformed`) with a sentence that says what is there
-    instead and what to do.
+    Raises NotFoundError if nothing is there, and ContentError (`layout.malformed`) with a sentence that says what is
+    there instead and what to do.
     """
     place = os.fspath(path)
     try:
-        mode = Path(place).stat().st_mode  # what the operator names may be a link; what is in it may not
+        mode = Path(place).stat().st_mode  # the path of the operator may be a link; files inside the layout may not
         if stat.S_ISDIR(mode):
             return open_directory(place)
         if stat.S_ISREG(mode):

@@ -1,7 +1,7 @@
 """The tree of an artifact: children of an index and referrers, recursively, as `airgap discover` shows it.
 
-A layout is a graph: thousands of indexes may list the same manifests, so that the paths through it are without number.
-In one tree each manifest is followed once. Where it is met again it is named, and beyond a bound of such lines counted.
+A layout is a graph: thousands of indexes may list the same manifests, which gives a huge number of paths. In one tree
+each manifest is followed once. Later it is only named, and beyond a bound of such lines only counted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from airgap.oci.record import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """One manifest, with what hangs on it."""
+    """One manifest, with everything below it."""
 
     descriptor: Descriptor
     role: str
@@ -36,9 +36,9 @@ class Outline:
     """Why the manifest cannot be read; None where it can."""
     below: tuple[Outline, ...]
     repeated: bool = False
-    """Its annotations, and what is below it, are shown where it was met first."""
+    """Whether its annotations and the nodes below it are shown elsewhere in the tree."""
     more: int = 0
-    """How many more that are shown elsewhere are below it."""
+    """How many more nodes below it are shown elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +49,14 @@ class Discovered:
     tags: tuple[str, ...]
     tree: Outline
     unread: tuple[ContentProblem, ...]
-    """What cannot be read and may belong to the tree, so that the tree may not be all."""
+    """Unreadable content that may belong to the tree: the tree may be incomplete."""
     record: Record | None = None
-    """The newest acquisition record: a claim of whoever made the layout."""
+    """The newest acquisition record, a claim of the writer of the layout."""
 
 
 _Key = tuple[Digest, str, int]
 _LINE_BYTES: Final = 4096
-"""What a repeated manifest may bring along for the price of a line; one whose annotations are megabytes costs more."""
+"""Bytes of a repeated manifest that count as one line; one with megabytes of annotations counts as more."""
 
 
 @dataclass(slots=True)
@@ -65,15 +65,15 @@ class Outliner:
 
     graph: Graph
     unread: dict[ContentProblem, None] = field(default_factory=dict)
-    """What cannot be read and may belong to the last tree, or is too deep in it to be shown."""
+    """Unreadable content that may belong to the last tree, and nodes that are too deep to be shown."""
     _followed: set[_Key] = field(default_factory=set)
-    """In this tree."""
+    """The manifests of this tree."""
     _drawn: set[_Key] = field(default_factory=set)
-    """In any tree."""
+    """The manifests of all trees."""
     _repeats: int = 0
 
     def draw(self, descriptor: Descriptor) -> Outline:
-        """The tree below `descriptor`. Never raises for what the layout holds."""
+        """The tree below `descriptor`. Content of the layout never makes it raise."""
         self.unread.clear()
         self._followed.clear()
         return self._node(descriptor, "artifact", None, 0)
@@ -89,7 +89,7 @@ class Outliner:
                 manifest = self.graph.manifest(descriptor)
             except ContentError as error:
                 missing = str(error)
-                if role != "child" or error.reason != "content.missing":  # a platform that was left out is no fault
+                if role != "child" or error.reason != "content.missing":  # a platform that was left out is no problem
                     self.unread[ContentProblem.of(error, descriptor, role)] = None
             else:
                 artifact_type = artifact_type or manifest.artifact_type
@@ -122,7 +122,7 @@ class Outliner:
         return False
 
     def _takes(self, descriptor: Descriptor) -> bool:
-        """Whether there is room for its line; the first always has room, as the graph bounds how many there are."""
+        """Whether its line may be shown. The first line of a manifest always is: the graph bounds their number."""
         if _key(descriptor) not in self._drawn:
             self._drawn.add(_key(descriptor))
             return True
@@ -138,7 +138,7 @@ class Outliner:
             yield "child", child, None
 
     def hear(self, problem: ContentProblem) -> None:
-        """Something may belong to the tree that cannot be read."""
+        """Notes unreadable content that may belong to the tree."""
         self.unread[problem] = None
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with one piece of content, as a value for reports."""
+"""A problem of one piece of content, as a value for reports."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from airgap.reasons import REASONS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentProblem:
-    """One piece of an artifact's content, or an entry of `index.json`, that is not what it has to be."""
+    """A problem of one piece of content, or of an entry of `index.json`."""
 
     reason: str
-    """A `content.*` code of airgap.reasons; `layout.entry` for an entry that is merely odd."""
+    """A `content.*` code of airgap.reasons; `layout.entry` for an oddity of an entry."""
     message: str
     """The sentence, safe for a terminal; names the digest."""
     path: str
-    """The way to it: `index > linux/arm64 > layers[2]`, `index.json > manifests[3]`."""
+    """The path to it: `index > linux/arm64 > layers[2]`, `index.json > manifests[3]`."""
     descriptor: Descriptor | None
-    """What points at it; None where it is an entry that describes nothing."""
+    """The descriptor that points at it; None for an entry that is no descriptor."""
     facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
     """`expected_size`, `found_size`, `found_digest`, ... where they are known."""
     remedy: str = ""
@@ -30,7 +30,7 @@ class ContentProblem:
 
     @classmethod
     def of(cls, error: ContentError, descriptor: Descriptor, path: str) -> Self:
-        """What `error` says of the content at `path`."""
+        """The problem that `error` reports for the content at `path`."""
         return cls(
             reason=error.reason,
             message=str(error),
@@ -41,11 +41,11 @@ class ContentProblem:
         )
 
     def below(self, path: str) -> Self:
-        """The same, seen from further out."""
+        """The same with `path` before its own."""
         return replace(self, path=f"{path} > {self.path}")
 
     def error(self) -> ContentError:
-        """The same as an error, with its place."""
+        """The same as an error that names the place."""
         error = ContentError(self.reason, f"{self.path}: {self.message}", remedy=self.remedy)
         error.facts = self.facts
         return error

@@ -1,6 +1,6 @@
-"""What something is that is no OCI image layout, and what to do about it: one sentence each.
+"""Says what a file or directory is that is no OCI image layout, and what to do.
 
-Field engineers name what they have; "not a layout" does not tell them what they have.
+"Not a layout" alone does not help a field engineer who named the wrong thing.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from airgap.text import safe
 _SKOPEO: Final = "skopeo copy --all"
 _COPY_AGAIN: Final = f"Make one on the connected side: airgap copy REGISTRY/REPOSITORY:TAG oci:DIRECTORY, or {_SKOPEO}."
 STANDARD_INPUT: Final = "standard input"
-"""What a tar is called that comes through a pipe."""
+"""The name in messages of a tar that comes through a pipe."""
 _SHOWN_NAMES: Final = 3
 _BLOCK: Final = 512
 _SIGNATURE: Final = re.compile(rb'\s*\{\s*"(?:payload|protected|signature|header)"\s*:\s*["{]')
 """How a JWS in JSON begins."""
 _ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
-"""A frame that decompressors of zstd pass over (RFC 8878, 3.1.2); the compressed one follows it."""
+"""A frame that zstd skips (RFC 8878, 3.1.2); the compressed frame follows it."""
 _AS_ON_CD: Final = re.compile(r"(INDEX\.JSO?N?|OCI[-_]LAYO(UT)?\.?)(;1)?")
-"""What is left of a layout's names where only capitals, eight characters or three behind the dot are kept."""
+"""The names of a layout's files on media that keep only capitals, eight characters, or three after the dot."""
 _OCTAL: Final = re.compile(rb"[ \0]*([0-7]*)")
 
 _PIECE: Final = re.compile(r".+\.(part-?)?([0-9]{1,3}|a[a-z]|a[a-z][a-z])")
@@ -35,16 +35,16 @@ _PIECE: Final = re.compile(r".+\.(part-?)?([0-9]{1,3}|a[a-z]|a[a-z][a-z])")
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What is often brought in place of a tar."""
+    """Files that people often name in place of a tar."""
 
     begins: re.Pattern[bytes]
     what: str
     remedy: str
-    """`{file}` in it is the name of the file."""
+    """`{file}` stands for the name of the file."""
     why: str = ""
-    """Why it cannot be read, as the end of the sentence."""
+    """Why it cannot be read, as the end of a sentence."""
     pieces: str = ""
-    """The way out where it is, by its name, a piece of one."""
+    """The remedy if its name is that of a piece of such a file."""
 
 
 def _compressed(magic: bytes, name: str, tool: str) -> _Kind:
@@ -107,7 +107,7 @@ _OTHERS: Final = (
 
 
 def check_head(path: str, head: bytes, size: int) -> None:
-    """Refuses a file that starts with `head` and so is no tar. Raises ContentError saying what it is instead."""
+    """Refuses a file that is no tar, by its first bytes `head`. Raises ContentError that says what it is instead."""
     if size == 0:
         raise malformed(
             f"{safe(path)} is empty (0 bytes)", remedy="The copy did not happen or broke off; copy it again."
@@ -136,7 +136,7 @@ def _refuse(path: str, head: bytes, kinds: Iterable[_Kind]) -> None:
 
 
 def _other(path: str) -> ContentError:
-    """A file that nothing is known about but its name."""
+    """The error for a file of an unknown kind."""
     if _PIECE.fullmatch(Path(path).name):
         return malformed(
             f"{safe(path)} is neither a layout directory nor a tar of one; by its name it may be a piece of one",
@@ -149,7 +149,7 @@ def _other(path: str) -> ContentError:
 
 
 def _refuse_signatures(path: str, head: bytes) -> None:
-    """Refuses a detached signature, and a file that has one: another command judges these."""
+    """Refuses a detached signature, and a file that has one: `airgap blob` is for these."""
     if head.startswith(b"\xd2\x84") or _SIGNATURE.match(head):
         raise malformed(
             f"{safe(path)} is a signature, not a layout",
@@ -164,12 +164,12 @@ def _refuse_signatures(path: str, head: bytes) -> None:
 
 
 def is_packed(head: bytes) -> bool:
-    """Whether these first bytes are those of something compressed or packed."""
+    """Whether these are the first bytes of a compressed file or an archive."""
     return any(kind.begins.match(head) for kind in _PACKED) or _ZSTD_SKIPPABLE.match(head) is not None
 
 
 def explain_tar(path: str, names: Collection[str]) -> ContentError:
-    """What a tar is that holds no layout, by the names of its members."""
+    """The error for a tar without a layout: what it is by the names of its members."""
     shown = safe(path)
     nested = sorted(name for name in names if name.endswith(f"/{LAYOUT_FILE}"))
     if not names:
@@ -194,7 +194,7 @@ def explain_tar(path: str, names: Collection[str]) -> ContentError:
 
 
 def explain_directory(path: str) -> ContentError:
-    """What a directory is that holds no layout. Raises OSError if it cannot be listed."""
+    """The error for a directory without a layout: what it is instead. Raises OSError if it cannot be listed."""
     shown = safe(path)
     names = {entry.name for entry in Path(path).iterdir()}
     if not names:
@@ -232,7 +232,7 @@ def explain_directory(path: str) -> ContentError:
         return malformed(f"{shown} is an incomplete layout: it has no {_absent(names)}", remedy=_COPY_AGAIN)
     nested = sorted(name for name in names if _has(path, f"{name}/{LAYOUT_FILE}"))
     tars = sorted(name for name in names if name.lower().endswith(".tar") and Path(path, name).is_file())
-    if nested or tars:  # what lies on a medium, where the medium was named
+    if nested or tars:  # the medium itself was named: show the layouts on it
         found = [_some(some, what) for some, what in ((nested, "layout"), (tars, "tar")) if some]
         all_of_them = " ".join(safe(Path(path, name)) for name in (*nested, *tars)[:_SHOWN_NAMES])
         return malformed(
@@ -251,7 +251,7 @@ def _has(path: str, inner: str) -> bool:
 
 
 def _file(path: str) -> str:
-    """What a command names, in the way out."""
+    """The name of the file in a suggested command."""
     return "FILE" if path == STANDARD_INPUT else safe(path)
 
 
@@ -270,10 +270,10 @@ def _some(names: Collection[str], what: str = "") -> str:
 
 
 def is_tar_header(head: bytes) -> bool:
-    """Whether some reader takes these first bytes for a tar: only the checksum tells, as not all look at other fields.
+    """Whether some reader accepts these first bytes as a tar. Only the checksum decides: some check nothing else.
 
-    It is read as leniently as the most lenient reader does: octal digits behind blanks and NULs, whatever follows them;
-    the sum of signed bytes, as some old tools wrote it, counts too.
+    It is read as the most lenient reader does: octal digits after blanks and NULs, with anything behind them. The sum
+    of signed bytes, as some old tools wrote it, counts too.
     """
     if len(head) < _BLOCK:
         return False

@@ -1,10 +1,10 @@
 """The acquisition record: where an artifact was copied from, what was looked for, and what was left out.
 
-It lies in the layout as a referrer of the artifact, so that every tool that copies referrers keeps it, and so that
-nobody takes it for an artifact of its own. docs/reference/acquisition-record.md describes the format.
+It is stored in the layout as a referrer of the artifact. So every tool that copies referrers keeps it, and no tool
+takes it for an artifact of its own. docs/reference/acquisition-record.md describes the format.
 
-It is a claim of whoever wrote the layout. It can name the policy scope that is asked (design 5) and explain what is
-missing; it makes no signature good and no content right.
+It is a claim of the writer of the layout. It can name the policy scope (design 5) and explain what is missing. It makes
+no signature valid and no content correct.
 """
 
 from __future__ import annotations
@@ -54,20 +54,20 @@ class CopiedReferrer:
         return _known({"digest": str(self.digest), "artifactType": self.artifact_type})
 
     def __str__(self) -> str:
-        """For a sentence; safe for a terminal."""
+        """For messages; safe for a terminal."""
         return f"{self.digest} ({safe(self.artifact_type or 'of a type that was not stated', limit=128)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedLookup:
-    """How referrers of one subject were looked for, and what became of them."""
+    """How the referrers of one subject were looked up, and which were copied."""
 
     lookup: ReferrersLookup
     copied: int = 0
     problems: tuple[str, ...] = ()
-    """What was named and stayed behind."""
+    """Referrers that were listed and not copied."""
     came: tuple[CopiedReferrer, ...] = ()
-    """What was copied along, of the artifact's own referrers; older records state their number alone."""
+    """The copied referrers of the artifact itself; older records have only their number."""
 
     @classmethod
     def from_json(cls, source: Any) -> Self:
@@ -135,7 +135,7 @@ class Record:
     name: str | None
     """The repository that it was copied from, `registry.example/app`: the policy scope. None where none is known."""
     reference: str
-    """As the operator typed it."""
+    """The reference that the operator typed."""
     artifact: Descriptor
     mode: str
     """Of referrers: `all`, `filtered` (by type or depth), `excluded`."""
@@ -144,12 +144,12 @@ class Record:
     digest_tags: bool = False
     lookups: tuple[RecordedLookup, ...] = ()
     platforms: tuple[str, ...] = ()
-    """Those that were chosen; empty: all."""
+    """The chosen platforms; empty means all."""
     absent: tuple[LeftOut, ...] = ()
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:
-        """Raises FormatError for what is no record of this version."""
+        """Raises FormatError if it is no record of this version."""
         document = load_object(raw, Reading.OPEN, what="acquisition record")
         schema = take(document, "schema", str)
         if schema != SCHEMA:
@@ -186,7 +186,7 @@ class Record:
         }
 
     def facts(self) -> dict[str, Any]:
-        """All that it says beside who wrote it and when."""
+        """Its members without the writer and the time."""
         return {
             "source": _known({"kind": self.kind, "name": self.name, "reference": self.reference}),
             "artifact": bare(self.artifact).to_json(),
@@ -203,7 +203,7 @@ class Record:
         }
 
     def says_the_same(self, other: Record) -> bool:
-        """Whether it says no more than `other`: who wrote it, when, and by which tag it was asked for is no matter."""
+        """Whether it has the same facts as `other`; the writer, the time and the tag do not matter."""
         return replace(self, tool=other.tool, time=other.time, reference=other.reference) == other
 
     def declared_absent(self) -> frozenset[Digest]:
@@ -211,15 +211,14 @@ class Record:
         return frozenset(item.digest for item in self.absent)
 
     def lost(self, here: Collection[Digest]) -> tuple[CopiedReferrer, ...]:
-        """Referrers of the artifact that came with it and are not among those that are `here` now."""
+        """Referrers that were copied with the artifact and are not among those `here` now."""
         return tuple(item for answer in self._of_artifact() for item in answer.came if item.digest not in here)
 
     def left_behind(self, here: Collection[Digest]) -> str | None:
-        """Why signatures may exist where this came from although none is here; None where it was looked for them.
+        """Why the source may have signatures although none is here; None if the record shows no such reason.
 
-        `here`: the digests of everything that refers to the artifact in the layout as it is, records excepted: what is
-        not there is seen there, not in a record. A sentence's end, to stand behind "the artifact has no signature
-        here: ".
+        `here`: the digests of all referrers of the artifact in this layout, without records. The text completes the
+        sentence "the artifact has no signature here: ".
         """
         of_artifact = self._of_artifact()
         if self.mode == "excluded":
@@ -239,7 +238,7 @@ class Record:
         return None
 
     def found_none(self) -> bool:
-        """Whether the registry was asked for referrers of the artifact itself, and named no signature among them."""
+        """Whether the registry was asked for the referrers of the artifact itself and listed no signature."""
         answers = self._of_artifact()
         return self.kind == "registry" and bool(answers) and all(_without_signature(answer) for answer in answers)
 
@@ -253,7 +252,7 @@ def _without_signature(answer: RecordedLookup) -> bool:
 
 
 def listed(items: Collection[CopiedReferrer]) -> str:
-    """Some of them, for a sentence."""
+    """Some of them, for a message."""
     shown = ", ".join(map(str, list(items)[:_SHOWN]))
     more = len(items) - _SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
@@ -261,7 +260,7 @@ def listed(items: Collection[CopiedReferrer]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FoundRecord:
-    """A record as it lies in a layout."""
+    """A record in a layout."""
 
     descriptor: Descriptor
     manifest: Manifest
@@ -271,9 +270,9 @@ class FoundRecord:
 def find_records(
     store: Store, graph: Graph, artifact: Descriptor, hear: Callable[[ContentProblem], object]
 ) -> tuple[FoundRecord, ...]:
-    """The records about `artifact`, the newest first. One that cannot be read is passed over: it proves nothing.
+    """The records about `artifact`, the newest first. Unreadable records are skipped, because a record proves nothing.
 
-    `hear` is told of what may refer to the artifact and cannot be read.
+    `hear` is called with unreadable content that may be a referrer of the artifact.
     """
     found = _records(store, graph.referrers(artifact).readable(hear), artifact)
     return tuple(sorted(found, key=_newest_last, reverse=True))
@@ -282,7 +281,7 @@ def find_records(
 def newest_record(
     store: Store, graph: Graph, artifact: Descriptor, hear: Callable[[ContentProblem], object]
 ) -> Record | None:
-    """The newest record about `artifact`; None where there is none. `hear`: see `find_records`."""
+    """The newest record about `artifact`; None if there is none. `hear`: see `find_records`."""
     found = find_records(store, graph, artifact, hear)
     return found[0].record if found else None
 
@@ -310,11 +309,14 @@ def _read_record(store: Store, layer: Descriptor) -> Record | None:
 
 
 def _newest_last(found: FoundRecord) -> tuple[datetime, Digest]:
-    return found.record.time, found.descriptor.digest  # two of one second are told apart the same way each time
+    return (
+        found.record.time,
+        found.descriptor.digest,
+    )  # the digest makes the order of two records of one second definite
 
 
 def listed_records(store: Store) -> dict[Digest, list[FoundRecord]]:
-    """The records that `index.json` lists as such, by artifact, the newest first; nothing else is read."""
+    """The records that `index.json` lists, by artifact, the newest first; nothing else is read."""
     found: dict[Digest, list[FoundRecord]] = {}
     for entry in store.index().manifests:
         if entry.artifact_type != ACQUISITION or entry.media_type != IMAGE_MANIFEST:
@@ -336,7 +338,7 @@ def _known(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def bare(descriptor: Descriptor) -> Descriptor:
-    """What identifies the content, without hints."""
+    """The descriptor with media type, digest and size only."""
     return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
 
 

@@ -4,10 +4,10 @@ r"""How artifacts are named (design 5).
     oci:PATH[:TAG|@DIGEST]       oci-archive:FILE[:TAG|@DIGEST]        a layout directory, a layout tar
     PATH[:TAG|@DIGEST]                                                 either, if PATH exists or looks like a path
 
-Paths may contain `:` and `@`, and so may tags (a layout's tag can be a full reference, LAYOUT-6): the part that exists
-on disk is the path, and where two do, nobody guesses. Where nothing exists, the first `:` ends the path, but that of a
-drive (`C:\stick`) never.
-With a tag and a digest, the digest decides, as everywhere in this field.
+Paths may contain `:` and `@`, and so may tags (a layout's tag can be a full reference, LAYOUT-6). The part that exists
+on disk is the path; if two parts exist, the reference is refused as ambiguous. If none exists, the first `:` ends the
+path, except that of a drive (`C:\stick`).
+With a tag and a digest, the digest decides, as in other tools.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _TRANSPORTS: Final = ("oci-archive:", "oci:")
 _FOREIGN: Final = ("docker-archive:", "docker-daemon:", "containers-storage:", "dir:", "ostree:", "sif:", "tarball:")
 _AS_OTHERS_WRITE_IT: Final = {"ocidir://": "regctl", "oci-dir:": "syft"}
 _REGISTRY_SCHEME: Final = re.compile(r"(?:docker|oci)://(?=[^/])")
-"""How skopeo (docker://) and Helm and Flux (oci://) write that a name is a registry's. `oci:///path` is a path."""
+"""The prefixes of registry names in skopeo (docker://), Helm and Flux (oci://). `oci:///path` is a path."""
 DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io"})
 DOCKER_HUB_API: Final = "registry-1.docker.io"
 """The server that answers for it."""
 DOCKER_HUBS: Final = DOCKER_HUB | {DOCKER_HUB_API, "registry.hub.docker.com"}
-"""The same registry by the names of its servers, too."""
+"""Other names of the same registry."""
 _DRIVE: Final = re.compile(r"[A-Za-z]:(?=[/\\])")
 _URL: Final = re.compile(r"(?P<scheme>file|https?|ftp|s3)://", re.IGNORECASE)
 _LONGEST_NAME: Final = 255
@@ -56,19 +56,19 @@ class LayoutReference:
     tag: str | None = None
     digest: Digest | None = None
     transport: str = ""
-    """`oci:`, `oci-archive:`, or empty where the path says it."""
+    """`oci:`, `oci-archive:`, or empty where the path decides."""
     literal: str | None = None
-    """Tag and digest as they were typed, where both were: other tools take an entry whose whole name is that."""
+    """Tag and digest as typed, if both were: other tools take an entry with that full name."""
 
     def naming(self, tags: Sequence[str], digest: Digest) -> str:
-        """The reference to one artifact of this layout, as it can be typed."""
+        """The reference to one artifact of this layout, in the form to type."""
         chosen = self.tag if self.tag in tags else (tags[0] if tags else None)
         if self.digest is not None or chosen is None:
             return f"{self.transport}{self.path}@{digest}"
         return f"{self.transport}{self.path}:{chosen}"
 
     def __str__(self) -> str:
-        if self.literal is not None:  # as it was typed, so that it is held against every reading again
+        if self.literal is not None:  # in the typed form, so that every reading of it is checked again
             return f"{self.transport}{self.path}:{self.literal}"
         suffix = f"@{self.digest}" if self.digest else f":{self.tag}" if self.tag is not None else ""
         return f"{self.transport}{self.path}{suffix}"
@@ -76,17 +76,17 @@ class LayoutReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryReference:
-    """A repository of a registry, or one artifact in it; the digest decides where there is one."""
+    """A repository of a registry, or one artifact in it; a digest takes precedence over the tag."""
 
     registry: str
-    """Host, with its port where it has one. `docker.io` is not implied."""
+    """The host, with its port if it has one. `docker.io` is not implied."""
     repository: str
     tag: str | None = None
     digest: Digest | None = None
 
     @property
     def name(self) -> str:
-        """Registry and repository: what a policy's scopes are compared with."""
+        """Registry and repository: compared with the scopes of a policy."""
         return f"{self.registry}/{self.repository}"
 
     def __str__(self) -> str:
@@ -101,16 +101,16 @@ def parse_reference(text: str, exists: Exists) -> LayoutReference | RegistryRefe
 
 
 def _official(reference: RegistryReference) -> RegistryReference:
-    """Docker Hub's own images lie in `library/`; that docker.io/nginx is docker.io/library/nginx all tools agree."""
+    """The name with `library/` for Docker Hub's own images: in all tools docker.io/nginx is docker.io/library/nginx."""
     if reference.registry not in DOCKER_HUB or "/" in reference.repository:
         return reference
     return replace(reference, repository=f"library/{reference.repository}")
 
 
 def docker_name(name: str) -> str:
-    """A name, with or without a tag, with the registry and folder that docker and podman leave out of it.
+    """A name, with or without a tag, with the registry and folder that docker and podman leave out.
 
-    The registry as DNS and HTTPS have it: its case, and the port that is meant without one, say nothing.
+    The registry is normalized as for DNS and HTTPS: lower case, and without the default port.
     """
     host, _, rest = name.partition("/")
     if not names_registry(name):
@@ -127,18 +127,18 @@ def without_registry_scheme(text: str) -> str:
 
 
 def names_registry(name: str) -> bool:
-    """Whether docker takes what stands before the first `/` for a registry; a part with upper case is no folder."""
+    """Whether docker takes the part before the first `/` for a registry; a part with upper case is no folder."""
     host, slash, _ = name.partition("/")
     return bool(slash) and ("." in host or ":" in host or host == "localhost" or host != host.lower())
 
 
 def parse_new_layout(text: str) -> LayoutReference:
-    """A path, with or without a tag, of what need not be there yet. Raises UsageError."""
+    """A path, with or without a tag, of a layout that may not exist yet. Raises UsageError."""
     return _layout(text, "", lambda _: False)
 
 
 def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
-    """What `text` names, where only a layout will do. Raises UsageError."""
+    """The layout that `text` names, if only a layout is allowed. Raises UsageError."""
     reference = local_reference(text, exists)
     if reference is None:
         from airgap.near_names import near_layout  # seldom needed
@@ -152,7 +152,7 @@ def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
 
 
 def local_reference(text: str, exists: Exists) -> LayoutReference | None:
-    """The layout that `text` names: what is there, or says that it is a path; None for anything else.
+    """The layout that `text` names, if it exists or has the form of a path; else None.
 
     Raises UsageError.
     """
@@ -170,7 +170,7 @@ def local_reference(text: str, exists: Exists) -> LayoutReference | None:
 
 
 def _check_scheme(text: str) -> None:
-    """Refuses what names a source of another kind, or of ours in another tool's way. Raises UsageError."""
+    """Refuses sources of other kinds, and layouts in the notation of other tools. Raises UsageError."""
     for transport in _FOREIGN:
         if text.startswith(transport):
             raise UsageError(
@@ -230,7 +230,7 @@ def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
     splits = list(islice(_splits_at_existing(text, exists), 2))
     if len(splits) > 1:
         (longer, _), (shorter, left) = splits
-        raise UsageError(  # other tools end the path at the first `:`; what is verified has to be what they run
+        raise UsageError(  # other tools end the path at the first `:`, and would run content that was not verified
             f"{safe(text, limit=200)!r} can mean {safe(longer, limit=200)!r}, or {safe(left[1:], limit=200)!r} in "
             f"{safe(shorter, limit=200)!r}: both paths exist",
             remedy="Rename one of them, or name what is meant through a link without ':' and '@' in its name.",
@@ -252,7 +252,7 @@ def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
 
 
 def _splits_at_existing(text: str, exists: Exists) -> Iterator[tuple[str, str]]:
-    """Ways to split into a path that exists and the rest, the longest path first."""
+    """The ways to split `text` into an existing path and the rest, the longest path first."""
     if exists(text):
         yield text, ""
     start = _path_start(text)
@@ -270,7 +270,7 @@ def _first_split(text: str) -> tuple[str, str]:
 
 
 def _path_start(text: str) -> int:
-    """Where the first separator may stand: behind the colon of a drive."""
+    """The position from which separators count: after the colon of a drive."""
     match = _DRIVE.match(text)
     return match.end() if match else 0
 
@@ -285,7 +285,7 @@ def _looks_like_path(text: str) -> bool:
 
 
 def is_repository(name: str) -> bool:
-    """Whether a registry may have a repository of this name (DIST-1); its length counts with the registry's."""
+    """Whether a registry may have a repository of this name (DIST-1)."""
     return _REPOSITORY.fullmatch(name) is not None
 
 
@@ -295,9 +295,8 @@ def is_host(text: str) -> bool:
 
 
 def is_registry(host: str) -> bool:
-    """Whether a name is a registry's: a host with a dot or a port, or `localhost`."""
-    # As docker has it: without a dot, a port or this one name, the first part belongs to a repository of a registry
-    # that nobody named.
+    """Whether a name is that of a registry: a host with a dot or a port, or `localhost`."""
+    # As in docker: otherwise the first part belongs to a repository, and no registry is named.
     return is_host(host) and ("." in host or ":" in host or host == "localhost")
 
 
@@ -318,7 +317,7 @@ def _digest(text: str, whole: str) -> Digest:
 
 
 def _way_to_digest(text: str, name: str) -> str:
-    """What was probably meant by what stands in the place of a digest."""
+    """A hint what was probably meant instead of a digest."""
     lower = text.lower() if text.lower().startswith("sha256:") else f"sha256:{text.lower()}"
     if _is_digest(lower):
         return f"Write {name}@{lower}"

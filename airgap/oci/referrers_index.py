@@ -1,4 +1,4 @@
-"""The index that a referrers tag names: what other writers put there stays as it is (DIST-8, DIST-25)."""
+"""The index of a referrers tag. Entries of other writers stay unchanged (DIST-8, DIST-25)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _NEW: Final[JsonObject] = {"schemaVersion": 2, "mediaType": IMAGE_INDEX}
 
 @dataclass(frozen=True, slots=True)
 class ReferrersIndex:
-    """A list of referrers, with whatever else stands in the document."""
+    """A list of referrers, with all other members of the document."""
 
     _members: JsonObject
     _entries: tuple[Any, ...] = ()
 
     @classmethod
     def empty(cls) -> Self:
-        """Where there is no tag yet."""
+        """The index for a tag that does not exist yet."""
         return cls(_NEW)
 
     @classmethod
@@ -35,11 +35,11 @@ class ReferrersIndex:
 
     @property
     def digests(self) -> frozenset[str]:
-        """What is listed, as it is written."""
+        """The listed digests, as written."""
         return frozenset(str(item.get("digest")) for item in self._entries if isinstance(item, dict))
 
     def listing(self, added: Iterable[Descriptor]) -> Self:
-        """With those of `added` behind that are not listed yet; each has its artifact type and annotations."""
+        """The index with those of `added` at its end that are not listed yet, with artifact type and annotations."""
         known = self.digests
         new = [descriptor.to_json() for descriptor in added if str(descriptor.digest) not in known]
         return replace(self, _entries=(*self._entries, *new))
@@ -57,7 +57,7 @@ class ReferrersIndex:
         return replace(self, _entries=tuple(kept))
 
     def encode(self) -> tuple[Descriptor, bytes]:
-        """The document, and what describes it. Raises LimitError where nobody would read it."""
+        """The document and its descriptor. Raises LimitError if readers would refuse its size."""
         raw = dump({**_NEW, **self._members, "manifests": list(self._entries)})
         if len(self._entries) > limits.REFERRERS or len(raw) > limits.MANIFEST_BYTES:
             raise LimitError(f"an index of {len(self._entries)} referrers is too large for a referrers tag")

@@ -1,4 +1,4 @@
-"""One pass over a layout: which entries of `index.json` are its own artifacts, and what refers to what.
+"""One pass over a layout: finds its own artifacts and all referrers.
 
 A layout has no list of either (LAYOUT-10): every manifest that `index.json` leads to is read and its subject noted.
 All known ways to record referrers are understood (design 5): untagged entries, fallback-tag indexes, cosign's tags.
@@ -28,14 +28,14 @@ from airgap.text import safe
 __all__ = ["Mechanism", "Referrer", "Root", "Scan", "scan"]
 
 Read = Callable[[Descriptor], Manifest | Index]
-"""Gives the verified manifest of a descriptor; raises ContentError."""
+"""Returns the verified manifest of a descriptor; raises ContentError."""
 CheckOpaque = Callable[[Descriptor], None]
 """Raises ContentError where a descriptor of an unknown type leads to a manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What one pass found."""
+    """The result of one pass."""
 
     roots: tuple[Root, ...]
     names: Names
@@ -43,40 +43,40 @@ class Scan:
     known: Mapping[Digest, Descriptor]
     """Every manifest and entry that `index.json` leads to, by the descriptor that points at it."""
     unreadable: Mapping[Digest, tuple[ContentProblem, ...]]
-    """By subject: what claims by its place to refer to it, and cannot be read."""
+    """For each subject the unreadable content that a tag assigns to it."""
     unread: tuple[ContentProblem, ...]
-    """What cannot be read and may refer to anything; beyond limits.NOTES_SHOWN only their number is told."""
+    """Unreadable content that may refer to anything; beyond limits.NOTES_SHOWN only its number."""
     problems: tuple[ContentProblem, ...]
     notes: tuple[ContentProblem, ...]
 
 
 def scan(store: Store, read: Read, check_opaque: CheckOpaque) -> Scan:
-    """Reads every manifest that `index.json` leads to. Never raises for what the layout holds."""
+    """Reads every manifest that `index.json` leads to. Content of the layout never makes it raise."""
     return _Scanner(store, read, check_opaque).run()
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A descriptor that was come to from an entry of `index.json`."""
+    """A descriptor that was reached from an entry of `index.json`."""
 
     descriptor: Descriptor
     name: str
-    """What it is called where it stands: `index.json > manifests[3]` for an entry, `linux/arm64` for a child."""
+    """Its name in its parent: `index.json > manifests[3]` for an entry, `linux/arm64` for a child."""
     depth: int = 0
     named: bool = False
     above: _Found | None = None
 
     @property
     def place(self) -> str:
-        """The way to it; made when it is asked for, since most are never shown."""
+        """The path to it; built on demand, because most are never shown."""
         return f"{self.above.place} > {self.name}" if self.above else self.name
 
     @property
     def may_refer(self) -> bool:
-        """Whether it may be a referrer of something, for all that its descriptor says.
+        """Whether it may be a referrer, judging by its descriptor.
 
-        What has a name, or a platform, is an image, which nobody needs in order to judge another one; what states the
-        type of an artifact is a referrer whatever else it is called. Everything else may be the signature.
+        A descriptor with a name or a platform is an image, which is not needed to judge another one. One that states an
+        artifact type is a referrer whatever its name. All others may be the signature.
         """
         descriptor = self.descriptor
         return descriptor.artifact_type is not None or not (self.named or descriptor.platform)
@@ -96,21 +96,21 @@ class _Scanner:
         self._problems: Final[list[ContentProblem]] = []
         self._notes: Final[list[ContentProblem]] = []
         self._depths: Final[dict[tuple[Digest, str, int, bytes | None, bool], int]] = {}
-        """The least depth at which something was come to."""
+        """The smallest depth at which each descriptor was reached."""
         self._unread: Final[dict[tuple[Digest, str], ContentProblem]] = {}
         self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
-        """Unreadable referrers, by the fallback tag or the digest that they stand under."""
+        """Unreadable referrers, by their fallback tag or digest."""
         self._entries: tuple[Entry, ...] = ()
         self._doubled: Final[set[int]] = set()
-        """Numbers of entries whose names are others' too: one that cannot be read may be what hauler attaches."""
+        """Numbers of entries that share their name: an unreadable one may be an attachment of hauler."""
         self._runnable: Final[dict[tuple[Digest, str], bool]] = {}
         self._images: Final[dict[tuple[Digest, str], bool]] = {}
         self._waiting: Final[defaultdict[str | Digest, list[Entry]]] = defaultdict(list)
-        """Referrers tags and cosign's tags, until what they are about is reached by something that is judged."""
+        """Referrers tags and cosign tags whose subject is not reached yet by an artifact that is judged."""
         self._covered: Final[dict[Digest, Descriptor]] = {}
-        """What the artifacts found so far reach: it is judged and checked with them."""
+        """Everything that the artifacts found so far reach: it is judged and checked with them."""
         self._late: Final[deque[Descriptor]] = deque()
-        """Referrers of something covered that were found after it."""
+        """Referrers of covered content that were found later."""
 
     def run(self) -> Scan:
         index = self._store.index()
@@ -126,7 +126,7 @@ class _Scanner:
         self._entries = read_entries(index, self._is_attachment, self._may_run)
         names = Names(self._entries, self._store.name)
         for entry, name in names.doubles():
-            # LAYOUT-7: not forbidden, and tools differ in which of them they take
+            # LAYOUT-7: not forbidden, but tools differ in which of them they take
             message = f"the tag {safe(name, limit=200)!r} stands there twice; it names neither"
             self._note(entry, message)
             self._doubled.add(entry.number)
@@ -155,7 +155,7 @@ class _Scanner:
         return manifest is not None and is_attachment(self._store, descriptor, manifest)
 
     def _may_run(self, descriptor: Descriptor) -> bool:
-        """Whether it is an image, for all that can be read of it."""
+        """Whether it is an image, as far as it can be read."""
         if not descriptor.is_manifest:
             return False
         manifest = self._try(descriptor)
@@ -176,7 +176,7 @@ class _Scanner:
         self._walk(start, Mechanism.ENTRY)
 
     def _walk(self, start: Iterable[_Found], mechanism: Mechanism) -> None:
-        """Everything below, and what it refers to (MAN-30), breadth first, so that depths are the least ones."""
+        """Everything below, with subjects (MAN-30), breadth first, so that depths are the smallest."""
         queue = deque(found for found in start if self._is_new(found))
         while queue:
             found = queue.popleft()
@@ -194,7 +194,7 @@ class _Scanner:
             if manifest is None:
                 continue
             self._visited.add(key)
-            self._unread.pop(key, None)  # it could be read where it stands less deep, or with its right size
+            self._unread.pop(key, None)  # it may be readable at a smaller depth, or with its right size
             following = (found.to(name, below) for name, below in manifest.successors() if below.is_manifest)
             queue.extend(step for step in following if self._is_new(step))
             if manifest.subject is not None:
@@ -203,7 +203,7 @@ class _Scanner:
                     queue.append(found.to("subject", manifest.subject, named=True))
 
     def _is_new(self, found: _Found) -> bool:
-        """Whether nothing was come to from here that is the same; a million entries may list the same manifest."""
+        """Whether it was not reached before; a million entries may list the same manifest."""
         descriptor = found.descriptor
         key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data, found.may_refer)
         if self._depths.get(key, found.depth + 1) <= found.depth:
@@ -212,7 +212,7 @@ class _Scanner:
         return True
 
     def _bounded(self, found: _Found) -> Manifest | Index | None:
-        """The manifest; None for what is of an unknown type and none by its content, either."""
+        """The manifest; None for content of an unknown type that is no manifest."""
         if not found.descriptor.is_manifest:
             if found.may_refer:
                 self._check_opaque(found.descriptor)
@@ -249,21 +249,21 @@ class _Scanner:
         try:
             return self._read(descriptor)
         except ContentError:
-            return None  # whoever needs it asks again, and is told why
+            return None  # the caller that needs it reads it again and gets the error
 
     def _has(self, digest: Digest) -> bool:
         try:
             return self._store.size(digest) is not None
         except ContentError:
-            return True  # it lies there and cannot be looked at: whoever reads it is told why
+            return True  # it is there but cannot be examined: reading it gives the error
 
     # --- forms of referrers ---
 
     def _is_special(self, entry: Entry) -> bool:
-        """Whether it stands under a referrers tag or one of cosign's, and could not be run by that name.
+        """Whether it has a referrers tag or a cosign tag, and cannot be run by that name.
 
-        What is reached as a referrer is never judged by itself, and tools take what they run by any tag: an image that
-        refers to another one, or lies under a tag of cosign's, is an artifact of its own, whatever it says.
+        A referrer is not judged by itself, but tools run an image by any tag. So an image that has a subject or a
+        cosign tag is an artifact of its own.
         """
         ref = entry.ref
         if ref is None or any(tag_part(name) != tag_part(ref) for name in entry.names):
@@ -274,9 +274,9 @@ class _Scanner:
         return manifest is None or not self._is_runnable(entry.descriptor, manifest)
 
     def _lists_referrers(self, entry: Entry, ref: str) -> bool:
-        """An index under such a tag that holds a referrer the tag is about, or nothing, or nothing readable.
+        """Whether it is an index under such a tag with a referrer of the tag's subject, or without a readable entry.
 
-        Not one that holds anything that could be run, whatever it refers to.
+        False for an index with an entry that can be run, whatever its subject.
         """
         if entry.descriptor.media_type not in INDEX_TYPES or not is_referrers_tag(ref):
             return False
@@ -288,7 +288,7 @@ class _Scanner:
         return is_about and not any(self._is_runnable(child, manifest) for child, manifest in readable)
 
     def _is_runnable(self, descriptor: Descriptor, manifest: Manifest | Index) -> bool:
-        """Asked once for each manifest: layers are opened for it, and a million tags may name the same one."""
+        """Computed once for each manifest: it opens layers, and a million tags may name the same manifest."""
         key = (descriptor.digest, descriptor.media_type)
         if key not in self._runnable:
             self._runnable[key] = is_runnable(self._store, manifest)
@@ -311,7 +311,7 @@ class _Scanner:
             except ContentError as error:
                 self._claims.append((tag, ContentProblem.of(error, child, place)))
                 continue
-            if _refers(manifest, tag):  # design 5: only entries that truly have this subject count
+            if _refers(manifest, tag):  # design 5: only entries that really have this subject count
                 self._walk([_Found(child, place)], Mechanism.FALLBACK)
             else:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
@@ -329,9 +329,9 @@ class _Scanner:
         self._add(target, _cosigned(entry.descriptor, manifest, entry.ref))
 
     def _attach_aside(self, names: Names) -> None:
-        """What hauler keeps under an image's name is attached to that image, as under the tag that cosign gave it.
+        """Content that hauler stores under the name of an image is attached to that image, as under its cosign tag.
 
-        `cosign save` gives no names: what it saved belongs to the one image beside it.
+        `cosign save` gives no names: its attachments belong to the only image in the layout.
         """
         nameless = [entry for entry in self._entries if entry.ref is None and entry.image is None]
         saved = [entry.descriptor for entry in nameless if is_image_kind(entry.descriptor)]
@@ -345,7 +345,7 @@ class _Scanner:
             image = names.image_beside(entry) if entry.aside else one
             if image is not None and image.digest != entry.descriptor.digest:
                 stated = stated_subject(entry.descriptor)
-                # what is no part of the image would be reached by nobody
+                # only parts of the image: otherwise the entry would be reached from nowhere
                 target = stated if stated is not None and stated in self._children([image]) else image.digest
                 self._add(target, _cosigned(entry.descriptor, manifest, cosign_tag(target, suffix)))
 
@@ -363,7 +363,7 @@ class _Scanner:
         return {subject: tuple(problems) for subject, problems in found.items()}
 
     def _unattributed(self, index: Index) -> tuple[ContentProblem, ...]:
-        """What may refer to anything: entries that describe nothing, and manifests that cannot be read."""
+        """Content that may refer to anything: entries that are no descriptors, and unreadable manifests."""
         found = [
             ContentProblem(
                 reason="content.malformed",
@@ -452,11 +452,11 @@ class _Scanner:
         return self._images[key]
 
     def _unnamed(self, plain: list[Entry]) -> Iterator[list[Entry]]:
-        """Entries without a name that may be artifacts, those first that are likely to reach others."""
+        """Unnamed entries that may be artifacts; first those that are likely to reach others."""
         unnamed = [entry for entry in plain if not entry.names]
         subjects = {entry.number: manifest.subject for entry in unnamed if (manifest := self._manifest(entry))}
         readable = [entry for entry in unnamed if entry.number in subjects or not entry.descriptor.is_manifest]
-        # an unknown type is no error, and its bytes can be checked (LAYOUT-2)
+        # an unknown type is no error; its bytes can be checked (LAYOUT-2)
         first = [entry for entry in readable if subjects.get(entry.number) is None]
         children = self._children(entry.descriptor for entry in (*first, *(entry for entry in plain if entry.names)))
         yield [entry for entry in first if entry.descriptor.digest not in children]
@@ -470,7 +470,7 @@ class _Scanner:
         return self._try(entry.descriptor) if entry.descriptor.is_manifest else None
 
     def _is_stray(self, entry: Entry) -> bool:
-        """A signature or record whose artifact is not here: it is nothing without it, and nobody can run it."""
+        """Whether it is a signature or record whose artifact is missing here; it cannot be run."""
         manifest = self._manifest(entry)
         return (
             manifest is not None
@@ -479,16 +479,16 @@ class _Scanner:
         )
 
     def _is_artifact(self, entry: Entry) -> bool:
-        """Whether a tag about nothing that is here leads to something: not to an index without entries."""
+        """Whether a tag with a missing subject is an artifact: false for an index without entries."""
         if cosign_target(entry.ref or ""):
             return True
         index = self._try(entry.descriptor)
         if index is None:
-            self._take_fallback(entry)  # which says why it cannot be read
+            self._take_fallback(entry)  # judging it reports why it cannot be read
         return isinstance(index, Index) and bool(index.manifests)
 
     def _children(self, descriptors: Iterable[Descriptor]) -> set[Digest]:
-        """What these lead to by their own words; digests make this free of cycles."""
+        """All descriptors below these; digests make cycles impossible."""
         found: set[Digest] = set()
         queue = deque(below for descriptor in descriptors for below in self._below(descriptor))
         while queue:
@@ -499,9 +499,9 @@ class _Scanner:
         return found
 
     def _cover(self, root: Descriptor) -> None:
-        """Adds what `root` reaches, its referrers and theirs included, and what their tags say refers to them.
+        """Marks everything that `root` reaches as covered, including referrers, also those by tags.
 
-        Two artifacts can each list the other in a referrer: the first of them then counts, never none.
+        Two artifacts can each list the other in a referrer: then the first of them is an artifact, never none.
         """
         queue = deque([root])
         while queue:
@@ -541,7 +541,7 @@ class _Scanner:
                 self._problems.append(ContentProblem.of(error, descriptor, entry.place))
 
     def _note_dangling(self, places: Mapping[Digest, str]) -> None:
-        """Notes what refers to nothing that is here (MAN-31): not a fault, but the reason why it is not shown."""
+        """Notes referrers whose subject is missing (MAN-31). That is no fault, but explains why they are not shown."""
         noted: set[Digest] = set()
         for referrer in (referrer for found in self._referrers.values() for referrer in found):
             digest, subject = referrer.descriptor.digest, referrer.subject
@@ -605,7 +605,7 @@ def _root(entries: list[Entry], names: Names) -> Root:
     bearers: dict[str, Entry] = {}
     for entry in entries:
         tag = names.tag_of(entry)
-        # of several that bear a tag, one that has containerd's name, too
+        # of several entries with the tag, prefer one that also has containerd's name
         if tag is not None and (tag not in bearers or bearers[tag].image is None):
             bearers[tag] = entry
     known = dict.fromkeys(name for entry in entries for name in entry.names)

@@ -1,4 +1,4 @@
-"""One file, read at many places by many threads at once: what a layout tar is served from, without unpacking."""
+"""One file that many threads read at many offsets at once, for layouts in a tar."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 PositionedRead = Callable[[memoryview, int], int]
-"""Fills the view from an offset in bytes, and returns how many bytes came (0 at the end)."""
+"""Fills the view from an offset, and returns the number of bytes read (0 at the end)."""
 
 
 class SharedFile:
-    """An open regular file with reads at any offset that do not disturb each other."""
+    """An open regular file with independent reads at any offset."""
 
     def __init__(self, file: io.FileIO, *, portable: bool = False) -> None:
-        """`portable` chooses the way that every system has, which reads one at a time."""
+        """`portable` uses seek and read, which every system has, one read at a time."""
         self._file: Final = file
         self.size: Final = os.fstat(file.fileno()).st_size
         self._lock: Final = threading.Lock()
@@ -35,7 +35,7 @@ class SharedFile:
         return bytes(view[:done])
 
     def close(self) -> None:
-        """Sections that are still open fail with ValueError or OSError from now on."""
+        """Closes the file. Open sections then fail with ValueError or OSError."""
         self._file.close()
 
     def _pick(self, *, portable: bool) -> PositionedRead:
@@ -80,13 +80,13 @@ class Section(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Moves there; behind the end there is nothing to read."""
+        """Moves to a position; after the end nothing can be read."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """As many bytes as the system gives at once, straight into `buffer`; 0 at the end."""
+        """Reads into `buffer` as many bytes as the system gives at once; 0 at the end."""
         if self.closed:
             raise ValueError("read of a closed section")
         left = self._size - self._position

@@ -1,8 +1,8 @@
-"""Stores: where blobs are read from, and the only two ways to their bytes.
+"""Stores of blobs, and the two functions that read them.
 
-Everything that reads content goes through `read_verified` (small things, returned) or `check_descriptor` and then
-`hash_bytes` (large things, streamed): size first, then digest (LAYOUT-3, LAYOUT-5, MAN-14). Embedded `data` is compared
-as well, and stands in for a blob that is not there.
+All content is read with `read_verified` (small blobs, returned) or with `check_descriptor` and then `hash_bytes` (large
+blobs, streamed): size first, then digest (LAYOUT-3, LAYOUT-5, MAN-14). Embedded `data` is checked as well, and is used
+if the blob is missing.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ class Store(Protocol):
 
     @property
     def name(self) -> str:
-        """What the operator calls it, for sentences."""
+        """Its name in messages."""
 
     def index(self) -> Index:
         """The layout's `index.json`, parsed once."""
 
     def size(self, digest: Digest) -> int | None:
-        """The size in bytes of the blob as it lies there; None where it is not. Raises ContentError."""
+        """The stored size of the blob in bytes; None if it is missing. Raises ContentError."""
 
     def open(self, digest: Digest) -> io.RawIOBase:
-        """The blob's bytes, nothing verified yet; close it. Raises ContentError (`content.missing`, ...)."""
+        """The bytes of the blob, not verified; close the file. Raises ContentError (`content.missing`, ...)."""
 
 
 def read_verified(store: Store, descriptor: Descriptor, limit: int = limits.MANIFEST_BYTES) -> bytes:
@@ -80,15 +80,15 @@ def hash_bytes(store: Store, digest: Digest) -> int:
 
 
 def check_descriptor(store: Store, descriptor: Descriptor) -> bool:
-    """All that can be checked of a descriptor without reading the blob: embedded data, presence and size.
+    """Checks a descriptor without reading the blob: embedded data, presence and size.
 
-    Returns whether the blob lies in the store; False says that verified embedded data stands in for it. Raises
+    Returns whether the blob is in the store; False means that verified embedded data replaces it. Raises
     ContentError.
     """
     digest = descriptor.digest
     check_embedded(descriptor)
     if not digest.supported:
-        digest.new_hash()  # says why not
+        digest.new_hash()  # raises with the reason
     found = store.size(digest)
     if found is None:
         if descriptor.data is not None:
@@ -102,7 +102,7 @@ def check_descriptor(store: Store, descriptor: Descriptor) -> bool:
 def missing(store: Store, digest: Digest) -> ContentError:
     """The error for a blob that `store` does not hold."""
     message = f"{digest} is not in {store.name}"
-    look = getattr(store, "renamed", None)  # layouts on disk have it: their blobs are files with names
+    look = getattr(store, "renamed", None)  # only layouts on disk have it
     name = look(digest) if look else None
     if name is None:
         return ContentError("content.missing", message, digest=str(digest))
@@ -117,13 +117,13 @@ def missing(store: Store, digest: Digest) -> ContentError:
 
 
 def unreadable(digest: Digest, problem: str) -> ContentError:
-    """The error for a blob that is there but is no file, or cannot be read."""
+    """The error for a blob that is no regular file or cannot be read."""
     return ContentError("content.unreadable", f"{digest} {problem}", digest=str(digest))
 
 
 @contextmanager
 def reading(digest: Digest) -> Iterator[None]:
-    """Turns what the medium says (a read error, a permission) into ContentError."""
+    """Turns errors of the medium (read errors, permissions) into ContentError."""
     try:
         yield
     except OSError as error:
@@ -134,8 +134,8 @@ _local = threading.local()
 
 
 def buffer() -> memoryview:
-    """This thread's own chunk to read into: whoever calls it next reads over what is in it."""
-    # One buffer a thread: to allocate a fresh one per blob costs more than to hash a small blob.
+    """The read buffer of this thread; the next caller overwrites it."""
+    # One buffer for each thread: allocating one for each blob costs more than hashing a small blob.
     if not hasattr(_local, "view"):
         _local.view = memoryview(bytearray(limits.CHUNK_BYTES))
     view: memoryview = _local.view

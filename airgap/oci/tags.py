@@ -1,4 +1,4 @@
-"""What tags say: full references as tags, the referrers tag schema, and cosign's tags."""
+"""Tags with a meaning: full references as tags, the referrers tag schema, and cosign's tags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ILLEGAL: Final = re.compile(r"[^a-zA-Z0-9._-]", re.ASCII)
 _REFERRERS: Final = re.compile(
     r"sha256-[0-9a-f]{64}|sha384-(?:[0-9a-f]{64}|[0-9a-f]{96})|sha512-(?:[0-9a-f]{64}|[0-9a-f]{128})", re.ASCII
 )
-"""As specified, and as the reference writes it (D46); of algorithms that can be checked here, and of no others."""
+"""As specified, and as the reference writes it (D46); only for algorithms that can be checked here."""
 _COSIGN: Final = re.compile(r"sha256-([0-9a-f]{64})\.(sig|att|sbom)", re.ASCII)
 _ALGORITHM_CHARACTERS: Final = 32
 _ENCODED_CHARACTERS: Final = 64
@@ -31,28 +31,28 @@ def tag_part(ref_name: str) -> str:
 
 
 def referrers_tag(digest: Digest) -> str:
-    """The tag under which a registry without referrers API keeps the referrers of `digest` (DIST-8, D46: cut short)."""
+    """The tag for the referrers of `digest` in a registry without referrers API (DIST-8, D46: shortened)."""
     algorithm, encoded = digest.algorithm[:_ALGORITHM_CHARACTERS], digest.encoded[:_ENCODED_CHARACTERS]
     return f"{_ILLEGAL.sub('-', algorithm)}-{_ILLEGAL.sub('-', encoded)}"
 
 
 def referrers_tags(digest: Digest) -> frozenset[str]:
-    """The tag as specified, and as the reference writes it: it does not cut sha512 short (D46)."""
+    """The tag as specified, and as the reference writes it, which does not shorten sha512 (D46)."""
     whole = f"{_ILLEGAL.sub('-', digest.algorithm)}-{_ILLEGAL.sub('-', digest.encoded)}"
     return frozenset({referrers_tag(digest), whole})
 
 
 def is_referrers_tag(ref_name: str) -> bool:
-    """Whether the name has the form of a referrers tag (DIST-8, MAN-33); whether it is one depends on what is here."""
+    """Whether the name has the form of a referrers tag (DIST-8, MAN-33); its content decides whether it is one."""
     return _REFERRERS.fullmatch(tag_part(ref_name)) is not None
 
 
 def cosign_target(ref_name: str) -> Digest | None:
-    """The digest that a tag of cosign's is about (`sha256-<hex>.sig`, `.att`, `.sbom`), or None."""
+    """The digest in a cosign tag (`sha256-<hex>.sig`, `.att`, `.sbom`), or None."""
     match = _COSIGN.fullmatch(tag_part(ref_name))
     return Digest.parse(f"sha256:{match[1]}") if match else None
 
 
 def cosign_tag(digest: Digest, kind: str) -> str | None:
-    """The tag under which cosign keeps what is about `digest`; `kind` is `sig`, `att` or `sbom`."""
+    """The cosign tag for `digest`; `kind` is `sig`, `att` or `sbom`."""
     return f"sha256-{digest.encoded}.{kind}" if digest.algorithm == "sha256" else None

@@ -1,9 +1,9 @@
-"""A strict reader of tars: where each member's bytes lie, and nothing that two readers could read differently.
+"""A strict reader of tars: finds the bytes of each member, and refuses what two readers could read differently.
 
 ustar (POSIX.1-1988), PAX extended headers (POSIX.1-2001) and GNU's long names and base-256 sizes. Python's tarfile is
-not used: it takes duplicates, damaged records and truncated archives in silence, and keeps an object for every member.
-Nothing is ever unpacked. What is accepted is a list of what honest tools write, not all but a list of known tricks
-(docs/decisions/0024); tests/differential compares it with four other readers.
+not used: it silently accepts duplicates, damaged records and truncated archives, and keeps an object for every member.
+Nothing is unpacked. Only forms that honest tools write are accepted, instead of refusing a list of known tricks
+(docs/decisions/0024); tests/differential compares the result with four other readers.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _OCTAL_LIMIT: Final = 8**11
 
 
 class Bytes(Protocol):
-    """Where an archive is read: a file at any place, or a stream at growing ones."""
+    """The bytes of an archive: a file at any offset, or a stream at growing offsets."""
 
     @property
     def size(self) -> int:
-        """In bytes; more than any archive has, where nobody knows."""
+        """Size in bytes; a number above all archives if it is not known."""
 
     def read(self, offset: int, count: int) -> bytes:
         """At most `count` bytes from `offset`; fewer only at the end."""
@@ -37,7 +37,7 @@ class Bytes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member; `name` is as it stands there, `offset` and `size` say where its bytes lie."""
+    """One member: `name` as written; `offset` and `size` of its bytes."""
 
     name: str
     kind: Kind
@@ -53,10 +53,10 @@ class Member:
 
 
 def members(shared: Bytes) -> Iterator[Member]:
-    """The archive's members in their order, meta headers applied. Raises FormatError or LimitError.
+    """The members of the archive in their order, with meta headers applied. Raises FormatError or LimitError.
 
-    All of it is looked at: an archive is refused that is cut short, or in which anything but zeros stands behind the
-    end marker.
+    The whole archive is read. It is refused if it is cut short, or if there is anything but zeros after the end
+    marker.
     """
     blocks = _Blocks(shared)
     offset, count = 0, 0
@@ -83,7 +83,7 @@ def members(shared: Bytes) -> Iterator[Member]:
 
 
 class _Blocks:
-    """Header blocks, read some at once: between small blobs stands little else."""
+    """Reads header blocks, several at once, because small blobs lie close together."""
 
     def __init__(self, shared: Bytes) -> None:
         self._shared = shared
@@ -113,7 +113,7 @@ class _Blocks:
         return self._shared.read(offset + BLOCK, header.size)
 
     def check_end(self, offset: int) -> None:
-        """Two blocks of zeros, and from there on nothing but zeros up to the last byte."""
+        """Checks for two blocks of zeros, and only zeros after them up to the last byte."""
         position = offset
         while chunk := self._shared.read(position, _WINDOW):
             if chunk.strip(b"\0"):
@@ -133,7 +133,7 @@ class _Blocks:
 
 
 class _Pending:
-    """What meta headers say of the member that follows: an extended header or a long name, and not both."""
+    """The meta header of the next member: an extended header or a long name, not both."""
 
     def __init__(self) -> None:
         self.used = False
@@ -143,7 +143,7 @@ class _Pending:
         self._records: dict[str, str] = {}
 
     def take(self, header: Header, data: bytes, offset: int) -> None:
-        """Raises FormatError where two readers could understand two things."""
+        """Keeps a meta header. Raises FormatError if two readers could understand it differently."""
         source = f"{header.kind.value} at byte {offset} of the tar ({safe(header.name, limit=160)!r})"
         if self.used:
             raise FormatError(
@@ -165,13 +165,13 @@ class _Pending:
             self._long = _long_name(data, source)
 
     def applied_to(self, header: Header, offset: int) -> Member:
-        """The member that the header at `offset` starts."""
+        """The member of the header at `offset`."""
         name = self._records.get("path", self._long or header.name)
         check_records(self._records, name)
         size = header.size
         if "size" in self._records:
             size = int(self._records["size"])
-            # a size that the header cannot hold is 0 there, or base-256; all others agree
+            # a size that the header cannot hold is 0 or base-256 in it; all other sizes agree
             if size != header.size and not (header.size == 0 and size >= _OCTAL_LIMIT):
                 raise FormatError(
                     f"{safe(name, limit=160)!r} in the tar has {header.size} bytes in its header and {size} in its PAX "

@@ -1,8 +1,7 @@
-"""One header block of a tar, as all readers read it.
+"""One header block of a tar. Only blocks that all readers read alike are accepted.
 
-Only what today's tools write is accepted: POSIX ustar and GNU headers, each field filled as its format says. In all
-else (a prefix under GNU's magic, a trailer of star, text behind a NUL, digits that are none) readers look for different
-things.
+These are the headers of today's tools: POSIX ustar and GNU, each field filled as its format says. Readers differ on
+everything else (a prefix under GNU's magic, a trailer of star, text after a NUL, wrong digits).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _OCTAL: Final = re.compile(rb" *[0-7]+[ \0]*")
 _STRING: Final = re.compile(rb"[^\x00-\x1f\x7f]*\0*")
 _BASE_256: Final = 0x80
 _LATEST: Final = 8**12 - 1
-"""Times, in seconds: what octal digits hold."""
+"""Times, in seconds: the range of the octal digits."""
 _NO_TARGET: Final = bytes(100)
 _NO_PREFIX: Final = bytes(BLOCK - 345)
 HIGHEST_ID: Final = 2**32 - 2
@@ -34,12 +33,12 @@ REPACK: Final = (
     "Unpack it where it was made and look at what comes out, make a copy of plain files, and pack that: "
     "cp -rL LAYOUT COPY, then tar -C COPY -cf NEW.tar oci-layout index.json blobs."
 )
-"""The way out for what an honest tool may have written."""
+"""The remedy for forms that an honest tool may have written."""
 DAMAGED: Final = "Copy the file again; compare its size and checksum with those of where it was made."
 
 
 class Kind(StrEnum):
-    """What a member is, as sentences say it."""
+    """The kind of a member, in words for messages."""
 
     FILE = "a file"
     DIRECTORY = "a directory"
@@ -77,13 +76,13 @@ _REFUSED: Final = {
     b"X": "an extended header of Solaris, which some readers apply and others take for a file",
 }
 META: Final = frozenset({Kind.EXTENDED, Kind.GLOBAL, Kind.LONG_NAME})
-"""What says something of members and is none."""
+"""Meta headers: they describe members and are no members."""
 LINKS: Final = frozenset({Kind.HARD_LINK, Kind.SYMBOLIC_LINK})
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header block; `size` is the size of the data that follows it, as the block states it."""
+    """A header block; `size` is the stated size of the data after it."""
 
     name: str
     kind: Kind
@@ -91,7 +90,7 @@ class Header:
 
 
 def parse_header(block: bytes, offset: int) -> Header:
-    """The header block that stands at byte `offset`. Raises FormatError for what readers could read differently."""
+    """The header block at byte `offset`. Raises FormatError if readers could read it differently."""
     _check_checksum(block, offset)
     name = _name(block, offset)
     letter = block[156:157]
@@ -148,9 +147,9 @@ def _name(block: bytes, offset: int) -> str:
 
 @lru_cache(maxsize=64)
 def _odd_number(fields: bytes) -> bytes | None:
-    """The first field that not all readers can read: they would give up, or take another number.
+    """The first field that some reader cannot read, or reads as another number.
 
-    Mode, owner, group, time and device numbers say nothing of a layout and are mostly the same for all members.
+    Mode, owner, group, time and device numbers do not matter for a layout and are mostly equal in all members.
     """
     for start, stop in ((0, 8), (36, 44), (44, 52)):
         field = fields[start:stop]
@@ -165,14 +164,14 @@ def _odd_number(fields: bytes) -> bytes | None:
 
 
 def _number(field: bytes) -> int | None:
-    """Octal digits, or GNU's base-256 for what they do not hold; 0xff at its start would be a negative number."""
+    """Octal digits, or GNU's base-256 for larger numbers; 0xff at its start would be a negative number."""
     if _OCTAL.fullmatch(field):
         return int(field.strip(b" \0"), 8)
     return int.from_bytes(field[1:], "big") if field[0] == _BASE_256 else None
 
 
 def text(name: bytes) -> str:
-    """A name as text; one that is no UTF-8 is kept, so that it can be shown."""
+    """A name as text; bytes that are no UTF-8 are kept, so that it can be shown."""
     return name.decode("utf-8", "surrogateescape")
 
 

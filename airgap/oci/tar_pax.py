@@ -1,4 +1,4 @@
-"""PAX records (POSIX.1-2001): `length keyword=value newline`, and which of them mean one thing to all readers."""
+"""PAX records (POSIX.1-2001): `length keyword=value newline`. Only records that all readers read alike are accepted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FLAG: Final = (
     "|uarch"
 )
 _FLAGS: Final = re.compile(rf"({_FLAG})(,({_FLAG}))*", re.ASCII)
-"""Other flags forbid to write what follows, or give a file another content."""
+"""Other flags forbid writing the following records, or change the content of a file."""
 _BASE_64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
 
 _KNOWN: Final = {
@@ -46,16 +46,16 @@ _KNOWN: Final = {
     "SCHILY.acl.ace": _TEXT,
     "RHT.security.selinux": _TEXT,
 }
-"""What honest tools write for files and directories, and what its value may be."""
+"""The records that honest tools write for files and directories, and their allowed values."""
 _KNOWN_FAMILIES: Final = (
     (re.compile(r"SCHILY\.xattr\..{1,255}"), _ANY),
     (re.compile(r"LIBARCHIVE\.xattr\..{1,255}"), _BASE_64),
 )
-"""Attributes of files, by their names; longer ones no system takes."""
+"""Names of file attributes; no system has longer ones."""
 
 
 def parse_records(data: bytes, source: str) -> dict[str, str]:
-    """The records of an extended header that `source` names. Raises FormatError where it is malformed."""
+    """The records of an extended header, named `source` in messages. Raises FormatError if it is malformed."""
     records: dict[str, str] = {}
     position = 0
     while position < len(data):
@@ -74,7 +74,7 @@ def parse_records(data: bytes, source: str) -> dict[str, str]:
 
 
 def check_records(records: dict[str, str], member: str) -> None:
-    """The records mean the same to all readers of the member. Raises FormatError."""
+    """Refuses records that readers could understand differently. Raises FormatError."""
     for key, value in records.items():
         shown = f"{safe(member, limit=160)!r} in the tar has the PAX record {safe(key, limit=64)!r}"
         if key.startswith("GNU.sparse."):
@@ -89,7 +89,7 @@ def check_records(records: dict[str, str], member: str) -> None:
 
 
 def check_global(records: dict[str, str], source: str) -> None:
-    """A global header says nothing of members: some readers apply it to all, others to none. Raises FormatError."""
+    """Refuses a global header that describes members: some readers apply it, others do not. Raises FormatError."""
     for key in records:
         if key != "comment":
             raise FormatError(

@@ -1,4 +1,4 @@
-"""A reference, opened: the layout behind it, its graph, and the artifacts that it names."""
+"""An opened reference: its layout, the graph of the layout, and the artifacts that it names."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from airgap.text import safe
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An open layout and what of it is meant."""
+    """An open layout, and the part of it that a reference names."""
 
     reference: LayoutReference
     store: Store
     graph: Graph
 
     def another(self, text: str) -> Target | None:
-        """What `text` names, where that lies in this layout, too: what was read of it is not read again.
+        """The target that `text` names in the same layout; content that was read is not read again.
 
         Raises UsageError.
         """
@@ -32,7 +32,7 @@ class Target:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the whole layout is meant, not one artifact."""
+        """Whether the reference names the whole layout, not one artifact."""
         return self.reference.tag is None and self.reference.digest is None
 
     def roots(self) -> tuple[Root, ...]:
@@ -40,9 +40,9 @@ class Target:
         return self.graph.whole() if self.is_whole else (self.graph.find(self.reference),)
 
     def all_roots(self) -> tuple[Root, ...]:
-        """The same with what of a whole layout cannot be read, for whoever has no other place to tell it.
+        """The same with the unreadable artifacts of a whole layout, for callers without another place to report these.
 
-        Entries that describe nothing are not among them: they may refer to each artifact, which is told of each.
+        Entries that are no descriptors are not included: each artifact reports them, because they may refer to it.
         """
         roots = self.roots()
         problems = self.graph.problems if self.is_whole else ()

@@ -44,7 +44,7 @@ def _decode(padded: str, kind: str, where: str) -> bytes:
         data = binascii.a2b_base64(padded, strict_mode=True)
     except ValueError:
         raise FormatError(f"is not {kind}", where=where) from None
-    # strict_mode still takes non-zero trailing bits ("YR=="): only the encoder's own spelling counts
+    # strict_mode still accepts non-zero trailing bits ("YR=="): compare with the spelling of the encoder
     if binascii.b2a_base64(data, newline=False).decode() != padded:
         raise FormatError(f"is not {kind} (trailing bits)", where=where)
     return data

@@ -2,10 +2,10 @@
 
 A general decoder knows dozens of tags; some build cyclic lists (28, 29), compile a regular expression (35),
 parse a mail (36) or stand for a number of a million digits (4), and every release may add more. So the heads of
-all items are walked first, and only integers, byte and text strings, arrays, maps, false, true and null get
-through, plus, where the caller allows it, tag 1 (an epoch time) around one number (COSE-15). Floats exist inside
-tag 1 only. Indefinite lengths, other tags, trailing bytes, duplicate labels (also the same integer written twice
-in two widths) and labels that are neither integer nor text are refused (COSE-3).
+all items are checked first. Only integers, byte and text strings, arrays, maps, false, true and null are accepted;
+if the caller allows it, also tag 1 (an epoch time) around one number (COSE-15). Floats are accepted inside tag 1
+only. Indefinite lengths, other tags, trailing bytes, duplicate labels (also the same integer in two widths) and
+labels that are neither integer nor text are refused (COSE-3).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from airgap.errors import FormatError, LimitError
 from airgap.text import safe
 
 Label = int | str
-"""What a map may be keyed by: RFC 9052, section 1.4."""
+"""The types of map labels: RFC 9052, section 1.4."""
 
 CborMap = Mapping[Label, Any]
 
@@ -34,7 +34,7 @@ class Epoch:
 
 
 def load(data: bytes, *, limit: int = limits.ENVELOPE_BYTES, what: str = "document", times: bool = False) -> Any:
-    """The CBOR value that `data` holds, and nothing behind it.
+    """The CBOR value in `data`; trailing bytes are refused.
 
     Values are int, bytes, str, list, dict, bool, None and, only with `times`, Epoch. Raises FormatError
     (LimitError where a bound is exceeded).
@@ -51,7 +51,7 @@ def load(data: bytes, *, limit: int = limits.ENVELOPE_BYTES, what: str = "docume
             semantic_decoders={_EPOCH: lambda number, _immutable: Epoch(number)},
             allow_duplicate_keys=False,
             allow_indefinite=False,
-            max_depth=limits.CBOR_DEPTH + 1,  # the library counts a tag as one level
+            max_depth=limits.CBOR_DEPTH + 1,  # cbor2 counts a tag as one level
         )
     except (cbor2.CBORError, ValueError, OverflowError, RecursionError) as error:
         raise FormatError(f"the {what} is not acceptable CBOR: {safe(error)}") from None
@@ -75,7 +75,7 @@ def encode(value: Any) -> bytes:
 
 
 def name(value: Any) -> str:
-    """What a decoded value is, in words for a sentence."""
+    """The kind of a decoded value, for a message."""
     return _NAMES.get(type(value), type(value).__name__)
 
 
@@ -98,7 +98,7 @@ _NAMES: Final = {
 
 
 def _walk_heads(data: bytes, *, times: bool) -> None:
-    """Walks every item's head and refuses what is not in the subset, before any value is built."""
+    """Checks the head of every item and refuses what is outside of the subset, before any value is built."""
     offset, open_levels, in_epoch = 0, [1], False
     while open_levels:
         if not open_levels[-1]:
@@ -126,7 +126,7 @@ def _walk_heads(data: bytes, *, times: bool) -> None:
 
 
 def _head(data: bytes, start: int) -> tuple[int, int, int, int]:
-    """Major type, additional information, argument and the offset behind the head."""
+    """Major type, additional information, argument and the offset after the head."""
     if start >= len(data):
         raise FormatError("it ends in the middle of an item")
     major, info = data[start] >> 5, data[start] & 0x1F
@@ -172,7 +172,7 @@ def _check_simple(info: int, start: int, *, in_epoch: bool) -> None:
 def _check_labels(value: Any, what: str) -> None:
     if isinstance(value, dict):
         for label, member in value.items():
-            # bool is an int in Python, but true is no label
+            # in Python bool is an int, but true is no label
             if not isinstance(label, int | str) or isinstance(label, bool):
                 raise FormatError(f"the {what} has a label that is {name(label)}, not an integer or text")
             _check_labels(member, what)

@@ -1,10 +1,10 @@
-"""Strict DER: one reader without copies over one buffer, and a small writer.
+"""Strict DER: a reader of one buffer without copies, and a small writer.
 
-Evidence (CRLs, OCSP responses, RFC 3161 tokens) is checked over the bytes as received, so its structure is read here
-as slices of those bytes; nothing is ever re-encoded to be hashed. Only what DER has is read: definite lengths in their
-shortest form, tag numbers up to 30, primitive strings. The reference converts definite-length BER to DER first
-(TS-15, LIM-14); a length in a longer form is refused here instead, because signed bytes that have two spellings are an
-ambiguity with no use: no known authority writes them. Sets may stand in any order, as CMS allows.
+Signatures of evidence (CRLs, OCSP responses, RFC 3161 tokens) cover the bytes as received, so elements are slices of
+these bytes, and nothing is re-encoded to be hashed. Only DER is read: definite lengths in their shortest form, tag
+numbers up to 30, primitive strings. The reference converts definite-length BER to DER first (TS-15, LIM-14). Here a
+length in a longer form is refused: signed bytes must have one spelling, and no known authority writes another one.
+Sets may have any order, as CMS allows.
 
 Raises `FormatError` (`LimitError` where a bound is exceeded), nothing else.
 """
@@ -64,7 +64,7 @@ class Element:
 
     data: bytes = field(repr=False)
     tag: int
-    """The identifier octet as it stands, class and constructed bit included."""
+    """The identifier octet, including class and constructed bit."""
     start: int
     content: int
     end: int
@@ -87,7 +87,7 @@ class Element:
         return self
 
     def walk(self) -> Iterator[Element]:
-        """The elements inside, one by one; for lists that may be long."""
+        """The elements inside, one by one, for lists that may be long."""
         if not self.tag & _CONSTRUCTED:
             raise FormatError(f"{tag_name(self.tag)} holds no elements")
         position, depth = self.content, self.depth + 1
@@ -108,7 +108,7 @@ class Element:
         return inside[0]
 
     def fields(self, where: str, tag: int = SEQUENCE) -> Fields:
-        """The members of a SEQUENCE (or what `tag` says), to be taken in order."""
+        """The members of a SEQUENCE (or of `tag`), to be read in order."""
         return Fields(self.expect(tag, where).children(), where)
 
     def integer(self, where: str = "", *, tag: int = INTEGER, limit: int = limits.DER_INTEGER_BYTES) -> int:
@@ -195,9 +195,9 @@ class Element:
 
 
 class Fields:
-    """The members of one SEQUENCE, taken in order; an error names the member.
+    """The members of one SEQUENCE, read in order; an error names the member.
 
-    `end` must be called when all that is known has been taken: what is left over is an error.
+    Call `end` after the last known member: another member is an error.
     """
 
     __slots__ = ("_elements", "_next", "where")
@@ -208,7 +208,7 @@ class Fields:
         self.where = where
 
     def peek(self) -> Element | None:
-        """The next member, left in place; None behind the last."""
+        """The next member without reading it; None after the last."""
         return self._elements[self._next] if self._next < len(self._elements) else None
 
     def any(self, name: str) -> Element:
@@ -224,7 +224,7 @@ class Fields:
         return self.any(name).expect(tag, self.name(name))
 
     def maybe(self, *tags: int) -> Element | None:
-        """The next member if it has one of these tags, else None and nothing is taken."""
+        """The next member if it has one of these tags, else None; then nothing is read."""
         element = self.peek()
         if element is None or element.tag not in tags:
             return None
@@ -232,7 +232,7 @@ class Fields:
         return element
 
     def end(self) -> None:
-        """Nothing may be left."""
+        """Refuses further members."""
         element = self.peek()
         if element is not None:
             raise FormatError(f"has an unexpected {tag_name(element.tag)} at its end", where=self.where)
@@ -243,7 +243,7 @@ class Fields:
 
 
 def read(data: bytes, where: str = "") -> Element:
-    """The one element that `data` consists of; bytes behind it are refused."""
+    """The one element in `data`; trailing bytes are refused."""
     try:
         element = element_at(data, 0, len(data))
     except FormatError as error:
@@ -260,7 +260,7 @@ def element_at(data: bytes, start: int, end: int, *, depth: int = 0) -> Element:
     if end - start < 2:  # noqa: PLR2004
         raise FormatError(f"DER ends inside an element (byte {start})")
     tag, first = data[start], data[start + 1]
-    if tag & ~_CONSTRUCTED == 0:  # X.690, 8.1.5: it ends contents of indefinite length, which DER has none of
+    if tag & ~_CONSTRUCTED == 0:  # X.690, 8.1.5: it ends contents of indefinite length, which DER does not have
         raise FormatError(f"DER has no end-of-contents octets (byte {start})")
     if tag & _HIGH_TAG == _HIGH_TAG:
         raise FormatError(f"DER has a tag number above 30 (byte {start})")
@@ -273,7 +273,7 @@ def element_at(data: bytes, start: int, end: int, *, depth: int = 0) -> Element:
 
 
 def content_at(data: bytes, start: int) -> int:
-    """Where the contents of the element at `start` begin, wherever it ends: for what is cut off behind. FormatError."""
+    """The offset of the contents of the element at `start`, whose end may be cut off. Raises FormatError."""
     if start + 2 > len(data):
         raise FormatError(f"DER ends inside an element (byte {start})")
     first = data[start + 1]

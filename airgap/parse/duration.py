@@ -1,4 +1,4 @@
-"""Spans of time as people type them: hours, days and weeks, the same in every option and file."""
+"""Durations as people type them: weeks, days and hours, the same in every option and file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from airgap.text import safe
 _SPAN: Final = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(?:(\d{1,7})h)?", re.ASCII)
 _MINUTES: Final = re.compile(r"(?:\d+[wdh])*\d+m(?:\d+s)?", re.ASCII)
 _LONGEST: Final = timedelta(days=36525)
-"""A century: what is longer is a slip of the hand."""
+"""A century: a longer duration is a typing error."""
 
 
 def parse_duration(text: str, *, where: str = "") -> timedelta:
     """A span of time: `24h`, `7d`, `1w2d12h`, `0`; units w, d, h, each once, the largest first. Raises FormatError.
 
-    `m` is refused, as it is a minute to Go and a month to many people. CLI-3: not negative, and whole seconds.
+    `m` is refused, because it means minutes in Go and months to many people. CLI-3: not negative, whole seconds.
     """
     if text == "0":
         return timedelta()

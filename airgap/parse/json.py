@@ -1,9 +1,9 @@
 """JSON with one meaning: UTF-8, no BOM, no duplicate member names, bounded (LAYOUT-11, POLICY-4, D49).
 
-The standard library's parser is the only one that can refuse duplicate names; every faster one keeps the last
-duplicate silently, which lets two verifiers read two documents in one.
+Only the parser of the standard library can refuse duplicate names. Faster ones silently keep the last duplicate, so
+that two verifiers could read two documents in one.
 
-How strict a document is read beyond that depends on whose document it is. Each caller says so (`Reading`).
+Further rules depend on the writer of the document. Each caller chooses them (`Reading`).
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ JsonObject = Mapping[str, Any]
 
 
 class Reading(Enum):
-    """How strict a document is read. There is no default, so that nobody forgets to choose.
+    """How strictly a document is read. There is no default, so that every caller chooses.
 
-    Duplicate names, other text than UTF-8 and what is no JSON are refused in all of them.
+    Duplicate names, text that is not UTF-8 and text that is not JSON are always refused.
     """
 
     OWN = "own"
-    """What this tool wrote (pins, snapshots, reports) and small settings: every number is an integer of 64 bits, and
-    null is a value that no member has."""
+    """Documents of this tool (pins, snapshots, reports) and small settings: every number is an integer of 64 bits, and
+    no member may be null."""
     SIGNED = "signed"
-    """Envelopes, payloads and policies: like OWN, but a fraction is read. The attributes of others may be one (JWS-21,
-    JWS-34, PAY-11); a policy that says `1.0` for `"1.0"` is refused by whoever knows the member, and can say so."""
+    """Envelopes, payloads and policies: like OWN, but fractions are read. Attributes of others may be fractions
+    (JWS-21, JWS-34, PAY-11). A policy with `1.0` instead of `"1.0"` is refused with a message that names the member."""
     OPEN = "open"
-    """OCI documents, answers of registries, docker's configuration: null is an absent member, as every reader in Go has
-    it, and any number may stand in members that are not known (image-spec considerations.md, "Extensibility")."""
+    """OCI documents, answers of registries, docker's configuration: null means an absent member, as in every reader in
+    Go, and unknown members may have any number (image-spec considerations.md, "Extensibility")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number of an OPEN document that is no integer of 64 bits, as it is written. No member that is known has one."""
+    """A number in an OPEN document that is no integer of 64 bits, as written. No known member has one."""
 
     text: str
 
@@ -58,17 +58,17 @@ _DEPTH: Mapping[Reading, int] = {
 
 
 def load(data: bytes, reading: Reading, *, limit: int = limits.MANIFEST_BYTES, what: str = "document") -> Any:
-    """The JSON value that `data` holds, and nothing beside it.
+    """The JSON value in `data`.
 
-    Raises FormatError (LimitError where a bound is exceeded). In an OPEN document null members are left out, and a
-    number that is no plain integer is a `Number`; `take` refuses one where an integer belongs.
+    Raises FormatError (LimitError if a bound is exceeded). In an OPEN document null members are left out, and a number
+    that is no plain integer becomes a `Number`; `take` refuses it where an integer is needed.
     """
     if len(data) > limit:
         raise LimitError(f"the {what} has {len(data)} bytes, more than {limit}")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        from airgap.parse.mistakes import not_utf8  # only for messages
+        from airgap.parse.mistakes import not_utf8  # for messages only
 
         raise FormatError(f"the {what} is not UTF-8 ({not_utf8(data, error)})") from None
     if text.startswith("\ufeff"):
@@ -121,13 +121,13 @@ def as_object(value: Any, what: str) -> JsonObject:
 
 
 def dump(value: Any, *, indent: str | None = None) -> bytes:
-    """A document that was read as OPEN and changed, written again: every number as its writer wrote it."""
+    """Writes a document that was read as OPEN and changed: every number keeps its spelling."""
     separators = (",", ":") if indent is None else None
     text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False, default=_marked)
     return _MARKED.sub(r"\1", text).encode()
 
 
-# A lone surrogate, which no document that was read can hold
+# A lone surrogate cannot occur in a document that was read.
 _MARK = "\udfff"
 _MARKED = re.compile(f'"{_MARK}([-+.0-9eE]+){_MARK}"')
 
@@ -147,16 +147,16 @@ def take(source: JsonObject, key: str, kind: type[T]) -> T:
 
 
 def take_optional(source: JsonObject, key: str, kind: type[T]) -> T | None:
-    """The optional member `key`; null is refused, as it is neither present nor absent."""
+    """The optional member `key`; null is refused, because it is neither present nor absent."""
     _refuse_twin_of(key, source)
     return _checked(source[key], key, kind) if key in source else None
 
 
 def _refuse_twin_of(key: str, source: JsonObject) -> None:
-    """Refuse a name that Go's encoding/json reads as `key` and others do not: two readers, two documents (JWS-23)."""
+    """Refuse a name that Go's encoding/json reads as `key` and other readers do not (JWS-23)."""
     if key in source and not (isinstance(source, _Odd) and source.twinned):
         return
-    # null in other case takes back what a reader in Go had read as `key`
+    # in Go, a null member in another case overwrites the value of `key`
     nulls = source.nulls if isinstance(source, _Odd) and key in source else ()
     names = (*source, *nulls)
     twin = _twin_of(key, names) if len(names) <= _FEW else _find_twin(key, names)
@@ -172,15 +172,15 @@ def _find_twin(key: str, names: tuple[str, ...]) -> str | None:
 
 
 _FEW = 32
-"""Names of an object that is remembered. A document's many descriptors have the same few sets of names; a large set is
-somebody else's, and is not kept."""
+"""The size up to which sets of member names are cached. The many descriptors of a document have the same few sets of
+names; larger sets are not cached."""
 _twin_of = lru_cache(maxsize=4096)(_find_twin)
 
 
 def take_list(
     source: JsonObject, key: str, parse: Callable[[Any], T], *, limit: int, required: bool = True
 ) -> tuple[T, ...]:
-    """The member `key`, a list of at most `limit` items, each put through `parse`; errors name the index."""
+    """The member `key`, a list of at most `limit` items, each parsed with `parse`; errors name the index."""
     _refuse_twin_of(key, source)
     if key not in source and (not required or (isinstance(source, _Odd) and key in source.nulls)):
         return ()
@@ -204,7 +204,7 @@ def text(value: Any) -> str:
 
 
 def text_or_null(value: Any) -> str:
-    """The same for lists of OPEN documents: null is an empty string there, as every reader in Go has it."""
+    """The same for lists of OPEN documents: there null is an empty string, as in every reader in Go."""
     return "" if value is None else text(value)
 
 
@@ -216,27 +216,27 @@ def _item(parse: Callable[[Any], T], item: Any, where: str) -> T:
 
 
 def _checked(value: Any, where: str, kind: type[T]) -> T:
-    # bool is an int in Python, but `"size": true` is no size
+    # in Python bool is an int, but `"size": true` is no size
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise FormatError(f"is {_name(type(value))}, not {_name(kind)}", where=where)
     return value
 
 
 class _DoubleError(FormatError):
-    """A name that stands twice in an object. The parser does not say in which."""
+    """A duplicate name in an object. The parser does not say in which."""
 
 
 class _Odd(dict[str, Any]):
-    """An object about which `take` has to know more than its members."""
+    """An object with facts that `take` needs beside its members."""
 
     twinned = False
-    """Some names differ only in case: fine for annotations; for names that a document defines it is refused."""
+    """Whether some names differ only in case: allowed for annotations, refused for names that a document defines."""
     nulls: frozenset[str] = frozenset()
-    """Members of an OPEN document that were null. A list that must be there is then there, and empty."""
+    """Members of an OPEN document that were null. A required list that is null is empty."""
 
 
 def refuse_twins(source: JsonObject) -> None:
-    """Refuse an object with names that differ only in case, for objects whose every name has a meaning."""
+    """Refuse names that differ only in case, for objects in which every name has a meaning."""
     if isinstance(source, _Odd) and source.twinned:
         names = sorted(source, key=str.casefold)
         twin = next(b for a, b in pairwise(names) if a.casefold() == b.casefold())
@@ -257,7 +257,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _present_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = _members(pairs)  # a name with a value and with null stands there twice
+    members = _members(pairs)  # a name with a value and again with null is a duplicate
     nulls = frozenset(name for name, value in members.items() if value is None)
     if not nulls:
         return members
@@ -267,7 +267,7 @@ def _present_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def has_member(source: JsonObject, names: frozenset[str]) -> str | None:
-    """A member of `source` that some reader takes for one of `names` (given in lower case), whatever its case."""
+    """A member of `source` that some reader takes for one of `names` (in lower case), in any case."""
     return next((name for name in source if name.casefold() in names), None)
 
 
@@ -282,7 +282,7 @@ def _refuse_surrogates(document: str, value: Any, what: str) -> None:
 
 
 def _bound_depth(document: str, most: int, what: str) -> None:
-    # A cheap over-estimate first: only a document with many brackets is looked at.
+    # A cheap over-estimate first: only documents with many brackets are measured.
     if document.count("[") + document.count("{") <= most:
         return
     brackets = _BRACKET.findall(_STRING.sub("", document))
@@ -307,7 +307,7 @@ def _integer(digits: str) -> int:
 
 
 def _open_integer(digits: str) -> int | Number:
-    # "-0" is written again as it stands
+    # "-0" keeps its spelling
     return Number(digits) if len(digits) > _DIGITS or digits == "-0" else int(digits)
 
 
@@ -319,7 +319,7 @@ def _fraction(digits: str) -> float:
 
 
 def _no_float(document: str, digits: str) -> NoReturn:
-    # the parser does not say where it is; the first member that is this number is the one that people look for
+    # the parser does not give the position; the first member with this number is shown
     found = re.search(rf'"([^"\\\n]{{1,64}})"\s*:\s*{re.escape(digits)}(?![0-9.eE])', document)
     shown = safe(digits, limit=32)
     raise FormatError(

@@ -1,4 +1,4 @@
-"""Where in a JSON text a member stands, so that a message about it can name the line."""
+"""Finds the line of a member in a JSON text, for messages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Final
 from airgap import limits
 from airgap.text import safe
 
-# literals and white space need no look: only strings and structure say where we are
+# only strings and structure matter for the position, not literals and white space
 _DEPTH: Final = 8
-"""The members of policies, which messages name, lie five deep."""
+"""Depth of the members of policies that messages name."""
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+', re.DOTALL)
 
 
@@ -28,7 +28,7 @@ class _Frame:
 
     @property
     def place(self) -> str:
-        """The path of what is being read."""
+        """The path of the current member."""
         if self.is_list:
             return f"{self.path}[{self.item}]"
         return f"{self.path}.{self.name}" if self.path else self.name or ""
@@ -38,7 +38,7 @@ class Lines:
     """The lines of a JSON text, by the members that begin on them. Paths are those of FormatError.where."""
 
     def __init__(self, data: bytes) -> None:
-        """The text need not be JSON throughout: what cannot be followed is not found."""
+        """The text need not be valid JSON; members after an error may not be found."""
         text = data.decode("utf-8", errors="replace")
         starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._found: dict[str, int] = {}
@@ -48,7 +48,7 @@ class Lines:
     def of(self, path: str) -> int | None:
         """The line, counted from 1, on which the member `path` (`trustPolicies[0].name`) begins; None if not there.
 
-        For a member that is missing it is the line of what it is missing from.
+        For a missing member it is the line of its object.
         """
         if not path:
             return None
@@ -58,7 +58,7 @@ class Lines:
 
 
 def doubled(text: str) -> tuple[str, int] | None:
-    """The path of the first member whose name stands twice in its object, and the line of the second; None if none."""
+    """The path of the first duplicate name in an object, and the line of its second occurrence; None if none."""
     seen: set[str] = set()
     for path, offset in _places(text, limits.JSON_OPEN_DEPTH):
         if path in seen:
@@ -68,9 +68,9 @@ def doubled(text: str) -> tuple[str, int] | None:
 
 
 def _places(text: str, depth: int) -> Iterator[tuple[str, int]]:
-    """Every member's path with the offset at which its name, or in a list its value, begins.
+    """The path of every member with the offset of its name, or in a list of its value.
 
-    Nothing of what is nested deeper than `depth`: its paths would be longer than the text.
+    Members nested deeper than `depth` are left out: their paths would be longer than the text.
     """
     frames: list[_Frame] = []
     below = 0

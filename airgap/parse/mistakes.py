@@ -1,6 +1,6 @@
-"""What is wrong with a text that is not JSON, in words of whoever typed it: line, column, and what stands there.
+"""Explains what is wrong with a text that is not JSON: line, column, and the mistake.
 
-Only messages come from here. What the strict reader refused stays refused.
+For messages only: it never makes the strict parser accept anything.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ _OTHER_FORMATS: Final = (
     (re.compile(r"'?[A-Za-z][\w.-]*'?\s*:(?:\s|$)"), "it is YAML: write it as JSON"),
     (re.compile(r"[A-Za-z][\w.-]*\s*=\s"), "it is TOML or an ini file: write it as JSON"),
 )
-"""How texts of other kinds begin, behind comments."""
+"""How texts of other kinds begin, after comments."""
 _COMMENT_LINES: Final = re.compile(r"(?:\s*(?:#|//)[^\n]*\n)*\s*")
 
 
 def place(text: str, offset: int) -> str:
-    """Where an offset lies, as editors count it."""
+    """The line and column of an offset, as editors count them."""
     line, column = _line(text, offset), offset - (text.rfind("\n", 0, offset) + 1) + 1
     return f"line {line}, column {column}"
 
 
 def explain(text: str, error: json.JSONDecodeError) -> tuple[str, int]:
-    """What stands where `text` stops to be JSON, as the end of a sentence, and its line.
+    """What is wrong at the place where `text` stops being JSON, as the end of a sentence, and the line.
 
-    `error` is the parser's. Its offset and what lies around it are looked at, not its words, which differ between
+    `error` is that of the parser. Its offset and the text around it are used, not its message, which differs between
     versions.
     """
     at, what = _other_format(text) or _mistake(text, error)
@@ -57,7 +57,7 @@ def _line(text: str, offset: int) -> int:
 
 
 def _other_format(text: str) -> tuple[int, str] | None:
-    """Where the text begins, and what it is where it is of another kind altogether."""
+    """The offset of the first character, and the kind of the text if it is no JSON at all."""
     written = len(text.rstrip("\0"))
     if written and "\0" in text[:4]:
         return 0, "it is UTF-16 or UTF-32: save it as UTF-8"
@@ -77,7 +77,7 @@ def _mistake(text: str, error: json.JSONDecodeError) -> tuple[int, str]:
         return _in_a_text(text, error)
     after = _past_blanks(text, at + 1)
     if here == "," and text[after : after + 1] in tuple(_CLOSING):
-        at, here, before = after, text[after], at  # newer parsers point at the comma
+        at, here, before = after, text[after], at  # newer versions of the parser point at the comma
     if here and here in _CLOSING and before < at and text[before] == ",":
         closed = f"the {here!r} on line {_line(text, at)}"
         return before, f"a trailing comma: nothing follows it before {closed}; remove the comma"
@@ -122,7 +122,7 @@ def _extra(text: str, at: int) -> str:
 
 
 def _not_of_json(text: str, at: int) -> str | None:
-    """What stands at an offset where it is nothing that JSON has."""
+    """What the text at an offset is, if it is nothing that JSON has."""
     here = text[at]
     if text.startswith(("//", "/*", "#", "<!--"), at):
         return "a comment; JSON has no comments: remove it"
@@ -142,14 +142,14 @@ def _not_of_json(text: str, at: int) -> str | None:
 
 
 def _word(text: str, at: int) -> str | None:
-    """What a word is that stands there without quotation marks."""
+    """What a word without quotation marks is."""
     word = _WORD.match(text, at)
     if word is None:
         return None
     meant = _LITERALS.get(word[0].casefold())
     if meant is not None and word[0] != meant:
         return f"{safe(word[0])}, which JSON writes {meant}"
-    # a literal of JSON that stands in a wrong place is no matter of quotation marks
+    # a literal of JSON in a wrong place needs no quotation marks
     return None if meant else f'{safe(word[0], limit=64)!r} is not in quotation marks ("{safe(word[0], limit=64)}")'
 
 
@@ -174,7 +174,7 @@ def _structure(text: str, at: int, before: int, error: json.JSONDecodeError) -> 
 
 
 def _curly_before(text: str, at: int) -> int | None:
-    """A curly quotation mark before the offset on its line: it closes no text, and the next straight one does."""
+    """A curly quotation mark before the offset on its line: it does not close a text; the next straight one does."""
     begin = max(text.rfind("\n", 0, at) + 1, at - limits.MISTAKE_CHARACTERS)
     return next((number for number in range(begin, at) if text[number] in _CURLY), None)
 
@@ -189,7 +189,7 @@ def _past_blanks(text: str, at: int) -> int:
 
 
 def _before(text: str, at: int) -> int:
-    """The last character before the offset that is no blank; the offset of a blank where it is far away."""
+    """The last character before the offset that is no blank; the offset of a blank if it is far away."""
     lowest = max(at - limits.MISTAKE_CHARACTERS, 0)
     return lowest + max(len(text[lowest:at].rstrip(" \t\r\n")) - 1, 0)
 
@@ -202,7 +202,7 @@ def _shown(text: str, at: int) -> str:
 
 
 def not_utf8(data: bytes, error: UnicodeDecodeError) -> str:
-    """What bytes are that are not UTF-8, as the end of a sentence."""
+    """What bytes that are not UTF-8 are, as the end of a sentence."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "it is UTF-16: save it as UTF-8"
     if data.startswith(b"PK\x03\x04"):

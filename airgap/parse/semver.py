@@ -1,4 +1,4 @@
-"""Semantic versions, strict: `MAJOR.MINOR.PATCH[-pre][+build]` and nothing before or behind it (PLUGIN-29)."""
+"""Strict semantic versions: exactly `MAJOR.MINOR.PATCH[-pre][+build]` (PLUGIN-29)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST: Final = 256
 @total_ordering
 @dataclass(frozen=True, slots=True, eq=False)
 class SemVer:
-    """A version; ordered as semver.org 2.0.0, clause 11 has it, where build metadata says nothing."""
+    """A version, ordered by semver.org 2.0.0, clause 11; build metadata is ignored."""
 
     text: str
     release: tuple[int, int, int]
@@ -52,7 +52,7 @@ class SemVer:
 
     @property
     def _rank(self) -> tuple[tuple[int, int, int], bool, tuple[tuple[bool, int, str], ...]]:
-        # a release stands above its pre-releases; numbers stand below words; more identifiers stand above fewer
+        # a release is above its pre-releases; numbers are below words; more identifiers are above fewer
         return self.release, not self.pre, tuple(_identifier(part) for part in self.pre)
 
 

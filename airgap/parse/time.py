@@ -12,7 +12,7 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?P<fraction>\.\d{1,9
 
 
 def rfc3339(text: str, *, where: str = "") -> datetime:
-    """The moment, in UTC. Any offset and fractions are accepted (JWS-18); all else raises FormatError."""
+    """The time in UTC. Any offset and fractions are accepted (JWS-18); other texts raise FormatError."""
     match = _RFC3339.fullmatch(text)
     if not match:
         raise FormatError(f"{safe(text, limit=64)!r} is not an RFC 3339 time", where=where)
@@ -25,5 +25,5 @@ def rfc3339(text: str, *, where: str = "") -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """The moment as RFC 3339 in UTC, to the second where it is a whole one."""
+    """The time as RFC 3339 in UTC, without a fraction if it is a whole second."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

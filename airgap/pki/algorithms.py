@@ -1,8 +1,8 @@
 """The one table of algorithms, and the only place that verifies a signature value.
 
-Two vocabularies meet here and stay apart: the algorithms of envelopes, where the key alone decides (section 3.4,
-table ALG), and the AlgorithmIdentifiers with which certificates, CRLs, OCSP responses and timestamp tokens are signed
-(CHAIN-15, TS-21). Nothing else in the package compares the name of an algorithm.
+There are two separate sets: the algorithms of envelopes, which the key decides (section 3.4, table ALG), and the
+AlgorithmIdentifiers in the signatures of certificates, CRLs, OCSP responses and timestamp tokens (CHAIN-15, TS-21).
+Nothing else in the package compares the name of an algorithm.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from airgap.text import safe
 
 @dataclass(frozen=True, slots=True)
 class UnusableKey:
-    """A key with which nothing can be verified here: its certificate is kept, and a chain that needs it fails."""
+    """A key that cannot verify anything here: its certificate is read, and a chain that needs the key fails."""
 
     name: str
     """For messages: `GOST R 34.10-2012`, `EC with explicit parameters`."""
 
 
 PublicKey = PublicKeyTypes | UnusableKey
-"""Any public key that cryptography can load, or the fact that it is of another kind."""
+"""Any public key that cryptography can load, or the name of another kind."""
 
 CA_RSA_BITS: Final = 2048
 """The smallest RSA key of a CA (design 8, D17)."""
@@ -43,28 +43,28 @@ KeyFamily = Literal["RSA", "EC"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Algorithm:
-    """One row of table ALG: what a signing key demands of an envelope."""
+    """One row of table ALG: the algorithm that a signing key requires in an envelope."""
 
     name: str
-    """As plugins call it: `RSASSA-PSS-SHA-256`."""
+    """Its name for plugins: `RSASSA-PSS-SHA-256`."""
     jws: str
     """JWS `alg` (RFC 7518)."""
     cose: int
     """COSE `alg` (RFC 9053)."""
     hash_name: str
-    """As hashlib calls it."""
+    """The name of the hash in hashlib."""
     family: KeyFamily
     key_bits: int
     """Exact length of the modulus, or of the curve's field (ALG-2, D11)."""
 
     @property
     def key_spec(self) -> str:
-        """As plugins call the key: `RSA-2048`."""
+        """The name of the key for plugins: `RSA-2048`."""
         return f"{self.family}-{self.key_bits}"
 
     @property
     def hash(self) -> hashes.HashAlgorithm:
-        """The hash as cryptography wants it."""
+        """The hash as an object of cryptography."""
         return _HASHES[self.hash_name]
 
     @property
@@ -108,7 +108,7 @@ def by_cose(label: int) -> Algorithm | None:
 
 
 def for_key(public_key: PublicKey) -> Algorithm | None:
-    """The row that this key demands, by its exact size (ALG-1, ALG-2); None where there is none."""
+    """The row for this key, by its exact size (ALG-1, ALG-2); None if there is none."""
     return _BY_KEY_SPEC.get(key_name(public_key))
 
 
@@ -139,7 +139,7 @@ _UNKNOWN_KINDS: Final = MappingProxyType(
 
 
 def unknown_kind(dotted: str) -> str:
-    """What a kind of key that is not known here is called, by its object identifier."""
+    """The name of an unknown kind of key, by its object identifier."""
     return _UNKNOWN_KINDS.get(dotted, f"of the kind {dotted}")
 
 
@@ -151,7 +151,7 @@ def strong_enough_for_ca(public_key: PublicKey) -> bool:
 
 
 def verify(algorithm: Algorithm, public_key: PublicKey, signature: bytes, message: bytes) -> None:
-    """The signature value of an envelope over `message`.
+    """Verify the signature value of an envelope over `message`.
 
     PS*: the salt is as long as the hash (JWS-42, D11). ES*: r and s side by side, each of exactly the field's width
     (JWS-41). Raises Rejected("envelope.signature").
@@ -198,7 +198,7 @@ _ENVELOPE_FAMILY: Final[dict[str, SchemeFamily]] = {"RSA": "RSASSA-PSS", "EC": "
 
 @dataclass(frozen=True, slots=True)
 class SignatureScheme:
-    """How an X.509 structure is signed: one of the nine accepted ways (CHAIN-15, TS-21)."""
+    """The algorithms of a signature of an X.509 structure: one of the nine accepted ones (CHAIN-15, TS-21)."""
 
     family: SchemeFamily
     hash_name: str
@@ -210,7 +210,7 @@ class SignatureScheme:
 
 
 class UnverifiedError(AirgapError):
-    """A signature does not verify. The caller knows what that means for what it checks and says so.
+    """A signature does not verify. The caller turns this into its own error.
 
     `problem` completes a sentence about the signed thing: "its signature ...".
     """
@@ -277,10 +277,10 @@ _EVER_SIGNED: Final[Mapping[str, hashes.HashAlgorithm | None]] = MappingProxyTyp
 
 
 def _accepted_identifiers() -> dict[bytes, SignatureScheme]:
-    """AlgorithmIdentifiers, byte for byte: parameters NULL or absent, as issuers disagree (RFC 4055, 5; RFC 5758, 3.2).
+    """Accepted AlgorithmIdentifiers as bytes: issuers differ in NULL or absent parameters (RFC 4055, 5; RFC 5758, 3.2).
 
-    PSS (RFC 4055, 3.1) counts only with one hash for message and mask and a salt of its length: that is what the
-    reference takes too, and all other parameters weaken it.
+    PSS (RFC 4055, 3.1) is accepted only with one hash for message and mask and a salt of its length, as in the
+    reference; other parameters are weaker.
     """
     accepted: dict[bytes, SignatureScheme] = {}
     for parameters in (der.null(), b""):
@@ -304,18 +304,18 @@ _IDENTIFIERS: Final = MappingProxyType(_accepted_identifiers())
 
 
 def signature_scheme(identifier: bytes) -> SignatureScheme | None:
-    """The accepted scheme that this DER AlgorithmIdentifier names; None for SHA-1 and whatever else is not accepted."""
+    """The scheme that this DER AlgorithmIdentifier names; None if it is not accepted, as SHA-1."""
     return _IDENTIFIERS.get(identifier)
 
 
 def signature_hash(identifier: bytes) -> str | None:
-    """The hash that this DER AlgorithmIdentifier implies, also where it is not accepted; None where it is unknown."""
+    """The hash of this DER AlgorithmIdentifier, also if it is not accepted; None if unknown."""
     scheme = _IDENTIFIERS.get(identifier)
     return scheme.hash_name if scheme else _REFUSED.get(_identifier_oid(identifier), ("", None))[1]
 
 
 def signature_text(identifier: bytes) -> str:
-    """What this DER AlgorithmIdentifier is called, for messages: `SHA-1 with RSA`."""
+    """The name of this DER AlgorithmIdentifier for messages: `SHA-1 with RSA`."""
     if scheme := _IDENTIFIERS.get(identifier):
         return scheme.name
     dotted = _identifier_oid(identifier)
@@ -330,7 +330,7 @@ def _identifier_oid(identifier: bytes) -> str:
 
 
 def verify_scheme(scheme: SignatureScheme, public_key: PublicKey, signature: bytes, message: bytes) -> None:
-    """The signature of an X.509 structure over its raw bytes. Raises UnverifiedError."""
+    """Verify the signature of an X.509 structure over its raw bytes. Raises UnverifiedError."""
     if isinstance(public_key, UnusableKey):
         raise UnverifiedError(
             f"cannot be checked: the key is {public_key.name}, which is of no kind that is known here"
@@ -350,9 +350,9 @@ def verify_identified(identifier: bytes, public_key: PublicKey, signature: bytes
 
 
 def verify_ever_accepted(identifier: bytes, public_key: PublicKey, signature: bytes, message: bytes) -> None:
-    """Like `verify_identified`, and any hash and any parameters will do: for what may condemn (design 10).
+    """Like `verify_identified`, with any hash and any parameters: for evidence that may condemn (design 10).
 
-    Who could forge such a signature could only make a certificate look worse than it is. Raises UnverifiedError.
+    A forged signature could only make a certificate look worse than it is. Raises UnverifiedError.
     """
     hashed = None if signature_scheme(identifier) else _ever_hashed(identifier)
     if hashed is None or isinstance(public_key, UnusableKey):
@@ -421,5 +421,5 @@ def _verify(
         else:
             raise InvalidSignature
     except (ValueError, UnsupportedAlgorithm):
-        # a key too small for the padding, or a curve that OpenSSL was built without
+        # the key is too small for the padding, or OpenSSL lacks the curve
         raise InvalidSignature from None

@@ -1,8 +1,8 @@
 """X.509 certificates as facts, read strictly from the bytes as received.
 
-The form is checked as the reference's parser checks it (CHAIN-20): versions 1 to 3, nothing behind the end, no
-duplicate extension, no negative serial number, equal inner and outer algorithm, well-formed known extensions. Whether
-a certificate may be used for anything is said elsewhere (airgap.pki.chain).
+The form is checked as in the parser of the reference (CHAIN-20): versions 1 to 3, no trailing data, no duplicate
+extension, no negative serial number, equal inner and outer algorithm, well-formed known extensions. airgap.pki.chain
+decides for what a certificate may be used.
 
 Chains repeat across thousands of artifacts: parsed certificates and verified pairs are kept, within bounds.
 """
@@ -61,7 +61,7 @@ class Certificate:
     """The raw DER Name."""
     subject_rdns: tuple[Rdn, ...] = field(repr=False, compare=False)
     subject_text: str = field(compare=False)
-    """For people; made by others, so use `safe` before a terminal sees it."""
+    """For people; untrusted text, so use `safe` before a terminal."""
     issuer_text: str = field(compare=False)
     not_before: datetime = field(compare=False)
     not_after: datetime = field(compare=False)
@@ -71,9 +71,9 @@ class Certificate:
     key_name: str = field(compare=False)
     """Kind and size of the key: `RSA-2048`, `EC-384`, `RSA-2048 (PSS only)`."""
     pss_only: bool = field(compare=False)
-    """Its key is an id-RSASSA-PSS one, which no row of table ALG has and which no CA may have here."""
+    """Whether its key has the type id-RSASSA-PSS, which neither table ALG nor the rules for CAs allow."""
     algorithm: Algorithm | None = field(compare=False)
-    """What the key demands of an envelope (table ALG); None where it may not sign one (ALG-1)."""
+    """The algorithm of the key for envelopes (table ALG); None if it must not sign any (ALG-1)."""
     basic_constraints: BasicConstraints | None = field(compare=False)
     key_usage: KeyUsage | None = field(compare=False)
     extended_key_usage: ExtendedKeyUsage | None = field(compare=False)
@@ -81,14 +81,14 @@ class Certificate:
     distribution_points: tuple[DistributionPoint, ...] = field(compare=False)
     freshest_crl: tuple[DistributionPoint, ...] = field(compare=False)
     extensions: Mapping[str, Extension] = field(repr=False, compare=False)
-    """All extensions by identifier, those included that are parsed above."""
+    """All extensions by identifier, including the parsed ones above."""
     critical_extensions: frozenset[str] = field(compare=False)
     tbs: bytes = field(repr=False, compare=False)
-    """What the signature covers, as received."""
+    """The signed bytes, as received."""
     signature_algorithm: bytes = field(repr=False, compare=False)
     """The raw DER AlgorithmIdentifier."""
     signature_hash: str | None = field(compare=False)
-    """The hash of its signature as hashlib calls it, also where it is not accepted; None where unknown."""
+    """The hashlib name of the hash of its signature, also if it is not accepted; None if unknown."""
     signature: bytes = field(repr=False, compare=False)
 
     @classmethod
@@ -100,9 +100,9 @@ class Certificate:
 
     @property
     def names_crls(self) -> bool:
-        """Whether it says that there are CRLs about it.
+        """Whether it names CRLs.
 
-        Who names delta CRLs alone (freshestCRL) says so too: RFC 5280, 6.3.3, then asks any complete CRL of the issuer.
+        That includes delta CRLs alone (freshestCRL): RFC 5280, 6.3.3 then uses any complete CRL of the issuer.
         """
         return bool(self.distribution_points or self.freshest_crl)
 
@@ -130,12 +130,12 @@ class Certificate:
 
     @property
     def own_signature_problem(self) -> str:
-        """Why its signature is not accepted under its own key, to stand behind "its signature"; empty if it is."""
+        """Why its signature is not accepted under its own key, to complete "its signature ..."; empty if it is."""
         return _signature_problem(self, self)
 
     @property
     def unusable_key(self) -> bool:
-        """Nothing can be verified with its key: it is of a kind that is not known here."""
+        """Whether its key is of an unknown kind, so that it cannot verify anything."""
         return isinstance(self.public_key, UnusableKey)
 
     @property
@@ -151,11 +151,11 @@ class Certificate:
 
 
 Offered = NewType("Offered", tuple[Certificate, ...])
-"""Certificates that came with what is judged: they may help to build a chain and never end one (design 2, rule 1)."""
+"""Certificates that came with the judged content: they can be a part of a chain but not its end (design 2, rule 1)."""
 
 
 def verify_issued(child: Certificate, issuer: Certificate) -> None:
-    """`child` names `issuer` byte for byte and its signature verifies under that key (CHAIN-2).
+    """Checks that `child` names `issuer` byte for byte and that its signature verifies under that key (CHAIN-2).
 
     Raises Rejected("chain.order").
     """
@@ -198,11 +198,11 @@ def verify_ever_issued(child: Certificate, issuer: Certificate) -> None:
 
 
 def load_certificates(data: bytes) -> tuple[Certificate, ...]:
-    """All certificates of a trust store's file (STORE-6).
+    """All certificates of a file of a trust store (STORE-6); at least one.
 
-    Where there is a PEM block, every PEM block must be a certificate, whatever its label, and text around them is
-    ignored; otherwise DER certificates, one behind the other. At least one. Raises FormatError, which says what else
-    the file is where that can be told.
+    If there is a PEM block, every PEM block must be a certificate, whatever its label, and text around them is ignored.
+    Otherwise the file holds DER certificates, one after the other. Raises FormatError, which says what the file is
+    instead, if that is known.
     """
     if _PEM_BEGIN.search(data):
         return _load_blocks(_pem_blocks(data))
@@ -231,7 +231,7 @@ def _load_blocks(blocks: list[tuple[str, bytes]]) -> tuple[Certificate, ...]:
 _RSA_PSS_KEY: Final = "1.2.840.113549.1.1.10"
 _EC_KEY: Final = "1.2.840.10045.2.1"
 _KNOWN_KEYS: Final = frozenset({"1.2.840.113549.1.1.1", _RSA_PSS_KEY, _EC_KEY, "1.2.840.10040.4.1"})
-"""A key of one of these that cannot be loaded is broken, not unknown."""
+"""Kinds of keys that are known here: one that cannot be loaded is invalid, not unknown."""
 _PEM_BEGIN = re.compile(rb"^(?:\xef\xbb\xbf)?-----BEGIN [^\r\n]*-----[ \t\r]*$", re.MULTILINE)
 _PEM_HEADER = re.compile(r"[A-Za-z0-9-]+:.*")
 _VERSION: Final = der.context(0)
@@ -250,7 +250,7 @@ _problems: dict[tuple[str, str], str] = {}
 def _signature_problem(child: Certificate, issuer: Certificate) -> str:
     """What is wrong with the signature of `child` under the key of `issuer`; empty if it verifies.
 
-    Kept by fingerprints, so that hostile certificates are not kept alive. Where threads race, a pair is verified twice.
+    Cached by fingerprints, so that the cache keeps no certificates. Two threads may verify the same pair twice.
     """
     pair = (child.fingerprint, issuer.fingerprint)
     known = _problems.get(pair)
@@ -344,18 +344,18 @@ def _public_key(element: der.Element) -> tuple[PublicKey, bytes, bool]:
     oid = algorithm.fields(where).any("algorithm").oid(where)
     bits = fields.any("subjectPublicKey").bits(f"{where}.subjectPublicKey")
     fields.end()
-    # RFC 4055, 1.2: a key with this identifier may only make PSS signatures; cryptography forgets that
+    # RFC 4055, 1.2: a key with this identifier may only make PSS signatures; cryptography loses that
     return _load_key(element, algorithm, oid), bits, oid == _RSA_PSS_KEY
 
 
 def _load_key(element: der.Element, algorithm: der.Element, oid: str) -> PublicKey:
-    """The key, or the fact that nothing is verified with it. Raises FormatError for a broken key of a known kind."""
+    """The key, or UnusableKey for an unknown kind. Raises FormatError for an invalid key of a known kind."""
     if oid == _EC_KEY and (curve := _unnamed_curve(algorithm)):
         return UnusableKey(curve)
     try:
         return guarded(load_der_public_key, element.raw)
     except UnsupportedAlgorithm:
-        # a curve, or a kind, that the cryptographic library was built without
+        # the cryptographic library lacks the curve or the kind
         return UnusableKey(f"EC {_curve(algorithm)}" if oid == _EC_KEY else algorithms.unknown_kind(oid))
     except (ValueError, TypeError):
         if oid in _KNOWN_KEYS:
@@ -364,11 +364,11 @@ def _load_key(element: der.Element, algorithm: der.Element, oid: str) -> PublicK
 
 
 def _unnamed_curve(algorithm: der.Element) -> str:
-    """How the parameters of an EC key say their curve where they do not name it, which RFC 5480, 2.1.1 forbids."""
+    """The name for an EC key whose parameters do not name a curve, which RFC 5480, 2.1.1 forbids; else empty."""
     members = algorithm.children()
     if len(members) == 1 or members[1].tag == der.NULL:
         return "EC without a named curve"
-    # explicit parameters: a curve of the certificate's own maker, perhaps with a generator that he knows the key for
+    # explicit parameters: the maker of the certificate chose the curve and may know a key for its generator
     return "" if members[1].tag == der.OID else "EC with explicit parameters"
 
 
@@ -395,7 +395,7 @@ def _numbered(block: bytes, number: int, count: int, label: str) -> Certificate:
 
 
 def _foreign(label: str, number: int, block: bytes = b"") -> FormatError | None:
-    """What a block is that is no certificate, where its label or its outline tells."""
+    """The error for a block that is no certificate, if its label or its outline shows what it is."""
     from airgap.pki.misfit import der_problem, label_problem
 
     found = label_problem(label, number) or der_problem(block)
@@ -431,7 +431,7 @@ def _der_blocks(data: bytes) -> list[bytes]:
 
 
 def _beginning(data: bytes) -> str:
-    """How a text begins, which often says what went wrong (`404 page not found`), as the end of a sentence."""
+    """The beginning of a text, which often shows what went wrong (`404 page not found`), as the end of a sentence."""
     line = data[:_SHOWN].split(b"\n")[0].strip()
     return (
         f"; it begins with {safe(line.decode())!r}" if line.isascii() and line.decode().isprintable() and line else ""

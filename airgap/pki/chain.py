@@ -1,8 +1,8 @@
 """Certificate chains: the rules of section 6, with the decisions of design 8 (D12 to D17).
 
-A code-signing chain arrives ordered and complete in its envelope and is judged as it stands. A timestamping chain is
-built from the token's certificates and the anchors. Whom to trust is decided elsewhere: what is `Offered` never ends a
-path, and no function here takes anchors and offered certificates as one list (design 2, rule 1).
+A code-signing chain is ordered and complete in its envelope and is checked as it is. A timestamping chain is built from
+the certificates of the token and the anchors. `Offered` certificates never end a path, and no function here takes
+anchors and offered certificates as one list (design 2, rule 1).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _FORBIDDEN_PURPOSES: Final = {
 }
 # CHAIN-11
 _FORBIDDEN_USAGES: Final = frozenset(ext.KEY_USAGE_BITS) - {"digitalSignature", "contentCommitment"}
-# What is understood when it is critical (TSACH-6)
+# Critical extensions that are understood (TSACH-6)
 _UNDERSTOOD: Final = frozenset(
     {
         ext.KEY_USAGE,
@@ -67,7 +67,7 @@ _UNDERSTOOD: Final = frozenset(
 class Anchors:
     """The certificates that the operator trusts, each with the store that it came from (`ca:name`).
 
-    Made by `Anchors.of` from trust stores and from nothing else. Membership is equality of all bytes (CHAIN-21).
+    Only `Anchors.of` makes them, from trust stores. Certificates are compared by all bytes (CHAIN-21).
     """
 
     stores: Mapping[Certificate, str]
@@ -75,12 +75,12 @@ class Anchors:
 
     @classmethod
     def of(cls, stores: Mapping[str, Iterable[Certificate]]) -> Self:
-        """Anchors from store names and their certificates; the first store that holds one is the one named."""
+        """Anchors from store names and certificates. A certificate in several stores gets the name of the first."""
         named: dict[Certificate, str] = {}
         subjects: dict[bytes, tuple[Certificate, ...]] = {}
         for store, certificates in stores.items():
             for certificate in certificates:
-                # an anchor that nobody can verify with matches nothing
+                # an anchor with an unusable key can verify nothing
                 if certificate not in named and not certificate.unusable_key:
                     named[certificate] = store
                     subjects[certificate.subject] = (*subjects.get(certificate.subject, ()), certificate)
@@ -105,10 +105,11 @@ class Anchors:
 
 
 def check_code_signing_chain(chain: Offered) -> None:
-    """The chain of an envelope, signing certificate first (CHAIN-1 to CHAIN-15).
+    """Checks the chain of an envelope, signing certificate first (CHAIN-1 to CHAIN-15).
 
-    Validity in time and trust are not part of it (CHAIN-17, CHAIN-18, CHAIN-21); extensions beside basic constraints,
-    key usage and extended key usage are ignored, also critical ones (CHAIN-16). Raises Rejected("chain.*").
+    It does not check validity periods and trust (CHAIN-17, CHAIN-18, CHAIN-21). Extensions other than basic
+    constraints, key usage and extended key usage are ignored, also critical ones (CHAIN-16). Raises
+    Rejected("chain.*").
     """
     _check_order(chain)
     _check_leaf_key(chain)
@@ -119,10 +120,9 @@ def check_code_signing_chain(chain: Offered) -> None:
 
 
 def check_timestamping_chain(chain: Sequence[Certificate]) -> None:
-    """A complete timestamping chain, the authority's certificate first (TSACH-1 to TSACH-5).
+    """Checks a complete timestamping chain, the certificate of the authority first (TSACH-1 to TSACH-5).
 
-    Raises Rejected("timestamp.chain"); its fact `rule` is the reason code that the same flaw has in a code-signing
-    chain.
+    Raises Rejected("timestamp.chain"); its fact `rule` is the reason code of the same fault in a code-signing chain.
     """
     try:
         _check_order(chain)
@@ -139,7 +139,7 @@ def check_timestamping_chain(chain: Sequence[Certificate]) -> None:
 
 
 def check_validity(chain: Sequence[Certificate], at: datetime) -> None:
-    """Every certificate is valid at the moment `at`, both ends included.
+    """Checks that every certificate is valid at the time `at`; the first and the last second count.
 
     Raises Rejected("time.certificate.expired" or "time.certificate.not_yet").
     """
@@ -165,7 +165,7 @@ def check_validity(chain: Sequence[Certificate], at: datetime) -> None:
 
 
 def other_keys(known: Iterable[Certificate], issuer: Certificate) -> tuple[Certificate, ...]:
-    """Other CA certificates of a proven chain, or of trust stores, with the name of `issuer`: its other keys."""
+    """Other CA certificates of a proven chain or of trust stores with the name of `issuer`: its other keys."""
     return tuple(item for item in known if item.is_ca and item != issuer and same_name(item.subject, issuer.subject))
 
 
@@ -180,7 +180,7 @@ def _check_order(chain: Sequence[Certificate]) -> None:
             limit=limits.CHAIN_CERTIFICATES,
         )
     for position, certificate in enumerate(chain):
-        # CHAIN-15, D16: also a lone self-signed certificate, and also a root's own signature
+        # CHAIN-15, D16: also for a single self-signed certificate, and for the signature of a root
         if algorithms.signature_scheme(certificate.signature_algorithm) is None:
             text = algorithms.signature_text(certificate.signature_algorithm)
             _refuse("chain.hash", chain, position, f"is signed with {text}, which is not accepted")
@@ -281,11 +281,11 @@ def _check_authority_usage(chain: Sequence[Certificate], position: int, *, criti
 def build_timestamping_chain(
     leaf: Certificate, offered: Offered, anchors: Anchors, *, at: datetime
 ) -> tuple[Certificate, ...]:
-    """A chain from `leaf` to one of the anchors that keeps every rule at the moment `at` (TS-22, TSACH-1 to TSACH-6).
+    """A chain from `leaf` to one of the anchors that keeps every rule at the time `at` (TS-22, TSACH-1 to TSACH-6).
 
-    Only anchors end a path; the root need not be among what the token offers, and a root that it offers counts for
-    nothing. Where an issuer's name is borne by several certificates all are tried, within bounds. The first path that
-    keeps all rules is taken; where none does, the flaw of the first complete path is reported.
+    Only anchors end a path. The token need not contain the root, and a root in it has no effect. If several
+    certificates have the name of an issuer, all are tried, within bounds. The first path that keeps all rules is used.
+    If there is none, the fault of the first complete path is reported.
 
     Raises Rejected: "timestamp.untrusted" (no path ends in an anchor), "timestamp.chain" (a rule of section 6.2),
     "timestamp.validity" (a certificate was not valid at `at`), "chain.extension" (a constraint is not met).
@@ -308,7 +308,7 @@ def build_timestamping_chain(
 
 
 class _Search:
-    """Depth first from the leaf to anchors, bounded in length and in signatures checked, as the reference does."""
+    """A depth-first search from the leaf to anchors, bounded in length and checked signatures, as in the reference."""
 
     def __init__(self, offered: Mapping[bytes, tuple[Certificate, ...]], anchors: Anchors) -> None:
         self._offered = offered
@@ -328,11 +328,13 @@ class _Search:
                 yield from self.paths((*path, issuer))
 
     def dead_end(self) -> Rejected:
-        """Why there is no path: the issuer that is missing where the search came furthest."""
+        """The error if there is no path: the issuer that is missing at the furthest point."""
         end = self._longest[-1]
         missing = safe(end.issuer_text, limit=200)
         facts = {"certificate": safe(end.subject_text), "issuer": safe(end.issuer_text)}
-        if algorithms.signature_scheme(end.signature_algorithm) is None:  # whoever issued it, and wherever that lies
+        if (
+            algorithms.signature_scheme(end.signature_algorithm) is None
+        ):  # whatever its issuer is, and wherever that is found
             text = algorithms.signature_text(end.signature_algorithm)
             problem = f'the timestamping chain: "{safe(end.subject_text)}" is signed with {text}, which is not accepted'
             return Rejected("timestamp.chain", problem, **facts)
@@ -353,7 +355,7 @@ class _Search:
 
     def _issuers(self, path: tuple[Certificate, ...], candidates: tuple[Certificate, ...]) -> Iterator[Certificate]:
         for candidate in candidates:
-            # the same name and key again is a loop through cross-certificates
+            # the same name and key again: a loop through cross-certificates
             if any(_same_entity(candidate, member) for member in path):
                 continue
             self._checks += 1

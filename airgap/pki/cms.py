@@ -1,7 +1,7 @@
-"""CMS SignedData as timestamp tokens use it: a frame of facts over the bytes as received (RFC 5652; TS-15, TS-16).
+"""CMS SignedData of timestamp tokens: facts from the bytes as received (RFC 5652; TS-15, TS-16).
 
-Only what is needed to verify a token is read. CRLs inside are legal and ignored (D51): evidence comes from the trust
-directory. Sets may be unsorted, as real authorities write them; the signed attributes are hashed as they stand.
+Only the members that verification needs are read. CRLs inside are allowed and ignored (D51): evidence comes from the
+trust directory. Sets may be unsorted, as real authorities write them; the signed attributes are hashed as received.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ _WHERE: Final = "signedData"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignerInfo:
-    """One signer, as it names itself."""
+    """One SignerInfo."""
 
     version: int
     issuer: bytes | None = field(repr=False)
-    """The raw issuer Name of its certificate; None where it names a key identifier instead."""
+    """The raw issuer Name of its certificate; None if it has a key identifier instead."""
     serial: int | None
     digest_name: str
-    """As hashlib calls it, or the dotted identifier of a hash that is not known."""
+    """The hashlib name, or the dotted identifier of an unknown hash."""
     attributes: Mapping[str, Element] = field(repr=False)
     """The SET of values of each signed attribute."""
     signed: bytes | None = field(repr=False)
-    """What the signature covers: the signed attributes as received, under the tag of a SET; None without attributes."""
+    """The signed bytes: the signed attributes as received, with the tag of a SET; None without attributes."""
     signature_algorithm: bytes = field(repr=False)
     """The raw DER AlgorithmIdentifier."""
     signature: bytes = field(repr=False)
 
     def attribute(self, oid: str, name: str) -> Element | None:
-        """The single value of a signed attribute; None where it is absent. Raises FormatError."""
+        """The single value of a signed attribute; None if it is absent. Raises FormatError."""
         values = self.attributes.get(oid)
         return values.only(f"signedAttrs.{name}") if values else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedData:
-    """The content with its signers and the certificates that came along."""
+    """The content with its signers and certificates."""
 
     content_type: str
     content: bytes = field(repr=False)
@@ -126,7 +126,7 @@ def _signer(element: Element) -> SignerInfo:
         serial=serial,
         digest_name=digest_name,
         attributes=_attributes(signed) if signed else {},
-        # RFC 5652, 5.4: hashed under the tag of a SET OF instead of [0]; all other bytes as received
+        # RFC 5652, 5.4: hashed with the tag of a SET OF instead of [0]; all other bytes as received
         signed=bytes((der.SET,)) + signed.raw[1:] if signed else None,
         signature_algorithm=algorithm,
         signature=signature,

@@ -1,6 +1,6 @@
-"""Constraints that a CA puts on certificates below it: names and policies (RFC 5280, 4.2.1.10 and 6.1).
+"""Name and policy constraints of a CA for certificates below it (RFC 5280, 4.2.1.10 and 6.1).
 
-They count for timestamping chains only (TSACH-6); code-signing chains ignore them (CHAIN-16).
+They apply to timestamping chains only (TSACH-6); code-signing chains ignore them (CHAIN-16).
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ Name = tuple[Rdn, ...]
 
 
 def check_names(chain: Sequence[Certificate]) -> None:
-    """Every name of every certificate keeps the name constraints of the CAs above it.
+    """Checks every name of every certificate against the name constraints of the CAs above it.
 
-    Directory names are compared; a constraint on another kind of name is kept if no certificate below has a name of
-    that kind, and otherwise the chain is refused, as these comparisons are not made here. Raises
-    Rejected("chain.extension").
+    Only directory names can be compared here. A constraint on another kind of name is kept if no certificate below has
+    a name of that kind; otherwise the chain is refused. Raises Rejected("chain.extension").
     """
     for position, certificate in enumerate(chain):
         if extension := certificate.extensions.get(ext.NAME_CONSTRAINTS):
@@ -116,7 +115,7 @@ def _within(name: Name, subtree: Name) -> bool:
 
 
 def _folded(rdn: Rdn) -> frozenset[tuple[str, str]]:
-    """RFC 5280, 7.1: without regard to case and to repeated spaces."""
+    """RFC 5280, 7.1: case and repeated spaces are ignored."""
     return frozenset((attribute.oid, " ".join(attribute.text.split()).casefold()) for attribute in rdn)
 
 
@@ -138,10 +137,10 @@ def _shown(name: Name) -> str:
 
 
 def check_policies(chain: Sequence[Certificate]) -> None:
-    """Where a CA requires an explicit policy, one holds from the anchor to the leaf (RFC 5280, 6.1.3 to 6.1.5).
+    """If a CA requires an explicit policy, checks that one is valid from the anchor to the leaf (RFC 5280, 6.1.3 ff).
 
-    Any policy will do, as nothing here asks for a certain one. A mapped policy counts as lost, which is stricter than
-    RFC 5280. Raises Rejected("chain.extension").
+    Any policy is enough, because no certain one is required here. A mapped policy counts as lost, which is stricter
+    than RFC 5280. Raises Rejected("chain.extension").
     """
     path = chain[-2::-1]
     explicit = inhibit_any = len(path) + 1
@@ -195,7 +194,7 @@ def _mapped(certificate: Certificate) -> frozenset[str]:
 
 
 def _skips(certificate: Certificate) -> tuple[int | None, int | None]:
-    """How many certificates further down requireExplicitPolicy and inhibitAnyPolicy begin to count."""
+    """After how many certificates requireExplicitPolicy and inhibitAnyPolicy take effect."""
     required = inhibited = None
     tag = der.context(0, constructed=False)
     if extension := certificate.extensions.get(ext.POLICY_CONSTRAINTS):

@@ -1,13 +1,14 @@
 """Certificate revocation lists as facts (RFC 5280, 5; requirements 10.3).
 
-A CRL is read over its bytes as received, its signature is checked over the slice that was signed, and its entries are
-looked at only when someone asks for a serial number. Which CRL counts, how old it may be and what an entry means for a
-signature is said elsewhere (airgap.revocation.judge).
+A CRL is read from its bytes as received, its signature is checked over the signed slice, and its entries are read only
+when a serial number is looked up. airgap.revocation.judge decides which CRL counts, how old it may be, and what an
+entry means for a signature.
 
-What condemns and what clears have gates of their own (design 10). Who made a CRL is enough for what it lists
-(`verify_made_by`, `entries`). For what it does not list it must also be of version 2 (CRL-3) and signed with SHA-2 by a
-CA that may sign CRLs (CRL-4), cover the certificate (D34; RFC 5280, 6.3.3) and have no critical extension that is not
-understood, freshestCRL included (CRL-7): stricter than the reference, by decision.
+To condemn a certificate and to clear it are two questions with their own conditions (design 10). For the entries it is
+enough that the issuer made the CRL (`verify_made_by`, `entries`). For the absence of an entry, the CRL must also have
+version 2 (CRL-3), a SHA-2 signature of a CA that may sign CRLs (CRL-4), cover the certificate (D34; RFC 5280, 6.3.3),
+and have no unknown critical extension, where freshestCRL counts as unknown (CRL-7). This is stricter than the
+reference.
 """
 
 from __future__ import annotations
@@ -61,11 +62,11 @@ CRL_NUMBER: Final = "2.5.29.20"
 DELTA_CRL_INDICATOR: Final = "2.5.29.27"
 _UNDERSTOOD: Final = frozenset({ISSUING_DISTRIBUTION_POINT, DELTA_CRL_INDICATOR})
 _HARMLESS: Final = _UNDERSTOOD | {CRL_NUMBER, FRESHEST_CRL, AUTHORITY_KEY_IDENTIFIER, ISSUER_ALTERNATIVE_NAME}
-"""What says nothing about the meaning of an entry, critical or not."""
+"""Extensions that do not change the meaning of an entry, critical or not."""
 
 _VERSION: Final = 2
 _KEY_BYTES: Final = 80
-"""So much of an authorityKeyIdentifier is looked at where a CRL is damaged: the key comes first in it."""
+"""Bytes of an authorityKeyIdentifier that are searched in a damaged CRL: the key comes first in it."""
 _TIMES: Final = (der.UTC_TIME, der.GENERALIZED_TIME)
 _PEM = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/=\s]*)-----END X509 CRL-----")
 _PEM_BEGUN = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/\s]*)")
@@ -77,7 +78,7 @@ _PEM_BYTES: Final = limits.CRL_BYTES * 3 // 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrlFacts:
-    """What a CRL says about itself, read without its entries; nothing of it is verified. Equal by its fingerprint."""
+    """The unverified facts of a CRL, read without its entries. Compared by fingerprint."""
 
     fingerprint: str
     """SHA-256 of the DER, lower-case hex."""
@@ -87,18 +88,18 @@ class CrlFacts:
     """The raw DER Name."""
     this_update: datetime = field(compare=False)
     next_update: datetime | None = field(compare=False)
-    """None where the CRL states none, which is stale and not eternal (CRL-5)."""
+    """None if the CRL states none: such a CRL is stale, not valid for ever (CRL-5)."""
     number: int | None = field(compare=False)
     base_number: int | None = field(compare=False)
-    """The delta CRL indicator: the number of the base that a delta builds on; None for a base."""
+    """The delta CRL indicator: the number of the base of a delta; None for a base."""
     authority_key: bytes | None = field(compare=False, repr=False)
-    """The identifier of the key that signed it, by its own word (authorityKeyIdentifier)."""
+    """The identifier of the signing key that it claims (authorityKeyIdentifier)."""
     raw_scope: bytes = field(compare=False, repr=False)
     """DER of the issuing distribution point; empty where there is none."""
     size: int = field(compare=False)
     """Bytes of the DER."""
     names_delta: bool = field(compare=False)
-    """Whether it names delta CRLs, without which it is no answer (CRL-13)."""
+    """Whether it names delta CRLs; without them it is no answer (CRL-13)."""
     flaw: str = field(compare=False)
     """What cannot be read in it beside its list, so that it clears nobody; what it lists is revoked all the same."""
 
@@ -109,30 +110,30 @@ class CrlFacts:
 
     @property
     def age(self) -> tuple[datetime, int, str]:
-        """Which of two CRLs is newer: the one with the greater age key. The only answer to that question.
+        """A sort key: of two CRLs the one with the greater key is newer. Nothing else decides that.
 
-        By thisUpdate, then by number, which only grows (RFC 5280, 5.2.3). The fingerprint makes the order total; it
-        says nothing of which is newer, so that whoever must not guess compares `issued` instead.
+        By thisUpdate, then by number, which only grows (RFC 5280, 5.2.3). The fingerprint only makes the order total.
+        Compare `issued` where the order of two CRLs with equal date and number matters.
         """
         return (*self.issued, self.fingerprint)
 
     @property
     def issued(self) -> tuple[datetime, int]:
-        """When it was issued: thisUpdate, and the number, which tells CRLs of one moment apart."""
+        """When it was issued: thisUpdate and the number, which differs between CRLs of the same time."""
         return self.this_update, -1 if self.number is None else self.number
 
     @property
     def stream(self) -> str:
-        """The same for all generations of one CRL, which replace each other: issuer, scope, base or delta. Hex."""
+        """An identifier of all generations of one CRL: issuer, scope, and whether it is a base or a delta. Hex."""
         issuer = repr(name_key(self.issuer)).encode()
         key = b"\0".join((issuer, self.raw_scope, b"delta" if self.is_delta else b"base"))
         return fingerprint(key)[:16]
 
     def may_replace(self, older: CrlFacts) -> bool:
-        """Whether it takes the place of `older`, by its own word, so that the age of that one does not matter any more.
+        """Whether it claims to replace `older`, so that the age of `older` does not matter any more.
 
-        A newer generation of the same CRL does. A delta of a later base is none for the bases that the older one fits;
-        but a complete CRL that has caught up with a delta makes that needless.
+        A newer generation of the same CRL does. A delta of a later base does not, because it does not fit the bases of
+        the older one. A complete CRL that is as new as a delta replaces the delta.
         """
         if self.flaw:
             return False
@@ -143,7 +144,7 @@ class CrlFacts:
         return same_name(self.issuer, older.issuer) and (self.number or 0) >= (older.number or 0)
 
     def misfit(self, base: CrlFacts) -> str:
-        """Why it is no delta CRL for `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14); empty where it is one."""
+        """Why it is no delta CRL for `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14); empty if it is one."""
         if self.base_number is None:
             return "has no delta CRL indicator"
         if not same_name(self.issuer, base.issuer):
@@ -160,16 +161,16 @@ class CrlFacts:
 
 
 def read_facts(data: bytes) -> CrlFacts:
-    """The facts of a CRL (DER, or one PEM block), without looking at its entries. Raises FormatError."""
+    """The facts of a CRL (DER, or one PEM block), without reading its entries. Raises FormatError."""
     parts = _Parts.read(_der_of(data))
     return CrlFacts(**parts.facts(_Said.in_(parts.extensions)))
 
 
 def split_pem(data: bytes) -> tuple[bytes, ...]:
-    """Each PEM block "X509 CRL" of `data`, if it holds several (nginx and Apache want them so); else `data` itself.
+    """Each PEM block "X509 CRL" of `data`, if there are several (as nginx and Apache need); else `data` itself.
 
-    Certificates between them are left out, and text. Where evidence may be in what is neither, it is a piece of its
-    own, which no reader takes: it may be a CRL that was damaged or cut.
+    Certificates and text between them are left out. Other content between them that may be evidence is returned as a
+    piece that no reader accepts: it may be a damaged or cut CRL.
     """
     if data[:1] == b"\x30":
         return (data,)
@@ -182,7 +183,7 @@ def split_pem(data: bytes) -> tuple[bytes, ...]:
 
 
 def _gaps(data: bytes) -> Iterator[bytes]:
-    """What stands before, between and behind the blocks "X509 CRL"."""
+    """The bytes before, between and after the blocks "X509 CRL"."""
     start = 0
     for match in _PEM.finditer(data):
         yield data[start : match.start()]
@@ -191,15 +192,15 @@ def _gaps(data: bytes) -> Iterator[bytes]:
 
 
 def claimed_issuer(data: bytes) -> bytes | None:
-    """The raw issuer Name of a CRL that may be damaged behind it; None where not even that can be read.
+    """The raw issuer Name of a CRL that may be damaged after it; None if it cannot be read.
 
-    None as well where something stands behind its end: that may be another CRL, of anybody.
+    None also if there is trailing data: that may be another CRL of any issuer.
     """
     try:
         data = _der_of(data, damaged=True)
         if _end(data) < len(data):
             return None
-        # the lengths around it are of no use: what they announce is not there
+        # the outer lengths are useless in a cut CRL
         element = der.element_at(data, der.content_at(data, der.content_at(data, 0)), len(data))
         if element.tag == der.INTEGER:
             element = der.element_at(data, element.end, len(data))
@@ -207,11 +208,11 @@ def claimed_issuer(data: bytes) -> bytes | None:
         said = name_text(read_name(name, "crl.issuer"))
     except FormatError:
         return None
-    return name.raw if said.isprintable() else None  # zeros in it are a part of the damage
+    return name.raw if said.isprintable() else None  # zeros in it are damage
 
 
 def _end(data: bytes) -> int:
-    """Where the structure that `data` begins with ends, by its own word; the end of `data` where it is cut."""
+    """The stated end of the structure at the start of `data`; the end of `data` if it is cut."""
     try:
         return der.element_at(data, 0, len(data)).end
     except FormatError:
@@ -219,7 +220,7 @@ def _end(data: bytes) -> int:
 
 
 def claimed_key(data: bytes) -> bytes:
-    """Bytes of a damaged CRL that hold the identifier of the key that signed it; empty where it is not found."""
+    """Bytes of a damaged CRL that contain the identifier of its signing key; empty if not found."""
     try:
         data = _der_of(data, damaged=True)
     except FormatError:
@@ -229,7 +230,7 @@ def claimed_key(data: bytes) -> bytes:
 
 
 def whole_key(claimed: bytes) -> bytes | None:
-    """The identifier in what `claimed_key` found, where it and all that is around it can be read."""
+    """The key identifier in the result of `claimed_key`, if the whole extension can be read."""
     try:
         element = der.element_at(claimed, 0, len(claimed))
         if element.tag == der.BOOLEAN:
@@ -241,15 +242,15 @@ def whole_key(claimed: bytes) -> bytes | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crl(CrlFacts):
-    """One CRL. Equal and hashed by its fingerprint."""
+    """One CRL. Compared by fingerprint."""
 
     der: bytes = field(repr=False, compare=False)
     issuer_text: str = field(compare=False)
     """For people; made by others, so use `safe` before a terminal sees it."""
     scope: Scope | None = field(compare=False)
-    """The issuing distribution point; None where the CRL covers all that its issuer issued."""
+    """The issuing distribution point; None if the CRL covers all certificates of its issuer."""
     freshest: tuple[DistributionPoint, ...] = field(compare=False)
-    """Where its delta CRLs are."""
+    """The distribution points of its delta CRLs."""
     critical_extensions: frozenset[str] = field(compare=False)
     signature_algorithm: bytes = field(repr=False, compare=False)
     """The raw DER AlgorithmIdentifier."""
@@ -259,14 +260,14 @@ class Crl(CrlFacts):
     _unread: str = field(repr=False, compare=False)
     """Why its extensions cannot be told from each other; empty where they can."""
     _verified: set[tuple[str, bool]] = field(repr=False, compare=False, default_factory=set)
-    """Fingerprints of issuers under whose key the signature has verified; with True where SHA-1 would not do."""
+    """Issuers (by fingerprint) under whose key the signature has verified; True if SHA-1 was not accepted."""
     _found: dict[tuple[int, bytes], tuple[RevokedEntry, ...]] = field(repr=False, compare=False, default_factory=dict)
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """The CRL that `data` (DER, or one PEM block "X509 CRL") holds. Raises FormatError, nothing else.
+        """The CRL in `data` (DER, or one PEM block "X509 CRL"). Raises only FormatError.
 
-        The entries are read by `entries`, which says so where they are malformed.
+        `entries` reads the entries later, and raises if they are malformed.
         """
         parts = _Parts.read(_der_of(data))
         said = _Said.in_(parts.extensions)
@@ -286,27 +287,27 @@ class Crl(CrlFacts):
 
     @property
     def facts(self) -> CrlFacts:
-        """What it says about itself, without its bytes."""
+        """Its facts, without its bytes."""
         return CrlFacts(**{member.name: getattr(self, member.name) for member in fields(CrlFacts)})
 
     def check_base(self) -> None:
-        """This is a complete CRL and no delta (CRL-16). Raises Undecided (revocation.crl.malformed)."""
+        """Checks that it is a complete CRL and no delta (CRL-16). Raises Undecided (revocation.crl.malformed)."""
         if self.is_delta:
             self._refuse("revocation.crl.malformed", "is a delta CRL where a base is needed")
 
     def may_be_from(self, issuer: Certificate) -> bool:
-        """False where the CRL is from another name, or says that another key of the same name signed it."""
+        """False if the CRL has another issuer name, or claims another key of the same name."""
         if not same_name(self.issuer, issuer.subject):
             return False
         known = issuer.subject_key
         return self.authority_key is None or known is None or self.authority_key == known
 
     def verify_made_by(self, issuer: Certificate, *others: Certificate) -> Certificate:
-        """The key of `issuer` made this CRL, whether or not it may clear anybody: enough for what condemns (design 10).
+        """Checks that the key of `issuer` made this CRL: enough for entries that condemn (design 10).
 
-        `others`: further certificates of the same CA, with other keys. Returns the one whose key it was. The names are
-        one by RFC 5280, 7.1; any hash will do; no key usage is asked for. Raises Undecided: revocation.crl.issuer,
-        revocation.crl.signature.
+        `others`: further certificates of the same CA, with other keys. Returns the one whose key signed. Names are
+        compared by RFC 5280, 7.1; any hash is accepted; no key usage is required. Raises Undecided:
+        revocation.crl.issuer, revocation.crl.signature.
         """
         try:
             self._check_named(issuer)
@@ -319,11 +320,11 @@ class Crl(CrlFacts):
         return issuer
 
     def verify_intact(self, issuer: Certificate) -> None:
-        """The key of `issuer` signed just these bytes, whatever name they bear. Raises Undecided."""
+        """Checks that the key of `issuer` signed these bytes, whatever their issuer name. Raises Undecided."""
         self._verify(issuer, strict=False)
 
     def verify_signed_by(self, issuer: Certificate) -> None:
-        """`issuer` made this CRL, and may: a CA that may sign CRLs, an accepted algorithm, version 2 (CRL-3, CRL-4).
+        """Checks that `issuer` made this CRL and may do so, with an accepted algorithm and version 2 (CRL-3, CRL-4).
 
         Raises Undecided: revocation.crl.issuer, revocation.crl.signature, revocation.crl.malformed. A signature that
         has verified is not computed again.
@@ -363,7 +364,7 @@ class Crl(CrlFacts):
         self._verified.add((issuer.fingerprint, strict))
 
     def _check_key_named(self, issuer: Certificate) -> None:
-        """Says of a CRL that `issuer` did not sign that it is of another key, where it says so itself."""
+        """Raises the better error for a CRL that claims another key than that of `issuer`."""
         if self.may_be_from(issuer) or not self.authority_key or not issuer.subject_key:
             return
         raise Undecided(
@@ -377,9 +378,9 @@ class Crl(CrlFacts):
         )
 
     def check_covers(self, certificate: Certificate, point: DistributionPoint | None) -> None:
-        """The absence of `certificate` from this CRL is an answer (D34; RFC 5280, 6.3.3 (b)); see `Scope.reasons`.
+        """Checks that the absence of `certificate` is an answer (D34; RFC 5280, 6.3.3 (b)); see `Scope.reasons`.
 
-        `point`: the distribution point that is to be answered; None takes any of the certificate's. Raises Undecided:
+        `point`: the distribution point to answer for; None means any point of the certificate. Raises Undecided:
         revocation.crl.issuer, revocation.crl.scope, revocation.crl.extension, revocation.crl.malformed.
         """
         self.check_understood()
@@ -400,22 +401,22 @@ class Crl(CrlFacts):
             self._refuse("revocation.crl.scope", f"does not cover {_quoted(certificate.subject_text)}: {problem}")
 
     def check_fits(self, base: Crl) -> None:
-        """This is a delta CRL that may be applied to `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14).
+        """Checks that it is a delta CRL for `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14).
 
-        Dates are the caller's business. Raises Undecided: revocation.crl.delta, revocation.crl.extension.
+        The caller checks dates. Raises Undecided: revocation.crl.delta, revocation.crl.extension.
         """
         self.check_understood()
         if problem := self.misfit(base):
             self._refuse("revocation.crl.delta", problem)
 
     def entries(self, certificate: Certificate) -> tuple[RevokedEntry, ...]:
-        """All entries for `certificate`, in their order; empty if it is not listed. They may be in doubt.
+        """All entries for `certificate`, in their order; empty if it is not listed. Some may be in doubt.
 
-        Says nothing of who signed the CRL and what it covers. Raises Undecided (revocation.crl.malformed) where the
-        list cannot be read.
+        Does not check the signature and the scope of the CRL. Raises Undecided (revocation.crl.malformed) if the list
+        cannot be read.
         """
         key = certificate.serial, certificate.issuer
-        if key not in self._found:  # what condemns and what clears ask the same
+        if key not in self._found:  # condemning and clearing look up the same entries
             self._found[key] = self.entries_for(*key)
         return self._found[key]
 
@@ -433,11 +434,11 @@ class Crl(CrlFacts):
         return found
 
     def lists_all_of(self, older: Crl) -> bool:
-        """Whether every entry of `older` stands in this CRL, too, byte for byte: nothing would be lost with it."""
+        """Whether every entry of `older` is in this CRL, too, byte for byte, so that `older` is not needed."""
         return self._revoked.contains(older._revoked)
 
     def check_understood(self) -> None:
-        """All is read and no critical extension is unknown: only then its silence is an answer (CRL-7).
+        """Checks that all is read and no critical extension is unknown: else a missing entry means nothing (CRL-7).
 
         Raises Undecided.
         """
@@ -453,7 +454,7 @@ class Crl(CrlFacts):
             )
 
     def check_clears(self) -> None:
-        """Its silence is an answer for every certificate in its scope, whatever it lists. Raises Undecided."""
+        """Checks that the absence of an entry is an answer for every certificate in its scope. Raises Undecided."""
         self.check_understood()
         if self._names_issuers():
             self._refuse("revocation.crl.extension", "lists certificates of another issuer (certificateIssuer)")
@@ -477,7 +478,7 @@ class Crl(CrlFacts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
-    """The frame of a CRL: its members, the entries left alone."""
+    """The members of a CRL; the entries are not parsed."""
 
     data: bytes
     version: int
@@ -585,7 +586,7 @@ def _scope(extensions: Mapping[str, Extension]) -> Scope | None:
 
 
 def _number(extensions: Mapping[str, Extension], oid: str) -> int | None:
-    """The value of an extension that is a CRL number."""
+    """The number in an extension of type CRLNumber."""
     extension = extensions.get(oid)
     if extension is None:
         return None

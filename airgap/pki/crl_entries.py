@@ -1,9 +1,9 @@
-"""The entries of one CRL: who is listed, found fast and without missing anyone.
+"""The entries of one CRL, with a fast and complete search for a serial number.
 
-A CRL may have a million entries, and almost every question is answered with "not listed". The list is therefore
-checked once as a whole by compiled code, and then searched for the bytes of a serial number. That is sound: the list
-is strict DER, so an entry for the serial can only stand there as these bytes. A hit may be chance (the bytes can stand
-inside a date, an extension or across entries), so hits are compared with the true boundaries of the entries.
+A CRL may have a million entries, and most certificates are not listed. So compiled code checks the list once as a
+whole, and then the bytes of a serial number are searched in it. That is complete: the list is strict DER, so an entry
+for the serial must contain exactly these bytes. The bytes may also occur elsewhere (in a date, an extension or across
+entries), so hits are compared with the real boundaries of the entries.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from airgap.text import safe
 _UNDERSTOOD: Final = frozenset({REASON_CODE, INVALIDITY_DATE, CERTIFICATE_ISSUER})
 _CERTIFICATE_ISSUER_DER: Final = der.oid(CERTIFICATE_ISSUER)
 _LONG: Final = 0x80
-"""The first length octet of what has more than one."""
+"""The first octet of a length with several octets."""
 _STRIDE: Final = 64
-"""Of so many entries in a row one is remembered where it begins."""
+"""The offset of one entry in so many is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class RevokedEntry:
     revocation_date: datetime
     invalidity_date: datetime | None
     doubt: str = ""
-    """Why it is not certain what the entry means, or whose certificate it means; empty where it is."""
+    """Why the meaning or the certificate of the entry is uncertain; empty if it is certain."""
 
 
 class RevokedList:
-    """The revokedCertificates of the CRL `data`; `element` is None where the CRL has none."""
+    """The revokedCertificates of the CRL `data`; `element` is None if the CRL has none."""
 
     __slots__ = ("_checked", "_data", "_element", "_found_issuers", "_places")
 
@@ -61,10 +61,10 @@ class RevokedList:
     def find(self, serial: int, issuer: bytes, crl_issuer: bytes) -> tuple[RevokedEntry, ...]:
         """Every entry for the certificate of `issuer` (raw DER Name) with this serial number, in their order.
 
-        An entry belongs to the issuer that the last certificateIssuer at or before it names, and to `crl_issuer`
-        where there is none (RFC 5280, 5.3.3). An entry whose meaning is not certain says so (`RevokedEntry.doubt`):
-        it has a critical extension that is not understood (CRL-9), or an extension that cannot be read. Raises
-        Undecided (revocation.crl.malformed) where the list itself is broken.
+        An entry belongs to the issuer in the last certificateIssuer at or before it, or to `crl_issuer` if there is
+        none (RFC 5280, 5.3.3). An entry with an uncertain meaning has a `RevokedEntry.doubt`: it has an unknown
+        critical extension (CRL-9) or an unreadable extension. Raises Undecided (revocation.crl.malformed) if the list
+        itself is malformed.
         """
         try:
             self._check_form()
@@ -74,7 +74,7 @@ class RevokedList:
             raise Undecided("revocation.crl.malformed", f"the CRL's list is malformed: {error}") from None
 
     def _issuer_of(self, entry: der.Element, crl_issuer: bytes) -> bytes | None:
-        """The raw Name of whoever issued the certificate that an entry is about; None where it cannot be read."""
+        """The raw Name of the issuer of the certificate of an entry; None if it cannot be read."""
         effective: bytes | None = crl_issuer
         for position, name in self._issuers:
             if position > entry.start:
@@ -83,16 +83,16 @@ class RevokedList:
         return effective
 
     def lists(self, serial: int) -> bool:
-        """Whether there is an entry for this serial number, whoever issued the certificate. False in a broken list."""
+        """Whether there is an entry for this serial number, for any issuer. False in a malformed list."""
         try:
             return any(True for _ in self._entries_for(der.integer(serial)))
         except FormatError:
             return False
 
     def contains(self, other: RevokedList) -> bool:
-        """Whether every entry of `other` stands here with the same bytes. False where either list is broken.
+        """Whether every entry of `other` is here with the same bytes. False if either list is malformed.
 
-        Entries are compared by eight bytes of their hashes, so that a million of each take some 50 MB, not 500.
+        Entries are compared by eight bytes of their hashes, so that two lists of a million take 50 MB, not 500.
         """
         try:
             marks = array("Q", sorted(self._marks()))
@@ -109,7 +109,9 @@ class RevokedList:
     def _check_form(self) -> None:
         if self._checked or self._element is None:
             return
-        from cryptography import x509  # a tenth of the time that a small verify takes, and most CRLs are empty
+        from cryptography import (
+            x509,
+        )  # imported here: it costs a tenth of the time of a small verify, and most CRLs are empty
 
         try:
             guarded(x509.load_der_x509_crl, self._data)
@@ -122,15 +124,15 @@ class RevokedList:
 
     @property
     def names_issuers(self) -> bool:
-        """Whether some entry has a certificateIssuer, which only indirect CRLs may have (RFC 5280, 5.3.3).
+        """Whether some entry has a certificateIssuer, as only indirect CRLs may (RFC 5280, 5.3.3).
 
-        Raises FormatError where the list itself is broken.
+        Raises FormatError if the list itself is malformed.
         """
         return bool(self._issuers)
 
     @property
     def _issuers(self) -> Sequence[tuple[int, bytes | None]]:
-        """Where an entry with a certificateIssuer begins, and the raw Name in it, in their order."""
+        """The offset of each entry with a certificateIssuer, and the raw Name in it, in their order."""
         if self._found_issuers is None:
             found: list[tuple[int, bytes | None]] = []
             for entry, _ in self._entries_with(_CERTIFICATE_ISSUER_DER):
@@ -140,7 +142,7 @@ class RevokedList:
         return self._found_issuers
 
     def _entries_with(self, needle: bytes) -> Iterator[tuple[der.Element, int]]:
-        """The entries in which `needle` begins, each with where it does."""
+        """The entries in which `needle` begins, each with its offset."""
         element = self._element
         if element is None:
             return
@@ -156,13 +158,13 @@ class RevokedList:
 
 
 def _places(data: bytes, element: der.Element) -> Sequence[int]:
-    """Where every entry of `_STRIDE` begins, in one pass over the headers of all: a million in 0.1 s."""
+    """The offsets of every `_STRIDE`th entry, in one pass over all headers: a million in 0.1 s."""
     places = array("Q")
     position, last = element.content, element.end
     while position < last:
         places.append(position)
         for _ in range(_STRIDE):
-            # the header of almost every entry, read as `_end` does, without a call
+            # the usual header of an entry, read like in `_end` but without a call
             length = data[position + 1]
             short = length < _LONG and data[position] == der.SEQUENCE
             position = position + 2 + length if short else der.element_at(data, position, last).end
@@ -209,7 +211,7 @@ def _doubt(extensions: Mapping[str, Extension]) -> str:
 
 
 def _issuer_name(value: bytes) -> bytes | None:
-    """The raw Name in a certificateIssuer (RFC 5280, 5.3.3: GeneralNames); None where there is not just one.
+    """The raw Name in a certificateIssuer (RFC 5280, 5.3.3: GeneralNames); None if there is not exactly one.
 
     None as well where it cannot be read: it may be any CA's, in a string type that is not known here.
     """

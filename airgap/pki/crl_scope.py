@@ -1,4 +1,4 @@
-"""The issuing distribution point: for which certificates the absence from a CRL is an answer (RFC 5280, 5.2.5; D34)."""
+"""The issuing distribution point: which certificates a CRL covers (RFC 5280, 5.2.5; D34)."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Scope:
     """One issuing distribution point."""
 
     name: PointName | None
-    """None where the CRL is for every distribution point of its issuer."""
+    """None if the CRL is for every distribution point of its issuer."""
     only_user: bool
     only_ca: bool
     only_attribute: bool
     indirect: bool
     reasons: frozenset[str] | None
-    """The reasons that the CRL covers; None is all."""
+    """The reasons that the CRL covers; None means all."""
     raw: bytes = field(repr=False)
-    """The DER, by which the scopes of a base and its delta are compared."""
+    """The DER, used to compare the scopes of a base and its delta."""
 
     @classmethod
     def parse(cls, value: bytes) -> Self:
@@ -54,10 +54,10 @@ class Scope:
         )
 
     def problem(self, *, is_ca: bool, points: Iterable[DistributionPoint], issuer: bytes) -> str | None:
-        """Why a CRL of this scope is no answer for a certificate with these distribution points; None if it is.
+        """Why a CRL of this scope does not cover a certificate with these distribution points; None if it does.
 
-        `issuer` is the raw DER Name of the CRL's issuer, to which relative names belong. For which reasons the CRL is
-        an answer, `reasons` says.
+        `issuer` is the raw DER Name of the issuer of the CRL, to which relative names belong. `reasons` has the reasons
+        that the CRL covers.
         """
         points = tuple(points)
         if self.indirect:
@@ -76,7 +76,7 @@ class Scope:
 
 
 def _share_a_name(name: PointName, point: DistributionPoint, issuer: bytes) -> bool:
-    """RFC 5280, 6.3.3 (b)(2)(i): one name in common; a relative name is appended to the name of the issuer."""
+    """RFC 5280, 6.3.3 (b)(2)(i): they have a name in common; a relative name is appended to the name of the issuer."""
     return not _keys(name, issuer).isdisjoint(_keys(point, issuer))
 
 
@@ -87,7 +87,7 @@ def _keys(names: PointName | DistributionPoint, issuer: bytes) -> set[object]:
 
 
 def _key(general_name: bytes) -> object:
-    """What two GeneralNames are compared by: names and URIs as RFC 5280, 7 says, all others by their bytes."""
+    """A key to compare GeneralNames: names and URIs as in RFC 5280, 7, all others by their bytes."""
     if general_name[0] == _URI:
         return uri_key(der.read(general_name, _WHERE).value)
     if general_name[0] != _DIRECTORY_NAME:

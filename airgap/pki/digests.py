@@ -1,4 +1,4 @@
-"""Hash algorithms as DER AlgorithmIdentifiers name them."""
+"""Hash algorithms in DER AlgorithmIdentifiers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _HASHES: Final = MappingProxyType(
 
 
 def hash_identifier(element: der.Element, where: str) -> str:
-    """The hash that an AlgorithmIdentifier names, as hashlib calls it; its dotted identifier where it is not known.
+    """The hashlib name of the hash in an AlgorithmIdentifier; the dotted identifier of an unknown hash.
 
-    Parameters are absent or NULL, as writers disagree (RFC 5754, 2). Raises FormatError.
+    Parameters may be absent or NULL, because writers differ (RFC 5754, 2). Raises FormatError.
     """
     fields = element.fields(where)
     oid = fields.any("algorithm").oid(f"{where}.algorithm")
@@ -30,7 +30,7 @@ def hash_identifier(element: der.Element, where: str) -> str:
 
 
 def hash_algorithm(name: str) -> bytes:
-    """The DER AlgorithmIdentifier of a hash that is `known`, with NULL parameters, as most writers have it."""
+    """The DER AlgorithmIdentifier of a `known` hash, with NULL parameters, as most writers do."""
     dotted = next(oid for oid, known_name in _HASHES.items() if known_name == name)
     return der.sequence(der.oid(dotted), der.null())
 
@@ -39,10 +39,10 @@ _BYTES: Final = MappingProxyType({"sha1": 20, "sha256": 32, "sha384": 48, "sha51
 
 
 def may_be_of(value: bytes, name: str) -> bool:
-    """Whether this hash is one that may be computed, and has so many bytes."""
+    """Whether `value` has the length of this hash, and the hash may be computed."""
     return len(value) == _BYTES.get(name)
 
 
 def known(name: str) -> bool:
-    """Whether this hash is one that may be computed."""
+    """Whether this hash may be computed."""
     return name in _HASHES.values()

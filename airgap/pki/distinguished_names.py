@@ -1,8 +1,8 @@
-"""X.500 names: from DER to attributes, and to one line for people.
+"""X.500 names: parses DER to attributes and to one line for people.
 
 In chains names are compared by their raw bytes (CHAIN-2). In CRLs, distribution points and responder identifiers they
-are compared as RFC 5280, 7.1 says (`same_name`): there the key proves who speaks, and issuers write their own name in
-several string types.
+are compared by RFC 5280, 7.1 (`same_name`), because issuers write their own name in several string types; there the key
+proves the identity.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Attribute(NamedTuple):
     text: str
 
     def written(self) -> str:
-        """As RFC 4514 writes it: `CN=Build`."""
+        """In the form of RFC 4514: `CN=Build`."""
         value = _SPECIAL.sub(lambda match: f"\\{match[0]}", self.text)
         return f"{SHORT_NAMES.get(self.oid, self.oid)}={value}"
 
@@ -51,7 +51,7 @@ Rdn = tuple[Attribute, ...]
 
 
 def parse_name(raw: bytes, *, where: str = "name") -> tuple[Rdn, ...]:
-    """The relative distinguished names of a DER Name, in their order there.
+    """The relative distinguished names of a DER Name, in their order.
 
     Strings are read as the reference reads them: UTF8String, PrintableString (with its common abuses `*` and `&`),
     NumericString, IA5String, BMPString and T61String as Latin-1. Raises FormatError for anything else.
@@ -65,21 +65,21 @@ def read_name(element: der.Element, where: str) -> tuple[Rdn, ...]:
 
 
 def name_text(rdns: tuple[Rdn, ...]) -> str:
-    """The name as RFC 4514 writes it, most specific first: `CN=Build,O=Example,C=DE`. Not made safe for a terminal."""
+    """The name in the form of RFC 4514, most specific first: `CN=Build,O=Example,C=DE`. Not safe for a terminal."""
     return ",".join("+".join(map(Attribute.written, rdn)) for rdn in reversed(rdns))
 
 
 def same_name(one: bytes, other: bytes) -> bool:
-    """Whether two DER Names are one name by RFC 5280, 7.1: string type, case, white space and normal form are ignored.
+    """Whether two DER Names are equal by RFC 5280, 7.1: string type, case, white space and normal form are ignored.
 
-    A name that cannot be read equals only the same bytes.
+    A name that cannot be read is equal only to the same bytes.
     """
     return one == other or name_key(one) == name_key(other)
 
 
 @lru_cache(maxsize=4096)
 def name_key(raw: bytes) -> tuple[object, ...]:
-    """A value that is equal for names that are one name by RFC 5280, 7.1; see `same_name`."""
+    """A value that is equal for names that are equal by RFC 5280, 7.1; see `same_name`."""
     try:
         return tuple(_rdn_key(rdn) for rdn in parse_name(raw))
     except FormatError:
@@ -87,7 +87,7 @@ def name_key(raw: bytes) -> tuple[object, ...]:
 
 
 def relative_name_key(issuer: bytes, relative: bytes) -> tuple[object, ...]:
-    """The key of the name that `relative`, the content of a RelativeDistinguishedName, stands for below `issuer`.
+    """The key of `relative`, the content of a RelativeDistinguishedName, as a full name below `issuer`.
 
     RFC 5280, 4.2.1.13: the fragment is appended to the name of the CRL issuer.
     """
@@ -103,7 +103,7 @@ def _rdn_key(rdn: Rdn) -> tuple[tuple[str, str], ...]:
 
 
 def _folded(text: str) -> str:
-    """String preparation (RFC 4518), as far as names in certificates need it."""
+    """String preparation (RFC 4518), the part that names in certificates need."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(folded.split())
 
@@ -127,7 +127,7 @@ _UTF8, _NUMERIC_STRING, _PRINTABLE_STRING, _T61, _IA5, _BMP = 0x0C, 0x12, 0x13, 
 
 
 def string_value(element: der.Element, where: str) -> str:
-    """The text of a string of a Name. Raises FormatError for what is no string that is read here."""
+    """The text of a string of a Name. Raises FormatError for other types."""
     value = element.value
     try:
         if element.tag == _UTF8:

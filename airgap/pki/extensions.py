@@ -1,7 +1,7 @@
-"""The certificate extensions that are known here, from DER to facts (RFC 5280, 4.2).
+"""The known certificate extensions, parsed from DER (RFC 5280, 4.2).
 
-What has no meaning for a signature is still checked for its form, because the reference refuses a certificate with a
-malformed known extension as a whole (CHAIN-20). Unknown extensions are kept as they are.
+The form of extensions that are not used is checked, too, because the reference refuses a certificate with any malformed
+known extension (CHAIN-20). Unknown extensions are kept unparsed.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ REASON_FLAGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """One extension as it stands: `value` is the content of its OCTET STRING."""
+    """One unparsed extension: `value` is the content of its OCTET STRING."""
 
     oid: str
     critical: bool
@@ -70,7 +70,7 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class BasicConstraints:
-    """RFC 5280, 4.2.1.9. `path_length` None is no limit."""
+    """RFC 5280, 4.2.1.9. A `path_length` of None means no limit."""
 
     ca: bool
     path_length: int | None
@@ -113,7 +113,7 @@ class DistributionPoint:
     uris: tuple[str, ...] = ()
     relative: bytes | None = None
     reasons: frozenset[str] | None = None
-    """The reasons that its CRL covers; None is all."""
+    """The reasons that its CRL covers; None means all."""
     crl_issuer: bool = False
     """Whether it names another CRL issuer (an indirect CRL)."""
 
@@ -124,7 +124,7 @@ def read_extensions(element: der.Element) -> Mapping[str, Extension]:
     for item in element.expect(der.SEQUENCE, "extensions").walk():
         fields = item.fields("extensions")
         oid = fields.any("extnID").oid("extensions")
-        # an encoded FALSE is not DER, but common, and read alike by everyone
+        # an encoded FALSE is not DER, but it is common and all readers agree on it
         flag = fields.maybe(der.BOOLEAN)
         value = fields.any("extnValue").octets(f"extensions[{oid}]")
         fields.end()
@@ -169,7 +169,7 @@ def extended_key_usage(extensions: Mapping[str, Extension]) -> ExtendedKeyUsage 
 
 
 def ocsp_urls(extensions: Mapping[str, Extension]) -> tuple[str, ...]:
-    """Where the authority information access says that OCSP responders are."""
+    """The URLs of OCSP responders in the authority information access."""
     if not (extension := extensions.get(AUTHORITY_INFORMATION_ACCESS)):
         return ()
     urls: list[str] = []
@@ -202,7 +202,7 @@ def authority_key(extensions: Mapping[str, Extension]) -> bytes | None:
 
 
 def read_authority_key(value: bytes) -> bytes | None:
-    """The same of the extension's value. Raises FormatError."""
+    """The same for the value of the extension. Raises FormatError."""
     fields = der.read(value, "authorityKeyIdentifier").fields("authorityKeyIdentifier")
     identifier = fields.maybe(der.context(0, constructed=False))
     return identifier.value if identifier else None
@@ -256,9 +256,9 @@ def _names(flags: frozenset[int], names: tuple[str, ...]) -> frozenset[str]:
 
 
 def _url(element: der.Element) -> str:
-    """Where something lies, as it is asked for: authorities write umlauts there, and the reference reads them.
+    """A URI in the form to request. Some authorities write umlauts in it, and the reference accepts these.
 
-    What is not ASCII is escaped byte by byte, as browsers and Go send it (RFC 3987, 3.1).
+    Bytes that are not ASCII are escaped, as browsers and Go do (RFC 3987, 3.1).
     """
     return "".join(chr(byte) if byte < _NOT_ASCII else f"%{byte:02X}" for byte in element.value)
 
@@ -279,7 +279,7 @@ def _check_general_name(element: der.Element, where: str, *, address_bytes: tupl
         raise FormatError(f"has an address of {len(element.value)} bytes", where=where)
 
 
-# Extensions whose content is not used: form only
+# Extensions whose content is not used: only their form is checked
 
 
 def _check_form(extension: Extension) -> None:

@@ -1,4 +1,4 @@
-"""A file that is not what it should be: what it is instead, and the way out, for stores, CRLs and OCSP responses."""
+"""Explains a wrong file among certificates, CRLs and OCSP responses: what it is instead, and the remedy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airgap.pki.recognise import OCSP_BEGUN, Found, Kind, label_kind, of_der, re
 
 
 class Wanted(StrEnum):
-    """What belongs where the file lies."""
+    """The kind of file that is needed at a place."""
 
     CERTIFICATE = "certificate"
     CRL = "CRL"
@@ -20,7 +20,7 @@ class Wanted(StrEnum):
 
 
 def way_out(kind: Kind, wanted: Wanted) -> str:
-    """What to do about a file of this kind where something else is wanted."""
+    """The remedy for a file of this kind where another one is needed."""
     if wanted is Wanted.CERTIFICATE:
         return _FOR_STORES.get(kind) or _ALWAYS[kind].format(what=wanted.value)
     special = _FOR_CRLS if wanted is Wanted.CRL else {}
@@ -29,7 +29,7 @@ def way_out(kind: Kind, wanted: Wanted) -> str:
 
 
 def way_out_of_copy(data: bytes) -> str:
-    """What to do about the file of a signature that something else came for; "" where nothing says so."""
+    """The remedy for a detached signature file with other content; "" if the content is not recognised."""
     if data.startswith(b"\xef\xbb\xbf{"):
         return "Save it as UTF-8 without a byte order mark."
     found = recognise(data)
@@ -39,15 +39,15 @@ def way_out_of_copy(data: bytes) -> str:
 
 
 def wanted_in(folder: str, name: str) -> Wanted:
-    """What a file of evidence should be by the folder that it lies in, else by its name."""
+    """The kind of evidence that a file should be, by its folder, else by its name."""
     in_ocsp = folder == "ocsp" if folder in {"crls", "ocsp"} else name.lower().endswith(".ors")
     return Wanted.OCSP if in_ocsp else Wanted.CRL
 
 
 def may_hide_evidence(data: bytes) -> bool:
-    """Whether evidence may be in it: damaged, or such that it only has to be unpacked, decoded or looked up.
+    """Whether it may contain evidence that is damaged, or that must first be unpacked, decoded or downloaded.
 
-    Passed over are keys and certificates, and text with no PEM line in it and nothing that may be DER in base64 or hex.
+    False for keys and certificates, and for text without a PEM line and without possible DER in base64 or hex.
     """
     found = recognise(data)
     if found is not None and (found.kind in _HIDING or found.kind in _NO_EVIDENCE):
@@ -56,7 +56,7 @@ def may_hide_evidence(data: bytes) -> bool:
 
 
 def may_hide_more(data: bytes) -> bool:
-    """The same of what stands between the CRLs of one file: there, `openssl crl -text` writes what they say."""
+    """The same for the text between the CRLs of one file, where `openssl crl -text` writes its description."""
     found = recognise(data)
     if found is None or found.kind is not Kind.LISTING:
         return may_hide_evidence(data)
@@ -64,7 +64,7 @@ def may_hide_more(data: bytes) -> bool:
 
 
 def _is_alone(data: bytes) -> bool:
-    """Whether nothing but keys and certificates stands behind the first one."""
+    """Whether only keys and certificates follow the first one."""
     labels = [label_kind(label.decode("latin-1")) for label in _BEGIN.findall(data)]
     if labels:
         return all(found is not None and found.kind in _NO_EVIDENCE for found in labels)
@@ -72,7 +72,7 @@ def _is_alone(data: bytes) -> bool:
 
 
 def _behind(data: bytes) -> bytes:
-    """What stands behind the DER structure that a file begins with; nothing where there is none."""
+    """The bytes after the DER structure at the start of a file; empty if there is none."""
     try:
         return data[der.element_at(data, 0, len(data)).expect(der.SEQUENCE, "").end :]
     except FormatError:
@@ -82,9 +82,9 @@ def _behind(data: bytes) -> bytes:
 def problem_of_evidence(
     data: bytes, wanted: Wanted, error: FormatError | None, *, names_issuer: bool = False
 ) -> FormatError:
-    """Why a file cannot be read as evidence, where reading it as what is `wanted` there has failed with `error`.
+    """The problem of a file that cannot be read as the `wanted` kind of evidence; reading it raised `error`.
 
-    `names_issuer`: so much of it can be read as a CRL.
+    `names_issuer`: whether the issuer of a CRL can be read in it.
     """
     found, why = recognise(data), f": {error}" if error else ""
     if found is None and names_issuer:
@@ -102,14 +102,14 @@ def problem_of_evidence(
 
 
 def problem_of_download(data: bytes, wanted: Wanted, error: FormatError) -> str:
-    """What a server sent in place of evidence."""
+    """The problem of an answer of a server that is no evidence."""
     found = recognise(data)
     hint = "; is a proxy or a login in between?" if found and found.kind is Kind.PAGE else ""
     return f"{problem_of_evidence(data, wanted, error)}{hint}"
 
 
 def label_problem(label: str, number: int) -> FormatError | None:
-    """What a PEM block is by its label, where that is no certificate; None where the label says nothing of that."""
+    """The problem of a PEM block whose label is not that of a certificate; None if the label does not tell."""
     found = label_kind(label)
     if found is None or found.kind is Kind.CERTIFICATE:
         return None
@@ -118,7 +118,7 @@ def label_problem(label: str, number: int) -> FormatError | None:
 
 
 def file_problem(data: bytes) -> FormatError | None:
-    """What a file of a store is that is neither PEM nor certificates in DER; None where it cannot be told."""
+    """The problem of a file of a store that is neither PEM nor DER certificates; None if it is not recognised."""
     found = recognise(data)
     if found and found.kind is Kind.CERTIFICATE and data[:1] != _DER:
         problem = "holds PEM whose lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- do not stand alone"
@@ -130,7 +130,7 @@ def file_problem(data: bytes) -> FormatError | None:
 
 
 def damage_problem(data: bytes, error: FormatError) -> FormatError | None:
-    """What is wrong with a file that begins as a certificate in DER; None where it does not."""
+    """The problem of a file that begins like a DER certificate; None if it does not."""
     if data[:1] != _DER:
         return None
     problem = f"is cut short, damaged, or has trailing data ({error})"
@@ -138,7 +138,7 @@ def damage_problem(data: bytes, error: FormatError) -> FormatError | None:
 
 
 def der_problem(data: bytes) -> FormatError | None:
-    """What a DER structure is by its outline, where that is no certificate; None where it cannot be told."""
+    """The problem of a DER structure that is no certificate by its outline; None if it is not recognised."""
     found = of_der(data)
     if found is None or found.kind is Kind.CERTIFICATE:
         return None
@@ -154,12 +154,12 @@ _NO_EVIDENCE: Final = {Kind.CERTIFICATE, Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PU
 _BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n-]{1,64})-----")
 _JOINED: Final = re.compile(rb"\s*(\x30[\x80-\x84]|-----BEGIN )")
 _NO_TEXT: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
-"""Characters that no text has in any encoding, and that DER has within its first bytes."""
+"""Characters that no text has in any encoding, but DER has in its first bytes."""
 _ENCODED: Final = re.compile(
     rb"-----(?:BEGIN|END) |LS0tLS1CRUdJTi|MI[GHIM][A-Za-z0-9+/_-]{24}"
     rb"|(?<![0-9A-Fa-f])30[\s:]*8[1-3](?:[\s:]*[0-9A-Fa-f]{2}){12}"
 )
-"""A PEM line, as it is and in base64 (Kubernetes), and how a SEQUENCE of more than 127 bytes begins in base64 and in
+"""A PEM line, plain and in base64 (Kubernetes), and the start of a SEQUENCE of more than 127 bytes in base64 and in
 hex (LDIF, mail, JSON, a line of xxd or hexdump)."""
 
 _CHANGED_ON_THE_WAY: Final = {
@@ -170,7 +170,7 @@ _OTHERS: Final = {
     Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.PKCS7, Kind.PKCS12, Kind.KEY_STORE, Kind.CRL, Kind.OCSP_RESPONSE,
     Kind.OCSP_REQUEST, Kind.OTHER_LABEL,
 }  # fmt: skip
-"""What is something else for certain: a sentence says that it is not what is wanted."""
+"""Kinds that are certainly not evidence: the message says so."""
 _ARTICLES: Final = {Wanted.CERTIFICATE: "a", Wanted.CRL: "a", Wanted.OCSP: "an"}
 _DER: Final = b"\x30"
 

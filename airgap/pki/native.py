@@ -1,8 +1,8 @@
-"""The one guard around calls into compiled code.
+"""Guards calls into compiled code.
 
-The Rust part of `cryptography` answers some broken input with a panic, which reaches Python as a `BaseException` that
-no `except Exception` stops. Hostile bytes must not end a run (design 2, rule 8), so the parsers and verifiers of
-evidence call it through here.
+The Rust part of `cryptography` panics on some malformed input. Python sees a `BaseException` that `except Exception`
+does not catch. Hostile bytes must not end a run (design 2, rule 8), so parsers and verifiers of evidence call the
+library through here.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 
 def guarded(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `call` returns or raises; a panic becomes a FormatError."""
+    """Calls `call`, and turns a panic into a FormatError."""
     try:
         return call(*args, **kwargs)
     except Exception:
         raise
     except BaseException as error:
-        # pyo3 exports no class for it
+        # pyo3 does not export its class
         if type(error).__name__ != "PanicException":
             raise
         raise FormatError("makes the cryptographic library fail") from None

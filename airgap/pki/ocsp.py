@@ -1,9 +1,10 @@
 """OCSP responses as facts (RFC 6960; requirements 10.2).
 
-Read over their bytes as received. Whose answer counts is decided here (D35): the issuer itself, or a delegate that the
-issuer issued directly, with id-kp-OCSPSigning. For what condemns it is enough that the delegate was valid when it
-signed (`verify_made_for`); for what clears it must be valid when its word is needed, have a strong key, and never
-answer for itself (`verify_signed_for`; design 10). How old an answer may be is said in airgap.revocation.
+Responses are read from their bytes as received. An answer may come from the issuer itself, or from a delegated
+responder whose certificate the issuer issued directly with id-kp-OCSPSigning (D35). To condemn a certificate it is
+enough that the responder's certificate was valid at signing (`verify_made_for`). To clear one it must also be valid at
+the judged time, have a strong key, and not be the certificate in question (`verify_signed_for`; design 10).
+airgap.revocation decides how old an answer may be.
 """
 
 from __future__ import annotations
@@ -50,10 +51,10 @@ SEVERITY: Final[tuple[Status, ...]] = ("revoked", "unknown", "good")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleResponse:
-    """What the responder says about one certificate."""
+    """The answer of the responder about one certificate."""
 
     hash_name: str
-    """The hash of the CertID as hashlib calls it (SHA-1 is usual and harmless), or its identifier."""
+    """The hashlib name of the hash of the CertID (SHA-1 is usual and harmless), or its identifier."""
     issuer_name_hash: bytes
     issuer_key_hash: bytes
     serial: int
@@ -66,29 +67,29 @@ class SingleResponse:
     """A name of RFC 5280, 5.3.1; None where none is stated."""
     invalidity_date: datetime | None = None
     doubt: str = ""
-    """Why it is not certain what the answer means: a critical extension that is not understood. Empty where it is."""
+    """Why the meaning of the answer is uncertain (an unknown critical extension); empty if it is certain."""
 
     def may_be_about(self, certificate: Certificate, issuers: Iterable[Certificate]) -> bool:
-        """Whether it can mean this certificate: its serial number, with the key or the name of an issuer, is enough.
+        """Whether it may be about this certificate: the serial number with the key or the name of an issuer is enough.
 
-        Issuers write their own name in several string types, so that its hash may differ; whoever asks may have taken
-        another certificate of the CA for the key, as after a renewal, which may spell the name otherwise, too; and a
-        hash algorithm that is not known, or not the one that was used, may hide any issuer.
+        Issuers write their own name in several string types, so its hash may differ. The request may have used another
+        certificate of the CA, as after a renewal, with another spelling of the name. And an unknown or wrong hash
+        algorithm may hide any issuer.
         """
         is_certain = digests.may_be_of(self.issuer_key_hash, self.hash_name)
         return self.serial == certificate.serial and (not is_certain or any(map(self.bears, issuers)))
 
     def names(self, issuer: Certificate) -> bool:
-        """Whether the key in the CertID is certainly that of `issuer`."""
+        """Whether the key hash in the CertID is that of `issuer`."""
         known = digests.known(self.hash_name)
         return known and self.issuer_key_hash == digest(self.hash_name, issuer.public_key_bits)
 
     def bears(self, issuer: Certificate) -> bool:
-        """Whether the CertID has the key or the name of `issuer`: with one bit changed, it still has the other."""
+        """Whether the CertID has the key or the name of `issuer`: a damaged one still has the other."""
         return self.names(issuer) or self._has_name_of(issuer)
 
     def is_about(self, certificate: Certificate, issuer: Certificate) -> bool:
-        """The CertID names this certificate of this issuer: name hash, key hash and serial number (RFC 6960, 4.1.1)."""
+        """Whether the CertID is that of this certificate: name hash, key hash and serial number (RFC 6960, 4.1.1)."""
         return self.serial == certificate.serial and self._has_name_of(issuer) and self.names(issuer)
 
     def _has_name_of(self, issuer: Certificate) -> bool:
@@ -98,18 +99,18 @@ class SingleResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Responder:
-    """Who answered, and with what right."""
+    """The certificate that signed the response."""
 
     certificate: Certificate
     delegated: bool
-    """False where the issuer itself answered."""
+    """False if the issuer itself answered."""
     no_check: bool
-    """The delegate's issuer waives the check of the delegate's own revocation (id-pkix-ocsp-nocheck, D37)."""
+    """Whether the responder's own revocation need not be checked (id-pkix-ocsp-nocheck, D37)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcspResponse:
-    """One successful basic response. Equal and hashed by its fingerprint."""
+    """One successful basic response. Compared by fingerprint."""
 
     der: bytes = field(repr=False, compare=False)
     fingerprint: str
@@ -117,9 +118,9 @@ class OcspResponse:
     responses: tuple[SingleResponse, ...] = field(compare=False)
     produced_at: datetime = field(compare=False)
     responder_name: bytes | None = field(repr=False, compare=False)
-    """The raw DER Name, where the responder is named by name."""
+    """The raw DER Name, if the responder is identified by name."""
     responder_key_hash: bytes | None = field(repr=False, compare=False)
-    """SHA-1 of the key, where the responder is named by key."""
+    """SHA-1 of the key, if the responder is identified by key."""
     certificates: Offered = field(repr=False, compare=False)
     """Those that can be read: nobody signed which certificates lie in a response."""
     has_all_certificates: bool = field(repr=False, compare=False)
@@ -128,14 +129,14 @@ class OcspResponse:
     _signed: bytes = field(repr=False, compare=False)
     _signature: bytes = field(repr=False, compare=False)
     _made_for: set[str] = field(repr=False, compare=False, default_factory=set)
-    """Fingerprints of issuers for whom it was made: a response about many certificates is verified once."""
+    """Issuers (by fingerprint) for which it was verified: a response about many certificates is verified once."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """The response that `data` (DER) holds.
+        """The response in `data` (DER).
 
-        Raises FormatError, nothing else: also where the responder answered with an error (OCSP-3). A critical
-        extension that is not understood puts the answers in doubt (`SingleResponse.doubt`, OCSP-6).
+        Raises only FormatError, also if the responder answered with an error (OCSP-3). An unknown critical extension
+        makes the answers uncertain (`SingleResponse.doubt`, OCSP-6).
         """
         if len(data) > limits.OCSP_BYTES:
             raise LimitError(f"the OCSP response has {len(data)} bytes, more than {limits.OCSP_BYTES}")
@@ -171,52 +172,52 @@ class OcspResponse:
         )
 
     def age_of(self, single: SingleResponse) -> tuple[datetime, int, datetime, str]:
-        """Which of two answers is newer: the one with the greater age key. The only answer to that question.
+        """A sort key: of two answers the one with the greater key is newer. Nothing else decides that.
 
-        The status is known to be right at thisUpdate (RFC 6960, 2.4); of two that are equally new the graver counts.
+        The status was correct at thisUpdate (RFC 6960, 2.4). Of two answers of the same time the more severe one
+        counts.
         """
         return single.this_update, -SEVERITY.index(single.status), self.produced_at, self.fingerprint
 
     @property
     def signer_end(self) -> datetime | None:
-        """When the certificate of the delegate that signed this ends; None where none is in the response.
+        """The end of the certificate of the delegated responder that signed this; None if none is in the response.
 
-        Of several with the name that the response states, one whose key has signed it; where none has, the first to
-        end.
+        Of several with the stated name, the one whose key signed it; if none did, the first to end.
         """
         signed = [item.not_after for item in self.delegates if self._is_signed_by(item)]
         return max(signed) if signed else min((item.not_after for item in self.delegates), default=None)
 
     @property
     def delegates(self) -> tuple[Certificate, ...]:
-        """The certificates in it that are called as the responder is; nothing says that one of them has signed it."""
+        """The certificates in it with the stated name or key of the responder; not verified."""
         return tuple(item for item in self.certificates if self._names(item))
 
     @property
     def responder(self) -> str:
-        """Who the response says that it is from, for people (not made safe)."""
+        """The responder that the response states, for people (not made safe)."""
         if self.responder_name is not None:
             return name_text(parse_name(self.responder_name))
         return f"key {(self.responder_key_hash or b'').hex()}"
 
     def find(self, certificate: Certificate, issuer: Certificate) -> SingleResponse | None:
-        """What it says about `certificate`; None if nothing. Nothing of it is verified yet.
+        """The unverified answer about `certificate`; None if there is none.
 
-        Of several answers the gravest counts, then the newest.
+        Of several answers the most severe one counts, then the newest.
         """
         answers = [single for single in self.responses if single.is_about(certificate, issuer)]
         newest_first = sorted(answers, key=lambda single: single.this_update, reverse=True)
         return min(newest_first, key=lambda single: SEVERITY.index(single.status), default=None)
 
     def statements(self, certificate: Certificate, *issuers: Certificate) -> tuple[SingleResponse, ...]:
-        """All that it says that can be about `certificate`, whose issuer has these keys. Nothing is verified yet."""
+        """All unverified answers that may be about `certificate`, whose issuer has these keys."""
         return tuple(single for single in self.responses if single.may_be_about(certificate, issuers))
 
     def verify_made_for(self, issuer: Certificate, *others: Certificate) -> None:
-        """The issuer, or a delegate of the issuer that was valid then, made this: enough for what condemns (design 10).
+        """Checks that the issuer or a responder valid at that time made this: enough to condemn (design 10).
 
-        `others`: further certificates of the same CA, with other keys. Any hash will do for the response and for the
-        delegate's certificate, which may name the issuer in another string type. Raises Undecided:
+        `others`: further certificates of the same CA, with other keys. Any hash is accepted for the response and for
+        the responder's certificate, which may name the issuer in another string type. Raises Undecided:
         revocation.ocsp.responder, revocation.ocsp.signature.
         """
         if not self._made_for.isdisjoint(item.fingerprint for item in (issuer, *others)):
@@ -234,9 +235,9 @@ class OcspResponse:
             raise refusal
 
     def verify_whole(self, issuer: Certificate) -> None:
-        """It is as it was made: whoever it names signed it, and is from `issuer` if the certificate says so.
+        """Checks that the response is not damaged: the stated responder signed it.
 
-        Says nothing of their rights: the word of a stranger is whole. Raises Undecided (revocation.ocsp.signature).
+        Does not check whether the responder is authorized. Raises Undecided (revocation.ocsp.signature).
         """
         for candidate in dict.fromkeys((issuer, *self.certificates)):
             if not self._names(candidate):
@@ -254,10 +255,10 @@ class OcspResponse:
         )
 
     def verify_signed_for(self, issuer: Certificate, *, at: datetime) -> Responder:
-        """Someone signed this who may answer for the certificates of `issuer`, at the moment `at` (OCSP-4, D35).
+        """Checks that a responder signed this that is authorized for `issuer` at the time `at` (OCSP-4, D35).
 
-        A delegate must have been valid at `at` and when the response was produced. Whether its own revocation has to
-        be checked is the caller's decision (D37): `Responder.no_check` says whether its issuer waives that.
+        A delegated responder must be valid at `at` and when the response was produced. The caller decides whether its
+        own revocation must be checked (D37): see `Responder.no_check`.
         Raises Undecided: revocation.ocsp.responder, revocation.ocsp.signature.
         """
         return self._find_signer(issuer, partial(self._accept_signed, issuer=issuer, at=at))
@@ -302,7 +303,7 @@ class OcspResponse:
         if delegated:
             self._check_delegate(candidate, issuer, verify_issued)
             self._check_trusted_delegate(candidate, issuer)
-            # when it signed, and when its word is needed: an expired key vouches for nothing new
+            # at signing and at the judged time: an expired certificate cannot clear anything
             self._check_valid(candidate, self.produced_at, "and the answer was made")
             self._check_valid(candidate, at, "and the answer was needed")
         self._check_signature(verify_identified, candidate)
@@ -324,7 +325,7 @@ class OcspResponse:
     def _check_delegate(
         self, delegate: Certificate, issuer: Certificate, issued: Callable[[Certificate, Certificate], None]
     ) -> None:
-        """Issued directly by the same CA, as `issued` finds, with id-kp-OCSPSigning (RFC 6960, 4.2.2.2)."""
+        """Checks with `issued` that the same CA issued it directly, with id-kp-OCSPSigning (RFC 6960, 4.2.2.2)."""
         try:
             issued(delegate, issuer)
         except Rejected as error:
@@ -334,7 +335,7 @@ class OcspResponse:
             self._refuse_delegate(delegate, "which has no extended key usage OCSPSigning")
 
     def _check_trusted_delegate(self, delegate: Certificate, issuer: Certificate) -> None:
-        """A key that may clear somebody else: strong, for signatures, and not about itself (D35)."""
+        """Checks that it may clear another certificate: a strong key, for signatures, and not about itself (D35)."""
         usage = delegate.key_usage
         if usage and "digitalSignature" not in usage.bits:
             self._refuse_delegate(delegate, "whose key usage does not allow signatures")
@@ -362,7 +363,7 @@ class OcspResponse:
 
 
 def _claims(certificate: Certificate, issuer: Certificate) -> bool:
-    """Whether it names `issuer`, or the key: with one bit changed, it still has the other."""
+    """Whether it names `issuer` or its key: a damaged certificate still has the other."""
     key = authority_key(certificate.extensions)
     return same_name(certificate.issuer, issuer.subject) or (key is not None and key == issuer.subject_key)
 
@@ -442,7 +443,7 @@ def _status(element: Element) -> tuple[Status, datetime | None, str | None]:
 
 
 def _invalidity_date(extension: Extension | None) -> datetime | None:
-    """OCSP-7: a date that cannot be read softens nothing."""
+    """OCSP-7: an unreadable date does not weaken the revocation."""
     try:
         return read_invalidity_date(extension.value) if extension else None
     except FormatError:

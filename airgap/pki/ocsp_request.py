@@ -1,7 +1,7 @@
-"""OCSP requests: the question about one certificate (RFC 6960, 4.1; OCSP-2).
+"""OCSP requests for one certificate (RFC 6960, 4.1; OCSP-2).
 
-No nonce, because responders answer from what they signed in advance, and no signature. SHA-1 names the issuer, as
-responders expect (RFC 5019, 2.1.1); nothing rests on it: the answer is signed, and its CertID is compared.
+They have no nonce, because responders send answers that were signed in advance, and no signature. SHA-1 identifies the
+issuer, as responders expect (RFC 5019, 2.1.1). It need not be secure: the answer is signed, and its CertID is compared.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a file is by its beginning, its PEM label or its outline: the one place that says so.
+"""Recognises the kind of a file by its first bytes, its PEM label or its outline.
 
-For messages (`airgap.pki.misfit` has them), and to tell whether a file may hide evidence: then it is doubted. Nothing
-is ever used because of what is found here.
+Used for messages (`airgap.pki.misfit`), and to decide whether an unreadable file may hide evidence. Nothing is ever
+accepted because of this.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airgap.text import safe
 
 
 class Kind(Enum):
-    """What a file can be told to be."""
+    """The kinds of files that are recognised."""
 
     EMPTY = auto()
     PAGE = auto()
@@ -68,11 +68,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a file was recognised as."""
+    """The recognised kind of a file."""
 
     kind: Kind
     words: str
-    """To stand behind "is"."""
+    """Words to complete "it is ..."."""
 
 
 _LABELS: Final = (
@@ -88,7 +88,7 @@ _LABELS: Final = (
     (re.compile(r"(X509 )?CERTIFICATE"), Kind.CERTIFICATE, "a certificate"),
     (re.compile(r"ATTRIBUTE CERTIFICATE"), Kind.ATTRIBUTE_CERTIFICATE, "an attribute certificate"),
 )
-"""PEM labels, what they stand for, and words for it."""
+"""PEM labels, their kinds, and words for them."""
 
 _STARTS: Final = (
     (re.compile(rb"(\xef\xbb\xbf)?\s*\Z"), Kind.EMPTY, "empty"),
@@ -110,7 +110,7 @@ _STARTS: Final = (
     (re.compile(rb"\xfe\xed\xfe\xed|\xce\xce\xce\xce"), Kind.KEY_STORE, "a Java key store"),
     (re.compile(rb"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"), Kind.PKCS7, "PKCS#7 (.p7b)"),
 )  # fmt: skip
-"""How files begin that are neither PEM nor DER."""
+"""First bytes of files that are neither PEM nor DER."""
 
 _ESCAPED = re.compile(rb"-----BEGIN [^\r\n-]{1,64}-----(\\r)?\\n")
 _OTHER_DASHES = re.compile(
@@ -124,7 +124,7 @@ _LISTINGS: Final = (
 _BASE64 = re.compile(rb"\s*(MI[A-Za-z0-9+/_-]{30}[A-Za-z0-9+/=_\s-]*|MAMKAQ[A-Za-z0-9+/]=\s*)\Z")
 """A SEQUENCE of more than 127 bytes, or the error of an OCSP responder."""
 OCSP_BEGUN = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)\x0a\x01[\x00-\x06]\xa0", re.DOTALL)
-"""A successful OCSP response that may be cut off behind."""
+"""The start of a successful OCSP response, which may be cut."""
 _PEM = re.compile(rb"-----BEGIN (?P<label>[^\r\n-]{1,64})-----(?P<rest>[ \t]*\r?\n)?")
 _PEM_BODY = re.compile(rb"(?P<body>[A-Za-z0-9+/=\s]*)-----END (?P<label>[^\r\n-]{1,64})-----")
 
@@ -144,13 +144,13 @@ _OCSP_ERRORS: Final = {
 
 
 def ocsp_error(status: int) -> str:
-    """What a responder says that answers with an error instead of a status (RFC 6960, 4.2.1)."""
+    """The words for an OCSP response with an error status (RFC 6960, 4.2.1)."""
     name, words = _OCSP_ERRORS.get(status, ("which no specification knows", "an error"))
     return f"an OCSP responder's answer {words!r} (error {status}, {name}), not a status"
 
 
 def recognise(data: bytes) -> Found | None:
-    """What a file is by its beginning, its PEM label or its outline; None where it cannot be told."""
+    """The kind of a file by its first bytes, its PEM label or its outline; None if it is not recognised."""
     for pattern, kind, words in _STARTS:
         if pattern.match(data):
             return Found(kind, words)
@@ -167,7 +167,7 @@ def recognise(data: bytes) -> Found | None:
 
 
 def label_kind(label: str) -> Found | None:
-    """What a PEM label says that its block is; None where it is none that is known."""
+    """The kind of a PEM block by its label; None for an unknown label."""
     shown = safe(label, limit=64)
     for pattern, kind, words in _LABELS:
         if pattern.fullmatch(label):
@@ -176,7 +176,7 @@ def label_kind(label: str) -> Found | None:
 
 
 def _of_pem(data: bytes, block: re.Match[bytes]) -> Found:
-    """What the first PEM block of a file is."""
+    """The kind of the first PEM block of a file."""
     label = block["label"].decode("latin-1")
     shown, labelled = safe(label, limit=64), label_kind(label)
     if _ESCAPED.match(data, block.start()):
@@ -205,7 +205,7 @@ def _of(inner: Found | None) -> str:
 
 
 def _inner(body: bytes) -> Found | None:
-    """What base64 stands for; None where that cannot be told, or it is too long to look for the sake of a message."""
+    """The decoded base64; None if it is invalid, or too long to decode for a message."""
     if len(body) > limits.STORE_FILE_BYTES:
         return None
     try:
@@ -215,7 +215,7 @@ def _inner(body: bytes) -> Found | None:
 
 
 def of_der(data: bytes) -> Found | None:
-    """What a DER structure is by its outline."""
+    """The kind of a DER structure by its outline."""
     try:
         items = der.element_at(data, 0, len(data)).expect(der.SEQUENCE, "").children()
     except FormatError:
@@ -262,7 +262,7 @@ def _ocsp_answer(status: der.Element) -> Found | None:
 
 
 def _is_request(tbs: tuple[der.Element, ...]) -> bool:
-    """Whether the last list in it has questions, each of which begins with a CertID."""
+    """Whether its last list has OCSP requests, which begin with a CertID."""
     lists = [item for item in tbs if item.tag == der.SEQUENCE]
     questions = _inside(lists[-1]) if lists else ()
     wanted = _inside(_inside(questions[0])[0]) if questions and _inside(questions[0]) else ()

@@ -1,4 +1,4 @@
-"""One revocation as CRLs and OCSP responses state it: why, when, and since when the key is not to be trusted."""
+"""One revocation in a CRL or OCSP response: reason, date and invalidity date."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ REASONS: Final = MappingProxyType(
 
 
 def read_reason(element: der.Element) -> str:
-    """The name of a CRLReason. One that RFC 5280 does not name is told by its number: it revokes as any other does.
+    """The name of a CRLReason; the number of an unknown reason, which revokes like any other.
 
-    The reference too takes every reason but certificateHold and removeFromCRL as final (CRL-10).
+    As in the reference, every reason but certificateHold and removeFromCRL is final (CRL-10).
     """
     code = element.integer("reasonCode", tag=der.ENUMERATED)
     return REASONS.get(code, f"reason {code}")

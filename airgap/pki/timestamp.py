@@ -1,12 +1,12 @@
 """RFC 3161 timestamp tokens: a signature value existed at a time (requirements 9.2 and 9.3).
 
-A token is a CMS SignedData around a TSTInfo. `TimestampToken.parse` reads it, `TimestampToken.verify` makes every check
-but revocation of the authority's chain (TS-27), which is the verifier's, and the comparison with the signing
-certificates' validity (TS-26), which is `check_within`. Whom to trust comes from the operator's anchors alone: a root
-inside the token counts for nothing.
+A token is a CMS SignedData around a TSTInfo. `TimestampToken.parse` reads it. `TimestampToken.verify` makes all checks
+except two: the verifier checks the revocation of the authority's chain (TS-27), and `check_within` compares the time
+with the validity of the signing certificates (TS-26). Only the anchors of the operator are trusted; a root in the token
+has no effect.
 
-By decision: PKCS#1 v1.5 is accepted beside PSS and ECDSA, as real authorities use it (D29); any SHA-2 hash is accepted
-for the imprint, and is stated so that the verifier can warn (D30); BER is refused (see airgap.parse.der).
+Decisions: PKCS#1 v1.5 is accepted beside PSS and ECDSA, because real authorities use it (D29). Any SHA-2 hash is
+accepted for the imprint, and is stated so that the verifier can warn (D30). BER is refused (see airgap.parse.der).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["TimestampToken", "VerifiedTimestamp", "check_within"]
 SIGNING_CERTIFICATE: Final = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2: Final = "1.2.840.113549.1.9.16.2.47"
 _DIRECTORY_NAME: Final = der.context(4)
-# RFC 3370, 3.2: CMS writers may name the bare key algorithm; the hash is then the signer's digestAlgorithm
+# RFC 3370, 3.2: CMS writers may name only the key algorithm; the hash is then the digestAlgorithm of the signer
 _BARE_RSA: Final = frozenset({der.sequence(der.oid("1.2.840.113549.1.1.1"), tail) for tail in (der.null(), b"")})
 
 
@@ -47,7 +47,7 @@ class VerifiedTimestamp:
 
     gen_time: datetime
     earliest: datetime
-    """`gen_time` less the accuracy (TS-25, TS-26)."""
+    """`gen_time` minus the accuracy (TS-25, TS-26)."""
     latest: datetime
     """`gen_time` plus the accuracy."""
     chain: tuple[Certificate, ...]
@@ -55,12 +55,12 @@ class VerifiedTimestamp:
     policy: str
     serial: int
     imprint_hash: str
-    """The hash of the imprint as hashlib calls it: should be the signing key's, may be any of SHA-2 (D30)."""
+    """The hashlib name of the hash of the imprint: should be that of the signing key, may be any SHA-2 hash (D30)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimestampToken:
-    """One token as it stands; nothing of it is verified."""
+    """One unverified token."""
 
     info: TstInfo
     certificates: Offered = field(repr=False)
@@ -103,7 +103,7 @@ class TimestampToken:
 
     @property
     def accuracy(self) -> timedelta:
-        """How far the stated time may be off (TS-25)."""
+        """The accuracy of the stated time (TS-25)."""
         return self.info.accuracy
 
     @property
@@ -117,9 +117,9 @@ class TimestampToken:
         return self.info.serial
 
     def verify(self, signature_value: bytes, anchors: Anchors) -> VerifiedTimestamp:
-        """The token is about `signature_value` and made by an authority that `anchors` vouch for (TS-11 to TS-25).
+        """Checks that an authority below `anchors` made the token about `signature_value` (TS-11 to TS-25).
 
-        With several signers the first that passes counts. Raises Rejected (timestamp.*, chain.extension).
+        With several signers the first valid one counts. Raises Rejected (timestamp.*, chain.extension).
         """
         self._check_imprint(signature_value)
         if not self.signers:
@@ -209,7 +209,7 @@ class TimestampToken:
 
 
 def check_within(timestamp: VerifiedTimestamp, chain: Sequence[Certificate]) -> None:
-    """The whole range of the timestamp lies within the validity of every certificate, bounds included (TS-26).
+    """Checks that the range of the timestamp is within the validity of every certificate, bounds included (TS-26).
 
     Raises Rejected("timestamp.range").
     """

@@ -1,7 +1,7 @@
-"""Asking for a timestamp: RFC 3161 requests written, and answers held to what was asked (TS-12, TS-18).
+"""RFC 3161 requests, and the comparison of answers with them (TS-12, TS-18).
 
-No sockets here: whoever carries the bytes (airgap.net.tsa, a file on a stick) is of no concern. That the token itself
-is sound and its maker trusted is `TimestampToken.verify`'s question, which is asked before anything rests on it.
+This module opens no sockets; airgap.net.tsa sends the bytes. `TimestampToken.verify` verifies the token before it is
+used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from airgap.pki.timestamp import TimestampToken
 from airgap.text import safe
 
 NONCE_BITS: Final = 64
-"""Length of a nonce that nobody guesses; longer ones are refused by some authorities."""
+"""Length of a nonce: it cannot be guessed, and all authorities accept it."""
 
 _UTF8_STRING: Final = 0x0C
 _GRANTED: Final = frozenset({0, 1})
@@ -44,7 +44,7 @@ _FAILURES: Final = {
 
 
 class TimestampingError(AirgapError):
-    """No token was had from a timestamping authority, or one that is not what was asked for."""
+    """The timestamping authority gave no token, or one that does not match the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +52,11 @@ class TimestampQuery:
     """One request for a token about `imprint`."""
 
     hash_name: str
-    """As hashlib calls it; the signing key's own hash (TS-12)."""
+    """Its hashlib name: the hash of the signing key (TS-12)."""
     imprint: bytes
     nonce: int
     policy: str | None = None
-    """Dotted identifier of the policy that the token shall be made under; None leaves it to the authority."""
+    """Dotted identifier of the policy for the token; None leaves it to the authority."""
 
     @classmethod
     def about(cls, signature_value: bytes, hash_name: str, *, nonce: int, policy: str | None = None) -> Self:
@@ -67,7 +67,7 @@ class TimestampQuery:
 
     @property
     def der(self) -> bytes:
-        """TimeStampReq of version 1, with certReq: the token has to hold the authority's certificate (TS-20)."""
+        """TimeStampReq of version 1, with certReq: the token must contain the certificate of the authority (TS-20)."""
         return der.sequence(
             der.integer(1),
             der.sequence(hash_algorithm(self.hash_name), der.octet_string(self.imprint)),
@@ -80,8 +80,8 @@ class TimestampQuery:
 def read_response(data: bytes, query: TimestampQuery) -> bytes:
     """The DER of the token in a TimeStampResp that answers `query`.
 
-    The status is looked at, and whether imprint, nonce and policy are those of the request; nothing of the token is
-    verified. Raises TimestampingError, with the facts `status` and `failures` where the authority said no.
+    Compares status, imprint, nonce and policy with the request; does not verify the token. Raises TimestampingError,
+    with the facts `status` and `failures` if the authority refused.
     """
     if len(data) > limits.TOKEN_BYTES:
         raise _malformed(f"it has {len(data)} bytes, more than {limits.TOKEN_BYTES}")
@@ -112,7 +112,7 @@ def _read(data: bytes) -> tuple[bytes, TimestampToken]:
 
 
 def _check_status(element: Element) -> None:
-    """PKIStatusInfo. Raises TimestampingError unless a token was granted."""
+    """Checks PKIStatusInfo. Raises TimestampingError unless a token was granted."""
     where = "response.status"
     fields = element.fields(where)
     status = fields.any("status").integer(f"{where}.status")

@@ -1,4 +1,4 @@
-"""TSTInfo: what a timestamping authority states (RFC 3161, 2.4.2; requirements TS-17, TS-18, TS-25)."""
+"""TSTInfo: the statement of a timestamping authority (RFC 3161, 2.4.2; requirements TS-17, TS-18, TS-25)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TstInfo:
     policy: str
     """Dotted identifier of the authority's policy."""
     imprint_hash: str
-    """As hashlib calls it, or the dotted identifier of a hash that is not known."""
+    """The hashlib name, or the dotted identifier of an unknown hash."""
     imprint: bytes = field(repr=False)
     serial: int
     gen_time: datetime
@@ -38,14 +38,14 @@ class TstInfo:
     earliest: datetime
     latest: datetime
     nonce: bytes | None = field(default=None, repr=False)
-    """The octets of the request's number: compared by whoever asked (airgap.pki.tsp), by no verifier (TS-18)."""
+    """The octets of the nonce: compared by the requester (airgap.pki.tsp), not by a verifier (TS-18)."""
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
         """TSTInfo of version 1.
 
-        Order and the authority's name are not looked at, and the nonce is only noted: it matters to who asked for the
-        token (TS-18). A critical extension is refused, as none is understood here. Raises FormatError.
+        Ordering and the name of the authority are ignored, and the nonce is only read: it matters only to the requester
+        (TS-18). A critical extension is refused, because none is known here. Raises FormatError.
         """
         fields = der.read(content, _WHERE).fields(_WHERE)
         version = fields.any("version").integer(f"{_WHERE}.version")

@@ -1,4 +1,4 @@
-"""How URIs in certificates and CRLs are compared (RFC 5280, 7.4; RFC 3986, 6.2.2 and 6.2.3)."""
+"""Comparison of URIs in certificates and CRLs (RFC 5280, 7.4; RFC 3986, 6.2.2 and 6.2.3)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 
 
 def uri_key(uri: bytes) -> bytes:
-    """Equal for two URIs that name the same by their spelling alone; nothing is looked up.
+    """A key that is equal for equivalent URIs; nothing is looked up.
 
-    Scheme and host without regard to case, the scheme's own port as none, an empty path as `/`, and escapes in one
-    spelling. Two paths that differ in anything else (case, a slash behind) stay two. What is no `scheme://host` is
-    compared by its bytes.
+    Scheme and host are compared without case, the default port equals none, an empty path equals `/`, and escapes are
+    normalized. Paths that differ in anything else (case, a final slash) are different. A text that is no
+    `scheme://host` is compared by its bytes.
     """
     match = _AUTHORITY.fullmatch(uri)
     if match is None:
@@ -25,7 +25,7 @@ def uri_key(uri: bytes) -> bytes:
     authority = authority.removesuffix(b":").removesuffix(_DEFAULT_PORTS.get(scheme, b":"))
     if not rest.startswith(b"/"):
         rest = b"/" + rest
-    # a blank is no character of a URI; certificates have it all the same, and it is sent as %20
+    # a blank is not allowed in a URI, but some certificates have it, and it is sent as %20
     return scheme + b"://" + authority + _ESCAPE.sub(_one_spelling, rest.replace(b" ", b"%20"))
 
 

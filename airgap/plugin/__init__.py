@@ -1,4 +1,4 @@
-"""Plugins of the Notary Project: other people's programs, started, asked, and never trusted."""
+"""Plugins of the Notary Project: programs that are run and not trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where plugins lie: `{LIBEXEC}/plugins/<name>/notation-<name>` (PLUGIN-1, PLUGIN-2)."""
+"""The plugin directory: `{LIBEXEC}/plugins/<name>/notation-<name>` (PLUGIN-1, PLUGIN-2)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _INSTALL: Final = "See what is installed with airgap plugin list; install it wit
 
 
 def check_name(name: str) -> str:
-    """The name, which can be part of a path. Raises PluginError.
+    """The name, if it can be part of a path. Raises PluginError.
 
-    Letters, digits, `_`, `.` and `-`, beginning with none of the last two: no path, no option, nothing hidden.
+    Letters, digits, `_`, `.` and `-`; the first is not `.` or `-`. So it is no path, no option and no hidden file.
     """
     if not _NAME.fullmatch(name):
         raise PluginError(safe(name, limit=64), "this is no name of a plugin (letters, digits, '_', '.', '-')")
@@ -41,7 +41,7 @@ def executable_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """An entry of the plugin directory: what the plugin says about itself, or why it cannot be used."""
+    """An entry of the plugin directory: the metadata of the plugin, or why it cannot be used."""
 
     name: str
     path: Path
@@ -50,19 +50,19 @@ class Installed:
 
 
 class PluginDirectory:
-    """The plugins of one directory, run with an environment of our choice."""
+    """The plugins of one directory, run with a small environment."""
 
     def __init__(self, libexec: Path, env: Mapping[str, str]) -> None:
-        """`libexec` holds the folder `plugins`; `env` is the environment that a small part of is handed on."""
+        """`libexec` has the folder `plugins`; a small part of the environment `env` is passed on."""
         self.path: Final = Path(os.path.abspath(libexec)) / "plugins"  # noqa: PTH100 - links above it are the user's
         self._environment = runner.small_environment(env)
 
     def find(self, name: str) -> Plugin:
-        """The installed plugin of this name; nothing of it was run. Raises PluginError."""
+        """The installed plugin of this name, not run yet. Raises PluginError."""
         return self.at(name, self.locate(name))
 
     def at(self, name: str, executable: Path) -> Plugin:
-        """A plugin whose executable was looked at."""
+        """A plugin with a checked executable."""
 
         def call(command: str, request: bytes, seconds: float) -> bytes:
             return runner.run(name, executable, command, request, environment=self._environment, seconds=seconds)
@@ -70,7 +70,7 @@ class PluginDirectory:
         return Plugin(name, call)
 
     def locate(self, name: str) -> Path:
-        """The executable of an installed plugin, absolute. Raises PluginError."""
+        """The absolute path of the executable of an installed plugin. Raises PluginError."""
         folder = self.path / check_name(name)
         executable = folder / executable_name(name)
         for path, is_right, kind in ((folder, stat.S_ISDIR, "folder"), (executable, stat.S_ISREG, "regular file")):
@@ -93,14 +93,14 @@ class PluginDirectory:
         return executable
 
     def _near(self, name: str) -> str:
-        """A file that is probably the plugin, in a folder or under a name that misses the right one; for messages."""
+        """A file that is probably the plugin under a wrong name or in a wrong folder; for messages."""
         names = (executable_name(name), name, f"{name}{_SUFFIX}")
         places = (name, f"{PREFIX}{name}", ".")
         found = (self.path / place / file for place in places for file in names)
-        return next((safe(path) for path in found if os.path.isfile(path)), "")  # noqa: PTH113 - what may not be looked at is not near
+        return next((safe(path) for path in found if os.path.isfile(path)), "")  # noqa: PTH113 - a file that cannot be examined is no hint
 
     def installed(self) -> tuple[Installed, ...]:
-        """Every folder of the plugin directory, by name, each plugin asked for its metadata (PLUGIN-14)."""
+        """Every folder of the plugin directory, by name, with the metadata of its plugin (PLUGIN-14)."""
         try:
             entries = sorted(entry.name for entry in os.scandir(self.path) if entry.is_dir(follow_symlinks=False))
         except FileNotFoundError:
@@ -117,7 +117,7 @@ class PluginDirectory:
 
 
 def check_executable(name: str, path: Path) -> None:
-    """The file may be run: by us, and nobody whom we do not know can have changed it. Raises PluginError."""
+    """Checks that the file may be run and that not everybody may write to it. Raises PluginError."""
     if not os.access(path, os.X_OK):
         raise PluginError(name, f"{safe(path)} is not executable", remedy=f"Make it so: chmod u+x {safe(path)}")
     if hasattr(os, "getuid") and path.stat().st_mode & stat.S_IWOTH:
@@ -127,9 +127,9 @@ def check_executable(name: str, path: Path) -> None:
 
 
 def default_libexec(own: Path, borrowed: Path | None) -> Path:
-    """Where plugins are unless the environment names a place: in our configuration folder, or in notation's.
+    """The default folder of plugins: in our configuration folder, or in that of notation.
 
-    Notation's counts where it has plugins and ours has none; where there are none at all, it is ours.
+    That of notation is used only if it has plugins and ours has none.
     """
     if borrowed is not None and not (own / "plugins").is_dir() and (borrowed / "plugins").is_dir():
         return borrowed

@@ -1,7 +1,6 @@
-"""A plugin that is asked: requests go out, and answers are held to what was asked for.
+"""Requests to a plugin, and the comparison of its answers with them.
 
-Whether a signature is right is not judged here: whoever uses the answer verifies it (airgap.signature.plugin_signer,
-airgap.verifier.plugins).
+Signatures are not verified here but by the callers (airgap.signature.plugin_signer, airgap.verifier.plugins).
 """
 
 from __future__ import annotations
@@ -31,28 +30,28 @@ from airgap.text import safe
 T = TypeVar("T")
 
 Call = Callable[[str, bytes, float], bytes]
-"""Runs a command with a request for so many seconds at most, and returns what the plugin answers.
+"""Runs a command with a request for at most so many seconds, and returns the answer.
 
 Raises PluginError.
 """
 
 
 class Host(Protocol):
-    """Where plugins are found."""
+    """Finds plugins."""
 
     def find(self, name: str, /) -> Plugin:
-        """The plugin of this name; nothing of it was run. Raises PluginError."""
+        """The plugin of this name, not run yet. Raises PluginError."""
 
 
 class Plugin:
-    """A plugin by name, and the way to run it."""
+    """A plugin, with the function that runs it."""
 
     def __init__(self, name: str, call: Call) -> None:
         self.name = name
         self._call = call
 
     def metadata(self) -> Metadata:
-        """What the plugin says about itself: asked each time, never remembered (PLUGIN-14). Raises PluginError."""
+        """The metadata of the plugin, requested each time (PLUGIN-14). Raises PluginError."""
         metadata = self._ask(Command.METADATA, encode({}, {}), Metadata.parse, limits.PLUGIN_METADATA_SECONDS)
         if metadata.name != self.name:
             raise self._lie(Command.METADATA, f"says that its name is {safe(metadata.name, limit=128)!r}")
@@ -68,10 +67,10 @@ class Plugin:
         return answer
 
     def generate_signature(self, request: SignRequest) -> RawSignature:
-        """A signature value, with the key and the algorithm that were asked for (PLUGIN-23). Raises PluginError."""
+        """A signature value with the requested key and algorithm (PLUGIN-23). Raises PluginError."""
         answer = self._ask(Command.SIGN, request.encode(), RawSignature.parse)
         self._check_key(Command.SIGN, request.key_id, answer.key_id)
-        if answer.algorithm != request.algorithm.name:  # more than the reference checks
+        if answer.algorithm != request.algorithm.name:  # the reference does not check this
             raise self._lie(
                 Command.SIGN,
                 f"signed with the algorithm {safe(answer.algorithm, limit=64)!r}; the key {request.algorithm.key_spec} "
@@ -80,7 +79,7 @@ class Plugin:
         return answer
 
     def generate_envelope(self, request: EnvelopeRequest) -> GeneratedEnvelope:
-        """An envelope of the type that was asked for (PLUGIN-24). Raises PluginError."""
+        """An envelope of the requested type (PLUGIN-24). Raises PluginError."""
         answer = self._ask(Command.ENVELOPE, request.encode(), GeneratedEnvelope.parse)
         if answer.media_type != request.envelope_type:
             raise self._lie(
@@ -90,11 +89,11 @@ class Plugin:
         return answer
 
     def verify_signature(self, request: VerifyRequest) -> VerifyAnswer:
-        """What the plugin found: a result for each check that was asked for, and none else (VERIFY-22, D39).
+        """The results of the plugin: one for each requested check, and no others (VERIFY-22, D39).
 
         Raises PluginError.
 
-        Whether every critical attribute was processed is for the judgement to say.
+        The verifier decides whether every critical attribute was processed.
         """
         answer = self._ask(Command.VERIFY, request.encode(), VerifyAnswer.parse)
         asked = {check.value for check in request.checks}

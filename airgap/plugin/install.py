@@ -1,6 +1,6 @@
-"""Installing and removing plugins: whole or not at all (PLUGIN-3, PLUGIN-4).
+"""Installs and removes plugins, each in one step (PLUGIN-3, PLUGIN-4).
 
-Nothing is downloaded: a plugin comes from a file, with the checksum that its publisher gives for it.
+Nothing is downloaded: a plugin comes from a file, with the checksum of its publisher.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from airgap.text import safe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """What was installed."""
+    """The result of an installation."""
 
     metadata: Metadata
     path: Path
     replaced: SemVer | None
-    """The version that was there before; None where there was none, or one that could not say its version."""
+    """The version that was there before; None if there was none, or its version is unknown."""
 
 
 def install_plugin(
@@ -38,8 +38,8 @@ def install_plugin(
 ) -> Installation:
     """Install the plugin from a file: the executable itself, a .zip or a .tar.gz.
 
-    The plugin is run once, for its metadata, after its checksum was compared. An installed version that is equal or
-    higher is kept unless `force`. Raises UsageError, FormatError, PluginError, OSError; then all is as it was.
+    After the comparison of its checksum, the plugin is run once for its metadata. An equal or higher installed version
+    is kept unless `force`. Raises UsageError, FormatError, PluginError, OSError; then nothing is changed.
     """
     package = read_package(source, sha256)
     directory.path.mkdir(parents=True, exist_ok=True, mode=0o755)
@@ -54,7 +54,7 @@ def install_plugin(
 
 
 def uninstall_plugin(directory: PluginDirectory, name: str) -> Path:
-    """Remove a plugin, whether or not it works, and return the folder that is gone. Raises NotFoundError, OSError."""
+    """Remove a plugin, also one that does not work; returns its folder. Raises NotFoundError, OSError."""
     folder = directory.path / check_name(name)
     if folder.is_symlink() or not folder.is_dir():
         raise NotFoundError(
@@ -67,7 +67,7 @@ def uninstall_plugin(directory: PluginDirectory, name: str) -> Path:
 
 @contextmanager
 def _staged(directory: PluginDirectory, package: Package) -> Iterator[Path]:
-    staging = directory.path / f".install-{secrets.token_hex(6)}"  # no name of a plugin begins with a dot
+    staging = directory.path / f".install-{secrets.token_hex(6)}"  # names of plugins do not begin with a dot
     staging.mkdir(mode=0o755)
     try:
         for name, data in package.files.items():
@@ -78,7 +78,7 @@ def _staged(directory: PluginDirectory, package: Package) -> Iterator[Path]:
 
 
 def _installed_version(directory: PluginDirectory, name: str) -> SemVer | None:
-    """The version of the plugin that is there; a broken one may be replaced by any."""
+    """The version of the installed plugin; None if it does not work, so that any version may replace it."""
     try:
         return directory.find(name).metadata().version
     except PluginError:
@@ -97,7 +97,7 @@ def _check_newer(name: str, version: SemVer, installed: SemVer) -> None:
 
 
 def _swap(staging: Path, target: Path) -> None:
-    """`staging` becomes `target`; what was there is put back where that fails."""
+    """Moves `staging` to `target`; on failure the old `target` is restored."""
     old = target.with_name(f".old-{secrets.token_hex(6)}")
     had = os.path.lexists(target)
     if had:
@@ -114,7 +114,7 @@ def _swap(staging: Path, target: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """The folder is gone under its name at once, also where its content takes longer."""
+    """Removes a folder: it is renamed first, so that it disappears at once."""
     old = folder.with_name(f".old-{secrets.token_hex(6)}")
     folder.rename(old)
     sync_folder(folder.parent)

@@ -1,7 +1,7 @@
-"""What a plugin comes in: the bare executable, or a .zip or .tar.gz with exactly one (PLUGIN-3, LIM-10).
+"""The package of a plugin: the executable, or a .zip or .tar.gz with exactly one (PLUGIN-3, LIM-10).
 
-Only files at the top are taken; folders, links and whatever else an archive can hold are left out. What it is, its
-bytes say, not its name.
+Only files at the top are used; folders, links and other members are ignored. The kind of the file is decided by its
+bytes, not by its name.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ class Package:
     """The files of a plugin, in memory."""
 
     name: str
-    """The plugin's, from the name of its executable."""
+    """The name of the plugin, from its executable."""
     files: dict[str, bytes] = field(repr=False)
-    """By file name; one of them is the executable."""
+    """The files by name; one of them is the executable."""
 
 
 def read_package(path: Path, sha256: str | None) -> Package:
-    """The package in the file `path`, whose checksum is `sha256` (hexadecimal digits).
+    """The package in the file `path` with the checksum `sha256` (hexadecimal digits).
 
-    Raises UsageError where no checksum is given, or the file has another one; FormatError (LimitError) for what the
-    file holds; OSError.
+    Raises UsageError if no checksum is given or the file has another one; FormatError (LimitError) for the content of
+    the file; OSError.
     """
     data = _read(path)
     found = fingerprint(data)
@@ -118,7 +118,7 @@ def _zip(data: bytes) -> Iterator[tuple[str, IO[bytes]]]:
 
 def _tar(data: bytes) -> Iterator[tuple[str, IO[bytes]]]:
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
-        plain = packed.read(limits.PLUGIN_PACKAGE_BYTES)  # headers count as well; a bomb stops here
+        plain = packed.read(limits.PLUGIN_PACKAGE_BYTES)  # headers count as well, against archive bombs
     if len(plain) >= limits.PLUGIN_PACKAGE_BYTES:
         raise LimitError(f"the archive holds {limits.PLUGIN_PACKAGE_BYTES} bytes or more")
     with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
@@ -135,7 +135,7 @@ def _check_count(count: int) -> None:
 
 
 def _is_at_top(name: str) -> bool:
-    """Whether the member lies at the top. Raises FormatError for a name that leads out of the archive."""
+    """Whether the member is at the top. Raises FormatError for a name that leads out of the archive."""
     parts = name.replace("\\", "/").split("/")
     if ".." in parts or ".." in name or parts[0] == "" or ":" in parts[0] or not name.isprintable():
         raise FormatError(f"the archive holds a member with the name {safe(name, limit=128)!r}, which leads elsewhere")

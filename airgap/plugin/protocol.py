@@ -1,7 +1,7 @@
-"""The messages of the plugin contract 1.0: requests written, answers read strictly (PLUGIN-20 to PLUGIN-28).
+"""The messages of the plugin contract 1.0: writes requests, and reads answers strictly (PLUGIN-20 to PLUGIN-28).
 
-Nothing is compared here with what was asked for; that is `airgap.plugin.host`'s business. Answers may have members
-that this version of the contract does not know: a later minor version may add them.
+`airgap.plugin.host` compares answers with requests. Answers may have unknown members: a later minor version may add
+them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from airgap.pki.algorithms import ALGORITHMS, Algorithm
 from airgap.text import safe
 
 CONTRACT: Final = "1.0"
-"""The one contract version that is spoken (PLUGIN-13)."""
+"""The supported contract version (PLUGIN-13)."""
 
 PRIMITIVES: Final = (str, int, type(None))
-"""What the value of an extended attribute may be (PLUGIN-28); bool is an int."""
+"""The types of values of extended attributes (PLUGIN-28); bool is an int."""
 
 
 class Capability(StrEnum):
-    """What a plugin can do (PLUGIN-21)."""
+    """The capabilities of plugins (PLUGIN-21)."""
 
     RAW = "SIGNATURE_GENERATOR.RAW"
     ENVELOPE = "SIGNATURE_GENERATOR.ENVELOPE"
@@ -72,7 +72,7 @@ class SignRequest:
     key_id: str
     algorithm: Algorithm
     payload: bytes
-    """What is to be signed, not hashed."""
+    """The bytes to sign, not hashed."""
     config: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
@@ -112,13 +112,13 @@ class EnvelopeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest:
-    """`verify-signature` (PLUGIN-26); what is absent is left out, never a zero date (D40)."""
+    """`verify-signature` (PLUGIN-26); absent members are left out, there are no zero dates (D40)."""
 
     critical: Mapping[str, str]
-    """The critical attributes that the Notary Project defines, by the protocol's names."""
+    """The critical attributes of the Notary Project, by their names in the protocol."""
     extended: Mapping[str, str | int | bool | None]
     unprocessed: Sequence[str]
-    """Names of the critical attributes that the plugin has to process."""
+    """Names of the critical attributes that the plugin must process."""
     chain: Sequence[bytes]
     """DER, leaf first."""
     identities: Sequence[str]
@@ -144,15 +144,14 @@ class VerifyRequest:
 def encode(members: Mapping[str, Any], config: Mapping[str, str]) -> bytes:
     """A request as JSON.
 
-    Every one carries the contract version, the one for metadata too: plugins ignore what they do not know (PLUGIN-13,
-    D60).
+    Every request has the contract version, also that for metadata: plugins ignore unknown members (PLUGIN-13, D60).
     """
     document = {"contractVersion": CONTRACT, **members, "pluginConfig": dict(config)}
     return writer.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def hash_algorithm(algorithm: Algorithm) -> str:
-    """As the protocol calls the hash: `SHA-256`."""
+    """The name of the hash in the protocol: `SHA-256`."""
     return algorithm.hash_name.upper().replace("SHA", "SHA-")
 
 
@@ -161,7 +160,7 @@ def hash_algorithm(algorithm: Algorithm) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """The answer to `get-plugin-metadata`: every member is there and is not empty (PLUGIN-20)."""
+    """The answer to `get-plugin-metadata`: no member may be missing or empty (PLUGIN-20)."""
 
     name: str
     description: str
@@ -169,7 +168,7 @@ class Metadata:
     url: str
     contracts: tuple[str, ...]
     capabilities: frozenset[str]
-    """Also those that are not known here (D42)."""
+    """Including unknown ones (D42)."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -185,7 +184,7 @@ class Metadata:
         )
 
     def offers(self, capability: Capability) -> bool:
-        """Whether the plugin says that it can do this."""
+        """Whether the plugin has this capability."""
         return capability.value in self.capabilities
 
 
@@ -195,7 +194,7 @@ class KeyDescription:
 
     key_id: str
     algorithm: Algorithm
-    """What the key's kind and size demand (table ALG)."""
+    """The algorithm for the kind and size of the key (table ALG)."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -215,7 +214,7 @@ class RawSignature:
     key_id: str
     value: bytes
     algorithm: str
-    """As the plugin states it: one of table ALG's names, or anything."""
+    """The text of the plugin: a name of table ALG, or anything."""
     chain: tuple[bytes, ...]
     """DER, not parsed."""
 
@@ -255,7 +254,7 @@ class GeneratedEnvelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What a plugin found in one of the checks that it was asked to make."""
+    """The result of a plugin for one of the requested checks."""
 
     success: bool
     reason: str
@@ -283,7 +282,7 @@ class VerifyAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What a plugin says on stderr when it fails (PLUGIN-12)."""
+    """The error of a plugin on stderr (PLUGIN-12)."""
 
     code: str
     message: str

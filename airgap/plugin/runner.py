@@ -1,7 +1,7 @@
-"""One run of a plugin: no shell, a small environment, an end in time, a bound on what it says (PLUGIN-10).
+"""Runs a plugin: without a shell, with a small environment, a time limit and a bound on its output (PLUGIN-10).
 
-The plugin is started as the leader of a process group of its own, so that whatever it started ends with it when its
-time is over. It is not a sandbox: a plugin runs with the rights of whoever started us.
+The plugin leads a process group of its own, so that its child processes end with it when its time is over. It is not a
+sandbox: a plugin runs with the rights of the user.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from airgap.text import safe
 _KEPT: Final = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
     "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR",
-    # without these nothing starts, or finds its files, on Windows
+    # on Windows, programs need these to start and to find their files
     "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP",
     "USERPROFILE", "APPDATA", "LOCALAPPDATA",
 )  # fmt: skip
 PASSED_ON: Final = "AIRGAP_PLUGIN_ENV"
-"""Names of further variables, with commas between them: what a plugin of a cloud service reads its region from."""
+"""Names of further variables, separated by commas, as for the region of a cloud service."""
 
 _GRACE_SECONDS: Final = 2.0
-"""For what an ended plugin left in its pipes, which is a few kilobytes."""
+"""Seconds to read the few kilobytes that an ended plugin left in its pipes."""
 
 
 def small_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """What a plugin gets to see of the environment: credentials only where `AIRGAP_PLUGIN_ENV` names them."""
+    """The environment of plugins: it has credentials only if `AIRGAP_PLUGIN_ENV` names them."""
     named = (name.strip() for name in env.get(PASSED_ON, "").split(","))
     return {name: env[name] for name in (*_KEPT, *named) if name in env}
 
@@ -58,13 +58,13 @@ _START: Final = {
         "Install the plugin on this machine's own disk: airgap plugin install.",
     ),
 }
-"""Why a program that is there cannot be started, and the way out."""
+"""Why an existing program cannot be started, and the remedy."""
 
 
 def run(
     name: str, executable: Path, command: str, request: bytes, *, environment: Mapping[str, str], seconds: float
 ) -> bytes:
-    """What the plugin writes to stdout. Raises PluginError; nothing of the plugin runs on after that."""
+    """The output of the plugin on stdout. Raises PluginError. No process of the plugin continues after that."""
     try:
         process = _start([str(executable), command], executable.parent, environment)
     except OSError as error:
@@ -88,7 +88,7 @@ def run(
             name, f"{command} did not end within {seconds:g} seconds and was ended", code="TIMEOUT", command=command
         ) from None
     finally:
-        if process.poll() is None:  # out of time, or interrupted
+        if process.poll() is None:  # the time is over, or we were interrupted
             _kill(process)
             process.wait()
     return _outcome(name, command, code, readers, process)
@@ -100,8 +100,8 @@ def _outcome(name: str, command: str, code: int, readers: Sequence[_Reader], pro
         reader.join(max(0.0, deadline - time.monotonic()))
     held = any(reader.is_alive() for reader in readers)
     if held or code != 0 or readers[0].overflowed:
-        # what the plugin left behind, whether or not it holds the pipes; an ended leader's number is not given away
-        # while its group has members
+        # processes that the plugin left, whether or not they hold the pipes; the system does not reuse the number
+        # of an ended leader while its group has members
         _kill(process, even_ended=True)
     if held:
         raise PluginError(name, f"{command} ended, but left a process behind that holds its output", command=command)
@@ -116,9 +116,9 @@ def _outcome(name: str, command: str, code: int, readers: Sequence[_Reader], pro
 
 
 def _start(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    # no shell, an absolute path, pipes only: no descriptor of ours is inherited. Its own folder, as the one that the
-    # command was called in may be the medium that is judged.
-    return subprocess.Popen(  # noqa: S603 - what is run was named by the operator and looked at
+    # no shell, an absolute path, pipes only: no descriptor is inherited. It runs in its own folder, because the
+    # current folder may be on the judged medium.
+    return subprocess.Popen(  # noqa: S603 - the operator named the program, and it was checked
         arguments,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -142,7 +142,7 @@ def _kill(process: subprocess.Popen[bytes], *, even_ended: bool = False) -> None
 
 
 def _feed(pipe: IO[bytes], request: bytes) -> None:
-    with contextlib.suppress(OSError):  # a plugin need not read what it is asked; its answer tells
+    with contextlib.suppress(OSError):  # a plugin need not read its request; its answer shows that
         view = memoryview(request)
         while view:
             view = view[pipe.write(view) :]
@@ -151,7 +151,7 @@ def _feed(pipe: IO[bytes], request: bytes) -> None:
 
 
 class _Reader(Thread):
-    """Reads a pipe to its end, and keeps so much of it."""
+    """Reads a pipe to its end, and keeps a bounded part of it."""
 
     def __init__(self, pipe: IO[bytes], limit: int, overflow: Callable[[], None] | None) -> None:
         super().__init__(daemon=True)
@@ -162,7 +162,7 @@ class _Reader(Thread):
         self.overflowed = False
 
     def run(self) -> None:
-        """To the end of the pipe; what is too much is read and forgotten, so that the plugin never waits for us."""
+        """Reads to the end of the pipe. Output beyond the bound is dropped, so that the plugin does not wait."""
         with contextlib.suppress(OSError, ValueError), self._pipe as pipe:
             while chunk := pipe.read(65536):
                 room = self._limit - len(self.data)
