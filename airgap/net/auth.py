@@ -103,11 +103,11 @@ class Authorizer:
         detail = f" ({said})" if said else ""
         if found.credential is None:
             message = f"{self._host} wants credentials for {safe(wanted)}, and there are none{detail}"
-            remedy = f"Log in with: airgap login {self._host}"
+            remedy = f"Log in with: {self._credentials.login(self._host)}"
         else:
             who = safe(found.credential.username, limit=80) or "the token"
             message = f"{self._host} refused {who} (from {found.source}) for {safe(wanted)}: {status}{detail}"
-            remedy = f"Check the password and the rights, and log in with: airgap login {self._host}"
+            remedy = f"Check the password and the rights, and log in with: {self._credentials.login(self._host)}"
         for problem in found.problems:
             message += f"; {problem}"
         return AuthenticationError(message, remedy=remedy, host=self._host, status=status)

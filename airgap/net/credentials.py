@@ -16,6 +16,7 @@ containers-auth.json(5)); credHelpers before auths before credsStore.
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -108,6 +109,11 @@ class Credentials:
         """The files that are searched, in order."""
         return credential_files(self.explicit_file, self.environment)
 
+    def login(self, host: str) -> str:
+        """The command that keeps credentials for the registry where they are looked for."""
+        explicit = f" --registry-config {safe(shlex.quote(str(self.explicit_file)))}" if self.explicit_file else ""
+        return f"airgap login {host}{explicit}"
+
     def lookup(self, host: str, repository: str = "") -> Lookup:
         """The credentials for `host/repository`. Raises AirgapError for a file that cannot be read."""
         if self._given is not None and self._host in {None, host}:
@@ -117,6 +123,8 @@ class Credentials:
         for path in self.files:
             configuration = read_configuration(path)
             if configuration is None:
+                if path == self.explicit_file:
+                    problems.append(f"there is no file {safe(path)}")
                 continue
             try:
                 credential = self._search(configuration, host, repository, problems)

@@ -122,6 +122,17 @@ def test_an_explicit_file_is_the_only_one(tmp_path: Path) -> None:
     credentials = Credentials(environment={"HOME": str(tmp_path)}, explicit_file=explicit)
     assert credentials.lookup("a.example").credential is None
     assert credential_files(explicit, {}) == (explicit,)
+    assert credentials.lookup("a.example").problems == ()
+    assert credentials.login("a.example") == f"airgap login a.example --registry-config {explicit}"
+
+
+def test_an_explicit_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """It looked like a registry without an entry; a login as the message said it went into another file."""
+    typo = tmp_path / "my typo.json"
+    credentials = Credentials(environment={"HOME": str(tmp_path)}, explicit_file=typo)
+    assert credentials.lookup("a.example").problems == (f"there is no file {typo}",)
+    assert credentials.login("a.example") == f"airgap login a.example --registry-config '{typo}'"
+    assert Credentials(environment={}).login("a.example") == "airgap login a.example"
 
 
 def test_the_longest_entry_counts(tmp_path: Path) -> None:
