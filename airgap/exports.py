@@ -21,6 +21,7 @@ PUBLIC: Final = (
     "airgap.signature",
     "airgap.text",
     "airgap.trust",
+    "airgap.values",
 )
 
 

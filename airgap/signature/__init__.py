@@ -13,16 +13,14 @@ if TYPE_CHECKING:
     from airgap.pki.certificate import load_certificates
     from airgap.signature.formats import EnvelopeFormat
     from airgap.signature.key_config import KeyEntry, RemoteKey, key_with_chain
-    from airgap.signature.key_files import load_local_signer, read_pass_phrase
+    from airgap.signature.key_files import read_pass_phrase
     from airgap.signature.key_kind import KeyKind
     from airgap.signature.key_location import KeyFolders, locate_keys
     from airgap.signature.model import Scheme
     from airgap.signature.plugin_signer import PluginKey, open_plugin_signer
-    from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
-    from airgap.signature.sealing import Sealed, seal
+    from airgap.signature.produce import Draft, EnvelopeSigner
     from airgap.signature.signer import LocalSigner, Signer, SigningError
     from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, load_timestamp_anchors, timestamp_anchors
-    from airgap.signature.token import open_token_signer
     from airgap.stages.keys import add_key, choose_default, delete_keys, generate_key, list_keys, open_key, open_signer
 
 _find = on_demand(
@@ -32,12 +30,11 @@ _find = on_demand(
         "airgap.signature.formats": ("EnvelopeFormat",),
         "airgap.signature.key_config": ("KeyEntry", "RemoteKey", "key_with_chain"),
         "airgap.signature.key_kind": ("KeyKind",),
-        "airgap.signature.key_files": ("load_local_signer", "read_pass_phrase"),
+        "airgap.signature.key_files": ("read_pass_phrase",),
         "airgap.signature.key_location": ("KeyFolders", "locate_keys"),
         "airgap.signature.model": ("Scheme",),
         "airgap.signature.plugin_signer": ("PluginKey", "open_plugin_signer"),
-        "airgap.signature.produce": ("Draft", "EnvelopeSigner", "encode_payload"),
-        "airgap.signature.sealing": ("Sealed", "seal"),
+        "airgap.signature.produce": ("Draft", "EnvelopeSigner"),
         "airgap.signature.signer": ("LocalSigner", "Signer", "SigningError"),
         "airgap.signature.timestamper": (
             "Rfc3161Timestamper",
@@ -45,7 +42,6 @@ _find = on_demand(
             "load_timestamp_anchors",
             "timestamp_anchors",
         ),
-        "airgap.signature.token": ("open_token_signer",),
         "airgap.stages.keys": (
             "add_key",
             "choose_default",
@@ -60,10 +56,9 @@ _find = on_demand(
 
 __all__ = [
     "Draft", "EnvelopeFormat", "EnvelopeSigner", "KeyEntry", "KeyFolders", "KeyKind", "LocalSigner", "PluginKey",
-    "RemoteKey", "Rfc3161Timestamper", "Scheme", "Sealed", "Signer", "SigningError", "Timestamper", "add_key",
-    "choose_default", "delete_keys", "encode_payload", "generate_key", "key_with_chain", "list_keys",
-    "load_certificates", "load_local_signer", "load_timestamp_anchors", "locate_keys", "open_key", "open_plugin_signer",
-    "open_signer", "open_token_signer", "read_pass_phrase", "seal", "timestamp_anchors",
+    "RemoteKey", "Rfc3161Timestamper", "Scheme", "Signer", "SigningError", "Timestamper", "add_key", "choose_default",
+    "delete_keys", "generate_key", "key_with_chain", "list_keys", "load_certificates", "load_timestamp_anchors",
+    "locate_keys", "open_key", "open_plugin_signer", "open_signer", "read_pass_phrase", "timestamp_anchors",
 ]  # fmt: skip
 
 

@@ -25,7 +25,8 @@ from airgap.signature import model
 from airgap.signature.certificates import parse_certificates
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature
 from airgap.signature.payload import TARGET
-from airgap.signature.produce import Draft, MadeEnvelope
+from airgap.signature.produce import Draft, EnvelopeSigner, MadeEnvelope
+from airgap.signature.signer import Signer
 from airgap.text import safe
 
 _DISTRUST: Final = "Nothing was signed that could be used. Do not use this plugin until its publisher explains that."
@@ -39,7 +40,7 @@ class PluginKey:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
-def open_plugin_signer(plugin: Plugin, key: PluginKey) -> PluginSigner | PluginEnvelopeSigner:
+def open_plugin_signer(plugin: Plugin, key: PluginKey) -> Signer | EnvelopeSigner:
     """The signer that the plugin can be; signing bytes comes before making envelopes (PLUGIN-25).
 
     Asks the plugin for its metadata and, where it signs bytes, for the key. Raises PluginError.

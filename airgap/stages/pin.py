@@ -82,7 +82,7 @@ def list_pins(location: Location) -> tuple[Pin, ...]:
     return read_one_state(trust, lambda: Pins.read(trust), absent=not_there(trust)).entries
 
 
-def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: str = "") -> Pins:
+def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: str = "") -> None:
     """Pin a signer; a person has compared the fingerprints before. The first pin begins the memory.
 
     Raises Rejected(snapshot.state.lost) where there was a memory once, AirgapError.
@@ -99,9 +99,7 @@ def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: st
                 state = State()
         # the memory first: pins without it would mean that it is lost
         state.noting(at, "pin", f"{pin.stream} {pin.id}").write(swap.trust)
-        pins = pins.adding(pin)
-        pins.write(swap.trust)
-    return pins
+        pins.adding(pin).write(swap.trust)
 
 
 def delete_pin(location: Location, name: str, *, at: datetime) -> Pin:

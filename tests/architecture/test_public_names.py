@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -20,6 +23,11 @@ COMMANDS = sorted((ROOT / "airgap" / "cli").glob("*.py"))
 INNER = sorted(path for path in (ROOT / "airgap").rglob("*.py") if "cli" not in path.relative_to(ROOT / "airgap").parts)
 LAZY = [module for module in PUBLIC if hasattr(import_module(module), "__path__")]
 """Those that are folders: what they name is defined elsewhere."""
+GIVEN = {name: getattr(import_module(module), name) for module in PUBLIC for name in import_module(module).__all__}
+"""What each public name is."""
+VALUES = import_module("airgap.values").__all__
+OF_OTHERS = {"Registry", "EllipticCurvePrivateKey", "RSAPrivateKey"}
+"""Types of other libraries, which their users have when they hand them over."""
 
 
 def documented() -> dict[str, set[str]]:
@@ -61,6 +69,60 @@ def test_importing_public_modules_costs_nothing() -> None:
     script = f"import sys, {', '.join(LAZY)}\nprint(*(name for name in sys.modules if name.startswith('airgap')))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert set(ran.stdout.split()) == {*LAZY, "airgap.exports"}
+
+
+def parts(hint: Any) -> Iterator[Any]:
+    """The types that an annotation is made of."""
+    inner = get_args(hint) if get_origin(hint) is not Literal else ()
+    if get_origin(hint) is not None and not inner:
+        return
+    if not inner:
+        yield hint
+    for part in inner:
+        yield from (kind for item in part for kind in parts(item)) if isinstance(part, list) else parts(part)
+
+
+def hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of a function, or of what makes an object of a dataclass; those of `TYPE_CHECKING` as well."""
+    module = sys.modules[function.__module__]
+    names: dict[str, Any] = {}
+    for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for item in (item for item in node.body if isinstance(item, ast.ImportFrom)):
+                home = import_module(str(item.module))
+                names |= {alias.name: getattr(home, alias.name, None) for alias in item.names}
+    return get_type_hints(function, localns=names)
+
+
+def callables() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Every public function, what makes objects that users make, and what users write for a protocol."""
+    results = {kind for value in GIVEN.values() if inspect.isfunction(value) for kind in parts(hints(value)["return"])}
+    for name, value in GIVEN.items():
+        if inspect.isfunction(value):
+            yield name, value
+        elif getattr(value, "_is_protocol", False):
+            members = {key: item for key, item in vars(value).items() if not key.startswith("_")}
+            functions = {key: item.fget if isinstance(item, property) else item for key, item in members.items()}
+            yield from ((f"{name}.{key}", item) for key, item in functions.items() if inspect.isfunction(item))
+        elif inspect.isclass(value) and is_dataclass(value) and name not in VALUES and value not in results:
+            yield name, value
+
+
+def is_told(kind: Any) -> bool:
+    """Whether whoever reads a signature can name this type: it is public, or Python's own."""
+    if kind in GIVEN.values() or kind in vars(import_module("airgap.transfer.events")).values():
+        return True
+    module = getattr(kind, "__module__", "builtins")
+    return module.partition(".")[0] in sys.stdlib_module_names or kind.__name__ in OF_OTHERS
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [*callables()], ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_type_in_a_public_signature_is_public(name: str, function: Callable[..., Any]) -> None:
+    """Who cannot name what a function returns cannot write a function about it, and must use what may change."""
+    kinds = {kind for hint in hints(function).values() for kind in parts(hint) if not isinstance(kind, TypeVar | str)}
+    assert [kind for kind in kinds if kind is not Ellipsis and not is_told(kind)] == [], name
 
 
 def uses(path: Path) -> Iterator[tuple[str, str]]:

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 import airgap
 from airgap import signature
-from airgap.signature.model import ExtendedAttribute, PluginDemand
+from airgap.values import ExtendedAttribute, PluginDemand
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Pki
-from tests.support.signing import chain_of, local, tree
+from tests.support.signing import local, tree
 from tests.support.trust import oci_policy, statement, write_trust
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,15 +137,6 @@ def test_whoever_attaches_is_told_as_it_happens(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         airgap.sign(request(image, targets=[f"{image}:v1", f"{image}:v2"]), attached=fail_after_one)
     assert len(told) == 1
-
-
-def test_an_envelope_alone_is_attached_nowhere() -> None:
-    """What blobs and services need: the bytes."""
-    payload = b'{"targetArtifact":{"mediaType":"a/b","digest":"sha256:' + b"0" * 64 + b'","size":1}}'
-    draft = signature.Draft(payload=payload, signing_time=AT)
-    sealed = signature.seal(draft, local(LEAF), media_type="application/jose+json")
-    assert isinstance(sealed, signature.Sealed)
-    assert sealed.envelope.certificates == chain_of(LEAF)
 
 
 @pytest.mark.parametrize(

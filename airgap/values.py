@@ -1,0 +1,52 @@
+"""The types that public functions take and return, for annotations. Nobody has to make one: functions do.
+
+Unlike the other public modules this one loads what it names, so that programs import it below `TYPE_CHECKING`.
+"""
+
+from __future__ import annotations
+
+from airgap.guard import NetworkGuard
+from airgap.net.login import LoginResult
+from airgap.oci.content import ContentReport
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.outline import Discovered
+from airgap.pki.algorithms import Algorithm
+from airgap.pki.certificate import Certificate
+from airgap.pki.chain import Anchors
+from airgap.plugin.directory import Installed
+from airgap.plugin.host import Host, Plugin
+from airgap.plugin.install import Installation
+from airgap.problem import Problem
+from airgap.signature.blob_payload import SignedBlob
+from airgap.signature.inspected import InspectedArtifact, InspectedSignature
+from airgap.signature.key_config import LocalKey, TokenKey, UnknownKey
+from airgap.signature.key_location import NamedKey
+from airgap.signature.model import ExtendedAttribute, PluginDemand
+from airgap.signature.produce import MadeEnvelope
+from airgap.stages.keys import GeneratedKey
+from airgap.stages.snapshot import Created, Difference
+from airgap.stages.snapshot_apply import SnapshotOutcome
+from airgap.trust.at_hand import EvidenceAtHand
+from airgap.trust.blob_policy import BlobPolicy
+from airgap.trust.edit import BrokenStore, StoredFile
+from airgap.trust.export import Exported
+from airgap.trust.policy import OciPolicy
+from airgap.trust.policy_edit import CheckedPolicy, PolicyAnswer
+from airgap.trust.snapshots.document import Snapshot
+from airgap.trust.snapshots.opened import OpenSnapshot
+from airgap.trust.snapshots.state import State
+from airgap.trust.statement import Refusal
+from airgap.trust.status import TrustStatus
+from airgap.trust.stores import StoreRef
+from airgap.verifier.blob_outcome import BlobOutcome
+from airgap.verifier.facts import PluginUse
+from airgap.verifier.outcome import SignatureOutcome
+
+__all__ = [
+    "Algorithm", "Anchors", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy", "ContentReport",
+    "Created", "Descriptor", "Difference", "Discovered", "EvidenceAtHand", "Exported", "ExtendedAttribute",
+    "GeneratedKey", "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "LocalKey",
+    "LoginResult", "MadeEnvelope", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Plugin", "PluginDemand",
+    "PluginUse", "PolicyAnswer", "Problem", "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot", "SnapshotOutcome",
+    "State", "StoreRef", "StoredFile", "TokenKey", "TrustStatus", "UnknownKey",
+]  # fmt: skip
