@@ -6,7 +6,8 @@ import gc
 import os
 import sys
 from collections.abc import Mapping
-from itertools import takewhile
+from functools import partial
+from itertools import pairwise, takewhile
 from typing import Annotated, Any, ClassVar, Final
 
 import typer
@@ -45,12 +46,42 @@ class Commands(LazyGroup):
             from airgap.errors import UsageError
             from airgap.text import safe
 
-            with boundary():
+            with boundary(tell=partial(_tell, args)):
                 raise UsageError(
                     f"a file here is called {safe(taken, limit=160)!r}, and a shell may have made an option of it",
                     remedy="Write ./*.tar, not *.tar. If you mean the option, go to another folder.",
                 )
-        return super().parse_args(ctx, args)
+        ctx.meta[_WORDS] = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except _PARSE_ERRORS as error:
+            _tell(ctx.meta[_WORDS], error)
+            raise
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; what cannot be understood of its options is told to programs as well."""
+        try:
+            return super().invoke(ctx)
+        except _PARSE_ERRORS as error:
+            _tell(ctx.meta[_WORDS], error)
+            raise
+
+
+_PARSE_ERRORS: Final[tuple[type[Exception], ...]] = typer.BadParameter.__bases__
+"""What is raised for options and arguments that cannot be understood."""
+_WORDS: Final = "airgap.words"
+
+
+def _tell(words: list[str], error: Exception) -> None:
+    """The document about options that cannot be understood, where programs wait for one (`--format json`)."""
+    known = list(takewhile(lambda word: word != "--", words))
+    if "--format=json" not in known and ("--format", "json") not in pairwise(known):
+        return
+    from airgap.errors import AirgapError, UsageError
+    from airgap.report import ErrorReport, to_json
+
+    said = error if isinstance(error, AirgapError) else UsageError(error.format_message())  # type: ignore[attr-defined]
+    sys.stdout.write(to_json(ErrorReport(said).document()))
 
 
 app = typer_app(

@@ -74,7 +74,7 @@ def sign(
     output.finish(airgap.report.SignedBlobReport(done))
 
 
-@command(app)
+@command(app, failure=lambda error, given: airgap.report.BlobReport.of_failure(error, given["file"], clock()))
 def verify(
     *,
     file: FileArgument,

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any, TypeVar, get_origin, get_type_hints
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin, get_type_hints
 
 import typer
 
-from airgap.cli.console import boundary
+import airgap.report
+from airgap.cli.console import Output, boundary
+from airgap.errors import AirgapError
+
+if TYPE_CHECKING:  # reports are made when a command runs
+    Failure = Callable[[AirgapError, Mapping[str, Any]], airgap.report.Report | None]
+    """The document of a command that ended with an error, from that and its parameters; None where there is none."""
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
 DebugOption = Annotated[bool, typer.Option("--debug", "-d", help="Show a traceback where an error is unexpected.")]
 
 
-def command(app: typer.Typer, name: str | None = None) -> Callable[[Function], Function]:
+def _plain(error: AirgapError, _given: Mapping[str, Any]) -> airgap.report.Report:
+    return airgap.report.ErrorReport(error)
+
+
+def command(app: typer.Typer, name: str | None = None, *, failure: Failure = _plain) -> Callable[[Function], Function]:
     """Make a function a command of `app`, called `name` or as the function is.
 
     A parameter whose type is a dataclass is a group of options: each field that is `Annotated` with a Typer option
     becomes one, in the order of the fields, and the function gets the dataclass. `--debug` is added, and errors become
-    a sentence and an exit code (`airgap.cli.console.boundary`).
+    a sentence and an exit code (`airgap.cli.console.boundary`), with `--format json` the document of `failure`, too.
     """
 
     def register(function: Function) -> Function:
-        app.command(name)(_with_options(function))
+        app.command(name)(_with_options(function, failure))
         return function
 
     return register
 
 
-def _with_options(function: Callable[..., None]) -> Callable[..., None]:
+def _with_options(function: Callable[..., None], failure: Failure) -> Callable[..., None]:
     groups: dict[str, type] = {}
     options: list[inspect.Parameter] = []
     hints = get_type_hints(function, include_extras=True)
@@ -45,9 +55,15 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
     options.append(inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DebugOption))
 
     def run(*, debug: bool, **given: Any) -> None:
-        with boundary(debug=debug):
-            for name, group in groups.items():
-                given[name] = group(**{option.name: given.pop(option.name) for option in _options_of(group)})
+        for name, group in groups.items():
+            given[name] = group(**{option.name: given.pop(option.name) for option in _options_of(group)})
+        output = next((value for value in given.values() if isinstance(value, Output)), None)
+
+        def tell(error: AirgapError) -> None:
+            if output is not None and output.lacks_document and (report := failure(error, given)) is not None:
+                output.show(report)
+
+        with boundary(debug=debug, tell=tell):
             function(**given)
 
     run.__name__, run.__doc__ = function.__name__, function.__doc__

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -88,11 +88,17 @@ class Output:
 
     format: Annotated[Format, typer.Option(help="Format of the result on standard output.")] = Format.TEXT
     no_tty: Annotated[bool, typer.Option("--no-tty", help="No colours or progress bars, even on a terminal.")] = False
+    _shown: list[object] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def is_json(self) -> bool:
         """Whether programs read it."""
         return self.format is Format.JSON
+
+    @property
+    def lacks_document(self) -> bool:
+        """Whether programs wait for a document that has not been shown."""
+        return self.is_json and not self._shown
 
     @property
     def style(self) -> airgap.report.Style:
@@ -102,6 +108,7 @@ class Output:
 
     def show(self, report: airgap.report.Report) -> None:
         """The result, on standard output."""
+        self._shown.append(report)
         write(airgap.report.to_json(report.document()) if self.is_json else report.text(self.style))
 
     def finish(
@@ -140,31 +147,30 @@ class QuietOutput(Output):
 
 
 @contextmanager
-def boundary(*, debug: bool = False) -> Iterator[None]:
-    """The one place where errors become a sentence and an exit code (design 6)."""
+def boundary(*, debug: bool = False, tell: Callable[[AirgapError], None] = lambda _: None) -> Iterator[None]:
+    """The one place where errors become a sentence and an exit code (design 6), and what `tell` makes of them."""
     try:
         yield
     except AirgapError as error:
-        _complain(str(error), error.remedy)
+        _complain(error, tell)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        _complain("interrupted", "")
+        _complain(InterruptedRunError("interrupted"), tell)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader of our output has closed the pipe
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the interpreter's last flush
             raise typer.Exit(ExitCode.ERROR) from None
         name = f"{safe(error.filename)}: " if error.filename else ""
-        _complain(f"{name}{error.strerror or error}", "")
+        _complain(AirgapError(f"{name}{error.strerror or error}"), tell)
         raise typer.Exit(ExitCode.ERROR) from None
     except typer.Exit:
         raise
     except Exception as error:
         if debug:
             raise
-        _complain(
-            f"unexpected {type(error).__name__}: {safe(error)}", "This is a defect; --debug shows where. Report it."
-        )
+        message = f"unexpected {type(error).__name__}: {safe(error)}"
+        _complain(AirgapError(message, remedy="This is a defect; --debug shows where. Report it."), tell)
         raise typer.Exit(ExitCode.ERROR) from None
 
 
@@ -192,5 +198,12 @@ def demands(items: list[str], option: str) -> dict[str, str]:
     return values
 
 
-def _complain(message: str, remedy: str) -> None:
-    sys.stderr.write(f"Error: {message}\n" + (f"       {remedy}\n" if remedy else ""))
+def _complain(error: AirgapError, tell: Callable[[AirgapError], None]) -> None:
+    sys.stderr.write(f"Error: {error}\n" + (f"       {error.remedy}\n" if error.remedy else ""))
+    tell(error)
+
+
+class InterruptedRunError(AirgapError):
+    """Somebody ended it."""
+
+    exit_code = ExitCode.INTERRUPTED

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -157,7 +158,12 @@ class WritingOptions:
         )
 
 
-@command(app)
+def _failed(error: AirgapError, given: Mapping[str, Any]) -> airgap.report.Report | None:
+    destination = given["references"][-1]
+    return None if destination == "-" else airgap.report.CopyReport.of_failure(error, destination)
+
+
+@command(app, failure=_failed)
 def copy(
     *,
     references: Annotated[
@@ -189,19 +195,14 @@ def copy(
     into = _evidence_target(request) if writing.with_evidence and not writing.dry_run else None
     aside = references[-1] == "-"  # standard output is the tar in this case
     started = time.monotonic()
-    try:
-        with shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
-            result = airgap.copy(
-                request,
-                transport=connection.transport(lambda text: progress(airgap.events.Notice(message=text))),
-                credentials=connection.credentials(),
-                mechanism=selected.distribution_spec,
-                progress=progress,
-            )
-    except AirgapError as error:
-        if output.is_json and not aside:
-            output.show(airgap.report.CopyReport.of_failure(error, references[-1]))
-        raise
+    with shown(quiet=output.quiet, no_tty=output.no_tty or bool(os.environ.get("NO_COLOR"))) as progress:
+        result = airgap.copy(
+            request,
+            transport=connection.transport(lambda text: progress(airgap.events.Notice(message=text))),
+            credentials=connection.credentials(),
+            mechanism=selected.distribution_spec,
+            progress=progress,
+        )
     seconds = time.monotonic() - started
     fetched = into is not None and result.exit_code in {ExitCode.OK, ExitCode.PARTIAL}
     report = airgap.report.CopyReport(

@@ -18,7 +18,7 @@ from airgap.cli.plugins import PluginOptions
 app = typer_app()
 
 
-@command(app)
+@command(app, failure=lambda error, _: airgap.report.RecheckReport.of_failure(error, clock()))
 def recheck(
     *,
     sources: Annotated[

@@ -27,7 +27,7 @@ from airgap.cli.signing import (
 app = typer_app()
 
 
-@command(app)
+@command(app, failure=lambda error, _: airgap.report.SignReport((), error))
 def sign(
     *,
     references: Annotated[

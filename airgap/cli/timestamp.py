@@ -22,7 +22,7 @@ def group() -> None:
     """Timestamp signatures that exist, before their certificates expire."""
 
 
-@command(app)
+@command(app, failure=lambda error, _: airgap.report.TimestampReport((), error))
 def add(
     *,
     reference: Annotated[str, typer.Argument(metavar="REF", help="The signed artifact: registry, layout, layout tar.")],

@@ -92,7 +92,7 @@ class FetchOptions:
             )
 
 
-@command(app)
+@command(app, failure=lambda error, given: airgap.report.FetchReport.of_failure(error, given["targets"] or [], clock()))
 def fetch(
     *,
     targets: Annotated[

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ from airgap.cli.signing import ExpiryOption, FormatOption, TimestampOptions, lif
 from airgap.errors import AirgapError, UsageError
 
 if TYPE_CHECKING:
+    from airgap.cli.command import Failure
     from airgap.report import SnapshotReport
 
 app = typer_app("Pack, sign, show, compare, verify and apply snapshots of a trust directory.", no_args_is_help=True)
@@ -32,7 +33,15 @@ TargetArgument = Annotated[
 ]
 
 
-@command(app)
+def _failed(name: str) -> Failure:
+    def failure(error: AirgapError, _given: Mapping[str, Any]) -> SnapshotReport:
+        now = clock()
+        return airgap.report.SnapshotReport(command=name, clock=now, at=now).failed(error)
+
+    return failure
+
+
+@command(app, failure=_failed("create"))
 def create(
     *,
     destination: Annotated[
@@ -90,7 +99,7 @@ def create(
     output.finish(_reporting("create", at, run))
 
 
-@command(app)
+@command(app, failure=_failed("sign"))
 def sign(
     *,
     target: TargetArgument,
@@ -128,7 +137,7 @@ def sign(
     output.finish(_reporting("sign", None, run))
 
 
-@command(app)
+@command(app, failure=_failed("show"))
 def show(
     *,
     target: TargetArgument,
@@ -149,7 +158,7 @@ def show(
     output.finish(_reporting("show", None, run))
 
 
-@command(app)
+@command(app, failure=_failed("diff"))
 def diff(
     *,
     target: TargetArgument,
@@ -230,7 +239,7 @@ def _judge(asked: _ApplyOptions, told: SnapshotReport) -> SnapshotReport:
         )
 
 
-@command(app)
+@command(app, failure=_failed("verify"))
 def verify(
     *,
     target: TargetArgument,
@@ -247,7 +256,7 @@ def verify(
     output.finish(_reporting("verify", judging.at, lambda told: _judge(asked, told)))
 
 
-@command(app, "apply")
+@command(app, "apply", failure=_failed("apply"))
 def apply_(
     *,
     target: TargetArgument,
@@ -272,7 +281,7 @@ def apply_(
     output.finish(_reporting("apply", judging.at, lambda told: _judge(asked, told)))
 
 
-@command(app)
+@command(app, failure=_failed("undo"))
 def undo(
     *,
     trust: TrustOption = None,

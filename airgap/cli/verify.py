@@ -17,7 +17,7 @@ from airgap.cli.plugins import PluginOptions
 app = typer_app()
 
 
-@command(app)
+@command(app, failure=lambda error, _: airgap.report.VerifyReport.of_failure(error, clock()))
 def verify(
     *,
     targets: Annotated[

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airgap.report.copying import CopyReport
     from airgap.report.discovery import DiscoverReport
     from airgap.report.exporting import ExportReport
+    from airgap.report.failure import ErrorReport
     from airgap.report.fetching import FetchReport
     from airgap.report.inspection import InspectReport
     from airgap.report.plugins import PluginsReport
@@ -36,6 +37,7 @@ _find = on_demand(
         "airgap.report.copying": ("CopyReport",),
         "airgap.report.discovery": ("DiscoverReport",),
         "airgap.report.exporting": ("ExportReport",),
+        "airgap.report.failure": ("ErrorReport",),
         "airgap.report.fetching": ("FetchReport",),
         "airgap.report.inspection": ("InspectReport",),
         "airgap.report.plugins": ("PluginsReport",),
@@ -52,10 +54,11 @@ _find = on_demand(
 )
 
 __all__ = [
-    "BlobReport", "CertificatesReport", "CopyReport", "DiscoverReport", "ExportReport", "FetchReport", "InspectReport",
-    "InspectedBlobReport", "KeysReport", "PinsReport", "PluginsReport", "PolicyReport", "RecheckReport",
-    "RefusedPolicyReport", "Report", "SignReport", "SignedBlobReport", "SnapshotReport", "StatusReport", "Style",
-    "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "size", "to_json", "write_report",
+    "BlobReport", "CertificatesReport", "CopyReport", "DiscoverReport", "ErrorReport", "ExportReport", "FetchReport",
+    "InspectReport", "InspectedBlobReport", "KeysReport", "PinsReport", "PluginsReport", "PolicyReport",
+    "RecheckReport", "RefusedPolicyReport", "Report", "SignReport", "SignedBlobReport", "SnapshotReport",
+    "StatusReport", "Style", "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "size",
+    "to_json", "write_report",
 ]  # fmt: skip
 
 

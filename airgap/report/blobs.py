@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Self
 
+from airgap.errors import AirgapError
+from airgap.moment import Moment
 from airgap.oci.descriptor import COSE_ENVELOPE
 from airgap.parse.time import iso
 from airgap.report.document import (
@@ -16,6 +20,7 @@ from airgap.report.document import (
     problem_document,
     signature_document,
 )
+from airgap.report.failure import problem_of
 from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
 from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import certificate_json, descriptor_json, timestamp_json, timestamp_line
@@ -78,6 +83,12 @@ class SignedBlobReport(Report):
 @dataclass(frozen=True, slots=True)
 class BlobReport(VerdictReport[BlobOutcome]):
     """What `airgap.verify_blob` came to: `airgap.blob.verify/1`."""
+
+    @classmethod
+    def of_failure(cls, error: AirgapError, path: Path, now: datetime) -> Self:
+        """Of a run that ended with `error` before anything was judged."""
+        moment = Moment(judged=now, clock=now)
+        return cls(BlobOutcome(moment=moment, trust={}, path=safe(path), problems=(problem_of(error),)))
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/blob-verify.schema.json)."""

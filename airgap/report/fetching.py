@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Self
 
 from airgap.collection.coverage import Attempt, CertificateCoverage, FetchOutcome, Outcome, Status
+from airgap.errors import AirgapError
 from airgap.parse.time import iso
 from airgap.report.document import problem_document
+from airgap.report.failure import problem_of
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import Style
 from airgap.report.text import told_lines
 from airgap.report.wording import count, moment
 from airgap.revocation.use import EvidenceUse
+from airgap.text import safe
 
 FETCH_SCHEMA = "airgap.fetch/1"
 
@@ -39,6 +43,13 @@ class FetchReport(OutcomeReport[FetchOutcome]):
 
     verbose: bool = False
     """Whether the text says every attempt."""
+
+    @classmethod
+    def of_failure(cls, error: AirgapError, targets: Sequence[str], now: datetime) -> Self:
+        """Of a run that ended with `error`."""
+        named = tuple(map(safe, targets))
+        nothing = FetchOutcome(at=now, targets=named, directory=None, signatures=0, certificates=())
+        return cls(replace(nothing, problems=(problem_of(error),)))
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/fetch.schema.json)."""

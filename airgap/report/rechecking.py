@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, Self
 
+from airgap.errors import AirgapError
+from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.reasons import REASONS
 from airgap.report.document import heading, problem_document, signature_document
+from airgap.report.failure import problem_of
 from airgap.report.report import Json, OutcomeReport
 from airgap.report.style import Style
 from airgap.report.text import has_reservations, soft_lines
@@ -22,6 +26,12 @@ _KIND = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.INDETERMINATE: "unsu
 @dataclass(frozen=True, slots=True)
 class RecheckReport(OutcomeReport[RecheckOutcome]):
     """What `airgap.recheck` came to: `airgap.recheck/1`."""
+
+    @classmethod
+    def of_failure(cls, error: AirgapError, now: datetime) -> Self:
+        """Of a run that ended with `error` before anything was judged."""
+        moment = Moment(judged=now, clock=now)
+        return cls(RecheckOutcome(moment=moment, trust={}, problems=(problem_of(error),)))
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/recheck.schema.json)."""

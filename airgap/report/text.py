@@ -6,11 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, Self
 
+from airgap.errors import AirgapError
+from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.reasons import REASONS
+from airgap.report.failure import problem_of
 from airgap.report.report import Json, VerdictReport
 from airgap.report.style import PLAIN, Style
 from airgap.report.wording import count, size
@@ -42,6 +46,12 @@ _WAY_OUT = "          → "
 @dataclass(frozen=True, slots=True)
 class VerifyReport(VerdictReport[Outcome]):
     """What `airgap.verify` came to: `airgap.verify/1`."""
+
+    @classmethod
+    def of_failure(cls, error: AirgapError, now: datetime) -> Self:
+        """Of a run that ended with `error` before anything was judged."""
+        moment = Moment(judged=now, clock=now)
+        return cls(Outcome(moment=moment, trust={}, problems=(problem_of(error),)))
 
     def document(self) -> Json:
         """The whole outcome (schema in docs/reference/verify.schema.json)."""

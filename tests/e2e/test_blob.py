@@ -116,7 +116,7 @@ def test_metadata(tmp_path: Path) -> None:
     refused(scene, 13, "metadata.different", "-m", "build=8")
     refused(scene, 13, "metadata.missing", "-m", "stage=a")
     ran = run_here(scene.verify("-m", "io.cncf.notary.x=1"))
-    assert (ran.code, ran.out) == (2, ""), ran
+    assert (ran.code, ran.document["exit_code"], ran.document["digest"]) == (2, 2, None), ran
 
 
 def test_a_statement_is_chosen_by_name_or_is_the_global_one(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_name_that_does_not_say_the_format_is_refused(tmp_path: Path, name: st
     path = tmp_path / name
     path.write_bytes(scene.signature.read_bytes())
     ran = run_here(scene.verify("-s", str(path)))
-    assert (ran.code, ran.out) == (2, ""), ran
+    assert (ran.code, ran.document["exit_code"], ran.document["digest"]) == (2, 2, None), ran
     assert "--signature-format" in ran.err
     assert run_here(scene.verify("-s", str(path), "--signature-format", "jws")).code == 0
 
