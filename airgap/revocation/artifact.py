@@ -157,7 +157,8 @@ def _possible_evidence_of(manifest: Manifest) -> Iterator[Descriptor]:
     """What may be evidence by the names that others give it (`oras attach IMAGE crl.pem`); its content tells."""
     for _, item in manifest.successors():
         named = (_title(item), _essence(item), manifest.artifact_type or "")
-        if any(map(says_evidence, named)) or _title(item).endswith(POSSIBLE):
+        is_likely = any(map(says_evidence, named)) or _title(item).endswith(POSSIBLE)
+        if is_likely and item.media_type != EMPTY:
             yield item
 
 
@@ -220,6 +221,8 @@ class TargetEvidence(EvidencePool):
         self.pieces: Final = tuple(gathered.pieces.values())
         self.named: Final = frozenset(gathered.pieces)
         """The same by what layers state, whether or not they are there."""
+        self.has_more: Final = bool(gathered.unread)
+        """Whether it holds more than is read."""
         self._by_name: Final = gathered.pieces
         super().__init__(self.pieces, unread=gathered.unread)
 

@@ -122,6 +122,18 @@ def test_more_layouts_than_are_kept_open_are_no_pass(tmp_path: Path, monkeypatch
     assert judge(media, command="recheck", sources=[str(report), str(media[1].layout)]).code == 15
 
 
+def test_more_than_is_read_beside_what_another_layout_holds_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that was read of the second was known from the first, so that what was not read of it was forgotten."""
+    monkeypatch.setattr(limits, "BOX_EVIDENCE_FILES", 1)
+    media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "both", OLD, MAY, JUNE)]
+    for given in (media, media[::-1]):
+        ran = judge(given)
+        assert (ran.code, verdicts(ran)) == (15, ["indeterminate", "indeterminate"])
+    assert judge(media[:1]).code == 0
+
+
 @pytest.mark.parametrize("gone", [False, True])
 def test_a_recheck_hears_all_layouts_at_hand(tmp_path: Path, gone: bool) -> None:
     old, new = medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)
