@@ -1,4 +1,4 @@
-"""The one function that makes untrusted text safe for a terminal, a log or a sentence."""
+"""Makes untrusted text safe for a terminal, a log or a message."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ __all__ = ["safe"]
 
 
 def safe(value: object, *, limit: int = limits.TEXT_CHARACTERS) -> str:
-    r"""Untrusted text with everything escaped that could move a cursor, hide or reorder characters.
+    r"""Untrusted text with all characters escaped that could move the cursor, or hide or reorder characters.
 
     Control and format characters (ESC, CSI, bidirectional overrides, zero width), surrogates, unassigned and
     private characters and exotic spaces become `\xNN`, `\uNNNN` or `\UNNNNNNNN`. Text longer than `limit`
-    characters is cut and marked. The result holds no line break. Markup of rich is the renderer's business: it
-    is never interpreted there.
+    characters is cut and marked. The result has no line break. It is not escaped for rich, which must not interpret
+    markup in it.
     """
     text = str(value)
     cut = len(text) > limit
     shown = text[:limit] if cut else text
-    # what Python calls printable is what none of these categories holds; one look instead of one for each character
+    # `isprintable` is true for text without these categories; it is faster than a test of each character
     escaped = shown if shown.isprintable() else "".join(map(_escape, shown))
     return f"{escaped}… ({len(text)} characters)" if cut else escaped
 
 
 def exact(text: str) -> str:
-    r"""Untrusted text as printable ASCII that holds all of it: `read_exact` gives it back.
+    r"""Untrusted text as printable ASCII without loss: `read_exact` restores it.
 
     A backslash becomes `\\`, what is not printable ASCII `\n`, `\t`, `\r`, `\xNN`, `\uNNNN` or `\UNNNNNNNN`.
     """
@@ -37,7 +37,7 @@ def exact(text: str) -> str:
 
 
 def read_exact(text: str) -> str | None:
-    """The text that `exact` made this of; None where it never makes it."""
+    """The text from which `exact` made this; None if it is no result of `exact`."""
     try:
         found = text.encode("ascii").decode("unicode_escape")
     except (UnicodeError, DeprecationWarning):

@@ -1,4 +1,4 @@
-"""What `airgap blob` says: sentences, or the documents `airgap.blob.verify/1` and so on."""
+"""The reports of `airgap blob`: text, or the documents `airgap.blob.verify/1` and so on."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class SignedBlobReport(Report):
 
 @dataclass(frozen=True, slots=True)
 class BlobReport(VerdictReport[BlobOutcome]):
-    """What `airgap.verify_blob` came to: `airgap.blob.verify/1`."""
+    """The result of `airgap.verify_blob`: `airgap.blob.verify/1`."""
 
     @classmethod
     def of_failure(cls, error: AirgapError, path: Path, now: datetime) -> Self:
@@ -145,7 +145,7 @@ _REMEDIES = {
     "signature.none": "Bring the signature along (FILE.jws.sig or FILE.cose.sig), or name it with --signature.",
     "policy.no_statement": "Name a statement of trustpolicy.blob.json with --policy-name, or make one the global one.",
 }
-"""Where the way out for a file is another one than that for an artifact."""
+"""Remedies that differ between files and artifacts."""
 
 
 def _lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:

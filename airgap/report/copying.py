@@ -34,11 +34,11 @@ class CopyReport(Report):
 
     result: CopyResult
     error: AirgapError | None = None
-    """What ended it, so that nothing was copied."""
+    """The error that ended it, so that nothing was copied."""
     seconds: float | None = None
     """How long it took."""
     evidence: FetchOutcome | None = None
-    """What was fetched for it then."""
+    """The evidence that was fetched afterwards."""
     complete: bool = False
     """Whether missing evidence is a failure (15)."""
     signed: bool = False
@@ -46,7 +46,7 @@ class CopyReport(Report):
 
     @classmethod
     def of_failure(cls, error: AirgapError, destination: str) -> Self:
-        """Of a copy that raised `error`."""
+        """The report of a copy that raised `error`."""
         nothing = CopyResult(destination=safe(destination), dry_run=False, artifacts=(), totals=Totals())
         return cls(result=nothing, error=error)
 
@@ -108,7 +108,7 @@ class CopyReport(Report):
 
 
 def _headline(result: CopyResult, seconds: float | None = None) -> str:
-    """What went over, in one line."""
+    """What was copied, in one line."""
     totals = result.totals
     verb = "would be copied" if result.dry_run else "copied"
     parts = [f"{size(totals.bytes)} {verb} ({count(totals.blobs, 'blob')}, {count(totals.manifests, 'manifest')})"]

@@ -35,7 +35,7 @@ VERIFY_SCHEMA = "airgap.verify/1"
 
 
 def heading(schema: str, outcome: RunOutcome) -> Json:
-    """With what every judgement begins: the verdict, what it comes to, and the moment that it is for."""
+    """The first members of every judgement: verdict, exit code, and judged time."""
     return {
         "schema": schema,
         "tool": TOOL,
@@ -78,7 +78,7 @@ def network_document(plugins: Sequence[str], attempts: int | None) -> Json:
 
 
 def policy_document(policy: AppliedPolicy | None, finding: tuple[str, str] | None, *, catch_all: str) -> Json:
-    """The statement that was applied; `catch_all` says whether it is the one for what no other names."""
+    """The applied statement; `catch_all` says whether it is the one for all other names."""
     reason, message = finding or (None, None)
     return {
         "statement": safe(policy.statement) if policy else None,
@@ -119,7 +119,7 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
 
 
 def content_document(content: ContentReport | None) -> Json:
-    """What became of an artifact's content."""
+    """The result for the content of an artifact."""
     if content is None:
         return {"verdict": "not-applicable", "mode": "none", "blobs": 0, "bytes": 0}
     return {
@@ -134,7 +134,7 @@ def content_document(content: ContentReport | None) -> Json:
 
 
 def content_problem_document(problem: ContentProblem) -> Json:
-    """One piece of content that is not what it has to be, or cannot be read."""
+    """One problem of content."""
     descriptor = problem.descriptor
     return {
         "reason": problem.reason,
@@ -147,7 +147,7 @@ def content_problem_document(problem: ContentProblem) -> Json:
 
 
 def record_document(record: Record | None) -> Json | None:
-    """What the medium claims about where the artifact comes from."""
+    """What the acquisition record claims about the source of the artifact."""
     if record is None:
         return None
     return {
@@ -203,7 +203,7 @@ def _plugin_use(use: PluginUse | None) -> Json | None:
 
 
 def _for_recheck(facts: SignatureFacts | None) -> Json | None:
-    """What a later recheck judges by, exactly as it was signed."""
+    """The signed facts that a later recheck needs, unchanged."""
     if facts is None or facts.remainder is None:
         return None
     rest = facts.remainder

@@ -23,15 +23,15 @@ class ExportReport(Report):
     tool: Literal["notation", "containers-policy"]
     exported: Exported
     accept_omissions: bool = False
-    """Whether all is well although something cannot be told to the other tool."""
+    """Whether omissions are accepted (`--accept-omissions`)."""
 
     @property
     def exit_code(self) -> int:
-        """20 where something stayed out and that is not accepted."""
+        """20 if something was left out and that is not accepted."""
         return ExitCode.PARTIAL if self.exported.omissions and not self.accept_omissions else ExitCode.OK
 
     def document(self) -> Json:
-        """The files, and what stayed out."""
+        """The files, and what was left out."""
         done = self.exported
         return {
             "schema": EXPORT_SCHEMA,
@@ -46,7 +46,7 @@ class ExportReport(Report):
         }
 
     def lines(self, style: Style) -> Iterable[str]:  # noqa: ARG002 - plain lines
-        """How many files there are, what stayed out, and how they are used."""
+        """The number of files, what was left out, and how to use them."""
         done = self.exported
         whole = "EXPORTED IN PART" if done.omissions else "EXPORTED"
         lines = [f"{whole}: {count(len(done.files), 'file')} for {self.tool} in {done.folder}."]

@@ -1,4 +1,4 @@
-"""What `airgap trust fetch` came to, in words and as the document `airgap.fetch/1`."""
+"""The result of `airgap trust fetch`, in words and as the document `airgap.fetch/1`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _WORD = {
 
 @dataclass(frozen=True, slots=True)
 class FetchReport(OutcomeReport[FetchOutcome]):
-    """What `airgap.fetch` came to: `airgap.fetch/1`."""
+    """The result of `airgap.fetch`: `airgap.fetch/1`."""
 
     verbose: bool = False
     """Whether the text says every attempt."""
@@ -81,7 +81,7 @@ class FetchReport(OutcomeReport[FetchOutcome]):
         return _lines(self.outcome, style, self.verbose)
 
     def brief_lines(self) -> Iterable[str]:
-        """In one sentence, whether a verifier will be able to tell."""
+        """In one sentence, whether a verifier will be able to decide."""
         return (_headline(self.outcome),)
 
 
@@ -148,7 +148,7 @@ def _certificate(item: CertificateCoverage, outcome: FetchOutcome, style: Style,
     role = "responder" if item.role == "responder" else item.chain
     yield f"  {style.paint(_KIND[item.status], f'{_WORD[item.status]:<8}')} {role:<9} {item.subject}"
     for use in item.evidence:
-        if use.name:  # not so for a certificate that names no way to ask
+        if use.name:  # not for a certificate that names no distribution point and no responder
             yield f"             {use.kind}: {_use(use, outcome)}"
         yield from (f"             {style.paint('unsure', 'note')} {note}" for note in use.notes)
     if item.reason:

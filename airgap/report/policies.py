@@ -67,7 +67,7 @@ class PolicyReport(Report):
         }
 
     def lines(self, style: Style) -> Iterable[str]:
-        """Its statements, what is doubtful, and which one the repository gets."""
+        """Its statements, its doubtful parts, and the statement for the repository."""
         policy, refusals = self.policy, self.refusals
         headline = f"VALID: {safe(policy.source)} ({count(len(policy.statements), 'statement')})."
         if refusals:
@@ -99,7 +99,7 @@ class RefusedPolicyReport(Report):
         return ExitCode.MALFORMED
 
     def document(self) -> Json:
-        """Every refusal that is kept, and how many there are."""
+        """The refusals that are shown, and the number of all."""
         error = self.error
         return {
             "schema": POLICY_SCHEMA,

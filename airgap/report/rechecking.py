@@ -25,7 +25,7 @@ _KIND = {Verdict.PASS: "good", Verdict.FAIL: "bad", Verdict.INDETERMINATE: "unsu
 
 @dataclass(frozen=True, slots=True)
 class RecheckReport(OutcomeReport[RecheckOutcome]):
-    """What `airgap.recheck` came to: `airgap.recheck/1`."""
+    """The result of `airgap.recheck`: `airgap.recheck/1`."""
 
     @classmethod
     def of_failure(cls, error: AirgapError, now: datetime) -> Self:

@@ -1,4 +1,4 @@
-"""What all reports have in common: a document for programs, words for people, and the exit code."""
+"""The base of all reports: a document for programs, text for people, and the exit code."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ TOOL: Final = {"name": "airgap", "version": __version__}
 
 
 class Report(ABC):
-    """What there is to say about one result."""
+    """The report on one result."""
 
     __slots__ = ()
 
     @property
     def exit_code(self) -> int:
-        """What a command that shows it ends with."""
+        """The exit code of a command that shows it."""
         return 0
 
     @abstractmethod
     def document(self) -> Json:
-        """All of it, ready for JSON; complete on failure, too."""
+        """The whole result, ready for JSON; complete on failure, too."""
 
     @abstractmethod
     def lines(self, style: Style) -> Iterable[str]:
@@ -58,7 +58,7 @@ T = TypeVar("T", bound=_Judged)
 
 @dataclass(frozen=True, slots=True)
 class OutcomeReport(Report, Generic[T]):
-    """What there is to say about an outcome, which has an exit code."""
+    """The report on an outcome, which has an exit code."""
 
     outcome: T
 
@@ -70,10 +70,10 @@ class OutcomeReport(Report, Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class VerdictReport(OutcomeReport[T]):
-    """The same of a judgement."""
+    """The report on a judgement."""
 
     attempts: int | None = None
-    """What the no-network guard counted, if one was up."""
+    """The number of attempts that the no-network guard counted; None without a guard."""
     verbose: bool = False
     """Whether the text says every check, and the evidence that decided."""
 
@@ -92,7 +92,7 @@ def write_report(path: Path, document: Json) -> None:
 
 
 def check_report(path: Path) -> None:
-    """Refuses a place where no report could be written, before anything is judged (design 15). Raises AirgapError."""
+    """Refuses a path where no report could be written, before anything is judged (design 15). Raises AirgapError."""
     check_writable(path, _WHAT)
 
 

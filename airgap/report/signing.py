@@ -35,7 +35,7 @@ Item = TypeVar("Item")
 class _Attached(Report, Generic[Item]):
     items: Sequence[Item]
     error: AirgapError | None = None
-    """What ended it."""
+    """The error that ended it."""
 
     @property
     def exit_code(self) -> int:
@@ -110,7 +110,7 @@ class TimestampReport(_Attached[StampedSignature]):
         }
 
     def lines(self, style: Style) -> Iterator[str]:
-        """Each signature and what became of it."""
+        """Each signature and its result."""
         for item in self.items:
             yield from _stamped_lines(item, style)
 
@@ -148,7 +148,7 @@ class KeysReport(Report):
     keys: Sequence[NamedKey]
 
     def document(self) -> Json:
-        """Where each key is; never a key."""
+        """The place of each key; never a key."""
         return {"schema": KEYS_SCHEMA, "keys": [_key(key) for key in self.keys]}
 
     def lines(self, style: Style) -> Iterator[str]:  # noqa: ARG002 - a plain table
@@ -219,7 +219,7 @@ def certificate_json(certificate: Certificate) -> Json:
 
 
 def timestamp_json(timestamp: VerifiedTimestamp | None) -> Json | None:
-    """What an authority attested."""
+    """The statement of a timestamping authority."""
     if timestamp is None:
         return None
     return {

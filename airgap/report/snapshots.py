@@ -28,7 +28,7 @@ SCHEMA: Final = "airgap.snapshot/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotReport(Report):
-    """What a snapshot command has to say, whichever it was: `airgap.snapshot/1`."""
+    """The report of every snapshot command: `airgap.snapshot/1`."""
 
     command: str
     clock: datetime
@@ -37,12 +37,12 @@ class SnapshotReport(Report):
     snapshot: Snapshot | None = None
     applied: bool = False
     done: str = ""
-    """The first line of the text where all is well."""
+    """The first line of the text on success."""
     content: ContentReport | None = None
     signatures: tuple[SignatureOutcome, ...] = ()
     accepted_by: Pin | None = None
     added: Sequence[str] | None = None
-    """None where nothing was compared."""
+    """None if nothing was compared."""
     changed: Sequence[str] = ()
     removed: Sequence[str] = ()
     problems: tuple[Problem, ...] = ()
@@ -51,12 +51,12 @@ class SnapshotReport(Report):
     """Whether the text lists every file."""
 
     def failed(self, error: AirgapError) -> Self:
-        """The same of a command that raised `error`."""
+        """The same report with `error` as a problem."""
         return replace(self, problems=(Problem.of(error),))
 
     @property
     def ruling(self) -> Ruling:
-        """What the problems come to; a pass where there is none."""
+        """The verdict of the problems; pass if there are none."""
         return all_of(self.problems) if self.problems else Ruling(Verdict.PASS)
 
     @property
@@ -88,13 +88,13 @@ class SnapshotReport(Report):
         }
 
     def lines(self, style: Style) -> Iterable[str]:
-        """What came of it first, then why, then what to do."""
+        """First the result, then the reasons, then what to do."""
         return _lines(self, style)
 
 
 @dataclass(frozen=True, slots=True)
 class PinsReport(Report):
-    """Pins: `airgap.pins/1`. `done`: what became of them, where something did."""
+    """Pins: `airgap.pins/1`. `done`: what was done with them, if anything."""
 
     pins: Sequence[Pin]
     done: str = ""
@@ -217,7 +217,7 @@ def _pin_lines(pin: Pin) -> Iterator[str]:
 
 
 def ceremony_text(pin: Pin, challenges: Sequence[Challenge]) -> str:
-    """What two people read to each other before a pin is set; one challenge for each fingerprint, in order."""
+    """The text that two people read to each other before a pin is set; one challenge for each fingerprint, in order."""
     who = (
         pin.subject
         or {"certificate": "exactly this signing certificate", "tuf": "the keys of this TUF root"}[pin.kind.value]

@@ -78,7 +78,7 @@ class StatusReport(Report):
         return _status_lines(self.status, style, self.verbose)
 
     def brief_lines(self) -> Iterable[str]:
-        """In one sentence, whether the evidence is good at the moment."""
+        """In one sentence, whether the evidence is good at the judged time."""
         return (_status_headline(self.status),)
 
 

@@ -1,4 +1,4 @@
-"""Outcomes in words, for a person: the verdict first, then one line an artifact, then what to do about failures."""
+"""Outcomes as text: the verdict first, then one line for each artifact, then what to do about failures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _WAY_OUT = "          → "
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport(VerdictReport[Outcome]):
-    """What `airgap.verify` came to: `airgap.verify/1`."""
+    """The result of `airgap.verify`: `airgap.verify/1`."""
 
     @classmethod
     def of_failure(cls, error: AirgapError, now: datetime) -> Self:
@@ -85,7 +85,7 @@ def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:
 
 
 def _each_once(lines: Iterator[str]) -> Iterator[str]:
-    """The lines, with each way out said only where it comes up first: several findings often share one."""
+    """The lines, with each remedy only at its first place: several findings often share one."""
     said: set[str] = set()
     for line in lines:
         if line.startswith(_WAY_OUT):
@@ -196,7 +196,7 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
         unsigned = artifact.unsigned
         yield from reason_lines(unsigned.message, unsigned.reason, style, "bad", remedy=unsigned.remedy)
     if artifact.scope_origin == "record":
-        # a claim that travels chose the statement: whoever reads the verdict has to know it
+        # the acquisition record chose the statement: a reader of the verdict must know that
         yield f"          {style.paint('unsure', 'note')} judged as {safe(artifact.scope)}, by the acquisition record"
     if others := artifact.other_names:
         more = f" and {len(others) - _NAMES_SHOWN} more" if len(others) > _NAMES_SHOWN else ""
@@ -217,7 +217,7 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
             f"          {note} {what} of {len(artifact.attachments)} {have} no valid signature, "
             f"so nothing vouches for {them}: {listed}"
         )
-    if artifact.foreign_signatures and artifact.signatures:  # without any of ours, the reason says it
+    if artifact.foreign_signatures and artifact.signatures:  # without a Notary Project signature, the reason says it
         what = count(len(artifact.foreign_signatures), "signature")
         kinds = list(dict.fromkeys(artifact.foreign_signatures))
         yield f"          {style.paint('quiet', 'note')} {what} of another kind not judged here: {', '.join(kinds)}"
@@ -226,7 +226,7 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
 
 
 def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *, quiet: bool) -> Iterator[str]:
-    """One signature; `quiet` where another one is good, so that what is wrong with this one matters less."""
+    """One signature. `quiet`: another signature is good, so the faults of this one matter less."""
     signer = signature.signer.subject if signature.signer else "unknown signer"
     if verbose or signature.verdict is not Verdict.PASS:
         word = style.paint(_KIND[signature.verdict], _WORD[signature.verdict])
@@ -311,7 +311,7 @@ class _Told(Protocol):
 
 
 def told_lines(outcome: _Told, style: Style) -> Iterator[str]:
-    """The problems and warnings of an outcome, and the ways out."""
+    """The problems and warnings of an outcome, and the remedies."""
     for problem in outcome.problems:
         yield from _problem_lines(problem, style, "problem", "bad")
     for warning in outcome.warnings:
@@ -339,7 +339,7 @@ def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iter
 def reason_lines(
     message: str, reason: str | None, style: Style, kind: str, check: str = "", remedy: str = ""
 ) -> Iterator[str]:
-    """A sentence with its reason code, and the way out: `remedy`, else that of the reason."""
+    """A sentence with its reason code and the remedy: `remedy`, else that of the reason code."""
     code = style.paint(kind, f"[{reason}]") if reason else ""
     yield f"          {check + ': ' if check else ''}{message} {code}".rstrip()
     way_out = remedy or (REASONS[reason].remedy if reason else "")

@@ -1,12 +1,12 @@
-"""Evidence that lies beside the images, as an artifact that refers to the one it is about.
+"""Evidence artifacts: evidence that is attached to an image as a referrer.
 
 One OCI artifact for each image, artifactType `application/vnd.airgap.evidence.v1`, one layer a file, named as in a
-trust directory (`crls/...`, `ocsp/...`), so that `oras pull` puts it back as such. It has the image as its subject: so
-tools that carry referrers carry it, registries list it, and a layout knows that it is no image of its own. The same
-evidence makes the same bytes.
+trust directory (`crls/...`, `ocsp/...`), so that `oras pull` restores these files. Its subject is the image: so tools
+that copy referrers copy it, registries list it, and no tool takes it for an image. The same evidence gives the same
+bytes.
 
-What is read back vouches for nothing: it is evidence, which proves itself, within bounds; anything else that an
-artifact holds under that name is left where it is.
+Evidence that is read back is untrusted: its signatures are verified, within bounds. Other content of such an artifact
+is ignored.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ INDEX_MEDIA_TYPE: Final = "application/json"
 _FOLDERS: Final = {"crls": (".crl", CRL_MEDIA_TYPE), "ocsp": (".ors", OCSP_MEDIA_TYPE)}
 _ENDINGS: Final = tuple(ending for ending, _ in _FOLDERS.values())
 _TRUST_TYPES: Final = "application/vnd.airgap.trust."
-"""How the types of artifacts begin that hold a snapshot of trust material."""
+"""The prefix of artifact types of trust snapshots."""
 _CONFIG: Final = b"{}"
 
 Named = tuple[Digest, int]
-"""A piece of evidence by the digest and the size that a layer states: one of them may be wrong."""
+"""A piece of evidence by the stated digest and size of its layer; these may be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,23 +105,23 @@ def pack(
 
 
 def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest, Manifest], ...]:
-    """The evidence artifacts that refer to `subject`, each with its digest. Never raises for what a layout holds.
+    """The evidence artifacts that refer to `subject`, each with its digest. Content of a layout never makes it raise.
 
-    What may be one and cannot be read is a problem of the subject's closure, which whoever verifies or fetches hears.
+    An unreadable one is a problem of the closure of the subject, which verify and fetch report.
     """
     referrers = graph.referrers(subject).readable(heard_elsewhere)
     return tuple(_evidence_among((item.descriptor.digest, item.manifest) for item in referrers))
 
 
 def find_evidence_beside(store: Store, graph: Graph, subject: Descriptor, origin: str) -> TargetEvidence:
-    """The evidence that lies beside one artifact; empty where there is none. Reads manifests only."""
+    """The evidence that is attached to one artifact; empty if there is none. Reads manifests only."""
     return TargetEvidence(store, dict(evidence_artifacts(graph, subject)).values(), origin)
 
 
 def find_target_evidence(store: Store, graph: Graph, origin: str) -> TargetEvidence:
-    """All evidence in a target, whatever it is about: a child, what is not here, or nothing. Reads manifests only.
+    """All evidence in a target, whatever its subject is. Reads manifests only.
 
-    It proves itself wherever it lies (decision 0020), be it in a trust snapshot or in what another tool attached.
+    Evidence is signed, so its place does not matter (decision 0020): a trust snapshot, or an attachment of any tool.
     """
     roots = (root.descriptor for root in graph.roots())
     manifests = dict.fromkeys(item for item in chain(roots, graph.known) if item.is_manifest)
@@ -172,7 +172,7 @@ def _essence(item: Descriptor) -> str:
 
 
 def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tuple[Problem, ...]:
-    """`trust.proposal` for everything in a target that holds trust stores or a policy: named, and never used."""
+    """`trust.proposal` for everything in a target that holds trust stores or a policy; these are never used."""
     notices: dict[Digest, Problem] = {}
     for root in roots:
         referrers = graph.referrers(root).readable(heard_elsewhere)
@@ -204,7 +204,7 @@ def _is_readable(graph: Graph, descriptor: Descriptor) -> bool:
 
 
 class TargetEvidence(EvidencePool):
-    """The evidence that lies in one target, read when it is asked for. Empty where there is none."""
+    """The evidence in one target, read on demand. Empty if there is none."""
 
     def __init__(self, store: Store, manifests: Iterable[Manifest], origin: str) -> None:
         """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
@@ -235,7 +235,7 @@ class TargetEvidence(EvidencePool):
 
     @cached_property
     def whole(self) -> frozenset[Named]:
-        """Those whose bytes are there and right: they say the same in every other layout. Reads them all."""
+        """Those with complete and correct bytes. Reads all of them."""
         return frozenset(named for named, piece in self._by_name.items() if _is_whole(piece))
 
 
@@ -261,13 +261,13 @@ class _Gathered:
     def _take(self, item: Descriptor, *, nothing_to_speak_of: bool) -> None:
         title, named = item.annotations.get(TITLE, ""), (item.digest, item.size)
         if named in self.pieces:
-            return  # the artifacts of several images share most of their evidence
+            return  # the evidence artifacts of several images share most of their layers
         size = min(item.size, limits.CRL_FILE_BYTES + 1)  # more of it is never read
         if len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + size > limits.BOX_EVIDENCE_BYTES:
             self._leave_out(item)
             return
         self._bytes += size
-        name = title.rpartition("/")[2] or item.digest.encoded[:16]  # what a file is, its content tells
+        name = title.rpartition("/")[2] or item.digest.encoded[:16]  # the content decides what a file is
         read = partial(_read, self._store, item)
         self.pieces[named] = EvidenceFile(name, self._origin, read, leftover=nothing_to_speak_of)
 

@@ -1,7 +1,7 @@
-"""Evidence that lies in the trust directory outside of `crls` and `ocsp`, where nothing is used (design 8).
+"""Misplaced evidence: in the trust directory, but outside of `crls` and `ocsp` (design 8).
 
-Folders are misspelt, copied one level too deep, or left beside a store. What lies there clears nobody; but where it
-says something against a certificate, nobody may pass over it, and whoever put it there is told where it belongs.
+Folders are misspelt, copied one level too deep, or left beside a store. Misplaced evidence clears no certificate. But a
+revocation in it is not ignored, and the user is told where the file belongs.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 
 _LIKELY: Final = re.compile(r"crl|ocsp|revo[ck]|evidence|^ors$", re.IGNORECASE)
-"""What stands in the names that people give to folders of evidence, to copies and to archives of them."""
+"""Parts of names that people give to folders of evidence, to copies and to archives of them."""
 _EXPECTED: Final = (".crl", ".ors")
 POSSIBLE: Final = (".pem", ".der", ".cer", ".crt")
-"""Endings that evidence may have as well."""
+"""Other endings of evidence files."""
 _LONG_SEQUENCE: Final = re.compile(rb"\x30[\x80-\x84]")
-"""How DER of more than a few bytes begins."""
+"""The first bytes of DER with more than a few bytes."""
 _HEAD_BYTES: Final = 4 * limits.KIB
 _STORES: Final = "truststore"
-"""What is no certificate there is refused by whoever reads the stores."""
+"""The reader of the stores refuses everything in there that is no certificate."""
 _PROGRAMS: Final = "plugins"
 """What is called as evidence there is a program that deals with it."""
 _PRIVATE: Final = frozenset({"localkeys", "lost+found"})
@@ -39,7 +39,7 @@ _PRIVATE: Final = frozenset({"localkeys", "lost+found"})
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What may be evidence, and what could not be looked at."""
+    """Files that may be evidence, and folders that could not be searched."""
 
     pieces: tuple[EvidenceFile, ...]
     unread: tuple[UnreadableEvidence, ...]
@@ -100,7 +100,7 @@ class _Look:
         expected = any(ending in lower for ending in _EXPECTED)
         named = expected or (is_called_so and not in_store)
         if named or (likely and not name.startswith(".")) or (not in_store and _may_be_evidence(path)):
-            # what only its beginning tells may stand behind a link; what is called as evidence is has to be a file
+            # links are followed only for files that are recognised by their first bytes
             read = partial(read_regular if named or likely else _read_through, path, limits.CRL_FILE_BYTES)
             self.pieces.append(
                 EvidenceFile(
@@ -116,7 +116,7 @@ class _Look:
             )
 
     def _is_read_elsewhere(self, path: Path, below: str) -> bool:
-        """One of the right folders: also by another name, where upper and lower case are one."""
+        """Whether it is one of the right folders, also under another case on such file systems."""
         if below:
             return False
         if path.name in self._known:
@@ -170,7 +170,7 @@ def _is_former_state(name: str, beside: Container[str]) -> bool:
 
 
 def _may_be_evidence(path: Path) -> bool:
-    """Whether a file of any name begins as DER does, or has a line of PEM near its beginning."""
+    """Whether a file begins like DER, or has a PEM line near its start."""
     try:
         with open_plain(path) as file:
             head = file.read(_HEAD_BYTES)
@@ -194,14 +194,14 @@ def _read_through(path: Path, limit: int) -> bytes:
 def _leads_to_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a link to itself, or into what may not be entered
+    except OSError:  # a link to itself, or into a folder that may not be entered
         return False
 
 
 def is_left_behind(name: str, endings: tuple[str, ...]) -> bool:
-    """Whether file managers (`._x.crl`), editors and our own writers (`.x.crl.1f.tmp`) leave such names behind.
+    """Whether it is a name that file managers (`._x.crl`), editors and our own writers (`.x.crl.1f.tmp`) leave behind.
 
-    `name` is in lower case; a hidden name with one of `endings` is somebody's own.
+    `name` is in lower case; a hidden name with one of `endings` is a file of the user.
     """
     if name in _OF_WINDOWS or name.startswith("._"):
         return True
@@ -212,5 +212,5 @@ _OF_WINDOWS: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 
 def says_evidence(name: str) -> bool:
-    """Whether people call files, folders and archives of evidence so."""
+    """Whether it is a usual name of files, folders and archives of evidence."""
     return _LIKELY.search(re.sub(r"[^A-Za-z0-9]", "", name)) is not None

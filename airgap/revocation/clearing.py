@@ -1,9 +1,9 @@
-"""What clears: which CRL or OCSP response at hand is an answer that a certificate is not revoked (design 10).
+"""Finds the CRLs or the OCSP response that clear a certificate, i.e. prove that it is not revoked (design 10).
 
-An OCSP response first where the certificate names a responder; only if there is no usable answer, CRLs for its
-distribution points (REV-3). CRLs must cover all reasons for a revocation: one that answers for all of them is enough,
-whichever of the points it belongs to (D32; RFC 5280, 6.3.3). The newest that counts decides. What is newer and does not
-count is told.
+If the certificate names a responder, an OCSP response is used first; only if there is no usable one, CRLs for its
+distribution points (REV-3). The CRLs must cover all reasons for a revocation; one CRL that covers all of them is
+enough, for any of the points (D32; RFC 5280, 6.3.3). The newest usable evidence decides. Newer unusable evidence is
+reported.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ ALL_REASONS = frozenset(REASON_FLAGS[1:])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearingAnswer:
-    """A certificate is not revoked, says this evidence."""
+    """The evidence that a certificate is not revoked."""
 
     uses: tuple[EvidenceUse, ...]
     since: datetime | None
-    """As of when: thisUpdate; None where the certificate names no way to ask, and nobody was asked."""
+    """The time of the answer: thisUpdate; None if the certificate names no distribution point and no responder."""
     crls: tuple[CrlFacts, ...] = ()
-    """The CRLs that it rests on."""
+    """The CRLs of the answer."""
     response: str = ""
-    """The fingerprint of the OCSP response that it rests on."""
+    """The fingerprint of the OCSP response of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +58,26 @@ class _CountingOcsp:
     file: OcspFile
     single: SingleResponse
     delegate: Certificate | None
-    """Who signed it, where that is not the issuer itself."""
+    """The delegated responder that signed it; None if the issuer did."""
 
 
 class ClearingEvidence:
-    """Answers out of one body of evidence, for one moment."""
+    """Answers from one body of evidence, for one judged time."""
 
     def __init__(
         self, evidence: Evidence, condemning: CondemningEvidence, freshness: Freshness, moment: Moment
     ) -> None:
-        """`condemning`: what the same evidence says against the delegates of OCSP responders."""
+        """`condemning`: finds revocations of delegated responders in the same evidence."""
         self._evidence = evidence
         self._condemning = condemning
         self._freshness = freshness
         self._moment = moment
 
     def answer(self, query: RevocationQuery) -> ClearingAnswer:
-        """The answer that counts.
+        """The answer that decides.
 
-        Raises Undecided where nothing at hand clears the certificate, Rejected (revocation.on_hold) where what decides
-        has it on hold.
+        Raises Undecided if nothing at hand clears the certificate, Rejected (revocation.on_hold) if the deciding
+        evidence has it on hold.
         """
         certificate = query.certificate
         if not certificate.ocsp_urls and not certificate.names_crls:  # REV-1
@@ -102,7 +102,7 @@ class ClearingEvidence:
                 raise Undecided(error.reason, text, **error.facts).advising(ways) from None
 
     def check_counts(self, query: RevocationQuery, file: CrlFile | OcspFile) -> None:
-        """This piece would be an answer about the certificate, were it alone. Raises Undecided where it would not."""
+        """Checks whether this file alone would be an answer about the certificate. Raises Undecided if not."""
         if isinstance(file, OcspFile):
             single = self._counting_response(query, file).single
             self._check_age(query, "ocsp", file.name, single.this_update, single.next_update)
@@ -112,7 +112,7 @@ class ClearingEvidence:
             self._check_crl_age(query, self._counting_crl(query, file).file)
 
     def _check_delta_counts(self, query: RevocationQuery, file: CrlFile) -> None:
-        """The same for a delta CRL: it fits a base at hand that counts. Raises Undecided."""
+        """The same for a delta CRL: it must fit a usable base at hand. Raises Undecided."""
         first: Undecided | None = None
         for base in self._evidence.crls(query.issuer.subject):
             try:
@@ -126,10 +126,10 @@ class ClearingEvidence:
         raise first or no_crl(query)
 
     def _check_clock(self, query: RevocationQuery) -> None:
-        """Genuine evidence from after the clock says that the clock is wrong: no older evidence may answer then.
+        """If genuine evidence is newer than the clock, the clock is wrong, and no older evidence may answer.
 
-        A clock that is set back must not bring a revoked certificate back. For a moment of the past that was named,
-        evidence that was made since, and before the clock, is merely not known yet.
+        A clock that is set back must not make a revoked certificate good again. For a named time in the past, evidence
+        that was made after it and before the clock is just not known yet.
         """
         latest = self._moment.clock + limits.CLOCK_SKEW
         for file, made in self._dated(query):
@@ -206,7 +206,7 @@ class ClearingEvidence:
         return ClearingAnswer(uses=(use,), since=single.this_update, response=file.response.fingerprint)
 
     def _about_another(self, query: RevocationQuery) -> Undecided | None:
-        """That a response about this serial number is at hand, whose CertID names the issuer otherwise."""
+        """The error for a response about this serial number whose CertID names the issuer in another way."""
         for file in self._evidence.ocsp(query.certificate.serial):
             for single in file.response.statements(query.certificate, *query.issuers):
                 part = "name" if single.names(query.issuer) else "key"
@@ -220,7 +220,7 @@ class ClearingEvidence:
         return None
 
     def _counting_response(self, query: RevocationQuery, file: OcspFile) -> _CountingOcsp:
-        """What the response says, if it may clear. Raises Undecided."""
+        """The answer of the response, if it may clear. Raises Undecided."""
         single = file.response.find(query.certificate, query.issuer)
         named = query.facts(evidence=file.name)
         if single is None:
@@ -240,11 +240,10 @@ class ClearingEvidence:
         return _CountingOcsp(file, single, responder.certificate)
 
     def _check_delegate(self, query: RevocationQuery, file: OcspFile, delegate: Certificate) -> None:
-        """A delegate that is revoked, on hold, or perhaps so, by anything at hand, clears nobody.
+        """Checks that no evidence at hand says that the delegated responder is revoked or on hold, or may be so.
 
-        Also where its issuer waives that check (nocheck): that says that nobody has to look, not that what is known may
-        be forgotten. Where nothing at hand says anything of it, it may answer: that is left to local policy (D37; RFC
-        6960, 4.2.2.2.1).
+        Also if its issuer waives that check (nocheck): then nobody must look, but known evidence is not ignored. If
+        nothing at hand is about it, it may answer: that is left to local policy (D37; RFC 6960, 4.2.2.2.1).
         """
         asked = replace(query, certificate=delegate, signed_at=None)
         against = self._condemning.find(asked)
@@ -257,7 +256,7 @@ class ClearingEvidence:
     # --- CRL (10.3) ---
 
     def answer_of_crls(self, query: RevocationQuery) -> ClearingAnswer:
-        """The answer of CRLs alone, whatever OCSP says. Raises as `answer`."""
+        """The answer of CRLs alone. Raises as `answer`."""
         counting: list[_CountingCrl] = []
         first: Undecided | None = None
         for file in self._evidence.crls(query.issuer.subject):
@@ -281,7 +280,7 @@ class ClearingEvidence:
         )
 
     def _only_delta(self, query: RevocationQuery) -> Undecided | None:
-        """That only delta CRLs of the issuer are at hand, and which base CRL the newest of them needs (CRL-16)."""
+        """The error if only delta CRLs are at hand; it names the base CRL that the newest needs (CRL-16)."""
         for file in self._evidence.crls(query.issuer.subject):
             if file.facts.is_delta and _is_proven(file, query):
                 urls = [safe(uri) for point in query.certificate.distribution_points for uri in point.uris]
@@ -294,7 +293,7 @@ class ClearingEvidence:
         return None
 
     def _misplaced(self, query: RevocationQuery) -> Undecided | None:
-        """Why a CRL that an index names for this certificate is none for it: somebody took the wrong file."""
+        """Why a CRL that an index names for this certificate is not for it: a wrong file was saved."""
         for file in self._evidence.mapped([uri for p in query.certificate.distribution_points for uri in p.uris]):
             try:
                 file.load().verify_signed_by(query.issuer)
@@ -305,7 +304,7 @@ class ClearingEvidence:
         return None
 
     def _counting_crl(self, query: RevocationQuery, file: CrlFile) -> _CountingCrl:
-        """The CRL, with the reasons for which its silence is an answer. Raises Undecided."""
+        """The CRL with the reasons that it covers. Raises Undecided."""
         if file.facts.this_update > self._moment.judged + limits.CLOCK_SKEW:  # CRL-6, D52
             raise self._future(query, "crl", file.name, file.facts.this_update)
         try:
@@ -321,7 +320,7 @@ class ClearingEvidence:
         return _CountingCrl(file, crl, reasons)
 
     def _base_and_delta(self, query: RevocationQuery, found: _CountingCrl) -> list[tuple[CrlFile, Crl, EvidenceUse]]:
-        """What answers: the base, and the delta CRL where the base names one. Raises Undecided, Rejected (on hold)."""
+        """The deciding base and, if it names one, the delta CRL. Raises Undecided, Rejected (on hold)."""
         file, base = found.file, found.crl
         lists = [(file, base)]
         kinds = ["crl"]
@@ -375,7 +374,7 @@ class ClearingEvidence:
         return delta
 
     def _newer_crls(self, query: RevocationQuery, base: Crl, used: list[Crl], since: datetime) -> Iterator[Undecided]:
-        """Why genuine CRLs and delta CRLs that are newer than the answer do not count."""
+        """Why genuine CRLs and delta CRLs that are newer than the answer are not usable."""
         for file in self._evidence.crls(query.issuer.subject):
             if file.facts.this_update <= since or file.facts in used or not _is_proven(file, query):
                 continue
@@ -395,7 +394,7 @@ class ClearingEvidence:
     def _ends(
         self, query: RevocationQuery, kind: EvidenceKind, this_update: datetime, next_update: datetime | None
     ) -> datetime | None:
-        """Until when a piece is fresh; one without nextUpdate as long as it is accepted."""
+        """The end of the freshness of evidence; without nextUpdate, the end of its acceptance."""
         return next_update or self._freshness.use_by(kind, query.chain, this_update, next_update)
 
     def _check_crl_age(self, query: RevocationQuery, file: CrlFile) -> bool:
@@ -409,13 +408,13 @@ class ClearingEvidence:
         this_update: datetime,
         next_update: datetime | None,
     ) -> bool:
-        """Whether evidence is stale and accepted all the same. Raises Undecided where it is too old (design 9)."""
+        """Whether evidence is stale but accepted. Raises Undecided if it is too old (design 9)."""
         judged = self._moment.judged
         use_by = self._freshness.use_by(kind, query.chain, this_update, next_update)
         if use_by is not None and judged <= use_by:
             return next_update is None or judged > next_update
         allowed = self._freshness.allowed(kind, query.chain)
-        if next_update is None:  # CRL-5, D36: without an end it is stale, not eternal
+        if next_update is None:  # CRL-5, D36: without an end it is stale, not valid for ever
             raise self._endless(query, kind, name, this_update)
         days = (judged - next_update).days
         tolerance = f", more than the {allowed.days} that are accepted" if allowed else ""
@@ -423,7 +422,7 @@ class ClearingEvidence:
         raise Undecided(f"revocation.{kind}.stale", text, **query.facts_of(name, this_update, next_update))
 
     def _endless(self, query: RevocationQuery, kind: EvidenceKind, name: str, this_update: datetime) -> Undecided:
-        """A piece without nextUpdate counts by its age alone: to fetch it again is no way out."""
+        """The words for evidence without nextUpdate: only its age counts, and fetching it again does not help."""
         key, what = f"{'tsa-' if query.chain == 'tsa' else ''}{kind}", _WHAT[kind]
         allowed = self._freshness.allowed(kind, query.chain)
         text = f"the {what} {name} of {iso(this_update)} names no nextUpdate: --max-age {key}=AGE, counted from then, "
@@ -463,7 +462,7 @@ def _newer_ocsp(
 
 
 def _folded(refusals: Iterator[Undecided]) -> tuple[str, ...]:
-    """One sentence for each of the first, and one for the rest: an issuer may have thousands of CRLs."""
+    """One sentence for each of the first ones, and one for the rest: an issuer may have thousands of CRLs."""
     texts = [f"a newer piece of evidence does not count: {error}" for error in refusals]
     more = len(texts) - limits.NEWER_SHOWN
     rest = (f"{more} more newer pieces of evidence do not count",) if more > 0 else ()
@@ -471,9 +470,9 @@ def _folded(refusals: Iterator[Undecided]) -> tuple[str, ...]:
 
 
 def _covered(certificate: Certificate, crl: Crl) -> frozenset[str]:
-    """The reasons for which the silence of `crl` is an answer (RFC 5280, 6.3.3 (d)). Raises Undecided: for none.
+    """The reasons that `crl` covers for the certificate (RFC 5280, 6.3.3 (d)). Raises Undecided if there are none.
 
-    A certificate without distribution points has the whole CRL of its issuer as its one implied point.
+    A certificate without distribution points has one implied point: the full CRL of its issuer.
     """
     limited = ALL_REASONS if crl.scope is None or crl.scope.reasons is None else crl.scope.reasons
     covered: set[str] = set()
@@ -491,9 +490,9 @@ def _covered(certificate: Certificate, crl: Crl) -> frozenset[str]:
 
 
 def _choose(query: RevocationQuery, counting: list[_CountingCrl]) -> list[_CountingCrl]:
-    """The newest CRL that answers for all reasons; without one, the newest ones that do so together.
+    """The newest CRL that covers all reasons; if there is none, the newest ones that cover them together.
 
-    `counting` is newest first. Raises Undecided (revocation.crl.scope) where some reason is left out.
+    `counting` is newest first. Raises Undecided (revocation.crl.scope) if some reason is not covered.
     """
     whole = next((found for found in counting if found.reasons >= ALL_REASONS), None)
     if whole:
@@ -512,7 +511,7 @@ def _choose(query: RevocationQuery, counting: list[_CountingCrl]) -> list[_Count
 
 
 def _refuse_hold(query: RevocationQuery, lists: list[tuple[CrlFile, Crl]]) -> None:
-    """Base and delta together have the certificate on hold: raises Rejected (revocation.on_hold)."""
+    """Raises Rejected (revocation.on_hold) if base and delta together have the certificate on hold."""
     counting: list[tuple[RevokedEntry, CrlFile, Crl]] = [
         (entry, file, crl)
         for file, crl in lists
@@ -527,7 +526,7 @@ def _refuse_hold(query: RevocationQuery, lists: list[tuple[CrlFile, Crl]]) -> No
 
 
 def _silence(query: RevocationQuery, file: CrlFile, crl: Crl) -> tuple[str, ...]:
-    """RFC 5280, 3.3: an issuer may drop entries of expired certificates, so that their absence proves little."""
+    """RFC 5280, 3.3: an issuer may remove entries of expired certificates, so that a missing entry proves little."""
     if not query.certificate.ended_before(crl.this_update):
         return ()
     expired = f"{query.who} expired on {iso(query.certificate.not_after)}"

@@ -1,6 +1,6 @@
-"""Several bodies of evidence as one: the trust directory's, and what lies in the target.
+"""Joins bodies of evidence: that of the trust directory and that of the target.
 
-More evidence can only make an answer newer or more severe: every piece proves itself, whoever brought it.
+More evidence can only make an answer newer or more severe, because every piece is signed by its issuer.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What condemns: everything at hand that says that a certificate is revoked or on hold (design 10).
+"""Finds the evidence at hand that condemns a certificate, i.e. says that it is revoked or on hold (design 10).
 
-A piece of evidence needs no scope, no freshness and no channel to condemn: it is enough that the certificate's issuer
-made it, or an OCSP delegate of the issuer that was valid when it signed. However old, stale, out of scope, misfit to
-its base or newer than the clock it is, and whatever anybody says against it: revoked for good is revoked. Only the
-entry's own meaning counts: whose certificate it means, and when.
+To condemn, it is enough that the issuer of the certificate made the evidence, or a delegated responder of the issuer
+that was valid at signing. It does not matter whether the evidence is old, stale, out of scope, newer than the clock,
+does not fit its base, or is contradicted by other evidence: a final revocation stays. Only the meaning of the entry
+counts: which certificate it is about, and since when.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LATER = "good at that moment; revoked later"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevocationStatement:
-    """One statement that the certificate is revoked, or on hold."""
+    """One statement that the certificate is revoked or on hold."""
 
     file: CrlFile | OcspFile
     reason: str | None
@@ -43,56 +43,56 @@ class RevocationStatement:
 
     @property
     def kind(self) -> EvidenceKind:
-        """Of the piece that says so."""
+        """The fingerprint of the CRL or OCSP response."""
         return self.file.kind
 
     @property
     def fingerprint(self) -> str:
-        """Of the piece that says so."""
+        """The fingerprint of the CRL or OCSP response."""
         return self.file.fingerprint
 
     @property
     def age(self) -> tuple[datetime, str]:
-        """The newer, the greater; no name of a file tells two of one moment apart."""
+        """A sort key: newer is greater. File names do not decide between statements of the same time."""
         return self.this_update, self.fingerprint
 
     @property
     def is_hold(self) -> bool:
-        """Whether it may be lifted again."""
+        """Whether it is a hold, which can be lifted."""
         return self.reason == HOLD
 
     def rejection(self, query: RevocationQuery) -> Rejected:
-        """The verdict that it comes to, where it counts."""
+        """The error for this statement."""
         facts = query.facts_of(self.file.name, self.this_update, self.next_update)
         return revoked(query, self.file.name, self.reason, self.revoked_at, facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevocationStatements:
-    """All that is said against a certificate."""
+    """All statements against a certificate."""
 
     final: tuple[RevocationStatement, ...]
-    """Revoked for good."""
+    """Final revocations."""
     holds: tuple[RevocationStatement, ...]
     doubts: tuple[Undecided, ...]
-    """What may be said against it, and cannot be read or understood."""
+    """Evidence that may be against it but cannot be read or understood."""
     softened: str = ""
-    """Why something that is said does not count for this signature and moment; empty where there is nothing."""
+    """Why a statement does not count for this signature and time; empty if there is none."""
 
     def worst(self) -> RevocationStatement | None:
-        """The newest of those for good; no name of a file decides which."""
+        """The newest final revocation; file names do not decide."""
         return max(self.final, key=lambda said: said.age, default=None)
 
 
 class CondemningEvidence:
-    """Finds what one body of evidence says against certificates."""
+    """Finds the statements against certificates in one body of evidence."""
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence: Final = evidence
         self._damaged: Final = DamagedEvidence(evidence)
 
     def find(self, query: RevocationQuery) -> RevocationStatements:
-        """Everything that genuine evidence says against the certificate of `query`."""
+        """All statements of genuine evidence against the certificate of `query`."""
         evidence, crls = self._evidence, self._evidence.crls(query.issuer.subject)
         said = [*_from_crls(query, crls), *_from_ocsp(query, evidence.ocsp(query.certificate.serial))]
         listings = [item for item in said if isinstance(item, RevocationStatement)]
@@ -123,9 +123,9 @@ class CondemningEvidence:
         )
 
     def said_in_targets(self, query: RevocationQuery) -> Iterator[SaidAgainst]:
-        """What genuine evidence that does not lie in the trust directory says against it, whatever comes of that.
+        """The statements of genuine evidence outside of the trust directory, whether or not they count.
 
-        And against the delegates who answer for it: an answer of theirs may be all that is at hand later.
+        Includes those against its delegated responders, because later only an answer of these may be at hand.
         """
         yield from self._said_in_targets(query)
         for delegate in self._delegates(query.certificate):
@@ -133,7 +133,7 @@ class CondemningEvidence:
                 yield replace(said, certificate=query.certificate.fingerprint, responder=delegate.fingerprint)
 
     def claimed_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[SaidAgainst]:
-        """The same by its own word alone: of a certificate whose issuer nobody has proven."""
+        """The same without proof, for a certificate whose issuer is not proven."""
         yield from self._claimed_in_targets(certificate, chain)
         for delegate in self._delegates(certificate):
             for said in self._claimed_in_targets(delegate, chain):
@@ -169,8 +169,8 @@ class CondemningEvidence:
 
 
 def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterator[SaidAgainst]:
-    """What a CRL says against a certificate. Raises FormatError."""
-    reasons: list[str | None] = [None]  # None where it is not certain what it means
+    """The statements of a CRL against a certificate. Raises FormatError."""
+    reasons: list[str | None] = [None]  # None if its meaning is uncertain
     with suppress(Undecided):
         reasons = [None if entry.doubt else entry.reason for entry in file.load().entries(certificate)]
     yield from _said(certificate, chain, file, file.facts.this_update, reasons)
@@ -179,7 +179,7 @@ def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterat
 def _answered(
     certificate: Certificate, chain: ChainKind, file: OcspFile, singles: Iterable[SingleResponse]
 ) -> Iterator[SaidAgainst]:
-    """What statements about a certificate say against it."""
+    """The statements against a certificate among the answers of a response."""
     against = [single for single in singles if single.status == "revoked"]
     if against:
         reasons = [None if single.doubt else single.reason for single in against]
@@ -206,18 +206,18 @@ def _said(
 
 
 def _keys(query: RevocationQuery) -> frozenset[bytes]:
-    """The identifiers of the issuer's keys: as the certificate states the one of its own, and as the issuer does."""
+    """The key identifiers of the issuer, from the certificate and from the issuer's certificates."""
     stated = (authority_key(query.certificate.extensions), *(issuer.subject_key for issuer in query.issuers))
     return frozenset(key for key in stated if key)
 
 
 def _urls(query: RevocationQuery, crls: Iterable[CrlFile]) -> Iterator[str]:
-    """Where evidence about the certificate comes from, delta CRLs included: its CRLs name these, and it may, too."""
+    """The URLs of evidence about the certificate, including delta CRLs, which the certificate or its CRLs name."""
     certificate = query.certificate
     yield from certificate.ocsp_urls
     points = [*certificate.distribution_points, *certificate.freshest_crl]
     for file in crls:
-        with suppress(FormatError, Undecided):  # one that the issuer did not make names nothing
+        with suppress(FormatError, Undecided):  # URLs in CRLs that the issuer did not make are ignored
             crl = file.load()
             crl.verify_made_by(*query.issuers)
             points += crl.freshest
@@ -234,7 +234,7 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Rev
             )
             continue
         try:
-            crl.verify_made_by(*query.issuers)  # whichever key of the CA that the chain proves (PKITS 4.5.2)
+            crl.verify_made_by(*query.issuers)  # any key of the CA that the chain proves (PKITS 4.5.2)
         except Undecided as error:
             # in the trust directory a CRL of a key of the issuer that does not verify is damaged, may have listed it;
             # one of another key of this name that lists it may be from the CA after it renewed its key
@@ -252,7 +252,7 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Rev
 
 
 def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> Undecided:
-    """The refusal of a piece that says that the certificate is revoked: to remove it may be to pass what is revoked."""
+    """The error for unproven evidence that says "revoked": removing the file could pass a revoked certificate."""
     text = f"{file.name} says that {query.who} is revoked, and it is not proven that its issuer says so: {error}"
     return Undecided(error.reason, text, **{**query.facts(evidence=file.name), **error.facts}).advising(
         "Ask the CA before you remove the file. If it signs with a new key now, this may be its own word: then do not "
@@ -262,7 +262,7 @@ def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided
 
 
 def _may_list(crl: Crl, query: RevocationQuery) -> bool:
-    """Whether a CRL that names the issuer lists the certificate, whoever signed it."""
+    """Whether a CRL with the name of the issuer lists the certificate, without a check of its signature."""
     try:
         return bool(crl.entries(query.certificate))
     except Undecided:
@@ -297,7 +297,7 @@ def _of_entries(
 
 
 def _would_say(query: RevocationQuery, file: CrlFile | OcspFile) -> str:
-    """How a piece speaks against the certificate where it is judged; empty where it does not."""
+    """What evidence would say against the certificate if it were proven; empty if nothing."""
     said = list(_from_crls(query, [file]) if isinstance(file, CrlFile) else _from_ocsp(query, [file]))
     if any(isinstance(item, RevocationStatement) for item in said):
         return "says something"
@@ -340,11 +340,11 @@ def _from_ocsp(query: RevocationQuery, files: Iterable[OcspFile]) -> Iterator[Re
 def why_harmless(
     query: RevocationQuery, made: datetime, revoked_at: datetime | None, invalid_since: datetime | None
 ) -> str:
-    """Why an entry does not count for this signature and moment; empty where it counts.
+    """Why an entry does not count for this signature and time; empty if it counts.
 
-    `made`: when the evidence was. What was known at the moment judged for counts whatever date it states (CRL-11). What
-    was only said later counts if it says that the certificate was revoked by then, or its key invalid; and always where
-    the clock has not passed that moment: nobody can know better then.
+    `made`: the date of the evidence. Evidence from before the judged time counts whatever date its entry states
+    (CRL-11). Later evidence counts if its entry says that the certificate was revoked, or its key invalid, by the
+    judged time. It always counts if the judged time is not in the past.
     """
     if _made_before(query, invalid_since):
         return _SOFTENED
@@ -354,12 +354,12 @@ def why_harmless(
 
 
 def _made_before(query: RevocationQuery, invalid_since: datetime | None) -> bool:
-    """Whether the signature was provably made before the key became invalid (CRL-12, OCSP-7, D31)."""
+    """Whether it is proven that the signature was made before the key became invalid (CRL-12, OCSP-7, D31)."""
     return invalid_since is not None and query.signed_at is not None and query.signed_at < invalid_since
 
 
 def hold_in_force(entries: Sequence[RevokedEntry]) -> RevokedEntry | None:
-    """The hold that is in force: the latest of holds and removals, the one seen first on a tie (CRL-10)."""
+    """The current hold: the latest of holds and removals, the first one if the dates are equal (CRL-10)."""
     passing = [entry for entry in entries if entry.reason in {HOLD, REMOVED}]
     latest = max(passing, key=lambda entry: entry.revocation_date, default=None)
     return latest if latest and latest.reason == HOLD else None

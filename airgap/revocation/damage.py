@@ -1,7 +1,7 @@
-"""Damaged pieces in the trust directory, whomever they seem to be about (design 8).
+"""Finds damaged evidence in the trust directory, also if it seems to be about another certificate (design 8).
 
-A changed byte may stand in the issuer's name, in a serial number or in a delegate's certificate. Then the piece names
-somebody else, and whoever looks for pieces by name would not see it.
+A changed byte may be in the issuer name, in a serial number or in a responder's certificate. Then the file names
+something else, and a search by name would not find it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def damage_of(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:
-    """What is wrong with a response about the certificate that nobody who may answer has made.
+    """The damage of a response about the certificate that no authorized responder signed.
 
-    Nothing where it is whole: then it is the word of a stranger.
+    Nothing if it is not damaged: then another responder made it.
     """
     try:
         file.response.verify_whole(query.issuer)
@@ -36,14 +36,14 @@ def damage_of(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:
 
 
 def has_near_key(facts: CrlFacts, issuer: Certificate) -> bool | None:
-    """Whether a CRL states nearly the key of `issuer`; None where one of them has no identifier."""
+    """Whether a CRL states a key identifier similar to that of `issuer`; None if one of them has none."""
     return nearly_same_key(facts.authority_key, issuer.subject_key)
 
 
 class DamagedEvidence:
-    """Pieces of the trust directory that name somebody else, and may have named an issuer before bytes of them changed.
+    """Finds files of the trust directory that name another issuer and may have named this one before they were damaged.
 
-    They are looked for once for each issuer: there are thousands of pieces, and thousands of certificates.
+    The search runs once for each issuer: there may be thousands of files and thousands of certificates.
     """
 
     def __init__(self, evidence: Evidence) -> None:
@@ -51,7 +51,7 @@ class DamagedEvidence:
         self._found: Final[dict[tuple[Certificate, ...], tuple[_Damaged, ...]]] = {}
 
     def about(self, query: RevocationQuery) -> Iterator[Undecided]:
-        """What may be about the certificate of `query`."""
+        """Damaged files that may be about the certificate of `query`."""
         issuers = query.issuers
         if issuers not in self._found:
             self._found[issuers] = tuple(_find(issuers, self._evidence.trusted()))
@@ -88,7 +88,7 @@ def _find(issuers: tuple[Certificate, ...], files: Iterable[CrlFile | OcspFile])
 
 
 def is_damaged(file: CrlFile | OcspFile, known: Iterable[Certificate]) -> bool:
-    """Whether a piece may be from a CA among `known`, and is not as it was made, whatever certificates it is about."""
+    """Whether a file may be from a CA among `known` and is damaged."""
     doubtful = False
     for issuer in known:
         try:
@@ -110,13 +110,13 @@ def is_damaged(file: CrlFile | OcspFile, known: Iterable[Certificate]) -> bool:
 
 
 def _may_be_from(file: CrlFile, issuer: Certificate) -> bool:
-    """By its key; a name that is near alone says nothing where nobody asks about a certificate."""
+    """Compares keys; a similar name alone is not enough without a certificate."""
     named = same_name(file.facts.issuer, issuer.subject) and file.look().may_be_from(issuer)
     return named or has_near_key(file.facts, issuer) is True
 
 
 def _may_be_of(single: SingleResponse, issuer: Certificate) -> bool:
-    """By the hash of its key, as a CA that renewed its key answers for each; by its name where that hash is lost."""
+    """Compares the key hash, because a CA with a new key answers for each key; the name if the hash is damaged."""
     if not digests.may_be_of(single.issuer_key_hash, single.hash_name):
         return True
     near = nearly_same_key(single.issuer_key_hash, digest(single.hash_name, issuer.public_key_bits))
@@ -124,7 +124,7 @@ def _may_be_of(single: SingleResponse, issuer: Certificate) -> bool:
 
 
 def _may_have_named(facts: CrlFacts, issuer: Certificate) -> bool:
-    """By the identifier of its key; where it states none, by nearly the same name."""
+    """Compares the key identifier; if there is none, similar names."""
     near = has_near_key(facts, issuer)
     if near is None:
         near = nearly_same(facts.issuer, issuer.subject)
@@ -132,8 +132,8 @@ def _may_have_named(facts: CrlFacts, issuer: Certificate) -> bool:
 
 
 def _may_be_about(file: CrlFile | OcspFile, query: RevocationQuery) -> bool:
-    """Whether it may be about this certificate of the issuer; a name that is near alone is not enough."""
-    if isinstance(file, OcspFile):  # what names the certificate is judged where it is asked for
+    """Whether it may be about this certificate of the issuer; a similar name alone is not enough."""
+    if isinstance(file, OcspFile):  # evidence that names the certificate is judged elsewhere
         return not file.response.statements(query.certificate, *query.issuers)
     if any(has_near_key(file.facts, issuer) for issuer in query.issuers):
         return True

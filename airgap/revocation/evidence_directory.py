@@ -1,4 +1,4 @@
-"""The folders `crls` and `ocsp` of a trust directory, read (design 4)."""
+"""Reads the folders `crls` and `ocsp` of a trust directory (design 4)."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class EvidenceDirectory(EvidencePool):
 
     @classmethod
     def open(cls, root: Path, origin: str = "trust directory") -> EvidenceDirectory:
-        """Lists the folders below `root` and what lies in them; what the files hold is read when it is asked for.
+        """Lists the folders below `root` and their files; the files are read on demand.
 
-        Every file is looked at, whatever its name and in whatever folder below: a CRL that somebody put there must not
-        go unheard. What only has the wrong name or place is heard; what cannot be read is `Unread`. Raises
-        TrustMaterialError("evidence.malformed") where a folder cannot be listed, or an index or the record of what came
-        unsigned is malformed.
+        Every file is read, with any name and in any folder below: no CRL in there may be missed. Files with a wrong
+        name or place are used; unreadable ones become `UnreadableEvidence`. Raises
+        TrustMaterialError("evidence.malformed") if a folder cannot be listed, or an index or the record of unsigned
+        evidence is malformed.
         """
         found = _Found(origin, Unsigned.read(root))
         found.folder(root / CRLS, ".crl", limits.CRL_FILE_BYTES)
@@ -49,9 +49,9 @@ class EvidenceDirectory(EvidencePool):
 
 
 def hidden_evidence(root: Path) -> tuple[str, ...]:
-    """Evidence below `root` that is heard, and has a name or a folder that file managers and editors leave behind.
+    """Used evidence below `root` with names or folders that file managers and editors leave behind.
 
-    With the folders among these that cannot be looked into.
+    Includes such folders that cannot be searched.
     """
     found = _Found("trust directory", Unsigned())
     found.hidden(root / CRLS, ".crl")
@@ -65,7 +65,7 @@ def hidden_evidence(root: Path) -> tuple[str, ...]:
 
 
 class _Found:
-    """What lies below the folders of evidence."""
+    """The files in the folders of evidence."""
 
     def __init__(self, origin: str, unsigned: Unsigned) -> None:
         self._origin = origin
@@ -156,7 +156,7 @@ def _list(folder: Path) -> dict[str, bool]:
     try:
         return list_folder(folder, limits.EVIDENCE_FILES)
     except FileNotFoundError:
-        if folder.is_symlink():  # what it leads to may hold what revokes
+        if folder.is_symlink():  # the missing folder may hold a revocation
             raise _malformed(folder, "is a symbolic link that leads nowhere", remedy=_BRING_BACK) from None
         return {}
     except NotADirectoryError:
@@ -189,7 +189,7 @@ def file_names(folder: Path, ending: str, index: EvidenceIndex) -> list[str]:
 
 
 def read_index(folder: Path) -> EvidenceIndex:
-    """A folder's index; an empty one where there is none. Raises TrustMaterialError(evidence.malformed)."""
+    """The index of a folder; empty if there is none. Raises TrustMaterialError(evidence.malformed)."""
     return _read_index(folder / INDEX) if INDEX in _list(folder) else EvidenceIndex()
 
 

@@ -1,4 +1,4 @@
-"""How stale evidence may be: `airgap.toml`, or `--max-age` in its place (design 9)."""
+"""How stale evidence may be: by `airgap.toml`, or by `--max-age` instead (design 9)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _END_OF_TIME: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def parse_ages(texts: Sequence[str]) -> dict[str, timedelta]:
-    """What `--max-age` says: `7d` for all evidence, `crl=7d` for one kind; what stands later counts.
+    """Parses `--max-age`: `7d` for all evidence, `crl=7d` for one kind; later values override earlier ones.
 
     Raises UsageError.
     """
@@ -53,18 +53,18 @@ def parse_ages(texts: Sequence[str]) -> dict[str, timedelta]:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long after its nextUpdate evidence is still accepted; zero, the default, is not a moment longer."""
+    """How long after its nextUpdate evidence is accepted; the default is zero."""
 
     by_use: Mapping[tuple[EvidenceKind, ChainKind], timedelta] = field(default_factory=dict)
     origin: str = "default"
-    """Where the limits come from, for the report: `default`, a file's name, or `--max-age`."""
+    """The source of the limits, for the report: `default`, a file name, or `--max-age`."""
 
     @classmethod
     def parse(cls, data: bytes, source: str) -> Self:
         """The table `[freshness]` of airgap.toml.
 
         Raises TrustMaterialError("evidence.malformed") with the facts `source`, `member` and `problem`; an unknown key
-        is refused, because a misspelt limit would silently not hold.
+        is refused, because a misspelt limit would silently have no effect.
         """
         try:
             return cls(_parse(data), source)
@@ -78,7 +78,7 @@ class Freshness:
             ) from None
 
     def accepting(self, ages: Mapping[str, timedelta], origin: str = "--max-age") -> Freshness:
-        """These limits with those of `ages` (`parse_ages`) in place of the ones that they name."""
+        """These limits, with those of `ages` (`parse_ages`) replaced."""
         if not ages:
             return self
         return Freshness({**self.by_use, **{_KEYS[key]: span for key, span in ages.items()}}, origin)
@@ -94,17 +94,17 @@ class Freshness:
     def use_by(
         self, kind: EvidenceKind, chain: ChainKind, this_update: datetime, next_update: datetime | None
     ) -> datetime | None:
-        """Until when a piece of evidence counts: its nextUpdate, and what is accepted beyond it.
+        """Until when evidence counts: its nextUpdate plus the accepted staleness.
 
-        One without nextUpdate is stale from the start (CRL-5, OCSP-5, D36); what is accepted is counted from its
-        thisUpdate, since newer information was available at any time (RFC 6960, 4.2.2.1). None where it never counts.
+        Evidence without nextUpdate is stale from the start (CRL-5, OCSP-5, D36). The accepted time then begins at its
+        thisUpdate, because newer information was available at any time (RFC 6960, 4.2.2.1). None if it never counts.
         """
         allowed = self.allowed(kind, chain)
         if next_update is None and not allowed:
             return None
         try:
             return (next_update or this_update) + allowed
-        except OverflowError:  # 99991231235959Z is how evidence says that it has no end
+        except OverflowError:  # 99991231235959Z in evidence means that it has no end
             return _END_OF_TIME
 
 

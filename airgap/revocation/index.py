@@ -17,7 +17,7 @@ _FORBIDDEN: Final = frozenset('/\\:*?"<>|')
 
 @dataclass(frozen=True, slots=True)
 class EvidenceIndex:
-    """URLs to file names. What no URL claims is looked for by what it says about itself."""
+    """URLs to file names. Files without a URL are found by their content."""
 
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -45,7 +45,7 @@ class EvidenceIndex:
         return frozenset(name for names in self.files.values() for name in names)
 
     def find(self, urls: Iterable[str]) -> tuple[str, ...] | None:
-        """The files of whichever of `urls` are mapped, each once; None where none is."""
+        """The files of those of `urls` that are mapped, each once; None if none is."""
         mapped = [self.files[url] for url in urls if url in self.files]
         return tuple(dict.fromkeys(name for names in mapped for name in names)) if mapped else None
 
@@ -64,7 +64,7 @@ def _names(value: Any, url: str) -> tuple[str, ...]:
 
 
 def is_plain(name: str) -> bool:
-    """A name that can only mean a file in this very folder, on every file system that a medium may have."""
+    """Whether the name can only mean a file in this folder, on every file system of a medium."""
     return (
         name not in ("", ".", "..", INDEX)
         and name.isprintable()

@@ -1,8 +1,8 @@
-"""Revocation from files: what the evidence at hand says about the certificates of a chain (design 10; section 10).
+"""Offline revocation checks: the status of the certificates of a chain by the evidence at hand (design 10; section 10).
 
-Two questions with two sets of gates. What *condemns* needs no scope, no freshness and no channel
-(`airgap.revocation.condemning`); what *clears* needs all of them (`airgap.revocation.clearing`). More evidence can make
-an answer newer or more severe, never milder, and the answer depends on no order and no name of a file.
+There are two questions with different conditions. Evidence that *condemns* needs no scope, freshness and channel
+(`airgap.revocation.condemning`); evidence that *clears* needs all of them (`airgap.revocation.clearing`). More evidence
+can make an answer newer or more severe, never milder. The answer does not depend on order and file names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Ask = Callable[[RevocationQuery], _Answered]
 
 
 class RevocationJudge:
-    """Answers for chains, out of one body of evidence. Answers are remembered: chains repeat across artifacts."""
+    """Checks chains with one body of evidence. Results are cached: chains repeat across artifacts."""
 
     def __init__(
         self, evidence: Evidence, freshness: Freshness, moment: Moment, *, stored: Callable[[], Iterable[Certificate]]
@@ -45,22 +45,22 @@ class RevocationJudge:
         self._answers: dict[RevocationQuery, _Answered] = {}
         self._said: dict[RevocationQuery, tuple[SaidAgainst, ...]] = {}
         self._trusted: frozenset[str] | None = None
-        """Fingerprints of all that the trust directory vouches for."""
+        """Fingerprints of all evidence in the trust directory."""
 
     def check_chain(
         self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None
     ) -> tuple[EvidenceUse, ...]:
-        """What the evidence says about every certificate of `chain` but the last, leaf first (REV-2, D38).
+        """The evidence that clears every certificate of `chain` but the last, leaf first (REV-2, D38).
 
-        Raises Rejected (revocation.revoked, revocation.on_hold) where one is revoked, which wins over unknown in
-        another (REV-4), else Undecided where one cannot be answered for.
+        Raises Rejected (revocation.revoked, revocation.on_hold) if one is revoked, even if another one is unknown
+        (REV-4); else Undecided if there is no answer for one of them.
         """
         return self._of_chain(chain, kind, signed_at, self._answer)
 
     def check_certificate(
         self, certificate: Certificate, issuer: Certificate, renewed: tuple[Certificate, ...], *, kind: ChainKind
     ) -> tuple[EvidenceUse, ...]:
-        """The same for one certificate, whose issuer has the keys of `renewed`, too; no time of signing softens it."""
+        """The same for one certificate, whose issuer also has the keys of `renewed`, without a signing time."""
         return self._worst_of([self._query(certificate, issuer, kind, None, renewed)], self._answer)
 
     def refuse_condemned_certificate(
@@ -70,16 +70,15 @@ class RevocationJudge:
         self._worst_of([self._query(certificate, issuer, kind, None, renewed)], self._condemned)
 
     def refuse_condemned(self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None) -> None:
-        """For chains that somebody else clears (a plugin): what condemns is heard all the same.
+        """For chains that a plugin clears: evidence at hand that condemns still counts.
 
-        Raises Rejected (revocation.revoked) where the evidence at hand lists a certificate of `chain` for good,
-        Rejected (revocation.on_hold) where it is on hold and nothing at hand that clears is newer; Undecided where
-        either may be so.
+        Raises Rejected (revocation.revoked) if the evidence at hand has a final revocation of a certificate of `chain`,
+        Rejected (revocation.on_hold) if it is on hold and no newer evidence clears it; Undecided if either may be true.
         """
         self._of_chain(chain, kind, signed_at, self._condemned)
 
     def said_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> tuple[SaidAgainst, ...]:
-        """What came with a target and says something against `chain`: whoever judges without the target must know."""
+        """Evidence of a target against `chain`: a later judgement without the target must know it."""
         found: list[SaidAgainst] = []
         for query in self._queries(chain, kind, None):
             if query not in self._said:
@@ -88,7 +87,7 @@ class RevocationJudge:
         return _each_once(found)
 
     def claimed_in_targets(self, certificates: Iterable[Certificate], *, kind: ChainKind) -> tuple[SaidAgainst, ...]:
-        """The same about certificates of which no chain is proven: who has their issuers knows what it is worth."""
+        """The same for certificates without a proven chain; a machine with their issuers can check it."""
         return _each_once(said for item in certificates for said in self._condemning.claimed_in_targets(item, kind))
 
     def newest_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> NewestInTargets | None:
@@ -161,7 +160,7 @@ class RevocationJudge:
         return RevocationQuery(certificate, issuer, kind, self._moment, signed_at, keys)
 
     def _worst_of(self, queries: Iterable[RevocationQuery], ask: _Ask) -> tuple[EvidenceUse, ...]:
-        """The answers as one, the most severe first. Raises Rejected, Undecided."""
+        """All answers together; the most severe error is raised. Raises Rejected, Undecided."""
         uses: list[EvidenceUse] = []
         undecided: Undecided | None = None
         on_hold: Rejected | None = None
@@ -169,7 +168,7 @@ class RevocationJudge:
             answer = ask(query)
             if isinstance(answer, Rejected):
                 if answer.reason == "revocation.revoked":
-                    raise answer.with_traceback(None)  # it is remembered: each raise would add to its traceback
+                    raise answer.with_traceback(None)  # the cached error would get a longer traceback with each raise
                 on_hold = on_hold or answer
             elif isinstance(answer, Undecided):
                 undecided = undecided or answer
@@ -180,7 +179,7 @@ class RevocationJudge:
         return tuple(uses)
 
     def _condemned(self, query: RevocationQuery) -> _Answered:
-        """What stands against a certificate that somebody else clears; no use of evidence where that is nothing."""
+        """Raises what condemns a certificate that a plugin clears; no evidence use if there is nothing."""
         against = self._condemning.find(query)
         if worst := against.worst():
             return worst.rejection(query)
@@ -192,14 +191,14 @@ class RevocationJudge:
         return next(iter(against.doubts), ())
 
     def _cleared(self, query: RevocationQuery) -> ClearingAnswer:
-        """What clears a certificate here, which need not be anything. Raises Rejected (revocation.on_hold)."""
+        """The clearing answer for a certificate, None if there is none. Raises Rejected (revocation.on_hold)."""
         try:
             return self._clearing.answer(query)
         except Undecided:
             return ClearingAnswer(uses=(), since=None)
 
     def _answer(self, query: RevocationQuery) -> _Answered:
-        # The time of signing only ever softens an answer, so that most are the same for all signatures.
+        # The signing time can only make an answer milder, so that most answers are the same for all signatures.
         answer = self._remembered(replace(query, signed_at=None))
         if query.signed_at and isinstance(answer, Exception):
             return self._remembered(query)
@@ -229,7 +228,7 @@ class RevocationJudge:
         return tuple(replace(use, status=status) if status else use for use in (*answer.uses, *lifting))
 
     def _with_hints(self, query: RevocationQuery, error: Undecided, doubt: Undecided | None) -> Undecided:
-        """The same, with what may be said against the certificate, and with what lies in a wrong place and may help."""
+        """The same error with unreadable evidence against the certificate, and misplaced evidence that may help."""
         text, ways = str(error), [error.remedy]
         if doubt and str(doubt) not in text:
             text, ways = f"{text}; and {doubt}", [doubt.remedy, *ways]
@@ -268,12 +267,12 @@ class RevocationJudge:
     def _lifting(
         self, query: RevocationQuery, hold: RevocationStatement | SaidAgainst, answer: ClearingAnswer
     ) -> ClearingAnswer | None:
-        """What clears and is newer than the hold, or has taken it into account: `answer`, else that of CRLs."""
+        """The clearing answer that lifts the hold: `answer`, else that of CRLs."""
         if _lifts(answer, hold):
             return answer
         if answer.crls or not (query.certificate.distribution_points or hold.kind == "crl"):
             return None
-        try:  # CRLs were not asked: a responder answered first, or nothing named them, as nothing named the hold's
+        try:  # CRLs were not checked: a responder answered first, or the certificate names no distribution point
             crls = self._clearing.answer_of_crls(query)
         except (Rejected, Undecided):
             return None
@@ -288,7 +287,7 @@ def _by_subject(stored: Iterable[Certificate]) -> Mapping[tuple[object, ...], tu
 
 
 def _lifts(answer: ClearingAnswer, hold: RevocationStatement | SaidAgainst) -> bool:
-    """Of an answer and a hold of one moment the hold counts; CRLs of one stream are told apart by their numbers."""
+    """Whether the answer is newer. With equal dates the hold counts; CRLs of one stream compare by number."""
     file = hold.file if isinstance(hold, RevocationStatement) else None  # what is not at hand is in no answer
     if isinstance(file, CrlFile):
         if file.facts in answer.crls:

@@ -1,4 +1,4 @@
-"""How bytes that were damaged are told from other bytes."""
+"""Compares bytes that may be damaged."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from itertools import takewhile
 from typing import Final
 
 _SHARE: Final = 4
-"""One byte of so many may differ: two names of one CA differ by less than two keys that were made by chance."""
+"""One byte in so many may differ; two random keys differ by more."""
 
 
 def nearly_same(one: bytes, other: bytes) -> bool:
-    """Whether one may be the other after a few of its bytes have changed, or some in one place came or went."""
+    """Whether one may be the other after a few bytes changed, or some were added or removed at one place."""
     longest = max(len(one), len(other))
     bound = max(1, longest // _SHARE)
     if len(one) == len(other):
@@ -21,9 +21,9 @@ def nearly_same(one: bytes, other: bytes) -> bool:
 
 
 def nearly_same_key(one: bytes | None, other: bytes | None) -> bool | None:
-    """The same for identifiers of keys, which are hashes: two of them agree in so many bytes never by chance.
+    """The same for key identifiers, which are hashes: two of them never have so many equal bytes by chance.
 
-    None where one of them is absent, or zeros are what is left of it.
+    None if one of them is absent or only zeros.
     """
     if not (one and other and _is_hash(one) and _is_hash(other)):
         return None
@@ -37,5 +37,5 @@ def _is_hash(identifier: bytes) -> bool:
 
 
 def _agreeing(one: bytes, other: bytes) -> int:
-    """How many bytes are the same from the start on."""
+    """How many bytes at the start are the same."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

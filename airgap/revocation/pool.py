@@ -1,11 +1,10 @@
-"""Evidence: CRLs and OCSP responses at hand, found by whom they are about (design 4 and 10).
+"""The evidence at hand: CRLs and OCSP responses, found by issuer and serial number (design 4 and 10).
 
-That evidence lies here proves nothing: each piece carries its own proof, which the judge checks. Names of files and
-indexes play no part in what a piece may say; what a file is, its content tells. What cannot be read is `unread`: in the
-trust directory it may hide an answer, and is never passed over; in a target it is left out and told.
+The place of evidence proves nothing: the revocation check verifies its signature. File names and indexes do not matter
+for its meaning; the content decides what a file is. Unreadable files are `unread`: in the trust directory they may hide
+an answer and are never ignored; in a target they are left out and reported.
 
-Files are read when evidence is first asked for, and their bodies again when one is needed. All methods may be called
-from several threads.
+Files are read at the first look-up, and their full content again when it is needed. Safe for threads.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.nearness import nearly_same, nearly_same_key
 from airgap.text import safe
 
-if TYPE_CHECKING:  # their readers are imported when there is a file to read
+if TYPE_CHECKING:  # imported only when there is a file to read
     from airgap.pki.crl import Crl, CrlFacts
     from airgap.pki.ocsp import OcspResponse
     from airgap.revocation.freshness import EvidenceKind
@@ -43,22 +42,22 @@ class EvidenceFile:
 
     name: str
     origin: str
-    """From where it came: "trust directory", ..."""
+    """Its source: "trust directory", ..."""
     read: Callable[[], bytes] = field(repr=False)
-    """Its bytes. Raises FormatError where it cannot be read or is too large."""
+    """Its bytes. Raises FormatError if it cannot be read or is too large."""
     trusted: bool = False
-    """Whether it lies in the trust directory: there what cannot be read is never taken for nothing."""
+    """Whether it is in the trust directory: there unreadable files are never ignored."""
     expected: bool = True
-    """Whether its name says that it is evidence: then it must be."""
+    """Whether its name is that of evidence: then it must be evidence."""
     unsigned: Digest | None = None
-    """Its content when it came in a snapshot that nobody signed: as long as it is this, nobody vouches for it."""
+    """Its digest if it came in an unsigned snapshot: while it has this digest, it is not trusted."""
     leftover: bool = False
-    """Whether its name is one of those that file managers, editors and our own writers leave behind: it is heard where
-    it is evidence, and nothing where it is none."""
+    """Whether its name is one that file managers, editors and our own writers leave behind: it is used if it is
+    evidence, and ignored if not."""
     folder: str = ""
-    """The folder of the trust directory that it lies in, for people."""
+    """Its folder in the trust directory, for people."""
     astray: bool = False
-    """Whether it lies outside of the folders of evidence."""
+    """Whether it is outside of the folders of evidence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +69,7 @@ class CrlFile:
     origin: str
     trusted: bool
     facts: CrlFacts
-    """What it says about itself, unproven."""
+    """Its unverified facts."""
     _body: Once[Crl] = field(repr=False)
 
     @property
@@ -88,7 +87,7 @@ class CrlFile:
         return self._body()
 
     def look(self) -> Crl:
-        """The same, for one look: it does not stay in memory. Raises FormatError."""
+        """The same, but not kept in memory. Raises FormatError."""
         return self._body.afresh()
 
 
@@ -123,27 +122,27 @@ class UnreadableEvidence:
     problem: str
     trusted: bool
     folder: str = ""
-    """The folder of the trust directory that it lies in, for people."""
+    """Its folder in the trust directory, for people."""
     remedy: str = ""
-    """The way out where it is another than for what is damaged."""
+    """The remedy, if it differs from that for damaged files."""
     issuer: bytes | None = None
-    """The raw Name of the CRL's issuer, where so much can be read; None where it may be about anybody."""
+    """The raw issuer Name of the CRL, if it can be read; None if it may be from any issuer."""
     key: bytes = b""
-    """What is left of the CRL's authorityKeyIdentifier: the name may be what is damaged."""
+    """The rest of the CRL's authorityKeyIdentifier: the name may be damaged."""
     whole_key: bytes | None = None
-    """The identifier of the key that signed it, where all of it is left."""
+    """The identifier of its signing key, if it is complete."""
     is_known: bool = False
-    """Whether a CRL that can be read has the very same issuer: then its name is not what is damaged."""
+    """Whether a readable CRL has the same issuer: then its name is not damaged."""
     urls: frozenset[str] = frozenset()
-    """Where it is missing, and an index names it: the URLs that it is to answer for."""
+    """For a missing file that an index names: its URLs."""
 
     @property
     def path(self) -> str:
-        """Where it lies below the trust directory, for people."""
+        """Its path in the trust directory, for people."""
         return f"{self.folder}/{self.name}" if self.folder else self.name
 
     def may_be_from(self, issuer: bytes, keys: Collection[bytes], urls: Iterable[str]) -> bool:
-        """Whether it may hold something of the issuer of this raw Name and key identifiers, or be meant for `urls`."""
+        """Whether it may be from the issuer with this raw Name and key identifiers, or for `urls`."""
         if self.urls:
             return not self.urls.isdisjoint(urls)
         if self.issuer is None or same_name(self.issuer, issuer):
@@ -151,33 +150,33 @@ class UnreadableEvidence:
         if any(key in self.key for key in keys):
             return True
         near = {nearly_same_key(self.whole_key, key) for key in keys}
-        if near and None not in near:  # one of another name and of another key is from another CA
+        if near and None not in near:  # another name and another key: it is from another CA
             return True in near
-        # what is damaged in one place may be so in two
+        # it may be damaged in two places
         return not self.is_known and nearly_same(self.issuer, issuer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Astray:
-    """Evidence in the trust directory that lies where nothing is used. It clears nobody."""
+    """Misplaced evidence in the trust directory. It clears no certificate."""
 
     file: CrlFile | OcspFile
     folder: str
-    """Where it lies below the trust directory; empty for the trust directory itself."""
+    """Its folder in the trust directory; empty for the trust directory itself."""
 
     @property
     def path(self) -> str:
-        """Where it lies below the trust directory, safe for a terminal."""
+        """Its path in the trust directory, safe for a terminal."""
         return safe(f"{self.folder}/{self.file.name}" if self.folder else self.file.name)
 
     @property
     def place(self) -> str:
-        """The folder that it belongs into."""
+        """The folder where it belongs."""
         return "crls" if isinstance(self.file, CrlFile) else "ocsp"
 
     @property
     def problem(self) -> str:
-        """What is wrong, to stand behind "it"."""
+        """The problem, to complete "it ..."."""
         what = "a CRL" if isinstance(self.file, CrlFile) else "an OCSP response"
         return f"is {what}, and lies outside of {self.place}/, where alone it is used"
 
@@ -187,7 +186,7 @@ class Astray:
         return f"Move {self.path} into {self.place}/ of the trust directory."
 
     def is_about(self, certificate: Certificate) -> bool:
-        """Whether it would be asked about `certificate` where it belongs."""
+        """Whether it would be used for `certificate` in the right folder."""
         if isinstance(self.file, CrlFile):
             return same_name(self.file.facts.issuer, certificate.issuer)
         return any(single.serial == certificate.serial for single in self.file.response.responses)
@@ -195,7 +194,7 @@ class Astray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewestEvidence:
-    """The piece of evidence that was made last."""
+    """The newest evidence."""
 
     moment: datetime
     name: str
@@ -204,7 +203,7 @@ class NewestEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceSummary:
-    """What is at hand, for a report."""
+    """A summary of the evidence, for a report."""
 
     crls: int
     ocsp_responses: int
@@ -212,41 +211,41 @@ class EvidenceSummary:
     newest: datetime | None
     """The latest thisUpdate or producedAt."""
     oldest: datetime | None
-    """The earliest thisUpdate or producedAt: older generations stay on purpose, for questions about the past."""
+    """The earliest thisUpdate or producedAt: older generations are kept for questions about the past."""
 
 
 class Evidence(Protocol):
-    """Where the judge asks for evidence. What comes proves nothing yet; its order depends on no name of a file."""
+    """The evidence for a revocation check, not verified. File names do not decide its order."""
 
     def crls(self, issuer: bytes) -> tuple[CrlFile, ...]:
-        """Every CRL, base or delta, that names this issuer (raw Name; compared as RFC 5280, 7.1 says), newest first."""
+        """Every base or delta CRL with this issuer (raw Name; compared by RFC 5280, 7.1), newest first."""
         ...
 
     def ocsp(self, serial: int) -> tuple[OcspFile, ...]:
-        """Every response that says something about a certificate with this serial number, the last one made first."""
+        """Every response about a certificate with this serial number, newest first."""
         ...
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
-        """CRLs that an index names for these URLs, whoever made them: for messages, never for an answer."""
+        """CRLs that an index names for these URLs: for messages only."""
         ...
 
     def unread(self, issuer: bytes, keys: Collection[bytes], urls: Collection[str]) -> tuple[UnreadableEvidence, ...]:
-        """What the trust directory holds and cannot be read, and may be from this issuer or from one of these URLs.
+        """Unreadable files of the trust directory that may be from this issuer or from one of these URLs.
 
-        `keys`: the identifiers of the issuer's keys, as far as it states them.
+        `keys`: the known key identifiers of the issuer.
         """
         ...
 
     def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
-        """What the trust directory holds about `certificate` outside of the folders of evidence."""
+        """Evidence about `certificate` in the trust directory, but outside of the folders of evidence."""
         ...
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
-        """All that the trust directory holds and that can be read, whomever it names and wherever it lies."""
+        """All readable evidence of the trust directory, in any folder."""
         ...
 
     def newest(self) -> NewestEvidence | None:
-        """The piece that was made last, by its own word: a clock that stands before it is wrong (design 9)."""
+        """The newest evidence by its stated date: a clock before this date is wrong (design 9)."""
         ...
 
     def notices(self) -> tuple[Problem, ...]:
@@ -255,7 +254,7 @@ class Evidence(Protocol):
 
 
 class EvidencePool:
-    """Evidence out of files, wherever they are read from."""
+    """Evidence from files."""
 
     def __init__(
         self,
@@ -265,7 +264,7 @@ class EvidencePool:
         index: EvidenceIndex = _NO_INDEX,
         notices: Sequence[Problem] = (),
     ) -> None:
-        """`index`: where CRLs came from. `unread`: what whoever listed the files could not look at."""
+        """`index`: the URLs of CRLs. `unread`: files that could not be read when they were listed."""
         self._index = index
         self._sorted = Once(partial(_Sorted.of, pieces, tuple(unread), tuple(notices)))
 
@@ -340,7 +339,7 @@ class EvidencePool:
 
 
 def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> Problem:
-    """The notice about a file that is left out; `folder`: where it lies in the trust directory."""
+    """The notice about a file that is left out; `folder`: its folder in the trust directory."""
     shown = safe(f"{folder}/{name}" if folder else name)
     return Problem(
         reason="evidence.unusable",
@@ -351,7 +350,7 @@ def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> 
 
 
 def _told(item: UnreadableEvidence) -> Problem:
-    """The notice about a file that cannot be read: left out in a target, and never passed over where it is trusted."""
+    """The notice about an unreadable file: left out in a target, never ignored in the trust directory."""
     if not item.trusted:
         return unusable(item.name, f"{item.problem} ({item.origin})", remedy=item.remedy)
     return Problem(
@@ -363,7 +362,7 @@ def _told(item: UnreadableEvidence) -> Problem:
 
 
 def _told_astray(items: Sequence[Astray]) -> Iterator[Problem]:
-    """One notice for each folder: somebody who misspelt its name has all of his evidence in it."""
+    """One notice for each folder: a folder with a misspelt name has all evidence in it."""
     folders: defaultdict[tuple[str, str], list[Astray]] = defaultdict(list)
     for item in items:
         folders[item.folder, item.place].append(item)
@@ -380,7 +379,7 @@ def _told_astray(items: Sequence[Astray]) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sorted:
-    """Evidence by what it is and by what it is asked for by."""
+    """Evidence by kind and by look-up key."""
 
     crls: tuple[CrlFile, ...]
     responses: tuple[OcspFile, ...]
@@ -436,7 +435,7 @@ class _Sorted:
 
 
 def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEvidence | Problem]:
-    """What a file holds: one OCSP response, one CRL or, as PEM blocks, several."""
+    """The content of a file: one OCSP response, one CRL or, as PEM blocks, several."""
     from airgap.pki.crl import split_pem
 
     try:
@@ -448,7 +447,7 @@ def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEviden
     if piece.unsigned is not None and piece.unsigned == Digest.of(data):
         piece = replace(piece, trusted=False)
     blocks = split_pem(data)
-    if len(blocks) > 1:  # what lies beside a CRL in one file is expected to be one
+    if len(blocks) > 1:  # another block in a file with a CRL must be a CRL
         piece = replace(piece, expected=True)
     for number, block in enumerate(blocks):
         name = safe(piece.name) if len(blocks) == 1 else f"{safe(piece.name)}, CRL {number + 1}"
@@ -458,7 +457,7 @@ def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEviden
 
 
 def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data: bytes) -> bool:
-    """Whether what is no evidence is nothing to speak of either where it lies."""
+    """Whether a file that is no evidence needs no notice."""
     if isinstance(found, Problem):
         return piece.leftover or piece.astray
     # what begins as evidence is damaged, whatever it is called; in crls/ it may be one that is being written
@@ -473,7 +472,7 @@ def _identify(
     from airgap.pki.ocsp import OcspResponse
 
     try:
-        crl = Crl.parse(data)  # as whoever judges reads it: what fails there must not fail unseen
+        crl = Crl.parse(data)  # read it in the same way as for judging: a failure must be noticed here
     except FormatError as error:
         problem = error
     else:
@@ -482,7 +481,7 @@ def _identify(
         return OcspFile(name, piece.origin, piece.trusted, OcspResponse.parse(data))
     except FormatError as error:
         as_response = error
-    from airgap.pki.misfit import Wanted, may_hide_evidence, problem_of_evidence, wanted_in  # most files need it not
+    from airgap.pki.misfit import Wanted, may_hide_evidence, problem_of_evidence, wanted_in  # most files do not need it
 
     wanted = wanted_in(piece.folder, piece.name)
     if wanted is Wanted.OCSP:

@@ -1,4 +1,4 @@
-"""A question about revocation, and the sentences and facts in which it is answered."""
+"""A revocation query for one certificate, and the messages and facts of its answers."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ REMOVED: Final = "removeFromCRL"
 
 @dataclass(frozen=True, slots=True)
 class RevocationQuery:
-    """One certificate, asked about for one moment."""
+    """One certificate and the judged time."""
 
     certificate: Certificate
     issuer: Certificate
     chain: ChainKind
     moment: Moment
     signed_at: datetime | None
-    """The latest moment at which the signature can have been made, if that is proven (D31)."""
+    """The latest possible time of the signature, if it is proven (D31)."""
     renewed: tuple[Certificate, ...]
     """Other CA certificates of its name, in the chain or in a trust store: the same CA, with another key."""
 
     @property
     def issuers(self) -> tuple[Certificate, ...]:
-        """The issuer with each key that the chain proves: whatever of these made a piece, the CA made it."""
+        """The issuer with each key that the chain proves: evidence may be signed by any of them."""
         return self.issuer, *self.renewed
 
     @property
     def who(self) -> str:
-        """The certificate, in a sentence."""
+        """The certificate in messages."""
         role = "timestamping certificate" if self.chain == "tsa" else "certificate"
         return f"the {role} {safe(self.certificate.subject_text)!r}"
 
     def facts(self, **more: Fact) -> dict[str, Fact]:
-        """Whom an answer is about, for reports, and `more`."""
+        """Facts about the certificate for reports, and `more`."""
         return {
             "certificate": safe(self.certificate.subject_text),
             "serial": format(self.certificate.serial, "x"),
@@ -57,7 +57,7 @@ class RevocationQuery:
         }
 
     def facts_of(self, name: str, this_update: datetime, next_update: datetime | None) -> dict[str, Fact]:
-        """Whom an answer is about, and which piece of evidence gives it."""
+        """Facts about the certificate and the evidence of an answer."""
         ends = iso(next_update) if next_update else None
         return self.facts(evidence=name, this_update=iso(this_update), next_update=ends)
 
@@ -65,7 +65,7 @@ class RevocationQuery:
 def revoked(
     query: RevocationQuery, name: str, reason: str | None, when: datetime | None, facts: Mapping[str, Fact]
 ) -> Rejected:
-    """Revoked, or on hold, according to the evidence of this name."""
+    """The error: revoked or on hold according to the evidence `name`."""
     since = f" on {iso(when)}" if when else ""
     if reason == HOLD:
         return Rejected("revocation.on_hold", f"{query.who} was put on hold{since}, says {name}", **facts)
@@ -75,7 +75,7 @@ def revoked(
 
 
 def no_ocsp(query: RevocationQuery) -> Undecided:
-    """There is no response."""
+    """The error: there is no response."""
     urls = [safe(url) for url in query.certificate.ocsp_urls]
     return Undecided(
         "revocation.ocsp.missing",
@@ -85,7 +85,7 @@ def no_ocsp(query: RevocationQuery) -> Undecided:
 
 
 def no_crl(query: RevocationQuery) -> Undecided:
-    """There is no CRL."""
+    """The error: there is no CRL."""
     urls = [safe(uri) for point in query.certificate.distribution_points for uri in point.uris]
     place = f"its distribution point is {urls[0] if urls else 'not a URL'}"
     if not query.certificate.distribution_points:
@@ -98,7 +98,7 @@ def no_crl(query: RevocationQuery) -> Undecided:
 
 
 def crl_use(query: RevocationQuery, kind: str, file: CrlFile, crl: Crl) -> EvidenceUse:
-    """That an answer rests on a CRL."""
+    """The use of a CRL for an answer."""
     return EvidenceUse(
         certificate=safe(query.certificate.subject_text),
         chain=query.chain,
@@ -114,6 +114,6 @@ def crl_use(query: RevocationQuery, kind: str, file: CrlFile, crl: Crl) -> Evide
 
 
 def about_file(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> Undecided:
-    """The same refusal, with the file that it is about: with ten CRLs at hand nobody could tell which is meant."""
+    """The same error with the name of its file: there may be many CRLs at hand."""
     facts = {**query.facts(evidence=file.name), **error.facts}
     return Undecided(error.reason, f"{file.name}: {error}", **facts).advising(error.remedy)

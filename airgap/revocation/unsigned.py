@@ -1,9 +1,8 @@
-"""Which evidence of a trust directory nobody vouches for: it came in a snapshot that nobody signed (design 2, rule 1).
+"""Evidence of a trust directory that is not trusted because it came in an unsigned snapshot (design 2, rule 1).
 
-A piece of the operator's own that does not verify may be a good one that was damaged here, so that what it may be about
-is undecided (`airgap.revocation.damage`). A piece that has the very bytes with which it came unsigned was not damaged
-here: whoever carried it chose them. It counts as one that lies in a target, so that no carrier of media can keep a site
-undecided.
+If a file of the operator does not verify, it may be good evidence that was damaged here, and makes answers undecided
+(`airgap.revocation.damage`). A file that still has the bytes with which it came unsigned was not damaged here: the
+carrier chose the bytes. It is treated as evidence in a target, so that no carrier of media can keep a site undecided.
 """
 
 from __future__ import annotations
@@ -23,20 +22,20 @@ from airgap.parse import json
 from airgap.text import safe
 
 LOCAL: Final = ".airgap"
-"""The folder in a trust directory of what belongs to one machine alone."""
+"""The folder in a trust directory for files of one machine."""
 FILE: Final = "unsigned.json"
 SCHEMA: Final = "airgap.unsigned-evidence/1"
 
 
 @dataclass(frozen=True, slots=True)
 class Unsigned:
-    """Paths of evidence (`crls/<file>`, `ocsp/<file>`) to the digest with which each came."""
+    """Paths of evidence (`crls/<file>`, `ocsp/<file>`) to the digest of each when it came."""
 
     files: Mapping[str, Digest] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def read(cls, trust: Path) -> Self:
-        """What the trust directory remembers; nothing where there is no file.
+        """The record in the trust directory; empty if there is no file.
 
         Raises TrustMaterialError(evidence.malformed).
         """
@@ -65,7 +64,7 @@ class Unsigned:
         return cls(MappingProxyType({name: Digest.parse(json.take(files, name, str)) for name in files}))
 
     def write(self, trust: Path) -> None:
-        """Atomically; no file where there is nothing to remember. Raises OSError."""
+        """Writes the record atomically; no file if it is empty. Raises OSError."""
         path = trust / LOCAL / FILE
         if not self.files:
             path.unlink(missing_ok=True)

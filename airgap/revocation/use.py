@@ -1,4 +1,4 @@
-"""What an answer about revocation rests on."""
+"""The evidence of an answer about revocation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airgap.revocation.freshness import ChainKind, EvidenceKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaidAgainst:
-    """A piece of evidence that came with a target and says something against a chain, whatever came of it."""
+    """Evidence of a target against a chain, whether or not it counted."""
 
     name: str
     """Its file, safe to show."""
@@ -21,9 +21,9 @@ class SaidAgainst:
     """The fingerprint of the certificate of the chain that it is about, or that the delegate answers for."""
     this_update: datetime
     is_hold: bool
-    """Whether it says no more than "on hold", which newer evidence lifts."""
+    """Whether it says only "on hold", which newer evidence lifts."""
     responder: str = ""
-    """The fingerprint of the OCSP delegate that it is against; empty where it is against a certificate of the chain."""
+    """The fingerprint of the delegated responder that it is against; empty for a certificate of the chain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +39,14 @@ class NewestInTargets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceUse:
-    """One piece of evidence that a revocation verdict rests on."""
+    """One piece of evidence of a revocation verdict."""
 
     certificate: str
-    """Subject of the certificate that was asked about."""
+    """The subject of the certificate in question."""
     chain: str
     """`signing` or `tsa`."""
     kind: str
-    """`crl`, `delta-crl`, `ocsp`, or `none` for a certificate that names no way to ask."""
+    """`crl`, `delta-crl`, `ocsp`, or `none` for a certificate without distribution point and responder."""
     status: str
     """`good` or `revoked`, and how."""
     name: str = ""
@@ -55,9 +55,9 @@ class EvidenceUse:
     this_update: datetime | None = None
     next_update: datetime | None = None
     good_until: datetime | None = None
-    """Until when it answers: nextUpdate, or the end of the OCSP delegate that signed it, whichever comes first."""
+    """Until when it is valid: nextUpdate, or the end of the responder's certificate, whichever comes first."""
     responder: str = ""
-    """The fingerprint of the OCSP delegate that signed it; empty where none did."""
+    """The fingerprint of the delegated responder that signed it; empty if none did."""
     accepted_stale: bool = False
     notes: tuple[str, ...] = ()
-    """What a person should know beside the answer, however quiet the report is: newer evidence that does not count."""
+    """Warnings for every report: newer evidence that is not usable."""

@@ -1,1 +1,1 @@
-"""The journey, one use case a file. Stages hand over files and values, and do not import each other."""
+"""The use cases, one in each file. Stages hand over files and values, and do not import each other."""

@@ -55,7 +55,7 @@ AGENT: Final = f"airgap/{__version__}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobSignRequest:
-    """Which file to sign, with what, and what to say."""
+    """The file to sign, the key, and the signed attributes."""
 
     path: Path
     signer: Signer | EnvelopeSigner
@@ -64,11 +64,11 @@ class BlobSignRequest:
     envelope: EnvelopeFormat = EnvelopeFormat.JWS
     media_type: str = OCTET_STREAM
     lifetime: timedelta | None = None
-    """How long the signature shall count; whole seconds. None: without end."""
+    """The lifetime of the signature in whole seconds. None: without end."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     timestamper: Timestamper | None = None
     directory: Path | None = None
-    """Where the signature goes; None: beside the file (BLOB-5)."""
+    """The folder for the signature; None: that of the file (BLOB-5)."""
     force: bool = False
     """Replace a signature file that is there."""
     agent: str | None = AGENT
@@ -130,13 +130,13 @@ class BlobVerifyRequest:
     """The moment judged for; aware."""
     clock: datetime
     signature: Path | None = None
-    """None: the one that lies beside the file under its usual name."""
+    """None: the signature with the usual name beside the file."""
     envelope: EnvelopeFormat | None = None
-    """Where the signature's name does not say it."""
+    """Needed if the name of the signature does not show it."""
     policy_name: str | None = None
     """Name of the policy statement; None: the global one (BLOB-1, BLOB-2)."""
     media_type: str | None = None
-    """What must have been signed; None: whatever it is (PAY-8)."""
+    """The media type that must have been signed; None: any (PAY-8)."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
     plugins: AllowedPlugins | None = None
@@ -148,15 +148,15 @@ class BlobVerifyRequest:
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """What is read beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
+        """The input paths beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
         return (self.path, *([self.signature] if self.signature else usual_places(self.path)))
 
 
 def verify_blob(request: BlobVerifyRequest, trust: TrustDirectory | Location | Path) -> BlobOutcome:
     """Judge a file by its detached signature.
 
-    Never raises for what the file, the signature or the trust directory hold, nor for their absence: these are
-    problems of the outcome. Raises UsageError.
+    Faults or absence of the file, the signature or the trust directory do not raise: they are problems of the outcome.
+    Raises UsageError.
     """
     place = trust if isinstance(trust, Path) else trust.path
     for path in (request.path, request.signature):
@@ -199,7 +199,7 @@ class _Verification:
         self._policy = policy
 
     def outcome(self, moment: Moment) -> BlobOutcome:
-        """What it came to."""
+        """The outcome."""
         trust = self._directory.overview(self._request.at, self._policy)
         found = self._found(BlobOutcome(moment=moment, trust=trust, path=safe(self._request.path)))
         return replace(
@@ -236,7 +236,7 @@ class _Verification:
 
     def _judged(self, base: BlobOutcome, statement: Statement) -> BlobOutcome:
         request = self._request
-        self._open().close()  # a file that is not there is said to be, whatever the signature is
+        self._open().close()  # a missing file is reported, whatever the signature is
         signature = request.signature or beside(request.path, request.envelope)
         media_type, raw = _open_signature(signature, request.envelope)
         envelope = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
@@ -255,7 +255,7 @@ class _Verification:
         return replace(base, signature_path=safe(signature), signature=outcome, digest=digest, size=size)
 
     def _measure(self, algorithm: str | None) -> tuple[Digest | None, int | None]:
-        """Digest and size of the file; nothing where the signature cannot be read and so will not be accepted."""
+        """Digest and size of the file; None if the signature cannot be read, which makes it invalid."""
         if algorithm is None:
             return None, None
         with self._open() as file:
@@ -270,7 +270,7 @@ class _Verification:
 
 
 def _hash_algorithm(media_type: str, raw: bytes) -> str | None:
-    """The hash that the envelope's algorithm has; None where the envelope says none, and so cannot be accepted."""
+    """The hash of the envelope's algorithm; None if the envelope has none, which makes it invalid."""
     try:
         return parse_envelope(media_type, raw, plugins=ANY_PLUGIN).algorithm.hash_name
     except Rejected:
@@ -278,7 +278,7 @@ def _hash_algorithm(media_type: str, raw: bytes) -> str | None:
 
 
 def inspect_blob(signature: Path, *, envelope: EnvelopeFormat | None = None) -> InspectedSignature:
-    """What a detached signature says, not judged. Raises UsageError, NotFoundError, OSError."""
+    """The decoded content of a detached signature, not judged. Raises UsageError, NotFoundError, OSError."""
     media_type, raw = _open_signature(signature, envelope)
     descriptor = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
     return inspect_envelope(descriptor, "file", media_type, raw)

@@ -65,7 +65,7 @@ class CopyRequest:
     sources: Sequence[str] = ()
     """References as in design 5."""
     lists: Sequence[Path] = ()
-    """Files with more of them: one a line; blank lines and what follows a `#` are left out."""
+    """Files with more references, one a line; blank lines and comments after `#` are ignored."""
     destination: str
     """A layout directory, a tar, a registry's repository; each with or without a tag; or `-`: a tar to `output`."""
     at: datetime
@@ -73,7 +73,7 @@ class CopyRequest:
     selection: Selection = field(default_factory=Selection)
     all_tags: bool = False
     tags: str | None = None
-    """Regular expression that whole tags have to match; chooses among all tags."""
+    """A regular expression for whole tags; chooses among all tags."""
     pinned: bool = False
     """Refuse sources without a digest (a lock file)."""
     dry_run: bool = False
@@ -81,23 +81,23 @@ class CopyRequest:
     link: bool = False
     """Hard links where source and destination are layouts of one file system."""
     verify_existing: bool = False
-    """Hash what the destination has before it is relied upon."""
+    """Hash existing content of the destination before using it."""
     overwrite: bool = False
     """Replace a tar that exists."""
     lock_output: Path | None = None
-    """Where the caller is going to put `CopyResult.lock`: refused where that would change what is read or written."""
+    """The path for `CopyResult.lock`; refused if writing it would change a source or the destination."""
     full_names: bool = False
-    """Whole names as tags in layouts, whole paths in registries, also where one source repository would not need it."""
+    """Full names as tags in layouts and full paths in registries, also for a single source repository."""
     record: bool = True
     """Leave acquisition records in layouts and tars."""
     referrers_tag: ReferrersTag = ReferrersTag.AUTO
     """Write referrers tags: where a registry needs them; or always, into layouts too; or never."""
     concurrency: int = 4
-    """Threads, where no executor is handed in."""
+    """The number of threads, if no executor is given."""
 
     @property
     def layout(self) -> str | None:
-        """The layout directory or tar that is written, for `airgap.fetch(into=...)`; None for a registry or a stream.
+        """The destination layout, for `airgap.fetch(into=...)`; None for a registry or a stream.
 
         Raises UsageError.
         """
@@ -116,12 +116,12 @@ def copy(
     source: BinaryIO | None = None,
     output: BinaryIO | None = None,
 ) -> CopyResult:
-    """Bring artifacts and all that is attached to them from their sources into the destination.
+    """Copy artifacts and everything attached to them from their sources to the destination.
 
-    What the destination has is not copied again, so an interrupted copy is taken up by calling again. `transport` and
-    `credentials` are for registries (by default as docker's configuration says); `progress` is told of every step,
-    from several threads; `executor` runs the work. `source` and `output` are what `-` means, by default standard input
-    and output.
+    Content that the destination has is not copied again, so calling again completes an interrupted copy. `transport`
+    and `credentials` are for registries (by default as docker's configuration says); `progress` is called for every
+    step, from several threads; `executor` runs the work. `source` and `output` are used for `-`, by default standard
+    input and output.
 
     Raises AirgapError for the first thing that cannot be copied; with `keep_going` that is part of the result.
     """
@@ -135,7 +135,7 @@ def copy(
 
 @dataclass(slots=True)
 class _Group:
-    """Artifacts that go to one place."""
+    """Artifacts with one destination repository."""
 
     repository: RegistryReference | None
     found: list[FoundArtifact] = field(default_factory=list)
@@ -168,10 +168,10 @@ class _Copy:
         self._copied: list[CopiedArtifact] = []
         self._totals = Totals()
         self._streamed: frozenset[Digest] = frozenset()
-        """What standard input has brought before there was a plan."""
+        """The blobs that came from standard input before the plan was made."""
         self._moved: list[str] = []
         self._written = STREAM
-        """What is written, where that is no registry."""
+        """The layout that is written; None for a registry."""
 
     def run(self) -> CopyResult:
         request = self._request
@@ -198,7 +198,7 @@ class _Copy:
         )
 
     def _receive(self, destination: Destination | None) -> list[FoundArtifact]:
-        """What comes on standard input: its blobs are in the destination when this returns."""
+        """Receives a layout from standard input: its blobs are in the destination afterwards."""
         from airgap.transfer.stream import receive
 
         request = self._request
@@ -250,7 +250,7 @@ class _Copy:
         return list(found.values())
 
     def _refuse(self, reference: str, error: AirgapError) -> None:
-        """What cannot be copied ends everything, or is noted where the copy keeps going."""
+        """Raises the error, or notes it if the copy keeps going."""
         if not self._request.keep_going:
             raise error
         self._failed.append(
@@ -298,7 +298,7 @@ class _Copy:
     def _prepared(
         self, group: _Group, plan: CopyPlan, destination: LayoutReference, layout: LayoutDirectory | None
     ) -> _Prepared:
-        """The plan with its records, once it is known that no tag of another repository would be taken over."""
+        """The plan with its records, after the check that it takes no tag of another repository."""
         present = listed_records(layout) if layout else {}
         if layout and destination.tag is None:
             origins = {
@@ -345,15 +345,15 @@ class _Copy:
                 descriptor=item.descriptor,
                 reference=item.reference,
                 tags=place.tags,
-                entries=dict(zip(place.tags, item.entries, strict=False)),  # one tag may stand for all
+                entries=dict(zip(place.tags, item.entries, strict=False)),  # one tag may be used for all
                 declared_absent=item.record.record.declared_absent() if item.record else frozenset(),
             )
             for item, place in zip(group.found, group.placed, strict=True)
         ]
-        # records tell of one acquisition into one layout; they are written anew, or carried on purpose
+        # a record is about one copy into one layout; it is written anew, or copied on purpose
         selection = replace(self._request.selection, skip_types=self._request.selection.skip_types | {ACQUISITION})
         plan = make_plan(wanted, selection, self._pool, keep_going=self._request.keep_going)
-        if self._request.all_tags and self._request.tags is None:  # then cosign's tags are among them
+        if self._request.all_tags and self._request.tags is None:  # this includes cosign's tags
             return replace(plan, artifacts=tuple(replace(item, digest_tags=True) for item in plan.artifacts))
         return plan
 
@@ -410,7 +410,7 @@ def _written(destination: str) -> LayoutReference | None:
 
 
 def _complete(request: CopyRequest) -> CopyRequest:
-    """The request with what its lists name; nothing that is written takes the place of what is read, or of the other.
+    """The request with the references of its lists; no output may overwrite an input or another output.
 
     Raises UsageError, and AirgapError for a lock file that could not be written.
     """
@@ -439,7 +439,7 @@ def _complete(request: CopyRequest) -> CopyRequest:
 
 
 def _check_place(destination: LayoutReference, sources: Sequence[str]) -> None:
-    """Refuses a destination that would change a source: only a folder may be its own, to get more names in it."""
+    """Refuses a destination that would change a source. Only a folder may be both, to add names to it."""
     path = Path(destination.path)
     for source in layout_paths(sources):
         if is_tar(destination) or not same_place(path, source):

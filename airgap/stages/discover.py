@@ -1,4 +1,4 @@
-"""Discover: the tree of what an artifact consists of and what refers to it."""
+"""Discover: the tree of an artifact: its children and its referrers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airgap.oci.target import Target, open_target
 def discover(target: str) -> tuple[Discovered, ...]:
     """The tree of every artifact that `target` names. Raises AirgapError where the target cannot be read.
 
-    What cannot be read and may belong to a tree is part of the result (`Discovered.unread`).
+    Unreadable content that may belong to a tree is in the result (`Discovered.unread`).
     """
     with open_target(target) as opened:
         outliner = Outliner(opened.graph)

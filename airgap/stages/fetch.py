@@ -1,6 +1,6 @@
-"""Fetch: the evidence that the signatures of targets need, brought into a trust directory or beside the images.
+"""Fetch: gets the evidence for the signatures of targets, into a trust directory or beside the images.
 
-The connected side's half of revocation: what is proven here, by the rules of the far side, counts there.
+Evidence is checked by the rules of the verifier, so that it is usable on the disconnected side.
 """
 
 from __future__ import annotations
@@ -59,24 +59,24 @@ _COMMON_ENDINGS: Final = frozenset({".pem", ".der"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchRequest:
-    """What to fetch, and where to."""
+    """Targets and destination of a fetch."""
 
     targets: Sequence[str]
     """References: layouts, tars, registries."""
     at: datetime
     """Now; aware."""
     directory: Path | None = None
-    """The trust directory to keep evidence in; made where it is not there."""
+    """The trust directory to keep evidence in; made if it does not exist."""
     into: str | None = None
-    """A layout, directory or tar, to put evidence beside the images of; a target as well."""
+    """A layout directory or tar to attach evidence to its images; it is also a target."""
     offered: Sequence[Path] = ()
-    """Files and folders with evidence that was brought by other ways."""
+    """Files and folders with evidence from other sources."""
     prune: bool = False
-    """Remove superseded generations of which nothing is lost."""
+    """Remove generations whose entries are all in newer ones."""
     required: bool = False
     """Whether a gap is a failure."""
     download: bool = True
-    """Whether URLs are asked; else only what `offered` and the targets hold is taken."""
+    """Whether to ask URLs; otherwise only evidence of `offered` and of the targets is used."""
 
 
 def fetch(
@@ -88,12 +88,12 @@ def fetch(
     evidence: EvidenceOptions | None = None,
     executor: Executor | None = None,
 ) -> FetchOutcome:
-    """Collect every certificate of every signature and timestamp, get the evidence for it, keep what proves itself.
+    """Collect every certificate of every signature and timestamp, get its evidence, and keep what is proven.
 
-    `trust`: whose tsa stores complete the chains of timestamps, and whose evidence condemns. `transport` and
-    `credentials` are for targets in registries (by default as docker's configuration says), `evidence` for the hosts of
-    issuers, which are shown none of that. Targets that cannot be read are problems of the outcome. Raises UsageError,
-    TrustMaterialError (an index that cannot be read), WriteError, OSError.
+    `trust`: the trust directory whose tsa stores complete the chains of timestamps, and whose evidence can condemn.
+    `transport` and `credentials` are for targets in registries (by default as docker's configuration says); `evidence`
+    is for the hosts of issuers, which get no credentials. Targets that cannot be read are problems of the outcome.
+    Raises UsageError, TrustMaterialError (an index that cannot be read), WriteError, OSError.
     """
     if request.directory is None and request.into is None:
         raise UsageError("there is nowhere to put evidence", remedy="Name a trust directory with --trust, or --into.")
@@ -131,11 +131,11 @@ class _Run:
         self._anchors = self._tsa_anchors(trust)
         self._stored = tuple(trust.stored()) if trust is not None else ()
         self.chains: CollectedChains = NO_CHAINS
-        # beside images goes what only the far side can prove, into a trust directory nothing unproven
+        # evidence that only the receiving site can prove is attached to images, but not kept in a trust directory
         self.gatherer = Gatherer(EvidenceKeeper(root), at=request.at, unproven=request.directory is None)
 
     def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
-        """Every tsa store: for completing chains it does not matter which statement of a policy names it."""
+        """The certificates of every tsa store: to complete chains any store may be used."""
         if trust is None:
             return Anchors.of({})
         loaded, notices = trust.all_stores(StoreType.TSA)
@@ -145,7 +145,7 @@ class _Run:
     # --- looking ---
 
     def look(self) -> None:
-        """Walk the targets; what lies beside their images as evidence is offered, too."""
+        """Walk the targets; evidence that is attached to their images is offered, too."""
         into = self._request.into
         names = [*self._request.targets, *([into] if into is not None and into not in self._request.targets else [])]
         for name in names:
@@ -153,7 +153,7 @@ class _Run:
                 with self._open(name) as (store, graph, roots):
                     chains = collect_chains(store, graph, roots, self._anchors, stored=self._stored)
                     if name == into:
-                        for problem in chains.problems:  # what is put beside the images may not be what they need
+                        for problem in chains.problems:  # evidence beside the images may not be the one that they need
                             raise problem.error()
                     self._problems += [_problem(problem.error(), name) for problem in chains.problems]
                     self.chains |= chains
@@ -204,7 +204,7 @@ class _Run:
         self._unreadable = tuple(dict.fromkeys(source for source in malformed if source in by_hand))
 
     def prune(self) -> tuple[str, ...]:
-        """Names of the files that are gone."""
+        """Removes superseded files; returns their names."""
         keeper = EvidenceKeeper(self._root)
         gone: list[str] = []
         for issuer in dict.fromkeys(issuer for item in self.chains.asked for issuer in item.issuers):
@@ -217,7 +217,7 @@ class _Run:
     # --- evidence beside the images ---
 
     def write_evidence(self) -> tuple[EvidenceWritten, ...]:
-        """Put the evidence beside each artifact of `into`, in place of what was there."""
+        """Attach the evidence to each artifact of `into`, replacing older evidence artifacts."""
         evidence = EvidenceDirectory.open(self._root)
         written: list[EvidenceWritten] = []
         new: list[EvidenceArtifact] = []
@@ -244,7 +244,7 @@ class _Run:
                         changed=changed,
                     )
                 )
-            path = os.path.realpath(target.reference.path)  # a tar that is written anew must not replace a link to it
+            path = os.path.realpath(target.reference.path)  # rewriting a tar must not replace a link to it
             is_archive = isinstance(target.store, LayoutArchive)
         if new:
             _write(path, new, tags, drop, is_archive=is_archive)
@@ -258,11 +258,11 @@ class _Run:
         return pack_evidence(root.descriptor, chains.asked, evidence, beside)
 
     def outcome(self, pruned: tuple[str, ...], written: tuple[EvidenceWritten, ...]) -> FetchOutcome:
-        """Everything that came of it, judged over what is on disk now."""
+        """The outcome, judged with the evidence that is on disk now."""
         request = self._request
         evidence = EvidenceDirectory.open(self._root)
         responders = [item for item in self.gatherer.responders if item not in set(self.chains.asked)]
-        # where evidence only goes beside images, the trust directory clears nobody, and may know who is revoked
+        # if evidence is only attached to images, the trust directory is used for revocations only
         known = (
             CombinedEvidence([evidence, self._trust.evidence]) if self._trust and not request.directory else evidence
         )
@@ -317,7 +317,7 @@ def _write(
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """A file, or all below a folder that is named as evidence, in the order of names. Raises UsageError."""
+    """A file, or all files in a folder with names of evidence, in the order of names. Raises UsageError."""
     names = sorted(_below(path)) if path.is_dir() else [path]
     if len(names) > limits.EVIDENCE_FILES:
         raise UsageError(f"{safe(path)} holds {len(names)} files, more than {limits.EVIDENCE_FILES}")
@@ -332,7 +332,7 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """What may be evidence by its ending, and all where evidence is expected; links to folders are none."""
+    """Files below a folder with endings of evidence, and all in folders of evidence; no links to folders."""
     for parent, folders, names in os.walk(folder, onerror=_cannot_list):
         folders[:] = [name for name in folders if not name.startswith(".") or says_evidence(name)]
         for path in (Path(parent, name) for name in names):
@@ -343,19 +343,19 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_named(path: Path, folder: Path) -> bool:
-    """Whether a file has an ending of evidence; one that other things have, too, counts where evidence is expected."""
+    """Whether a file has an ending of evidence; an ambiguous ending counts only in folders of evidence."""
     expected = path.parent in {folder, folder / CRLS, folder / OCSP}
     endings = _ENDINGS | _COMMON_ENDINGS if expected else _ENDINGS
     return not path.name.startswith(".") and not endings.isdisjoint(map(str.lower, path.suffixes))
 
 
 def _is_likely(path: Path, folder: Path) -> bool:
-    """Whether its name, or that of a folder that it lies in, is one that people give to evidence."""
+    """Whether its name, or that of one of its folders, is usual for evidence."""
     return any(map(says_evidence, path.relative_to(folder).parts))
 
 
 def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
-    """A file of another name, where it is evidence; where its name or folder says so, also if evidence may be in it."""
+    """Whether a file with another name is evidence, or may contain some and has a name or folder of evidence."""
     from airgap.pki.misfit import may_hide_evidence
     from airgap.pki.recognise import Kind, recognise
 

@@ -1,4 +1,4 @@
-"""Inspect: what an artifact's signatures say, decoded and not judged."""
+"""Inspect: the decoded signatures of an artifact, not judged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airgap.signature.manifest import envelope_descriptor, is_signature
 def inspect(target: str) -> tuple[InspectedArtifact, ...]:
     """Every signature of the artifacts that `target` names. Raises AirgapError where the target cannot be read.
 
-    What cannot be read and may be a signature is part of the result (`InspectedArtifact.unread`).
+    Unreadable content that may be a signature is in the result (`InspectedArtifact.unread`).
     """
     with open_target(target) as opened:
         return tuple(_artifact(opened, root) for root in opened.all_roots())
@@ -50,7 +50,9 @@ def _signature(
         layer = envelope_descriptor(referrer.manifest, target)
         raw = read_verified(store, layer, limits.ENVELOPE_BYTES)
     except (AirgapError, OSError) as error:
-        if isinstance(error, ContentError):  # nobody could look; what was looked at and is wrong is an obstacle alone
+        if isinstance(
+            error, ContentError
+        ):  # it could not be read; content that was read and is malformed is only an obstacle
             unread.append(ContentProblem.of(error, referrer.descriptor, "envelope"))
         return InspectedSignature(
             descriptor=referrer.descriptor, mechanism=referrer.mechanism, obstacles=(obstacle(error),)

@@ -1,4 +1,4 @@
-"""Keys: named signing keys added, listed, chosen, deleted and, for tests, generated; and opened for signing."""
+"""Named signing keys: adds, lists, chooses, deletes and opens them, and generates test keys."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ def open_key(key: str, chain: Path, *, pass_phrase: PassPhrase = no_pass_phrase,
 def add_key(
     folders: KeyFolders, key: KeyEntry, *, default: bool = False, pass_phrase: PassPhrase = no_pass_phrase
 ) -> Path:
-    """Add a key to the configuration; files are looked at first, as far as can be without a pass phrase.
+    """Add a key to the configuration, after a check of its files as far as possible without a pass phrase.
 
     Returns the configuration's path. Raises UsageError, KeyFileError, SigningError (a chain that may not sign).
     """
     key = _absolute(key, Path())
     if isinstance(key, LocalKey):
         _check_files(Path(key.key_path), Path(key.certificate_path), pass_phrase)
-    if isinstance(key, TokenKey):  # the token need not be at hand
+    if isinstance(key, TokenKey):  # the token need not be present
         TokenUri.parse(key.uri)
         _check_chain(read_chain(Path(key.certificate_path)))
     keys = _own(folders).adding(key, default=default)
@@ -110,7 +110,7 @@ def add_key(
 
 
 def choose_default(folders: KeyFolders, name: str) -> Path:
-    """Make a key the default one; one of notation's is taken over into ours. Raises NotFoundError."""
+    """Make a key the default one; a key of notation is copied into our configuration. Raises NotFoundError."""
     keys = _own(folders)
     if keys.find(name) is None:
         found = find_key(folders, name)
@@ -119,7 +119,7 @@ def choose_default(folders: KeyFolders, name: str) -> Path:
 
 
 def delete_keys(folders: KeyFolders, names: tuple[str, ...]) -> Path:
-    """Take names out of the configuration; key files stay where they are. Raises NotFoundError: then none is gone."""
+    """Remove names from the configuration; key files stay. Raises NotFoundError, and then removes none."""
     keys = _own(folders)
     for name in names:
         if keys.find(name) is None and any(key.entry.name == name for key in list_keys(folders)):
@@ -133,7 +133,7 @@ def delete_keys(folders: KeyFolders, names: tuple[str, ...]) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedKey:
-    """A test key that was made, and where it is."""
+    """A generated test key, and its files."""
 
     name: str
     subject: str
@@ -143,7 +143,7 @@ class GeneratedKey:
     certificate_path: Path
     root_path: Path
     store_path: Path | None = None
-    """The root in a trust store."""
+    """The file of the root in a trust store."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of the certificates, `leaf` and `root`."""
 
@@ -159,7 +159,7 @@ def generate_key(
     pass_phrase: bytes | None = None,
     trust: tuple[Path, str] | None = None,
 ) -> GeneratedKey:
-    """Make a test key with its chain below `localkeys/`, name it, and trust its root where `trust` says so.
+    """Make a named test key with its chain below `localkeys/`; with `trust`, put its root into a trust store.
 
     `trust`: a trust directory and the name of one of its `ca` stores. No file that exists is replaced. Raises
     UsageError, OSError; then nothing was made.
@@ -195,7 +195,7 @@ def generate_key(
 
 
 def _write_all(files: list[tuple[Path, bytes, int]]) -> None:
-    """All or none of them."""
+    """Writes all files or none."""
     written: list[Path] = []
     try:
         for path, data, mode in files:
@@ -234,7 +234,7 @@ def _absolute(key: KeyEntry, folder: Path) -> KeyEntry:
 
 
 def _check_files(key: Path, chain: Path, pass_phrase: PassPhrase) -> None:
-    """An encrypted key without a pass phrase is added unseen; every other one is compared with its chain."""
+    """Compares a key with its chain; an encrypted key without a pass phrase is not checked."""
     _check_chain(read_chain(chain))
     asked = False
 

@@ -1,4 +1,4 @@
-"""Pins: proposed from a certificate file or from the signature of a snapshot, then set and removed."""
+"""Pins: proposes them from a certificate file or the signature of a snapshot, sets and removes them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from airgap.verifier.candidates import candidate_of
 
 
 def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, tsa_roots: Sequence[Path] = ()) -> Pin:
-    """The pin for the signer that `source` shows: nothing of it is trusted before a person has compared fingerprints.
+    """The proposed pin for the signer in `source`. It is not trusted before a person has compared fingerprints.
 
     A subject below a root; with `exact` this signing certificate below these issuers. Raises AirgapError.
     """
@@ -63,7 +63,7 @@ def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, 
 
 def propose_tuf_pin(root: Path, *, stream: str, at: datetime) -> Pin:
     """The pin for a TUF root, whose own keys sign it. Raises AirgapError."""
-    from airgap.trust.snapshots.tuf_check import check_root  # few sites pin a TUF root
+    from airgap.trust.snapshots.tuf_check import check_root  # imported only here: few sites pin a TUF root
 
     try:
         data = read_regular(root, limits.TUF_BYTES)
@@ -75,7 +75,7 @@ def propose_tuf_pin(root: Path, *, stream: str, at: datetime) -> Pin:
 
 
 def list_pins(location: Location) -> tuple[Pin, ...]:
-    """Who may sign snapshots; nobody where no directory is there. Raises NotFoundError for one that was named."""
+    """The pins; empty if there is no trust directory. Raises NotFoundError for a named one that is missing."""
     trust = location.path
     if not is_named(location) and not is_between(trust):
         return ()
@@ -83,9 +83,9 @@ def list_pins(location: Location) -> tuple[Pin, ...]:
 
 
 def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: str = "") -> None:
-    """Pin a signer; a person has compared the fingerprints before. The first pin begins the memory.
+    """Pin a signer whose fingerprints a person has compared. The first pin creates the state.
 
-    Raises Rejected(snapshot.state.lost) where there was a memory once, AirgapError.
+    Raises Rejected(snapshot.state.lost) if there was a state before, AirgapError.
     """
     swap = swap_of(location)
     with swap.locked():
@@ -97,7 +97,7 @@ def add_pin(location: Location, pin: Pin, *, at: datetime, accept_lost_state: st
                 state = State().noting(at, "accept-lost-state", "pin", accept_lost_state)
             else:
                 state = State()
-        # the memory first: pins without it would mean that it is lost
+        # the state first: pins without a state mean that the state is lost
         state.noting(at, "pin", f"{pin.stream} {pin.id}").write(swap.trust)
         pins.adding(pin).write(swap.trust)
 

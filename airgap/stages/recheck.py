@@ -1,7 +1,7 @@
-"""Recheck: what was accepted earlier, judged again under newer evidence, and what changed by it.
+"""Recheck: judges earlier accepted artifacts again under newer evidence, and reports what changed.
 
-Where the layout is at hand it is verified as always, with the same demands as then; where only the report is left, the
-same judge is given what it holds.
+If the layout is at hand, it is verified as always, with the same demands as then. If only the report is left, the same
+verifier judges its content.
 """
 
 from __future__ import annotations
@@ -54,26 +54,26 @@ class RecheckRequest:
     at: datetime
     clock: datetime
     scope: str | None = None
-    """The repository that the policy is asked about, where no operator named one when a report was made."""
+    """The repository for the policy, if no operator named one when a report was made."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """User metadata that must be signed, beside what reports demand; for the same key, instead of it."""
+    """User metadata that must be signed, in addition to that of reports; for the same key, instead of it."""
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
     plugins: AllowedPlugins | None = None
-    """Verification plugins that may be run; no other ever is."""
+    """Verification plugins that may be run."""
     content: Content = Content.ALL
     """How much content of layouts is checked again."""
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """What is read beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
+        """The input paths beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
         return tuple(layout_paths(self.sources))
 
 
 def recheck(request: RecheckRequest, trust: TrustDirectory | Location | Path) -> RecheckOutcome:
-    """Judge again. Never raises for what sources hold.
+    """Judge again. Content of sources never makes it raise.
 
-    Raises UsageError where there is none, and where the trust directory does not stand apart from them;
-    TrustMaterialError where its policy is malformed, before anything is judged.
+    Raises UsageError if there are no sources, or if the trust directory is not separate from them; TrustMaterialError
+    if its policy is malformed, before anything is judged.
     """
     if not request.sources:
         raise UsageError("there is nothing to judge again")
@@ -138,7 +138,7 @@ class _Run:
         for artifact in outcome.artifacts:
             yield Rechecked(basis=Basis.LAYOUT, now=artifact)
 
-    # --- what a report is about ---
+    # --- the artifacts of a report ---
 
     def _report(self, report: Report) -> Iterator[Rechecked]:
         places = {id(artifact): _place(artifact) for artifact in report.artifacts}
@@ -153,10 +153,10 @@ class _Run:
             yield self._recorded(report, artifact, place, outcome)
 
     def _again(self, demands: VerifyRequest) -> Outcome:
-        """What verifying comes to; artifacts of one layout together, as a layout is read once for all of them."""
+        """The outcome of verifying; artifacts of one layout together, so that the layout is read once."""
         try:
             outcome = verify(demands, self._opened)
-        except UsageError as error:  # whatever a report names as its layout stops no other
+        except UsageError as error:  # a bad path in one report must not stop the others
             problems = tuple(Problem.of(error, target) for target in demands.targets)
             outcome = Outcome(moment=self._moment, trust={}, problems=problems)
         self._warn(*outcome.warnings, *_ran(outcome))
@@ -171,7 +171,7 @@ class _Run:
             if found := [item for item in outcome.artifacts if item.descriptor.digest == artifact.descriptor.digest]:
                 self._warn(*moved)
                 return Rechecked(basis=Basis.LAYOUT, now=found[0], was=artifact, report=report, besides=besides)
-            # what is there and cannot be judged is not gone: what the report says does not make it good
+            # the layout is there but cannot be judged: the report does not make it good
             is_gone = artifact.descriptor.digest not in self._look(place).digests
             own = (item for item in outcome.problems if item.target in {None, safe(_target(artifact, place))})
             stuck = tuple(item for item in own if item.exit_code != ExitCode.NOT_FOUND or not is_gone)
@@ -185,7 +185,7 @@ class _Run:
         return Rechecked(basis=Basis.REPORT, now=now, was=artifact, report=report, besides=besides)
 
     def _moved(self, artifact: RecordedArtifact, place: str) -> Iterator[Problem]:
-        """That a name of the artifact leads to other bytes now."""
+        """The problem that a name of the artifact now leads to other content."""
         for name in artifact.names:
             others = self._look(place).names.get(name, frozenset()) - {artifact.descriptor.digest}
             if others:
@@ -201,18 +201,18 @@ class _Run:
         return self._places[place]
 
     def _scope(self, artifact: RecordedArtifact) -> tuple[str | None, Origin | None]:
-        """The repository, and who named it: the operator then, the operator now, or a record."""
+        """The repository and its source: the operator then, the operator now, or a record."""
         if artifact.scope_origin in {"option", "name"} or self._request.scope is None:
             return artifact.scope, artifact.scope_origin
         return self._request.scope, "option"
 
     def _said(self, artifact: RecordedArtifact) -> _Said:
-        """The repository, where an operator named one."""
+        """The repository, if an operator named one."""
         scope, origin = self._scope(artifact)
         return _Said(scope if origin == "option" else None, scope if origin == "name" else None)
 
     def _as_then(self, report: Report, artifacts: Sequence[RecordedArtifact], place: str, said: _Said) -> VerifyRequest:
-        """What the report demanded, and what plugins decided then."""
+        """The demands of the report, and the results of plugins then."""
         return self._demands(
             list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
             said.scope,
@@ -225,7 +225,7 @@ class _Run:
     def _demands(
         self, targets: Sequence[str], scope: str | None, metadata: Mapping[str, str], **more: Any
     ) -> VerifyRequest:
-        """What verifying has to know, for the moment and with the plugins of the recheck."""
+        """The request for verify, with the time and the plugins of the recheck."""
         request = self._request
         return VerifyRequest(
             targets=targets,
@@ -255,7 +255,7 @@ class _Run:
             content=None,
             signatures=(),
         )
-        if artifact.policy_reason == "policy.name_conflict":  # no other policy makes the names agree
+        if artifact.policy_reason == "policy.name_conflict":  # another policy cannot resolve this
             conflict = "the report says that its names here and in its acquisition record disagree"
             return replace(outcome, policy_finding=(artifact.policy_reason, conflict))
         try:
@@ -294,7 +294,7 @@ _NO_REPORT: Final = "Name reports that airgap verify --report wrote, as they wer
 
 
 def _report_or_problem(source: str) -> Report | Problem | None:
-    """A report, or why it is none; None where `source` is something else."""
+    """A report, or the problem of a malformed one; None if `source` is something else."""
     try:
         return _report(source)
     except (FormatError, OSError) as error:
@@ -303,7 +303,7 @@ def _report_or_problem(source: str) -> Report | Problem | None:
 
 
 def _layouts(reports: Iterable[tuple[str, Report | Problem | None]]) -> Iterator[str]:
-    """The layouts that are judged, or that reports are about and that are there."""
+    """The layouts that are judged, and existing layouts of reports."""
     for source, report in reports:
         if report is None:
             yield source
@@ -312,7 +312,7 @@ def _layouts(reports: Iterable[tuple[str, Report | Problem | None]]) -> Iterator
 
 
 def _report(source: str) -> Report | None:
-    """A report; None where `source` is something else. Raises FormatError, OSError."""
+    """A report; None if `source` is something else. Raises FormatError, OSError."""
     path = Path(source)
     if not path.is_file():
         return None
@@ -323,7 +323,7 @@ def _report(source: str) -> Report | None:
 
 
 def _is_empty(path: str) -> bool:
-    """Whether a folder holds nothing; what cannot be read is not empty."""
+    """Whether a folder is empty; an unreadable folder is not."""
     try:
         with os.scandir(path) as entries:
             return next(entries, None) is None
@@ -336,7 +336,7 @@ def _nothing(message: str, source: str) -> Problem:
 
 
 def _place(artifact: RecordedArtifact) -> str | None:
-    """Where the layout of a report is; None where nothing is there, or an empty folder (a medium that is not in)."""
+    """The path of the layout of a report; None if it is missing or an empty folder (a mount point)."""
     place = path = artifact.path
     if path is None:
         try:
@@ -355,7 +355,7 @@ def _target(artifact: RecordedArtifact, place: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """How an operator named the repository: by `--scope`, or by the full name that was typed as the tag."""
+    """The repository as the operator named it: by `--scope`, or by a full name as the tag."""
 
     scope: str | None
     typed: str | None
@@ -363,10 +363,10 @@ class _Said:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What there is in a layout; nothing where it cannot be read, which verifying it says."""
+    """The names and digests in a layout; empty if it cannot be read, which verifying it reports."""
 
     names: Mapping[str, frozenset[Digest]] = field(default_factory=dict)
-    """What each name, as reports show it, may lead to."""
+    """For each name in the form of reports, the artifacts that it may lead to."""
     digests: Container[Digest] = frozenset()
 
     @classmethod
@@ -387,7 +387,7 @@ def _ran(outcome: Outcome) -> Iterator[Problem]:
 
 
 def _not_recorded(report: Report, artifact: RecordedArtifact) -> tuple[Problem, ...]:
-    """What was demanded then, and cannot be demanded again."""
+    """The warning about demands of then that are not recorded."""
     if report.metadata is not None or not artifact.demanded_unknown_metadata:
         return ()
     message = f"{report.name} was made by an older version, and does not say which metadata was demanded (-m)"
@@ -408,7 +408,7 @@ def _taken_as_it_is(report: Report, artifact: RecordedArtifact) -> Iterator[Prob
 
 
 def _named(artifact: RecordedArtifact, scope: str | None, origin: Origin | None) -> Named:
-    """What the names in the report say beside who named the repository."""
+    """Further facts of the report about the name of the repository."""
     if scope is None:
         own, by_docker = repositories_of(artifact.names), docker_repositories_of(artifact.names)
         return Named(scope=None, origin=None, own=own, by_docker=by_docker)

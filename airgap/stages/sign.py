@@ -1,7 +1,7 @@
-"""Sign: artifacts in registries, layout directories and layout tars, to signatures attached to them.
+"""Sign: signs artifacts in registries, layout directories and layout tars, and attaches the signatures.
 
-Every target is resolved, signed, timestamped and verified before anything is attached anywhere: where anything fails
-by then, nothing has changed.
+Every target is resolved, signed, timestamped and verified before anything is attached: if something fails before that,
+nothing has changed.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ AGENT: Final = f"airgap/{__version__}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignRequest:
-    """What to sign, with what, and what to say."""
+    """The artifacts to sign, the key, and the signed attributes."""
 
     targets: Sequence[str]
     """References as in design 5, each to one artifact: registry, layout directory or layout tar."""
     signer: Signer | EnvelopeSigner
     at: datetime
-    """The signing time; aware. With the scheme signingAuthority the authentic one, which others will rely on."""
+    """The signing time; aware. With the scheme signingAuthority it is the authentic time that verifiers trust."""
     envelope: EnvelopeFormat = EnvelopeFormat.JWS
     lifetime: timedelta | None = None
-    """How long the signature shall count; whole seconds. None: without end (CLI-3)."""
+    """The lifetime of the signature in whole seconds. None: without end (CLI-3)."""
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """User metadata, signed as annotations of the target (PAY-5)."""
     scheme: Scheme = Scheme.X509
@@ -55,15 +55,15 @@ class SignRequest:
     extended: Mapping[str, ExtendedAttribute] = field(default_factory=lambda: MappingProxyType({}))
     """Further signed attributes."""
     plugin: PluginDemand | None = None
-    """The verification plugin that must accept the signature, too."""
+    """A verification plugin that must also accept the signature."""
     form: Form = "artifactType"
     """`config` for registries that know no artifact types (MAN-3)."""
     referrers_tag: bool = False
-    """Keep the referrers tag, too, where referrers can be found without it."""
+    """Write the referrers tag also where referrers can be found without it."""
     force: bool = False
-    """Attach a signature even where an equal one is."""
+    """Attach a signature even if an equal one is attached."""
     agent: str | None = AGENT
-    """Who signed, unsigned and for showing only (JWS-32)."""
+    """The name of the signing tool, unsigned and for display only (JWS-32)."""
 
     def __post_init__(self) -> None:
         if not self.targets:
@@ -82,11 +82,11 @@ def sign(
     credentials: Credentials | None = None,
     attached: Callable[[SignedArtifact], object] | None = None,
 ) -> tuple[SignedArtifact, ...]:
-    """Sign every target of the request, and attach the signatures; one that has an equal one is left alone.
+    """Sign every target of the request, and attach the signatures. A target with an equal signature is left alone.
 
-    `transport` and `credentials` are for registries (by default as docker's configuration says). `attached` is told of
-    each target as soon as it is done: it knows what is done if a later one fails. Raises UsageError, NotFoundError,
-    ContentError, SigningError, TimestampingError, and what signer and transport raise.
+    `transport` and `credentials` are for registries (by default as docker's configuration says). `attached` is called
+    for each target as soon as it is done, also if a later one fails. Raises UsageError, NotFoundError, ContentError,
+    SigningError, TimestampingError, and what signer and transport raise.
     """
     with Places(transport=transport, credentials=credentials, referrers_tag=request.referrers_tag) as places:
         prepared: dict[str, _Prepared] = {}
@@ -104,7 +104,7 @@ def sign(
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A target that is ready to have its signature attached, or has one."""
+    """A target with a signature to attach, or with an equal one."""
 
     place: Place
     result: SignedArtifact
@@ -120,7 +120,7 @@ class _Prepared:
             return cls(place, _existing(target, place, equal))
         media_type = EnvelopeFormat(request.envelope).media_type
         sealed = seal(draft, request.signer, media_type=media_type, timestamper=request.timestamper)
-        if not chain and not request.force:  # who signs is known only now
+        if not chain and not request.force:  # the signer is known only now
             leaf = sealed.envelope.certificates[0]
             if equal := _find_equal(request, place, draft, leaf):
                 return cls(place, _existing(target, place, equal))
@@ -182,16 +182,16 @@ def _result(
 
 
 def _find_equal(request: SignRequest, place: Place, draft: Draft, leaf: Certificate) -> AttachedSignature | None:
-    """An attached signature that says the same as `draft`, by the same certificate, and still counts.
+    """An attached signature with the content of `draft`, by the same certificate, that has not expired.
 
-    Raises ContentError, and what the transport raises, where one cannot be looked at: it may be that one.
+    Raises ContentError, and what the transport raises, if one cannot be read: it may be the equal one.
     """
     wanted = {**place.subject.annotations, **request.metadata}
     for found in place.attached(NOTARY_SIGNATURE):
         try:
             known = read_attached(place, found)
         except (Rejected, FormatError):
-            continue  # what does not verify is equal to nothing
+            continue  # an invalid signature is not equal
         except ContentError as error:
             raise ContentError(
                 error.reason,

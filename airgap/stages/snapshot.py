@@ -1,4 +1,4 @@
-"""Snapshots: made from a trust directory, shown, compared with what is in force, and judged by the pins at hand."""
+"""Snapshots: makes them from a trust directory, shows them and compares them with the current state."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What a snapshot would change: relative paths."""
+    """The changes by a snapshot: relative paths."""
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Difference:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing would change."""
+        """Whether nothing would change."""
         return not (self.added or self.changed or self.removed)
 
 
@@ -76,9 +76,9 @@ def create_snapshot(
 ) -> Created:
     """Pack the trust directory into a layout directory (added to) or a new layout tar.
 
-    `number` None: one more than the highest that is known here, from the memory or from the destination; what cannot be
-    read there may be a higher one, and then the caller has to say. `remember` writes it into the memory of the trust
-    directory. Raises AirgapError.
+    `number` None: one more than the highest known number, from the state or from the destination. Unreadable content in
+    the destination may have a higher one; then the caller must give the number. `remember` writes it into the state of
+    the trust directory. Raises AirgapError.
     """
     try:
         parse_stream(stream)
@@ -124,7 +124,7 @@ def _check_whole(files: tuple[MaterialFile, ...]) -> None:
 
 
 def _last_number(trust: Path, destination: str, stream: str) -> tuple[int, AirgapError | None]:
-    """The highest number of the stream that is known, 0 where none is; and why there may be a higher one."""
+    """The highest known number of the stream, 0 if there is none; and why there may be a higher one."""
     state = State.read(trust)
     numbers = [state.last_number(stream) if state else 0]
     unread: list[AirgapError] = []
@@ -134,12 +134,12 @@ def _last_number(trust: Path, destination: str, stream: str) -> tuple[int, Airga
                 found = _snapshots(store, Graph(store), unread.append)
                 numbers += [item.number for item in found if item.stream == stream]
         except AirgapError:
-            pass  # an empty folder, or something that writing will refuse with its reason
+            pass  # an empty folder, or a path that writing will refuse
     return max(numbers), next(iter(unread), None)
 
 
 def _snapshots(store: Store, graph: Graph, hear: Callable[[AirgapError], object]) -> Iterator[Snapshot]:
-    """The snapshots in a layout; `hear` is told of what may be one and cannot be read."""
+    """The snapshots in a layout; `hear` is called with unreadable content that may be one."""
     for problem in graph.problems:
         hear(problem.error())
     for root in graph.roots():
@@ -163,7 +163,7 @@ def _unsure_number(error: AirgapError, stream: str) -> ContentError:
 
 
 def _remember(trust: Path, snapshot: Snapshot) -> list[str]:
-    """Write the number into the memory, unless the memory is lost: that is not to be covered up."""
+    """Write the number into the state, unless the state is lost: that must stay visible."""
     swap = StagedSwap(trust)
     try:
         with swap.locked():
@@ -240,7 +240,7 @@ def _write_folder(built: Built, trust: Path, path: Path) -> None:
 
 
 def diff_snapshots(target: str, other: str | Path) -> tuple[Snapshot, Difference]:
-    """What `target` has otherwise than `other`: a trust directory (a Path) or another snapshot. Raises AirgapError."""
+    """The differences of `target` from `other`: a trust directory (a Path) or another snapshot. Raises AirgapError."""
     with open_snapshot(target) as opened:
         new = opened.snapshot
     if isinstance(other, Path):

@@ -1,6 +1,6 @@
-"""Snapshots put into force: judged by pins, held against the memory of what was accepted, exchanged in one step.
+"""Applies snapshots: checks the pins and the state of accepted snapshots, and exchanges the directory in one step.
 
-Also undone, and pinned for. Everything that changes a trust directory here does it inside the lock of its swap.
+Also undoes them. Every change of a trust directory here happens inside the lock of its swap.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _NEWER: Final = "Ask the sender for a newer snapshot."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyRequest:
-    """How to apply; the reasons are the operator's own words, kept in the history."""
+    """How to apply; the reasons are words of the operator for the history."""
 
     at: datetime
     clock: datetime
@@ -67,38 +67,38 @@ class ApplyRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotOutcome:
-    """What became of a snapshot: judged, and with `apply` put into force or not."""
+    """The result for a snapshot: judged, and applied or not."""
 
     snapshot: Snapshot | None
     judged: JudgedSnapshot | None = None
     applied: bool = False
     in_force: bool = False
-    """Everything in it is in force already, and nothing was changed."""
+    """Whether all of it was in force already, so that nothing was changed."""
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
     @property
     def exit_codes(self) -> frozenset[int]:
-        """Everything that is wrong."""
+        """The exit codes of all problems."""
         return all_of(self.problems).exit_codes
 
 
 Memory = Mapping[str, bytes]
-"""What TUF remembers of a pin: file names to bytes."""
+"""The TUF state of a pin: file names to bytes."""
 
 
 def verify_snapshot(opened: OpenSnapshot, trust: Path, request: ApplyRequest) -> SnapshotOutcome:
-    """Whether `apply` would accept the snapshot, with every reason why not. Changes nothing.
+    """Whether `apply` would accept the snapshot, with every reason against it. Changes nothing.
 
-    Raises TrustMaterialError where pins or memory are malformed.
+    Raises TrustMaterialError if pins or state are malformed.
     """
     return _Judgement(opened, trust, request).outcome()
 
 
 def apply_snapshot(opened: OpenSnapshot, location: Location, request: ApplyRequest) -> SnapshotOutcome:
-    """Put the snapshot into force, if it may be. The trust directory is the old one or the new one at any instant.
+    """Apply the snapshot if it is acceptable. At any time the trust directory is either the old or the new one.
 
-    Raises AirgapError where the directory cannot be changed.
+    Raises AirgapError if the directory cannot be changed.
     """
     swap = swap_of(location)
     with changing(swap):
@@ -111,7 +111,7 @@ def apply_snapshot(opened: OpenSnapshot, location: Location, request: ApplyReque
             return outcome
         if judgement.is_in_force():
             judgement.keep_tuf(swap.trust)
-            # to exchange the same for the same would lose what undo goes back to
+            # exchanging equal contents would lose the former state for undo
             return replace(outcome, in_force=True)
         state, signed = judgement.next_state(), judgement.is_signed
         assemble(swap, opened.store, opened.snapshot, judgement.pins, state, signed=signed)
@@ -143,20 +143,20 @@ def undo_snapshot(location: Location, *, at: datetime, reason: str = "") -> Stat
         pins, state = Pins.read(swap.trust), State.read(swap.trust)
         if state is None:
             raise Rejected("snapshot.state.lost", f"{FILE} is lost; nothing was undone")
-        if swap.finished_undo:  # to undo once more would go forward again
+        if swap.finished_undo:  # another undo would go forward again
             return state
         former = State.read(swap.previous)
         back = former.in_force if former else None
         detail = f"from {state.in_force or 'nothing applied'} to {back or 'nothing applied'}"
         state = state.undoing(back).noting(at, "undo", detail, reason)
-        assemble_previous(swap, pins, state)  # not judged again: it was in force before
+        assemble_previous(swap, pins, state)  # not judged again, because it was in force before
         swap.commit(undoes=True)
     return state
 
 
 @contextmanager
 def changing(swap: StagedSwap) -> Iterator[None]:
-    """The lock of the swap, and those of whoever else writes in the tree: nothing is added to one that goes away."""
+    """Holds the locks of the swap and of all writers in the tree: nothing may be added to a tree being replaced."""
     with swap.locked(), exclusive(swap.trust), ExitStack() as stack:
         for name in _EVIDENCE:
             if (swap.trust / name).is_dir():
@@ -165,7 +165,7 @@ def changing(swap: StagedSwap) -> Iterator[None]:
 
 
 class _Judgement:
-    """One snapshot held against one trust directory."""
+    """The checks of one snapshot against one trust directory."""
 
     def __init__(self, opened: OpenSnapshot, trust: Path, request: ApplyRequest) -> None:
         self._store, self._graph, self._snapshot = opened.store, opened.graph, opened.snapshot
@@ -211,10 +211,10 @@ class _Judgement:
         )
 
     def next_state(self) -> State | None:
-        """The memory with this snapshot in it; None where it is lost and this snapshot needs none."""
+        """The state with this snapshot; None if the state is lost and this snapshot needs none."""
         if self._state is None and self._accepted is None and self.pins.entries:
             return None
-        at, snapshot = self._request.clock, self._snapshot  # when it was done, whatever moment it was judged for
+        at, snapshot = self._request.clock, self._snapshot  # the real time, not the judged time
         state = self._state or State()
         detail = f"{snapshot.name} {snapshot.descriptor.digest}"
         for action, reason in self._notes:
@@ -225,16 +225,16 @@ class _Judgement:
 
     @property
     def is_signed(self) -> bool:
-        """Somebody who is pinned vouches for the snapshot."""
+        """Whether a pinned signer signed the snapshot."""
         return self._accepted is not None
 
     def keep_tuf(self, tree: Path) -> None:
-        """What TUF has to remember goes into `tree`, which comes into force or is in force. Raises OSError."""
+        """Writes the TUF state into `tree`. Raises OSError."""
         for pin, memory in self._tuf_memory:
             tuf.remember(tree, pin, memory)
 
     def is_in_force(self) -> bool:
-        """The trust directory has the snapshot's stores, policy and evidence, and remembers it."""
+        """Whether the trust directory has the snapshot's stores, policy and evidence, and its number in the state."""
         snapshot = self._snapshot
         remembered = not self._notes and self._state is not None and self._state.has_accepted(snapshot)
         if self._accepted is not None and not remembered:
@@ -247,7 +247,7 @@ class _Judgement:
         pieces = {file.digest for file in snapshot.files if file.part in {Part.CRL, Part.OCSP}}
         return {(file.path, file.digest) for file in present} == wanted and pieces <= evidence_digests(self._trust)
 
-    # --- the questions ---
+    # --- the checks ---
 
     def _evidence_problems(self) -> Iterator[Problem]:
         try:
@@ -258,7 +258,7 @@ class _Judgement:
             yield Problem.of(error)
 
     def _check_coverage(self, coverage: Coverage) -> None:
-        """The config says of the evidence what the evidence says of itself. Raises TrustMaterialError."""
+        """Compares the stated coverage and use-by date with the evidence. Raises TrustMaterialError."""
         stated = (self._snapshot.coverage, self._snapshot.use_by)
         if stated != (coverage.pieces, coverage.use_by):
             raise TrustMaterialError(
@@ -266,7 +266,7 @@ class _Judgement:
             )
 
     def _from_the_future(self) -> Iterator[Problem]:
-        """Evidence that nobody vouches for may not make this machine's clock look wrong for years to come."""
+        """Refuses unsigned evidence from the future: it would make the clock of this machine look wrong for years."""
         at = self._request.at
         for piece in self._snapshot.coverage if self._accepted is None else ():
             if piece.this_update > at + limits.CLOCK_SKEW:
@@ -279,14 +279,14 @@ class _Judgement:
                 )
 
     def _unusable(self) -> Iterator[Problem]:
-        """What `apply` would find only when the next tree is there, so that a look says the same."""
+        """The problems that `apply` would find only in the new tree, so that verify reports them, too."""
         try:
             check_incoming(self._store, self._snapshot)
         except AirgapError as error:
             yield Problem.of(error)
 
     def _signed(self) -> tuple[tuple[SignatureOutcome, ...], list[Problem]]:
-        """Who signed it; problems where nobody did who may."""
+        """Finds the pinned signer; adds problems if there is none."""
         pins = self.pins.of(self._snapshot.stream)
         x509 = [pin for pin in pins if pin.kind is not PinKind.TUF]
         directory = TrustDirectory.open(self._trust).accepting(self._request.max_age)
@@ -304,17 +304,17 @@ class _Judgement:
         )
         tuf_problem: Problem | None = None
         if accepted is None and not self._snapshot.evidence_only:
-            # TUF has one mark for all: for evidence alone it would shut out a full snapshot that comes later
+            # TUF has one version for all: evidence alone would shut out a later full snapshot with a lower version
             accepted, tuf_problem = self._signed_by_tuf([pin for pin in pins if pin.kind is PinKind.TUF])
         self._accepted = accepted
         if accepted is not None or self._snapshot.evidence_only:
-            return signatures, []  # evidence proves itself, piece by piece, whenever something is judged by it
+            return signatures, []  # each piece of evidence is verified whenever it is used
         if tuf_problem is not None and not signatures:
             return signatures, [tuf_problem]
         return signatures, [self._unsigned(signatures, pins)]
 
     def _signed_by_tuf(self, pins: list[Pin]) -> tuple[Pin | None, Problem | None]:
-        from airgap.trust.snapshots.tuf_check import check_tuf  # few sites pin a TUF root
+        from airgap.trust.snapshots.tuf_check import check_tuf  # imported only here: few sites pin a TUF root
 
         problem: Problem | None = None
         for pin in pins:
@@ -345,7 +345,7 @@ class _Judgement:
         return Problem.of(Rejected("signature.none", "the snapshot is not signed").advising(_SIGN))
 
     def _remembered(self) -> Iterator[Problem]:
-        """Whether it is older than what was accepted, or nobody knows any more."""
+        """Checks that it is not older than the last accepted snapshot, and that the state is not lost."""
         if self._accepted is None:
             return
         request = self._request
@@ -402,13 +402,13 @@ class _Judgement:
 
 
 def _not_pinned(signature: SignatureOutcome) -> tuple[bool, int]:
-    """Sorts first what a pinned signer made, then what comes nearest to being accepted."""
+    """A sort key: signatures of pinned signers first, then those that are nearest to being accepted."""
     blocking = {finding.check for finding in signature.findings if finding.blocks}
     return bool(blocking & {Check.INTEGRITY, Check.AUTHENTICITY}), signature.verdict.rank
 
 
 def _not_accepted(signature: SignatureOutcome) -> Problem:
-    """Why this signature does not put a snapshot into force: pins decide about its signer, and no trust store."""
+    """The problem of a signature that does not count: pins decide about signers, not trust stores."""
     finding = next(finding for finding in signature.findings if finding.blocks)
     message, remedy = f"the signature of this snapshot does not count: {finding.message}", finding.remedy
     if finding.check is Check.AUTHENTICITY and signature.signer:

@@ -30,12 +30,12 @@ from airgap.trust.snapshots.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TIT
 ROLES: Final = ("root", "targets", "snapshot", "timestamp")
 ROOT_LIFETIME: Final = timedelta(days=2 * 365)
 LIFETIME: Final = timedelta(days=30)
-"""How long metadata count without being renewed, unless something else is asked for."""
+"""The default lifetime of metadata."""
 _CREATED: Final = "org.opencontainers.image.created"
 
 
 def prepare_tuf_keys(folder: Path, *, init: bool, at: datetime) -> None:
-    """The keys are there; with `init` they and the first root are made in `folder`. Raises UsageError, OSError."""
+    """Checks that the keys exist; `init` makes them and the first root in `folder`. Raises UsageError, OSError."""
     load()
     if not init:
         _signers(folder)
@@ -125,7 +125,7 @@ def _signers(folder: Path) -> dict[str, Any]:
     from securesystemslib.signer import CryptoSigner
 
     signers = {}
-    for role in ROLES[1:]:  # the root key signs nothing here, and need not be at hand
+    for role in ROLES[1:]:  # the root key is not used here and need not be present
         path = folder / f"{role}.pem"
         try:
             signers[role] = CryptoSigner(load_pem_private_key(read_regular(path, limits.CONFIG_BYTES), None))

@@ -1,7 +1,7 @@
-"""Timestamp: signatures that exist, stamped before their certificates expire.
+"""Timestamp: adds timestamps to existing signatures before their certificates expire.
 
-The token goes into the unsigned header, so that what is signed stays as it is. But bytes are identity: the stamped
-envelope is another blob under another signature manifest, which is attached beside the old one.
+The token goes into the unsigned header, so that the signed part does not change. But the stamped envelope has other
+bytes. So it is another blob with another signature manifest, which is attached beside the old one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimestampRequest:
-    """Whose signatures to stamp, and by whom."""
+    """The artifact whose signatures to stamp, and the authority."""
 
     target: str
     """A reference to one artifact."""
@@ -37,9 +37,9 @@ class TimestampRequest:
     signature: Digest | None = None
     """Digest of one signature's manifest; None: every signature that has no timestamp yet."""
     force: bool = False
-    """Also those that have a timestamp, or a stamped copy."""
+    """Stamp also those that have a timestamp, or a stamped copy."""
     referrers_tag: bool = False
-    """Keep the referrers tag, too, where referrers can be found without it."""
+    """Write the referrers tag also where referrers can be found without it."""
 
 
 def add_timestamps(
@@ -51,7 +51,7 @@ def add_timestamps(
 ) -> tuple[StampedSignature, ...]:
     """Stamp the artifact's signatures, all of them or one, and attach the stamped copies.
 
-    Every token is had and verified before the first copy is attached; `attached` is told of each as it is done.
+    All tokens are fetched and verified before the first copy is attached; `attached` is called for each copy.
     Raises NotFoundError where there is no such signature, SigningError, TimestampingError, and what the transport
     raises.
     """
@@ -112,6 +112,6 @@ def _result(
         sealed = stamp(item.layer.media_type, item.raw, timestamper)
     except Rejected as error:
         raise SigningError(f"the signature {item.descriptor.digest}: {error}", reason=error.reason) from None
-    # MAN-9: what others annotated stays; the Notary Project's two are written anew
+    # MAN-9: other annotations stay; the two of the Notary Project are written again
     attachment = signature_attachment(replace(sealed, annotations=item.manifest.annotations), place.subject, item.form)
     return replace(result, after=attachment.manifest, timestamp=sealed.timestamp), attachment

@@ -1,6 +1,6 @@
-"""Verify layouts and tars, trusting only the local trust directory: everything comes to one outcome.
+"""Verify layouts and tars, trusting only the local trust directory.
 
-Reads, never writes, and opens no socket: it cannot even import what could (import contracts hold it to that).
+It reads, never writes, and opens no socket: import contracts forbid it to import network code.
 """
 
 from __future__ import annotations
@@ -64,39 +64,39 @@ if TYPE_CHECKING:
     from airgap.verifier.plugins import AllowedPlugins
 
 _Contents = Callable[[Descriptor], ContentReport | None]
-"""What became of an artifact's content."""
+"""The result for the content of an artifact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest:
-    """What to verify, and how."""
+    """The targets and the options of a verify."""
 
     targets: Sequence[str]
     """References as in design 5: layout directories and tars, with or without a tag or digest."""
     at: datetime
     """The moment judged for; aware."""
     clock: datetime
-    """What the clock says; equal to `at` unless another moment was asked for."""
+    """What the clock says; equal to `at` unless another time was named."""
     scope: str | None = None
-    """The repository that the policy is asked about (`airgap.trust.check_scope`)."""
+    """The repository for the policy (`airgap.trust.check_scope`)."""
     typed: str | None = None
-    """The full name that was typed as the tag in an earlier judgement, where targets name the same by digest."""
+    """The full name that was typed as the tag in an earlier judgement, if targets name the artifact by digest."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata that must be signed."""
     content: Content = Content.ALL
     max_signatures: int = limits.SIGNATURES
     max_age: Mapping[str, timedelta] = field(default_factory=dict)
-    """How stale evidence may be, by kind (`airgap.trust.parse_ages`), over what airgap.toml says."""
+    """How stale evidence may be, by kind (`airgap.trust.parse_ages`); overrides airgap.toml."""
     plugins: AllowedPlugins | None = None
-    """Verification plugins that may be run; no other ever is. What they do is theirs: no guard watches them."""
+    """Verification plugins that may be run. The network guard does not watch them."""
     earlier: Mapping[Digest, PluginUse] = field(default_factory=dict)
-    """What plugins decided in an earlier judgement, by signature: open, not refused, where they may not be run now."""
+    """Plugin results of an earlier judgement, by signature: undecided instead of refused if they may not be run now."""
     at_hand: EvidenceAtHand | None = None
-    """The evidence in layouts that are open, heard for all targets; None to look into the layouts of `targets`."""
+    """The evidence in open layouts, used for all targets; None to read it from the layouts of `targets`."""
 
     @property
     def inputs(self) -> tuple[Path, ...]:
-        """What is read beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
+        """The input paths beside the trust directory: nothing may be written there (`airgap.trust.check_output`)."""
         return tuple(layout_paths(self.targets))
 
 
@@ -105,10 +105,9 @@ def verify(
 ) -> Outcome:
     """Judge every artifact of every target.
 
-    Never raises for what targets or the trust directory hold: malformed policies, unreadable layouts and missing
-    references are problems of the outcome. A malformed policy is refused before anything is judged. `executor` runs
-    the hashing; without one, a pool with a thread for every core is made for this call. Raises UsageError where the
-    trust directory does not stand apart from the targets.
+    Malformed policies, unreadable layouts and missing references do not raise: they are problems of the outcome. A
+    malformed policy is refused before anything is judged. `executor` runs the hashing; without one, this call makes a
+    pool with a thread for every core. Raises UsageError if the trust directory is not separate from the targets.
     """
     check_apart(trust if isinstance(trust, Path) else trust.path, request.targets)
     moment = Moment(judged=request.at, clock=request.clock)
@@ -127,7 +126,7 @@ def verify(
 
         at_hand = request.at_hand
         if at_hand is None:
-            several = len(set(layout_paths(request.targets))) > 1  # a single one is opened where it is judged
+            several = len(set(layout_paths(request.targets))) > 1  # a single target is opened when it is judged
             at_hand = stack.enter_context(evidence_at_hand(request.targets)) if several else NOTHING_ELSE
         run = _Run(request, directory, policy, at_hand, pool)
         stack.callback(run.close)
@@ -138,7 +137,7 @@ def verify(
 
 
 def _unopened(targets: Iterable[str]) -> Iterator[Problem]:
-    """What keeps targets from being opened, where nothing can be judged anyway: one attempt tells all that is wrong."""
+    """The problems of targets that cannot be opened, if nothing can be judged anyway: one run reports all problems."""
     for text in targets:
         try:
             with open_target(text):
@@ -148,7 +147,7 @@ def _unopened(targets: Iterable[str]) -> Iterator[Problem]:
 
 
 def _threads() -> Executor:
-    from concurrent.futures import ThreadPoolExecutor  # with little to hash there is no pool, and no import of one
+    from concurrent.futures import ThreadPoolExecutor  # imported only if there is enough to hash
 
     return ThreadPoolExecutor(os.cpu_count() or 1)
 
@@ -171,16 +170,16 @@ class _Run:
         self._shared_judge = self._judge = self._make_judge(at_hand.bodies)
         self._pool = pool
         self._layout = ExitStack()
-        """Keeps the layout open that was opened last; targets that follow in it share what was read of it."""
+        """Keeps the last layout open: following targets in it share what was read."""
         self._opened: Target | None = None
         self._judged: dict[Descriptor, tuple[Statement, ReferrerOutcome]] = {}
-        """What is attached to artifacts of that layout, with the statement that applied last."""
+        """The judged attachments of that layout, with the last applied statement."""
         self._artifacts: list[ArtifactOutcome] = []
         self._problems: list[Problem] = list(at_hand.problems)
         self._warnings: list[Problem] = []
 
     def target(self, text: str) -> None:
-        """Judge one target; what keeps it from being judged becomes a problem, and the next target has its turn."""
+        """Judge one target. An error becomes a problem, and the next target follows."""
         try:
             target = self._open(text)
             content = self._contents(target)
@@ -217,7 +216,7 @@ class _Run:
         )
 
     def _open_evidence(self, target: Target) -> None:
-        """What lies in the layout as evidence, beside the trust directory's; what would be trusted is only named."""
+        """The evidence in the layout and in the trust directory; trust material in the layout is only reported."""
         roots = [root.descriptor for root in target.graph.roots()]
         known = self._at_hand.layouts.get(target.reference.path)
         self._beside = known or evidence_in(target)
@@ -228,7 +227,7 @@ class _Run:
         self._warnings += list(find_proposals(target.graph, roots, name_of(target)))
 
     def outcome(self, moment: Moment) -> Outcome:
-        """Everything that the targets came to."""
+        """The outcome of all targets."""
         return Outcome(
             moment=moment,
             trust=self._directory.overview(self._request.at, self._policy),
@@ -244,7 +243,7 @@ class _Run:
         )
 
     def _report_entries(self, target: Target, text: str) -> None:
-        """Entries that belong to no artifact: what cannot be read is wrong content where the whole layout is meant.
+        """Reports entries of no artifact: unreadable ones are wrong content if the whole layout is verified.
 
         What cannot be read and may name any artifact is so always: nobody knows what others call this one.
         """
@@ -322,7 +321,7 @@ class _Run:
         )
 
     def _contents(self, target: Target) -> _Contents:
-        """Starts to check all content that is meant, so that it is hashed while signatures are judged."""
+        """Starts to check all content, so that it is hashed while signatures are judged."""
         mode = self._request.content
         checker = self._checker
         closures = {}
@@ -363,7 +362,7 @@ class _Run:
     def _referrers(
         self, target: Target, artifact: Descriptor, statement: Statement, warnings: list[str]
     ) -> Iterator[ReferrerOutcome]:
-        """What is attached and is not itself a signature, with what its own signatures say; each once."""
+        """The referrers that are no signatures, with the results of their own signatures; each once."""
         seen: set[Digest] = {artifact.digest}
         queue = deque([artifact])
         while queue:
@@ -379,7 +378,7 @@ class _Run:
                 yield self._attached(target, referrer, statement)
 
     def _attached(self, target: Target, referrer: Referrer, statement: Statement) -> ReferrerOutcome:
-        """Judged once, also where a tag of cosign's attaches it to many. Metadata is demanded of the artifact alone."""
+        """Judged once, also if cosign tags attach it to many artifacts. Metadata is demanded of the artifact alone."""
         attached = referrer.descriptor
         known = self._judged.get(attached)
         if known is not None and known[0] == statement:
@@ -396,18 +395,18 @@ class _Run:
 
 
 def _roots(target: Target) -> tuple[Root, ...]:
-    """What is judged; what cannot be read of a whole layout is told entry by entry, and raises nothing."""
+    """The artifacts to judge; unreadable ones of a whole layout are reported entry by entry and do not raise."""
     return target.graph.roots() if target.is_whole and target.graph.problems else target.roots()
 
 
 def _named(root: Root) -> str:
-    """What a sentence calls an artifact."""
+    """The name of an artifact in messages."""
     name = root.called or next(iter((*root.tags, *root.aliases)), None)
     return safe(name, limit=160) if name else str(root.descriptor.digest)
 
 
 def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, warnings: list[str]) -> str | None:
-    """Why no signature may be here although there is one; what else came with the artifact and is lost is a warning."""
+    """Why the signature may be missing here; warns about other lost referrers."""
     unread: list[ContentProblem] = []
     here = _here(target, descriptor, unread.append)
     if unread:
@@ -422,7 +421,7 @@ def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, 
 
 
 def _here(target: Target, descriptor: Descriptor, hear: Callable[[ContentProblem], object]) -> frozenset[Digest]:
-    """What refers to an artifact in the layout as it is; records are about a copy and are not counted."""
+    """The digests of the referrers of an artifact in the layout, without acquisition records."""
     referrers = target.graph.referrers(descriptor).readable(hear)
     return frozenset(item.descriptor.digest for item in referrers if item.artifact_type != ACQUISITION)
 

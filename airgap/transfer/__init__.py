@@ -1,4 +1,5 @@
-"""Moving content: a plan of the graph is made, then blobs go, then manifests from the leaves up, names last.
+"""Copies content: makes a plan of the graph, then copies blobs, then manifests from the leaves up, then writes names.
 
-Knows layouts, tars and two small protocols; registries speak the same protocols (airgap.net.source, airgap.net.sink).
+It has layouts, tars and two small protocols; registries implement the same protocols (airgap.net.source,
+airgap.net.sink).
 """

@@ -1,6 +1,6 @@
-"""Attaching to an artifact: a manifest with a subject and its blobs, brought to where the artifact is.
+"""Attaches a manifest with a subject, and its blobs, to an artifact.
 
-A place is one artifact in one transport. Layouts are here, directories and tars; registries are airgap.net.attach.
+A `Place` is one artifact in one transport. Layout directories and tars are here; registries are in airgap.net.attach.
 """
 
 from __future__ import annotations
@@ -33,43 +33,43 @@ from airgap.transfer.writer import LayoutWriter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A manifest that refers to an artifact, with what it points at."""
+    """A manifest that refers to an artifact, with its blobs."""
 
     subject: Descriptor
     manifest: Descriptor
-    """With artifact type and annotations, as lists of referrers have them."""
+    """With artifact type and annotations, as in lists of referrers."""
     raw: bytes = field(repr=False)
     blobs: tuple[tuple[Descriptor, bytes], ...] = field(repr=False)
-    """In the order in which they are brought in, all before the manifest (MAN-13)."""
+    """In the order in which they are written, all before the manifest (MAN-13)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedManifest:
-    """A referrer that is attached already."""
+    """An attached referrer."""
 
     descriptor: Descriptor
     manifest: Manifest
 
 
 class Place(Protocol):
-    """Where one artifact is, and what can be attached to it there."""
+    """One artifact in one transport, to which something can be attached."""
 
     @property
     def name(self) -> str:
-        """The artifact as the operator calls it, by its digest; safe to show."""
+        """The name of the artifact with its digest; safe to show."""
 
     @property
     def subject(self) -> Descriptor:
-        """The artifact: media type, digest and size, nothing else."""
+        """The artifact: only media type, digest and size."""
 
     def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
-        """Image manifests of this type that refer to the artifact. Raises AirgapError where nobody can look."""
+        """Image manifests of this type that refer to the artifact. Raises AirgapError if the look-up fails."""
 
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
-        """A blob of at most `limit` bytes, proven. Raises AirgapError."""
+        """A blob of at most `limit` bytes, its digest checked. Raises AirgapError."""
 
     def attach(self, attachment: Attachment) -> str:
-        """Bring it in; returns how it can be found there. Raises AirgapError, and then it is not to be found."""
+        """Attach it; returns how it can be found. Raises AirgapError, and then it cannot be found."""
 
 
 class LayoutPlace:
@@ -86,7 +86,7 @@ class LayoutPlace:
         self._fallback: Final = fallback
         root = self._graph.find(reference)
         self.subject: Final = as_subject(root.descriptor)
-        self._graph.manifest(root.descriptor)  # media type, digest and size in index.json are anybody's word
+        self._graph.manifest(root.descriptor)  # media type, digest and size in index.json are unverified
         self.name: Final = safe(f"{reference.transport}{reference.path}@{root.descriptor.digest}")
 
     def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
@@ -102,7 +102,7 @@ class LayoutPlace:
     def attach(self, attachment: Attachment) -> str:
         """An untagged entry of `index.json`, as oras and notation write it (MAN-36).
 
-        Where the layout has a fallback tag for the artifact already, as regctl keeps referrers, that lists it too.
+        If the layout already has a fallback tag for the artifact, as regctl writes it, the tag lists it, too.
         """
         blobs = [*attachment.blobs, (attachment.manifest, attachment.raw)]
         entries = [Entry(descriptor=attachment.manifest)]
@@ -113,16 +113,16 @@ class LayoutPlace:
             entries.append(listing.entry)
             drop = tuple(listing.old)
         if isinstance(self._store, LayoutArchive):
-            self._store.close()  # Windows renames over no open file
+            self._store.close()  # Windows cannot rename over an open file
             add_to_tar(self._path, blobs, entries, drop=drop)
         else:
             _add_to_folder(self._path, blobs, entries, drop)
         return "index.json" if listing is None else "index.json and the referrers tag"
 
     def _listing(self, attachment: Attachment) -> Relisted | None:
-        """The index of the referrers tag with the attachment listed; None where none is kept."""
+        """The index of the referrers tag with the attachment; None if the layout has no such tag."""
         subject, manifest = attachment.subject, attachment.manifest
-        with open_layout(self._path) as now:  # others may have attached something since
+        with open_layout(self._path) as now:  # others may have attached something in between
             known = partial(_listed, now, subject) if self._fallback else None
             return relisted(now, subject.digest, [manifest], (manifest.digest,), known=known)
 
@@ -147,17 +147,17 @@ def _add_to_folder(
 
 @contextmanager
 def open_layout_place(reference: LayoutReference, *, fallback: bool = False) -> Iterator[LayoutPlace]:
-    """The artifact that a reference to a layout names, the only one where it names none.
+    """The artifact that a reference to a layout names, or the only one in the layout.
 
     `fallback`: keep the referrers tag, too, for tools that know nothing else. Raises NotFoundError, ContentError.
     """
     with open_layout(reference.path) as store:
-        path = os.path.realpath(reference.path)  # a rewritten tar must not replace the link that names it
+        path = os.path.realpath(reference.path)  # rewriting a tar must not replace a link to it
         yield LayoutPlace(reference, store, path, fallback=fallback)
 
 
 def as_subject(descriptor: Descriptor) -> Descriptor:
-    """Media type, digest and size alone: hints of whoever listed it are neither signed nor repeated."""
+    """Only media type, digest and size: other members of the descriptor are neither signed nor copied."""
     if not descriptor.is_manifest:
         raise UsageError(
             f"{descriptor.digest} is of type {safe(descriptor.media_type, limit=128)}; only manifests and indexes can "

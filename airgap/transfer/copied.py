@@ -1,4 +1,4 @@
-"""What a copy did, for reports and for the next copy."""
+"""The result of a copy, for reports and for lock files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from airgap.transfer.plan import CopyPlan, Key, PlannedArtifact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopiedArtifact:
-    """What became of one artifact."""
+    """The result for one artifact."""
 
     source: str
     """Its reference, safe to show."""
     descriptor: Descriptor | None
-    """None where it was not even found."""
+    """None if it was not found."""
     destinations: tuple[str, ...]
     """References to it in the destination, safe to show."""
     tags: tuple[str, ...] = ()
@@ -40,21 +40,21 @@ class CopiedArtifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What went over, in contents and bytes."""
+    """The copied contents and bytes."""
 
     blobs: int = 0
     manifests: int = 0
     bytes: int = 0
-    """Of what is new in the destination (in a dry run: would be)."""
+    """Bytes that are new in the destination (in a dry run: would be)."""
     by: Mapping[str, int] = field(default_factory=dict)
-    """How it came there, in bytes: copied, linked, cloned, mounted."""
+    """Bytes by method: copied, linked, cloned, mounted."""
     present_bytes: int = 0
-    """Of what was there already."""
+    """Bytes that were there already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyResult:
-    """What a copy did."""
+    """The result of a copy."""
 
     destination: str
     dry_run: bool
@@ -70,14 +70,14 @@ class CopyResult:
 
     @property
     def exit_code(self) -> int:
-        """0; 20 where some of it was left out and the copy kept going; the error's own where nothing came through."""
+        """0; 20 if something was left out and the copy kept going; that of the error if nothing was copied."""
         failed = [item for item in self.artifacts if item.status == "failed"]
         if failed and len(failed) == len(self.artifacts):
             return most_severe({item.error.exit_code if item.error else ExitCode.ERROR for item in failed})
         return ExitCode.PARTIAL if any(item.status in {"failed", "partial"} for item in self.artifacts) else ExitCode.OK
 
     def lock(self) -> tuple[str, ...]:
-        """Every artifact that was found, with its digest: a list that copies exactly this again."""
+        """Every found artifact with its digest: a list to copy exactly these again."""
         return tuple(item.pinned for item in self.artifacts if item.pinned is not None)
 
     def write_lock(self, path: Path) -> None:
@@ -87,7 +87,7 @@ class CopyResult:
 
 
 def _is_signed(planned: PlannedArtifact) -> bool:
-    """Whether a signature came with it; cosign's tags are signatures themselves."""
+    """Whether a signature was copied with it; cosign's tags are signatures themselves."""
     if planned.wanted.tags and all(cosign_target(tag) for tag in planned.wanted.tags):
         return True
     root = planned.wanted.descriptor.digest
@@ -97,7 +97,7 @@ def _is_signed(planned: PlannedArtifact) -> bool:
 def status_of(
     planned: PlannedArtifact, error: AirgapError | None, moved: Mapping[Key, TransferMethod], *, dry_run: bool
 ) -> str:
-    """The word for what became of an artifact."""
+    """The status word for an artifact."""
     if error is not None:
         return "failed"
     if planned.problems:
@@ -114,7 +114,7 @@ def added(
     surveyed: Survey,
     elsewhere: Collection[Key] = (),
 ) -> Totals:
-    """The totals with what one plan brought; what is `elsewhere` came from nowhere and is not there either."""
+    """The totals with those of one plan; content that is `elsewhere` was not copied."""
     by = dict(totals.by)
     nodes = {key: plan.nodes[key] for key in moved if key in plan.nodes}
     for key, node in nodes.items():

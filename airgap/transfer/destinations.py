@@ -1,4 +1,4 @@
-"""What copies are called where they arrive, and what they may not take the place of."""
+"""The names of copies in the destination, and the names that they must not take from others."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _PACKED: Final = re.compile(r"\.(?:tgz|tbz2?|txz|tzst|zip|7z|rar|gz|bz2|xz|zst|l
 
 @dataclass(frozen=True, slots=True)
 class RegistryRoot:
-    """A registry, into which repositories go under their own paths."""
+    """A registry as destination: repositories keep their own paths."""
 
     registry: str
 
     def __str__(self) -> str:
-        """As it is typed."""
+        """The registry as typed."""
         return self.registry
 
 
@@ -49,7 +49,7 @@ Destination = LayoutReference | RegistryReference | RegistryRoot
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an artifact arrives: the repository (None: the layout or tar itself) and its tags there."""
+    """The destination of an artifact: the repository (None: the layout or tar) and its tags."""
 
     repository: RegistryReference | None
     tags: tuple[str, ...]
@@ -57,7 +57,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a tag of the destination names, and the repository that it came from."""
+    """The artifact of a tag in the destination, and its source repository."""
 
     digest: Digest
     name: str
@@ -160,10 +160,10 @@ def _collision(one: FoundArtifact, other: FoundArtifact, name: str) -> UsageErro
 
 
 def _whole_names(found: FoundArtifact, place: Place) -> tuple[str, ...]:
-    """What containerd calls it in a layout, beside its tags."""
+    """Its containerd name in a layout, beside its tags."""
     if place.repository is not None:
         return ()
-    # one tag may stand for all
+    # one tag may be used for all
     listed = (Entry(descriptor=entry, tag=tag) for tag, entry in zip(place.tags, found.entries, strict=False))
     names = dict.fromkeys(name for entry in listed for name in names_of(entry))
     tags = set(place.tags)
@@ -171,11 +171,11 @@ def _whole_names(found: FoundArtifact, place: Place) -> tuple[str, ...]:
 
 
 def with_registry_tags(plan: CopyPlan, found: Sequence[FoundArtifact], *, keep_going: bool) -> CopyPlan:
-    """The plan for one repository: cosign's tags without the registry and path that a layout may have before them.
+    """The plan for one repository: cosign's tags without the registry and path that they may have in a layout.
 
-    In a layout several repositories may have a signature of the same image. Each goes where its tag says; one that
-    nobody can tell apart would take another's place, so it is refused. Raises UsageError, or (`keep_going`) leaves it
-    behind as a problem of its artifact.
+    In a layout several repositories may have a signature of the same image. Each goes to the repository of its tag. A
+    signature that would replace another one is refused. Raises UsageError, or (`keep_going`) leaves it behind as a
+    problem of its artifact.
     """
     taken = {tag: item.wanted.descriptor.digest for item in plan.artifacts for tag in item.wanted.tags}
     artifacts: list[PlannedArtifact] = []
@@ -215,8 +215,8 @@ def _shared_tag(found: FoundArtifact, tag: str, one: Digest, other: Digest) -> U
 def check_takeover(found: Sequence[FoundArtifact], placed: Sequence[Place], origins: Mapping[str, Origin]) -> None:
     """Refuse to move a tag of the layout from an artifact of one repository to one of another.
 
-    `origins`: what is known of the destination's tags. One that names a repository itself is nobody else's, and one
-    that stays where it is takes nothing over. Raises UsageError.
+    `origins`: the known sources of the destination's tags. A tag that names a repository belongs to it, and a tag that
+    does not move conflicts with nothing. Raises UsageError.
     """
     for item, place in zip(found, placed, strict=True):
         for tag in place.tags:
@@ -232,9 +232,9 @@ def check_takeover(found: Sequence[FoundArtifact], placed: Sequence[Place], orig
 
 
 def check_whole_names(found: Sequence[FoundArtifact], placed: Sequence[Place], present: Iterable[Descriptor]) -> None:
-    """Refuse to take from another artifact of the layout a name that nobody typed: what containerd calls a copy.
+    """Refuse a containerd name for a copy that another artifact of the layout has: nobody typed that name.
 
-    One that stands where a tag of the copy stands moves with that. Raises UsageError.
+    A name beside a tag of the copy moves with the tag. Raises UsageError.
     """
     tags: dict[str, dict[Digest, set[str | None]]] = {}
     """Of what has a name, by name and digest: thousands of entries may share both."""
@@ -254,10 +254,10 @@ def check_whole_names(found: Sequence[FoundArtifact], placed: Sequence[Place], p
 
 
 def parse_destination(text: str) -> Destination:
-    """What a copy writes to: what is there, a registry or a name in one, or a new layout where the text says so.
+    """The destination in `text`: an existing layout, a registry or a name in one, or a new layout.
 
-    Nothing is guessed. A new tar has a name that ends in .tar; a new folder is written as a path (`./x`, `oci:x`), or
-    stands in a folder that exists, without a dot or colon. Raises UsageError.
+    Nothing is guessed. The name of a new tar ends in .tar. A new folder is written as a path (`./x`, `oci:x`), or is in
+    an existing folder and has no dot or colon. Raises UsageError.
     """
     layout = local_reference(text, exists=os.path.exists)
     if layout is None and "://" not in text:
@@ -280,7 +280,7 @@ def parse_destination(text: str) -> Destination:
 def _registry_root(text: str) -> RegistryRoot | None:
     """The registry that `text` names without a repository: `ghcr.io`, `host:5000/`, `oci://host`; None for other texts.
 
-    A word with a dot counts where it ends as names of hosts do, in letters.
+    A word with a dot counts if it ends in letters, as host names do.
     """
     host = without_registry_scheme(text).removesuffix("/")
     if not is_registry(host):
@@ -291,13 +291,13 @@ def _registry_root(text: str) -> RegistryRoot | None:
 
 
 def _new_file(text: str) -> LayoutReference | None:
-    """What is a file by its name. Raises UsageError."""
+    """The new file, if the text is the name of one. Raises UsageError."""
     new = parse_new_layout(text)
     return new if _is_tar_name(new.path) or _PACKED.search(new.path) else None
 
 
 def _new_folder(text: str) -> LayoutReference | None:
-    """The folder that a copy makes; None where the text can only be a name in a registry. Raises UsageError."""
+    """The new folder; None if the text can only be a name in a registry. Raises UsageError."""
     folder = os.path.dirname(text.rstrip("/"))  # noqa: PTH120
     if not os.path.isdir(folder or "."):  # noqa: PTH112
         return None

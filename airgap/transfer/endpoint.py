@@ -1,4 +1,4 @@
-"""What a copy reads from and writes to: two small protocols that every transport speaks."""
+"""The source and the destination of a copy: two small protocols that every transport implements."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from airgap.transfer.pump import Advance, Readable
 
 
 class TransferMethod(StrEnum):
-    """How content came to be in the destination."""
+    """How content came into the destination."""
 
     EXISTED = "existed"
     COPIED = "copied"
     CLONED = "cloned"
-    """Shared with the source by the file system, until one of both changes (reflink)."""
+    """Blocks shared with the source by the file system (reflink)."""
     LINKED = "linked"
-    """The same file under two names (hard link)."""
+    """A hard link."""
     MOUNTED = "mounted"
-    """Taken over by the registry from another of its repositories."""
+    """Mounted by the registry from another repository."""
 
 
 class BlobStream(Readable, Protocol):
-    """A blob that is being read."""
+    """An open blob."""
 
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes."""
@@ -40,61 +40,61 @@ class BlobStream(Readable, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Referral:
-    """A referrer that a source names for a subject; its manifest is yet to be read, and its subject to be compared."""
+    """A listed referrer of a subject; its manifest is not read and its subject not compared yet."""
 
     descriptor: Descriptor
-    """Artifact type and annotations as listed, or (tag schema) as the manifest has them; of the API it is a claim."""
+    """Artifact type and annotations as the API lists them (a claim), or (tag schema) from the manifest."""
     artifact_type: str | None
     mechanism: str
     tag: str | None = None
-    """Cosign's tag, where that is what names it: then its manifest states no subject."""
+    """Its cosign tag, if it was found by that: then its manifest has no subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundReferrers:
-    """The referrers of one subject that a source names.
+    """The referrers of one subject in a source.
 
-    As in a layout (`airgap.oci.nodes.Referrers`) nobody gets what can be read without what cannot.
+    As in a layout (`airgap.oci.nodes.Referrers`), a caller cannot ignore the unreadable ones by mistake.
     """
 
     lookup: ReferrersLookup
     problems: tuple[AirgapError, ...] = field(default=(), compare=False)
-    """What was named and could not be read."""
+    """Listed referrers that could not be read."""
     _referrals: tuple[Referral, ...] = ()
 
     def all(self) -> tuple[Referral, ...]:
-        """Each once, in the source's order. Raises AirgapError where one could not be read."""
+        """Each once, in the order of the source. Raises AirgapError if one could not be read."""
         for problem in self.problems:
             raise problem
         return self._referrals
 
     def readable(self, hear: Callable[[AirgapError], object]) -> tuple[Referral, ...]:
-        """As `all`, without those that could not be read; `hear` is told of each of them, first."""
+        """As `all`, without the unreadable ones; `hear` is called with each of these first."""
         for problem in self.problems:
             hear(problem)
         return self._referrals
 
     def and_more(self, referrals: Iterable[Referral]) -> FoundReferrers:
-        """These and others, which another way to look has brought."""
+        """These and those of another look-up."""
         return replace(self, _referrals=(*self._referrals, *referrals))
 
 
 class Blobs(Protocol):
-    """Where blobs can be read, by any number of threads at once."""
+    """Readable blobs. Safe for threads."""
 
     def open(self, descriptor: Descriptor) -> BlobStream:
-        """A blob's bytes, not proven yet. Raises ContentError (`content.missing`, ...)."""
+        """The unverified bytes of a blob. Raises ContentError (`content.missing`, ...)."""
 
     def path(self, descriptor: Descriptor) -> str | None:
-        """The regular file that holds exactly this blob and nothing else, where there is one."""
+        """The regular file with exactly this blob, if there is one."""
 
 
 @runtime_checkable
 class Resumable(Protocol):
-    """Blobs that come from far away: what arrived of one before is not asked for again."""
+    """Blobs of a network: a partly received blob can be resumed."""
 
     def open_from(self, descriptor: Descriptor, start: int) -> BlobStream:
-        """A blob's bytes from `start` on, not proven. Raises ContentError (`content.missing`, ...)."""
+        """The unverified bytes of a blob from `start` on. Raises ContentError (`content.missing`, ...)."""
 
 
 class Source(Blobs, Protocol):
@@ -106,23 +106,23 @@ class Source(Blobs, Protocol):
 
     @property
     def concurrent(self) -> bool:
-        """Whether manifests and referrers may be asked for by several threads at once; blobs always may."""
+        """Whether several threads may read manifests and referrers; they always may read blobs."""
 
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
-        """A manifest, its bytes proven. Raises AirgapError."""
+        """A manifest, its digest checked. Raises AirgapError."""
 
     def referrers(
         self, descriptor: Descriptor, *, artifact_types: Collection[str] = (), digest_tags: bool
     ) -> FoundReferrers:
-        """What refers to a manifest; `digest_tags`: by cosign's tags, too. Raises AirgapError where it cannot look.
+        """The referrers of a manifest; `digest_tags`: also by cosign's tags. Raises AirgapError if the look-up fails.
 
-        Those of other than `artifact_types` (empty: all) may be left out of the answer, not of its count.
+        Other types than `artifact_types` (empty: all) may be missing in the answer, but not in its count.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What the destination shall name: a root or cosign tag under a tag, a referrer or a digest without one."""
+    """An entry for the destination: a root or cosign tag with a tag, a referrer or a digest without one."""
 
     descriptor: Descriptor
     tag: str | None = None
@@ -130,7 +130,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class NamingResult:
-    """What naming changed."""
+    """The changes of names."""
 
     added: int = 0
     moved: tuple[str, ...] = ()
@@ -138,17 +138,17 @@ class NamingResult:
 
 
 class Destination(Protocol):
-    """What can be asked of a destination without writing to it."""
+    """Questions to a destination that do not write."""
 
     @property
     def refuses_incomplete(self) -> bool:
-        """Whether a manifest that is there proves that all it points at is there, too (registries refuse it else)."""
+        """Whether an existing manifest proves that its content exists, too (registries refuse incomplete ones)."""
 
     def has(self, descriptor: Descriptor) -> bool:
         """Whether the content is there, with its size. Raises AirgapError."""
 
     def lists(self, subject: Digest, referrer: Digest) -> bool:
-        """Whether a referrer that is there can be found from its subject; naming it at the end counts."""
+        """Whether an existing referrer can be found from its subject, or will be after `finish`."""
 
 
 class Sink(Destination, Protocol):
@@ -159,19 +159,19 @@ class Sink(Destination, Protocol):
         """What the operator calls it, safe to show."""
 
     def reserve(self, size: int) -> None:
-        """So many bytes are about to come. Raises WriteError where there is no room."""
+        """Announces so many bytes. Raises WriteError if there is no room."""
 
     def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
-        """Bring a blob in, proven on its way. Raises ContentError, WriteError, ..."""
+        """Write a blob; its digest is checked. Raises ContentError, WriteError, ..."""
 
     def put_manifest(self, descriptor: Descriptor, raw: bytes) -> object:
-        """Bring a manifest in; all that it points at is there. Raises AirgapError."""
+        """Write a manifest whose content exists. Raises AirgapError."""
 
     def says_incomplete(self, error: AirgapError) -> bool:
-        """Whether `put_manifest` failed because something it points at is not there, whatever `has` said before."""
+        """Whether `put_manifest` failed because content of the manifest is missing, whatever `has` answered before."""
 
     def flush(self) -> None:
-        """Everything that was put is on the medium under its final name when this returns."""
+        """Flushes everything: afterwards it is on the medium under its final names."""
 
     def finish(self, entries: Sequence[Entry]) -> NamingResult:
-        """Name what was copied: the last step."""
+        """Write the names: the last step."""

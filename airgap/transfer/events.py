@@ -1,4 +1,4 @@
-"""What a copy tells about its progress: typed events, from any thread, to one callback."""
+"""Progress events of a copy: from any thread, to one callback."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from airgap.transfer.endpoint import TransferMethod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The plan is made: so much is not in the destination yet."""
+    """The plan is made; the event has the missing contents."""
 
     artifacts: int
     blobs: int
     manifests: int
     bytes: int
     present_bytes: int
-    """What the destination has already."""
+    """Bytes that the destination has already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobStarted:
-    """A blob is being moved."""
+    """The copy of a blob has started."""
 
     digest: Digest
     size: int
@@ -31,7 +31,7 @@ class BlobStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobAdvanced:
-    """So many more bytes of it went through; a repeated attempt counts again."""
+    """More bytes of it were copied; a repeated attempt counts again."""
 
     digest: Digest
     bytes: int
@@ -63,7 +63,7 @@ class ArtifactDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something worth telling: a retry, a registry's warning. One sentence, safe to show."""
+    """A message: a retry, a warning of a registry. One sentence, safe to show."""
 
     message: str
 

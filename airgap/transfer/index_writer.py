@@ -1,4 +1,4 @@
-"""`index.json`, written and merged: others' entries and members stay as they are."""
+"""Writes and merges `index.json`: entries and members of others stay unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EMPTY_INDEX: Final = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image
 
 def index_document(entries: Sequence[Entry]) -> bytes:
     """A new `index.json` that lists `entries`, the same bytes for the same entries in any order."""
-    # one line for a tag or digest: a copy may come upon the same by two ways
+    # one entry for each tag or digest: a copy may find the same content twice
     unique = {_order(entry): entry for entry in sorted(entries, key=_order, reverse=True)}
     manifests = [entry_json(unique[name]) for name in sorted(unique)]
     return dump({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": manifests})
@@ -31,11 +31,11 @@ def index_document(entries: Sequence[Entry]) -> bytes:
 def merged(
     current: bytes, entries: Sequence[Entry], *, drop: Collection[Digest], source: str
 ) -> tuple[bytes, NamingResult]:
-    """`current` with `entries` listed; the very same bytes where they are already.
+    """`current` with `entries` listed; the same bytes if they are listed already.
 
-    A tag names one thing: it moves, and what it named stays listed without it. `drop` takes away entries without a tag
-    and those under a tag of `entries`: what somebody gave another name stays under it. Raises ContentError for an
-    `index.json` that cannot be read, LimitError for one that would become too large.
+    A tag names one artifact: it moves, and the former artifact stays listed without it. `drop` removes entries without
+    a tag and those with a tag of `entries`; entries with another name stay. Raises ContentError for an unreadable
+    `index.json`, LimitError for one that would become too large.
     """
     try:
         document = load_object(current, Reading.OPEN, limit=limits.LAYOUT_INDEX_BYTES, what=f"layout's {LAYOUT_INDEX}")
@@ -63,20 +63,20 @@ def merged(
 
 
 class _Table:
-    """The entries of an `index.json` by what they name."""
+    """The entries of an `index.json`, by name and digest."""
 
     def __init__(self, items: list[Any]) -> None:
         self.items = items
         self.added = 0
         self.moved: dict[str, None] = {}
         self._others: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        """By name and digest, what stood there before; the names of what is added now are settled."""
+        """The former entries by name and digest; the names of new entries are final."""
         self._tagged: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        """By tag and digest, what has or had the tag."""
+        """Entries by tag and digest that have or had the tag."""
         self._listed: set[str] = set()
         """Digests."""
         self._bare: dict[str, int] = {}
-        """By digest, an entry without a name."""
+        """Unnamed entries by digest."""
         for number, item in enumerate(items):
             if isinstance(item, dict):
                 self._list(number)
@@ -107,7 +107,7 @@ class _Table:
         if bare is None:
             self._append(new)
             return
-        # an entry without a name gets one; to list the same twice would say nothing more
+        # an unnamed entry gets the name, instead of a second entry
         self.items[bare] = new
         self._list(bare)
         self.added += 1
@@ -133,7 +133,7 @@ class _Table:
         return False
 
     def _take_from_others(self, name: str, digest: str) -> None:
-        """The name moves: somebody may have given it to several, as a tag or as containerd's name."""
+        """The name moves: several entries may have it, as a tag or as containerd's name."""
         found = self._others[name]
         same = found.pop(digest, [])
         for number in (number for numbers in found.values() for number in numbers):
@@ -160,25 +160,25 @@ class _Table:
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
-    """The entry as `index.json` has it."""
+    """The entry in the form of `index.json`."""
     given = entry.descriptor.annotations
     annotations = {key: value for key, value in given.items() if key != REF_NAME}
     name = annotations.get(CONTAINERD_NAME)
     renamed = entry.tag is not None and entry.tag != given.get(REF_NAME)
     if name is not None and renamed and not _fits(name, entry.tag or ""):
-        del annotations[CONTAINERD_NAME]  # containerd would go on to run it by the name that it had elsewhere
+        del annotations[CONTAINERD_NAME]  # containerd would still run it by the name of its former layout
     if entry.tag is not None:
         annotations[REF_NAME] = entry.tag
     return replace(entry.descriptor, annotations=annotations, data=None).to_json()
 
 
 def names_of(entry: Entry) -> tuple[str, ...]:
-    """Every name by which some tool runs what is listed so."""
+    """Every name that some tool accepts for such an entry."""
     return _names(entry_json(entry))
 
 
 def _fits(name: str, tag: str) -> bool:
-    """Whether containerd's whole name says the same as a tag, which may be whole, short, or without its registry."""
+    """Whether containerd's full name matches a tag, which may be full, short, or without its registry."""
     return name == tag or tag_part(name) == tag or name.endswith(f"/{tag}")
 
 
@@ -198,7 +198,7 @@ def _annotation(item: Mapping[str, Any], key: str) -> str | None:
 
 
 def _is_free(tag: str | None, taken: Collection[str]) -> bool:
-    """Whether an entry that is to go stands under no name of its own; an uncut referrers tag is none (D46)."""
+    """Whether an entry to remove has no name of its own; a referrers tag in its long form is none (D46)."""
     return tag is None or tag in taken or (is_referrers_tag(tag) and any(tag.startswith(name) for name in taken))
 
 

@@ -1,4 +1,4 @@
-"""The referrers tags of a layout, as regctl reads and writes them, beside the untagged entries (design 5)."""
+"""Referrers tags of a layout, as regctl reads and writes them, in addition to untagged entries (design 5)."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def with_referrers_tags(plan: CopyPlan, layout: Store | None) -> tuple[CopyPlan,
 
 
 def _listed(item: PlannedReferrer, nodes: Mapping[Key, Node]) -> Descriptor:
-    """The referrer as a list of referrers has it: with its effective type and its annotations (distribution-spec)."""
+    """The referrer in the form of a referrers list: with effective type and annotations (distribution-spec)."""
     node = nodes.get(key_of(item.descriptor))
     annotations = node.manifest.annotations if node is not None and node.manifest is not None else {}
     return replace(item.descriptor, artifact_type=item.artifact_type, annotations=annotations, data=None)

@@ -1,8 +1,8 @@
-"""Moves what a plan names: blobs first, then manifests from the leaves up, names last.
+"""Executes the plan of a copy: blobs first, then manifests from the leaves up, names last.
 
-Each content is moved once, by as many threads as the executor has. What the destination has is not moved again, so a
-copy that was interrupted goes on where it stopped. The first error ends the copy, unless it is told to keep going: then
-what depends on the failed content is left out, and everything else is completed.
+Each content is copied once, by the threads of the executor. Content of the destination is not copied again, so an
+interrupted copy continues. The first error ends the copy, unless it keeps going: then artifacts that depend on the
+failed content are left out, and everything else is completed.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from airgap.transfer.plan import CopyPlan, Key, Node, PlannedArtifact, key_of
 from airgap.transfer.workers import WorkerPool
 
 _BATCH: Final = 64
-"""Blobs that one task asks a layout for: to ask for one takes less time than to start a task."""
+"""Blobs for one task that asks a layout: asking for one takes less time than starting a task."""
 
 
 _FINAL: Final = frozenset(
     {Cause.FULL, Cause.READ_ONLY, Cause.DENIED, Cause.GONE, Cause.REFUSED, Cause.DNS, Cause.UNREACHABLE}
 )
-"""What stops everything: a medium or host that takes nothing more."""
+"""Causes that end everything: the medium or host accepts nothing more."""
 
 
 _WITHOUT_IT: Final = (
@@ -47,7 +47,7 @@ _WITHOUT_IT: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What of a plan the destination has not."""
+    """The content of a plan that is missing in the destination."""
 
     missing: frozenset[Key]
     bytes: int
@@ -61,23 +61,23 @@ class TransferResult:
 
     survey: Survey
     moved: Mapping[Key, TransferMethod]
-    """What is new in the destination, and how it came there."""
+    """The new content of the destination, and the method for each."""
     skipped: frozenset[Key] = frozenset()
-    """External layers that the source does not hold."""
+    """External layers that the source does not have."""
     failures: Mapping[Key, AirgapError] = field(default_factory=dict)
     named: NamingResult = field(default_factory=NamingResult)
 
     def error_of(self, artifact: PlannedArtifact) -> AirgapError | None:
-        """Why an artifact is not there."""
+        """The error of an artifact that was not copied."""
         return artifact.error or next((self.failures[key] for key in artifact.needed if key in self.failures), None)
 
     def landed(self, artifact: PlannedArtifact) -> PlannedArtifact:
-        """An artifact that is there as it is there: referrers that did not arrive are problems of it."""
+        """A copied artifact; referrers that failed are problems of it."""
         return landed(artifact, self.failures)
 
 
 def landed(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> PlannedArtifact:
-    """The artifact without the referrers that failed, which are told as left behind."""
+    """The artifact without the failed referrers, which are reported as left behind."""
     lost = [item for item in artifact.attached if key_of(item.descriptor) in failures]
     if not lost:
         return artifact
@@ -89,9 +89,9 @@ def landed(artifact: PlannedArtifact, failures: Mapping[Key, AirgapError]) -> Pl
 
 
 def survey(plan: CopyPlan, sink: Destination, executor: Executor, *, exact: bool = False) -> Survey:
-    """Ask the destination what it has. Where it refuses what is incomplete, only for manifests: what is below is there.
+    """Ask the destination for its content; only for manifests if it refuses incomplete ones.
 
-    `exact` asks for every blob, also where a push would ask by itself.
+    `exact` asks for every blob, also where an upload would ask by itself.
     """
     missing: set[Key] = set()
     covered: set[Key] = set()
@@ -104,7 +104,7 @@ def survey(plan: CopyPlan, sink: Destination, executor: Executor, *, exact: bool
                 missing.add(key_of(node.descriptor))
     blobs = [node for node in plan.blobs() if key_of(node.descriptor) not in covered]
     if sink.refuses_incomplete and not exact:
-        # a push asks itself, right before it sends; to ask twice would cost a call for every blob
+        # an upload asks itself before it sends; asking twice would cost a request for every blob
         missing.update(key_of(node.descriptor) for node in blobs)
     else:
         for absent in executor.map(
@@ -117,7 +117,7 @@ def survey(plan: CopyPlan, sink: Destination, executor: Executor, *, exact: bool
 
 
 def _is_listed(node: Node, sink: Destination) -> bool:
-    # a copy that was killed between putting a signature and listing it under the referrers tag must not lose it
+    # a copy that was killed between putting a signature and listing it in the referrers tag must not lose it
     subject = node.manifest.subject if node.manifest else None
     return subject is None or sink.lists(subject.digest, node.descriptor.digest)
 
@@ -145,7 +145,7 @@ def transfer(
     progress: Progress = silent,
     keep_going: bool = False,
 ) -> TransferResult:
-    """Bring everything that `plan` names into `sink`, and name it there.
+    """Copy everything in `plan` into `sink`, and write the names.
 
     Raises the first error (AirgapError), unless `keep_going`.
     """
@@ -239,14 +239,14 @@ class _Transfer:
         except AirgapError as error:
             if not self._sink.says_incomplete(error):
                 raise self._refused(node, error) from None
-            # it said that it has what lies below, and has it not: bring everything, then ask once more
+            # content that it claimed to have is missing: copy everything, then put the manifest again
             self._mend(node)
             self._put_again(node.descriptor, node.manifest.raw, node.below)
         self._progress(ManifestDone(digest=node.descriptor.digest))
         return TransferMethod.COPIED
 
     def _refused(self, node: Node, error: AirgapError) -> AirgapError:
-        """The same error; where it is about a referrer, it says of what."""
+        """The same error; for a referrer it names the subject."""
         item, artifact = self._attached.get(key_of(node.descriptor), (None, None))
         if item is None or artifact is None or isinstance(error, (TransferError, ContentError)):
             return error
@@ -284,7 +284,7 @@ class _Transfer:
 def put_blob(
     sink: Sink, descriptor: Descriptor, source: Blobs, progress: Progress, *, check: Callable[[], object] | None = None
 ) -> TransferMethod:
-    """Bring one blob into `sink` and tell of it; `check` is called with each chunk and may raise to stop.
+    """Copy one blob into `sink` and report it; `check` is called with each chunk and may raise to stop.
 
     Raises what the sink raises.
     """
@@ -301,5 +301,5 @@ def put_blob(
 
 
 def _ends_everything(error: AirgapError) -> bool:
-    """Whether no other content can come through either."""
+    """Whether the error concerns all other content, too."""
     return isinstance(error, TransferError) and error.cause in _FINAL

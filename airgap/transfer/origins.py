@@ -1,4 +1,4 @@
-"""Where copies come from: references opened, tags listed, each artifact found with what is known about its origin."""
+"""The sources of a copy: opens references, lists tags, and finds artifacts with their origin."""
 
 from __future__ import annotations
 
@@ -32,38 +32,38 @@ _COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 
 
 class Repository(Source, Protocol):
-    """A registry's repository as a source that can be asked what it has."""
+    """A repository of a registry as a source that lists its content."""
 
     def resolve(self, reference: str | Digest) -> Descriptor:
-        """What a tag or digest names, its bytes read and proven. Raises AirgapError."""
+        """The descriptor of a tag or digest, its digest checked. Raises AirgapError."""
 
     def tags(self) -> Iterator[str]:
-        """Every tag, as it is listed: some may be no legal tags. Raises AirgapError."""
+        """Every listed tag, including illegal ones. Raises AirgapError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundArtifact:
-    """One artifact that a source names."""
+    """One artifact of a source."""
 
     source: Source
     descriptor: Descriptor
     reference: str
-    """What was asked for, resolved, safe to show: `registry/repo:v1`, `./layout:v1`."""
+    """The resolved reference, safe to show: `registry/repo:v1`, `./layout:v1`."""
     repository: RegistryReference | None
-    """The repository that it comes from, or is known to have come from."""
+    """The repository that it comes from, or came from before."""
     tags: tuple[str, ...]
     """Its tags there; in layouts they may be full references."""
     entries: tuple[Descriptor, ...] = ()
-    """The entry of a layout that bears each of these tags: each has its own annotations."""
+    """The entry of a layout for each of these tags: each has its own annotations."""
     pinned: str
-    """The reference with its digest, as a lock file has it."""
+    """The reference with its digest, for a lock file."""
     record: FoundRecord | None = None
-    """The newest acquisition record that came with it."""
+    """Its newest acquisition record."""
     from_layout: bool = False
 
 
 class Unfound(NamedTuple):
-    """What a reference names as well, and cannot be read, or cannot be named."""
+    """Content of a reference that cannot be read, or has no usable name."""
 
     reference: str
     """Safe to show."""
@@ -71,7 +71,7 @@ class Unfound(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What one reference names."""
+    """The artifacts of one reference."""
 
     found: list[FoundArtifact]
     unfound: list[Unfound]
@@ -79,14 +79,14 @@ class Findings(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which artifacts of a repository or layout are meant."""
+    """The choice of artifacts of a repository or layout."""
 
     all_tags: bool = False
     pattern: re.Pattern[str] | None = None
 
     @classmethod
     def of(cls, *, all_tags: bool, pattern: str | None) -> Choice:
-        """Raises UsageError for what is no regular expression."""
+        """Raises UsageError for an invalid regular expression."""
         if pattern is None:
             return cls(all_tags=all_tags)
         try:
@@ -95,23 +95,23 @@ class Choice:
             raise UsageError(f"--tags {safe(pattern)!r} is no regular expression: {safe(error)}") from None
 
     def takes(self, tag: str) -> bool:
-        """Whether a tag is meant."""
+        """Whether a tag is chosen."""
         return self.pattern is None or any(self.pattern.fullmatch(name) for name in (tag, tag_part(tag)))
 
 
 class Sources:
-    """Opens what references name; each layout and repository once."""
+    """Opens references; each layout and repository once."""
 
     def __init__(
         self, repository: Callable[[RegistryReference], Repository], stack: ExitStack, executor: Executor
     ) -> None:
-        """`repository` opens one; it is called where a registry is named, and not else."""
+        """`repository` opens one; it is called only if a registry is named."""
         self._repository, self._stack, self._executor = repository, stack, executor
         self._layouts: dict[str, _OpenLayout] = {}
         self._repositories: dict[str, Repository] = {}
 
     def find(self, texts: Sequence[str], choice: Choice, *, pinned: bool = False) -> list[Callable[[], Findings]]:
-        """For every reference what finds its artifacts; calling it raises AirgapError, this raises UsageError.
+        """For every reference a function that finds its artifacts; that raises AirgapError, this raises UsageError.
 
         Registries are asked by several threads at once; the order stays that of `texts`.
         """
@@ -125,7 +125,7 @@ class Sources:
         tasks: list[Callable[[], Findings]] = []
         for reference in references:
             if isinstance(reference, LayoutReference):
-                # by one thread, and not before it is its turn
+                # in this thread, when it is its turn
                 tasks.append(partial(self._in_layout, reference, choice))
             else:
                 source = self._known(reference)
@@ -148,7 +148,7 @@ class Sources:
 
 
 def find_all(store: Store, name: str) -> Findings:
-    """Every artifact of a layout that is no file: `name` is what it is called."""
+    """Every artifact of a layout that is no file, called `name`."""
     return _OpenLayout(store).findings(LayoutReference(path=name), Choice())
 
 
@@ -159,7 +159,7 @@ class _OpenLayout:
 
     @cache  # noqa: B019 - as long as the layout is open
     def _records(self, artifact: Descriptor) -> tuple[FoundRecord, ...]:
-        # what cannot be read is heard where referrers are looked for, unless the operator wants none
+        # unreadable content is reported when referrers are looked up, unless the operator excludes them
         return find_records(self._store, self._graph, artifact, heard_elsewhere)
 
     @cached_property
@@ -170,7 +170,7 @@ class _OpenLayout:
         found = list(self._find(reference, choice))
         if reference.tag is not None or reference.digest is not None:
             return Findings(found, [])
-        # whoever copies a whole layout means what cannot be read, too, and every name: none is lost without a word
+        # a copy of a whole layout includes unreadable entries and every name: a loss must be reported
         errors = (*(problem.error() for problem in self._graph.problems), *self._lost_names(choice))
         return Findings(found, [Unfound(safe(reference), error) for error in errors])
 
@@ -219,7 +219,7 @@ class _OpenLayout:
 
 
 def _by_repository(tags: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Tags that are full references, apart by repository where they name several; other tags go with the first."""
+    """Tags that are full references, grouped by repository; other tags go with the first group."""
     groups: dict[str, list[str]] = {}
     short = [tag for tag in tags if tag_part(tag) == tag]
     for tag in tags:
@@ -233,7 +233,7 @@ def _by_repository(tags: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def _origin(tags: Sequence[str], record: FoundRecord | None, aliases: Sequence[str]) -> RegistryReference | None:
-    """Where an artifact of a layout came from: a tag that is a full reference says so, its record, or another name."""
+    """The source repository of an artifact of a layout: by a full reference as tag, its record, or another name."""
     names = [tag for tag in tags if tag_part(tag) != tag]
     names += [record.record.name] if record and record.record.name else []
     names += [name for name in aliases if tag_part(name) != name]
@@ -249,7 +249,7 @@ def _origin(tags: Sequence[str], record: FoundRecord | None, aliases: Sequence[s
 def _in_repository(
     source: Repository, reference: RegistryReference, choice: Choice, executor: Executor
 ) -> Callable[[], Findings]:
-    """What finds the artifacts that a reference to a registry names; asked from now on. Raises UsageError."""
+    """A function that finds the artifacts of a reference to a registry; requests start now. Raises UsageError."""
     if choice.all_tags:
         if reference.tag is not None or reference.digest is not None:
             raise UsageError(f"{reference} names one artifact, and --all-tags or --tags asks for many")
@@ -263,7 +263,7 @@ def _in_repository(
 
 
 class _Tagged:
-    """The tags of a repository, each resolved by a thread of its own: one that fails takes no other with it."""
+    """The tags of a repository, resolved in parallel; a failing one does not affect the others."""
 
     def __init__(self, source: Repository, reference: RegistryReference, choice: Choice, executor: Executor) -> None:
         self._source, self._reference, self._choice, self._executor = source, reference, choice, executor
@@ -283,7 +283,7 @@ class _Tagged:
                 try:
                     found.found.append(future.result())
                 except TransferError:
-                    raise  # the way to the registry is broken: nothing else will come through either
+                    raise  # the registry cannot be reached: all other requests will fail, too
                 except AirgapError as error:
                     found.unfound.append(Unfound(safe(f"{name}:{tag}"), error))
         finally:
@@ -313,15 +313,15 @@ def _resolved(source: Repository, reference: RegistryReference, tag: str | None)
 
 
 def is_cosign(found: FoundArtifact) -> bool:
-    """Whether it is one of cosign's own tags, copied as a tag like others."""
+    """Whether it is a cosign tag that is copied like other tags."""
     return any(cosign_target(tag) for tag in found.tags)
 
 
 def read_list(path: Path) -> list[str]:
-    """The references of a list file, one a line; blank lines and what follows a `#` are left out. Raises UsageError."""
+    """The references of a list file, one a line; blank lines and comments after `#` are ignored. Raises UsageError."""
     raw = read_given(path, limits.LIST_BYTES, f"the list {safe(path)}")
     try:
-        text = raw.decode("utf-8-sig")  # as Windows' editors write it
+        text = raw.decode("utf-8-sig")  # editors on Windows write it
     except UnicodeDecodeError as error:
         raise UsageError(f"the list {safe(path)} is not UTF-8 (byte {error.start})") from None
     lines = (_COMMENT.sub("", line).strip() for line in text.splitlines())

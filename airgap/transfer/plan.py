@@ -1,7 +1,7 @@
-"""What a copy will move: the graph below its artifacts, walked once, before a byte of content is moved.
+"""The plan of a copy: all contents below its artifacts, known before content is copied.
 
-Manifests and referrers are read here, blobs are not: so the plan knows every size, a dry run costs nothing more, and a
-tar can be written in one pass. Referrers are followed recursively, of children of an index and of referrers, too.
+Manifests and referrers are read for it, but no blobs. So every size is known, a dry run needs nothing more, and a tar
+can be written in one pass. Referrers are followed recursively, also those of children of an index and of referrers.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from airgap.transfer.endpoint import Blobs, Entry, FoundReferrers, Source
 from airgap.transfer.platforms import PlatformFilter
 
 Key = tuple[Digest, str, int]
-"""Digest, media type (of manifests; else empty) and size: what is the same content to a destination."""
+"""Digest, media type (of manifests; else empty) and size: equal for the same content in a destination."""
 
 
 def key_of(descriptor: Descriptor) -> Key:
-    """The key of what a descriptor describes."""
+    """The key of a descriptor."""
     return descriptor.digest, descriptor.media_type if descriptor.is_manifest else "", descriptor.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What of an artifact is copied."""
+    """The parts of an artifact to copy."""
 
     referrers: bool = True
     artifact_types: frozenset[str] = frozenset()
-    """Only referrers of these types; what refers to a chosen one (its signature) comes with it. Empty: all."""
+    """Only referrers of these types, and the referrers of these (their signatures). Empty: all."""
     depth: int | None = None
-    """Levels of referrers; 1: those of the artifact and its children, but not theirs. None: all."""
+    """Levels of referrers; 1: those of the artifact and its children, but not of referrers. None: all."""
     digest_tags: bool = False
     """Look for cosign's tags in registries, too."""
     platforms: tuple[PlatformFilter, ...] = ()
     """Only these platforms of an index; empty: all."""
     skip_types: frozenset[str] = frozenset()
-    """Referrers of these types are never copied: the destination gets its own, or none."""
+    """Referrers of these types are not copied: the destination gets its own, or none."""
 
     def takes(self, artifact_type: str | None, *, inside: bool) -> bool:
-        """Whether a referrer of this type is copied; `inside`: it refers to a referrer, and comes along with that."""
+        """Whether a referrer of this type is copied; `inside`: it refers to a referrer that is copied."""
         if artifact_type in self.skip_types:
             return False
         return inside or not self.artifact_types or artifact_type in self.artifact_types
@@ -56,13 +56,13 @@ class CopyRoot:
     source: Source
     descriptor: Descriptor
     reference: str
-    """What the operator calls it, safe to show."""
+    """Its name for the operator, safe to show."""
     tags: tuple[str, ...] = ()
     """Its tags in the destination."""
     entries: Mapping[str, Descriptor] = field(default_factory=dict)
-    """By tag, what is listed under it, where that has annotations of its own."""
+    """For each tag its entry, if that has annotations of its own."""
     declared_absent: frozenset[Digest] = frozenset()
-    """Manifests that the source's own record says are left out."""
+    """Manifests that the record of the source declares as left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +78,13 @@ class Node:
 
     @property
     def optional(self) -> bool:
-        """May rightly lie elsewhere, and is left there if the source has it not."""
+        """Whether it may be missing: it is left out if the source does not have it."""
         return self.descriptor.is_external
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedReferrer:
-    """A referrer that is copied along."""
+    """A referrer to copy."""
 
     descriptor: Descriptor
     subject: Digest
@@ -92,39 +92,39 @@ class PlannedReferrer:
     mechanism: str
     tag: str | None
     cosign: str | None = None
-    """`sig`, `att` or `sbom`, where it is one of cosign's and no artifact type says so."""
+    """`sig`, `att` or `sbom` for a cosign tag without artifact type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedArtifact:
-    """One artifact with all that is copied with it."""
+    """One artifact with everything that is copied with it."""
 
     wanted: CopyRoot
     keys: frozenset[Key] = frozenset()
     own: frozenset[Key] = frozenset()
-    """Those of the artifact itself, without what refers to it."""
+    """The contents of the artifact itself, without referrers."""
     attached: tuple[PlannedReferrer, ...] = ()
     referrers: tuple[FoundReferrers, ...] = ()
-    """What looking for the referrers of each manifest came to."""
+    """The result of each look-up of referrers."""
     digest_tags: bool = False
-    """Whether registries were asked for cosign's tags, too, or all tags are copied."""
+    """Whether cosign's tags were looked up, or all tags are copied."""
     left_out: tuple[Descriptor, ...] = ()
-    """Children of indexes that were not chosen, or that the source declares absent."""
+    """Children of indexes that were not chosen, or that the source declares as left out."""
     problems: tuple[AirgapError, ...] = ()
-    """What stays behind: referrers that could not be looked for or read."""
+    """Referrers that are not copied because they could not be looked up or read."""
     notes: tuple[str, ...] = ()
     error: AirgapError | None = None
-    """Why it cannot be copied at all."""
+    """The error if it cannot be copied at all."""
     also: tuple[Entry, ...] = ()
-    """What is named together with it: its acquisition record."""
+    """Its acquisition record, which is named with it."""
 
     @property
     def needed(self) -> frozenset[Key]:
-        """What has to arrive. A record names the referrers that came, so that with one they have to come."""
+        """The contents that must be copied. With a record, this includes the referrers that the record names."""
         return self.keys if self.also else self.own
 
     def entries(self) -> tuple[Entry, ...]:
-        """What the destination has to name: the artifact, its cosign tags, and (for layouts) its referrers."""
+        """The entries for the destination: the artifact, its cosign tags, and (for layouts) its referrers."""
         wanted = self.wanted
         root = wanted.descriptor
         tagged = [Entry(descriptor=wanted.entries.get(tag, root), tag=tag) for tag in wanted.tags]
@@ -138,18 +138,18 @@ class PlannedArtifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyPlan:
-    """Everything that is copied in one run, each content once."""
+    """All contents of one run, each once."""
 
     artifacts: tuple[PlannedArtifact, ...]
     nodes: Mapping[Key, Node]
 
     def blobs(self) -> tuple[Node, ...]:
-        """Everything but manifests, the biggest first, so that no thread is left with a big one at the end."""
+        """All contents but manifests, the biggest first, so that no thread gets a big one at the end."""
         found = [node for node in self.nodes.values() if node.manifest is None]
         return tuple(sorted(found, key=lambda node: (-node.descriptor.size, node.descriptor.digest)))
 
     def levels(self) -> tuple[tuple[Node, ...], ...]:
-        """Manifests in the order of putting: what one points at, and its subject, come on earlier levels (DIST-20)."""
+        """Manifests in the order of writing: children and subjects are on earlier levels (DIST-20)."""
         heights: dict[Key, int] = {}
         for key in self.nodes:
             self._measure(key, heights)
@@ -176,6 +176,6 @@ class CopyPlan:
 
     def _before(self, key: Key) -> Sequence[Key]:
         node = self.nodes[key]
-        # sound digests cannot make a circle: both were compared with a manifest's proven bytes
+        # digests cannot make a cycle: both were compared with checked bytes
         subject = (node.subject,) if node.subject is not None and node.subject in self.nodes else ()
         return [step for step in (*node.below, *subject) if step in self.nodes]

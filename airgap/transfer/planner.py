@@ -28,7 +28,7 @@ _SHOWN: Final = 12
 def make_plan(
     wanted: Sequence[CopyRoot], selection: Selection, executor: Executor, *, keep_going: bool = False
 ) -> CopyPlan:
-    """What a copy of `wanted` moves.
+    """The plan of a copy of `wanted`.
 
     Raises AirgapError for the first artifact that cannot be read as a whole, referrers included; with `keep_going`
     it becomes the artifact's error or one of its problems, and the others are planned.
@@ -42,14 +42,14 @@ def make_plan(
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One manifest as it is visited; what `level` and `chosen` do not change is visited once all the same."""
+    """One visit of a manifest. Manifests for which `level` and `chosen` make no difference are visited once."""
 
     source: Source
     key: Key
     level: int
-    """Referrers between here and the artifact, counted only where there is a limit."""
+    """The number of referrers between it and the artifact, counted only if there is a limit."""
     inside: bool
-    """Below a referrer: neither platforms nor types are chosen any more."""
+    """Whether it is below a referrer: then platforms and types are not chosen any more."""
 
 
 @dataclass(slots=True)
@@ -62,14 +62,14 @@ class _Visited:
     """Blobs have no step."""
     referrers: list[tuple[Referral, _Step]] = field(default_factory=list)
     platform: Platform | None = None
-    """Of an image of which no index names it: what its config names."""
+    """The platform in the config of an image that no index lists."""
     left_out: list[Descriptor] = field(default_factory=list)
     unknown: list[Descriptor] = field(default_factory=list)
-    """Listed as referrers, of a media type that nothing is known about."""
+    """Listed referrers of unknown media types."""
 
 
 class _Answer(NamedTuple):
-    """What a source says of one manifest."""
+    """The answers of a source about one manifest."""
 
     manifest: Manifest | Index
     found: FoundReferrers | None = None
@@ -94,7 +94,7 @@ class _Planner:
             self._roots.add(self._reach(wanted.source, wanted.descriptor, 0, 0, inside=False))
 
     def _reach(self, source: Source, descriptor: Descriptor, level: int, depth: int, *, inside: bool) -> _Step:
-        """The step of a manifest, which is visited if it was not. Raises LimitError."""
+        """The step of a manifest; schedules its visit once. Raises LimitError."""
         step = _Step(source, key_of(descriptor), level if self._selection.depth is not None else 0, inside)
         if step not in self._visited:
             if depth > limits.GRAPH_DEPTH or len(self._visited) >= limits.GRAPH_NODES:
@@ -107,7 +107,7 @@ class _Planner:
         return step
 
     def run(self) -> None:
-        """Visits everything that can be reached; in this thread where the source is for one thread only."""
+        """Visits everything that is reached; in this thread if the source is not safe for threads."""
         running: dict[Future[_Answer | AirgapError], tuple[_Step, int]] = {}
         try:
             while self._queue or running:
@@ -150,7 +150,7 @@ class _Planner:
         return _Answer(manifest, found, platform)
 
     def _platform(self, step: _Step, descriptor: Descriptor, manifest: Manifest | Index) -> Platform | None:
-        """The platform of an image by its config, where platforms are chosen and no index above names one."""
+        """The platform of an image from its config, if platforms are chosen and no index names one."""
         if not self._selection.platforms or step.inside:
             return None
         if descriptor.platform is not None and step not in self._roots:
@@ -176,7 +176,7 @@ class _Planner:
         visited = self._visited[step]
         if isinstance(outcome, AirgapError):
             if not self._keep_going and not isinstance(outcome, (ContentError, NotFoundError)):
-                raise outcome  # the way to the source is broken: nothing else will come through either
+                raise outcome  # the source cannot be reached: all other requests will fail, too
             visited.error = outcome
             return
         visited.manifest, visited.found, visited.platform = outcome
@@ -204,7 +204,7 @@ class _Planner:
             visited.below.append((descriptor, below))
         for referral in visited.found.readable(_heard_later) if visited.found else ():
             descriptor, kind = referral.descriptor, referral.artifact_type
-            # a listing may leave the type out: then the manifest itself decides
+            # a listing may lack the type: then the manifest decides
             if kind and not self._selection.takes(kind, inside=step.inside):
                 continue
             if descriptor.is_manifest:
@@ -248,7 +248,7 @@ class _Planner:
 
 
 class _Gathering:
-    """What belongs to one artifact."""
+    """Collects the contents of one artifact."""
 
     def __init__(
         self, wanted: CopyRoot, visited: dict[_Step, _Visited], selection: Selection, *, keep_going: bool
@@ -265,7 +265,7 @@ class _Gathering:
         self._notes: list[str] = []
 
     def run(self, nodes: dict[Key, Node]) -> PlannedArtifact:
-        """Adds to `nodes` what is not there yet. Raises AirgapError."""
+        """Adds new contents to `nodes`. Raises AirgapError."""
         root = self._wanted.descriptor
         if not root.is_manifest:
             self._keys.add(key_of(root))
@@ -320,7 +320,7 @@ class _Gathering:
         yield from self._referrers(step, visited)
 
     def _check_platforms(self, start: _Step) -> None:
-        """Every platform that was asked for is somewhere in an index; an image is of one of them.
+        """Checks that every chosen platform is in some index, and that an image has one of them.
 
         Raises NotFoundError.
         """
@@ -342,7 +342,7 @@ class _Gathering:
             raise NotFoundError(f"{name} is an image for {shown}, not for {wanted_here}", platform=wanted_here)
 
     def _platforms_below(self, start: _Step) -> tuple[dict[Platform, None], list[AirgapError]]:
-        """The platforms of all images, and what keeps those of others from being known."""
+        """The platforms of all images, and the problems of images with unknown platforms."""
         there: dict[Platform, None] = {}
         unread: list[AirgapError] = []
         queue, seen = deque([start]), {start}
@@ -367,7 +367,7 @@ class _Gathering:
         return platform_missing(error, visited.descriptor, platform_names(here))
 
     def _check_excuses(self) -> None:
-        """Of every index an image is here: a record is a claim, and does not excuse that there is none."""
+        """Checks that an image of every index is here: a record is a claim and does not excuse a missing image."""
         images = Images(self._read)
         for visited in self._indexes:
             below = [self._visited[step] for _, step in visited.below if step is not None]
@@ -423,7 +423,7 @@ class _Gathering:
                 yield above
 
     def _is_true(self, step: _Step, subject: Descriptor, referral: Referral, above: _Step) -> bool:
-        """Whether the referrer could be read, has this very subject (MAN-31) and is of a chosen type."""
+        """Whether the referrer was read, has this subject (MAN-31) and a chosen type."""
         visited = self._visited[above]
         digest = referral.descriptor.digest
         if visited.error is not None or visited.manifest is None:
@@ -448,7 +448,7 @@ class _Gathering:
         self._problems.append(problem)
 
     def _planned(self) -> PlannedArtifact:
-        # what was left out in one place may be an entry, and be there, in another
+        # a child that is left out in one index may be present in another
         digests = {digest for digest, _, _ in self._keys}
         return PlannedArtifact(
             wanted=self._wanted,
@@ -464,12 +464,12 @@ class _Gathering:
 
 
 def _cosign_kind(descriptor: Descriptor, manifest: Manifest | Index) -> str | None:
-    """Cosign's own signatures look like images; what has a type of its own is called by that."""
+    """Cosign's signatures look like images; content with an artifact type is named by it."""
     return cosign_suffix(descriptor, manifest) if manifest.artifact_type in {None, *IMAGE_CONFIGS} else None
 
 
 def _read_small(source: Source, descriptor: Descriptor) -> bytes:
-    """The whole content of a small blob, proven. Raises LimitError, ContentError, and what the source raises."""
+    """The content of a small blob, its digest checked. Raises LimitError, ContentError, and what the source raises."""
     if descriptor.size > limits.MANIFEST_BYTES:
         raise LimitError(f"the config {descriptor.digest} has more than {limits.MANIFEST_BYTES} bytes")
     content = bytearray()
@@ -482,11 +482,11 @@ def _read_small(source: Source, descriptor: Descriptor) -> bytes:
 
 
 def _heard_later(_: AirgapError) -> None:
-    """What could not be read is told when the artifact that it belongs to is gathered."""
+    """The error is kept and reported with the artifact that it belongs to."""
 
 
 def _reason_of(error: AirgapError) -> str:
-    """Why a referrer that is listed was not had."""
+    """Why a listed referrer was not read."""
     if isinstance(error, ContentError):
         return error.reason
     return "content.limit" if isinstance(error, LimitError) else "content.missing"

@@ -1,4 +1,4 @@
-"""Choosing platforms of an index; its bytes stay as they are."""
+"""Chooses platforms of an index; the bytes of the index do not change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airgap.text import safe
 
 _GRAMMAR: Final = re.compile(r"([a-z0-9_]+)/([a-z0-9_]+)(?:/([a-z0-9_.]+))?", re.ASCII)
 _ABOUT: Final = "vnd.docker.reference.digest"
-"""BuildKit lists attestations as children of no platform, and says here of which child each is."""
+"""The annotation by which BuildKit names the child that an attestation is about."""
 _DEFAULT_VARIANT: Final = {"amd64": "v1", "arm64": "v8", "arm": "v7"}
 _UNKNOWN: Final = "unknown"
 
@@ -44,21 +44,21 @@ class PlatformFilter:
         return cls(*match.groups())
 
     def matches(self, platform: Platform | None) -> bool:
-        """Whether it is this platform; without a variant here, any variant will do."""
+        """Whether it is this platform; a filter without variant matches any variant."""
         if platform is None or (platform.os, platform.architecture) != (self.os, self.architecture):
             return False
         usual = _DEFAULT_VARIANT.get(self.architecture)
         return self.variant is None or self.variant == (platform.variant or usual)
 
     def __str__(self) -> str:
-        """As it was written."""
+        """The filter as written."""
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
 
 def choose(index: Index, filters: Collection[PlatformFilter]) -> tuple[Descriptor, ...]:
-    """The entries of these platforms, with what is about them, and those that name no platform.
+    """The entries of these platforms, their attestations, and entries without a platform.
 
-    All entries where none is of these platforms: an index of which nothing is there could not be verified.
+    All entries if none has these platforms: an index without any child could not be verified.
     """
     chosen = {str(entry.digest) for entry in index.manifests if is_any_of(filters, entry.platform)}
     return tuple(entry for entry in index.manifests if not chosen or _is_taken(entry, chosen))

@@ -1,4 +1,4 @@
-"""One pass from a source to a file: read, hash, write. Nothing that was not hashed on its way gets a final name."""
+"""Copies bytes from a source to a file and hashes them. Only checked content gets its final name."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hasher
 
 Advance = Callable[[int], None]
-"""Told how many bytes went through, once a chunk; may raise to stop."""
+"""Called after each chunk with the number of bytes; may raise to stop."""
 
 
 def no_advance(_: int) -> None:
-    """Nobody wants to know."""
+    """An `Advance` that does nothing."""
 
 
 class Readable(Protocol):
-    """What a blob is read from."""
+    """A readable stream of a blob."""
 
     def readinto(self, buffer: memoryview, /) -> int | None:
-        """As many bytes as come at once; 0 at the end."""
+        """Reads the bytes that are available; 0 at the end."""
 
 
 def pump(
@@ -43,9 +43,9 @@ def pump(
 ) -> None:
     """Pass the content of `descriptor` to `write`, in memory that does not grow with it.
 
-    `before`: hash and number of the bytes that were passed on earlier. Raises ContentError (`content.size`,
-    `content.digest`, `content.unreadable`) where it is not what it has to be: what was written by then has to be thrown
-    away. What `write` raises passes through.
+    `before`: hash and number of the bytes of an earlier part. Raises ContentError (`content.size`, `content.digest`,
+    `content.unreadable`) if the content is wrong; the caller must then discard the written bytes. Errors of `write`
+    pass through.
     """
     digest = descriptor.digest
     hasher, total = before or (digest.new_hash(), 0)
@@ -69,7 +69,7 @@ def pump(
 
 
 def check_bytes(descriptor: Descriptor, raw: bytes) -> None:
-    """Raises ContentError where bytes at hand have not the size or the digest of `descriptor`."""
+    """Raises ContentError if bytes in memory do not have the size and digest of `descriptor`."""
     if len(raw) != descriptor.size:
         raise size_error(descriptor, len(raw))
     hasher = descriptor.digest.new_hash()
@@ -78,7 +78,7 @@ def check_bytes(descriptor: Descriptor, raw: bytes) -> None:
 
 
 def write_all(descriptor: int) -> Callable[[memoryview], None]:
-    """Writes whole chunks to an open file: a system call may take less than it is given."""
+    """Writes whole chunks to an open file: a system call may write less."""
 
     def write(chunk: memoryview) -> None:
         while chunk:
@@ -111,7 +111,7 @@ _CAUSES: Final = {
 
 @contextmanager
 def writing(place: Path | str) -> Iterator[None]:
-    """Turns what the system says about `place` into WriteError, with the way out."""
+    """Turns errors of the system about `place` into WriteError with a remedy."""
     try:
         yield
     except OSError as error:
@@ -121,7 +121,7 @@ def writing(place: Path | str) -> Iterator[None]:
 
 
 def check_room(folder: Path, size: int) -> None:
-    """Raises WriteError where the file system has less than `size` bytes free; better now than in an hour."""
+    """Raises WriteError if the file system has less than `size` bytes free, before the copy begins."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:

@@ -1,4 +1,4 @@
-"""Acquisition records for what a copy brings into a layout or tar."""
+"""Makes the acquisition records of a copy into a layout or tar."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Records:
     at: datetime
     selection: Selection
     present: Mapping[Digest, Sequence[FoundRecord]] = field(default_factory=dict)
-    """What the destination holds already, by artifact."""
+    """The records of the destination, by artifact."""
     replaced: set[Digest] = field(default_factory=set)
-    """Records of the destination that new ones take the place of."""
+    """Records of the destination that new ones replace."""
     _written: dict[tuple[Digest, str | None], list[Record]] = field(default_factory=dict)
-    """The new ones, by artifact and repository: several tags of one repository may name the same artifact."""
+    """The new records, by artifact and repository: several tags of one repository may name the same artifact."""
 
     def add_to(self, plan: CopyPlan, found: Iterable[FoundArtifact]) -> CopyPlan:
         """The plan with a record for every artifact that needs one."""
@@ -56,11 +56,11 @@ class Records:
         if isinstance(record, FoundRecord):
             descriptor, new = _carried(record, found.source)
         else:
-            # of each repository its own: the same content of another one has another record
+            # one for each repository: the same content from another repository has another record
             known = [item for item in self.present.get(record.artifact.digest, ()) if item.record.name == record.name]
             written = self._written.setdefault((record.artifact.digest, record.name), [])
             if any(record.says_the_same(other) for other in (*(item.record for item in known[:1]), *written)):
-                return planned  # nothing new to say; and a copy that changes nothing writes nothing
+                return planned  # the record would have nothing new, and a copy without changes writes nothing
             written.append(record)
             self.replaced |= {item.descriptor.digest for item in known}
             descriptor, new = _written(record)
@@ -78,7 +78,7 @@ class Records:
             time=self.at,
             kind="layout" if found.from_layout else "registry",
             name=found.repository.name if found.repository else None,
-            # a path of this machine is nobody's business over there
+            # a path of this machine is private
             reference=found.reference if not found.from_layout else (old.reference if old else "a layout"),
             artifact=found.descriptor,
             mode=old.mode if old is not None and mode == "all" else mode,
@@ -99,7 +99,7 @@ class Records:
 
 
 def _told(problems: Sequence[AirgapError]) -> tuple[str, ...]:
-    """Some of them, so that the record of a layout that is full of them can still be read."""
+    """A bounded number of them, so that the record stays readable."""
     more = len(problems) - _PROBLEMS
     told = tuple(safe(problem) for problem in problems[:_PROBLEMS])
     return (*told, f"and {more} more") if more > 0 else told
@@ -122,7 +122,7 @@ def _recorded(found: FoundReferrers, planned: PlannedArtifact) -> RecordedLookup
 
 
 def _came(subject: Digest, planned: PlannedArtifact) -> tuple[CopiedReferrer, ...]:
-    """Of the artifact itself only, whose signatures are asked for by name: it bounds the record."""
+    """Only those of the artifact itself, to bound the record."""
     if subject != planned.wanted.descriptor.digest:
         return ()
     came = [
@@ -138,7 +138,7 @@ def _platform(descriptor: Descriptor) -> str:
 
 
 def record_contents(record: Record) -> tuple[Descriptor, dict[Digest, bytes]]:
-    """The manifest that refers to the artifact, and every content that it needs, the manifest included."""
+    """The manifest of the record, and all its contents including the manifest."""
     raw = dump(record.to_json())
     layer = Descriptor(media_type=ACQUISITION, digest=Digest.of(raw), size=len(raw))
     config = Descriptor(media_type=EMPTY, digest=Digest.of(_NO_CONFIG), size=len(_NO_CONFIG))
@@ -166,7 +166,7 @@ def _written(record: Record) -> tuple[Descriptor, dict[Key, Node]]:
 
 
 def _carried(found: FoundRecord, source: Source) -> tuple[Descriptor, dict[Key, Node]]:
-    """A record that lies at the source, taken along as it is."""
+    """A record of the source, copied unchanged."""
     entry = replace(bare(found.descriptor), artifact_type=found.manifest.artifact_type)
     return entry, _nodes(entry, found.manifest, source)
 

@@ -1,4 +1,4 @@
-"""What a copy reads from, without a network: layouts, and bytes at hand."""
+"""Sources of a copy without a network: layouts, and bytes in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airgap.oci.store import Store
 from airgap.transfer.endpoint import BlobStream, FoundReferrers, Referral
 
 LAYOUT: Final = "layout"
-"""The mechanism by which a layout knows referrers: its whole index was read."""
+"""The mechanism for referrers of a layout: its whole index was read."""
 
 
 class LayoutSource:
@@ -50,7 +50,7 @@ class LayoutSource:
         artifact_types: Collection[str] = (),  # noqa: ARG002
         digest_tags: bool,  # noqa: ARG002
     ) -> FoundReferrers:
-        """All forms at once: a layout is read as a whole, so cosign's tags cost nothing and are never left behind."""
+        """All forms at once: a layout is read as a whole, so cosign's tags are always included."""
         problems: list[ContentProblem] = []
         referrals = tuple(
             Referral(
@@ -68,20 +68,20 @@ class LayoutSource:
         )
 
     def open(self, descriptor: Descriptor) -> BlobStream:
-        """See `Source`; embedded data stands in for a blob that is not there."""
+        """See `Source`; embedded data replaces a missing blob."""
         if descriptor.data is not None and self.store.size(descriptor.digest) is None:
             return io.BytesIO(descriptor.data)
         return _Stream(self.store.open(descriptor.digest))
 
     def path(self, descriptor: Descriptor) -> str | None:
-        """The blob's file in a layout directory; a tar has none."""
+        """The file of the blob in a layout directory; None for a tar."""
         if self._folder is None or self.store.size(descriptor.digest) != descriptor.size:
             return None
         return str(Path(self._folder, BLOBS, descriptor.digest.algorithm, descriptor.digest.encoded))
 
 
 class MemoryBlobs:
-    """Bytes at hand as `Blobs`: what a copy writes of its own."""
+    """Bytes in memory as `Blobs`: contents that the copy itself makes."""
 
     def __init__(self, contents: Mapping[Digest, bytes]) -> None:
         self._contents: Final = contents
@@ -93,12 +93,12 @@ class MemoryBlobs:
         return io.BytesIO(self._contents[descriptor.digest])
 
     def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002
-        """There is no file."""
+        """None: there is no file."""
         return None
 
 
 class MemoryFile(io.RawIOBase):
-    """Bytes at hand as a raw file, which stores open."""
+    """Bytes in memory as a raw file."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
@@ -109,12 +109,12 @@ class MemoryFile(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """As many bytes as there are left."""
+        """Reads the remaining bytes."""
         return self._inner.readinto(buffer)
 
 
 class _Stream:
-    """A raw file whose errors are the medium's, not the destination's."""
+    """A raw file whose errors are reported as errors of the source."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw: Final = raw

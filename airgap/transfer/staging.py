@@ -1,7 +1,7 @@
-"""A folder inside the layout for what is not complete yet.
+"""A folder inside the layout for incomplete files.
 
-It lies beside `blobs/`, not in it: other tools list and clean up `blobs/`. It is locked as long as its process lives,
-so that the next copy can tell what a killed one left behind from what another is writing right now.
+It is beside `blobs/`, not in it: other tools list and clean up `blobs/`. It is locked while its process lives, so that
+the next copy can tell files of a killed process from files that another one is writing now.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Staging:
     """The folder of one writer. Safe for threads."""
 
     def __init__(self, layout: Path) -> None:
-        """Makes the folder; takes over what arrived in those of dead writers, and removes them. Raises WriteError."""
+        """Makes the folder; takes partial blobs from folders of dead writers, and removes these. Raises WriteError."""
         self.folder: Final = layout / f"{PREFIX}{secrets.token_hex(6)}"
         self._numbers: Final = itertools.count()
-        with writing(layout), exclusive(layout):  # nobody sweeps between the folder's making and its locking
+        with writing(layout), exclusive(layout):  # no cleanup may run between making and locking the folder
             self._dead: Final = tuple(_dead(layout))
             self._kept: Final = [(path.name, path) for folder, _ in self._dead for path in _partial(folder)]
             self.folder.mkdir(mode=0o700)
@@ -50,7 +50,7 @@ class Staging:
         """A new file, open; removed when the block fails."""
         path = self.path()
         with writing(path.parent.parent):
-            # blobs are read-only for everybody: their names say what is in them
+            # blobs are read-only, because their name is their digest
             descriptor = os.open(path, _FLAGS, 0o444 if os.name == "posix" else 0o666)
         try:
             yield descriptor, path
@@ -63,7 +63,7 @@ class Staging:
 
     @contextmanager
     def partial(self, name: str) -> Iterator[int]:
-        """A file, open, with what arrived of a blob in an earlier run; what is in it stays when the block fails."""
+        """An open file with the part of a blob from an earlier run; it is kept when the block fails."""
         path = self.folder / f"{name}{_PARTIAL}"
         with writing(self.folder.parent):
             descriptor = os.open(path, _FLAGS & ~os.O_EXCL, 0o600)
@@ -73,15 +73,15 @@ class Staging:
             os.close(descriptor)
 
     def partial_path(self, name: str) -> Path:
-        """Where `partial` keeps it."""
+        """The path of the file of `partial`."""
         return self.folder / f"{name}{_PARTIAL}"
 
     def path(self) -> Path:
-        """A name that nobody uses."""
+        """An unused path."""
         return self.folder / str(next(self._numbers))
 
     def close(self, *, keep: bool = False) -> None:
-        """Removes the folder with all that is still in it; `keep`: not what arrived of blobs, for the next run."""
+        """Removes the folder with its content; `keep`: keeps partial blobs for the next run."""
         kept = set(_partial(self.folder)) if keep and self._lock is not None else set()
         if kept:
             for path in self.folder.iterdir():
@@ -94,7 +94,7 @@ class Staging:
 
 
 def _dead(layout: Path) -> Iterator[tuple[Path, int]]:
-    """Folders of writers that are no more, locked."""
+    """Locked folders of dead writers."""
     for folder in layout.glob(f"{PREFIX}*"):
         if folder.is_symlink() or not folder.is_dir():
             continue
@@ -104,7 +104,7 @@ def _dead(layout: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _partial(folder: Path) -> Iterator[Path]:
-    """What arrived of blobs: plain files with one name; a medium must not make us write into others of its files."""
+    """Partial blobs: regular files with one link, so that a medium cannot make us write into other files."""
     for path in folder.glob(f"*{_PARTIAL}"):
         status = path.lstat()
         if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_size:

@@ -1,4 +1,4 @@
-"""A layout that comes as a tar through standard input: its blobs are brought in while it is read, once."""
+"""Receives a layout as a tar from standard input: its blobs are written while it is read."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from airgap.transfer.tar_stream import Item, items
 
 _BLOB: Final = "application/octet-stream"
 _BEGINNINGS: Final = frozenset({b"{", b" ", b"\t", b"\r", b"\n"})
-"""How an object in JSON begins: blanks may stand before it."""
+"""The start of a JSON object, after blanks."""
 
 
 @dataclass(slots=True)
 class StreamedLayout:
-    """What came, as a store: the index and what may be a manifest at hand, everything else in the destination."""
+    """The received layout as a store: index and possible manifests in memory, everything else in the destination."""
 
     name: str = STANDARD_INPUT
     destination: LayoutDirectory | None = None
-    """Where blobs can be read again; registries are not asked."""
+    """Where blobs can be read again; not used for registries."""
     raw_index: bytes | None = None
     kept: dict[Digest, bytes] = field(default_factory=dict)
     heads: dict[Digest, bytes] = field(default_factory=dict)
-    """How blobs begin that are not at hand, and that nobody could unpack as layers."""
+    """The first bytes of blobs that are not in memory and cannot be unpacked as layers."""
     sizes: dict[Digest, int] = field(default_factory=dict)
     moved: set[Digest] = field(default_factory=set)
-    """What was not in the destination before."""
+    """The contents that are new in the destination."""
     parsed: Index | None = None
 
     def index(self) -> Index:
@@ -54,11 +54,11 @@ class StreamedLayout:
         return self.parsed
 
     def size(self, digest: Digest) -> int | None:
-        """What came with this digest, in bytes."""
+        """The size of the received blob with this digest."""
         return self.sizes.get(digest)
 
     def open(self, digest: Digest) -> io.RawIOBase:
-        """What is at hand or in the destination. Raises ContentError."""
+        """The blob from memory or from the destination. Raises ContentError."""
         if digest in self.kept:
             return MemoryFile(self.kept[digest])
         if digest in self.sizes and self.destination is not None:
@@ -69,21 +69,21 @@ class StreamedLayout:
 
 
 class _Head(MemoryFile):
-    """The beginning of a blob; to read on raises."""
+    """The first bytes of a blob; reading further raises."""
 
     def __init__(self, data: bytes, end: ContentError) -> None:
         super().__init__(data)
         self._end: Final = end
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """As many bytes as there are left. Raises ContentError where there are none."""
+        """Reads the remaining bytes. Raises ContentError if there are none."""
         if count := super().readinto(buffer):
             return count
         raise self._end
 
 
 class _Once:
-    """The member at hand as the only blob there is: it can be read one time."""
+    """The current member as the only blob; it can be read once."""
 
     def __init__(self, body: BlobStream) -> None:
         self._body: BlobStream | None = body
@@ -102,10 +102,10 @@ class _Once:
 
 
 def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> StreamedLayout:
-    """Read a tar from `stream` and bring its blobs into `sink` as they come.
+    """Read a tar from `stream` and write its blobs into `sink` as they come.
 
-    `keep`: what looks like a manifest stays in memory and is not brought in as a blob, and so do the beginnings of what
-    is no layer, all within limits.GRAPH_BYTES: for destinations that cannot be read again. Raises ContentError,
+    `keep` is for destinations that cannot be read again: possible manifests stay in memory and are not written as
+    blobs; of blobs that are no layers the first bytes are kept; all within limits.GRAPH_BYTES. Raises ContentError,
     LimitError, WriteError, what the sink raises.
     """
     received = StreamedLayout()
@@ -132,7 +132,7 @@ def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> 
 
 
 def _keep(item: Item, digest: Digest, received: StreamedLayout) -> int:
-    """What of a blob has to be at hand later, its bytes counted."""
+    """The bytes of a blob that are needed later, counted against the bound."""
     head = item.body.peek(BLOCK)
     if item.size <= limits.MANIFEST_BYTES and head[:1] in _BEGINNINGS:
         received.kept[digest] = item.body.readall()

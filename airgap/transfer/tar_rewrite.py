@@ -1,7 +1,7 @@
-"""Adding to a layout tar: written again beside the old one, then renamed over it, so that it is never half written.
+"""Adds blobs to a layout tar: writes a new tar beside the old one, then renames it over the old one.
 
-All that is there stays as it is, byte for byte and in its order, files that are none of a layout's included; only
-`index.json` is another. Added blobs stand at the end.
+All members stay unchanged and in their order, also files that do not belong to the layout; only `index.json` changes.
+New blobs are at the end.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ _RECORD: Final = 20 * BLOCK
 
 
 class _Anatomy(NamedTuple):
-    """Where what is to be replaced lies in a tar."""
+    """The offsets of the parts to replace in a tar."""
 
     start: int
-    """Of the first header block of `index.json`."""
+    """The offset of the first header block of `index.json`."""
     stop: int
-    """Behind the last block of its content."""
+    """The offset after the last block of its content."""
     end: int
-    """Of the end marker."""
+    """The offset of the end marker."""
     name: str
-    """Of `index.json`, as it stands there: `./index.json` in some."""
+    """The name of `index.json` in the tar: `./index.json` in some."""
     names: frozenset[str]
-    """Of the layout's files, without `./`."""
+    """The names of the layout's files, without `./`."""
     content: bytes
 
 
@@ -54,12 +54,12 @@ def add_to_tar(
 ) -> NamingResult:
     """Put `blobs` into the layout tar at `path` and list `entries` in its `index.json`.
 
-    `drop`: entries that are replaced by new ones. Needs room for a second tar beside the first while it runs. Raises
-    ContentError for what is no layout tar, WriteError, LimitError; then the tar is as it was.
+    `drop`: entries that new ones replace. Needs room for a second tar beside the first. Raises ContentError if it is no
+    layout tar, WriteError, LimitError; then the tar is unchanged.
     """
     target = Path(path)
     with writing(target), exclusive(target.parent):
-        with open_layout(path) as layout:  # looked at again under the lock: others may have written meanwhile
+        with open_layout(path) as layout:  # read again under the lock: others may have written in between
             source = layout.name
         with open_regular(path) as file:
             shared = SharedFile(file)
@@ -71,7 +71,7 @@ def add_to_tar(
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             with complete_or_absent(target, mode=mode) as out:
                 _write(out, shared, anatomy, index, blobs)
-                file.close()  # Windows renames over no open file
+                file.close()  # Windows cannot rename over an open file
     return named
 
 
@@ -112,7 +112,7 @@ def _write(
 
 
 def _new(anatomy: _Anatomy, blobs: Sequence[tuple[Descriptor, bytes]]) -> Iterator[tuple[str, bytes]]:
-    """Blobs that are not there yet, each once: a second member of a name would be read differently by readers."""
+    """New blobs, each once: readers differ in how they treat two members with one name."""
     seen = set(anatomy.names)
     for descriptor, raw in blobs:
         name = f"{BLOBS}/{descriptor.digest.algorithm}/{descriptor.digest.encoded}"

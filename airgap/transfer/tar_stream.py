@@ -1,7 +1,7 @@
-"""A layout tar that comes through a pipe: read once, from its start to its end.
+"""Reads a layout tar from a pipe, once, from start to end.
 
-Whatever order its members have, blobs go to the destination as they come. Only what may be a manifest is kept in
-memory, within a bound, as the layout's index may come last. Every blob is compared with the digest in its name.
+Blobs are written to the destination in the order of the tar. Only possible manifests are kept in memory, within a
+bound, because the index may come last. Every blob is compared with the digest in its name.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ _SKIP: Final = 64 * limits.KIB
 
 
 class ForwardFile:
-    """A stream as the reader of tar headers wants it: reads at growing offsets; what is skipped is read over."""
+    """A stream for the reader of tar headers: reads at growing offsets, and skips the bytes between them."""
 
     size: Final = 2**62
-    """Unknown: a stream that ends too early is noticed when it ends."""
+    """Unknown: a stream that is cut short is noticed at its end."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream: Final = stream
         self._ahead = b""
         self._position = 0
-        """Where `_ahead` starts."""
+        """The offset of `_ahead`."""
 
     def read(self, offset: int, count: int) -> bytes:
-        """At most `count` bytes from `offset`, which are kept: what comes next may start among them."""
+        """At most `count` bytes from `offset`, which are kept: the next read may start inside them."""
         self._forward(offset)
         while len(self._ahead) < count and (chunk := self._stream.read(count - len(self._ahead))):
             self._ahead += chunk
         return self._ahead[:count]
 
     def take(self, offset: int, buffer: memoryview) -> int:
-        """Bytes from `offset` into `buffer`, not kept; 0 at the stream's end."""
+        """Reads bytes from `offset` into `buffer` without keeping them; 0 at the end of the stream."""
         self._forward(offset)
         if not self._ahead:
-            # what is read for headers is kept, so a body's bytes go past it, straight into the buffer
+            # header bytes are kept; bytes of a body go directly into the buffer
             chunk = self._stream.read(len(buffer))
             buffer[: len(chunk)] = chunk
             self._position += len(chunk)
@@ -68,7 +68,7 @@ class ForwardFile:
 
 
 class Body(io.RawIOBase):
-    """The content of one member, to be read before the next one is asked for."""
+    """The content of one member; read it before the next member."""
 
     def __init__(self, stream: ForwardFile, offset: int, size: int) -> None:
         super().__init__()
@@ -79,11 +79,11 @@ class Body(io.RawIOBase):
         return True
 
     def peek(self, count: int) -> bytes:
-        """The next bytes, which are read all the same; fewer at the end."""
+        """The next bytes without consuming them; fewer at the end."""
         return self._stream.read(self._offset, min(self._left, count))
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """As many bytes as come at once. Raises ContentError where the stream ends in the middle."""
+        """Reads the bytes that are available. Raises ContentError if the stream is cut short."""
         view = memoryview(buffer).cast("B")[: self._left]
         if not self._left:
             return 0
@@ -108,9 +108,9 @@ class Item:
 
 
 def items(stream: BinaryIO) -> Iterator[Item]:
-    """The layout's files in the order in which they come. Raises ContentError (`layout.malformed`).
+    """The layout's files in the order of the tar. Raises ContentError (`layout.malformed`).
 
-    The stream is read to its end: whoever writes into the pipe must not be told that nobody listens.
+    The stream is read to its end, so that the writer of the pipe does not get an error.
     """
     forward = ForwardFile(stream)
     head = forward.read(0, BLOCK)

@@ -1,8 +1,8 @@
-"""A layout as one tar: written in one pass, the same bytes for the same content.
+"""Writes a layout as one tar in one pass; the same content gives the same bytes.
 
-First `oci-layout`, `index.json` and all manifests, so that a pipe or a slow medium gives them at once; then everything
-else by digest. Sizes are known from the descriptors, so each member's place is known before the first byte: into a file
-several threads write at once, without a temporary copy; a pipe gets the members one after the other.
+First come `oci-layout`, `index.json` and all manifests, so that a reader of a pipe or a slow medium gets them at once;
+then everything else by digest. The descriptors have all sizes, so the place of each member is known before the first
+byte. Several threads write into a file at once, without a temporary copy; a pipe gets one member after the other.
 
 ustar headers with times and owners of zero; sizes beyond 8 GiB in GNU's base-256 form, which every reader of the field
 reads (some lose the PAX form).
@@ -48,42 +48,42 @@ class Slot:
     head: bytes
     """Its header blocks."""
     start: int
-    """Where they start."""
+    """The offset of the header blocks."""
     size: int
     raw: bytes | None
-    """Its content, where it is at hand."""
+    """Its content, if it is in memory."""
     node: Node | None
 
     @property
     def body(self) -> int:
-        """Where its content starts."""
+        """The offset of its content."""
         return self.start + len(self.head)
 
     @property
     def end(self) -> int:
-        """Where the next member starts."""
+        """The offset of the next member."""
         return self.body + self.size + -self.size % BLOCK
 
 
 @dataclass(frozen=True, slots=True)
 class TarPlan:
-    """Every member of the tar to be, in order."""
+    """Every member of the planned tar, in order."""
 
     slots: tuple[Slot, ...]
 
     @property
     def end(self) -> int:
-        """Where the end marker starts."""
+        """The offset of the end marker."""
         return self.slots[-1].end
 
     @property
     def size(self) -> int:
-        """Of the whole tar, in bytes."""
+        """The size of the whole tar in bytes."""
         return -(-(self.end + 2 * BLOCK) // _RECORD) * _RECORD
 
 
 def lay_out(plan: CopyPlan, absent: frozenset[Key] = frozenset()) -> TarPlan:
-    """Where everything will lie. `absent`: external layers that the source has not. Raises ContentError."""
+    """The offsets of all members. `absent`: external layers that the source does not have. Raises ContentError."""
     entries = tuple(entry for artifact in plan.artifacts for entry in artifact.entries())
     contents: dict[str, tuple[int, bytes | None, Node | None]] = {
         LAYOUT_FILE: (len(LAYOUT_CONTENT), LAYOUT_CONTENT, None)
@@ -111,7 +111,7 @@ def _order(item: tuple[Key, Node]) -> tuple[bool, str, str]:
 
 
 def _name(descriptor: Descriptor) -> str:
-    descriptor.digest.new_hash()  # only the few names of known algorithms become a path
+    descriptor.digest.new_hash()  # only the names of known algorithms become a path
     return f"{BLOBS}/{descriptor.digest.algorithm}/{descriptor.digest.encoded}"
 
 
@@ -149,9 +149,9 @@ def _block(name: bytes, size: int, kind: bytes = b"0") -> bytes:
 def write_tar_file(
     path: Path, plan: CopyPlan, executor: Executor, *, progress: Progress = silent, overwrite: bool = False
 ) -> TransferResult:
-    """The plan as a tar under the name `path`, complete or not at all.
+    """Writes the plan as a tar with the name `path`, complete or not at all.
 
-    Raises UsageError where something is there (without `overwrite`), WriteError, ContentError, and what sources raise.
+    Raises UsageError if the path exists (without `overwrite`), WriteError, ContentError, and what sources raise.
     """
     if path.exists() and not overwrite:
         raise UsageError(
@@ -169,7 +169,7 @@ def write_tar_file(
 def write_tar_stream(
     stream: BinaryIO, plan: CopyPlan, executor: Executor, *, progress: Progress = silent
 ) -> TransferResult:
-    """The plan as a tar into a pipe, one member after the other; broken off without end marker where something fails.
+    """Writes the plan as a tar into a pipe, member by member; after an error the tar has no end marker.
 
     Raises as `write_tar_file` does.
     """
@@ -200,7 +200,7 @@ class _Writing:
         )
 
     def into_file(self, file: int) -> None:
-        """Several blobs at once, where the file system takes gaps; else from start to end."""
+        """Writes several blobs at once if the file system supports gaps; else from start to end."""
         if not _takes_gaps(file):
             self._in_order(write_all(file))
             return
@@ -214,7 +214,7 @@ class _Writing:
     def _put(self, slot: Slot, file: int) -> None:
         self._pump(slot, _write_at(file, slot.body))
         if slot.size >= _FLUSHED_BYTES:
-            os.fsync(file)  # while others hash: at the end there is less to wait for
+            os.fsync(file)  # flushed while others hash, so that there is less to wait for at the end
 
     def into_stream(self, stream: BinaryIO) -> None:
         def write(chunk: memoryview) -> None:
@@ -279,7 +279,7 @@ def _is_absent(node: Node) -> bool:
 
 
 def _takes_gaps(file: int) -> bool:
-    """Whether a file may be written at several places: FAT and its like fill every gap with zeros first.
+    """Whether a file may be written at several offsets: FAT and similar file systems fill gaps with zeros first.
 
     The new file stays empty.
     """
@@ -295,7 +295,7 @@ def _takes_gaps(file: int) -> bool:
 
 
 def _write_at(file: int, offset: int) -> Callable[[memoryview], None]:
-    """Writes from `offset` on, whatever others write meanwhile."""
+    """Writes from `offset` on, independently of other writers."""
     position = offset
 
     def write(chunk: memoryview) -> None:

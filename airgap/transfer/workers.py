@@ -1,4 +1,4 @@
-"""Many tasks through an executor that belongs to somebody else: a window at a time, and all stop at an error."""
+"""Runs many tasks on an executor of the caller: a bounded number at a time, and all stop at an error."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _WINDOW: Final = 64
-"""Tasks handed over at a time: the executor may be shared, and what is queued cannot be taken back everywhere."""
+"""Tasks in the executor at a time: it may be shared, and queued tasks cannot always be cancelled."""
 
 
 class StoppedError(Exception):
-    """Another task failed: no use in going on."""
+    """Another task has failed."""
 
 
 class WorkerPool:
-    """Runs tasks; after the first error each of them ends at its next `check`."""
+    """Runs tasks; after the first error each task ends at its next `check`."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor: Final = executor
@@ -38,9 +38,9 @@ class WorkerPool:
         work: Callable[[Item], Result],
         collect: Callable[[Item, Future[Result]], None],
     ) -> None:
-        """Run `work` for every item; `collect` is called in this thread with what is done, and may raise.
+        """Run `work` for every item; `collect` is called in this thread with each finished task, and may raise.
 
-        What it raises ends everything: when it comes out of here, no task is running any more.
+        Its error ends everything; no task is running any more when this raises.
         """
         waiting = iter(items)
         running: dict[Future[Result], Item] = {}
@@ -57,7 +57,7 @@ class WorkerPool:
             self._stop.set()
             for future in running:
                 future.cancel()
-            # whoever still writes must have stopped before the destination is closed
+            # all writers must have stopped before the destination is closed
             for future in running:
                 with suppress(BaseException):
                     future.result()

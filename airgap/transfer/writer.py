@@ -1,7 +1,7 @@
-"""Writing into a layout directory: killed at any instant it is a valid layout, and the next copy completes it.
+"""Writes into a layout directory. It is a valid layout at any time, also if the process is killed.
 
-Blobs are written beside `blobs/`, hashed on the way, flushed to the medium and only then renamed to their digest;
-`index.json` is merged under a lock and replaced as a whole, at the very end. Two processes may write at once.
+Blobs are written beside `blobs/`, hashed, flushed to the medium and then renamed to their digest. `index.json` is
+merged under a lock and replaced as a whole at the end. Two processes may write at once.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _BATCH_FILES: Final = 256
 _BATCH_BYTES: Final = 64 * limits.MIB
 _SYNCERS: Final = 16
 _SMALL_BYTES: Final = 4 * limits.MIB
-"""Smaller files are flushed many at once: to wait for the medium after each would take most of the time."""
+"""Smaller files are flushed together: waiting for the medium after each would take most of the time."""
 
 
 class LayoutWriter:
@@ -57,9 +57,9 @@ class LayoutWriter:
     refuses_incomplete: Final = False
 
     def __init__(self, path: str, *, link: bool = False, verify_existing: bool = False) -> None:
-        """`link` makes hard links to local sources; `verify_existing` hashes what is there before it is relied upon.
+        """`link` makes hard links to local sources; `verify_existing` hashes existing blobs before using them.
 
-        Raises UsageError where something else is at `path`, WriteError where it cannot be written.
+        Raises UsageError if something else is at `path`, WriteError if it cannot be written.
         """
         self.path: Final = Path(path)
         self._link, self._verify_existing = link, verify_existing
@@ -88,7 +88,7 @@ class LayoutWriter:
     # --- content ---
 
     def has(self, descriptor: Descriptor) -> bool:
-        """Whether the blob is there with its size (and with `verify_existing`, its digest); a wrong one is not."""
+        """Whether the blob exists with its size (and with `verify_existing`, its digest)."""
         try:
             status = self._target(descriptor.digest).lstat()
         except FileNotFoundError:
@@ -100,11 +100,11 @@ class LayoutWriter:
         return not self._verify_existing or self._is_good(descriptor)
 
     def lists(self, subject: Digest, referrer: Digest) -> bool:  # noqa: ARG002
-        """Always: `finish` lists it."""
+        """Always true: `finish` lists it."""
         return True
 
     def reserve(self, size: int) -> None:
-        """See `Sink`; links and clones take no room."""
+        """See `Sink`; links and clones need no room."""
         with self._staging.file() as (file, staged):
             self._clonable = clone(str(self.path / LAYOUT_FILE), file)
             staged.unlink()
@@ -112,7 +112,7 @@ class LayoutWriter:
             check_room(self.path, size)
 
     def put_blob(self, descriptor: Descriptor, source: Blobs, advance: Advance) -> TransferMethod:
-        """See `Sink`: hard link where asked, reflink where possible, else one pass of reading, hashing and writing."""
+        """See `Sink`: a hard link if requested, a reflink if possible, else read, hash and write."""
         descriptor.digest.new_hash()  # refuses an algorithm that cannot be checked, before anything is written
         path = source.path(descriptor)
         if path is not None and self._link and self._put_link(descriptor, path, advance):
@@ -141,11 +141,11 @@ class LayoutWriter:
             self._done(file, staged, descriptor)
 
     def says_incomplete(self, error: AirgapError) -> bool:  # noqa: ARG002
-        """Never: nothing is refused here."""
+        """Always false: nothing is refused here."""
         return False
 
     def flush(self) -> None:
-        """Everything that was put is on the medium and has its name."""
+        """Flushes everything to the medium and gives it its name."""
         with self._lock:
             pending, self._pending, self._pending_bytes = self._pending, [], 0
         self._settle(pending)
@@ -153,10 +153,10 @@ class LayoutWriter:
     # --- names ---
 
     def finish(self, entries: Sequence[Entry], *, drop: Collection[Digest] = ()) -> NamingResult:
-        """List `entries` in `index.json`, beside whatever others have listed by now.
+        """List `entries` in `index.json`, in addition to those that others have listed.
 
-        A tag that names something else moves, and what it named stays listed without it. `drop` and
-        `replaced`: entries that new ones take the place of (older acquisition records). Raises WriteError, LimitError.
+        A tag of another artifact moves, and that artifact stays listed without it. `drop` and `replaced`: entries that
+        new ones replace (older acquisition records). Raises WriteError, LimitError.
         """
         self.flush()
         with writing(self.path), exclusive(self.path):
@@ -169,7 +169,7 @@ class LayoutWriter:
         return named
 
     def close(self) -> None:
-        """Removes what did not become complete; of large blobs, what arrived is kept for the next run."""
+        """Removes incomplete files; parts of large blobs are kept for the next run."""
         self._syncers.shutdown()
         self._staging.close(keep=self._interrupted or not self._finished)
 
@@ -182,7 +182,7 @@ class LayoutWriter:
     # --- inside ---
 
     def _target(self, digest: Digest) -> Path:
-        digest.new_hash()  # only the few names of known algorithms ever become a path
+        digest.new_hash()  # only the names of known algorithms become a path
         return self.path / BLOBS / digest.algorithm / digest.encoded
 
     def _is_good(self, descriptor: Descriptor) -> bool:
@@ -210,13 +210,13 @@ class LayoutWriter:
         try:
             os.link(path, staged, follow_symlinks=False)
         except OSError:
-            return False  # another file system, or one without links: the bytes are copied
+            return False  # another file system, or one without hard links: the bytes are copied
         try:
             with open_regular(str(staged)) as file:
                 pump(file, descriptor, None, advance)
             self._place([(staged, self._target(descriptor.digest))])
         finally:
-            # renaming a file onto another name of itself does nothing at all
+            # renaming a file to another name of itself does nothing
             with suppress(FileNotFoundError):
                 staged.unlink()
         return True
@@ -232,7 +232,7 @@ class LayoutWriter:
         return True
 
     def _put_resumed(self, descriptor: Descriptor, source: Resumable, advance: Advance) -> None:
-        """What arrived in an earlier run is hashed and kept; if that turns out wrong, everything comes anew."""
+        """The part from an earlier run is hashed and kept; if it is wrong, the blob is copied from the start."""
         name = f"{descriptor.digest.algorithm}-{descriptor.digest.encoded}"
         with self._staging.partial(name) as file:
             try:
@@ -244,7 +244,7 @@ class LayoutWriter:
                 self._interrupted = True
                 raise
             if hasattr(os, "fchmod"):
-                with suppress(OSError):  # network shares and foreign media have no modes; the content counts
+                with suppress(OSError):  # network shares and other file systems have no modes; only the content matters
                     os.fchmod(file, 0o444)
             with writing(self.path):
                 os.fsync(file)
@@ -276,7 +276,7 @@ class LayoutWriter:
             stream.close()
 
     def _done(self, file: int, staged: Path, descriptor: Descriptor) -> None:
-        """The content is written and proven: bring it under its name, at once or with many others."""
+        """Gives the written and checked content its name, at once or together with others."""
         target = self._target(descriptor.digest)
         if descriptor.size >= _SMALL_BYTES:
             with writing(self.path):
@@ -293,7 +293,7 @@ class LayoutWriter:
 
     def _settle(self, pending: list[tuple[Path, Path]]) -> None:
         with writing(self.path):
-            # flushed at the same time they share the file system's commits: ten times as fast as one after the other
+            # files that are flushed together share commits of the file system: ten times as fast
             for _ in self._syncers.map(_sync, (staged for staged, _ in pending)):
                 pass
         self._place(pending)
@@ -312,12 +312,12 @@ class LayoutWriter:
 
 
 class LayoutProbe:
-    """A layout that may not be there yet, asked and never written."""
+    """A layout that may not exist yet, for questions only."""
 
     refuses_incomplete: Final = False
 
     def __init__(self, path: str) -> None:
-        """Raises ContentError where something else is at `path`."""
+        """Raises ContentError if something else is at `path`."""
         folder = Path(path)
         self.layout: Final = open_directory(path) if folder.is_dir() and any(folder.iterdir()) else None
 
@@ -326,12 +326,12 @@ class LayoutProbe:
         return self.layout is not None and self.layout.size(descriptor.digest) == descriptor.size
 
     def lists(self, subject: Digest, referrer: Digest) -> bool:  # noqa: ARG002
-        """Always: a copy would list it."""
+        """Always true: a copy would list it."""
         return True
 
 
 def _sync(path: Path) -> None:
-    # a second descriptor does as well as the first: what is flushed is the file
+    # any descriptor of the file flushes it
     descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -340,7 +340,7 @@ def _sync(path: Path) -> None:
 
 
 def _arrived(file: int, descriptor: Descriptor) -> tuple[Hasher, int]:
-    """Hash and number of the bytes that are there of a blob, and the file positioned behind them."""
+    """Hash and number of the existing bytes of a blob; the file is positioned after them."""
     hasher = descriptor.digest.new_hash()
     total = 0
     view = buffer()
@@ -356,7 +356,7 @@ def _arrived(file: int, descriptor: Descriptor) -> tuple[Hasher, int]:
 
 
 def _prepare(path: Path) -> None:
-    """Make an empty layout at `path`, or complete one whose making was interrupted. Raises UsageError, WriteError."""
+    """Make an empty layout at `path`, or complete an interrupted one. Raises UsageError, WriteError."""
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
         names = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}

@@ -1,7 +1,7 @@
-"""A trust directory stands apart from what it judges: nothing that travels vouches for itself (design 2, rule 1).
+"""Checks that a trust directory is separate from the targets (design 2, rule 1).
 
-A shell makes options of file names: `airgap verify *.tar` where something is called `--trust=t.tar` judges what lies
-there by the policy that lies there.
+A shell can turn file names into options: `airgap verify *.tar` in a folder with a file `--trust=t.tar` would judge the
+targets by a policy of their own medium.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airgap.text import safe
 def check_apart(trust: Path, targets: Iterable[str]) -> None:
     """Refuses a trust directory that is a target, lies in one, or holds one. Raises UsageError.
 
-    `targets`: references; what is in a registry, and what is no reference, is left to whoever opens it.
+    `targets`: references; those of registries and invalid ones are ignored here.
     """
     for target in targets:
         for path in layout_paths([target]):
@@ -26,9 +26,9 @@ def check_apart(trust: Path, targets: Iterable[str]) -> None:
 
 
 def check_output(output: Path, others: Iterable[Path], *, what: str = "report") -> None:
-    """Refuses to write a file that lies in what the same command reads or writes, or is it. Raises UsageError.
+    """Refuses an output file that is an input or another output of the same command, or inside one. Raises UsageError.
 
-    Inputs never change (design 2, rule 7). `what`: what the file is called.
+    Inputs never change (design 2, rule 7). `what`: the name of the file in messages.
     """
     for path in others:
         if _lies_in(output, path):
@@ -39,12 +39,12 @@ def check_output(output: Path, others: Iterable[Path], *, what: str = "report") 
 
 
 def same_place(one: Path, other: Path) -> bool:
-    """Whether both are one file or folder, however they are spelt."""
+    """Whether both paths lead to the same file or folder."""
     return _lies_in(one, other) and _lies_in(other, one)
 
 
 def layout_paths(references: Iterable[str]) -> Iterator[Path]:
-    """The paths of those that name a layout."""
+    """The paths of the references to layouts."""
     for text in references:
         try:
             reference = parse_reference(text, exists=os.path.exists)
@@ -55,7 +55,7 @@ def layout_paths(references: Iterable[str]) -> Iterator[Path]:
 
 
 def check_apart_from(trust: Path, path: Path, name: str) -> None:
-    """The same for one file or folder, which the operator calls `name`. Links are followed. Raises UsageError."""
+    """The same for one file or folder, called `name` in messages. Links are followed. Raises UsageError."""
     inside = _lies_in(trust, path)
     if inside or _lies_in(path, trust):
         how = "lies in" if inside else "holds"
@@ -68,7 +68,7 @@ def check_apart_from(trust: Path, path: Path, name: str) -> None:
 
 
 def _lies_in(inner: Path, outer: Path) -> bool:
-    """Whether `inner` is `outer` or below it, by what the system says they are, not by how they are spelt."""
+    """Whether `inner` is `outer` or below it, by identity and not by spelling."""
     whole = Path(os.path.realpath(inner))
     places = (whole, *whole.parents)
     try:

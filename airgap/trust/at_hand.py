@@ -1,6 +1,6 @@
-"""The evidence that lies in all layouts of a run: what one of them brings is heard for the artifacts of every other.
+"""The evidence in all layouts of a run: evidence of one layout is used for the artifacts of every other one.
 
-Two media of one publisher: the newer one carries the CRL that revokes the signer of the older one.
+For example, the newer of two media has the CRL that revokes the signer of the older one.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from airgap.trust.policy import Statement
 
 @dataclass(frozen=True, slots=True)
 class EvidenceAtHand:
-    """What lies in layouts that are open, by their paths."""
+    """The evidence of open layouts, by path."""
 
     layouts: Mapping[str, TargetEvidence] = field(default_factory=lambda: MappingProxyType({}))
     problems: tuple[Problem, ...] = ()
-    """What is not heard for all: it may revoke what another layout holds."""
+    """Evidence that could not be used for all layouts: it may revoke a signer in another layout."""
 
     @property
     def whole(self) -> frozenset[Named]:
-        """The pieces whose bytes are there: a layout that names the same brings nothing more."""
+        """The complete pieces: another layout with the same ones adds nothing."""
         return frozenset().union(*(evidence.whole for evidence in self.layouts.values()))
 
     @property
