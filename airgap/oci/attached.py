@@ -27,7 +27,15 @@ _COSIGN_LAYERS: Final = {
     "application/vnd.dsse.envelope.v1+json": "att",
 }
 IMAGE_CONFIGS: Final = frozenset({IMAGE_CONFIG, DOCKER_CONFIG})
-_IMAGE_LAYERS: Final = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
+_IMAGE_LAYERS: Final = (
+    "application/vnd.oci.image.layer.",
+    "application/vnd.docker.image.rootfs.",
+    "application/vnd.erofs",
+)
+_FILE_SYSTEM: Final = ".erofs"
+"""How other types of layers that containerd mounts as they are end, before any suffix."""
+_ENCRYPTED: Final = "+encrypted"
+"""podman decrypts layers of such a type, whatever stands before it; nobody else can tell what they unpack to."""
 _MODULES: Final = ("+wasm", "/wasm")
 _MODULE: Final = b"\0asm"
 """The first bytes of a WebAssembly module (its core specification, 5.5.16)."""
@@ -43,8 +51,8 @@ def is_attachment(store: Store, descriptor: Descriptor, manifest: Manifest | Ind
 def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
     """Whether a runtime could run it: an index, or an image without layers, or with a layer that can be unpacked.
 
-    containerd decides by the types of layers; others by the type of the config, or in Docker's manifests by no type,
-    and some by the bytes of the layers alone. runwasi runs modules under any config.
+    containerd decides by the types of layers, which may be file systems of EROFS; others by the type of the config, or
+    in Docker's manifests by no type, and some by the bytes of the layers alone. runwasi runs modules under any config.
     """
     if not isinstance(manifest, Manifest):
         return True
@@ -59,9 +67,12 @@ def is_runnable(store: Store, manifest: Manifest | Index) -> bool:
 
 def _has_image_layers(manifest: Manifest) -> bool:
     """Whether it lists layers of an image, by their types, and a config that could describe them."""
-    return any(layer.media_type.startswith(_IMAGE_LAYERS) for layer in manifest.layers) and not _has_empty_config(
-        manifest
-    )
+    return any(_is_image_layer(layer.media_type) for layer in manifest.layers) and not _has_empty_config(manifest)
+
+
+def _is_image_layer(media_type: str) -> bool:
+    base = media_type.partition("+")[0]
+    return media_type.startswith(_IMAGE_LAYERS) or base.endswith(_FILE_SYSTEM) or media_type.endswith(_ENCRYPTED)
 
 
 def is_stated_image(manifest: Manifest) -> bool:

@@ -8,6 +8,7 @@ annotation. A name that two tools could resolve to two artifacts is refused (des
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from airgap.oci.reference import docker_name
 from airgap.oci.tags import tag_part
 from airgap.text import safe
 
+_IMPORTED: Final = re.compile(r"^import-[0-9]{4}-[0-9]{2}-[0-9]{2}:")
+"""What `ctr images import` puts before a short name: the day."""
 _SHOWN: Final = 10
 _LONGEST: Final = 200
 
@@ -221,7 +224,11 @@ class Names:
 
 
 def _completed(name: str) -> str:
-    """What docker makes of a name: with a registry, a folder and a tag. One with a digest is left as it is."""
+    """What docker makes of a name: with a registry, a folder and a tag. One with a digest is left as it is.
+
+    A short one is equal to what ctr makes of that.
+    """
+    name = _IMPORTED.sub("", name, count=1)
     if "@" in name:
         return name
     return docker_name(name if tag_part(name) != name else f"{name}:latest")

@@ -132,6 +132,30 @@ def test_index_that_refers_was_not_judged_though_it_lists_an_image(tmp_path: Pat
     assert any("could be run in its place" in warning["message"] for warning in ran.document["warnings"])
 
 
+@pytest.mark.parametrize(
+    "layer_type",
+    [
+        "application/vnd.erofs.layer.v1",
+        "application/vnd.erofs.layer.v1+zstd",
+        "application/vnd.erofs+zstd",
+        "application/vnd.example.erofs",
+        "application/vnd.example+encrypted",
+    ],
+)
+@pytest.mark.parametrize("tagged", [True, False])
+def test_image_whose_layers_are_no_tars_was_not_judged(tmp_path: Path, layer_type: str, *, tagged: bool) -> None:
+    """containerd 2.2 mounts layers of EROFS, and podman decrypts before it looks at them."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        layer = box.add_blob(b"no tar\n" * 100, layer_type)
+        hidden = box.add_image(layer, subject=target, platform=Platform(architecture="amd64", os="linux"))
+        box.entries.insert(0, replace(hidden, annotations={REF_NAME: "v1"} if tagged else {}).to_json())
+
+    scene.packing.append(pack)
+    _expect_unsigned(_verified(scene, tmp_path), "fail", "pass")
+
+
 @pytest.mark.parametrize("config_type", [EMPTY, "application/vnd.example.sbom"])
 def test_files_that_oras_attaches_are_no_image(tmp_path: Path, config_type: str) -> None:
     """Their layers are of an image's type where nobody said another, and their config is `{}`."""

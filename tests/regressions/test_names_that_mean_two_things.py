@@ -196,13 +196,17 @@ def test_digest_that_is_the_name_of_another_entry_was_not_held_against_it(tmp_pa
         ("docker.io/library/app:v1", "app:v1"),
         ("library/app:v1", "index.docker.io/library/app:v1"),
         ("app", "docker.io/library/app:latest"),
+        ("v1", "import-2026-06-01:v1"),
     ],
 )
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
 def test_name_was_not_held_against_what_docker_completes_it_to(
     tmp_path: Path, typed: str, evil: str, annotation: str
 ) -> None:
-    """containerd keeps names as they stand; `nerdctl run app:v1` takes what is called docker.io/library/app:v1."""
+    """containerd keeps names as they stand; `nerdctl run app:v1` takes what is called docker.io/library/app:v1.
+
+    `ctr images import` calls `v1` import-2026-06-01:v1, and of two images of one name the last counts.
+    """
     scene = Scene(refer=lambda written: f"oci:{written.layout}:{typed}")
 
     def rename(box: LayoutBuilder, _: Descriptor) -> None:
