@@ -86,7 +86,7 @@ def test_statement_for_all_spoke_for_an_artifact_that_nobody_names(tmp_path: Pat
     ran = run_here(written.arguments())
     assert (ran.code, set(ran.reasons)) == (13, {"policy.scope_needed"}), ran
     told = run_here([item for item in written.arguments() if item not in {"--format", "json"}])
-    assert "Name the repository with --scope" in told.out
+    assert "Name it with --scope" in told.out
     assert run_here(replace(written, scope="registry.example/else").arguments()).code == 0
 
 
