@@ -10,7 +10,7 @@ import typer
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.console import Output, clock, demands
+from airgap.cli.console import QuietOutput, clock, demands
 from airgap.cli.judging import Judging
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugins import PluginOptions
@@ -45,7 +45,7 @@ def recheck(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON document to this file, too.")
     ] = None,
-    output: Output,
+    output: QuietOutput,
 ) -> None:
     """Judge again what was accepted earlier, under the evidence of today, and name what changed.
 

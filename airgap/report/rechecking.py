@@ -14,8 +14,8 @@ from airgap.reasons import REASONS
 from airgap.report.document import heading, problem_document, signature_document
 from airgap.report.failure import problem_of
 from airgap.report.report import Json, OutcomeReport
-from airgap.report.style import Style
-from airgap.report.text import has_reservations, soft_lines
+from airgap.report.style import PLAIN, Style
+from airgap.report.text import has_reservations, problem_line, soft_lines, told_lines
 from airgap.verdict import Verdict
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
 
@@ -49,11 +49,17 @@ class RecheckReport(OutcomeReport[RecheckOutcome]):
         """The verdict first, then what changed, then the rest in one line each."""
         return _lines(self.outcome, style)
 
+    def brief_lines(self) -> Iterator[str]:
+        """The verdict in one line; what is worse and what could not be judged is never quiet."""
+        yield _headline(self.outcome)
+        yield from (_line(artifact, PLAIN) for artifact in self.outcome.artifacts if artifact.change is Change.WORSE)
+        yield from (problem_line(problem) for problem in self.outcome.problems)
+
 
 def _artifact(artifact: Rechecked) -> Json:
     was, report = artifact.was, artifact.report
     return {
-        "reference": artifact.now.reference,
+        "reference": artifact.reference,
         "digest": str(artifact.now.descriptor.digest),
         "scope": artifact.now.scope,
         "basis": artifact.basis.value,
@@ -72,20 +78,21 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
     yield style.paint(_KIND[outcome.verdict], _headline(outcome))
     order = (Change.WORSE, Change.UNKNOWN, Change.BETTER, Change.UNCHANGED)
     for artifact in sorted(outcome.artifacts, key=lambda item: order.index(item.change)):
-        was = f"was {artifact.was.verdict.value}, " if artifact.was else ""
-        how = "" if artifact.basis.value == "layout" else " (from the report alone)"
-        word = style.paint(_KIND[artifact.verdict], f"{was}is {artifact.verdict.value}")
-        yield f"  {artifact.now.reference} {artifact.now.descriptor.digest}: {word}{how}"
+        yield _line(artifact, style)
         for reason, message in artifact.because:
             yield f"          {message}" + (f" [{reason}]" if reason else "")
             if reason and REASONS[reason].remedy:
                 yield f"          → {REASONS[reason].remedy}"
         yield from soft_lines(artifact.now, style)
-    for name, problems in (("problem", outcome.problems), ("warning", outcome.warnings)):
-        for problem in problems:
-            yield f"  {name} {problem.message}" + (f" [{problem.reason}]" if problem.reason else "")
-            if remedy := problem.remedy or (REASONS[problem.reason].remedy if problem.reason else ""):
-                yield f"          → {remedy}"
+    yield from told_lines(outcome, style)
+
+
+def _line(artifact: Rechecked, style: Style) -> str:
+    """One artifact, then and now."""
+    was = f"was {artifact.was.verdict.value}, " if artifact.was else ""
+    how = "" if artifact.basis is Basis.LAYOUT else " (from the report alone)"
+    word = style.paint(_KIND[artifact.verdict], f"{was}is {artifact.verdict.value}")
+    return f"  {artifact.reference} {artifact.now.descriptor.digest}: {word}{how}"
 
 
 def _headline(outcome: RecheckOutcome) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from airgap.problem import Problem
+from airgap.text import safe
 from airgap.verdict import Ruling, Verdict, all_of
 from airgap.verifier.outcome import ArtifactOutcome
 from airgap.verifier.recorded import RecordedArtifact, Report
@@ -42,6 +43,11 @@ class Rechecked:
     """The report that holds it."""
     besides: tuple[Problem, ...] = ()
     """What stands against it that is not in the judgement of its signatures and of its content."""
+
+    @property
+    def reference(self) -> str:
+        """What it is called: as the report has it, by which a person knows it; the digest tells which bytes."""
+        return safe(self.was.reference) if self.was else self.now.reference
 
     @property
     def ruling(self) -> Ruling:

@@ -201,6 +201,20 @@ class TestRecheck:
         assert ran.out.splitlines()[0].endswith("NOTHING vouches for them. 1 of them had been accepted earlier.")
         assert json.loads(run_here([*arguments, "--format", "json"]).out)["worse"] == 1
 
+    def test_what_is_worse_is_told_by_the_name_that_it_had_with_q_too(self, tmp_path: Path) -> None:
+        """It was called by its digest alone, twice, and there was no -q."""
+        leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
+        layout, report = self._accepted(tmp_path, leaf)
+        crls = {"new.crl": crl(leaf.chain[1], revoked=[leaf], number=2)}
+        trust = write_trust(tmp_path / "trust", stores={"ca:harbour": [leaf.root]}, crls=crls)
+        missing = tmp_path / "missing"
+        ran = run_here(["recheck", str(report), str(missing), "--trust", str(trust), "--at", iso(AT), "-q"])
+        lines = ran.out.splitlines()
+        assert (ran.code, len(lines)) == (14, 3), ran
+        assert lines[1].startswith(f"  {layout}:v1 sha256:")
+        assert lines[1].endswith(": was pass, is fail")
+        assert lines[2] == f"  problem there is no file or directory {missing}"
+
     def _accepted(self, folder: Path, leaf: Issued) -> tuple[Path, Path]:
         """A layout, and the report that accepted it."""
         box = LayoutBuilder()
