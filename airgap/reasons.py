@@ -123,7 +123,7 @@ _ROWS: Final = (
     ("policy.name_conflict", 13, "The artifact's name and its acquisition record name different repositories.",
      "If you know which repository it is, name it with --scope; else copy it again from its source."),
     ("policy.skip", 0, "The trust policy says that signatures of this repository are not verified.",
-     "Nothing vouches for this artifact. Use another level if that is not meant."),
+     "Nothing proves who made this artifact. Use another level if that is not meant."),
     ("store.missing", 18, "A trust store that the policy names does not exist.", _STORE),
     ("store.empty", 18, "A trust store that the policy names holds no certificate.", _STORE),
     ("store.malformed", 18, "A trust store holds something that it may not hold.", _STORE),
@@ -210,7 +210,7 @@ _ROWS: Final = (
     ("trust.misnamed", 0, "A file of the trust directory has nearly the name of one that is read, and is not read.",
      "Rename it as the message says, or remove it."),
     ("trust.proposal", 0, "A target holds trust stores or a policy; they were not used.",
-     "What travels with content vouches for nothing. Accept it by airgap trust snapshot apply, if you trust its signer."),
+     "What travels with content proves nothing. Accept it by airgap trust snapshot apply, if you trust its signer."),
     # fetching evidence on the connected side
     ("fetch.unreachable", 15, "The host that a certificate names could not be reached.",
      "Check network and proxy; fetch again later, or take the file from elsewhere with --from."),
@@ -247,7 +247,7 @@ _ROWS: Final = (
     ("snapshot.tuf.signature", 12, "TUF metadata is not signed by as many pinned keys as it must be.", _SNAPSHOT),
     ("snapshot.tuf.expired", 13, "TUF metadata has expired: perhaps newer snapshots are being withheld.",
      "Get the current snapshot; check this machine's clock."),
-    ("snapshot.tuf.content", 16, "What the TUF metadata vouches for is not what the snapshot holds.", _CONTENT),
+    ("snapshot.tuf.content", 16, "The TUF metadata is about other files than the snapshot holds.", _CONTENT),
     # judging again
     ("recheck.unproven", 15, "The report does not hold what is needed to judge again.",
      "Name the layout instead, or verify it again with --report."),

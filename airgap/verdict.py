@@ -1,7 +1,7 @@
-"""What comes out of checks, and what several verdicts come to: the one place where outcomes get theirs.
+"""Verdicts, and the rules that combine them.
 
-Verdicts are never stored beside what they follow from. Two rules make all of them: of alternatives the best counts
-(signatures of one artifact, pins that may accept one), and of things that must all hold the worst.
+A verdict is always derived, never stored beside its causes. There are two rules: of alternatives the best counts
+(signatures of one artifact, pins that may accept one); of conditions that must all hold the worst counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airgap.reasons import ExitCode, most_severe
 
 
 class Verdict(StrEnum):
-    """What came out of a check, a signature, an artifact or a run."""
+    """The result of a check, a signature, an artifact or a run."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
     @property
     def rank(self) -> int:
-        """How far from a pass this is: 0 for pass, the highest for fail."""
+        """The severity: 0 for pass, the highest for fail."""
         return _BEST_FIRST.index(self)
 
 
@@ -39,7 +39,7 @@ _BEST_FIRST: Final = (
 
 
 class Judged(Protocol):
-    """Anything that has a verdict, and exit codes that it rests on."""
+    """Anything with a verdict and its exit codes."""
 
     @property
     def verdict(self) -> Verdict:
@@ -47,12 +47,12 @@ class Judged(Protocol):
 
     @property
     def exit_codes(self) -> frozenset[int]:
-        """Everything that is wrong, as exit codes, without 0."""
+        """The exit codes of all faults, without 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A verdict and the exit codes that it rests on."""
+    """A verdict with its exit codes."""
 
     verdict: Verdict
     exit_codes: frozenset[int] = frozenset()
@@ -67,20 +67,20 @@ class Ruling:
 
     @classmethod
     def of_code(cls, exit_code: int) -> Ruling:
-        """What one problem comes to: evidence that is missing leaves a question open, all else is a failure."""
+        """The verdict of one problem: missing evidence is indeterminate, everything else is a failure."""
         verdict = Verdict.INDETERMINATE if exit_code == ExitCode.INDETERMINATE else Verdict.FAIL
         return cls(verdict, frozenset({exit_code} - {ExitCode.OK}))
 
 
 def best_of(verdicts: Iterable[Verdict]) -> Verdict | None:
-    """Of alternatives the best counts (VERIFY-4, D27); None where there is none."""
+    """The best of alternatives (VERIFY-4, D27); None if there are none."""
     return min(verdicts, key=lambda verdict: verdict.rank, default=None)
 
 
 def all_of(parts: Iterable[Judged]) -> Ruling:
-    """Things that must all hold: the worst counts; nothing at all is a failure.
+    """The worst of conditions that must all hold; no conditions are a failure.
 
-    What the policy skips counts for nothing beside a pass, and makes no pass where it stands alone.
+    Skipped beside pass is a pass; only skipped is skipped.
     """
     judged = list(parts)
     verdicts = {part.verdict for part in judged}

@@ -418,35 +418,34 @@ class _Scanner:
 
         Tools that take all of a layout take each entry for an image of its own, whatever refers to what: `docker load`
         offers it by its digest, and of several `nerdctl run oci-archive://` runs the first. So a referrer that is an
-        image, or lists one, is judged like what has a name; not so a child of something that is, which vouches for it.
+        image, or lists one, is judged like what has a name; not so a child of something that is: the signature of that
+        covers it.
         """
         named = [entry for entry in plain if entry.names]
         taken = {entry.descriptor.digest for entry in named}
-        vouched = self._children(entry.descriptor for entry in named)
+        parts = self._children(entry.descriptor for entry in named)
         nameless = [entry for entry in plain if not entry.names and entry.descriptor.digest not in taken]
         more = [
-            entry
-            for entry in nameless
-            if is_image_kind(entry.descriptor) or self._holds_image(entry.descriptor, vouched)
+            entry for entry in nameless if is_image_kind(entry.descriptor) or self._holds_image(entry.descriptor, parts)
         ]
         found = [(entry, manifest) for entry in more if (manifest := self._manifest(entry)) is not None]
-        vouched |= self._children(entry.descriptor for entry, manifest in found if manifest.subject is None)
-        found = [(entry, manifest) for entry, manifest in found if entry.descriptor.digest not in vouched]
+        parts |= self._children(entry.descriptor for entry, manifest in found if manifest.subject is None)
+        found = [(entry, manifest) for entry, manifest in found if entry.descriptor.digest not in parts]
         for entry, manifest in found:
             if manifest.subject is not None:
                 refers = f"{entry.descriptor.digest} refers to {manifest.subject.digest}"
                 self._note(entry, f"{refers}, and could be run in its place, so it is judged by itself, too")
         return named + [entry for entry, _ in found]
 
-    def _holds_image(self, descriptor: Descriptor, vouched: set[Digest], depth: int = 0) -> bool:
-        """Whether it could be run, or lists what could, apart from what somebody vouches for. Looks at each once."""
-        if descriptor.digest in vouched or not descriptor.is_manifest or depth > limits.GRAPH_DEPTH:
+    def _holds_image(self, descriptor: Descriptor, parts: set[Digest], depth: int = 0) -> bool:
+        """Whether it could be run, or lists what could, apart from what a named entry covers. Looks at each once."""
+        if descriptor.digest in parts or not descriptor.is_manifest or depth > limits.GRAPH_DEPTH:
             return False
         key = (descriptor.digest, descriptor.media_type)
         if key not in self._images:
             manifest = self._try(descriptor)
             if isinstance(manifest, Index):
-                self._images[key] = any(self._holds_image(item, vouched, depth + 1) for item in manifest.manifests)
+                self._images[key] = any(self._holds_image(item, parts, depth + 1) for item in manifest.manifests)
             else:
                 self._images[key] = manifest is not None and self._is_runnable(descriptor, manifest)
         return self._images[key]

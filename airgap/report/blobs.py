@@ -133,7 +133,7 @@ def _headline(outcome: BlobOutcome) -> str:
         case Verdict.PASS:
             return f"PASS: {outcome.path} is what was signed, and the signature is good."
         case Verdict.SKIPPED:
-            return f"SKIPPED: the policy verifies no signature of {outcome.path}. NOTHING vouches for it."
+            return f"SKIPPED: the policy verifies no signature of {outcome.path}. NOTHING proves who made it."
         case Verdict.INDETERMINATE:
             return f"UNSURE: evidence is missing or stale for {outcome.path}. Do not use it yet."
         case _:

@@ -114,7 +114,7 @@ def _headline(outcome: RecheckOutcome) -> str:
     if skipped := total - len(verified):
         before = sum(artifact.change is Change.WORSE for artifact in artifacts)
         good = f" {before} of them had been accepted earlier." if before else ""
-        return f"SKIPPED: the policy verifies no signature of {skipped} of {total}. NOTHING vouches for them.{good}"
+        return f"SKIPPED: the policy verifies no signature of {skipped} of {total}. NOTHING proves who made them.{good}"
     if soft := sum(has_reservations(artifact.now) for artifact in artifacts):
         softened = f"the policy does not enforce every check; see {soft} of {total}"
         return f"GOOD, WITH RESERVATIONS: {softened}{_as_of_reports(artifacts)}."

@@ -112,13 +112,13 @@ def _verdict_sentence(outcome: Outcome, tally: Counter[Verdict]) -> tuple[Verdic
             seen = count(soft, "artifact")
             return verdict, f"PASS, WITH RESERVATIONS: the policy does not enforce every check; see {seen}."
         case Verdict.PASS if skipped:
-            rest = f"the policy skips the rest: NOTHING vouches for {_them(skipped)}"
+            rest = f"the policy skips the rest: NOTHING proves who made {_them(skipped)}"
             return Verdict.SKIPPED, f"PASS: {tally[verdict]} of {total}; {rest}."
         case Verdict.PASS:
             content = "signatures and content are" if _content_checked(outcome) else "signatures are"
             return verdict, f"PASS: {content} good ({total})."
         case Verdict.SKIPPED:
-            nothing = f"NOTHING vouches for {_them(skipped)}"
+            nothing = f"NOTHING proves who made {_them(skipped)}"
             return verdict, f"SKIPPED: the policy verifies no signature of {total}. {nothing}."
         case Verdict.INDETERMINATE if unsure := tally[verdict]:
             return verdict, f"UNSURE: evidence is missing or stale for {unsure} of {total}. Do not use yet."
@@ -136,7 +136,10 @@ def _besides(outcome: Outcome, tally: Counter[Verdict]) -> Iterator[tuple[Verdic
         are = "is" if unsure == 1 else "are"
         yield Verdict.INDETERMINATE, f"{count(unsure, 'artifact')} {are} UNSURE: do not use {_them(unsure)} yet."
     if skipped := tally[Verdict.SKIPPED]:
-        yield Verdict.SKIPPED, f"The policy skips {count(skipped, 'artifact')}: NOTHING vouches for {_them(skipped)}."
+        yield (
+            Verdict.SKIPPED,
+            f"The policy skips {count(skipped, 'artifact')}: NOTHING proves who made {_them(skipped)}.",
+        )
     if outcome.problems:
         yield None, f"{count(len(outcome.problems), 'problem')} beside; see below."
 
@@ -215,7 +218,7 @@ def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) ->
         listed = ", ".join(kinds[:_KINDS_SHOWN]) + (", …" if len(kinds) > _KINDS_SHOWN else "")
         yield (
             f"          {note} {what} of {len(artifact.attachments)} {have} no valid signature, "
-            f"so nothing vouches for {them}: {listed}"
+            f"so nothing proves who made {them}: {listed}"
         )
     if artifact.foreign_signatures and artifact.signatures:  # without a Notary Project signature, the reason says it
         what = count(len(artifact.foreign_signatures), "signature")

@@ -32,7 +32,7 @@ class Timestamper(Protocol):
 
     @property
     def anchors(self) -> Anchors:
-        """The roots that vouch for it: the operator's choice, never the authority's."""
+        """The roots of its chain, which the operator chose."""
         ...
 
     def timestamp(self, signature_value: bytes, hash_name: str) -> bytes:

@@ -392,8 +392,8 @@ class _Judgement:
             )
         if self._accepted is None and snapshot.evidence_only:
             yield Problem(
-                message="nobody vouches for this snapshot: it holds evidence alone, and each piece has to prove itself "
-                "when something is judged by it"
+                message="no pinned signer signed this snapshot: it holds only evidence, and each piece of evidence is "
+                "verified when it is used"
             )
 
     def _read(self, path: str) -> bytes:

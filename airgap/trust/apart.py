@@ -61,7 +61,7 @@ def check_apart_from(trust: Path, path: Path, name: str) -> None:
         how = "lies in" if inside else "holds"
         raise UsageError(
             f"the trust directory {safe(trust)} {how} {safe(name)}, which is to be judged by it; what travels cannot "
-            "vouch for itself",
+            "prove itself",
             remedy="Name a trust directory of this machine. If you named none, a file may have been taken for the "
             "option --trust: write ./*.tar, not *.tar.",
         )

@@ -53,9 +53,9 @@ NOTHING_ELSE = EvidenceAtHand()
 
 @contextmanager
 def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
-    """The evidence of every layout that `targets` name. Layouts stay open meanwhile where they bring anything new.
+    """The evidence of every layout in `targets`. Layouts with new evidence stay open meanwhile.
 
-    Never raises for what they are or hold: whoever judges them is told.
+    Faults of the layouts do not raise here: judging reports them.
     """
     found: dict[str, TargetEvidence] = {}
     seen: set[Named] = set()
@@ -85,7 +85,7 @@ def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
 
 
 def evidence_in(target: Target) -> TargetEvidence:
-    """What lies in an open layout as evidence."""
+    """The evidence of an open layout."""
     return find_target_evidence(target.store, target.graph, name_of(target))
 
 
@@ -108,14 +108,14 @@ def _too_many(path: str) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class TrustBeside:
-    """Whom the operator trusts, with what lies in layouts as evidence and as nothing else (design 2, rule 1)."""
+    """The trust directory with the evidence of layouts; nothing else in layouts is used (design 2, rule 1)."""
 
     directory: TrustDirectory
     evidence: Evidence
 
     @classmethod
     def of(cls, directory: TrustDirectory, bodies: Iterable[Evidence]) -> Self:
-        """With evidence from layouts beside the trust directory's."""
+        """Adds evidence of layouts to that of the trust directory."""
         return cls(directory, CombinedEvidence((directory.evidence, *bodies)))
 
     @property

@@ -33,7 +33,7 @@ class BlobPolicy(Policy):
 
     @classmethod
     def parse(cls, data: bytes, source: str) -> Self:
-        """The policy that the file's bytes hold; `source` is what messages call it.
+        """The policy in the bytes of the file; `source` is its name in messages.
 
         Raises TrustMaterialError("policy.malformed") with the facts `statement` and `member`.
         """
@@ -58,7 +58,7 @@ class BlobPolicy(Policy):
         )
 
     def _instead(self, name: str | None) -> str:
-        """The statements that there are, the nearest first, as the end of a sentence."""
+        """The existing statements, the most similar first, as the end of a sentence."""
         names = [statement.name for statement in self.statements]
         if name:
             from difflib import SequenceMatcher  # seldom needed

@@ -1,8 +1,8 @@
-"""What a person types to show that a fingerprint was heard, and not copied from the screen.
+"""The challenge of a ceremony: a person types groups of a fingerprint that the screen does not show.
 
-The tool picks five of the sixteen groups of four digits, hides them on the screen and asks for them: 80 bits, at places
-that nobody knows before. Who made a lookalike whose fingerprint ends as the genuine one does (32 bits are an evening's
-work) has gained nothing; and who types what the screen shows, without a call, has nothing to type.
+The tool picks five of the sixteen groups of four digits, hides them and asks for them: 80 bits at unpredictable places.
+So a forged certificate with the same end of the fingerprint (32 bits are easy) does not help, and a person cannot copy
+the answer from the screen without calling the sender.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LINE: Final = 8
 _CHANCE: Final = secrets.SystemRandom()
 
 Pick = Callable[[Sequence[int], int], Sequence[int]]
-"""So many of these, each once, by chance."""
+"""Chooses so many of these at random, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Challenge:
         return f"the groups {listed} (or the words {words})"
 
     def check(self, answer: str, name: str) -> None:
-        """The answer is what was asked for, in digits or in words, or the whole fingerprint in digits.
+        """Checks the answer: the hidden groups in digits or in words, or the whole fingerprint in digits.
 
         `name` is what the fingerprint is of. Raises UsageError.
         """

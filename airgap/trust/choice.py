@@ -1,7 +1,7 @@
-"""Which repository an artifact is, and which statement of the policy judges it: one answer for all who ask (design 5).
+"""Decides which repository an artifact is from, and which policy statement judges it (design 5).
 
-What an operator says counts as said. What a record says is a claim of whoever packed: it can choose a statement, and
-never a weaker judgement.
+A name that the operator gives is used as it is. An acquisition record is a claim of the packer: it can choose a
+statement, but never a weaker judgement.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 Origin = Literal["option", "name", "record"]
-"""Who names the repository: `--scope`, the full name that was typed as the tag, or the acquisition record."""
+"""The source of the repository name: `--scope`, a full name that was typed as the tag, or the acquisition record."""
 
 _STRICTNESS: Final = {Action.SKIP: 0, Action.LOG: 1, Action.ENFORCE: 2}
 _SHOWN: Final = 5
@@ -41,17 +41,17 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """The repository that the policy is asked about."""
+    """The repository for the policy."""
 
     scope: str | None
-    """None: nobody names one."""
+    """None: it is not known."""
     origin: Origin | None
     own: tuple[str, ...] = ()
-    """Repositories that it is called after in the layout, where none is known: they choose no statement."""
+    """Repositories in its names in the layout, if none is known: they choose no statement."""
     by_docker: tuple[str, ...] = ()
-    """What docker takes its names in the layout for, where nobody typed one: `app:v1` is docker.io/library/app."""
+    """Repositories that docker reads in its names, if nobody typed one: `app:v1` is docker.io/library/app."""
     note: str = ""
-    """Why none is known, where that is worth a word."""
+    """Why none is known, if that needs a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +60,11 @@ class StatementChoice:
 
     statement: Statement
     note: str = ""
-    """What was made stricter than the statement says, and why."""
+    """The actions that were made stricter than in the statement, and why."""
 
 
 def repository_of(name: str) -> str | None:
-    """The repository that a full name names, with or without a tag; None for other names.
+    """The repository in a full name, with or without a tag; None for other names.
 
     `registry.example/app:v1` and `registry.example/app` name `registry.example/app`.
     """
@@ -75,15 +75,15 @@ def repository_of(name: str) -> str | None:
 
 
 def repositories_of(names: Iterable[str]) -> tuple[str, ...]:
-    """The repositories of those that are full references, each once."""
+    """The repositories of the full references among these, each once."""
     return tuple(dict.fromkeys(name for text in names if (name := repository_of(text)) is not None))
 
 
 def docker_repositories_of(names: Iterable[str]) -> tuple[str, ...]:
     """The repositories that docker and podman take these names for, each once.
 
-    `nginx:v1` is docker.io/library/nginx to docker, and localhost/nginx once `podman load` has brought it in; a tag
-    alone is nothing to docker.
+    `nginx:v1` is docker.io/library/nginx for docker, and localhost/nginx after `podman load`; a tag alone is no name
+    for docker.
     """
     found: dict[str, None] = {}
     for text in names:
@@ -104,13 +104,13 @@ def name_artifact(
     tags: Iterable[str],
     recorded: Iterable[str | None],
 ) -> Named:
-    """The repository of an artifact: as told, else as typed, else as recorded (design 5).
+    """The repository of an artifact: from `--scope`, else from the typed tag, else from the record (design 5).
 
     `scope`: what `--scope` says; `typed`: the tag as it was typed; `called`: the same as the layout has it; `tags`: all
     names of the artifact in the layout; `recorded`: the names of its acquisition records.
 
-    Raises Rejected(`policy.name_conflict`) where no record agrees with the full name that was typed, or with one that
-    the artifact has.
+    Raises Rejected(`policy.name_conflict`) if no record agrees with the typed full name, or with a name of the
+    artifact.
     """
     if scope is not None:
         return Named(scope=scope, origin="option")
@@ -134,11 +134,11 @@ def name_artifact(
         by_docker = docker_repositories_of((*called_here, meant[0]))
         return Named(scope=parse_scope(meant[0]), origin="record", by_docker=by_docker)
     except FormatError:
-        return unknown  # a claim that names no repository selects nothing
+        return unknown  # a record without a repository selects nothing
 
 
 def _check_agreement(names: Iterable[str], claimed: Sequence[str]) -> None:
-    """Every repository in the artifact's own names has a record of it, where there are records at all.
+    """Checks that every repository in the artifact's own names has a record, if there are records.
 
     A name that starts as a full one and is none (upper case, a scheme) says of no repository that is recorded.
     """
@@ -155,7 +155,7 @@ def _check_agreement(names: Iterable[str], claimed: Sequence[str]) -> None:
 
 
 def choose_statement(policy: OciPolicy, named: Named) -> StatementChoice:
-    """The statement for an artifact, made as strict as a claim demands (design 5).
+    """The statement for an artifact, made stricter if only a record chose it (design 5).
 
     A record cannot weaken: where another statement is stricter in some action, or about timestamps, that action is
     taken from it; trust stores and identities stay those of the statement that was chosen. Without a name, `*` counts
@@ -227,7 +227,7 @@ def _refuse_unsaid(policy: OciPolicy, names: Sequence[str]) -> NoReturn:
 
 
 def _other_statements(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> Iterator[tuple[str, Statement]]:
-    """The statements for these repositories that do not judge as the chosen one does."""
+    """The statements for these repositories that judge in another way than the chosen one."""
     for name in names:
         for other in policy.statements:
             if name in other.scopes and not _is_alike(other, chosen):
@@ -246,7 +246,7 @@ def _by_docker(policy: OciPolicy, names: Iterable[str], chosen: Statement) -> It
 
 @lru_cache(maxsize=limits.POLICY_STATEMENTS)
 def _spelt(scopes: tuple[str, ...]) -> Mapping[str, str]:
-    """Scopes as they are and as docker has them: asked for every artifact of a layout."""
+    """Scopes as written and as docker reads them; used for every artifact of a layout."""
     return {docker_name(scope): scope for scope in scopes} | {scope: scope for scope in scopes}
 
 
@@ -256,7 +256,7 @@ def _is_alike(one: Statement, other: Statement) -> bool:
 
 
 def _stricter(one: Statement, other: Statement) -> Iterator[str]:
-    """In what `one` is stricter than `other`."""
+    """The checks in which `one` is stricter than `other`."""
     for check in Check:
         if _STRICTNESS[one.actions[check]] > _STRICTNESS[other.actions[check]]:
             yield check.value

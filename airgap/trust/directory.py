@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class _Read(Generic[T]):
-    """What came of reading something: the value, or the error, which is raised each time it is asked for."""
+    """The result of reading something: the value, or the error, which is raised at each use."""
 
     def __init__(self, read: Callable[[], T]) -> None:
         self._found: T | TrustMaterialError
@@ -56,20 +56,20 @@ class _Read(Generic[T]):
     def __call__(self) -> T:
         self._asked = True
         if isinstance(self._found, TrustMaterialError):
-            raise self._found.with_traceback(None)  # each raise would add to its traceback
+            raise self._found.with_traceback(None)  # each raise would make its traceback longer
         return self._found
 
     def peek(self) -> T | None:
-        """The value if it was asked for, else None."""
+        """The value if it was used, else None."""
         return self._found if self._asked and not isinstance(self._found, TrustMaterialError) else None
 
     def look(self) -> T | None:
-        """The value if there is one, which counts as not asked for."""
+        """The value if there is one, without counting as a use."""
         return None if isinstance(self._found, TrustMaterialError) else self._found
 
 
 class _TrustMaterial:
-    """Policies, and the stores that they name, as they were at one moment."""
+    """Policies and the stores that they name, all of one state of the directory."""
 
     def __init__(self, location: Location) -> None:
         self._location = location
@@ -85,16 +85,16 @@ class _TrustMaterial:
         return self._all()
 
     def _load_all(self) -> Mapping[StoreRef, Anchors]:
-        """Every store that can be read, as it is now; nothing is kept of what no policy names."""
+        """Every readable store, read now; stores that no policy names are not kept."""
         found: dict[StoreRef, Anchors] = {}
         for ref in _listed_stores(self._location.path):
-            with suppress(TrustMaterialError):  # whoever needs it for a judgement hears of it
+            with suppress(TrustMaterialError):  # judging with this store reports the error
                 found[ref] = Anchors.of({str(ref): load_store(self._location.path, ref).certificates})
         return found
 
     def store(self, ref: StoreRef) -> LoadedStore:
         with self._lock:
-            if ref not in self._stores:  # no policy names it: for building chains, never for judging
+            if ref not in self._stores:  # no policy names it: only to build chains, never to judge
                 self._stores[ref] = self._read_store(ref)
             return self._stores[ref]()
 
@@ -122,7 +122,7 @@ class _TrustMaterial:
 
 
 class TrustDirectory:
-    """One trust directory, open for reading; made by `open`. All methods may be called from several threads."""
+    """One trust directory, open for reading; made by `open`. Safe for threads."""
 
     def __init__(
         self, location: Location, material: _TrustMaterial, evidence: EvidenceDirectory, freshness: Freshness
@@ -136,7 +136,7 @@ class TrustDirectory:
 
     @classmethod
     def open(cls, where: Path | Location) -> Self:
-        """The trust directory at a path, or where `locate` found it, as it is at one moment.
+        """The trust directory at a path, or where `locate` found it, in one consistent state.
 
         Reads policies, the stores that they name, and `airgap.toml`, and lists the evidence. Raises TrustMaterialError:
         policy.missing where there is no directory, evidence.malformed, trust.exchanged.
@@ -171,9 +171,9 @@ class TrustDirectory:
         return self._material.blob_policy()
 
     def anchors(self, statement: Statement, kind: str, /) -> Anchors:
-        """What `statement` trusts for one purpose: the stores of this type that it names, and no others (STORE-11).
+        """The anchors of `statement` for one purpose: only the stores of this type that it names (STORE-11).
 
-        All certificates of all of them (STORE-10); empty where the statement names none. Raises TrustMaterialError:
+        All certificates of all these stores (STORE-10); empty if the statement names none. Raises TrustMaterialError:
         store.missing, store.empty, store.malformed.
         """
         stores = [self._material.store(ref) for ref in statement.stores_of(kind)]
@@ -201,7 +201,7 @@ class TrustDirectory:
     def stored(self) -> Iterator[Certificate]:
         """The certificates of all stores: who may have made a piece of evidence. Intermediates seldom are among them.
 
-        Whoever they are, they condemn alone: they vouch for nobody, and clear nobody.
+        Whoever they are, they condemn alone: they prove no identity, and clear nobody.
         """
         for kind in StoreType:
             for store in self.all_stores(kind)[0]:
@@ -213,7 +213,7 @@ class TrustDirectory:
 
     @property
     def notices(self) -> tuple[Problem, ...]:
-        """What there is to say about the policies and stores that were read so far, and about the evidence."""
+        """Notices about the policies and stores that were read so far, and about the evidence."""
         return (*self._misnamed, *self._material.notices(), *self.evidence.notices())
 
     def overview(self, at: datetime, policy: OciPolicy | BlobPolicy | None = None) -> dict[str, Fact]:
@@ -243,7 +243,7 @@ class TrustDirectory:
 
 
 def _misnamed(root: Path) -> Iterator[Problem]:
-    """A file that has nearly the name of `airgap.toml`, where that is absent: what it says would go unheard."""
+    """The notice about a file with a name similar to `airgap.toml`, if that is absent: it would be ignored silently."""
     if is_there(root / FILE):
         return
     try:
@@ -276,7 +276,7 @@ def _unread_policy(root: Path) -> Iterator[Problem]:
 
 
 def _listed_stores(root: Path) -> tuple[StoreRef, ...]:
-    """Some of the stores, for messages; none where they cannot be listed."""
+    """Some of the stores, for messages; empty if they cannot be listed."""
     try:
         return list_stores(root)[: limits.POLICY_STORES]
     except TrustMaterialError:

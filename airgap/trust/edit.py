@@ -1,4 +1,4 @@
-"""Writing trust stores: what goes in is checked by the rules by which it will be read (STORE-5, STORE-7, STORE-12)."""
+"""Writes trust stores; new files are checked by the rules of reading (STORE-5, STORE-7, STORE-12)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class BrokenStore:
 
 
 def writable(location: Location) -> Path:
-    """The directory, if anything of ours may be written there; an exchange that was begun is finished first.
+    """The directory, if we may write to it; finishes an interrupted exchange first.
 
     Raises UsageError for notation's, AirgapError.
     """
@@ -159,7 +159,7 @@ def _checked(store: StoreRef, path: Path) -> tuple[StoredFile, bytes]:
     if path.is_dir():
         raise UsageError(f"{safe(path)} is a directory", remedy="Name the certificate files in it.")
     try:
-        data = read_regular(path.resolve(), limits.STORE_FILE_BYTES)  # what the operator names may be a link
+        data = read_regular(path.resolve(), limits.STORE_FILE_BYTES)  # a path of the operator may be a link
     except FormatError as error:
         raise _refusal(store, name, str(error)) from None
     try:

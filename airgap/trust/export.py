@@ -1,7 +1,7 @@
 """Trust material for other tools: notation's configuration and CRL cache, containers' policy.json.
 
-What a tool cannot express is said, never approximated: an export that accepts more than is accepted here would be a
-hole, and one that refuses what the policy accepts a riddle at the far end.
+What a tool cannot express is reported and not approximated: an export must not accept more than is accepted here, and
+must not refuse what the policy accepts without a message.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ POLICY_JSON = "policy.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What was written, and what could not be said."""
+    """The written files, and what could not be expressed."""
 
     folder: str
     files: tuple[str, ...]
     """Below the folder, in their order."""
     notes: tuple[str, ...]
-    """What the other tool will not know or do, and what is harmless."""
+    """Harmless differences of the other tool."""
     omissions: tuple[Omission, ...] = ()
-    """Where the other tool would accept what is refused here: what was left out for that reason, or cannot be told."""
+    """Cases in which the other tool would accept what is refused here: omitted files, or facts that it cannot get."""
     use_by: datetime | None = None
-    """When the first exported CRL goes stale: the tool asks the network from then on."""
+    """When the first exported CRL goes stale: after that the tool uses the network."""
 
 
 def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) -> Exported:
@@ -56,7 +56,7 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     is not empty, TrustMaterialError, OSError.
     """
     _prepare(target, directory.path)
-    # a policy of one tree with the stores of another may accept what neither of them does
+    # a policy of one state with the stores of another may accept what neither state accepts
     beliefs = read_one_state(directory.path, lambda: _beliefs(directory.path), absent=not_there(directory.path))
     folder = directory.path / CRLS
     index = read_index(folder) if folder.is_dir() else EvidenceIndex()
@@ -136,7 +136,7 @@ def _beliefs(path: Path) -> dict[str, bytes]:
 
 
 def _policies(directory: TrustDirectory) -> dict[str, bytes]:
-    """The files that count, valid ones alone: notation would find the fault at the far end."""
+    """The valid policy files: notation would report faults only at the receiving site."""
     found: dict[str, bytes] = {}
     for names in (OCI_POLICY_FILES, BLOB_POLICY_FILES):
         for name in names:
@@ -149,14 +149,14 @@ def _policies(directory: TrustDirectory) -> dict[str, bytes]:
     if BLOB_POLICY_FILES[0] in found:
         directory.blob_policy()
     if not found:
-        directory.policy()  # says what is missing
+        directory.policy()  # raises with what is missing
     return found
 
 
 def _stores(directory: TrustDirectory) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for ref in list_stores(directory.path):
-        load_store(directory.path, ref)  # a store that is not read as a whole is no store (D18, D19)
+        load_store(directory.path, ref)  # a store counts only if all of it can be read (D18, D19)
         folder = ref.folder(directory.path)
         for path in sorted(item for item in folder.iterdir() if item.is_file()):
             try:

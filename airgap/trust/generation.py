@@ -1,7 +1,7 @@
-"""One state of a trust directory, read while `airgap trust snapshot apply` may exchange it for another.
+"""Reads one consistent state of a trust directory while `airgap trust snapshot apply` may exchange it.
 
-Each tree that was put into force has a random number of its own, its generation. Whoever reads several files looks at
-the directory and its generation before and after: if they differ, the files may be of two trees, and are read again.
+Each applied tree has a random number, its generation. A reader of several files compares the directory and its
+generation before and after: if they differ, the files may be of two trees and are read again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def generation_of(tree: Path) -> bytes:
 
 
 def read_one_state(trust: Path, read: Callable[[], T], *, absent: AirgapError) -> T:
-    """What `read` makes of the files below `trust`, all of one tree.
+    """The result of `read` for the files below `trust`, all of one tree.
 
     `read` is called again where the tree was exchanged meanwhile, also where it then raised. Raises what it raises;
     `absent` where no directory is there; TrustMaterialError(trust.exchanged) where it never was the same twice.
@@ -86,7 +86,7 @@ def settled(trust: Path) -> Path:
 
 
 def _identity(trust: Path) -> _Identity | None:
-    """What tells one tree from the next; None where no directory is there."""
+    """An identifier of the current tree; None if there is no directory."""
     try:
         found = trust.stat()
     except OSError:

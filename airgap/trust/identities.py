@@ -25,9 +25,9 @@ class Identity:
     """One entry of `trustedIdentities`."""
 
     text: str
-    """As it stands in the policy."""
+    """The text in the policy."""
     kind: str
-    """What stands before the first ":", or "*"."""
+    """The part before the first ":", or "*"."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Attribute type to value, of an x509.subject."""
 
@@ -35,9 +35,9 @@ class Identity:
         return self.text
 
     def covers(self, attributes: Mapping[str, str]) -> bool:
-        """Whether every attribute of this identity is there with the same value (ID-8).
+        """Whether a subject has every attribute of this identity with the same value (ID-8).
 
-        An empty value stands for "does not have this attribute" (ID-9).
+        An empty value means "does not have this attribute" (ID-9).
         """
         return all(attributes.get(name, "") == value for name, value in self.attributes.items())
 
@@ -65,7 +65,7 @@ def parse_identity(text: str) -> Identity:
 
 
 def check_together(identities: Sequence[Identity]) -> None:
-    """What the entries of one statement may not be to each other. Raises FormatError with each later one's index."""
+    """Checks the entries of one statement against each other. Raises FormatError with the index of each later one."""
     notes = Notes()
     for number, identity in enumerate(identities):
         if identity.kind == ANY and len(identities) > 1:  # ID-1
@@ -93,11 +93,11 @@ def _overlap(one: Identity, other: Identity) -> bool:
 
 
 _OF_PLUGINS: Final = ("arn:aws:signer:", "arn:aws-us-gov:signer:", "arn:aws-cn:signer:")
-"""What the plugin of AWS Signer checks: exactly what its policies must hold, so that there is no doubt about it."""
+"""The kind that the plugin of AWS Signer checks: its policies need it, so there is no warning about it."""
 
 
 def doubts(identities: Sequence[Identity]) -> tuple[str, ...]:
-    """What is allowed and hardly meant, one sentence part for each (D57, ID-3, ID-6)."""
+    """Allowed but doubtful parts, one part of a sentence for each (D57, ID-3, ID-6)."""
     found = [*_overlaps(_subjects(identities))]
     for identity in identities:
         if identity.kind not in (ANY, X509_SUBJECT) and not identity.text.startswith(_OF_PLUGINS):
@@ -123,7 +123,7 @@ def doubts(identities: Sequence[Identity]) -> tuple[str, ...]:
 
 
 def match(identities: Sequence[Identity], leaf: Certificate, issuers: Sequence[Certificate] = ()) -> Identity:
-    """The first identity that the signing certificate's subject has; nothing but the subject is looked at (ID-14).
+    """The first identity that matches the subject of the signing certificate; only the subject counts (ID-14).
 
     `issuers`: the rest of the chain, for the message alone: an identity may name one of them by mistake.
     Raises Rejected: identity.none, identity.subject, identity.mismatch.
@@ -187,7 +187,7 @@ def _to_paste(attributes: Mapping[str, str]) -> str:
 
 
 def _of_issuer(subjects: Sequence[Identity], issuers: Sequence[Certificate]) -> str:
-    """That an identity names a CA of the chain, for the end of a sentence; empty where none does."""
+    """The hint that an identity names a CA of the chain, as the end of a sentence; empty if none does."""
     for certificate in issuers:
         try:
             attributes = read_subject(certificate.subject)
@@ -201,7 +201,7 @@ def _of_issuer(subjects: Sequence[Identity], issuers: Sequence[Certificate]) -> 
 
 
 def _near(subjects: Sequence[Identity], attributes: Mapping[str, str]) -> str:
-    """How the first identity that nearly fits differs, else the one that fits best, for the end of a sentence."""
+    """How the first similar identity differs, else the best match, as the end of a sentence."""
     from airgap.trust.near import difference, near_misses
 
     for identity in subjects:
@@ -265,7 +265,7 @@ def _subjects(identities: Sequence[Identity]) -> list[tuple[int, Identity]]:
 
 
 def _compatible(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether a subject can exist that has the attributes of both."""
+    """Whether one subject can match both."""
     return all(other[name] == value for name, value in one.items() if name in other)
 
 

@@ -1,8 +1,8 @@
-r"""Distinguished names as identities write them (ID-4 to ID-7), and as certificates hold them (ID-10 to ID-12).
+r"""Distinguished names in identities (ID-4 to ID-7) and in certificates (ID-10 to ID-12).
 
-Both sides become a mapping from attribute type to value, and only mappings are compared. The reference renders the
-certificate's name to text and parses it again; a common name such as `x,O=Acme` is then one escaping mistake away
-from being an organisation. Here no rendered text is ever parsed.
+Both become a mapping from attribute type to value, and only mappings are compared. The reference renders the name of
+the certificate to text and parses it again; one escaping mistake could then turn a common name such as `x,O=Acme`
+into an organisation. Here rendered text is never parsed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is checked, and what a failed check means: levels, overrides and their table (POLICY-8, 12, 13)."""
+"""The checks and the action of each: levels, overrides and their table (POLICY-8, 12, 13)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Check(StrEnum):
     AUTHENTIC_TIMESTAMP = "authenticTimestamp"
     REVOCATION = "revocation"
     PLUGIN = "plugin"
-    """What a verification plugin says; not in the policy language, always enforced."""
+    """The result of a verification plugin; not in the policy language, always enforced."""
     METADATA = "metadata"
     """Metadata that the caller requires; not in the policy language, always enforced."""
 
 
 class Action(StrEnum):
-    """What a failed check leads to (VERIFY-18)."""
+    """The consequence of a failed check (VERIFY-18)."""
 
     ENFORCE = "enforce"
     """The signature is refused."""
@@ -56,7 +56,7 @@ class VerifyTimestamp(StrEnum):
 
 
 CUSTOM: Final = "custom"
-"""What a level with overrides is called (POLICY-12, POLICY-13)."""
+"""The name of a level with overrides (POLICY-12, POLICY-13)."""
 
 _E, _L, _S = Action.ENFORCE, Action.LOG, Action.SKIP
 _COLUMNS: Final = (Level.STRICT, Level.PERMISSIVE, Level.AUDIT, Level.SKIP)
@@ -96,7 +96,7 @@ class SignatureVerification:
     actions: Mapping[Check, Action]
     verify_timestamp: VerifyTimestamp
     states_timestamp: bool
-    """Whether it is said, not left to the default."""
+    """Whether it is stated, not the default."""
 
 
 def parse_verification(value: Any) -> SignatureVerification:
@@ -157,7 +157,7 @@ def _override(check: str, action: Any) -> tuple[Check, Action]:
 
 def _verify_timestamp(source: json.JsonObject) -> VerifyTimestamp:
     value = json.take_optional(source, "verifyTimestamp", str)
-    if not value:  # the reference reads absent and empty alike
+    if not value:  # in the reference, absent and empty are equal
         return VerifyTimestamp.ALWAYS
     as_choice(value, tuple(VerifyTimestamp), "verifyTimestamp")
     return VerifyTimestamp(value)

@@ -1,4 +1,4 @@
-"""Where the trust directory is (design 4): named, else the environment's, else ours, else notation's."""
+"""Finds the trust directory (design 4): the named one, else that of the environment, else ours, else notation's."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from airgap.trust.generation import is_between
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A trust directory that was found, or where it would have to be."""
+    """The path of the trust directory, which may not exist."""
 
     path: Path
     origin: str
-    """What named it: `--trust`, `AIRGAP_TRUST`; `XDG_CONFIG_HOME` or `default`; `NOTATION_CONFIG` or `notation`."""
+    """Its source: `--trust`, `AIRGAP_TRUST`; `XDG_CONFIG_HOME` or `default`; `NOTATION_CONFIG` or `notation`."""
     read_only: bool = False
-    """Whether it belongs to notation, and nothing of ours may write there."""
+    """Whether it belongs to notation: then we do not write to it."""
 
     def __str__(self) -> str:
         return str(self.path)
 
 
 def is_named(location: Location) -> bool:
-    """Whether the caller named it, so that it has to be there."""
+    """Whether the caller named it, so that it must exist."""
     return location.origin == "--trust"
 
 
 def not_there(path: Path) -> NotFoundError:
-    """The refusal of a directory that the caller named."""
+    """The error for a named directory that is missing."""
     return NotFoundError(f"there is no trust directory at {safe(path)}", remedy="Name another one with --trust.")
 
 
@@ -50,9 +50,9 @@ def locate(
 ) -> Location:
     """The trust directory to use: `explicit`, else `$AIRGAP_TRUST`, else `$XDG_CONFIG_HOME/airgap`, else notation's.
 
-    The first two count as they are named, whether they exist or not: to look elsewhere then would be to judge by
-    another policy than the one that was asked for. Ours and notation's count where they exist; where none does, ours
-    is returned, for the message that says where to create it. `platform` is a value of `sys.platform`. Raises
+    The first two are used even if they do not exist: using another directory would judge by another policy than the
+    requested one. Ours and notation's are used if they exist; if none does, ours is returned, for the message that says
+    where to create it. `platform` is a value of `sys.platform`. Raises
     TrustMaterialError("policy.missing") where there is not even a home directory to look in.
     """
     if explicit is not None:
@@ -79,9 +79,9 @@ def _ours(env: Mapping[str, str], home: Path | None) -> Location | None:
 
 
 def _notation(env: Mapping[str, str], home: Path | None, platform: str) -> Location | None:
-    """As CLI-7 and CLI-8 say, but for notation's last resort `./.notation`.
+    """As CLI-7 and CLI-8 say, without the fallback of notation to `./.notation`.
 
-    A folder that may lie on the very medium that is to be judged vouches for nothing (design 2, rule 1).
+    That folder may be on the medium that is judged, and must not be trusted (design 2, rule 1).
     """
     if named := env.get("NOTATION_CONFIG"):
         return Location(path=Path(named), origin="NOTATION_CONFIG", read_only=True)

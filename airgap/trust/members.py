@@ -1,4 +1,4 @@
-"""JSON members of policy documents: nothing unknown, nothing misspelt (D49), and every refusal told, not the first."""
+"""JSON members of policy documents: unknown and misspelt ones are refused (D49), and all errors are reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Fault:
 
 
 class FormatErrors(FormatError):  # noqa: N818 - several of them
-    """Several things that are wrong with one document. By itself it is the first of them."""
+    """Several errors of one document. As an error it has the text of the first."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         first = faults[0].error
@@ -52,14 +52,14 @@ def faults_of(error: FormatError) -> tuple[Fault, ...]:
 
 
 class Notes:
-    """What was refused so far, while reading goes on."""
+    """Collects errors while reading continues."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
     @contextmanager
     def keep(self, where: str = "") -> Iterator[None]:
-        """A FormatError of the block ends the block alone; `where` is the member that it reads."""
+        """A FormatError inside the block ends only the block; `where` is the member that it reads."""
         try:
             yield
         except FormatError as error:
@@ -78,7 +78,7 @@ class Notes:
 def take_each(
     source: JsonObject, key: str, parse: Callable[[Any], T], *, limit: int, required: bool = True
 ) -> tuple[T, ...]:
-    """Like `json.take_list`, and every item that is wrong is told. Raises FormatError."""
+    """Like `json.take_list`, but reports every wrong item. Raises FormatError."""
     return each(take_items(source, key, limit=limit, required=required), parse, where=key)
 
 
@@ -91,7 +91,7 @@ def take_items(source: JsonObject, key: str, *, limit: int, required: bool = Tru
 
 
 def each(items: Sequence[Any], parse: Callable[[Any], T], *, where: str = "") -> tuple[T, ...]:
-    """Every item put through `parse`. Raises FormatErrors with the index of each that is wrong, below `where`."""
+    """Every item parsed with `parse`. Raises FormatErrors with the index of each wrong item, below `where`."""
     notes, found = Notes(), []
     for number, item in enumerate(items):
         with notes.keep(f"{where}[{number}]"):
@@ -139,11 +139,11 @@ def refuse_unknown(source: JsonObject, known: Collection[str], hints: Mapping[st
 
 _ALIKE_NAMES: Final = 0.6
 _ALIKE_CHOICES: Final = 0.7
-"""How near what was meant must be: of a few choices, one is always a little like it, and may be the opposite."""
+"""The similarity that a suggestion needs: of a few choices, one is always a little similar, and may be the opposite."""
 
 
 def _near(text: str, known: Collection[str], alike: float = _ALIKE_NAMES) -> str:
-    """A hint at the name that was meant, where one is near."""
+    """A hint at a similar name, if there is one."""
     near = near_name(text, known, alike)
     if near is None:
         return ""
@@ -151,7 +151,7 @@ def _near(text: str, known: Collection[str], alike: float = _ALIKE_NAMES) -> str
 
 
 def near_name(text: str, known: Collection[str], alike: float = _ALIKE_NAMES) -> str | None:
-    """The name that was probably meant; None where none is near."""
+    """The name that was probably meant; None if no name is similar."""
     twin = next((name for name in known if name.casefold() == text.casefold()), None)
     if twin:
         return twin

@@ -1,4 +1,4 @@
-"""A trust store that is not where it must be: where something like it lies, and how to make it right. For messages."""
+"""Hints about a misplaced trust store: where something similar is, and how to correct it. For messages only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CERTIFICATES: Final = (".pem", ".crt", ".cer", ".der")
 
 
 def near_store(root: Path, ref: StoreRef) -> tuple[str, str]:
-    """What there is in place of a store that does not exist, and the way out; both empty where there is nothing."""
+    """What exists instead of a missing store, and the remedy; both empty if there is nothing."""
     folder = ref.folder(root)
     missing = folder
     while not missing.parent.is_dir() and missing.parent not in {missing, root}:
@@ -79,7 +79,7 @@ def _elsewhere(root: Path, ref: StoreRef, found: list[str]) -> tuple[str, str]:
     if other is None:
         return text, f"Move {safe(found[0])} to {right} in the trust directory."
     remedy = (
-        f"If these certificates are to vouch for what {ref.type} stores vouch for, copy them to {right}; else name "
+        f"If these certificates are to be trusted as those of {ref.type} stores are, copy them to {right}; else name "
         f"{other[1]}:{ref.name} in the policy's trustStores."
     )
     return f"{text}: a store of type {other[1]}, and the policy names one of type {ref.type}", remedy
@@ -91,7 +91,7 @@ def add_command(ref: StoreRef) -> str:
 
 
 def _folders_called(root: Path, name: str) -> Iterator[str]:
-    """Folders with certificates in them that have a store's name, wherever they lie; bounded."""
+    """Folders with certificates and the name of a store, anywhere in the trust directory; bounded."""
     left = limits.STORE_FILES
     waiting = [root]
     while waiting and left:
@@ -115,5 +115,5 @@ def _list(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _spelling(name: str) -> str:
-    """A folder's name without what people spell in different ways."""
+    """The normalized name of a folder, to compare spellings."""
     return re.sub(r"[-_. ]", "", name).casefold().removesuffix("s")

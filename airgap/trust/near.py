@@ -1,4 +1,4 @@
-"""What nearly fits an identity of the policy, for messages: nothing is ever accepted for being near."""
+"""Finds near matches of identities for messages; a near match is never accepted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SPELLINGS: Final[Mapping[str, str]] = {
 
 
 def type_for(spelt: str) -> str | None:
-    """The attribute type that somebody meant who spelt it so; None where it is unknown or spelt as identities do."""
+    """The attribute type for a usual wrong spelling; None if the spelling is unknown or correct."""
     folded = spelt.strip().casefold()
     bare = folded.removeprefix("oid.")
     meant = _SPELLINGS.get(bare) or (bare if bare != folded else None)
@@ -53,7 +53,7 @@ def type_for(spelt: str) -> str | None:
 
 
 def near_misses(identity: Mapping[str, str], subject: Mapping[str, str]) -> tuple[str, ...] | None:
-    """How an identity differs from a subject that it nearly fits, attribute by attribute; None where it is another."""
+    """How an identity differs from a subject that it nearly matches, by attribute; None if it is not similar."""
     found: list[str] = []
     for name, wanted in identity.items():
         meant = type_for(name)
@@ -89,7 +89,7 @@ def _told(name: str, wanted: str, actual: str) -> str:
 
 
 def _difference(wanted: str, actual: str) -> str:
-    """In what the two values differ, where that is easily overlooked; empty where they are others."""
+    """How two values differ, if that is easily overlooked; empty if they are not similar."""
     for how, fold in _FOLDS:
         if fold(wanted) == fold(actual):
             return how
@@ -143,5 +143,5 @@ _HEXADECIMAL: Final = re.compile(r"([A-Za-z0-9. -]{1,64})=#((?:[0-9A-Fa-f]{2}){1
 
 
 def is_kind(spelt: str, kind: str) -> bool:
-    """Whether somebody who spelt the kind of an identity so meant `kind`."""
+    """Whether it is a misspelling of the identity kind `kind`."""
     return _bare(spelt) == _bare(kind)

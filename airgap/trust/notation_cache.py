@@ -1,12 +1,12 @@
-"""The CRLs that notation may have: none by which it would accept what is refused here (sections 10.3 and 10.4).
+"""The CRLs for the cache of notation: only those with which it accepts nothing that is refused here (10.3 and 10.4).
 
 notation looks a CRL up by the URL in a certificate, and hears nothing else: no other CRL of the same issuer, no OCSP
 response from a file. It does not look at scopes (CRL-8) or at when a CRL was made (CRL-6), takes SHA-1 (CRL-4), and
 goes without a delta CRL that is not in its cache (CACHE-5). What it lacks it asks the network for, and without one it
 refuses.
 
-So a CRL goes into its cache only if it says everything that is said here against certificates of its issuer, and its
-silence would be an answer here, too. Whatever else stays out, and is told.
+So a CRL is exported only if it has every known revocation of its issuer, and if it would clear certificates here,
+too. All others are left out and reported.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Omission:
     file: str
     """The file of evidence, or the repository, that it is about; safe for a terminal."""
     url: str
-    """The URL that has no CRL in the cache because of it; empty where it is not about one."""
+    """The URL without a CRL in the cache because of it; empty if it is not about a URL."""
     problem: str
 
     @property
@@ -56,7 +56,7 @@ class Omission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotationCache:
-    """What goes into notation's cache, and what does not."""
+    """The files for notation's cache, and the omissions."""
 
     files: Mapping[str, bytes]
     """File names (SHA-256 of the URL) to content (CACHE-2)."""
@@ -158,7 +158,7 @@ class _Cache:
         return False
 
     def _check_clears(self, crl: Crl, url: str) -> None:
-        """Whether the silence of this CRL is an answer here, for every certificate that names `url`."""
+        """Checks that this CRL would clear every certificate that names `url` here, too."""
         if crl.version != _VERSION:
             raise _MilderError(f"has version {crl.version}")
         if signature_scheme(crl.signature_algorithm) is None:  # CRL-4
@@ -192,7 +192,7 @@ class _Cache:
     # --- what is said against certificates of the issuer ---
 
     def _check_says_all(self, found: _Chosen) -> None:
-        """Everything that evidence at hand says against certificates of this issuer stands in what notation gets."""
+        """Checks that the exported CRLs have every known revocation of this issuer."""
         issuer = found.base[1].issuer
         for file in self.evidence.crls(issuer):
             missing = [item for item in self._not_in(found, file) if item[1] or not _is_lifted(file, found.base[0])]
@@ -271,7 +271,7 @@ class _Cache:
         return not named or any(same_name(name, issuer) for name in named)
 
     def _check_all_is_known(self, crl: CrlFacts, urls: Sequence[str]) -> None:
-        """Nothing that cannot be read may be about certificates of this issuer, and no clock is wrong."""
+        """Checks that no unreadable evidence may be about this issuer, and that the clock is not wrong."""
         for item in self.evidence.all_unread():
             if item.may_be_from(crl.issuer, [crl.authority_key] if crl.authority_key else [], urls):
                 raise _MilderError(f"cannot be used ({item.problem})", item.path)
@@ -343,7 +343,7 @@ def _reason(entry: object) -> str | None:
     except x509.ExtensionNotFound:
         return None
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return None  # what cannot be read is taken for the worst
+        return None  # an unreadable entry counts as the worst case
 
 
 def _is_lifted(hold: CrlFile, base: CrlFile) -> bool:

@@ -46,14 +46,14 @@ class OciPolicy(Policy):
 
     @classmethod
     def parse(cls, data: bytes, source: str) -> Self:
-        """The policy that the file's bytes hold; `source` is what messages call it.
+        """The policy in the bytes of the file; `source` is its name in messages.
 
         Raises TrustMaterialError("policy.malformed") with the facts `statement` and `member`.
         """
         return cls(parse_document(data, source, _statement, _check_scopes))
 
     def select(self, scope: str | None) -> Statement:
-        """The statement for a repository; None, where it is not known, can only be answered by `*` (design 5).
+        """The statement for a repository; an unknown one (None) can only match `*` (design 5).
 
         A statement that names the repository, letter for letter, comes before `*` (SCOPE-4). A text that is no
         repository name gets no statement at all, not even `*`: a caller's own is checked with `check_scope` first.
@@ -77,7 +77,7 @@ class OciPolicy(Policy):
         )
 
     def _instead(self, scope: str | None) -> str:
-        """What the policy has for one who asks for another repository, as the end of a sentence."""
+        """A hint at similar scopes of the policy, as the end of a sentence."""
         scopes = [name for statement in self.statements for name in statement.scopes]
         if scope and (near := near_scopes(scope, scopes)):
             return f" (near: {near})"

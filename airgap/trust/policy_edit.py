@@ -1,4 +1,4 @@
-"""Writing trust policies: valid before they replace anything, and nothing is lost (section 7.2; CLI-26)."""
+"""Writes trust policies: only valid ones replace another, which is kept (section 7.2; CLI-26)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PolicyWritten:
     path: Path
     policy: Policy
     backups: tuple[Path, ...]
-    """What was there before, under its new name."""
+    """The new name of the former policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class PolicyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CheckedPolicy:
-    """A valid policy, and what there is to know about it."""
+    """A valid policy with notes."""
 
     policy: Policy
     refusals: tuple[Refusal, ...]
@@ -113,7 +113,9 @@ def put_policy(root: Path, data: bytes, kind: PolicyKind, *, replace: bool = Tru
         backups = [_keep(file) for file in old if file.is_file() and read_source(file) != data]
         write_file(path, data, mode=_MODE)
         for file in old:
-            if file != path:  # POLICY-1: it counts only where the newer name is absent, and would lie in wait
+            if (
+                file != path
+            ):  # POLICY-1: the older name is used only if the newer one is absent, and would come into use later
                 file.unlink()
         sync_folder(root)
     return PolicyWritten(path=path, policy=policy, backups=tuple(backups))
@@ -229,7 +231,7 @@ def _store_problems(statement: Statement, root: Path) -> tuple[str, ...]:
 
 
 def _keep(path: Path) -> Path:
-    """A copy under a name that its content gives, so that the same policy is kept once."""
+    """A copy with a name from its content, so that the same policy is kept once."""
     data = read_source(path)
     backup = path.with_name(f"{path.name}.{Digest.of(data).encoded[:_SHORT]}.bak")
     if not backup.exists():

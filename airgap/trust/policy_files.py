@@ -1,4 +1,4 @@
-"""How policy files are called, and what to say where none has that name (POLICY-1, POLICY-2)."""
+"""The names of policy files, and hints if none has such a name (POLICY-1, POLICY-2)."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _in_stores(folder: Path) -> bool:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether it is known to be one: of what may not be looked at, messages say nothing."""
+    """Whether it is known to be one; unreadable files are not mentioned in messages."""
     try:
         return path.is_file()
     except OSError:

@@ -1,4 +1,4 @@
-"""Registry scopes: fully qualified repositories, compared letter for letter (SCOPE-1 to SCOPE-5)."""
+"""Registry scopes: fully qualified repositories, compared exactly (SCOPE-1 to SCOPE-5)."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def check_scope(text: str) -> str:
 
 
 def near_scopes(scope: str, known: Iterable[str]) -> str:
-    """What of a policy's scopes somebody may have meant who asks for `scope`, and how it differs; empty if nothing.
+    """A scope of a policy that is similar to `scope`, and how it differs; empty if there is none.
 
-    For messages alone: scopes are compared letter for letter (SCOPE-4).
+    For messages only: scopes are compared exactly (SCOPE-4).
     """
     if len(scope) > _LONGEST:
         return ""
@@ -173,7 +173,7 @@ def _refusal(text: str, what: str) -> FormatError:
 
 
 def _meant(text: str) -> str | None:
-    """How a text that is no scope is probably to be written; None where that is not clear."""
+    """The probable correct form of an invalid scope; None if that is not clear."""
     found = _SCHEME.sub("", text.strip().strip("\"'")).partition("@")[0].rstrip("/")
     domain, slash, repository = found.partition("/")
     if not slash:

@@ -1,4 +1,4 @@
-"""How a text that is no identity was probably meant, for messages: nothing is ever accepted for being near."""
+"""Suggests the correct form of an invalid identity, for messages only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIX: Final = re.compile(
     r"(?:x\.?509(?:[._ -]?subject)?\s*[:=]*\s*)?(?:subject(?:\s*(?:name|dn))?\s*[:=]\s*)?(?:dn\s*[:=]\s*)?",
     re.IGNORECASE,
 )
-"""What stands before a name in policies, in what openssl prints (`subject=`), and in what people write."""
+"""Prefixes of names in policies, in the output of openssl (`subject=`), and in texts of people."""
 _ONE_LINE: Final = re.compile(r"/(?=(?:[A-Za-z][A-Za-z0-9]*|[0-9]+(?:\.[0-9]+)+)\s*=)")
 _TYPE: Final = re.compile(r"\s*(?:OID\.)?([A-Za-z][A-Za-z0-9]*|[0-9]+(?:\.[0-9]+)+)\s*", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -25,7 +25,7 @@ _HEXADECIMAL: Final = re.compile(r"\\[0-9A-Fa-f]{2}")
 
 
 def quoted(kind: str, attributes: Mapping[str, str]) -> str:
-    """An identity as it is pasted into a policy: where JSON has to escape something in it, as a text of JSON."""
+    """An identity in the form to paste into a policy: as a JSON string if it needs escapes."""
     text = f"{kind}: {render_name(attributes)}"
     written = json.dumps(text, ensure_ascii=False)
     return safe(text if written == f'"{text}"' else written)
@@ -52,7 +52,7 @@ def respelt(text: str, kind: str) -> str:
 
 
 def _attributes(body: str) -> dict[str, str]:
-    """The attributes that somebody meant; none where they are not clear. None is left out: that would name others."""
+    """The attributes that were meant; empty if they are not clear. All are kept: fewer would match other signers."""
     found: dict[str, str] = {}
     last = ""
     for separator, piece in _pieces(body):

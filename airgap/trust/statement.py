@@ -41,7 +41,7 @@ _COMMON: Final = ("name", "signatureVerification", "trustStores", "trustedIdenti
 _DOCUMENT: Final = ("version", "trustPolicies")
 _LIST: Final = "trustPolicies"
 _WRAPPED: Final = 4
-"""How deep a policy is looked for in what it is wrapped in, for messages."""
+"""The depth to which a wrapped policy is searched, for messages."""
 _KUBERNETES: Final = f"it belongs to Kubernetes resources; a trust policy has version and {_LIST} at its top, no more"
 _IN_STATEMENT: Final = f"it belongs into a statement of {_LIST}"
 _IN_VERIFICATION: Final = "it belongs into signatureVerification"
@@ -57,13 +57,13 @@ _TOP_HINTS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """Whom the operator trusts for some repositories, or about some blobs."""
+    """The trusted signers for some repositories or blobs."""
 
     name: str
     scopes: tuple[str, ...]
     """Repositories, or `*` alone; empty in a blob policy."""
     is_global: bool
-    """Whether it stands for whatever no other statement names: scope `*`, or `globalPolicy`."""
+    """Whether it is the one for everything that no other statement names: scope `*`, or `globalPolicy`."""
     level: str
     """Name of the level; "custom" where it is overridden."""
     base_level: Level
@@ -71,18 +71,18 @@ class Statement:
     """Every check with its action."""
     verify_timestamp: VerifyTimestamp
     states_timestamp: bool
-    """Whether the policy itself says when a timestamp is looked at; for doubts."""
+    """Whether the policy states verifyTimestamp; for warnings."""
     stores: tuple[StoreRef, ...]
     """Each once, in the order of the policy."""
     identities: tuple[Identity, ...]
 
     @property
     def skip(self) -> bool:
-        """Whether signatures are not looked at, and nothing vouches for the artifact (VERIFY-2)."""
+        """Whether signatures are not verified (VERIFY-2)."""
         return self.base_level is Level.SKIP
 
     def stores_of(self, kind: str) -> tuple[StoreRef, ...]:
-        """The trust stores of one type; no other is ever opened for a question of this type (STORE-11)."""
+        """The trust stores of one type; others are not used for this type (STORE-11)."""
         return tuple(store for store in self.stores if store.type == kind)
 
 
@@ -95,7 +95,7 @@ class Document:
     """`sha256:...` of the file as it stands."""
     statements: tuple[Statement, ...]
     notices: tuple[Problem, ...]
-    """What is allowed and hardly meant."""
+    """Allowed but doubtful settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +116,17 @@ class Policy:
 
     @property
     def source(self) -> str:
-        """What messages call the document."""
+        """The name of the document in messages."""
         return self.document.source
 
     @property
     def notices(self) -> tuple[Problem, ...]:
-        """What is allowed and hardly meant."""
+        """Allowed but doubtful settings."""
         return self.document.notices
 
 
 class PolicyError(TrustMaterialError):
-    """A policy document that breaks rules. The sentence and the facts are those of the first refusal."""
+    """The error for an invalid policy document. Its text and facts are those of the first refusal."""
 
     def __init__(self, source: str, refusals: Sequence[Refusal], total: int) -> None:
         first = refusals[0]
@@ -151,7 +151,7 @@ class PolicyError(TrustMaterialError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """One thing for which a policy is refused."""
+    """One fault of a policy."""
 
     line: int | None
     member: str
@@ -160,7 +160,7 @@ class Refusal:
     """Its name, or its place in the list where it has none; None where the fault lies outside every statement."""
     problem: str
     remedy: str = ""
-    """Its own way out, where it has one."""
+    """Its own remedy, if it has one."""
 
     @property
     def sentence(self) -> str:
@@ -170,7 +170,7 @@ class Refusal:
 
     @property
     def located(self) -> str:
-        """The same with the line, where the member alone does not say it."""
+        """The same with the line, if the member does not show it."""
         return f"line {self.line}: {self.sentence}" if self.member and self.line else self.sentence
 
 
@@ -180,7 +180,7 @@ def parse_document(
     parse: Callable[[JsonObject], Statement],
     check: Callable[[Sequence[JsonObject]], Iterator[FormatError]],
 ) -> Document:
-    """The policy document `data`, every rule of it checked, and every breach told.
+    """The policy document `data`, with every rule checked and every fault reported.
 
     `parse` reads one statement; `check` holds the statements against each other, as they stand in the document.
     `source` is what messages call the document. Raises PolicyError, a TrustMaterialError("policy.malformed") with the

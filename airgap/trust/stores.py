@@ -206,7 +206,7 @@ def _load_file(folder: Path, ref: StoreRef, name: str) -> tuple[Certificate, ...
 
 
 def reading_refusal(error: FormatError) -> str:
-    """Why a file holds no certificates, to stand behind its name."""
+    """Why a file has no certificates, to complete "FILE ..."."""
     return f"cannot be used: {error}" if error.where else error.problem
 
 
@@ -240,7 +240,7 @@ def explain_name(error: FormatError, path: Path) -> FormatError:
     try:
         data = read_regular(path, limits.STORE_FILE_BYTES)
         certificates = load_certificates(data)
-    except FormatError as unread:  # it is refused anyway; what it is helps to choose what to do
+    except FormatError as unread:  # it is refused anyway; its kind decides the remedy
         if not unread.remedy or path.name.startswith("."):
             return error
         return FormatError(f"{error.problem}; it {reading_refusal(unread)}", remedy=unread.remedy)
@@ -273,7 +273,7 @@ def certificate_problem(kind: StoreType, certificate: Certificate) -> str | None
 
 
 def _doubt(ref: StoreRef, name: str, certificate: Certificate) -> Problem | None:
-    """What a person should know about a certificate that stands in a store and hardly serves there."""
+    """A warning about a certificate in a store that is hardly useful there."""
     if certificate.unusable_key:
         reason = "store.unusable"
         what = f"with a key of no kind that is known here ({certificate.key_name}): nothing is verified with it"

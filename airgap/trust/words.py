@@ -68,6 +68,6 @@ def spoken(data: bytes) -> tuple[str, ...]:
 
 
 def groups(fingerprint: str) -> str:
-    """Hex digits in groups of four, upper case, for eyes."""
+    """Hex digits in groups of four, upper case, for people."""
     digits = fingerprint.upper()
     return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))

@@ -1,1 +1,1 @@
-"""The judgement: (artifact, envelopes, trust, moment) to an outcome. No file, no socket, no clock."""
+"""Judges signatures: a function of artifact, envelopes, trust and time, without files, sockets and clock."""

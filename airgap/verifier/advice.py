@@ -1,4 +1,4 @@
-"""Refusals that say more than the rule: what nearly fits, and what to do about it. No rule is decided here."""
+"""Adds hints to refusals: near matches, and what to do. No rule is decided here."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What to add to a refusal, and the way out; both empty where there is nothing to add."""
+    """A hint for a refusal, and its remedy; both empty if there is none."""
 
     text: str = ""
     remedy: str = ""
 
 
 def no_anchor(chain: Sequence[Certificate], anchors: Anchors, elsewhere: Hint) -> Rejected:
-    """The refusal of a chain that ends in none of the anchors (CHAIN-21), and which anchors nearly fit."""
+    """The error for a chain that ends in none of the anchors (CHAIN-21), with near matches."""
     root = chain[-1]
     twins = list(_twins(chain, anchors))
     remedy = (
@@ -65,7 +65,7 @@ def unnamed_store(
     *,
     root: str = "that root",
 ) -> Hint:
-    """In which store a certificate of a chain lies that the statement does not name, or not for this purpose."""
+    """The hint that a store which the statement does not name for this purpose has a certificate of the chain."""
     found = [name for name, anchors in others.items() if any(certificate in anchors for certificate in chain)]
     which = root if any(chain[-1] in others[name] for name in found) else "a certificate of the chain"
     return _in_store(found, which, kind, statement, "signatures of this scheme")
@@ -78,14 +78,14 @@ def _in_store(found: Sequence[str], which: str, kind: StoreType, statement: Stat
     if right:
         return Hint(
             f"; {which} lies in the trust store {right[0]}, which the statement {shown} does not name",
-            f"If {right[0]} is to vouch for this repository, add it to the trustStores of the statement {shown}.",
+            f"If {right[0]} is to be trusted for this repository, add it to the trustStores of the statement {shown}.",
         )
     if found:
         other = found[0].partition(":")[0]
         return Hint(
             f"; {which} lies in the trust store {found[0]}, which is of type {other}, and {what} need one of type "
             f"{kind.value}",
-            f"If it is to vouch for {what}, put it into a store of type {kind.value} too "
+            f"If it is to be trusted for {what}, put it into a store of type {kind.value} too "
             f"(truststore/x509/{kind.value}/NAME/), and name that store ({kind.value}:NAME) in the trustStores of the "
             f"statement {shown}.",
         )
@@ -155,9 +155,9 @@ def _same_name(one: Certificate, other: Certificate) -> bool:
 def check_validity_untimed(
     facts: SignatureFacts, at: datetime, statement: Statement, others: Callable[[], Mapping[str, Anchors]]
 ) -> None:
-    """Every certificate is valid at the moment judged for (TS-2), as no timestamp counts.
+    """Checks that every certificate is valid at the judged time (TS-2), because no timestamp counts.
 
-    Raises Rejected, and tells of a timestamp that lies there unused, and in which of the `others` its root is.
+    Raises Rejected, with a hint at an unused timestamp and at the store among `others` that has its root.
     """
     try:
         check_validity(facts.chain, at)
@@ -203,10 +203,10 @@ def _parsed(token: bytes) -> TimestampToken | None:
 
 
 def of_file(error: Rejected, media_type: str, raw: bytes) -> str:
-    """The way out where a detached signature cannot be read: no digest fixes its bytes, so that the copy may be bad."""
+    """The remedy for an unreadable detached signature: it has no digest, so the copy may be damaged."""
     if error.reason != "envelope.malformed":
         return ""
-    from airgap.pki.misfit import way_out_of_copy  # seldom needed, and so are these two
+    from airgap.pki.misfit import way_out_of_copy  # seldom needed, also the next two
     from airgap.signature.envelope import looks_like
     from airgap.signature.foreign import foreign_signature
 

@@ -1,4 +1,4 @@
-"""Signatures that are attached to something, fetched to be judged; and those nearby that are not judged."""
+"""Collects the attached signatures to judge, and signatures nearby for messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from airgap.verifier.outcome import NearbySignatures, OtherSignatures
 def candidate_of(
     store: Store, referrer: Referrer, subject: Descriptor, earlier: Mapping[Digest, PluginUse] = MappingProxyType({})
 ) -> Candidate:
-    """The signature's envelope, or why it cannot be had; `earlier`: what plugins decided before, by signature."""
+    """The envelope of a signature, or its error; `earlier`: plugin results of before, by signature."""
     digest = referrer.descriptor.digest
     try:
         envelope = envelope_descriptor(referrer.manifest, subject)
@@ -51,13 +51,13 @@ _PROVENANCE: Final = "application/vnd.cncf.helm.chart.provenance.v1.prov"
 
 
 class NearbySignatureFinder:
-    """The signatures of one target, for those who ask what is signed near an artifact that is not."""
+    """Finds signatures near an unsigned artifact in one target, for messages."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
     def of(self, artifact: Descriptor, name: str) -> NearbySignatures:
-        """What is signed near an artifact without a signature of its own, so that nobody takes it for lost.
+        """The signatures near an artifact without a signature, so that nobody thinks that they are lost.
 
         `name` is what messages call the artifact.
         """
@@ -84,13 +84,13 @@ class NearbySignatureFinder:
         try:
             manifest = self._graph.manifest(artifact)
         except ContentError:
-            return None  # which is the artifact's own problem
+            return None  # reported as a problem of the artifact
         subject = manifest.subject if is_signature(manifest) else None
         return subject.digest if subject else None
 
     @cached_property
     def _signed_indexes(self) -> Mapping[Digest, list[Digest]]:
-        """What the signed indexes list, each with those that list it."""
+        """The children of signed indexes, each with its indexes."""
         found: dict[Digest, list[Digest]] = {}
         for root in self._graph.roots():
             if _is_signed(self._graph, root.descriptor):
@@ -109,7 +109,7 @@ class NearbySignatureFinder:
         return found
 
     def _others(self, artifact: Descriptor, below: Sequence[Descriptor]) -> OtherSignatures | None:
-        """What is signed here and stands under no name: it may be what a tag named before.
+        """Signed artifacts without a name: one may be the former artifact of a tag.
 
         There may be as many of these as artifacts, so that each artifact looks at its own neighbours alone.
         """
@@ -151,7 +151,7 @@ class NearbySignatureFinder:
 
     @cached_property
     def _named(self) -> frozenset[Digest]:
-        """What stands under a name, and what that lists."""
+        """Named artifacts, and their children."""
         queue = deque(root.descriptor for root in self._graph.roots() if root.tags or root.aliases)
         seen: set[Digest] = set()
         while queue:
@@ -194,7 +194,7 @@ def _attestation(referrer: Referrer) -> str | None:
 
 
 def foreign_kind(referrer: Referrer) -> str | None:
-    """What a signature of another kind is called; None for everything else."""
+    """The name of a signature of another kind; None for everything else."""
     layers = _layer_types(referrer.manifest)
     if _SIMPLE_SIGNING in layers:
         return _COSIGN

@@ -1,4 +1,4 @@
-"""What is probably wrong with a chain that is refused: its order, or what was left out. No rule is decided here."""
+"""Explains a refused chain: a wrong order, or a missing certificate. No rule is decided here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ORDER: Final = (
 
 
 def advised(error: Rejected, envelope: Envelope) -> Rejected:
-    """The refusal of an envelope's signature value or of its chain, with what is probably wrong."""
+    """The error for a signature value or a chain, with the probable cause."""
     if error.reason in {"chain.order", "chain.root", "chain.self_signed"}:
         return _of_chain(error, tuple(envelope.certificates))
     if error.reason in {"envelope.signature", "envelope.algorithm", "chain.leaf.key"}:
@@ -66,7 +66,7 @@ def _double(chain: Sequence[Certificate]) -> str:
 
 
 def _missing(chain: Sequence[Certificate]) -> str:
-    """The first issuer, from the signing certificate on, that the chain does not hold."""
+    """The first missing issuer, from the signing certificate on."""
     subjects = {item.subject for item in chain}
     for certificate in chain:
         if not certificate.self_issued and certificate.issuer not in subjects:
@@ -78,7 +78,7 @@ def _missing(chain: Sequence[Certificate]) -> str:
 
 
 def _misplaced(chain: Sequence[Certificate]) -> str:
-    """The order in which the certificates issued each other, where that is another one than they stand in."""
+    """The correct order of the certificates, if it differs from their order in the chain."""
     by_subject = {item.subject: place for place, item in enumerate(chain)}
     order, above = [0], by_subject.get(chain[0].issuer)
     while above is not None and above not in order:

@@ -1,4 +1,4 @@
-"""The judgement of one signature: every check in order, each turned into a finding.
+"""Judges one signature: makes every check in order, and turns each result into a finding.
 
 Order (design 8; section 8.2 of the requirements): integrity with the payload's match, authenticity, expiry, authentic
 timestamp, revocation, plugin, metadata. Checks raise `Rejected` or `Undecided`; only this module turns them into
@@ -48,7 +48,7 @@ from airgap.verifier.advice import (
 from airgap.verifier.facts import PluginUse, Remainder, SignatureFacts
 from airgap.verifier.outcome import Finding, SignatureOutcome, Signer
 
-if TYPE_CHECKING:  # what few signatures need is imported for those: see docs/explanation/performance.md
+if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from datetime import datetime
 
     from airgap.pki.timestamp import VerifiedTimestamp
@@ -63,11 +63,11 @@ _NOTHING: Final[Mapping[str, Fact]] = MappingProxyType({})
 
 
 class TrustContext(Protocol):
-    """Whom and what the operator trusts, as far as a judgement needs it."""
+    """The trust material that a judgement needs."""
 
     @property
     def evidence(self) -> Evidence:
-        """CRLs and OCSP responses; each proves itself."""
+        """CRLs and OCSP responses; their signatures are verified."""
 
     @property
     def freshness(self) -> Freshness:
@@ -88,7 +88,7 @@ class TrustContext(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A signature that is attached to an artifact, as it was found."""
+    """An attached signature, not judged."""
 
     digest: Digest
     """Digest of the signature manifest."""
@@ -96,16 +96,16 @@ class Candidate:
     raw: bytes = b""
     """The envelope's bytes."""
     obstacle: Rejected | None = None
-    """Why the envelope could not be had, where it could not (D27: that stops nothing but this signature)."""
+    """The error if the envelope cannot be read (D27: it stops only this signature)."""
     manifest: Manifest | None = None
     """The signature manifest, where there is one: its annotations are hints that are compared (D1)."""
     earlier: PluginUse | None = None
-    """What a plugin decided in an earlier judgement: open, not refused, where it may not be run now."""
+    """The plugin result of an earlier judgement: undecided instead of refused if it may not be run now."""
 
 
 @dataclass(slots=True)
 class _SignatureState:
-    """What is known about one signature while it is being judged."""
+    """The state of judging one signature."""
 
     statement: Statement
     target: Descriptor | BlobTarget
@@ -117,14 +117,14 @@ class _SignatureState:
     warnings: list[str] = field(default_factory=list)
     facts: SignatureFacts | None = None
     envelope: Envelope | None = None
-    """The envelope, where its bytes are at hand: what a plugin is asked about."""
+    """The envelope, if its bytes are at hand; for plugins."""
     timestamp: VerifiedTimestamp | None = None
     anchor: str | None = None
     plugin: PluginAnswer | Rejected | None = None
-    """What the verification plugin said, or why it could not be had; None before it was asked."""
+    """The result of the verification plugin, or its error; None before it was run."""
 
     def rest_on(self, uses: Iterable[EvidenceUse]) -> None:
-        """The answer rests on these; what a person should know beside it becomes a warning."""
+        """Adds the evidence of an answer, and its warnings."""
         for use in uses:
             self.evidence.append(use)
             self.warnings += use.notes
@@ -138,7 +138,7 @@ class _SignatureState:
         facts: Mapping[str, Fact] = _NOTHING,
         remedy: str = "",
     ) -> None:
-        """Write down a finding, under the action that the statement gives to the check."""
+        """Add a finding with the action of the statement for the check."""
         action = self.statement.actions[check]
         self.findings.append(
             Finding(
@@ -154,7 +154,7 @@ class _SignatureState:
 
 
 class SignatureVerifier:
-    """Judges signatures for one moment under one body of trust."""
+    """Judges signatures for one time with one set of trust material."""
 
     def __init__(
         self,
@@ -194,7 +194,7 @@ class SignatureVerifier:
         self._check(dossier, Check.AUTHENTIC_TIMESTAMP, self._authentic_timestamp)
         untrusted = dossier.findings[1].blocks and dossier.findings[1].verdict is Verdict.FAIL
         if untrusted:
-            # evidence is signed by this chain's own issuers, whom nobody trusts
+            # the issuers of this chain sign its evidence, and they are not trusted
             dossier.found(Check.REVOCATION, Verdict.NOT_APPLICABLE, "not judged, as the chain is not trusted")
         else:
             self._check(dossier, Check.REVOCATION, self._chain_revocation)
@@ -217,8 +217,8 @@ class SignatureVerifier:
             raise signature.obstacle
         if signature.envelope is None:
             raise Rejected("signature.unreadable", "the signature has no envelope")
-        # critical attributes that are not understood get past here only where a plugin is demanded: _plugin sees to it
-        # that it processed them, and refuses the signature where it may not be run
+        # unknown critical attributes are accepted here only if a plugin is demanded: _plugin checks that it
+        # processed them, and refuses the signature if the plugin may not be run
         try:
             envelope = parse_envelope(signature.envelope.media_type, signature.raw, plugins=ANY_PLUGIN)
         except Rejected as error:
@@ -240,7 +240,7 @@ class SignatureVerifier:
         return f"signed with {envelope.algorithm.name}; the payload names this file"
 
     def _check_made_by(self, envelope: Envelope) -> None:
-        """The signature value and the chain that it stands on. Raises Rejected, with what is probably wrong."""
+        """Checks the signature value and its chain. Raises Rejected, with the probable cause."""
         try:
             verify_signature(envelope)
             check_code_signing_chain(envelope.certificates)
@@ -324,7 +324,7 @@ class SignatureVerifier:
         return f"timestamped between {iso(timestamp.earliest)} and {iso(timestamp.latest)}"
 
     def _doubt_timestamp(self, dossier: _SignatureState, facts: SignatureFacts, timestamp: VerifiedTimestamp) -> None:
-        """What no rule refuses, and a person should know."""
+        """Warnings about facts that no rule refuses."""
         algorithm = facts.chain[0].algorithm  # integrity compared the envelope's with it
         if algorithm and timestamp.imprint_hash != algorithm.hash_name:  # D30
             dossier.warnings.append(
@@ -340,10 +340,10 @@ class SignatureVerifier:
         signed_at = dossier.timestamp.latest if dossier.timestamp else facts.authentic_time  # D31
         try:
             plugin = self._asked_plugin(dossier, Check.REVOCATION)
-        except Undecided:  # what the plugin would say now is open; what condemns is not
+        except Undecided:  # the plugin's answer of now is unknown, but condemning evidence counts
             self._revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
             raise
-        if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, and cannot unsay what condemns
+        if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, but cannot override condemning evidence
             self._revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
         uses = self._ask_revocation(dossier, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
@@ -392,11 +392,11 @@ class SignatureVerifier:
         return f"checked by the plugin {plugin}: {', '.join(check.value for check in plugin.asked)}"
 
     def _may_ask(self, dossier: _SignatureState) -> bool:
-        envelope = dossier.envelope  # a report does not hold what a plugin would have to be told
+        envelope = dossier.envelope  # a report lacks the data that a plugin needs
         return envelope is not None and envelope.plugin is not None and envelope.plugin.name in self._allowed
 
     def _asked_plugin(self, dossier: _SignatureState, check: Check) -> PluginAnswer | None:
-        """What the plugin that the signature demands says, asked once; None where there is none that may be run.
+        """The result of the demanded plugin, run once; None if there is none that may be run.
 
         Raises Rejected plugin.failed, each time; and where it had a say in this check before and cannot be asked now,
         Rejected as it said, or Undecided.
@@ -436,7 +436,7 @@ class SignatureVerifier:
     # --- from checks to findings ---
 
     def _check(self, dossier: _SignatureState, check: Check, rule: Callable[[_SignatureState], str | None]) -> None:
-        """Make one check and write down what came of it."""
+        """Make one check and add its finding."""
         action = dossier.statement.actions[check]
         if action is Action.SKIP:
             dossier.found(check, Verdict.SKIPPED, "the trust policy says to skip this")
@@ -490,7 +490,7 @@ class SignatureVerifier:
 
         try:
             token = TimestampToken.parse(rest.timestamp_token)
-        except FormatError:  # nobody will rest on it later, either
+        except FormatError:  # a later judgement will not need it, either
             return rest
         try:
             proven = dossier.timestamp or token.verify(
@@ -532,7 +532,7 @@ def _authentic_time_inside(facts: SignatureFacts) -> str:
 
 
 def _plugin_use(dossier: _SignatureState) -> PluginUse | None:
-    """The plugin that was run, whatever came of it."""
+    """The plugin that was run, with any result."""
     demand = dossier.envelope.plugin if dossier.envelope else None
     if demand is None or dossier.plugin is None:
         return None
@@ -569,7 +569,7 @@ def _signer(dossier: _SignatureState, facts: SignatureFacts) -> Signer:
 
 
 def _known(value: T | None) -> T:
-    """A value that an earlier check has established; its absence is a defect of this module, never of the input."""
+    """A value of an earlier check; its absence is a defect of this module, not of the input."""
     if value is None:
         raise AssertionError("judged out of order")
     return value

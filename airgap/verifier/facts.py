@@ -1,4 +1,4 @@
-"""What the checks after integrity need to know of a signature, from its envelope or from an earlier report."""
+"""The facts of a signature for the checks after integrity, from its envelope or from an earlier report."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remainder:
-    """What reports of older versions do not hold."""
+    """Facts that reports of older versions lack."""
 
     signature_value: bytes = field(repr=False)
-    """What a timestamp token is about (TS-11)."""
+    """The signature value, for timestamp tokens (TS-11)."""
     timestamp_token: bytes | None = field(repr=False)
     metadata: Mapping[str, str]
     """User metadata, among other annotations, as it was signed."""
     plugin: PluginDemand | None
     said_against: tuple[SaidAgainst, ...] = ()
-    """Evidence that lay in the layout, and goes with it."""
+    """Evidence of the layout, which is lost with it."""
     newest: tuple[NewestInTargets, ...] = ()
     """What lay in the layout and was made last, one for each chain: no clock before it is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureFacts:
-    """What a signature says, read from its bytes or from a report; claims until its integrity is proven."""
+    """The claims of a signature, from its bytes or from a report, before its integrity is proven."""
 
     scheme: Scheme
     chain: tuple[Certificate, ...]
@@ -48,11 +48,11 @@ class SignatureFacts:
     expiry: datetime | None
     agent: str | None
     remainder: Remainder | None
-    """None where an older report does not hold it."""
+    """None if an older report lacks it."""
 
     @classmethod
     def of(cls, envelope: Envelope, payload: Payload | None) -> Self:
-        """What an envelope says; without a payload, no metadata."""
+        """The facts of an envelope; without a payload there is no metadata."""
         return cls(
             scheme=envelope.scheme,
             chain=tuple(envelope.certificates),
@@ -70,11 +70,11 @@ class SignatureFacts:
 
     @property
     def authentic_time(self) -> datetime | None:
-        """The time that a signing authority states; None under the other scheme, whose time is a claim (SCHEME-2)."""
+        """The time of a signing authority; None for the other scheme, whose time is a claim (SCHEME-2)."""
         return self.stated_time if self.scheme is Scheme.SIGNING_AUTHORITY else None
 
     def rest(self) -> Remainder:
-        """What an older report may lack. Raises Undecided (recheck.unproven)."""
+        """The facts that an older report may lack. Raises Undecided (recheck.unproven)."""
         if self.remainder is None:
             raise Undecided(
                 "recheck.unproven",
@@ -86,19 +86,19 @@ class SignatureFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginUse:
-    """A verification plugin that was run for a signature, and what it had a say in."""
+    """A verification plugin that was run for a signature, and its checks."""
 
     name: str
     """Safe to show."""
     version: str | None
-    """None where it failed before it said."""
+    """None if it failed before it stated it."""
     decided: Mapping[Check, tuple[Verdict, str | None]]
-    """Verdict and reason of each check that was its to make."""
+    """Verdict and reason of each of its checks."""
 
     def raise_again(self, check: Check) -> None:
-        """The answer in place of the plugin's, which cannot be asked now; nothing where it had no say in this check.
+        """Repeats the earlier result of a plugin that cannot be run now; nothing if the check was not its own.
 
-        A refusal stays one; what it accepted is open. Raises Rejected, Undecided (recheck.unproven).
+        A refusal stays; an earlier acceptance is undecided now. Raises Rejected, Undecided (recheck.unproven).
         """
         found = self.decided.get(check)
         if found is None:

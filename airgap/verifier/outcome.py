@@ -1,7 +1,7 @@
-"""What a judgement says: findings, and the verdicts that follow from them.
+"""The outcome of a judgement: findings, and the verdicts derived from them.
 
-Verdicts are never stored beside what they follow from; they are derived, so that no outcome can say "pass" over a
-finding that says otherwise. The absence of a finding is never a pass: an outcome without every check is not accepted.
+Verdicts are derived and not stored, so that no outcome can say "pass" against a finding. A missing finding is never a
+pass: an outcome without every check is not accepted.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ class Finding:
     verdict: Verdict
     message: str
     reason: str | None = None
-    """A code of airgap.reasons; None where nothing is wrong."""
+    """A code of airgap.reasons; None for a pass."""
     facts: Mapping[str, Fact] = field(default_factory=dict)
     remedy: str = ""
-    """The way out, where the facts know a better one than the reason; a reason has several causes."""
+    """The remedy, if there is a better one than that of the reason code."""
 
     @property
     def way_out(self) -> str:
-        """What to do; empty where nothing is wrong."""
+        """What to do; empty for a pass."""
         return self.remedy or (REASONS[self.reason].remedy if self.reason else "")
 
     @property
     def blocks(self) -> bool:
-        """Whether this finding keeps the signature from being accepted (VERIFY-18)."""
+        """Whether this finding prevents the acceptance of the signature (VERIFY-18)."""
         return self.action is Action.ENFORCE and self.verdict in {Verdict.FAIL, Verdict.INDETERMINATE}
 
     @property
     def is_reservation(self) -> bool:
-        """Whether the signature would not be accepted, or perhaps not, had the policy not softened this check."""
+        """Whether only the action "log" prevents a failure by this finding."""
         if self.action is Action.LOG:
             return self.verdict in {Verdict.FAIL, Verdict.INDETERMINATE}
         return self.action is Action.SKIP
@@ -66,7 +66,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """What a signature says about its making. Claims, until the signature's verdict is pass."""
+    """The signer and the times of a signature. Claims until the verdict is pass."""
 
     subject: str
     issuer: str
@@ -101,9 +101,9 @@ class SignatureOutcome:
     metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata inside the signed payload, safe to show."""
     facts: SignatureFacts | None = field(default=None, repr=False)
-    """What it says, so that it can be judged again when its bytes are gone; None where it cannot be read."""
+    """Its facts, to judge it again without its bytes; None if it cannot be read."""
     plugin_use: PluginUse | None = None
-    """The verification plugin that was run for it: a program of somebody else, which no guard watches."""
+    """The verification plugin that was run for it; the network guard does not watch it."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -113,7 +113,7 @@ class SignatureOutcome:
 
     @property
     def verdict(self) -> Verdict:
-        """FAIL where an enforced check failed, else INDETERMINATE where one could not tell, else PASS."""
+        """FAIL if an enforced check failed, else INDETERMINATE if one was undecided, else PASS."""
         blocking = {finding.verdict for finding in self.findings if finding.blocks}
         if Verdict.FAIL in blocking:
             return Verdict.FAIL
@@ -123,12 +123,12 @@ class SignatureOutcome:
 
     @property
     def exit_codes(self) -> frozenset[int]:
-        """What the verdict rests on, as exit codes; empty for a pass."""
+        """The exit codes of the verdict; empty for a pass."""
         return exit_codes_of(self.findings, self.verdict)
 
     @property
     def reservations(self) -> tuple[Finding, ...]:
-        """What is wrong and only logged, and what the policy leaves out: a pass is worth less by each."""
+        """Faults that are only logged, and checks that the policy skips: each makes a pass weaker."""
         return tuple(finding for finding in self.findings if finding.is_reservation)
 
 
@@ -145,7 +145,7 @@ def exit_codes_of(findings: Iterable[Finding], verdict: Verdict) -> frozenset[in
 class ReferrerOutcome:
     """An artifact attached to another one (an SBOM, an attestation), and what its own signatures say.
 
-    It is told, and does not change the verdict on the artifact that it is attached to.
+    It is reported, and does not change the verdict of the artifact that it is attached to.
     """
 
     descriptor: Descriptor
@@ -166,7 +166,7 @@ def best(signatures: Iterable[SignatureOutcome]) -> Verdict | None:
 
 
 def ruling_under_policy(policy_finding: tuple[str, str] | None, signatures: Sequence[SignatureOutcome]) -> Ruling:
-    """What signatures come to under a statement, or for the lack of one: what no signature vouches for is a failure."""
+    """The verdict of signatures under a statement; no signature or no statement is a failure."""
     if policy_finding:
         reason = policy_finding[0]
         return Ruling(Verdict.SKIPPED) if reason == "policy.skip" else Ruling.of_code(REASONS[reason].exit_code)
@@ -195,7 +195,7 @@ class AppliedPolicy:
 
 
 class Unsigned(NamedTuple):
-    """Why an artifact counts as unsigned, and the way out."""
+    """Why an artifact counts as unsigned, and the remedy."""
 
     reason: str
     message: str
@@ -204,7 +204,7 @@ class Unsigned(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherSignatures:
-    """Signatures of what has no name in the layout."""
+    """Signatures of unnamed artifacts in the layout."""
 
     subject: Digest
     """One of these artifacts, which need not be here."""
@@ -223,7 +223,7 @@ class OtherSignatures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearbySignatures:
-    """Signatures that say nothing about the artifact asked for, and that a person takes for its own."""
+    """Signatures that are not about the artifact but that a person may take for its own."""
 
     name: str = "the artifact"
     """What the artifact is called."""
@@ -263,7 +263,7 @@ class NearbySignatures:
         if self.indexes:
             yield (
                 f"the index {self.indexes[0]} that lists it carries signatures",
-                "Verify the index, which vouches for what it lists, or ask the publisher to sign each image.",
+                "Verify the index, whose signature covers what it lists, or ask the publisher to sign each image.",
             )
         if self.others:
             yield self.others.told(self.name)
@@ -306,27 +306,27 @@ class ArtifactOutcome:
     policy_finding: tuple[str, str] | None
     """Reason code and sentence where no statement applies or the statement skips; None otherwise."""
     content: ContentReport | None
-    """None where the content was not looked at (`--content none`)."""
+    """None if the content was not checked (`--content none`)."""
     signatures: tuple[SignatureOutcome, ...]
     referrers: tuple[ReferrerOutcome, ...] = ()
     warnings: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    """Other names by which some tool runs it: that it has them then is looked at again by a recheck."""
+    """Other names that some tool accepts for it; a recheck compares them."""
     scope_origin: Origin | None = None
     """Who names `scope`: the operator (an option, or a full name typed as the tag), or the acquisition record, which is
     a claim of whoever made the medium."""
     record: Record | None = None
     """The newest acquisition record about the artifact."""
     left_behind: str | None = None
-    """Why a signature may exist that is not seen here, by the record and by what lies in the layout now."""
+    """Why a signature may exist elsewhere, by the record and the content of the layout."""
     near: NearbySignatures = NearbySignatures()
-    """What is signed near an artifact that is not."""
+    """Signatures near an unsigned artifact."""
     path: str | None = None
-    """The absolute path of the layout, as it is; None where there is none at hand."""
+    """The absolute path of the layout; None if there is none at hand."""
 
     @property
     def unsigned(self) -> Unsigned | None:
-        """What there is to say where signatures are demanded and none is here."""
+        """The message if signatures are demanded and there is none."""
         if self.policy_finding or self.signatures:
             return None
         reason, message = self._without_signature()
@@ -346,7 +346,7 @@ class ArtifactOutcome:
 
     @property
     def other_names(self) -> tuple[str, ...]:
-        """Names by which some tool runs it, beside the one that `reference` has: one verdict is about all of them."""
+        """Names that some tool accepts for it, beside that of `reference`: the verdict is about all of them."""
         names = dict.fromkeys((*self.tags, *self.aliases))
         return tuple(name for name in names if not self.reference.endswith(f":{safe(name)}"))
 
@@ -363,17 +363,17 @@ class ArtifactOutcome:
 
     @property
     def unsigned_attachments(self) -> tuple[ReferrerOutcome, ...]:
-        """Attachments that have no valid signature, so that nothing vouches for them."""
+        """Attachments without a valid signature."""
         return tuple(referrer for referrer in self.attachments if referrer.verdict is not Verdict.PASS)
 
     @property
     def signature_verdict(self) -> Verdict:
-        """What the signatures alone say."""
+        """The verdict of the signatures alone."""
         return ruling_under_policy(self.policy_finding, self.signatures).verdict
 
     @property
     def accepted(self) -> SignatureOutcome | None:
-        """The signature that the artifact passes by: one without reservations, where there is one."""
+        """The signature by which the artifact passes: one without reservations, if there is one."""
         passing = [signature for signature in self.signatures if signature.verdict is Verdict.PASS]
         return min(passing, key=lambda signature: len(signature.reservations), default=None)
 
@@ -390,12 +390,12 @@ class ArtifactOutcome:
 
     @property
     def verdict(self) -> Verdict:
-        """FAIL where the content is bad, else what the signatures say."""
+        """FAIL if the content is bad, else the verdict of the signatures."""
         return self.ruling.verdict
 
     @property
     def exit_codes(self) -> frozenset[int]:
-        """Everything that is wrong, as exit codes; empty for pass and skipped."""
+        """The exit codes of all faults; empty for pass and skipped."""
         return self.ruling.exit_codes
 
 
@@ -416,7 +416,7 @@ class Outcome(RunOutcome):
 
     @property
     def plugins(self) -> tuple[str, ...]:
-        """The verification plugins that were run. They may have used the network, which nothing here could see."""
+        """The verification plugins that were run. They may have used the network without our notice."""
         found = {
             signature.plugin
             for artifact in self.artifacts
@@ -441,10 +441,10 @@ class Outcome(RunOutcome):
 
     @property
     def expires_first(self) -> tuple[datetime, str] | None:
-        """What of all that passed runs out first, and when: evidence, a signature, or a certificate.
+        """The first end among everything that passed: of evidence, a signature, or a certificate.
 
-        Certificates count where no verified timestamp says that the signature was made in their time. The answer of a
-        rehearsal (`--at`): until then, the same verdict.
+        Certificates count if no verified timestamp proves that the signature was made during their validity. A
+        rehearsal (`--at`) before this time gives the same verdict.
         """
         passed = [
             signature

@@ -1,9 +1,9 @@
-"""What a verification plugin has a say in, where the operator allowed it (section 8.3 of the requirements).
+"""Runs verification plugins that the operator allowed (section 8.3 of the requirements).
 
-Nothing is run that `allowed` does not name, not even for its metadata (D26). The plugin is asked once for each
-signature, after its integrity is proven and its chain is found to be trusted. What it answers replaces the check of
-the signer's identity and of revocation, where it offers that (ID-16, VERIFY-15), and nothing else: no plugin can make
-a signature good whose chain is not trusted, whose payload is another one, or which has expired.
+Only plugins in `allowed` are run, also for metadata (D26). The plugin is run once for each signature, after its
+integrity is proven and its chain is trusted. Its answer replaces only the checks of the signer's identity and of
+revocation, if it offers these (ID-16, VERIFY-15): no plugin can accept a signature with an untrusted chain or another
+payload, or an expired one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from airgap.text import safe
 from airgap.trust.policy import Action, Check, Statement
 
 _CAPABILITIES: Final = {Check.AUTHENTICITY: Capability.TRUSTED_IDENTITY, Check.REVOCATION: Capability.REVOCATION_CHECK}
-"""The checks in which a plugin can have a say."""
+"""The checks that a plugin can make."""
 _REASONS: Final = {Capability.TRUSTED_IDENTITY: "identity.plugin", Capability.REVOCATION_CHECK: "revocation.plugin"}
 _QUESTIONS: Final = {
     Capability.TRUSTED_IDENTITY: "does not accept the signer",

@@ -37,7 +37,7 @@ def test_unsigned_attachments_are_counted(tmp_path: Path, number: int) -> None:
     counted, text = _verified(tmp_path, pack)
     assert counted == {"count": number, "unsigned": number}
     noun, verb = ("attachment", "has") if number == 1 else ("attachments", "have")
-    assert f"note {number} {noun} of {number} {verb} no valid signature, so nothing vouches for" in text
+    assert f"note {number} {noun} of {number} {verb} no valid signature, so nothing proves who made" in text
     assert SBOM in text
 
 

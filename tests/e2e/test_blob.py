@@ -153,7 +153,7 @@ def test_skip_is_success_and_shouted(tmp_path: Path) -> None:
     assert (ran.code, ran.document["verdict"], ran.document["signature"]) == (0, "skipped", None), ran
     text = run_here(arguments[:-2])
     assert text.out.startswith("SKIPPED")
-    assert "NOTHING vouches for it" in text.out
+    assert "NOTHING proves who made it" in text.out
 
 
 def test_a_global_skip_is_refused(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class TestVerify:
             0,
             (
                 "PASS, WITH RESERVATIONS: the policy does not enforce every check; see 1 artifact. The policy skips "
-                "1 artifact: NOTHING vouches for it.\n"
+                "1 artifact: NOTHING proves who made it.\n"
             ),
         )
 
@@ -89,7 +89,7 @@ class TestVerify:
             10,
             (
                 "FAIL: 1 of 4 artifacts did not verify. Do not use what failed. "
-                "1 artifact is UNSURE: do not use it yet. The policy skips 1 artifact: NOTHING vouches for it.\n"
+                "1 artifact is UNSURE: do not use it yet. The policy skips 1 artifact: NOTHING proves who made it.\n"
             ),
         )
 
@@ -198,7 +198,7 @@ class TestRecheck:
         arguments = ["recheck", str(report), "--trust", str(trust), "--at", iso(AT)]
         ran = run_here(arguments)
         assert ran.code == 0
-        assert ran.out.splitlines()[0].endswith("NOTHING vouches for them. 1 of them had been accepted earlier.")
+        assert ran.out.splitlines()[0].endswith("NOTHING proves who made them. 1 of them had been accepted earlier.")
         assert json.loads(run_here([*arguments, "--format", "json"]).out)["worse"] == 1
 
     def test_what_is_worse_is_told_by_the_name_that_it_had_with_q_too(self, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_trust_directory_stands_apart_from_what_it_judges(tmp_path: Path, comm
     )
     before = sorted(tmp_path.rglob("*"))
     ran = run_here([*words, target, "--trust", trust])
-    assert (ran.code, "cannot vouch for itself" in ran.err) == (2, True), ran
+    assert (ran.code, "cannot prove itself" in ran.err) == (2, True), ran
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -127,7 +127,7 @@ def test_a_report_that_names_such_a_layout_stops_no_other(tmp_path: Path) -> Non
     ran = run_here(["recheck", str(report), str(other), "--trust", str(trust), "--format", "json"])
     assert ran.code == 2, ran
     assert len(ran.document["artifacts"]) == 2
-    assert "cannot vouch for itself" in ran.out
+    assert "cannot prove itself" in ran.out
 
 
 @pytest.mark.parametrize("command", ["verify", "recheck", "blob verify"])

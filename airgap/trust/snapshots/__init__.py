@@ -1,1 +1,1 @@
-"""Trust snapshots: what they hold, who may sign them, which were accepted, and how one comes into force."""
+"""Trust snapshots: their content, the pins of their signers, the state of accepted ones, and how one is applied."""

@@ -1,8 +1,8 @@
-"""The tree that a snapshot leads to, made beside the one in force.
+"""Makes the new tree of a snapshot beside the one in force.
 
-A snapshot with anchors or a policy owns the policy files and `truststore/` as a whole: what it does not hold is gone.
-Evidence (`crls/`, `ocsp/`) is brought together and never lost. All else is this machine's own and stays as it is:
-`airgap.toml`, `.airgap/`, and every other file or folder.
+A snapshot with anchors or a policy replaces the policy files and `truststore/` completely. Evidence (`crls/`, `ocsp/`)
+is merged and never lost. Everything else belongs to this machine and stays: `airgap.toml`, `.airgap/`, and other files
+and folders.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def assemble(
 ) -> None:
     """Make `swap.next`: the present tree with the snapshot in it.
 
-    `signed`: whether somebody who may vouches for the snapshot. Raises ContentError, TrustMaterialError, OSError.
+    `signed`: whether a pinned signer signed the snapshot. Raises ContentError, TrustMaterialError, OSError.
     """
     target = swap.begin()
     owned = (*_EVIDENCE, LOCAL) if snapshot.evidence_only else (*_EVIDENCE, LOCAL, *_BELIEFS)
@@ -69,8 +69,8 @@ def assemble(
         new = _merge_folder(swap.trust / folder, target / folder, store, _layers_of(snapshot, folder))
         added |= {f"{folder}/{name}": digest for name, digest in new.items()}
     unsigned = Unsigned.read(swap.trust).files
-    vouched = frozenset(layer.digest for layer in snapshot.layers.values()) if signed else frozenset()
-    kept = {path: digest for path, digest in unsigned.items() if digest not in vouched and (target / path).exists()}
+    covered = frozenset(layer.digest for layer in snapshot.layers.values()) if signed else frozenset()
+    kept = {path: digest for path, digest in unsigned.items() if digest not in covered and (target / path).exists()}
     Unsigned(kept if signed else kept | added).write(target)
     write_local(swap, pins, state)
 
@@ -92,9 +92,9 @@ def assemble_previous(swap: StagedSwap, pins: Pins, state: State | None) -> None
 
 
 def write_local(swap: StagedSwap, pins: Pins, state: State | None) -> None:
-    """`.airgap/` of the next tree: what is there now, with these pins and this memory.
+    """Writes `.airgap/` of the next tree: the current files, with these pins and this state.
 
-    `state` None: the memory is lost, and a new one would cover that up. Raises OSError.
+    `state` None: the state is lost, and a new one would hide that. Raises OSError.
     """
     (swap.next / LOCAL).mkdir(exist_ok=True)
     for name in _names(swap.trust / LOCAL):
@@ -106,7 +106,7 @@ def write_local(swap: StagedSwap, pins: Pins, state: State | None) -> None:
 
 
 def check_tree(root: Path) -> None:
-    """Everything that a verification could read from the tree can be read. Raises TrustMaterialError."""
+    """Checks that everything that a verification may read from the tree is readable. Raises TrustMaterialError."""
     directory = TrustDirectory.open(root)
     if any((root / name).exists() for name in OCI_POLICY_FILES) or not (root / BLOB_POLICY_FILES[0]).exists():
         statements = list(directory.policy().statements)
@@ -123,9 +123,9 @@ def check_tree(root: Path) -> None:
 
 
 def check_incoming(store: Store, snapshot: Snapshot) -> None:
-    """What the snapshot brings of policies, stores and indexes can be read. Raises TrustMaterialError, ContentError.
+    """Checks that policies, stores and indexes of the snapshot are readable. Raises TrustMaterialError, ContentError.
 
-    Asked before anything is made in the trust directory, so that a look finds what would refuse the snapshot.
+    Called before anything is written, so that verify reports what would refuse the snapshot.
     """
     with tempfile.TemporaryDirectory(prefix="airgap-snapshot-") as folder:
         root = Path(folder)
@@ -182,7 +182,7 @@ def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descr
             f"{safe(old)} would have more than {limits.EVIDENCE_FILES} entries",
             remedy="Remove what is superseded: airgap trust fetch --prune.",
         )
-    for name in kept:  # whatever it is: nobody here decides what of it is heard
+    for name in kept:  # of any kind: reading decides later whether it is used
         if name in local.files:
             link_or_copy(old / name, new / name)
         else:

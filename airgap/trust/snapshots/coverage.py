@@ -1,4 +1,4 @@
-"""What a body of evidence covers, and until when: the summary that a snapshot carries and people read."""
+"""The coverage of evidence and its end: the summary in a snapshot for people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Coverage:
 
 
 def cover(files: Iterable[MaterialFile], read: Callable[[MaterialFile], bytes]) -> Coverage:
-    """What the evidence among `files` says about itself; nothing of it is verified here.
+    """The unverified summary of the evidence among `files`.
 
     Raises TrustMaterialError(snapshot.malformed) for a piece that is no CRL or no OCSP response at all.
     """

@@ -34,7 +34,7 @@ CONFIG_SCHEMA: Final = "airgap.trust-snapshot/1"
 TITLE: Final = "org.opencontainers.image.title"
 CREATED: Final = "org.opencontainers.image.created"
 LARGEST_NUMBER: Final = 2**53 - 1
-"""What every JSON reader holds exactly."""
+"""The largest integer that every JSON reader represents exactly."""
 
 _LAYER_TYPES: Final[Mapping[Part, str]] = {
     Part.POLICY: "application/vnd.airgap.trust.policy.v1+json",
@@ -54,7 +54,7 @@ _KINDS: Final = ("crl", "delta-crl", "ocsp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covered:
-    """One piece of evidence, and of what it says about itself as much as a person wants to know."""
+    """One piece of evidence with its unverified facts for people."""
 
     file: str
     """Its path in the snapshot."""
@@ -81,7 +81,7 @@ class Covered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a snapshot's manifest and config say. Claims, until a pinned identity's signature was verified."""
+    """The content of a snapshot's manifest and config: claims until the signature of a pinned signer is verified."""
 
     stream: str
     number: int
@@ -99,7 +99,7 @@ class Snapshot:
 
     @property
     def evidence_only(self) -> bool:
-        """No anchors and no policy: every file proves itself, so that it needs nobody's word."""
+        """Whether it has no anchors and no policy: issuers sign evidence, so the snapshot needs no signature."""
         return all(file.part.is_evidence for file in self.files)
 
     @property
@@ -164,7 +164,7 @@ class Built:
             size=len(manifest),
             artifact_type=SNAPSHOT_TYPE,
         )
-        # what is written goes through the reader once, so that nothing is ever made that cannot be applied
+        # the result is read once, so that no snapshot is made that cannot be applied
         return cls(
             snapshot=parse_snapshot(descriptor, parse_manifest(manifest, IMAGE_MANIFEST), config),
             config=config,
@@ -195,7 +195,7 @@ def read_snapshot(store: Store, descriptor: Descriptor, manifest: Manifest | Ind
 
 
 def parse_snapshot(descriptor: Descriptor, manifest: Manifest | Index, config: bytes) -> Snapshot:
-    """What manifest and config say, held against each other. Raises FormatError."""
+    """Compares manifest and config. Raises FormatError."""
     described = _config_of(manifest)
     if not isinstance(manifest, Manifest):
         raise FormatError("is an index, not a manifest", remedy=_OTHER_ARTIFACT)

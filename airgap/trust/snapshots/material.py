@@ -1,12 +1,12 @@
-"""What a trust directory consists of, as far as it may travel: known folders, known names, and nothing beside them.
+"""The files of a trust directory that may travel: known folders and known names only.
 
     trustpolicy.oci.json, trustpolicy.json, trustpolicy.blob.json
     truststore/x509/{ca,signingAuthority,tsa}/<store>/<file>.{pem,crt,cer}
     crls/<file>.crl, crls/index.json, ocsp/<file>.ors, ocsp/index.json
 
-`airgap.toml` (how stale evidence may be here) and `.airgap/` (pins, and the memory of accepted snapshots) belong to
-one machine and never travel. Names hold on every file system that a medium may have: printable ASCII without what
-FAT and Windows refuse, and no two that differ only in case.
+`airgap.toml` (how stale evidence may be here) and `.airgap/` (pins, and the state of accepted snapshots) belong to one
+machine and never travel. Names must be valid on every file system of a medium: printable ASCII without characters that
+FAT and Windows refuse, and no two names that differ only in case.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from airgap.trust.stores import EXTENSIONS, FOLDER
 
 
 class Part(StrEnum):
-    """What a file of a trust directory is."""
+    """The kind of a file of a trust directory."""
 
     POLICY = "policy"
     ANCHOR = "anchor"
@@ -49,7 +49,7 @@ class Part(StrEnum):
 
     @property
     def is_evidence(self) -> bool:
-        """Whether it proves itself up to an anchor, so that it may come from anywhere (design 2, rule 1)."""
+        """Whether its issuer signed it, so that it may come from anywhere (design 2, rule 1)."""
         return self not in {Part.POLICY, Part.ANCHOR}
 
 
@@ -81,7 +81,7 @@ class MaterialFile:
 
 
 def part_of(path: str) -> Part:
-    """What the file at this relative path is. Raises FormatError for every path that has no meaning here."""
+    """The kind of the file at this relative path. Raises FormatError for unknown paths."""
     if len(path) > limits.SNAPSHOT_PATH_CHARACTERS:
         raise LimitError(
             f"the path {safe(path, limit=64)!r} has more than {limits.SNAPSHOT_PATH_CHARACTERS} characters"
@@ -108,7 +108,7 @@ def largest(part: Part) -> int:
 
 
 def check_together(paths: Iterable[str]) -> None:
-    """No two paths are one on a file system that does not tell upper from lower case. Raises FormatError."""
+    """Checks that no two paths are equal on a file system that ignores case. Raises FormatError."""
     seen: dict[str, str] = {}
     for path in paths:
         twin = seen.setdefault(path.casefold(), path)
@@ -181,7 +181,7 @@ def _evidence_paths(root: Path) -> Iterator[str]:
     outside = EvidencePool(astray.pieces, unread=astray.unread)
     for item in outside.all_astray():
         raise FormatError(f"{item.path} {item.problem}")
-    for unread in outside.all_unread():  # it keeps certificates undecided here, and would not where it does not arrive
+    for unread in outside.all_unread():  # it makes answers undecided here, but not at a site that does not get it
         raise FormatError(f"{safe(unread.path)} cannot be used: {unread.problem}")
     for path in hidden_evidence(root):
         raise FormatError(f"{path} is evidence under a hidden name, or may hold some")

@@ -1,4 +1,4 @@
-"""Whether the memory of accepted snapshots is all there, by what lies beside it."""
+"""Detects a lost or old state of accepted snapshots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airgap.trust.snapshots.swap import StagedSwap
 
 
 def former_memory(swap: StagedSwap) -> State | None:
-    """The memory in the former tree: it can tell that the one in force is too young."""
+    """The state in the former tree: it can show that the current one is too old."""
     try:
         return State.read(swap.previous)
     except TrustMaterialError:
@@ -18,6 +18,6 @@ def former_memory(swap: StagedSwap) -> State | None:
 
 
 def lost_memory(swap: StagedSwap) -> Rejected:
-    """The error where pins are there and the memory is not."""
+    """The error if there are pins but no state."""
     path = swap.trust / LOCAL / FILE
     return Rejected("snapshot.state.lost", f"{safe(path)} is gone: nobody knows which snapshots were accepted here")

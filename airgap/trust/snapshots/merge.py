@@ -1,8 +1,8 @@
-"""Evidence of a snapshot, added to what is at hand: every file stays as it is under its name, and new content joins it.
+"""Adds the evidence of a snapshot to existing evidence: existing files stay unchanged, and new content gets new names.
 
-Names of files and indexes play no part in what a piece of evidence may say (design 10), so that nothing which comes can
-hide what is there, whoever sent it. An index only says where a file came from; both sides' are brought together, and
-what it names in vain is left out: a name without a file would make an answer uncertain.
+File names and indexes do not change the meaning of evidence (design 10), so new files cannot hide existing ones. An
+index only says where a file came from. Both indexes are merged; entries without a file are left out, because they would
+make answers uncertain.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARK: Final = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One place's evidence of one kind."""
+    """The evidence of one kind of one side."""
 
     files: Mapping[str, Digest]
     """File names to the digests of their content."""
@@ -30,10 +30,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """What is added to a folder."""
+    """The additions to a folder."""
 
     added: Mapping[str, str]
-    """New name to the name on the side that comes."""
+    """New names to the names in the snapshot."""
     index: Mapping[str, tuple[str, ...]]
 
     def index_bytes(self) -> bytes | None:
@@ -47,11 +47,11 @@ class Merged:
 
 
 def merge(local: Side, incoming: Side, *, taken: Collection[str] = ()) -> Merged:
-    """What comes, and is not there yet, under names that are free. Nothing is read: what the pieces hold plays no part.
+    """The new files of the snapshot under free names. Their content is not read.
 
     `taken`: names in the folder beside those of `local.files`.
     """
-    # a file that the index names and that is not there keeps its name: what comes is not it
+    # the name of a missing file that the index has stays reserved: a new file must not take it
     used = {name.casefold() for name in (*local.files, *local.index.claimed, *taken)}
     names = {digest: name for name, digest in local.files.items()}
     added: dict[str, str] = {}

@@ -21,7 +21,7 @@ class OpenSnapshot:
     """A snapshot in an open layout."""
 
     reference: str
-    """What the operator calls it, safe to show."""
+    """Its name for the operator, safe to show."""
     place: LayoutReference
     """The same by digest."""
     store: Store
@@ -31,7 +31,7 @@ class OpenSnapshot:
 
 @contextmanager
 def open_snapshot(target: str) -> Iterator[OpenSnapshot]:
-    """The snapshot that `target` names, the only one of the layout where it names none. Raises AirgapError."""
+    """The snapshot that `target` names, or the only one of the layout. Raises AirgapError."""
     with open_target(target) as opened:
         root = _only_one(opened, target) if opened.is_whole else opened.graph.find(opened.reference)
         snapshot = read_snapshot(opened.store, root.descriptor, opened.graph.manifest(root.descriptor))
@@ -40,7 +40,7 @@ def open_snapshot(target: str) -> Iterator[OpenSnapshot]:
 
 
 def _only_one(opened: Target, target: str) -> Root:
-    """What cannot be read may be another snapshot, and a newer one: then nobody knows which is meant."""
+    """Refuses a layout with unreadable content that may be another, newer snapshot."""
     roots = opened.roots()
     for problem in opened.graph.problems:
         raise _unsure(problem.error())
@@ -55,7 +55,7 @@ def _only_one(opened: Target, target: str) -> Root:
 
 
 def _is_one(root: Root, graph: Graph) -> bool:
-    """Raises ContentError where nobody can tell."""
+    """Raises ContentError if that is not certain."""
     if not root.descriptor.is_manifest:
         return False
     try:

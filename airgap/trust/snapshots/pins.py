@@ -1,9 +1,9 @@
 """Pins: who may sign the snapshots of a stream, fixed by a person who compared fingerprints (`.airgap/pins.json`).
 
-A pin is one of three things. `subject`: whoever holds a certificate with this subject below one of these roots.
-`certificate`: the holder of exactly this signing certificate, below exactly these issuers: who may choose the issuers
-chooses whose CRLs are asked. `tuf`: the keys of this root metadata. The first two may
-name roots of timestamping authorities; then a snapshot's signature must carry a timestamp of one of them.
+A pin has one of three kinds. `subject`: certificates with this subject below one of these roots. `certificate`: exactly
+this signing certificate below exactly these issuers; the issuers are fixed because they decide whose CRLs are used.
+`tuf`: the keys of this root metadata. The first two may name roots of timestamping authorities; then the signature of a
+snapshot must have a timestamp of one of them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PinKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """Who may sign snapshots of a stream."""
+    """A signer of the snapshots of a stream."""
 
     stream: str
     kind: PinKind
@@ -76,9 +76,9 @@ class Pin:
 
     @property
     def compared(self) -> tuple[tuple[str, str], ...]:
-        """What a person has to compare: of what each fingerprint is, and the fingerprint in lower-case hex.
+        """The fingerprints that a person compares: the name of each, and the fingerprint in lower-case hex.
 
-        Below a root that is the right one, issuers need no comparing: it signed for them.
+        Issuers below a compared root need not be compared, because the root signed them.
         """
         own: list[tuple[str, str]] = []
         if self.kind is PinKind.TUF:
@@ -136,7 +136,7 @@ class Pin:
         return pin
 
     def check(self) -> None:
-        """Exactly what its kind needs is there. Raises FormatError."""
+        """Checks that it has exactly the members of its kind. Raises FormatError."""
         present = {
             PinKind.SUBJECT: self.subject is not None and bool(self.roots),
             PinKind.CERTIFICATE: self.fingerprint is not None,

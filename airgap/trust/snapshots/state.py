@@ -1,12 +1,12 @@
-"""The memory of which snapshots were accepted (`.airgap/state.json`): without it an old one could come again.
+"""The state of accepted snapshots (`.airgap/state.json`), against the replay of old ones.
 
-Each stream has two marks: the highest number whose stores and policy were accepted, and the highest whose evidence was.
-With one mark, whoever withholds a full snapshot that removes a root, and lets the next one with evidence alone through,
-would have it refused for ever. A full snapshot sets both marks, for it carries evidence, too.
+Each stream has two marks: the highest accepted number of stores and policy, and the highest accepted number of
+evidence. With one mark, an attacker could withhold a full snapshot that removes a root and deliver a later one with
+evidence only: the full one would then be refused for ever. A full snapshot sets both marks, because it has evidence,
+too.
 
-Beside the marks stands a history of what was done and why. The file is made when the first signer is pinned, so that
-pins without it mean: the memory is lost. It is part of the tree that `apply` puts into force in one step, so that
-content and memory cannot drift apart.
+The file also has a history of actions and reasons. It is made when the first signer is pinned, so pins without it mean
+that the state is lost. It is a part of the tree that `apply` exchanges in one step, so that content and state fit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from airgap.trust.snapshots.document import Snapshot, parse_number, parse_stream
 FILE: Final = "state.json"
 SCHEMA: Final = "airgap.trust-state/2"
 _ONE_MARK: Final = "airgap.trust-state/1"
-"""The former schema had one mark a stream. It counts for both: which kind of snapshot had set it, nobody knows."""
+"""The former schema had one mark for each stream. It counts for both, because the kind of its snapshot is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +69,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that was done to the trust directory."""
+    """An action on the trust directory."""
 
     at: datetime
     action: str
     """`pin`, `unpin`, `apply`, `evidence`, `undo`, `allow-rollback`, `accept-lost-state`."""
     detail: str
-    """What, for people: `default/7 sha256:...`, a pin's id."""
+    """The object of the action, for people: `default/7 sha256:...`, the id of a pin."""
     reason: str = ""
-    """The operator's own words, where they were asked for."""
+    """The reason in words of the operator, if one was required."""
 
     def to_json(self) -> dict[str, str]:
         """The object as state.json has it."""
@@ -98,7 +98,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The whole memory of one trust directory."""
+    """The whole state of one trust directory."""
 
     beliefs: Mapping[str, Accepted] = field(default_factory=lambda: MappingProxyType({}))
     """The marks of stores and policies, by stream."""
@@ -112,7 +112,7 @@ class State:
 
     @classmethod
     def read(cls, trust: Path) -> Self | None:
-        """The memory of the trust directory; None where there is no file.
+        """The state of the trust directory; None if there is no file.
 
         Raises TrustMaterialError(snapshot.state.malformed).
         """
@@ -163,13 +163,13 @@ class State:
         folder.mkdir(exist_ok=True)
         write_file(folder / FILE, self.to_bytes())
 
-    # --- what follows from it ---
+    # --- queries and changes ---
 
     def check_not_older(self, snapshot: Snapshot) -> None:
-        """The snapshot is not older than the last one accepted of its stream and kind, and no second one of its number.
+        """Checks that it is not older than the last accepted one of its stream and kind, and no other with its number.
 
-        A full snapshot is held against the mark of stores and policies, one of evidence alone against that of evidence.
-        Raises Rejected: snapshot.rollback, snapshot.fork.
+        A full snapshot is compared with the mark of stores and policies, one of evidence only with the mark of
+        evidence. Raises Rejected: snapshot.rollback, snapshot.fork.
         """
         stream, number = snapshot.stream, snapshot.number
         marks = [mark for mark in (self.beliefs.get(stream), self.evidence.get(stream)) if mark is not None]
@@ -192,7 +192,7 @@ class State:
             )
 
     def accepting(self, snapshot: Snapshot, at: datetime) -> State:
-        """With what this snapshot holds in force. A mark never goes down, also after going back on purpose."""
+        """The state after applying this snapshot. A mark never decreases, also not after an allowed rollback."""
         mark = Accepted(
             number=snapshot.number, digest=snapshot.descriptor.digest, created=snapshot.created, accepted=at
         )
@@ -207,7 +207,7 @@ class State:
         )
 
     def has_accepted(self, snapshot: Snapshot) -> bool:
-        """This very snapshot is what counts of its kind now: its stores and policy, or its evidence."""
+        """Whether this snapshot is the current one of its kind: of stores and policy, or of evidence."""
         if not snapshot.evidence_only:
             return self.in_force == in_force_text(snapshot)
         mark = self.evidence.get(snapshot.stream)
@@ -217,26 +217,26 @@ class State:
         return self.evidence if snapshot.evidence_only else self.beliefs
 
     def undoing(self, in_force: str | None) -> State:
-        """With the former snapshot in force; the highest numbers stay."""
+        """The state with the former snapshot in force; the marks stay."""
         return replace(self, in_force=in_force)
 
     def making(self, stream: str, number: int) -> State:
-        """With a snapshot that was made here."""
+        """The state after making a snapshot here."""
         return replace(self, made=MappingProxyType({**self.made, stream: max(number, self.made.get(stream, 0))}))
 
     def last_number(self, stream: str) -> int:
-        """The highest number that is known, accepted or made here; 0 where none is."""
+        """The highest known number, accepted or made here; 0 if there is none."""
         marks = (marks.get(stream) for marks in (self.beliefs, self.evidence))
         return max(self.made.get(stream, 0), *(mark.number if mark else 0 for mark in marks))
 
     def noting(self, at: datetime, action: str, detail: str, reason: str = "") -> State:
-        """With one more entry in the history."""
+        """The state with one more entry in the history."""
         event = Event(at=at, action=action, detail=safe(detail), reason=safe(reason))
         return replace(self, history=(*self.history, event)[-limits.STATE_HISTORY :])
 
 
 def is_behind(state: State, witness: State) -> bool:
-    """Whether `witness` remembers something higher than `state`: then `state` is not the newest memory."""
+    """Whether `witness` has a higher mark than `state`: then `state` is not the newest one."""
     return any(
         name not in marks or marks[name].number < mark.number
         for marks, known in ((state.beliefs, witness.beliefs), (state.evidence, witness.evidence))
@@ -245,7 +245,7 @@ def is_behind(state: State, witness: State) -> bool:
 
 
 def in_force_text(snapshot: Snapshot) -> str:
-    """How the memory names a snapshot that is in force."""
+    """The name of the applied snapshot in the state."""
     return f"{snapshot.name} {snapshot.descriptor.digest}"
 
 

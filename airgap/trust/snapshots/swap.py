@@ -1,4 +1,4 @@
-"""A trust directory, exchanged for another in one step; killed at any instant, the old one or the new one is there.
+"""Exchanges a trust directory for another in one step: if killed at any time, the old or the new one is there.
 
 Beside the trust directory `TRUST` lies a folder `.TRUST.airgap` with
 
@@ -55,7 +55,7 @@ class _Pending:
 
 
 class StagedSwap:
-    """The place beside one trust directory where its next tree is made. Use it inside `locked`."""
+    """The folder beside a trust directory in which its next tree is made. Use it inside `locked`."""
 
     def __init__(self, trust: Path) -> None:
         """`trust` may be a symbolic link to a directory; what it points at is exchanged, the link stays."""
@@ -66,7 +66,7 @@ class StagedSwap:
         self._old: Final = self.side / "old"
         self._journal: Final = self.side / JOURNAL
         self.finished_undo: bool = False
-        """Whether `locked` found an undo that had been killed, and finished it: one that is said again is that one."""
+        """Whether `locked` found a killed undo and finished it: a repeated undo then has nothing more to do."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -106,7 +106,7 @@ class StagedSwap:
         self._finish(undoable=undoable)
 
     def repair(self) -> bool:
-        """Finish or drop what a killed process left behind; whether there was one. Raises OSError, AirgapError."""
+        """Finish or drop the work of a killed process; returns whether there was any. Raises OSError, AirgapError."""
         for scrap in self.side.glob(f".{JOURNAL}.*.tmp"):
             scrap.unlink()
         pending = self._pending()
@@ -145,7 +145,7 @@ class StagedSwap:
         sync_folder(self.side)
 
     def _pending(self) -> _Pending | None:
-        """What the journal says; None where none is."""
+        """The content of the journal; None if there is none."""
         if not os.path.lexists(self._journal):
             return None
         try:
@@ -200,7 +200,7 @@ def copy_into(source: Path, target: Path) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """The same for files that are never changed in place: a second name, where the file system has such."""
+    """The same for files that are never changed in place: a hard link, if the file system has such."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:
@@ -208,7 +208,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def flush_tree(root: Path) -> None:
-    """Everything below `root` is on the medium when this returns. Raises OSError."""
+    """Flushes everything below `root` to the medium. Raises OSError."""
     for folder, _, names in os.walk(root):
         for name in names:
             path = Path(folder, name)

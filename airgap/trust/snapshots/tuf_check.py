@@ -33,7 +33,7 @@ TUF_TYPE: Final = "application/vnd.airgap.trust.tuf.v1"
 METADATA_TYPE: Final = "application/vnd.airgap.trust.tuf.metadata.v1+json"
 TITLE: Final = "org.opencontainers.image.title"
 MANIFEST_TARGET: Final = "manifest.json"
-"""The target that stands for the snapshot's manifest itself, so that stream and number are vouched for, too."""
+"""The target for the manifest of the snapshot, so that TUF also protects stream and number."""
 
 _NAME = re.compile(r"timestamp\.json|[1-9][0-9]{0,15}\.(?:root|snapshot|targets)\.json", re.ASCII)
 _FILES: Final = 300
@@ -56,13 +56,13 @@ def load() -> None:
 
 
 def load_tuf(trust: Path) -> None:
-    """Do so where a pin of the trust directory needs it: below `no_network` it would be too late."""
+    """Import it now if a pin of the trust directory needs it: inside `no_network` it would be too late."""
     if any(pin.kind is PinKind.TUF for pin in Pins.read(trust).entries):
         load()
 
 
 def check_root(data: bytes) -> None:
-    """`data` is root metadata whose own keys sign it. Raises UsageError, TrustMaterialError."""
+    """Checks that `data` is root metadata signed by its own keys. Raises UsageError, TrustMaterialError."""
     load()
     from tuf.api.exceptions import RepositoryError
     from tuf.api.metadata import Metadata, Root
@@ -87,10 +87,10 @@ def check_tuf(
     memory: Mapping[str, bytes],
     keep: Callable[[Mapping[str, bytes]], None],
 ) -> None:
-    """The pinned root vouches for every file of the snapshot and for its manifest.
+    """Checks the manifest and every file of the snapshot with TUF metadata under the pinned root.
 
-    `memory` is what TUF remembers. `keep` is called once metadata were looked at, with what it has to remember next,
-    also where this then raises. Raises Rejected (snapshot.rollback, snapshot.tuf.*), ContentError, UsageError.
+    `memory` is the TUF state. `keep` is called with the next state after metadata were read, also if this raises then.
+    Raises Rejected (snapshot.rollback, snapshot.tuf.*), ContentError, UsageError.
     """
     load()
     metadata = _metadata(store, graph, snapshot)
@@ -106,7 +106,7 @@ def check_tuf(
             if found != wanted[path]:
                 raise Rejected(
                     "snapshot.tuf.content",
-                    f"the TUF metadata do not vouch for {safe(path)!r} as it is here",
+                    f"the TUF metadata do not list {safe(path)!r} as it is here",
                     file=safe(path),
                 )
 
@@ -114,7 +114,7 @@ def check_tuf(
 def _ask(
     folder: str, metadata: Mapping[str, bytes], pin: Pin, paths: list[str]
 ) -> dict[str, tuple[str | None, int] | None]:
-    """Digest and size of each target, by metadata that were verified."""
+    """Digest and size of each target, from verified metadata."""
     from securesystemslib.exceptions import Error as SecureSystemsError
     from tuf.api import exceptions
     from tuf.ngclient import Updater, UpdaterConfig
@@ -152,7 +152,7 @@ def _fetcher(metadata: Mapping[str, bytes]) -> FetcherInterface:
     from tuf.ngclient import FetcherInterface
 
     class LayoutFetcher(FetcherInterface):
-        """Serves metadata that were read from a layout; there is nothing else to fetch from."""
+        """Serves the metadata from a layout to the client; there is no other source."""
 
         def _fetch(self, url: str) -> Iterator[bytes]:
             name = url.removeprefix(_BASE)

@@ -1,7 +1,7 @@
-"""What TUF remembers of a pinned root: the metadata that were verified last (`.airgap/tuf/<pin>/`).
+"""The TUF state of a pinned root: the last verified metadata (`.airgap/tuf/<pin>/`).
 
-Without it, rollback protection would begin anew each time (docs/reference/tuf.md). It is part of the tree that comes
-into force, as the memory of numbers is; where a snapshot is refused, it is written into the tree that is in force.
+Without it, rollback protection would start again each time (docs/reference/tuf.md). It is a part of the applied tree,
+like the state of numbers. If a snapshot is refused, it is written into the tree in force.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FILES: Final = 512
 
 
 def recall(tree: Path, pin: Pin) -> dict[str, bytes]:
-    """File names to bytes; empty where nothing was accepted yet. Raises TrustMaterialError."""
+    """File names to bytes; empty if nothing was accepted yet. Raises TrustMaterialError."""
     folder = tree / LOCAL / _FOLDER / pin.id
     memory: dict[str, bytes] = {}
     path = folder
@@ -42,10 +42,10 @@ def recall(tree: Path, pin: Pin) -> dict[str, bytes]:
 
 
 def remember(tree: Path, pin: Pin, memory: Mapping[str, bytes]) -> None:
-    """Put `memory` in the place of what was remembered. Raises OSError.
+    """Replace the stored state by `memory`. Raises OSError.
 
-    File by file, roots first, and only then the former ones go: what is killed in between has forgotten nothing. The
-    rest may be signed by keys of a new root, and counts for nothing without it.
+    File by file, roots first; former files are removed at the end, so that a killed process loses nothing. Roots come
+    first because the other files may be signed by keys of a new root.
     """
     folder = tree / LOCAL / _FOLDER / pin.id
     folder.mkdir(parents=True, exist_ok=True)
