@@ -24,7 +24,7 @@ from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.nodes import heard_elsewhere
+from airgap.oci.nodes import Root, heard_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.problem import Problem
 from airgap.revocation.astray import POSSIBLE, says_evidence
@@ -150,6 +150,29 @@ def evidence_of(manifest: Manifest) -> tuple[Descriptor, ...]:
         if manifest.artifact_type == EVIDENCE_TYPE
         or _essence(item) in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE}
         or _title(item).endswith(_ENDINGS)
+    )
+
+
+def is_evidence_alone(graph: Graph, root: Root) -> bool:
+    """Whether an artifact without a name is one of ours and nothing else: evidence about what is not here.
+
+    It proves itself, so nobody has to sign it. Nothing in it can be taken for an image or another artifact: it has the
+    config of none, and no layer but evidence.
+    """
+    if root.tags or root.aliases or not _is_readable(graph, root.descriptor):
+        return False
+    manifest = graph.manifest(root.descriptor)
+    return (
+        isinstance(manifest, Manifest)
+        and (manifest.media_type, manifest.artifact_type) == (IMAGE_MANIFEST, EVIDENCE_TYPE)
+        and manifest.config is not None
+        and manifest.config.media_type == EMPTY
+        and bool(manifest.layers)
+        and all(
+            layer.media_type in {CRL_MEDIA_TYPE, OCSP_MEDIA_TYPE}
+            or (layer.media_type, layer.annotations.get(TITLE)) == (INDEX_MEDIA_TYPE, f"crls/{INDEX}")
+            for layer in manifest.layers
+        )
     )
 
 

@@ -28,7 +28,7 @@ from airgap.oci.problems import ContentProblem
 from airgap.oci.target import Target, open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
-from airgap.revocation.artifact import find_proposals
+from airgap.revocation.artifact import find_proposals, is_evidence_alone
 from airgap.revocation.pool import Evidence
 from airgap.signature.manifest import is_signature
 from airgap.text import safe
@@ -183,8 +183,15 @@ class _Run:
         try:
             target = self._open(text)
             content = self._contents(target)
-            for root in _roots(target):
-                self._artifacts.append(self._artifact(target, content, root))
+            roots = _roots(target)
+            alone = {root.descriptor for root in roots if target.is_whole and is_evidence_alone(target.graph, root)}
+            if len(alone) == len(roots):  # where nothing else is here it is what was asked for
+                alone.clear()
+            for root in roots:
+                if root.descriptor in alone:
+                    self._report_evidence(content(root.descriptor), text)
+                else:
+                    self._artifacts.append(self._artifact(target, content, root))
             self._report_entries(target, text)
         except AirgapError as error:
             self._problems.append(Problem.of(error, text))
@@ -267,6 +274,19 @@ class _Run:
         if len(notes) > limits.NOTES_SHOWN:
             more = len(notes) - limits.NOTES_SHOWN
             self._warnings.append(Problem(message=f"{more} more entries of this kind", target=safe(text)))
+
+    def _report_evidence(self, report: ContentReport | None, text: str) -> None:
+        """Evidence about what is not here: it needs no signature, and has to be whole as everything here."""
+        for problem in report.problems if report else ():
+            self._problems.append(
+                Problem(
+                    message=f"{problem.path}: {problem.message}",
+                    exit_code=ExitCode.CONTENT,
+                    reason=problem.reason,
+                    target=safe(text),
+                    remedy=problem.remedy,
+                )
+            )
 
     # --- one artifact ---
 

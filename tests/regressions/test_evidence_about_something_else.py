@@ -12,14 +12,16 @@ from airgap.oci.descriptor import ARTIFACT_MANIFEST, EMPTY, IMAGE_MANIFEST, Desc
 from airgap.oci.digest import Digest
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
 from airgap.trust.snapshots.document import SNAPSHOT_TYPE
-from tests.support.command import run_here
+from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry, pem
+from tests.support.evidence import evidence_artifact
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Pki, issue
 from tests.support.scenario import Scene, add_image, bare
 
 LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
 REVOKING = crl(LEAF.root, number=2, this_update=AT, revoked=[entry(LEAF.serial, reason="keyCompromise")])
+GOOD = crl(LEAF.root, number=1)
 ABSENT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"absent"), size=6)
 
 
@@ -162,3 +164,84 @@ def test_a_crl_of_the_renewed_key_that_the_chain_proves(tmp_path: Path) -> None:
     scene.packing = [lambda box, target: box.list(attach(box, target, crl(renewed, number=9, revoked=[leaf])))]
     ran = run_here(scene.write(tmp_path).arguments())
     assert ran.code == 14, ran
+
+
+def stray(box: LayoutBuilder, **changes: object) -> Descriptor:
+    """An evidence artifact, as ours are, about an image that is not here."""
+    document = {**evidence_artifact(box, ABSENT, GOOD), **changes}
+    return box.add_manifest(document, artifact_type=EVIDENCE_TYPE)
+
+
+def judged(folder: Path, make: Way, *, signed: bool = True) -> Ran:
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": GOOD}
+    if not signed:
+        scene.signatures.clear()
+    scene.packing = [make]
+    written = scene.write(folder)
+    arguments = written.arguments()
+    return run_here([arguments[0], str(written.layout), *arguments[2:]])
+
+
+def test_evidence_whose_image_is_not_here_needs_no_signature(tmp_path: Path) -> None:
+    """The whole layout was unsigned because of it."""
+    ran = judged(tmp_path, lambda box, _: box.list(stray(box)))
+    assert ran.code == 0, ran
+    assert len(ran.document["artifacts"]) == 1
+    assert [warning["reason"] for warning in ran.document["warnings"]] == ["layout.entry"]
+
+
+def test_it_makes_up_for_no_signature(tmp_path: Path) -> None:
+    assert judged(tmp_path, lambda box, _: box.list(stray(box)), signed=False).code == 10
+
+
+def test_it_has_to_be_whole(tmp_path: Path) -> None:
+    def pack(box: LayoutBuilder, _: Descriptor) -> None:
+        box.list(stray(box))
+        box.damage(box.add_blob(GOOD), GOOD[:-1] + b"\0")
+
+    ran = judged(tmp_path, pack)
+    assert ran.code == 16, ran
+    assert ran.document["problems"][0]["reason"] == "content.digest"
+
+
+def _named(box: LayoutBuilder, _: Descriptor) -> None:
+    box.tag(stray(box), "v9")
+
+
+def _with_layer(media_type: str) -> Way:
+    def pack(box: LayoutBuilder, _: Descriptor) -> None:
+        box.list(stray(box, layers=[bare(box.add_blob(GOOD, CRL_MEDIA_TYPE)), bare(box.add_blob(b"x", media_type))]))
+
+    return pack
+
+
+def _with_config(media_type: str) -> Way:
+    return lambda box, _: box.list(stray(box, config=bare(box.add_blob(b"{}", media_type))))
+
+
+HIDING: dict[str, Way] = {
+    "a name": _named,
+    "no layers": lambda box, _: box.list(stray(box, layers=[])),
+    "another type": lambda box, _: box.list(stray(box, artifactType="application/vnd.example")),
+    "a layer of an image": _with_layer("application/vnd.oci.image.layer.v1.tar+gzip"),
+    "a module": _with_layer("application/wasm"),
+    "a file": _with_layer("application/octet-stream"),
+    "another index": _with_layer("application/json"),
+    "the config of an image": _with_config("application/vnd.oci.image.config.v1+json"),
+    "the config of a chart": _with_config("application/vnd.cncf.helm.config.v1+json"),
+}
+
+
+@pytest.mark.parametrize("name", HIDING)
+def test_nothing_hides_as_evidence(tmp_path: Path, name: str) -> None:
+    assert judged(tmp_path, HIDING[name]).code == 10
+
+
+def test_evidence_alone_is_unsigned(tmp_path: Path) -> None:
+    box = LayoutBuilder()
+    box.list(stray(box))
+    layout = box.write_directory(tmp_path / "layout")
+    trust = Scene().write_trust(tmp_path / "trust")
+    assert run_here(["verify", str(layout), "--trust", str(trust)]).code == 10
