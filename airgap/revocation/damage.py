@@ -6,6 +6,7 @@ something else, and a search by name would not find it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ from airgap.errors import FormatError, Undecided
 from airgap.hashing import digest
 from airgap.pki import digests
 from airgap.pki.certificate import Certificate
-from airgap.pki.distinguished_names import same_name
+from airgap.pki.distinguished_names import name_key, same_name
 from airgap.revocation.nearness import nearly_same, nearly_same_key
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import RevocationQuery
@@ -107,6 +108,40 @@ def is_damaged(file: CrlFile | OcspFile, known: Iterable[Certificate]) -> bool:
         else:
             return False
     return doubtful
+
+
+def contradicts(one: CrlFacts, other: CrlFacts) -> bool:
+    """Whether one of two CRLs is damaged, for all that can be said where no certificate of their makers is at hand.
+
+    They state nearly one key, and not one key of one name. A name that is near alone says nothing.
+    """
+    if nearly_same_key(one.authority_key, other.authority_key) is not True:
+        return False
+    return one.authority_key != other.authority_key or not same_name(one.issuer, other.issuer)
+
+
+class Contradictions:
+    """CRLs of makers whose certificates are not at hand, to find out which of them contradict each other."""
+
+    def __init__(self, files: Iterable[CrlFile]) -> None:
+        self._by_part: Final[defaultdict[tuple[int, bytes], dict[tuple[object, ...], CrlFacts]]] = defaultdict(dict)
+        for file in files:
+            for part in _parts(file.facts):
+                self._by_part[part].setdefault((name_key(file.facts.issuer), file.facts.authority_key), file.facts)
+
+    def has(self, file: CrlFile) -> bool:
+        """Whether some CRL contradicts this one. Only those are compared that have a part of the key in common."""
+        near = (other for part in _parts(file.facts) for other in self._by_part.get(part, {}).values())
+        return any(contradicts(file.facts, other) for other in near)
+
+
+def _parts(facts: CrlFacts) -> Iterator[tuple[int, bytes]]:
+    """A few bytes that changed leave some part of an identifier as it was."""
+    key = facts.authority_key or b""
+    return ((at, key[at : at + _PART]) for at in range(0, len(key), _PART))
+
+
+_PART: Final = 4
 
 
 def _may_be_from(file: CrlFile, issuer: Certificate) -> bool:

@@ -28,7 +28,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl, CrlFacts
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.ocsp import SingleResponse
-from airgap.revocation.damage import is_damaged
+from airgap.revocation.damage import contradicts, is_damaged
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.pool import CrlFile, OcspFile
@@ -279,7 +279,7 @@ class _Cache:
             file = astray.file
             if isinstance(file, OcspFile) or same_name(file.facts.issuer, crl.issuer):
                 raise _MilderError(astray.problem, astray.path)
-        for damaged in self._damaged(crl.issuer):
+        for damaged in self._damaged(crl):
             raise _MilderError("is damaged, or from another CA of the same name", damaged.name)
         newest = self.evidence.newest()
         if newest and newest.moment > self.at + limits.CLOCK_SKEW:  # CRL-6, D52
@@ -288,9 +288,12 @@ class _Cache:
                 newest.name,
             )
 
-    def _damaged(self, issuer: bytes) -> Iterator[CrlFile | OcspFile]:
-        makers = [item for item in self.known if same_name(item.subject, issuer)]
-        return (file for file in self.evidence.trusted() if is_damaged(file, makers))
+    def _damaged(self, crl: CrlFacts) -> Iterator[CrlFile | OcspFile]:
+        """What the maker's certificate proves damaged; where that is not at hand, what contradicts the CRL."""
+        makers = [item for item in self.known if same_name(item.subject, crl.issuer)]
+        if makers:
+            return (file for file in self.evidence.trusted() if is_damaged(file, makers))
+        return (file for file in self.evidence.all_crls() if contradicts(file.facts, crl))
 
     def _omit(self, file: CrlFile | OcspFile, url: str, problem: str) -> None:
         self.omissions.append(Omission(file=file.name, url=url, problem=problem))

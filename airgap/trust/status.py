@@ -8,7 +8,7 @@ place, is `superseded`; only of the rest does the age matter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -20,7 +20,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_text, parse_name
 from airgap.pki.ocsp import SingleResponse
 from airgap.problem import Problem
-from airgap.revocation.damage import is_damaged
+from airgap.revocation.damage import Contradictions, is_damaged
 from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
@@ -191,9 +191,18 @@ def _look(file: CrlFile, known: Iterable[Certificate]) -> _Look:
     return _Look(file, maker)
 
 
+def _looks(files: Sequence[CrlFile], known: Sequence[Certificate]) -> list[_Look]:
+    looks = [_look(file, known) for file in files]
+    unproven = Contradictions(look.file for look in looks if look.maker is None)
+    return [
+        replace(look, problem=_DAMAGED) if look.maker is None and not look.problem and unproven.has(look.file) else look
+        for look in looks
+    ]
+
+
 def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime) -> list[PieceStatus]:
     index = read_index(directory.path / CRLS)
-    looks = [_look(file, known) for file in directory.evidence.all_crls()]
+    looks = _looks(directory.evidence.all_crls(), known)
     made = [look for look in looks if look.file.facts.this_update <= at + limits.CLOCK_SKEW]
     pieces: list[PieceStatus] = []
     for look in looks:

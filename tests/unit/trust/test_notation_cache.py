@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from airgap.trust.notation_cache import NotationCache, notation_cache
 from tests.support.crls import crl, entry, pem, scope
 from tests.support.extensions import Extension
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, Issued, Pki, issue
+from tests.support.pki import AT, Issued, Pki, issue, key_identifier
 from tests.support.scenario import SIGNING_CRL, TSA_CRL, with_everything
 
 URL = "http://crl.example/ca.crl"
@@ -49,13 +49,18 @@ def made(issuer: Issued = CA, **changes: Any) -> bytes:
 GOOD = made()
 
 
-def cache_of(root: Path, files: Mapping[str, bytes], index: Mapping[str, list[str]] | None = None) -> NotationCache:
+def cache_of(
+    root: Path,
+    files: Mapping[str, bytes],
+    index: Mapping[str, list[str]] | None = None,
+    known: Sequence[Issued] = (CA,),
+) -> NotationCache:
     for name, data in files.items():
         folder = root / ("ocsp" if name.endswith(".ors") else "crls")
         folder.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
     mapped = EvidenceIndex({url: tuple(names) for url, names in (index or {URL: ["a.crl"]}).items()})
-    return notation_cache(EvidenceDirectory.open(root), mapped, [Certificate.parse(CA.der)], at=AT)
+    return notation_cache(EvidenceDirectory.open(root), mapped, [Certificate.parse(item.der) for item in known], at=AT)
 
 
 def test_a_crl_without_faults_is_exported(tmp_path: Path) -> None:
@@ -136,6 +141,24 @@ def test_by_what_notation_would_judge_milder_it_is_left_out_and_told(name: str, 
     assert omission.url == URL
     assert URL in omission.sentence
     assert omission.file.removeprefix("crls/") in MILDER[name]
+
+
+@pytest.mark.parametrize("place", [CA.subject, key_identifier(CA.key)], ids=["name", "key"])
+def test_what_is_damaged_keeps_the_crl_of_a_ca_that_is_not_in_a_store_out(place: bytes, tmp_path: Path) -> None:
+    """Nobody knew whose it was: the older CRL was exported, and the newer one, which may revoke anybody, not heard."""
+    damaged = made(number=6, revoked=[LEAF]).replace(place, place[:-1] + bytes([place[-1] ^ 1]))
+    found = cache_of(tmp_path, {"a.crl": GOOD, "b.crl": damaged}, known=[])
+    assert not found.files
+    assert found.omissions[0].file in {"a.crl", "b.crl"}
+    assert URL in found.omissions[0].sentence
+
+
+def test_the_crl_of_a_ca_that_is_not_in_a_store_is_exported(tmp_path: Path) -> None:
+    renewed = made(issue("root", slot=4, subject=CA.subject), this_update=AT - 2 * DAY)
+    for number, files in enumerate([{"a.crl": GOOD}, {"a.crl": GOOD, "b.crl": made(STRANGER), "c.crl": renewed}]):
+        root = tmp_path / str(number)
+        root.mkdir()
+        assert NAME in cache_of(root, files, known=[]).files
 
 
 def test_the_delta_of_a_base_goes_with_it_wherever_it_came_from(tmp_path: Path) -> None:

@@ -151,6 +151,13 @@ def test_what_is_damaged_where_it_says_whose_it_is_is_not_good(
     assert not status(tmp_path, {"a.crl": crl(ROOT, **NEW), **crls}, ocsp).is_good
 
 
+@pytest.mark.parametrize("place", [CA.subject, key_identifier(CA.key)], ids=["name", "key"])
+def test_what_is_damaged_of_a_ca_that_is_not_in_a_store_is_not_good(tmp_path: Path, place: bytes) -> None:
+    whole, listing = crl(CA, **NEW), crl(CA, number=9, revoked=[7], **NEW)
+    assert status(tmp_path / "whole", {"a.crl": whole, "b.crl": crl(CA, number=9, **NEW)}).is_good
+    assert not status(tmp_path / "damaged", {"a.crl": whole, "b.crl": flipped(listing, place)}).is_good
+
+
 def test_pieces_of_another_key_of_the_ca_are_good(tmp_path: Path) -> None:
     new = issue("root", slot=4, subject=ROOT.subject)
     answer = ocsp_response(issue("intermediate", issuer=new))
