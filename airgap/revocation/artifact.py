@@ -303,6 +303,7 @@ class _Gathered:
                     origin=self._origin,
                     problem="the target holds more evidence than is read",
                     trusted=True,
+                    in_target=True,
                     remedy="Take superseded evidence out of the target.",
                 )
             )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from airgap.errors import FormatError, Rejected, Undecided
 from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
-from airgap.revocation.pool import CrlFile, Evidence, OcspFile
+from airgap.revocation.pool import CrlFile, Evidence, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 from airgap.revocation.use import SaidAgainst
 
@@ -102,7 +102,7 @@ class CondemningEvidence:
                 f"{item.path} in the {item.origin} cannot be used, and may be about {query.who}: {item.problem}",
                 **query.facts(evidence=item.name, problem=item.problem),
             ).advising(item.remedy)
-            for item in evidence.unread(query.certificate.issuer, _keys(query), frozenset(_urls(query, crls)))
+            for item in self._unread(query)
         ]
         astray = [
             Undecided(
@@ -122,10 +122,15 @@ class CondemningEvidence:
             softened=max((item for item in said if isinstance(item, str)), default=""),
         )
 
+    def _unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
+        urls = frozenset(_urls(query, self._evidence.crls(query.issuer.subject)))
+        return self._evidence.unread(query.certificate.issuer, _keys(query), urls)
+
     def said_in_targets(self, query: RevocationQuery) -> Iterator[SaidAgainst]:
         """The statements of genuine evidence outside of the trust directory, whether or not they count.
 
-        Includes those against its delegated responders, because later only an answer of these may be at hand.
+        Includes those against its delegated responders, because later only an answer of these may be at hand, and what
+        is more than is read of a target, because it may be about anybody.
         """
         yield from self._said_in_targets(query)
         for delegate in self._delegates(query.certificate):
@@ -145,6 +150,17 @@ class CondemningEvidence:
 
     def _said_in_targets(self, query: RevocationQuery) -> Iterator[SaidAgainst]:
         certificate = query.certificate
+        for item in self._unread(query):
+            if item.in_target:
+                yield SaidAgainst(
+                    name=item.name,
+                    fingerprint="",
+                    kind="crl",
+                    chain=query.chain,
+                    certificate=certificate.fingerprint,
+                    this_update=query.moment.judged,
+                    is_hold=False,
+                )
         for file in self._evidence.crls(query.issuer.subject):
             if not file.trusted:
                 with suppress(FormatError, Undecided):

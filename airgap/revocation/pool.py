@@ -133,6 +133,8 @@ class UnreadableEvidence:
     """The identifier of its signing key, if it is complete."""
     is_known: bool = False
     """Whether a readable CRL has the same issuer: then its name is not damaged."""
+    in_target: bool = False
+    """Whether it is in a target that has more evidence than is read: it may be about anybody."""
     urls: frozenset[str] = frozenset()
     """For a missing file that an index names: its URLs."""
 

@@ -95,7 +95,7 @@ class RecordedSignature:
         if not said:
             return
         names = ", ".join(dict.fromkeys(item.name for item in said))
-        text = f"{names}, which lay in the layout, says something against a certificate, and is not at hand"
+        text = f"{names}, which lay in the layout, says or may say something against a certificate, and is not at hand"
         if self.findings.get(check) == (Verdict.FAIL, "revocation.on_hold"):
             raise Rejected("revocation.on_hold", f"a certificate had been put on hold, says the report: {text}")
         raise Undecided("recheck.unproven", text).advising(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from airgap import limits
 from airgap.parse.time import iso
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
@@ -37,14 +38,14 @@ LATER = listing(reason="keyCompromise", at=AT + DAY, this_update=AT + 2 * DAY)
 
 
 class Kept:
-    def __init__(self, folder: Path, data: bytes, *, skip: bool = False, trusted: bool = True) -> None:
+    def __init__(self, folder: Path, *data: bytes, skip: bool = False, trusted: bool = True) -> None:
         scene = Scene()
         scene.sign_with(LEAF)
         scene.crls = {"good.crl": GOOD} if trusted else {}
         if skip:
             level = {"level": "strict", "override": {"revocation": "skip"}}
             scene.policy = oci_policy(statement(signatureVerification=level))
-        scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, data)))]
+        scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, *data)))]
         self.written: Written = scene.write(folder)
         self.report = folder / "report.json"
         self.then = run_here(self.written.arguments("--report", str(self.report))).code
@@ -154,6 +155,17 @@ def test_evidence_that_proved_the_clock_wrong(tmp_path: Path, kind: str, monkeyp
     assert because["reason"] == f"revocation.{kind}.future"
     set_clock(monkeypatch, later)
     assert run_here(["recheck", str(report), *trust]).code == 0
+
+
+def test_more_evidence_than_is_read_of_a_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knew what the rest of it said, and when the layout was gone the report alone was good."""
+    monkeypatch.setattr(limits, "BOX_EVIDENCE_FILES", 1)
+    kept = Kept(tmp_path, GOOD, crl(LEAF.root, number=3))
+    assert kept.then == 15
+    ran = kept.again()
+    assert ran.code == 15, ran
+    (because,) = ran.document["artifacts"][0]["because"]
+    assert because["reason"] == "recheck.unproven"
 
 
 def test_what_was_only_revoked_later(tmp_path: Path) -> None:
