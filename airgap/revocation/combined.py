@@ -24,6 +24,10 @@ class CombinedEvidence:
         found = [file for body in self._bodies for file in body.crls(issuer)]
         return tuple(sorted(found, key=lambda file: file.facts.age, reverse=True))
 
+    def indirect(self) -> tuple[CrlFile, ...]:
+        """See `Evidence`."""
+        return tuple(file for body in self._bodies for file in body.indirect())
+
     def ocsp(self, serial: int) -> tuple[OcspFile, ...]:
         """See `Evidence`."""
         found = [file for body in self._bodies for file in body.ocsp(serial)]

@@ -8,13 +8,14 @@ counts: which certificate it is about, and since when.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from airgap.errors import FormatError, Rejected, Undecided
+from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile, UnreadableEvidence
@@ -87,8 +88,10 @@ class RevocationStatements:
 class CondemningEvidence:
     """Finds the statements against certificates in one body of evidence."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, stored: Callable[[bytes], Iterable[Certificate]]) -> None:
+        """`stored`: the certificates of the trust stores with a subject (raw Name)."""
         self._evidence: Final = evidence
+        self._stored: Final = stored
         self._damaged: Final = DamagedEvidence(evidence)
 
     def find(self, query: RevocationQuery) -> RevocationStatements:
@@ -118,8 +121,38 @@ class CondemningEvidence:
         return RevocationStatements(
             final=tuple(item for item in listings if not item.is_hold),
             holds=tuple(item for item in listings if item.is_hold),
-            doubts=(*doubts, *self._damaged.about(query), *unread, *astray),
+            doubts=(*doubts, *self._from_others(query), *self._damaged.about(query), *unread, *astray),
             softened=max((item for item in said if isinstance(item, str)), default=""),
+        )
+
+    def _from_others(self, query: RevocationQuery) -> Iterator[Undecided]:
+        """What indirect CRLs of other CAs say against it: whether they may, the certificate would have to say."""
+        for file in self._evidence.indirect():
+            if self._lists_as_another(query, file):
+                text = (
+                    f"{file.name} says that {query.who} is revoked, and is from another CA than its issuer: it is not "
+                    "known whether that may say so"
+                )
+                yield Undecided("revocation.crl.issuer", text, **query.facts(evidence=file.name)).advising(
+                    "Ask the issuer. If the CRL is its word, do not use the artifact; else remove the CRL."
+                )
+
+    def _lists_as_another(self, query: RevocationQuery, file: CrlFile) -> bool:
+        """Whether a CRL of another CA of the trust stores lists it; in the trust directory, of whatever CA."""
+        if same_name(file.facts.issuer, query.issuer.subject):
+            return False
+        try:
+            crl = file.load()
+            entries = [entry for entry in crl.entries(query.certificate) if entry.reason != REMOVED]
+            makers = tuple(self._stored(crl.issuer))
+            if not file.trusted and entries and makers:
+                crl.verify_made_by(*makers)
+        except (FormatError, Undecided):
+            return file.trusted
+        return any(
+            not why_harmless(query, crl.this_update, entry.revocation_date, entry.invalidity_date)
+            for entry in entries
+            if file.trusted or makers
         )
 
     def _unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
@@ -166,6 +199,9 @@ class CondemningEvidence:
                 with suppress(FormatError, Undecided):
                     file.load().verify_made_by(*query.issuers)
                     yield from _listed(certificate, query.chain, file)
+        for file in self._evidence.indirect():
+            if not file.trusted and self._lists_as_another(query, file):
+                yield from _said(certificate, query.chain, file, file.facts.this_update, [None])
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
                 with suppress(Undecided):

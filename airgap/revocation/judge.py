@@ -38,7 +38,7 @@ class RevocationJudge:
     ) -> None:
         """`stored`: reads the certificates of all trust stores; what it raises, each method here does."""
         self._evidence = evidence
-        self._condemning = CondemningEvidence(evidence)
+        self._condemning = CondemningEvidence(evidence, self._named)
         self._moment = moment
         self._stored = Once(lambda: _by_subject(stored()))
         self._clearing = ClearingEvidence(evidence, self._condemning, freshness, moment)
@@ -146,6 +146,9 @@ class RevocationJudge:
             for certificate, issuer in pairwise(chain)
         ]
 
+    def _named(self, subject: bytes) -> tuple[Certificate, ...]:
+        return self._stored().get(name_key(subject), ())
+
     def _query(
         self,
         certificate: Certificate,
@@ -155,7 +158,7 @@ class RevocationJudge:
         renewed: tuple[Certificate, ...],
     ) -> RevocationQuery:
         """About one certificate; its issuer has the keys that the operator's stores give to its name, too."""
-        stored = other_keys(self._stored().get(name_key(issuer.subject), ()), issuer)
+        stored = other_keys(self._named(issuer.subject), issuer)
         keys = tuple(dict.fromkeys((*renewed, *stored)))
         return RevocationQuery(certificate, issuer, kind, self._moment, signed_at, keys)
 

@@ -82,6 +82,16 @@ class CrlFile:
         """Of its DER."""
         return self.facts.fingerprint
 
+    @property
+    def may_be_indirect(self) -> bool:
+        """Whether it may list certificates of others than its issuer."""
+        from airgap.pki.crl_scope import Scope
+
+        try:
+            return bool(self.facts.raw_scope) and Scope.parse(self.facts.raw_scope).indirect
+        except FormatError:  # nobody can tell
+            return True
+
     def load(self) -> Crl:
         """The whole CRL. Raises FormatError."""
         return self._body()
@@ -190,7 +200,7 @@ class Astray:
     def is_about(self, certificate: Certificate) -> bool:
         """Whether it would be used for `certificate` in the right folder."""
         if isinstance(self.file, CrlFile):
-            return same_name(self.file.facts.issuer, certificate.issuer)
+            return self.file.may_be_indirect or same_name(self.file.facts.issuer, certificate.issuer)
         return any(single.serial == certificate.serial for single in self.file.response.responses)
 
 
@@ -221,6 +231,10 @@ class Evidence(Protocol):
 
     def crls(self, issuer: bytes) -> tuple[CrlFile, ...]:
         """Every base or delta CRL with this issuer (raw Name; compared by RFC 5280, 7.1), newest first."""
+        ...
+
+    def indirect(self) -> tuple[CrlFile, ...]:
+        """Every CRL that may list certificates of others than its issuer (RFC 5280, 5.2.5: indirectCRL)."""
         ...
 
     def ocsp(self, serial: int) -> tuple[OcspFile, ...]:
@@ -273,6 +287,10 @@ class EvidencePool:
     def crls(self, issuer: bytes) -> tuple[CrlFile, ...]:
         """See `Evidence`."""
         return self._sorted().by_issuer.get(name_key(issuer), ())
+
+    def indirect(self) -> tuple[CrlFile, ...]:
+        """See `Evidence`."""
+        return self._sorted().indirect
 
     def ocsp(self, serial: int) -> tuple[OcspFile, ...]:
         """See `Evidence`."""
@@ -388,6 +406,7 @@ class _Sorted:
     unread: tuple[UnreadableEvidence, ...]
     notices: tuple[Problem, ...]
     by_issuer: Mapping[tuple[object, ...], tuple[CrlFile, ...]]
+    indirect: tuple[CrlFile, ...]
     by_serial: Mapping[int, tuple[OcspFile, ...]]
     trusted: tuple[CrlFile | OcspFile, ...]
     astray: tuple[Astray, ...]
@@ -429,6 +448,7 @@ class _Sorted:
                 replace(item, is_known=name_key(item.issuer) in known) if item.issuer else item for item in left
             ),
             notices=tuple(told),
+            indirect=tuple(crl for crl in crls if crl.may_be_indirect),
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial={key: tuple(files) for key, files in by_serial.items()},
             astray=tuple(astray),

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from airgap.parse.time import iso
+from tests.support import names
 from tests.support.command import Ran, run_here
-from tests.support.crls import crl
+from tests.support.crls import crl, entry, scope
 from tests.support.evidence import evidence_artifact
 from tests.support.fetching import about, site
 from tests.support.names import respelt
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, Issued, issue
+from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import Scene, Written
 
 DAY = timedelta(days=1)
@@ -171,3 +172,43 @@ def test_a_key_that_only_a_trust_store_knows_clears_nobody(tmp_path: Path) -> No
     scene.stores = {"ca:harbour": [former, new]}
     scene.crls = {"new.crl": crl(new, number=1)}
     assert run_here(scene.write(tmp_path).arguments()).code == 15
+
+
+@pytest.mark.parametrize(
+    ("place", "known", "reason", "code"),
+    [
+        ("target", True, "keyCompromise", 15),
+        ("trust", True, "keyCompromise", 15),
+        ("trust", False, "keyCompromise", 15),
+        ("astray", False, "keyCompromise", 15),
+        ("target", False, "keyCompromise", 0),
+        ("target", True, "removeFromCRL", 0),
+        ("target", True, None, 0),
+    ],
+)
+def test_an_indirect_crl_of_another_ca_is_heard(
+    tmp_path: Path, place: str, known: bool, reason: str | None, code: int
+) -> None:
+    """It was looked for under the name of the certificate's issuer alone. `reason` None: it lists somebody else."""
+    other = issue("root", slot=4, subject=names.harbour("Authority for CRLs"))
+    leaf = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
+    listed = entry(leaf.serial if reason else 7, reason=reason, certificate_issuer=leaf.root.subject)
+    data = crl(other, revoked=[listed], scope=scope(indirect=True))
+    scene = Scene()
+    scene.sign_with(leaf)
+    scene.stores = {**scene.stores, **({"tsa:other": [other]} if known else {})}
+    scene.crls = {"good.crl": crl(leaf.root)}
+    if place == "target":
+        scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, data)))]
+    elif place == "trust":
+        scene.crls["indirect.crl"] = data
+    here = scene.write(tmp_path)
+    if place == "astray":
+        (here.trust / "lists").mkdir()
+        (here.trust / "lists/indirect").write_bytes(data)
+    report = tmp_path / "report.json"
+    assert run_here(here.arguments("--report", str(report))).code == code
+    if place == "target":
+        shutil.rmtree(here.layout)
+        recheck = ["recheck", str(report), "--trust", str(here.trust), "--at", iso(AT)]
+        assert run_here(recheck).code == code
