@@ -138,6 +138,12 @@ class TrustMaterialError(AirgapError):
         super().__init__(message, remedy=remedy or REASONS[reason].remedy, **facts)
         self.reason: str = reason
 
+    @classmethod
+    def of_file(cls, reason: str, source: str, error: FormatError, *, remedy: str = "") -> TrustMaterialError:
+        """What is wrong with a file; `source` is its name, safe to show. The facts: `source`, `member`, `problem`."""
+        facts: dict[str, Fact] = {"source": source, "member": error.where, "problem": error.problem}
+        return TrustMaterialError(reason, f"{source}: {error}", remedy=remedy, **facts)
+
 
 class NetworkForbiddenError(AirgapError):
     """Something tried to use the network while the no-network guard was up."""

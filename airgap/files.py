@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from airgap import limits
 from airgap.errors import AirgapError, Fact, FormatError, LimitError, TrustMaterialError, UsageError
 from airgap.text import safe
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -229,6 +231,19 @@ def read_material(path: Path, limit: int, reason: str, *, what: str = "", **fact
             problem=error.problem,
             **facts,
         ) from None
+
+
+def parse_if_there(path: Path, limit: int, parse: Callable[[bytes], T], reason: str, *, remedy: str = "") -> T | None:
+    """What `parse` makes of a file of a trust directory; None where there is none.
+
+    `parse` raises FormatError. Raises TrustMaterialError(`reason`), which names the file.
+    """
+    if not is_there(path):
+        return None
+    try:
+        return parse(read_regular(path, limit))
+    except FormatError as error:
+        raise TrustMaterialError.of_file(reason, safe(path), error, remedy=remedy) from None
 
 
 def reading_problem(error: OSError | ValueError) -> str:

@@ -28,6 +28,11 @@ def safe(value: object, *, limit: int = limits.TEXT_CHARACTERS) -> str:
     return f"{escaped}… ({len(text)} characters)" if cut else escaped
 
 
+def quoted(text: str) -> str:
+    """A name in quotation marks."""
+    return f'"{safe(text, limit=200)}"'
+
+
 def exact(text: str) -> str:
     r"""Untrusted text as printable ASCII without loss: `read_exact` restores it.
 

@@ -72,6 +72,32 @@ class Ruling:
         return cls(verdict, frozenset({exit_code} - {ExitCode.OK}))
 
 
+class Ruled:
+    """What has a ruling, and is judged by it."""
+
+    __slots__ = ()
+
+    @property
+    def ruling(self) -> Ruling:
+        """What it comes to."""
+        raise NotImplementedError
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of the ruling."""
+        return self.ruling.verdict
+
+    @property
+    def exit_codes(self) -> frozenset[int]:
+        """Everything that is wrong, as exit codes, without 0; empty for pass and skipped."""
+        return self.ruling.exit_codes
+
+    @property
+    def exit_code(self) -> int:
+        """The most severe one (design 6); never 0 for a verdict that is not pass or skipped."""
+        return self.ruling.exit_code
+
+
 def best_of(verdicts: Iterable[Verdict]) -> Verdict | None:
     """The best of alternatives (VERIFY-4, D27); None if there are none."""
     return min(verdicts, key=lambda verdict: verdict.rank, default=None)

@@ -28,7 +28,7 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError
 from airgap.oci.reference import DOCKER_HUB, DOCKER_HUB_API
 from airgap.parse.base64 import decode_standard, encode_standard
-from airgap.parse.json import JsonObject, Reading, dump, load_object, take_optional
+from airgap.parse.json import JsonObject, Reading, as_object, dump, load_object, take_optional
 from airgap.text import safe
 
 _HELPER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -242,9 +242,8 @@ def _helper_credential(answer: bytes) -> Credential | None:
 
 
 def _entry(entry: Any, key: str) -> Credential | None:
-    if not isinstance(entry, dict):
-        raise FormatError("is not an object", where=f"auths[{safe(key, limit=80)!r}]")
     where = f"auths[{safe(key, limit=80)!r}]"
+    entry = as_object(entry, where=where)
     try:
         identity = take_optional(entry, "identitytoken", str) or ""
         registry = take_optional(entry, "registrytoken", str) or ""

@@ -20,7 +20,7 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.reference import docker_name
 from airgap.oci.tags import tag_part
-from airgap.parse.json import Reading, load, take, take_list, text
+from airgap.parse.json import Reading, as_object, load, take, take_list, text
 from airgap.text import safe
 
 MANIFEST_JSON: Final = "manifest.json"
@@ -43,8 +43,7 @@ class _Item:
     @classmethod
     def from_json(cls, value: Any) -> Self:
         """Raises FormatError."""
-        if not isinstance(value, dict):
-            raise FormatError("is not an object")
+        value = as_object(value)
         return cls(
             config=take(value, "Config", str),
             layers=take_list(value, "Layers", text, limit=limits.LAYERS, required=False),
@@ -133,12 +132,8 @@ def _items(document: Any) -> tuple[_Item, ...]:
 
 
 def _tagged(document: Any) -> tuple[str, ...]:
-    if not isinstance(document, dict):
-        raise FormatError("is not an object")
-    for repository, tags in document.items():
-        if not isinstance(tags, dict):
-            raise FormatError("is not an object", where=safe(repository, limit=160))
-    return tuple(f"{repository}:{tag}" for repository, tags in document.items() for tag in tags)
+    tags = {name: as_object(tags, where=safe(name, limit=160)) for name, tags in as_object(document).items()}
+    return tuple(f"{repository}:{tag}" for repository, named in tags.items() for tag in named)
 
 
 def path_of(digest: Digest) -> str:

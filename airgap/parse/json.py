@@ -113,10 +113,10 @@ def load_object(
     return as_object(load(data, reading, limit=limit, what=what), what)
 
 
-def as_object(value: Any, what: str) -> JsonObject:
-    """`value`, if it is an object. Raises FormatError."""
+def as_object(value: Any, what: str = "", *, where: str = "") -> JsonObject:
+    """`value`, if it is an object. Raises FormatError; `what` it is, for a sentence that names no member."""
     if not isinstance(value, dict):
-        raise FormatError(f"the {what} is not a JSON object but {_name(type(value))}")
+        raise FormatError(f"{f'the {what} ' if what else ''}is not a JSON object but {_name(type(value))}", where=where)
     return value
 
 

@@ -30,7 +30,7 @@ from airgap.pki.algorithms import Algorithm, PublicKey, UnusableKey, UnverifiedE
 from airgap.pki.distinguished_names import Rdn, name_text, read_name, same_name
 from airgap.pki.extensions import BasicConstraints, DistributionPoint, ExtendedKeyUsage, Extension, KeyUsage
 from airgap.pki.native import guarded
-from airgap.text import safe
+from airgap.text import quoted, safe
 
 __all__ = [
     "BasicConstraints",
@@ -163,15 +163,15 @@ def verify_issued(child: Certificate, issuer: Certificate) -> None:
     if child.issuer != issuer.subject:
         raise Rejected(
             "chain.order",
-            f"certificate {_quoted(child.subject_text)} was issued by {_quoted(child.issuer_text)}, "
-            f"but the next certificate is {_quoted(issuer.subject_text)}"
+            f"certificate {quoted(child.subject_text)} was issued by {quoted(child.issuer_text)}, "
+            f"but the next certificate is {quoted(issuer.subject_text)}"
             + (" (the same text in other bytes)" if child.issuer_text == issuer.subject_text else ""),
             **facts,
         )
     if problem := _signature_problem(child, issuer):
         raise Rejected(
             "chain.order",
-            f"certificate {_quoted(child.subject_text)} was not issued by {_quoted(issuer.subject_text)}: "
+            f"certificate {quoted(child.subject_text)} was not issued by {quoted(issuer.subject_text)}: "
             f"its signature {problem}",
             **facts,
         )
@@ -190,7 +190,7 @@ def verify_ever_issued(child: Certificate, issuer: Certificate) -> None:
     except (UnverifiedError, FormatError) as error:
         raise Rejected(
             "chain.order",
-            f"certificate {_quoted(child.subject_text)} was not issued by {_quoted(issuer.subject_text)}: "
+            f"certificate {quoted(child.subject_text)} was not issued by {quoted(issuer.subject_text)}: "
             f"its signature {error}",
             certificate=child.subject_text,
             issuer=issuer.subject_text,
@@ -237,10 +237,6 @@ _PEM_HEADER = re.compile(r"[A-Za-z0-9-]+:.*")
 _VERSION: Final = der.context(0)
 _UNIQUE_IDS: Final = (der.context(1, constructed=False), der.context(2, constructed=False))
 _EXTENSIONS: Final = der.context(3)
-
-
-def _quoted(text: str) -> str:
-    return f'"{safe(text, limit=200)}"'
 
 
 _PAIRS: Final = 4096

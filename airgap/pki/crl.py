@@ -42,7 +42,7 @@ from airgap.pki.extensions import (
     read_extensions,
 )
 from airgap.pki.native import guarded
-from airgap.text import safe
+from airgap.text import quoted, safe
 
 __all__ = [
     "Crl",
@@ -331,12 +331,12 @@ class Crl(CrlFacts):
         """
         self._check_named(issuer)
         if not issuer.is_ca:
-            self._refuse("revocation.crl.issuer", f"is from {_quoted(issuer.subject_text)}, which is no CA")
+            self._refuse("revocation.crl.issuer", f"is from {quoted(issuer.subject_text)}, which is no CA")
         # RFC 5280, 6.3.3 (f): only where there is a key usage
         if issuer.key_usage and "cRLSign" not in issuer.key_usage.bits:
             self._refuse(
                 "revocation.crl.issuer",
-                f"is from {_quoted(issuer.subject_text)}, whose key usage does not allow it to sign CRLs",
+                f"is from {quoted(issuer.subject_text)}, whose key usage does not allow it to sign CRLs",
             )
         self._verify(issuer, strict=True)
         if self.version != _VERSION:
@@ -346,8 +346,7 @@ class Crl(CrlFacts):
         if not same_name(self.issuer, issuer.subject):
             self._refuse(
                 "revocation.crl.issuer",
-                f"is from {_quoted(self.issuer_text)}, not from the certificate's issuer "
-                f"{_quoted(issuer.subject_text)}",
+                f"is from {quoted(self.issuer_text)}, not from the certificate's issuer {quoted(issuer.subject_text)}",
             )
 
     def _verify(self, issuer: Certificate, *, strict: bool) -> None:
@@ -369,7 +368,7 @@ class Crl(CrlFacts):
             return
         raise Undecided(
             "revocation.crl.signature",
-            f"the CRL is of another key of {_quoted(self.issuer_text)}: it names the key {self.authority_key.hex()}, "
+            f"the CRL is of another key of {quoted(self.issuer_text)}: it names the key {self.authority_key.hex()}, "
             f"and the certificate was issued with {issuer.subject_key.hex()}",
             **self._facts(),
         ).advising(
@@ -387,8 +386,8 @@ class Crl(CrlFacts):
         if not same_name(self.issuer, certificate.issuer):
             self._refuse(
                 "revocation.crl.issuer",
-                f"is from {_quoted(self.issuer_text)}, not from the certificate's issuer "
-                f"{_quoted(certificate.issuer_text)}",
+                f"is from {quoted(self.issuer_text)}, not from the certificate's issuer "
+                f"{quoted(certificate.issuer_text)}",
             )
         if self._names_issuers() and self._revoked.lists(certificate.serial):
             self._refuse("revocation.crl.extension", "lists certificates of another issuer (certificateIssuer)")
@@ -398,7 +397,7 @@ class Crl(CrlFacts):
         scope, issuer = self.scope, certificate.issuer
         problem = scope.problem(is_ca=certificate.is_ca, points=points, issuer=issuer) if scope else None
         if problem:
-            self._refuse("revocation.crl.scope", f"does not cover {_quoted(certificate.subject_text)}: {problem}")
+            self._refuse("revocation.crl.scope", f"does not cover {quoted(certificate.subject_text)}: {problem}")
 
     def check_fits(self, base: Crl) -> None:
         """Checks that it is a delta CRL for `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14).
@@ -618,7 +617,3 @@ def _der_of(data: bytes, *, damaged: bool = False) -> bytes:
     if len(data) > limits.CRL_BYTES:
         raise LimitError(f"the CRL has {len(data)} bytes, more than {limits.CRL_BYTES}")
     return data
-
-
-def _quoted(text: str) -> str:
-    return f'"{safe(text, limit=200)}"'

@@ -35,7 +35,7 @@ from airgap.pki.distinguished_names import name_text, parse_name, same_name
 from airgap.pki.extensions import Extension, authority_key, read_extensions
 from airgap.pki.native import guarded
 from airgap.pki.revoked import INVALIDITY_DATE, read_invalidity_date, read_reason
-from airgap.text import safe
+from airgap.text import quoted, safe
 
 __all__ = ["OcspResponse", "Responder", "SingleResponse"]
 
@@ -270,12 +270,12 @@ class OcspResponse:
         if not candidates and not self.has_all_certificates:
             self._refuse(
                 "revocation.ocsp.signature",
-                f"is from {_quoted(self.responder)}, and a certificate in it, which may be of that, cannot be read",
+                f"is from {quoted(self.responder)}, and a certificate in it, which may be of that, cannot be read",
             )
         if not candidates:
             self._refuse(
                 "revocation.ocsp.responder",
-                f"is from {_quoted(self.responder)}: neither the issuer {_quoted(issuer.subject_text)} nor a "
+                f"is from {quoted(self.responder)}: neither the issuer {quoted(issuer.subject_text)} nor a "
                 "certificate in the response",
             )
         refusals: list[Undecided] = []
@@ -354,7 +354,7 @@ class OcspResponse:
     def _refuse_delegate(self, delegate: Certificate, problem: str) -> NoReturn:
         self._refuse(
             "revocation.ocsp.responder",
-            f"is from {_quoted(delegate.subject_text)}, {problem}",
+            f"is from {quoted(delegate.subject_text)}, {problem}",
             responder=safe(delegate.subject_text),
         )
 
@@ -476,7 +476,3 @@ def _certificates(explicit: Element | None) -> tuple[Offered, bool]:
         with suppress(FormatError):
             found.append(Certificate.parse(item.raw))
     return Offered(tuple(found)), len(found) == len(items)
-
-
-def _quoted(text: str) -> str:
-    return f'"{safe(text, limit=200)}"'

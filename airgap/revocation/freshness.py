@@ -69,13 +69,7 @@ class Freshness:
         try:
             return cls(_parse(data), source)
         except FormatError as error:
-            raise TrustMaterialError(
-                "evidence.malformed",
-                f"{safe(source)}: {error}",
-                source=safe(source),
-                member=error.where,
-                problem=error.problem,
-            ) from None
+            raise TrustMaterialError.of_file("evidence.malformed", safe(source), error) from None
 
     def accepting(self, ages: Mapping[str, timedelta], origin: str = "--max-age") -> Freshness:
         """These limits, with those of `ages` (`parse_ages`) replaced."""

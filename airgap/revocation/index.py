@@ -31,13 +31,7 @@ class EvidenceIndex:
             members = json.load_object(data, json.Reading.OWN, limit=limits.EVIDENCE_INDEX_BYTES, what="index")
             return cls({url: _names(value, url) for url, value in members.items()})
         except FormatError as error:
-            raise TrustMaterialError(
-                "evidence.malformed",
-                f"{safe(source)}: {error}",
-                source=safe(source),
-                member=error.where,
-                problem=error.problem,
-            ) from None
+            raise TrustMaterialError.of_file("evidence.malformed", safe(source), error) from None
 
     @property
     def claimed(self) -> frozenset[str]:

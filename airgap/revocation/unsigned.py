@@ -15,11 +15,10 @@ from types import MappingProxyType
 from typing import Final, Self
 
 from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError
-from airgap.files import is_there, read_regular, write_file
+from airgap.errors import FormatError
+from airgap.files import parse_if_there, write_file
 from airgap.oci.digest import Digest
 from airgap.parse import json
-from airgap.text import safe
 
 LOCAL: Final = ".airgap"
 """The folder in a trust directory for files of one machine."""
@@ -39,20 +38,10 @@ class Unsigned:
 
         Raises TrustMaterialError(evidence.malformed).
         """
-        path = trust / LOCAL / FILE
-        if not is_there(path):
-            return cls()
-        try:
-            return cls.parse(read_regular(path, limits.EVIDENCE_INDEX_BYTES))
-        except FormatError as error:
-            raise TrustMaterialError(
-                "evidence.malformed",
-                f"{safe(path)}: {error}",
-                remedy="Remove it: then all evidence counts as your own.",
-                source=safe(path),
-                member=error.where,
-                problem=error.problem,
-            ) from None
+        path, remedy = trust / LOCAL / FILE, "Remove it: then all evidence counts as your own."
+        return (
+            parse_if_there(path, limits.EVIDENCE_INDEX_BYTES, cls.parse, "evidence.malformed", remedy=remedy) or cls()
+        )
 
     @classmethod
     def parse(cls, data: bytes) -> Self:

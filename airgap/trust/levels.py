@@ -11,7 +11,7 @@ from typing import Any, Final
 from airgap.errors import FormatError
 from airgap.parse import json
 from airgap.text import safe
-from airgap.trust.members import Notes, as_choice, as_object, refuse_unknown
+from airgap.trust.members import Notes, as_choice, refuse_unknown
 
 
 class Check(StrEnum):
@@ -101,7 +101,7 @@ class SignatureVerification:
 
 def parse_verification(value: Any) -> SignatureVerification:
     """The member `signatureVerification`. Raises FormatError with the path of every member that is wrong."""
-    source = as_object(value)
+    source = json.as_object(value)
     notes = Notes()
     base, timestamp = Level.STRICT, VerifyTimestamp.ALWAYS
     overridden: dict[Check, Action] = {}

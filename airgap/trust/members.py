@@ -100,13 +100,6 @@ def each(items: Sequence[Any], parse: Callable[[Any], T], *, where: str = "") ->
     return tuple(found)
 
 
-def as_object(value: Any) -> JsonObject:
-    """`value`, if it is a JSON object. Raises FormatError."""
-    if not isinstance(value, dict):
-        raise FormatError("is not an object")
-    return value
-
-
 def as_choice(value: str, choices: Collection[str], where: str) -> None:
     """Raises FormatError unless `value` is one of `choices`, letter for letter."""
     if value not in choices:

@@ -23,7 +23,6 @@ from airgap.trust.members import (
     Fault,
     FormatErrors,
     Notes,
-    as_object,
     each,
     faults_of,
     refuse_unknown,
@@ -365,7 +364,7 @@ def _labelled(parse: Callable[[JsonObject], Statement]) -> Callable[[Any], State
     """`parse`, with errors that carry the statement's name."""
 
     def labelled(item: Any) -> Statement:
-        source = as_object(item)
+        source = json.as_object(item)
         try:
             return parse(source)
         except FormatErrors as error:

@@ -24,7 +24,7 @@ from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 from airgap.trust.choice import Origin
 from airgap.trust.policy import Action, Check, Statement
-from airgap.verdict import Ruling, Verdict, all_of, best_of
+from airgap.verdict import Ruled, Ruling, Verdict, all_of, best_of
 from airgap.verifier.facts import PluginUse, SignatureFacts
 from airgap.verifier.run import RunOutcome
 
@@ -295,7 +295,7 @@ _OTHER_TOOL: Final = "Verify that signature with its own tool, or ask the publis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactOutcome:
+class ArtifactOutcome(Ruled):
     """The judgement of one artifact: its signatures, and apart from them its content."""
 
     reference: str
@@ -387,16 +387,6 @@ class ArtifactOutcome:
         """Signatures and content together (design 2.4)."""
         signed = ruling_under_policy(self.policy_finding, self.signatures)
         return all_of([signed, Ruling.of_code(ExitCode.CONTENT)]) if self.content_failed else signed
-
-    @property
-    def verdict(self) -> Verdict:
-        """FAIL if the content is bad, else the verdict of the signatures."""
-        return self.ruling.verdict
-
-    @property
-    def exit_codes(self) -> frozenset[int]:
-        """The exit codes of all faults; empty for pass and skipped."""
-        return self.ruling.exit_codes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from airgap.problem import Problem
 from airgap.text import safe
-from airgap.verdict import Ruling, Verdict, all_of
+from airgap.verdict import Ruled, Ruling, Verdict, all_of
 from airgap.verifier.outcome import ArtifactOutcome
 from airgap.verifier.recorded import RecordedArtifact, Report
 from airgap.verifier.run import RunOutcome
@@ -32,7 +32,7 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rechecked:
+class Rechecked(Ruled):
     """One artifact, then and now."""
 
     basis: Basis
@@ -53,16 +53,6 @@ class Rechecked:
     def ruling(self) -> Ruling:
         """The judgement, and what stands beside it."""
         return all_of([self.now, *self.besides])
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict now."""
-        return self.ruling.verdict
-
-    @property
-    def exit_codes(self) -> frozenset[int]:
-        """What the verdict now rests on."""
-        return self.ruling.exit_codes
 
     @property
     def change(self) -> Change:

@@ -26,7 +26,6 @@ from airgap.revocation.use import NewestInTargets, SaidAgainst
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
 from airgap.trust.choice import Origin
-from airgap.trust.members import as_object
 from airgap.trust.policy import Check
 from airgap.verdict import Verdict
 from airgap.verifier.facts import PluginUse, Remainder, SignatureFacts
@@ -187,7 +186,7 @@ class _Reader:
         return cls(certificates)
 
     def artifact(self, value: Any) -> RecordedArtifact:
-        source = as_object(value)
+        source = json.as_object(value)
         content = json.take(source, "content", dict)
         return RecordedArtifact(
             reference=json.take(source, "reference", str),
@@ -207,7 +206,7 @@ class _Reader:
         )
 
     def signature(self, value: Any) -> RecordedSignature:
-        source = as_object(value)
+        source = json.as_object(value)
         said = json.take_list(source, "findings", _finding, limit=len(Check))
         findings = dict(said)
         if len(findings) != len(said):
@@ -278,7 +277,7 @@ def _remainder(source: json.JsonObject) -> Remainder:
 
 
 def _said_against(value: Any) -> SaidAgainst:
-    source = as_object(value)
+    source = json.as_object(value)
     return SaidAgainst(
         name=safe(json.take(source, "evidence", str)),
         fingerprint=json.take(source, "fingerprint", str),
@@ -292,7 +291,7 @@ def _said_against(value: Any) -> SaidAgainst:
 
 
 def _newest(value: Any) -> NewestInTargets:
-    source = as_object(value)
+    source = json.as_object(value)
     return NewestInTargets(
         name=safe(json.take(source, "evidence", str)),
         kind=_evidence_kind(source),
@@ -354,7 +353,7 @@ def _check(value: Any) -> Check:
 
 
 def _problem(value: Any) -> Problem:
-    source = as_object(value)
+    source = json.as_object(value)
     reason, target = _text(source, "reason"), _text(source, "target")
     return Problem(
         message=f"the report says: {safe(json.take(source, 'message', str))}",
@@ -365,7 +364,7 @@ def _problem(value: Any) -> Problem:
 
 
 def _finding(value: Any) -> tuple[Check, tuple[Verdict, str | None]]:
-    source = as_object(value)
+    source = json.as_object(value)
     reason = _text(source, "reason")
     check = _check(source.get("check"))
     verdict = _choice(Verdict, json.take(source, "verdict", str), "verdict")

@@ -10,11 +10,11 @@ from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.revocation.pool import NewestEvidence
-from airgap.verdict import Judged, Ruling, Verdict, all_of
+from airgap.verdict import Judged, Ruled, Ruling, all_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOutcome:
+class RunOutcome(Ruled):
     """What every judgement of a run is: its moment, what was trusted, and a verdict that follows from its parts."""
 
     moment: Moment
@@ -30,23 +30,8 @@ class RunOutcome:
 
     @property
     def ruling(self) -> Ruling:
-        """What the parts and the problems come to."""
+        """What the parts and the problems come to: PASS only where there is a part, and all passed or are skipped."""
         return all_of([*self.parts, *self.problems])
-
-    @property
-    def verdict(self) -> Verdict:
-        """PASS only where there is a part and every one passed or is skipped by policy."""
-        return self.ruling.verdict
-
-    @property
-    def exit_codes(self) -> frozenset[int]:
-        """Every exit code that applies, without 0."""
-        return self.ruling.exit_codes
-
-    @property
-    def exit_code(self) -> int:
-        """The most severe one (design 6); never 0 for a verdict that is not pass or skipped."""
-        return self.ruling.exit_code
 
 
 def clock_warning(moment: Moment, newest: NewestEvidence | None) -> Iterator[Problem]:

@@ -24,7 +24,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
 from airgap.text import safe
-from airgap.trust.members import as_object, refuse_unknown
+from airgap.trust.members import refuse_unknown
 from airgap.trust.snapshots.material import MaterialFile, Part, check_together, largest, part_of
 
 SNAPSHOT_TYPE: Final = "application/vnd.airgap.trust.snapshot.v1"
@@ -295,7 +295,7 @@ def _check_table(document: json.JsonObject, layers: Mapping[str, Descriptor]) ->
 
 
 def _covered(value: Any) -> Covered:
-    source = as_object(value)
+    source = json.as_object(value)
     refuse_unknown(source, _COVERED)
     kind = json.take(source, "kind", str)
     if kind not in _KINDS:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError, UsageError
-from airgap.files import is_there, read_regular, write_file
+from airgap.errors import FormatError, UsageError
+from airgap.files import parse_if_there, write_file
 from airgap.hashing import fingerprint
 from airgap.parse import json
 from airgap.parse.base64 import decode_standard, encode_standard
@@ -28,7 +28,7 @@ from airgap.pki.certificate import Certificate
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
 from airgap.trust.identities import X509_SUBJECT, parse_identity
-from airgap.trust.members import as_choice, as_object, refuse_unknown
+from airgap.trust.members import as_choice, refuse_unknown
 from airgap.trust.snapshots.document import parse_stream
 
 FILE: Final = "pins.json"
@@ -110,7 +110,7 @@ class Pin:
     @classmethod
     def parse(cls, value: Any) -> Self:
         """One entry of pins.json. Raises FormatError."""
-        source = as_object(value)
+        source = json.as_object(value)
         refuse_unknown(source, _MEMBERS)
         kind = json.take(source, "kind", str)
         as_choice(kind, tuple(PinKind), "kind")
@@ -174,14 +174,7 @@ class Pins:
         Raises TrustMaterialError(snapshot.state.malformed).
         """
         path = trust / LOCAL / FILE
-        if not is_there(path):
-            return cls()
-        try:
-            return cls.parse(read_regular(path, limits.STATE_BYTES))
-        except FormatError as error:
-            raise TrustMaterialError(
-                "snapshot.state.malformed", f"{safe(path)}: {error}", source=safe(path), problem=error.problem
-            ) from None
+        return parse_if_there(path, limits.STATE_BYTES, cls.parse, "snapshot.state.malformed") or cls()
 
     @classmethod
     def parse(cls, data: bytes) -> Self:

@@ -20,14 +20,14 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 from airgap import limits
-from airgap.errors import Fact, FormatError, Rejected, TrustMaterialError
-from airgap.files import is_there, read_regular, write_file
+from airgap.errors import Fact, FormatError, Rejected
+from airgap.files import parse_if_there, write_file
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.parse.time import iso, rfc3339
 from airgap.revocation.unsigned import LOCAL
 from airgap.text import safe
-from airgap.trust.members import as_object, refuse_unknown
+from airgap.trust.members import refuse_unknown
 from airgap.trust.snapshots.document import Snapshot, parse_number, parse_stream
 
 FILE: Final = "state.json"
@@ -57,7 +57,7 @@ class Accepted:
     @classmethod
     def parse(cls, value: Any) -> Self:
         """Raises FormatError."""
-        source = as_object(value)
+        source = json.as_object(value)
         refuse_unknown(source, ("number", "digest", "created", "accepted"))
         return cls(
             number=parse_number(json.take(source, "number", int)),
@@ -86,7 +86,7 @@ class Event:
     @classmethod
     def parse(cls, value: Any) -> Self:
         """Raises FormatError."""
-        source = as_object(value)
+        source = json.as_object(value)
         refuse_unknown(source, ("at", "action", "detail", "reason"))
         return cls(
             at=rfc3339(json.take(source, "at", str), where="at"),
@@ -116,15 +116,7 @@ class State:
 
         Raises TrustMaterialError(snapshot.state.malformed).
         """
-        path = trust / LOCAL / FILE
-        if not is_there(path):
-            return None
-        try:
-            return cls.parse(read_regular(path, limits.STATE_BYTES))
-        except FormatError as error:
-            raise TrustMaterialError(
-                "snapshot.state.malformed", f"{safe(path)}: {error}", source=safe(path), problem=error.problem
-            ) from None
+        return parse_if_there(trust / LOCAL / FILE, limits.STATE_BYTES, cls.parse, "snapshot.state.malformed")
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
