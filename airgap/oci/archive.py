@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from airgap import limits
 from airgap.errors import FormatError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
     BLOBS,
     DOCKER_SAVE_FILES,
     FULL_INDEX_FILES,
-    LAYOUT_FILE,
-    LAYOUT_INDEX,
-    check_layout_file,
+    LayoutOnDisk,
     malformed,
     open_regular,
-    read_index,
 )
-from airgap.oci.manifest import Index
 from airgap.oci.members import layout_files
 from airgap.oci.recognise import check_head
 from airgap.oci.sections import Section, SharedFile
@@ -34,35 +28,14 @@ Extent = tuple[int, int]
 """Offset and size in bytes."""
 
 
-class LayoutArchive:
+class LayoutArchive(LayoutOnDisk):
     """An OCI image layout in a tar (a `Store`). Blobs are sections of the one open file; threads may share it."""
 
     def __init__(self, path: str, shared: SharedFile, table: Mapping[str, Extent]) -> None:
         """Use `open_archive`."""
-        self.path: Final = path
         self._shared: Final = shared
         self._table: Final = table
-        check_layout_file(self._document(LAYOUT_FILE, limits.LAYOUT_FILE_BYTES), self.name)
-        self._index: Final = read_index(self._document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES), self.name)
-
-    @property
-    def name(self) -> str:
-        """The path, made safe to show."""
-        return safe(self.path)
-
-    def beside(self) -> dict[str, bytes]:
-        """Files that other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
-        found = sorted(DOCKER_SAVE_FILES.intersection(self._table))
-        return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
-
-    @property
-    def full_index(self) -> str | None:
-        """A file in which some tool lists more than `index.json` does."""
-        return next(iter(FULL_INDEX_FILES.intersection(self._table)), None)
-
-    def index(self) -> Index:
-        """The layout's `index.json`."""
-        return self._index
+        super().__init__(path)
 
     def size(self, digest: Digest) -> int | None:
         """The blob's size in bytes, or None where the tar has none."""
@@ -80,20 +53,15 @@ class LayoutArchive:
         """Closes the file; its sections cannot be read any more."""
         self._shared.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __reduce__(self) -> tuple[object, ...]:
         # an executor of processes opens the file again on its side
         return (open_archive, (self.path,))
 
     def _extent(self, digest: Digest) -> Extent | None:
         return self._table.get(f"{BLOBS}/{digest.algorithm}/{digest.encoded}")
+
+    def _has(self, name: str) -> bool:
+        return name in self._table
 
     def _document(self, name: str, limit: int) -> bytes:
         start, size = self._table[name]

@@ -6,7 +6,8 @@ import errno
 import io
 import os
 import stat
-from typing import Final
+from abc import ABC, abstractmethod
+from typing import Final, Self
 
 from airgap import limits
 from airgap.errors import ContentError, Fact, FormatError
@@ -97,3 +98,49 @@ def read_index(raw: bytes, source: str) -> Index:
         return parse_layout_index(raw)
     except FormatError as error:
         raise malformed(f"{source} has an {LAYOUT_INDEX} that cannot be read: {error}") from None
+
+
+class LayoutOnDisk(ABC):
+    """A layout that is read where it lies: its two documents are read once, when it is opened."""
+
+    def __init__(self, path: str) -> None:
+        """Raises ContentError (`layout.malformed`)."""
+        self.path: Final = path
+        check_layout_file(self._document(LAYOUT_FILE, limits.LAYOUT_FILE_BYTES), self.name)
+        self._index: Final = read_index(self._document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES), self.name)
+
+    @property
+    def name(self) -> str:
+        """The path, made safe to show."""
+        return safe(self.path)
+
+    def beside(self) -> dict[str, bytes]:
+        """Files that other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
+        found = sorted(name for name in DOCKER_SAVE_FILES if self._has(name))
+        return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
+
+    @property
+    def full_index(self) -> str | None:
+        """A file in which some tool lists more than `index.json` does."""
+        return next((name for name in FULL_INDEX_FILES if self._has(name)), None)
+
+    def index(self) -> Index:
+        """The layout's `index.json`, as it was when the layout was opened."""
+        return self._index
+
+    def close(self) -> None:  # noqa: B027 - a directory holds nothing open
+        """Nothing of it is held open afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def _has(self, name: str) -> bool:
+        """Whether there is anything of this name beside the blobs."""
+
+    @abstractmethod
+    def _document(self, name: str, limit: int) -> bytes:
+        """The file of this name, at most `limit` bytes. Raises ContentError (`layout.malformed`)."""

@@ -6,26 +6,20 @@ import io
 import os
 import stat
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from airgap import limits
 from airgap.errors import ContentError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
     BLOBS,
-    DOCKER_SAVE_FILES,
-    FULL_INDEX_FILES,
     LAYOUT_FILE,
     LAYOUT_INDEX,
+    LayoutOnDisk,
     NotRegularError,
-    check_layout_file,
     kind_of,
     malformed,
     open_regular,
-    read_index,
 )
-from airgap.oci.manifest import Index
 from airgap.oci.store import missing, unreadable
 from airgap.text import safe
 
@@ -33,7 +27,7 @@ if TYPE_CHECKING:
     from airgap.near_names import Shortened
 
 
-class LayoutDirectory:
+class LayoutDirectory(LayoutOnDisk):
     """An OCI image layout in a directory (a `Store`). It holds no open files; threads and processes may share it.
 
     Symbolic links inside the layout are not followed, and only regular files are opened: a medium must not be able to
@@ -42,30 +36,9 @@ class LayoutDirectory:
 
     def __init__(self, path: str) -> None:
         """Use `open_directory`."""
-        self.path: Final = path
         self._directories: dict[str, str | None] = {}
         self._shortened: Final[dict[str, Shortened]] = {}
-        check_layout_file(self._document(LAYOUT_FILE, limits.LAYOUT_FILE_BYTES), self.name)
-        self._index: Final = read_index(self._document(LAYOUT_INDEX, limits.LAYOUT_INDEX_BYTES), self.name)
-
-    @property
-    def name(self) -> str:
-        """The path, made safe to show."""
-        return safe(self.path)
-
-    def beside(self) -> dict[str, bytes]:
-        """Files that other tools read instead of `index.json`, by name. Raises ContentError (`layout.malformed`)."""
-        found = sorted(name for name in DOCKER_SAVE_FILES if os.path.lexists(Path(self.path, name)))
-        return {name: self._document(name, limits.LAYOUT_INDEX_BYTES) for name in found}
-
-    @property
-    def full_index(self) -> str | None:
-        """A file in which some tool lists more than `index.json` does."""
-        return next((name for name in FULL_INDEX_FILES if os.path.lexists(Path(self.path, name))), None)
-
-    def index(self) -> Index:
-        """The layout's `index.json`, as it was when the layout was opened."""
-        return self._index
+        super().__init__(path)
 
     def size(self, digest: Digest) -> int | None:
         """The blob's size in bytes, or None where there is none. Raises ContentError (`content.unreadable`)."""
@@ -106,17 +79,6 @@ class LayoutDirectory:
             self._shortened[digest.algorithm] = Shortened(Path(directory))
         return self._shortened[digest.algorithm].of(digest.encoded)
 
-    def close(self) -> None:
-        """Does nothing: no file is held open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __reduce__(self) -> tuple[object, ...]:
         # an executor of processes opens the layout again on its side
         return (open_directory, (self.path,))
@@ -140,6 +102,9 @@ class LayoutDirectory:
         if not stat.S_ISDIR(mode):
             raise malformed(f"{safe(path)} is {kind_of(mode)}, where a layout has a directory")
         return f"{path}{os.sep}"
+
+    def _has(self, name: str) -> bool:
+        return os.path.lexists(Path(self.path, name))
 
     def _document(self, name: str, limit: int) -> bytes:
         path = str(Path(self.path, name))
