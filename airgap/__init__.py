@@ -6,7 +6,7 @@ administration of a trust directory have modules of their own: `airgap.exports.P
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airgap.exports import on_demand
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from airgap.verifier.plugins import AllowedPlugins
     from airgap.verifier.rechecked import RecheckOutcome
 
-_find = on_demand(
+__getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.collection.coverage": ("FetchOutcome",),
@@ -92,11 +92,3 @@ __all__ = [
     "Verdict", "VerifyRequest", "__version__", "add_timestamps", "copy", "discover", "events", "fetch", "from_oras",
     "inspect", "inspect_blob", "login", "logout", "no_network", "recheck", "sign", "sign_blob", "verify", "verify_blob",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    return _find(name)
-
-
-def __dir__() -> list[str]:
-    return __all__

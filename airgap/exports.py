@@ -25,8 +25,10 @@ PUBLIC: Final = (
 )
 
 
-def on_demand(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[str], Any]:
-    """The `__getattr__` of `package`. `homes` has the names of each module; a module is its own home."""
+def on_demand(
+    package: str, homes: Mapping[str, tuple[str, ...]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of `package`. `homes` has the names of each module; a module is its own home."""
     found = {name: home for home, names in homes.items() for name in names}
 
     def find(name: str) -> Any:
@@ -35,4 +37,4 @@ def on_demand(package: str, homes: Mapping[str, tuple[str, ...]]) -> Callable[[s
         module = import_module(found[name])
         return module if found[name].rpartition(".")[2] == name and not hasattr(module, name) else getattr(module, name)
 
-    return find
+    return find, lambda: sorted(found)

@@ -6,7 +6,7 @@ only `FormatError` (or its child `LimitError`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airgap.exports import on_demand
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airgap.parse.duration import parse_duration
     from airgap.parse.time import rfc3339
 
-_find = on_demand(
+__getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.parse.duration": ("parse_duration",),
@@ -25,11 +25,3 @@ _find = on_demand(
 __all__ = [
     "parse_duration", "rfc3339",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    return _find(name)
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airgap.exports import on_demand
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from airgap.plugin.errors import PluginError
     from airgap.plugin.install import install_plugin, uninstall_plugin
 
-_find = on_demand(
+__getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.plugin.directory": ("check_name", "default_libexec"),
@@ -23,11 +23,3 @@ _find = on_demand(
 __all__ = [
     "PluginError", "check_name", "default_libexec", "install_plugin", "uninstall_plugin",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    return _find(name)
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airgap.exports import on_demand
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airgap.report.text import VerifyReport
     from airgap.report.wording import count, size
 
-_find = on_demand(
+__getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.report.blobs": ("BlobReport", "InspectedBlobReport", "SignedBlobReport"),
@@ -60,11 +60,3 @@ __all__ = [
     "StatusReport", "Style", "TimestampReport", "VerifyReport", "ceremony_text", "check_report", "count", "size",
     "to_json", "write_report",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    return _find(name)
-
-
-def __dir__() -> list[str]:
-    return __all__

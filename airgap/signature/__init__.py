@@ -5,7 +5,7 @@ Public are the names of `__all__`: keys, signers, timestampers and envelopes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airgap.exports import on_demand
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airgap.signature.timestamper import Rfc3161Timestamper, Timestamper, load_timestamp_anchors, timestamp_anchors
     from airgap.stages.keys import add_key, choose_default, delete_keys, generate_key, list_keys, open_key, open_signer
 
-_find = on_demand(
+__getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.pki.certificate": ("load_certificates",),
@@ -60,11 +60,3 @@ __all__ = [
     "delete_keys", "generate_key", "key_with_chain", "list_keys", "load_certificates", "load_timestamp_anchors",
     "locate_keys", "open_key", "open_plugin_signer", "open_signer", "read_pass_phrase", "timestamp_anchors",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    return _find(name)
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -6,25 +6,13 @@ members and forgives base64, so that what it verifies need not be what arrived.
 
 from __future__ import annotations
 
-from typing import Final
-
 from jwcrypto.common import JWException
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS, JWSEHeaderParameter
 
 from airgap.errors import Rejected
-from airgap.signature import model
+from airgap.signature.attributes import DEFINED
 from airgap.signature.model import Envelope
-
-_DEFINED: Final = (
-    model.SCHEME,
-    model.SIGNING_TIME,
-    model.AUTHENTIC_SIGNING_TIME,
-    model.EXPIRY,
-    model.PLUGIN,
-    model.PLUGIN_MIN_VERSION,
-)
-"""Headers of the Notary Project (JWS-12, JWS-13), which are no headers of RFC 7515."""
 
 
 def verify_with_second_engine(raw: bytes, envelope: Envelope) -> None:
@@ -33,7 +21,8 @@ def verify_with_second_engine(raw: bytes, envelope: Envelope) -> None:
     `envelope` is what our reader made of `raw`. Raises Rejected("envelope.signature") where jwcrypto refuses `raw`, or
     reads another payload.
     """
-    labels = (*_DEFINED, *(str(label) for label in envelope.extended))
+    # headers of the Notary Project (JWS-12, JWS-13) are no headers of RFC 7515
+    labels = (*DEFINED, *(str(label) for label in envelope.extended))
     known = {
         label: JWSEHeaderParameter(description=label, mustprotect=True, supported=True, check_fn=None)
         for label in labels

@@ -5,7 +5,7 @@ Public are the names of `__all__`: how a trust directory is found, written, look
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airgap.exports import on_demand
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from airgap.trust.status import trust_status
     from airgap.trust.store_types import StoreType
 
-_find = on_demand(
+__getattr__, __dir__ = on_demand(
     __name__,
     {
         "airgap.revocation.freshness": ("parse_ages",),
@@ -93,11 +93,3 @@ __all__ = [
     "locate", "open_snapshot", "parse_ages", "parse_policy", "prepare_tuf_keys", "propose_pin", "propose_tuf_pin",
     "put_policy", "store_of", "strict_policy", "trust_status", "undo_snapshot", "verify_snapshot", "writable",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    return _find(name)
-
-
-def __dir__() -> list[str]:
-    return __all__
