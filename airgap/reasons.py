@@ -287,3 +287,8 @@ def most_severe(exit_codes: frozenset[int] | set[int]) -> int:
         if code in exit_codes:
             return code
     return max(exit_codes, default=ExitCode.OK)
+
+
+def way_out(reason: str | None, own: str = "") -> str:
+    """What to do: what somebody said for this case, else what the reason code says; empty where nothing is known."""
+    return own or (REASONS[reason].remedy if reason else "")

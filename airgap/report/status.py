@@ -13,6 +13,7 @@ from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
 from airgap.report.wording import count, moment
 from airgap.trust.status import PieceStatus, State, TrustStatus
+from airgap.verifier.run import clock_text
 
 STATUS_SCHEMA: Final = "airgap.status/1"
 _KIND = {
@@ -127,10 +128,8 @@ def _status_lines(status: TrustStatus, style: Style, verbose: bool) -> Iterator[
     if hidden:
         yield style.paint("quiet", f"  {count(hidden, 'older generation')} kept for the past; --verbose lists them")
     if status.clock_is_behind and status.newest:
-        yield (
-            f"  {style.paint('bad', 'warning')} the clock says {iso(status.clock)}, but {status.newest[1]} was made on "
-            f"{iso(status.newest[0])}: the clock is wrong, or the evidence is"
-        )
+        made, name = status.newest
+        yield f"  {style.paint('bad', 'warning')} {clock_text(status.clock, name, made)}"
     parts = [f"trust {status.directory}"]
     if status.use_by:
         parts.append(f"use by {iso(status.use_by[0])} ({status.use_by[1]})")

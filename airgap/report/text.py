@@ -13,7 +13,7 @@ from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
-from airgap.reasons import REASONS
+from airgap.reasons import way_out
 from airgap.report.failure import problem_of
 from airgap.report.report import Json, VerdictReport
 from airgap.report.style import PLAIN, Style
@@ -335,8 +335,7 @@ def _names(text: str, target: str) -> bool:
 
 def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
     yield problem_line(problem, style, word, kind)
-    remedy = problem.remedy or (REASONS[problem.reason].remedy if problem.reason else "")
-    if remedy:
+    if remedy := way_out(problem.reason, problem.remedy):
         yield f"{_WAY_OUT}{remedy}"
 
 
@@ -346,9 +345,8 @@ def reason_lines(
     """A sentence with its reason code and the remedy: `remedy`, else that of the reason code."""
     code = style.paint(kind, f"[{reason}]") if reason else ""
     yield f"          {check + ': ' if check else ''}{message} {code}".rstrip()
-    way_out = remedy or (REASONS[reason].remedy if reason else "")
-    if way_out and kind != "quiet":
-        yield f"{_WAY_OUT}{way_out}"
+    if kind != "quiet" and (told := way_out(reason, remedy)):
+        yield f"{_WAY_OUT}{told}"
 
 
 def _footer(outcome: Outcome, style: Style) -> Iterator[str]:

@@ -18,7 +18,7 @@ from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
-from airgap.reasons import REASONS, ExitCode
+from airgap.reasons import REASONS, ExitCode, way_out
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
@@ -49,7 +49,7 @@ class Finding:
     @property
     def way_out(self) -> str:
         """What to do; empty for a pass."""
-        return self.remedy or (REASONS[self.reason].remedy if self.reason else "")
+        return way_out(self.reason, self.remedy)
 
     @property
     def blocks(self) -> bool:

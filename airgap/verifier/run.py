@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from airgap import limits
 from airgap.moment import Moment
@@ -34,11 +35,15 @@ class RunOutcome(Ruled):
         return all_of([*self.parts, *self.problems])
 
 
+def clock_text(clock: datetime, name: str, made: datetime) -> str:
+    """That evidence was made after what the clock says."""
+    return f"the clock says {iso(clock)}, but {name} was made on {iso(made)}: the clock is wrong, or the evidence is"
+
+
 def clock_warning(moment: Moment, newest: NewestEvidence | None) -> Iterator[Problem]:
     """The clock stands before the newest evidence was made, by that evidence's own word (design 9)."""
     if moment.is_now and newest and newest.moment > moment.clock + limits.CLOCK_SKEW:
         yield Problem(
-            message=f"the clock says {iso(moment.clock)}, but {newest.name} was made on {iso(newest.moment)}: "
-            "the clock is wrong, or the evidence is",
+            message=clock_text(moment.clock, newest.name, newest.moment),
             reason="clock.behind",
         )
