@@ -12,44 +12,31 @@ from __future__ import annotations
 
 import base64
 import socket
-import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import unquote
 
 from airgap.parse import der
+from tests.support.loopback import Loopback, Server
 
 Page = Callable[["_Handler"], None]
 
 
-class Endpoints:
+class Endpoints(Loopback):
     """The server and what lies where."""
 
     def __init__(self) -> None:
+        super().__init__(_Handler, block_on_close=False)
         self.pages: dict[str, Page] = {}
         self.prefixes: dict[str, Page] = {}
         self.seen: list[tuple[str, str]] = []
         """(method, path) of every request."""
-        self.stop = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.web = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def url(self, path: str) -> str:
         """The URL of a path."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
+        return f"http://{self.host}{path}"
 
     def put(self, path: str, content: bytes | Callable[[], bytes], *, status: int = 200) -> str:
         """`content` lies at `path`."""
@@ -75,7 +62,7 @@ class Endpoints:
 
         def page(handler: _Handler) -> None:
             handler.head(200, 1 << 20)
-            while not self.stop.is_set():
+            while not self.stopped.is_set():
                 handler.wfile.write(b"0")
                 self.wait(pause)
 
@@ -87,7 +74,7 @@ class Endpoints:
 
         def page(handler: _Handler) -> None:
             handler.head(200, size)
-            while not self.stop.is_set():
+            while not self.stopped.is_set():
                 handler.wfile.write(bytes(1 << 16))
 
         self.pages[path] = page
@@ -132,7 +119,7 @@ class Endpoints:
 
     def wait(self, seconds: float) -> None:
         """Until the server stops, at most."""
-        self.stop.wait(seconds)
+        self.stopped.wait(seconds)
 
 
 def requested(question: bytes) -> tuple[str, int]:
@@ -143,21 +130,12 @@ def requested(question: bytes) -> tuple[str, int]:
     return names[algorithm.children()[0].oid()], serial.integer()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    web: Endpoints
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are what some tests are about."""
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.0"
-    server: _Server
+    server: Server
 
     def do_GET(self) -> None:
-        web = self.server.web
+        web = self.server.owner
         web.seen.append((self.command, self.path))
         page = web.pages.get(self.path)
         if page is None:

@@ -10,17 +10,17 @@ Every query that it got is in `queries`, read by asn1crypto, so that requests ar
 from __future__ import annotations
 
 import ssl
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Final
 
 from asn1crypto import tsp
 
 from tests.support import asn1
+from tests.support.loopback import Loopback, Server
 from tests.support.pki import Issued, Pki
 from tests.support.tsa import POLICY, response, token
 
@@ -115,11 +115,12 @@ MISCHIEF: Final[dict[str, Mischief]] = {
 }
 
 
-class LoopbackTsa:
+class LoopbackTsa(Loopback):
     """The authority, and how it misbehaves."""
 
     def __init__(self, issued: Issued | None = None, *, tls: ssl.SSLContext | None = None, **options: Any) -> None:
         """`options` are deviations of its tokens (tests.support.tsa)."""
+        super().__init__(_Handler, tls=tls)
         self.issued = issued or Pki().tsa_chain()
         self.stranger: Issued = Pki().tsa_chain(root={"slot": 3}, intermediate={"slot": 2})
         self.options = options
@@ -128,54 +129,25 @@ class LoopbackTsa:
         self.drip = 0.0
         """Seconds between the bytes of an answer."""
         self.queries: list[Query] = []
-        self.stopped = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.tsa = self
-        self._scheme = "http" if tls is None else "https"
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stopped.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
 
     @property
     def url(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self.port}/tsa"
+        return f"{self.scheme}://127.0.0.1:{self.port}/tsa"
 
     def answer(self, query: Query) -> Answer:
         return MISCHIEF[self.mischief](self, query)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    tsa: LoopbackTsa
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Cut connections are what these tests are about."""
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 20
-    server: _Server
+    server: Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Quiet."""
 
     def do_POST(self) -> None:
-        tsa = self.server.tsa
+        tsa = self.server.owner
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = tsp.TimeStampReq.load(body, strict=True)
         imprint = request["message_imprint"]
