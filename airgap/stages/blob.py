@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -236,7 +237,8 @@ class _Verification:
 
     def _judged(self, base: BlobOutcome, statement: Statement) -> BlobOutcome:
         request = self._request
-        self._open().close()  # a missing file is reported, whatever the signature is
+        with suppress(IsADirectoryError):  # beside() says what to do about a directory
+            self._open().close()  # a missing file is reported, whatever the signature is
         signature = request.signature or beside(request.path, request.envelope)
         media_type, raw = _open_signature(signature, request.envelope)
         envelope = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
