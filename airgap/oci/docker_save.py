@@ -8,7 +8,7 @@ be read is a failure always: the names in it may be those of any artifact.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 
@@ -18,7 +18,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS
 from airgap.oci.manifest import Manifest
 from airgap.oci.problems import ContentProblem
-from airgap.oci.reference import docker_name
+from airgap.oci.reference import docker_name, whole_docker_name
 from airgap.oci.tags import tag_part
 from airgap.parse.json import Reading, as_object, load, take, take_list, text
 from airgap.text import safe
@@ -89,6 +89,19 @@ class Saved:
         for name, sentences in found.items():
             for message in sentences:
                 yield ContentProblem(reason="layout.disagrees", message=message, path=name, descriptor=None)
+
+    def others_called(self, names: Iterable[str], configs: Container[str]) -> Iterator[tuple[str, str]]:
+        """What `docker load` gives one of these names, other than images of these configs: its name, and where it lies.
+
+        A tag alone is that of every name that ends in it.
+        """
+        short = {name for name in names if tag_part(name) == name}
+        whole = {whole_docker_name(name) for name in names}
+        given = [(tag, item.config) for item in self.items for tag in item.tags]
+        given += [(name, REPOSITORIES) for name in self.repositories if self.is_alone]
+        for tag, place in given:
+            if place not in configs and (tag_part(tag) in short or whole_docker_name(tag) in whole):
+                yield tag, place
 
     def names_by_config(self) -> Mapping[str, tuple[str, ...]]:
         """What `docker load` calls images by `manifest.json`, by the path of their config."""

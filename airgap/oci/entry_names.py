@@ -19,7 +19,7 @@ from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.manifest import Index
-from airgap.oci.reference import docker_name
+from airgap.oci.reference import whole_docker_name
 from airgap.oci.tags import tag_part
 from airgap.text import safe
 
@@ -229,9 +229,7 @@ def _completed(name: str) -> str:
     A short one is equal to what ctr makes of that.
     """
     name = _IMPORTED.sub("", name, count=1)
-    if "@" in name:
-        return name
-    return docker_name(name if tag_part(name) != name else f"{name}:latest")
+    return name if "@" in name else whole_docker_name(name)
 
 
 def _is_one(entries: Sequence[Entry]) -> bool:

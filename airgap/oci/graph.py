@@ -322,10 +322,27 @@ class Graph:
 
     def _by_name(self, name: str) -> Root:
         entry, called = self._scan.names.look_up(name)
+        found = Root(entry.descriptor, (called,), called=called)
         for root in self.roots():
             if root.descriptor.same_content(entry.descriptor):
-                return replace(root, descriptor=entry.descriptor, called=called)
-        return Root(entry.descriptor, (called,), called=called)
+                found = replace(root, descriptor=entry.descriptor, called=called)
+        self._check_saved(found, {name, called})
+        return found
+
+    def _check_saved(self, root: Root, names: set[str]) -> None:
+        """Refuses a name by which `docker load` takes something else. Raises NotFoundError."""
+        if self._saved is None:
+            return
+        from airgap.oci.docker_save import path_of
+
+        configs = {path_of(image.config.digest) for image in self._images_of(root) if image.config is not None}
+        for tag, place in self._saved.others_called(names, configs):
+            raise NotFoundError(
+                f"{safe(root.called or '', limit=200)!r} is {root.descriptor.digest} in {self._store.name}, and docker "
+                f"load takes {safe(tag, limit=200)!r} from {safe(place, limit=200)}, which is something else",
+                remedy="Name the digest, with @, and run it by no name that docker load gives.",
+                tag=safe(tag),
+            )
 
     def _by_digest(self, digest: Digest) -> Root:
         self._scan.names.check_literal(str(digest), digest)

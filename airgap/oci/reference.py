@@ -20,7 +20,7 @@ from typing import Final
 
 from airgap.errors import FormatError, UsageError
 from airgap.oci.digest import Digest
-from airgap.oci.tags import is_tag
+from airgap.oci.tags import is_tag, tag_part
 from airgap.text import safe
 
 Exists = Callable[[str], bool]
@@ -119,6 +119,11 @@ def docker_name(name: str) -> str:
     if host in DOCKER_HUBS:
         host = "docker.io"
     return f"{host}/library/{rest}" if host in DOCKER_HUB and "/" not in rest else f"{host}/{rest}"
+
+
+def whole_docker_name(name: str) -> str:
+    """The same with a tag: `latest` where there is none."""
+    return docker_name(name if tag_part(name) != name else f"{name}:latest")
 
 
 def without_registry_scheme(text: str) -> str:

@@ -91,8 +91,44 @@ def test_manifest_json_that_names_something_else_passed(
     whole, one = _saved(tmp_path, edit, archive=archive)
     (problem,) = whole.document["problems"]
     assert (whole.code, problem["reason"], words in problem["message"]) == (16, "layout.disagrees", True), whole
-    (warning,) = one.document["warnings"]
-    assert (one.code, warning["reason"]) == (0, "layout.disagrees"), one
+    if item_is_another := words in {"config", "x.json"}:
+        (problem,) = one.document["problems"]
+        assert "docker load takes 'app:v1' from" in problem["message"]
+    else:
+        (warning,) = one.document["warnings"]
+        assert warning["reason"] == "layout.disagrees"
+    assert one.code == (11 if item_is_another else 0), one
+
+
+@pytest.mark.parametrize(("typed", "code"), [(NAME, 11), ("v1", 11), ("docker.io/library/app:v2", 0), ("@", 0)])
+def test_name_that_docker_load_gives_to_another_image_was_judged_by_what_index_json_gives_it_to(
+    tmp_path: Path, typed: str, code: int
+) -> None:
+    """docker load runs what the last item of a name says."""
+    scene = Scene()
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        other = box.add_image(b"evil", config=b'{"architecture":"amd64","os":"linux","evil":1}')
+        box.entries[0]["annotations"] = {REF_NAME: "v1", CONTAINERD_NAME: NAME}
+        box.list(target, **{REF_NAME: "docker.io/library/app:v2"})
+        box.list(other, **{REF_NAME: "evil"})
+        items = []
+        for image, tags in ((target, ["app:v1", "app:v2"]), (other, ["app:v1"])):
+            paths = [
+                f"blobs/{digest.replace(':', '/')}" for digest in _digests(json.loads(box.blobs[image.digest])).values()
+            ]
+            items.append({"Config": paths[0], "Layers": paths[1:], "RepoTags": tags})
+        box.extra_files["manifest.json"] = json.dumps(items).encode()
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    suffix = f"@{written.digest}" if typed.startswith("@") else f":{typed}"
+    arguments = written.arguments()
+    for command in (
+        [arguments[0], f"{written.layout}{suffix}", *arguments[2:]],
+        ["inspect", f"{written.layout}{suffix}"],
+    ):
+        assert run_here(command).code == code
 
 
 UNREAD: dict[str, tuple[Edit, dict[str, bytes]]] = {
