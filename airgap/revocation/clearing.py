@@ -8,7 +8,7 @@ reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -164,22 +164,21 @@ class ClearingEvidence:
 
     def _answer_of_ocsp(self, query: RevocationQuery) -> ClearingAnswer:
         counting: list[_CountingOcsp] = []
-        refused: list[tuple[OcspFile, Undecided]] = []
+        refused: list[Undecided] = []
         for file in self._evidence.ocsp(query.certificate.serial):
             if file.response.find(query.certificate, query.issuer) is None:
                 continue
             try:
                 counting.append(self._counting_response(query, file))
             except Undecided as error:
-                refused.append((file, error))
+                refused.append(error)
         if not counting:
-            raise refused[0][1] if refused else self._about_another(query) or no_ocsp(query)
+            raise refused[0] if refused else self._about_another(query) or no_ocsp(query)
         found = max(counting, key=lambda item: item.file.response.age_of(item.single))
         file, single = found.file, found.single
         facts = query.facts_of(file.name, single.this_update, single.next_update)
-        if single.status == "unknown":  # OCSP-8
-            text = f"the responder of {file.name} does not know {query.who}"
-            raise Undecided("revocation.ocsp.unknown", text, **facts)
+        if single.status == "unknown":
+            raise _unknown(query, file, single)
         stale = self._check_age(query, "ocsp", file.name, single.this_update, single.next_update)
         held = single.status == "revoked" and single.reason == HOLD
         if held and not why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
@@ -201,7 +200,7 @@ class ClearingEvidence:
             good_until=min((end for end in ends if end), default=None),
             responder=delegate.fingerprint if delegate else "",
             accepted_stale=stale,
-            notes=_folded(_newer_ocsp(query, refused, single.this_update)),
+            notes=self._newer(query, single.this_update, None, []),
         )
         return ClearingAnswer(uses=(use,), since=single.this_update, response=file.response.fingerprint)
 
@@ -272,7 +271,7 @@ class ClearingEvidence:
         since = min(max(crl.this_update for _, crl, _ in part) for part in parts)
         used = [crl for part in parts for _, crl, _ in part]
         uses = [use for part in parts for _, _, use in part]
-        newer = _folded(self._newer_crls(query, parts[0][0][1], used, since))
+        newer = self._newer(query, since, parts[0][0][1], used)
         return ClearingAnswer(
             uses=(replace(uses[0], notes=(*uses[0].notes, *newer)), *uses[1:]),
             since=since,
@@ -373,13 +372,34 @@ class ClearingEvidence:
             raise about_file(query, file, error) from None
         return delta
 
-    def _newer_crls(self, query: RevocationQuery, base: Crl, used: list[Crl], since: datetime) -> Iterator[Undecided]:
-        """Why genuine CRLs and delta CRLs that are newer than the answer are not usable."""
+    def _newer(self, query: RevocationQuery, since: datetime, base: Crl | None, used: list[Crl]) -> tuple[str, ...]:
+        """Why genuine evidence of either kind that is newer than the answer is not usable (design 10)."""
+        return _folded([*self._newer_responses(query, since), *self._newer_crls(query, base, used, since)])
+
+    def _newer_responses(self, query: RevocationQuery, since: datetime) -> Iterator[Undecided]:
+        for file in self._evidence.ocsp(query.certificate.serial):
+            single = file.response.find(query.certificate, query.issuer)
+            if single is None or single.this_update <= since or not _is_proven(file, query):
+                continue
+            try:
+                self.check_counts(query, file)
+            except Undecided as error:
+                yield error
+            else:
+                if single.status == "unknown":
+                    yield _unknown(query, file, single)
+
+    def _newer_crls(
+        self, query: RevocationQuery, base: Crl | None, used: list[Crl], since: datetime
+    ) -> Iterator[Undecided]:
+        """`base`: the one that answers; None where an OCSP response does."""
         for file in self._evidence.crls(query.issuer.subject):
             if file.facts.this_update <= since or file.facts in used or not _is_proven(file, query):
                 continue
             try:
-                if not file.facts.is_delta:
+                if base is None:
+                    self.check_counts(query, file)
+                elif not file.facts.is_delta:
                     self._counting_crl(query, file)
                 elif base.freshest:
                     self._counting_delta(query, base, file)
@@ -452,16 +472,14 @@ def _is_proven(file: CrlFile | OcspFile, query: RevocationQuery) -> bool:
     return True
 
 
-def _newer_ocsp(
-    query: RevocationQuery, refused: list[tuple[OcspFile, Undecided]], since: datetime
-) -> Iterator[Undecided]:
-    for file, error in refused:
-        single = file.response.find(query.certificate, query.issuer)
-        if single is not None and single.this_update > since and _is_proven(file, query):
-            yield error
+def _unknown(query: RevocationQuery, file: OcspFile, single: SingleResponse) -> Undecided:
+    """OCSP-8."""
+    text = f"the responder of {file.name} does not know {query.who}"
+    facts = query.facts_of(file.name, single.this_update, single.next_update)
+    return Undecided("revocation.ocsp.unknown", text, **facts)
 
 
-def _folded(refusals: Iterator[Undecided]) -> tuple[str, ...]:
+def _folded(refusals: Iterable[Undecided]) -> tuple[str, ...]:
     """One sentence for each of the first ones, and one for the rest: an issuer may have thousands of CRLs."""
     texts = [f"a newer piece of evidence does not count: {error}" for error in refusals]
     more = len(texts) - limits.NEWER_SHOWN

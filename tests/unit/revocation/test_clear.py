@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from airgap.revocation.use import EvidenceUse
 from tests.support import asn1, names
 from tests.support.crls import crl, entry, scope
 from tests.support.evidence import MemoryEvidence
-from tests.support.extensions import Point
+from tests.support.extensions import UNKNOWN_CRITICAL, Point
 from tests.support.keyring import key
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue
@@ -324,3 +325,35 @@ class TestNewerThatDoesNotCount:
         leaf = chain(not_after=AT - 5 * DAY)
         notes = self.notes(leaf, {"a": crl(ca(leaf), this_update=AT - 5 * DAY + days * timedelta(seconds=1))})
         assert len(notes) == count
+
+
+_DELEGATE = issue("ocsp", issuer=BOTH.root)
+_NEWER: dict[str, Any] = {"this_update": AT - DAY / 24}
+_UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, bytes]]] = {
+    "a response that does not know it": ({}, {"n": ocsp_response(BOTH, status="unknown", **_NEWER)}),
+    "a stale response": ({}, {"n": ocsp_response(BOTH, next_update=AT - DAY / 48, **_NEWER)}),
+    "a response that is not understood": ({}, {"n": ocsp_response(BOTH, extra=[UNKNOWN_CRITICAL], **_NEWER)}),
+    "a response of a revoked delegate": (
+        {"l": crl(BOTH.root, revoked=[_DELEGATE], this_update=AT - 9 * DAY, scope=scope(only_ca=True))},
+        {"n": ocsp_response(BOTH, responder=_DELEGATE, **_NEWER)},
+    ),
+    "a CRL of another scope": ({"n": crl(BOTH.root, scope=scope(only_ca=True), **_NEWER)}, {}),
+    "a stale CRL": ({"n": crl(BOTH.root, next_update=AT - DAY / 48, **_NEWER)}, {}),
+    "a delta CRL without a base": ({"n": crl(BOTH.root, number=9, delta_base=8, **_NEWER)}, {}),
+}
+
+
+@pytest.mark.parametrize("name", _UNUSABLE)
+def test_what_is_newer_and_of_the_other_kind_is_told_where_it_is_not_usable(name: str) -> None:
+    """Design 10: beside a CRL no newer response was told, and beside a response no newer CRL."""
+    crls, ocsp = _UNUSABLE[name]
+    (use,) = ask(BOTH, {"c": crl(BOTH.root), **crls}, ocsp) if ocsp else ask(BOTH, crls, {"o": ocsp_response(BOTH)})
+    (note,) = use.notes
+    assert note.startswith("a newer piece of evidence does not count: ")
+    assert re.search(r"\bn\b", note)
+
+
+def test_what_is_newer_and_agrees_is_not_told() -> None:
+    crls, ocsp = {"c": crl(BOTH.root, **_NEWER)}, {"o": ocsp_response(BOTH)}
+    assert [use.notes for use in ask(BOTH, crls, ocsp)] == [()]
+    assert [use.notes for use in ask(LEAF, {"c": crl(LEAF.root)}, {"o": ocsp_response(LEAF, **_NEWER)})] == [()]
