@@ -112,4 +112,9 @@ def _confirm(pin: airgap.trust.Pin, given: list[str]) -> None:
     note(airgap.report.ceremony_text(pin, challenges))
     for (name, _), challenge in zip(pin.compared, challenges, strict=True):
         note(f"Have the sender read the fingerprint of the {name} to you, and type {challenge.question}:")
-        challenge.check(sys.stdin.readline(_LINE), name)
+        if not (answer := sys.stdin.readline(_LINE)):  # not even an empty line: this accuses no sender
+            raise UsageError(
+                f"there is nobody to ask about the fingerprint of the {name}; nothing was pinned",
+                remedy="In a script name each fingerprint as the sender gave it to you: --yes-fingerprint SHA256.",
+            )
+        challenge.check(answer, name)
