@@ -23,7 +23,7 @@ from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Manifest, parse_manifest
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
-from airgap.parse.json import JsonObject, Reading, load_object, take, take_list, take_optional, text
+from airgap.parse.json import JsonObject, Reading, as_object, load_object, take, take_list, take_optional, text
 from airgap.parse.time import iso, rfc3339
 from airgap.text import safe
 
@@ -43,8 +43,7 @@ class CopiedReferrer:
     @classmethod
     def from_json(cls, source: Any) -> Self:
         """Raises FormatError."""
-        if not isinstance(source, dict):
-            raise FormatError("is no object")
+        source = as_object(source)
         return cls(
             digest=Digest.parse(take(source, "digest", str)), artifact_type=take_optional(source, "artifactType", str)
         )
@@ -72,8 +71,7 @@ class RecordedLookup:
     @classmethod
     def from_json(cls, source: Any) -> Self:
         """Raises FormatError."""
-        if not isinstance(source, dict):
-            raise FormatError("is no object")
+        source = as_object(source)
         return cls(
             lookup=ReferrersLookup(
                 subject=Digest.parse(take(source, "subject", str)),
@@ -115,8 +113,7 @@ class LeftOut:
     @classmethod
     def from_json(cls, source: Any) -> Self:
         """Raises FormatError."""
-        if not isinstance(source, dict):
-            raise FormatError("is no object")
+        source = as_object(source)
         return cls(digest=Digest.parse(take(source, "digest", str)), platform=take(source, "platform", str))
 
     def to_json(self) -> dict[str, Any]:

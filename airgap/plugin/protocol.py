@@ -340,8 +340,7 @@ def _bytes(item: Any) -> bytes:
 
 
 def _result(value: Any, where: str) -> CheckResult:
-    if not isinstance(value, dict):
-        raise FormatError("is no object", where=where)
+    value = json.as_object(value, where=where)
     try:
         return CheckResult(
             success=json.take(value, "success", bool), reason=json.take_optional(value, "reason", str) or ""

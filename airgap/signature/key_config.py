@@ -189,8 +189,7 @@ _UNDERSTOOD: Final = frozenset({"name", "keyPath", "certPath", "id", "pluginName
 
 
 def _entry(item: Any) -> KeyEntry:
-    if not isinstance(item, dict):
-        raise FormatError("is no object")
+    item = json.as_object(item)
     name = json.take(item, "name", str)
     if not name:
         raise FormatError("is empty", where="name")

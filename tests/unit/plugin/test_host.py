@@ -123,7 +123,7 @@ def test_further_contract_versions_and_unknown_capabilities_are_fine() -> None:
         ("verify-signature", "verificationResults", {IDENTITY: {"success": True}, REVOCATION: {"success": True}},
          "not asked for"),
         ("verify-signature", "verificationResults", {IDENTITY: {"success": "true"}}, "is a string, not a boolean"),
-        ("verify-signature", "verificationResults", {IDENTITY: True}, "is no object"),
+        ("verify-signature", "verificationResults", {IDENTITY: True}, "is not a JSON object"),
         ("verify-signature", "processedAttributes", ["com.example.c"], "which the signature does not have"),
     ],
 )  # fmt: skip
