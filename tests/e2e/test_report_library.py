@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,28 +12,26 @@ import airgap
 import airgap.report
 from airgap.errors import AirgapError
 from tests.support.command import run_here
+from tests.support.examples import example
 from tests.support.scenario import Scene
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def example() -> dict[str, Any]:
-    page = (ROOT / "docs/reference/library.md").read_text(encoding="utf-8")
-    (block,) = (found for found in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "def judge" in found)
-    names: dict[str, Any] = {}
-    exec(compile(block, "library.md", "exec"), names)  # noqa: S102 - our own page
-    return names
-
-
 def test_the_example_writes_a_report_that_recheck_reads(tmp_path: Path) -> None:
     written = Scene().write(tmp_path)
     report = tmp_path / "report.json"
-    good = example()["judge"](written.target, written.trust, report)
+    good = example("def judge")["judge"](written.target, written.trust, report)
     document = json.loads(report.read_bytes())
     assert good is (document["verdict"] == "pass")
     assert document["network"] == {"guard": True, "attempts": 0, "plugins": []}
     again = run_here(["recheck", str(report), "--trust", str(written.trust), "--format", "json"]).document
     assert [item["digest"] for item in again["artifacts"]] == [item["digest"] for item in document["artifacts"]]
+
+
+def test_the_example_finds_what_nobody_signed() -> None:
+    assert example("is_bare")["bare"](ROOT / "layouts/unsigned") == [f"{ROOT}/layouts/unsigned:v1"]
+    assert example("is_bare")["bare"](ROOT / "layouts/good") == []
 
 
 def test_a_report_is_what_the_command_prints(tmp_path: Path) -> None:

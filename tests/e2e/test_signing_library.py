@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ import airgap
 from airgap import signature
 from airgap.values import ExtendedAttribute, PluginDemand
 from tests.support.command import run_here
+from tests.support.examples import example
 from tests.support.layouts import LayoutBuilder
 from tests.support.pki import AT, Pki
 from tests.support.signing import local, tree
@@ -39,17 +39,9 @@ def verify(image: Path, tmp_path: Path, store: str = "ca:harbour") -> dict[str, 
     return run_here(["verify", str(image), "--trust", str(trust), "--format", "json"]).document
 
 
-def example() -> dict[str, Any]:
-    page = (ROOT / "docs/reference/library.md").read_text(encoding="utf-8")
-    (block,) = (found for found in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "sign_release" in found)
-    names: dict[str, Any] = {}
-    exec(compile(block, "library.md", "exec"), names)  # noqa: S102 - our own page
-    return names
-
-
 class TestExample:
     def test_does_what_it_says(self, image: Path, tmp_path: Path) -> None:
-        names = example()
+        names = example("sign_release")
         key = LEAF.key
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         chain = tmp_path / "chain.crt"
@@ -62,7 +54,7 @@ class TestExample:
         assert signature["metadata"] == {"build": "1234"}
 
     def test_a_service_that_lies_attaches_nothing(self, image: Path, tmp_path: Path) -> None:
-        names = example()
+        names = example("sign_release")
         other = ec.generate_private_key(ec.SECP256R1())
         chain = tmp_path / "chain.crt"
         chain.write_bytes(b"".join(item.pem for item in LEAF.chain))

@@ -26,6 +26,8 @@ from airgap.oci.descriptor import (
     Platform,
 )
 from airgap.oci.digest import Digest
+from airgap.oci.graph import Graph
+from airgap.oci.open import open_layout
 
 Json = dict[str, Any]
 TarFormat = Literal["ustar", "pax", "gnu"]
@@ -294,3 +296,8 @@ def _record(item: tuple[str, str]) -> bytes:
     while len(str(length)) + len(body) != length:
         length = len(str(length)) + len(body)
     return str(length).encode() + body
+
+
+def graph_of(builder: LayoutBuilder, place: Path) -> Graph:
+    """The layout, written to `place`, as a graph."""
+    return Graph(open_layout(builder.write_directory(place)))

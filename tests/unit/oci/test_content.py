@@ -26,11 +26,6 @@ BIG = 700_000
 """Some of these together are more than is hashed without an executor."""
 
 
-@pytest.fixture
-def builder() -> LayoutBuilder:
-    return LayoutBuilder()
-
-
 class Pickling(Executor):
     """What a pool of processes or a cluster demands of work, without one."""
 

@@ -21,25 +21,10 @@ from airgap.oci.descriptor import (
 )
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Mechanism
-from airgap.oci.open import open_layout
-from tests.support.layouts import LayoutBuilder, tar_member
+from tests.support.layouts import LayoutBuilder, graph_of, tar_member
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 REF, NAME = "library/app:v1", "docker.io/library/app:v1"
-
-
-@pytest.fixture
-def builder() -> LayoutBuilder:
-    return LayoutBuilder()
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "layout"
-
-
-def graph_of(builder: LayoutBuilder, place: Path) -> Graph:
-    return Graph(open_layout(builder.write_directory(place)))
 
 
 def named(graph: Graph) -> dict[Digest, tuple[str, ...]]:

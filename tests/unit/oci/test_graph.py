@@ -22,25 +22,10 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Mechanism
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.nodes import heard_elsewhere
-from airgap.oci.open import open_layout
-from tests.support.layouts import LayoutBuilder, dump
+from tests.support.layouts import LayoutBuilder, dump, graph_of
 
 ARM = Platform(architecture="arm64", os="linux")
 AMD = Platform(architecture="amd64", os="linux")
-
-
-@pytest.fixture
-def builder() -> LayoutBuilder:
-    return LayoutBuilder()
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "layout"
-
-
-def graph_of(builder: LayoutBuilder, place: Path) -> Graph:
-    return Graph(open_layout(builder.write_directory(place)))
 
 
 def roots(graph: Graph) -> list[tuple[Digest, tuple[str, ...]]]:
