@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from airgap.errors import NotFoundError
@@ -100,8 +101,6 @@ class Names:
         self._by_tag: Final[defaultdict[str, dict[int, Entry]]] = defaultdict(dict)
         self._by_end: Final[defaultdict[str, list[Entry]]] = defaultdict(list)
         """Entries by the part of their name after the last colon; `:v1` and `x@y:v1` have no such part."""
-        self._by_docker: Final[defaultdict[str, dict[int, Entry]]] = defaultdict(dict)
-        """By the name that docker makes of theirs."""
         self._by_pin: Final[defaultdict[str, list[tuple[Entry, str]]]] = defaultdict(list)
         """By the digest that a name ends in, which need not be the entry's; with that name."""
         for entry in entries:
@@ -109,7 +108,6 @@ class Names:
                 self._bearers[name].append(entry)
                 self._by_tag[tag_part(name)][entry.number] = entry
                 self._by_end[name.rpartition(":")[2]].append(entry)
-                self._by_docker[_completed(name)][entry.number] = entry
                 self._by_pin[name.rpartition("@")[2]].append((entry, name))
         # called for each entry; a hostile layout may give all of them one name
         self._single: Final = {name for name, group in self._bearers.items() if _is_one(group)}
@@ -173,6 +171,14 @@ class Names:
         if not _is_one(found):
             raise self._ambiguous(name, found)
         return entry, called
+
+    @cached_property
+    def _by_docker(self) -> Mapping[str, Mapping[int, Entry]]:
+        """By the name that docker makes of theirs; most layouts are asked for no name."""
+        found: defaultdict[str, dict[int, Entry]] = defaultdict(dict)
+        for name, entries in self._bearers.items():
+            found[_completed(name)].update((entry.number, entry) for entry in entries)
+        return found
 
     def _completed_as(self, *names: str) -> Iterator[Entry]:
         for name in dict.fromkeys(map(_completed, names)):
