@@ -37,6 +37,9 @@ PublicKey = PublicKeyTypes | UnusableKey
 CA_RSA_BITS: Final = 2048
 """The smallest RSA key of a CA (design 8, D17)."""
 
+RSA_EXPONENT: Final = 2**31 - 1
+"""The largest public exponent of an RSA key, as in Go's crypto/rsa, which the reference uses."""
+
 
 KeyFamily = Literal["RSA", "EC"]
 
@@ -141,6 +144,15 @@ _UNKNOWN_KINDS: Final = MappingProxyType(
 def unknown_kind(dotted: str) -> str:
     """The name of an unknown kind of key, by its object identifier."""
     return _UNKNOWN_KINDS.get(dotted, f"of the kind {dotted}")
+
+
+def is_contrived(public_key: PublicKeyTypes) -> bool:
+    """Whether the key may have been made to fit a signature of somebody else.
+
+    Whoever may choose both the modulus and a large exponent can find an RSA key under which a given signature is valid,
+    and put a CA of their own above a genuine certificate.
+    """
+    return isinstance(public_key, rsa.RSAPublicKey) and public_key.public_numbers().e > RSA_EXPONENT
 
 
 def strong_enough_for_ca(public_key: PublicKey) -> bool:

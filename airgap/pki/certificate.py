@@ -349,7 +349,7 @@ def _load_key(element: der.Element, algorithm: der.Element, oid: str) -> PublicK
     if oid == _EC_KEY and (curve := _unnamed_curve(algorithm)):
         return UnusableKey(curve)
     try:
-        return guarded(load_der_public_key, element.raw)
+        key = guarded(load_der_public_key, element.raw)
     except UnsupportedAlgorithm:
         # the cryptographic library lacks the curve or the kind
         return UnusableKey(f"EC {_curve(algorithm)}" if oid == _EC_KEY else algorithms.unknown_kind(oid))
@@ -357,6 +357,7 @@ def _load_key(element: der.Element, algorithm: der.Element, oid: str) -> PublicK
         if oid in _KNOWN_KEYS:
             raise FormatError(f"holds no valid key ({safe(oid, limit=64)})", where="subjectPublicKeyInfo") from None
         return UnusableKey(algorithms.unknown_kind(oid))
+    return UnusableKey(f"RSA with an exponent above {algorithms.RSA_EXPONENT}") if algorithms.is_contrived(key) else key
 
 
 def _unnamed_curve(algorithm: der.Element) -> str:

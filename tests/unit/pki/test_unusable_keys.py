@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from airgap.errors import FormatError, Rejected
 from airgap.pki.certificate import Certificate, Offered, load_certificates, verify_issued
@@ -21,6 +22,15 @@ EC_KEY = "1.2.840.10045.2.1"
 P256 = key("p256")
 assert isinstance(P256, ec.EllipticCurvePrivateKey)
 
+
+def rsa_info(exponent: int) -> bytes:
+    """A subjectPublicKeyInfo of an RSA key with this public exponent."""
+    public = key("rsa2048").public_key()
+    assert isinstance(public, rsa.RSAPublicKey)
+    numbers = rsa.RSAPublicNumbers(exponent, public.public_numbers().n)
+    return numbers.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
 KINDS = [
     pytest.param(foreign_info("1.2.643.7.1.1.1.1", GOST_CURVE), "GOST R 34.10-2012", id="gost"),
     pytest.param(foreign_info("1.2.643.2.2.19", GOST_CURVE), "GOST R 34.10-2001", id="gost-2001"),
@@ -33,6 +43,8 @@ KINDS = [
     pytest.param(explicit_info(P256), "EC with explicit parameters", id="explicit-p256"),
     pytest.param(foreign_info(EC_KEY), "EC without a named curve", id="no-curve"),
     pytest.param(foreign_info(EC_KEY, asn1.null()), "EC without a named curve", id="implicit-curve"),
+    pytest.param(rsa_info(2**31 + 1), "RSA with an exponent above 2147483647", id="rsa-exponent"),
+    pytest.param(rsa_info(2**1024 + 1), "RSA with an exponent above 2147483647", id="rsa-huge-exponent"),
 ]  # fmt: skip
 
 
@@ -89,6 +101,12 @@ def test_it_spoils_neither_a_token_nor_an_ocsp_response(public: bytes, name: str
     answer = OcspResponse.parse(ocsp_response(leaf, responder=delegate, embed=(stranger, delegate)))
     assert answer.verify_signed_for(Certificate.parse(root.der), at=AT).certificate.der == delegate.der
     assert name
+
+
+def test_an_rsa_key_has_an_exponent_of_31_bits_at_most() -> None:
+    parsed = Certificate.parse(issue("leaf", issuer=issue("root"), public=rsa_info(2**31 - 1)).der)
+    assert not parsed.unusable_key
+    assert parsed.algorithm is not None
 
 
 def test_a_broken_key_of_a_known_kind_is_no_certificate() -> None:
