@@ -17,12 +17,12 @@ from airgap.plugin.directory import Installed
 from airgap.plugin.host import Host, Plugin
 from airgap.plugin.install import Installation
 from airgap.problem import Problem
-from airgap.signature.blob_payload import SignedBlob
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature
 from airgap.signature.key_config import LocalKey, TokenKey, UnknownKey
 from airgap.signature.key_location import NamedKey
 from airgap.signature.model import ExtendedAttribute, PluginDemand
 from airgap.signature.produce import MadeEnvelope
+from airgap.signature.results import SignedBlob
 from airgap.stages.keys import GeneratedKey
 from airgap.stages.snapshot import Created, Difference
 from airgap.stages.snapshot_apply import SnapshotOutcome

@@ -10,7 +10,6 @@ from typing import Self
 
 from airgap.errors import AirgapError
 from airgap.moment import Moment
-from airgap.oci.descriptor import COSE_ENVELOPE
 from airgap.parse.time import iso
 from airgap.report.document import (
     certificates_document,
@@ -23,11 +22,12 @@ from airgap.report.document import (
 from airgap.report.failure import problem_of
 from airgap.report.inspection import inspected_document, inspected_exit_code, inspected_lines
 from airgap.report.report import Json, Report, VerdictReport
-from airgap.report.signing import certificate_json, descriptor_json, timestamp_json, timestamp_line
+from airgap.report.signing import signature_json, signed_lines
 from airgap.report.style import Style
 from airgap.report.text import problem_line, reason_lines, signature_lines, signed_by, told_lines
-from airgap.signature.blob_payload import SignedBlob
+from airgap.report.wording import described
 from airgap.signature.inspected import InspectedSignature
+from airgap.signature.results import SignedBlob
 from airgap.text import safe
 from airgap.verdict import Verdict
 from airgap.verifier.blob_outcome import BlobOutcome
@@ -51,30 +51,18 @@ class SignedBlobReport(Report):
         return {
             "schema": SIGN_SCHEMA,
             "path": safe(item.path),
-            "blob": descriptor_json(item.subject),
+            "blob": described(item.subject),
             "signature": safe(item.signature),
-            "envelope": descriptor_json(item.envelope),
-            "signer": certificate_json(item.signer),
-            "signing_time": iso(item.signed_at) if item.signed_at else None,
-            "expiry": iso(item.expiry) if item.expiry else None,
-            "timestamp": timestamp_json(item.timestamp),
+            **signature_json(item),
         }
 
-    def lines(self, style: Style) -> Iterable[str]:
+    def lines(self, style: Style) -> Iterator[str]:
         """The same for a person."""
         item = self.item
-        algorithm = item.signer.algorithm
-        lines = [
-            style.paint("good", f"Successfully signed {safe(item.path)}"),
-            f"  signature  {safe(item.signature)}",
-            f"  file       {item.subject.digest}, {item.subject.size} bytes, {safe(item.subject.media_type)}",
-            f"  signer     {safe(item.signer.subject_text)}",
-            f"  envelope   {'COSE' if item.envelope.media_type == COSE_ENVELOPE else 'JWS'}, "
-            f"{algorithm.name if algorithm else '?'}" + (f", expires on {iso(item.expiry)}" if item.expiry else ""),
-        ]
-        if item.timestamp is not None:
-            lines.append(timestamp_line(item.timestamp))
-        return lines
+        yield style.paint("good", f"Successfully signed {safe(item.path)}")
+        yield f"  signature  {safe(item.signature)}"
+        yield f"  file       {item.subject.digest}, {item.subject.size} bytes, {safe(item.subject.media_type)}"
+        yield from signed_lines(item)
 
 
 # airgap blob verify

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from airgap.oci.content import ContentReport
-from airgap.oci.descriptor import Descriptor
 from airgap.oci.problems import ContentProblem
 from airgap.parse.base64 import encode_standard
 from airgap.parse.time import iso
 from airgap.problem import Problem
 from airgap.report.report import TOOL, Json
-from airgap.report.wording import moment
+from airgap.report.wording import described, moment
 from airgap.revocation.use import EvidenceUse
 from airgap.text import exact, safe
 from airgap.verifier.outcome import (
@@ -183,7 +182,7 @@ def signature_document(signature: SignatureOutcome) -> Json:
     """One signature, judged."""
     return {
         "digest": str(signature.digest),
-        "envelope": _envelope(signature.envelope),
+        "envelope": described(signature.envelope) if signature.envelope else None,
         "verdict": signature.verdict.value,
         "exit_codes": sorted(signature.exit_codes),
         "signer": _signer(signature.signer),
@@ -239,16 +238,6 @@ def _demand(plugin: PluginDemand) -> Json:
 
 def _exact(metadata: Mapping[str, str]) -> dict[str, str]:
     return {exact(key): exact(value) for key, value in metadata.items()}
-
-
-def _envelope(descriptor: Descriptor | None) -> Json | None:
-    if descriptor is None:
-        return None
-    return {
-        "media_type": safe(descriptor.media_type),
-        "digest": str(descriptor.digest),
-        "size": descriptor.size,
-    }
 
 
 def _signer(signer: Signer | None) -> Json | None:

@@ -13,7 +13,7 @@ from airgap.report.document import content_problem_document
 from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
 from airgap.report.tree import Node
-from airgap.report.wording import moment
+from airgap.report.wording import described, moment
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature
 from airgap.signature.model import Envelope, Payload
 from airgap.text import safe
@@ -143,7 +143,7 @@ def inspected_document(signature: InspectedSignature) -> Json:
         "signing_agent": safe(envelope.signing_agent) if envelope and envelope.signing_agent else None,
         "certificates": _certificates(envelope.certificates) if envelope else [],
         "timestamp": _timestamp(signature.timestamp) if signature.timestamp else None,
-        "signed_artifact": _payload(payload) if payload else None,
+        "signed_artifact": described(payload) if payload else None,
         "metadata": {safe(key): safe(value) for key, value in payload.annotations.items()} if payload else {},
     }
 
@@ -182,7 +182,3 @@ def _timestamp(token: TimestampToken) -> Json:
         "policy": token.policy,
         "certificates": _certificates(token.certificates),
     }
-
-
-def _payload(payload: Payload) -> Json:
-    return {"media_type": safe(payload.media_type), "digest": str(payload.digest), "size": payload.size}

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Generic, TypeVar
 
 from airgap.errors import AirgapError
-from airgap.oci.descriptor import COSE_ENVELOPE, Descriptor
+from airgap.oci.descriptor import COSE_ENVELOPE
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
 from airgap.pki.timestamp import VerifiedTimestamp
 from airgap.reasons import ExitCode
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
-from airgap.report.wording import moment
+from airgap.report.wording import described, moment
 from airgap.signature.key_config import LocalKey, RemoteKey, TokenKey
 from airgap.signature.key_location import NamedKey
-from airgap.signature.results import SignedArtifact, StampedSignature
+from airgap.signature.results import Signed, SignedArtifact, StampedSignature
 from airgap.text import safe
 
 SIGN_SCHEMA = "airgap.sign/1"
@@ -54,25 +53,30 @@ class SignReport(_Attached[SignedArtifact]):
     def lines(self, style: Style) -> Iterator[str]:
         """Each artifact and its signature."""
         for item in self.items:
-            yield from _signed_lines(item, style)
+            yield from _artifact_lines(item, style)
 
 
-def _signed_lines(item: SignedArtifact, style: Style) -> Iterator[str]:
+def _artifact_lines(item: SignedArtifact, style: Style) -> Iterator[str]:
     if item.existed:
         yield style.paint("good", f"Already signed {item.name}")
         yield f"  an equal signature is attached: {item.signature.digest}; --force adds another one"
     else:
         yield style.paint("good", f"Successfully signed {item.name}")
         yield f"  signature  {item.signature.digest} ({item.listed})"
-    yield f"  signer     {safe(item.signer.subject_text)}"
+    yield from signed_lines(item)
+
+
+def signed_lines(item: Signed) -> Iterator[str]:
+    """Who signed, in what form, and when."""
     form = "COSE" if item.envelope.media_type == COSE_ENVELOPE else "JWS"
-    algorithm = item.signer.algorithm
-    yield f"  envelope   {form}, {algorithm.name if algorithm else '?'}{_until(item.expiry)}"
+    algorithm = item.signer.algorithm.name if item.signer.algorithm else "?"
+    yield f"  signer     {safe(item.signer.subject_text)}"
+    yield f"  envelope   {form}, {algorithm}{f', expires on {iso(item.expiry)}' if item.expiry else ''}"
     if item.timestamp is not None:
-        yield timestamp_line(item.timestamp)
+        yield _timestamp_line(item.timestamp)
 
 
-def timestamp_line(timestamp: VerifiedTimestamp) -> str:
+def _timestamp_line(timestamp: VerifiedTimestamp) -> str:
     """When it was, and by whom."""
     return f"  timestamp  {iso(timestamp.gen_time)} by {safe(timestamp.chain[0].subject_text)}"
 
@@ -81,13 +85,9 @@ def _signed(item: SignedArtifact) -> Json:
     return {
         "target": safe(item.target),
         "reference": item.name,
-        "artifact": descriptor_json(item.subject),
-        "signature": descriptor_json(item.signature),
-        "envelope": descriptor_json(item.envelope),
-        "signer": certificate_json(item.signer),
-        "signing_time": moment(item.signed_at),
-        "expiry": moment(item.expiry),
-        "timestamp": timestamp_json(item.timestamp),
+        "artifact": described(item.subject),
+        "signature": described(item.signature),
+        **signature_json(item),
         "existed": item.existed,
         "listed": item.listed,
         "warnings": [safe(warning) for warning in item.warnings],
@@ -122,17 +122,17 @@ def _stamped_lines(item: StampedSignature, style: Style) -> Iterator[str]:
         return
     yield style.paint("good", f"Successfully timestamped {item.before.digest}")
     yield f"  signature  {item.after.digest} ({item.listed}), beside the one without"
-    yield timestamp_line(item.timestamp)
+    yield _timestamp_line(item.timestamp)
 
 
 def _stamped(item: StampedSignature) -> Json:
     return {
         "reference": item.name,
-        "before": descriptor_json(item.before),
+        "before": described(item.before),
         "state": str(item.state),
-        "after": None if item.after is None else descriptor_json(item.after),
-        "signer": None if item.signer is None else certificate_json(item.signer),
-        "timestamp": timestamp_json(item.timestamp),
+        "after": None if item.after is None else described(item.after),
+        "signer": None if item.signer is None else _certificate_json(item.signer),
+        "timestamp": _timestamp_json(item.timestamp),
         "listed": item.listed,
         "problem": item.problem or None,
     }
@@ -199,16 +199,18 @@ def _outcome(problem: AirgapError | None) -> Json:
     }
 
 
-def descriptor_json(descriptor: Descriptor) -> Json:
-    """Media type, digest and size."""
+def signature_json(item: Signed) -> Json:
+    """Envelope, signer and times."""
     return {
-        "media_type": safe(descriptor.media_type),
-        "digest": str(descriptor.digest),
-        "size": descriptor.size,
+        "envelope": described(item.envelope),
+        "signer": _certificate_json(item.signer),
+        "signing_time": moment(item.signed_at),
+        "expiry": moment(item.expiry),
+        "timestamp": _timestamp_json(item.timestamp),
     }
 
 
-def certificate_json(certificate: Certificate) -> Json:
+def _certificate_json(certificate: Certificate) -> Json:
     """Who a certificate is about."""
     return {
         "subject": safe(certificate.subject_text),
@@ -218,7 +220,7 @@ def certificate_json(certificate: Certificate) -> Json:
     }
 
 
-def timestamp_json(timestamp: VerifiedTimestamp | None) -> Json | None:
+def _timestamp_json(timestamp: VerifiedTimestamp | None) -> Json | None:
     """The statement of a timestamping authority."""
     if timestamp is None:
         return None
@@ -227,9 +229,5 @@ def timestamp_json(timestamp: VerifiedTimestamp | None) -> Json | None:
         "latest": iso(timestamp.latest),
         "policy": safe(timestamp.policy),
         "serial": str(timestamp.serial),
-        "authority": certificate_json(timestamp.chain[0]),
+        "authority": _certificate_json(timestamp.chain[0]),
     }
-
-
-def _until(expiry: datetime | None) -> str:
-    return "" if expiry is None else f", expires {iso(expiry)}"

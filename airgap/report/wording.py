@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from airgap.parse.time import iso
+from airgap.text import safe
+
+if TYPE_CHECKING:
+    from airgap.oci.descriptor import Descriptor
+    from airgap.signature.model import Payload
 
 
 def count(number: int, noun: str) -> str:
@@ -20,6 +26,11 @@ def size(number: float) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} TiB"
+
+
+def described(content: Descriptor | Payload) -> dict[str, Any]:
+    """Media type, digest and size, for a document."""
+    return {"media_type": safe(content.media_type), "digest": str(content.digest), "size": content.size}
 
 
 def moment(at: datetime | None) -> str | None:

@@ -7,16 +7,12 @@ A blob signature is an envelope in a file of its own; there is no manifest, ever
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
 from airgap.oci.descriptor import MANIFEST_TYPES, Descriptor
 from airgap.oci.digest import Digest
-from airgap.pki.certificate import Certificate
-from airgap.pki.timestamp import VerifiedTimestamp
 from airgap.signature.formats import EnvelopeFormat
 from airgap.signature.model import Envelope, Payload
 from airgap.text import safe
@@ -129,18 +125,3 @@ def media_type_of(name: str, form: EnvelopeFormat | None) -> str:
         f"{safe(name)!r} does not say what signature it holds: it does not end in .jws.sig or .cose.sig",
         remedy="Say it with --signature-format jws or --signature-format cose.",
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedBlob:
-    """A file and the signature that was made for it."""
-
-    path: Path
-    signature: Path
-    """The file that the detached signature was written to."""
-    subject: Descriptor
-    envelope: Descriptor
-    signer: Certificate
-    signed_at: datetime | None
-    expiry: datetime | None
-    timestamp: VerifiedTimestamp | None = None

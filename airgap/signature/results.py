@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from airgap.oci.descriptor import Descriptor
 from airgap.pki.certificate import Certificate
@@ -12,21 +13,37 @@ from airgap.pki.timestamp import VerifiedTimestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedArtifact:
+class Signed:
+    """What there is to say about every signature that was made."""
+
+    subject: Descriptor
+    """What was signed."""
+    envelope: Descriptor
+    signer: Certificate
+    signed_at: datetime | None
+    expiry: datetime | None
+    timestamp: VerifiedTimestamp | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedBlob(Signed):
+    """A file and the signature that was made for it."""
+
+    path: Path
+    signature: Path
+    """The file that the detached signature was written to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedArtifact(Signed):
     """One artifact and its signature."""
 
     target: str
     """The reference as it was given."""
     name: str
     """The artifact by its digest, safe to show."""
-    subject: Descriptor
     signature: Descriptor
     """The signature manifest."""
-    envelope: Descriptor
-    signer: Certificate
-    signed_at: datetime | None
-    expiry: datetime | None
-    timestamp: VerifiedTimestamp | None = None
     existed: bool = False
     """An equal signature was there already, and nothing was attached."""
     listed: str = ""

@@ -26,7 +26,6 @@ from airgap.reasons import REASONS, ExitCode
 from airgap.signature.blob_payload import (
     OCTET_STREAM,
     BlobTarget,
-    SignedBlob,
     blob_descriptor,
     measure,
     signature_name,
@@ -37,6 +36,7 @@ from airgap.signature.formats import EnvelopeFormat
 from airgap.signature.inspected import InspectedSignature, inspect_envelope
 from airgap.signature.model import RESERVED_PREFIX
 from airgap.signature.produce import Draft, EnvelopeSigner, encode_payload
+from airgap.signature.results import SignedBlob
 from airgap.signature.sealing import check_signing_chain, seal
 from airgap.signature.signer import Signer
 from airgap.signature.timestamper import Timestamper
