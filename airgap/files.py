@@ -22,7 +22,7 @@ T = TypeVar("T")
 def complete_or_absent(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     """A new file that takes the name `path` when the block ends well, and leaves nothing when it does not.
 
-    Written under a temporary name in the same folder, flushed to the medium, then renamed: whoever opens `path` sees
+    Written under a temporary name in the same folder, flushed to the medium, then renamed: a reader of `path` sees
     the old content or the new, never half. A device or a pipe is refused: it would be gone, and a file in its place.
     Raises OSError.
     """

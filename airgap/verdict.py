@@ -79,7 +79,7 @@ class Ruled:
 
     @property
     def ruling(self) -> Ruling:
-        """What it comes to."""
+        """The verdict."""
         raise NotImplementedError
 
     @property

@@ -48,7 +48,7 @@ class Connection:
     """Idle connections kept for each host."""
 
     def transport(self, notice: Callable[[str], None]) -> airgap.TransportOptions:
-        """How to connect; `notice` is told of retries. Raises UsageError."""
+        """The options of connections; `notice` is called for retries. Raises UsageError."""
         plain_http = self._speaks_plainly()
         if plain_http and (self.insecure or self.ca_file or self.cert_file):
             raise UsageError("--plain-http speaks no TLS, and the other options are about TLS")

@@ -104,7 +104,7 @@ def collect_chains(
                 continue
             try:
                 envelope = _envelope(store, graph, descriptor)
-            except ContentError as error:  # nobody could look
+            except ContentError as error:  # it could not be read
                 problems[ContentProblem.of(error, descriptor, reached.path)] = None
                 continue
             except (AirgapError, OSError) as error:

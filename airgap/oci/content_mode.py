@@ -1,4 +1,4 @@
-"""How much of an artifact's content is checked: a choice of whoever asks."""
+"""How much of an artifact's content is checked: a choice of the caller."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ class Content(StrEnum):
     MANIFESTS = "manifests"
     """Manifests, configs and envelopes; layers are not even looked for."""
     NONE = "none"
-    """The artifact's manifest and what refers to it (`Graph.surface`), without which nobody knows what is signed."""
+    """Only the artifact's manifest and its referrers (`Graph.surface`), which are needed to find signatures."""

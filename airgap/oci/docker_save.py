@@ -61,7 +61,7 @@ class Saved:
     is_alone: bool = False
     """Whether `docker load` goes by `repositories`, as there is no `manifest.json`."""
     unread: tuple[ContentProblem, ...] = ()
-    """What cannot be read here: whoever can read it may find other names and images in it."""
+    """The problem of a file that cannot be read here: other tools may find names and images in it."""
 
     @classmethod
     def read(cls, documents: Mapping[str, bytes]) -> Self:

@@ -282,7 +282,7 @@ class Graph:
                 raise problem.error()
             raise NotFoundError(
                 f"the layout {self._store.name} holds no artifact: its index.json lists none",
-                remedy="Check that it is the right one, and that its copy came to its end: index.json is written last.",
+                remedy="Check that it is the right one, and that its copy is complete: index.json is written last.",
             )
         return roots
 

@@ -26,7 +26,7 @@ class ContentProblem:
     facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
     """`expected_size`, `found_size`, `found_digest`, ... where they are known."""
     remedy: str = ""
-    """The way out, where it is another than the reason's."""
+    """The remedy, if it differs from that of the reason code."""
 
     @classmethod
     def of(cls, error: ContentError, descriptor: Descriptor, path: str) -> Self:
@@ -52,5 +52,5 @@ class ContentProblem:
 
 
 def own_remedy(error: ContentError) -> str:
-    """The way out, where it is another than the reason's."""
+    """The remedy, if it differs from that of the reason code."""
     return error.remedy if error.remedy != REASONS[error.reason].remedy else ""

@@ -26,7 +26,7 @@ class ErrorReport(Report):
         return self.error.exit_code
 
     def document(self) -> Json:
-        """The sentence, its reason code and the way out."""
+        """The message, its reason code and the remedy."""
         return {
             "schema": ERROR_SCHEMA,
             "tool": TOOL,
@@ -39,12 +39,12 @@ class ErrorReport(Report):
         }
 
     def lines(self, style: Style) -> Iterator[str]:
-        """The sentence and the way out."""
+        """The message and the remedy."""
         yield style.paint("bad", f"Error: {self.error}")
         if self.error.remedy:
             yield f"       {self.error.remedy}"
 
 
 def problem_of(error: AirgapError) -> Problem:
-    """The error as a problem of a run that comes to nothing else: its exit code is the command's."""
+    """The error as the only problem of a run: its exit code is that of the command."""
     return replace(Problem.of(error), exit_code=error.exit_code)

@@ -114,7 +114,7 @@ class RefusedPolicyReport(Report):
         }
 
     def lines(self, style: Style) -> Iterator[str]:  # noqa: ARG002 - plain lines
-        """One refusal a line, with its way out below it."""
+        """One refusal a line, with its remedy below it."""
         for refusal in self.error.refusals:
             yield f"{self.error.source}, {refusal.located}"
             yield from _way_out(refusal)

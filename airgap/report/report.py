@@ -44,7 +44,7 @@ class Report(ABC):
         return "".join(f"{line}\n" for line in self.lines(style))
 
     def brief(self) -> str:
-        """The same of the brief ones."""
+        """The brief ones."""
         return "".join(f"{line}\n" for line in self.brief_lines())
 
 

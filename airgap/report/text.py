@@ -322,7 +322,7 @@ def told_lines(outcome: _Told, style: Style) -> Iterator[str]:
 
 
 def problem_line(problem: Problem, style: Style = PLAIN, word: str = "problem", kind: str = "bad") -> str:
-    """What kept something from being judged, or is worth a warning, without the way out."""
+    """Problems and warnings, without the remedy."""
     target = f"{problem.target}: " if problem.target and not _names(problem.message, problem.target) else ""
     code = f" [{problem.reason}]" if problem.reason else ""
     return f"  {style.paint(kind, word)} {target}{problem.message}{code}"

@@ -270,7 +270,7 @@ class _Gathered:
         self._bytes = 0
 
     def take(self, manifest: Manifest) -> None:
-        """What is evidence by its name or type; where there is more than is read, nobody knows what it says."""
+        """Takes the layers that are evidence by name or type. Layers beyond the bound are not read."""
         for item in evidence_of(manifest):
             is_index = item.annotations.get(TITLE) == f"crls/{INDEX}"  # it decides nothing
             self._take(item, nothing_to_speak_of=is_index)
@@ -295,7 +295,7 @@ class _Gathered:
         self.pieces[named] = EvidenceFile(name, self._origin, read, leftover=nothing_to_speak_of)
 
     def _leave_out(self, item: Descriptor) -> None:
-        """Nobody knows what is said by more than is read; told once."""
+        """The notice that evidence beyond the bound is not read; given once."""
         if not self.unread:
             self.unread.append(
                 UnreadableEvidence(

@@ -147,7 +147,7 @@ class _Look:
         )
 
     def _not_looked(self, below: str, problem: str) -> None:
-        """A folder that nobody looked through may hold anything: nobody may pass over it."""
+        """A folder that was not searched: it may hold anything and must not be ignored."""
         shown = safe(below.rstrip("/")) or "."
         right = " or ".join(f"{name}/" for name in self._known)
         self.unread.append(

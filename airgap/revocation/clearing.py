@@ -137,7 +137,7 @@ class ClearingEvidence:
                 raise self._future(query, file.kind, file.name, made)
 
     def newest_in_targets(self, query: RevocationQuery) -> NewestInTargets | None:
-        """Of what the clock is held against, the newest piece that does not lie in the trust directory."""
+        """The newest evidence outside of the trust directory that is compared with the clock."""
         if not query.certificate.ocsp_urls and not query.certificate.names_crls:
             return None
         dated = ((file, made) for file, made in self._dated(query) if not file.trusted)
@@ -549,4 +549,4 @@ def _silence(query: RevocationQuery, file: CrlFile, crl: Crl) -> tuple[str, ...]
         return ()
     expired = f"{query.who} expired on {iso(query.certificate.not_after)}"
     made = f"{file.name} was made on {iso(crl.this_update)}, after {expired}"
-    return (f"{made}: an issuer may drop entries of expired certificates, so that its silence proves little",)
+    return (f"{made}: an issuer may drop entries of expired certificates, so that a missing entry proves little",)

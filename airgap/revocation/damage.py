@@ -111,7 +111,7 @@ def is_damaged(file: CrlFile | OcspFile, known: Iterable[Certificate]) -> bool:
 
 
 def contradicts(one: CrlFacts, other: CrlFacts) -> bool:
-    """Whether one of two CRLs is damaged, for all that can be said where no certificate of their makers is at hand.
+    """Whether one of two CRLs may be damaged, if no certificate of their issuers is at hand.
 
     They state nearly one key, and not one key of one name. A name that is near alone says nothing.
     """

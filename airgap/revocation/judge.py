@@ -91,7 +91,7 @@ class RevocationJudge:
         return _each_once(said for item in certificates for said in self._condemning.claimed_in_targets(item, kind))
 
     def newest_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> NewestInTargets | None:
-        """What came with a target and was made last, of all that the clock is held against for this chain."""
+        """The newest evidence of a target that is compared with the clock for this chain."""
         found = [
             item for query in self._queries(chain, kind, None) if (item := self._clearing.newest_in_targets(query))
         ]

@@ -1,4 +1,4 @@
-"""A finished envelope as what is attached to an artifact: manifest, config and blobs (requirements section 1.1)."""
+"""A finished envelope as an attachment to an artifact: manifest, config and blobs (requirements section 1.1)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from airgap.transfer.attach import AttachedManifest, Attachment, Place, as_subje
 
 
 def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artifactType") -> Attachment:
-    """What attaches the envelope to `target`, judged by the rules that a verifier reads it with.
+    """The attachment of the envelope to `target`, checked by the rules of a verifier.
 
     Raises SigningError where the envelope is about something else, or the manifest would not be accepted.
     """
@@ -67,7 +67,7 @@ def signature_attachment(sealed: Sealed, target: Descriptor, form: Form = "artif
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedSignature:
-    """A signature that is attached to an artifact and is about it; whether its signer is trusted was not asked."""
+    """A signature that is attached to an artifact and is about it; the trust in its signer is not checked."""
 
     descriptor: Descriptor
     """Of its manifest."""
@@ -80,13 +80,13 @@ class AttachedSignature:
 
     @property
     def form(self) -> Form:
-        """How its manifest says that it is a signature."""
+        """The form by which its manifest is a signature."""
         declared = self.manifest.declared_artifact_type
         return "config" if declared is None and self.manifest.config is not None else "artifactType"
 
 
 def read_attached(place: Place, found: AttachedManifest) -> AttachedSignature:
-    """A signature with all checks that need no trust: manifest, envelope, signature value, chain, payload.
+    """A signature after all checks that need no trust: manifest, envelope, signature value, chain, payload.
 
     Raises Rejected, and what reading raises.
     """

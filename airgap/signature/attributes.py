@@ -1,7 +1,7 @@
 """The signed attributes and their rules, the same for JWS and COSE (requirements 3.2, 4 and 5).
 
-A format hands in its decoded protected header and its `Dialect`; everything that depends on the spelling of labels
-and times is in there, all rules are here, so that no rule holds for one format only (D8, D9).
+A format passes its decoded protected header and its `Dialect`, which has the spelling of labels and times. All rules
+are here, so that each rule holds for both formats (D8, D9).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Label = int | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How one envelope format spells the protected header."""
+    """The spelling of the protected header in one envelope format."""
 
     algorithm: Label
     critical: Label
@@ -35,9 +35,9 @@ class Dialect:
     is_registered: Callable[[Label], bool]
     """Whether the format's own specification defines the label, so that `crit` may not list it."""
     clause: str
-    """Where that is said."""
+    """The place of that definition."""
     not_extended: frozenset[Label] = frozenset()
-    """Further labels that the format itself gives a meaning."""
+    """Further labels that the format itself defines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ DEFINED: Final = frozenset(
 """The signed attributes that the Notary Project defines."""
 
 _UNDERSTOOD: Final = DEFINED - {model.SIGNING_TIME}
-"""What may be critical: the table of section 5 says no for the signing time."""
+"""Attributes that may be critical: by the table of section 5, not the signing time."""
 _GO_ZERO_YEAR: Final = 1
 
 
@@ -171,7 +171,7 @@ def _require_critical(header: Mapping[Label, Any], critical: frozenset[Label], s
 
 
 def _plugin(header: Mapping[Label, Any], critical: frozenset[Label]) -> PluginDemand | None:
-    # JWS-22; a minimum version of nothing is a critical attribute that cannot be met, so it is refused
+    # JWS-22; a minimum version without a plugin is a critical attribute that cannot be processed, so it is refused
     name = _plugin_header(header, critical, model.PLUGIN)
     version = _plugin_header(header, critical, model.PLUGIN_MIN_VERSION)
     if version is not None:
@@ -250,7 +250,7 @@ def _time(header: Mapping[Label, Any], dialect: Dialect, label: str) -> datetime
         moment = dialect.parse_time(header[label])
     except FormatError as error:
         raise Rejected("envelope.time", f"{label!r} {error.problem}") from None
-    if moment.year == _GO_ZERO_YEAR:  # what the reference's signer writes for "none" (JWS-16, COSE-15)
+    if moment.year == _GO_ZERO_YEAR:  # the signer of the reference writes it for "none" (JWS-16, COSE-15)
         raise Rejected("envelope.time", f"{label!r} is in the year 1, which stands for no time at all")
     return moment
 

@@ -1,4 +1,4 @@
-"""Signatures of plain files: what the payload says about one, and how detached signatures are called (section 7.4).
+"""Signatures of plain files: their payload, and the names of detached signatures (section 7.4).
 
 A blob signature is an envelope in a file of its own; there is no manifest, everything else is as for artifacts
 (BLOB-6).
@@ -18,24 +18,24 @@ from airgap.signature.model import Envelope, Payload
 from airgap.text import safe
 
 OCTET_STREAM: Final = "application/octet-stream"
-"""The media type of a file about which nothing else is said (PAY-4)."""
+"""The default media type of a file (PAY-4)."""
 
 _PARTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobTarget:
-    """A file as it was found, for comparison with what was signed."""
+    """The facts of a file, to compare them with the payload."""
 
     digest: Digest
     """By the algorithm that the signing key demands (PAY-4)."""
     size: int
     media_type: str | None = None
-    """What the caller wants signed; None to compare no media type (PAY-8)."""
+    """The media type that the caller demands; None to compare none (PAY-8)."""
 
 
 def measure(file: BinaryIO, algorithm: str) -> tuple[Digest, int]:
-    """Digest and size of what is left of a stream, of any size, in constant memory. Raises OSError."""
+    """Digest and size of the rest of a stream, of any size, in constant memory. Raises OSError."""
     digest, size = Digest.of(b"", algorithm).new_hash(), 0
     while chunk := file.read(limits.CHUNK_BYTES):
         digest.update(chunk)
@@ -44,7 +44,7 @@ def measure(file: BinaryIO, algorithm: str) -> tuple[Digest, int]:
 
 
 def blob_descriptor(digest: Digest, size: int, media_type: str) -> Descriptor:
-    """What is signed about a file. Raises UsageError for what is no media type."""
+    """The signed descriptor of a file. Raises UsageError for an invalid media type."""
     try:
         return Descriptor.from_json({"mediaType": media_type, "digest": str(digest), "size": size})
     except FormatError:
@@ -52,7 +52,7 @@ def blob_descriptor(digest: Digest, size: int, media_type: str) -> Descriptor:
 
 
 def check_blob(payload: Payload, envelope: Envelope, target: BlobTarget) -> None:
-    """The payload is about this file: digest by the key's hash, size, and the media type if asked (PAY-8).
+    """Checks that the payload is about this file: digest by the key's hash, size, and the media type if given (PAY-8).
 
     Raises Rejected payload.mismatch. The envelope's signature was verified before.
     """
@@ -81,7 +81,7 @@ def check_blob(payload: Payload, envelope: Envelope, target: BlobTarget) -> None
 
 
 def is_artifact(media_type: str) -> bool:
-    """Whether what a signature is about lies in a registry or a layout, and is no plain file."""
+    """Whether a signature is about an artifact of a registry or a layout, not a plain file."""
     return media_type in MANIFEST_TYPES
 
 

@@ -1,7 +1,7 @@
-"""Where the detached signature of a file lies, in what form it is, and what lies there instead (BLOB-4, BLOB-5, D44).
+"""Finds the detached signature of a file and its format (BLOB-4, BLOB-5, D44).
 
-A signature is only ever taken under its usual name, or where somebody names it; what lies beside a file under another
-name is told, and not judged.
+Only a signature with the usual name, or one that the user names, is used. Files with other names are only mentioned in
+messages.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _ENDINGS: Final = (
     ".minisig", ".sigstore", ".bundle", ".json", ".jsonl", ".att", ".dsse", ".intoto", ".pem", ".crt", ".sha256",
     ".sha512", ".txt",
 )  # fmt: skip
-"""How signatures of other tools, and what people take for them, are called."""
+"""Names of signatures of other tools, and of files that people take for signatures."""
 
 
 def usual_places(path: Path, form: EnvelopeFormat | None = None) -> list[Path]:
-    """Where the signature of a file lies where nobody says where: each form has one (BLOB-5), `.` and `/` none."""
+    """The usual paths of the signature of a file, one for each format (BLOB-5); none for `.` and `/`."""
     if not path.name:
         return []
     return [path.with_name(signature_name(path.name, name)) for name in ([form] if form else EnvelopeFormat)]
@@ -82,7 +82,7 @@ _AGAIN: Final = "Copy the signature again from where the file came from."
 
 
 def _none(path: Path) -> Rejected:
-    """That there is no signature, and what there is instead."""
+    """The error for a missing signature, with the files that may be meant."""
     nothing = f"there is no signature beside {safe(path)}"
     if path.is_dir():
         return Rejected("signature.none", f"{nothing}, which is a directory").advising(
@@ -101,12 +101,12 @@ def _none(path: Path) -> Rejected:
 
 
 def _near(path: Path) -> Iterator[tuple[Path, str, str]]:
-    """What lies beside a file under a name like its own, or its signature's: what it is, and what to do with it."""
+    """Files beside a file with names similar to its own or its signature's: their kind, and what to do."""
     for item in near_files(path.parent, [path.name, *(place.name for place in usual_places(path))]):
         try:
             raw = read_regular(item, limits.ENVELOPE_BYTES)
         except FormatError:
-            continue  # what cannot be read is no help to anybody here
+            continue  # unreadable files are no help here
         form = form_of(raw)
         if form is not None:
             option = "" if _says(item.name, form) else f" --signature-format {form}"

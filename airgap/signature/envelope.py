@@ -1,6 +1,6 @@
-"""From an envelope's bytes to one neutral record, and the check of its signature value.
+"""Parses an envelope of any format into one record, and checks its signature value.
 
-`parse_envelope` and `parse_payload` judge form only, so that an envelope can be shown without being trusted.
+`parse_envelope` and `parse_payload` check only the form, so that an envelope can be shown without being trusted.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class _Any:
 
 
 ANY_PLUGIN: Final = _Any()
-"""For those who read an envelope and accept nothing by it: whatever plugin it demands."""
+"""For readers that accept nothing: allows any demanded plugin."""
 
 
 def parse_envelope(media_type: str, raw: bytes, *, plugins: Container[str] = frozenset()) -> Envelope:
-    """The envelope that `raw` holds in the format of `media_type`.
+    """The envelope in `raw`, in the format of `media_type`.
 
     Neither the signature value nor the chain nor the payload is judged. Critical attributes that are not understood
     are refused (D6), unless the envelope demands a verification plugin that is in `plugins`: then they are listed in

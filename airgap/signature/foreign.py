@@ -1,4 +1,4 @@
-"""Signatures of other tools, recognised so that a message can name them. None is ever judged here."""
+"""Recognises signatures of other tools, so that a message can name them. None is judged here."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _RSA_BYTES: Final = frozenset({256, 384, 512})
 
 
 def foreign_signature(raw: bytes) -> str | None:
-    """What `raw` is, with its article, where it is a signature of another tool, or something near one; else None."""
+    """The kind of `raw`, with its article, if it is a signature of another tool or something similar; else None."""
     text = raw.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text.startswith(b"{"):
         return _json(raw)

@@ -1,4 +1,4 @@
-"""Test keys: a throwaway root and a signing certificate below it, labelled so that nobody takes them for real ones.
+"""Makes test keys: a throwaway root and a signing certificate below it, labelled as test keys.
 
 The root's key exists only while this runs, so nothing else can ever be issued below it.
 """

@@ -1,4 +1,4 @@
-"""A signature decoded as far as it can be, and not judged."""
+"""A signature, decoded as far as possible and not judged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedSignature:
-    """One signature. Everything in it is a claim of whoever made it."""
+    """One signature. Everything in it is a claim of its maker."""
 
     descriptor: Descriptor
     """The signature manifest."""
@@ -46,7 +46,7 @@ class InspectedArtifact:
     descriptor: Descriptor
     signatures: tuple[InspectedSignature, ...]
     unread: tuple[ContentProblem, ...]
-    """What of it cannot be read: its own manifest, an envelope, and what may be a signature of it."""
+    """Unreadable content: its own manifest, an envelope, or a possible signature of it."""
 
 
 def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, raw: bytes) -> InspectedSignature:
@@ -56,7 +56,7 @@ def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, ra
     payload: Payload | None = None
     timestamp: TimestampToken | None = None
     try:
-        # nothing is accepted here, so what only a plugin understands can be shown
+        # nothing is accepted here, so content for plugins can be shown
         envelope = parse_envelope(media_type, raw, plugins=ANY_PLUGIN)
         payload = parse_payload(envelope)
     except AirgapError as error:
@@ -78,5 +78,5 @@ def inspect_envelope(descriptor: Descriptor, mechanism: str, media_type: str, ra
 
 
 def obstacle(error: Exception) -> Obstacle:
-    """What an error says, for showing."""
+    """The obstacle of an error."""
     return Obstacle(reason=getattr(error, "reason", None), message=safe(error))

@@ -1,7 +1,7 @@
 """JWS envelopes: flattened JSON serialisation, read by hand (requirements section 3).
 
-JOSE libraries decode and encode again before they verify, keep the last of two members and forgive base64; so what
-they verify need not be what arrived. Here the strings are taken as transmitted (JWS-4).
+JOSE libraries decode and encode again before they verify, keep the last of duplicate members and accept invalid
+base64; so they may verify other bytes than those that arrived. Here the strings are used as transmitted (JWS-4).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Named signing keys: notation's `signingkeys.json`, read and written (CLI-9, CLI-10; D43).
 
-Entries name files or remote keys; no key is in here. What is not understood in an entry is kept when the file is
-written again, so that notation and others can share it.
+Entries name files or remote keys; the file has no key. Unknown members of an entry are kept when the file is written
+again, so that notation and others can share it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class LocalKey:
 
     name: str
     key_path: str
-    """PEM. As it stands there; relative paths count from the folder of the configuration."""
+    """PEM. The path as written; relative paths begin at the folder of the configuration."""
     certificate_path: str
     """PEM, signing certificate first, root last."""
     other: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -48,7 +48,7 @@ class LocalKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenKey:
-    """A key in a PKCS #11 token, with its chain in a file. Ours alone: notation looks for a file of that name."""
+    """A key in a PKCS #11 token, with its chain in a file. An extension: notation looks for a file of that name."""
 
     name: str
     uri: str
@@ -154,7 +154,7 @@ def _unknown(name: str, keys: SigningKeys) -> NotFoundError:
 def key_with_chain(
     name: str, key: str, chain: str, other: Mapping[str, Any] = MappingProxyType({})
 ) -> LocalKey | TokenKey:
-    """The key in a token where `key` is a `pkcs11:` URI, else that in the file `key`; its chain is in a file."""
+    """The key in a token if `key` is a `pkcs11:` URI, else in the file `key`; its chain is in a file."""
     if is_token_uri(key):
         return TokenKey(name=name, uri=key, certificate_path=chain, other=other)
     return LocalKey(name=name, key_path=key, certificate_path=chain, other=other)

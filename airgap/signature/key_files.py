@@ -1,6 +1,6 @@
-"""Private keys and chains in files: PEM, encrypted or not, or JWK, and for nobody's eyes but their owner's.
+"""Reads private keys and chains from files: PEM, encrypted or not, or JWK; only the owner may read the file.
 
-No message says anything of a key's content, nor of a pass phrase: what a library says about them is dropped.
+No message has content of a key or a pass phrase: messages of libraries about them are dropped.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def read_chain(path: Path) -> tuple[Certificate, ...]:
 def read_secret(path: Path) -> bytes:
     """The content of a file that only its owner may read. Raises KeyFileError.
 
-    What is no regular file (a pipe of the shell) has no mode that says anything.
+    For other than regular files (a pipe of the shell) the mode has no meaning.
     """
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Where named keys are configured: named, else the environment's, else ours, and notation's beside it."""
+"""Finds the configuration of named keys: the named folder, else that of the environment, else ours and notation's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class NamedKey:
     """Relative paths count from here."""
     is_default: bool
     borrowed: bool
-    """It stands in notation's configuration, which is not written."""
+    """Whether it is in notation's configuration, which we do not write."""
 
 
 def locate_keys(

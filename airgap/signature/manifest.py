@@ -1,4 +1,4 @@
-"""Manifests that carry a signature envelope: read, judged and written (requirements section 1.1)."""
+"""Signature manifests: reads, checks and writes them (requirements section 1.1)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CONFIG_BYTES: Final = b"{}"
 """Content of every signature manifest's config; nothing reads it (MAN-4)."""
 
 Form = Literal["artifactType", "config"]
-"""How a written manifest says that it is a signature: MAN-2, or MAN-3 for registries of version 1.0."""
+"""The form of a written signature manifest: MAN-2, or MAN-3 for registries of version 1.0."""
 
 
 def is_signature(manifest: Manifest | Index) -> bool:
@@ -65,7 +65,7 @@ def envelope_descriptor(manifest: Manifest | Index, subject: Descriptor) -> Desc
 
 
 def thumbprint_warning(manifest: Manifest, chain: Sequence[Certificate]) -> str | None:
-    """What is wrong with the fingerprints that the manifest is annotated with; None where they fit the chain.
+    """What is wrong with the annotated fingerprints of the manifest; None if they match the chain.
 
     Never more than a warning: the annotation is not signed (MAN-7, MAN-10, D1).
     """
@@ -83,7 +83,9 @@ def thumbprint_warning(manifest: Manifest, chain: Sequence[Certificate]) -> str 
         return None
     message = "the fingerprints that the signature manifest is annotated with are not those of the envelope's chain"
     for ours, theirs in zip(annotated, carried, strict=False):
-        if ours != theirs:  # one key may have two certificates, of which one is revoked: who swapped them says so here
+        if (
+            ours != theirs
+        ):  # one key may have two certificates, one of them revoked: the annotation shows that they were exchanged
             return (
                 f"{message}: {safe(ours, limit=64)} there, {theirs} here; whether it is revoked was asked for this one"
             )

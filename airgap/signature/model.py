@@ -1,7 +1,7 @@
-"""What a signature envelope says, whichever format it came in.
+"""The content of a signature envelope of any format.
 
-Every field is a claim until `verify_signature` and the verifier's checks have passed. Only bytes that arrived are
-kept for checking: `signing_input` is what the signature value covers, never something serialised again.
+Every field is a claim until `verify_signature` and the checks of the verifier have passed. `signing_input` is the
+signed bytes as received, never serialised again.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class PluginDemand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A parsed envelope, not judged: neither the signature value nor the chain nor the payload was looked at."""
+    """A parsed envelope, not judged: signature value, chain and payload are not checked."""
 
     media_type: str
     algorithm: Algorithm
-    """What the protected header states; `verify_signature` compares it with the key."""
+    """The algorithm in the protected header; `verify_signature` compares it with the key."""
     content_type: str
     payload: bytes
     scheme: Scheme
@@ -79,7 +79,7 @@ class Envelope:
     certificates: Offered
     """Leaf first, at least one; not signed, and not trusted (SCHEME-9)."""
     signature: bytes
-    """The signature value: what a timestamp token is about (TS-11)."""
+    """The signature value, which a timestamp token is about (TS-11)."""
     signing_input: bytes
     """The bytes that the signature value covers."""
     timestamp_token: bytes | None

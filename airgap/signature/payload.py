@@ -26,7 +26,7 @@ def parse_payload(envelope: Envelope) -> Payload:
 
 
 def check_about(payload: Payload, target: Descriptor) -> None:
-    """The payload names `target`: digest, size and media type, and nothing else is compared (PAY-6).
+    """Checks that the payload names `target`: only digest, size and media type are compared (PAY-6).
 
     Raises Rejected payload.mismatch.
     """
@@ -52,7 +52,7 @@ _SAME_BYTES: Final = {
     "media type": "The bytes are those that were signed, and what points at them calls them otherwise: some tool has "
     "changed the media type. Copy the artifact again from its source, with one that keeps it (airgap copy).",
 }
-"""The way out where the digest is right: no other bytes would do."""
+"""The remedy if the digest is right: other bytes do not help."""
 _FILE: Final = (
     "This looks like the signature of a file, which is judged beside it: airgap blob verify FILE --signature SIGNATURE."
 )

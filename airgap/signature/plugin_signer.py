@@ -1,8 +1,8 @@
-"""Signing with a plugin: a signer that is not trusted (PLUGIN-22 to PLUGIN-25).
+"""Signs with a plugin, which is not trusted (PLUGIN-22 to PLUGIN-25).
 
 Either the plugin signs bytes and we make the envelope (`PluginSigner`), or it makes the envelope itself
-(`PluginEnvelopeSigner`). Each way of lying is found out before the signature leaves here: another key, another
-payload, another algorithm, another key's name, another type of envelope, annotations dropped, members added.
+(`PluginEnvelopeSigner`). All wrong answers are detected before the signature is returned: another key, payload,
+algorithm, key name or type of envelope, dropped annotations, added members.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class PluginEnvelopeSigner:
         )
         name, command = self._plugin.name, Command.ENVELOPE.value
         try:
-            # it may demand a verification plugin for its critical attributes: that is between it and its verifiers
+            # it may demand a verification plugin for its critical attributes, which only its verifiers need
             envelope = parse_envelope(media_type, answer.raw, plugins=ANY_PLUGIN)
             verify_signature(envelope)
             check_code_signing_chain(envelope.certificates)

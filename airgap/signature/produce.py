@@ -1,4 +1,4 @@
-"""Envelopes written: the other half of jws, cose and payload, in the style of the reference (JWS-43, COSE-4)."""
+"""Writes envelopes, in the style of the reference (JWS-43, COSE-4); jws, cose and payload read them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Countersign = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What is to be signed. Raises UsageError where no correct envelope could say it."""
+    """The content of a signature to make. Raises UsageError if no correct envelope can have it."""
 
     payload: bytes
     signing_time: datetime
@@ -51,7 +51,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeEnvelope:
-    """What an `EnvelopeSigner` made; none of it is trusted."""
+    """The untrusted result of an `EnvelopeSigner`."""
 
     raw: bytes
     annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -60,10 +60,10 @@ class MadeEnvelope:
 
 @runtime_checkable
 class EnvelopeSigner(Protocol):
-    """Whoever makes the whole envelope elsewhere: a plugin that generates envelopes (PLUGIN-24)."""
+    """A maker of whole envelopes: a plugin that generates envelopes (PLUGIN-24)."""
 
     def make_envelope(self, draft: Draft, media_type: str) -> MadeEnvelope:
-        """An envelope in the format of `media_type` that says what the draft says.
+        """An envelope in the format of `media_type` with the content of the draft.
 
         The payload may have annotations beside the draft's; the signing time is the maker's own.
         """
@@ -74,7 +74,7 @@ _FORMAT_LABELS: Final = frozenset({"alg", "cty", "crit", "b64", X5C, model.TIMES
 
 
 def encode_payload(target: Descriptor, metadata: Mapping[str, str] | None = None) -> bytes:
-    """The payload that says: this artifact, with this metadata (PAY-2, PAY-3).
+    """The payload for this artifact with this metadata (PAY-2, PAY-3).
 
     Of `target` the media type, digest, size and annotations are signed, nothing else. Raises UsageError where a
     metadata key is reserved or the target's annotations have it already (PAY-5).

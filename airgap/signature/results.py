@@ -1,4 +1,4 @@
-"""What became of signing and timestamping: values that stages make and reports tell."""
+"""The results of signing and timestamping, for reports."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class SignedArtifact(Signed):
     existed: bool = False
     """An equal signature was there already, and nothing was attached."""
     listed: str = ""
-    """How the signature can be found: `referrers API`, `referrers tag`, `index.json`."""
+    """Where the signature is listed: `referrers API`, `referrers tag`, `index.json`."""
     warnings: tuple[str, ...] = ()
 
 
 class Stamping(StrEnum):
-    """What became of a signature."""
+    """The result for a signature."""
 
     STAMPED = "stamped"
     HAS_ONE = "has a timestamp"
@@ -63,7 +63,7 @@ class Stamping(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StampedSignature:
-    """One signature and what became of it."""
+    """One signature and its result."""
 
     name: str
     """The signed artifact by its digest, safe to show."""

@@ -1,8 +1,8 @@
-"""From what is to be said to an envelope that a verifier accepts, or to nothing.
+"""Makes an envelope that a verifier accepts, or fails.
 
-The signing chain is held to the verifier's own rules before anything is signed, and what was made is parsed and
-verified like a stranger's before it leaves: a signer that uses another key, signs another payload or answers with
-rubbish is found out here. Used by `airgap sign` and by whatever else makes envelopes (blobs, services).
+The signing chain is checked by the rules of the verifier before anything is signed. The finished envelope is parsed and
+verified like that of a stranger: this detects a signer that uses another key, signs another payload or gives invalid
+data. Used by `airgap sign` and by all other makers of envelopes.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Sealed:
     payload: Payload = field(repr=False)
     timestamp: VerifiedTimestamp | None = None
     annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """What the signer wants the signature manifest to be annotated with (MAN-9)."""
+    """Annotations of the signer for the signature manifest (MAN-9)."""
 
 
 def seal(
     draft: Draft, signer: Signer | EnvelopeSigner, *, media_type: str, timestamper: Timestamper | None = None
 ) -> Sealed:
-    """An envelope in the format of `media_type` that says what `draft` says, verified.
+    """A verified envelope in the format of `media_type` with the content of `draft`.
 
     Raises SigningError (with the reason a verifier would give), UsageError, and what signer and timestamper raise.
     """
@@ -84,7 +84,7 @@ def stamp(media_type: str, raw: bytes, timestamper: Timestamper) -> Sealed:
 
     Raises SigningError, and what the timestamper raises; Rejected where `raw` does not verify.
     """
-    before = parse_envelope(media_type, raw, plugins=ANY_PLUGIN)  # nobody is asked to accept it here
+    before = parse_envelope(media_type, raw, plugins=ANY_PLUGIN)  # it is not accepted here
     verify_signature(before)
     check_code_signing_chain(before.certificates)
     token, timestamp = token_about(timestamper, before.signature, before.algorithm.hash_name, before.certificates)
@@ -109,7 +109,7 @@ def check_signing_chain(chain: Sequence[Certificate], draft: Draft) -> None:
 
 
 def _checked(media_type: str, raw: bytes, draft: Draft, *, own_plugin: bool) -> tuple[Envelope, Payload]:
-    """The envelope and its payload, judged as a verifier does, and compared with what was asked for."""
+    """The envelope and its payload, checked as by a verifier and compared with the request."""
     try:
         envelope = parse_envelope(media_type, raw, plugins=ANY_PLUGIN if own_plugin else _named(draft))
         verify_signature(envelope)
@@ -158,7 +158,7 @@ def _compare(envelope: Envelope, payload: Payload, draft: Draft, wanted: Payload
 
 
 def _compare_expiry(envelope: Envelope, draft: Draft) -> None:
-    """As long as was asked for: a plugin counts from its own signing time (PLUGIN-24)."""
+    """Compares lifetimes: a plugin counts from its own signing time (PLUGIN-24)."""
     stated = envelope.stated_time
     asked = None if draft.expiry is None else draft.expiry - draft.signing_time
     found = None if envelope.expiry is None or stated is None else envelope.expiry - stated

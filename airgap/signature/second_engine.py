@@ -1,7 +1,7 @@
-"""A second engine's word on a JWS envelope that was made here: jwcrypto's, which shares no code with our own reader.
+"""Checks a JWS envelope that was made here with a second engine, jwcrypto, which shares no code with our reader.
 
-It is asked when we sign, never when we verify: it decodes and encodes again before it verifies, keeps the last of two
-members and forgives base64, so that what it verifies need not be what arrived.
+It is used when we sign, never when we verify: it decodes and encodes again before it verifies, keeps the last of
+duplicate members and accepts invalid base64, so it may verify other bytes than those that arrived.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from airgap.signature.model import Envelope
 
 
 def verify_with_second_engine(raw: bytes, envelope: Envelope) -> None:
-    """Both engines accept the envelope and read the same payload.
+    """Checks that both engines accept the envelope and read the same payload.
 
     `envelope` is what our reader made of `raw`. Raises Rejected("envelope.signature") where jwcrypto refuses `raw`, or
     reads another payload.

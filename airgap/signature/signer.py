@@ -1,6 +1,6 @@
-"""Who signs: the port that envelopes are made through, and keys that lie at hand.
+"""The interface of signers, and signers with a key in memory.
 
-A signer is not trusted: what it made is read and verified like a stranger's signature before anybody gets it
+A signer is not trusted: its result is verified like a signature of a stranger before it is returned
 (airgap.signature.sealing).
 """
 
@@ -23,7 +23,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class SigningError(AirgapError):
-    """No signature was made, or one that must not be given to anybody; nothing was attached.
+    """No signature was made, or one that must not be used; nothing was attached.
 
     `reason` is the code of airgap.reasons with which a verifier would refuse the signature, where there is one.
     """
@@ -41,7 +41,7 @@ class Signer(Protocol):
 
     @property
     def algorithm(self) -> Algorithm:
-        """What the key demands (table ALG)."""
+        """The algorithm of the key (table ALG)."""
         ...
 
     @property
@@ -76,7 +76,7 @@ class LocalSigner:
 
     @property
     def algorithm(self) -> Algorithm:
-        """What the key demands (table ALG)."""
+        """The algorithm of the key (table ALG)."""
         return demanded_algorithm(self.chain[0])
 
     def sign(self, message: bytes) -> bytes:

@@ -1,8 +1,8 @@
-"""Who countersigns: the port that timestamps come through, and RFC 3161 behind it (requirements section 9).
+"""The interface of timestampers, and one for RFC 3161 (requirements section 9).
 
-Like a signer, a timestamper is not trusted: each token is verified with the anchors that the operator named
-before it goes into an envelope. Whether a certificate of the authority is revoked is not asked here: that needs the
-network, and is judged by every verifier, at its own moment, from its own evidence (TS-27, OFF-8).
+A timestamper is not trusted: each token is verified with the anchors that the operator named before it goes into an
+envelope. The revocation of the authority's certificates is not checked here, because that needs the network; every
+verifier checks it with its own evidence (TS-27, OFF-8).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from airgap.signature.signer import SigningError
 from airgap.text import safe
 
 Exchange = Callable[[bytes], bytes]
-"""Carries a TimeStampReq (DER) to an authority and its TimeStampResp (DER) back. Raises AirgapError."""
+"""Sends a TimeStampReq (DER) to an authority and returns its TimeStampResp (DER). Raises AirgapError."""
 
 
 class Timestamper(Protocol):
-    """A timestamping authority, however it is reached."""
+    """A timestamping authority."""
 
     @property
     def anchors(self) -> Anchors:

@@ -1,6 +1,6 @@
-"""Keys in PKCS #11 tokens: smart cards, security modules, SoftHSM. They never leave the token.
+"""Signs with keys in PKCS #11 tokens: smart cards, security modules, SoftHSM. The keys never leave the token.
 
-python-pkcs11 (the extra `airgap-oci[pkcs11]`) is loaded when a token is used, and by nothing else.
+python-pkcs11 (the extra `airgap-oci[pkcs11]`) is loaded only when a token is used.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class TokenSigner:
 
     def _sign(self, hashed: bytes) -> bytes:
         with self._private_key() as key:
-            # first: libraries have been seen to crash where a key is asked to sign as another kind of key
+            # first: some libraries crash if a key is used as another kind of key
             if key.key_type.name != self._algorithm.family:
                 kind = key.key_type.name
                 raise SigningError(

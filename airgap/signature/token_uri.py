@@ -1,4 +1,4 @@
-"""How keys in PKCS #11 tokens are named: a subset of RFC 7512.
+"""The names of keys in PKCS #11 tokens: a subset of RFC 7512.
 
 pkcs11:token=site;object=release?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/pin
 """
@@ -29,7 +29,7 @@ def is_token_uri(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUri:
-    """A private key in a token, and how to get at it."""
+    """A private key in a token."""
 
     text: str
     """As it was given; it holds no PIN."""

@@ -163,9 +163,7 @@ def _result(
 ) -> SignedArtifact:
     warnings: tuple[str, ...] = ()
     if str(place.subject.digest) not in target:
-        warnings = (
-            f"{target} is a name that can come to mean something else; what was signed is {place.subject.digest}",
-        )
+        warnings = (f"{target} is a name that can move to another artifact; the signed one is {place.subject.digest}",)
     return SignedArtifact(
         target=target,
         name=place.name,

@@ -252,7 +252,7 @@ class _Run:
     def _report_entries(self, target: Target, text: str) -> None:
         """Reports entries of no artifact: unreadable ones are wrong content if the whole layout is verified.
 
-        What cannot be read and may name any artifact is so always: nobody knows what others call this one.
+        Unreadable content that may name any artifact is always wrong: the names of this one are then unknown.
         """
         unread, others = target.graph.names_unread, (*target.graph.problems, *target.graph.disagreements)
         for problem in (*unread, *others):

@@ -201,7 +201,7 @@ class TrustDirectory:
     def stored(self) -> Iterator[Certificate]:
         """The certificates of all stores: who may have made a piece of evidence. Intermediates seldom are among them.
 
-        Whoever they are, they condemn alone: they prove no identity, and clear nobody.
+        They can only condemn: they prove no identity and clear no certificate.
         """
         for kind in StoreType:
             for store in self.all_stores(kind)[0]:
@@ -260,7 +260,7 @@ def _misnamed(root: Path) -> Iterator[Problem]:
 
 
 def _unread_policy(root: Path) -> Iterator[Problem]:
-    """The policy of the older name beside the newer one, where it says something else: a change of it goes unheard."""
+    """The notice about a policy with the older name beside a different one with the newer name: it is not used."""
     newer, older = OCI_POLICY_FILES
     if not (is_there(root / newer) and is_there(root / older)):
         return

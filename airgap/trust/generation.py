@@ -71,8 +71,8 @@ def read_one_state(trust: Path, read: Callable[[], T], *, absent: AirgapError) -
 def settled(trust: Path) -> Path:
     """`trust`, for reading, once no exchange has taken its name away; whether it is there is the caller's question.
 
-    A directory that a killed process left between two renames is neither there nor absent: whoever took it for absent
-    would look elsewhere, or make a new one in its place. Raises TrustMaterialError(trust.exchanged) if it stays away.
+    A directory that a killed process left between two renames must not count as absent: the caller would use another
+    one, or make a new one. Raises TrustMaterialError(trust.exchanged) if it does not return.
     """
     for _ in range(_TRIES):
         if trust.is_dir() or not os.path.lexists(side_of(trust) / JOURNAL):

@@ -189,7 +189,7 @@ class _Cache:
             return file, delta
         raise _MilderError("names a delta CRL, and none that fits and is not stale is at hand")
 
-    # --- what is said against certificates of the issuer ---
+    # --- revocations of the issuer ---
 
     def _check_says_all(self, found: _Chosen) -> None:
         """Checks that the exported CRLs have every known revocation of this issuer."""
@@ -215,7 +215,7 @@ class _Cache:
         return [item for item in said if item not in known and (item[0], True) not in known]
 
     def _tell_unheard(self, chosen: Sequence[_Chosen]) -> None:
-        """What is said against somebody, and stands in nothing that notation gets."""
+        """Revocations that no exported file has."""
         told = {omission.file for omission in self.omissions}
         for file in self.evidence.all_crls():
             same = [found for found in chosen if same_name(found.base[1].issuer, file.facts.issuer)]

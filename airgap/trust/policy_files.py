@@ -29,7 +29,7 @@ _SHOWN: Final = 3
 def policy_missing(folder: Path, names: tuple[str, ...], *, remedy: str, **facts: Fact) -> TrustMaterialError:
     """The error (policy.missing) of a folder that holds no policy; it names the files that are probably meant.
 
-    `names` is OCI_POLICY_FILES or BLOB_POLICY_FILES; `remedy` is the way out where nothing is near.
+    `names` is OCI_POLICY_FILES or BLOB_POLICY_FILES; `remedy` is used if no similar file is found.
     """
     meant = _near(folder)
     here = next(((text, way_out) for text, way_out in _told(folder, names, meant)), ("", remedy))
@@ -43,7 +43,7 @@ def policy_missing(folder: Path, names: tuple[str, ...], *, remedy: str, **facts
 
 
 def no_directory(folder: Path) -> tuple[str, str]:
-    """What to say, and the way out, where `folder` is no directory."""
+    """The message and the remedy if `folder` is no directory."""
     if _is_file(folder):
         return (
             f"{safe(folder)} is a file, not a trust directory",

@@ -126,7 +126,7 @@ def _index(known: tuple[str, ...]) -> _Index:
 
 
 def _ends(text: str) -> Iterator[str]:
-    """What stands behind each `/`, the longest first."""
+    """The parts after each `/`, the longest first."""
     while "/" in text:
         text = text.partition("/")[2]
         yield text

@@ -82,7 +82,7 @@ class TrustStatus:
     directory: str
     pieces: tuple[PieceStatus, ...]
     newest: tuple[datetime, str] | None
-    """When the newest piece was made, by its own word, and which it is."""
+    """The stated date of the newest evidence, and its name."""
     accepted: dict[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     """Stores and policy that cannot be read."""
@@ -161,7 +161,7 @@ class _Look:
     problem: str = ""
     """Why it is not genuine; empty where it is, or nobody can tell."""
     refusal: str = ""
-    """Why its silence is an answer for nobody; empty where it may be one."""
+    """Why it cannot clear any certificate; empty if it may."""
 
     @property
     def key(self) -> tuple[Certificate | None, bytes | None]:
@@ -299,7 +299,7 @@ def _no_answer(single: SingleResponse) -> str:
 
 
 def _unproven(file: OcspFile, known: Sequence[Certificate]) -> str:
-    """Why a response is of nobody who may answer; empty where it is, or the issuer that it names is not at hand."""
+    """Why the responder is not authorized; empty if it is, or if the named issuer is not at hand."""
     issuers = [item for item in known if any(single.names(item) for single in file.response.responses)]
     try:
         for issuer in issuers:

@@ -35,7 +35,7 @@ _NO_ANCHOR: Final = (
     "Put the certificate of the CA that issued it into the store in its place.",
     "Put the self-signed root of the timestamping authority into the store in its place.",
 )
-"""The way out for a certificate that can be no anchor of signatures, and of timestamps."""
+"""The remedies for a certificate that cannot be an anchor of signatures, and of timestamps."""
 
 
 _OTHER_ROOT: Final = (
@@ -98,7 +98,7 @@ def list_stores(root: Path, kind: StoreType | None = None) -> tuple[StoreRef, ..
     """The stores that lie in a trust directory, of one type or of all, in the order of types and names.
 
     What can be no store by its name is left out, as no policy can name it. Raises TrustMaterialError(store.malformed)
-    where nobody can look: a store that is not seen is none that is not there.
+    if they cannot be listed: a store that cannot be seen is not absent.
     """
     found: list[StoreRef] = []
     for wanted in StoreType if kind is None else (kind,):

@@ -12,7 +12,7 @@ from airgap.verifier.run import RunOutcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobOutcome(RunOutcome):
-    """What became of one file."""
+    """The result for one file."""
 
     path: str
     """The file, safe to show."""

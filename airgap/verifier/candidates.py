@@ -100,7 +100,7 @@ class NearbySignatureFinder:
 
     @cached_property
     def _foreign_indexes(self) -> Mapping[Digest, str]:
-        """The same of indexes with signatures of other kinds, one for each."""
+        """The same for indexes with signatures of other kinds, one for each."""
         found: dict[Digest, str] = {}
         for root in self._graph.roots():
             kind = next(_foreign(self._graph, root.descriptor), None)

@@ -76,7 +76,7 @@ class TrustContext(Protocol):
     def stored(self) -> Iterable[Certificate]:
         """The certificates of all stores, named by the policy or not: for who made evidence, never for whom to trust.
 
-        Raises TrustMaterialError where nobody can look.
+        Raises TrustMaterialError if it cannot be listed.
         """
 
     def anchors(self, statement: Statement, kind: str, /) -> Anchors:

@@ -213,7 +213,7 @@ class OtherSignatures:
     signatures: int
 
     def told(self, name: str) -> tuple[str, str]:
-        """The end of a sentence about the artifact that is called so, with the way out."""
+        """The end of a sentence about the artifact with this name, and the remedy."""
         are = "signature here is" if self.signatures == 1 else "signatures here are"
         more = f" and {self.subjects - 1} more" if self.subjects > 1 else ""
         what = f"{self.signatures} {are} of {self.subject}{more}, not of what {name} names now"
@@ -250,7 +250,7 @@ class NearbySignatures:
     """A file in the layout that lists more than `index.json`, and is not read."""
 
     def told(self) -> Iterator[tuple[str, str]]:
-        """Each as the end of a sentence, with the way out."""
+        """Each as the end of a sentence, with the remedy."""
         signed, listed = self.children
         if self.signs:
             yield f"it is a signature itself, of {self.signs}", f"Verify what it signs: @{self.signs}."
@@ -314,7 +314,7 @@ class ArtifactOutcome(Ruled):
     """Other names that some tool accepts for it; a recheck compares them."""
     scope_origin: Origin | None = None
     """Who names `scope`: the operator (an option, or a full name typed as the tag), or the acquisition record, which is
-    a claim of whoever made the medium."""
+    a claim of the maker of the medium."""
     record: Record | None = None
     """The newest acquisition record about the artifact."""
     left_behind: str | None = None

@@ -21,7 +21,7 @@ class Basis(StrEnum):
 
 
 class Change(StrEnum):
-    """What became of an earlier verdict."""
+    """The change of an earlier verdict."""
 
     UNCHANGED = "unchanged"
     WORSE = "worse"

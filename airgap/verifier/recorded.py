@@ -1,6 +1,6 @@
 """Earlier judgements, read back from the reports of `airgap verify` (`airgap.verify/1`), as far as recheck needs them.
 
-A report is a file on the verifying machine and is taken at its word: whoever can change it can change what it says was
+A report is a file on the verifying machine and is trusted: a person who can change it can change what it says was
 accepted. What it says is used only where the layout itself is gone.
 """
 

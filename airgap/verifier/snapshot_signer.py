@@ -44,7 +44,7 @@ _TSA = StoreRef(StoreType.TSA, "pin")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedSnapshot:
-    """What became of a snapshot's content and signatures."""
+    """The result for the content and the signatures of a snapshot."""
 
     snapshot: Snapshot
     content: ContentReport

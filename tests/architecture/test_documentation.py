@@ -6,11 +6,19 @@ import re
 from pathlib import Path
 
 import pytest
+from typer import Context
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from airgap.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "layouts").glob("*.md")])
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)")
+_INDENTED = re.compile(r"^(?: {4}|\t)(.*(?:\\\n.*)*)$", re.MULTILINE)
+_FENCED = re.compile(r"^```(?:sh|bash|console|shell)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_ENDS_COMMAND = re.compile(r"[|;&<>()#]")
 
 
 def test_the_threat_model_names_tests_that_exist() -> None:
@@ -38,3 +46,25 @@ def test_every_page_is_reachable_from_the_index() -> None:
         queue += [(page.parent / link).resolve() for link in _LINK.findall(page.read_text(encoding="utf-8"))]
     lost = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md") if page.resolve() not in seen}
     assert not lost
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    """The words of every `airgap` command that a page shows."""
+    text = page.read_text(encoding="utf-8")
+    code = "\n".join([*_INDENTED.findall(text), *_FENCED.findall(text)]).replace("\\\n", " ")
+    lines = [line.strip().removeprefix("$ ") for line in code.splitlines()]
+    return [_ENDS_COMMAND.split(line)[0].split() for line in lines if line.startswith("airgap ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_and_their_options_exist(page: Path) -> None:
+    for words in commands_of(page):
+        command, rest = get_command(app), words[1:]
+        context = Context(command, info_name="airgap")
+        while isinstance(command, TyperGroup) and rest and not rest[0].startswith("-"):
+            found = command.get_command(context, rest.pop(0))
+            assert found is not None, f"{page.name}: {' '.join(words)}"
+            command = found
+        known = {name for option in command.get_params(context) for name in (*option.opts, *option.secondary_opts)}
+        stated = {word.partition("=")[0] for word in rest if word.startswith("--")}
+        assert stated <= known, f"{page.name}: {' '.join(words)}: {sorted(stated - known)}"

@@ -152,7 +152,7 @@ class TestResult:
         assert ran.code == 0, ran
         assert f"Successfully signed {path}@sha256:" in ran.out
         assert "CN=builder" in ran.out
-        assert "can come to mean something else" in ran.err
+        assert "can move to another artifact" in ran.err
 
     def test_a_digest_needs_no_warning(self, tmp_path: Path) -> None:
         path = layout(tmp_path)

@@ -78,7 +78,7 @@ def test_a_timestamp_that_lies_unused_is_told(tmp_path: Path) -> None:
     scene.timestamp(gen_time=AT - timedelta(days=30))
     scene.policy = oci_policy(statement())
     found = finding(verified(scene, tmp_path), "time.certificate.expired")
-    assert "carries a timestamp of 2026-05-02T12:00:00Z (by its own word), which is not used" in found["message"]
+    assert "carries a timestamp of 2026-05-02T12:00:00Z (as it claims), which is not used" in found["message"]
     assert "trustStores of the statement 'harbour'" in found["remedy"]
 
 

@@ -10,7 +10,7 @@ Beside the trust directory `TRUST` lies a folder `.TRUST.airgap` with
 
 A new tree is written and flushed completely, then the journal, then the two folders are exchanged: in one system call
 where there is one (Linux), else by two renames. Between these two the name `TRUST` does not exist: whoever reads then
-waits a moment, and refuses where none comes; `repair`, which every command that writes calls first, finishes what
+waits a moment, and fails if it does not return; `repair`, which every command that writes calls first, finishes what
 the journal says. A tree is told by the random number in its `.airgap/generation` (airgap.trust.generation).
 """
 
