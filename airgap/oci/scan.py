@@ -56,7 +56,7 @@ def scan(store: Store, read: Read, check_opaque: CheckOpaque) -> Scan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Reached:
     """A descriptor that was reached from an entry of `index.json`."""
 
     descriptor: Descriptor
@@ -64,7 +64,7 @@ class _Found:
     """Its name in its parent: `index.json > manifests[3]` for an entry, `linux/arm64` for a child."""
     depth: int = 0
     named: bool = False
-    above: _Found | None = None
+    above: _Reached | None = None
 
     @property
     def place(self) -> str:
@@ -81,8 +81,8 @@ class _Found:
         descriptor = self.descriptor
         return descriptor.artifact_type is not None or not (self.named or descriptor.platform)
 
-    def to(self, name: str, below: Descriptor, *, named: bool = False) -> _Found:
-        return _Found(below, name, self.depth + 1, named, self)
+    def to(self, name: str, below: Descriptor, *, named: bool = False) -> _Reached:
+        return _Reached(below, name, self.depth + 1, named, self)
 
 
 class _Scanner:
@@ -170,12 +170,12 @@ class _Scanner:
 
     def _walk_entries(self, entries: Iterable[Entry]) -> None:
         start = [
-            _Found(entry.descriptor, entry.place, named=bool(entry.names) and entry.number not in self._doubled)
+            _Reached(entry.descriptor, entry.place, named=bool(entry.names) and entry.number not in self._doubled)
             for entry in entries
         ]
         self._walk(start, Mechanism.ENTRY)
 
-    def _walk(self, start: Iterable[_Found], mechanism: Mechanism) -> None:
+    def _walk(self, start: Iterable[_Reached], mechanism: Mechanism) -> None:
         """Everything below, with subjects (MAN-30), breadth first, so that depths are the smallest."""
         queue = deque(found for found in start if self._is_new(found))
         while queue:
@@ -202,7 +202,7 @@ class _Scanner:
                 if manifest.subject.is_manifest and self._has(manifest.subject.digest):
                     queue.append(found.to("subject", manifest.subject, named=True))
 
-    def _is_new(self, found: _Found) -> bool:
+    def _is_new(self, found: _Reached) -> bool:
         """Whether it was not reached before; a million entries may list the same manifest."""
         descriptor = found.descriptor
         key = (descriptor.digest, descriptor.media_type, descriptor.size, descriptor.data, found.may_refer)
@@ -211,7 +211,7 @@ class _Scanner:
         self._depths[key] = found.depth
         return True
 
-    def _bounded(self, found: _Found) -> Manifest | Index | None:
+    def _bounded(self, found: _Reached) -> Manifest | Index | None:
         """The manifest; None for content of an unknown type that is no manifest."""
         if not found.descriptor.is_manifest:
             if found.may_refer:
@@ -312,7 +312,7 @@ class _Scanner:
                 self._claims.append((tag, ContentProblem.of(error, child, place)))
                 continue
             if _refers(manifest, tag):  # design 5: only entries that really have this subject count
-                self._walk([_Found(child, place)], Mechanism.FALLBACK)
+                self._walk([_Reached(child, place)], Mechanism.FALLBACK)
             else:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
                 self._notes.append(ContentProblem(reason="layout.entry", message=message, path=place, descriptor=child))
@@ -325,7 +325,7 @@ class _Scanner:
             place = f"cosign tag {safe(entry.ref, limit=160)}"
             self._claims.append((target, ContentProblem.of(error, entry.descriptor, place)))
             return
-        self._walk([_Found(entry.descriptor, entry.place, named=True)], Mechanism.COSIGN)
+        self._walk([_Reached(entry.descriptor, entry.place, named=True)], Mechanism.COSIGN)
         self._add(target, _cosigned(entry.descriptor, manifest, entry.ref))
 
     def _attach_aside(self, names: Names) -> None:

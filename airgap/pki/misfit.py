@@ -8,7 +8,7 @@ from typing import Final
 
 from airgap.errors import FormatError
 from airgap.parse import der
-from airgap.pki.recognise import OCSP_BEGUN, Found, Kind, label_kind, of_der, recognise
+from airgap.pki.recognise import OCSP_BEGUN, Kind, RecognisedFile, label_kind, of_der, recognise
 
 
 class Wanted(StrEnum):
@@ -88,9 +88,9 @@ def problem_of_evidence(
     """
     found, why = recognise(data), f": {error}" if error else ""
     if found is None and names_issuer:
-        found = Found(Kind.CRL, "a CRL")
+        found = RecognisedFile(Kind.CRL, "a CRL")
     if found is None and OCSP_BEGUN.match(data):
-        found = Found(Kind.OCSP_RESPONSE, "an OCSP response")
+        found = RecognisedFile(Kind.OCSP_RESPONSE, "an OCSP response")
     if found is None:
         return FormatError(f"it is neither a CRL nor an OCSP response{why}")
     if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE} and _JOINED.match(_behind(data)):

@@ -67,7 +67,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RecognisedFile:
     """The recognised kind of a file."""
 
     kind: Kind
@@ -149,62 +149,64 @@ def ocsp_error(status: int) -> str:
     return f"an OCSP responder's answer {words!r} (error {status}, {name}), not a status"
 
 
-def recognise(data: bytes) -> Found | None:
+def recognise(data: bytes) -> RecognisedFile | None:
     """The kind of a file by its first bytes, its PEM label or its outline; None if it is not recognised."""
     for pattern, kind, words in _STARTS:
         if pattern.match(data):
-            return Found(kind, words)
+            return RecognisedFile(kind, words)
     if block := _PEM.search(data):
         return _of_pem(data, block)
     if _OTHER_DASHES.search(data):
-        return Found(Kind.OTHER_DASHES, "PEM whose lines do not begin and end with five dashes (-----)")
+        return RecognisedFile(Kind.OTHER_DASHES, "PEM whose lines do not begin and end with five dashes (-----)")
     for listing, words in _LISTINGS:
         if listing.match(data):
-            return Found(Kind.LISTING, words)
+            return RecognisedFile(Kind.LISTING, words)
     if _BASE64.match(data):
-        return Found(Kind.BARE_BASE64, f"base64 without PEM lines{_of(_inner(data))}")
+        return RecognisedFile(Kind.BARE_BASE64, f"base64 without PEM lines{_of(_inner(data))}")
     return of_der(data)
 
 
-def label_kind(label: str) -> Found | None:
+def label_kind(label: str) -> RecognisedFile | None:
     """The kind of a PEM block by its label; None for an unknown label."""
     shown = safe(label, limit=64)
     for pattern, kind, words in _LABELS:
         if pattern.fullmatch(label):
-            return Found(kind, words if kind is Kind.CERTIFICATE else f"{words}, labelled {shown}")
+            return RecognisedFile(kind, words if kind is Kind.CERTIFICATE else f"{words}, labelled {shown}")
     return None
 
 
-def _of_pem(data: bytes, block: re.Match[bytes]) -> Found:
+def _of_pem(data: bytes, block: re.Match[bytes]) -> RecognisedFile:
     """The kind of the first PEM block of a file."""
     label = block["label"].decode("latin-1")
     shown, labelled = safe(label, limit=64), label_kind(label)
     if _ESCAPED.match(data, block.start()):
-        return Found(Kind.ESCAPED, f"PEM ({shown}) whose line ends are written as \\n")
+        return RecognisedFile(Kind.ESCAPED, f"PEM ({shown}) whose line ends are written as \\n")
     body = _PEM_BODY.match(data, block.end())
     if body is None:
         if labelled and labelled.kind not in _READ_HERE:
             return labelled  # keys may have header lines
         ends = b"-----END" in data[block.end() :]
-        return Found(Kind.OPEN_PEM, f"a PEM block {shown} {'that is no base64' if ends else 'without its end'}")
+        return RecognisedFile(
+            Kind.OPEN_PEM, f"a PEM block {shown} {'that is no base64' if ends else 'without its end'}"
+        )
     inner = _inner(body["body"]) or labelled
     if block["rest"] is None:
-        return Found(Kind.ONE_LINE, f"PEM ({shown}) that is written on one line")
+        return RecognisedFile(Kind.ONE_LINE, f"PEM ({shown}) that is written on one line")
     if inner is None:
-        return Found(Kind.OTHER_LABEL, f"a PEM block {shown}")
+        return RecognisedFile(Kind.OTHER_LABEL, f"a PEM block {shown}")
     if inner.kind is Kind.OCSP_RESPONSE:
-        return Found(Kind.ARMOURED, f"an OCSP response in PEM ({shown}), which is read as DER alone")
+        return RecognisedFile(Kind.ARMOURED, f"an OCSP response in PEM ({shown}), which is read as DER alone")
     if labelled is None or labelled.kind is not inner.kind:
         kind = Kind.ARMOURED if inner.kind is Kind.CRL else inner.kind
-        return Found(kind, f"{inner.words} in a PEM block labelled {shown}")
+        return RecognisedFile(kind, f"{inner.words} in a PEM block labelled {shown}")
     return labelled
 
 
-def _of(inner: Found | None) -> str:
+def _of(inner: RecognisedFile | None) -> str:
     return f" ({inner.words})" if inner else ""
 
 
-def _inner(body: bytes) -> Found | None:
+def _inner(body: bytes) -> RecognisedFile | None:
     """The decoded base64; None if it is invalid, or too long to decode for a message."""
     if len(body) > limits.STORE_FILE_BYTES:
         return None
@@ -214,7 +216,7 @@ def _inner(body: bytes) -> Found | None:
         return None
 
 
-def of_der(data: bytes) -> Found | None:
+def of_der(data: bytes) -> RecognisedFile | None:
     """The kind of a DER structure by its outline."""
     try:
         items = der.element_at(data, 0, len(data)).expect(der.SEQUENCE, "").children()
@@ -223,42 +225,42 @@ def of_der(data: bytes) -> Found | None:
     return _outline(items)
 
 
-def _outline(items: tuple[der.Element, ...]) -> Found | None:
+def _outline(items: tuple[der.Element, ...]) -> RecognisedFile | None:
     tags = [item.tag for item in items]
     first = _inside(items[0]) if items else ()
     match tags:
         case [der.OID, *_] if _oid(items[0]).startswith(_PKCS7_PREFIX):
             signed = _oid(items[0]) == _SIGNED_DATA
-            return Found(Kind.PKCS7, "PKCS#7 (.p7b)" if signed else "PKCS#7 without certificates")
+            return RecognisedFile(Kind.PKCS7, "PKCS#7 (.p7b)" if signed else "PKCS#7 without certificates")
         case (
             [der.INTEGER, der.SEQUENCE, der.OCTET_STRING, *_]
             | [der.INTEGER, der.OCTET_STRING, *_]
             | [der.INTEGER, der.INTEGER, der.INTEGER, *_]
         ):
-            return Found(Kind.PRIVATE_KEY, "a private key")
+            return RecognisedFile(Kind.PRIVATE_KEY, "a private key")
         case [der.INTEGER, der.SEQUENCE, *_] if _oid(*_inside(items[1])[:1]).startswith(_PKCS7_PREFIX):
-            return Found(Kind.PKCS12, "PKCS#12 (.p12, .pfx)")
+            return RecognisedFile(Kind.PKCS12, "PKCS#12 (.p12, .pfx)")
         case [der.INTEGER, der.INTEGER] | [der.SEQUENCE, der.BIT_STRING]:
-            return Found(Kind.PUBLIC_KEY, "a public key")
+            return RecognisedFile(Kind.PUBLIC_KEY, "a public key")
         case [der.SEQUENCE, der.OCTET_STRING] if _oid(*first[:1]).startswith(_PASSWORD_PREFIXES):
-            return Found(Kind.PRIVATE_KEY, "an encrypted private key")
+            return RecognisedFile(Kind.PRIVATE_KEY, "an encrypted private key")
         case [der.ENUMERATED, *rest]:
-            return Found(Kind.OCSP_RESPONSE, "an OCSP response") if rest else _ocsp_answer(items[0])
+            return RecognisedFile(Kind.OCSP_RESPONSE, "an OCSP response") if rest else _ocsp_answer(items[0])
         case [der.SEQUENCE, *rest] if rest in ([], [_CONTEXT_0]) and _is_request(first):
-            return Found(Kind.OCSP_REQUEST, "an OCSP request")
+            return RecognisedFile(Kind.OCSP_REQUEST, "an OCSP request")
         case [der.SEQUENCE, der.SEQUENCE, der.BIT_STRING, *_]:
             return _signed([item.tag for item in first])
         case _:
             return None
 
 
-def _ocsp_answer(status: der.Element) -> Found | None:
+def _ocsp_answer(status: der.Element) -> RecognisedFile | None:
     try:
         number = status.integer(tag=der.ENUMERATED)
     except FormatError:
         return None
     empty = "an OCSP answer that says 'successful' and holds no status"
-    return Found(Kind.OCSP_ERROR, ocsp_error(number) if number else empty)
+    return RecognisedFile(Kind.OCSP_ERROR, ocsp_error(number) if number else empty)
 
 
 def _is_request(tbs: tuple[der.Element, ...]) -> bool:
@@ -269,19 +271,19 @@ def _is_request(tbs: tuple[der.Element, ...]) -> bool:
     return [item.tag for item in wanted] == [der.SEQUENCE, der.OCTET_STRING, der.OCTET_STRING, der.INTEGER]
 
 
-def _signed(tags: list[int]) -> Found | None:
+def _signed(tags: list[int]) -> RecognisedFile | None:
     times = (der.UTC_TIME, der.GENERALIZED_TIME)
     plain = tags[1:] if tags[:1] == [der.INTEGER] else tags
     certificate = tags[1:] if tags[:1] == [_CONTEXT_0] else tags
     if plain[:2] == [der.SEQUENCE, der.SEQUENCE] and len(plain) > 2 and plain[2] in times:  # noqa: PLR2004
-        return Found(Kind.CRL, "a CRL")
+        return RecognisedFile(Kind.CRL, "a CRL")
     if tags[:3] == [der.INTEGER, der.SEQUENCE, der.SEQUENCE] and tags[3:] in ([], [_CONTEXT_0]):
-        return Found(Kind.REQUEST, "a request for a certificate (CSR)")
+        return RecognisedFile(Kind.REQUEST, "a request for a certificate (CSR)")
     if certificate[:6] == [der.INTEGER, *[der.SEQUENCE] * 5]:
-        return Found(Kind.CERTIFICATE, "a certificate")
+        return RecognisedFile(Kind.CERTIFICATE, "a certificate")
     responder = tags[1:] if tags[:1] == [_CONTEXT_0] else tags
     if responder[:1] in ([der.context(1)], [der.context(2)]) and responder[1:3] == [der.GENERALIZED_TIME, der.SEQUENCE]:
-        return Found(Kind.OCSP_BASIC, "the inner part of an OCSP response (BasicOCSPResponse)")
+        return RecognisedFile(Kind.OCSP_BASIC, "the inner part of an OCSP response (BasicOCSPResponse)")
     return None
 
 

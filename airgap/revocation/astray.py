@@ -38,7 +38,7 @@ _PRIVATE: Final = frozenset({"localkeys", "lost+found"})
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MisplacedFiles:
     """Files that may be evidence, and folders that could not be searched."""
 
     pieces: tuple[EvidenceFile, ...]
@@ -47,7 +47,7 @@ class Found:
     notices: tuple[Problem, ...]
 
 
-def look_for_astray(root: Path, origin: str, known: tuple[str, ...]) -> Found:
+def look_for_astray(root: Path, origin: str, known: tuple[str, ...]) -> MisplacedFiles:
     """Every file below `root`, outside of the folders `known`, that may be evidence by its name, folder or beginning.
 
     Hidden folders and those of other tools are looked through last. Bounded in depth and number, as a trust directory
@@ -55,7 +55,7 @@ def look_for_astray(root: Path, origin: str, known: tuple[str, ...]) -> Found:
     """
     look = _Look(root, origin, known)
     look.folder(root, "", likely=False)
-    return Found(tuple(look.pieces), tuple(look.unread), tuple(look.notices))
+    return MisplacedFiles(tuple(look.pieces), tuple(look.unread), tuple(look.notices))
 
 
 class _Look:

@@ -36,7 +36,7 @@ class EvidenceDirectory(EvidencePool):
         TrustMaterialError("evidence.malformed") if a folder cannot be listed, or an index or the record of unsigned
         evidence is malformed.
         """
-        found = _Found(origin, Unsigned.read(root))
+        found = _EvidenceFiles(origin, Unsigned.read(root))
         found.folder(root / CRLS, ".crl", limits.CRL_FILE_BYTES)
         found.folder(root / OCSP, ".ors", limits.CRL_FILE_BYTES)
         astray = look_for_astray(root, origin, (CRLS, OCSP))
@@ -53,7 +53,7 @@ def hidden_evidence(root: Path) -> tuple[str, ...]:
 
     Includes such folders that cannot be searched.
     """
-    found = _Found("trust directory", Unsigned())
+    found = _EvidenceFiles("trust directory", Unsigned())
     found.hidden(root / CRLS, ".crl")
     found.hidden(root / OCSP, ".ors")
     held = [item.path for item in found.unread]
@@ -64,7 +64,7 @@ def hidden_evidence(root: Path) -> tuple[str, ...]:
     return tuple(held)
 
 
-class _Found:
+class _EvidenceFiles:
     """The files in the folders of evidence."""
 
     def __init__(self, origin: str, unsigned: Unsigned) -> None:

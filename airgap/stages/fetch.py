@@ -105,7 +105,7 @@ def fetch(
         root = request.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airgap-")))
         pool = executor or stack.enter_context(ThreadPoolExecutor(_THREADS))
         registries = stack.enter_context(Registries(credentials, transport))
-        run = _Run(request, root, trust, registries)
+        run = _Fetch(request, root, trust, registries)
         run.look()
         run.take_offered()
         if request.download:
@@ -115,7 +115,7 @@ def fetch(
         return run.outcome(pruned, run.write_evidence() if request.into is not None else ())
 
 
-class _Run:
+class _Fetch:
     """One call of `fetch`."""
 
     def __init__(self, request: FetchRequest, root: Path, trust: TrustDirectory | None, registries: Registries) -> None:

@@ -82,10 +82,10 @@ def recheck(request: RecheckRequest, trust: TrustDirectory | Location | Path) ->
     directory.policy()
     reports = [(source, _report_or_problem(source)) for source in request.sources]
     with evidence_at_hand(_layouts(reports)) as at_hand:
-        return _Run(request, directory, at_hand).outcome(reports)
+        return _Recheck(request, directory, at_hand).outcome(reports)
 
 
-class _Run:
+class _Recheck:
     def __init__(self, request: RecheckRequest, directory: TrustDirectory, at_hand: EvidenceAtHand) -> None:
         self._at_hand = at_hand
         self._request, self._opened = request, directory
@@ -95,7 +95,7 @@ class _Run:
             TrustBeside.of(self._directory, at_hand.bodies), moment=self._moment, plugins=request.plugins
         )
         """The judge of verify; one for all artifacts, as it remembers answers."""
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, _LayoutContent] = {}
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
 
@@ -142,7 +142,7 @@ class _Run:
 
     def _report(self, report: Report) -> Iterator[Rechecked]:
         places = {id(artifact): _place(artifact) for artifact in report.artifacts}
-        together: dict[tuple[str, _Said], list[RecordedArtifact]] = {}
+        together: dict[tuple[str, _TypedName], list[RecordedArtifact]] = {}
         for artifact in report.artifacts:
             if (place := places[id(artifact)]) is not None:
                 together.setdefault((place, self._said(artifact)), []).append(artifact)
@@ -195,9 +195,9 @@ class _Run:
                 )
                 yield Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.replaced")
 
-    def _look(self, place: str) -> _Place:
+    def _look(self, place: str) -> _LayoutContent:
         if place not in self._places:
-            self._places[place] = _Place.of(place)
+            self._places[place] = _LayoutContent.of(place)
         return self._places[place]
 
     def _scope(self, artifact: RecordedArtifact) -> tuple[str | None, Origin | None]:
@@ -206,12 +206,14 @@ class _Run:
             return artifact.scope, artifact.scope_origin
         return self._request.scope, "option"
 
-    def _said(self, artifact: RecordedArtifact) -> _Said:
+    def _said(self, artifact: RecordedArtifact) -> _TypedName:
         """The repository, if an operator named one."""
         scope, origin = self._scope(artifact)
-        return _Said(scope if origin == "option" else None, scope if origin == "name" else None)
+        return _TypedName(scope if origin == "option" else None, scope if origin == "name" else None)
 
-    def _as_then(self, report: Report, artifacts: Sequence[RecordedArtifact], place: str, said: _Said) -> VerifyRequest:
+    def _as_then(
+        self, report: Report, artifacts: Sequence[RecordedArtifact], place: str, said: _TypedName
+    ) -> VerifyRequest:
         """The demands of the report, and the results of plugins then."""
         return self._demands(
             list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
@@ -354,7 +356,7 @@ def _target(artifact: RecordedArtifact, place: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _TypedName:
     """The repository as the operator named it: by `--scope`, or by a full name as the tag."""
 
     scope: str | None
@@ -362,7 +364,7 @@ class _Said:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _LayoutContent:
     """The names and digests in a layout; empty if it cannot be read, which verifying it reports."""
 
     names: Mapping[str, frozenset[Digest]] = field(default_factory=dict)

@@ -128,7 +128,7 @@ def verify(
         if at_hand is None:
             several = len(set(layout_paths(request.targets))) > 1  # a single target is opened when it is judged
             at_hand = stack.enter_context(evidence_at_hand(request.targets)) if several else NOTHING_ELSE
-        run = _Run(request, directory, policy, at_hand, pool)
+        run = _Verification(request, directory, policy, at_hand, pool)
         stack.callback(run.close)
         for target in request.targets:
             run.target(target)
@@ -152,7 +152,7 @@ def _threads() -> Executor:
     return ThreadPoolExecutor(os.cpu_count() or 1)
 
 
-class _Run:
+class _Verification:
     """One call of `verify`: the state that its targets share."""
 
     def __init__(
