@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError
 from airgap.net.auth import Access
 from airgap.net.client import RegistryClient
 from airgap.net.errors import RegistryError, TransportError
-from airgap.net.http import Reply
+from airgap.net.http import ChunkReader, Reply
 from airgap.net.wire import content_range
 from airgap.oci.descriptor import Descriptor
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _PROGRESS_BYTES: Final = limits.MIB
 """Bytes between two cuts that count as progress: a server that sends one byte a connection is given up."""
@@ -26,7 +22,7 @@ _NOT_FOUND: Final = 404
 _PAST_THE_END: Final = 416
 
 
-class BlobReader(io.RawIOBase):
+class BlobReader(ChunkReader):
     """A blob of the repository that `access` names, whatever its media type says; for one thread; close it.
 
     Reading past the last byte of a blob with another size raises ContentError. The caller computes the digest.
@@ -46,22 +42,11 @@ class BlobReader(io.RawIOBase):
         self._reply: Reply | None = None  # so that it can be closed if the first request fails
         self._reply = self._resume() if start else self._begin(self._fetch())
 
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes. Raises ContentError, TransportError, RegistryError."""
         if size < 0:
             return self.readall()
         return self._next(size) if size else b""
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """As `read`, into a buffer; returns how many bytes."""
-        view = memoryview(buffer).cast("B")
-        chunk = self.read(len(view))
-        view[: len(chunk)] = chunk
-        return len(chunk)
 
     def close(self) -> None:
         """Give the connection up."""

@@ -259,7 +259,22 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-class Outgoing(io.RawIOBase):
+class ChunkReader(io.RawIOBase):
+    """A stream that is read by `read`, in pieces as they come."""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """As `read`, into a buffer; returns how many bytes."""
+        view = memoryview(buffer).cast("B")
+        chunk = self.read(len(view)) or b""
+        view[: len(chunk)] = chunk
+        return len(chunk)
+
+
+class Outgoing(ChunkReader):
     """The stream of a body: exactly `size` bytes, and the last of them only if all have the expected digest.
 
     So a registry that does not check digests never stores wrong content: the request breaks off before its end. A
@@ -274,10 +289,6 @@ class Outgoing(io.RawIOBase):
         self._source = body.open()
         if not self._left:
             self._compare()
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes. Raises ContentError where the source has others, AirgapError where it fails."""
@@ -301,13 +312,6 @@ class Outgoing(io.RawIOBase):
         if self._body.progress is not None:
             self._body.progress(len(chunk))
         return chunk
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        """As `read`, into a buffer."""
-        view = memoryview(buffer).cast("B")
-        chunk = self.read(len(view))
-        view[: len(chunk)] = chunk
-        return len(chunk)
 
     def close(self) -> None:
         """Close the source."""

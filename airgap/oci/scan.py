@@ -114,15 +114,7 @@ class _Scanner:
 
     def run(self) -> Scan:
         index = self._store.index()
-        for error in index.unreadable:
-            self._problems.append(
-                ContentProblem(
-                    reason="content.malformed",
-                    message=f"{LAYOUT_INDEX}: {error}",
-                    path=f"{LAYOUT_INDEX} > {error.where}",
-                    descriptor=None,
-                )
-            )
+        self._problems.extend(_unreadable_entries(index))
         self._entries = read_entries(index, self._is_attachment, self._may_run)
         names = Names(self._entries, self._store.name)
         for entry, name in names.doubles():
@@ -364,15 +356,7 @@ class _Scanner:
 
     def _unattributed(self, index: Index) -> tuple[ContentProblem, ...]:
         """Content that may refer to anything: entries that are no descriptors, and unreadable manifests."""
-        found = [
-            ContentProblem(
-                reason="content.malformed",
-                message=f"{LAYOUT_INDEX}: {error}",
-                path=f"{LAYOUT_INDEX} > {error.where}",
-                descriptor=None,
-            )
-            for error in index.unreadable
-        ]
+        found = _unreadable_entries(index)
         found += self._unread.values()
         told = [
             replace(problem, message=f"{problem.message}; it may be a signature or another referrer")
@@ -598,6 +582,18 @@ def _merged(entries: list[Entry], names: Names) -> tuple[Root, ...]:
         key = (entry.descriptor.digest, entry.descriptor.media_type, entry.descriptor.size)
         together.setdefault(key, []).append(entry)
     return tuple(_root(same, names) for same in together.values())
+
+
+def _unreadable_entries(index: Index) -> list[ContentProblem]:
+    return [
+        ContentProblem(
+            reason="content.malformed",
+            message=f"{LAYOUT_INDEX}: {error}",
+            path=f"{LAYOUT_INDEX} > {error.where}",
+            descriptor=None,
+        )
+        for error in index.unreadable
+    ]
 
 
 def _root(entries: list[Entry], names: Names) -> Root:

@@ -173,7 +173,9 @@ def _merge_folder(old: Path, new: Path, store: Store, layers: Mapping[str, Descr
     index_layer = layers.get(INDEX)
     incoming = Side(
         files={name: layer.digest for name, layer in layers.items() if name != INDEX},
-        index=EvidenceIndex() if index_layer is None else EvidenceIndex.parse(_read(store, index_layer), INDEX),
+        index=EvidenceIndex()
+        if index_layer is None
+        else EvidenceIndex.parse(read_verified(store, index_layer, index_layer.size), INDEX),
     )
     merged = merge(local, incoming, taken=kept)
     if len(kept) + len(merged.added) >= limits.EVIDENCE_FILES:
@@ -205,10 +207,6 @@ def _digests(folder: Path, names: list[str]) -> dict[str, Digest]:
         with suppress(FormatError):
             found[name] = Digest.of(read_regular(folder / name, _FILE_BYTES))
     return found
-
-
-def _read(store: Store, layer: Descriptor) -> bytes:
-    return read_verified(store, layer, layer.size)
 
 
 def _ignore(_: int) -> None:
