@@ -114,11 +114,7 @@ def check(
     try:
         checked = airgap.trust.check_policy(location(trust).path, _kind(blob=blob), file=file, about=reference)
     except airgap.trust.PolicyError as error:
-        refused = airgap.report.RefusedPolicyReport(error)
-        if output.is_json:
-            output.finish(refused)
-        note(refused.text().rstrip("\n"))
-        raise
+        output.finish(airgap.report.RefusedPolicyReport(error))
     for refusal in checked.refusals if file else ():
         note(f"{refusal.located}\n  → {refusal.remedy}" if refusal.remedy else refusal.located)
     broken = () if file else checked.refusals

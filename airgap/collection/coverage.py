@@ -112,7 +112,7 @@ class FetchOutcome:
     at: datetime
     targets: tuple[str, ...]
     directory: str | None
-    """Where evidence was kept, safe to show; None where it only went beside images."""
+    """Where evidence was kept, safe to show; None where it only went beside images, or nowhere."""
     signatures: int
     certificates: tuple[CertificateCoverage, ...]
     unread: tuple[UnreadableSignature, ...] = ()

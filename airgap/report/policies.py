@@ -113,11 +113,17 @@ class RefusedPolicyReport(Report):
             "applies": None,
         }
 
-    def lines(self, style: Style) -> Iterator[str]:  # noqa: ARG002 - plain lines
-        """One refusal a line, with its remedy below it."""
-        for refusal in self.error.refusals:
-            yield f"{self.error.source}, {refusal.located}"
-            yield from _way_out(refusal)
+    def lines(self, style: Style) -> Iterator[str]:
+        """How many refusals there are, then one a line, with its remedy below it."""
+        error = self.error
+        yield style.paint(
+            "bad", f"BROKEN: {count(error.total, 'mistake')} in {safe(error.source)}; no image can be judged."
+        )
+        for refusal in error.refusals:
+            yield f"  {style.paint('bad', 'problem')} {refusal.located}"
+            yield from _way_out(refusal, " " * 10)
+        if more := error.total - len(error.refusals):
+            yield f"  and {more} more"
 
 
 def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:

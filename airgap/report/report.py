@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from airgap import __version__
+from airgap.errors import UsageError
 from airgap.files import check_writable, unwritable, write_file
 from airgap.report.style import PLAIN, Style
 
@@ -92,7 +93,14 @@ def write_report(path: Path, document: Json) -> None:
 
 
 def check_report(path: Path) -> None:
-    """Refuses a path where no report could be written, before anything is judged (design 15). Raises AirgapError."""
+    """Refuses a path where no report could be written, before anything is judged (design 15).
+
+    Raises UsageError for `-`, AirgapError.
+    """
+    if str(path) == "-":
+        raise UsageError(
+            "a report is a file", remedy="Name a file; --format json writes the document to standard output."
+        )
     check_writable(path, _WHAT)
 
 

@@ -169,7 +169,13 @@ def _headline(report: SnapshotReport) -> str:
     return f"REFUSED: {_CAME_OF_IT.get(report.command, 'nothing was changed')}. {report.problems[0].message}"
 
 
-_CAME_OF_IT: Final = {"create": "nothing was packed", "sign": "nothing was signed", "verify": "do not apply it"}
+_CAME_OF_IT: Final = {
+    "create": "nothing was packed",
+    "sign": "nothing was signed",
+    "verify": "do not apply it",
+    "show": "it cannot be read",
+    "diff": "it cannot be read",
+}
 
 
 def _about(snapshot: Snapshot, verbose: bool) -> Iterator[str]:

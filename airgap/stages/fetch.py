@@ -270,7 +270,7 @@ class _Fetch:
         return FetchOutcome(
             at=request.at,
             targets=tuple(safe(name) for name in request.targets),
-            directory=safe(request.directory) if request.directory else None,
+            directory=safe(request.directory) if request.directory and request.directory.exists() else None,
             signatures=len(self.chains.signatures),
             certificates=certificates,
             unread=self.chains.unread,

@@ -1,0 +1,31 @@
+"""Sentences that said what had not happened, twice, or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.command import run_here
+from tests.support.scenario import Scene
+
+
+def test_a_report_is_no_dash(tmp_path: Path) -> None:
+    """A file called `-` was written."""
+    ran = run_here([*Scene().write(tmp_path).arguments(), "--report", "-"])
+    assert ran.code == 2
+    assert "a report is a file" in ran.err
+    assert not Path("-").exists()
+
+
+def test_nothing_is_kept_in_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    ran = run_here(["trust", "fetch", Scene().write(tmp_path).target, "--no-download", "--trust", str(nowhere)])
+    assert not nowhere.exists()
+    assert "kept in" not in ran.out
+
+
+def test_what_refuses_to_show_a_snapshot_has_nothing_to_change(tmp_path: Path) -> None:
+    written = Scene().write(tmp_path)
+    for command in (["show"], ["diff", "--trust", str(written.trust)]):
+        ran = run_here(["trust", "snapshot", *command, written.target])
+        assert ran.code == 18
+        assert "nothing was changed" not in ran.out
