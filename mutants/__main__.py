@@ -56,7 +56,7 @@ def _sample(folder: str, count: int | None, seed: int) -> list[Mutant]:
 
 
 class _Results:
-    """What became of which mutant; a line is added as soon as it is known, so that a run may be ended at any time."""
+    """The result of each mutant; a line is added as soon as it is known, so that a run may be ended at any time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

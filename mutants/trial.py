@@ -26,7 +26,7 @@ _MOST_SECONDS: Final = 40.0
 
 
 class Fate(StrEnum):
-    """What became of a mutant."""
+    """The result for a mutant."""
 
     KILLED = "killed"
     SLOW = "killed by time"

@@ -71,7 +71,7 @@ def store_file(data: bytes) -> None:
 
 
 def crl(data: bytes) -> None:
-    """A CRL, its header alone and the whole, and whether an issuer whom the corpus has vouches for it."""
+    """A CRL, its header alone and the whole, and whether an issuer of the corpus signed it."""
     with refusable():
         header = read_facts(data)
         found = Crl.parse(data)
@@ -87,7 +87,7 @@ def crl(data: bytes) -> None:
 
 
 def ocsp(data: bytes) -> None:
-    """An OCSP response, and whether an issuer whom the corpus has vouches for it."""
+    """An OCSP response, and whether an issuer of the corpus signed it."""
     with refusable():
         found = OcspResponse.parse(data)
         for issuer in _issuers():

@@ -1,4 +1,4 @@
-"""Every command and option that a message of ours names exists: a way out that leads nowhere is worse than none."""
+"""Every command and option that a message of ours names exists: a wrong remedy is worse than none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OTHERS: Final = re.compile(
 )
 """Programs whose options stand in our messages as well."""
 _PROSE: Final = frozenset({"and", "cannot", "does", "is", "or", "that", "to", "writes", "wrote"})
-"""What may stand behind the name of the program, or of a group of commands, in a sentence."""
+"""Words that may follow the name of the program, or of a group of commands, in a sentence."""
 
 
 @cache

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
-MODULES = sorted((ROOT / "airgap").rglob("*.py"))
+FOLDERS = ("airgap", "benchmarks", "fuzz", "mutants", "tests")
+MODULES = sorted(path for name in FOLDERS for path in (ROOT / name).rglob("*.py") if path != Path(__file__).resolve())
 _CODE = re.compile(r"```.*?```|`[^`\n]*`|^ {4}.*$", re.DOTALL | re.MULTILINE)
 
 REPLACED = {

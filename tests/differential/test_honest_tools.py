@@ -116,7 +116,7 @@ def _blobs(tree: Tree) -> Tree:
 
 @pytest.mark.parametrize("links", [False, True])
 def test_links_between_files_are_refused_unless_the_tool_wrote_plain_ones(tmp_path: Path, links: bool) -> None:
-    """The way out that is named: `cp -rL`, or GNU tar's own."""
+    """The remedy of the message: `cp -rL`, or GNU tar's own."""
     layout = write_tree(tmp_path / "layout", GOOD)
     (layout / "again").hardlink_to(layout / "index.json")
     path = tmp_path / "x.tar"

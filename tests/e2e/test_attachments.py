@@ -1,4 +1,4 @@
-"""What is attached and not validly signed is counted, in words and in JSON: nothing vouches for it."""
+"""What is attached and not validly signed is counted, in words and in JSON: nothing proves who made it."""
 
 from __future__ import annotations
 

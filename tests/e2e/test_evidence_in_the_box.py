@@ -1,4 +1,4 @@
-"""The whole journey: evidence beside the images, carried as a tar, believed behind a cut network, and nothing else."""
+"""The whole journey: evidence beside the images, carried as a tar, used behind a cut network, and nothing else."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ class TestInto:
         assert here.verify().code == 0
 
     def test_what_nobody_signed_is_not_packed(self, here: Site) -> None:
-        """A trust directory may hold files that no verification would believe."""
+        """A trust directory may hold files that no verification would use."""
         here.sign()
         here.serve()
         (here.trust / "crls").mkdir()
@@ -225,7 +225,7 @@ class TestFromTheBox:
             (here.written.layout / "blobs/sha256" / name["digest"][7:]).unlink()
         assert (here.trust / "crls/index.json").exists()
 
-    def test_a_newer_revocation_in_the_box_is_believed_over_the_directory(self, here: Site) -> None:
+    def test_a_newer_revocation_in_the_box_is_trusted_over_the_directory(self, here: Site) -> None:
         leaf = here.sign()
         here.serve()
         here.fetch()
@@ -248,7 +248,7 @@ def _planted(here: Site, files: dict[str, bytes], artifact_type: str = EVIDENCE_
 
 
 class TestHostile:
-    def test_forged_evidence_is_never_believed(self, here: Site) -> None:
+    def test_forged_evidence_is_never_trusted(self, here: Site) -> None:
         here.sign()
         _planted(here, {
             "crls/a.crl": here.crl(here.ca, signed_by=key("p256", 4)), "crls/b.crl": here.crl(here.leaf.root),
@@ -321,7 +321,7 @@ class TestHostile:
         ids=["a store among evidence", "a policy", "a snapshot"],
     )
     def test_stores_and_policies_are_named_and_never_used(self, here: Site, files: dict[str, bytes], kind: str) -> None:
-        """Design 2, rule 1: what travels vouches for nothing."""
+        """Design 2, rule 1: what travels proves nothing."""
         here.sign()
         here.serve()
         here.fetch()

@@ -250,7 +250,7 @@ def _moved(to: str) -> Callable[[Path], object]:
 def test_a_plugin_that_cannot_be_run_is_told_with_its_way_out(
     tmp_path: Path, spoil: Callable[[Path], object], words: str, remedy: str
 ) -> None:
-    """The way out was "Read the plugin's message" where there was no plugin."""
+    """The remedy was "Read the plugin's message" where there was no plugin."""
     spoil(write_plugin(tmp_path / "libexec", Behaviour()))
     ran = run_here(scene().write(tmp_path / "scene").arguments("--allow-plugin", "good"))
     assert ran.code == 13

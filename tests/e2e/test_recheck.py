@@ -72,7 +72,7 @@ def accepted(tmp_path: Path) -> Accepted:
 
 
 def test_content_that_was_never_read_is_said_again(accepted: Accepted) -> None:
-    """A report made with --content none vouches for no byte; judged again from it alone, that must not be forgotten."""
+    """A report made with --content none proves no content; a recheck from the report alone must say so."""
     run_here(accepted.written.arguments("--content", "none", "--report", str(accepted.report)))
     accepted.lose_the_layout()
     messages = [warning["message"] for warning in accepted.recheck()["warnings"]]

@@ -273,7 +273,7 @@ class TestPolicy:
         assert [path.read_bytes() for path in root.glob("*.bak")] == [before]
 
     def test_import_moves_the_older_file_name_away(self, root: Path, tmp_path: Path) -> None:
-        """POLICY-1: it would lie in wait for the newer one's removal."""
+        """POLICY-1: it would come into use when the newer one is removed."""
         write_trust(root, policy_name="trustpolicy.json")
         (tmp_path / "good.json").write_text(json.dumps(oci_policy(statement(name="new"))))
         assert trust(root, "policy", "import", tmp_path / "good.json", "--force").code == 0
@@ -670,7 +670,7 @@ class TestFetchCommand:
             assert here.verify().code == 0
 
 
-# --- what was typed wrong is answered with the way out ---
+# --- what was typed wrong is answered with a remedy ---
 
 
 @pytest.mark.parametrize("command", [["cert", "list"], ["pin", "list"]])

@@ -1,4 +1,4 @@
-"""Fetching over real endpoints: what is good comes and is believed; each failure has its reason, and loses nothing."""
+"""Fetching over real endpoints: what is good comes and is used; each failure has its reason, and loses nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def here(tmp_path: Path) -> Iterator[Site]:
 
 
 class TestCoverage:
-    def test_every_certificate_of_both_chains_is_covered_and_verify_believes_it(self, here: Site) -> None:
+    def test_every_certificate_of_both_chains_is_covered_and_verify_accepts_it(self, here: Site) -> None:
         here.sign(timestamp=True)
         here.serve()
         assert here.verify().code == 15

@@ -222,7 +222,7 @@ class TestEvidenceAlone:
         with pytest.raises(UsageError, match="no former state"):
             ground.undo()
 
-    def test_of_the_future_is_refused_where_nobody_vouches_for_it(self, ground: Ground) -> None:
+    def test_of_the_future_is_refused_where_nobody_signed_it(self, ground: Ground) -> None:
         """It would make every later verification say that the clock is wrong."""
         target = ground.packed(evidence_only=True, signed=False)
         assert reasons(ground.apply(target, at=AT - timedelta(days=3))) == ["revocation.crl.future"]
@@ -270,7 +270,7 @@ class TestEvidenceAlone:
         del before["index.json"]
         assert before.items() <= after.items()
         assert len(after) == len(before) + 2
-        assert "gone.crl" not in after, "what the index names in vain is not what came"
+        assert "gone.crl" not in after, "a missing file that the index names is not the file that came"
         assert index["http://crl.example/a.crl"][:2] == ["a.crl", "gone.crl"]
 
 

@@ -143,7 +143,7 @@ def test_foreign_keys_sign_for_nobody(ground: TufGround) -> None:
     assert reasons(ground.tuf(ground.box("evil", foreign))) == ["snapshot.tuf.signature"]
 
 
-def test_another_snapshot_than_the_one_vouched_for(ground: TufGround) -> None:
+def test_another_snapshot_than_the_signed_one(ground: TufGround) -> None:
     """Metadata are moved over to a snapshot that the keys never saw."""
     genuine = ground.box("box", number=3)
     policy = ground.packer / "trustpolicy.oci.json"
@@ -176,7 +176,7 @@ def _move_metadata(box: Path, genuine: str, other: str, *, without: str = "") ->
     assert box.exists()
 
 
-def test_without_metadata_nobody_vouches(ground: TufGround) -> None:
+def test_without_metadata_nothing_is_proven(ground: TufGround) -> None:
     assert reasons(ground.tuf(ground.packed("plain", signed=False))) == ["snapshot.tuf.malformed"]
 
 

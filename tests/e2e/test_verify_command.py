@@ -264,7 +264,7 @@ class TestHostileTargets:
 
 
 def test_metadata_is_demanded_of_the_artifact_and_not_of_what_is_attached(tmp_path: Path) -> None:
-    """An SBOM with a good signature counted as unsigned, and nothing was said to vouch for it."""
+    """An SBOM with a good signature counted as unsigned, and the report said that nothing proves who made it."""
     scene = Scene()
     scene.signature.payload = json.dumps(
         {"targetArtifact": {**bare(scene.target), "annotations": {"build": "7"}}}

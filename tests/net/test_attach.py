@@ -35,7 +35,7 @@ def test_only_what_is_of_the_type_is_given(registry: LoopbackRegistry) -> None:
     assert [str(found.descriptor.digest) for found in attached(registry, subject)] == [wanted]
 
 
-def test_a_list_that_lies_about_the_type_is_not_believed(registry: LoopbackRegistry) -> None:
+def test_a_list_that_lies_about_the_type_is_not_trusted(registry: LoopbackRegistry) -> None:
     """D2."""
     subject = registry.put_image("app")
     other = registry.put_image("app", subject=subject, artifact_type="application/spdx+json", layers=(b"b",))

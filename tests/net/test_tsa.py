@@ -86,7 +86,7 @@ class TestTls:
         with LoopbackTsa(tls=tls.server_context()) as tsa:
             assert read_response(http(tsa.url, ca_file=tls.authority)(QUERY.der), QUERY)
 
-    def test_a_certificate_that_nobody_vouches_for_is_refused(self, tls: TlsFiles) -> None:
+    def test_a_certificate_of_an_unknown_issuer_is_refused(self, tls: TlsFiles) -> None:
         with LoopbackTsa(tls=tls.server_context()) as tsa, pytest.raises(TransportError) as caught:
             http(tsa.url)(QUERY.der)
         assert caught.value.facts["cause"] == "tls"

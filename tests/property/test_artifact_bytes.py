@@ -218,7 +218,7 @@ OFFERS: Final = (
 def test_more_evidence_never_turns_fail_into_pass_without_an_anchor(
     tmp_path_factory: pytest.TempPathFactory, offered: set[str], signatures: int, stamped: bool, level: str
 ) -> None:
-    """Design 2.1: what travels, and whatever lies beside the named stores, vouches for nothing."""
+    """Design 2.1: what travels, and whatever lies beside the named stores, proves nothing."""
     scene = Scene(level=level)
     stranger = _stranger_chain()
     authority = Pki().tsa_chain(root={"subject": names.harbour("Root")})

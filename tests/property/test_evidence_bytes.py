@@ -1,4 +1,4 @@
-"""Laws of hostile evidence: only project errors come out, and nothing that was altered is believed."""
+"""Laws of hostile evidence: only project errors come out, and nothing that was altered is trusted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OCSP = ocsp_response(LEAF, responder=issue("ocsp", issuer=LEAF.chain[1]), status
 TOKEN = token(TSA, VALUE, accuracy=(1, 2, 3), signing_time=AT, tsa_name=TSA.subject)
 
 
-def believe_crl(data: bytes) -> None:
+def accept_crl(data: bytes) -> None:
     read_facts(data)
     parsed = Crl.parse(data)
     parsed.entries_for(CHECKED.serial, parsed.issuer)
@@ -46,14 +46,14 @@ def believe_crl(data: bytes) -> None:
     parsed.verify_signed_by(ISSUER)
 
 
-def believe_ocsp(data: bytes) -> None:
+def accept_ocsp(data: bytes) -> None:
     parsed = OcspResponse.parse(data)
     parsed.find(CHECKED, ISSUER)
     assert isinstance(parsed.responder, str)
     parsed.verify_signed_for(ISSUER, at=AT)
 
 
-def believe_token(data: bytes) -> None:
+def accept_token(data: bytes) -> None:
     TimestampToken.parse(data).verify(VALUE, ANCHORS)
 
 
@@ -62,62 +62,62 @@ _DIGESTS: Final = bytes.fromhex("310f300d06096086480165030402010500")
 _UNCOVERED: Final = range(TOKEN.index(_DIGESTS), TOKEN.index(_DIGESTS) + len(_DIGESTS))
 
 EVIDENCE: Final[dict[str, tuple[bytes, Callable[[bytes], None], range]]] = {
-    "crl": (CRL, believe_crl, range(0)),
-    "ocsp": (OCSP, believe_ocsp, range(0)),
-    "token": (TOKEN, believe_token, _UNCOVERED),
+    "crl": (CRL, accept_crl, range(0)),
+    "ocsp": (OCSP, accept_ocsp, range(0)),
+    "token": (TOKEN, accept_token, _UNCOVERED),
 }
 kinds = pytest.mark.parametrize("kind", EVIDENCE)
 
 
 @kinds
-def test_untouched_evidence_is_believed(kind: str) -> None:
-    data, believe, _ = EVIDENCE[kind]
-    believe(data)
+def test_untouched_evidence_is_trusted(kind: str) -> None:
+    data, accept, _ = EVIDENCE[kind]
+    accept(data)
 
 
 @kinds
 @given(st.data())
-def test_evidence_with_any_flipped_bits_is_not_believed(kind: str, data: st.DataObject) -> None:
-    original, believe, uncovered = EVIDENCE[kind]
+def test_evidence_with_any_flipped_bits_is_not_trusted(kind: str, data: st.DataObject) -> None:
+    original, accept, uncovered = EVIDENCE[kind]
     positions = st.integers(0, len(original) - 1).filter(lambda position: position not in uncovered)
     position, mask = data.draw(positions), data.draw(st.integers(1, 255))
     altered = bytearray(original)
     altered[position] ^= mask
     with pytest.raises((FormatError, Rejected, Undecided)):
-        believe(bytes(altered))
+        accept(bytes(altered))
 
 
 @kinds
-def test_evidence_with_any_one_byte_changed_is_not_believed(kind: str) -> None:
-    original, believe, uncovered = EVIDENCE[kind]
-    believed = []
+def test_evidence_with_any_one_byte_changed_is_not_trusted(kind: str) -> None:
+    original, accept, uncovered = EVIDENCE[kind]
+    trusted = []
     for position in range(len(original)):
         altered = bytearray(original)
         altered[position] ^= 1 << position % 8
         try:
-            believe(bytes(altered))
+            accept(bytes(altered))
         except (FormatError, Rejected, Undecided):
             continue
-        believed.append(position)
-    assert not set(believed) - set(uncovered)
+        trusted.append(position)
+    assert not set(trusted) - set(uncovered)
 
 
 @kinds
 @given(st.data())
-def test_evidence_that_was_cut_or_patched_is_not_believed(kind: str, data: st.DataObject) -> None:
-    original, believe, uncovered = EVIDENCE[kind]
+def test_evidence_that_was_cut_or_patched_is_not_trusted(kind: str, data: st.DataObject) -> None:
+    original, accept, uncovered = EVIDENCE[kind]
     start = data.draw(st.integers(0, len(original) - 1))
     end = data.draw(st.integers(start, min(start + 40, len(original))))
     altered = original[:start] + data.draw(st.binary(max_size=40)) + original[end:]
     if altered == original or (start in uncovered and end - 1 in uncovered):
         return
     with pytest.raises((FormatError, Rejected, Undecided)):
-        believe(altered)
+        accept(altered)
 
 
 @kinds
 @given(st.binary(max_size=200))
 def test_any_bytes_raise_nothing_but_project_errors(kind: str, data: bytes) -> None:
-    _, believe, _ = EVIDENCE[kind]
+    _, accept, _ = EVIDENCE[kind]
     with pytest.raises((FormatError, Rejected, Undecided)):
-        believe(data)
+        accept(data)

@@ -2,7 +2,7 @@
 
 A change either makes a problem, or everything that was proven good before is proven good still. The second is so
 for bytes that no rule covers: blanks between members of JSON, tags and other annotations of index.json, hints like its
-artifactType and platform, the padding of a tar and what stands behind its end marker.
+artifactType and platform, the padding of a tar and data after its end marker.
 """
 
 from __future__ import annotations

@@ -129,8 +129,8 @@ class Shipment:
             self.scene.signatures.append(Signature("jws", Pki().code_chain(root={"slot": 3})))
         self.layout = self.scene.write(folder).layout
 
-    def believe(self, name: str, belief: Belief) -> Path:
-        """The trust directory of a site that believes this."""
+    def trust(self, name: str, belief: Belief) -> Path:
+        """The trust directory of a site that trusts this."""
         scene, stamp = self.scene, self.artifact.stamp
         scene.crls, scene.crl_index = {}, None
         scene.put_crls(_evidence(self.leaf, SIGNING_CRL, belief.signing))
@@ -192,7 +192,7 @@ def test_a_report_alone_gets_the_verdict_of_the_bytes(
     def check(folder: Path) -> None:
         shipment = Shipment(folder, artifact)
         report = folder / "report.json"
-        old, new = shipment.believe("old", then), shipment.believe("new", now)
+        old, new = shipment.trust("old", then), shipment.trust("new", now)
         made = shipment.verify(old, at, "--scope", "registry.example/net-monitor", *demand, "--report", str(report))
         again = shipment.recheck(report, old, at, gone=True)
         assert (again.document["verdict"], again.code) == (made.document["verdict"], made.code), (made, again)
@@ -217,7 +217,7 @@ def test_a_report_that_lost_a_fact_is_never_better(artifact: Artifact, then: Bel
     def check(folder: Path) -> None:
         shipment = Shipment(folder, artifact)
         report = folder / "report.json"
-        trust = shipment.believe("trust", then)
+        trust = shipment.trust("trust", then)
         made = shipment.verify(trust, AT, "-m", "build=7", "--report", str(report))
         document = json.loads(report.read_text())
         lost = data.draw(

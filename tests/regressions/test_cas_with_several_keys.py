@@ -111,7 +111,7 @@ def test_a_response_of_the_other_key_and_spelling_is_kept_and_leaves_it_open(tmp
 
 
 def test_its_revoking_crl_of_a_responder_is_kept(tmp_path: Path) -> None:
-    """The key that issued the responder's certificate was the only one that was believed of it."""
+    """The key that issued the responder's certificate was the only one that was accepted for it."""
     with site(tmp_path) as here:
         new = issue("root", slot=1)
         former = issue("intermediate", issuer=new, slot=2, subject=new.subject)

@@ -267,7 +267,7 @@ def test_a_damaged_response_that_lies_astray(tmp_path: Path, place: str) -> None
 def test_a_piece_that_lies_astray_and_is_damaged_where_it_says_whom_it_is_about(
     tmp_path: Path, place: str, data: bytes, where: str
 ) -> None:
-    """By its own word it was about somebody else, and nobody looked at its signature: it passed."""
+    """It claimed to be about somebody else, and its signature was not checked: it passed."""
     serial = b"\2\2" + LEAF.serial.to_bytes(2, "big")
     name = LEAF.root.subject if place.startswith("crl") else sha1(LEAF.root.subject, usedforsecurity=False).digest()
     part = serial if where == "the serial number" else name

@@ -1,4 +1,4 @@
-"""Evidence that leaves an answer open: what is at hand, what is missing, and a way out that helps."""
+"""Evidence that leaves an answer open: what is at hand, what is missing, and a remedy that helps."""
 
 from __future__ import annotations
 

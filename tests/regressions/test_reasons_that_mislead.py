@@ -119,7 +119,7 @@ def test_a_timestamp_that_lacks_says_what_made_it_necessary(tmp_path: Path, veri
 
 
 def test_the_store_with_the_root_of_an_unused_timestamp_is_named(tmp_path: Path) -> None:
-    """The way out was to make a store, while it lay there and the statement did not name it."""
+    """The remedy was to make a store, although it was there and the statement did not name it."""
     scene = Scene()
     scene.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=1)}))
     scene.timestamp(gen_time=AT - timedelta(days=9))
@@ -147,7 +147,7 @@ def test_a_plugin_that_alone_understands_the_signature_is_named(tmp_path: Path, 
 
 
 def test_identities_for_a_plugin_that_was_not_run_are_not_to_be_replaced(tmp_path: Path) -> None:
-    """A right policy of AWS Signer was doubted each time, and its way out was to trust whoever had signed."""
+    """A right policy of AWS Signer was doubted each time, and the remedy was to trust whoever had signed."""
     name, arn = "com.amazonaws.signer.notation.plugin", "arn:aws:signer:us-east-2:111122223333:/signing-profiles/p"
     scene = Scene()
     scene.signature.options = {"protected": {"crit": [envelopes.SCHEME, envelopes.PLUGIN], envelopes.PLUGIN: name}}

@@ -39,7 +39,7 @@ def test_a_root_in_a_store_that_the_statement_does_not_name(tmp_path: Path, othe
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_a_ca_store_does_not_vouch_for_a_signing_authority(tmp_path: Path, named: bool) -> None:
+def test_a_ca_store_is_not_trusted_for_a_signing_authority(tmp_path: Path, named: bool) -> None:
     scene = Scene()
     scene.signature.scheme = AUTHORITY
     scene.stores = {"ca:harbour": [scene.signature.leaf.root], "signingAuthority:sa": [STRANGER]}

@@ -1,4 +1,4 @@
-"""Stores that nobody can look into are none that are not there, and have one exit code in all commands."""
+"""Stores that cannot be read are not absent, and have one exit code in all commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of targets that name nothing here: the way out fits what was typed, and what `airgap verify` can read."""
+"""Names of targets that name nothing here: the remedy fits what was typed, and what `airgap verify` can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What travels vouched for itself: a shell made an option of a file's name, and the medium brought its own policy."""
+"""What travels proved itself: a shell made an option of a file's name, and the medium brought its own policy."""
 
 from __future__ import annotations
 

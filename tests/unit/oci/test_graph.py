@@ -301,7 +301,7 @@ class TestReferrers:
         (referrer,) = graph_of(builder, place).referrers(image).all()
         assert (referrer.descriptor.digest, referrer.artifact_type) == (index.digest, "a/b")
 
-    def test_type_in_the_entry_is_not_believed(self, builder: LayoutBuilder, place: Path) -> None:
+    def test_type_in_the_entry_is_not_trusted(self, builder: LayoutBuilder, place: Path) -> None:
         """MAN-22, D2: the manifest itself decides."""
         image = builder.tag(builder.add_image(), "v1")
         sbom = builder.add_referrer(image, b"x", artifact_type="a/sbom", listed=False)

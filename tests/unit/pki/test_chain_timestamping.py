@@ -165,7 +165,7 @@ def test_a_path_ends_in_an_anchor_that_the_token_need_not_hold(depth: int) -> No
 
 
 def test_a_root_that_the_token_brings_is_not_trusted() -> None:
-    """Nothing that travels vouches for itself: the regression that style 3.1 asks for."""
+    """Nothing that travels proves itself: the regression that style 3.1 asks for."""
     other = issue("root", subject="CN=Trusted")
     no_path(
         TSA, TSA.chain, anchors(other), reason="timestamp.untrusted", match='leads to "CN=TSA Root.*not in the trust'
@@ -173,7 +173,7 @@ def test_a_root_that_the_token_brings_is_not_trusted() -> None:
 
 
 def test_a_root_of_the_same_name_as_the_anchor_is_not_trusted() -> None:
-    """Nothing that travels vouches for itself, also under a known name."""
+    """Nothing that travels proves itself, also under a known name."""
     namesake = issue("root", subject=TSA.root.subject, slot=3)
     no_path(TSA, TSA.chain, anchors(namesake), reason="timestamp.untrusted", match="signature does not verify")
 

@@ -1,4 +1,4 @@
-"""RFC 3161 tokens: what they state, and every way in which they must not be believed (requirements 9.2 and 9.3)."""
+"""RFC 3161 tokens: what they state, and every reason to refuse them (requirements 9.2 and 9.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file in crls/ or ocsp/ that is something else: never passed over, and named as what it is with the way out."""
+"""A file in crls/ or ocsp/ that is something else: never ignored, and named as what it is with a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plugin that signs is believed nothing: each way of lying has its own sentence (PLUGIN-22 to PLUGIN-25)."""
+"""A plugin that signs is not trusted: each wrong answer has its own message (PLUGIN-22 to PLUGIN-25)."""
 
 from __future__ import annotations
 

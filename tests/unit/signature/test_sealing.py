@@ -244,7 +244,7 @@ class TestLies:
 class TestAttachment:
     @pytest.mark.parametrize("target", [OTHER, replace(TARGET, size=2), replace(TARGET, media_type=IMAGE_INDEX)])
     def test_of_a_signature_about_something_else_is_not_made(self, target: Descriptor) -> None:
-        """PAY-6, on the way out."""
+        """PAY-6, for a signature that was made here."""
         sealed = seal(DRAFT, local(LEAF), media_type=JWS_ENVELOPE)
         with pytest.raises(SigningError) as caught:
             signature_attachment(sealed, target)
@@ -288,7 +288,7 @@ class TestTimestamp:
     ) -> None:
         assert refused(local(LEAF), media_type=media_type, timestamper=Authority(**options)).reason == reason
 
-    def test_of_an_authority_that_others_vouch_for_is_not_embedded(self) -> None:
+    def test_of_an_authority_below_another_root_is_not_embedded(self) -> None:
         authority = Authority()
         authority.anchors = Anchors.of({"root": [Certificate.parse(LEAF.root.der)]})
         assert refused(local(LEAF), timestamper=authority).reason == "timestamp.untrusted"

@@ -220,7 +220,7 @@ def test_limits_of_the_call_stand_before_those_of_the_file(directory: TrustDirec
     assert changed.policy() is policy
 
 
-def test_the_overview_says_what_was_believed(directory: TrustDirectory) -> None:
+def test_the_overview_says_what_was_trusted(directory: TrustDirectory) -> None:
     before = directory.overview(AT)
     assert (before["policy"], before["policy_digest"]) == (None, None)
     policy = directory.policy()

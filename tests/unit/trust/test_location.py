@@ -89,7 +89,7 @@ def test_where_there_is_none_ours_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
-def test_without_a_home_the_working_directory_is_never_believed(
+def test_without_a_home_the_working_directory_is_never_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str
 ) -> None:
     """CLI-8's last resort, ./.notation, may lie on the medium that is to be judged."""

@@ -198,7 +198,7 @@ def test_a_revocation_that_no_url_leads_to_is_told(tmp_path: Path) -> None:
     assert "77 and 1 more" in found.omissions[0].sentence
 
 
-# --- held against a model of notation ---
+# --- compared with a model of notation ---
 
 _CHANGES: list[tuple[str, Any]] = [
     ("revoked", [LEAF]),

@@ -50,7 +50,7 @@ def test_everything_is_at_hand_and_mapped_as_before(one: Drawn, other: Drawn) ->
     assert set(files.values()) == set(one[0].values()) | set(other[0].values())
     assert mapped(files, merged.index) == mapped(*one) | mapped(*other)
     vain = {name for names in merged.index.values() for name in names} - set(files)
-    assert vain <= {name for names in one[1].values() for name in names}, "what comes names nothing in vain"
+    assert vain <= {name for names in one[1].values() for name in names}, "the index that comes names no missing file"
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,4 +1,4 @@
-"""A pin holds exactly what its kind needs: what stands beside would be believed by nobody, or by the wrong code."""
+"""A pin holds exactly what its kind needs: other members would be ignored, or used by the wrong code."""
 
 from __future__ import annotations
 
