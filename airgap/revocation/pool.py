@@ -21,7 +21,6 @@ from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key, same_name
-from airgap.pki.recognise import OCSP_BEGUN
 from airgap.problem import Problem
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.nearness import nearly_same, nearly_same_key
@@ -482,6 +481,8 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data:
     """Whether a file that is no evidence needs no notice."""
     if isinstance(found, Problem):
         return piece.leftover or piece.astray
+    from airgap.pki.recognise import OCSP_BEGUN  # seldom needed
+
     # what begins as evidence is damaged, whatever it is called; in crls/ it may be one that is being written
     begun = found.issuer is not None or OCSP_BEGUN.match(data) is not None
     return piece.leftover and not (piece.astray and begun)

@@ -55,6 +55,7 @@ LAZY = {
     "airgap.parse.cbor": "COSE envelopes",
     "airgap.pki.crl": "CRLs",
     "airgap.pki.ocsp": "OCSP responses",
+    "airgap.pki.recognise": "files of another kind",
     "airgap.pki.timestamp": "timestamps",
     "airgap.plugin.directory": "verification plugins",
     "airgap.plugin.protocol": "verification plugins",
