@@ -194,7 +194,7 @@ class RevocationJudge:
         return next(iter(against.doubts), ())
 
     def _cleared(self, query: RevocationQuery) -> ClearingAnswer:
-        """The clearing answer for a certificate, None if there is none. Raises Rejected (revocation.on_hold)."""
+        """The clearing answer for a certificate; empty if there is none. Raises Rejected (revocation.on_hold)."""
         try:
             return self._clearing.answer(query)
         except Undecided:

@@ -58,7 +58,7 @@ class Finding:
 
     @property
     def is_reservation(self) -> bool:
-        """Whether only the action "log" prevents a failure by this finding."""
+        """Whether the policy weakens this check: its failure is only logged, or it is skipped."""
         if self.action is Action.LOG:
             return self.verdict in {Verdict.FAIL, Verdict.INDETERMINATE}
         return self.action is Action.SKIP
