@@ -285,11 +285,11 @@ class _Gathered:
         title, named = item.annotations.get(TITLE, ""), (item.digest, item.size)
         if named in self.pieces:
             return  # the evidence artifacts of several images share most of their layers
-        size = min(item.size, limits.CRL_FILE_BYTES + 1)  # more of it is never read
-        if len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + size > limits.BOX_EVIDENCE_BYTES:
+        is_full = len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + item.size > limits.BOX_EVIDENCE_BYTES
+        if is_full or item.size > limits.CRL_FILE_BYTES:
             self._leave_out(item)
             return
-        self._bytes += size
+        self._bytes += item.size
         name = title.rpartition("/")[2] or item.digest.encoded[:16]  # the content decides what a file is
         read = partial(_read, self._store, item)
         self.pieces[named] = EvidenceFile(name, self._origin, read, leftover=nothing_to_speak_of)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap import limits
 from airgap.oci.descriptor import ARTIFACT_MANIFEST, EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
@@ -204,6 +205,16 @@ def test_it_has_to_be_whole(tmp_path: Path) -> None:
     ran = judged(tmp_path, pack)
     assert ran.code == 16, ran
     assert ran.document["problems"][0]["reason"] == "content.digest"
+
+
+@pytest.mark.parametrize(("missing", "code"), [(0, 14), (1, 15)])
+def test_a_piece_that_is_larger_than_what_is_read_may_say_anything(
+    tmp_path: Path, missing: int, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was left out with a notice, and the image passed."""
+    monkeypatch.setattr(limits, "CRL_FILE_BYTES", len(REVOKING) - missing)
+    ran = judged(tmp_path, lambda box, target: box.list(attach(box, target)))
+    assert ran.code == code, ran
 
 
 def _named(box: LayoutBuilder, _: Descriptor) -> None:
