@@ -58,6 +58,9 @@ CHAIN_CERTIFICATES: Final = 10
 TOKEN_CERTIFICATES: Final = 64
 """Certificates embedded in one RFC 3161 token."""
 
+TOKEN_EVIDENCE: Final = 64
+"""CRLs and OCSP responses embedded in one RFC 3161 token: most have none."""
+
 TOKEN_SIGNERS: Final = 8
 """Signers of one RFC 3161 token, each of which may cost a path search: real tokens have one."""
 

@@ -1,7 +1,8 @@
 """CMS SignedData of timestamp tokens: facts from the bytes as received (RFC 5652; TS-15, TS-16).
 
-Only the members that verification needs are read. CRLs inside are allowed and ignored (D51): evidence comes from the
-trust directory. Sets may be unsorted, as real authorities write them; the signed attributes are hashed as received.
+Only the members that verification needs are read. CRLs and OCSP responses inside (D51; RFC 5940) are evidence like any
+other in a target: they are handed on as bytes. Sets may be unsorted, as real authorities write them; the signed
+attributes are hashed as received.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class SignedData:
     content_type: str
     content: bytes = field(repr=False)
     certificates: Offered = field(repr=False)
+    evidence: tuple[bytes, ...] = field(repr=False)
+    """The CRLs and OCSP responses in it, not read."""
     signers: tuple[SignerInfo, ...]
 
     @classmethod
@@ -70,7 +73,7 @@ class SignedData:
         fields.take(der.SET, "digestAlgorithms")
         content_type, content = _content(fields.any("encapContentInfo"))
         certificates = fields.maybe(der.context(0))
-        fields.maybe(der.context(1))  # crls
+        crls = fields.maybe(der.context(1))
         signers = fields.take(der.SET, "signerInfos").children()
         fields.end()
         if len(signers) > limits.TOKEN_SIGNERS:
@@ -79,6 +82,7 @@ class SignedData:
             content_type=content_type,
             content=content,
             certificates=_certificates(certificates),
+            evidence=_evidence(crls),
             signers=tuple(map(_signer, signers)),
         )
 
@@ -100,6 +104,15 @@ def _certificates(element: Element | None) -> Offered:
     if any(item.tag != der.SEQUENCE for item in items):
         raise FormatError("holds something that is no X.509 certificate", where=where)
     return Offered(tuple(_certificate(item, f"{where}[{number}]") for number, item in enumerate(items)))
+
+
+def _evidence(element: Element | None) -> tuple[bytes, ...]:
+    """RevocationInfoChoices: CRLs, and under [1] anything else after an identifier, such as OCSP responses."""
+    items = element.children() if element else ()
+    if len(items) > limits.TOKEN_EVIDENCE:
+        raise LimitError(f"has {len(items)} CRLs, more than {limits.TOKEN_EVIDENCE}", where=f"{_WHERE}.crls")
+    other = der.context(1)  # an identifier, and what it says
+    return tuple(item.children()[-1].raw if item.tag == other and item.children() else item.raw for item in items)
 
 
 def _certificate(element: Element, where: str) -> Certificate:

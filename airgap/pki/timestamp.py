@@ -64,6 +64,8 @@ class TimestampToken:
 
     info: TstInfo
     certificates: Offered = field(repr=False)
+    evidence: tuple[bytes, ...] = field(repr=False)
+    """CRLs and OCSP responses that the authority put in (D51), not read."""
     signers: tuple[SignerInfo, ...] = field(repr=False)
     _content: bytes = field(repr=False)
 
@@ -92,6 +94,7 @@ class TimestampToken:
         return cls(
             info=TstInfo.parse(signed.content),
             certificates=signed.certificates,
+            evidence=signed.evidence,
             signers=signed.signers,
             _content=signed.content,
         )

@@ -22,9 +22,10 @@ from airgap.oci.manifest import Manifest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, check_code_signing_chain
+from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.pool import Evidence
+from airgap.revocation.pool import Evidence, EvidenceFile, EvidencePool
 from airgap.revocation.use import EvidenceUse
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
 from airgap.signature.manifest import thumbprint_warning
@@ -51,7 +52,7 @@ from airgap.verifier.outcome import Finding, SignatureOutcome, Signer
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from datetime import datetime
 
-    from airgap.pki.timestamp import VerifiedTimestamp
+    from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp
     from airgap.revocation.freshness import ChainKind
     from airgap.signature.blob_payload import BlobTarget
     from airgap.verifier.plugins import AllowedPlugins, PluginAnswer
@@ -122,6 +123,18 @@ class _SignatureState:
     anchor: str | None = None
     plugin: PluginAnswer | Rejected | None = None
     """The result of the verification plugin, or its error; None before it was run."""
+    revocation: RevocationJudge | None = None
+    """The judge for this signature; None before it was asked."""
+    _token: TimestampToken | None = None
+
+    def token(self) -> TimestampToken | None:
+        """Its timestamp token, used or not; None if it has none. Raises FormatError."""
+        rest = self.facts.remainder if self.facts else None
+        if self._token is None and rest is not None and rest.timestamp_token is not None:
+            from airgap.pki.timestamp import TimestampToken
+
+            self._token = TimestampToken.parse(rest.timestamp_token)
+        return self._token
 
     def rest_on(self, uses: Iterable[EvidenceUse]) -> None:
         """Adds the evidence of an answer, and its warnings."""
@@ -168,7 +181,8 @@ class SignatureVerifier:
         self._plugins = plugins
         self._allowed = plugins.names if plugins else frozenset()
         self._at, self._clock = moment.judged, moment.clock
-        self._revocation = RevocationJudge(trust.evidence, trust.freshness, moment, stored=trust.stored)
+        self._judge = partial(RevocationJudge, freshness=trust.freshness, moment=moment, stored=trust.stored)
+        self._revocation = self._judge(trust.evidence)
 
     def judge(
         self,
@@ -302,15 +316,15 @@ class SignatureVerifier:
 
     def _timestamp(self, dossier: _SignatureState, facts: SignatureFacts) -> str:
         stamped = facts.rest()
-        if stamped.timestamp_token is None:  # TS-3
-            raise no_timestamp(facts, self._at, dossier.statement)
-        from airgap.pki.timestamp import TimestampToken, check_within
-
-        anchors = self._trust.anchors(dossier.statement, StoreType.TSA)
         try:
-            token = TimestampToken.parse(stamped.timestamp_token)
+            token = dossier.token()
         except FormatError as error:  # TS-15 to TS-17
             raise Rejected("timestamp.malformed", f"the timestamp token cannot be read: {error}") from None
+        if token is None:  # TS-3
+            raise no_timestamp(facts, self._at, dossier.statement)
+        from airgap.pki.timestamp import check_within
+
+        anchors = self._trust.anchors(dossier.statement, StoreType.TSA)
         try:
             timestamp = token.verify(stamped.signature_value, anchors)
         except Rejected as error:
@@ -341,10 +355,10 @@ class SignatureVerifier:
         try:
             plugin = self._asked_plugin(dossier, Check.REVOCATION)
         except Undecided:  # the plugin's answer of now is unknown, but condemning evidence counts
-            self._revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            self._revocation_of(dossier).refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
             raise
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, but cannot override condemning evidence
-            self._revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            self._revocation_of(dossier).refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
         uses = self._ask_revocation(dossier, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
         named = [use for use in uses if use.kind != "none"]
@@ -363,14 +377,27 @@ class SignatureVerifier:
         recorded = None if isinstance(dossier.signature, Candidate) else dossier.signature
         if recorded:
             recorded.refuse_if_revoked(check)
-        uses = self._revocation.check_chain(chain, kind=kind, signed_at=signed_at)
+        judge = self._revocation_of(dossier)
+        uses = judge.check_chain(chain, kind=kind, signed_at=signed_at)
         if recorded:
-            recorded.refuse_unheard(
-                check, self._revocation.unmet(recorded.said_against(kind), chain, kind=kind, uses=uses)
-            )
+            recorded.refuse_unheard(check, judge.unmet(recorded.said_against(kind), chain, kind=kind, uses=uses))
             recorded.refuse_clock_behind(kind, self._clock)
         dossier.rest_on(uses)
         return uses
+
+    def _revocation_of(self, dossier: _SignatureState) -> RevocationJudge:
+        """The judge that also hears what the timestamp token of this signature holds, used or not (D51)."""
+        if dossier.revocation is None:
+            dossier.revocation = self._revocation
+            try:
+                token = dossier.token()
+            except FormatError:  # whoever needs it refuses it
+                token = None
+            if token is not None and token.evidence:
+                inside = _evidence_in(token)
+                dossier.revocation = self._judge(CombinedEvidence([self._trust.evidence, inside]))
+                dossier.warnings += [notice.message for notice in inside.notices()]
+        return dossier.revocation
 
     def _plugin(self, dossier: _SignatureState) -> str | None:
         demand = _known(dossier.facts).rest().plugin
@@ -483,35 +510,46 @@ class SignatureVerifier:
 
         Another policy may ask when the target is gone.
         """
-        rest = self._add_of_chain(rest, facts.chain, "signing")
-        if rest.timestamp_token is None:
-            return rest
-        from airgap.pki.timestamp import TimestampToken
-
+        judge = self._revocation_of(dossier)
+        rest = _add_of_chain(judge, rest, facts.chain, "signing")
         try:
-            token = TimestampToken.parse(rest.timestamp_token)
+            token = dossier.token()
         except FormatError:  # a later judgement will not need it, either
+            return rest
+        if token is None:
             return rest
         try:
             proven = dossier.timestamp or token.verify(
                 rest.signature_value, self._trust.anchors(dossier.statement, StoreType.TSA)
             )
         except (Rejected, TrustMaterialError):  # another policy may accept it
-            claimed = self._revocation.claimed_in_targets(token.certificates, kind="tsa")
+            claimed = judge.claimed_in_targets(token.certificates, kind="tsa")
             return replace(rest, said_against=(*rest.said_against, *claimed))
-        return self._add_of_chain(rest, proven.chain, "tsa")
+        return _add_of_chain(judge, rest, proven.chain, "tsa")
 
-    def _add_of_chain(self, rest: Remainder, chain: Sequence[Certificate], kind: ChainKind) -> Remainder:
-        try:
-            said = self._revocation.said_in_targets(chain, kind=kind)
-            newest = self._revocation.newest_in_targets(chain, kind=kind)
-        except TrustMaterialError:  # nobody can tell which keys the issuers have
-            said, newest = self._revocation.claimed_in_targets(chain, kind=kind), None
-        return replace(
-            rest,
-            said_against=(*rest.said_against, *said),
-            newest=(*rest.newest, *([newest] if newest else [])),
-        )
+
+def _add_of_chain(judge: RevocationJudge, rest: Remainder, chain: Sequence[Certificate], kind: ChainKind) -> Remainder:
+    try:
+        said = judge.said_in_targets(chain, kind=kind)
+        newest = judge.newest_in_targets(chain, kind=kind)
+    except TrustMaterialError:  # nobody can tell which keys the issuers have
+        said, newest = judge.claimed_in_targets(chain, kind=kind), None
+    return replace(
+        rest,
+        said_against=(*rest.said_against, *said),
+        newest=(*rest.newest, *([newest] if newest else [])),
+    )
+
+
+def _evidence_in(token: TimestampToken) -> EvidencePool:
+    """The CRLs and OCSP responses that came in the token: they are heard as all evidence of a target (design 10)."""
+    return EvidencePool(
+        [
+            EvidenceFile(f"evidence {number} of the timestamp token", "timestamp token", partial(bytes, piece))
+            for number, piece in enumerate(token.evidence, start=1)
+        ],
+        unread=(),
+    )
 
 
 def _authentic_time_inside(facts: SignatureFacts) -> str:

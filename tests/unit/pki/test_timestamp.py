@@ -19,6 +19,7 @@ from tests.support import asn1, extensions
 from tests.support.crls import crl
 from tests.support.extensions import UNKNOWN_CRITICAL, ExtendedKeyUsage, Extension
 from tests.support.keyring import key, pem
+from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.tsa import (
     BASELINE_POLICY,
@@ -122,10 +123,19 @@ def test_signed_data_of_another_version(version: int) -> None:
         TimestampToken.parse(token(TSA, VALUE, version=version))
 
 
-def test_embedded_crls_are_legal_and_ignored() -> None:
+def test_embedded_evidence_is_legal_and_handed_on() -> None:
     """TS-16, D51, NEG-101: the reference cannot parse such a token."""
-    revoking = crl(INTERMEDIATE, revoked=[TSA])
-    assert verified(token(TSA, VALUE, crls=[revoking, b"\x30\x00"])).gen_time == AT
+    revoking, answer = crl(INTERMEDIATE, revoked=[TSA]), ocsp_response(TSA)
+    other = asn1.explicit(1, asn1.oid("1.3.6.1.5.5.7.16.2"), answer)
+    data = token(TSA, VALUE, crls=[revoking, b"\x30\x00", other, asn1.explicit(1)])
+    assert verified(data).gen_time == AT
+    assert TimestampToken.parse(data).evidence == (revoking, b"\x30\x00", answer, asn1.explicit(1))
+
+
+def test_embedded_evidence_is_bounded() -> None:
+    """D51."""
+    with pytest.raises(LimitError, match="65 CRLs, more than 64"):
+        TimestampToken.parse(token(TSA, VALUE, crls=[b"\x30\x00"] * 65))
 
 
 def test_something_else_among_the_certificates() -> None:

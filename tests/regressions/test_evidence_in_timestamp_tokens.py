@@ -1,0 +1,101 @@
+"""CRLs and OCSP responses that came inside a timestamp token (D51), of which nobody heard what they revoke."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from airgap.parse.time import iso
+from tests.support import asn1
+from tests.support.command import run_here
+from tests.support.crls import crl, entry
+from tests.support.ocsp import ocsp_response
+from tests.support.pki import AT, Issued, Pki
+from tests.support.scenario import Scene
+from tests.support.trust import oci_policy, statement
+
+URL = "http://crl.example/tsa.crl"
+OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
+"""RFC 5940."""
+
+
+def scene(inside: Callable[[Issued, Issued], Sequence[bytes]], **tsa: object) -> Scene:
+    """A signature whose timestamp is needed, with evidence about the authority and the signer in its token."""
+    made = Scene()
+    made.sign_with(Pki().code_chain(leaf={"not_after": AT - timedelta(days=100)}))
+    authority = Pki().tsa_chain(tsa=tsa)
+    made.timestamp(authority, gen_time=AT - timedelta(days=400), crls=inside(authority, made.signature.leaf))
+    return made
+
+
+def by_ocsp(authority: Issued, _: Issued) -> Sequence[bytes]:
+    answer = ocsp_response(authority, status="revoked", reason="keyCompromise")
+    return [asn1.explicit(1, asn1.oid(OCSP_RESPONSE), answer)]
+
+
+def of(certificate: Issued) -> bytes:
+    assert certificate.issuer
+    entries = [entry(certificate.serial, reason="keyCompromise", at=AT - timedelta(days=500))]
+    return crl(certificate.issuer, revoked=entries, number=2)
+
+
+REVOKING: dict[str, Callable[[Issued, Issued], Sequence[bytes]]] = {
+    "a CRL lists the authority": lambda authority, _: [of(authority)],
+    "a CRL lists the authority's issuer": lambda authority, _: [of(authority.chain[1])],
+    "an OCSP response is about the authority": by_ocsp,
+    "a CRL lists the signer": lambda _, signer: [of(signer)],
+}
+
+
+@pytest.mark.parametrize("names_a_point", [False, True])
+@pytest.mark.parametrize("name", REVOKING)
+def test_what_revokes_is_heard(tmp_path: Path, name: str, names_a_point: bool) -> None:
+    """It was a pass without a word, also beside a clean CRL of the trust directory."""
+    made = scene(REVOKING[name], **({"crl_urls": [URL]} if names_a_point else {}))
+    written = made.write(tmp_path)
+    ran = run_here(written.arguments())
+    assert ran.code == 14, ran
+    assert "of the timestamp token" in ran.out
+
+
+def test_a_recheck_hears_it_without_the_layout(tmp_path: Path) -> None:
+    """The timestamp was not needed when the report was made."""
+    made = scene(REVOKING["a CRL lists the authority"])
+    made.policy = oci_policy(
+        statement(
+            trustStores=["ca:harbour", "tsa:harbour"],
+            signatureVerification={"level": "strict", "verifyTimestamp": "afterCertExpiry"},
+        )
+    )
+    made.at = AT - timedelta(days=150)
+    written, report = made.write(tmp_path), tmp_path / "report.json"
+    assert run_here(written.arguments("--report", str(report))).code == 0
+    shutil.rmtree(written.layout)
+    ran = run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)])
+    assert ran.code == 14, ran
+
+
+def test_a_clean_crl_clears_as_evidence_of_a_target_does(tmp_path: Path) -> None:
+    made = scene(lambda authority, _: [crl(authority.chain[1])], crl_urls=[URL])
+    ran = run_here(made.write(tmp_path).arguments())
+    assert ran.code == 0, ran
+
+
+def test_a_stale_one_clears_nobody(tmp_path: Path) -> None:
+    old = AT - timedelta(days=400)
+    made = scene(
+        lambda authority, _: [crl(authority.chain[1], this_update=old, next_update=old + timedelta(days=7))],
+        crl_urls=[URL],
+    )
+    ran = run_here(made.write(tmp_path).arguments())
+    assert ran.code == 15, ran
+
+
+def test_what_cannot_be_read_is_told_and_spoils_nothing(tmp_path: Path) -> None:
+    ran = run_here(scene(lambda *_: [asn1.sequence(asn1.null())]).write(tmp_path).arguments())
+    assert ran.code == 0, ran
+    assert "of the timestamp token" in ran.out
