@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypedDict
 
 from airgap import limits
 from airgap.errors import FormatError
@@ -128,18 +128,7 @@ class Descriptor:
         """The descriptor that a parsed JSON value holds. Raises FormatError naming the member."""
         if not isinstance(source, dict):
             raise FormatError("is not a descriptor object")
-        platform = take_optional(source, "platform", dict)
-        data = take_optional(source, "data", str)
-        return cls(
-            media_type=_media_type(source),
-            digest=_digest(source),
-            size=_size(source),
-            artifact_type=take_optional(source, "artifactType", str) or None,
-            annotations=take_strings(source, "annotations"),
-            platform=None if platform is None else _platform(platform),
-            urls=take_list(source, "urls", text_or_null, limit=limits.DESCRIPTOR_URLS, required=False),
-            data=None if data is None else decode_standard(data, where="data"),
-        )
+        return cls(media_type=_media_type(source), digest=_digest(source), size=_size(source), **_hints(source))
 
     def to_json(self) -> dict[str, Any]:
         """The object as descriptor.md has it; for new documents only, received ones are never rewritten."""
@@ -169,6 +158,31 @@ class Descriptor:
     def is_external(self) -> bool:
         """Whether the content may be missing here: a foreign layer, or a layer with URLs."""
         return self.media_type in EXTERNAL_LAYERS
+
+
+def check_hints(source: JsonObject) -> None:
+    """The members of a descriptor beside its type, digest and size are what descriptor.md says. Raises FormatError."""
+    _hints(source)
+
+
+class _Hints(TypedDict):
+    artifact_type: str | None
+    annotations: Mapping[str, str]
+    platform: Platform | None
+    urls: tuple[str, ...]
+    data: bytes | None
+
+
+def _hints(source: JsonObject) -> _Hints:
+    platform = take_optional(source, "platform", dict)
+    data = take_optional(source, "data", str)
+    return _Hints(
+        artifact_type=take_optional(source, "artifactType", str) or None,
+        annotations=take_strings(source, "annotations"),
+        platform=None if platform is None else _platform(platform),
+        urls=take_list(source, "urls", text_or_null, limit=limits.DESCRIPTOR_URLS, required=False),
+        data=None if data is None else decode_standard(data, where="data"),
+    )
 
 
 def _media_type(source: JsonObject) -> str:

@@ -23,7 +23,13 @@ from airgap.hashing import SHA2, digest
 from airgap.parse import der
 from airgap.parse.der import Element
 from airgap.parse.time import iso
-from airgap.pki.algorithms import SignatureScheme, UnverifiedError, verify_identified, verify_scheme
+from airgap.pki.algorithms import (
+    SignatureScheme,
+    UnverifiedError,
+    signature_scheme,
+    verify_identified,
+    verify_scheme,
+)
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, build_timestamping_chain, check_validity
 from airgap.pki.cms import CONTENT_TYPE, MESSAGE_DIGEST, SIGNED_DATA, SIGNING_TIME, SignedData, SignerInfo
@@ -256,6 +262,13 @@ def _ess_certificate(attribute: Element) -> tuple[str, bytes, bytes | None, int 
 def _check_signature(signer: SignerInfo, certificate: Certificate) -> None:
     """TS-21."""
     key, signature, signed = certificate.public_key, signer.signature, signer.signed or b""
+    scheme = signature_scheme(signer.signature_algorithm)
+    if scheme and scheme.family == "RSASSA-PSS" and scheme.hash_name != signer.digest_name:  # RFC 4056, 3
+        raise Rejected(
+            "timestamp.signature",
+            f"the timestamp token is not valid: its signature is made with {scheme.name}, and its signer states the "
+            f"digest {signer.digest_name}",
+        )
     try:
         if signer.signature_algorithm in _BARE_RSA:
             guarded(verify_scheme, SignatureScheme("RSASSA-PKCS1-v1_5", signer.digest_name), key, signature, signed)

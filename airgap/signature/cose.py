@@ -22,7 +22,13 @@ from airgap.signature.model import Envelope
 ALGORITHM: Final = 1
 CRITICAL: Final = 2
 CONTENT_TYPE: Final = 3
+IV: Final = 5
+PARTIAL_IV: Final = 6
+TYPE: Final = 16
 X5CHAIN: Final = 33
+
+_BYTE_STRINGS: Final = {4: "key identifier", IV: "IV", PARTIAL_IV: "partial IV"}
+_COUNTERSIGNATURES: Final = frozenset({7, 9, 11, 12})
 
 PREFIX: Final = b"\xd2\x84"
 """Tag 18 in one byte and an array of four in one byte: the only accepted beginning (COSE-1)."""
@@ -96,7 +102,29 @@ def _attributes(protected: bytes, unprotected: cbor.CborMap, plugins: Container[
             f"the label {show(double[0])} stands in the protected and in the unprotected header, "
             "which RFC 9052, section 3 forbids"
         )
-    return read_attributes(header, _DIALECT, plugins), header.get(X5CHAIN, _ABSENT)
+    attributes = read_attributes(header, _DIALECT, plugins)
+    _check_common(header)
+    _check_common(unprotected)
+    if {IV, PARTIAL_IV} <= header.keys() | unprotected.keys():
+        raise FormatError("it has an IV and a partial IV, which RFC 9052, section 3.1 forbids")
+    return attributes, header.get(X5CHAIN, _ABSENT)
+
+
+def _check_common(header: cbor.CborMap) -> None:
+    """Labels that mean nothing to a verifier must still be what COSE says they are (RFC 9052, 3.1; RFC 9596)."""
+    for label, meaning in _BYTE_STRINGS.items():
+        if label in header and not isinstance(header[label], bytes):
+            raise FormatError(f"the {meaning} (label {label}) is {cbor.name(header[label])}, not a byte string")
+    if counter := sorted(label for label in header if label in _COUNTERSIGNATURES):
+        raise FormatError(f"it holds a countersignature (label {counter[0]}), which is no part of the format")
+    if TYPE in header and not _is_type(header[TYPE]):
+        raise FormatError(f"the type (label {TYPE}) is {show(header[TYPE])}, neither a media type nor a number")
+
+
+def _is_type(stated: Any) -> bool:
+    if isinstance(stated, str):
+        return stated.count("/") == 1 and stated == stated.strip(" ")
+    return isinstance(stated, int) and not isinstance(stated, bool) and stated >= 0
 
 
 def _find_algorithm(stated: Any) -> Algorithm | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected
-from airgap.oci.descriptor import MANIFEST_TYPES, Descriptor
+from airgap.oci.descriptor import MANIFEST_TYPES, Descriptor, check_hints
 from airgap.oci.digest import Digest
 from airgap.parse import json
 from airgap.signature.model import Envelope, Payload
@@ -17,7 +17,8 @@ def parse_payload(envelope: Envelope) -> Payload:
     """The descriptor that the envelope's payload holds. Raises Rejected payload.malformed.
 
     Exact member names, no duplicates (PAY-11). Members that the specification does not name are tolerated, in the
-    payload and in the descriptor, and mean nothing (PAY-3, PAY-12, D4).
+    payload and in the descriptor, and mean nothing (PAY-3, PAY-12, D4). Those that image-spec gives a descriptor mean
+    nothing either, and must be what it says.
     """
     try:
         return _parse(envelope.payload)
@@ -65,6 +66,7 @@ def _parse(raw: bytes) -> Payload:
     document = json.load_object(raw, json.Reading.SIGNED, limit=limits.ENVELOPE_BYTES, what="payload")  # JWS-6
     target = json.take(document, TARGET, dict)
     try:
+        check_hints(target)
         return Payload(
             media_type=json.take(target, "mediaType", str),
             digest=_digest(json.take(target, "digest", str)),

@@ -397,6 +397,13 @@ def test_signature_algorithms(kind: str, hash_name: str) -> None:
         assert verified(token(tsa, VALUE, digest=hash_name, bare_rsa=True), trusted=trusted).gen_time == AT
 
 
+def test_pss_with_another_hash_than_the_signer_states() -> None:
+    """RFC 4056, 3: the parameters and digestAlgorithm name one hash; the reference implementation uses the latter."""
+    tsa = Pki().tsa_chain("rsa2048")
+    wrong = token(tsa, VALUE, digest="sha256", signature_hash="sha512", pss=True)
+    refused(wrong, "timestamp.signature", "SHA-512.*digest sha256", trusted=anchors(tsa.root))
+
+
 def test_sha_1_signature() -> None:
     """TS-21."""
     tsa = Pki().tsa_chain("rsa2048")

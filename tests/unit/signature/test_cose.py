@@ -289,6 +289,34 @@ def test_a_token_of_another_type_is_refused(token: Any) -> None:
     assert TIMESTAMP in refused(cose(LEAF, unprotected={TIMESTAMP: token}))
 
 
+@pytest.mark.parametrize("where", ["protected", "unprotected"])
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        *((label, value) for label in (4, 5, 6) for value in (1, "x", None, [b"x"])),
+        *((16, value) for value in (b"x/y", -1, True, "", "xy", " x/y", "x/y ", "x/y/z", None)),
+        *((label, value) for label in (7, 9, 11, 12) for value in (b"x", [b"", {}, b"x"])),
+    ],
+)
+def test_common_labels_are_what_cose_says(where: str, label: int, value: Any) -> None:
+    """RFC 9052, 3.1; RFC 9338; RFC 9596: the reference implementation refuses them too."""
+    assert f"label {label}" in refused(
+        cose(LEAF, protected={label: value}) if where == "protected" else cose(LEAF, unprotected={label: value})
+    )
+
+
+def test_an_iv_beside_a_partial_iv_is_refused() -> None:
+    """RFC 9052, 3.1, in one header or in both."""
+    for outside in ({5: b"x", 6: b"y"}, {6: b"y"}):
+        inside = {} if 5 in outside else {5: b"x"}
+        assert "partial IV" in refused(cose(LEAF, protected=inside, unprotected=outside))
+
+
+@pytest.mark.parametrize("kind", ["text/plain", 0, 16])
+def test_a_type_a_key_identifier_and_an_iv_mean_nothing(kind: object) -> None:
+    accepted(cose(LEAF, protected={16: kind, 5: b"x"}, unprotected={4: b"kid"}))
+
+
 def test_unknown_unprotected_labels_are_ignored() -> None:
     accepted(cose(LEAF, unprotected={4: b"kid", "io.cncf.notary.expiry": 1, -1: [{}]}))
 

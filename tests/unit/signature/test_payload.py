@@ -107,6 +107,23 @@ def test_a_target_that_is_no_object_is_refused(target: Any) -> None:
     assert "targetArtifact: is" in refused(of(target))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("artifactType", 1),
+        ("urls", "https://registry.example/x"),
+        ("urls", [1]),
+        ("data", 1),
+        ("data", "!!"),
+        ("platform", "linux"),
+        ("platform", {"os": 1}),
+    ],
+)
+def test_members_that_mean_nothing_are_what_a_descriptor_has(name: str, value: Any) -> None:
+    """D4: they decide nothing; the reference implementation refuses them where their type is wrong."""
+    assert f"targetArtifact.{name}" in refused(of({**TARGET, name: value}))
+
+
 def test_a_missing_target_is_refused() -> None:
     """PAY-2."""
     assert "targetArtifact: is missing" in refused(b"{}")
@@ -154,7 +171,7 @@ def test_duplicate_members_are_refused() -> None:
 
 def test_unknown_members_are_tolerated() -> None:
     """PAY-3, PAY-11, D4."""
-    payload = parsed(of({**TARGET, "artifactType": "x", "urls": ["http://x"], "data": 1}, exp=5, more={"a": []}))
+    payload = parsed(of({**TARGET, "artifactType": "x", "urls": ["http://x"], "data": "eA=="}, exp=5, more={"a": []}))
     assert payload.size == 411
 
 
