@@ -63,6 +63,9 @@ REF_NAME: Final = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME: Final = "io.containerd.image.name"
 """The annotation by which `ctr image import` and `docker load` name an image, with or without a tag beside it."""
 
+BASE_NAME: Final = "org.opencontainers.image.base.name"
+"""The name of the image that another one is built on. zarf takes it for the name of an entry without a ref.name."""
+
 _LARGEST_SIZE: Final = 2**63 - 1
 # RFC 6838, section 4.2, as image-spec's schema has it; parameters are taken too, because writers add them
 _MEDIA_TYPE: Final = re.compile(

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Final
 
 from airgap.errors import NotFoundError
-from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
+from airgap.oci.descriptor import BASE_NAME, CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.manifest import Index
@@ -55,6 +55,11 @@ class Entry:
         if self.aside:
             return ()
         return tuple(dict.fromkeys(name for name in (self.ref, self.image) if name is not None))
+
+    @property
+    def base(self) -> str | None:
+        """The name that zarf gives it when it pushes the images of a package, and no other tool."""
+        return self.descriptor.annotations.get(BASE_NAME) if self.ref is None else None
 
     @property
     def place(self) -> str:
@@ -176,6 +181,9 @@ class Names:
     def _by_docker(self) -> Mapping[str, Mapping[int, Entry]]:
         """By the name that docker makes of theirs; most layouts are asked for no name."""
         found: defaultdict[str, dict[int, Entry]] = defaultdict(dict)
+        for entry in self._entries:
+            if entry.base:
+                found[_completed(entry.base)][entry.number] = entry
         for name, entries in self._bearers.items():
             found[_completed(name)].update((entry.number, entry) for entry in entries)
         return found
@@ -203,7 +211,10 @@ class Names:
 
     def _ambiguous(self, name: str, found: Sequence[Entry]) -> NotFoundError:
         wholes = {
-            next((whole for whole in entry.names if name in {whole, tag_part(whole)}), entry.names[0])
+            next(
+                (whole for whole in entry.names if name in {whole, tag_part(whole)}),
+                (*entry.names, entry.base or "")[0],
+            )
             for entry in found
         }
         how = "is ambiguous"

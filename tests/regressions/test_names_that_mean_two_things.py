@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
+from airgap.oci.descriptor import BASE_NAME, CONTAINERD_NAME, REF_NAME, Descriptor
 from airgap.parse.time import iso
 from airgap.trust.choice import repository_of
 from tests.support.command import run_here
@@ -223,6 +223,32 @@ def test_name_was_not_held_against_what_docker_completes_it_to(
     ):
         ran = run_here(arguments)
         assert (ran.code, "is ambiguous" in ran.out + ran.err) == (11, True), ran
+
+
+@pytest.mark.parametrize(
+    ("annotations", "code"),
+    [
+        ({BASE_NAME: f"{PROD}:v1"}, 11),
+        ({BASE_NAME: f"{PROD}:v1", REF_NAME: ""}, 11),
+        ({BASE_NAME: f"{PROD}:v2"}, 0),
+        ({BASE_NAME: f"{PROD}:v1", REF_NAME: "evil"}, 0),
+    ],
+)
+def test_name_was_not_held_against_the_one_that_zarf_takes_where_no_tag_stands(
+    tmp_path: Path, annotations: dict[str, str], code: int
+) -> None:
+    """zarf makes a ref.name of it when it pushes a package's images; of two equal ones oras takes the last."""
+    scene = Scene(refer=lambda written: f"oci:{written.layout}:{PROD}:v1", scope="registry.example/net-monitor")
+
+    def rename(box: LayoutBuilder, _: Descriptor) -> None:
+        box.entries[0]["annotations"] = {REF_NAME: f"{PROD}:v1"}
+        box.list(box.add_image(b"evil"), **annotations)
+
+    scene.packing.append(rename)
+    written = scene.write(tmp_path)
+    for arguments in (written.arguments(), ["inspect", written.target], ["discover", written.target]):
+        ran = run_here(arguments)
+        assert (ran.code, "tools disagree" in ran.out + ran.err) == (code, code != 0), ran
 
 
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
