@@ -7,9 +7,11 @@ be read is a failure always: the names in it may be those of any artifact.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from posixpath import normpath
 from typing import Any, Final, Self, TypeVar
 
 from airgap import limits
@@ -25,6 +27,10 @@ from airgap.text import safe
 
 MANIFEST_JSON: Final = "manifest.json"
 REPOSITORIES: Final = "repositories"
+
+_PATH: Final = "ocidir://"
+"""How regctl names a layout."""
+_NO_REPOSITORY: Final = re.compile(r"[^/a-z0-9]+")
 
 T = TypeVar("T")
 
@@ -93,7 +99,8 @@ class Saved:
     def others_called(self, names: Iterable[str], configs: Container[str]) -> Iterator[tuple[str, str]]:
         """What `docker load` gives one of these names, other than images of these configs: its name, and where it lies.
 
-        A tag alone is that of every name that ends in it.
+        A tag alone is that of every name that ends in it. The only image has every name: `crane push FILE` and
+        `skopeo copy docker-archive:FILE` ask for none.
         """
         short = {name for name in names if tag_part(name) == name}
         whole = {whole_docker_name(name) for name in names}
@@ -101,7 +108,9 @@ class Saved:
         given += [(name, REPOSITORIES) for name in self.repositories if self.is_alone]
         for tag, place in given:
             if place not in configs and (tag_part(tag) in short or whole_docker_name(tag) in whole):
-                yield tag, place
+                yield repr(safe(tag, limit=200)), place
+        if len(self.items) == 1 and self.items[0].config not in configs:
+            yield f"the only image of {MANIFEST_JSON}", self.items[0].config
 
     def names_by_config(self) -> Mapping[str, tuple[str, ...]]:
         """What `docker load` calls images by `manifest.json`, by the path of their config."""
@@ -163,8 +172,24 @@ def _is_among(tag: str, names: frozenset[str]) -> bool:
 
     If all names are short, only the tags are compared, because no name has a registry or folder.
     """
-    whole = {docker_name(name) for name in names if tag_part(name) != name}
+    whole = {loaded for name in names for loaded in _loaded_as(name)}
     return docker_name(tag) in whole if whole else "/" not in tag and tag_part(tag) in names
+
+
+def _loaded_as(name: str) -> Iterator[str]:
+    """What tools write for `docker load` where `name` stands in `index.json`; nothing for a tag alone.
+
+    ctr writes the same name, regctl leaves the digest out and makes a repository of a path.
+    """
+    if name.startswith(_PATH):
+        path, _, tag = name.removeprefix(_PATH).partition("@")[0].partition(":")
+        path = _NO_REPOSITORY.sub("-", normpath(f"/{path}")[1:].lower())
+        yield whole_docker_name(f"localhost/{path}{tag and ':'}{tag}")
+        return
+    before, at, _ = name.partition("@")
+    if at or tag_part(name) != name:
+        yield docker_name(name)
+        yield whole_docker_name(before)
 
 
 def _called(names: frozenset[str]) -> str:

@@ -336,12 +336,13 @@ class Graph:
         from airgap.oci.docker_save import path_of
 
         configs = {path_of(image.config.digest) for image in self._images_of(root) if image.config is not None}
-        for tag, place in self._saved.others_called(names, configs):
+        for other, place in self._saved.others_called(names, configs):
+            called = safe(root.called or "", limit=200)
             raise NotFoundError(
-                f"{safe(root.called or '', limit=200)!r} is {root.descriptor.digest} in {self._store.name}, and docker "
-                f"load takes {safe(tag, limit=200)!r} from {safe(place, limit=200)}, which is something else",
+                f"{called!r} is {root.descriptor.digest} in {self._store.name}, and docker load takes {other} from "
+                f"{safe(place, limit=200)}, which is something else",
                 remedy="Name the digest, with @, and run it by no name that docker load gives.",
-                tag=safe(tag),
+                tag=called,
             )
 
     def _by_digest(self, digest: Digest) -> Root:

@@ -100,6 +100,57 @@ def test_manifest_json_that_names_something_else_passed(
     assert one.code == (11 if item_is_another else 0), one
 
 
+@pytest.mark.parametrize("tags", [None, [], ["evil:v9"]])
+def test_only_image_of_manifest_json_was_another_than_the_one_that_was_typed(
+    tmp_path: Path, tags: list[str] | None
+) -> None:
+    """`crane push FILE` and `skopeo copy docker-archive:FILE` take the only image, whatever it is called."""
+    whole, one = _saved(tmp_path, lambda item: item.update(Config="blobs/sha256/" + "0" * 64, RepoTags=tags))
+    (problem,) = one.document["problems"]
+    assert "docker load takes the only image of manifest.json from" in problem["message"], one
+    assert (whole.code, one.code) == (16, 11)
+
+
+@pytest.mark.parametrize(
+    ("ref", "name", "tag"),
+    [
+        ("{name}", "reg.example/app@{digest}", "reg.example/app@{digest}"),
+        ("{name}", "docker.io/library/app@{digest}", "app@{digest}"),
+        ("v1@{digest}", "docker.io/library/app:v1@{digest}", "app:v1@{digest}"),
+        ("", "reg.example/app@{digest}", "reg.example/app:latest"),
+        ("v1", "reg.example/app:v1@{digest}", "reg.example/app:v1"),
+        ("v1", "ocidir://./A_box/of..it:v1", "localhost/a-box/of-it:v1"),
+        ("v1", "ocidir://../box:v1@{digest}", "localhost/box:v1"),
+        ("", "ocidir://box", "localhost/box:latest"),
+    ],
+)
+def test_names_with_a_digest_or_path_were_said_to_disagree_with_themselves(
+    tmp_path: Path, ref: str, name: str, tag: str
+) -> None:
+    """`ctr images export` writes the first three, `regctl image export` the others."""
+
+    def whole(folder: str, tag: str) -> Ran:
+        scene = Scene(archive=True, refer=lambda written: str(written.layout))
+
+        def pack(box: LayoutBuilder, target: Descriptor) -> None:
+            called = name.format(digest=target.digest)
+            box.entries[0]["annotations"] = {REF_NAME: ref.format(name=called, digest=target.digest)}
+            box.entries[0]["annotations"][CONTAINERD_NAME] = called
+            paths = [
+                f"blobs/{item.replace(':', '/')}" for item in _digests(json.loads(box.blobs[target.digest])).values()
+            ]
+            item = {"Config": paths[0], "Layers": paths[1:], "RepoTags": [tag.format(digest=target.digest)]}
+            box.extra_files["manifest.json"] = json.dumps([item]).encode()
+
+        scene.packing.append(pack)
+        (tmp_path / folder).mkdir()
+        return run_here(scene.write(tmp_path / folder).arguments())
+
+    assert whole("good", tag).code == 0
+    for number, other in enumerate((f"evil/{tag}", tag.replace("app", "evil").replace("box", "evil"))):
+        assert "layout.disagrees" in whole(str(number), other).reasons
+
+
 @pytest.mark.parametrize(("typed", "code"), [(NAME, 11), ("v1", 11), ("docker.io/library/app:v2", 0), ("@", 0)])
 def test_name_that_docker_load_gives_to_another_image_was_judged_by_what_index_json_gives_it_to(
     tmp_path: Path, typed: str, code: int
