@@ -47,12 +47,19 @@ def wanted_in(folder: str, name: str) -> Wanted:
 def may_hide_evidence(data: bytes) -> bool:
     """Whether it may contain evidence that is damaged, or that must first be unpacked, decoded or downloaded.
 
-    False for keys and certificates, and for text without a PEM line and without possible DER in base64 or hex.
+    False for keys, certificates and requests, and for text without a PEM line and without possible DER in base64 or
+    hex.
     """
     found = recognise(data)
     if found is not None and (found.kind in _HIDING or found.kind in _NO_EVIDENCE):
         return found.kind in _HIDING or not _is_alone(data)
     return (_NO_TEXT.search(data) or _ENCODED.search(data)) is not None
+
+
+def is_no_evidence(data: bytes) -> bool:
+    """Whether it is nothing but keys, certificates and requests, which are often put beside evidence (`ca.pem`)."""
+    found = recognise(data)
+    return found is not None and found.kind in _NO_EVIDENCE and _is_alone(data)
 
 
 def may_hide_more(data: bytes) -> bool:
@@ -64,7 +71,7 @@ def may_hide_more(data: bytes) -> bool:
 
 
 def _is_alone(data: bytes) -> bool:
-    """Whether only keys and certificates follow the first one."""
+    """Whether only keys, certificates and requests follow the first one."""
     labels = [label_kind(label.decode("latin-1")) for label in _BEGIN.findall(data)]
     if labels:
         return all(found is not None and found.kind in _NO_EVIDENCE for found in labels)
@@ -150,7 +157,7 @@ _HIDING: Final = {
     Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.BARE_BASE64, Kind.TWICE, Kind.ONE_LINE, Kind.ESCAPED,
     Kind.OTHER_DASHES, Kind.OPEN_PEM, Kind.ARMOURED, Kind.LISTING, Kind.POINTER,
 }  # fmt: skip
-_NO_EVIDENCE: Final = {Kind.CERTIFICATE, Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY}
+_NO_EVIDENCE: Final = {Kind.CERTIFICATE, Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.OCSP_REQUEST}
 _BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n-]{1,64})-----")
 _JOINED: Final = re.compile(rb"\s*(\x30[\x80-\x84]|-----BEGIN )")
 _NO_TEXT: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")

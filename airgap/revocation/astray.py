@@ -199,15 +199,18 @@ def _leads_to_folder(path: Path) -> bool:
 
 
 def is_left_behind(name: str, endings: tuple[str, ...]) -> bool:
-    """Whether it is a name that file managers (`._x.crl`), editors and our own writers (`.x.crl.1f.tmp`) leave behind.
+    """Whether it is a name that tools leave behind.
 
-    `name` is in lower case; a hidden name with one of `endings` is a file of the user.
+    File managers (`._x.crl`), editors, our own writers (`.x.crl.1f.tmp`), and who downloads (`x.crl.sha256`). `name` is
+    in lower case; a hidden name with one of `endings` is a file of the user.
     """
-    if name in _OF_WINDOWS or name.startswith("._"):
+    if name in _OF_WINDOWS or name.startswith("._") or name.endswith(_OF_DOWNLOADS):
         return True
     return name.startswith(".") and not name.endswith((*endings, *(f"{ending}.pem" for ending in endings)))
 
 
+_OF_DOWNLOADS: Final = (".sha1", ".sha256", ".sha384", ".sha512", ".md5", ".etag", ":zone.identifier")
+"""Sums and marks of a file that was downloaded, beside it under its name."""
 _OF_WINDOWS: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -102,6 +102,8 @@ class _EvidenceFiles:
     ) -> None:
         for name, is_folder in names.items():
             path, shown = folder / name, f"{below}{name}"
+            if _leads_to_another(path, names, ending):
+                continue
             if is_folder:
                 self._inner(path, shown, ending, limit)
             elif len(self.pieces) >= limits.EVIDENCE_FILES:
@@ -110,8 +112,8 @@ class _EvidenceFiles:
                 leftover = name not in claimed and any(
                     is_left_behind(part, (ending,)) for part in shown.lower().split("/")
                 )
-                named = ending in name.lower() or name.lower().endswith(POSSIBLE)
-                expected = name in claimed or (named and not leftover)
+                is_named = name in claimed or ending in name.lower()
+                is_possible = name.lower().endswith(POSSIBLE)
                 read = partial(read_regular, path, limit)
                 self.pieces.append(
                     EvidenceFile(
@@ -119,7 +121,8 @@ class _EvidenceFiles:
                         self._origin,
                         read,
                         trusted=True,
-                        expected=expected,
+                        expected=name in claimed or ((is_named or is_possible) and not leftover),
+                        ambiguous=not is_named,
                         unsigned=self._unsigned.files.get(f"{self._folder}/{shown}"),
                         leftover=leftover,
                         folder=self._folder,
@@ -150,6 +153,20 @@ class _EvidenceFiles:
                 remedy=remedy,
             )
         )
+
+
+def _leads_to_another(path: Path, names: Mapping[str, bool], ending: str) -> bool:
+    """Whether it is a link to a file beside it that is called as evidence, and so is read under that name.
+
+    `openssl rehash` makes such links (`3ad48a91.r0`), and people do (`current.crl`).
+    """
+    try:
+        target = path.readlink().name if path.readlink().parent == Path() else ""
+    except OSError:  # no link
+        return False
+    return (
+        names.get(target) is False and target != path.name and (ending in target.lower() or target.endswith(POSSIBLE))
+    )
 
 
 def _list(folder: Path) -> dict[str, bool]:

@@ -48,6 +48,8 @@ class EvidenceFile:
     """Whether it is in the trust directory: there unreadable files are never ignored."""
     expected: bool = True
     """Whether its name is that of evidence: then it must be evidence."""
+    ambiguous: bool = False
+    """Whether its name may as well be that of a certificate or a key: then it may be one of these."""
     unsigned: Digest | None = None
     """Its digest if it came in an unsigned snapshot: while it has this digest, it is not trusted."""
     leftover: bool = False
@@ -504,14 +506,14 @@ def _identify(
         return OcspFile(name, piece.origin, piece.trusted, OcspResponse.parse(data))
     except FormatError as error:
         as_response = error
-    from airgap.pki.misfit import Wanted, may_hide_evidence, problem_of_evidence, wanted_in  # most files do not need it
+    from airgap.pki import misfit  # most files do not need it
 
-    wanted = wanted_in(piece.folder, piece.name)
-    if wanted is Wanted.OCSP:
+    wanted = misfit.wanted_in(piece.folder, piece.name)
+    if wanted is misfit.Wanted.OCSP:
         problem = as_response
     issuer, key = claimed_issuer(data), claimed_key(data)
-    said = problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
-    if not piece.expected and not may_hide_evidence(data):
+    said = misfit.problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
+    if (piece.ambiguous and misfit.is_no_evidence(data)) or not (piece.expected or misfit.may_hide_evidence(data)):
         return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
     return replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(key))
 

@@ -322,7 +322,7 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     if len(names) > limits.EVIDENCE_FILES:
         raise UsageError(f"{safe(path)} holds {len(names)} files, more than {limits.EVIDENCE_FILES}")
     for name in names:
-        if path.is_dir() and not _is_named(name, path):
+        if path.is_dir() and not _ends_in(name, _ENDINGS):
             yield from _unnamed(name, path)
             continue
         try:
@@ -337,15 +337,13 @@ def _below(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".") or says_evidence(name)]
         for path in (Path(parent, name) for name in names):
             is_possible = path.parent == folder or path.suffix.lower() in POSSIBLE
-            if is_possible or _is_likely(path, folder) or _is_named(path, folder):
+            if is_possible or _is_likely(path, folder) or _ends_in(path, _ENDINGS):
                 yield path
         yield from (path for name in folders if says_evidence(name) and (path := Path(parent, name)).is_symlink())
 
 
-def _is_named(path: Path, folder: Path) -> bool:
-    """Whether a file has an ending of evidence; an ambiguous ending counts only in folders of evidence."""
-    expected = path.parent in {folder, folder / CRLS, folder / OCSP}
-    endings = _ENDINGS | _COMMON_ENDINGS if expected else _ENDINGS
+def _ends_in(path: Path, endings: frozenset[str]) -> bool:
+    """Whether a file that is not hidden has one of these endings."""
     return not path.name.startswith(".") and not endings.isdisjoint(map(str.lower, path.suffixes))
 
 
@@ -356,20 +354,21 @@ def _is_likely(path: Path, folder: Path) -> bool:
 
 def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
     """Whether a file with another name is evidence, or may contain some and has a name or folder of evidence."""
-    from airgap.pki.misfit import may_hide_evidence
+    from airgap.pki.misfit import is_no_evidence, may_hide_evidence
     from airgap.pki.recognise import Kind, recognise
 
     is_meant = not path.name.startswith(".") and _is_likely(path, folder)
+    is_ambiguous = path.parent in {folder, folder / CRLS, folder / OCSP} and _ends_in(path, _COMMON_ENDINGS)
     try:
         data = read_regular(path, limits.CRL_FILE_BYTES)
     except FormatError as error:
-        if is_meant:
+        if is_meant or is_ambiguous:
             raise _cannot_read(path, error) from None
         return
     found = recognise(data)
     is_evidence = found is not None and found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}
     is_possible = is_meant or (path.suffix.lower() in POSSIBLE and not path.name.startswith("."))
-    if is_evidence or (is_possible and may_hide_evidence(data)):
+    if is_evidence or (is_possible and may_hide_evidence(data)) or (is_ambiguous and not is_no_evidence(data)):
         yield safe(path), data
 
 

@@ -1,0 +1,100 @@
+"""Honest files beside evidence, for which every verdict was UNSURE and every fetch INCOMPLETE."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from airgap.pki.certificate import Certificate
+from airgap.pki.ocsp_request import ocsp_request
+from tests.regressions.test_evidence_that_was_not_heard import revoking, scene
+from tests.support import keyring
+from tests.support.command import run_here
+from tests.support.crls import crl, pem
+from tests.support.pki import AT, END, Pki
+from tests.unit.revocation.test_files_of_another_kind import armour
+
+LEAF: Final = Pki().code_chain(depth=2)
+CA: Final = LEAF.root
+BESIDE: Final[dict[str, bytes]] = {
+    "crls/ca.pem": CA.pem,
+    "crls/ca.crt": CA.pem,
+    "crls/ca.cer": CA.der,
+    "crls/ca.der": CA.der,
+    "crls/chain.pem": LEAF.pem + CA.pem,
+    "crls/key.pem": keyring.pem(CA.key),
+    "crls/old.crl.sha256": b"0" * 64 + b"  old.crl\n",
+    "crls/old.crl.etag": b'"5f3a"\n',
+    "crls/old.crl:Zone.Identifier": b"[ZoneTransfer]\r\nZoneId=3\r\n",
+    "ocsp/issuer.pem": CA.pem,
+    "ocsp/leaf.req": ocsp_request(Certificate.parse(LEAF.der), Certificate.parse(CA.der)),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_certainly_no_evidence_leaves_nothing_open(tmp_path: Path, name: str) -> None:
+    made, _ = scene()
+    written = made.write(tmp_path)
+    path = written.trust / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(BESIDE[name])
+    ran = run_here(written.arguments())
+    assert ran.code == 0, ran
+
+
+@pytest.mark.parametrize("name", ["ca.crl", "ca.crl.pem", "ca.crl.0"])
+def test_in_the_place_of_a_crl_it_does(tmp_path: Path, name: str) -> None:
+    """Whoever saved the wrong file meant a CRL."""
+    made, _ = scene()
+    written = made.write(tmp_path)
+    (written.trust / "crls" / name).write_bytes(CA.pem)
+    assert run_here(written.arguments()).code == 15
+
+
+def test_so_does_what_may_be_a_damaged_crl_under_such_a_name(tmp_path: Path) -> None:
+    made, chain = scene()
+    written = made.write(tmp_path)
+    bad = revoking(chain)
+    for data in (pem(bad)[:-80], CA.pem + pem(bad)[:-80], bad[:-10], armour("CERTIFICATE", bad), CA.der + bad, b""):
+        (written.trust / "crls/ca.pem").write_bytes(data)
+        assert run_here(written.arguments()).code == 15, data
+    (written.trust / "crls/ca.pem").write_bytes(CA.pem + pem(bad))
+    assert run_here(written.arguments()).code == 14
+
+
+@pytest.mark.parametrize("link", ["3ad48a91.r0", "current.crl"])
+def test_a_link_to_a_crl_beside_it(tmp_path: Path, link: str) -> None:
+    """As `openssl rehash` makes them."""
+    made, chain = scene()
+    written = made.write(tmp_path)
+    (written.trust / "crls" / link).symlink_to("old.crl")
+    assert run_here(written.arguments()).code == 0
+    (written.trust / "crls/old.crl").write_bytes(revoking(chain))
+    assert run_here(written.arguments()).code == 14
+
+
+@pytest.mark.parametrize("target", ["../old.crl", "gone.crl", "notes", "current.crl", "{}/crls/old.crl"])
+def test_a_link_to_anything_else_is_not_passed_over(tmp_path: Path, target: str) -> None:
+    made, _ = scene()
+    written = made.write(tmp_path)
+    (written.trust / "crls/notes").write_text("see the other stick\n")
+    (written.trust / "crls/current.crl").symlink_to(target.format(written.trust))
+    assert run_here(written.arguments()).code == 15
+
+
+def test_a_ca_publishes_its_certificate_beside_its_crl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, chain = scene()
+    made.crls = {}
+    written = made.write(tmp_path)
+    published = tmp_path / "pki"
+    published.mkdir()
+    (published / "root.crl").write_bytes(crl(chain.root, this_update=AT, next_update=END))
+    (published / "root.pem").write_bytes(chain.root.pem)
+    monkeypatch.setenv("AIRGAP_TRUST", str(written.trust))
+    arguments = ["trust", "fetch", str(written.layout), "--from", str(published), "--no-download", "--require-complete"]
+    ran = run_here(arguments)
+    assert ran.code == 0, ran
+    (published / "other.pem").write_bytes(b"<html>log in</html>")
+    assert run_here(arguments).code == 15
