@@ -120,7 +120,7 @@ class RevokedList:
         self._checked = True
 
     def _entries_for(self, needle: bytes) -> Iterator[der.Element]:
-        return (entry for entry, offset in self._entries_with(needle) if entry.content == offset)
+        return (entry for entry in self._entries_with(needle) if self._data.startswith(needle, entry.content))
 
     @property
     def names_issuers(self) -> bool:
@@ -134,15 +134,15 @@ class RevokedList:
     def _issuers(self) -> Sequence[tuple[int, bytes | None]]:
         """The offset of each entry with a certificateIssuer, and the raw Name in it, in their order."""
         if self._found_issuers is None:
-            found: list[tuple[int, bytes | None]] = []
-            for entry, _ in self._entries_with(_CERTIFICATE_ISSUER_DER):
-                if extension := _entry_extensions(entry).get(CERTIFICATE_ISSUER):
-                    found.append((entry.start, _issuer_name(extension.value)))
-            self._found_issuers = tuple(dict.fromkeys(found))
+            self._found_issuers = tuple(
+                (entry.start, _issuer_name(extension.value))
+                for entry in self._entries_with(_CERTIFICATE_ISSUER_DER)
+                if (extension := _entry_extensions(entry).get(CERTIFICATE_ISSUER))
+            )
         return self._found_issuers
 
-    def _entries_with(self, needle: bytes) -> Iterator[tuple[der.Element, int]]:
-        """The entries in which `needle` begins, each with its offset."""
+    def _entries_with(self, needle: bytes) -> Iterator[der.Element]:
+        """The entries in which `needle` begins, each once: one entry may hold it a million times."""
         element = self._element
         if element is None:
             return
@@ -153,8 +153,8 @@ class RevokedList:
             position = self._places[bisect_right(self._places, offset) - 1]
             while (end := _end(data, position, element.end)) <= offset:
                 position = end
-            yield der.element_at(data, position, element.end).expect(der.SEQUENCE, "revokedCertificates"), offset
-            offset = data.find(needle, offset + 1, element.end)
+            yield der.element_at(data, position, element.end).expect(der.SEQUENCE, "revokedCertificates")
+            offset = data.find(needle, end, element.end)
 
 
 def _places(data: bytes, element: der.Element) -> Sequence[int]:

@@ -143,16 +143,16 @@ class CondemningEvidence:
             return False
         try:
             crl = file.load()
-            entries = [entry for entry in crl.entries(query.certificate) if entry.reason != REMOVED]
-            makers = tuple(self._stored(crl.issuer))
-            if not file.trusted and entries and makers:
+            if not file.trusted:
+                makers = tuple(self._stored(crl.issuer))
+                if not makers:
+                    return False
                 crl.verify_made_by(*makers)
+            entries = [entry for entry in crl.entries(query.certificate) if entry.reason != REMOVED]
         except (FormatError, Undecided):
             return file.trusted
         return any(
-            not why_harmless(query, crl.this_update, entry.revocation_date, entry.invalidity_date)
-            for entry in entries
-            if file.trusted or makers
+            not why_harmless(query, crl.this_update, entry.revocation_date, entry.invalidity_date) for entry in entries
         )
 
     def _unread(self, query: RevocationQuery) -> tuple[UnreadableEvidence, ...]:
