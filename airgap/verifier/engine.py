@@ -136,13 +136,13 @@ class _SignatureState:
             self._token = TimestampToken.parse(rest.timestamp_token)
         return self._token
 
-    def rest_on(self, uses: Iterable[EvidenceUse]) -> None:
+    def add_evidence(self, uses: Iterable[EvidenceUse]) -> None:
         """Adds the evidence of an answer, and its warnings."""
         for use in uses:
             self.evidence.append(use)
             self.warnings += use.notes
 
-    def found(
+    def add(
         self,
         check: Check,
         verdict: Verdict,
@@ -197,34 +197,34 @@ class SignatureVerifier:
         `metadata`: what it must state. Bytes and reports go through the same checks in the same order; what only bytes
         prove is taken from the report, where there is nothing else. Never raises for what either holds.
         """
-        dossier = _SignatureState(statement, target, signature, metadata)
-        self._check(dossier, Check.INTEGRITY, self._integrity)
-        if dossier.facts is None or dossier.findings[0].verdict is not Verdict.PASS:
+        state = _SignatureState(statement, target, signature, metadata)
+        self._check(state, Check.INTEGRITY, self._integrity)
+        if state.facts is None or state.findings[0].verdict is not Verdict.PASS:
             for check in list(Check)[1:]:
-                dossier.found(check, Verdict.NOT_APPLICABLE, "not judged, as the signature's integrity is not proven")
-            return self._outcome(dossier)
-        self._check(dossier, Check.AUTHENTICITY, self._authenticity)
-        self._check(dossier, Check.EXPIRY, self._expiry)
-        self._check(dossier, Check.AUTHENTIC_TIMESTAMP, self._authentic_timestamp)
-        untrusted = dossier.findings[1].blocks and dossier.findings[1].verdict is Verdict.FAIL
+                state.add(check, Verdict.NOT_APPLICABLE, "not judged, as the signature's integrity is not proven")
+            return self._outcome(state)
+        self._check(state, Check.AUTHENTICITY, self._authenticity)
+        self._check(state, Check.EXPIRY, self._expiry)
+        self._check(state, Check.AUTHENTIC_TIMESTAMP, self._authentic_timestamp)
+        untrusted = state.findings[1].blocks and state.findings[1].verdict is Verdict.FAIL
         if untrusted:
             # the issuers of this chain sign its evidence, and they are not trusted
-            dossier.found(Check.REVOCATION, Verdict.NOT_APPLICABLE, "not judged, as the chain is not trusted")
+            state.add(Check.REVOCATION, Verdict.NOT_APPLICABLE, "not judged, as the chain is not trusted")
         else:
-            self._check(dossier, Check.REVOCATION, self._chain_revocation)
-        if untrusted and dossier.plugin is None and self._may_ask(dossier):
-            dossier.found(Check.PLUGIN, Verdict.NOT_APPLICABLE, "not run, as the chain is not trusted")
+            self._check(state, Check.REVOCATION, self._chain_revocation)
+        if untrusted and state.plugin is None and self._may_ask(state):
+            state.add(Check.PLUGIN, Verdict.NOT_APPLICABLE, "not run, as the chain is not trusted")
         else:
-            self._check(dossier, Check.PLUGIN, self._plugin)
-        self._check(dossier, Check.METADATA, self._required_metadata)
-        return self._outcome(dossier)
+            self._check(state, Check.PLUGIN, self._plugin)
+        self._check(state, Check.METADATA, self._required_metadata)
+        return self._outcome(state)
 
     # --- the checks: each returns what it found, or raises ---
 
-    def _integrity(self, dossier: _SignatureState) -> str:
-        signature = dossier.signature
+    def _integrity(self, state: _SignatureState) -> str:
+        signature = state.signature
         if not isinstance(signature, Candidate):
-            dossier.facts = signature.facts
+            state.facts = signature.facts
             check_code_signing_chain(Offered(signature.proven().chain))
             return "good, says the report; its bytes are not at hand"
         if signature.obstacle:
@@ -238,19 +238,19 @@ class SignatureVerifier:
         except Rejected as error:
             raise error.advising(
                 ""
-                if isinstance(dossier.target, Descriptor)
+                if isinstance(state.target, Descriptor)
                 else of_file(error, signature.envelope.media_type, signature.raw)
             ) from None
-        dossier.envelope, dossier.facts = envelope, SignatureFacts.of(envelope, None)
+        state.envelope, state.facts = envelope, SignatureFacts.of(envelope, None)
         self._check_made_by(envelope)
         payload = parse_payload(envelope)
-        dossier.facts = SignatureFacts.of(envelope, payload)
-        if isinstance(dossier.target, Descriptor):
-            check_about(payload, dossier.target)  # PAY-6, VERIFY-17, reported as integrity (D5)
+        state.facts = SignatureFacts.of(envelope, payload)
+        if isinstance(state.target, Descriptor):
+            check_about(payload, state.target)  # PAY-6, VERIFY-17, reported as integrity (D5)
             return f"signed with {envelope.algorithm.name}; the payload names this artifact"
         from airgap.signature.blob_payload import check_blob
 
-        check_blob(payload, envelope, dossier.target)
+        check_blob(payload, envelope, state.target)
         return f"signed with {envelope.algorithm.name}; the payload names this file"
 
     def _check_made_by(self, envelope: Envelope) -> None:
@@ -263,31 +263,31 @@ class SignatureVerifier:
 
             raise advised(error, envelope) from None
 
-    def _authenticity(self, dossier: _SignatureState) -> str:
-        facts = _known(dossier.facts)
+    def _authenticity(self, state: _SignatureState) -> str:
+        facts = _proven(state.facts)
         kind = StoreType.CA if facts.scheme is Scheme.X509 else StoreType.SIGNING_AUTHORITY
-        if not dossier.statement.stores_of(kind):  # SCHEME-4
-            raise no_store(facts, kind, dossier.statement, self._trust.others(dossier.statement, kind))
-        anchors = self._trust.anchors(dossier.statement, kind)
+        if not state.statement.stores_of(kind):  # SCHEME-4
+            raise no_store(facts, kind, state.statement, self._trust.others(state.statement, kind))
+        anchors = self._trust.anchors(state.statement, kind)
         anchor = next((certificate for certificate in facts.chain if certificate in anchors), None)
         if anchor is None:  # VERIFY-12, CHAIN-21: byte-equality, no path building
-            others = self._trust.others(dossier.statement, kind)
-            raise no_anchor(facts.chain, anchors, unnamed_store(facts.chain, kind, dossier.statement, others))
-        plugin = self._asked_plugin(dossier, Check.AUTHENTICITY)
+            others = self._trust.others(state.statement, kind)
+            raise no_anchor(facts.chain, anchors, unnamed_store(facts.chain, kind, state.statement, others))
+        plugin = self._asked_plugin(state, Check.AUTHENTICITY)
         if plugin and plugin.decides(Check.AUTHENTICITY):  # ID-16
             identity = plugin.check(Check.AUTHENTICITY)
         else:
             try:
-                text = match(dossier.statement.identities, facts.chain[0], facts.chain[1:]).text
+                text = match(state.statement.identities, facts.chain[0], facts.chain[1:]).text
             except Rejected as error:
                 demanded = facts.remainder.plugin if facts.remainder and plugin is None else None
                 raise other_identities(error, demanded.name if demanded else None) from None
             identity = f"as identity {safe(text)}"
-        dossier.anchor = anchors.store_of(anchor)
-        return f"trusted through {dossier.anchor}, {identity}"
+        state.anchor = anchors.store_of(anchor)
+        return f"trusted through {state.anchor}, {identity}"
 
-    def _expiry(self, dossier: _SignatureState) -> str | None:
-        expiry = _known(dossier.facts).expiry
+    def _expiry(self, state: _SignatureState) -> str | None:
+        expiry = _proven(state.facts).expiry
         if expiry is None:
             return None
         if self._at >= expiry:  # D24
@@ -296,15 +296,15 @@ class SignatureVerifier:
             )
         return f"expires on {iso(expiry)}"
 
-    def _authentic_timestamp(self, dossier: _SignatureState) -> str:
-        facts = _known(dossier.facts)
+    def _authentic_timestamp(self, state: _SignatureState) -> str:
+        facts = _proven(state.facts)
         if facts.scheme is Scheme.SIGNING_AUTHORITY:
             return _authentic_time_inside(facts)
-        if not self._needs_timestamp(dossier.statement, facts):
-            others = partial(self._trust.others, dossier.statement, StoreType.TSA)
-            check_validity_untimed(facts, self._at, dossier.statement, others)  # TS-2, TS-4
+        if not self._needs_timestamp(state.statement, facts):
+            others = partial(self._trust.others, state.statement, StoreType.TSA)
+            check_validity_untimed(facts, self._at, state.statement, others)  # TS-2, TS-4
             return "every certificate of the chain is valid at the moment judged for"
-        return self._timestamp(dossier, facts)
+        return self._timestamp(state, facts)
 
     def _needs_timestamp(self, statement: Statement, facts: SignatureFacts) -> bool:
         """TS-1: the statement names a tsa store, and its verifyTimestamp asks for the check."""
@@ -314,59 +314,59 @@ class SignatureVerifier:
             return True
         return any(certificate.ended_before(self._at) for certificate in facts.chain)
 
-    def _timestamp(self, dossier: _SignatureState, facts: SignatureFacts) -> str:
+    def _timestamp(self, state: _SignatureState, facts: SignatureFacts) -> str:
         stamped = facts.rest()
         try:
-            token = dossier.token()
+            token = state.token()
         except FormatError as error:  # TS-15 to TS-17
             raise Rejected("timestamp.malformed", f"the timestamp token cannot be read: {error}") from None
         if token is None:  # TS-3
-            raise no_timestamp(facts, self._at, dossier.statement)
+            raise no_timestamp(facts, self._at, state.statement)
         from airgap.pki.timestamp import check_within
 
-        anchors = self._trust.anchors(dossier.statement, StoreType.TSA)
+        anchors = self._trust.anchors(state.statement, StoreType.TSA)
         try:
             timestamp = token.verify(stamped.signature_value, anchors)
         except Rejected as error:
-            others = self._trust.others(dossier.statement, StoreType.TSA)
-            raise untrusted_timestamp(error, token, stamped.signature_value, dossier.statement, others) from None
+            others = self._trust.others(state.statement, StoreType.TSA)
+            raise untrusted_timestamp(error, token, stamped.signature_value, state.statement, others) from None
         check_within(timestamp, facts.chain)  # TS-26
         # TS-27: always judged, whatever the action for revocation is; no time of signing softens it
-        self._ask_revocation(dossier, Check.AUTHENTIC_TIMESTAMP, timestamp.chain, kind="tsa", signed_at=None)
-        dossier.timestamp = timestamp
-        self._doubt_timestamp(dossier, facts, timestamp)
+        self._ask_revocation(state, Check.AUTHENTIC_TIMESTAMP, timestamp.chain, kind="tsa", signed_at=None)
+        state.timestamp = timestamp
+        self._warn_of_timestamp(state, facts, timestamp)
         return f"timestamped between {iso(timestamp.earliest)} and {iso(timestamp.latest)}"
 
-    def _doubt_timestamp(self, dossier: _SignatureState, facts: SignatureFacts, timestamp: VerifiedTimestamp) -> None:
+    def _warn_of_timestamp(self, state: _SignatureState, facts: SignatureFacts, timestamp: VerifiedTimestamp) -> None:
         """Warnings about facts that no rule refuses."""
         algorithm = facts.chain[0].algorithm  # integrity compared the envelope's with it
         if algorithm and timestamp.imprint_hash != algorithm.hash_name:  # D30
-            dossier.warnings.append(
+            state.warnings.append(
                 f"the timestamp is over a {timestamp.imprint_hash} imprint, the signature over {algorithm.hash_name}"
             )
         if timestamp.earliest > self._at + limits.CLOCK_SKEW:  # TS-29
-            dossier.warnings.append(
+            state.warnings.append(
                 f"the timestamp, {iso(timestamp.gen_time)}, lies after the moment judged for: a clock is wrong"
             )
 
-    def _chain_revocation(self, dossier: _SignatureState) -> str:
-        facts = _known(dossier.facts)
-        signed_at = dossier.timestamp.latest if dossier.timestamp else facts.authentic_time  # D31
+    def _chain_revocation(self, state: _SignatureState) -> str:
+        facts = _proven(state.facts)
+        signed_at = state.timestamp.latest if state.timestamp else facts.authentic_time  # D31
         try:
-            plugin = self._asked_plugin(dossier, Check.REVOCATION)
+            plugin = self._asked_plugin(state, Check.REVOCATION)
         except Undecided:  # the plugin's answer of now is unknown, but condemning evidence counts
-            self._revocation_of(dossier).refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            self._revocation_of(state).refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
             raise
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, but cannot override condemning evidence
-            self._revocation_of(dossier).refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            self._revocation_of(state).refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
-        uses = self._ask_revocation(dossier, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
+        uses = self._ask_revocation(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
         named = [use for use in uses if use.kind != "none"]
         return "no certificate is revoked" if named else "no certificate names a way to ask about its revocation"
 
     def _ask_revocation(
         self,
-        dossier: _SignatureState,
+        state: _SignatureState,
         check: Check,
         chain: Sequence[Certificate],
         *,
@@ -374,36 +374,36 @@ class SignatureVerifier:
         signed_at: datetime | None,
     ) -> tuple[EvidenceUse, ...]:
         """What the evidence at hand says; a recorded signature that was condemned for good stays so (design 10)."""
-        recorded = None if isinstance(dossier.signature, Candidate) else dossier.signature
+        recorded = None if isinstance(state.signature, Candidate) else state.signature
         if recorded:
             recorded.refuse_if_revoked(check)
-        judge = self._revocation_of(dossier)
+        judge = self._revocation_of(state)
         uses = judge.check_chain(chain, kind=kind, signed_at=signed_at)
         if recorded:
             recorded.refuse_unheard(check, judge.unmet(recorded.said_against(kind), chain, kind=kind, uses=uses))
             recorded.refuse_clock_behind(kind, self._clock)
-        dossier.rest_on(uses)
+        state.add_evidence(uses)
         return uses
 
-    def _revocation_of(self, dossier: _SignatureState) -> RevocationJudge:
+    def _revocation_of(self, state: _SignatureState) -> RevocationJudge:
         """The judge that also hears what the timestamp token of this signature holds, used or not (D51)."""
-        if dossier.revocation is None:
-            dossier.revocation = self._revocation
+        if state.revocation is None:
+            state.revocation = self._revocation
             try:
-                token = dossier.token()
+                token = state.token()
             except FormatError:  # whoever needs it refuses it
                 token = None
             if token is not None and token.evidence:
                 inside = _evidence_in(token)
-                dossier.revocation = self._judge(CombinedEvidence([self._trust.evidence, inside]))
-                dossier.warnings += [notice.message for notice in inside.notices()]
-        return dossier.revocation
+                state.revocation = self._judge(CombinedEvidence([self._trust.evidence, inside]))
+                state.warnings += [notice.message for notice in inside.notices()]
+        return state.revocation
 
-    def _plugin(self, dossier: _SignatureState) -> str | None:
-        demand = _known(dossier.facts).rest().plugin
+    def _plugin(self, state: _SignatureState) -> str | None:
+        demand = _proven(state.facts).rest().plugin
         if demand is None:
             return None
-        plugin = self._asked_plugin(dossier, Check.PLUGIN)
+        plugin = self._asked_plugin(state, Check.PLUGIN)
         if plugin is None and demand.name in self._allowed:
             raise Undecided(
                 "recheck.unproven",
@@ -412,42 +412,42 @@ class SignatureVerifier:
         if plugin is None:  # VERIFY-25; never run unless the operator allowed it
             from airgap.verifier.plugins import required
 
-            raise required(demand, dossier.envelope.unprocessed if dossier.envelope else ())
-        plugin.check_processed(_known(dossier.envelope))
+            raise required(demand, state.envelope.unprocessed if state.envelope else ())
+        plugin.check_processed(_proven(state.envelope))
         if not plugin.asked:
             return f"the policy skips all that the plugin {plugin} can check"
         return f"checked by the plugin {plugin}: {', '.join(check.value for check in plugin.asked)}"
 
-    def _may_ask(self, dossier: _SignatureState) -> bool:
-        envelope = dossier.envelope  # a report lacks the data that a plugin needs
+    def _may_ask(self, state: _SignatureState) -> bool:
+        envelope = state.envelope  # a report lacks the data that a plugin needs
         return envelope is not None and envelope.plugin is not None and envelope.plugin.name in self._allowed
 
-    def _asked_plugin(self, dossier: _SignatureState, check: Check) -> PluginAnswer | None:
+    def _asked_plugin(self, state: _SignatureState, check: Check) -> PluginAnswer | None:
         """The result of the demanded plugin, run once; None if there is none that may be run.
 
         Raises Rejected plugin.failed, each time; and where it had a say in this check before and cannot be asked now,
         Rejected as it said, or Undecided.
         """
-        if self._plugins is None or not self._may_ask(dossier):
-            if dossier.signature.earlier is not None:
-                dossier.signature.earlier.raise_again(check)
+        if self._plugins is None or not self._may_ask(state):
+            if state.signature.earlier is not None:
+                state.signature.earlier.raise_again(check)
             return None
-        if dossier.plugin is None:
+        if state.plugin is None:
             from airgap.verifier.plugins import consult
 
             try:
-                dossier.plugin = consult(self._plugins, _known(dossier.envelope), dossier.statement)
+                state.plugin = consult(self._plugins, _proven(state.envelope), state.statement)
             except Rejected as error:
-                dossier.plugin = error
-        if isinstance(dossier.plugin, Rejected):
-            raise dossier.plugin
-        return dossier.plugin
+                state.plugin = error
+        if isinstance(state.plugin, Rejected):
+            raise state.plugin
+        return state.plugin
 
-    def _required_metadata(self, dossier: _SignatureState) -> str | None:
-        if not dossier.demanded:
+    def _required_metadata(self, state: _SignatureState) -> str | None:
+        if not state.demanded:
             return None
-        signed = _known(dossier.facts).rest().metadata
-        for key, value in dossier.demanded.items():  # PAY-9
+        signed = _proven(state.facts).rest().metadata
+        for key, value in state.demanded.items():  # PAY-9
             facts: dict[str, Fact] = {"key": key, "required": value}
             if key not in signed:
                 raise Rejected("metadata.missing", f"the signature has no metadata {safe(key)!r}", **facts)
@@ -462,73 +462,75 @@ class SignatureVerifier:
 
     # --- from checks to findings ---
 
-    def _check(self, dossier: _SignatureState, check: Check, rule: Callable[[_SignatureState], str | None]) -> None:
+    def _check(self, state: _SignatureState, check: Check, rule: Callable[[_SignatureState], str | None]) -> None:
         """Make one check and add its finding."""
-        action = dossier.statement.actions[check]
+        action = state.statement.actions[check]
         if action is Action.SKIP:
-            dossier.found(check, Verdict.SKIPPED, "the trust policy says to skip this")
+            state.add(check, Verdict.SKIPPED, "the trust policy says to skip this")
             return
-        known = len(dossier.evidence)
+        known = len(state.evidence)
         try:
-            message = rule(dossier)
+            message = rule(state)
         except Undecided as error:
-            dossier.found(check, Verdict.INDETERMINATE, str(error), error.reason, error.facts, error.remedy)
+            state.add(check, Verdict.INDETERMINATE, str(error), error.reason, error.facts, error.remedy)
         except (Rejected, TrustMaterialError, ContentError) as error:
-            dossier.found(check, Verdict.FAIL, str(error), error.reason, error.facts, error.remedy)
+            state.add(check, Verdict.FAIL, str(error), error.reason, error.facts, error.remedy)
         else:
             if message is None:
-                dossier.found(check, Verdict.NOT_APPLICABLE, "nothing to check")
-            elif stale := [use for use in dossier.evidence[known:] if use.accepted_stale]:
+                state.add(check, Verdict.NOT_APPLICABLE, "nothing to check")
+            elif stale := [use for use in state.evidence[known:] if use.accepted_stale]:
                 names = ", ".join(dict.fromkeys(use.name for use in stale))
                 text = f"{message}; stale evidence was accepted: {names}"
-                dossier.found(check, Verdict.PASS, text, "evidence.stale.accepted")
+                state.add(check, Verdict.PASS, text, "evidence.stale.accepted")
             else:
-                dossier.found(check, Verdict.PASS, message)
+                state.add(check, Verdict.PASS, message)
 
-    def _outcome(self, dossier: _SignatureState) -> SignatureOutcome:
-        facts, signature = dossier.facts, dossier.signature
+    def _outcome(self, state: _SignatureState) -> SignatureOutcome:
+        facts, signature = state.facts, state.signature
         manifest = signature.manifest if isinstance(signature, Candidate) else None
         if facts and manifest and (hint := thumbprint_warning(manifest, facts.chain)):
-            dossier.warnings.append(hint)
+            state.warnings.append(hint)
         metadata = facts.remainder.metadata if facts and facts.remainder else {}
         if facts and facts.remainder and isinstance(signature, Candidate):
-            facts = replace(facts, remainder=self._with_targets(facts.remainder, dossier, facts))
+            facts = replace(facts, remainder=self._with_evidence_of_targets(facts.remainder, state, facts))
         return SignatureOutcome(
             digest=signature.digest,
             envelope=signature.envelope,
-            signer=_signer(dossier, facts) if facts else None,
-            findings=tuple(dossier.findings),
+            signer=_signer(state, facts) if facts else None,
+            findings=tuple(state.findings),
             facts=facts,
-            evidence=tuple(dossier.evidence),
+            evidence=tuple(state.evidence),
             metadata={safe(key): safe(value) for key, value in metadata.items()},
-            plugin_use=_plugin_use(dossier),
-            warnings=tuple(dossier.warnings),
+            plugin_use=_plugin_use(state),
+            warnings=tuple(state.warnings),
         )
 
-    def _with_targets(self, rest: Remainder, dossier: _SignatureState, facts: SignatureFacts) -> Remainder:
+    def _with_evidence_of_targets(self, rest: Remainder, state: _SignatureState, facts: SignatureFacts) -> Remainder:
         """What came with a target about its chains, whether or not revocation was asked: it goes with the target.
 
         Another policy may ask when the target is gone.
         """
-        judge = self._revocation_of(dossier)
-        rest = _add_of_chain(judge, rest, facts.chain, "signing")
+        judge = self._revocation_of(state)
+        rest = _with_evidence_of_chain(judge, rest, facts.chain, "signing")
         try:
-            token = dossier.token()
+            token = state.token()
         except FormatError:  # a later judgement will not need it, either
             return rest
         if token is None:
             return rest
         try:
-            proven = dossier.timestamp or token.verify(
-                rest.signature_value, self._trust.anchors(dossier.statement, StoreType.TSA)
+            proven = state.timestamp or token.verify(
+                rest.signature_value, self._trust.anchors(state.statement, StoreType.TSA)
             )
         except (Rejected, TrustMaterialError):  # another policy may accept it
             claimed = judge.claimed_in_targets(token.certificates, kind="tsa")
             return replace(rest, said_against=(*rest.said_against, *claimed))
-        return _add_of_chain(judge, rest, proven.chain, "tsa")
+        return _with_evidence_of_chain(judge, rest, proven.chain, "tsa")
 
 
-def _add_of_chain(judge: RevocationJudge, rest: Remainder, chain: Sequence[Certificate], kind: ChainKind) -> Remainder:
+def _with_evidence_of_chain(
+    judge: RevocationJudge, rest: Remainder, chain: Sequence[Certificate], kind: ChainKind
+) -> Remainder:
     try:
         said = judge.said_in_targets(chain, kind=kind)
         newest = judge.newest_in_targets(chain, kind=kind)
@@ -569,27 +571,27 @@ def _authentic_time_inside(facts: SignatureFacts) -> str:
     return f"signed at {iso(moment)}, says the signing authority"
 
 
-def _plugin_use(dossier: _SignatureState) -> PluginUse | None:
+def _plugin_use(state: _SignatureState) -> PluginUse | None:
     """The plugin that was run, with any result."""
-    demand = dossier.envelope.plugin if dossier.envelope else None
-    if demand is None or dossier.plugin is None:
+    demand = state.envelope.plugin if state.envelope else None
+    if demand is None or state.plugin is None:
         return None
-    said = {finding.check: (finding.verdict, finding.reason) for finding in dossier.findings}
+    said = {finding.check: (finding.verdict, finding.reason) for finding in state.findings}
     checks = [
         check
         for check in (Check.AUTHENTICITY, Check.REVOCATION)
-        if isinstance(dossier.plugin, Rejected) or dossier.plugin.decides(check)
+        if isinstance(state.plugin, Rejected) or state.plugin.decides(check)
     ]
     return PluginUse(
         name=safe(demand.name),
-        version=None if isinstance(dossier.plugin, Rejected) else str(dossier.plugin.version),
+        version=None if isinstance(state.plugin, Rejected) else str(state.plugin.version),
         decided={check: said[check] for check in (*checks, Check.PLUGIN) if check in said},
     )
 
 
-def _signer(dossier: _SignatureState, facts: SignatureFacts) -> Signer:
+def _signer(state: _SignatureState, facts: SignatureFacts) -> Signer:
     leaf = facts.chain[0]
-    timestamp = dossier.timestamp
+    timestamp = state.timestamp
     return Signer(
         subject=safe(leaf.subject_text),
         issuer=safe(leaf.issuer_text),
@@ -600,13 +602,13 @@ def _signer(dossier: _SignatureState, facts: SignatureFacts) -> Signer:
         expiry=facts.expiry,
         agent=safe(facts.agent) if facts.agent else None,
         timestamp=(timestamp.earliest, timestamp.latest) if timestamp else None,
-        anchor=dossier.anchor,
+        anchor=state.anchor,
         chain=facts.chain,
         timestamp_chain=timestamp.chain if timestamp else (),
     )
 
 
-def _known(value: T | None) -> T:
+def _proven(value: T | None) -> T:
     """A value of an earlier check; its absence is a defect of this module, not of the input."""
     if value is None:
         raise AssertionError("judged out of order")
