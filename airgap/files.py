@@ -60,8 +60,8 @@ def check_writable(path: Path, what: str) -> None:
 def unwritable(path: Path, what: str, error: OSError) -> AirgapError:
     """The error for a file that cannot be written."""
     folder = path.parent
-    way_out = f"Make the folder first: mkdir -p {safe(folder)}" if not folder.exists() else "Name another file."
-    return AirgapError(f"the {what} {safe(path)} cannot be written: {error.strerror or error}", remedy=way_out)
+    remedy = f"Make the folder first: mkdir -p {safe(folder)}" if not folder.exists() else "Name another file."
+    return AirgapError(f"the {what} {safe(path)} cannot be written: {error.strerror or error}", remedy=remedy)
 
 
 def _temporary(path: Path) -> Path:

@@ -289,6 +289,6 @@ def most_severe(exit_codes: frozenset[int] | set[int]) -> int:
     return max(exit_codes, default=ExitCode.OK)
 
 
-def way_out(reason: str | None, own: str = "") -> str:
+def remedy_of(reason: str | None, own: str = "") -> str:
     """What to do: what somebody said for this case, else what the reason code says; empty where nothing is known."""
     return own or (REASONS[reason].remedy if reason else "")

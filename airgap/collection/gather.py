@@ -27,9 +27,9 @@ from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl import Crl
 from airgap.pki.distinguished_names import same_name
-from airgap.pki.misfit import Wanted, problem_of_download, problem_of_evidence, wanted_in
 from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.pki.ocsp_request import ocsp_request
+from airgap.pki.wrong_files import NeededFile, needed_in, problem_of_download, problem_of_evidence
 from airgap.revocation.evidence_directory import CRLS, OCSP
 from airgap.text import safe
 
@@ -235,7 +235,7 @@ class Gatherer:
             return min(attempts, key=lambda attempt: order.index(attempt.outcome))
         kind = "ocsp" if response is not None else "crl"
         if crl is None and response is None:
-            return _failure(source, kind, Outcome.REFUSED, _no_evidence(data, wanted_in("", source)))
+            return _failure(source, kind, Outcome.REFUSED, _no_evidence(data, needed_in("", source)))
         return _failure(source, kind, Outcome.REFUSED, _unneeded(crl, asked))
 
     # --- proving and keeping: all genuine evidence is kept, because any of it may prove a revocation (design 10) ---
@@ -257,7 +257,7 @@ class Gatherer:
         try:
             crl = Crl.parse(data)
         except FormatError as error:
-            refusal = Undecided("revocation.crl.malformed", problem_of_download(data, Wanted.CRL, error))
+            refusal = Undecided("revocation.crl.malformed", problem_of_download(data, NeededFile.CRL, error))
             return _failure(source, "crl", Outcome.REFUSED, refusal), None
         kind = "delta-crl" if crl.is_delta else "crl"
         maker: Certificate | None = None
@@ -386,7 +386,7 @@ def _proven_response(
     try:
         response = OcspResponse.parse(data)
     except FormatError as error:
-        raise Undecided("revocation.ocsp.malformed", problem_of_download(data, Wanted.OCSP, error)) from None
+        raise Undecided("revocation.ocsp.malformed", problem_of_download(data, NeededFile.OCSP, error)) from None
     statements = response.statements(asked.certificate, *asked.issuers)
     if not statements:
         raise Undecided("revocation.ocsp.missing", f"it does not answer for {who}")
@@ -394,15 +394,15 @@ def _proven_response(
     return response, statements
 
 
-def _no_evidence(data: bytes, wanted: Wanted) -> Undecided:
+def _no_evidence(data: bytes, wanted: NeededFile) -> Undecided:
     """Says what an offered file is if it is neither a CRL nor an OCSP response, and what to do."""
     problem = problem_of_evidence(data, wanted, None)
     return Undecided(MALFORMED[wanted], f"{problem}. {problem.remedy}".rstrip(". "))
 
 
 MALFORMED: Final = {
-    Wanted.CRL: "revocation.crl.malformed",
-    Wanted.OCSP: "revocation.ocsp.malformed",
+    NeededFile.CRL: "revocation.crl.malformed",
+    NeededFile.OCSP: "revocation.ocsp.malformed",
 }
 
 

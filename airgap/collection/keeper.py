@@ -96,7 +96,7 @@ class EvidenceKeeper:
             index = read_index(folder)
             known = list_crls(folder, file_names(folder, ".crl", index))
             files = {name: facts for name, facts in known.items() if same_name(facts.issuer, issuer.subject)}
-            gone = frozenset(name for name in files if _is_needless(folder, name, files, issuer))
+            gone = frozenset(name for name in files if _is_unneeded(folder, name, files, issuer))
             if gone:
                 _write_index(folder, {url: [n for n in names if n not in gone] for url, names in index.files.items()})
                 _remove(folder, gone)
@@ -188,7 +188,7 @@ def _replaced_by(folder: Path, crl: Crl, rivals: Mapping[str, CrlFacts], issuer:
     return None
 
 
-def _is_needless(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer: Certificate) -> bool:
+def _is_unneeded(folder: Path, name: str, rivals: Mapping[str, CrlFacts], issuer: Certificate) -> bool:
     """Whether a newer CRL replaces this one. A CRL that is not proven is never removed."""
     crl = read_crl(folder, name)
     try:

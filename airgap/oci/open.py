@@ -37,9 +37,9 @@ def open_layout(path: str | os.PathLike[str]) -> Layout:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         from airgap.near_names import near_layout  # seldom needed
 
-        near, way_out = near_layout(place)
+        near, remedy = near_layout(place)
         message = f"there is no file or directory {safe(place)}{near}"
-        raise NotFoundError(message, remedy=way_out, path=safe(place)) from None
+        raise NotFoundError(message, remedy=remedy, path=safe(place)) from None
     except OSError as error:
         raise denied(place, error) from None
     raise malformed(f"{safe(place)} is {kind_of(mode)}, not a layout", remedy=_other_remedy(mode))

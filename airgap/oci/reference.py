@@ -148,10 +148,10 @@ def parse_layout_reference(text: str, exists: Exists) -> LayoutReference:
     if reference is None:
         from airgap.near_names import near_layout  # seldom needed
 
-        near, way_out = near_layout(text)
+        near, remedy = near_layout(text)
         raise UsageError(
             f"{safe(text)} is no file or folder here{near or '; as a name in a registry it would need the network'}",
-            remedy=way_out or "Check the path. What lies in a registry is copied into a layout first: airgap copy.",
+            remedy=remedy or "Check the path. What lies in a registry is copied into a layout first: airgap copy.",
         )
     return reference
 
@@ -246,8 +246,8 @@ def _layout(text: str, transport: str, exists: Exists) -> LayoutReference:
     if rest.startswith("@"):
         return LayoutReference(path=path, digest=_digest(rest[1:], text), transport=transport)
     if rest == ":":
-        way_out = "Leave the ':' out for the whole layout, or write a tag behind it."
-        raise UsageError(f"{safe(text, limit=160)!r} ends in ':' without a tag", remedy=way_out)
+        remedy = "Leave the ':' out for the whole layout, or write a tag behind it."
+        raise UsageError(f"{safe(text, limit=160)!r} ends in ':' without a tag", remedy=remedy)
     tag = rest[1:] or None
     if tag is not None:
         plain, at, pinned = tag.rpartition("@")

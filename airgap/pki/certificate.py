@@ -209,13 +209,13 @@ def load_certificates(data: bytes) -> tuple[Certificate, ...]:
     try:
         blocks = _der_blocks(data)
     except FormatError as error:
-        from airgap.pki.misfit import damage_problem, file_problem
+        from airgap.pki.wrong_files import damage_problem, file_problem
 
         raise file_problem(data) or damage_problem(data, error) or error from None
     try:
         return _load_blocks([("", block) for block in blocks])
     except FormatError as error:
-        from airgap.pki.misfit import file_problem
+        from airgap.pki.wrong_files import file_problem
 
         raise file_problem(data) or error from None
 
@@ -393,26 +393,26 @@ def _numbered(block: bytes, number: int, count: int, label: str) -> Certificate:
 
 def _foreign(label: str, number: int, block: bytes = b"") -> FormatError | None:
     """The error for a block that is no certificate, if its label or its outline shows what it is."""
-    from airgap.pki.misfit import der_problem, label_problem
+    from airgap.pki.wrong_files import der_problem, label_problem
 
     found = label_problem(label, number) or der_problem(block)
     return found.under(f"PEM block {number}") if found and label and not found.where else found
 
 
 def _open_block(where: str, end: str, body: list[str]) -> FormatError:
-    from airgap.pki.misfit import Wanted, way_out
     from airgap.pki.recognise import Kind
+    from airgap.pki.wrong_files import NeededFile, remedy_for
 
     other = next((line for line in body if line.startswith("-----END ")), "")
     problem = f"ends with {safe(other, limit=90)!r}, not with {safe(end, limit=90)!r}" if other else "has no end"
-    return FormatError(problem, where=where, remedy=way_out(Kind.OPEN_PEM, Wanted.CERTIFICATE))
+    return FormatError(problem, where=where, remedy=remedy_for(Kind.OPEN_PEM, NeededFile.CERTIFICATE))
 
 
 def _one_line(where: str) -> FormatError:
-    from airgap.pki.misfit import Wanted, way_out
     from airgap.pki.recognise import Kind
+    from airgap.pki.wrong_files import NeededFile, remedy_for
 
-    return FormatError("is written on one line", where=where, remedy=way_out(Kind.ONE_LINE, Wanted.CERTIFICATE))
+    return FormatError("is written on one line", where=where, remedy=remedy_for(Kind.ONE_LINE, NeededFile.CERTIFICATE))
 
 
 def _der_blocks(data: bytes) -> list[bytes]:

@@ -143,7 +143,7 @@ class CrlFacts:
             return False
         return same_name(self.issuer, older.issuer) and (self.number or 0) >= (older.number or 0)
 
-    def misfit(self, base: CrlFacts) -> str:
+    def why_unfit_for(self, base: CrlFacts) -> str:
         """Why it is no delta CRL for `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14); empty if it is one."""
         if self.base_number is None:
             return "has no delta CRL indicator"
@@ -174,7 +174,7 @@ def split_pem(data: bytes) -> tuple[bytes, ...]:
     """
     if data[:1] == b"\x30":
         return (data,)
-    from airgap.pki.misfit import may_hide_more
+    from airgap.pki.wrong_files import may_hide_more
 
     blocks = [match[0] for match in _PEM.finditer(data)]
     rest = [part for gap in _gaps(_PEM_OTHER.sub(b"", data)) for part in re.split(rb"(?=-----BEGIN )", gap)]
@@ -405,7 +405,7 @@ class Crl(CrlFacts):
         The caller checks dates. Raises Undecided: revocation.crl.delta, revocation.crl.extension.
         """
         self.check_understood()
-        if problem := self.misfit(base):
+        if problem := self.why_unfit_for(base):
             self._refuse("revocation.crl.delta", problem)
 
     def entries(self, certificate: Certificate) -> tuple[RevokedEntry, ...]:

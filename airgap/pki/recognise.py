@@ -1,7 +1,7 @@
 """Recognises the kind of a file by its first bytes, its PEM label or its outline.
 
-Used for messages (`airgap.pki.misfit`), and to decide whether an unreadable file may hide evidence. Nothing is ever
-accepted because of this.
+Used for messages (`airgap.pki.wrong_files`), and to decide whether an unreadable file may hide evidence. Nothing is
+ever accepted because of this.
 """
 
 from __future__ import annotations

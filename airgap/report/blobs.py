@@ -146,7 +146,7 @@ def _lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:
     if outcome.policy_finding:
         reason, message = outcome.policy_finding
         kind = "unsure" if reason == "policy.skip" else "bad"
-        yield from reason_lines(message, reason, style, kind, remedy=outcome.way_out or _REMEDIES.get(reason, ""))
+        yield from reason_lines(message, reason, style, kind, remedy=outcome.remedy or _REMEDIES.get(reason, ""))
     if signature:
         yield from signature_lines(signature, style, verbose, quiet=False)
     yield from told_lines(outcome, style)

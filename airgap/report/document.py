@@ -272,7 +272,7 @@ def _finding(finding: Finding) -> Json:
         "verdict": finding.verdict.value,
         "reason": finding.reason,
         "message": finding.message,
-        "remedy": finding.way_out,
+        "remedy": finding.shown_remedy,
         "facts": dict(finding.facts),
     }
 

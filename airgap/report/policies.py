@@ -74,7 +74,7 @@ class PolicyReport(Report):
             headline = f"BROKEN: {count(len(refusals), 'trust store')} that {safe(policy.source)} names cannot be used."
         lines = [style.paint("bad" if refusals else "good", headline)]
         for refusal in refusals:
-            lines += [f"  {style.paint('bad', 'problem')} {refusal.located}", *_way_out(refusal, " " * 10)]
+            lines += [f"  {style.paint('bad', 'problem')} {refusal.located}", *_remedy_line(refusal, " " * 10)]
         for statement in policy.statements:
             what = (
                 "global" if statement.is_global and not statement.scopes else ", ".join(map(safe, statement.scopes[:4]))
@@ -121,7 +121,7 @@ class RefusedPolicyReport(Report):
         )
         for refusal in error.refusals:
             yield f"  {style.paint('bad', 'problem')} {refusal.located}"
-            yield from _way_out(refusal, " " * 10)
+            yield from _remedy_line(refusal, " " * 10)
         if more := error.total - len(error.refusals):
             yield f"  and {more} more"
 
@@ -142,7 +142,7 @@ def _answer_lines(answer: PolicyAnswer, style: Style) -> Iterator[str]:
         yield f"    {style.paint('unsure', 'note')} {problem}"
 
 
-def _way_out(refusal: Refusal, indent: str = "  ") -> tuple[str, ...]:
+def _remedy_line(refusal: Refusal, indent: str = "  ") -> tuple[str, ...]:
     return (f"{indent}→ {refusal.remedy}",) if refusal.remedy else ()
 
 

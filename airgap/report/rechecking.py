@@ -10,7 +10,7 @@ from typing import Final, Self
 from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
-from airgap.reasons import way_out
+from airgap.reasons import remedy_of
 from airgap.report.document import heading, problem_document, signature_document
 from airgap.report.failure import problem_of
 from airgap.report.report import Json, OutcomeReport
@@ -81,7 +81,7 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
         yield _line(artifact, style)
         for reason, message in artifact.because:
             yield f"          {message}" + (f" [{reason}]" if reason else "")
-            if remedy := way_out(reason):
+            if remedy := remedy_of(reason):
                 yield f"          → {remedy}"
         yield from soft_lines(artifact.now, style)
     yield from told_lines(outcome, style)

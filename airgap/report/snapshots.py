@@ -11,7 +11,7 @@ from airgap.errors import AirgapError
 from airgap.oci.content import ContentReport
 from airgap.parse.time import iso
 from airgap.problem import Problem
-from airgap.reasons import way_out
+from airgap.reasons import remedy_of
 from airgap.report.document import content_document, problem_document, signature_document
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
@@ -159,7 +159,7 @@ def _lines(report: SnapshotReport, style: Style) -> Iterator[str]:
         for problem in problems:
             code = f" [{problem.reason}]" if problem.reason else ""
             yield f"  {style.paint(kind, word)} {problem.message}{code}"
-            if remedy := way_out(problem.reason, problem.remedy):
+            if remedy := remedy_of(problem.reason, problem.remedy):
                 yield f"          → {remedy}"
 
 

@@ -13,7 +13,7 @@ from airgap.errors import AirgapError
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.problem import Problem
-from airgap.reasons import way_out
+from airgap.reasons import remedy_of
 from airgap.report.failure import problem_of
 from airgap.report.report import Json, VerdictReport
 from airgap.report.style import PLAIN, Style
@@ -40,7 +40,7 @@ _WORD = {
 _PROBLEMS_SHOWN = 20
 _KINDS_SHOWN = 5
 _NAMES_SHOWN = 5
-_WAY_OUT = "          → "
+_ARROW = "          → "
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _each_once(lines: Iterator[str]) -> Iterator[str]:
     """The lines, with each remedy only at its first place: several findings often share one."""
     said: set[str] = set()
     for line in lines:
-        if line.startswith(_WAY_OUT):
+        if line.startswith(_ARROW):
             if line in said:
                 continue
             said.add(line)
@@ -240,7 +240,7 @@ def signature_lines(signature: SignatureOutcome, style: Style, verbose: bool, *,
         elif finding.blocks:
             shown = "quiet" if quiet else _KIND[finding.verdict]
             yield from reason_lines(
-                finding.message, finding.reason, style, shown, check=finding.check.value, remedy=finding.way_out
+                finding.message, finding.reason, style, shown, check=finding.check.value, remedy=finding.shown_remedy
             )
         elif finding.is_reservation:
             yield _reservation_line(finding, style)
@@ -335,8 +335,8 @@ def _names(text: str, target: str) -> bool:
 
 def _problem_lines(problem: Problem, style: Style, word: str, kind: str) -> Iterator[str]:
     yield problem_line(problem, style, word, kind)
-    if remedy := way_out(problem.reason, problem.remedy):
-        yield f"{_WAY_OUT}{remedy}"
+    if remedy := remedy_of(problem.reason, problem.remedy):
+        yield f"{_ARROW}{remedy}"
 
 
 def reason_lines(
@@ -345,8 +345,8 @@ def reason_lines(
     """A sentence with its reason code and the remedy: `remedy`, else that of the reason code."""
     code = style.paint(kind, f"[{reason}]") if reason else ""
     yield f"          {check + ': ' if check else ''}{message} {code}".rstrip()
-    if kind != "quiet" and (told := way_out(reason, remedy)):
-        yield f"{_WAY_OUT}{told}"
+    if kind != "quiet" and (told := remedy_of(reason, remedy)):
+        yield f"{_ARROW}{told}"
 
 
 def _footer(outcome: Outcome, style: Style) -> Iterator[str]:

@@ -506,14 +506,16 @@ def _identify(
         return OcspFile(name, piece.origin, piece.trusted, OcspResponse.parse(data))
     except FormatError as error:
         as_response = error
-    from airgap.pki import misfit  # most files do not need it
+    from airgap.pki import wrong_files  # most files do not need it
 
-    wanted = misfit.wanted_in(piece.folder, piece.name)
-    if wanted is misfit.Wanted.OCSP:
+    wanted = wrong_files.needed_in(piece.folder, piece.name)
+    if wanted is wrong_files.NeededFile.OCSP:
         problem = as_response
     issuer, key = claimed_issuer(data), claimed_key(data)
-    said = misfit.problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
-    if (piece.ambiguous and misfit.is_no_evidence(data)) or not (piece.expected or misfit.may_hide_evidence(data)):
+    said = wrong_files.problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
+    if (piece.ambiguous and wrong_files.is_no_evidence(data)) or not (
+        piece.expected or wrong_files.may_hide_evidence(data)
+    ):
         return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
     return replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(key))
 

@@ -77,7 +77,7 @@ def check_blob(payload: Payload, envelope: Envelope, target: BlobTarget) -> None
                 f"the signature is about {_what(payload)} of {name} {safe(claimed)}, this one has {safe(actual)}",
                 signed=safe(claimed),
                 actual=safe(actual),
-            ).advising(_way_out(payload, name))
+            ).advising(_remedy(payload, name))
 
 
 def is_artifact(media_type: str) -> bool:
@@ -89,7 +89,7 @@ def _what(payload: Payload) -> str:
     return f"an artifact ({payload.media_type}), not a file:" if is_artifact(payload.media_type) else "a file"
 
 
-def _way_out(payload: Payload, name: str) -> str:
+def _remedy(payload: Payload, name: str) -> str:
     if is_artifact(payload.media_type):
         return _ARTIFACT
     return _OTHER_TYPE if name == "media type" else _OTHER_FILE

@@ -73,8 +73,8 @@ def form_said(path: Path, raw: bytes, form: EnvelopeFormat | None) -> str:
             ) from None
         own = [signature_name(path.name, name) for name in EnvelopeFormat]
         if found := next((name for name in own if path.with_name(name).exists()), None):
-            way_out = f"If {safe(path)} is the file itself, name its signature: {safe(path.with_name(found))}."
-            raise UsageError(str(error), remedy=way_out) from None
+            remedy = f"If {safe(path)} is the file itself, name its signature: {safe(path.with_name(found))}."
+            raise UsageError(str(error), remedy=remedy) from None
         raise
 
 
@@ -96,8 +96,8 @@ def _none(path: Path) -> Rejected:
     if not told:
         return Rejected("signature.none", nothing)
     listed = ", ".join(f"{safe(item.name)!r} ({what})" for item, what, _ in told)
-    way_out = next((way for _, _, way in told if way), "")
-    return Rejected("signature.none", f"{nothing}; there lies {listed}").advising(way_out)
+    remedy = next((way for _, _, way in told if way), "")
+    return Rejected("signature.none", f"{nothing}; there lies {listed}").advising(remedy)
 
 
 def _near(path: Path) -> Iterator[tuple[Path, str, str]]:

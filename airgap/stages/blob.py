@@ -226,7 +226,7 @@ class _Verification:
             return self._judged(base, statement)
         except Rejected as error:
             own = error.remedy if error.remedy != REASONS[error.reason].remedy else ""
-            return replace(base, policy_finding=(error.reason, str(error)), way_out=own)
+            return replace(base, policy_finding=(error.reason, str(error)), remedy=own)
         except UsageError:
             raise
         except AirgapError as error:

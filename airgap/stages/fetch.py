@@ -354,8 +354,8 @@ def _is_likely(path: Path, folder: Path) -> bool:
 
 def _unnamed(path: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
     """Whether a file with another name is evidence, or may contain some and has a name or folder of evidence."""
-    from airgap.pki.misfit import is_no_evidence, may_hide_evidence
     from airgap.pki.recognise import Kind, recognise
+    from airgap.pki.wrong_files import is_no_evidence, may_hide_evidence
 
     is_meant = not path.name.startswith(".") and _is_likely(path, folder)
     is_ambiguous = path.parent in {folder, folder / CRLS, folder / OCSP} and _ends_in(path, _COMMON_ENDINGS)

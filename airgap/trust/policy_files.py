@@ -32,7 +32,7 @@ def policy_missing(folder: Path, names: tuple[str, ...], *, remedy: str, **facts
     `names` is OCI_POLICY_FILES or BLOB_POLICY_FILES; `remedy` is used if no similar file is found.
     """
     meant = _near(folder)
-    here = next(((text, way_out) for text, way_out in _told(folder, names, meant)), ("", remedy))
+    here = next(((text, own) for text, own in _told(folder, names, meant)), ("", remedy))
     return TrustMaterialError(
         "policy.missing",
         f"the trust directory {safe(folder)} holds no {names[0]}{here[0]}",
@@ -62,15 +62,15 @@ _CREATE: Final = (
 
 
 def _told(folder: Path, names: tuple[str, ...], meant: list[str]) -> Iterator[tuple[str, str]]:
-    """Ends of the sentence with their ways out, the likeliest first."""
+    """Ends of the sentence with their remedies, the likeliest first."""
     own = [name for name in meant if name not in _ALL]
     if own:
         listed = ", ".join(repr(safe(name, limit=64)) for name in own[:_SHOWN])
         if any(name.casefold().endswith(_YAML) for name in own[:1]):
-            way_out = f"A trust policy is JSON: write it as JSON, and call the file {names[0]}."
+            remedy = f"A trust policy is JSON: write it as JSON, and call the file {names[0]}."
         else:
-            way_out = f"If it is the trust policy, rename it to {names[0]}."
-        yield f"; there is {listed}: is it meant? Its name must be {names[0]}", way_out
+            remedy = f"If it is the trust policy, rename it to {names[0]}."
+        yield f"; there is {listed}: is it meant? Its name must be {names[0]}", remedy
     place = _elsewhere(folder, names)
     if place is not None:
         yield f"; {safe(place)} holds one", f"If that is meant, name it: --trust {safe(place)}."

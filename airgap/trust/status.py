@@ -239,9 +239,9 @@ def _lack(look: _Look, others: Iterable[_Look]) -> str:
     """What a CRL needs to be an answer, and is not at hand; empty where nothing is missing."""
     facts = look.file.facts
     near = [other.file.facts for other in others if other.counts_for(look)]
-    if facts.is_delta and all(facts.misfit(base) for base in near if not base.is_delta):
+    if facts.is_delta and all(facts.why_unfit_for(base) for base in near if not base.is_delta):
         return f"no base CRL that it fits is at hand: base CRL number {facts.base_number}, or a newer one below its own"
-    if facts.names_delta and not facts.is_delta and all(delta.misfit(facts) for delta in near):
+    if facts.names_delta and not facts.is_delta and all(delta.why_unfit_for(facts) for delta in near):
         return "it names a delta CRL, and none that fits it is at hand"
     return ""
 

@@ -206,7 +206,7 @@ def of_file(error: Rejected, media_type: str, raw: bytes) -> str:
     """The remedy for an unreadable detached signature: it has no digest, so the copy may be damaged."""
     if error.reason != "envelope.malformed":
         return ""
-    from airgap.pki.misfit import way_out_of_copy  # seldom needed, also the next two
+    from airgap.pki.wrong_files import remedy_for_copy  # seldom needed, also the next two
     from airgap.signature.envelope import looks_like
     from airgap.signature.foreign import foreign_signature
 
@@ -217,7 +217,7 @@ def of_file(error: Rejected, media_type: str, raw: bytes) -> str:
         return "Decode it (base64 -d FILE > NEW), and put what comes out in its place."
     if form is not None:
         return f"The signature's file is misnamed: say --signature-format {form}, or let its name end in .{form}.sig."
-    return way_out_of_copy(raw) or _COPY_AGAIN
+    return remedy_for_copy(raw) or _COPY_AGAIN
 
 
 _COPY_AGAIN: Final = (

@@ -23,7 +23,7 @@ class BlobOutcome(RunOutcome):
     policy: AppliedPolicy | None = None
     policy_finding: tuple[str, str] | None = None
     """Reason code and sentence where no statement applies, it skips, or there is no signature."""
-    way_out: str = ""
+    remedy: str = ""
     """What to do about the finding, where that is another thing than its reason code says."""
     signature: SignatureOutcome | None = None
 

@@ -18,7 +18,7 @@ from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
-from airgap.reasons import REASONS, ExitCode, way_out
+from airgap.reasons import REASONS, ExitCode, remedy_of
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
@@ -47,9 +47,9 @@ class Finding:
     """The remedy, if there is a better one than that of the reason code."""
 
     @property
-    def way_out(self) -> str:
+    def shown_remedy(self) -> str:
         """What to do; empty for a pass."""
-        return way_out(self.reason, self.remedy)
+        return remedy_of(self.reason, self.remedy)
 
     @property
     def blocks(self) -> bool:
@@ -217,8 +217,8 @@ class OtherSignatures:
         are = "signature here is" if self.signatures == 1 else "signatures here are"
         more = f" and {self.subjects - 1} more" if self.subjects > 1 else ""
         what = f"{self.signatures} {are} of {self.subject}{more}, not of what {name} names now"
-        way_out = "Copy the signed artifact by its digest (SOURCE@sha256:...), or ask the publisher to sign this one."
-        return f"{what}: was it changed after it was signed, or was the tag moved?", way_out
+        remedy = "Copy the signed artifact by its digest (SOURCE@sha256:...), or ask the publisher to sign this one."
+        return f"{what}: was it changed after it was signed, or was the tag moved?", remedy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,13 +30,15 @@ REPLACED = {
     r"riddles?": "an unclear message",
     r"is needless": "is not needed",
     r"in vain": "without an effect",
+    r"dossiers?": "the state, the facts",
+    r"misfits?": "a wrong file, an unfit one",
 }
 """What is searched, and what to write instead."""
 
 
 def found_in(text: str) -> dict[str, str]:
-    """Each of these words in a text, with what to write instead."""
-    plain = " ".join(text.split())
+    """Each of these words in a text, also in names like `way_out`, with what to write instead."""
+    plain = " ".join(text.replace("_", " ").split())
     return {
         match[0]: instead
         for word, instead in REPLACED.items()
@@ -59,3 +61,7 @@ def test_the_documentation_uses_plain_words(page: Path) -> None:
 def test_words_are_found_over_the_end_of_a_line() -> None:
     assert found_in("nothing\n    vouches for it") == {"vouches": "prove, sign, trust"}
     assert found_in("A certificate proves who signed.") == {}
+
+
+def test_words_are_found_in_names() -> None:
+    assert found_in("def _way_out(kind: Kind) -> str:") == {"way out": "remedy"}

@@ -102,7 +102,7 @@ def test_to_docker_registry_and_back(tmp_path: Path, distribution: str) -> None:
     check_complete(tar, made.index)
 
 
-def test_docker_registry_refuses_a_sparse_index_and_the_way_out_is_named(tmp_path: Path, distribution: str) -> None:
+def test_docker_registry_refuses_a_sparse_index_and_the_remedy_is_named(tmp_path: Path, distribution: str) -> None:
     """Issue 3, 3."""
     source = write(tmp_path / "source", family(32))
     ran = copy(source, f"{distribution}/sparse", "--platform", "linux/amd64", code=1)

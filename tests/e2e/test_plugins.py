@@ -247,7 +247,7 @@ def _moved(to: str) -> Callable[[Path], object]:
     ],
     ids=["gone", "file", "folder", "flat", "mode", "processor", "interpreter"],
 )
-def test_a_plugin_that_cannot_be_run_is_told_with_its_way_out(
+def test_a_plugin_that_cannot_be_run_is_told_with_its_remedy(
     tmp_path: Path, spoil: Callable[[Path], object], words: str, remedy: str
 ) -> None:
     """The remedy was "Read the plugin's message" where there was no plugin."""

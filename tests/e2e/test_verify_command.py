@@ -170,7 +170,7 @@ class TestWords:
         stale = verify(LAYOUTS / "good", *TRUST, *SCOPE, "--at", "2077-01-01")
         assert stale.out.startswith("UNSURE: evidence is missing or stale for 1 of 1 artifact")
 
-    def test_what_failed_comes_with_its_code_and_the_way_out(self) -> None:
+    def test_what_failed_comes_with_its_code_and_the_remedy(self) -> None:
         out = verify(LAYOUTS / "revoked", *TRUST, *SCOPE).out
         assert "[revocation.revoked]" in out
         assert "→ Do not use this artifact." in out

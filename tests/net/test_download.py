@@ -372,7 +372,7 @@ def test_host_that_only_the_registry_named_is_told_apart(registry: LoopbackRegis
     assert "Nobody typed that name" in caught.value.remedy
 
 
-def test_other_host_of_an_unknown_authority_has_the_way_out_of_that(registry: LoopbackRegistry, tls: TlsFiles) -> None:
+def test_other_host_of_an_unknown_authority_has_the_remedy_of_that(registry: LoopbackRegistry, tls: TlsFiles) -> None:
     """It said that nobody had typed the name, and not how its certificate becomes trusted."""
     with LoopbackRegistry(tls=tls.server_context()) as storage:
         registry.on("GET", "/manifests/v1", answer(302, Location=f"{storage.url}/elsewhere"))

@@ -341,7 +341,7 @@ def test_a_registry_that_changes_manifests_is_found_out(registry: LoopbackRegist
         repository.put_manifest(descriptor, raw)
 
 
-def test_a_sparse_index_that_is_refused_names_the_way_out(registry: LoopbackRegistry) -> None:
+def test_a_sparse_index_that_is_refused_names_the_remedy(registry: LoopbackRegistry) -> None:
     registry.sparse = False
     raw = json.dumps(
         {

@@ -66,7 +66,7 @@ def test_where_the_delta_is_missing_its_place_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])
-def test_what_names_no_end_is_accepted_by_its_age_and_the_way_out_says_so(tmp_path: Path, kind: str) -> None:
+def test_what_names_no_end_is_accepted_by_its_age_and_the_remedy_says_so(tmp_path: Path, kind: str) -> None:
     scene = scene_with(**({"crl_urls": [CRL]} if kind == "crl" else {"ocsp_urls": [OCSP]}))
     leaf, made = scene.signature.leaf, AT - timedelta(days=3)
     if kind == "crl":

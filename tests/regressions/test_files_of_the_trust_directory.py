@@ -98,7 +98,7 @@ CASES: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this system's folders")
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_told_with_its_place_and_the_way_out(tmp_path: Path, name: str) -> None:
+def test_it_is_told_with_its_place_and_the_remedy(tmp_path: Path, name: str) -> None:
     spoil, code, words, remedy = CASES[name]
     written = write(tmp_path)
     assert run_here(written.arguments()).code == 0

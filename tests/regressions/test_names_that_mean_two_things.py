@@ -134,7 +134,7 @@ def test_name_on_two_entries_was_taken_for_the_last(
 
 
 @pytest.mark.parametrize("evil", ["reg.example/app:v1", ":v1", "x@y:v1"])
-def test_name_that_only_containerd_knows_was_not_held_against_names_that_end_so(tmp_path: Path, evil: str) -> None:
+def test_name_that_only_containerd_knows_was_not_compared_with_names_that_end_so(tmp_path: Path, evil: str) -> None:
     """regctl takes the first ref.name that ends in `:v1` where none is `v1`."""
     scene = Scene(refer=lambda written: f"oci:{written.layout}:v1")
 
@@ -148,7 +148,7 @@ def test_name_that_only_containerd_knows_was_not_held_against_names_that_end_so(
     assert "tools disagree" in ran.document["problems"][0]["message"]
 
 
-def test_tag_with_a_digest_was_not_held_against_the_whole_names_of_entries(tmp_path: Path) -> None:
+def test_tag_with_a_digest_was_not_compared_with_the_whole_names_of_entries(tmp_path: Path) -> None:
     """skopeo, oras and regctl take an entry of the name `v1@sha256:...`; the digest of another decided here."""
     scene = Scene()
     literal = f"v1@{scene.target.digest}"
@@ -168,7 +168,7 @@ def test_tag_with_a_digest_was_not_held_against_the_whole_names_of_entries(tmp_p
 
 
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
-def test_digest_that_is_the_name_of_another_entry_was_not_held_against_it(tmp_path: Path, annotation: str) -> None:
+def test_digest_that_is_the_name_of_another_entry_was_not_compared_with_it(tmp_path: Path, annotation: str) -> None:
     """oras and notation keep names and digests of a layout in one table, and what stands last counts."""
     scene = Scene()
     digest = str(scene.target.digest)
@@ -200,7 +200,7 @@ def test_digest_that_is_the_name_of_another_entry_was_not_held_against_it(tmp_pa
     ],
 )
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
-def test_name_was_not_held_against_what_docker_completes_it_to(
+def test_name_was_not_compared_with_what_docker_completes_it_to(
     tmp_path: Path, typed: str, evil: str, annotation: str
 ) -> None:
     """containerd keeps names as they stand; `nerdctl run app:v1` takes what is called docker.io/library/app:v1.
@@ -234,7 +234,7 @@ def test_name_was_not_held_against_what_docker_completes_it_to(
         ({BASE_NAME: f"{PROD}:v1", REF_NAME: "evil"}, 0),
     ],
 )
-def test_name_was_not_held_against_the_one_that_zarf_takes_where_no_tag_stands(
+def test_name_was_not_compared_with_the_one_that_zarf_takes_where_no_tag_stands(
     tmp_path: Path, annotations: dict[str, str], code: int
 ) -> None:
     """zarf makes a ref.name of it when it pushes a package's images; of two equal ones oras takes the last."""
@@ -252,7 +252,9 @@ def test_name_was_not_held_against_the_one_that_zarf_takes_where_no_tag_stands(
 
 
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
-def test_digest_that_the_name_of_another_entry_ends_in_was_not_held_against_it(tmp_path: Path, annotation: str) -> None:
+def test_digest_that_the_name_of_another_entry_ends_in_was_not_compared_with_it(
+    tmp_path: Path, annotation: str
+) -> None:
     """containerd finds `app@sha256:...` among its names and runs what bears it, whatever digest that has."""
     scene = Scene()
     digest = str(scene.target.digest)

@@ -140,7 +140,7 @@ def test_a_policy_in_another_shape_is_told_what_shape_it_has(document: object, w
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "way_out"),
+    ("name", "words", "remedy"),
     [
         *((name, f"there is {name!r}: is it meant?", "rename it to trustpolicy.oci.json") for name in (
             "policy.json", "trust-policy.json", "trustpolicy.json.txt", "TrustPolicy.json", "trustpolicy", "mine.json",
@@ -152,7 +152,7 @@ def test_a_policy_in_another_shape_is_told_what_shape_it_has(document: object, w
         ("notes.md", "holds no trustpolicy.oci.json", "Put a trustpolicy.oci.json into"),
     ],
 )  # fmt: skip
-def test_a_policy_under_another_name_is_named(tmp_path: Path, name: str, words: str, way_out: str) -> None:
+def test_a_policy_under_another_name_is_named(tmp_path: Path, name: str, words: str, remedy: str) -> None:
     write_trust(tmp_path / name.rpartition("/")[0], policy_name=name.rpartition("/")[2])
     for read in (TrustDirectory.open(tmp_path).policy, lambda: find_policy(tmp_path, "oci")):
         with pytest.raises(TrustMaterialError) as caught:
@@ -160,7 +160,7 @@ def test_a_policy_under_another_name_is_named(tmp_path: Path, name: str, words: 
         assert caught.value.reason == "policy.missing"
         assert words in str(caught.value)
         if name != "notes.md":
-            assert way_out in caught.value.remedy
+            assert remedy in caught.value.remedy
 
 
 def test_the_policy_file_and_the_stores_are_no_trust_directories(tmp_path: Path) -> None:

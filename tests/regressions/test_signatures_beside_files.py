@@ -54,8 +54,8 @@ def test_a_signature_under_another_name_is_told_with_how_to_name_it(tmp_path: Pa
     ran = verified(scene)
     assert ran.code == 10
     assert f"there lies {moved.name!r} (a {form.upper()} envelope)" in ran.out
-    way_out = ran.out.partition("If it is the signature: ")[2].partition(".\n")[0]
-    assert verified(scene, *shlex.split(way_out)).code == 0
+    remedy = ran.out.partition("If it is the signature: ")[2].partition(".\n")[0]
+    assert verified(scene, *shlex.split(remedy)).code == 0
 
 
 @pytest.mark.parametrize("name", ["FIRMWARE.BIN", "FIRMWARE.BIN;1", "FIRMWA~1.BIN", "firmware (1).bin", "firmware.b"])

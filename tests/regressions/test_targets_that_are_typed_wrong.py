@@ -50,7 +50,7 @@ def test_urls_are_told_as_urls(written: Written, target: str, words: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("target", "words", "way_out"),
+    ("target", "words", "remedy"),
     [
         ("ocidir://stick:v1", "how regctl writes a layout", "Write oci:stick:v1"),
         ("oci-dir:stick", "how syft writes a layout", "Write oci:stick"),
@@ -58,12 +58,12 @@ def test_urls_are_told_as_urls(written: Written, target: str, words: str) -> Non
     ],
 )
 def test_what_is_nearly_a_layout_is_told_as_it_is_written(
-    written: Written, target: str, words: str, way_out: str
+    written: Written, target: str, words: str, remedy: str
 ) -> None:
     code, text = verified(written, target)
-    assert (code, words in text, way_out in text) == (2, True, True), text
+    assert (code, words in text, remedy in text) == (2, True, True), text
     ran = run_here(["copy", target, "new"])
-    assert (ran.code, way_out in ran.err) == (2, True)
+    assert (ran.code, remedy in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(

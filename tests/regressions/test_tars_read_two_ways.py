@@ -239,7 +239,7 @@ def test_tar_that_readers_read_differently_was_accepted(tmp_path: Path, trick: T
 @pytest.mark.parametrize(
     "number", [0, next(number for number, trick in enumerate(TRICKS) if trick.id == "link beside")]
 )
-def test_the_command_says_the_member_and_the_way_out(tmp_path: Path, number: int) -> None:
+def test_the_command_says_the_member_and_the_remedy(tmp_path: Path, number: int) -> None:
     trick = TRICKS[number]
     path = tmp_path / "x.tar"
     path.write_bytes(trick.tar())

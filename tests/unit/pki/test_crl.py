@@ -351,7 +351,7 @@ def test_scope_of_ca_certificates() -> None:
     assert undecided(crl(ROOT, scope=scope(only_user=True)), CA).reason == "revocation.crl.scope"
 
 
-def test_scope_is_held_against_the_point_that_is_asked() -> None:
+def test_scope_is_compared_with_the_point_that_is_asked() -> None:
     """D32, D34: each distribution point must be answered by its own CRL."""
     leaf = certificate(LEAF)
     here, other = leaf.distribution_points

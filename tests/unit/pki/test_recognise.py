@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from airgap.errors import FormatError
 from airgap.pki.certificate import load_certificates
-from airgap.pki.misfit import Wanted, der_problem, problem_of_evidence, way_out
 from airgap.pki.recognise import Kind
+from airgap.pki.wrong_files import NeededFile, der_problem, problem_of_evidence, remedy_for
 from tests.support.crls import crl
 from tests.support.keyring import key
 from tests.support.ocsp import ocsp_response
@@ -118,17 +118,17 @@ BEGINNINGS = [b"", b"\xef\xbb\xbf", b"-----BEGIN ", b"\x30\x03\x0a\x01", b"MI", 
 def test_any_bytes_in_the_place_of_evidence_have_a_sentence(data: bytes, begin: bytes) -> None:
     armoured = b"-----BEGIN X-----\n" + base64.b64encode(data) + b"\n-----END X-----\n"
     for shaped in (begin + data, armoured, base64.b64encode(begin + data)):
-        for wanted in (Wanted.CRL, Wanted.OCSP):
+        for wanted in (NeededFile.CRL, NeededFile.OCSP):
             problem = problem_of_evidence(shaped, wanted, None)
             assert problem.problem.startswith("it is ")
             assert "{" not in problem.remedy
 
 
 @pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("wanted", Wanted)
-def test_every_kind_has_a_way_out_for_whoever_asks(kind: Kind, wanted: Wanted) -> None:
-    remedy = way_out(kind, wanted)
+@pytest.mark.parametrize("wanted", NeededFile)
+def test_every_kind_has_a_remedy_for_whoever_asks(kind: Kind, wanted: NeededFile) -> None:
+    remedy = remedy_for(kind, wanted)
     assert remedy
     assert not set("{}").intersection(remedy)
-    if wanted is Wanted.OCSP:
+    if wanted is NeededFile.OCSP:
         assert "CRL" not in remedy

@@ -128,7 +128,7 @@ def test_a_listed_referrer_that_cannot_be_read_is_an_error_unless_told_to_keep_g
     assert (artifact.error, len(artifact.problems)) == (None, 1)
 
 
-def test_where_nobody_could_look_is_an_error_unless_told_to_keep_going(pool: Executor) -> None:
+def test_an_impossible_look_up_is_an_error_unless_told_to_keep_going(pool: Executor) -> None:
     """Design 2, rule 6."""
     made = family()
     source = Claims(made.box, listing(made))

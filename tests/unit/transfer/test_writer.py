@@ -218,7 +218,7 @@ def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
     ("number", "cause"),
     [(28, "full"), (30, "read_only"), (13, "denied"), (27, "too_large"), (5, "gone"), (99, "other")],
 )
-def test_what_the_system_says_becomes_a_sentence_with_the_way_out(number: int, cause: str) -> None:
+def test_what_the_system_says_becomes_a_sentence_with_the_remedy(number: int, cause: str) -> None:
     with pytest.raises(WriteError, match="cannot be written") as caught, writing("place"):
         raise OSError(number, os.strerror(number))
     assert caught.value.facts["cause"] == cause

@@ -90,7 +90,7 @@ def test_id_2_a_kind_that_is_nearly_the_one_is_told(kind: str) -> None:
     ],
     ids=["ID-11", "ID-10"],
 )
-def test_a_signer_whom_no_identity_can_name_has_a_way_out(rdns: list[tuple[str, str]]) -> None:
+def test_a_signer_whom_no_identity_can_name_has_a_remedy(rdns: list[tuple[str, str]]) -> None:
     error = refusal("x509.subject: C=NL, ST=ZH, O=Acme", *rdns)
     assert error.reason == "identity.subject"
     assert "only '*' fits it" in error.remedy

@@ -328,7 +328,7 @@ def test_nothing_near_a_missing_store_is_nothing_told(tmp_path: Path) -> None:
     assert str(refusal(tmp_path)).endswith("ca/harbour)")
 
 
-def test_a_file_that_is_something_else_is_named_with_its_way_out(tmp_path: Path) -> None:
+def test_a_file_that_is_something_else_is_named_with_its_remedy(tmp_path: Path) -> None:
     error = refused(tmp_path, {"a.pem": b"ssh-ed25519 AAAA me@here"})
     assert "the file 'a.pem' of the trust store ca:harbour is an SSH key" in str(error)
     assert "bare key" in error.remedy
@@ -459,7 +459,7 @@ def test_a_copy_beside_the_file_is_never_to_be_renamed_over_it(tmp_path: Path, n
         (ROOT.pem.replace(b"BEGIN CERTIFICATE", b"BEGIN X509 CERTIFICATE"), "ends with '-----END CERT", "again"),
     ],
 )
-def test_a_damaged_file_is_told_with_its_way_out(tmp_path: Path, data: bytes, words: str, remedy: str) -> None:
+def test_a_damaged_file_is_told_with_its_remedy(tmp_path: Path, data: bytes, words: str, remedy: str) -> None:
     error = refused(tmp_path, {"a.pem": data})
     assert words in str(error)
     assert remedy in error.remedy

@@ -323,12 +323,12 @@ def test_unknown_critical_attributes_are_refused_without_the_plugin(
     assert blocked(outcome) == {"plugin": "plugin.required"}
     (finding,) = [finding for finding in outcome.findings if finding.blocks]
     assert "com.example.job" in finding.message
-    assert "--allow-plugin good" in finding.way_out
+    assert "--allow-plugin good" in finding.shown_remedy
 
 
 def test_a_plugins_name_is_quoted_where_it_is_advised() -> None:
     (finding,) = [finding for finding in judge(demanding("a; rm -r *")).findings if finding.blocks]
-    assert "--allow-plugin 'a; rm -r *'" in finding.way_out
+    assert "--allow-plugin 'a; rm -r *'" in finding.shown_remedy
 
 
 def test_an_allowed_plugin_does_not_help_an_envelope_that_does_not_demand_it() -> None:

@@ -11,7 +11,7 @@ from airgap.parse import der
 from airgap.pki.recognise import OCSP_BEGUN, Kind, RecognisedFile, label_kind, of_der, recognise
 
 
-class Wanted(StrEnum):
+class NeededFile(StrEnum):
     """The kind of file that is needed at a place."""
 
     CERTIFICATE = "certificate"
@@ -19,16 +19,16 @@ class Wanted(StrEnum):
     OCSP = "OCSP response"
 
 
-def way_out(kind: Kind, wanted: Wanted) -> str:
+def remedy_for(kind: Kind, wanted: NeededFile) -> str:
     """The remedy for a file of this kind where another one is needed."""
-    if wanted is Wanted.CERTIFICATE:
+    if wanted is NeededFile.CERTIFICATE:
         return _FOR_STORES.get(kind) or _ALWAYS[kind].format(what=wanted.value)
-    special = _FOR_CRLS if wanted is Wanted.CRL else {}
+    special = _FOR_CRLS if wanted is NeededFile.CRL else {}
     found = special.get(kind) or _FOR_EVIDENCE.get(kind) or _ALWAYS[kind]
     return found.format(what=wanted.value, ending=_ENDINGS[wanted])
 
 
-def way_out_of_copy(data: bytes) -> str:
+def remedy_for_copy(data: bytes) -> str:
     """The remedy for a detached signature file with other content; "" if the content is not recognised."""
     if data.startswith(b"\xef\xbb\xbf{"):
         return "Save it as UTF-8 without a byte order mark."
@@ -38,10 +38,10 @@ def way_out_of_copy(data: bytes) -> str:
     return _ALWAYS[found.kind].format(what="signature")
 
 
-def wanted_in(folder: str, name: str) -> Wanted:
+def needed_in(folder: str, name: str) -> NeededFile:
     """The kind of evidence that a file should be, by its folder, else by its name."""
     in_ocsp = folder == "ocsp" if folder in {"crls", "ocsp"} else name.lower().endswith(".ors")
-    return Wanted.OCSP if in_ocsp else Wanted.CRL
+    return NeededFile.OCSP if in_ocsp else NeededFile.CRL
 
 
 def may_hide_evidence(data: bytes) -> bool:
@@ -87,7 +87,7 @@ def _behind(data: bytes) -> bytes:
 
 
 def problem_of_evidence(
-    data: bytes, wanted: Wanted, error: FormatError | None, *, names_issuer: bool = False
+    data: bytes, wanted: NeededFile, error: FormatError | None, *, names_issuer: bool = False
 ) -> FormatError:
     """The problem of a file that cannot be read as the `wanted` kind of evidence; reading it raised `error`.
 
@@ -103,12 +103,12 @@ def problem_of_evidence(
     if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE} and _JOINED.match(_behind(data)):
         return FormatError(f"it is {found.words} with another file behind its end{why}", remedy=_ONE_EACH)
     if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}:
-        return FormatError(f"it is {found.words}, cut short or damaged{why}", remedy=way_out(found.kind, wanted))
+        return FormatError(f"it is {found.words}, cut short or damaged{why}", remedy=remedy_for(found.kind, wanted))
     contrast = f", not {_ARTICLES[wanted]} {wanted}" if found.kind in _OTHERS else ""
-    return FormatError(f"it is {found.words}{contrast}", remedy=way_out(found.kind, wanted))
+    return FormatError(f"it is {found.words}{contrast}", remedy=remedy_for(found.kind, wanted))
 
 
-def problem_of_download(data: bytes, wanted: Wanted, error: FormatError) -> str:
+def problem_of_download(data: bytes, wanted: NeededFile, error: FormatError) -> str:
     """The problem of an answer of a server that is no evidence."""
     found = recognise(data)
     hint = "; is a proxy or a login in between?" if found and found.kind is Kind.PAGE else ""
@@ -120,7 +120,7 @@ def label_problem(label: str, number: int) -> FormatError | None:
     found = label_kind(label)
     if found is None or found.kind is Kind.CERTIFICATE:
         return None
-    remedy = way_out(found.kind, Wanted.CERTIFICATE)
+    remedy = remedy_for(found.kind, NeededFile.CERTIFICATE)
     return FormatError(f"is no certificate but {found.words}", where=f"PEM block {number}", remedy=remedy)
 
 
@@ -129,11 +129,11 @@ def file_problem(data: bytes) -> FormatError | None:
     found = recognise(data)
     if found and found.kind is Kind.CERTIFICATE and data[:1] != _DER:
         problem = "holds PEM whose lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE----- do not stand alone"
-        return FormatError(problem, remedy=way_out(Kind.ONE_LINE, Wanted.CERTIFICATE))
+        return FormatError(problem, remedy=remedy_for(Kind.ONE_LINE, NeededFile.CERTIFICATE))
     if found is None or found.kind is Kind.CERTIFICATE:
         return None
     contrast = "no certificate but " if data[:1] == _DER else ""
-    return FormatError(f"is {contrast}{found.words}", remedy=way_out(found.kind, Wanted.CERTIFICATE))
+    return FormatError(f"is {contrast}{found.words}", remedy=remedy_for(found.kind, NeededFile.CERTIFICATE))
 
 
 def damage_problem(data: bytes, error: FormatError) -> FormatError | None:
@@ -141,7 +141,7 @@ def damage_problem(data: bytes, error: FormatError) -> FormatError | None:
     if data[:1] != _DER:
         return None
     problem = f"is cut short, damaged, or has trailing data ({error})"
-    return FormatError(problem, remedy=way_out(Kind.OPEN_PEM, Wanted.CERTIFICATE))
+    return FormatError(problem, remedy=remedy_for(Kind.OPEN_PEM, NeededFile.CERTIFICATE))
 
 
 def der_problem(data: bytes) -> FormatError | None:
@@ -149,10 +149,10 @@ def der_problem(data: bytes) -> FormatError | None:
     found = of_der(data)
     if found is None or found.kind is Kind.CERTIFICATE:
         return None
-    return FormatError(f"is no certificate but {found.words}", remedy=way_out(found.kind, Wanted.CERTIFICATE))
+    return FormatError(f"is no certificate but {found.words}", remedy=remedy_for(found.kind, NeededFile.CERTIFICATE))
 
 
-_ENDINGS: Final = {Wanted.CRL: "crl", Wanted.OCSP: "ors"}
+_ENDINGS: Final = {NeededFile.CRL: "crl", NeededFile.OCSP: "ors"}
 _HIDING: Final = {
     Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.BARE_BASE64, Kind.TWICE, Kind.ONE_LINE, Kind.ESCAPED,
     Kind.OTHER_DASHES, Kind.OPEN_PEM, Kind.ARMOURED, Kind.LISTING, Kind.POINTER,
@@ -178,7 +178,7 @@ _OTHERS: Final = {
     Kind.OCSP_REQUEST, Kind.OTHER_LABEL,
 }  # fmt: skip
 """Kinds that are certainly not evidence: the message says so."""
-_ARTICLES: Final = {Wanted.CERTIFICATE: "a", Wanted.CRL: "a", Wanted.OCSP: "an"}
+_ARTICLES: Final = {NeededFile.CERTIFICATE: "a", NeededFile.CRL: "a", NeededFile.OCSP: "an"}
 _DER: Final = b"\x30"
 
 _AGAIN: Final = "Put a good copy of it in the place of this file: the copy may have broken off."

@@ -19,7 +19,7 @@ def written(tmp_path: Path) -> Written:
 
 
 @pytest.mark.parametrize(
-    ("content", "way_out"),
+    ("content", "remedy"),
     [
         (b'{"schemaVersion":2,"manifests":[]}', "Name reports that airgap verify --report wrote"),
         (b'{"schema":"airgap.verify/1","ver', "Name reports that airgap verify --report wrote"),
@@ -27,12 +27,12 @@ def written(tmp_path: Path) -> Written:
         (b"neither", "Check that it was copied whole"),
     ],
 )
-def test_what_is_no_report(written: Written, tmp_path: Path, content: bytes, way_out: str) -> None:
+def test_what_is_no_report(written: Written, tmp_path: Path, content: bytes, remedy: str) -> None:
     report = tmp_path / "report"
     report.write_bytes(content)
     ran = run_here(["recheck", str(report), "--trust", str(written.trust)])
     assert ran.code != 0
-    assert f"  → {way_out}" in ran.out or f"  → A report is written by {way_out}" in ran.out
+    assert f"  → {remedy}" in ran.out or f"  → A report is written by {remedy}" in ran.out
 
 
 def test_a_trust_directory_without_evidence_or_with_a_store_too_few(tmp_path: Path, written: Written) -> None:
@@ -53,14 +53,14 @@ def test_a_trust_directory_for_files_alone_is_not_broken(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("at", "word", "way_out"),
+    ("at", "word", "remedy"),
     [("2027-01-01", "stale", "Fetch the current one"), ("2020-01-01", "future", "Check this machine's clock")],
 )
-def test_evidence_of_another_time_and_gaps(tmp_path: Path, at: str, word: str, way_out: str) -> None:
+def test_evidence_of_another_time_and_gaps(tmp_path: Path, at: str, word: str, remedy: str) -> None:
     written = with_everything().write(tmp_path)
     trust = ["--trust", str(written.trust)]
     ran = run_here(["trust", "status", *trust, "--at", at])
-    assert (ran.code, f"  {word} " in ran.out, f"→ {way_out}" in ran.out) == (15, True, True), ran.out
+    assert (ran.code, f"  {word} " in ran.out, f"→ {remedy}" in ran.out) == (15, True, True), ran.out
     ran = run_here(["trust", "fetch", written.target, *trust, "--no-download", "--require-complete"])
     assert (ran.code, "→ No URL was asked" in ran.out) == (15, True), ran.out
 
