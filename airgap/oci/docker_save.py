@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import normpath
 from typing import Any, Final, Self, TypeVar
@@ -96,21 +96,28 @@ class Saved:
             for message in sentences:
                 yield ContentProblem(reason="layout.disagrees", message=message, path=name, descriptor=None)
 
-    def others_called(self, names: Iterable[str], configs: Container[str]) -> Iterator[tuple[str, str]]:
-        """What `docker load` gives one of these names, other than images of these configs: its name, and where it lies.
+    def others_called(self, names: Iterable[str], images: Iterable[Manifest]) -> Iterator[tuple[str, str]]:
+        """What `docker load` gives one of these names, other than these images: its name, and where it lies.
 
         A tag alone is that of every name that ends in it. The only image has every name: `crane push FILE` and
-        `skopeo copy docker-archive:FILE` ask for none.
+        `skopeo copy docker-archive:FILE` ask for none. With other layers it is another one: crane does not compare them
+        with the config.
         """
         short = {name for name in names if tag_part(name) == name}
         whole = {whole_docker_name(name) for name in names}
-        given = [(tag, item.config) for item in self.items for tag in item.tags]
-        given += [(name, REPOSITORIES) for name in self.repositories if self.is_alone]
-        for tag, place in given:
-            if place not in configs and (tag_part(tag) in short or whole_docker_name(tag) in whole):
-                yield repr(safe(tag, limit=200)), place
-        if len(self.items) == 1 and self.items[0].config not in configs:
-            yield f"the only image of {MANIFEST_JSON}", self.items[0].config
+        known = {(path_of(image.config.digest), _layers(image)) for image in images if image.config is not None}
+        configs = {config for config, _ in known}
+        for item in self.items:
+            if (item.config, item.layers) not in known:
+                place = f"other layers for {item.config}" if item.config in configs else item.config
+                for tag in item.tags:
+                    if tag_part(tag) in short or whole_docker_name(tag) in whole:
+                        yield repr(safe(tag, limit=200)), place
+                if len(self.items) == 1:
+                    yield f"the only image of {MANIFEST_JSON}", place
+        for name in self.repositories if self.is_alone else ():
+            if tag_part(name) in short or whole_docker_name(name) in whole:
+                yield repr(safe(name, limit=200)), REPOSITORIES
 
     def names_by_config(self) -> Mapping[str, tuple[str, ...]]:
         """What `docker load` calls images by `manifest.json`, by the path of their config."""

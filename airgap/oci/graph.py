@@ -333,10 +333,7 @@ class Graph:
         """Refuses a name by which `docker load` takes something else. Raises NotFoundError."""
         if self._saved is None:
             return
-        from airgap.oci.docker_save import path_of
-
-        configs = {path_of(image.config.digest) for image in self._images_of(root) if image.config is not None}
-        for other, place in self._saved.others_called(names, configs):
+        for other, place in self._saved.others_called(names, self._images_of(root)):
             called = safe(root.called or "", limit=200)
             raise NotFoundError(
                 f"{called!r} is {root.descriptor.digest} in {self._store.name}, and docker load takes {other} from "
