@@ -61,6 +61,12 @@ _CRL = "Fetch the current CRL on the connected side (airgap trust fetch), and pu
 _OCSP = (
     "Fetch a current response on the connected side (airgap trust fetch), and put it into the trust directory's ocsp/."
 )
+MADE_SO: Final = (
+    "To fetch it again does not help as long as the CA makes it so. Ask the CA, or ask the publisher for a certificate "
+    "with another way to ask about it (OCSP, or a plain CRL). Until then the policy can only log this check (override "
+    "in the statement's signatureVerification), and nothing can pass it."
+)
+"""The remedy for evidence that its issuer always makes in this way."""
 _FORGED = (
     "Get the issuer's own evidence (airgap trust fetch). If the named file lies in the trust directory, remove it, too: "
     "it may be damaged evidence, and a newer piece beside it does not make up for it."
@@ -182,7 +188,7 @@ _ROWS: Final = (
     ("revocation.crl.issuer", 15, "The CRL is not from the certificate's issuer.", _CRL),
     ("revocation.crl.signature", 15, "The CRL's signature does not verify under the issuer's key.", _FORGED),
     ("revocation.crl.scope", 15, "The CRL does not cover this certificate.", _CRL),
-    ("revocation.crl.extension", 15, "The CRL has a critical extension that is not understood.", _CRL),
+    ("revocation.crl.extension", 15, "The CRL has a critical extension that is not understood.", MADE_SO),
     ("revocation.crl.delta", 15, "The delta CRL is missing, stale or does not fit the base CRL.", _CRL),
     ("revocation.ocsp.missing", 15, "No OCSP response for a certificate is at hand.", _OCSP),
     ("revocation.ocsp.stale", 15, "The OCSP response is past its nextUpdate, or names none.", _OCSP),

@@ -40,6 +40,7 @@ __all__ = [
     "KeyUsage",
     "Offered",
     "load_certificates",
+    "verify_delegated",
     "verify_ever_issued",
     "verify_issued",
 ]
@@ -159,8 +160,20 @@ def verify_issued(child: Certificate, issuer: Certificate) -> None:
 
     Raises Rejected("chain.order").
     """
+    _check_issued(child, issuer, is_named=child.issuer == issuer.subject)
+
+
+def verify_delegated(child: Certificate, issuer: Certificate) -> None:
+    """The same for a certificate that is in no chain, as that of an OCSP responder: its names are as those of evidence.
+
+    They are one by RFC 5280, 7.1, as the key proves the issuer (design 8). Raises Rejected("chain.order").
+    """
+    _check_issued(child, issuer, is_named=same_name(child.issuer, issuer.subject))
+
+
+def _check_issued(child: Certificate, issuer: Certificate, *, is_named: bool) -> None:
     facts = {"certificate": child.subject_text, "issuer": issuer.subject_text}
-    if child.issuer != issuer.subject:
+    if not is_named:
         raise Rejected(
             "chain.order",
             f"certificate {quoted(child.subject_text)} was issued by {quoted(child.issuer_text)}, "

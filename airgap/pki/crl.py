@@ -42,6 +42,7 @@ from airgap.pki.extensions import (
     read_extensions,
 )
 from airgap.pki.native import guarded
+from airgap.reasons import MADE_SO
 from airgap.text import quoted, safe
 
 __all__ = [
@@ -392,7 +393,9 @@ class Crl(CrlFacts):
         if self._names_issuers() and self._revoked.lists(certificate.serial):
             self._refuse("revocation.crl.extension", "lists certificates of another issuer (certificateIssuer)")
         if point and point.crl_issuer:
-            self._refuse("revocation.crl.scope", "cannot answer for a distribution point that names a CRL issuer")
+            self._refuse(
+                "revocation.crl.scope", "cannot answer for a distribution point that names a CRL issuer", MADE_SO
+            )
         points = (point,) if point else certificate.distribution_points
         scope, issuer = self.scope, certificate.issuer
         problem = scope.problem(is_ca=certificate.is_ca, points=points, issuer=issuer) if scope else None
@@ -464,8 +467,8 @@ class Crl(CrlFacts):
         except FormatError as error:
             self._refuse("revocation.crl.malformed", f"has a list that is malformed: {error}")
 
-    def _refuse(self, reason: str, problem: str, **facts: Fact) -> NoReturn:
-        raise Undecided(reason, f"the CRL {problem}", **{**self._facts(), **facts})
+    def _refuse(self, reason: str, problem: str, remedy: str = "", **facts: Fact) -> NoReturn:
+        raise Undecided(reason, f"the CRL {problem}", **{**self._facts(), **facts}).advising(remedy)
 
     def _facts(self) -> dict[str, Fact]:
         return {

@@ -30,11 +30,12 @@ from airgap.pki.algorithms import (
     verify_ever_accepted,
     verify_identified,
 )
-from airgap.pki.certificate import Certificate, Offered, verify_ever_issued, verify_issued
+from airgap.pki.certificate import Certificate, Offered, verify_delegated, verify_ever_issued
 from airgap.pki.distinguished_names import name_text, parse_name, same_name
 from airgap.pki.extensions import Extension, authority_key, read_extensions
 from airgap.pki.native import guarded
 from airgap.pki.revoked import INVALIDITY_DATE, read_invalidity_date, read_reason
+from airgap.reasons import MADE_SO
 from airgap.text import quoted, safe
 
 __all__ = ["OcspResponse", "Responder", "SingleResponse"]
@@ -301,7 +302,7 @@ class OcspResponse:
     def _accept_signed(self, candidate: Certificate, issuer: Certificate, at: datetime) -> Responder:
         delegated = candidate != issuer
         if delegated:
-            self._check_delegate(candidate, issuer, verify_issued)
+            self._check_delegate(candidate, issuer, verify_delegated)
             self._check_trusted_delegate(candidate, issuer)
             # at signing and at the judged time: an expired certificate cannot clear anything
             self._check_valid(candidate, self.produced_at, "and the answer was made")
@@ -329,20 +330,20 @@ class OcspResponse:
         try:
             issued(delegate, issuer)
         except Rejected as error:
-            self._refuse_delegate(delegate, f"which was not issued by the certificate's issuer: {error}")
+            self._refuse_delegate(delegate, f"which was not issued by the certificate's issuer: {error}", MADE_SO)
         extended = delegate.extended_key_usage
         if not extended or OCSP_SIGNING not in extended.oids:
-            self._refuse_delegate(delegate, "which has no extended key usage OCSPSigning")
+            self._refuse_delegate(delegate, "which has no extended key usage OCSPSigning", MADE_SO)
 
     def _check_trusted_delegate(self, delegate: Certificate, issuer: Certificate) -> None:
         """Checks that it may clear another certificate: a strong key, for signatures, and not about itself (D35)."""
         usage = delegate.key_usage
         if usage and "digitalSignature" not in usage.bits:
-            self._refuse_delegate(delegate, "whose key usage does not allow signatures")
+            self._refuse_delegate(delegate, "whose key usage does not allow signatures", MADE_SO)
         if delegate.pss_only or not strong_enough_for_ca(delegate.public_key):
-            self._refuse_delegate(delegate, f"whose key {delegate.key_name} is too weak or of an unknown kind")
+            self._refuse_delegate(delegate, f"whose key {delegate.key_name} is too weak or of an unknown kind", MADE_SO)
         if any(single.is_about(delegate, issuer) for single in self.responses):
-            self._refuse_delegate(delegate, "which answers for itself")
+            self._refuse_delegate(delegate, "which answers for itself", MADE_SO)
 
     def _check_valid(self, delegate: Certificate, moment: datetime, what: str) -> None:
         if delegate.begins_after(moment):
@@ -351,15 +352,16 @@ class OcspResponse:
         if delegate.ended_before(moment):
             self._refuse_delegate(delegate, f"which expired at {iso(delegate.not_after)}, {what} at {iso(moment)}")
 
-    def _refuse_delegate(self, delegate: Certificate, problem: str) -> NoReturn:
+    def _refuse_delegate(self, delegate: Certificate, problem: str, remedy: str = "") -> NoReturn:
         self._refuse(
             "revocation.ocsp.responder",
             f"is from {quoted(delegate.subject_text)}, {problem}",
+            remedy,
             responder=safe(delegate.subject_text),
         )
 
-    def _refuse(self, reason: str, problem: str, **facts: Fact) -> NoReturn:
-        raise Undecided(reason, f"the OCSP response {problem}", ocsp=self.fingerprint, **facts)
+    def _refuse(self, reason: str, problem: str, remedy: str = "", **facts: Fact) -> NoReturn:
+        raise Undecided(reason, f"the OCSP response {problem}", ocsp=self.fingerprint, **facts).advising(remedy)
 
 
 def _claims(certificate: Certificate, issuer: Certificate) -> bool:

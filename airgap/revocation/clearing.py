@@ -19,6 +19,7 @@ from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.extensions import REASON_FLAGS
+from airgap.reasons import MADE_SO
 from airgap.revocation.condemning import CondemningEvidence, hold_in_force, why_harmless
 from airgap.revocation.freshness import EvidenceKind, Freshness
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
@@ -329,7 +330,7 @@ class ClearingEvidence:
         elif query.certificate.freshest_crl:  # CRL-15
             text = f"{query.who} names a delta CRL that its base CRL {file.name} does not name"
             facts = query.facts_of(file.name, base.this_update, base.next_update)
-            raise Undecided("revocation.crl.delta", text, **facts)
+            raise Undecided("revocation.crl.delta", text, **facts).advising(MADE_SO)
         answering: list[tuple[CrlFile, Crl, EvidenceUse]] = []
         for kind, (item, crl) in zip(kinds, lists, strict=True):
             stale = self._check_crl_age(query, item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from airgap.parse.time import iso
 from tests.support.command import run_here
 from tests.support.crls import crl
-from tests.support.extensions import FRESHEST_CRL, Point, points
+from tests.support.extensions import FRESHEST_CRL, UNKNOWN_CRITICAL, Point, points
+from tests.support.names import harbour
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue
 from tests.support.scenario import Scene, Written
@@ -63,6 +65,48 @@ def test_where_the_delta_is_missing_its_place_is_named(tmp_path: Path) -> None:
     code, text = judged(scene.write(tmp_path))
     assert code == 15
     assert f"names a delta CRL, and none is at hand; it comes from {DELTA} [revocation.crl.delta]" in text
+
+
+def _names_a_crl_issuer() -> Scene:
+    scene = scene_with(points=[Point((CRL,), crl_issuer=harbour("CRL signer"))])
+    scene.crls["a.crl"] = crl(scene.signature.leaf.root)
+    return scene
+
+
+def _names_a_delta_alone() -> Scene:
+    scene = scene_with(crl_urls=[CRL], freshest=[Point((DELTA,))])
+    scene.crls["a.crl"] = crl(scene.signature.leaf.root)
+    return scene
+
+
+def _has_an_unknown_critical_extension() -> Scene:
+    scene = scene_with(crl_urls=[CRL])
+    scene.crls["a.crl"] = crl(scene.signature.leaf.root, extra=[UNKNOWN_CRITICAL])
+    return scene
+
+
+def _has_a_responder_without_its_usage() -> Scene:
+    scene = scene_with(ocsp_urls=[OCSP])
+    responder = issue("ocsp", issuer=scene.signature.leaf.root, extended_key_usage=None)
+    scene.ocsp = {"a.ors": ocsp_response(scene.signature.leaf, responder=responder)}
+    return scene
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        _names_a_crl_issuer,
+        _names_a_delta_alone,
+        _has_an_unknown_critical_extension,
+        _has_a_responder_without_its_usage,
+    ],
+)
+def test_what_a_ca_always_makes_so_is_not_to_be_fetched_again(tmp_path: Path, made: Callable[[], Scene]) -> None:
+    """The advice was to fetch the current one."""
+    code, text = judged(made().write(tmp_path))
+    assert code == 15
+    assert "To fetch it again does not help" in text
+    assert "Fetch" not in text
 
 
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])

@@ -165,6 +165,14 @@ class TestNames:
     def test_a_crl_in_another_string_type_answers(self) -> None:
         assert reason(LEAF, {"a": crl(ca(LEAF), issuer_name=names.respelt(ca(LEAF).subject))}) == "good"
 
+    def test_a_delegate_that_spells_its_issuer_otherwise(self) -> None:
+        """RFC 5280, 7.1: the key proves who issued it; the reference does not compare these names at all."""
+        delegate = issue("ocsp", issuer=ca(ONLY_OCSP), issuer_name=names.respelt(ca(ONLY_OCSP).subject))
+        assert reason(ONLY_OCSP, {}, {"a": ocsp_response(ONLY_OCSP, responder=delegate)}) == "good"
+        stranger = issue("ocsp", issuer=ca(ONLY_OCSP), issuer_name=names.harbour("Other"))
+        answer = ocsp_response(ONLY_OCSP, responder=stranger)
+        assert reason(ONLY_OCSP, {}, {"a": answer}) == "revocation.ocsp.responder"
+
     def test_a_responder_in_another_string_type_answers(self) -> None:
         identifier = asn1.explicit(1, names.respelt(ca(ONLY_OCSP).subject))
         assert reason(ONLY_OCSP, None, {"o": ocsp_response(ONLY_OCSP, responder_id=identifier)}) == "good"
