@@ -29,7 +29,7 @@ from airgap.parse.der import Element
 from airgap.pki.algorithms import UnverifiedError, verify_ever_accepted, verify_identified
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl_entries import RevokedEntry, RevokedList
-from airgap.pki.crl_scope import ISSUING_DISTRIBUTION_POINT, Scope
+from airgap.pki.crl_scope import ISSUING_DISTRIBUTION_POINT, Scope, same_scope
 from airgap.pki.distinguished_names import name_key, name_text, read_name, same_name
 from airgap.pki.extensions import (
     AUTHORITY_KEY_IDENTIFIER,
@@ -150,7 +150,7 @@ class CrlFacts:
             return "has no delta CRL indicator"
         if not same_name(self.issuer, base.issuer):
             return "is a delta of another issuer than the base CRL"
-        if self.raw_scope != base.raw_scope:
+        if not same_scope(self.raw_scope, base.raw_scope, self.issuer):
             return "is a delta of another scope than the base CRL"
         if base.number is None:  # D50
             return "cannot be applied: the base CRL has no number"
@@ -400,7 +400,10 @@ class Crl(CrlFacts):
         scope, issuer = self.scope, certificate.issuer
         problem = scope.problem(is_ca=certificate.is_ca, points=points, issuer=issuer) if scope else None
         if problem:
-            self._refuse("revocation.crl.scope", f"does not cover {quoted(certificate.subject_text)}: {problem}")
+            remedy = MADE_SO if scope and scope.indirect else ""
+            self._refuse(
+                "revocation.crl.scope", f"does not cover {quoted(certificate.subject_text)}: {problem}", remedy
+            )
 
     def check_fits(self, base: Crl) -> None:
         """Checks that it is a delta CRL for `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Self
 
 from airgap.errors import FormatError
@@ -31,8 +31,6 @@ class Scope:
     indirect: bool
     reasons: frozenset[str] | None
     """The reasons that the CRL covers; None means all."""
-    raw: bytes = field(repr=False)
-    """The DER, used to compare the scopes of a base and its delta."""
 
     @classmethod
     def parse(cls, value: bytes) -> Self:
@@ -50,8 +48,12 @@ class Scope:
             only_attribute=only_attribute,
             indirect=indirect,
             reasons=read_reasons(reasons, _WHERE) if reasons else None,
-            raw=value,
         )
+
+    def meaning(self, issuer: bytes) -> tuple[object, ...]:
+        """What it says, in whatever bytes: names are compared as RFC 5280, 7 says."""
+        names = frozenset(_keys(self.name, issuer)) if self.name else None
+        return names, self.only_user, self.only_ca, self.only_attribute, self.indirect, self.reasons
 
     def problem(self, *, is_ca: bool, points: Iterable[DistributionPoint], issuer: bytes) -> str | None:
         """Why a CRL of this scope does not cover a certificate with these distribution points; None if it does.
@@ -73,6 +75,16 @@ class Scope:
             wanted = ", ".join(safe(uri, limit=200) for point in points for uri in point.uris)
             return f"it is for another distribution point ({shown})" + (f", not {wanted}" if wanted else "")
         return None
+
+
+def same_scope(one: bytes, other: bytes, issuer: bytes) -> bool:
+    """Whether two extensions of CRLs of `issuer` mean the same; empty where there is none (RFC 5280, 6.3.3 (c))."""
+    if one == other or not one or not other:
+        return one == other
+    try:
+        return Scope.parse(one).meaning(issuer) == Scope.parse(other).meaning(issuer)
+    except FormatError:
+        return False
 
 
 def _share_a_name(name: PointName, point: DistributionPoint, issuer: bytes) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from airgap.parse.time import iso
 from tests.support.command import run_here
-from tests.support.crls import crl
+from tests.support.crls import crl, scope
 from tests.support.extensions import FRESHEST_CRL, UNKNOWN_CRITICAL, Point, points
 from tests.support.names import harbour
 from tests.support.ocsp import ocsp_response
@@ -79,6 +79,12 @@ def _names_a_delta_alone() -> Scene:
     return scene
 
 
+def _is_indirect() -> Scene:
+    scene = scene_with(crl_urls=[CRL])
+    scene.crls["a.crl"] = crl(scene.signature.leaf.root, scope=scope(indirect=True))
+    return scene
+
+
 def _has_an_unknown_critical_extension() -> Scene:
     scene = scene_with(crl_urls=[CRL])
     scene.crls["a.crl"] = crl(scene.signature.leaf.root, extra=[UNKNOWN_CRITICAL])
@@ -97,6 +103,7 @@ def _has_a_responder_without_its_usage() -> Scene:
     [
         _names_a_crl_issuer,
         _names_a_delta_alone,
+        _is_indirect,
         _has_an_unknown_critical_extension,
         _has_a_responder_without_its_usage,
     ],

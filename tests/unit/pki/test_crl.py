@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Undecided
+from airgap.parse import der
 from airgap.pki import crl as crl_module
 from airgap.pki import native
 from airgap.pki.certificate import Certificate, DistributionPoint
@@ -598,6 +599,22 @@ def test_delta_of_the_same_scope_fits() -> None:
     """CRL-14; RFC 5280, 6.3.3 (c)."""
     _fits(crl(CA, number=2, delta_base=1), crl(CA))
     _fits(crl(CA, number=2, delta_base=1, scope=HERE), crl(CA, scope=HERE))
+
+
+def test_delta_whose_scope_is_written_otherwise_fits() -> None:
+    """RFC 5280, 6.3.3 (c) and 7.1: "matching" is not "of the same bytes"."""
+    point = names.Attribute("CN", "CRL1")
+    full = asn1.sequence(*(item.raw for item in der.read(CA.subject).children()), asn1.set_of(point.der()))
+    relative = scope(relative_name=point.der(), only_user=True)
+    for written in (full, names.respelt(full)):
+        delta = crl(CA, number=2, delta_base=1, scope=scope(names=[extensions.directory_name(written)], only_user=True))
+        _fits(delta, crl(CA, scope=relative))
+    for other in (
+        scope(relative_name=point.der()),
+        scope(names=[extensions.directory_name(CA.subject)], only_user=True),
+    ):
+        with pytest.raises(Undecided, match="another scope"):
+            _fits(crl(CA, number=2, delta_base=1, scope=other), crl(CA, scope=relative))
 
 
 @pytest.mark.parametrize(
