@@ -100,6 +100,14 @@ class Element:
         """The elements inside."""
         return tuple(self.walk())
 
+    def check_inside(self) -> None:
+        """All that lies inside is DER, also what nobody reads. Raises FormatError."""
+        open_elements = [self]
+        while open_elements:
+            element = open_elements.pop()
+            if element.tag & _CONSTRUCTED:
+                open_elements += element.walk()
+
     def only(self, where: str = "") -> Element:
         """The single element inside (an explicit tag)."""
         inside = self.children()

@@ -70,7 +70,8 @@ class SignedData:
         version = fields.any("version").integer(f"{_WHERE}.version")
         if version != _VERSION:  # TS-16
             raise FormatError(f"is {version}, not {_VERSION}", where=f"{_WHERE}.version")
-        fields.take(der.SET, "digestAlgorithms")
+        for item in fields.take(der.SET, "digestAlgorithms").walk():
+            hash_identifier(item, f"{_WHERE}.digestAlgorithms")  # those that count stand in the signers
         content_type, content = _content(fields.any("encapContentInfo"))
         certificates = fields.maybe(der.context(0))
         crls = fields.maybe(der.context(1))

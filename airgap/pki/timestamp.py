@@ -80,7 +80,9 @@ class TimestampToken:
         """The token that `data` (DER) holds. Raises FormatError, nothing else."""
         if len(data) > limits.TOKEN_BYTES:
             raise LimitError(f"the timestamp token has {len(data)} bytes, more than {limits.TOKEN_BYTES}")
-        fields = der.read(data, "timestamp").fields("timestamp")
+        whole = der.read(data, "timestamp")
+        whole.check_inside()
+        fields = whole.fields("timestamp")
         first = fields.peek()
         if first and first.tag == der.SEQUENCE:  # TS-10
             raise FormatError(

@@ -47,7 +47,9 @@ class TstInfo:
         Ordering and the name of the authority are ignored, and the nonce is only read: it matters only to the requester
         (TS-18). A critical extension is refused, because none is known here. Raises FormatError.
         """
-        fields = der.read(content, _WHERE).fields(_WHERE)
+        whole = der.read(content, _WHERE)
+        whole.check_inside()
+        fields = whole.fields(_WHERE)
         version = fields.any("version").integer(f"{_WHERE}.version")
         if version != 1:
             raise FormatError(f"is {version}, not 1", where=f"{_WHERE}.version")

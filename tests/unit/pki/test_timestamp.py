@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -379,6 +380,34 @@ def test_malformed_signing_certificate_v2() -> None:
     for value in (asn1.null(), asn1.sequence(asn1.sequence()), asn1.sequence(asn1.sequence(asn1.sequence()))):
         broken = attribute("1.2.840.113549.1.9.16.2.47", value)
         refused(token(TSA, VALUE, ess=None, extra_attributes=[broken]), "timestamp.malformed")
+
+
+_BROKEN = asn1.tlv(asn1.SET, b"\x30\x05\x00")
+"""A SEQUENCE that announces more than is there."""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"crls": [_BROKEN]},
+        {"unsigned_attributes": _BROKEN},
+        {"tsa_name": _BROKEN},
+        {"extra_attributes": [attribute("1.2.3.4", _BROKEN)]},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_what_nobody_reads_is_der_too(options: Mapping[str, Any]) -> None:
+    """The reference implementation refuses a token that is damaged anywhere."""
+    with pytest.raises(FormatError, match="DER"):
+        TimestampToken.parse(token(TSA, VALUE, **options))
+
+
+def test_digest_algorithms_are_algorithms() -> None:
+    """RFC 5652, 5.1: they decide nothing, and are read."""
+    good = token(TSA, VALUE)
+    oid = asn1.oid("2.16.840.1.101.3.4.2.1")
+    with pytest.raises(FormatError, match="digestAlgorithms"):
+        TimestampToken.parse(good.replace(oid, b"\x04" + oid[1:], 1))
 
 
 # The signature (TS-21)
