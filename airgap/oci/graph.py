@@ -471,7 +471,7 @@ class _Walk:
     problems: list[ContentProblem] = field(default_factory=list)
     absent: list[tuple[Digest, ContentProblem]] = field(default_factory=list)
     indexes: list[Index] = field(default_factory=list)
-    unheard: dict[int, ContentProblem] = field(default_factory=dict)
+    unreported: dict[int, ContentProblem] = field(default_factory=dict)
     """Unreadable content that may refer to something here."""
     seen: set[tuple[Digest, str, int, bytes | None, bool]] = field(default_factory=set)
     limits_told: set[str] = field(default_factory=set)
@@ -499,7 +499,7 @@ class _Walk:
         self._explain()
         told = {problem.descriptor for problem in (*self.problems, *(problem for _, problem in absent))}
         self.problems += [
-            problem for problem in self.unheard.values() if not problem.descriptor or problem.descriptor not in told
+            problem for problem in self.unreported.values() if not problem.descriptor or problem.descriptor not in told
         ]
         return Closure(
             root=root,
@@ -527,13 +527,13 @@ class _Walk:
                 self.reached.append(Reached(descriptor, step.path, parsed=False, small=step.small))
         except ContentError as error:
             self._unread(step, error)
-        for referrer in self.graph.referrers(descriptor).readable(self._hear, path=step.path):
+        for referrer in self.graph.referrers(descriptor).readable(self._report, path=step.path):
             name = f"referrer {_short(referrer.descriptor.digest)}"
             yield step.to(name, referrer.descriptor, small=True, entry=True)
 
-    def _hear(self, problem: ContentProblem) -> None:
+    def _report(self, problem: ContentProblem) -> None:
         # the same problems come for each of a million descriptors
-        self.unheard[id(problem)] = problem
+        self.unreported[id(problem)] = problem
 
     def _unread(self, step: _Step, error: ContentError) -> None:
         if error.reason == "content.limit":

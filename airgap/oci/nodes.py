@@ -54,20 +54,20 @@ class Referrers:
             raise problem.error()
         return self._found
 
-    def readable(self, hear: Callable[[ContentProblem], object], *, path: str = "") -> tuple[Referrer, ...]:
-        """The readable ones, in the order of digests. First `hear` is called with each unreadable one.
+    def readable(self, report: Callable[[ContentProblem], object], *, path: str = "") -> tuple[Referrer, ...]:
+        """The readable ones, in the order of digests. First `report` is called with each unreadable one.
 
         `path`: the path to the subject, which is put before the places below it.
         """
         for problem in self._claims:
-            hear(problem.below(path) if path else problem)
+            report(problem.below(path) if path else problem)
         for problem in self._unread:
-            hear(problem)
+            report(problem)
         return self._found
 
 
-def heard_elsewhere(problem: ContentProblem) -> None:
-    """A `hear` that does nothing, for subjects whose unreadable referrers another part of the run reports."""
+def reported_elsewhere(problem: ContentProblem) -> None:
+    """A `report` that does nothing, for subjects whose unreadable referrers another part of the run reports."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,12 +132,12 @@ class Outliner:
     def _below(
         self, descriptor: Descriptor, manifest: Manifest | Index
     ) -> Iterator[tuple[str, Descriptor, Referrer | None]]:
-        for referrer in self.graph.referrers(descriptor).readable(self.hear):
+        for referrer in self.graph.referrers(descriptor).readable(self.report):
             yield "referrer", referrer.descriptor, referrer
         for child in manifest.manifests if isinstance(manifest, Index) else ():
             yield "child", child, None
 
-    def hear(self, problem: ContentProblem) -> None:
+    def report(self, problem: ContentProblem) -> None:
         """Notes unreadable content that may belong to the tree."""
         self.unread[problem] = None
 

@@ -265,21 +265,21 @@ class FoundRecord:
 
 
 def find_records(
-    store: Store, graph: Graph, artifact: Descriptor, hear: Callable[[ContentProblem], object]
+    store: Store, graph: Graph, artifact: Descriptor, report: Callable[[ContentProblem], object]
 ) -> tuple[FoundRecord, ...]:
     """The records about `artifact`, the newest first. Unreadable records are skipped, because a record proves nothing.
 
-    `hear` is called with unreadable content that may be a referrer of the artifact.
+    `report` is called with unreadable content that may be a referrer of the artifact.
     """
-    found = _records(store, graph.referrers(artifact).readable(hear), artifact)
+    found = _records(store, graph.referrers(artifact).readable(report), artifact)
     return tuple(sorted(found, key=_newest_last, reverse=True))
 
 
 def newest_record(
-    store: Store, graph: Graph, artifact: Descriptor, hear: Callable[[ContentProblem], object]
+    store: Store, graph: Graph, artifact: Descriptor, report: Callable[[ContentProblem], object]
 ) -> Record | None:
-    """The newest record about `artifact`; None if there is none. `hear`: see `find_records`."""
-    found = find_records(store, graph, artifact, hear)
+    """The newest record about `artifact`; None if there is none. `report`: see `find_records`."""
+    found = find_records(store, graph, artifact, report)
     return found[0].record if found else None
 
 

@@ -203,9 +203,9 @@ def _plugin_use(use: PluginUse | None) -> Json | None:
 
 def _for_recheck(facts: SignatureFacts | None) -> Json | None:
     """The signed facts that a later recheck needs, unchanged."""
-    if facts is None or facts.remainder is None:
+    if facts is None or facts.later is None:
         return None
-    rest = facts.remainder
+    rest = facts.later
     return {
         "signature_value": encode_standard(rest.signature_value),
         "timestamp_token": None if rest.timestamp_token is None else encode_standard(rest.timestamp_token),
@@ -222,7 +222,7 @@ def _for_recheck(facts: SignatureFacts | None) -> Json | None:
                 "hold": said.is_hold,
                 "responder": said.responder or None,
             }
-            for said in rest.said_against
+            for said in rest.target_statements
         ],
         "newest_evidence": [
             {"evidence": made.name, "kind": made.kind, "chain": made.chain, "this_update": iso(made.this_update)}

@@ -24,7 +24,7 @@ from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.nodes import Root, heard_elsewhere
+from airgap.oci.nodes import Root, reported_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.problem import Problem
 from airgap.revocation.astray import POSSIBLE, says_evidence
@@ -109,7 +109,7 @@ def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest,
 
     An unreadable one is a problem of the closure of the subject, which verify and fetch report.
     """
-    referrers = graph.referrers(subject).readable(heard_elsewhere)
+    referrers = graph.referrers(subject).readable(reported_elsewhere)
     return tuple(_evidence_among((item.descriptor.digest, item.manifest) for item in referrers))
 
 
@@ -198,7 +198,7 @@ def find_proposals(graph: Graph, roots: Iterable[Descriptor], origin: str) -> tu
     """`trust.proposal` for everything in a target that holds trust stores or a policy; these are never used."""
     notices: dict[Digest, Problem] = {}
     for root in roots:
-        referrers = graph.referrers(root).readable(heard_elsewhere)
+        referrers = graph.referrers(root).readable(reported_elsewhere)
         own = [(root.digest, graph.manifest(root))] if root.is_manifest and _is_readable(graph, root) else []
         for digest, manifest in (*own, *((item.descriptor.digest, item.manifest) for item in referrers)):
             if _is_proposal(manifest) and len(notices) < limits.SIGNATURES:
@@ -233,7 +233,7 @@ class TargetEvidence(EvidencePool):
         """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
 
         Never raises for what they hold: what is too large or no evidence is left out with a notice. Where there is too
-        much, what is not heard may be about anybody.
+        much, what is not used may be about anybody.
         """
         gathered = _Gathered(store, origin)
         known = tuple(manifests)

@@ -141,7 +141,7 @@ class _Look:
         self.notices.append(
             Problem(
                 reason="evidence.astray",
-                message=f"the folder {shown!r} of the trust directory {problem}: evidence in it would not be heard",
+                message=f"the folder {shown!r} of the trust directory {problem}: evidence in it would not be used",
                 facts={"name": shown, "problem": problem},
             )
         )
@@ -154,7 +154,7 @@ class _Look:
             UnreadableEvidence(
                 name=shown,
                 origin=self._origin,
-                problem=f"it {problem}, and evidence in it would not be heard",
+                problem=f"it {problem}, and evidence in it would not be used",
                 trusted=True,
                 remedy=f"Make it readable, or move it out of the trust directory; evidence in it belongs into {right}.",
             )

@@ -20,7 +20,7 @@ from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
-from airgap.revocation.use import SaidAgainst
+from airgap.revocation.use import TargetStatement
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
@@ -159,33 +159,33 @@ class CondemningEvidence:
         urls = frozenset(_urls(query, self._evidence.crls(query.issuer.subject)))
         return self._evidence.unread(query.certificate.issuer, _keys(query), urls)
 
-    def said_in_targets(self, query: RevocationQuery) -> Iterator[SaidAgainst]:
+    def statements_in_targets(self, query: RevocationQuery) -> Iterator[TargetStatement]:
         """The statements of genuine evidence outside of the trust directory, whether or not they count.
 
         Includes those against its delegated responders, because later only an answer of these may be at hand, and what
         is more than is read of a target, because it may be about anybody.
         """
-        yield from self._said_in_targets(query)
+        yield from self._statements_in_targets(query)
         for delegate in self._delegates(query.certificate):
-            for said in self._said_in_targets(replace(query, certificate=delegate)):
+            for said in self._statements_in_targets(replace(query, certificate=delegate)):
                 yield replace(said, certificate=query.certificate.fingerprint, responder=delegate.fingerprint)
 
-    def claimed_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[SaidAgainst]:
+    def unproven_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[TargetStatement]:
         """The same without proof, for a certificate whose issuer is not proven."""
-        yield from self._claimed_in_targets(certificate, chain)
+        yield from self._unproven_in_targets(certificate, chain)
         for delegate in self._delegates(certificate):
-            for said in self._claimed_in_targets(delegate, chain):
+            for said in self._unproven_in_targets(delegate, chain):
                 yield replace(said, certificate=certificate.fingerprint, responder=delegate.fingerprint)
 
     def _delegates(self, certificate: Certificate) -> Iterable[Certificate]:
         files = self._evidence.ocsp(certificate.serial)
         return dict.fromkeys(delegate for file in files for delegate in file.response.delegates)
 
-    def _said_in_targets(self, query: RevocationQuery) -> Iterator[SaidAgainst]:
+    def _statements_in_targets(self, query: RevocationQuery) -> Iterator[TargetStatement]:
         certificate = query.certificate
         for item in self._unread(query):
             if item.in_target:
-                yield SaidAgainst(
+                yield TargetStatement(
                     name=item.name,
                     fingerprint="",
                     kind="crl",
@@ -209,7 +209,7 @@ class CondemningEvidence:
                     singles = ocsp.response.statements(certificate, *query.issuers)
                     yield from _answered(certificate, query.chain, ocsp, singles)
 
-    def _claimed_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[SaidAgainst]:
+    def _unproven_in_targets(self, certificate: Certificate, chain: ChainKind) -> Iterator[TargetStatement]:
         for file in self._evidence.crls(certificate.issuer):
             if not file.trusted:
                 with suppress(FormatError):
@@ -220,7 +220,7 @@ class CondemningEvidence:
                 yield from _answered(certificate, chain, ocsp, singles)
 
 
-def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterator[SaidAgainst]:
+def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterator[TargetStatement]:
     """The statements of a CRL against a certificate. Raises FormatError."""
     reasons: list[str | None] = [None]  # None if its meaning is uncertain
     with suppress(Undecided):
@@ -230,7 +230,7 @@ def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterat
 
 def _answered(
     certificate: Certificate, chain: ChainKind, file: OcspFile, singles: Iterable[SingleResponse]
-) -> Iterator[SaidAgainst]:
+) -> Iterator[TargetStatement]:
     """The statements against a certificate among the answers of a response."""
     against = [single for single in singles if single.status == "revoked"]
     if against:
@@ -244,9 +244,9 @@ def _said(
     file: CrlFile | OcspFile,
     made: datetime,
     reasons: Sequence[str | None],
-) -> Iterator[SaidAgainst]:
+) -> Iterator[TargetStatement]:
     if set(reasons) - {REMOVED}:
-        yield SaidAgainst(
+        yield TargetStatement(
             name=file.name,
             fingerprint=file.fingerprint,
             kind=file.kind,

@@ -24,7 +24,7 @@ from airgap.revocation.condemning import CondemningEvidence, RevocationStatement
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.pool import CrlFile, Evidence
 from airgap.revocation.query import RevocationQuery
-from airgap.revocation.use import EvidenceUse, NewestInTargets, SaidAgainst
+from airgap.revocation.use import EvidenceUse, NewestInTargets, TargetStatement
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
 _Ask = Callable[[RevocationQuery], _Answered]
@@ -43,7 +43,7 @@ class RevocationJudge:
         self._stored = Once(lambda: _by_subject(stored()))
         self._clearing = ClearingEvidence(evidence, self._condemning, freshness, moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
-        self._said: dict[RevocationQuery, tuple[SaidAgainst, ...]] = {}
+        self._said: dict[RevocationQuery, tuple[TargetStatement, ...]] = {}
         self._trusted: frozenset[str] | None = None
         """Fingerprints of all evidence in the trust directory."""
 
@@ -77,18 +77,20 @@ class RevocationJudge:
         """
         self._of_chain(chain, kind, signed_at, self._condemned)
 
-    def said_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> tuple[SaidAgainst, ...]:
+    def statements_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> tuple[TargetStatement, ...]:
         """Evidence of a target against `chain`: a later judgement without the target must know it."""
-        found: list[SaidAgainst] = []
+        found: list[TargetStatement] = []
         for query in self._queries(chain, kind, None):
             if query not in self._said:
-                self._said[query] = tuple(self._condemning.said_in_targets(query))
+                self._said[query] = tuple(self._condemning.statements_in_targets(query))
             found += self._said[query]
         return _each_once(found)
 
-    def claimed_in_targets(self, certificates: Iterable[Certificate], *, kind: ChainKind) -> tuple[SaidAgainst, ...]:
+    def unproven_in_targets(
+        self, certificates: Iterable[Certificate], *, kind: ChainKind
+    ) -> tuple[TargetStatement, ...]:
         """The same for certificates without a proven chain; a machine with their issuers can check it."""
-        return _each_once(said for item in certificates for said in self._condemning.claimed_in_targets(item, kind))
+        return _each_once(said for item in certificates for said in self._condemning.unproven_in_targets(item, kind))
 
     def newest_in_targets(self, chain: Sequence[Certificate], *, kind: ChainKind) -> NewestInTargets | None:
         """The newest evidence of a target that is compared with the clock for this chain."""
@@ -97,14 +99,14 @@ class RevocationJudge:
         ]
         return max(found, key=lambda item: (item.this_update, item.name), default=None)
 
-    def unmet(
+    def unanswered(
         self,
-        said: Iterable[SaidAgainst],
+        said: Iterable[TargetStatement],
         chain: Sequence[Certificate],
         *,
         kind: ChainKind,
         uses: Iterable[EvidenceUse],
-    ) -> list[SaidAgainst]:
+    ) -> list[TargetStatement]:
         """Of what came with a target and said something against this chain: what may still stand against `uses`.
 
         What is here now, or in the trust directory, was judged with the chain. Of the rest, a hold is over where newer
@@ -112,7 +114,7 @@ class RevocationJudge:
         """
         if self._trusted is None:
             self._trusted = frozenset(file.fingerprint for file in self._evidence.trusted())
-        known = self._trusted | {item.fingerprint for item in self.said_in_targets(chain, kind=kind)}
+        known = self._trusted | {item.fingerprint for item in self.statements_in_targets(chain, kind=kind)}
         responders = {use.responder for use in uses}
         queries = {query.certificate.fingerprint: query for query in self._queries(chain, kind, None)}
         return [
@@ -126,7 +128,7 @@ class RevocationJudge:
             )
         ]
 
-    def _is_over(self, hold: SaidAgainst, query: RevocationQuery | None) -> bool:
+    def _is_over(self, hold: TargetStatement, query: RevocationQuery | None) -> bool:
         """Whether what is at hand lifts a hold that is not at hand."""
         try:
             return query is not None and self._lifting(query, hold, self._cleared(query)) is not None
@@ -268,7 +270,7 @@ class RevocationJudge:
         return besides
 
     def _lifting(
-        self, query: RevocationQuery, hold: RevocationStatement | SaidAgainst, answer: ClearingAnswer
+        self, query: RevocationQuery, hold: RevocationStatement | TargetStatement, answer: ClearingAnswer
     ) -> ClearingAnswer | None:
         """The clearing answer that lifts the hold: `answer`, else that of CRLs."""
         if _lifts(answer, hold):
@@ -289,7 +291,7 @@ def _by_subject(stored: Iterable[Certificate]) -> Mapping[tuple[object, ...], tu
     return {name: tuple(items) for name, items in found.items()}
 
 
-def _lifts(answer: ClearingAnswer, hold: RevocationStatement | SaidAgainst) -> bool:
+def _lifts(answer: ClearingAnswer, hold: RevocationStatement | TargetStatement) -> bool:
     """Whether the answer is newer. With equal dates the hold counts; CRLs of one stream compare by number."""
     file = hold.file if isinstance(hold, RevocationStatement) else None  # what is not at hand is in no answer
     if isinstance(file, CrlFile):
@@ -303,9 +305,9 @@ def _lifts(answer: ClearingAnswer, hold: RevocationStatement | SaidAgainst) -> b
     return answer.since is not None and hold.this_update < answer.since
 
 
-def _each_once(said: Iterable[SaidAgainst]) -> tuple[SaidAgainst, ...]:
+def _each_once(said: Iterable[TargetStatement]) -> tuple[TargetStatement, ...]:
     """What each piece says of a certificate, once; a hold is all of it only where it says no more of this one."""
-    found: dict[tuple[str, str, str], SaidAgainst] = {}
+    found: dict[tuple[str, str, str], TargetStatement] = {}
     for item in said:
         key = item.fingerprint, item.certificate, item.responder
         known = found.setdefault(key, item)

@@ -9,8 +9,8 @@ from airgap.revocation.freshness import ChainKind, EvidenceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SaidAgainst:
-    """Evidence of a target against a chain, whether or not it counted."""
+class TargetStatement:
+    """What a CRL or OCSP response of a target says against a certificate, whether or not it counted."""
 
     name: str
     """Its file, safe to show."""

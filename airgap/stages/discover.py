@@ -20,7 +20,7 @@ def discover(target: str) -> tuple[Discovered, ...]:
 
 def _discovered(opened: Target, outliner: Outliner, root: Root) -> Discovered:
     tree = outliner.draw(root.descriptor)
-    record = newest_record(opened.store, opened.graph, root.descriptor, outliner.hear)
+    record = newest_record(opened.store, opened.graph, root.descriptor, outliner.report)
     return Discovered(
         reference=opened.name(root),
         tags=root.tags,

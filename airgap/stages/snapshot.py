@@ -138,10 +138,10 @@ def _last_number(trust: Path, destination: str, stream: str) -> tuple[int, Airga
     return max(numbers), next(iter(unread), None)
 
 
-def _snapshots(store: Store, graph: Graph, hear: Callable[[AirgapError], object]) -> Iterator[Snapshot]:
-    """The snapshots in a layout; `hear` is called with unreadable content that may be one."""
+def _snapshots(store: Store, graph: Graph, report: Callable[[AirgapError], object]) -> Iterator[Snapshot]:
+    """The snapshots in a layout; `report` is called with unreadable content that may be one."""
     for problem in graph.problems:
-        hear(problem.error())
+        report(problem.error())
     for root in graph.roots():
         if root.descriptor.is_manifest:
             try:
@@ -149,7 +149,7 @@ def _snapshots(store: Store, graph: Graph, hear: Callable[[AirgapError], object]
                 if is_snapshot(manifest):
                     yield read_snapshot(store, root.descriptor, manifest)
             except AirgapError as error:
-                hear(error)
+                report(error)
 
 
 def _unsure_number(error: AirgapError, stream: str) -> ContentError:

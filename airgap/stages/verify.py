@@ -23,7 +23,7 @@ from airgap.oci.content_mode import Content
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Referrer, Root
-from airgap.oci.nodes import heard_elsewhere
+from airgap.oci.nodes import reported_elsewhere
 from airgap.oci.problems import ContentProblem
 from airgap.oci.target import Target, open_target
 from airgap.problem import Problem
@@ -364,7 +364,7 @@ class _Verification:
         warnings: list[str],
     ) -> tuple[SignatureOutcome, ...]:
         """Every signature of `subject`, in digest order, judged; all of them, also after a good one (VERIFY-6, D27)."""
-        referrers = target.graph.referrers(subject).readable(heard_elsewhere)
+        referrers = target.graph.referrers(subject).readable(reported_elsewhere)
         found = [referrer for referrer in referrers if is_signature(referrer.manifest)]
         limit = self._request.max_signatures
         if len(found) > limit:
@@ -386,7 +386,7 @@ class _Verification:
         seen: set[Digest] = {artifact.digest}
         queue = deque([artifact])
         while queue:
-            for referrer in target.graph.referrers(queue.popleft()).readable(heard_elsewhere):
+            for referrer in target.graph.referrers(queue.popleft()).readable(reported_elsewhere):
                 attached, kind = referrer.descriptor, referrer.artifact_type
                 if is_signature(referrer.manifest) or kind == ACQUISITION or attached.digest in seen:
                     continue
@@ -440,17 +440,17 @@ def _left_behind(target: Target, descriptor: Descriptor, record: Record | None, 
     return record.left_behind(here)
 
 
-def _here(target: Target, descriptor: Descriptor, hear: Callable[[ContentProblem], object]) -> frozenset[Digest]:
+def _here(target: Target, descriptor: Descriptor, report: Callable[[ContentProblem], object]) -> frozenset[Digest]:
     """The digests of the referrers of an artifact in the layout, without acquisition records."""
-    referrers = target.graph.referrers(descriptor).readable(hear)
+    referrers = target.graph.referrers(descriptor).readable(report)
     return frozenset(item.descriptor.digest for item in referrers if item.artifact_type != ACQUISITION)
 
 
 def _records(target: Target, descriptor: Descriptor) -> tuple[Record, ...]:
     """The acquisition records about an artifact, the newest first."""
-    referrers = target.graph.referrers(descriptor).readable(heard_elsewhere)
+    referrers = target.graph.referrers(descriptor).readable(reported_elsewhere)
     if all(referrer.artifact_type != ACQUISITION for referrer in referrers):
         return ()
     from airgap.oci.record import find_records
 
-    return tuple(found.record for found in find_records(target.store, target.graph, descriptor, heard_elsewhere))
+    return tuple(found.record for found in find_records(target.store, target.graph, descriptor, reported_elsewhere))

@@ -68,10 +68,10 @@ class FoundReferrers:
             raise problem
         return self._referrals
 
-    def readable(self, hear: Callable[[AirgapError], object]) -> tuple[Referral, ...]:
-        """As `all`, without the unreadable ones; `hear` is called with each of these first."""
+    def readable(self, report: Callable[[AirgapError], object]) -> tuple[Referral, ...]:
+        """As `all`, without the unreadable ones; `report` is called with each of these first."""
         for problem in self.problems:
-            hear(problem)
+            report(problem)
         return self._referrals
 
     def and_more(self, referrals: Iterable[Referral]) -> FoundReferrers:

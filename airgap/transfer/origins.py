@@ -18,7 +18,7 @@ from airgap.files import read_given
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Root
-from airgap.oci.nodes import heard_elsewhere
+from airgap.oci.nodes import reported_elsewhere
 from airgap.oci.open import open_layout
 from airgap.oci.record import FoundRecord, find_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference
@@ -160,7 +160,7 @@ class _OpenLayout:
     @cache  # noqa: B019 - as long as the layout is open
     def _records(self, artifact: Descriptor) -> tuple[FoundRecord, ...]:
         # unreadable content is reported when referrers are looked up, unless the operator excludes them
-        return find_records(self._store, self._graph, artifact, heard_elsewhere)
+        return find_records(self._store, self._graph, artifact, reported_elsewhere)
 
     @cached_property
     def _source(self) -> LayoutSource:

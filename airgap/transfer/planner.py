@@ -202,7 +202,7 @@ class _Planner:
             if descriptor.is_manifest:
                 below = self._reach(step.source, descriptor, step.level, depth + 1, inside=step.inside)
             visited.below.append((descriptor, below))
-        for referral in visited.found.readable(_heard_later) if visited.found else ():
+        for referral in visited.found.readable(_reported_later) if visited.found else ():
             descriptor, kind = referral.descriptor, referral.artifact_type
             # a listing may lack the type: then the manifest decides
             if kind and not self._selection.takes(kind, inside=step.inside):
@@ -481,7 +481,7 @@ def _read_small(source: Source, descriptor: Descriptor) -> bytes:
     return bytes(content)
 
 
-def _heard_later(_: AirgapError) -> None:
+def _reported_later(_: AirgapError) -> None:
     """The error is kept and reported with the artifact that it belongs to."""
 
 

@@ -97,7 +97,7 @@ def name_of(target: Target) -> str:
 def _too_many(path: str) -> Problem:
     reason = "evidence.unread"
     return Problem(
-        message=f"the evidence in {safe(path)} is heard for its own artifacts alone: more than "
+        message=f"the evidence in {safe(path)} is used for its own artifacts alone: more than "
         f"{limits.LAYOUTS_AT_HAND} layouts with evidence of their own were named",
         reason=reason,
         exit_code=REASONS[reason].exit_code,

@@ -46,8 +46,8 @@ class Challenge:
         hexes = groups(self.fingerprint).split(" ")
         words = spoken(bytes.fromhex(self.fingerprint))
         digits = [f"[{place}]" if place in self.places else text for place, text in enumerate(hexes, 1)]
-        heard = [f"[{place}]" if _group(place) in self.places else text for place, text in enumerate(words, 1)]
-        return [*_lines(digits), *_lines(heard)]
+        asked = [f"[{place}]" if _group(place) in self.places else text for place, text in enumerate(words, 1)]
+        return [*_lines(digits), *_lines(asked)]
 
     @property
     def question(self) -> str:

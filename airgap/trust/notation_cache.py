@@ -1,6 +1,6 @@
 """The CRLs for the cache of notation: only those with which it accepts nothing that is refused here (10.3 and 10.4).
 
-notation looks a CRL up by the URL in a certificate, and hears nothing else: no other CRL of the same issuer, no OCSP
+notation looks a CRL up by the URL in a certificate, and uses nothing else: no other CRL of the same issuer, no OCSP
 response from a file. It does not look at scopes (CRL-8) or at when a CRL was made (CRL-6), takes SHA-1 (CRL-4), and
 goes without a delta CRL that is not in its cache (CACHE-5). What it lacks it asks the network for, and without one it
 refuses.
@@ -40,7 +40,7 @@ _VERSION = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Omission:
-    """Something that the other tool will not hear, or may not have because it would judge milder by it."""
+    """Something that the other tool will not learn of, or may not have because it would judge milder by it."""
 
     file: str
     """The file of evidence, or the repository, that it is about; safe for a terminal."""
@@ -102,7 +102,7 @@ class _Cache:
 
     def made(self) -> NotationCache:
         chosen = [found for url, files in sorted(self._by_url().items()) if (found := self._choose(url, files))]
-        self._tell_unheard(chosen)
+        self._omit_unused(chosen)
         ends = [crl.next_update for found in chosen for crl in found.crls if crl.next_update]
         return NotationCache(
             files={_file_name(found.url): _entry(found) for found in chosen},
@@ -197,7 +197,7 @@ class _Cache:
         for file in self.evidence.crls(issuer):
             missing = [item for item in self._not_in(found, file) if item[1] or not _is_lifted(file, found.base[0])]
             if missing:
-                raise _MilderError(f"lists {_serials(missing)}, of which notation would not hear", file.name)
+                raise _MilderError(f"lists {_serials(missing)}, of which notation would not learn", file.name)
         for ocsp, single in self._against():
             listed = any((single.serial, True) in self._said(crl) for crl in found.crls)
             if not listed and self._may_be_of(single, issuer):
@@ -214,7 +214,7 @@ class _Cache:
         known = frozenset[tuple[int, bool]]().union(*map(self._said, found.crls)) if said else frozenset()
         return [item for item in said if item not in known and (item[0], True) not in known]
 
-    def _tell_unheard(self, chosen: Sequence[_Chosen]) -> None:
+    def _omit_unused(self, chosen: Sequence[_Chosen]) -> None:
         """Revocations that no exported file has."""
         told = {omission.file for omission in self.omissions}
         for file in self.evidence.all_crls():
@@ -222,19 +222,19 @@ class _Cache:
             if same or file.name in told:  # each of those says all that is said of this issuer
                 continue
             if said := self._said(file.load()):
-                self._omit(file, "", f"lists {_serials(said)}, and notation does not hear of it")
+                self._omit(file, "", f"lists {_serials(said)}, and notation does not learn of it")
             elif not file.facts.is_delta and not self._has_url(file):
                 self.notes.append(
                     f"{file.name} was left out: no URL is known for it, and notation looks CRLs up by URL"
                 )
         for ocsp, single in self._against():
-            heard = any((single.serial, True) in self._said(crl) for found in chosen for crl in found.crls)
-            if not heard and ocsp.name not in told:
+            used = any((single.serial, True) in self._said(crl) for found in chosen for crl in found.crls)
+            if not used and ocsp.name not in told:
                 self._omit(ocsp, "", f"revokes the serial number {single.serial:x}, and notation cannot read it")
         for path, problem in self._doubtful():
             if path not in told:
                 self.omissions.append(
-                    Omission(file=path, url="", problem=f"{problem}, and notation does not hear of it")
+                    Omission(file=path, url="", problem=f"{problem}, and notation does not learn of it")
                 )
 
     def _doubtful(self) -> Iterator[tuple[str, str]]:

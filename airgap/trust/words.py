@@ -1,7 +1,7 @@
 """Fingerprints for people: hex in groups of four, and words to read over a telephone.
 
 The words are those of the PGP word list (Juola and Zimmermann, 1995): bytes at even places become words of two
-syllables, bytes at odd places words of three, so that a word that is dropped, doubled or swapped is heard.
+syllables, bytes at odd places words of three, so that a word that is dropped, doubled or swapped is noticed.
 """
 
 from __future__ import annotations

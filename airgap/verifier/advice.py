@@ -162,7 +162,7 @@ def check_validity_untimed(
     try:
         check_validity(facts.chain, at)
     except Rejected as error:
-        rest = facts.remainder
+        rest = facts.later
         if error.reason != "time.certificate.expired" or rest is None or rest.timestamp_token is None:
             raise
         name, token = safe(statement.name), _parsed(rest.timestamp_token)

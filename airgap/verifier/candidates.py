@@ -15,7 +15,7 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Mechanism, Referrer
 from airgap.oci.images import is_attestation
 from airgap.oci.manifest import Manifest
-from airgap.oci.nodes import heard_elsewhere
+from airgap.oci.nodes import reported_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.signature.manifest import envelope_descriptor, is_before_one, is_signature
 from airgap.text import safe
@@ -234,4 +234,4 @@ def _is_signed(graph: Graph, descriptor: Descriptor) -> bool:
 
 
 def _referrers(graph: Graph, descriptor: Descriptor) -> tuple[Referrer, ...]:
-    return graph.referrers(descriptor).readable(heard_elsewhere)
+    return graph.referrers(descriptor).readable(reported_elsewhere)

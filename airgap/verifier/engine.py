@@ -46,7 +46,7 @@ from airgap.verifier.advice import (
     unnamed_store,
     untrusted_timestamp,
 )
-from airgap.verifier.facts import PluginUse, Remainder, SignatureFacts
+from airgap.verifier.facts import LaterFacts, PluginUse, SignatureFacts
 from airgap.verifier.outcome import Finding, SignatureOutcome, Signer
 
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
@@ -129,7 +129,7 @@ class _SignatureState:
 
     def token(self) -> TimestampToken | None:
         """Its timestamp token, used or not; None if it has none. Raises FormatError."""
-        rest = self.facts.remainder if self.facts else None
+        rest = self.facts.later if self.facts else None
         if self._token is None and rest is not None and rest.timestamp_token is not None:
             from airgap.pki.timestamp import TimestampToken
 
@@ -280,7 +280,7 @@ class SignatureVerifier:
             try:
                 text = match(state.statement.identities, facts.chain[0], facts.chain[1:]).text
             except Rejected as error:
-                demanded = facts.remainder.plugin if facts.remainder and plugin is None else None
+                demanded = facts.later.plugin if facts.later and plugin is None else None
                 raise other_identities(error, demanded.name if demanded else None) from None
             identity = f"as identity {safe(text)}"
         state.anchor = anchors.store_of(anchor)
@@ -315,7 +315,7 @@ class SignatureVerifier:
         return any(certificate.ended_before(self._at) for certificate in facts.chain)
 
     def _timestamp(self, state: _SignatureState, facts: SignatureFacts) -> str:
-        stamped = facts.rest()
+        stamped = facts.require_later()
         try:
             token = state.token()
         except FormatError as error:  # TS-15 to TS-17
@@ -380,13 +380,15 @@ class SignatureVerifier:
         judge = self._revocation_of(state)
         uses = judge.check_chain(chain, kind=kind, signed_at=signed_at)
         if recorded:
-            recorded.refuse_unheard(check, judge.unmet(recorded.said_against(kind), chain, kind=kind, uses=uses))
+            recorded.refuse_unanswered(
+                check, judge.unanswered(recorded.target_statements(kind), chain, kind=kind, uses=uses)
+            )
             recorded.refuse_clock_behind(kind, self._clock)
         state.add_evidence(uses)
         return uses
 
     def _revocation_of(self, state: _SignatureState) -> RevocationJudge:
-        """The judge that also hears what the timestamp token of this signature holds, used or not (D51)."""
+        """The judge that also uses what the timestamp token of this signature holds, used or not (D51)."""
         if state.revocation is None:
             state.revocation = self._revocation
             try:
@@ -400,7 +402,7 @@ class SignatureVerifier:
         return state.revocation
 
     def _plugin(self, state: _SignatureState) -> str | None:
-        demand = _proven(state.facts).rest().plugin
+        demand = _proven(state.facts).require_later().plugin
         if demand is None:
             return None
         plugin = self._asked_plugin(state, Check.PLUGIN)
@@ -446,7 +448,7 @@ class SignatureVerifier:
     def _required_metadata(self, state: _SignatureState) -> str | None:
         if not state.demanded:
             return None
-        signed = _proven(state.facts).rest().metadata
+        signed = _proven(state.facts).require_later().metadata
         for key, value in state.demanded.items():  # PAY-9
             facts: dict[str, Fact] = {"key": key, "required": value}
             if key not in signed:
@@ -490,9 +492,9 @@ class SignatureVerifier:
         manifest = signature.manifest if isinstance(signature, Candidate) else None
         if facts and manifest and (hint := thumbprint_warning(manifest, facts.chain)):
             state.warnings.append(hint)
-        metadata = facts.remainder.metadata if facts and facts.remainder else {}
-        if facts and facts.remainder and isinstance(signature, Candidate):
-            facts = replace(facts, remainder=self._with_evidence_of_targets(facts.remainder, state, facts))
+        metadata = facts.later.metadata if facts and facts.later else {}
+        if facts and facts.later and isinstance(signature, Candidate):
+            facts = replace(facts, later=self._with_evidence_of_targets(facts.later, state, facts))
         return SignatureOutcome(
             digest=signature.digest,
             envelope=signature.envelope,
@@ -505,7 +507,7 @@ class SignatureVerifier:
             warnings=tuple(state.warnings),
         )
 
-    def _with_evidence_of_targets(self, rest: Remainder, state: _SignatureState, facts: SignatureFacts) -> Remainder:
+    def _with_evidence_of_targets(self, rest: LaterFacts, state: _SignatureState, facts: SignatureFacts) -> LaterFacts:
         """What came with a target about its chains, whether or not revocation was asked: it goes with the target.
 
         Another policy may ask when the target is gone.
@@ -523,28 +525,28 @@ class SignatureVerifier:
                 rest.signature_value, self._trust.anchors(state.statement, StoreType.TSA)
             )
         except (Rejected, TrustMaterialError):  # another policy may accept it
-            claimed = judge.claimed_in_targets(token.certificates, kind="tsa")
-            return replace(rest, said_against=(*rest.said_against, *claimed))
+            claimed = judge.unproven_in_targets(token.certificates, kind="tsa")
+            return replace(rest, target_statements=(*rest.target_statements, *claimed))
         return _with_evidence_of_chain(judge, rest, proven.chain, "tsa")
 
 
 def _with_evidence_of_chain(
-    judge: RevocationJudge, rest: Remainder, chain: Sequence[Certificate], kind: ChainKind
-) -> Remainder:
+    judge: RevocationJudge, rest: LaterFacts, chain: Sequence[Certificate], kind: ChainKind
+) -> LaterFacts:
     try:
-        said = judge.said_in_targets(chain, kind=kind)
+        said = judge.statements_in_targets(chain, kind=kind)
         newest = judge.newest_in_targets(chain, kind=kind)
     except TrustMaterialError:  # nobody can tell which keys the issuers have
-        said, newest = judge.claimed_in_targets(chain, kind=kind), None
+        said, newest = judge.unproven_in_targets(chain, kind=kind), None
     return replace(
         rest,
-        said_against=(*rest.said_against, *said),
+        target_statements=(*rest.target_statements, *said),
         newest=(*rest.newest, *([newest] if newest else [])),
     )
 
 
 def _evidence_in(token: TimestampToken) -> EvidencePool:
-    """The CRLs and OCSP responses that came in the token: they are heard as all evidence of a target (design 10)."""
+    """The CRLs and OCSP responses that came in the token: they are used as all evidence of a target (design 10)."""
     return EvidencePool(
         [
             EvidenceFile(f"evidence {number} of the timestamp token", "timestamp token", partial(bytes, piece))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from airgap.errors import Rejected, Undecided
 from airgap.pki.certificate import Certificate
-from airgap.revocation.use import NewestInTargets, SaidAgainst
+from airgap.revocation.use import NewestInTargets, TargetStatement
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import safe
 from airgap.trust.levels import Check
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remainder:
-    """Facts that reports of older versions lack."""
+class LaterFacts:
+    """The facts that a later judgement needs beside the chain, and that reports of older versions lack."""
 
     signature_value: bytes = field(repr=False)
     """The signature value, for timestamp tokens (TS-11)."""
@@ -29,7 +29,7 @@ class Remainder:
     metadata: Mapping[str, str]
     """User metadata, among other annotations, as it was signed."""
     plugin: PluginDemand | None
-    said_against: tuple[SaidAgainst, ...] = ()
+    target_statements: tuple[TargetStatement, ...] = ()
     """Evidence of the layout, which is lost with it."""
     newest: tuple[NewestInTargets, ...] = ()
     """What lay in the layout and was made last, one for each chain: no clock before it is right."""
@@ -47,7 +47,7 @@ class SignatureFacts:
     """The signing time of whichever kind the scheme has."""
     expiry: datetime | None
     agent: str | None
-    remainder: Remainder | None
+    later: LaterFacts | None
     """None if an older report lacks it."""
 
     @classmethod
@@ -60,7 +60,7 @@ class SignatureFacts:
             stated_time=envelope.stated_time,
             expiry=envelope.expiry,
             agent=envelope.signing_agent,
-            remainder=Remainder(
+            later=LaterFacts(
                 signature_value=envelope.signature,
                 timestamp_token=envelope.timestamp_token,
                 metadata=payload.annotations if payload else {},
@@ -73,15 +73,15 @@ class SignatureFacts:
         """The time of a signing authority; None for the other scheme, whose time is a claim (SCHEME-2)."""
         return self.stated_time if self.scheme is Scheme.SIGNING_AUTHORITY else None
 
-    def rest(self) -> Remainder:
+    def require_later(self) -> LaterFacts:
         """The facts that an older report may lack. Raises Undecided (recheck.unproven)."""
-        if self.remainder is None:
+        if self.later is None:
             raise Undecided(
                 "recheck.unproven",
                 "the report was made by an older version, and does not hold the timestamp, the metadata and the plugin "
                 "of this signature",
             )
-        return self.remainder
+        return self.later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,13 +22,13 @@ from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import REASONS
 from airgap.revocation.freshness import CHAIN_KINDS, EVIDENCE_KINDS, ChainKind, EvidenceKind
-from airgap.revocation.use import NewestInTargets, SaidAgainst
+from airgap.revocation.use import NewestInTargets, TargetStatement
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
 from airgap.trust.choice import Origin
 from airgap.trust.policy import Check
 from airgap.verdict import Verdict
-from airgap.verifier.facts import PluginUse, Remainder, SignatureFacts
+from airgap.verifier.facts import LaterFacts, PluginUse, SignatureFacts
 
 SCHEMA: Final = "airgap.verify/1"
 ORIGINS: Final[tuple[Origin, ...]] = ("option", "name", "record")
@@ -72,14 +72,14 @@ class RecordedSignature:
         if verdict is Verdict.FAIL and reason == "revocation.revoked":
             raise Rejected("revocation.revoked", "a certificate had been revoked already, says the report")
 
-    def said_against(self, chain: ChainKind) -> tuple[SaidAgainst, ...]:
+    def target_statements(self, chain: ChainKind) -> tuple[TargetStatement, ...]:
         """What lay in the layout and says something against a chain. Raises Undecided (recheck.unproven)."""
         facts = self.proven()
-        return tuple(said for said in facts.rest().said_against if said.chain == chain)
+        return tuple(said for said in facts.require_later().target_statements if said.chain == chain)
 
     def refuse_clock_behind(self, chain: ChainKind, clock: datetime) -> None:
         """No clock is right that stands before evidence that lay in the layout. Raises Undecided."""
-        for made in self.proven().rest().newest:
+        for made in self.proven().require_later().newest:
             if made.chain == chain and made.this_update > clock + limits.CLOCK_SKEW:
                 raise Undecided(
                     f"revocation.{made.kind}.future",
@@ -89,7 +89,7 @@ class RecordedSignature:
                     this_update=iso(made.this_update),
                 )
 
-    def refuse_unheard(self, check: Check, said: Sequence[SaidAgainst]) -> None:
+    def refuse_unanswered(self, check: Check, said: Sequence[TargetStatement]) -> None:
         """What went with the layout, and nothing at hand answers. Raises Rejected, where it counted; Undecided."""
         if not said:
             return
@@ -233,7 +233,7 @@ class _Reader:
             stated_time=_maybe_moment(signer, "signing_time"),
             expiry=_maybe_moment(_with(signer, "expiry"), "expiry"),
             agent=_text(signer, "agent"),
-            remainder=None if rest is None else _remainder(rest),
+            later=None if rest is None else _later_facts(rest),
         )
 
     def _chain(self, source: json.JsonObject) -> tuple[Certificate, ...]:
@@ -262,23 +262,23 @@ def _descriptor(source: json.JsonObject) -> Descriptor:
     )
 
 
-def _remainder(source: json.JsonObject) -> Remainder:
+def _later_facts(source: json.JsonObject) -> LaterFacts:
     token = _text(_with(source, "timestamp_token"), "timestamp_token")
     plugin = _object(_with(source, "plugin"), "plugin")
     value = json.take(source, "signature_value", str)
-    return Remainder(
+    return LaterFacts(
         signature_value=decode_standard(value, where="for_recheck.signature_value"),
         timestamp_token=None if token is None else decode_standard(token, where="for_recheck.timestamp_token"),
         metadata=_strings(source, "metadata"),
         plugin=None if plugin is None else _demand(plugin),
-        said_against=json.take_list(source, "said_against", _said_against, limit=_SIGNATURES),
+        target_statements=json.take_list(source, "said_against", _target_statement, limit=_SIGNATURES),
         newest=json.take_list(source, "newest_evidence", _newest, limit=len(CHAIN_KINDS)),
     )
 
 
-def _said_against(value: Any) -> SaidAgainst:
+def _target_statement(value: Any) -> TargetStatement:
     source = json.as_object(value)
-    return SaidAgainst(
+    return TargetStatement(
         name=safe(json.take(source, "evidence", str)),
         fingerprint=json.take(source, "fingerprint", str),
         kind=_evidence_kind(source),

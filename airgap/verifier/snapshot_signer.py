@@ -17,7 +17,7 @@ from airgap.moment import Moment
 from airgap.oci.content import ContentReport
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.graph import Graph
-from airgap.oci.nodes import heard_elsewhere
+from airgap.oci.nodes import reported_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
@@ -103,7 +103,7 @@ def judge_signatures(
     Never raises for what the layout holds: what may be a signature and cannot be read is a problem of the content,
     which is checked before.
     """
-    referrers = graph.referrers(snapshot.descriptor).readable(heard_elsewhere)
+    referrers = graph.referrers(snapshot.descriptor).readable(reported_elsewhere)
     found = [referrer for referrer in referrers if is_signature(referrer.manifest)]
     outcomes: list[SignatureOutcome] = []
     accepted: Pin | None = None

@@ -126,7 +126,7 @@ class _Draft:
         )
 
     def _offers(self) -> tuple[bytes, ...]:
-        """Genuine evidence that would clear the signer, were it heard: newer, older, and by a delegate."""
+        """Genuine evidence that would clear the signer, were it used: newer, older, and by a delegate."""
         if self.world.name != _COMMON:
             return ()
         leaf = self.scene.signature.leaf if self.scene.signatures else self.world.leaf()
@@ -201,7 +201,7 @@ def _revoked() -> Iterator[Case]:
         leaf = world.leaf(ocsp_urls=[OCSP_URL])
         said = maker(world, leaf)
         yield _Draft(world, f"revoked-{name}", leaf=leaf).ocsp(a=said).case(accepted=False, condemning=(said,))
-    yield from _unheard(world)
+    yield from _unused(world)
 
 
 _ANSWERS: Final[Mapping[str, Callable[[World, Issued], bytes]]] = {
@@ -217,8 +217,8 @@ _ANSWERS: Final[Mapping[str, Callable[[World, Issued], bytes]]] = {
 }
 
 
-def _unheard(world: World) -> Iterator[Case]:
-    """Revocations that "today's gates" would not hear, and that condemn all the same (design 10)."""
+def _unused(world: World) -> Iterator[Case]:
+    """Revocations that "today's gates" would not use, and that condemn all the same (design 10)."""
     makers: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "no-point": ({"crl_urls": []}, {}),
         "stale": ({}, {"this_update": AT - timedelta(days=90), "next_update": AT - timedelta(days=60), "number": 3}),

@@ -21,7 +21,7 @@ REPLACED = {
     r"nobody (can|could) look": "it cannot be read",
     r"way out": "remedy",
     r"by its own word": "it claims",
-    r"goes? unheard": "it is not used",
+    r"(un)?heard": "used, reported",
     r"held against": "compared with",
     r"its silence": "a missing entry",
     r"stands? behind": "follows",

@@ -299,7 +299,7 @@ class TestHostile:
     def test_what_may_be_evidence_beyond_what_is_read_is_no_pass(
         self, here: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Just as many files as are read made one that is called otherwise unheard, without a word."""
+        """Just as many files as are read made one that is under another name unused, without a message."""
         leaf = here.sign()
         here.serve()
         here.fetch()

@@ -570,13 +570,13 @@ class TestExport:
             {
                 "file": "b.crl",
                 "url": self.URL,
-                "problem": "lists the serial number 77, of which notation would not hear",
+                "problem": "lists the serial number 77, of which notation would not learn",
             }
         ]
         assert not (tmp_path / "out/cache").exists()
         told = trust(root, "export", "--for", "notation", tmp_path / "text")
         assert (told.code, told.out.startswith("EXPORTED IN PART:")) == (20, True)
-        assert f"left out b.crl lists the serial number 77, of which notation would not hear: {self.URL}" in told.out
+        assert f"left out b.crl lists the serial number 77, of which notation would not learn: {self.URL}" in told.out
         known = trust(root, "export", "--for", "notation", tmp_path / "known", "--accept-omissions")
         assert (known.code, known.out.startswith("EXPORTED IN PART:")) == (0, True)
         assert not (tmp_path / "known/cache").exists()

@@ -510,7 +510,7 @@ class TestFromFiles:
         assert about(outcome, "builder").status is Status.REVOKED
         assert outcome.warnings == ()
 
-    def test_a_newer_answer_that_does_not_know_the_certificate_is_heard(self, here: Site, tmp_path: Path) -> None:
+    def test_a_newer_answer_that_does_not_know_the_certificate_is_used(self, here: Site, tmp_path: Path) -> None:
         """It was left out, so that an older `good` counted after a fetch, and not where both files were put by hand."""
         here.sign(ocsp_urls=[here.web.dead()])
         here.serve()

@@ -366,7 +366,7 @@ class TestRefused:
             assert reasons(ground.apply(ground.packed())) == ["revocation.revoked"], where
 
     def test_of_crls_of_one_moment_that_with_the_higher_number_counts(self, tmp_path: Path) -> None:
-        """CRL numbers only grow (RFC 5280, 5.2.3): what is at hand must not keep what comes from being heard."""
+        """CRL numbers only grow (RFC 5280, 5.2.3): what is at hand must not keep what comes from being used."""
         leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
         ground = Ground(tmp_path, leaf=leaf)
         ground.pin()

@@ -140,7 +140,7 @@ STORED: dict[str, Callable[[Issued, Issued], bytes]] = {
 @pytest.mark.parametrize("place", ["target", "trust", "fetch"])
 @pytest.mark.parametrize("kind", STORED)
 def test_a_key_that_only_a_trust_store_knows_condemns(tmp_path: Path, kind: str, place: str, store: str) -> None:
-    """It was not heard where it lay in the target, so that the image passed."""
+    """It was not used where it lay in the target, so that the image passed."""
     former = issue("root", slot=2)
     new = issue("root", slot=1, subject=former.subject)
     leaf = issue("leaf", issuer=former, crl_urls=["http://crl.example/leaf.crl"])
@@ -186,7 +186,7 @@ def test_a_key_that_only_a_trust_store_knows_clears_nobody(tmp_path: Path) -> No
         ("target", True, None, 0),
     ],
 )
-def test_an_indirect_crl_of_another_ca_is_heard(
+def test_an_indirect_crl_of_another_ca_is_used(
     tmp_path: Path, place: str, known: bool, reason: str | None, code: int
 ) -> None:
     """It was looked for under the name of the certificate's issuer alone. `reason` None: it lists somebody else."""

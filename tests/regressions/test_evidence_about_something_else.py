@@ -145,7 +145,7 @@ WAYS: dict[str, Way] = {
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_evidence_of_a_target_is_heard_wherever_it_lies(tmp_path: Path, name: str) -> None:
+def test_evidence_of_a_target_is_used_wherever_it_lies(tmp_path: Path, name: str) -> None:
     scene = Scene(index=True)
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
@@ -155,7 +155,7 @@ def test_evidence_of_a_target_is_heard_wherever_it_lies(tmp_path: Path, name: st
 
 
 def test_a_crl_of_the_renewed_key_that_the_chain_proves(tmp_path: Path) -> None:
-    """PKITS 4.5.2: the new key has signed the CA's certificate with the old one; in a target its CRL went unheard."""
+    """PKITS 4.5.2: the new key has signed the CA's certificate with the old one; in a target its CRL was not used."""
     renewed = issue("root", slot=1)
     former = issue("intermediate", issuer=renewed, slot=2, subject=renewed.subject)
     leaf = issue("leaf", issuer=former, crl_urls=["http://crl.example/leaf.crl"])

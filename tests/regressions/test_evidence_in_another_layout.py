@@ -67,7 +67,7 @@ def is_revoked(ran: Ran, number: int) -> bool:
 
 
 @pytest.mark.parametrize("archive", [False, True])
-def test_the_evidence_of_all_targets_is_heard_for_each(tmp_path: Path, archive: bool) -> None:
+def test_the_evidence_of_all_targets_is_used_for_each(tmp_path: Path, archive: bool) -> None:
     old, new = medium(tmp_path / "old", OLD, MAY, archive=archive), medium(tmp_path / "new", NEW, JUNE, archive=archive)
     assert [judge([item]).code for item in (old, new)] == [0, 0]
     for media, expected in (((old, new), ["fail", "pass"]), ((new, old), ["pass", "fail"])):
@@ -77,10 +77,8 @@ def test_the_evidence_of_all_targets_is_heard_for_each(tmp_path: Path, archive: 
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("is_gone", [False, True])
-def test_evidence_that_one_layout_only_names_is_heard_from_another(
-    tmp_path: Path, is_gone: bool, reverse: bool
-) -> None:
-    """A layout that named a CRL without holding it kept the same CRL in the next one from being heard."""
+def test_evidence_that_one_layout_only_names_is_used_from_another(tmp_path: Path, is_gone: bool, reverse: bool) -> None:
+    """A layout that named a CRL without holding it kept the same CRL in the next one from being used."""
     hollow, revoked = medium(tmp_path / "hollow", NEW, JUNE), medium(tmp_path / "revoked", OLD, JUNE)
     blob = hollow.layout / "blobs/sha256" / Digest.of(JUNE).encoded
     blob.unlink()
@@ -109,14 +107,14 @@ def test_a_layout_that_cannot_be_read_beside_others(tmp_path: Path) -> None:
 
 
 def test_more_layouts_than_are_kept_open_are_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Layouts with evidence of no use kept that of the next one from being heard, and a warning told it."""
+    """Layouts with evidence of no use kept that of the next one from being used, and a warning told it."""
     monkeypatch.setattr(limits, "LAYOUTS_AT_HAND", 1)
     media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)]
     ran = judge(media)
     assert (ran.code, verdicts(ran)) == (15, ["pass", "pass"])
     (problem,) = ran.document["problems"]
     assert problem["reason"] == "evidence.unread"
-    assert "is heard for its own artifacts alone" in problem["message"]
+    assert "is used for its own artifacts alone" in problem["message"]
     report = tmp_path / "old.json"
     assert judge(media[:1], "--report", str(report)).code == 0
     assert judge(media, command="recheck", sources=[str(report), str(media[1].layout)]).code == 15

@@ -125,7 +125,7 @@ RENEWED = issue("root", slot=5, subject=ASKED.root.subject)
 
 @pytest.mark.parametrize("responder", [ASKED.root, RENEWED, issue("ocsp", issuer=RENEWED)], ids=["old", "new", "other"])
 def test_a_response_that_names_the_issuer_and_another_key(tmp_path: Path, responder: Issued) -> None:
-    """Whoever asked had taken the CA's new certificate: "revoked" was heard by nobody."""
+    """Whoever asked had taken the CA's new certificate: "revoked" was not used."""
     written = write(tmp_path, ASKED)
     assert run_here(written.arguments()).code == 0
     revoked = ocsp_response(

@@ -1,4 +1,4 @@
-"""CRLs and OCSP responses that came inside a timestamp token (D51), of which nobody heard what they revoke."""
+"""CRLs and OCSP responses that came inside a timestamp token (D51), whose revocations were ignored."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ REVOKING: dict[str, Callable[[Issued, Issued], Sequence[bytes]]] = {
 
 @pytest.mark.parametrize("names_a_point", [False, True])
 @pytest.mark.parametrize("name", REVOKING)
-def test_what_revokes_is_heard(tmp_path: Path, name: str, names_a_point: bool) -> None:
+def test_what_revokes_is_used(tmp_path: Path, name: str, names_a_point: bool) -> None:
     """It was a pass without a word, also beside a clean CRL of the trust directory."""
     made = scene(REVOKING[name], **({"crl_urls": [URL]} if names_a_point else {}))
     written = made.write(tmp_path)

@@ -63,7 +63,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_crl_that_condemns_is_heard_wherever_it_lies(tmp_path: Path, place: str) -> None:
+def test_a_crl_that_condemns_is_used_wherever_it_lies(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     assert run_here(written.arguments()).code == 0
     put(written.trust / place, pem(REVOKING) if place.endswith(".pem") else REVOKING)
@@ -77,7 +77,7 @@ def test_a_crl_that_condemns_is_heard_wherever_it_lies(tmp_path: Path, place: st
 
 
 @pytest.mark.parametrize("place", ["june/current", "current.bin"])
-def test_a_link_of_any_name_to_what_condemns_is_heard(tmp_path: Path, place: str) -> None:
+def test_a_link_of_any_name_to_what_condemns_is_used(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     put(tmp_path / "elsewhere", REVOKING)
     (written.trust / place).parent.mkdir(exist_ok=True)
@@ -316,7 +316,7 @@ def test_a_folder_of_evidence_beyond_a_bound_is_not_taken_for_empty(
     ran = text(written)
     assert ran.code == 15, ran
     assert f"{folder} in the trust directory cannot be used, and may be about the certificate" in ran.out
-    with pytest.raises(TrustMaterialError, match="would not be heard"):
+    with pytest.raises(TrustMaterialError, match="would not be used"):
         list_material(written.trust)
 
 

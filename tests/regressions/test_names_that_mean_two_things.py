@@ -415,7 +415,7 @@ def test_record_spoke_for_a_name_that_docker_completes(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize(("name", "code"), [("nginx:v1", 13), ("app:v1", 0)])
-def test_name_that_only_docker_load_gives_was_not_heard(tmp_path: Path, name: str, code: int) -> None:
+def test_name_that_only_docker_load_gives_was_not_used(tmp_path: Path, name: str, code: int) -> None:
     """`index.json` had the tag alone, and `manifest.json` beside it another publisher's name with that tag."""
     scene = Scene(scope=None)
     scene.stores = {**scene.stores, "ca:official": [Pki().tsa_chain().root]}

@@ -517,7 +517,7 @@ class TestNothing:
 
 
 def test_the_shipped_form_of_older_reports_is_read_and_never_passes(tmp_path: Path) -> None:
-    """Reports of version 0.1 hold chain and times; a CRL that revokes is heard, and nothing else is more than open."""
+    """Reports of version 0.1 hold chain and times; a CRL that revokes is used, and nothing else is more than open."""
     scene = Scene()
     leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
     scene.sign_with(leaf)

@@ -53,7 +53,7 @@ def test_report_that_cannot_be_written_in_the_end_kept_the_verdict_back(
 
 @pytest.mark.parametrize("command", ["verify", "recheck"])
 def test_of_two_values_that_are_demanded_of_one_key_the_first_was_dropped(tmp_path: Path, command: str) -> None:
-    """The signature has the last: the other demand was heard by nobody."""
+    """The signature has the last: the other demand was ignored."""
     scene = Scene()
     scene.signature.target = {"annotations": {"build": "2"}}
     arguments = [command, *scene.write(tmp_path).arguments()[1:]]

@@ -120,9 +120,9 @@ def check_complete_but_declared(path: Path) -> None:
     with open_layout(path) as store:
         graph = Graph(store)
         (root,) = graph.roots()
-        heard: list[object] = []
-        record = newest_record(store, graph, root.descriptor, heard.append)
-        assert not heard
+        unreadable: list[object] = []
+        record = newest_record(store, graph, root.descriptor, unreadable.append)
+        assert not unreadable
         absent = record.declared_absent() if record else frozenset()
         assert (verify_content(store, graph.closure(root.descriptor)).verdict == "pass") == (not absent)
         assert verify_content(store, graph.closure(root.descriptor, declared_absent=absent)).verdict == "pass"

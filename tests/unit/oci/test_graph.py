@@ -21,7 +21,7 @@ from airgap.oci.descriptor import (
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph, Mechanism
 from airgap.oci.layout import LayoutDirectory
-from airgap.oci.nodes import heard_elsewhere
+from airgap.oci.nodes import reported_elsewhere
 from tests.support.layouts import LayoutBuilder, dump, graph_of
 
 ARM = Platform(architecture="arm64", os="linux")
@@ -35,7 +35,7 @@ def roots(graph: Graph) -> list[tuple[Digest, tuple[str, ...]]]:
 def found(graph: Graph, subject: Descriptor) -> set[tuple[Digest, Mechanism]]:
     return {
         (referrer.descriptor.digest, referrer.mechanism)
-        for referrer in graph.referrers(subject).readable(heard_elsewhere)
+        for referrer in graph.referrers(subject).readable(reported_elsewhere)
     }
 
 

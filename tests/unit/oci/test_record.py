@@ -109,9 +109,9 @@ def test_the_newest_counts(tmp_path: Path, box: LayoutBuilder, image: Descriptor
         put(box, record(image, time=AT + timedelta(days=days)))
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
         graph = Graph(store)
-        heard: list[ContentProblem] = []
-        found = find_records(store, graph, graph.roots()[0].descriptor, heard.append)
-        assert not heard
+        unreadable: list[ContentProblem] = []
+        found = find_records(store, graph, graph.roots()[0].descriptor, unreadable.append)
+        assert not unreadable
         assert [(item.record.time - AT).days for item in found] == [3, 2, 1]
         assert [item.record for item in listed_records(store)[image.digest]] == [item.record for item in found]
 
@@ -128,9 +128,9 @@ def test_what_is_about_something_else_or_cannot_be_read_is_passed_over(
     box.add_referrer(image, [box.add_blob(b"a"), box.add_blob(b"b")], artifact_type=ACQUISITION)
     with open_layout(box.write_directory(tmp_path / "layout")) as store:
         graph = Graph(store)
-        heard: list[ContentProblem] = []
-        assert find_records(store, graph, graph.roots()[0].descriptor, heard.append) == ()
-        assert [problem.descriptor and problem.descriptor.digest for problem in heard] == [lost.digest]
+        unreadable: list[ContentProblem] = []
+        assert find_records(store, graph, graph.roots()[0].descriptor, unreadable.append) == ()
+        assert [problem.descriptor and problem.descriptor.digest for problem in unreadable] == [lost.digest]
         assert image.digest not in listed_records(store)
 
 

@@ -145,7 +145,7 @@ def test_malformed_is_a_format_error(data: bytes, says: str) -> None:
     ],
 )
 def test_what_cannot_be_read_beside_the_list_only_clears_nobody(data: bytes, says: str) -> None:
-    """Design 10: the list was not heard, though it needs none of these extensions."""
+    """Design 10: the list was not used, though it needs none of these extensions."""
     parsed = Crl.parse(data)
     assert says in parsed.flaw
     for refuse in (parsed.check_understood, parsed.check_clears):

@@ -351,7 +351,7 @@ def test_extensions_that_cannot_be_read_are_a_doubt(member: str) -> None:
 
 
 def test_a_certificate_that_cannot_be_read_spoils_no_other() -> None:
-    """Nobody signed which certificates lie in a response: whoever carries it could make it unheard with one more."""
+    """Nobody signed which certificates lie in a response: whoever carries it could stop its use with one more."""
     junk = asn1.sequence(asn1.null())
     assert accepted(ocsp_response(LEAF, embed=[junk])).certificate.der == CA.der
     delegate = issue("ocsp", issuer=CA)

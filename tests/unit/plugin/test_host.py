@@ -55,7 +55,7 @@ COMMANDS = (METADATA, "describe-key", "generate-signature", "generate-envelope",
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_good_plugin_is_heard(command: str) -> None:
+def test_a_good_plugin_is_used(command: str) -> None:
     """Without this, every case below could fail for nothing."""
     assert ask(changed(command), command)
 

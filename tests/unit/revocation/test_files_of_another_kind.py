@@ -121,7 +121,7 @@ def test_it_is_never_passed_over_and_is_named_as_what_it_is(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", HIDING)
-def test_what_may_hide_evidence_is_heard_under_any_name(tmp_path: Path, name: str) -> None:
+def test_what_may_hide_evidence_is_used_under_any_name(tmp_path: Path, name: str) -> None:
     """A revoking CRL that was packed and called `june` was a line of text beside a pass."""
     folder, data, words, _ = CASES[name]
     write_trust(tmp_path, crls={}, ocsp={})

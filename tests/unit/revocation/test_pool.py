@@ -141,7 +141,7 @@ def test_a_file_over_its_bound_cannot_be_read(tmp_path: Path, monkeypatch: pytes
     assert "more than" in evidence.notices()[0].message
 
 
-def test_a_wrong_name_or_place_is_heard(tmp_path: Path) -> None:
+def test_a_wrong_name_or_place_is_used(tmp_path: Path) -> None:
     write_trust(
         tmp_path,
         crls={"a.crl.pem": crls.pem(NEW), "b": OLD, "README.txt": b"ours", ".DS_Store": b"\x30", "._a.crl": b"\0"},
@@ -202,7 +202,7 @@ def test_words_and_certificates_beside_a_crl_hide_nothing(tmp_path: Path) -> Non
     assert evidence.notices() == ()
 
 
-def test_hidden_evidence_is_heard_and_what_others_leave_behind_is_nothing(tmp_path: Path) -> None:
+def test_hidden_evidence_is_used_and_what_others_leave_behind_is_nothing(tmp_path: Path) -> None:
     write_trust(tmp_path, crls={".a.crl.1f.tmp": OLD, ".b.crl.pem": crls.pem(NEW)[:-80], "._c.crl": b"\0\5\x16\7"})
     (tmp_path / "crls/.AppleDouble").mkdir()
     (tmp_path / "crls/.AppleDouble/b.crl").write_bytes(b"\0\5\x16\7")

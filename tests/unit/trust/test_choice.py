@@ -87,7 +87,7 @@ class TestRecord:
 
     def test_skip_for_all_is_not_reached_by_a_name_that_no_statement_has(self) -> None:
         found = policy(statement(name="rest", **SKIP), prod())
-        assert refused(found, "registry.example/unheard-of", "record") == "policy.scope_needed"
+        assert refused(found, "registry.example/unknown", "record") == "policy.scope_needed"
         assert choose_statement(policy(statement(**SKIP)), Named(scope=LAB, origin="record")).statement.skip
 
     def test_no_statement_stays_no_statement(self) -> None:

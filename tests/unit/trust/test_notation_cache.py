@@ -145,7 +145,7 @@ def test_by_what_notation_would_judge_milder_it_is_left_out_and_told(name: str, 
 
 @pytest.mark.parametrize("place", [CA.subject, key_identifier(CA.key)], ids=["name", "key"])
 def test_what_is_damaged_keeps_the_crl_of_a_ca_that_is_not_in_a_store_out(place: bytes, tmp_path: Path) -> None:
-    """Nobody knew whose it was: the older CRL was exported, and the newer one, which may revoke anybody, not heard."""
+    """Nobody knew whose it was: the older CRL was exported, and the newer one, which may revoke anybody, not used."""
     damaged = made(number=6, revoked=[LEAF]).replace(place, place[:-1] + bytes([place[-1] ^ 1]))
     found = cache_of(tmp_path, {"a.crl": GOOD, "b.crl": damaged}, known=[])
     assert not found.files

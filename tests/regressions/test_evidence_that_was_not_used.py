@@ -88,7 +88,7 @@ def test_a_complete_fetch_of_nothing_signed(tmp_path: Path) -> None:
 
 
 def test_a_date_is_the_end_of_its_day() -> None:
-    """It was midnight, so that the CRL of this morning went unheard."""
+    """It was midnight, so that the CRL of this morning was not used."""
     assert parse_moment("2026-06-01") == datetime(2026, 6, 1, 23, 59, 59, tzinfo=UTC)
     assert parse_moment("2026-06-01T08:00:00Z") == datetime(2026, 6, 1, 8, tzinfo=UTC)
     assert parse_moment("2026-06-01", whole_day=False) == datetime(2026, 6, 1, tzinfo=UTC)
