@@ -190,7 +190,7 @@ def _loaded_as(name: str) -> Iterator[str]:
     """
     if name.startswith(_PATH):
         path, _, tag = name.removeprefix(_PATH).partition("@")[0].partition(":")
-        path = _NO_REPOSITORY.sub("-", normpath(f"/{path}")[1:].lower())
+        path = _NO_REPOSITORY.sub("-", normpath(f"/{path.lstrip('/')}")[1:].lower())
         yield whole_docker_name(f"localhost/{path}{tag and ':'}{tag}")
         return
     before, at, _ = name.partition("@")

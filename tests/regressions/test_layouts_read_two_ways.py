@@ -122,6 +122,7 @@ def test_only_image_of_manifest_json_was_another_than_the_one_that_was_typed(
         ("v1", "ocidir://./A_box/of..it:v1", "localhost/a-box/of-it:v1"),
         ("v1", "ocidir://../box:v1@{digest}", "localhost/box:v1"),
         ("", "ocidir://box", "localhost/box:latest"),
+        ("v1", "ocidir:///srv//box:v1", "localhost/srv/box:v1"),
     ],
 )
 def test_names_with_a_digest_or_path_were_said_to_disagree_with_themselves(
