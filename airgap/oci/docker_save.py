@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import normpath
 from typing import Any, Final, Self, TypeVar
@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 Image = tuple[Manifest, frozenset[str]]
 """An image that `index.json` leads to, and the names of its artifacts."""
+Item = tuple[str, tuple[str, ...]]
+"""The paths of the config and of the layers of an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,25 +98,31 @@ class Saved:
             for message in sentences:
                 yield ContentProblem(reason="layout.disagrees", message=message, path=name, descriptor=None)
 
-    def others_called(self, names: Iterable[str], images: Iterable[Manifest]) -> Iterator[tuple[str, str]]:
+    def others_called(
+        self, names: Iterable[str], images: Iterable[Manifest], judged: Callable[[], Container[Item]]
+    ) -> Iterator[tuple[str, str]]:
         """What `docker load` gives one of these names, other than these images: its name, and where it lies.
 
         A tag alone is that of every name that ends in it. The only image has every name: `crane push FILE` and
-        `skopeo copy docker-archive:FILE` ask for none. With other layers it is another one: crane does not compare them
-        with the config.
+        `skopeo copy docker-archive:FILE` ask for none. So has the first, if it is not `judged` with any artifact:
+        `regctl image import` takes it where content of index.json is missing. With other layers it is another image:
+        crane does not compare them with the config.
         """
         short = {name for name in names if tag_part(name) == name}
         whole = {whole_docker_name(name) for name in names}
-        known = {(path_of(image.config.digest), _layers(image)) for image in images if image.config is not None}
+        known = items_of(images)
         configs = {config for config, _ in known}
-        for item in self.items:
-            if (item.config, item.layers) not in known:
-                place = f"other layers for {item.config}" if item.config in configs else item.config
-                for tag in item.tags:
-                    if tag_part(tag) in short or whole_docker_name(tag) in whole:
-                        yield repr(safe(tag, limit=200)), place
-                if len(self.items) == 1:
-                    yield f"the only image of {MANIFEST_JSON}", place
+        for number, item in enumerate(self.items):
+            if (item.config, item.layers) in known:
+                continue
+            place = f"other layers for {item.config}" if item.config in configs else item.config
+            for tag in item.tags:
+                if tag_part(tag) in short or whole_docker_name(tag) in whole:
+                    yield repr(safe(tag, limit=200)), place
+            if len(self.items) == 1:
+                yield f"the only image of {MANIFEST_JSON}", place
+            elif number == 0 and (item.config, item.layers) not in judged():
+                yield f"the first image of {MANIFEST_JSON}", place
         for name in self.repositories if self.is_alone else ():
             if tag_part(name) in short or whole_docker_name(name) in whole:
                 yield repr(safe(name, limit=200)), REPOSITORIES
@@ -168,6 +176,11 @@ def _tagged(document: Any) -> tuple[str, ...]:
 def path_of(digest: Digest) -> str:
     """Where a blob lies in the layout."""
     return f"{BLOBS}/{digest.algorithm}/{digest.encoded}"
+
+
+def items_of(images: Iterable[Manifest]) -> frozenset[Item]:
+    """What `manifest.json` may say of these images."""
+    return frozenset((path_of(image.config.digest), _layers(image)) for image in images if image.config is not None)
 
 
 def _layers(manifest: Manifest) -> tuple[str, ...]:

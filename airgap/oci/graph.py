@@ -221,6 +221,13 @@ class Graph:
         """By the path of an image's config."""
         return self._saved.names_by_config() if self._saved else {}
 
+    @cached_property
+    def _items(self) -> frozenset[tuple[str, tuple[str, ...]]]:
+        """Every image of the layout's artifacts, as `manifest.json` names it."""
+        from airgap.oci.docker_save import items_of
+
+        return items_of(image for image, _ in self._images())
+
     def _images(self) -> Iterator[tuple[Manifest, frozenset[str]]]:
         """Every image of the layout's artifacts, with the names of these."""
         for root in self.roots():
@@ -333,7 +340,7 @@ class Graph:
         """Refuses a name by which `docker load` takes something else. Raises NotFoundError."""
         if self._saved is None:
             return
-        for other, place in self._saved.others_called(names, self._images_of(root)):
+        for other, place in self._saved.others_called(names, self._images_of(root), lambda: self._items):
             called = safe(root.called or "", limit=200)
             raise NotFoundError(
                 f"{called!r} is {root.descriptor.digest} in {self._store.name}, and docker load takes {other} from "

@@ -112,6 +112,30 @@ def test_only_image_of_manifest_json_was_another_than_the_one_that_was_typed(
 
 
 @pytest.mark.parametrize(
+    ("evil", "code"), [("unknown, first", 11), ("unknown, last", 0), ("of another entry, first", 0)]
+)
+def test_first_image_of_manifest_json_was_one_that_nobody_judges(tmp_path: Path, evil: str, code: int) -> None:
+    """`regctl image import` takes the first image of manifest.json where a blob of index.json is missing."""
+    scene = Scene(archive=True, refer=lambda written: f"{written.layout}:v1")
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        other = box.tag(box.add_image(b"other", config=b'{"os":"linux"}'), "v2")
+        paths = [
+            [f"blobs/{item.replace(':', '/')}" for item in _digests(json.loads(box.blobs[image.digest])).values()]
+            for image in (other, target)
+        ]
+        items = [{"Config": item[0], "Layers": item[1:]} for item in paths]
+        if "unknown" in evil:
+            items[0]["Config"] = "evil.json"
+        box.extra_files["manifest.json"] = json.dumps(items[::-1] if "last" in evil else items).encode()
+
+    scene.packing.append(pack)
+    ran = run_here(scene.write(tmp_path).arguments())
+    message = str(ran.document["problems"])
+    assert (ran.code, "takes the first image of manifest.json from evil.json" in message) == (code, code != 0), ran
+
+
+@pytest.mark.parametrize(
     ("ref", "name", "tag"),
     [
         ("{name}", "reg.example/app@{digest}", "reg.example/app@{digest}"),
