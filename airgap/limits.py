@@ -102,7 +102,7 @@ POLICY_REFUSALS: Final = 1000
 
 CRL_BYTES: Final = 64 * MIB
 NEWER_SHOWN: Final = 3  # newer refused evidence that is shown; of the rest only the number is
-ASTRAY_DEPTH: Final = 16  # how deep misplaced evidence is looked for in a trust directory
+MISPLACED_DEPTH: Final = 16  # how deep misplaced evidence is looked for in a trust directory
 EVIDENCE_DEPTH: Final = 4  # how deep folders of evidence are read
 CRL_FILE_BYTES: Final = CRL_BYTES * 3 // 2  # PEM is longer than its DER; the parser bounds the DER
 """One CRL: a million entries are 49 MB; the reference takes 32 MiB (LIM-6), design 8 says 64."""
@@ -113,8 +113,8 @@ OCSP_BYTES: Final = 64 * KIB
 EVIDENCE_FILES: Final = 10_000
 """Files in one evidence directory."""
 
-ASTRAY_FILES: Final = 100_000
-"""Files and folders in one trust directory that are looked at for evidence that lies astray, by their beginnings."""
+MISPLACED_FILES: Final = 100_000
+"""Files and folders in one trust directory that are looked at for misplaced evidence, by their beginnings."""
 
 FOLDER_NAMES: Final = 1_000_000
 """Names in one folder that is searched for misplaced evidence."""

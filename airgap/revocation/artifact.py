@@ -27,8 +27,8 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root, reported_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.problem import Problem
-from airgap.revocation.astray import POSSIBLE, says_evidence
 from airgap.revocation.index import INDEX
+from airgap.revocation.misplaced import POSSIBLE, says_evidence
 from airgap.revocation.pool import EvidenceFile, EvidencePool, UnreadableEvidence
 from airgap.text import safe
 

@@ -267,7 +267,7 @@ class ClearingEvidence:
             except Undecided as error:
                 first = first or error
         if not counting:
-            raise first or self._misplaced(query) or self._only_delta(query) or no_crl(query)
+            raise first or self._wrongly_mapped(query) or self._only_delta(query) or no_crl(query)
         parts = [self._base_and_delta(query, found) for found in _choose(query, counting)]
         since = min(max(crl.this_update for _, crl, _ in part) for part in parts)
         used = [crl for part in parts for _, crl, _ in part]
@@ -292,7 +292,7 @@ class ClearingEvidence:
                 return Undecided("revocation.crl.missing", text, **query.facts(evidence=file.name, urls=urls))
         return None
 
-    def _misplaced(self, query: RevocationQuery) -> Undecided | None:
+    def _wrongly_mapped(self, query: RevocationQuery) -> Undecided | None:
         """Why a CRL that an index names for this certificate is not for it: a wrong file was saved."""
         for file in self._evidence.mapped([uri for p in query.certificate.distribution_points for uri in p.uris]):
             try:

@@ -10,7 +10,7 @@ from typing import Final
 
 from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
-from airgap.revocation.pool import Astray, CrlFile, Evidence, NewestEvidence, OcspFile, UnreadableEvidence
+from airgap.revocation.pool import CrlFile, Evidence, MisplacedEvidence, NewestEvidence, OcspFile, UnreadableEvidence
 
 
 class CombinedEvidence:
@@ -44,9 +44,9 @@ class CombinedEvidence:
         """See `Evidence`."""
         return tuple(item for body in self._bodies for item in body.unread(issuer, keys, urls))
 
-    def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
+    def misplaced(self, certificate: Certificate) -> tuple[MisplacedEvidence, ...]:
         """See `Evidence`."""
-        return tuple(item for body in self._bodies for item in body.astray(certificate))
+        return tuple(item for body in self._bodies for item in body.misplaced(certificate))
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
         """See `Evidence`."""

@@ -107,21 +107,21 @@ class CondemningEvidence:
             ).advising(item.remedy)
             for item in self._unread(query)
         ]
-        astray = [
+        misplaced = [
             Undecided(
                 "evidence.unread",
                 f"{item.path} in the {item.file.origin} {against} against {query.who}, and is not judged: "
                 f"it {item.problem}",
                 **query.facts(evidence=item.file.name, problem=item.problem),
             ).advising(item.remedy)
-            for item in evidence.astray(query.certificate)
+            for item in evidence.misplaced(query.certificate)
             if (against := _would_say(query, item.file))
         ]
         doubts = [item for item in said if isinstance(item, Undecided)]
         return RevocationStatements(
             final=tuple(item for item in listings if not item.is_hold),
             holds=tuple(item for item in listings if item.is_hold),
-            doubts=(*doubts, *self._from_others(query), *self._damaged.about(query), *unread, *astray),
+            doubts=(*doubts, *self._from_others(query), *self._damaged.about(query), *unread, *misplaced),
             softened=max((item for item in said if isinstance(item, str)), default=""),
         )
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import list_folder, read_material, read_regular, reading_problem
-from airgap.revocation.astray import POSSIBLE, is_left_behind, look_for_astray
 from airgap.revocation.index import INDEX, EvidenceIndex
+from airgap.revocation.misplaced import POSSIBLE, find_misplaced, is_left_behind
 from airgap.revocation.pool import CrlFile, EvidenceFile, EvidencePool, OcspFile, UnreadableEvidence
 from airgap.revocation.unsigned import Unsigned
 from airgap.text import safe
@@ -39,12 +39,12 @@ class EvidenceDirectory(EvidencePool):
         found = _EvidenceFiles(origin, Unsigned.read(root))
         found.folder(root / CRLS, ".crl", limits.CRL_FILE_BYTES)
         found.folder(root / OCSP, ".ors", limits.CRL_FILE_BYTES)
-        astray = look_for_astray(root, origin, (CRLS, OCSP))
+        misplaced = find_misplaced(root, origin, (CRLS, OCSP))
         return cls(
-            [*found.pieces, *astray.pieces],
+            [*found.pieces, *misplaced.pieces],
             index=EvidenceIndex(found.index),
-            unread=[*found.unread, *astray.unread],
-            notices=astray.notices,
+            unread=[*found.unread, *misplaced.unread],
+            notices=misplaced.notices,
         )
 
 

@@ -237,7 +237,7 @@ class RevocationJudge:
         text, ways = str(error), [error.remedy]
         if doubt and str(doubt) not in text:
             text, ways = f"{text}; and {doubt}", [doubt.remedy, *ways]
-        for item in self._evidence.astray(query.certificate)[:1]:
+        for item in self._evidence.misplaced(query.certificate)[:1]:
             if item.path not in text:
                 text, ways = f"{text}; and {item.path} in the {item.file.origin} {item.problem}", [item.remedy, *ways]
         return Undecided(error.reason, text, **error.facts).advising(" ".join(dict.fromkeys(ways)))

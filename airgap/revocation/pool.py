@@ -57,7 +57,7 @@ class EvidenceFile:
     evidence, and ignored if not."""
     folder: str = ""
     """Its folder in the trust directory, for people."""
-    astray: bool = False
+    misplaced: bool = False
     """Whether it is outside of the folders of evidence."""
 
 
@@ -170,7 +170,7 @@ class UnreadableEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Astray:
+class MisplacedEvidence:
     """Misplaced evidence in the trust directory. It clears no certificate."""
 
     file: CrlFile | OcspFile
@@ -253,7 +253,7 @@ class Evidence(Protocol):
         """
         ...
 
-    def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
+    def misplaced(self, certificate: Certificate) -> tuple[MisplacedEvidence, ...]:
         """Evidence about `certificate` in the trust directory, but outside of the folders of evidence."""
         ...
 
@@ -306,9 +306,9 @@ class EvidencePool:
         """See `Evidence`."""
         return tuple(item for item in self._sorted().unread if item.trusted and item.may_be_from(issuer, keys, urls))
 
-    def astray(self, certificate: Certificate) -> tuple[Astray, ...]:
+    def misplaced(self, certificate: Certificate) -> tuple[MisplacedEvidence, ...]:
         """See `Evidence`."""
-        return tuple(item for item in self._sorted().astray if item.is_about(certificate))
+        return tuple(item for item in self._sorted().misplaced if item.is_about(certificate))
 
     def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
         """See `Evidence`."""
@@ -326,9 +326,9 @@ class EvidencePool:
         """Every file that cannot be read, in the order of names."""
         return self._sorted().unread
 
-    def all_astray(self) -> tuple[Astray, ...]:
+    def all_misplaced(self) -> tuple[MisplacedEvidence, ...]:
         """All evidence outside of its folders, in the order of names."""
-        return self._sorted().astray
+        return self._sorted().misplaced
 
     def newest(self) -> NewestEvidence | None:
         """See `Evidence`."""
@@ -337,7 +337,7 @@ class EvidencePool:
     def notices(self) -> tuple[Problem, ...]:
         """See `Evidence`."""
         found = self._sorted()
-        return (*found.notices, *(_told(item) for item in found.unread), *_told_astray(found.astray))
+        return (*found.notices, *(_told(item) for item in found.unread), *_misplaced_problems(found.misplaced))
 
     def summary(self) -> EvidenceSummary:
         """Counts and ages of all that is at hand."""
@@ -382,9 +382,9 @@ def _told(item: UnreadableEvidence) -> Problem:
     )
 
 
-def _told_astray(items: Sequence[Astray]) -> Iterator[Problem]:
+def _misplaced_problems(items: Sequence[MisplacedEvidence]) -> Iterator[Problem]:
     """One notice for each folder: a folder with a misspelt name has all evidence in it."""
-    folders: defaultdict[tuple[str, str], list[Astray]] = defaultdict(list)
+    folders: defaultdict[tuple[str, str], list[MisplacedEvidence]] = defaultdict(list)
     for item in items:
         folders[item.folder, item.place].append(item)
     for (folder, place), found in folders.items():
@@ -410,7 +410,7 @@ class _Sorted:
     indirect: tuple[CrlFile, ...]
     by_serial: Mapping[int, tuple[OcspFile, ...]]
     trusted: tuple[CrlFile | OcspFile, ...]
-    astray: tuple[Astray, ...]
+    misplaced: tuple[MisplacedEvidence, ...]
 
     @classmethod
     def of(
@@ -420,11 +420,11 @@ class _Sorted:
         responses: list[OcspFile] = []
         left: list[UnreadableEvidence] = list(unread)
         told: list[Problem] = list(notices)
-        astray: list[Astray] = []
+        misplaced: list[MisplacedEvidence] = []
         for piece in pieces:
             for found in _read(piece):
-                if piece.astray and isinstance(found, CrlFile | OcspFile):
-                    astray.append(Astray(file=found, folder=piece.folder))
+                if piece.misplaced and isinstance(found, CrlFile | OcspFile):
+                    misplaced.append(MisplacedEvidence(file=found, folder=piece.folder))
                 elif isinstance(found, CrlFile):
                     crls.append(found)
                 elif isinstance(found, OcspFile):
@@ -452,8 +452,8 @@ class _Sorted:
             indirect=tuple(crl for crl in crls if crl.may_be_indirect),
             by_issuer={key: tuple(files) for key, files in by_issuer.items()},
             by_serial={key: tuple(files) for key, files in by_serial.items()},
-            astray=tuple(astray),
-            trusted=tuple(file for file in (*crls, *responses, *(item.file for item in astray)) if file.trusted),
+            misplaced=tuple(misplaced),
+            trusted=tuple(file for file in (*crls, *responses, *(item.file for item in misplaced)) if file.trusted),
         )
 
 
@@ -482,12 +482,12 @@ def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEviden
 def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data: bytes) -> bool:
     """Whether a file that is no evidence needs no notice."""
     if isinstance(found, Problem):
-        return piece.leftover or piece.astray
+        return piece.leftover or piece.misplaced
     from airgap.pki.recognise import OCSP_BEGUN  # seldom needed
 
     # what begins as evidence is damaged, whatever it is called; in crls/ it may be one that is being written
     begun = found.issuer is not None or OCSP_BEGUN.match(data) is not None
-    return piece.leftover and not (piece.astray and begun)
+    return piece.leftover and not (piece.misplaced and begun)
 
 
 def _identify(
@@ -524,10 +524,10 @@ def _unread(piece: EvidenceFile, error: FormatError) -> UnreadableEvidence:
     return UnreadableEvidence(
         name=safe(piece.name),
         origin=piece.origin,
-        problem=f"{error}, and it lies outside of crls/ and ocsp/" if piece.astray else str(error),
+        problem=f"{error}, and it lies outside of crls/ and ocsp/" if piece.misplaced else str(error),
         trusted=piece.trusted,
         folder=piece.folder,
-        remedy=f"{error.remedy} Evidence belongs into crls/ or ocsp/.".lstrip() if piece.astray else error.remedy,
+        remedy=f"{error.remedy} Evidence belongs into crls/ or ocsp/.".lstrip() if piece.misplaced else error.remedy,
     )
 
 

@@ -240,7 +240,7 @@ class _Cache:
     def _doubtful(self) -> Iterator[tuple[str, str]]:
         """What keeps certificates undecided here."""
         yield from ((item.path, f"cannot be used ({item.problem})") for item in self.evidence.all_unread())
-        yield from ((item.path, item.problem) for item in self.evidence.all_astray())
+        yield from ((item.path, item.problem) for item in self.evidence.all_misplaced())
 
     def _has_url(self, file: CrlFile) -> bool:
         return file.name in self.index.claimed or bool(_own_urls(file))
@@ -275,10 +275,10 @@ class _Cache:
         for item in self.evidence.all_unread():
             if item.may_be_from(crl.issuer, [crl.authority_key] if crl.authority_key else [], urls):
                 raise _MilderError(f"cannot be used ({item.problem})", item.path)
-        for astray in self.evidence.all_astray():
-            file = astray.file
+        for misplaced in self.evidence.all_misplaced():
+            file = misplaced.file
             if isinstance(file, OcspFile) or same_name(file.facts.issuer, crl.issuer):
-                raise _MilderError(astray.problem, astray.path)
+                raise _MilderError(misplaced.problem, misplaced.path)
         for damaged in self._damaged(crl):
             raise _MilderError("is damaged, or from another CA of the same name", damaged.name)
         newest = self.evidence.newest()

@@ -24,7 +24,7 @@ from airgap.revocation.damage import Contradictions, is_damaged
 from airgap.revocation.evidence_directory import CRLS, OCSP, read_index
 from airgap.revocation.freshness import CHAIN_KINDS, EvidenceKind, Freshness
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.pool import Astray, CrlFile, OcspFile, UnreadableEvidence
+from airgap.revocation.pool import CrlFile, MisplacedEvidence, OcspFile, UnreadableEvidence
 from airgap.text import safe
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
@@ -117,7 +117,7 @@ def trust_status(directory: TrustDirectory, *, at: datetime, clock: datetime) ->
         *_crls(directory, known, at),
         *_responses(directory, known, at),
         *(_unusable(item) for item in evidence.all_unread()),
-        *(_astray(item) for item in evidence.all_astray()),
+        *(_misplaced(item) for item in evidence.all_misplaced()),
     ]
     dated = [(piece.this_update, piece.file) for piece in pieces if piece.this_update]
     return TrustStatus(
@@ -340,7 +340,7 @@ def _unusable(item: UnreadableEvidence) -> PieceStatus:
     return PieceStatus(file=item.path, kind=kind, state=State.UNUSABLE, problem=item.problem, remedy=item.remedy)
 
 
-def _astray(item: Astray) -> PieceStatus:
+def _misplaced(item: MisplacedEvidence) -> PieceStatus:
     kind = "crl" if isinstance(item.file, CrlFile) else "ocsp"
     problem, remedy = f"it {item.problem}", item.remedy
     return PieceStatus(file=item.path, kind=kind, state=State.UNUSABLE, problem=problem, remedy=remedy)

@@ -171,7 +171,7 @@ def _list(root: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
             _refuse(folder, ref, f"is {kind}, not a directory", remedy=remedy)
         found = list_folder(folder, limits.STORE_FILES)
     except (FileNotFoundError, NotADirectoryError):
-        from airgap.trust.misplaced import add_command, near_store
+        from airgap.trust.misplaced_stores import add_command, near_store
 
         near, remedy = near_store(root, ref)
         raise TrustMaterialError(

@@ -31,6 +31,7 @@ REPLACED = {
     r"is needless": "is not needed",
     r"in vain": "without an effect",
     r"dossiers?": "the state, the facts",
+    r"(?<!evidence\.)astray": "misplaced",
     r"misfits?": "a wrong file, an unfit one",
 }
 """What is searched, and what to write instead."""

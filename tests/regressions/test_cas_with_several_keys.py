@@ -180,7 +180,7 @@ def test_a_key_that_only_a_trust_store_knows_clears_nobody(tmp_path: Path) -> No
         ("target", True, "keyCompromise", 15),
         ("trust", True, "keyCompromise", 15),
         ("trust", False, "keyCompromise", 15),
-        ("astray", False, "keyCompromise", 15),
+        ("misplaced", False, "keyCompromise", 15),
         ("target", False, "keyCompromise", 0),
         ("target", True, "removeFromCRL", 0),
         ("target", True, None, 0),
@@ -203,7 +203,7 @@ def test_an_indirect_crl_of_another_ca_is_used(
     elif place == "trust":
         scene.crls["indirect.crl"] = data
     here = scene.write(tmp_path)
-    if place == "astray":
+    if place == "misplaced":
         (here.trust / "lists").mkdir()
         (here.trust / "lists/indirect").write_bytes(data)
     report = tmp_path / "report.json"

@@ -13,7 +13,7 @@ import pytest
 from airgap import limits
 from airgap.errors import TrustMaterialError
 from airgap.files import list_folder
-from airgap.revocation import astray
+from airgap.revocation import misplaced
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.unsigned import Unsigned
 from airgap.trust.snapshots.material import list_material
@@ -169,7 +169,7 @@ def test_the_same_folder_under_another_name_is_the_same(tmp_path: Path) -> None:
     trust = write_trust(tmp_path, crls={"good.crl": GOOD})
     (trust / "CRL").symlink_to("crls")
     evidence = EvidenceDirectory.open(trust)
-    assert evidence.all_astray() == ()
+    assert evidence.all_misplaced() == ()
     assert evidence.notices() == ()
 
 
@@ -202,7 +202,7 @@ def refuse_to_list(monkeypatch: pytest.MonkeyPatch, closed: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return list_folder(folder, limit)
 
-    monkeypatch.setattr(astray, "list_folder", refuse)
+    monkeypatch.setattr(misplaced, "list_folder", refuse)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_what_lies_behind_a_bound_is_not_taken_for_nothing(
     for number in range(20):
         put(written.trust / heap / f"{number}", b"")
     assert run_here(written.arguments()).code == 0
-    monkeypatch.setattr(limits, "ASTRAY_FILES", 10)
+    monkeypatch.setattr(limits, "MISPLACED_FILES", 10)
     ran = text(written)
     assert ran.code == 15, ran
     assert f"{heap} in the trust directory cannot be used" in ran.out
@@ -240,8 +240,8 @@ def test_the_heaps_of_other_tools_are_looked_through_last(tmp_path: Path, monkey
     for number in range(20):
         put(written.trust / f".git/{number}", b"")
     put(written.trust / "zone/r", REVOKING)
-    monkeypatch.setattr(limits, "ASTRAY_FILES", 10)
-    (found,) = EvidenceDirectory.open(written.trust).all_astray()
+    monkeypatch.setattr(limits, "MISPLACED_FILES", 10)
+    (found,) = EvidenceDirectory.open(written.trust).all_misplaced()
     assert found.path == "zone/r"
 
 
@@ -249,14 +249,14 @@ DAMAGED = ["r.pem", "june/r.pem", "crls.old/r", ".crls/r.crl", "plugins/r.pem", 
 
 
 @pytest.mark.parametrize("place", DAMAGED)
-def test_a_damaged_crl_that_lies_astray(tmp_path: Path, place: str) -> None:
+def test_a_damaged_crl_that_lies_misplaced(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     put(written.trust / place, pem(REVOKING)[:-80])
     assert run_here(written.arguments()).code == 15
 
 
 @pytest.mark.parametrize("place", DAMAGED)
-def test_a_damaged_response_that_lies_astray(tmp_path: Path, place: str) -> None:
+def test_a_damaged_response_that_lies_misplaced(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)
     put(written.trust / place, REVOKED[:-80])
     assert run_here(written.arguments()).code == 15
@@ -264,7 +264,7 @@ def test_a_damaged_response_that_lies_astray(tmp_path: Path, place: str) -> None
 
 @pytest.mark.parametrize(("place", "data"), [("crl/r.crl", REVOKING), ("old ocsp/r.ors", REVOKED)])
 @pytest.mark.parametrize("where", ["the serial number", "the issuer"])
-def test_a_piece_that_lies_astray_and_is_damaged_where_it_says_whom_it_is_about(
+def test_a_misplaced_piece_that_is_damaged_where_it_says_whom_it_is_about(
     tmp_path: Path, place: str, data: bytes, where: str
 ) -> None:
     """It claimed to be about somebody else, and its signature was not checked: it passed."""
@@ -277,7 +277,7 @@ def test_a_piece_that_lies_astray_and_is_damaged_where_it_says_whom_it_is_about(
     assert run_here(written.arguments()).code == 15
 
 
-def test_the_whole_word_of_a_stranger_that_lies_astray(tmp_path: Path) -> None:
+def test_the_whole_word_of_a_stranger_that_lies_misplaced(tmp_path: Path) -> None:
     written = write(tmp_path)
     stranger = issue("ocsp", issuer=OTHER)
     put(written.trust / "old ocsp/r.ors", ocsp_response(LEAF, status="revoked", responder=stranger))
@@ -287,7 +287,7 @@ def test_the_whole_word_of_a_stranger_that_lies_astray(tmp_path: Path) -> None:
 def test_a_folder_that_is_too_deep_to_look_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may hold anything."""
     written = write(tmp_path)
-    monkeypatch.setattr(limits, "ASTRAY_DEPTH", 1)
+    monkeypatch.setattr(limits, "MISPLACED_DEPTH", 1)
     put(written.trust / "photos/june/r", REVOKING)
     ran = text(written)
     assert ran.code == 15, ran
@@ -312,7 +312,7 @@ def test_a_folder_of_evidence_beyond_a_bound_is_not_taken_for_empty(
     """It was a pass, with a line about the heap: nobody had looked into it."""
     written = write(tmp_path)
     make(written.trust)
-    monkeypatch.setattr(limits, "ASTRAY_FILES", 10)
+    monkeypatch.setattr(limits, "MISPLACED_FILES", 10)
     ran = text(written)
     assert ran.code == 15, ran
     assert f"{folder} in the trust directory cannot be used, and may be about the certificate" in ran.out
@@ -331,7 +331,7 @@ def test_a_link_to_itself_stops_nobody(tmp_path: Path, name: str, code: int) -> 
 def test_a_trust_directory_that_may_be_entered_and_not_listed_may_hold_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Mode 0711: it passed, with a warning, and nobody had looked for evidence that lies astray."""
+    """Mode 0711: it passed, with a warning, and nobody had looked for misplaced evidence."""
     written = write(tmp_path)
     refuse_to_list(monkeypatch, written.trust)
     ran = text(written)

@@ -27,9 +27,9 @@ from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import read_regular, reading_problem
 from airgap.oci.digest import Digest
 from airgap.oci.documents import open_regular
-from airgap.revocation.astray import look_for_astray
 from airgap.revocation.evidence_directory import hidden_evidence
 from airgap.revocation.index import INDEX
+from airgap.revocation.misplaced import find_misplaced
 from airgap.revocation.pool import EvidencePool
 from airgap.text import safe
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
@@ -177,9 +177,9 @@ def _evidence_paths(root: Path) -> Iterator[str]:
                 f"{folder}/{safe(inner, limit=64)} is a folder, and evidence travels from {folder} itself"
             )
         yield from (f"{folder}/{name}" for name in _entries(root / folder, hidden=ending))
-    astray = look_for_astray(root, "trust directory", tuple(_EVIDENCE))
-    outside = EvidencePool(astray.pieces, unread=astray.unread)
-    for item in outside.all_astray():
+    misplaced = find_misplaced(root, "trust directory", tuple(_EVIDENCE))
+    outside = EvidencePool(misplaced.pieces, unread=misplaced.unread)
+    for item in outside.all_misplaced():
         raise FormatError(f"{item.path} {item.problem}")
     for unread in outside.all_unread():  # it makes answers undecided here, but not at a site that does not get it
         raise FormatError(f"{safe(unread.path)} cannot be used: {unread.problem}")

@@ -47,29 +47,29 @@ class MisplacedFiles:
     notices: tuple[Problem, ...]
 
 
-def look_for_astray(root: Path, origin: str, known: tuple[str, ...]) -> MisplacedFiles:
+def find_misplaced(root: Path, origin: str, known: tuple[str, ...]) -> MisplacedFiles:
     """Every file below `root`, outside of the folders `known`, that may be evidence by its name, folder or beginning.
 
     Hidden folders and those of other tools are looked through last. Bounded in depth and number, as a trust directory
     may lie in a folder with much else; never raises.
     """
-    look = _Look(root, origin, known)
-    look.folder(root, "", likely=False)
-    return MisplacedFiles(tuple(look.pieces), tuple(look.unread), tuple(look.notices))
+    search = _Search(root, origin, known)
+    search.folder(root, "", likely=False)
+    return MisplacedFiles(tuple(search.pieces), tuple(search.unread), tuple(search.notices))
 
 
-class _Look:
+class _Search:
     def __init__(self, root: Path, origin: str, known: tuple[str, ...]) -> None:
         self._root, self._origin, self._known = root, origin, known
-        self._left = limits.ASTRAY_FILES
+        self._left = limits.MISPLACED_FILES
         self._has_ended = False
         self.pieces: list[EvidenceFile] = []
         self.unread: list[UnreadableEvidence] = []
         self.notices: list[Problem] = []
 
     def folder(self, folder: Path, below: str, *, likely: bool) -> None:
-        if below.count("/") > limits.ASTRAY_DEPTH:
-            self._not_looked(below, f"lies more than {limits.ASTRAY_DEPTH} levels deep")
+        if below.count("/") > limits.MISPLACED_DEPTH:
+            self._not_looked(below, f"lies more than {limits.MISPLACED_DEPTH} levels deep")
             return
         try:
             found = list_folder(folder, limits.FOLDER_NAMES)
@@ -111,7 +111,7 @@ class _Look:
                     expected=expected,
                     leftover=not (named or likely) or is_left_behind(lower, _EXPECTED),
                     folder=below.rstrip("/"),
-                    astray=True,
+                    misplaced=True,
                 )
             )
 
