@@ -64,6 +64,8 @@ class CollectedChains:
     unread: tuple[UnreadableSignature, ...]
     problems: tuple[ContentProblem, ...] = ()
     """What cannot be read and is, or may be, a signature, so that its certificates are not among these."""
+    stamped: tuple[bytes, ...] = ()
+    """The CRLs and OCSP responses in the timestamp tokens (D51), not read."""
 
     def __or__(self, other: CollectedChains) -> CollectedChains:
         return CollectedChains(
@@ -71,6 +73,7 @@ class CollectedChains:
             signatures=self.signatures | other.signatures,
             unread=tuple(dict.fromkeys((*self.unread, *other.unread))),
             problems=tuple(dict.fromkeys((*self.problems, *other.problems))),
+            stamped=tuple(dict.fromkeys((*self.stamped, *other.stamped))),
         )
 
 
@@ -95,6 +98,7 @@ def collect_chains(
     unread: list[UnreadableSignature] = []
     seen: set[Digest] = set()
     problems: dict[ContentProblem, None] = {}
+    stamped: dict[bytes, None] = {}
     for root in roots:
         closure = graph.closure(root)
         problems |= dict.fromkeys(problem for problem in closure.problems if not _left_out(problem, root))
@@ -117,12 +121,18 @@ def collect_chains(
             asked |= dict.fromkeys(_pairs(envelope.certificates, "signing", known))
             if envelope.timestamp_token is not None:
                 try:
-                    asked |= dict.fromkeys(_timestamp(envelope, anchors, known))
+                    token = TimestampToken.parse(envelope.timestamp_token)
+                    stamped |= dict.fromkeys(token.evidence)
+                    asked |= dict.fromkeys(_timestamp(token, envelope, anchors, known))
                 except (FormatError, Rejected) as error:
                     message = f"its timestamp token cannot be read: {error}"
                     unread.append(UnreadableSignature(signature=descriptor.digest, message=message))
     return CollectedChains(
-        asked=tuple(asked), signatures=frozenset(seen), unread=tuple(unread), problems=tuple(problems)
+        asked=tuple(asked),
+        signatures=frozenset(seen),
+        unread=tuple(unread),
+        problems=tuple(problems),
+        stamped=tuple(stamped),
     )
 
 
@@ -146,8 +156,9 @@ def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | 
     return parse_envelope(layer.media_type, read_verified(store, layer, limits.ENVELOPE_BYTES), plugins=ANY_PLUGIN)
 
 
-def _timestamp(envelope: Envelope, anchors: Anchors, known: Sequence[Certificate]) -> Iterator[CertificateToCheck]:
-    token = TimestampToken.parse(envelope.timestamp_token or b"")
+def _timestamp(
+    token: TimestampToken, envelope: Envelope, anchors: Anchors, known: Sequence[Certificate]
+) -> Iterator[CertificateToCheck]:
     if len(anchors):
         try:
             yield from _pairs(token.verify(envelope.signature, anchors).chain, "tsa", known)

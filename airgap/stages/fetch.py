@@ -158,6 +158,7 @@ class _Fetch:
                     self._problems += [_problem(problem.error(), name) for problem in chains.problems]
                     self.chains |= chains
                     self._offer_box(store, graph, name)
+                    self._offered += [(f"{safe(name)}: a timestamp token", piece) for piece in chains.stamped]
             except (AirgapError, OSError) as error:
                 if name == into:
                     raise

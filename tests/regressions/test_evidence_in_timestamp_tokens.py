@@ -14,7 +14,7 @@ from tests.support import asn1
 from tests.support.command import run_here
 from tests.support.crls import crl, entry
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import AT, Issued, Pki
+from tests.support.pki import AT, END, Issued, Pki
 from tests.support.scenario import Scene
 from tests.support.trust import oci_policy, statement
 
@@ -77,6 +77,17 @@ def test_a_recheck_hears_it_without_the_layout(tmp_path: Path) -> None:
     shutil.rmtree(written.layout)
     ran = run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)])
     assert ran.code == 14, ran
+
+
+def test_a_fetch_keeps_it(tmp_path: Path) -> None:
+    """It was COMPLETE by the clean CRL that was there."""
+    made = scene(REVOKING["a CRL lists the authority"], crl_urls=[URL])
+    issuer = Pki().tsa_chain().chain[1]
+    made.crls = {"old.crl": crl(issuer, this_update=AT - timedelta(days=9), next_update=END)}
+    written = made.write(tmp_path)
+    ran = run_here(["trust", "fetch", str(written.layout), "--trust", str(written.trust), "--no-download"])
+    assert ran.out.startswith("REVOKED"), ran
+    assert len(list((written.trust / "crls").glob("*.crl"))) == 2
 
 
 def test_a_clean_crl_clears_as_evidence_of_a_target_does(tmp_path: Path) -> None:
