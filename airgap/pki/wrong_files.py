@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import Final
 
-from airgap.errors import FormatError
+from airgap.errors import FormatError, LimitError
 from airgap.parse import der
 from airgap.pki.recognise import OCSP_BEGUN, Kind, RecognisedFile, label_kind, of_der, recognise
 
@@ -102,6 +102,8 @@ def problem_of_evidence(
         return FormatError(f"it is neither a CRL nor an OCSP response{why}")
     if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE} and _JOINED.match(_behind(data)):
         return FormatError(f"it is {found.words} with another file behind its end{why}", remedy=_ONE_EACH)
+    if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE} and isinstance(error, LimitError):
+        return FormatError(f"it is {found.words}, and larger than what is read{why}")
     if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}:
         return FormatError(f"it is {found.words}, cut short or damaged{why}", remedy=remedy_for(found.kind, wanted))
     contrast = f", not {_ARTICLES[wanted]} {wanted}" if found.kind in _OTHERS else ""

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from airgap.errors import FormatError
+from airgap.errors import FormatError, LimitError
 from airgap.oci.digest import Digest
 from airgap.once import Once
 from airgap.pki.certificate import Certificate
@@ -145,7 +145,7 @@ class UnreadableEvidence:
     is_known: bool = False
     """Whether a readable CRL has the same issuer: then its name is not damaged."""
     in_target: bool = False
-    """Whether it is in a target that has more evidence than is read: it may be about anybody."""
+    """Whether it is in a target, and more than is read: then it is not left out, as it may be good evidence."""
     urls: frozenset[str] = frozenset()
     """For a missing file that an index names: its URLs."""
 
@@ -483,6 +483,8 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data:
     """Whether a file that is no evidence needs no notice."""
     if isinstance(found, Problem):
         return piece.leftover or piece.misplaced
+    if found.in_target:
+        return False
     from airgap.pki.recognise import OCSP_BEGUN  # seldom needed
 
     # what begins as evidence is damaged, whatever it is called; in crls/ it may be one that is being written
@@ -499,7 +501,7 @@ def _identify(
     try:
         crl = Crl.parse(data)  # read it in the same way as for judging: a failure must be noticed here
     except FormatError as error:
-        problem = error
+        as_crl = error
     else:
         return CrlFile(name, piece.origin, piece.trusted, crl.facts, Once(partial(_load_crl, piece, number, crl.facts)))
     try:
@@ -507,17 +509,21 @@ def _identify(
     except FormatError as error:
         as_response = error
     from airgap.pki import wrong_files  # most files do not need it
+    from airgap.pki.recognise import OCSP_BEGUN
 
     wanted = wrong_files.needed_in(piece.folder, piece.name)
-    if wanted is wrong_files.NeededFile.OCSP:
-        problem = as_response
     issuer, key = claimed_issuer(data), claimed_key(data)
+    begun = as_crl if issuer is not None else as_response if OCSP_BEGUN.match(data) else None
+    problem = begun or (as_response if wanted is wrong_files.NeededFile.OCSP else as_crl)
     said = wrong_files.problem_of_evidence(data, wanted, problem, names_issuer=issuer is not None)
     if (piece.ambiguous and wrong_files.is_no_evidence(data)) or not (
         piece.expected or wrong_files.may_hide_evidence(data)
     ):
         return unusable(name, said.problem, remedy=said.remedy, folder=piece.folder)
-    return replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(key))
+    unread = replace(_unread(piece, said), issuer=issuer, key=key, whole_key=whole_key(key))
+    if isinstance(begun, LimitError) and not piece.trusted and piece.unsigned is None:
+        return replace(unread, trusted=True, in_target=True)
+    return unread
 
 
 def _unread(piece: EvidenceFile, error: FormatError) -> UnreadableEvidence:

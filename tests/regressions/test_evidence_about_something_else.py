@@ -17,6 +17,8 @@ from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry, pem
 from tests.support.evidence import evidence_artifact
 from tests.support.layouts import LayoutBuilder
+from tests.support.names import harbour
+from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue
 from tests.support.scenario import Scene, add_image, bare
 
@@ -215,6 +217,33 @@ def test_a_piece_that_is_larger_than_what_is_read_may_say_anything(
     monkeypatch.setattr(limits, "CRL_FILE_BYTES", len(REVOKING) - missing)
     ran = judged(tmp_path, lambda box, target: box.list(attach(box, target)))
     assert ran.code == code, ran
+
+
+REVOKED = ocsp_response(LEAF, status="revoked", reason="keyCompromise")
+OTHER_CA = issue("root", key="p384", subject=harbour("Another CA"))
+ELSEWHERE = crl(OTHER_CA, revoked=[entry(LEAF.serial)])
+
+
+@pytest.mark.parametrize(
+    ("bound", "data", "title", "fits", "code"),
+    [
+        pytest.param("CRL_BYTES", REVOKING, "crls/r.crl", True, 14, id="a CRL that fits"),
+        pytest.param("CRL_BYTES", REVOKING, "crls/r.crl", False, 15, id="a CRL"),
+        pytest.param("CRL_BYTES", REVOKING, "README", False, 15, id="a CRL of another name"),
+        pytest.param("CRL_BYTES", pem(REVOKING), "crls/r.crl", False, 15, id="a CRL in PEM"),
+        pytest.param("CRL_BYTES", ELSEWHERE, "crls/r.crl", False, 0, id="a CRL of another CA"),
+        pytest.param("OCSP_BYTES", REVOKED, "ocsp/r.ors", True, 14, id="a response that fits"),
+        pytest.param("OCSP_BYTES", REVOKED, "ocsp/r.ors", False, 15, id="a response"),
+    ],
+)
+def test_so_may_one_that_is_larger_than_what_is_parsed(
+    tmp_path: Path, bound: str, data: bytes, title: str, fits: bool, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(REVOKING if data == pem(REVOKING) else data)
+    monkeypatch.setattr(limits, bound, size if fits else size - 1)
+    ran = judged(tmp_path, lambda box, target: box.list(attach(box, target, data, title=title)))
+    assert ran.code == code, ran
+    assert code != 15 or "larger than what is read" in ran.out
 
 
 def _named(box: LayoutBuilder, _: Descriptor) -> None:
