@@ -406,9 +406,9 @@ def _numbered(block: bytes, number: int, count: int, label: str) -> Certificate:
 
 def _foreign(label: str, number: int, block: bytes = b"") -> FormatError | None:
     """The error for a block that is no certificate, if its label or its outline shows what it is."""
-    from airgap.pki.wrong_files import der_problem, label_problem
+    from airgap.pki.wrong_files import der_problem, label_problem, unknown_label_problem
 
-    found = label_problem(label, number) or der_problem(block)
+    found = label_problem(label, number) or der_problem(block) or unknown_label_problem(label, number)
     return found.under(f"PEM block {number}") if found and label and not found.where else found
 
 

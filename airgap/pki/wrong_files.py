@@ -9,6 +9,7 @@ from typing import Final
 from airgap.errors import FormatError, LimitError
 from airgap.parse import der
 from airgap.pki.recognise import OCSP_BEGUN, Kind, RecognisedFile, label_kind, of_der, recognise
+from airgap.text import safe
 
 
 class NeededFile(StrEnum):
@@ -120,8 +121,17 @@ def problem_of_download(data: bytes, wanted: NeededFile, error: FormatError) -> 
 def label_problem(label: str, number: int) -> FormatError | None:
     """The problem of a PEM block whose label is not that of a certificate; None if the label does not tell."""
     found = label_kind(label)
-    if found is None or found.kind is Kind.CERTIFICATE:
+    return _other_block(found, number) if found and found.kind is not Kind.CERTIFICATE else None
+
+
+def unknown_label_problem(label: str, number: int) -> FormatError | None:
+    """The same for a label of which only that is known; None if there is no label, or that of a certificate."""
+    if not label or label_kind(label) is not None:
         return None
+    return _other_block(RecognisedFile(Kind.OTHER_LABEL, f"a PEM block labelled {safe(label, limit=64)}"), number)
+
+
+def _other_block(found: RecognisedFile, number: int) -> FormatError:
     remedy = remedy_for(found.kind, NeededFile.CERTIFICATE)
     return FormatError(f"is no certificate but {found.words}", where=f"PEM block {number}", remedy=remedy)
 
@@ -226,6 +236,7 @@ _ALWAYS: Final[dict[Kind, str]] = {
 }
 
 _FOR_STORES: Final[dict[Kind, str]] = {
+    Kind.OTHER_LABEL: "Take it out of the file: a trust store holds certificates alone.",
     Kind.JSON: "Get the certificate again, as PEM or DER.",
     Kind.LISTING: "Get the certificate again, as PEM or DER.",
     Kind.ATTRIBUTE_CERTIFICATE: "Get the certificate again, as PEM or DER.",

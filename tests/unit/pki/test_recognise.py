@@ -88,6 +88,15 @@ def test_store_6_a_certificate_counts_whatever_its_label(label: str) -> None:
     assert [item.der for item in load_certificates(data)] == [ROOT.der]
 
 
+@pytest.mark.parametrize("label", ["EC PARAMETERS", "DH PARAMETERS", "EVIDENCE RECORD"])
+def test_a_block_of_another_label_is_named_by_it(label: str) -> None:
+    """It was "certificate 2 of 2.certificate: is OBJECT IDENTIFIER, not SEQUENCE"."""
+    block = f"-----BEGIN {label}-----\nBggqhkjOPQMBBw==\n-----END {label}-----\n".encode()
+    with pytest.raises(FormatError, match=f"PEM block 2: is no certificate but a PEM block labelled {label}") as caught:
+        load_certificates(ROOT.pem + block)
+    assert "Take it out of the file" in caught.value.remedy
+
+
 def test_the_block_that_is_none_is_named_beside_good_ones() -> None:
     with pytest.raises(FormatError, match="PEM block 2: is no certificate but a private key, labelled PRIVATE KEY"):
         load_certificates(ROOT.pem + EC.private_bytes(PEM, PKCS8, PLAIN) + ROOT.pem)
