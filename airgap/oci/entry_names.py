@@ -26,6 +26,8 @@ from airgap.text import safe
 
 _IMPORTED: Final = re.compile(r"^import-[0-9]{4}-[0-9]{2}-[0-9]{2}:")
 """What `ctr images import` puts before a short name: the day."""
+_POSITION: Final = re.compile(r"@\+?0*([0-9]{1,9})")
+"""How skopeo and podman name an entry by its number."""
 _SHOWN: Final = 10
 _LONGEST: Final = 200
 
@@ -158,7 +160,8 @@ class Names:
 
         A full name, or the tag part of one. Raises NotFoundError if there is none, or if it is ambiguous: tools differ
         in which of two entries with one name they take (LAYOUT-7), and if no ref.name is the full name, regctl takes
-        one that ends with it. docker and nerdctl run what bears a name as they complete it.
+        one that ends with it. docker and nerdctl run what bears a name as they complete it. skopeo takes `@1` for the
+        second entry, whatever it is called.
         """
         exact = self._bearers.get(name, [])
         found = exact or list(self._by_tag.get(name, {}).values())
@@ -172,7 +175,8 @@ class Names:
             )
         entry = found[0]
         called = name if exact else next(whole for whole in entry.names if tag_part(whole) == name)
-        found = list({entry.number: entry for entry in (*found, *self._completed_as(name, called))}.values())
+        others = (*self._completed_as(name, called), *self._at(name))
+        found = list({entry.number: entry for entry in (*found, *others)}.values())
         if not _is_one(found):
             raise self._ambiguous(name, found)
         return entry, called
@@ -191,6 +195,11 @@ class Names:
     def _completed_as(self, *names: str) -> Iterator[Entry]:
         for name in dict.fromkeys(map(_completed, names)):
             yield from self._by_docker.get(name, {}).values()
+
+    def _at(self, name: str) -> Sequence[Entry]:
+        """The entry that skopeo takes by a name of that form."""
+        match = _POSITION.fullmatch(name)
+        return self._entries[int(match[1]) :][:1] if match else ()
 
     def check_literal(self, name: str, digest: Digest) -> None:
         """Refuses a digest, or a tag with one, if other tools would take another artifact by it.

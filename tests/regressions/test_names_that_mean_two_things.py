@@ -251,6 +251,23 @@ def test_name_was_not_compared_with_the_one_that_zarf_takes_where_no_tag_stands(
         assert (ran.code, "tools disagree" in ran.out + ran.err) == (code, code != 0), ran
 
 
+@pytest.mark.parametrize(("name", "code"), [("@1", 11), ("@+1", 11), ("@01", 11), ("@0", 0), ("@9", 0), ("@1x", 0)])
+def test_name_was_not_compared_with_the_entry_that_has_it_as_its_number(tmp_path: Path, name: str, code: int) -> None:
+    """`skopeo copy oci:LAYOUT:@1` takes the second entry."""
+    scene = Scene(refer=lambda written: f"oci:{written.layout}:{name}")
+
+    def rename(box: LayoutBuilder, _: Descriptor) -> None:
+        box.entries[0]["annotations"] = {REF_NAME: name}
+        box.tag(box.add_image(b"evil"), "evil")
+        box.entries.insert(1, box.entries.pop())
+
+    scene.packing.append(rename)
+    written = scene.write(tmp_path)
+    for arguments in (written.arguments(), ["inspect", written.target]):
+        ran = run_here(arguments)
+        assert (ran.code, "tools disagree" in ran.out + ran.err) == (code, code != 0), ran
+
+
 @pytest.mark.parametrize("annotation", [REF_NAME, CONTAINERD_NAME])
 def test_digest_that_the_name_of_another_entry_ends_in_was_not_compared_with_it(
     tmp_path: Path, annotation: str
