@@ -24,7 +24,7 @@ from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 
 
-class Outcome(StrEnum):
+class AttemptResult(StrEnum):
     """The result of one attempt to get a piece of evidence."""
 
     NEW = "new"
@@ -45,7 +45,7 @@ class Attempt:
     """The URL, or the offered file; safe to show."""
     kind: str
     """`crl`, `delta-crl`, `ocsp`."""
-    outcome: Outcome
+    outcome: AttemptResult
     message: str = ""
     reason: str | None = None
     file: str | None = None

@@ -19,8 +19,8 @@ from typing import Final, Protocol
 
 from airgap import limits
 from airgap.collection.chains import CertificateToCheck
-from airgap.collection.coverage import Attempt, Outcome
-from airgap.collection.keeper import EvidenceKeeper, Kept, State
+from airgap.collection.coverage import Attempt, AttemptResult
+from airgap.collection.keeper import EvidenceKeeper, KeepResult, Kept
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.files import read_regular
 from airgap.parse.time import iso
@@ -118,7 +118,7 @@ class Gatherer:
         try:
             _check_count(certificate.ocsp_urls, certificate.distribution_points)
         except Undecided as error:
-            self._note([item], _failure("the certificate", "crl", Outcome.FAILED, error))
+            self._note([item], _failure("the certificate", "crl", AttemptResult.FAILED, error))
             return False
         return True
 
@@ -131,7 +131,7 @@ class Gatherer:
                 except FormatError:  # some responders know no SHA-1 CertID; an error is asked again in SHA-256
                     data = downloads.ocsp(url, ocsp_request(asked.certificate, issuer, hash_name=_RETRY_HASH))
             except Undecided as error:
-                return self._note([asked], _failure(url, "ocsp", Outcome.FAILED, error))
+                return self._note([asked], _failure(url, "ocsp", AttemptResult.FAILED, error))
             with self._lock:
                 return self._note([asked], self._take_ocsp(data, url, asked, issuer))
 
@@ -155,7 +155,7 @@ class Gatherer:
             _check_count((), base.freshest)
         except Undecided as error:
             with self._lock:
-                self._note(place.asked, _failure("the CRL", "delta-crl", Outcome.FAILED, error))
+                self._note(place.asked, _failure("the CRL", "delta-crl", AttemptResult.FAILED, error))
             return
         for point in base.freshest:
 
@@ -179,7 +179,7 @@ class Gatherer:
             downloads.crl(uri, path)
             data = read_regular(path, limits.CRL_FILE_BYTES)
         except (Undecided, FormatError) as error:
-            return self._note(place.asked, _failure(uri, kind, Outcome.FAILED, error)), None
+            return self._note(place.asked, _failure(uri, kind, AttemptResult.FAILED, error)), None
         finally:
             path.unlink(missing_ok=True)
         with self._lock:
@@ -197,9 +197,9 @@ class Gatherer:
         answers: list[Attempt] = []
         for uri in uris:
             attempt = ask(uri)
-            if attempt.outcome is Outcome.REFUSED:
+            if attempt.outcome is AttemptResult.REFUSED:
                 refused.append(attempt)
-            elif attempt.outcome is not Outcome.FAILED:
+            elif attempt.outcome is not AttemptResult.FAILED:
                 answers.append(attempt)
                 if attempt.next_update is not None and attempt.next_update >= self._at:
                     break
@@ -230,13 +230,13 @@ class Gatherer:
             if attempt is not None:
                 attempts.append(attempt)
                 self._note([item], attempt)
-        order = (Outcome.NEW, Outcome.UNCHANGED, Outcome.OLDER, Outcome.REFUSED)
+        order = (AttemptResult.NEW, AttemptResult.UNCHANGED, AttemptResult.OLDER, AttemptResult.REFUSED)
         if attempts:
             return min(attempts, key=lambda attempt: order.index(attempt.outcome))
         kind = "ocsp" if response is not None else "crl"
         if crl is None and response is None:
-            return _failure(source, kind, Outcome.REFUSED, _no_evidence(data, needed_in("", source)))
-        return _failure(source, kind, Outcome.REFUSED, _unneeded(crl, asked))
+            return _failure(source, kind, AttemptResult.REFUSED, _no_evidence(data, needed_in("", source)))
+        return _failure(source, kind, AttemptResult.REFUSED, _unneeded(crl, asked))
 
     # --- proving and keeping: all genuine evidence is kept, because any of it may prove a revocation (design 10) ---
 
@@ -258,7 +258,7 @@ class Gatherer:
             crl = Crl.parse(data)
         except FormatError as error:
             refusal = Undecided("revocation.crl.malformed", problem_of_download(data, NeededFile.CRL, error))
-            return _failure(source, "crl", Outcome.REFUSED, refusal), None
+            return _failure(source, "crl", AttemptResult.REFUSED, refusal), None
         kind = "delta-crl" if crl.is_delta else "crl"
         maker: Certificate | None = None
         try:
@@ -266,9 +266,9 @@ class Gatherer:
                 maker = crl.verify_made_by(*issuers)
             elif not any(same_name(crl.issuer, item.certificate.issuer) for item in asked):
                 text = f"it is from {safe(crl.issuer_text)!r}, not from the certificate's issuer"
-                return _failure(source, kind, Outcome.REFUSED, Undecided("revocation.crl.issuer", text)), None
+                return _failure(source, kind, AttemptResult.REFUSED, Undecided("revocation.crl.issuer", text)), None
         except Undecided as error:
-            return _failure(source, kind, Outcome.REFUSED, error), None
+            return _failure(source, kind, AttemptResult.REFUSED, error), None
         kept = self._keeper.keep_crl(crl, maker, urls)
         attempt = self._kept_crl(crl, source, kind, kept)
         try:
@@ -309,7 +309,7 @@ class Gatherer:
         try:
             response, statements = _proven_response(data, asked, issuer)
         except Undecided as error:
-            return _failure(source, "ocsp", Outcome.REFUSED, error)
+            return _failure(source, "ocsp", AttemptResult.REFUSED, error)
         kept = self._keeper.keep_ocsp(data, response, certificate, issuer, asked.renewed)
         single = statements[0]
         attempt = self._kept(source, "ocsp", kept, f"{OCSP}/{kept.name}", None, single.this_update, single.next_update)
@@ -349,13 +349,13 @@ class Gatherer:
         this_update: datetime | None,
         next_update: datetime | None,
     ) -> Attempt:
-        older = kept.state is State.OLDER
+        older = kept.state is KeepResult.OLDER
         if not older:
             self.sources[kept.name] = safe(source)
         return Attempt(
             source=safe(source),
             kind=kind,
-            outcome=Outcome(kept.state.value),
+            outcome=AttemptResult(kept.state.value),
             message=f"it is older than {file}, and was ignored" if older else "",
             reason="evidence.older" if older else None,
             file=file,
@@ -409,7 +409,7 @@ MALFORMED: Final = {
 def _no_answer(attempt: Attempt, error: Undecided) -> Attempt:
     """The attempt for evidence that was kept but does not answer for the certificate."""
     text = f"{error}; it is kept, as its issuer made it"
-    return replace(attempt, outcome=Outcome.REFUSED, reason=error.reason, message=text)
+    return replace(attempt, outcome=AttemptResult.REFUSED, reason=error.reason, message=text)
 
 
 def _nothing(_: Crl) -> None:
@@ -436,7 +436,7 @@ def _unneeded(crl: Crl | None, asked: Iterable[CertificateToCheck]) -> Undecided
     return Undecided("evidence.unneeded", "it is about no certificate of the targets")
 
 
-def _failure(source: str, kind: str, outcome: Outcome, error: Undecided | FormatError | None) -> Attempt:
+def _failure(source: str, kind: str, outcome: AttemptResult, error: Undecided | FormatError | None) -> Attempt:
     if isinstance(error, Undecided):
         return Attempt(source=safe(source), kind=kind, outcome=outcome, message=str(error), reason=error.reason)
     return Attempt(

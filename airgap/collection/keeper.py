@@ -37,7 +37,7 @@ _SPARE: Final = 3
 _OWN_NAME: Final = re.compile(r"[0-9a-f]{16}-[0-9]{14}-[0-9a-f]{8}\.ors")
 
 
-class State(StrEnum):
+class KeepResult(StrEnum):
     """What was done with a piece of evidence."""
 
     NEW = "new"
@@ -51,7 +51,7 @@ class State(StrEnum):
 class Kept:
     """Where a piece of evidence is."""
 
-    state: State
+    state: KeepResult
     name: str
     """Its file; for OLDER the newer one's."""
 
@@ -78,13 +78,13 @@ class EvidenceKeeper:
             same = next((name for name, facts in rivals.items() if facts.fingerprint == crl.fingerprint), None)
             if same is None and issuer is not None and (newer := _replaced_by(folder, crl, rivals, issuer)):
                 _map(folder, index, urls, newer)
-                return Kept(state=State.OLDER, name=newer)
+                return Kept(state=KeepResult.OLDER, name=newer)
             name = same or crl_name(crl)
             if same is None:
                 _check_room(folder)
                 write_file(folder / name, crl.der)
             _map(folder, index, urls, name)
-        return Kept(state=State.UNCHANGED if same else State.NEW, name=name)
+        return Kept(state=KeepResult.UNCHANGED if same else KeepResult.NEW, name=name)
 
     def prune(self, issuer: Certificate) -> tuple[str, ...]:
         """Remove CRLs of `issuer` that newer ones replace; returns their names.
@@ -125,11 +125,11 @@ class EvidenceKeeper:
             rivals = _answers(folder, index, certificate, issuer, *renewed)
             for name, rival in rivals:
                 if rival.fingerprint == response.fingerprint:
-                    return Kept(state=State.UNCHANGED, name=name)
+                    return Kept(state=KeepResult.UNCHANGED, name=name)
             if _revokes_nothing(response):
                 for name, rival in rivals:
                     if _replaces(rival, response, certificate, issuer):
-                        return Kept(state=State.OLDER, name=name)
+                        return Kept(state=KeepResult.OLDER, name=name)
             made = statements[0].this_update
             name = f"{_stream(certificate, issuer)}-{made:%Y%m%d%H%M%S}-{response.fingerprint[:8]}.ors"
             _check_room(folder)
@@ -137,7 +137,7 @@ class EvidenceKeeper:
             # a responder's URL is mapped only if it was before: responses are found by serial number
             if mapped := [url for url in certificate.ocsp_urls if url in index.files]:
                 _write_index(folder, {**index.files, **{url: [name, *index.files[url]] for url in mapped}})
-        return Kept(state=State.NEW, name=name)
+        return Kept(state=KeepResult.NEW, name=name)
 
     def prune_ocsp(self, certificate: Certificate, issuer: Certificate) -> tuple[str, ...]:
         """Remove responses that do not revoke `certificate` where a newer one replaces them; their names."""

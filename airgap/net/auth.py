@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from airgap import limits
 from airgap.errors import FormatError
-from airgap.net.challenge import Challenge, parse_challenges
+from airgap.net.challenge import AuthChallenge, parse_challenges
 from airgap.net.credentials import Credential, Credentials, Lookup
 from airgap.net.errors import AuthenticationError
 from airgap.net.http import Body, Http, Reply, Request
@@ -63,7 +63,7 @@ class Authorizer:
         self._fetching: dict[tuple[str, ...], threading.Lock] = {}
         self._tokens: dict[tuple[str, ...], _Token] = {}
         self._lookups: dict[str, Lookup] = {}
-        self._challenge: Challenge | None = None
+        self._challenge: AuthChallenge | None = None
         self._wanted: dict[Access, tuple[str, ...]] = {}
 
     def header(self, access: Access) -> str | None:
@@ -124,7 +124,7 @@ class Authorizer:
             return None
         return f"Basic {credential.basic}"
 
-    def _bearer(self, challenge: Challenge, access: Access, *, rejected: str | None) -> str:
+    def _bearer(self, challenge: AuthChallenge, access: Access, *, rejected: str | None) -> str:
         credential = self._lookup(access).credential
         if credential is not None and credential.registry_token:
             header = f"Bearer {credential.registry_token}"
@@ -142,7 +142,7 @@ class Authorizer:
         return f"Bearer {token.value}"
 
     def _fetch(
-        self, challenge: Challenge, scopes: tuple[str, ...], access: Access, credential: Credential | None
+        self, challenge: AuthChallenge, scopes: tuple[str, ...], access: Access, credential: Credential | None
     ) -> _Token:
         realm = self._realm(challenge, secret=credential is not None)
         service = challenge.parameters.get("service", "")
@@ -160,7 +160,7 @@ class Authorizer:
             problem = f"what {whose} of {self._host} answered cannot be used: {error}"
         raise AuthenticationError(problem, host=self._host, status=reply.status)
 
-    def _realm(self, challenge: Challenge, *, secret: bool) -> str:
+    def _realm(self, challenge: AuthChallenge, *, secret: bool) -> str:
         realm = challenge.parameters.get("realm", "")
         try:
             origin = origin_of(realm)

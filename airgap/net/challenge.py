@@ -14,16 +14,16 @@ _ESCAPED: Final = re.compile(r"\\(.)")
 
 
 @dataclass(frozen=True, slots=True)
-class Challenge:
+class AuthChallenge:
     """One challenge: the scheme and its parameters' names in lower case."""
 
     scheme: str
     parameters: Mapping[str, str]
 
 
-def parse_challenges(header: str) -> tuple[Challenge, ...]:
+def parse_challenges(header: str) -> tuple[AuthChallenge, ...]:
     """All challenges of a header, several headers joined with commas included. What cannot be read is left out."""
-    challenges: list[Challenge] = []
+    challenges: list[AuthChallenge] = []
     position, text = 0, header[:_HEADER_CHARACTERS]
     while match := _SCHEME.match(text, position):
         position = match.end()
@@ -32,5 +32,5 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
             name, quoted, plain = parameter.groups()
             parameters.setdefault(name.lower(), plain if quoted is None else _ESCAPED.sub(r"\1", quoted))
             position = parameter.end()
-        challenges.append(Challenge(match[1].lower(), parameters))
+        challenges.append(AuthChallenge(match[1].lower(), parameters))
     return tuple(challenges)

@@ -24,7 +24,7 @@ from airgap.transfer.index_writer import index_document
 from airgap.transfer.sources import MemoryFile
 
 
-class Outline:
+class OutlineStore:
     """A `Store` of the fetched content. `problems` is what could not be read."""
 
     def __init__(self, name: str) -> None:
@@ -59,13 +59,13 @@ class Outline:
         self._entries.append(Entry(descriptor=descriptor, tag=tag))
 
 
-def outline(registry: RegistrySource, reference: str | Digest) -> tuple[Outline, Descriptor]:
+def outline(registry: RegistrySource, reference: str | Digest) -> tuple[OutlineStore, Descriptor]:
     """The artifact, and everything that shows who signed it, its children and its referrers.
 
     Raises NotFoundError, LimitError, and what the transport raises if referrers cannot be listed: otherwise the
     certificates of an overlooked signature would be missing.
     """
-    result = Outline(registry.name)
+    result = OutlineStore(registry.name)
     fetched = registry.manifests.get(reference)
     result.put(fetched.descriptor, fetched.raw)
     result.list(fetched.descriptor, None if isinstance(reference, Digest) else reference)
@@ -90,7 +90,7 @@ def _children(manifest: Manifest | Index) -> tuple[Descriptor, ...]:
     return manifest.manifests if isinstance(manifest, Index) else ()
 
 
-def _referrers(registry: RegistrySource, result: Outline, descriptor: Descriptor) -> tuple[Descriptor, ...]:
+def _referrers(registry: RegistrySource, result: OutlineStore, descriptor: Descriptor) -> tuple[Descriptor, ...]:
     found = registry.finder.find(descriptor.digest).readable(result.problems.append)
     entries = tuple(item.descriptor for item in found)
     for entry in entries:
@@ -98,7 +98,7 @@ def _referrers(registry: RegistrySource, result: Outline, descriptor: Descriptor
     return entries
 
 
-def _read(registry: RegistrySource, result: Outline, descriptor: Descriptor) -> Manifest | Index | None:
+def _read(registry: RegistrySource, result: OutlineStore, descriptor: Descriptor) -> Manifest | Index | None:
     if not descriptor.is_manifest:
         return None
     try:
@@ -113,7 +113,7 @@ def _read(registry: RegistrySource, result: Outline, descriptor: Descriptor) -> 
     return manifest
 
 
-def _wanted(result: Outline, manifest: Manifest) -> Iterator[Descriptor]:
+def _wanted(result: OutlineStore, manifest: Manifest) -> Iterator[Descriptor]:
     """The blobs to fetch: envelopes, and evidence that is attached already."""
     if is_signature(manifest):
         yield from (layer for layer in (*manifest.layers, *manifest.blobs) if layer.size <= limits.ENVELOPE_BYTES)

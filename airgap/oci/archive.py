@@ -21,7 +21,7 @@ from airgap.oci.recognise import check_head
 from airgap.oci.sections import Section, SharedFile
 from airgap.oci.store import missing
 from airgap.oci.tar import Member, members
-from airgap.oci.tar_header import BLOCK, Kind
+from airgap.oci.tar_header import BLOCK, MemberKind
 from airgap.text import safe
 
 Extent = tuple[int, int]
@@ -101,6 +101,6 @@ def _remembered(found: Iterable[Member], telling: dict[str, Extent]) -> Iterator
         name = member.name
         while name.startswith("./"):
             name = name.removeprefix("./")
-        if name in DOCKER_SAVE_FILES | FULL_INDEX_FILES and member.kind is not Kind.DIRECTORY:
+        if name in DOCKER_SAVE_FILES | FULL_INDEX_FILES and member.kind is not MemberKind.DIRECTORY:
             telling[name] = (member.offset, member.size)
         yield member

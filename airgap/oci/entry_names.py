@@ -33,7 +33,7 @@ _LONGEST: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexEntry:
     """An entry of `index.json`."""
 
     descriptor: Descriptor
@@ -71,20 +71,20 @@ class Entry:
 
 def read_entries(
     index: Index, is_attachment: Callable[[Descriptor], bool], may_run: Callable[[Descriptor], bool]
-) -> tuple[Entry, ...]:
+) -> tuple[IndexEntry, ...]:
     """The entries of `index.json`.
 
     `is_attachment` tells whether content is attached to something and cannot run itself, `may_run` whether it may be
     an image. Files, charts and modules keep their names.
     """
-    entries = [Entry(descriptor, number) for number, descriptor in enumerate(index.manifests)]
-    bearers: defaultdict[str, list[Entry]] = defaultdict(list)
+    entries = [IndexEntry(descriptor, number) for number, descriptor in enumerate(index.manifests)]
+    bearers: defaultdict[str, list[IndexEntry]] = defaultdict(list)
     for entry in entries:
         for name in entry.names:
             bearers[name].append(entry)
     standing: set[str] = set()
     """Names of something that is no attachment which something else has, too."""
-    attached: dict[int, Entry] = {}
+    attached: dict[int, IndexEntry] = {}
     for name, group in bearers.items():
         if _is_one(group):
             continue
@@ -100,15 +100,15 @@ def read_entries(
 class Names:
     """The names of one layout's entries."""
 
-    def __init__(self, entries: Sequence[Entry], source: str) -> None:
+    def __init__(self, entries: Sequence[IndexEntry], source: str) -> None:
         """`source`: what messages call the layout, safe to show."""
         self._entries: Final = entries
         self._source: Final = source
-        self._bearers: Final[defaultdict[str, list[Entry]]] = defaultdict(list)
-        self._by_tag: Final[defaultdict[str, dict[int, Entry]]] = defaultdict(dict)
-        self._by_end: Final[defaultdict[str, list[Entry]]] = defaultdict(list)
+        self._bearers: Final[defaultdict[str, list[IndexEntry]]] = defaultdict(list)
+        self._by_tag: Final[defaultdict[str, dict[int, IndexEntry]]] = defaultdict(dict)
+        self._by_end: Final[defaultdict[str, list[IndexEntry]]] = defaultdict(list)
         """Entries by the part of their name after the last colon; `:v1` and `x@y:v1` have no such part."""
-        self._by_pin: Final[defaultdict[str, list[tuple[Entry, str]]]] = defaultdict(list)
+        self._by_pin: Final[defaultdict[str, list[tuple[IndexEntry, str]]]] = defaultdict(list)
         """By the digest that a name ends in, which need not be the entry's; with that name."""
         for entry in entries:
             for name in entry.names:
@@ -120,7 +120,7 @@ class Names:
         self._single: Final = {name for name, group in self._bearers.items() if _is_one(group)}
         self._whole_names: Final = {name: {entry.image for entry in group} for name, group in self._bearers.items()}
 
-    def tag_of(self, entry: Entry) -> str | None:
+    def tag_of(self, entry: IndexEntry) -> str | None:
         """The name to show and copy an entry by: its ref.name if no other entry has it, else containerd's name.
 
         None if it has no name, or only names that others have, too.
@@ -136,26 +136,26 @@ class Names:
             name: frozenset(entry.descriptor.digest for entry in entries) for name, entries in self._bearers.items()
         }
 
-    def doubles(self) -> Iterator[tuple[Entry, str]]:
+    def doubles(self) -> Iterator[tuple[IndexEntry, str]]:
         """Entries without a name of their own, each with the first name that it shares."""
         for entry in self._entries:
             if entry.names and self.tag_of(entry) is None:
                 yield entry, entry.names[0]
 
-    def pinned_elsewhere(self, known: Container[str]) -> Iterator[tuple[Entry, str]]:
+    def pinned_elsewhere(self, known: Container[str]) -> Iterator[tuple[IndexEntry, str]]:
         """Entries with a name that ends in the digest of something else that is `known` here, each with that name."""
         for digest, bearers in self._by_pin.items():
             if digest in known:
                 yield from (bearer for bearer in bearers if str(bearer[0].descriptor.digest) != digest)
 
-    def image_beside(self, entry: Entry) -> Descriptor | None:
+    def image_beside(self, entry: IndexEntry) -> Descriptor | None:
         """The image whose names an attached entry has; None if there is not exactly one."""
         names = [name for name in (entry.ref, entry.image) if name is not None]
         firsts = [self._bearers[name][0].descriptor for name in names]
         one = all(name in self._single for name in names) and all(item.same_content(firsts[0]) for item in firsts)
         return firsts[0] if one else None
 
-    def look_up(self, name: str) -> tuple[Entry, str]:
+    def look_up(self, name: str) -> tuple[IndexEntry, str]:
         """The entry that `name` names, and its name as the layout has it.
 
         A full name, or the tag part of one. Raises NotFoundError if there is none, or if it is ambiguous: tools differ
@@ -182,9 +182,9 @@ class Names:
         return entry, called
 
     @cached_property
-    def _by_docker(self) -> Mapping[str, Mapping[int, Entry]]:
+    def _by_docker(self) -> Mapping[str, Mapping[int, IndexEntry]]:
         """By the name that docker makes of theirs; most layouts are asked for no name."""
-        found: defaultdict[str, dict[int, Entry]] = defaultdict(dict)
+        found: defaultdict[str, dict[int, IndexEntry]] = defaultdict(dict)
         for entry in self._entries:
             if entry.base:
                 found[_completed(entry.base)][entry.number] = entry
@@ -192,11 +192,11 @@ class Names:
             found[_completed(name)].update((entry.number, entry) for entry in entries)
         return found
 
-    def _completed_as(self, *names: str) -> Iterator[Entry]:
+    def _completed_as(self, *names: str) -> Iterator[IndexEntry]:
         for name in dict.fromkeys(map(_completed, names)):
             yield from self._by_docker.get(name, {}).values()
 
-    def _at(self, name: str) -> Sequence[Entry]:
+    def _at(self, name: str) -> Sequence[IndexEntry]:
         """The entry that skopeo takes by a name of that form."""
         match = _POSITION.fullmatch(name)
         return self._entries[int(match[1]) :][:1] if match else ()
@@ -218,7 +218,7 @@ class Names:
                     tag=safe(name),
                 )
 
-    def _ambiguous(self, name: str, found: Sequence[Entry]) -> NotFoundError:
+    def _ambiguous(self, name: str, found: Sequence[IndexEntry]) -> NotFoundError:
         wholes = {
             next(
                 (whole for whole in entry.names if name in {whole, tag_part(whole)}),
@@ -238,7 +238,7 @@ class Names:
             tag=safe(name),
         )
 
-    def _shown(self, entry: Entry, name: str) -> str:
+    def _shown(self, entry: IndexEntry, name: str) -> str:
         whole = self.tag_of(entry)
         digest = str(entry.descriptor.digest)
         return f"{safe(whole, limit=_LONGEST)!r} ({digest})" if whole and whole != name else digest
@@ -258,7 +258,7 @@ def _completed(name: str) -> str:
     return name if "@" in name else whole_docker_name(name)
 
 
-def _is_one(entries: Sequence[Entry]) -> bool:
+def _is_one(entries: Sequence[IndexEntry]) -> bool:
     return all(entry.descriptor.same_content(entries[0].descriptor) for entry in entries)
 
 

@@ -14,7 +14,7 @@ from airgap.oci.digest import SUPPORTED, Digest
 from airgap.oci.documents import BLOBS, DOCKER_SAVE_FILES, LAYOUT_FILE, LAYOUT_INDEX
 from airgap.oci.recognise import explain_tar
 from airgap.oci.tar import Member
-from airgap.oci.tar_header import REPACK, Kind
+from airgap.oci.tar_header import REPACK, MemberKind
 from airgap.text import safe
 
 _HOSTILE: Final = "Do not unpack it with anything. Ask whoever made it for a tar of the layout alone."
@@ -54,20 +54,24 @@ def layout_files(found: Iterable[Member], source: str, others: set[str]) -> Iter
     for member in found:
         name = _plain_name(member)
         ours = False
-        if member.kind not in {Kind.FILE, Kind.DIRECTORY}:
+        if member.kind not in {MemberKind.FILE, MemberKind.DIRECTORY}:
             # a docker save archive has links: read on, because "docker save archive" is the better message
             link = link or _link(name, member)
         elif name:
             tree.add(name, member.kind)
             digest = _digest(name)
-            ours = member.kind is Kind.FILE and (name in _DOCUMENTS or digest is not None)
+            ours = member.kind is MemberKind.FILE and (name in _DOCUMENTS or digest is not None)
             if ours:
                 (blobs if digest else documents).add(f"{BLOBS}/" if digest else name)
                 if link is None:
                     yield LayoutFile(name, digest, member)
         if link and (blobs or documents):
             raise link
-        if not ours and member.kind is not Kind.DIRECTORY and (len(others) < _OTHERS or name in DOCKER_SAVE_FILES):
+        if (
+            not ours
+            and member.kind is not MemberKind.DIRECTORY
+            and (len(others) < _OTHERS or name in DOCKER_SAVE_FILES)
+        ):
             others.add(name)
     if documents != _DOCUMENTS:
         raise explain_tar(source, others | documents | blobs)
@@ -82,12 +86,12 @@ class _Tree:
         """The spelling of each, by its normalized name."""
         self._spelt: set[str] = set(_FOLDERS)
 
-    def add(self, name: str, kind: Kind) -> None:
+    def add(self, name: str, kind: MemberKind) -> None:
         """Adds a member. Raises FormatError if it conflicts with an earlier one."""
         folder = name.rpartition("/")[0]
         if folder:
             self._add_folder(folder)
-        if kind is Kind.DIRECTORY:
+        if kind is MemberKind.DIRECTORY:
             self._add_folder(name)
             return
         key = name if _BLOB.fullmatch(name) else _key(name)
@@ -149,7 +153,7 @@ def _plain_name(member: Member) -> str:
     if len(name.encode("utf-8", "surrogateescape")) > limits.TAR_NAME_BYTES:
         raise FormatError(f"{shown} has a longer name than systems take", remedy=REPACK)
     plain = _TOP.sub("", name)
-    if member.kind is Kind.DIRECTORY:
+    if member.kind is MemberKind.DIRECTORY:
         if not plain or name == ".":
             return ""
         if plain != "/":

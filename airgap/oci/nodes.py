@@ -11,7 +11,7 @@ from airgap.oci.manifest import Index, Manifest
 from airgap.oci.problems import ContentProblem
 
 
-class Mechanism(StrEnum):
+class LayoutMechanism(StrEnum):
     """How a referrer is recorded in the layout."""
 
     ENTRY = "index entry"
@@ -24,7 +24,7 @@ class Referrer:
     """A manifest that refers to another."""
 
     descriptor: Descriptor
-    mechanism: Mechanism
+    mechanism: LayoutMechanism
     artifact_type: str | None
     """The effective type (LAYOUT-13)."""
     manifest: Manifest | Index

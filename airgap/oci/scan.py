@@ -17,15 +17,15 @@ from airgap.oci.attached import cosign_suffix, is_attachment, is_image_kind, is_
 from airgap.oci.descriptor import ACQUISITION, INDEX_TYPES, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LAYOUT_INDEX
-from airgap.oci.entry_names import Entry, Names, read_entries
+from airgap.oci.entry_names import IndexEntry, Names, read_entries
 from airgap.oci.manifest import Index, Manifest
-from airgap.oci.nodes import Mechanism, Referrer, Root
+from airgap.oci.nodes import LayoutMechanism, Referrer, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, check_embedded
 from airgap.oci.tags import cosign_tag, cosign_target, is_referrers_tag, referrers_tags, tag_part
 from airgap.text import safe
 
-__all__ = ["Mechanism", "Referrer", "Root", "Scan", "scan"]
+__all__ = ["LayoutMechanism", "Referrer", "Root", "Scan", "scan"]
 
 Read = Callable[[Descriptor], Manifest | Index]
 """Returns the verified manifest of a descriptor; raises ContentError."""
@@ -100,12 +100,12 @@ class _Scanner:
         self._unread: Final[dict[tuple[Digest, str], ContentProblem]] = {}
         self._claims: Final[list[tuple[str | Digest, ContentProblem]]] = []
         """Unreadable referrers, by their fallback tag or digest."""
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: tuple[IndexEntry, ...] = ()
         self._doubled: Final[set[int]] = set()
         """Numbers of entries that share their name: an unreadable one may be an attachment of hauler."""
         self._runnable: Final[dict[tuple[Digest, str], bool]] = {}
         self._images: Final[dict[tuple[Digest, str], bool]] = {}
-        self._waiting: Final[defaultdict[str | Digest, list[Entry]]] = defaultdict(list)
+        self._waiting: Final[defaultdict[str | Digest, list[IndexEntry]]] = defaultdict(list)
         """Referrers tags and cosign tags whose subject is not reached yet by an artifact that is judged."""
         self._covered: Final[dict[Digest, Descriptor]] = {}
         """Everything that the artifacts found so far reach: it is judged and checked with them."""
@@ -153,21 +153,21 @@ class _Scanner:
         manifest = self._try(descriptor)
         return manifest is None or self._is_runnable(descriptor, manifest)
 
-    def _note(self, entry: Entry, message: str) -> None:
+    def _note(self, entry: IndexEntry, message: str) -> None:
         self._notes.append(
             ContentProblem(reason="layout.entry", message=message, path=entry.place, descriptor=entry.descriptor)
         )
 
     # --- walking ---
 
-    def _walk_entries(self, entries: Iterable[Entry]) -> None:
+    def _walk_entries(self, entries: Iterable[IndexEntry]) -> None:
         start = [
             _Reached(entry.descriptor, entry.place, named=bool(entry.names) and entry.number not in self._doubled)
             for entry in entries
         ]
-        self._walk(start, Mechanism.ENTRY)
+        self._walk(start, LayoutMechanism.ENTRY)
 
-    def _walk(self, start: Iterable[_Reached], mechanism: Mechanism) -> None:
+    def _walk(self, start: Iterable[_Reached], mechanism: LayoutMechanism) -> None:
         """Everything below, with subjects (MAN-30), breadth first, so that depths are the smallest."""
         queue = deque(found for found in start if self._is_new(found))
         while queue:
@@ -218,7 +218,7 @@ class _Scanner:
         return self._read(found.descriptor)
 
     def _register(
-        self, descriptor: Descriptor, manifest: Manifest | Index, subject: Descriptor, mechanism: Mechanism
+        self, descriptor: Descriptor, manifest: Manifest | Index, subject: Descriptor, mechanism: LayoutMechanism
     ) -> None:
         self._add(
             subject.digest,
@@ -251,7 +251,7 @@ class _Scanner:
 
     # --- forms of referrers ---
 
-    def _is_special(self, entry: Entry) -> bool:
+    def _is_special(self, entry: IndexEntry) -> bool:
         """Whether it has a referrers tag or a cosign tag, and cannot be run by that name.
 
         A referrer is not judged by itself, but tools run an image by any tag. So an image that has a subject or a
@@ -265,7 +265,7 @@ class _Scanner:
         manifest = self._try(entry.descriptor)
         return manifest is None or not self._is_runnable(entry.descriptor, manifest)
 
-    def _lists_referrers(self, entry: Entry, ref: str) -> bool:
+    def _lists_referrers(self, entry: IndexEntry, ref: str) -> bool:
         """Whether it is an index under such a tag with a referrer of the tag's subject, or without a readable entry.
 
         False for an index with an entry that can be run, whatever its subject.
@@ -286,7 +286,7 @@ class _Scanner:
             self._runnable[key] = is_runnable(self._store, manifest)
         return self._runnable[key]
 
-    def _take_fallback(self, entry: Entry) -> None:
+    def _take_fallback(self, entry: IndexEntry) -> None:
         tag = tag_part(entry.ref or "")
         self._known.setdefault(entry.descriptor.digest, entry.descriptor)
         try:
@@ -304,12 +304,12 @@ class _Scanner:
                 self._claims.append((tag, ContentProblem.of(error, child, place)))
                 continue
             if _refers(manifest, tag):  # design 5: only entries that really have this subject count
-                self._walk([_Reached(child, place)], Mechanism.FALLBACK)
+                self._walk([_Reached(child, place)], LayoutMechanism.FALLBACK)
             else:
                 message = f"{child.digest} is listed as a referrer under a tag of which it has not the subject"
                 self._notes.append(ContentProblem(reason="layout.entry", message=message, path=place, descriptor=child))
 
-    def _take_cosign(self, entry: Entry, target: Digest) -> None:
+    def _take_cosign(self, entry: IndexEntry, target: Digest) -> None:
         self._known.setdefault(entry.descriptor.digest, entry.descriptor)
         try:
             manifest = self._read(entry.descriptor)
@@ -317,7 +317,7 @@ class _Scanner:
             place = f"cosign tag {safe(entry.ref, limit=160)}"
             self._claims.append((target, ContentProblem.of(error, entry.descriptor, place)))
             return
-        self._walk([_Reached(entry.descriptor, entry.place, named=True)], Mechanism.COSIGN)
+        self._walk([_Reached(entry.descriptor, entry.place, named=True)], LayoutMechanism.COSIGN)
         self._add(target, _cosigned(entry.descriptor, manifest, entry.ref))
 
     def _attach_aside(self, names: Names) -> None:
@@ -369,7 +369,7 @@ class _Scanner:
 
     # --- roots ---
 
-    def _roots(self, plain: list[Entry], special: list[Entry]) -> list[Entry]:
+    def _roots(self, plain: list[IndexEntry], special: list[IndexEntry]) -> list[IndexEntry]:
         """The entries that are artifacts of their own (design 5), in the order of `index.json`.
 
         All that is named, but a referrers tag or cosign tag of something that another artifact reaches: whoever chooses
@@ -397,7 +397,7 @@ class _Scanner:
         self._report_unreadable(plain)
         return sorted(chosen + orphans, key=lambda entry: entry.number)
 
-    def _offered(self, plain: list[Entry]) -> list[Entry]:
+    def _offered(self, plain: list[IndexEntry]) -> list[IndexEntry]:
         """What has a name, what is marked as the image of the layout, and what else of it could be run.
 
         Tools that take all of a layout take each entry for an image of its own, whatever refers to what: `docker load`
@@ -434,7 +434,7 @@ class _Scanner:
                 self._images[key] = manifest is not None and self._is_runnable(descriptor, manifest)
         return self._images[key]
 
-    def _unnamed(self, plain: list[Entry]) -> Iterator[list[Entry]]:
+    def _unnamed(self, plain: list[IndexEntry]) -> Iterator[list[IndexEntry]]:
         """Unnamed entries that may be artifacts; first those that are likely to reach others."""
         unnamed = [entry for entry in plain if not entry.names]
         subjects = {entry.number: manifest.subject for entry in unnamed if (manifest := self._manifest(entry))}
@@ -449,10 +449,10 @@ class _Scanner:
         yield [entry for entry, _ in referring if entry.number in dangling and not self._is_stray(entry)]
         yield [entry for entry, _ in referring if not self._is_stray(entry)]
 
-    def _manifest(self, entry: Entry) -> Manifest | Index | None:
+    def _manifest(self, entry: IndexEntry) -> Manifest | Index | None:
         return self._try(entry.descriptor) if entry.descriptor.is_manifest else None
 
-    def _is_stray(self, entry: Entry) -> bool:
+    def _is_stray(self, entry: IndexEntry) -> bool:
         """Whether it is a signature or record whose artifact is missing here; it cannot be run."""
         manifest = self._manifest(entry)
         return (
@@ -461,7 +461,7 @@ class _Scanner:
             and not is_runnable(self._store, manifest)
         )
 
-    def _is_artifact(self, entry: Entry) -> bool:
+    def _is_artifact(self, entry: IndexEntry) -> bool:
         """Whether a tag with a missing subject is an artifact: false for an index without entries."""
         if cosign_target(entry.ref or ""):
             return True
@@ -513,7 +513,7 @@ class _Scanner:
         manifest = self._try(descriptor) if descriptor.is_manifest else None
         return _manifests_below(manifest) if manifest else iter(())
 
-    def _report_unreadable(self, plain: list[Entry]) -> None:
+    def _report_unreadable(self, plain: list[IndexEntry]) -> None:
         for entry in plain:
             descriptor = entry.descriptor
             if entry.names or not descriptor.is_manifest or descriptor.digest in self._covered:
@@ -559,7 +559,7 @@ def _is_about(referrer: Referrer, descriptor: Descriptor) -> bool:
 def _cosigned(descriptor: Descriptor, manifest: Manifest | Index, tag: str | None) -> Referrer:
     return Referrer(
         descriptor=descriptor,
-        mechanism=Mechanism.COSIGN,
+        mechanism=LayoutMechanism.COSIGN,
         artifact_type=manifest.artifact_type,
         manifest=manifest,
         subject=None,
@@ -575,9 +575,9 @@ def _is_sound(descriptor: Descriptor) -> bool:
     return True
 
 
-def _merged(entries: list[Entry], names: Names) -> tuple[Root, ...]:
+def _merged(entries: list[IndexEntry], names: Names) -> tuple[Root, ...]:
     """One root for all entries of the same content, in the order of the first."""
-    together: dict[tuple[Digest, str, int], list[Entry]] = {}
+    together: dict[tuple[Digest, str, int], list[IndexEntry]] = {}
     for entry in entries:
         key = (entry.descriptor.digest, entry.descriptor.media_type, entry.descriptor.size)
         together.setdefault(key, []).append(entry)
@@ -596,8 +596,8 @@ def _unreadable_entries(index: Index) -> list[ContentProblem]:
     ]
 
 
-def _root(entries: list[Entry], names: Names) -> Root:
-    bearers: dict[str, Entry] = {}
+def _root(entries: list[IndexEntry], names: Names) -> Root:
+    bearers: dict[str, IndexEntry] = {}
     for entry in entries:
         tag = names.tag_of(entry)
         # of several entries with the tag, prefer one that also has containerd's name

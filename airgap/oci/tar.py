@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
-from airgap.oci.tar_header import BLOCK, DAMAGED, META, REPACK, Header, Kind, parse_header, text
+from airgap.oci.tar_header import BLOCK, DAMAGED, META, REPACK, Header, MemberKind, parse_header, text
 from airgap.oci.tar_pax import check_global, check_records, parse_records
 from airgap.text import safe
 
@@ -40,7 +40,7 @@ class Member:
     """One member: `name` as written; `offset` and `size` of its bytes."""
 
     name: str
-    kind: Kind
+    kind: MemberKind
     start: int
     """Of its first header block."""
     offset: int
@@ -150,7 +150,7 @@ class _Pending:
                 f"{source} follows another one before the member that both are about; readers differ in what counts",
                 remedy=REPACK,
             )
-        if header.kind is Kind.GLOBAL:
+        if header.kind is MemberKind.GLOBAL:
             if self.global_seen:
                 raise FormatError(
                     f"{source} follows another global one before a member, which some readers refuse", remedy=REPACK
@@ -159,7 +159,7 @@ class _Pending:
             check_global(parse_records(data, source), source)
             return
         self.used, self._start = True, offset
-        if header.kind is Kind.EXTENDED:
+        if header.kind is MemberKind.EXTENDED:
             self._records = parse_records(data, source)
         else:
             self._long = _long_name(data, source)
@@ -180,7 +180,7 @@ class _Pending:
                 )
         if size > limits.TAR_BYTES:
             raise LimitError(f"{safe(name, limit=160)!r} in the tar has more than {limits.TAR_BYTES} bytes")
-        if size and header.kind is not Kind.FILE:
+        if size and header.kind is not MemberKind.FILE:
             raise FormatError(
                 f"{safe(name, limit=160)!r} in the tar is {header.kind.value} and states {size} bytes of data, which "
                 "readers understand differently",

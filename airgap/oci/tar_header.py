@@ -37,7 +37,7 @@ REPACK: Final = (
 DAMAGED: Final = "Copy the file again; compare its size and checksum with those of where it was made."
 
 
-class Kind(StrEnum):
+class MemberKind(StrEnum):
     """The kind of a member, in words for messages."""
 
     FILE = "a file"
@@ -53,17 +53,17 @@ class Kind(StrEnum):
 
 
 _KINDS: Final = {
-    b"0": Kind.FILE,
-    b"\0": Kind.FILE,
-    b"1": Kind.HARD_LINK,
-    b"2": Kind.SYMBOLIC_LINK,
-    b"3": Kind.CHARACTER_DEVICE,
-    b"4": Kind.BLOCK_DEVICE,
-    b"5": Kind.DIRECTORY,
-    b"6": Kind.FIFO,
-    b"x": Kind.EXTENDED,
-    b"g": Kind.GLOBAL,
-    b"L": Kind.LONG_NAME,
+    b"0": MemberKind.FILE,
+    b"\0": MemberKind.FILE,
+    b"1": MemberKind.HARD_LINK,
+    b"2": MemberKind.SYMBOLIC_LINK,
+    b"3": MemberKind.CHARACTER_DEVICE,
+    b"4": MemberKind.BLOCK_DEVICE,
+    b"5": MemberKind.DIRECTORY,
+    b"6": MemberKind.FIFO,
+    b"x": MemberKind.EXTENDED,
+    b"g": MemberKind.GLOBAL,
+    b"L": MemberKind.LONG_NAME,
 }
 _REFUSED: Final = {
     b"S": "a sparse file, which readers put together differently",
@@ -75,9 +75,9 @@ _REFUSED: Final = {
     b"V": "a volume label, which some readers take for a file",
     b"X": "an extended header of Solaris, which some readers apply and others take for a file",
 }
-META: Final = frozenset({Kind.EXTENDED, Kind.GLOBAL, Kind.LONG_NAME})
+META: Final = frozenset({MemberKind.EXTENDED, MemberKind.GLOBAL, MemberKind.LONG_NAME})
 """Meta headers: they describe members and are no members."""
-LINKS: Final = frozenset({Kind.HARD_LINK, Kind.SYMBOLIC_LINK})
+LINKS: Final = frozenset({MemberKind.HARD_LINK, MemberKind.SYMBOLIC_LINK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Header:
     """A header block; `size` is the stated size of the data after it."""
 
     name: str
-    kind: Kind
+    kind: MemberKind
     size: int
 
 

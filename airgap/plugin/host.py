@@ -20,9 +20,9 @@ from airgap.plugin.protocol import (
     KeyRequest,
     Metadata,
     RawSignature,
-    SignRequest,
+    SignatureRequest,
+    VerificationRequest,
     VerifyAnswer,
-    VerifyRequest,
     encode,
 )
 from airgap.text import safe
@@ -66,7 +66,7 @@ class Plugin:
         self._check_key(Command.DESCRIBE_KEY, request.key_id, answer.key_id)
         return answer
 
-    def generate_signature(self, request: SignRequest) -> RawSignature:
+    def generate_signature(self, request: SignatureRequest) -> RawSignature:
         """A signature value with the requested key and algorithm (PLUGIN-23). Raises PluginError."""
         answer = self._ask(Command.SIGN, request.encode(), RawSignature.parse)
         self._check_key(Command.SIGN, request.key_id, answer.key_id)
@@ -88,7 +88,7 @@ class Plugin:
             )
         return answer
 
-    def verify_signature(self, request: VerifyRequest) -> VerifyAnswer:
+    def verify_signature(self, request: VerificationRequest) -> VerifyAnswer:
         """The results of the plugin: one for each requested check, and no others (VERIFY-22, D39).
 
         Raises PluginError.

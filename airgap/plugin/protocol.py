@@ -66,7 +66,7 @@ class KeyRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignRequest:
+class SignatureRequest:
     """`generate-signature` (PLUGIN-23)."""
 
     key_id: str
@@ -111,7 +111,7 @@ class EnvelopeRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyRequest:
+class VerificationRequest:
     """`verify-signature` (PLUGIN-26); absent members are left out, there are no zero dates (D40)."""
 
     critical: Mapping[str, str]

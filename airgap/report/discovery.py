@@ -12,7 +12,7 @@ from airgap.reasons import ExitCode
 from airgap.report.document import content_problem_document, record_document
 from airgap.report.report import Json, Report
 from airgap.report.style import Style
-from airgap.report.tree import Node
+from airgap.report.tree import TreeNode
 from airgap.text import safe
 
 DISCOVER_SCHEMA = "airgap.discover/1"
@@ -49,7 +49,7 @@ class DiscoverReport(Report):
         """One tree an artifact."""
         lines: list[str] = []
         for artifact in self.artifacts:
-            root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.tree.descriptor.digest}")
+            root = TreeNode(f"{style.paint('strong', artifact.reference)}  {artifact.tree.descriptor.digest}")
             if artifact.record is not None:
                 root.add(f"{style.paint('quiet', 'record')} {_origin(artifact.record)}")
             _add(root, artifact.tree, style)
@@ -75,7 +75,7 @@ def _origin(record: Record) -> str:
     return "; ".join(parts)
 
 
-def _add(node: Node, tree: Outline, style: Style) -> None:
+def _add(node: TreeNode, tree: Outline, style: Style) -> None:
     if tree.missing:
         node.add(style.paint("bad", tree.missing))
     for below in tree.below:

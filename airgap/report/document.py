@@ -21,7 +21,7 @@ from airgap.verifier.outcome import (
     Outcome,
     ReferrerOutcome,
     SignatureOutcome,
-    Signer,
+    SignerClaims,
 )
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def _exact(metadata: Mapping[str, str]) -> dict[str, str]:
     return {exact(key): exact(value) for key, value in metadata.items()}
 
 
-def _signer(signer: Signer | None) -> Json | None:
+def _signer(signer: SignerClaims | None) -> Json | None:
     if signer is None:
         return None
     timestamp = signer.timestamp

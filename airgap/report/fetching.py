@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Self
 
-from airgap.collection.coverage import Attempt, CertificateCoverage, FetchOutcome, Outcome, Status
+from airgap.collection.coverage import Attempt, AttemptResult, CertificateCoverage, FetchOutcome, Status
 from airgap.errors import AirgapError
 from airgap.parse.time import iso
 from airgap.report.document import problem_document
@@ -128,7 +128,7 @@ def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
         yield f"          → {_ASK_AGAIN if any(item.attempts for item in gaps) else _NOT_ASKED}"
     for unread in outcome.unread:
         yield f"  {style.paint('unsure', 'unread')} signature {unread.signature}: {unread.message}"
-    told = [attempt for attempt in outcome.offered if verbose or attempt.outcome is Outcome.REFUSED]
+    told = [attempt for attempt in outcome.offered if verbose or attempt.outcome is AttemptResult.REFUSED]
     yield from (f"  offered {attempt.source}: {_attempt(attempt)}" for attempt in told)
     for name in outcome.pruned:
         yield f"  {style.paint('quiet', 'pruned')} {name}"

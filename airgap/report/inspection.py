@@ -12,7 +12,7 @@ from airgap.reasons import ExitCode
 from airgap.report.document import content_problem_document
 from airgap.report.report import Json, Report
 from airgap.report.style import PLAIN, Style
-from airgap.report.tree import Node
+from airgap.report.tree import TreeNode
 from airgap.report.wording import described, moment
 from airgap.signature.inspected import InspectedArtifact, InspectedSignature
 from airgap.signature.model import Envelope, Payload
@@ -56,7 +56,7 @@ class InspectReport(Report):
         """A tree for each artifact, below the warning that nothing was judged."""
         lines = [style.paint("unsure", _WARNING.format("airgap verify"))]
         for artifact in self.artifacts:
-            root = Node(f"{style.paint('strong', artifact.reference)}  {artifact.descriptor.digest}")
+            root = TreeNode(f"{style.paint('strong', artifact.reference)}  {artifact.descriptor.digest}")
             for signature in artifact.signatures:
                 _signature_node(root, signature, style)
             for problem in artifact.unread:
@@ -74,12 +74,12 @@ def inspected_exit_code(signatures: Iterable[InspectedSignature]) -> int:
 
 def inspected_lines(name: str, signature: InspectedSignature, style: Style = PLAIN) -> list[str]:
     """One signature that stands by itself, below the warning that nothing was judged."""
-    root = Node(style.paint("strong", name))
+    root = TreeNode(style.paint("strong", name))
     _signature_node(root, signature, style)
     return [style.paint("unsure", _WARNING.format("airgap blob verify")), *root.lines()]
 
 
-def _signature_node(parent: Node, signature: InspectedSignature, style: Style) -> None:
+def _signature_node(parent: TreeNode, signature: InspectedSignature, style: Style) -> None:
     node = parent.add(f"signature {signature.descriptor.digest} ({signature.mechanism})")
     for obstacle in signature.obstacles:
         code = f" [{obstacle.reason}]" if obstacle.reason else ""
@@ -98,7 +98,7 @@ def _signature_node(parent: Node, signature: InspectedSignature, style: Style) -
         _certificate_nodes(node.add("certificate chain"), signature.envelope.certificates)
 
 
-def _envelope_nodes(node: Node, envelope: Envelope) -> None:
+def _envelope_nodes(node: TreeNode, envelope: Envelope) -> None:
     node.add(f"algorithm: {envelope.algorithm.name}")
     node.add(f"signing scheme: {envelope.scheme.value}")
     if envelope.stated_time:
@@ -114,7 +114,7 @@ def _envelope_nodes(node: Node, envelope: Envelope) -> None:
         node.add(f"signing agent: {safe(envelope.signing_agent)} (unsigned)")
 
 
-def _payload_nodes(node: Node, payload: Payload) -> None:
+def _payload_nodes(node: TreeNode, payload: Payload) -> None:
     target = node.add(f"signed artifact: {payload.digest}")
     target.add(f"media type: {safe(payload.media_type)}")
     target.add(f"size: {payload.size}")
@@ -122,7 +122,7 @@ def _payload_nodes(node: Node, payload: Payload) -> None:
         node.add(f"metadata {safe(key)}: {safe(value)}")
 
 
-def _certificate_nodes(node: Node, certificates: Sequence[Certificate]) -> None:
+def _certificate_nodes(node: TreeNode, certificates: Sequence[Certificate]) -> None:
     for certificate in certificates:
         entry = node.add(safe(certificate.subject_text))
         entry.add(f"issued by: {safe(certificate.issuer_text)}")

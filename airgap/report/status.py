@@ -12,18 +12,18 @@ from airgap.reasons import REASONS, ExitCode
 from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
 from airgap.report.wording import count, moment
-from airgap.trust.status import PieceStatus, State, TrustStatus
+from airgap.trust.status import PieceState, PieceStatus, TrustStatus
 from airgap.verifier.run import clock_text
 
 STATUS_SCHEMA: Final = "airgap.status/1"
 _KIND = {
-    State.FRESH: "good",
-    State.ACCEPTED: "unsure",
-    State.STALE: "bad",
-    State.FUTURE: "unsure",
-    State.SUPERSEDED: "quiet",
-    State.INCOMPLETE: "bad",
-    State.UNUSABLE: "bad",
+    PieceState.FRESH: "good",
+    PieceState.ACCEPTED: "unsure",
+    PieceState.STALE: "bad",
+    PieceState.FUTURE: "unsure",
+    PieceState.SUPERSEDED: "quiet",
+    PieceState.INCOMPLETE: "bad",
+    PieceState.UNUSABLE: "bad",
 }
 
 
@@ -85,16 +85,16 @@ class StatusReport(Report):
 
 def _status_headline(status: TrustStatus) -> str:
     counting = [piece for piece in status.pieces if piece.is_needed]
-    bad = [piece for piece in counting if piece.state in {State.STALE, State.FUTURE}]
+    bad = [piece for piece in counting if piece.state in {PieceState.STALE, PieceState.FUTURE}]
     if status.problems:
         return f"BROKEN: {count(len(status.problems), 'problem')} in the trust directory."
     if not counting:
         return "NO EVIDENCE: the trust directory holds no CRL and no OCSP response that counts."
     if bad:
         return f"STALE: {len(bad)} of {count(len(counting), 'piece')} of evidence do not count at {iso(status.at)}."
-    if lacking := [piece for piece in counting if piece.state is State.INCOMPLETE]:
+    if lacking := [piece for piece in counting if piece.state is PieceState.INCOMPLETE]:
         return f"INCOMPLETE: {len(lacking)} of {count(len(counting), 'piece')} of evidence lack a base or delta CRL."
-    if unusable := [piece for piece in status.pieces if piece.state is State.UNUSABLE]:
+    if unusable := [piece for piece in status.pieces if piece.state is PieceState.UNUSABLE]:
         return f"UNSURE: {count(len(unusable), 'piece')} of evidence cannot be used, and may say anything."
     if status.clock_is_behind:
         return f"WRONG CLOCK: it says {iso(status.clock)}, and there is evidence from after that."
@@ -102,9 +102,9 @@ def _status_headline(status: TrustStatus) -> str:
 
 
 _WAYS_OUT: Final = {
-    State.STALE: "Fetch the current one on the connected side (airgap trust fetch), and bring it along.",
-    State.FUTURE: "Check this machine's clock, or the time that --at names.",
-    State.UNUSABLE: REASONS["evidence.unread"].remedy,
+    PieceState.STALE: "Fetch the current one on the connected side (airgap trust fetch), and bring it along.",
+    PieceState.FUTURE: "Check this machine's clock, or the time that --at names.",
+    PieceState.UNUSABLE: REASONS["evidence.unread"].remedy,
 }
 _NO_EVIDENCE: Final = (
     "Fetch it on the connected side (airgap trust fetch TARGET --trust DIR, TARGET being what is to be verified), and "
@@ -121,7 +121,7 @@ def _status_lines(status: TrustStatus, style: Style, verbose: bool) -> Iterator[
         yield f"          → {_NO_EVIDENCE}"
     hidden = 0
     for piece in status.pieces:
-        if piece.state is State.SUPERSEDED and not verbose:
+        if piece.state is PieceState.SUPERSEDED and not verbose:
             hidden += 1
             continue
         yield from _piece_lines(piece, status.at, style, verbose)

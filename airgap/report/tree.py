@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Node:
+class TreeNode:
     """A line with lines below it. The label is already safe for a terminal."""
 
     label: str
-    children: list[Node] = field(default_factory=list)
+    children: list[TreeNode] = field(default_factory=list)
 
-    def add(self, label: str) -> Node:
+    def add(self, label: str) -> TreeNode:
         """A new child."""
-        child = Node(label)
+        child = TreeNode(label)
         self.children.append(child)
         return child
 
@@ -25,7 +25,7 @@ class Node:
         yield from _below(self.children, "")
 
 
-def _below(children: Sequence[Node], indent: str) -> Iterator[str]:
+def _below(children: Sequence[TreeNode], indent: str) -> Iterator[str]:
     for number, child in enumerate(children, start=1):
         last = number == len(children)
         yield f"{indent}{'└── ' if last else '├── '}{child.label}"

@@ -13,7 +13,7 @@ from airgap.files import list_folder, read_material, read_regular, reading_probl
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.misplaced import POSSIBLE, find_misplaced, is_left_behind
 from airgap.revocation.pool import CrlFile, EvidenceFile, EvidencePool, OcspFile, UnreadableEvidence
-from airgap.revocation.unsigned import Unsigned
+from airgap.revocation.unsigned import UnsignedEvidence
 from airgap.text import safe
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class EvidenceDirectory(EvidencePool):
         TrustMaterialError("evidence.malformed") if a folder cannot be listed, or an index or the record of unsigned
         evidence is malformed.
         """
-        found = _EvidenceFiles(origin, Unsigned.read(root))
+        found = _EvidenceFiles(origin, UnsignedEvidence.read(root))
         found.folder(root / CRLS, ".crl", limits.CRL_FILE_BYTES)
         found.folder(root / OCSP, ".ors", limits.CRL_FILE_BYTES)
         misplaced = find_misplaced(root, origin, (CRLS, OCSP))
@@ -53,7 +53,7 @@ def hidden_evidence(root: Path) -> tuple[str, ...]:
 
     Includes such folders that cannot be searched.
     """
-    found = _EvidenceFiles("trust directory", Unsigned())
+    found = _EvidenceFiles("trust directory", UnsignedEvidence())
     found.hidden(root / CRLS, ".crl")
     found.hidden(root / OCSP, ".ors")
     held = [item.path for item in found.unread]
@@ -67,7 +67,7 @@ def hidden_evidence(root: Path) -> tuple[str, ...]:
 class _EvidenceFiles:
     """The files in the folders of evidence."""
 
-    def __init__(self, origin: str, unsigned: Unsigned) -> None:
+    def __init__(self, origin: str, unsigned: UnsignedEvidence) -> None:
         self._origin = origin
         self._unsigned = unsigned
         self._folder = ""

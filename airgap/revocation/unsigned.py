@@ -27,7 +27,7 @@ SCHEMA: Final = "airgap.unsigned-evidence/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Unsigned:
+class UnsignedEvidence:
     """Paths of evidence (`crls/<file>`, `ocsp/<file>`) to the digest of each when it came."""
 
     files: Mapping[str, Digest] = field(default_factory=lambda: MappingProxyType({}))

@@ -20,7 +20,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import check_code_signing_chain
 from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
-from airgap.plugin.protocol import Capability, Command, EnvelopeRequest, KeyRequest, SignRequest
+from airgap.plugin.protocol import Capability, Command, EnvelopeRequest, KeyRequest, SignatureRequest
 from airgap.signature import model
 from airgap.signature.certificates import parse_certificates
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, verify_signature
@@ -80,7 +80,9 @@ class PluginSigner:
         Raises PluginError.
         """
         answer = self._plugin.generate_signature(
-            SignRequest(key_id=self._key.key_id, algorithm=self._algorithm, payload=message, config=self._key.config)
+            SignatureRequest(
+                key_id=self._key.key_id, algorithm=self._algorithm, payload=message, config=self._key.config
+            )
         )
         name, command = self._plugin.name, Command.SIGN.value
         try:

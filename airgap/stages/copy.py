@@ -26,10 +26,10 @@ from airgap.oci.reference import LayoutReference, RegistryReference
 from airgap.text import safe
 from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals, added, status_of
 from airgap.transfer.destinations import (
+    CopyPlace,
     Destination,
-    Origin,
-    Place,
     RegistryRoot,
+    TaggedSource,
     check_takeover,
     check_whole_names,
     is_tar,
@@ -139,7 +139,7 @@ class _Group:
 
     repository: RegistryReference | None
     found: list[FoundArtifact] = field(default_factory=list)
-    placed: list[Place] = field(default_factory=list)
+    placed: list[CopyPlace] = field(default_factory=list)
 
 
 class _Prepared(NamedTuple):
@@ -302,7 +302,7 @@ class _Copy:
         present = listed_records(layout) if layout else {}
         if layout and destination.tag is None:
             origins = {
-                tag: Origin(entry.digest, name)
+                tag: TaggedSource(entry.digest, name)
                 for entry in layout.index().manifests
                 if (tag := entry.annotations.get(REF_NAME)) is not None
                 and (found := present.get(entry.digest))
@@ -389,7 +389,7 @@ class _Copy:
     def _landed(plan: CopyPlan, done: TransferResult | Survey) -> list[PlannedArtifact]:
         return [done.landed(item) if isinstance(done, TransferResult) else item for item in plan.artifacts]
 
-    def _destinations(self, item: FoundArtifact, place: Place) -> Iterator[str]:
+    def _destinations(self, item: FoundArtifact, place: CopyPlace) -> Iterator[str]:
         digest = item.descriptor.digest
         base = place.repository.name if place.repository else self._written
         if not place.tags:

@@ -29,7 +29,7 @@ from airgap.trust.apart import check_apart, layout_paths
 from airgap.trust.at_hand import EvidenceAtHand, TrustBeside, evidence_at_hand
 from airgap.trust.choice import (
     Named,
-    Origin,
+    ScopeOrigin,
     choose_statement,
     docker_repositories_of,
     repositories_of,
@@ -38,7 +38,7 @@ from airgap.trust.directory import Location, TrustDirectory
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
-from airgap.verifier.recorded import RecordedArtifact, Report, parse_report
+from airgap.verifier.recorded import RecordedArtifact, RecordedReport, parse_report
 from airgap.verifier.run import clock_warning
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class _Recheck:
         self._problems: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
 
-    def outcome(self, reports: Sequence[tuple[str, Report | Problem | None]]) -> RecheckOutcome:
+    def outcome(self, reports: Sequence[tuple[str, RecordedReport | Problem | None]]) -> RecheckOutcome:
         self._fail(*self._at_hand.problems)
         artifacts = tuple(artifact for source, report in reports for artifact in self._source(source, report))
         try:
@@ -116,7 +116,7 @@ class _Recheck:
             warnings=tuple(self._warnings.values()),
         )
 
-    def _source(self, source: str, report: Report | Problem | None) -> Iterator[Rechecked]:
+    def _source(self, source: str, report: RecordedReport | Problem | None) -> Iterator[Rechecked]:
         if isinstance(report, Problem):
             self._fail(report)
             return
@@ -140,7 +140,7 @@ class _Recheck:
 
     # --- the artifacts of a report ---
 
-    def _report(self, report: Report) -> Iterator[Rechecked]:
+    def _report(self, report: RecordedReport) -> Iterator[Rechecked]:
         places = {id(artifact): _place(artifact) for artifact in report.artifacts}
         together: dict[tuple[str, _TypedName], list[RecordedArtifact]] = {}
         for artifact in report.artifacts:
@@ -163,7 +163,7 @@ class _Recheck:
         return outcome
 
     def _recorded(
-        self, report: Report, artifact: RecordedArtifact, place: str | None, outcome: Outcome | None
+        self, report: RecordedReport, artifact: RecordedArtifact, place: str | None, outcome: Outcome | None
     ) -> Rechecked:
         besides = _not_recorded(report, artifact)
         if place is not None and outcome is not None:
@@ -200,7 +200,7 @@ class _Recheck:
             self._places[place] = _LayoutContent.of(place)
         return self._places[place]
 
-    def _scope(self, artifact: RecordedArtifact) -> tuple[str | None, Origin | None]:
+    def _scope(self, artifact: RecordedArtifact) -> tuple[str | None, ScopeOrigin | None]:
         """The repository and its source: the operator then, the operator now, or a record."""
         if artifact.scope_origin in {"option", "name"} or self._request.scope is None:
             return artifact.scope, artifact.scope_origin
@@ -212,7 +212,7 @@ class _Recheck:
         return _TypedName(scope if origin == "option" else None, scope if origin == "name" else None)
 
     def _as_then(
-        self, report: Report, artifacts: Sequence[RecordedArtifact], place: str, said: _TypedName
+        self, report: RecordedReport, artifacts: Sequence[RecordedArtifact], place: str, said: _TypedName
     ) -> VerifyRequest:
         """The demands of the report, and the results of plugins then."""
         return self._demands(
@@ -242,10 +242,10 @@ class _Recheck:
             **more,
         )
 
-    def _metadata(self, report: Report) -> Mapping[str, str]:
+    def _metadata(self, report: RecordedReport) -> Mapping[str, str]:
         return {**(report.metadata or {}), **self._request.metadata}
 
-    def _from_report(self, report: Report, artifact: RecordedArtifact) -> ArtifactOutcome:
+    def _from_report(self, report: RecordedReport, artifact: RecordedArtifact) -> ArtifactOutcome:
         scope, origin = self._scope(artifact)
         outcome = ArtifactOutcome(
             reference=safe(artifact.reference),
@@ -295,7 +295,7 @@ class _Recheck:
 _NO_REPORT: Final = "Name reports that airgap verify --report wrote, as they were written, or layouts."
 
 
-def _report_or_problem(source: str) -> Report | Problem | None:
+def _report_or_problem(source: str) -> RecordedReport | Problem | None:
     """A report, or the problem of a malformed one; None if `source` is something else."""
     try:
         return _report(source)
@@ -304,16 +304,16 @@ def _report_or_problem(source: str) -> Report | Problem | None:
         return Problem(message=message, exit_code=ExitCode.ERROR, target=safe(source), remedy=_NO_REPORT)
 
 
-def _layouts(reports: Iterable[tuple[str, Report | Problem | None]]) -> Iterator[str]:
+def _layouts(reports: Iterable[tuple[str, RecordedReport | Problem | None]]) -> Iterator[str]:
     """The layouts that are judged, and existing layouts of reports."""
     for source, report in reports:
         if report is None:
             yield source
-        elif isinstance(report, Report):
+        elif isinstance(report, RecordedReport):
             yield from dict.fromkeys(place for item in report.artifacts if (place := _place(item)) is not None)
 
 
-def _report(source: str) -> Report | None:
+def _report(source: str) -> RecordedReport | None:
     """A report; None if `source` is something else. Raises FormatError, OSError."""
     path = Path(source)
     if not path.is_file():
@@ -388,7 +388,7 @@ def _ran(outcome: Outcome) -> Iterator[Problem]:
         yield Problem(message=f"plugins were run, which may use the network: {', '.join(outcome.plugins)}")
 
 
-def _not_recorded(report: Report, artifact: RecordedArtifact) -> tuple[Problem, ...]:
+def _not_recorded(report: RecordedReport, artifact: RecordedArtifact) -> tuple[Problem, ...]:
     """The warning about demands of then that are not recorded."""
     if report.metadata is not None or not artifact.demanded_unknown_metadata:
         return ()
@@ -396,7 +396,7 @@ def _not_recorded(report: Report, artifact: RecordedArtifact) -> tuple[Problem, 
     return (Problem(message=message, exit_code=ExitCode.INDETERMINATE, reason="recheck.unproven"),)
 
 
-def _taken_as_it_is(report: Report, artifact: RecordedArtifact) -> Iterator[Problem]:
+def _taken_as_it_is(report: RecordedReport, artifact: RecordedArtifact) -> Iterator[Problem]:
     yield Problem(
         message=f"what {report.name} is about is not at hand; what it says is taken as it is",
         reason="recheck.report_alone",
@@ -409,7 +409,7 @@ def _taken_as_it_is(report: Report, artifact: RecordedArtifact) -> Iterator[Prob
         )
 
 
-def _named(artifact: RecordedArtifact, scope: str | None, origin: Origin | None) -> Named:
+def _named(artifact: RecordedArtifact, scope: str | None, origin: ScopeOrigin | None) -> Named:
     """Further facts of the report about the name of the repository."""
     if scope is None:
         own, by_docker = repositories_of(artifact.names), docker_repositories_of(artifact.names)

@@ -48,7 +48,7 @@ Destination = LayoutReference | RegistryReference | RegistryRoot
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CopyPlace:
     """The destination of an artifact: the repository (None: the layout or tar) and its tags."""
 
     repository: RegistryReference | None
@@ -56,14 +56,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class TaggedSource:
     """The artifact of a tag in the destination, and its source repository."""
 
     digest: Digest
     name: str
 
 
-def places(found: Sequence[FoundArtifact], destination: Destination, *, full_names: bool) -> tuple[Place, ...]:
+def places(found: Sequence[FoundArtifact], destination: Destination, *, full_names: bool) -> tuple[CopyPlace, ...]:
     """The place of every artifact. Raises UsageError where two would have to share a name.
 
     One source repository: tags stay as they are. Several: in a layout the tags become full references, in a registry
@@ -91,7 +91,7 @@ def places(found: Sequence[FoundArtifact], destination: Destination, *, full_nam
     return result
 
 
-def _one(found: Sequence[FoundArtifact], destination: LayoutReference | RegistryReference) -> tuple[Place, ...]:
+def _one(found: Sequence[FoundArtifact], destination: LayoutReference | RegistryReference) -> tuple[CopyPlace, ...]:
     if len({item.descriptor.digest for item in found}) > 1:
         raise UsageError(
             f"{safe(destination)} is one name, for {len(found)} artifacts",
@@ -99,19 +99,19 @@ def _one(found: Sequence[FoundArtifact], destination: LayoutReference | Registry
         )
     tag = destination.tag or ""
     if isinstance(destination, LayoutReference):
-        return tuple(Place(None, (tag,)) for _ in found)
+        return tuple(CopyPlace(None, (tag,)) for _ in found)
     repository = RegistryReference(registry=destination.registry, repository=destination.repository)
-    return tuple(Place(repository, (tag,)) for _ in found)
+    return tuple(CopyPlace(repository, (tag,)) for _ in found)
 
 
-def _in_layout(found: FoundArtifact, *, full: bool) -> Place:
+def _in_layout(found: FoundArtifact, *, full: bool) -> CopyPlace:
     repository = found.repository
     if not full or repository is None:
-        return Place(None, found.tags)
-    return Place(None, tuple(f"{repository.name}:{tag_part(tag)}" for tag in found.tags))
+        return CopyPlace(None, found.tags)
+    return CopyPlace(None, tuple(f"{repository.name}:{tag_part(tag)}" for tag in found.tags))
 
 
-def _below(found: FoundArtifact, destination: RegistryReference, *, several: bool) -> Place:
+def _below(found: FoundArtifact, destination: RegistryReference, *, several: bool) -> CopyPlace:
     path = destination.repository
     return _in_registry(
         found, destination.registry, f"{path}/{_own_path(found, destination.name)}" if several else path
@@ -127,7 +127,7 @@ def _own_path(found: FoundArtifact, destination: str) -> str:
     return found.repository.repository
 
 
-def _in_registry(found: FoundArtifact, registry: str, path: str) -> Place:
+def _in_registry(found: FoundArtifact, registry: str, path: str) -> CopyPlace:
     tags = tuple(tag_part(tag) for tag in found.tags)
     for tag in tags:
         if not is_tag(tag):
@@ -135,10 +135,10 @@ def _in_registry(found: FoundArtifact, registry: str, path: str) -> Place:
                 f"{safe(tag, limit=160)!r} can be a tag of a layout but not of a registry",
                 remedy="Copy it alone, and give the destination a tag.",
             )
-    return Place(RegistryReference(registry=registry, repository=path), tags)
+    return CopyPlace(RegistryReference(registry=registry, repository=path), tags)
 
 
-def _check_collisions(found: Sequence[FoundArtifact], placed: Sequence[Place]) -> None:
+def _check_collisions(found: Sequence[FoundArtifact], placed: Sequence[CopyPlace]) -> None:
     taken: dict[tuple[str | None, str], FoundArtifact] = {}
     for item, place in zip(found, placed, strict=True):
         for tag in place.tags:
@@ -159,7 +159,7 @@ def _collision(one: FoundArtifact, other: FoundArtifact, name: str) -> UsageErro
     )
 
 
-def _whole_names(found: FoundArtifact, place: Place) -> tuple[str, ...]:
+def _whole_names(found: FoundArtifact, place: CopyPlace) -> tuple[str, ...]:
     """Its containerd name in a layout, beside its tags."""
     if place.repository is not None:
         return ()
@@ -212,7 +212,9 @@ def _shared_tag(found: FoundArtifact, tag: str, one: Digest, other: Digest) -> U
     )
 
 
-def check_takeover(found: Sequence[FoundArtifact], placed: Sequence[Place], origins: Mapping[str, Origin]) -> None:
+def check_takeover(
+    found: Sequence[FoundArtifact], placed: Sequence[CopyPlace], origins: Mapping[str, TaggedSource]
+) -> None:
     """Refuse to move a tag of the layout from an artifact of one repository to one of another.
 
     `origins`: the known sources of the destination's tags. A tag that names a repository belongs to it, and a tag that
@@ -231,7 +233,9 @@ def check_takeover(found: Sequence[FoundArtifact], placed: Sequence[Place], orig
                 )
 
 
-def check_whole_names(found: Sequence[FoundArtifact], placed: Sequence[Place], present: Iterable[Descriptor]) -> None:
+def check_whole_names(
+    found: Sequence[FoundArtifact], placed: Sequence[CopyPlace], present: Iterable[Descriptor]
+) -> None:
     """Refuse a containerd name for a copy that another artifact of the layout has: nobody typed that name.
 
     A name beside a tag of the copy moves with the tag. Raises UsageError.

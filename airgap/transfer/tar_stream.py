@@ -67,7 +67,7 @@ class ForwardFile:
         self._position = offset
 
 
-class Body(io.RawIOBase):
+class MemberBody(io.RawIOBase):
     """The content of one member; read it before the next member."""
 
     def __init__(self, stream: ForwardFile, offset: int, size: int) -> None:
@@ -104,7 +104,7 @@ class Item:
     name: str
     digest: Digest | None
     size: int
-    body: Body
+    body: MemberBody
 
 
 def items(stream: BinaryIO) -> Iterator[Item]:
@@ -117,7 +117,7 @@ def items(stream: BinaryIO) -> Iterator[Item]:
     check_head(STANDARD_INPUT, head, len(head))
     try:
         for part in layout_files(members(forward), STANDARD_INPUT, set()):
-            body = Body(forward, part.member.offset, part.member.size)
+            body = MemberBody(forward, part.member.offset, part.member.size)
             yield Item(part.name, part.digest, part.member.size, body)
     except FormatError as error:
         raise malformed(f"{STANDARD_INPUT}: {error}", remedy=error.remedy) from None

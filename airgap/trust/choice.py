@@ -23,7 +23,7 @@ from airgap.trust.statement import Statement
 
 __all__ = [
     "Named",
-    "Origin",
+    "ScopeOrigin",
     "StatementChoice",
     "choose_statement",
     "docker_repositories_of",
@@ -32,7 +32,7 @@ __all__ = [
     "repository_of",
 ]
 
-Origin = Literal["option", "name", "record"]
+ScopeOrigin = Literal["option", "name", "record"]
 """The source of the repository name: `--scope`, a full name that was typed as the tag, or the acquisition record."""
 
 _STRICTNESS: Final = {Action.SKIP: 0, Action.LOG: 1, Action.ENFORCE: 2}
@@ -45,7 +45,7 @@ class Named:
 
     scope: str | None
     """None: it is not known."""
-    origin: Origin | None
+    origin: ScopeOrigin | None
     own: tuple[str, ...] = ()
     """Repositories in its names in the layout, if none is known: they choose no statement."""
     by_docker: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
 from airgap.trust.stores import StoreRef, load_store
 
 
-class State(StrEnum):
+class PieceState(StrEnum):
     """What a piece of evidence is good for at the moment."""
 
     FRESH = "fresh"
@@ -55,7 +55,7 @@ class PieceStatus:
     """`crls/<name>` or `ocsp/<name>`, safe to show."""
     kind: str
     """`crl`, `delta-crl`, `ocsp`."""
-    state: State
+    state: PieceState
     about: str = ""
     """Whose CRL it is, or the serial number that a response is about; safe to show."""
     number: int | None = None
@@ -70,7 +70,7 @@ class PieceStatus:
     @property
     def is_needed(self) -> bool:
         """Whether it counts for the present, or would if it were fresh."""
-        return self.state not in {State.SUPERSEDED, State.UNUSABLE}
+        return self.state not in {PieceState.SUPERSEDED, PieceState.UNUSABLE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class TrustStatus:
 
         Never where the clock is behind it: nothing is judged good by such a clock, whatever moment is named.
         """
-        good = {State.FRESH, State.ACCEPTED, State.SUPERSEDED}
+        good = {PieceState.FRESH, PieceState.ACCEPTED, PieceState.SUPERSEDED}
         sound = bool(self.pieces) and not self.problems and not self.clock_is_behind
         return sound and all(piece.state in good for piece in self.pieces)
 
@@ -210,13 +210,13 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime)
         state, use_by = _state(facts.this_update, facts.next_update, None, directory.freshness, "crl", at)
         problem = remedy = ""
         if look.problem:
-            state, problem = State.UNUSABLE, look.problem
+            state, problem = PieceState.UNUSABLE, look.problem
         elif any(other.file.facts.may_replace(facts) and other.counts_for(look) for other in made):
-            state = State.SUPERSEDED
+            state = PieceState.SUPERSEDED
         elif look.refusal:
-            state, problem = State.UNUSABLE, f"it clears nobody: {look.refusal}"
-        elif state in {State.FRESH, State.ACCEPTED} and (problem := _lack(look, made)):
-            state, remedy = State.INCOMPLETE, "Get what is missing (airgap trust fetch)."
+            state, problem = PieceState.UNUSABLE, f"it clears nobody: {look.refusal}"
+        elif state in {PieceState.FRESH, PieceState.ACCEPTED} and (problem := _lack(look, made)):
+            state, remedy = PieceState.INCOMPLETE, "Get what is missing (airgap trust fetch)."
         pieces.append(
             PieceStatus(
                 file=f"{CRLS}/{look.file.name}",
@@ -270,11 +270,11 @@ def _responses(directory: TrustDirectory, known: Sequence[Certificate], at: date
             for item in response.responses
         )
         if problem := problems[file]:
-            state = State.UNUSABLE
+            state = PieceState.UNUSABLE
         elif replaced:
-            state = State.SUPERSEDED
+            state = PieceState.SUPERSEDED
         elif problem := next(filter(None, map(_no_answer, response.responses)), ""):
-            state = State.UNUSABLE
+            state = PieceState.UNUSABLE
         pieces.append(
             PieceStatus(
                 file=f"{OCSP}/{file.name}",
@@ -319,31 +319,31 @@ def _state(
     freshness: Freshness,
     kind: EvidenceKind,
     at: datetime,
-) -> tuple[State, datetime | None]:
+) -> tuple[PieceState, datetime | None]:
     """The stricter of what is accepted for signing and for timestamping chains counts: a file may serve both.
 
     An OCSP response is no answer when the delegate that signed it ended before its nextUpdate, whatever is accepted.
     """
     if this_update > at + limits.CLOCK_SKEW:
-        return State.FUTURE, None
+        return PieceState.FUTURE, None
     if signer_end and next_update and signer_end >= next_update:
         signer_end = None  # past its nextUpdate a delegate need not be valid any more, as the judge has it
     ends = [freshness.use_by(kind, chain, this_update, next_update) for chain in CHAIN_KINDS]
     use_by = None if None in ends else min(end for end in (*ends, signer_end) if end is not None)
     if use_by is None or at > use_by:
-        return State.STALE, use_by
-    return (State.FRESH if next_update is not None and at <= next_update else State.ACCEPTED), use_by
+        return PieceState.STALE, use_by
+    return (PieceState.FRESH if next_update is not None and at <= next_update else PieceState.ACCEPTED), use_by
 
 
 def _unusable(item: UnreadableEvidence) -> PieceStatus:
     kind = "ocsp" if item.name.lower().endswith(".ors") else "crl"
-    return PieceStatus(file=item.path, kind=kind, state=State.UNUSABLE, problem=item.problem, remedy=item.remedy)
+    return PieceStatus(file=item.path, kind=kind, state=PieceState.UNUSABLE, problem=item.problem, remedy=item.remedy)
 
 
 def _misplaced(item: MisplacedEvidence) -> PieceStatus:
     kind = "crl" if isinstance(item.file, CrlFile) else "ocsp"
     problem, remedy = f"it {item.problem}", item.remedy
-    return PieceStatus(file=item.path, kind=kind, state=State.UNUSABLE, problem=problem, remedy=remedy)
+    return PieceStatus(file=item.path, kind=kind, state=PieceState.UNUSABLE, problem=problem, remedy=remedy)
 
 
 def _urls(index: EvidenceIndex, name: str) -> tuple[str, ...]:

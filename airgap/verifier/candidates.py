@@ -12,7 +12,7 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError, Rejected
 from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, ORAS_ARTIFACT_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph, Mechanism, Referrer
+from airgap.oci.graph import Graph, LayoutMechanism, Referrer
 from airgap.oci.images import is_attestation
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import reported_elsewhere
@@ -171,7 +171,7 @@ def _foreign(graph: Graph, artifact: Descriptor) -> Iterator[str]:
         kind = foreign_kind(referrer) or _attestation(referrer)
         if kind is None:
             continue
-        tagged = referrer.mechanism is Mechanism.COSIGN and referrer.tag
+        tagged = referrer.mechanism is LayoutMechanism.COSIGN and referrer.tag
         text = f"{kind} (tag {safe(referrer.tag, limit=160)})" if tagged else kind
         if text not in seen:
             seen.add(text)
@@ -190,7 +190,7 @@ def _mistyped(graph: Graph, artifact: Descriptor) -> Iterator[str]:
 def _attestation(referrer: Referrer) -> str | None:
     if not _layer_types(referrer.manifest) & _ATTESTED:
         return None
-    return "cosign attestation" if referrer.mechanism is Mechanism.COSIGN else "in-toto attestation"
+    return "cosign attestation" if referrer.mechanism is LayoutMechanism.COSIGN else "in-toto attestation"
 
 
 def foreign_kind(referrer: Referrer) -> str | None:

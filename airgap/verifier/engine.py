@@ -47,7 +47,7 @@ from airgap.verifier.advice import (
     untrusted_timestamp,
 )
 from airgap.verifier.facts import LaterFacts, PluginUse, SignatureFacts
-from airgap.verifier.outcome import Finding, SignatureOutcome, Signer
+from airgap.verifier.outcome import Finding, SignatureOutcome, SignerClaims
 
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from datetime import datetime
@@ -591,10 +591,10 @@ def _plugin_use(state: _SignatureState) -> PluginUse | None:
     )
 
 
-def _signer(state: _SignatureState, facts: SignatureFacts) -> Signer:
+def _signer(state: _SignatureState, facts: SignatureFacts) -> SignerClaims:
     leaf = facts.chain[0]
     timestamp = state.timestamp
-    return Signer(
+    return SignerClaims(
         subject=safe(leaf.subject_text),
         issuer=safe(leaf.issuer_text),
         fingerprint=leaf.fingerprint,

@@ -22,7 +22,7 @@ from airgap.reasons import REASONS, ExitCode, remedy_of
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
-from airgap.trust.choice import Origin
+from airgap.trust.choice import ScopeOrigin
 from airgap.trust.policy import Action, Check, Statement
 from airgap.verdict import Ruled, Ruling, Verdict, all_of, best_of
 from airgap.verifier.facts import PluginUse, SignatureFacts
@@ -65,7 +65,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signer:
+class SignerClaims:
     """The signer and the times of a signature. Claims until the verdict is pass."""
 
     subject: str
@@ -95,7 +95,7 @@ class SignatureOutcome:
     digest: Digest
     """Digest of the signature manifest."""
     envelope: Descriptor | None
-    signer: Signer | None
+    signer: SignerClaims | None
     findings: tuple[Finding, ...]
     evidence: tuple[EvidenceUse, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -194,7 +194,7 @@ class AppliedPolicy:
         )
 
 
-class Unsigned(NamedTuple):
+class UnsignedReason(NamedTuple):
     """Why an artifact counts as unsigned, and the remedy."""
 
     reason: str
@@ -312,7 +312,7 @@ class ArtifactOutcome(Ruled):
     warnings: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     """Other names that some tool accepts for it; a recheck compares them."""
-    scope_origin: Origin | None = None
+    scope_origin: ScopeOrigin | None = None
     """Who names `scope`: the operator (an option, or a full name typed as the tag), or the acquisition record, which is
     a claim of the maker of the medium."""
     record: Record | None = None
@@ -325,12 +325,12 @@ class ArtifactOutcome(Ruled):
     """The absolute path of the layout; None if there is none at hand."""
 
     @property
-    def unsigned(self) -> Unsigned | None:
+    def unsigned(self) -> UnsignedReason | None:
         """The message if signatures are demanded and there is none."""
         if self.policy_finding or self.signatures:
             return None
         reason, message = self._without_signature()
-        return Unsigned(
+        return UnsignedReason(
             reason,
             "".join((message, *(f"; {sentence}" for sentence, _ in self.near.told()))),
             next((remedy for _, remedy in self.near.told()), REASONS[reason].remedy),
@@ -448,7 +448,7 @@ class Outcome(RunOutcome):
         return min(dates, default=None)
 
 
-def _ends(signer: Signer) -> Iterator[tuple[datetime, str]]:
+def _ends(signer: SignerClaims) -> Iterator[tuple[datetime, str]]:
     if signer.expiry is not None:
         yield signer.expiry, f"signature of {signer.subject}"
     if signer.timestamp is None and signer.scheme == "notary.x509":

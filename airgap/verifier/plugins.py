@@ -18,7 +18,7 @@ from airgap.parse.semver import SemVer
 from airgap.parse.time import iso
 from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Host, Plugin
-from airgap.plugin.protocol import PRIMITIVES, VERIFIERS, Capability, Metadata, VerifyAnswer, VerifyRequest
+from airgap.plugin.protocol import PRIMITIVES, VERIFIERS, Capability, Metadata, VerificationRequest, VerifyAnswer
 from airgap.signature.model import Envelope, PluginDemand
 from airgap.text import safe
 from airgap.trust.policy import Action, Check, Statement
@@ -151,7 +151,7 @@ def _request(
     statement: Statement,
     asked: tuple[Capability, ...],
     config: Mapping[str, str],
-) -> VerifyRequest:
+) -> VerificationRequest:
     critical = {
         "contentType": envelope.content_type,
         "signingScheme": envelope.scheme.value,
@@ -163,7 +163,7 @@ def _request(
         critical["authenticSigningTime"] = iso(envelope.authentic_signing_time)
     if demand.min_version is not None:
         critical["verificationPluginMinVersion"] = demand.min_version
-    return VerifyRequest(
+    return VerificationRequest(
         critical=critical,
         # all that can be said in JSON, critical or not: that is what plugins get from the reference (VERIFY-21)
         extended={

@@ -9,7 +9,7 @@ from airgap.problem import Problem
 from airgap.text import safe
 from airgap.verdict import Ruled, Ruling, Verdict, all_of
 from airgap.verifier.outcome import ArtifactOutcome
-from airgap.verifier.recorded import RecordedArtifact, Report
+from airgap.verifier.recorded import RecordedArtifact, RecordedReport
 from airgap.verifier.run import RunOutcome
 
 
@@ -39,7 +39,7 @@ class Rechecked(Ruled):
     now: ArtifactOutcome
     was: RecordedArtifact | None = None
     """The earlier judgement; None where a layout was named, and no report about it."""
-    report: Report | None = None
+    report: RecordedReport | None = None
     """The report that holds it."""
     besides: tuple[Problem, ...] = ()
     """What stands against it that is not in the judgement of its signatures and of its content."""

@@ -25,13 +25,13 @@ from airgap.revocation.freshness import CHAIN_KINDS, EVIDENCE_KINDS, ChainKind, 
 from airgap.revocation.use import NewestInTargets, TargetStatement
 from airgap.signature.model import PluginDemand, Scheme
 from airgap.text import read_exact, safe
-from airgap.trust.choice import Origin
+from airgap.trust.choice import ScopeOrigin
 from airgap.trust.policy import Check
 from airgap.verdict import Verdict
 from airgap.verifier.facts import LaterFacts, PluginUse, SignatureFacts
 
 SCHEMA: Final = "airgap.verify/1"
-ORIGINS: Final[tuple[Origin, ...]] = ("option", "name", "record")
+ORIGINS: Final[tuple[ScopeOrigin, ...]] = ("option", "name", "record")
 _ARTIFACTS: Final = 1_000_000
 _SIGNATURES: Final = 10_000
 
@@ -114,7 +114,7 @@ class RecordedArtifact:
     """The absolute path of its layout; None in reports of older versions."""
     descriptor: Descriptor
     scope: str | None
-    scope_origin: Origin | None
+    scope_origin: ScopeOrigin | None
     policy_reason: str | None
     """Why no statement judged its signatures, so that nothing is known of them; None where one did."""
     verdict: Verdict
@@ -136,7 +136,7 @@ class RecordedArtifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class RecordedReport:
     """One report of `airgap verify`."""
 
     name: str
@@ -150,14 +150,14 @@ class Report:
     """What could not be judged at all."""
 
 
-def parse_report(data: bytes, source: str) -> Report:
+def parse_report(data: bytes, source: str) -> RecordedReport:
     """A report of `airgap verify`. Raises FormatError, with the place."""
     document = json.load_object(data, json.Reading.OWN, limit=limits.REPORT_BYTES, what="report")
     if (schema := json.take(document, "schema", str)) != SCHEMA:
         raise FormatError(f"is {safe(schema, limit=64)!r}, not {SCHEMA!r}", where="schema")
     request = _object(document, "request")
     demanded = None if request is None else _strings(request, "metadata")
-    return Report(
+    return RecordedReport(
         name=safe(source),
         judged=rfc3339(json.take(json.take(document, "time", dict), "judged", str), where="time.judged"),
         metadata=demanded,
@@ -244,7 +244,7 @@ class _Reader:
         return tuple(self.certificates[name] for name in names)
 
 
-def _origin(source: json.JsonObject) -> Origin | None:
+def _origin(source: json.JsonObject) -> ScopeOrigin | None:
     text = _text(source, "scope_origin")
     for origin in ORIGINS:
         if text == origin:

@@ -25,7 +25,7 @@ from airgap.oci.documents import open_regular
 from airgap.oci.graph import Graph
 from airgap.oci.sections import SharedFile
 from airgap.oci.tar import members
-from airgap.oci.tar_header import Kind
+from airgap.oci.tar_header import MemberKind
 from airgap.transfer.tar_stream import items
 from tests.differential.forge import Forged, forged
 from tests.differential.readers import COMMANDS, Tree, absent_tools, digest_with_skopeo, unpack_all, unpack_with_python
@@ -129,7 +129,7 @@ def _read(path: Path, tar: Forged, tally: Tally) -> Tree | None:
         found: dict[str, bytes | str] = {
             _plain(member.name): shared.read(member.offset, member.size)
             for member in members(shared)
-            if member.kind is Kind.FILE
+            if member.kind is MemberKind.FILE
         }
     finally:
         shared.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airgap.collection.coverage import Outcome, Status
+from airgap.collection.coverage import AttemptResult, Status
 from airgap.errors import LimitError
 from tests.support import asn1
 from tests.support.crls import crl, scope
@@ -208,7 +208,7 @@ class TestFailures:
         _wrong(here, this_update=AT - 9 * DAY, next_update=AT - DAY)
         gap = about(here.fetch(), "builder")
         assert (gap.status, gap.reason) == (Status.GAP, "revocation.crl.stale")
-        assert gap.attempts[0].outcome is Outcome.NEW
+        assert gap.attempts[0].outcome is AttemptResult.NEW
 
     def test_the_next_uri_of_a_point_is_asked(self, here: Site) -> None:
         """D32: any one URI of a point is enough; CRL-1: in their order."""

@@ -12,7 +12,14 @@ from airgap.errors import Rejected
 from airgap.pki.algorithms import ALGORITHMS
 from airgap.plugin.errors import PluginError
 from airgap.plugin.host import Plugin
-from airgap.plugin.protocol import Capability, EnvelopeRequest, KeyRequest, Metadata, SignRequest, VerifyRequest
+from airgap.plugin.protocol import (
+    Capability,
+    EnvelopeRequest,
+    KeyRequest,
+    Metadata,
+    SignatureRequest,
+    VerificationRequest,
+)
 from airgap.signature.plugin_signer import PluginKey, open_plugin_signer
 from airgap.signature.produce import Draft, EnvelopeSigner
 from tests.support.envelopes import PAYLOAD, SIGNED_AT
@@ -38,7 +45,7 @@ ANSWERS = st.binary(max_size=40) | st.dictionaries(NAMES, VALUES, max_size=8).ma
     lambda value: json.dumps(value).encode()
 )
 CHECKS = (Capability.TRUSTED_IDENTITY, Capability.REVOCATION_CHECK)
-VERIFY = VerifyRequest(
+VERIFY = VerificationRequest(
     critical={}, extended={"a": 1, "b": "x"}, unprocessed=["a"], chain=[], identities=["*"], checks=CHECKS
 )
 
@@ -54,7 +61,7 @@ def test_nothing_but_plugin_errors_comes_out(answer: bytes) -> None:
     for ask in (
         plugin.metadata,
         lambda: plugin.describe_key(KeyRequest(key_id="k")),
-        lambda: plugin.generate_signature(SignRequest(key_id="k", algorithm=algorithm, payload=b"x")),
+        lambda: plugin.generate_signature(SignatureRequest(key_id="k", algorithm=algorithm, payload=b"x")),
         lambda: plugin.generate_envelope(
             EnvelopeRequest(key_id="k", payload=b"{}", payload_type="p", envelope_type="application/jose+json")
         ),

@@ -15,7 +15,7 @@ from airgap.errors import TrustMaterialError
 from airgap.files import list_folder
 from airgap.revocation import misplaced
 from airgap.revocation.evidence_directory import EvidenceDirectory
-from airgap.revocation.unsigned import Unsigned
+from airgap.revocation.unsigned import UnsignedEvidence
 from airgap.trust.snapshots.material import list_material
 from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.state import State
@@ -339,7 +339,7 @@ def test_a_trust_directory_that_may_be_entered_and_not_listed_may_hold_more(
     assert "cannot be looked into (Permission denied)" in ran.out
 
 
-@pytest.mark.parametrize("read", [Unsigned.read, State.read, Pins.read])
+@pytest.mark.parametrize("read", [UnsignedEvidence.read, State.read, Pins.read])
 def test_a_memory_that_may_not_be_looked_at_is_none_that_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object]
 ) -> None:

@@ -24,7 +24,7 @@ from airgap.oci.store import Store, read_verified
 from airgap.revocation.evidence_directory import read_index
 from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.unsigned import FILE as UNSIGNED_FILE
-from airgap.revocation.unsigned import LOCAL, Unsigned
+from airgap.revocation.unsigned import LOCAL, UnsignedEvidence
 from airgap.text import safe
 from airgap.transfer.pump import pump
 from airgap.trust.directory import TrustDirectory
@@ -68,10 +68,10 @@ def assemble(
     for folder in _EVIDENCE:
         new = _merge_folder(swap.trust / folder, target / folder, store, _layers_of(snapshot, folder))
         added |= {f"{folder}/{name}": digest for name, digest in new.items()}
-    unsigned = Unsigned.read(swap.trust).files
+    unsigned = UnsignedEvidence.read(swap.trust).files
     covered = frozenset(layer.digest for layer in snapshot.layers.values()) if signed else frozenset()
     kept = {path: digest for path, digest in unsigned.items() if digest not in covered and (target / path).exists()}
-    Unsigned(kept if signed else kept | added).write(target)
+    UnsignedEvidence(kept if signed else kept | added).write(target)
     write_local(swap, pins, state)
 
 
@@ -84,7 +84,7 @@ def assemble_previous(swap: StagedSwap, pins: Pins, state: State | None) -> None
     for name in _names(swap.trust):
         if name not in (*_BELIEFS, LOCAL):
             copy_into(swap.trust / name, target / name)
-    Unsigned.read(swap.trust).write(target)
+    UnsignedEvidence.read(swap.trust).write(target)
     for name in _names(swap.previous):
         if name in _BELIEFS:
             copy_into(swap.previous / name, target / name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.collection.keeper import EvidenceKeeper, State
+from airgap.collection.keeper import EvidenceKeeper, KeepResult
 from airgap.errors import LimitError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
@@ -54,7 +54,7 @@ def index(root: Path) -> dict[str, object]:
 class TestCrls:
     def test_the_first_is_kept_and_mapped(self, tmp_path: Path) -> None:
         kept = EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
-        assert kept.state is State.NEW
+        assert kept.state is KeepResult.NEW
         assert index(tmp_path) == {URL: kept.name}
         assert candidates(tmp_path) == [5]
 
@@ -84,7 +84,7 @@ class TestCrls:
         first = made(5)
         keeper.keep_crl(first, ISSUER, [URL])
         before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-        assert keeper.keep_crl(first, ISSUER, [URL]).state is State.UNCHANGED
+        assert keeper.keep_crl(first, ISSUER, [URL]).state is KeepResult.UNCHANGED
         assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
     def test_a_newer_one_comes_first_and_the_older_stays(self, tmp_path: Path) -> None:
@@ -106,56 +106,56 @@ class TestCrls:
         keeper = EvidenceKeeper(tmp_path)
         first = keeper.keep_crl(made(5), ISSUER, [URL])
         kept = keeper.keep_crl(made(number, days), ISSUER, [URL])
-        assert (kept.state, kept.name) == (State.OLDER, first.name)
+        assert (kept.state, kept.name) == (KeepResult.OLDER, first.name)
         assert candidates(tmp_path) == [5]
 
     def test_the_date_says_which_is_newer_whatever_the_number(self, tmp_path: Path) -> None:
         """One order for all who ask, and no pair of which each is older than the other."""
         keeper = EvidenceKeeper(tmp_path)
         keeper.keep_crl(made(5), ISSUER, [URL])
-        assert keeper.keep_crl(made(4, 1), ISSUER, [URL]).state is State.NEW
+        assert keeper.keep_crl(made(4, 1), ISSUER, [URL]).state is KeepResult.NEW
         assert candidates(tmp_path) == [4, 5]
 
     def test_an_older_one_that_lists_somebody_more_is_kept(self, tmp_path: Path) -> None:
         """Design 10: any CRL at hand condemns, so that none that says more may be passed over."""
         keeper = EvidenceKeeper(tmp_path)
         keeper.keep_crl(made(5, 1, revoked=[8]), ISSUER, [URL])
-        assert keeper.keep_crl(made(4, revoked=[7]), ISSUER, [URL]).state is State.NEW
-        assert keeper.keep_crl(made(3, -1, revoked=[8]), ISSUER, [URL]).state is State.OLDER
+        assert keeper.keep_crl(made(4, revoked=[7]), ISSUER, [URL]).state is KeepResult.NEW
+        assert keeper.keep_crl(made(3, -1, revoked=[8]), ISSUER, [URL]).state is KeepResult.OLDER
 
     def test_a_forged_newer_file_keeps_nothing_out(self, tmp_path: Path) -> None:
         """What could not be verified is not in the way of what was."""
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/forged.crl").write_bytes(crl(CA, number=99, signed_by=key("p256", 4)))
         (tmp_path / "crls/index.json").write_text(json.dumps({URL: "forged.crl"}))
-        assert EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL]).state is State.NEW
+        assert EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL]).state is KeepResult.NEW
         assert 5 in candidates(tmp_path)
 
     def test_a_damaged_file_keeps_nothing_out(self, tmp_path: Path) -> None:
         keeper = EvidenceKeeper(tmp_path)
         kept = keeper.keep_crl(made(9, 1), ISSUER, [URL])
         (tmp_path / "crls" / kept.name).write_bytes(b"0")
-        assert keeper.keep_crl(made(5), ISSUER, [URL]).state is State.NEW
+        assert keeper.keep_crl(made(5), ISSUER, [URL]).state is KeepResult.NEW
 
     def test_parts_of_a_whole_that_name_no_scope_do_not_hide_each_other(self, tmp_path: Path) -> None:
         """Some authorities split their list by URL and do not say so in the CRL."""
         keeper = EvidenceKeeper(tmp_path)
         keeper.keep_crl(made(9, 1, revoked=[7]), ISSUER, [URL])
-        assert keeper.keep_crl(made(5, revoked=[8]), ISSUER, [OTHER]).state is State.NEW
+        assert keeper.keep_crl(made(5, revoked=[8]), ISSUER, [OTHER]).state is KeepResult.NEW
         assert candidates(tmp_path) == [9, 5]
 
     def test_what_was_put_by_hand_and_is_newer_is_not_replaced(self, tmp_path: Path) -> None:
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/by-hand.crl").write_bytes(made(6, 1).der)
         kept = EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
-        assert (kept.state, kept.name) == (State.OLDER, "by-hand.crl")
+        assert (kept.state, kept.name) == (KeepResult.OLDER, "by-hand.crl")
         assert candidates(tmp_path) == [6]
 
     def test_a_delta_is_a_stream_of_its_own(self, tmp_path: Path) -> None:
         keeper = EvidenceKeeper(tmp_path)
         keeper.keep_crl(made(5), ISSUER, [URL])
         kept = keeper.keep_crl(made(6, delta_base=5), ISSUER, [OTHER])
-        assert kept.state is State.NEW
+        assert kept.state is KeepResult.NEW
         assert kept.name.endswith("-delta.crl")
 
     def test_other_urls_stay_mapped(self, tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ class TestCrls:
             with pytest.raises(KeyboardInterrupt):
                 keeper.keep_crl(newer, ISSUER, [URL])
         assert 5 in candidates(tmp_path)
-        assert keeper.keep_crl(newer, ISSUER, [URL]).state is State.UNCHANGED
+        assert keeper.keep_crl(newer, ISSUER, [URL]).state is KeepResult.UNCHANGED
         assert candidates(tmp_path) == [6, 5]
 
     def test_many_writers_lose_nothing_of_each_other(self, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ class TestPrune:
 
 
 class TestOcsp:
-    def put(self, root: Path, **changes: object) -> State:
+    def put(self, root: Path, **changes: object) -> KeepResult:
         data = ocsp_response(LEAF, **changes)  # type: ignore[arg-type]
         return EvidenceKeeper(root).keep_ocsp(data, OcspResponse.parse(data), certificate(LEAF), ISSUER, ()).state
 
@@ -296,27 +296,27 @@ class TestOcsp:
         return [single.status for single in singles if single]
 
     def test_is_kept_and_found(self, tmp_path: Path) -> None:
-        assert self.put(tmp_path) is State.NEW
+        assert self.put(tmp_path) is KeepResult.NEW
         assert self.answers(tmp_path) == ["good"]
         assert not (tmp_path / "ocsp/index.json").exists()
 
     def test_newer_ones_join_and_older_ones_do_not(self, tmp_path: Path) -> None:
         self.put(tmp_path)
-        assert self.put(tmp_path, this_update=ANSWERED + DAY) is State.NEW
-        assert self.put(tmp_path, this_update=ANSWERED - DAY) is State.OLDER
+        assert self.put(tmp_path, this_update=ANSWERED + DAY) is KeepResult.NEW
+        assert self.put(tmp_path, this_update=ANSWERED - DAY) is KeepResult.OLDER
         assert len(self.answers(tmp_path)) == 2
 
     def test_an_older_one_that_revokes_another_certificate_joins(self, tmp_path: Path) -> None:
         self.put(tmp_path)
         old = ANSWERED - DAY
         other = single(LEAF, serial=LEAF.serial + 1, status="revoked", this_update=old)
-        assert self.put(tmp_path, singles=[single(LEAF, this_update=old), other]) is State.NEW
+        assert self.put(tmp_path, singles=[single(LEAF, this_update=old), other]) is KeepResult.NEW
 
     def test_a_forged_newer_one_keeps_nothing_out(self, tmp_path: Path) -> None:
         (tmp_path / "ocsp").mkdir()
         forged = ocsp_response(LEAF, this_update=ANSWERED + DAY, signed_by=key("p256", 4))
         (tmp_path / "ocsp/forged.ors").write_bytes(forged)
-        assert self.put(tmp_path) is State.NEW
+        assert self.put(tmp_path) is KeepResult.NEW
 
     @pytest.mark.parametrize(
         "newer",
@@ -329,9 +329,9 @@ class TestOcsp:
         self.put(tmp_path, this_update=ANSWERED - DAY)
         self.put(tmp_path, **newer)
         assert EvidenceKeeper(tmp_path).prune_ocsp(certificate(LEAF), ISSUER) == ()
-        assert self.put(tmp_path, this_update=ANSWERED - 2 * DAY) is State.OLDER  # the issuer's own is newer
-        assert self.put(tmp_path / "b", **newer) is State.NEW
-        assert self.put(tmp_path / "b", this_update=ANSWERED - DAY) is State.NEW
+        assert self.put(tmp_path, this_update=ANSWERED - 2 * DAY) is KeepResult.OLDER  # the issuer's own is newer
+        assert self.put(tmp_path / "b", **newer) is KeepResult.NEW
+        assert self.put(tmp_path / "b", this_update=ANSWERED - DAY) is KeepResult.NEW
 
     def test_one_that_knows_nothing_goes_as_one_that_says_good(self, tmp_path: Path) -> None:
         self.put(tmp_path, this_update=ANSWERED - DAY, status="unknown")

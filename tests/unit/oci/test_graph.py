@@ -19,7 +19,7 @@ from airgap.oci.descriptor import (
     Platform,
 )
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph, Mechanism
+from airgap.oci.graph import Graph, LayoutMechanism
 from airgap.oci.layout import LayoutDirectory
 from airgap.oci.nodes import reported_elsewhere
 from tests.support.layouts import LayoutBuilder, dump, graph_of
@@ -32,7 +32,7 @@ def roots(graph: Graph) -> list[tuple[Digest, tuple[str, ...]]]:
     return [(root.descriptor.digest, root.tags) for root in graph.roots()]
 
 
-def found(graph: Graph, subject: Descriptor) -> set[tuple[Digest, Mechanism]]:
+def found(graph: Graph, subject: Descriptor) -> set[tuple[Digest, LayoutMechanism]]:
     return {
         (referrer.descriptor.digest, referrer.mechanism)
         for referrer in graph.referrers(subject).readable(reported_elsewhere)
@@ -179,7 +179,7 @@ class TestRoots:
         else:
             builder.damage(bad, data if len(data) == 1 else builder.blobs[bad.digest].swapcase())
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(good.digest, Mechanism.ENTRY)}
+        assert found(graph, image) == {(good.digest, LayoutMechanism.ENTRY)}
         assert [(problem.reason, problem.descriptor) for problem in graph.problems] == [
             (reason, Descriptor.from_json(builder.entries[2]))
         ]
@@ -242,7 +242,7 @@ class TestResolve:
         graph = graph_of(builder, place)
         resolved = graph.resolve(child.digest).descriptor
         assert (resolved.media_type, resolved.size) == (DOCKER_MANIFEST, child.size)
-        assert found(graph, resolved) == {(signature.digest, Mechanism.ENTRY)}
+        assert found(graph, resolved) == {(signature.digest, LayoutMechanism.ENTRY)}
 
     def test_referrer_by_digest(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
@@ -291,7 +291,7 @@ class TestReferrers:
         assert referrer.descriptor.digest == signature.digest
         assert referrer.artifact_type == NOTARY_SIGNATURE
         assert referrer.manifest.raw == builder.blobs[signature.digest]
-        assert referrer.mechanism is Mechanism.ENTRY
+        assert referrer.mechanism is LayoutMechanism.ENTRY
 
     def test_index_as_referrer(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
@@ -318,7 +318,7 @@ class TestReferrers:
         builder.add_referrer(replace(image, **change), b"sig")  # type: ignore[arg-type]
         good = builder.add_referrer(image, b"good")
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(good.digest, Mechanism.ENTRY)}
+        assert found(graph, image) == {(good.digest, LayoutMechanism.ENTRY)}
         assert graph.problems == ()
         assert any("refers to" in note.message for note in graph.notes)
 
@@ -334,7 +334,7 @@ class TestReferrers:
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
         builder.tag(builder.add_index(signature), "box")
-        assert found(graph_of(builder, place), image) == {(signature.digest, Mechanism.ENTRY)}
+        assert found(graph_of(builder, place), image) == {(signature.digest, LayoutMechanism.ENTRY)}
 
     def test_that_nothing_leads_to_is_not_found(self, builder: LayoutBuilder, place: Path) -> None:
         """MAN-30, NEG-150."""
@@ -350,15 +350,15 @@ class TestReferrers:
         nested = builder.add_referrer(signature, b"sig of sig", listed=False)
         builder.tag_fallback(signature, nested)
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(signature.digest, Mechanism.FALLBACK)}
-        assert found(graph, signature) == {(nested.digest, Mechanism.FALLBACK)}
+        assert found(graph, image) == {(signature.digest, LayoutMechanism.FALLBACK)}
+        assert found(graph, signature) == {(nested.digest, LayoutMechanism.FALLBACK)}
 
     def test_in_both_forms_counts_once(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.tag(builder.add_image(), "v1")
         signature = builder.add_referrer(image, b"sig", listed=False)
         builder.tag_fallback(image, signature)
         builder.list(signature)
-        assert found(graph_of(builder, place), image) == {(signature.digest, Mechanism.ENTRY)}
+        assert found(graph_of(builder, place), image) == {(signature.digest, LayoutMechanism.ENTRY)}
 
     def test_entry_of_a_fallback_index_with_another_subject_does_not_count(
         self, builder: LayoutBuilder, place: Path
@@ -369,7 +369,7 @@ class TestReferrers:
         stray = builder.add_referrer(other, b"stray", listed=False)
         builder.tag_fallback(image, mine, stray)
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(mine.digest, Mechanism.FALLBACK)}
+        assert found(graph, image) == {(mine.digest, LayoutMechanism.FALLBACK)}
         assert found(graph, other) == set()
         assert [note.descriptor and note.descriptor.digest for note in graph.notes] == [stray.digest]
 
@@ -380,7 +380,7 @@ class TestReferrers:
         signature = builder.add_referrer(image, b"sig", listed=False)
         builder.tag(builder.add_index(signature), f"sha512-{image.digest.encoded[:characters]}")
         graph = graph_of(builder, place)
-        assert found(graph, image) == {(signature.digest, Mechanism.FALLBACK)}
+        assert found(graph, image) == {(signature.digest, LayoutMechanism.FALLBACK)}
         assert roots(graph) == [(image.digest, ("v1",))]
 
     def test_empty_fallback_index_means_none(self, builder: LayoutBuilder, place: Path) -> None:
@@ -419,7 +419,7 @@ class TestReferrers:
         builder.tag(attached, f"{prefix}sha256-{image.digest.encoded}.{kind}")
         graph = graph_of(builder, place)
         (referrer,) = graph.referrers(image).all()
-        assert (referrer.descriptor.digest, referrer.mechanism) == (attached.digest, Mechanism.COSIGN)
+        assert (referrer.descriptor.digest, referrer.mechanism) == (attached.digest, LayoutMechanism.COSIGN)
         assert (referrer.artifact_type, referrer.subject) == (IMAGE_CONFIG, None)
         assert roots(graph) == [(image.digest, ("v1",))]
 
@@ -437,7 +437,7 @@ class TestReferrers:
         builder.tag(one, f"sha256-{image.digest.encoded}.att")
         graph = graph_of(builder, place)
         assert roots(graph) == [(image.digest, ("v1",))]
-        assert found(graph, one) == {(two.digest, Mechanism.COSIGN)}
+        assert found(graph, one) == {(two.digest, LayoutMechanism.COSIGN)}
 
     def test_unreadable_behind_a_cosign_tag_is_a_problem_of_its_target(
         self, builder: LayoutBuilder, place: Path

@@ -11,7 +11,7 @@ from airgap.errors import FormatError, LimitError
 from airgap.oci.documents import open_regular
 from airgap.oci.sections import SharedFile
 from airgap.oci.tar import Member, members
-from airgap.oci.tar_header import Kind
+from airgap.oci.tar_header import MemberKind
 from tests.support.layouts import (
     BLOCK,
     END,
@@ -45,9 +45,9 @@ def test_every_format_gives_name_offset_and_size(tmp_path: Path, form: TarFormat
     data = tar_member("a", b"1" * 700, form) + tar_member("b/", b"", form, kind=b"5") + tar_member("b/c", b"22", form)
     found = read(tmp_path, data + END)
     assert [(member.name, member.kind, member.size) for member in found] == [
-        ("a", Kind.FILE, 700),
-        ("b/", Kind.DIRECTORY, 0),
-        ("b/c", Kind.FILE, 2),
+        ("a", MemberKind.FILE, 700),
+        ("b/", MemberKind.DIRECTORY, 0),
+        ("b/c", MemberKind.FILE, 2),
     ]
     raw = (tmp_path / "x.tar").read_bytes()
     assert raw[found[0].offset :][:700] == b"1" * 700
@@ -176,16 +176,16 @@ def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        (b"1", Kind.HARD_LINK),
-        (b"2", Kind.SYMBOLIC_LINK),
-        (b"3", Kind.CHARACTER_DEVICE),
-        (b"4", Kind.BLOCK_DEVICE),
-        (b"5", Kind.DIRECTORY),
-        (b"6", Kind.FIFO),
-        (b"\0", Kind.FILE),
+        (b"1", MemberKind.HARD_LINK),
+        (b"2", MemberKind.SYMBOLIC_LINK),
+        (b"3", MemberKind.CHARACTER_DEVICE),
+        (b"4", MemberKind.BLOCK_DEVICE),
+        (b"5", MemberKind.DIRECTORY),
+        (b"6", MemberKind.FIFO),
+        (b"\0", MemberKind.FILE),
     ],
 )
-def test_kinds_are_told_apart(tmp_path: Path, kind: bytes, expected: Kind) -> None:
+def test_kinds_are_told_apart(tmp_path: Path, kind: bytes, expected: MemberKind) -> None:
     (found,) = read(tmp_path, tar_header("a", 0, kind=kind) + END)
     assert found.kind is expected
 

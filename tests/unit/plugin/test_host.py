@@ -14,15 +14,15 @@ from airgap.plugin.protocol import (
     Capability,
     EnvelopeRequest,
     KeyRequest,
-    SignRequest,
-    VerifyRequest,
+    SignatureRequest,
+    VerificationRequest,
 )
 from tests.support.pki import Pki
 from tests.support.plugins import IDENTITY, REMOVED, REVOCATION, Behaviour, fake, signing
 
 METADATA = "get-plugin-metadata"
 P256 = next(row for row in ALGORITHMS if row.key_spec == "EC-256")
-VERIFY = VerifyRequest(
+VERIFY = VerificationRequest(
     critical={"contentType": "c", "signingScheme": "notary.x509"},
     extended={"com.example.a": "x", "com.example.b": 7},
     unprocessed=["com.example.a"],
@@ -42,7 +42,7 @@ def ask(plugin: Plugin, command: str) -> object:
     if command == "describe-key":
         return plugin.describe_key(KeyRequest(key_id="k"))
     if command == "generate-signature":
-        return plugin.generate_signature(SignRequest(key_id="k", algorithm=P256, payload=b"abc"))
+        return plugin.generate_signature(SignatureRequest(key_id="k", algorithm=P256, payload=b"abc"))
     if command == "generate-envelope":
         payload = b'{"targetArtifact":{}}'
         return plugin.generate_envelope(
