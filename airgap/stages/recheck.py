@@ -275,11 +275,11 @@ class _Recheck:
             return replace(outcome, policy_finding=("recheck.unproven", unproven))
         return replace(
             outcome,
-            signatures=tuple(
-                self._judge.judge(
-                    signature, target=artifact.descriptor, statement=statement, metadata=self._metadata(report)
-                )
-                for signature in artifact.signatures
+            signatures=self._judge.judge_all(
+                artifact.signatures,
+                target=artifact.descriptor,
+                statement=statement,
+                metadata=self._metadata(report),
             ),
         )
 

@@ -369,14 +369,11 @@ class _Verification:
         limit = self._request.max_signatures
         if len(found) > limit:
             warnings.append(f"{len(found)} signatures are attached; only the first {limit} were judged")
-        return tuple(
-            self._judge.judge(
-                candidate_of(target.store, referrer, subject, self._request.earlier),
-                target=subject,
-                statement=statement,
-                metadata=demanded,
-            )
-            for referrer in found[:limit]
+        return self._judge.judge_all(
+            [candidate_of(target.store, referrer, subject, self._request.earlier) for referrer in found[:limit]],
+            target=subject,
+            statement=statement,
+            metadata=demanded,
         )
 
     def _referrers(

@@ -123,8 +123,8 @@ class _SignatureState:
     anchor: str | None = None
     plugin: PluginAnswer | Rejected | None = None
     """The result of the verification plugin, or its error; None before it was run."""
-    revocation: RevocationJudge | None = None
-    """The judge for this signature; None before it was asked."""
+    revocation: RevocationJudge = field(init=False)
+    """The judge that also uses what timestamp tokens hold, used or not (D51)."""
     _token: TimestampToken | None = None
 
     def token(self) -> TimestampToken | None:
@@ -135,6 +135,14 @@ class _SignatureState:
 
             self._token = TimestampToken.parse(rest.timestamp_token)
         return self._token
+
+    def stamped_evidence(self) -> EvidencePool | None:
+        """The CRLs and OCSP responses in its timestamp token: used as all evidence of a target; None without any."""
+        try:
+            token = self.token()
+        except FormatError:  # whoever needs it refuses it
+            return None
+        return _evidence_in(token) if token is not None and token.evidence else None
 
     def add_evidence(self, uses: Iterable[EvidenceUse]) -> None:
         """Adds the evidence of an answer, and its warnings."""
@@ -197,8 +205,30 @@ class SignatureVerifier:
         `metadata`: what it must state. Bytes and reports go through the same checks in the same order; what only bytes
         prove is taken from the report, where there is nothing else. Never raises for what either holds.
         """
-        state = _SignatureState(statement, target, signature, metadata)
-        self._check(state, Check.INTEGRITY, self._integrity)
+        return self.judge_all([signature], target=target, statement=statement, metadata=metadata)[0]
+
+    def judge_all(
+        self,
+        signatures: Iterable[Candidate | RecordedSignature],
+        *,
+        target: Descriptor | BlobTarget,
+        statement: Statement,
+        metadata: Mapping[str, str],
+    ) -> tuple[SignatureOutcome, ...]:
+        """The same for all signatures of `target`: evidence in the timestamp token of one is used for each (D51)."""
+        states = [_SignatureState(statement, target, signature, metadata) for signature in signatures]
+        stamped: list[EvidencePool] = []
+        for state in states:
+            self._check(state, Check.INTEGRITY, self._integrity)
+            if evidence := state.stamped_evidence():
+                stamped.append(evidence)
+                state.warnings += [notice.message for notice in evidence.notices()]
+        judge = self._judge(CombinedEvidence([self._trust.evidence, *stamped])) if stamped else self._revocation
+        return tuple(self._rest(state, judge) for state in states)
+
+    def _rest(self, state: _SignatureState, revocation: RevocationJudge) -> SignatureOutcome:
+        """The checks after that of integrity."""
+        state.revocation = revocation
         if state.facts is None or state.findings[0].verdict is not Verdict.PASS:
             for check in list(Check)[1:]:
                 state.add(check, Verdict.NOT_APPLICABLE, "not judged, as the signature's integrity is not proven")
@@ -355,10 +385,10 @@ class SignatureVerifier:
         try:
             plugin = self._asked_plugin(state, Check.REVOCATION)
         except Undecided:  # the plugin's answer of now is unknown, but condemning evidence counts
-            self._revocation_of(state).refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            state.revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
             raise
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, but cannot override condemning evidence
-            self._revocation_of(state).refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            state.revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
         uses = self._ask_revocation(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
         named = [use for use in uses if use.kind != "none"]
@@ -377,7 +407,7 @@ class SignatureVerifier:
         recorded = None if isinstance(state.signature, Candidate) else state.signature
         if recorded:
             recorded.refuse_if_revoked(check)
-        judge = self._revocation_of(state)
+        judge = state.revocation
         uses = judge.check_chain(chain, kind=kind, signed_at=signed_at)
         if recorded:
             recorded.refuse_unanswered(
@@ -386,20 +416,6 @@ class SignatureVerifier:
             recorded.refuse_clock_behind(kind, self._clock)
         state.add_evidence(uses)
         return uses
-
-    def _revocation_of(self, state: _SignatureState) -> RevocationJudge:
-        """The judge that also uses what the timestamp token of this signature holds, used or not (D51)."""
-        if state.revocation is None:
-            state.revocation = self._revocation
-            try:
-                token = state.token()
-            except FormatError:  # whoever needs it refuses it
-                token = None
-            if token is not None and token.evidence:
-                inside = _evidence_in(token)
-                state.revocation = self._judge(CombinedEvidence([self._trust.evidence, inside]))
-                state.warnings += [notice.message for notice in inside.notices()]
-        return state.revocation
 
     def _plugin(self, state: _SignatureState) -> str | None:
         demand = _proven(state.facts).require_later().plugin
@@ -512,7 +528,7 @@ class SignatureVerifier:
 
         Another policy may ask when the target is gone.
         """
-        judge = self._revocation_of(state)
+        judge = state.revocation
         rest = _with_evidence_of_chain(judge, rest, facts.chain, "signing")
         try:
             token = state.token()

@@ -15,7 +15,7 @@ from tests.support.command import run_here
 from tests.support.crls import crl, entry
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, END, Issued, Pki
-from tests.support.scenario import Scene
+from tests.support.scenario import Scene, Signature
 from tests.support.trust import oci_policy, statement
 
 URL = "http://crl.example/tsa.crl"
@@ -60,6 +60,23 @@ def test_what_revokes_is_used(tmp_path: Path, name: str, names_a_point: bool) ->
     ran = run_here(written.arguments())
     assert ran.code == 14, ran
     assert "of the timestamp token" in ran.out
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_another_signature_of_the_image_has_it(tmp_path: Path, gone: bool) -> None:
+    """It was used for the signature with the token alone, and the image passed by the other one."""
+    made, leaf = Scene(), Pki().code_chain()
+    made.sign_with(leaf)
+    inside = [crl(leaf.chain[1], revoked=[entry(leaf.serial, reason="keyCompromise")])]
+    made.timestamp(verify="afterCertExpiry", gen_time=AT, crls=inside)
+    made.signatures.append(Signature("cose", leaf))
+    written, report = made.write(tmp_path), tmp_path / "report.json"
+    ran = run_here(written.arguments("--report", str(report)))
+    assert ran.code == 14, ran
+    if gone:
+        shutil.rmtree(written.layout)
+        ran = run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)])
+        assert ran.code == 14, ran
 
 
 def test_a_recheck_hears_it_without_the_layout(tmp_path: Path) -> None:
