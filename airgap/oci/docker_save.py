@@ -16,6 +16,7 @@ from typing import Any, Final, Self, TypeVar
 
 from airgap import limits
 from airgap.errors import FormatError
+from airgap.oci.attached import is_stated_image
 from airgap.oci.digest import Digest
 from airgap.oci.documents import BLOBS
 from airgap.oci.manifest import Manifest
@@ -105,13 +106,15 @@ class Saved:
 
         A tag alone is that of every name that ends in it. The only image has every name: `crane push FILE` and
         `skopeo copy docker-archive:FILE` ask for none. So has the first, if it is not `judged` with any artifact:
-        `regctl image import` takes it where content of index.json is missing. With other layers it is another image:
-        crane does not compare them with the config.
+        `regctl image import` takes it where content of index.json is missing. That means only images: nobody takes one
+        for an SBOM. With other layers it is another image: crane does not compare them with the config.
         """
+        images = tuple(images)
         short = {name for name in names if tag_part(name) == name}
         whole = {whole_docker_name(name) for name in names}
         known = items_of(images)
         configs = {config for config, _ in known}
+        is_image = any(map(is_stated_image, images))
         for number, item in enumerate(self.items):
             if (item.config, item.layers) in known:
                 continue
@@ -119,9 +122,9 @@ class Saved:
             for tag in item.tags:
                 if tag_part(tag) in short or whole_docker_name(tag) in whole:
                     yield repr(safe(tag, limit=200)), place
-            if len(self.items) == 1:
+            if is_image and len(self.items) == 1:
                 yield f"the only image of {MANIFEST_JSON}", place
-            elif number == 0 and (item.config, item.layers) not in judged():
+            elif is_image and number == 0 and (item.config, item.layers) not in judged():
                 yield f"the first image of {MANIFEST_JSON}", place
         for name in self.repositories if self.is_alone else ():
             if tag_part(name) in short or whole_docker_name(name) in whole:
