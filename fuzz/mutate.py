@@ -51,7 +51,7 @@ def cut(random: Random, data: bytes, _others: Sequence[bytes]) -> bytes:
 
 
 def double(random: Random, data: bytes, _others: Sequence[bytes]) -> bytes:
-    """A piece stands there twice."""
+    """A piece appears twice."""
     start, end = _piece(random, len(data))
     return data[:end] + data[start:end] + data[end:]
 

@@ -119,7 +119,7 @@ class _Scanner:
         names = Names(self._entries, self._store.name)
         for entry, name in names.doubles():
             # LAYOUT-7: not forbidden, but tools differ in which of them they take
-            message = f"the tag {safe(name, limit=200)!r} stands there twice; it names neither"
+            message = f"the tag {safe(name, limit=200)!r} appears twice; it names neither"
             self._note(entry, message)
             self._doubled.add(entry.number)
         special = [entry for entry in self._entries if self._is_special(entry)]

@@ -77,7 +77,7 @@ def members(shared: Bytes) -> Iterator[Member]:
             offset = member.stop
     if pending.used or pending.global_seen:
         raise FormatError(
-            f"the tar ends behind an extended header, where a member has to follow (byte {offset})", remedy=DAMAGED
+            f"the tar ends after an extended header, where a member has to follow (byte {offset})", remedy=DAMAGED
         )
     blocks.check_end(offset)
 

@@ -140,7 +140,7 @@ def _marked(value: object) -> str:
 
 def take(source: JsonObject, key: str, kind: type[T]) -> T:
     """The required member `key` of type `kind`. Raises FormatError with the member's name."""
-    _refuse_twin_of(key, source)
+    _refuse_case_double_of(key, source)
     if key not in source:
         raise FormatError("is missing", where=key)
     return _checked(source[key], key, kind)
@@ -148,25 +148,25 @@ def take(source: JsonObject, key: str, kind: type[T]) -> T:
 
 def take_optional(source: JsonObject, key: str, kind: type[T]) -> T | None:
     """The optional member `key`; null is refused, because it is neither present nor absent."""
-    _refuse_twin_of(key, source)
+    _refuse_case_double_of(key, source)
     return _checked(source[key], key, kind) if key in source else None
 
 
-def _refuse_twin_of(key: str, source: JsonObject) -> None:
+def _refuse_case_double_of(key: str, source: JsonObject) -> None:
     """Refuse a name that Go's encoding/json reads as `key` and other readers do not (JWS-23)."""
-    if key in source and not (isinstance(source, _Odd) and source.twinned):
+    if key in source and not (isinstance(source, _MarkedObject) and source.has_case_doubles):
         return
     # in Go, a null member in another case overwrites the value of `key`
-    nulls = source.nulls if isinstance(source, _Odd) and key in source else ()
+    nulls = source.nulls if isinstance(source, _MarkedObject) and key in source else ()
     names = (*source, *nulls)
-    twin = _twin_of(key, names) if len(names) <= _FEW else _find_twin(key, names)
-    if twin is not None:
+    other = _case_double_of(key, names) if len(names) <= _FEW else _find_case_double(key, names)
+    if other is not None:
         if key in source:
-            raise FormatError("stands there twice, in different case", where=key)
-        raise FormatError(f"stands there in other case, as {safe(twin, limit=64)!r}", where=key)
+            raise FormatError("appears twice, in different case", where=key)
+        raise FormatError(f"appears in another case, as {safe(other, limit=64)!r}", where=key)
 
 
-def _find_twin(key: str, names: tuple[str, ...]) -> str | None:
+def _find_case_double(key: str, names: tuple[str, ...]) -> str | None:
     size, folded = len(key), key.casefold()
     return next((name for name in names if len(name) == size and name != key and name.casefold() == folded), None)
 
@@ -174,15 +174,15 @@ def _find_twin(key: str, names: tuple[str, ...]) -> str | None:
 _FEW = 32
 """The size up to which sets of member names are cached. The many descriptors of a document have the same few sets of
 names; larger sets are not cached."""
-_twin_of = lru_cache(maxsize=4096)(_find_twin)
+_case_double_of = lru_cache(maxsize=4096)(_find_case_double)
 
 
 def take_list(
     source: JsonObject, key: str, parse: Callable[[Any], T], *, limit: int, required: bool = True
 ) -> tuple[T, ...]:
     """The member `key`, a list of at most `limit` items, each parsed with `parse`; errors name the index."""
-    _refuse_twin_of(key, source)
-    if key not in source and (not required or (isinstance(source, _Odd) and key in source.nulls)):
+    _refuse_case_double_of(key, source)
+    if key not in source and (not required or (isinstance(source, _MarkedObject) and key in source.nulls)):
         return ()
     items = take(source, key, list)
     if len(items) > limit:
@@ -226,21 +226,21 @@ class _DoubleError(FormatError):
     """A duplicate name in an object. The parser does not say in which."""
 
 
-class _Odd(dict[str, Any]):
+class _MarkedObject(dict[str, Any]):
     """An object with facts that `take` needs beside its members."""
 
-    twinned = False
+    has_case_doubles = False
     """Whether some names differ only in case: allowed for annotations, refused for names that a document defines."""
     nulls: frozenset[str] = frozenset()
     """Members of an OPEN document that were null. A required list that is null is empty."""
 
 
-def refuse_twins(source: JsonObject) -> None:
+def refuse_case_doubles(source: JsonObject) -> None:
     """Refuse names that differ only in case, for objects in which every name has a meaning."""
-    if isinstance(source, _Odd) and source.twinned:
+    if isinstance(source, _MarkedObject) and source.has_case_doubles:
         names = sorted(source, key=str.casefold)
-        twin = next(b for a, b in pairwise(names) if a.casefold() == b.casefold())
-        raise FormatError(f"the member {safe(twin, limit=64)!r} stands there twice, in different case")
+        other = next(b for a, b in pairwise(names) if a.casefold() == b.casefold())
+        raise FormatError(f"the member {safe(other, limit=64)!r} appears twice, in different case")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -248,11 +248,11 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         double = next(name for name in names if names.count(name) > 1)
-        raise _DoubleError(f"the member {safe(double, limit=64)!r} stands there twice")
+        raise _DoubleError(f"the member {safe(double, limit=64)!r} appears twice")
     if len({name.casefold() for name in members}) != len(members):
-        odd = _Odd(members)
-        odd.twinned = True
-        return odd
+        marked = _MarkedObject(members)
+        marked.has_case_doubles = True
+        return marked
     return members
 
 
@@ -261,9 +261,9 @@ def _present_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     nulls = frozenset(name for name, value in members.items() if value is None)
     if not nulls:
         return members
-    odd = _Odd({name: value for name, value in members.items() if name not in nulls})
-    odd.twinned, odd.nulls = isinstance(members, _Odd), nulls
-    return odd
+    marked = _MarkedObject({name: value for name, value in members.items() if name not in nulls})
+    marked.has_case_doubles, marked.nulls = isinstance(members, _MarkedObject), nulls
+    return marked
 
 
 def has_member(source: JsonObject, names: frozenset[str]) -> str | None:

@@ -165,7 +165,7 @@ def _structure(text: str, at: int, before: int, error: json.JSONDecodeError) -> 
             return "a ':' where a comma or a closing bracket must stand: is a '[' meant to be '{'?"
         return f"a comma is missing before {_shown(text, at)}, at the end of line {_line(text, before)}"
     if error.msg.startswith("Expecting ':' delimiter"):
-        return f"a ':' is missing behind the name, before {_shown(text, at)}"
+        return f"a ':' is missing after the name, before {_shown(text, at)}"
     if here in ",}]" and last in ",:[{":
         return f"a value is missing before {here!r}"
     if last == "{" or error.msg.startswith("Expecting property name"):

@@ -261,7 +261,7 @@ def _check_authority_constraints(chain: Sequence[Certificate], position: int) ->
         _refuse("chain.ca.basic_constraints", chain, position, "has basic constraints that are not marked critical")
     below = position - 1
     if constraints.path_length is not None and constraints.path_length < below:  # CHAIN-7
-        problem = f"allows {constraints.path_length} CA certificates below it, and {below} stand there"
+        problem = f"allows {constraints.path_length} CA certificates below it, and the chain has {below}"
         _refuse("chain.ca.path_length", chain, position, problem)
 
 

@@ -122,7 +122,7 @@ def _folded(rdn: Rdn) -> frozenset[tuple[str, str]]:
 def _refuse(authority: Certificate, certificate: Certificate, problem: str) -> NoReturn:
     raise Rejected(
         "chain.extension",
-        f'"{_subject(authority)}" {problem}; "{_subject(certificate)}" stands below it',
+        f'"{_subject(authority)}" {problem}; "{_subject(certificate)}" is below it',
         certificate=safe(certificate.subject_text),
         authority=safe(authority.subject_text),
     )

@@ -129,7 +129,7 @@ def read_extensions(element: der.Element) -> Mapping[str, Extension]:
         value = fields.any("extnValue").octets(f"extensions[{oid}]")
         fields.end()
         if oid in found:
-            raise FormatError("stands there twice", where=f"extensions[{oid}]")
+            raise FormatError("appears twice", where=f"extensions[{oid}]")
         found[oid] = Extension(oid, flag is not None and flag.boolean(f"extensions[{oid}]"), value)
     for extension in found.values():
         _check_form(extension)

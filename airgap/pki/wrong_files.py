@@ -102,7 +102,7 @@ def problem_of_evidence(
     if found is None:
         return FormatError(f"it is neither a CRL nor an OCSP response{why}")
     if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE} and _JOINED.match(_behind(data)):
-        return FormatError(f"it is {found.words} with another file behind its end{why}", remedy=_ONE_EACH)
+        return FormatError(f"it is {found.words} with another file as trailing data{why}", remedy=_ONE_EACH)
     if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE} and isinstance(error, LimitError):
         return FormatError(f"it is {found.words}, and larger than what is read{why}")
     if found.kind in {Kind.CRL, Kind.OCSP_RESPONSE}:

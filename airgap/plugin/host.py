@@ -54,10 +54,12 @@ class Plugin:
         """The metadata of the plugin, requested each time (PLUGIN-14). Raises PluginError."""
         metadata = self._ask(Command.METADATA, encode({}, {}), Metadata.parse, limits.PLUGIN_METADATA_SECONDS)
         if metadata.name != self.name:
-            raise self._lie(Command.METADATA, f"says that its name is {safe(metadata.name, limit=128)!r}")
+            raise self._wrong_answer(Command.METADATA, f"says that its name is {safe(metadata.name, limit=128)!r}")
         if CONTRACT not in metadata.contracts:  # PLUGIN-13
             spoken = ", ".join(safe(version, limit=32) for version in metadata.contracts)
-            raise self._lie(Command.METADATA, f"speaks the contract {spoken}, and {CONTRACT} is spoken here")
+            raise self._wrong_answer(
+                Command.METADATA, f"has version {spoken} of the contract, and {CONTRACT} is needed here"
+            )
         return metadata
 
     def describe_key(self, request: KeyRequest) -> KeyDescription:
@@ -71,7 +73,7 @@ class Plugin:
         answer = self._ask(Command.SIGN, request.encode(), RawSignature.parse)
         self._check_key(Command.SIGN, request.key_id, answer.key_id)
         if answer.algorithm != request.algorithm.name:  # the reference does not check this
-            raise self._lie(
+            raise self._wrong_answer(
                 Command.SIGN,
                 f"signed with the algorithm {safe(answer.algorithm, limit=64)!r}; the key {request.algorithm.key_spec} "
                 f"demands {request.algorithm.name}",
@@ -82,7 +84,7 @@ class Plugin:
         """An envelope of the requested type (PLUGIN-24). Raises PluginError."""
         answer = self._ask(Command.ENVELOPE, request.encode(), GeneratedEnvelope.parse)
         if answer.media_type != request.envelope_type:
-            raise self._lie(
+            raise self._wrong_answer(
                 Command.ENVELOPE,
                 f"made an envelope of type {safe(answer.media_type, limit=128)!r}, not {request.envelope_type!r}",
             )
@@ -98,14 +100,14 @@ class Plugin:
         answer = self._ask(Command.VERIFY, request.encode(), VerifyAnswer.parse)
         asked = {check.value for check in request.checks}
         if missing := sorted(asked - answer.results.keys()):
-            raise self._lie(Command.VERIFY, f"gives no result for {missing[0]}")
+            raise self._wrong_answer(Command.VERIFY, f"gives no result for {missing[0]}")
         if unasked := sorted(answer.results.keys() - asked):
-            raise self._lie(
+            raise self._wrong_answer(
                 Command.VERIFY, f"gives a result for {safe(unasked[0], limit=128)!r}, which it was not asked for"
             )
         known = {*request.extended, *request.unprocessed}
         if invented := sorted(set(answer.processed) - known):
-            raise self._lie(
+            raise self._wrong_answer(
                 Command.VERIFY,
                 f"processed the attribute {safe(invented[0], limit=128)!r}, which the signature does not have",
             )
@@ -115,13 +117,13 @@ class Plugin:
         try:
             return parse(self._call(command.value, request, seconds or limits.PLUGIN_SECONDS))
         except FormatError as error:
-            raise self._lie(command, f"answers something that cannot be read: {error}") from None
+            raise self._wrong_answer(command, f"answers something that cannot be read: {error}") from None
 
     def _check_key(self, command: Command, asked: str, answered: str) -> None:
         if answered != asked:
-            raise self._lie(
+            raise self._wrong_answer(
                 command, f"answers for the key {safe(answered, limit=128)!r}, not for {safe(asked, limit=128)!r}"
             )
 
-    def _lie(self, command: Command, what: str) -> PluginError:
+    def _wrong_answer(self, command: Command, what: str) -> PluginError:
         return PluginError(self.name, f"{command.value} {what}", command=command.value)

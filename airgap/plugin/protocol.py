@@ -272,7 +272,7 @@ class VerifyAnswer:
         """The answer that `data` holds."""
         source = _load(data)
         results = json.take(source, "verificationResults", dict)
-        json.refuse_twins(results)
+        json.refuse_case_doubles(results)
         return cls(
             results={name: _result(value, f"verificationResults.{safe(name, limit=64)}")
                      for name, value in results.items()},
@@ -303,7 +303,7 @@ class Failure:
 
 def _load(data: bytes) -> JsonObject:
     document = json.load_object(data, json.Reading.OWN, limit=limits.PLUGIN_OUTPUT_BYTES, what="answer")
-    json.refuse_twins(document)
+    json.refuse_case_doubles(document)
     return document
 
 

@@ -259,9 +259,7 @@ class RevocationJudge:
             try:
                 self._clearing.check_counts(query, hold.file)
             except Undecided as error:
-                text = (
-                    f"{hold.rejection(query)}, and nothing newer clears it; that counts for nothing by itself: {error}"
-                )
+                text = f"{hold.rejection(query)}, and nothing newer clears it; it cannot be used by itself: {error}"
                 undecided = undecided or Undecided(error.reason, text, **error.facts).advising(error.remedy)
             else:
                 raise hold.rejection(query)

@@ -182,7 +182,7 @@ def _plugin(header: Mapping[Label, Any], critical: frozenset[Label]) -> PluginDe
         except FormatError as error:
             raise Rejected("envelope.critical", f"{model.PLUGIN_MIN_VERSION!r}: {error.problem}") from None
     if name is None and version is not None:
-        raise Rejected("envelope.critical", f"{model.PLUGIN_MIN_VERSION!r} stands there without {model.PLUGIN!r}")
+        raise Rejected("envelope.critical", f"{model.PLUGIN_MIN_VERSION!r} is present without {model.PLUGIN!r}")
     return None if name is None else PluginDemand(name, version)
 
 
@@ -230,7 +230,7 @@ def _times(
     if scheme is Scheme.SIGNING_AUTHORITY:
         own, foreign = foreign, own
     if foreign in header:
-        raise Rejected("envelope.time", f"{foreign!r} stands there, which the scheme {scheme.value} forbids")
+        raise Rejected("envelope.time", f"{foreign!r} is present, which the scheme {scheme.value} forbids")
     if own not in header:
         raise Rejected("envelope.time", f"{own!r} is missing, which the scheme {scheme.value} demands")
     stated = _time(header, dialect, own)

@@ -48,7 +48,7 @@ _PROTECTED_ONLY: Final = ("crit", "b64")
 
 def _parse(raw: bytes, plugins: Container[str]) -> Envelope:
     members = json.load_object(raw, json.Reading.SIGNED, limit=limits.ENVELOPE_BYTES, what="envelope")
-    json.refuse_twins(members)
+    json.refuse_case_doubles(members)
     _check_members(members)
     protected, payload, signature = (json.take(members, key, str) for key in ("protected", "payload", "signature"))
     header = json.take(members, "header", dict)
@@ -87,8 +87,8 @@ def _attributes(protected: str, unprotected: json.JsonObject, plugins: Container
         limit=limits.ENVELOPE_BYTES,
         what="protected header",
     )
-    json.refuse_twins(header)
-    json.refuse_twins(unprotected)
+    json.refuse_case_doubles(header)
+    json.refuse_case_doubles(unprotected)
     if double := sorted(header.keys() & unprotected.keys()):
         raise FormatError(
             f"the header parameter {safe(double[0], limit=64)!r} stands in the protected and in the unprotected "

@@ -175,7 +175,7 @@ def parse_signing_keys(data: bytes, *, source: str) -> SigningKeys:
         raise _malformed(source, str(error)) from None
     names = [key.name for key in keys]
     if double := next((name for name in names if names.count(name) > 1), None):
-        raise _malformed(source, f"the key name {safe(double)!r} stands there twice")
+        raise _malformed(source, f"the key name {safe(double)!r} appears twice")
     if default is not None and default not in names:
         raise _malformed(source, f"the default key {safe(default)!r} is none of its keys")
     return SigningKeys(keys=keys, default=default)

@@ -88,10 +88,10 @@ class PluginSigner:
         try:
             chain = parse_certificates(answer.chain)
         except Rejected as error:
-            raise _lie(name, command, f"gave a certificate chain that cannot be read: {error}") from None
+            raise _wrong_answer(name, command, f"gave a certificate chain that cannot be read: {error}") from None
         leaf = chain[0]
         if leaf.algorithm is not self._algorithm:
-            raise _lie(
+            raise _wrong_answer(
                 name,
                 command,
                 f"signed with a key {leaf.key_name}, but described the key {safe(self._key.key_id, limit=128)!r} as "
@@ -104,14 +104,14 @@ class PluginSigner:
         try:
             algorithms.verify(self._algorithm, leaf.public_key, answer.value, message)
         except Rejected:
-            raise _lie(
+            raise _wrong_answer(
                 name,
                 command,
                 "gave a signature value that does not verify: it signed other bytes than it was given, or with another "
                 f"key than that of its certificate {safe(leaf.subject_text)!r}",
             ) from None
         if self._chain and chain != self._chain:
-            raise _lie(name, command, "signs with another certificate chain than a moment ago")
+            raise _wrong_answer(name, command, "signs with another certificate chain than a moment ago")
         self._chain = tuple(chain)
         return answer.value
 
@@ -146,11 +146,11 @@ class PluginEnvelopeSigner:
             verify_signature(envelope)
             check_code_signing_chain(envelope.certificates)
         except Rejected as error:
-            raise _lie(name, command, f"made an envelope that does not verify: {error}") from None
+            raise _wrong_answer(name, command, f"made an envelope that does not verify: {error}") from None
         try:
             _compare(draft.payload, envelope.payload)
         except FormatError as error:
-            raise _lie(name, command, f"signed another payload than it was given: {error}") from None
+            raise _wrong_answer(name, command, f"signed another payload than it was given: {error}") from None
         return MadeEnvelope(raw=answer.raw, annotations=_annotations(name, answer.annotations))
 
 
@@ -189,9 +189,11 @@ def _annotations(plugin: str, annotations: Mapping[str, str]) -> Mapping[str, st
     """What the plugin wants the signature manifest to carry; the Notary Project's own names are not its to give."""
     for key in annotations:
         if key.startswith(model.RESERVED_PREFIX):
-            raise _lie(plugin, Command.ENVELOPE.value, f"gave the reserved annotation {safe(key, limit=128)!r} (MAN-9)")
+            raise _wrong_answer(
+                plugin, Command.ENVELOPE.value, f"gave the reserved annotation {safe(key, limit=128)!r} (MAN-9)"
+            )
     return annotations
 
 
-def _lie(plugin: str, command: str, what: str) -> PluginError:
+def _wrong_answer(plugin: str, command: str, what: str) -> PluginError:
     return PluginError(plugin, f"{command} {what}", remedy=_DISTRUST, command=command)

@@ -86,7 +86,7 @@ def _attributes(text: str, part: str, separator: str, known: frozenset[str]) -> 
         if not equals or not _VALUE.fullmatch(value):
             raise _malformed(text, f"{name!r} has no value, or one with characters that must be escaped as %NN")
         if name in members:
-            raise _malformed(text, f"{name!r} stands there twice")
+            raise _malformed(text, f"{name!r} appears twice")
         members[name] = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), value).encode("latin-1")
     return members
 

@@ -247,7 +247,7 @@ def _refuse_other_shapes(document: JsonObject) -> None:
         )
     if "apiVersion" in document and "kind" in document:
         raise FormatError(
-            f"stands there, so that this is a Kubernetes resource; a trust policy has version and {_LIST} at its top",
+            f"is present, so that this is a Kubernetes resource; a trust policy has version and {_LIST} at its top",
             where="apiVersion",
         )
     if _COMMON[1] in document or "registryScopes" in document:

@@ -257,7 +257,7 @@ class NearbySignatures:
         yield from self._passed_over()
         if signed:
             yield (
-                f"{signed} of the {listed} platform images that it lists are signed, and none speaks for the index",
+                f"{signed} of the {listed} platform images that it lists are signed, and the index is not",
                 "Verify the images one by one, by digest (TARGET@sha256:...), or ask the publisher to sign the index.",
             )
         if self.indexes:

@@ -34,7 +34,7 @@ _Act = Callable[[Random, Member, Sequence[Member], bytes], bytes]
 
 
 def _twice(random: Random, member: Member, members: Sequence[Member], piece: bytes) -> bytes:
-    """The name stands there twice, with other bytes."""
+    """The name appears twice, with other bytes."""
     other = tar_member(member[0], random.choice(members)[1])
     return random.choice((piece + other, other + piece, piece + piece))
 

@@ -32,6 +32,7 @@ REPLACED = {
     r"in vain": "without an effect",
     r"dossiers?": "the state, the facts",
     r"(?<!evidence\.)astray": "misplaced",
+    r"stands? there": "appears, is there",
     r"misfits?": "a wrong file, an unfit one",
 }
 """What is searched, and what to write instead."""

@@ -82,7 +82,7 @@ def test_what_is_harmless_in_dockers_file_is_read_over(tmp_path: Path) -> None:
     path = _write(tmp_path / ".docker/config.json", document)
     assert _user(tmp_path, "registry.example") == "alice"
     path.write_text(path.read_text().replace('"auths"', '"Auths"'))
-    with pytest.raises(AirgapError, match="auths: stands there in other case, as 'Auths'"):
+    with pytest.raises(AirgapError, match="auths: appears in another case, as 'Auths'"):
         _user(tmp_path, "registry.example")
 
 

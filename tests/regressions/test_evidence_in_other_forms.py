@@ -115,7 +115,7 @@ def test_what_lies_outside_and_holds_none_is_not_told(tmp_path: Path) -> None:
 def test_joined_files_are_told_as_such(tmp_path: Path) -> None:
     evidence = EvidenceDirectory.open(write_trust(tmp_path, crls={"all.crl": OTHERS + REVOKING}))
     (item,) = evidence.all_unread()
-    assert "a CRL with another file behind its end" in item.problem
+    assert "a CRL with another file as trailing data" in item.problem
     assert "a file of its own" in item.remedy
 
 

@@ -34,7 +34,7 @@ def refusals(**changes: Any) -> list[str]:
     ],
 )
 def test_a_misspelt_member_is_one_refusal_that_names_both(member: str, misspelt: str, value: object) -> None:
-    """verify tells the first refusal alone: "registryScopes: is missing" hid that it stands there as registryScope."""
+    """verify tells the first refusal alone: "registryScopes: is missing" hid that it was there as registryScope."""
     (sentence,) = refusals(**{member: None, misspelt: value})
     assert f".{misspelt} " in sentence
     assert member in sentence.partition("stands here")[2]

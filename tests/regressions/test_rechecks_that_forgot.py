@@ -179,7 +179,7 @@ class TestNames:
         assert "recheck.replaced" in {warning["reason"] for warning in ran.document["warnings"]}, ran
 
     @pytest.mark.parametrize("change", [{"mediaType": "application/x"}, {"size": 5}], ids=["type", "size"])
-    def test_a_digest_that_stands_there_twice_is_not_gone(self, tmp_path: Path, change: dict[str, Any]) -> None:
+    def test_a_digest_that_appears_twice_is_not_gone(self, tmp_path: Path, change: dict[str, Any]) -> None:
         """Verify refused the digest as ambiguous (11), which a recheck took for "gone", and trusted the report."""
         kept = Kept(tmp_path, Scene())
         path = kept.written.layout / "index.json"

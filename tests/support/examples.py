@@ -1,4 +1,4 @@
-"""The examples in docs/reference/library.md, run as they stand there."""
+"""The examples in docs/reference/library.md, run as they are."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def parse_snapshot(descriptor: Descriptor, manifest: Manifest | Index, config: b
         raise FormatError("has a subject; a snapshot belongs to nothing else")
     layers = _layers(manifest)
     document = json.load_object(config, json.Reading.OWN, what="config")
-    json.refuse_twins(document)
+    json.refuse_case_doubles(document)
     refuse_unknown(document, _MEMBERS)
     if (schema := json.take(document, "schema", str)) != CONFIG_SCHEMA:
         raise FormatError(f"is {safe(schema, limit=64)!r}, not {CONFIG_SCHEMA!r}", where="schema")

@@ -139,7 +139,7 @@ class TestRoots:
             ("layout.entry", "index.json > manifests[0]"),
             ("layout.entry", "index.json > manifests[1]"),
         ]
-        assert "'v1' stands there twice" in graph.notes[0].message
+        assert "'v1' appears twice" in graph.notes[0].message
 
     def test_subject_that_is_not_here_is_noted(self, builder: LayoutBuilder, place: Path) -> None:
         image = builder.add_image()

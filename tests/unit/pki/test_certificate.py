@@ -317,7 +317,7 @@ def test_inner_and_outer_algorithm_must_be_equal() -> None:
 def test_a_duplicate_extension_is_refused() -> None:
     """CHAIN-20."""
     extra = KeyUsage(("digitalSignature",)).extension()
-    refused(issue("leaf", extra=[extra]).der, r"extensions\[2\.5\.29\.15\]: stands there twice")
+    refused(issue("leaf", extra=[extra]).der, r"extensions\[2\.5\.29\.15\]: appears twice")
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def test_path_lengths_count_the_authorities_below(role: str, length: int, fits: 
     if fits:
         check_code_signing_chain(offered(*chain))
     else:
-        refused(*chain, reason="chain.ca.path_length", match="allows 0 CA certificates below it, and 1 stand there")
+        refused(*chain, reason="chain.ca.path_length", match="allows 0 CA certificates below it, and the chain has 1")
 
 
 @ROLES

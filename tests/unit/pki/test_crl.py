@@ -138,7 +138,7 @@ def test_malformed_is_a_format_error(data: bytes, says: str) -> None:
     ("data", "says"),
     [
         (crl(CA, number=-1), "negative"),
-        (crl(CA, extra=[Extension("2.5.29.20", asn1.integer(2))]), "stands there twice"),
+        (crl(CA, extra=[Extension("2.5.29.20", asn1.integer(2))]), "appears twice"),
         (crl(CA, scope=Extension("2.5.29.28", b"\x30\x03\x81\x01\x01")), "neither 00 nor FF"),
         (crl(CA, extra=[Extension("2.5.29.46", asn1.null())]), "has a freshestCRL that cannot be read"),
         (crl(CA, extra=[Extension("2.5.29.27", asn1.null())]), "has a delta CRL indicator that cannot be read"),

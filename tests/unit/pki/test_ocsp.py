@@ -347,7 +347,7 @@ def test_extensions_that_cannot_be_read_are_a_doubt(member: str) -> None:
     """OCSP-6."""
     twice: dict[str, Any] = {member: [NON_CRITICAL, NON_CRITICAL]}
     (found,) = OcspResponse.parse(ocsp_response(LEAF, **twice)).responses
-    assert "stands there twice" in found.doubt
+    assert "appears twice" in found.doubt
 
 
 def test_a_certificate_that_cannot_be_read_spoils_no_other() -> None:

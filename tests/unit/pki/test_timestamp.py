@@ -299,7 +299,7 @@ def test_signed_attributes(changes: dict[str, Any], says: str) -> None:
     refused(token(TSA, VALUE, **changes), "timestamp.attributes", says)
 
 
-def test_attribute_that_stands_there_twice() -> None:
+def test_attribute_that_appears_twice() -> None:
     """TS-19; RFC 5652, 11."""
     again = attribute(MESSAGE_DIGEST, asn1.octet_string(bytes(32)))
     with pytest.raises(FormatError, match="twice"):

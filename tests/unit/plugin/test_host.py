@@ -81,8 +81,8 @@ def test_every_member_of_metadata_is_required_and_not_empty(member: str, value: 
     ("member", "value", "says"),
     [
         ("name", "another", "its name is 'another'"),
-        ("supportedContractVersions", ["1.1"], "speaks the contract 1.1"),
-        ("supportedContractVersions", ["2.0", "0.9"], "speaks the contract 2.0, 0.9"),
+        ("supportedContractVersions", ["1.1"], "has version 1.1"),
+        ("supportedContractVersions", ["2.0", "0.9"], "has version 2.0, 0.9"),
         ("version", "v1.0.0", "no semantic version"),
         ("version", "1.0", "no semantic version"),
     ],

@@ -151,7 +151,7 @@ def test_annotations_are_strings(annotations: Any) -> None:
 @pytest.mark.parametrize("name", ["TARGETARTIFACT", "targetartifact"])
 def test_member_names_are_exact(name: str) -> None:
     """PAY-11; the reference folds case."""
-    assert "in other case" in refused(json.dumps({name: TARGET}).encode())
+    assert "in another case" in refused(json.dumps({name: TARGET}).encode())
     assert "different case" in refused(of(TARGET, **{name: TARGET}))
 
 

@@ -37,7 +37,7 @@ def test_where_the_pin_is(source: str) -> None:
         ("pkcs11:", "names no key"),
         ("pkcs11:token=a", "names no key"),
         ("pkcs11:object=a", "names no token"),
-        ("pkcs11:token=a;object=b;object=c", "'object' stands there twice"),
+        ("pkcs11:token=a;object=b;object=c", "'object' appears twice"),
         ("pkcs11:token=a;object=b;type=cert", "only private keys sign"),
         ("pkcs11:token=a;object=b;slot-id=1", "'slot-id' is not understood"),
         ("pkcs11:token=a;object=b?module-name=x", "'module-name' is not understood"),

@@ -206,7 +206,7 @@ def test_a_refusal_names_the_statement_the_member_and_the_reason(changes: dict[s
         pytest.param(b"{", "", "not JSON", id="NEG-140 malformed"),
         pytest.param(b"[]", "", "not a JSON object", id="NEG-140 list"),
         pytest.param(b"", "", "not JSON", id="NEG-140 empty"),
-        pytest.param(b'{"version": "1.0", "version": "1.0"}', "", "'version' stands there twice", id="D49 duplicate"),
+        pytest.param(b'{"version": "1.0", "version": "1.0"}', "", "'version' appears twice", id="D49 duplicate"),
     ],
 )
 def test_a_refusal_of_the_document_names_the_member(document: Any, member: str, said: str) -> None:

@@ -391,7 +391,7 @@ FAILURES = {
     "NEG-124-contract": (
         demanding(),
         Behaviour(changes={"get-plugin-metadata": {"supportedContractVersions": ["2.0"]}}),
-        "speaks the contract 2.0",
+        "has version 2.0",
     ),
     "NEG-124-empty-member": (demanding(), Behaviour(changes={"get-plugin-metadata": {"url": ""}}), "url: is empty"),
     "NEG-125-no-result": (
