@@ -111,6 +111,25 @@ def test_only_image_of_manifest_json_was_another_than_the_one_that_was_typed(
     assert (whole.code, one.code) == (16, 11)
 
 
+def test_only_image_of_manifest_json_was_taken_for_an_sbom(tmp_path: Path) -> None:
+    """The typed name is of an SBOM: no tool takes an image for it."""
+    scene = Scene(archive=True)
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        sbom = box.add_referrer(
+            target, b"{}", artifact_type="application/spdx+json", layer_type="text/spdx", listed=False
+        )
+        box.tag(sbom, "sbom")
+        paths = [f"blobs/{item.replace(':', '/')}" for item in _digests(json.loads(box.blobs[target.digest])).values()]
+        item = {"Config": paths[0], "Layers": paths[1:], "RepoTags": ["app:v1"]}
+        box.extra_files["manifest.json"] = json.dumps([item]).encode()
+
+    scene.packing.append(pack)
+    written = scene.write(tmp_path)
+    for tag in ("v1", "sbom"):
+        assert run_here(["inspect", f"{written.layout}:{tag}"]).code == 0
+
+
 @pytest.mark.parametrize(
     ("evil", "code"), [("unknown, first", 11), ("unknown, last", 0), ("of another entry, first", 0)]
 )
