@@ -1,8 +1,8 @@
 """CMS SignedData of timestamp tokens: facts from the bytes as received (RFC 5652; TS-15, TS-16).
 
-Only the members that verification needs are read. CRLs and OCSP responses inside (D51; RFC 5940) are evidence like any
-other in a target: they are handed on as bytes. Sets may be unsorted, as real authorities write them; the signed
-attributes are hashed as received.
+Only the members that verification needs are read. CRLs and OCSP responses inside (D51; RFC 5940, RFC 5126) are evidence
+like any other in a target: they are handed on as bytes. Sets may be unsorted, as real authorities write them; the
+signed attributes are hashed as received.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
 MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
 SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
 
+_REVOCATION_VALUES: Final = der.oid("1.2.840.113549.1.9.16.2.24")
+_BASIC_RESPONSE: Final = "1.3.6.1.5.5.7.48.1.1"
 _VERSION: Final = 3
 _WHERE: Final = "signedData"
 
@@ -45,6 +47,8 @@ class SignerInfo:
     signature_algorithm: bytes = field(repr=False)
     """The raw DER AlgorithmIdentifier."""
     signature: bytes = field(repr=False)
+    evidence: tuple[bytes, ...] = field(repr=False)
+    """The CRLs and OCSP responses among the unsigned attributes, not read."""
 
     def attribute(self, oid: str, name: str) -> Element | None:
         """The single value of a signed attribute; None if it is absent. Raises FormatError."""
@@ -79,12 +83,13 @@ class SignedData:
         fields.end()
         if len(signers) > limits.TOKEN_SIGNERS:
             raise LimitError(f"has {len(signers)} signers, more than {limits.TOKEN_SIGNERS}", where=_WHERE)
+        parsed = tuple(map(_signer, signers))
         return cls(
             content_type=content_type,
             content=content,
             certificates=_certificates(certificates),
-            evidence=_evidence(crls),
-            signers=tuple(map(_signer, signers)),
+            evidence=_bounded((*_evidence(crls), *(piece for signer in parsed for piece in signer.evidence))),
+            signers=parsed,
         )
 
 
@@ -107,13 +112,42 @@ def _certificates(element: Element | None) -> Offered:
     return Offered(tuple(_certificate(item, f"{where}[{number}]") for number, item in enumerate(items)))
 
 
+def _bounded(evidence: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    if len(evidence) > limits.TOKEN_EVIDENCE:
+        raise LimitError(f"has {len(evidence)} CRLs, more than {limits.TOKEN_EVIDENCE}", where=f"{_WHERE}.crls")
+    return evidence
+
+
 def _evidence(element: Element | None) -> tuple[bytes, ...]:
     """RevocationInfoChoices: CRLs, and under [1] anything else after an identifier, such as OCSP responses."""
     items = element.children() if element else ()
-    if len(items) > limits.TOKEN_EVIDENCE:
-        raise LimitError(f"has {len(items)} CRLs, more than {limits.TOKEN_EVIDENCE}", where=f"{_WHERE}.crls")
     other = der.context(1)  # an identifier, and what it says
     return tuple(item.children()[-1].raw if item.tag == other and item.children() else item.raw for item in items)
+
+
+def _revocation_values(attributes: Element) -> tuple[bytes, ...]:
+    """The attribute revocation-values (RFC 5126, 6.3.4): CRLs, and OCSP responses without their outer part.
+
+    What cannot be read of it is handed on as it is: whoever reads it will say so.
+    """
+    found: list[bytes] = []
+    try:
+        for attribute in attributes.children():
+            oid, *values = attribute.children()
+            if oid.raw != _REVOCATION_VALUES:
+                continue
+            for kind in values[0].only().children():
+                pieces = [piece.raw for piece in kind.only().children()]
+                found += map(_whole_response, pieces) if kind.tag == der.context(1) else pieces
+    except (FormatError, ValueError, IndexError):
+        found.append(attributes.raw)
+    return tuple(found)
+
+
+def _whole_response(basic: bytes) -> bytes:
+    """An OCSPResponse around a BasicOCSPResponse (RFC 6960, 4.2.1)."""
+    inner = der.sequence(der.oid(_BASIC_RESPONSE), der.octet_string(basic))
+    return der.sequence(der.integer(0, tag=der.ENUMERATED), der.tlv(der.context(0), inner))
 
 
 def _certificate(element: Element, where: str) -> Certificate:
@@ -132,7 +166,7 @@ def _signer(element: Element) -> SignerInfo:
     signed = fields.maybe(der.context(0))
     algorithm = fields.take(der.SEQUENCE, "signatureAlgorithm").raw
     signature = fields.any("signature").octets(f"{where}.signature")
-    fields.maybe(der.context(1))  # unsigned attributes prove nothing
+    unsigned = fields.maybe(der.context(1))  # proves nothing but what is signed by itself
     fields.end()
     return SignerInfo(
         version=version,
@@ -144,6 +178,7 @@ def _signer(element: Element) -> SignerInfo:
         signed=bytes((der.SET,)) + signed.raw[1:] if signed else None,
         signature_algorithm=algorithm,
         signature=signature,
+        evidence=_revocation_values(unsigned) if unsigned else (),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap.parse import der
 from airgap.parse.time import iso
 from tests.support import asn1
 from tests.support.command import run_here
@@ -17,6 +18,7 @@ from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, END, Issued, Pki
 from tests.support.scenario import Scene, Signature
 from tests.support.trust import oci_policy, statement
+from tests.support.tsa import attribute
 
 URL = "http://crl.example/tsa.crl"
 OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
@@ -51,6 +53,34 @@ REVOKING: dict[str, Callable[[Issued, Issued], Sequence[bytes]]] = {
 }
 
 
+@pytest.mark.parametrize("by_crl", [True, False])
+def test_what_revokes_counts_among_unsigned_attributes(tmp_path: Path, by_crl: bool) -> None:
+    """Where archives of signatures (CAdES) keep it."""
+    authority = Pki().tsa_chain()
+    answer = ocsp_response(authority, status="revoked", reason="keyCompromise")
+    basic = der.read(answer).children()[1].only().children()[1].octets()
+    values = asn1.explicit(0, asn1.sequence(of(authority))) if by_crl else asn1.explicit(1, asn1.sequence(basic))
+    made = scene(lambda *_: [])
+    made.timestamp(
+        authority,
+        gen_time=AT - timedelta(days=400),
+        unsigned_attributes=attribute("1.2.840.113549.1.9.16.2.24", asn1.sequence(values)),
+    )
+    ran = run_here(made.write(tmp_path).arguments())
+    assert ran.code == 14, ran
+
+
+@pytest.mark.parametrize(
+    "value", [asn1.null(), asn1.sequence(asn1.explicit(0)), asn1.sequence(asn1.explicit(1, b"\x02\x01\x00"))]
+)
+def test_unsigned_attributes_that_cannot_be_read_spoil_nothing(tmp_path: Path, value: bytes) -> None:
+    made = scene(lambda *_: [])
+    odd = attribute("1.2.840.113549.1.9.16.2.24", value)
+    made.timestamp(gen_time=AT - timedelta(days=400), unsigned_attributes=odd)
+    ran = run_here(made.write(tmp_path).arguments())
+    assert ran.code == 0, ran
+
+
 @pytest.mark.parametrize("names_a_point", [False, True])
 @pytest.mark.parametrize("name", REVOKING)
 def test_what_revokes_is_used(tmp_path: Path, name: str, names_a_point: bool) -> None:
@@ -79,7 +109,7 @@ def test_another_signature_of_the_image_has_it(tmp_path: Path, gone: bool) -> No
         assert ran.code == 14, ran
 
 
-def test_a_recheck_hears_it_without_the_layout(tmp_path: Path) -> None:
+def test_a_recheck_uses_it_without_the_layout(tmp_path: Path) -> None:
     """The timestamp was not needed when the report was made."""
     made = scene(REVOKING["a CRL lists the authority"])
     made.policy = oci_policy(
