@@ -15,6 +15,7 @@ from typing import Protocol
 from airgap.collection.chains import CertificateToCheck, UnreadableSignature
 from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
+from airgap.pki.certificate import Certificate
 from airgap.problem import Problem
 from airgap.reasons import ExitCode, most_severe
 from airgap.revocation.freshness import Freshness
@@ -194,15 +195,16 @@ def cover(
     tried: Tried,
     *,
     known: Evidence,
+    stored: Sequence[Certificate],
     at: datetime,
 ) -> tuple[CertificateCoverage, ...]:
     """The coverage of every certificate by `evidence`, in their order, as a verifier would judge it at `at`.
 
-    `known`: all evidence at hand, including `evidence`. The rest of it can only prove revocations.
+    `known`: all evidence at hand, including `evidence` and what a verifier finds in the targets. The rest of it can
+    only prove revocations. `stored`: the certificates of all trust stores, for who made evidence.
     """
     moment = Moment(judged=at, clock=at)
-    # `asked` has the keys of the stores already
-    own, strict = (RevocationJudge(body, Freshness(), moment, stored=tuple) for body in (evidence, known))
+    own, strict = (RevocationJudge(body, Freshness(), moment, stored=lambda: stored) for body in (evidence, known))
     chain = [_cover(own, strict, item, "chain", tried) for item in asked]
     return (*chain, *(_cover(own, strict, item, "responder", tried) for item in responders))
 

@@ -244,6 +244,8 @@ class TargetEvidence(EvidencePool):
         self.pieces: Final = tuple(gathered.pieces.values())
         self.named: Final = frozenset(gathered.pieces)
         """The same by what layers state, whether or not they are there."""
+        self.beyond_bounds: Final = tuple(gathered.unread)
+        """What it holds that is more than is read."""
         self.has_more: Final = bool(gathered.unread)
         """Whether it holds more than is read."""
         self._by_name: Final = gathered.pieces

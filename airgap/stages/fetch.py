@@ -12,12 +12,13 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from airgap import limits
 from airgap.collection.chains import NO_CHAINS, CertificateToCheck, CollectedChains, collect_chains
-from airgap.collection.coverage import Attempt, EvidenceWritten, FetchOutcome, cover
+from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, FetchOutcome, cover
 from airgap.collection.gather import MALFORMED, Gatherer
 from airgap.collection.keeper import EvidenceKeeper
 from airgap.collection.packing import pack_evidence
@@ -42,6 +43,7 @@ from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, fin
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.evidence_directory import CRLS, OCSP, EvidenceDirectory
 from airgap.revocation.misplaced import POSSIBLE, says_evidence
+from airgap.revocation.pool import EvidenceFile, EvidencePool, UnreadableEvidence
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.layout_referrers_tags import Relisted, relisted
@@ -127,6 +129,9 @@ class _Fetch:
         self._warnings: list[Problem] = []
         self._offered: list[tuple[str, bytes]] = []
         self._took: list[Attempt] = []
+        self._refused: list[EvidenceFile] = []
+        """Offered evidence that is not kept: a verifier uses it where the targets are."""
+        self._unread: list[UnreadableEvidence] = []
         self._unreadable: tuple[str, ...] = ()
         self._anchors = self._tsa_anchors(trust)
         self._stored = tuple(trust.stored()) if trust is not None else ()
@@ -183,6 +188,7 @@ class _Fetch:
                 self._offered.append((f"{safe(name)}: {piece.name}", piece.read()))
             except FormatError as error:
                 self._warnings.append(Problem(message=f"{safe(name)}: {error}", reason="evidence.unusable"))
+        self._unread += beside.beyond_bounds
 
     # --- taking ---
 
@@ -199,7 +205,10 @@ class _Fetch:
             by_hand.update(source for source, _ in files)
         single = [(source, block) for source, data in self._offered for block in split_pem(data)]
         for source, data in sorted(single, key=lambda item: _age(item[1])):
-            self._took.append(self.gatherer.take(data, source, self.chains.asked))
+            attempt = self.gatherer.take(data, source, self.chains.asked)
+            self._took.append(attempt)
+            if attempt.outcome is AttemptResult.REFUSED:
+                self._refused.append(EvidenceFile(source, "offered evidence", partial(bytes, data)))
         self._offered.clear()
         malformed = [item.source for item in self._took if item.reason in MALFORMED.values()]
         self._unreadable = tuple(dict.fromkeys(source for source in malformed if source in by_hand))
@@ -264,10 +273,17 @@ class _Fetch:
         evidence = EvidenceDirectory.open(self._root)
         responders = [item for item in self.gatherer.responders if item not in set(self.chains.asked)]
         # if evidence is only attached to images, the trust directory is used for revocations only
-        known = (
-            CombinedEvidence([evidence, self._trust.evidence]) if self._trust and not request.directory else evidence
+        others = [self._trust.evidence] if self._trust and not request.directory else []
+        refused = EvidencePool(self._refused, unread=self._unread)
+        certificates = cover(
+            self.chains.asked,
+            responders,
+            evidence,
+            self.gatherer,
+            known=CombinedEvidence([evidence, *others, refused]),
+            stored=self._stored,
+            at=request.at,
         )
-        certificates = cover(self.chains.asked, responders, evidence, self.gatherer, known=known, at=request.at)
         return FetchOutcome(
             at=request.at,
             targets=tuple(safe(name) for name in request.targets),

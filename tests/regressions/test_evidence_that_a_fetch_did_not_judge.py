@@ -1,0 +1,67 @@
+"""Evidence in a target that a fetch does not keep: it said COMPLETE where a verifier cannot decide."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from airgap import limits
+from airgap.collection.coverage import Status
+from airgap.oci.descriptor import Descriptor
+from tests.support.crls import crl, entry, scope
+from tests.support.evidence import evidence_artifact
+from tests.support.fetching import site
+from tests.support.layouts import LayoutBuilder
+from tests.support.names import harbour
+from tests.support.pki import AT, Issued, Pki, issue
+from tests.support.scenario import Scene
+
+LEAF = Pki().code_chain(depth=2, leaf={"crl_urls": ["http://crl.example/leaf.crl"]})
+OTHER = issue("root", key="p384", subject=harbour("Another CA"))
+INDIRECT = crl(
+    OTHER,
+    scope=scope(indirect=True),
+    revoked=[entry(LEAF.serial, reason="keyCompromise", certificate_issuer=LEAF.root.subject)],
+)
+REVOKING = crl(LEAF.root, number=2, revoked=[entry(LEAF.serial, reason="keyCompromise")])
+
+
+def beside(piece: bytes, *stores: Issued) -> Scene:
+    """A signed image with a clean CRL in the trust directory, and `piece` in its layout."""
+
+    def pack(box: LayoutBuilder, target: Descriptor) -> None:
+        box.list(box.add_manifest(evidence_artifact(box, target, piece)))
+
+    scene = Scene(packing=[pack])
+    scene.sign_with(LEAF)
+    scene.stores = {**scene.stores, **{f"ca:other{number}": [root] for number, root in enumerate(stores)}}
+    scene.crls = {"good.crl": crl(LEAF.root, this_update=AT - timedelta(days=9))}
+    return scene
+
+
+def check(folder: Path, scene: Scene, reason: str | None) -> None:
+    with site(folder) as here:
+        here.scene, here.written = scene, scene.write(folder)
+        ran = here.verify()
+        assert ran.reasons == ({reason} if reason else set()), ran
+        outcome = here.fetch(download=False)
+    assert outcome.complete is (reason is None)
+    found = next(item for item in outcome.certificates if item.fingerprint == LEAF.fingerprint)
+    assert (found.status, found.reason) == ((Status.GAP, reason) if reason else (Status.COVERED, None))
+
+
+def test_an_indirect_crl_of_a_ca_in_a_store(tmp_path: Path) -> None:
+    check(tmp_path, beside(INDIRECT, OTHER), "revocation.crl.issuer")
+
+
+def test_that_of_a_stranger_says_nothing(tmp_path: Path) -> None:
+    check(tmp_path, beside(INDIRECT), None)
+
+
+@pytest.mark.parametrize("bound", ["CRL_BYTES", "CRL_FILE_BYTES"])
+def test_a_piece_that_is_larger_than_what_is_read(tmp_path: Path, bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = beside(REVOKING)
+    monkeypatch.setattr(limits, bound, len(REVOKING) - 1)
+    check(tmp_path, scene, "evidence.unread")
