@@ -14,7 +14,7 @@ from airgap.cli.connection import Connection
 from airgap.cli.console import Output, QuietOutput, VerboseOption, clock, demands, key_values
 from airgap.cli.judging import DemandsOption, Judging, ReportOption
 from airgap.cli.lazy import typer_app
-from airgap.cli.plugins import PluginOptions
+from airgap.cli.plugin_options import PluginOptions
 from airgap.cli.signer import KeyChoice
 from airgap.cli.signing import ExpiryOption, MetadataOption, TimestampOptions, lifetime
 

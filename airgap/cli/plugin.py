@@ -13,7 +13,7 @@ import airgap.report
 from airgap.cli.command import command
 from airgap.cli.console import Output, YesOption, note, write
 from airgap.cli.lazy import typer_app
-from airgap.cli.plugins import plugin_directory
+from airgap.cli.plugin_options import plugin_directory
 from airgap.errors import UsageError
 from airgap.text import safe
 

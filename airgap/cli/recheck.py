@@ -13,7 +13,7 @@ from airgap.cli.command import command
 from airgap.cli.console import QuietOutput, clock, demands
 from airgap.cli.judging import Judging
 from airgap.cli.lazy import typer_app
-from airgap.cli.plugins import PluginOptions
+from airgap.cli.plugin_options import PluginOptions
 
 app = typer_app()
 

@@ -12,7 +12,7 @@ import typer
 
 import airgap.signature
 from airgap.cli.console import key_values
-from airgap.cli.plugins import plugin_directory
+from airgap.cli.plugin_options import plugin_directory
 from airgap.cli.signing import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
 from airgap.errors import UsageError
 

@@ -12,7 +12,7 @@ from airgap.cli.command import command
 from airgap.cli.console import LayoutOption, QuietOutput, VerboseOption, clock, demands, layout_reference
 from airgap.cli.judging import DemandsOption, Judging, ReportOption
 from airgap.cli.lazy import typer_app
-from airgap.cli.plugins import PluginOptions
+from airgap.cli.plugin_options import PluginOptions
 
 app = typer_app()
 

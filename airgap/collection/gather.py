@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from airgap import limits
 from airgap.collection.chains import CertificateToCheck
 from airgap.collection.coverage import Attempt, AttemptResult
-from airgap.collection.keeper import EvidenceKeeper, KeepResult, Kept
+from airgap.collection.evidence_writer import EvidenceWriter, KeepResult, Kept
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.files import read_regular
 from airgap.parse.time import iso
@@ -59,9 +59,9 @@ class _Place:
 class Gatherer:
     """Collects evidence in one folder. Use one object for one run."""
 
-    def __init__(self, keeper: EvidenceKeeper, *, at: datetime, unproven: bool = False) -> None:
+    def __init__(self, writer: EvidenceWriter, *, at: datetime, unproven: bool = False) -> None:
         """`at`: now. `unproven`: also keep CRLs whose issuer's certificate is not at hand."""
-        self._keeper: Final = keeper
+        self._writer: Final = writer
         self._unproven: Final = unproven
         self._at: Final = at
         self._lock: Final = threading.Lock()
@@ -269,7 +269,7 @@ class Gatherer:
                 return _failure(source, kind, AttemptResult.REFUSED, Undecided("revocation.crl.issuer", text)), None
         except Undecided as error:
             return _failure(source, kind, AttemptResult.REFUSED, error), None
-        kept = self._keeper.keep_crl(crl, maker, urls)
+        kept = self._writer.keep_crl(crl, maker, urls)
         attempt = self._kept_crl(crl, source, kind, kept)
         try:
             check(crl)
@@ -310,7 +310,7 @@ class Gatherer:
             response, statements = _proven_response(data, asked, issuer)
         except Undecided as error:
             return _failure(source, "ocsp", AttemptResult.REFUSED, error)
-        kept = self._keeper.keep_ocsp(data, response, certificate, issuer, asked.renewed)
+        kept = self._writer.keep_ocsp(data, response, certificate, issuer, asked.renewed)
         single = statements[0]
         attempt = self._kept(source, "ocsp", kept, f"{OCSP}/{kept.name}", None, single.this_update, single.next_update)
         try:

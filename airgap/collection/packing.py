@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from airgap.collection.chains import CertificateToCheck
-from airgap.collection.keeper import crl_name
+from airgap.collection.evidence_writer import crl_name
 from airgap.errors import FormatError, Undecided
 from airgap.oci.descriptor import Descriptor
 from airgap.pki.certificate import Certificate

@@ -12,7 +12,7 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.reference import RegistryReference
 from airgap.text import safe
 from airgap.transfer.attach import AttachedManifest, Attachment, as_subject
-from airgap.transfer.pump import no_advance
+from airgap.transfer.checked_bytes import no_advance
 from airgap.transfer.sources import MemoryBlobs
 
 

@@ -24,8 +24,8 @@ from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.manifest import parse_manifest
 from airgap.oci.record import bare
+from airgap.transfer.checked_bytes import Advance, check_bytes
 from airgap.transfer.endpoint import Blobs, Entry, NamingResult, TransferMethod
-from airgap.transfer.pump import Advance, check_bytes
 
 _SETTLE_ROUNDS: Final = 4
 

@@ -13,7 +13,7 @@ from airgap.report.report import Json, Report
 from airgap.report.style import Style
 from airgap.text import safe
 from airgap.trust.edit import BrokenStore, StoredFile
-from airgap.trust.words import groups, spoken
+from airgap.trust.fingerprint_words import groups, spoken
 
 CERTIFICATES_SCHEMA: Final = "airgap.certificates/1"
 _WORDS_A_LINE = 8

@@ -17,9 +17,9 @@ from airgap.report.report import TOOL, Json, Report
 from airgap.report.style import Style
 from airgap.text import safe
 from airgap.trust.ceremony import Challenge
+from airgap.trust.fingerprint_words import groups
 from airgap.trust.snapshots.document import Covered, Snapshot
 from airgap.trust.snapshots.pins import Pin
-from airgap.trust.words import groups
 from airgap.verdict import Ruling, Verdict, all_of
 from airgap.verifier.outcome import SignatureOutcome
 

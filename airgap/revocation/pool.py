@@ -23,7 +23,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key, same_name
 from airgap.problem import Problem
 from airgap.revocation.index import EvidenceIndex
-from airgap.revocation.nearness import nearly_same, nearly_same_key
+from airgap.revocation.near_bytes import nearly_same, nearly_same_key
 from airgap.text import safe
 
 if TYPE_CHECKING:  # imported only when there is a file to read

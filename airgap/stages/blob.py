@@ -41,10 +41,10 @@ from airgap.signature.sealing import check_signing_chain, seal
 from airgap.signature.signer import Signer
 from airgap.signature.timestamper import Timestamper
 from airgap.text import safe
-from airgap.trust.apart import check_apart_from
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import Statement
+from airgap.trust.separation import check_apart_from
 from airgap.verifier.blob_outcome import BlobOutcome
 from airgap.verifier.engine import Candidate, SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy

@@ -47,7 +47,7 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.records import Records
 from airgap.transfer.tar_writer import write_tar_file, write_tar_stream
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
-from airgap.trust.apart import check_output, layout_paths, same_place
+from airgap.trust.separation import check_output, layout_paths, same_place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials

@@ -19,8 +19,8 @@ from typing import Final
 from airgap import limits
 from airgap.collection.chains import NO_CHAINS, CertificateToCheck, CollectedChains, collect_chains
 from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, FetchOutcome, cover
+from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.collection.gather import MALFORMED, Gatherer
-from airgap.collection.keeper import EvidenceKeeper
 from airgap.collection.packing import pack_evidence
 from airgap.errors import AirgapError, FormatError, UsageError
 from airgap.files import read_regular, reading_problem
@@ -50,8 +50,8 @@ from airgap.transfer.layout_referrers_tags import Relisted, relisted
 from airgap.transfer.sources import MemoryBlobs
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
-from airgap.trust.apart import check_apart
 from airgap.trust.directory import TrustDirectory
+from airgap.trust.separation import check_apart
 from airgap.trust.store_types import StoreType
 
 _THREADS: Final = 8
@@ -137,7 +137,7 @@ class _Fetch:
         self._stored = tuple(trust.stored()) if trust is not None else ()
         self.chains: CollectedChains = NO_CHAINS
         # evidence that only the receiving site can prove is attached to images, but not kept in a trust directory
-        self.gatherer = Gatherer(EvidenceKeeper(root), at=request.at, unproven=request.directory is None)
+        self.gatherer = Gatherer(EvidenceWriter(root), at=request.at, unproven=request.directory is None)
 
     def _tsa_anchors(self, trust: TrustDirectory | None) -> Anchors:
         """The certificates of every tsa store: to complete chains any store may be used."""
@@ -215,13 +215,13 @@ class _Fetch:
 
     def prune(self) -> tuple[str, ...]:
         """Removes superseded files; returns their names."""
-        keeper = EvidenceKeeper(self._root)
+        writer = EvidenceWriter(self._root)
         gone: list[str] = []
         for issuer in dict.fromkeys(issuer for item in self.chains.asked for issuer in item.issuers):
-            gone += keeper.prune(issuer)
+            gone += writer.prune(issuer)
         for item in self.chains.asked:
             if item.issuer is not None:
-                gone += keeper.prune_ocsp(item.certificate, item.issuer)
+                gone += writer.prune_ocsp(item.certificate, item.issuer)
         return tuple(sorted(set(gone)))
 
     # --- evidence beside the images ---

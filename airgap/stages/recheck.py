@@ -25,7 +25,6 @@ from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.stages.verify import VerifyRequest, verify
 from airgap.text import safe
-from airgap.trust.apart import check_apart, layout_paths
 from airgap.trust.at_hand import EvidenceAtHand, TrustBeside, evidence_at_hand
 from airgap.trust.choice import (
     Named,
@@ -35,6 +34,7 @@ from airgap.trust.choice import (
     repositories_of,
 )
 from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.separation import check_apart, layout_paths
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome

@@ -26,9 +26,9 @@ from airgap.transfer.planner import make_plan
 from airgap.transfer.sources import LayoutSource, MemoryBlobs
 from airgap.transfer.tar_writer import write_tar_file
 from airgap.transfer.writer import LayoutWriter
-from airgap.trust.apart import check_output
 from airgap.trust.generation import read_one_state, settled
 from airgap.trust.location import not_there
+from airgap.trust.separation import check_output
 from airgap.trust.snapshots.coverage import cover
 from airgap.trust.snapshots.document import Built, Snapshot, is_snapshot, parse_number, parse_stream, read_snapshot
 from airgap.trust.snapshots.material import MaterialFile, largest, list_material

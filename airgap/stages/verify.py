@@ -32,7 +32,6 @@ from airgap.revocation.artifact import find_proposals, is_evidence_alone
 from airgap.revocation.pool import Evidence
 from airgap.signature.manifest import is_signature
 from airgap.text import safe
-from airgap.trust.apart import check_apart, layout_paths
 from airgap.trust.at_hand import (
     NOTHING_ELSE,
     EvidenceAtHand,
@@ -44,6 +43,7 @@ from airgap.trust.at_hand import (
 from airgap.trust.choice import Named, choose_statement, name_artifact
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import OciPolicy, Statement
+from airgap.trust.separation import check_apart, layout_paths
 from airgap.verifier.candidates import NearbySignatureFinder, candidate_of, foreign_kind
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import (

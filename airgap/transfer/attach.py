@@ -23,9 +23,9 @@ from airgap.oci.record import bare
 from airgap.oci.reference import LayoutReference
 from airgap.oci.store import Store, read_verified
 from airgap.text import safe
+from airgap.transfer.checked_bytes import no_advance
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.layout_referrers_tags import Relisted, relisted
-from airgap.transfer.pump import no_advance
 from airgap.transfer.sources import MemoryBlobs
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter

@@ -12,7 +12,7 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
-from airgap.transfer.pump import Advance, Readable
+from airgap.transfer.checked_bytes import Advance, Readable
 
 
 class TransferMethod(StrEnum):

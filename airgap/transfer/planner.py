@@ -17,10 +17,10 @@ from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest
 from airgap.text import safe
+from airgap.transfer.checked_bytes import copy_checked, no_advance
 from airgap.transfer.endpoint import FoundReferrers, Referral, Source
 from airgap.transfer.plan import CopyPlan, CopyRoot, Key, Node, PlannedArtifact, PlannedReferrer, Selection, key_of
 from airgap.transfer.platforms import choose, is_any_of, platform_of
-from airgap.transfer.pump import no_advance, pump
 
 _SHOWN: Final = 12
 
@@ -475,7 +475,7 @@ def _read_small(source: Source, descriptor: Descriptor) -> bytes:
     content = bytearray()
     stream = source.open(descriptor)
     try:
-        pump(stream, descriptor, content.extend, no_advance)
+        copy_checked(stream, descriptor, content.extend, no_advance)
     finally:
         stream.close()
     return bytes(content)

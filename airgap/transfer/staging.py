@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap.locking import exclusive, try_lock
-from airgap.transfer.pump import writing
+from airgap.transfer.checked_bytes import writing
 
 PREFIX: Final = ".airgap-"
 _PARTIAL: Final = ".part"

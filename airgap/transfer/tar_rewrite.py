@@ -25,9 +25,9 @@ from airgap.oci.sections import SharedFile
 from airgap.oci.tar import Member, members
 from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
+from airgap.transfer.checked_bytes import check_bytes, writing
 from airgap.transfer.endpoint import Entry, NamingResult
 from airgap.transfer.index_writer import merged
-from airgap.transfer.pump import check_bytes, writing
 from airgap.transfer.tar_writer import header
 
 _RECORD: Final = 20 * BLOCK

@@ -25,12 +25,12 @@ from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX
 from airgap.oci.store import size_error
 from airgap.oci.tar_header import BLOCK
 from airgap.text import safe
+from airgap.transfer.checked_bytes import check_room, copy_checked, write_all, writing
 from airgap.transfer.endpoint import TransferMethod
 from airgap.transfer.events import ArtifactDone, BlobAdvanced, BlobDone, BlobStarted, Progress, Started, silent
 from airgap.transfer.index_writer import LAYOUT_CONTENT, index_document
 from airgap.transfer.mover import Survey, TransferResult
 from airgap.transfer.plan import CopyPlan, Key, Node
-from airgap.transfer.pump import check_room, pump, write_all, writing
 from airgap.transfer.workers import WorkerPool
 
 _RECORD: Final = 20 * BLOCK
@@ -212,7 +212,7 @@ class _Writing:
         os.ftruncate(file, self.tar.size)
 
     def _put(self, slot: Slot, file: int) -> None:
-        self._pump(slot, _write_at(file, slot.body))
+        self._copy_checked(slot, _write_at(file, slot.body))
         if slot.size >= _FLUSHED_BYTES:
             os.fsync(file)  # flushed while others hash, so that there is less to wait for at the end
 
@@ -241,11 +241,11 @@ class _Writing:
             if slot.raw is not None:
                 write(memoryview(slot.raw))
             else:
-                self._pump(slot, write)
+                self._copy_checked(slot, write)
             write(memoryview(bytes(slot.end - slot.body - slot.size)))
         write(memoryview(bytes(self.tar.size - self.tar.end)))
 
-    def _pump(self, slot: Slot, write: Callable[[memoryview], object]) -> None:
+    def _copy_checked(self, slot: Slot, write: Callable[[memoryview], object]) -> None:
         node = slot.node
         if node is None:
             raise TypeError("a member without content")
@@ -258,7 +258,7 @@ class _Writing:
         self._progress(BlobStarted(digest=descriptor.digest, size=descriptor.size))
         stream = node.source.open(descriptor)
         try:
-            pump(stream, descriptor, write, advance)
+            copy_checked(stream, descriptor, write, advance)
         finally:
             stream.close()
         self._progress(BlobDone(digest=descriptor.digest, size=descriptor.size, how=TransferMethod.COPIED))

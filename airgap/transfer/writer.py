@@ -26,19 +26,19 @@ from airgap.oci.documents import BLOBS, LAYOUT_FILE, LAYOUT_INDEX, malformed, op
 from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.store import buffer, compare_digest, unreadable
 from airgap.text import safe
-from airgap.transfer.clone import clone
-from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, TransferMethod
-from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
-from airgap.transfer.pump import (
+from airgap.transfer.checked_bytes import (
     Advance,
     WriteError,
     check_bytes,
     check_room,
+    copy_checked,
     no_advance,
-    pump,
     write_all,
     writing,
 )
+from airgap.transfer.endpoint import Blobs, Entry, NamingResult, Resumable, TransferMethod
+from airgap.transfer.index_writer import EMPTY_INDEX, LAYOUT_CONTENT, merged
+from airgap.transfer.reflink import clone
 from airgap.transfer.staging import Staging
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class LayoutWriter:
         with self._staging.file() as (file, staged):
             stream = source.open(descriptor)
             try:
-                pump(stream, descriptor, self._writer(file), advance)
+                copy_checked(stream, descriptor, self._writer(file), advance)
             finally:
                 stream.close()
             self._done(file, staged, descriptor)
@@ -190,7 +190,7 @@ class LayoutWriter:
             return True
         try:
             with self._layout.open(descriptor.digest) as blob:
-                pump(blob, descriptor, None, no_advance)
+                copy_checked(blob, descriptor, None, no_advance)
         except ContentError:
             return False
         self._proven.add(descriptor.digest)
@@ -213,7 +213,7 @@ class LayoutWriter:
             return False  # another file system, or one without hard links: the bytes are copied
         try:
             with open_regular(str(staged)) as file:
-                pump(file, descriptor, None, advance)
+                copy_checked(file, descriptor, None, advance)
             self._place([(staged, self._target(descriptor.digest))])
         finally:
             # renaming a file to another name of itself does nothing
@@ -227,7 +227,7 @@ class LayoutWriter:
                 staged.unlink()
                 return False
             with open_regular(str(staged)) as blob:
-                pump(blob, descriptor, None, advance)
+                copy_checked(blob, descriptor, None, advance)
             self._done(file, staged, descriptor)
         return True
 
@@ -271,7 +271,7 @@ class LayoutWriter:
             return
         stream = source.open_from(descriptor, before[1])
         try:
-            pump(stream, descriptor, self._writer(file), advance, before=before)
+            copy_checked(stream, descriptor, self._writer(file), advance, before=before)
         finally:
             stream.close()
 

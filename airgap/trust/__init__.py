@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from airgap.stages.snapshot import create_snapshot, diff_snapshots
     from airgap.stages.snapshot_apply import ApplyRequest, apply_snapshot, undo_snapshot, verify_snapshot
     from airgap.stages.snapshot_tuf import add_tuf_metadata, prepare_tuf_keys
-    from airgap.trust.apart import check_apart, check_output
     from airgap.trust.ceremony import Challenge
     from airgap.trust.directory import Location, locate
     from airgap.trust.edit import (
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
         strict_policy,
     )
     from airgap.trust.scopes import check_scope
+    from airgap.trust.separation import check_apart, check_output
     from airgap.trust.snapshots.opened import open_snapshot
     from airgap.trust.snapshots.pins import Pin
     from airgap.trust.snapshots.tuf_check import load_tuf
@@ -53,7 +53,7 @@ __getattr__, __dir__ = on_demand(
         "airgap.stages.snapshot": ("create_snapshot", "diff_snapshots"),
         "airgap.stages.snapshot_apply": ("ApplyRequest", "apply_snapshot", "undo_snapshot", "verify_snapshot"),
         "airgap.stages.snapshot_tuf": ("add_tuf_metadata", "prepare_tuf_keys"),
-        "airgap.trust.apart": ("check_apart", "check_output"),
+        "airgap.trust.separation": ("check_apart", "check_output"),
         "airgap.trust.ceremony": ("Challenge",),
         "airgap.trust.directory": ("Location", "locate"),
         "airgap.trust.edit": (

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from airgap.errors import UsageError
-from airgap.trust.words import groups, spoken
+from airgap.trust.fingerprint_words import groups, spoken
 
 ASKED: Final = 5
 """How many groups are asked for."""

@@ -18,7 +18,6 @@ from airgap.files import make_folders, read_regular, reading_problem, write_file
 from airgap.revocation.evidence_directory import CRLS, read_index
 from airgap.revocation.index import EvidenceIndex
 from airgap.text import safe
-from airgap.trust.apart import check_output
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.edit import FILE_MODE, FOLDER_MODE
 from airgap.trust.generation import read_one_state
@@ -26,6 +25,7 @@ from airgap.trust.location import not_there
 from airgap.trust.notation_cache import Omission, notation_cache
 from airgap.trust.policy_edit import read_source
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
+from airgap.trust.separation import check_output
 from airgap.trust.stores import list_stores, load_store
 
 CONFIG = "config"

@@ -179,7 +179,7 @@ def _to_paste_of(leaf: Certificate) -> str:
 
 
 def _to_paste(attributes: Mapping[str, str]) -> str:
-    from airgap.trust.spelling import quoted
+    from airgap.trust.identity_spelling import quoted
 
     return (
         f"If this signer is to be trusted, add to the statement's trustedIdentities: {quoted(X509_SUBJECT, attributes)}"
@@ -202,7 +202,7 @@ def _of_issuer(subjects: Sequence[Identity], issuers: Sequence[Certificate]) -> 
 
 def _near(subjects: Sequence[Identity], attributes: Mapping[str, str]) -> str:
     """How the first similar identity differs, else the best match, as the end of a sentence."""
-    from airgap.trust.near import difference, near_misses
+    from airgap.trust.near_identities import difference, near_misses
 
     for identity in subjects:
         if differences := near_misses(identity.attributes, attributes):
@@ -219,14 +219,14 @@ def _fitting(identity: Identity, attributes: Mapping[str, str]) -> int:
 
 
 def _respelt(text: str) -> str:
-    from airgap.trust.spelling import respelt
+    from airgap.trust.identity_spelling import respelt
 
     return respelt(text, X509_SUBJECT)
 
 
 def _meant(identity: Identity) -> str:
     """How an identity of another kind is to be written, where x509.subject is probably meant."""
-    from airgap.trust.near import is_kind
+    from airgap.trust.near_identities import is_kind
 
     if identity.kind in {ANY, X509_SUBJECT}:
         return ""
@@ -236,7 +236,7 @@ def _meant(identity: Identity) -> str:
 
 
 def _meant_type(name: str, value: str) -> str:
-    from airgap.trust.near import type_for
+    from airgap.trust.near_identities import type_for
 
     meant = type_for(name)
     return f"; write {meant}={safe(value, limit=64)}" if meant else ""

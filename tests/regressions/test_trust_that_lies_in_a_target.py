@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airgap.errors import UsageError
-from airgap.trust.apart import check_apart
+from airgap.trust.separation import check_apart
 from tests.support.command import run_here
 from tests.support.scenario import Scene, Written
 from tests.support.snapshots import tree_of

@@ -26,7 +26,7 @@ from airgap.revocation.index import INDEX, EvidenceIndex
 from airgap.revocation.unsigned import FILE as UNSIGNED_FILE
 from airgap.revocation.unsigned import LOCAL, UnsignedEvidence
 from airgap.text import safe
-from airgap.transfer.pump import pump
+from airgap.transfer.checked_bytes import copy_checked
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.generation import GENERATION
 from airgap.trust.policy_files import BLOB_POLICY_FILES, OCI_POLICY_FILES
@@ -151,7 +151,7 @@ def check_incoming(store: Store, snapshot: Snapshot) -> None:
 def _write_layer(store: Store, layer: Descriptor, path: Path) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(path, flags, 0o644), "wb") as file, store.open(layer.digest) as blob:
-        pump(blob, layer, file.write, _ignore)
+        copy_checked(blob, layer, file.write, _ignore)
 
 
 def _layers_of(snapshot: Snapshot, folder: str) -> dict[str, Descriptor]:

@@ -12,7 +12,7 @@ from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.nearness import nearly_same
+from airgap.revocation.near_bytes import nearly_same
 from tests.support.crls import crl, entry
 from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response

@@ -20,7 +20,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
 from airgap.transfer.attach import Attachment, open_layout_place
-from airgap.transfer.pump import WriteError
+from airgap.transfer.checked_bytes import WriteError
 from airgap.transfer.tar_rewrite import add_to_tar
 from tests.support.layouts import LayoutBuilder, TarFormat, tar_member
 from tests.support.signing import tree

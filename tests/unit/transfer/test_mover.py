@@ -13,11 +13,11 @@ from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Index, Manifest, parse_manifest
+from airgap.transfer.checked_bytes import Advance
 from airgap.transfer.endpoint import Blobs, BlobStream, Entry, FoundReferrers, NamingResult, TransferMethod
 from airgap.transfer.mover import TransferResult, transfer
 from airgap.transfer.plan import CopyRoot, Selection
 from airgap.transfer.planner import make_plan
-from airgap.transfer.pump import Advance
 from tests.support.layouts import LayoutBuilder
 
 FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"

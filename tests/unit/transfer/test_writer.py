@@ -16,8 +16,8 @@ from airgap.locking import exclusive
 from airgap.oci.descriptor import IMAGE_LAYER, Descriptor
 from airgap.oci.digest import Digest
 from airgap.transfer import writer
+from airgap.transfer.checked_bytes import WriteError, check_room, writing
 from airgap.transfer.endpoint import BlobStream, TransferMethod
-from airgap.transfer.pump import WriteError, check_room, writing
 from airgap.transfer.staging import PREFIX
 from airgap.transfer.writer import LayoutProbe, LayoutWriter
 

@@ -8,7 +8,7 @@ import pytest
 
 from airgap.errors import UsageError
 from airgap.trust.ceremony import ASKED, Challenge
-from airgap.trust.words import groups, spoken
+from airgap.trust.fingerprint_words import groups, spoken
 
 FINGERPRINT = "00112233445566778899aabbccddeeff102132435465768798a9bacbdcedfe0f"
 HEXES = groups(FINGERPRINT).split(" ")

@@ -7,7 +7,7 @@ import pytest
 from airgap.errors import FormatError, Rejected
 from airgap.pki.certificate import Certificate
 from airgap.trust.identities import doubts, match, parse_identities, parse_identity
-from airgap.trust.near import near_misses, type_for
+from airgap.trust.near_identities import near_misses, type_for
 from tests.support import names
 from tests.support.names import Attribute
 from tests.support.pki import issue

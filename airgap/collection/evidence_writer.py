@@ -56,7 +56,7 @@ class Kept:
     """Its file; for OLDER the newer one's."""
 
 
-class EvidenceKeeper:
+class EvidenceWriter:
     """The folders `crls` and `ocsp` below `root`, for writing. Safe for threads and processes."""
 
     def __init__(self, root: Path) -> None:

@@ -33,7 +33,7 @@ class Readable(Protocol):
         """Reads the bytes that are available; 0 at the end."""
 
 
-def pump(
+def copy_checked(
     source: Readable,
     descriptor: Descriptor,
     write: Callable[[memoryview], object] | None,

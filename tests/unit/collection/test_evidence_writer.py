@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.collection.keeper import EvidenceKeeper, KeepResult
+from airgap.collection.evidence_writer import EvidenceWriter, KeepResult
 from airgap.errors import LimitError, TrustMaterialError
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
@@ -53,7 +53,7 @@ def index(root: Path) -> dict[str, object]:
 
 class TestCrls:
     def test_the_first_is_kept_and_mapped(self, tmp_path: Path) -> None:
-        kept = EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
+        kept = EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL])
         assert kept.state is KeepResult.NEW
         assert index(tmp_path) == {URL: kept.name}
         assert candidates(tmp_path) == [5]
@@ -63,16 +63,16 @@ class TestCrls:
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/index.json").symlink_to("gone.json")
         with pytest.raises(TrustMaterialError, match="symbolic link"):
-            EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
+            EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL])
         assert (tmp_path / "crls/index.json").is_symlink()
 
     def test_every_uri_of_the_point_is_mapped(self, tmp_path: Path) -> None:
         """A tool that asks for each of them (CRL-1) finds it under each."""
-        kept = EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL, OTHER])
+        kept = EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL, OTHER])
         assert index(tmp_path) == {URL: kept.name, OTHER: kept.name}
 
     def test_names_follow_from_issuer_scope_and_number(self, tmp_path: Path) -> None:
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         names = [keeper.keep_crl(made(number, number), ISSUER, [URL]).name for number in (10, 11)]
         scoped = keeper.keep_crl(made(10, scope=scope(only_user=True)), ISSUER, [URL]).name
         streams = [name.split("-")[0] for name in (*names, scoped)]
@@ -80,7 +80,7 @@ class TestCrls:
         assert [name.split("-")[1] for name in names] == ["a", "b"]
 
     def test_the_same_bytes_again_change_nothing(self, tmp_path: Path) -> None:
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         first = made(5)
         keeper.keep_crl(first, ISSUER, [URL])
         before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -89,7 +89,7 @@ class TestCrls:
 
     def test_a_newer_one_comes_first_and_the_older_stays(self, tmp_path: Path) -> None:
         """RFC 5280, 3.3: what the newer one has dropped only the older one knows."""
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         for number in (5, 6, 7):
             keeper.keep_crl(made(number, number), ISSUER, [URL])
         assert candidates(tmp_path) == [7, 6, 5]
@@ -103,7 +103,7 @@ class TestCrls:
         ],
     )
     def test_nothing_gets_older(self, tmp_path: Path, number: int | None, days: int) -> None:
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         first = keeper.keep_crl(made(5), ISSUER, [URL])
         kept = keeper.keep_crl(made(number, days), ISSUER, [URL])
         assert (kept.state, kept.name) == (KeepResult.OLDER, first.name)
@@ -111,14 +111,14 @@ class TestCrls:
 
     def test_the_date_says_which_is_newer_whatever_the_number(self, tmp_path: Path) -> None:
         """One order for all who ask, and no pair of which each is older than the other."""
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5), ISSUER, [URL])
         assert keeper.keep_crl(made(4, 1), ISSUER, [URL]).state is KeepResult.NEW
         assert candidates(tmp_path) == [4, 5]
 
     def test_an_older_one_that_lists_somebody_more_is_kept(self, tmp_path: Path) -> None:
         """Design 10: any CRL at hand condemns, so that none that says more may be passed over."""
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5, 1, revoked=[8]), ISSUER, [URL])
         assert keeper.keep_crl(made(4, revoked=[7]), ISSUER, [URL]).state is KeepResult.NEW
         assert keeper.keep_crl(made(3, -1, revoked=[8]), ISSUER, [URL]).state is KeepResult.OLDER
@@ -128,18 +128,18 @@ class TestCrls:
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/forged.crl").write_bytes(crl(CA, number=99, signed_by=key("p256", 4)))
         (tmp_path / "crls/index.json").write_text(json.dumps({URL: "forged.crl"}))
-        assert EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL]).state is KeepResult.NEW
+        assert EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL]).state is KeepResult.NEW
         assert 5 in candidates(tmp_path)
 
     def test_a_damaged_file_keeps_nothing_out(self, tmp_path: Path) -> None:
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         kept = keeper.keep_crl(made(9, 1), ISSUER, [URL])
         (tmp_path / "crls" / kept.name).write_bytes(b"0")
         assert keeper.keep_crl(made(5), ISSUER, [URL]).state is KeepResult.NEW
 
     def test_parts_of_a_whole_that_name_no_scope_do_not_hide_each_other(self, tmp_path: Path) -> None:
         """Some authorities split their list by URL and do not say so in the CRL."""
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(9, 1, revoked=[7]), ISSUER, [URL])
         assert keeper.keep_crl(made(5, revoked=[8]), ISSUER, [OTHER]).state is KeepResult.NEW
         assert candidates(tmp_path) == [9, 5]
@@ -147,19 +147,19 @@ class TestCrls:
     def test_what_was_put_by_hand_and_is_newer_is_not_replaced(self, tmp_path: Path) -> None:
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/by-hand.crl").write_bytes(made(6, 1).der)
-        kept = EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
+        kept = EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL])
         assert (kept.state, kept.name) == (KeepResult.OLDER, "by-hand.crl")
         assert candidates(tmp_path) == [6]
 
     def test_a_delta_is_a_stream_of_its_own(self, tmp_path: Path) -> None:
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5), ISSUER, [URL])
         kept = keeper.keep_crl(made(6, delta_base=5), ISSUER, [OTHER])
         assert kept.state is KeepResult.NEW
         assert kept.name.endswith("-delta.crl")
 
     def test_other_urls_stay_mapped(self, tmp_path: Path) -> None:
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5), ISSUER, [URL])
         keeper.keep_crl(made(5), ISSUER, [OTHER])
         assert set(index(tmp_path)) == {URL, OTHER}
@@ -168,18 +168,18 @@ class TestCrls:
         (tmp_path / "crls").mkdir()
         (tmp_path / "crls/index.json").write_text("[")
         with pytest.raises(TrustMaterialError, match="not JSON"):
-            EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
+            EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL])
         assert (tmp_path / "crls/index.json").read_text() == "["
 
     def test_folders_are_for_the_owner_alone(self, tmp_path: Path) -> None:
         """STORE-14."""
-        EvidenceKeeper(tmp_path / "new").keep_crl(made(5), ISSUER, [URL])
+        EvidenceWriter(tmp_path / "new").keep_crl(made(5), ISSUER, [URL])
         assert {path.stat().st_mode & 0o777 for path in (tmp_path / "new", tmp_path / "new/crls")} == {0o700}
 
     def test_a_kill_between_file_and_index_takes_no_answer_away(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5), ISSUER, [URL])
 
         newer = made(6, 1)
@@ -188,7 +188,7 @@ class TestCrls:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr("airgap.collection.keeper._write_index", killed)
+            patch.setattr("airgap.collection.evidence_writer._write_index", killed)
             with pytest.raises(KeyboardInterrupt):
                 keeper.keep_crl(newer, ISSUER, [URL])
         assert 5 in candidates(tmp_path)
@@ -198,7 +198,7 @@ class TestCrls:
     def test_many_writers_lose_nothing_of_each_other(self, tmp_path: Path) -> None:
         urls = [f"http://crl.example/{number}.crl" for number in range(24)]
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda url: EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [url]), urls))
+            list(pool.map(lambda url: EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [url]), urls))
         assert set(index(tmp_path)) == set(urls)
 
     @pytest.mark.parametrize("bound", ["EVIDENCE_FILES", "EVIDENCE_INDEX_BYTES"])
@@ -206,7 +206,7 @@ class TestCrls:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
     ) -> None:
         """A reader refuses a folder beyond its bounds as a whole."""
-        keeper = EvidenceKeeper(tmp_path)
+        keeper = EvidenceWriter(tmp_path)
         keeper.keep_crl(made(5), ISSUER, [URL])
         monkeypatch.setattr(f"airgap.limits.{bound}", 4 if bound == "EVIDENCE_FILES" else 80)
         with pytest.raises(LimitError):
@@ -214,13 +214,13 @@ class TestCrls:
         assert 5 in candidates(tmp_path)
 
     def test_nothing_temporary_stays_behind(self, tmp_path: Path) -> None:
-        EvidenceKeeper(tmp_path).keep_crl(made(5), ISSUER, [URL])
+        EvidenceWriter(tmp_path).keep_crl(made(5), ISSUER, [URL])
         assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
 
 
 class TestPrune:
-    def kept(self, root: Path, *crls: Crl) -> EvidenceKeeper:
-        keeper = EvidenceKeeper(root)
+    def kept(self, root: Path, *crls: Crl) -> EvidenceWriter:
+        keeper = EvidenceWriter(root)
         for item in crls:
             keeper.keep_crl(item, ISSUER, [URL])
         return keeper
@@ -288,7 +288,7 @@ class TestPrune:
 class TestOcsp:
     def put(self, root: Path, **changes: object) -> KeepResult:
         data = ocsp_response(LEAF, **changes)  # type: ignore[arg-type]
-        return EvidenceKeeper(root).keep_ocsp(data, OcspResponse.parse(data), certificate(LEAF), ISSUER, ()).state
+        return EvidenceWriter(root).keep_ocsp(data, OcspResponse.parse(data), certificate(LEAF), ISSUER, ()).state
 
     def answers(self, root: Path) -> list[str]:
         found = EvidenceDirectory.open(root).ocsp(certificate(LEAF).serial)
@@ -328,7 +328,7 @@ class TestOcsp:
     ) -> None:
         self.put(tmp_path, this_update=ANSWERED - DAY)
         self.put(tmp_path, **newer)
-        assert EvidenceKeeper(tmp_path).prune_ocsp(certificate(LEAF), ISSUER) == ()
+        assert EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER) == ()
         assert self.put(tmp_path, this_update=ANSWERED - 2 * DAY) is KeepResult.OLDER  # the issuer's own is newer
         assert self.put(tmp_path / "b", **newer) is KeepResult.NEW
         assert self.put(tmp_path / "b", this_update=ANSWERED - DAY) is KeepResult.NEW
@@ -336,14 +336,14 @@ class TestOcsp:
     def test_one_that_knows_nothing_goes_as_one_that_says_good(self, tmp_path: Path) -> None:
         self.put(tmp_path, this_update=ANSWERED - DAY, status="unknown")
         self.put(tmp_path)
-        assert len(EvidenceKeeper(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
+        assert len(EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
         assert self.answers(tmp_path) == ["good"]
 
     def test_one_delegate_replaces_its_own_answers(self, tmp_path: Path) -> None:
         delegate = issue("ocsp", issuer=CA)
         self.put(tmp_path, this_update=ANSWERED - DAY, responder=delegate)
         self.put(tmp_path, responder=delegate)
-        assert len(EvidenceKeeper(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
+        assert len(EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
 
     def test_joins_an_index_that_names_the_responder(self, tmp_path: Path) -> None:
         """An index tells where files are from, so a new one has to be in it."""
@@ -357,5 +357,5 @@ class TestOcsp:
         self.put(tmp_path, this_update=ANSWERED - 2 * DAY)
         self.put(tmp_path, this_update=ANSWERED - DAY, status="revoked", reason="keyCompromise")
         self.put(tmp_path)
-        assert len(EvidenceKeeper(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
+        assert len(EvidenceWriter(tmp_path).prune_ocsp(certificate(LEAF), ISSUER)) == 1
         assert sorted(self.answers(tmp_path)) == ["good", "revoked"]

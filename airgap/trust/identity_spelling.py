@@ -11,7 +11,7 @@ from airgap import limits
 from airgap.errors import FormatError
 from airgap.text import safe
 from airgap.trust.identity_names import MANDATORY, parse_name, render_name
-from airgap.trust.near import type_for
+from airgap.trust.near_identities import type_for
 
 _PREFIX: Final = re.compile(
     r"(?:x\.?509(?:[._ -]?subject)?\s*[:=]*\s*)?(?:subject(?:\s*(?:name|dn))?\s*[:=]\s*)?(?:dn\s*[:=]\s*)?",
