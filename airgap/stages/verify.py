@@ -370,7 +370,7 @@ class _Verification:
         if len(found) > limit:
             warnings.append(f"{len(found)} signatures are attached; only the first {limit} were judged")
         return self._judge.judge_all(
-            [candidate_of(target.store, referrer, subject, self._request.earlier) for referrer in found[:limit]],
+            (candidate_of(target.store, referrer, subject, self._request.earlier) for referrer in found[:limit]),
             target=subject,
             statement=statement,
             metadata=demanded,

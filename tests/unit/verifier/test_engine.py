@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,32 @@ def test_a_signature_without_an_envelope_is_refused_and_nothing_else_is_judged(t
     assert _reasons(outcome) == {Check.INTEGRITY: "signature.unreadable"}
     assert {finding.verdict for finding in outcome.findings[1:]} == {Verdict.NOT_APPLICABLE}
     assert [finding.check for finding in outcome.findings] == list(Check)
+
+
+def test_an_envelope_is_dropped_before_the_one_after_the_next_is_read(tmp_path: Path) -> None:
+    """100 signatures of 4 MiB may be attached to an artifact; they are judged together."""
+    directory = TrustDirectory.open(write_trust(tmp_path))
+    envelope = Descriptor(media_type=envelopes.JWS, digest=Digest.of(b"x"), size=1)
+    raws = [envelopes.jws(Pki().code_chain(), header={"n": number}) for number in range(4)]
+    held: list[int] = []
+
+    def references(count: int) -> list[int]:
+        return [sys.getrefcount(raw) for raw in raws[:count]]
+
+    unheld = max(references(len(raws)))
+
+    def attached() -> Iterator[Candidate]:
+        for number, raw in enumerate(raws):
+            held.extend(references(max(0, number - 1)))
+            yield Candidate(digest=Digest.of(raw), envelope=envelope, raw=raw)
+
+    SignatureVerifier(directory, moment=Moment(judged=AT, clock=AT)).judge_all(
+        attached(),
+        target=envelope,
+        statement=directory.policy().select("registry.example/app"),
+        metadata={},
+    )
+    assert held == [unheld] * 3
 
 
 @pytest.mark.parametrize(
