@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -102,7 +102,7 @@ class _EvidenceFiles:
     ) -> None:
         for name, is_folder in names.items():
             path, shown = folder / name, f"{below}{name}"
-            if _leads_to_another(path, names, ending):
+            if _leads_to_another(path, ending):
                 continue
             if is_folder:
                 self._inner(path, shown, ending, limit)
@@ -155,18 +155,21 @@ class _EvidenceFiles:
         )
 
 
-def _leads_to_another(path: Path, names: Mapping[str, bool], ending: str) -> bool:
+def _leads_to_another(path: Path, ending: str) -> bool:
     """Whether it is a link to a file beside it that is called as evidence, and so is read under that name.
 
     `openssl rehash` makes such links (`3ad48a91.r0`), and people do (`current.crl`).
     """
     try:
-        target = path.readlink().name if path.readlink().parent == Path() else ""
-    except OSError:  # no link
+        if path.readlink().parent != Path():
+            return False
+        target = path.resolve(strict=True)
+        is_beside = target.parent == path.parent.resolve()
+    except (OSError, RuntimeError):  # no link, or one that leads nowhere
         return False
-    return (
-        names.get(target) is False and target != path.name and (ending in target.lower() or target.endswith(POSSIBLE))
-    )
+    name = target.name.lower()
+    # what editors leave behind is not expected to be evidence: nobody would say that it is damaged
+    return is_beside and (ending in name or name.endswith(POSSIBLE)) and not is_left_behind(name, (ending,))
 
 
 def _list(folder: Path) -> dict[str, bool]:

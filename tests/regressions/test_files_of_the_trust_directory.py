@@ -35,6 +35,16 @@ def link(path: Path, target: str) -> None:
     path.symlink_to(target)
 
 
+def to_each_other(trust: Path) -> None:
+    link(trust / "crls/r.crl", "s.crl")
+    link(trust / "crls/s.crl", "r.crl")
+
+
+def to_an_unfinished_file(trust: Path) -> None:
+    (trust / "crls/.r.crl.1f.tmp").write_bytes(REVOKING[:-10])
+    link(trust / "crls/r.crl", ".r.crl.1f.tmp")
+
+
 def replace(path: Path, data: bytes) -> None:
     shutil.rmtree(path, ignore_errors=True)
     path.write_bytes(data)
@@ -51,7 +61,19 @@ def beside_the_policy(trust: Path) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
-    "a link in crls": (lambda t: link(t / "crls/r.crl", "good.crl"), 15, "it is a symbolic link", "cp -L"),
+    "a link in crls": (lambda t: link(t / "crls/r.crl", "../elsewhere.crl"), 15, "it is a symbolic link", "cp -L"),
+    "links in crls that lead to each other": (
+        to_each_other,
+        15,
+        "it is a symbolic link",
+        "cp -L",
+    ),
+    "a link in crls to a file that was not finished": (
+        to_an_unfinished_file,
+        15,
+        "it is a symbolic link",
+        "cp -L",
+    ),
     "a pipe": (lambda t: os.mkfifo(t / "crls/r.crl"), 15, "it is not a regular file", "regular file"),
     "crls is a file": (lambda t: replace(t / "crls", REVOKING), 18, "crls is a file", "Make a folder"),
     "ocsp is a file": (lambda t: replace(t / "ocsp", b""), 18, "ocsp is a file", "Make a folder"),
