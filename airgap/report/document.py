@@ -19,6 +19,7 @@ from airgap.verifier.outcome import (
     ArtifactOutcome,
     Finding,
     Outcome,
+    PolicyFinding,
     ReferrerOutcome,
     SignatureOutcome,
     SignerClaims,
@@ -76,7 +77,7 @@ def network_document(plugins: Sequence[str], attempts: int | None) -> Json:
     return {"guard": attempts is not None, "attempts": attempts or 0, "plugins": list(plugins)}
 
 
-def policy_document(policy: AppliedPolicy | None, finding: tuple[str, str] | None, *, catch_all: str) -> Json:
+def policy_document(policy: AppliedPolicy | None, finding: PolicyFinding | None, *, catch_all: str) -> Json:
     """The applied statement; `catch_all` says whether it is the one for all other names."""
     reason, message = finding or (None, None)
     return {

@@ -36,7 +36,7 @@ from airgap.trust.choice import (
 from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.separation import check_apart, layout_paths
 from airgap.verifier.engine import SignatureVerifier
-from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
+from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, PolicyFinding
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport, parse_report
 from airgap.verifier.run import clock_warning
@@ -259,20 +259,20 @@ class _Recheck:
         )
         if artifact.policy_reason == "policy.name_conflict":  # another policy cannot resolve this
             conflict = "the report says that its names here and in its acquisition record disagree"
-            return replace(outcome, policy_finding=(artifact.policy_reason, conflict))
+            return replace(outcome, policy_finding=PolicyFinding(artifact.policy_reason, conflict))
         try:
             named = _named(artifact, scope, origin)
             chosen = choose_statement(self._directory.policy(), named)
         except (Rejected, TrustMaterialError) as error:
-            return replace(outcome, policy_finding=(error.reason, str(error)))
+            return replace(outcome, policy_finding=PolicyFinding(error.reason, str(error)))
         statement = chosen.statement
         outcome = replace(outcome, policy=AppliedPolicy.of(statement), warnings=(chosen.note,) if chosen.note else ())
         if statement.skip:
             skipped = f"the statement {safe(statement.name)!r} has level skip"
-            return replace(outcome, policy_finding=("policy.skip", skipped))
+            return replace(outcome, policy_finding=PolicyFinding("policy.skip", skipped))
         if artifact.policy_reason is not None:
             unproven = "no statement judged its signatures when the report was made, so that it says nothing of them"
-            return replace(outcome, policy_finding=("recheck.unproven", unproven))
+            return replace(outcome, policy_finding=PolicyFinding("recheck.unproven", unproven))
         return replace(
             outcome,
             signatures=self._judge.judge_all(

@@ -51,6 +51,7 @@ from airgap.verifier.outcome import (
     ArtifactOutcome,
     NearbySignatures,
     Outcome,
+    PolicyFinding,
     ReferrerOutcome,
     SignatureOutcome,
 )
@@ -292,7 +293,7 @@ class _Verification:
 
     def _artifact(self, target: Target, content: _Contents, root: Root) -> ArtifactOutcome:
         policy: AppliedPolicy | None = None
-        finding: tuple[str, str] | None = None
+        finding: PolicyFinding | None = None
         signatures: tuple[SignatureOutcome, ...] = ()
         referrers: tuple[ReferrerOutcome, ...] = ()
         warnings: list[str] = []
@@ -313,13 +314,13 @@ class _Verification:
             statement = chosen.statement
             policy = AppliedPolicy.of(statement)
             if statement.skip:
-                finding = ("policy.skip", f"the statement {safe(statement.name)!r} has level skip")
+                finding = PolicyFinding("policy.skip", f"the statement {safe(statement.name)!r} has level skip")
             else:
                 demanded = self._request.metadata
                 signatures = self._signatures(target, root.descriptor, statement, demanded, warnings)
                 referrers = tuple(self._referrers(target, root.descriptor, statement, warnings))
         except Rejected as error:
-            finding = (error.reason, str(error))
+            finding = PolicyFinding(error.reason, str(error))
         record = next((found for found in records if found.name == named.scope), records[0] if records else None)
         return ArtifactOutcome(
             reference=target.name(root),

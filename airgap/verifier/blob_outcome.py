@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from airgap.oci.digest import Digest
 from airgap.verdict import Ruling
-from airgap.verifier.outcome import AppliedPolicy, SignatureOutcome, ruling_under_policy
+from airgap.verifier.outcome import AppliedPolicy, PolicyFinding, SignatureOutcome, ruling_under_policy
 from airgap.verifier.run import RunOutcome
 
 
@@ -21,8 +21,8 @@ class BlobOutcome(RunOutcome):
     size: int | None = None
     signature_path: str | None = None
     policy: AppliedPolicy | None = None
-    policy_finding: tuple[str, str] | None = None
-    """Reason code and sentence where no statement applies, it skips, or there is no signature."""
+    policy_finding: PolicyFinding | None = None
+    """Also where there is no signature; None where a statement judged it."""
     remedy: str = ""
     """What to do about the finding, where that is another thing than its reason code says."""
     signature: SignatureOutcome | None = None

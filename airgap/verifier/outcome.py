@@ -165,10 +165,18 @@ def best(signatures: Iterable[SignatureOutcome]) -> Verdict | None:
     return best_of(signature.verdict for signature in signatures)
 
 
-def ruling_under_policy(policy_finding: tuple[str, str] | None, signatures: Sequence[SignatureOutcome]) -> Ruling:
+class PolicyFinding(NamedTuple):
+    """Why no statement judged the signatures: none applies, or it skips."""
+
+    reason: str
+    """A code of airgap.reasons."""
+    message: str
+
+
+def ruling_under_policy(policy_finding: PolicyFinding | None, signatures: Sequence[SignatureOutcome]) -> Ruling:
     """The verdict of signatures under a statement; no signature or no statement is a failure."""
     if policy_finding:
-        reason = policy_finding[0]
+        reason = policy_finding.reason
         return Ruling(Verdict.SKIPPED) if reason == "policy.skip" else Ruling.of_code(REASONS[reason].exit_code)
     verdict = best(signatures)
     if verdict is None:
@@ -212,7 +220,7 @@ class OtherSignatures:
     """How many there are."""
     signatures: int
 
-    def told(self, name: str) -> tuple[str, str]:
+    def hint(self, name: str) -> tuple[str, str]:
         """The end of a sentence about the artifact with this name, and the remedy."""
         are = "signature here is" if self.signatures == 1 else "signatures here are"
         more = f" and {self.subjects - 1} more" if self.subjects > 1 else ""
@@ -249,7 +257,7 @@ class NearbySignatures:
     full_index: str | None = None
     """A file in the layout that lists more than `index.json`, and is not read."""
 
-    def told(self) -> Iterator[tuple[str, str]]:
+    def hints(self) -> Iterator[tuple[str, str]]:
         """Each as the end of a sentence, with the remedy."""
         signed, listed = self.children
         if self.signs:
@@ -266,7 +274,7 @@ class NearbySignatures:
                 "Verify the index, whose signature covers what it lists, or ask the publisher to sign each image.",
             )
         if self.others:
-            yield self.others.told(self.name)
+            yield self.others.hint(self.name)
         if self.foreign:
             yield f"attached is a {', a '.join(self.foreign[:_SHOWN])}, which is not judged here", _OTHER_TOOL
         if self.foreign_below:
@@ -303,8 +311,8 @@ class ArtifactOutcome(Ruled):
     tags: tuple[str, ...]
     scope: str | None
     policy: AppliedPolicy | None
-    policy_finding: tuple[str, str] | None
-    """Reason code and sentence where no statement applies or the statement skips; None otherwise."""
+    policy_finding: PolicyFinding | None
+    """None where a statement judged them."""
     content: ContentReport | None
     """None if the content was not checked (`--content none`)."""
     signatures: tuple[SignatureOutcome, ...]
@@ -332,8 +340,8 @@ class ArtifactOutcome(Ruled):
         reason, message = self._without_signature()
         return UnsignedReason(
             reason,
-            "".join((message, *(f"; {sentence}" for sentence, _ in self.near.told()))),
-            next((remedy for _, remedy in self.near.told()), REASONS[reason].remedy),
+            "".join((message, *(f"; {sentence}" for sentence, _ in self.near.hints()))),
+            next((remedy for _, remedy in self.near.hints()), REASONS[reason].remedy),
         )
 
     def _without_signature(self) -> tuple[str, str]:
