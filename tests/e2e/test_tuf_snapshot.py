@@ -272,4 +272,5 @@ def test_as_it_is_typed(ground: TufGround, tmp_path: Path) -> None:
     pin = ["trust", "pin", "add", "--tuf-root", str(keys / "1.root.json"), "--stream", "tuf"]
     assert run_here([*pin, *site, "--yes-fingerprint", fingerprint]).code == 0
     applied = run_here(["trust", "snapshot", "apply", box, *site, "--format", "json"])
-    assert applied.document["accepted_by"]["kind"] == "tuf", applied
+    assert applied.code == 0, applied.document["problems"]
+    assert applied.document["accepted_by"]["kind"] == "tuf"
