@@ -17,6 +17,8 @@ TESTS: Final = ("tests/unit", "tests/negative", "tests/property", "tests/regress
 """Those that run the judgement, without servers. What they run in processes of their own is not mutated."""
 _DATA: Final = "coverage.data"
 _TIMES: Final = "durations.json"
+_PACKAGES: Final = "packages.json"
+"""Those whose lines the map has: it says nothing about others."""
 
 
 class Timekeeper:
@@ -62,8 +64,9 @@ class Covering:
 
     @classmethod
     def of(cls, root: Path, folder: Path, packages: Sequence[str]) -> Covering:
-        """Runs the tests once, if there is no map in `folder` yet."""
-        if not (folder / _TIMES).exists():
+        """Runs the tests once, if there is no map of all `packages` in `folder` yet."""
+        mapped = json.loads((folder / _PACKAGES).read_text()) if (folder / _PACKAGES).exists() else []
+        if not set(packages) <= set(mapped):
             folder.mkdir(parents=True, exist_ok=True)
             sources = [f"--cov={package}" for package in packages]
             subprocess.run(  # noqa: S603 - the tests of this very repository
@@ -76,6 +79,7 @@ class Covering:
                 env={**_environment(), "COVERAGE_FILE": str(folder / _DATA)},
                 check=False,  # what fails without a mutant is left out
             )
+            (folder / _PACKAGES).write_text(json.dumps(list(packages)))
         return cls(folder, root)
 
     def tests(self, path: str, line: int) -> list[str]:
