@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airgap.parse.time import iso
+from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
 from tests.support.pki import AT, Pki
@@ -38,8 +39,7 @@ def ground(tmp_path: Path) -> Ground:
 
 def _run(ground: Ground, monkeypatch: pytest.MonkeyPatch, clock: datetime, command: str, target: str) -> Ran:
     """The command, on a machine whose clock says `clock`."""
-    for module in ("console", "trust_snapshot"):
-        monkeypatch.setattr(f"airgap.cli.{module}.clock", lambda: clock)
+    set_clock(monkeypatch, clock)
     trust = ["--trust", str(ground.site)]
     return run_here(["trust", "snapshot", command, *([target] if target else []), *trust, "--format", "json"])
 

@@ -13,6 +13,7 @@ import pytest
 
 from airgap import limits
 from airgap.parse.time import iso
+from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
 from tests.support.evidence import evidence_artifact
@@ -124,11 +125,6 @@ def recheck_without(folder: Path, scene: Scene, piece: bytes) -> int:
     assert run_here(written.arguments("--report", str(report))).code == 0
     shutil.rmtree(written.layout)
     return run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)]).code
-
-
-def set_clock(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
-    for module in ("verify", "recheck"):
-        monkeypatch.setattr(f"airgap.cli.{module}.clock", lambda: moment)
 
 
 @pytest.mark.parametrize("kind", ["crl", "ocsp"])
