@@ -10,13 +10,13 @@ import typer
 import airgap.report
 import airgap.signature
 from airgap.cli.command import command
-from airgap.cli.connection import Connection
+from airgap.cli.connection_options import Connection
 from airgap.cli.console import Output, QuietOutput, VerboseOption, clock, demands, key_values
-from airgap.cli.judging import DemandsOption, Judging, ReportOption
+from airgap.cli.judging_options import DemandsOption, Judging, ReportOption
+from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugin_options import PluginOptions
-from airgap.cli.signer import KeyChoice
-from airgap.cli.signing import ExpiryOption, MetadataOption, TimestampOptions, lifetime
+from airgap.cli.signing_options import ExpiryOption, MetadataOption, TimestampOptions, lifetime
 
 app = typer_app("Sign and verify files that are in no registry, with detached signatures.", no_args_is_help=True)
 

@@ -14,7 +14,7 @@ import typer
 
 import airgap.report
 from airgap.cli.command import command
-from airgap.cli.connection import Connection
+from airgap.cli.connection_options import Connection
 from airgap.cli.console import QuietOutput, clock, layout_reference, note
 from airgap.cli.lazy import typer_app
 from airgap.cli.trust_fetch import FetchOptions

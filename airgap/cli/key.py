@@ -12,7 +12,7 @@ import airgap.signature
 from airgap.cli.command import command
 from airgap.cli.console import Output, clock, key_values, write
 from airgap.cli.lazy import typer_app
-from airgap.cli.signing import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
+from airgap.cli.signing_options import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
 from airgap.errors import UsageError
 from airgap.text import safe
 

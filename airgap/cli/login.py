@@ -9,7 +9,7 @@ import typer
 
 import airgap
 from airgap.cli.command import command
-from airgap.cli.connection import Connection
+from airgap.cli.connection_options import Connection
 from airgap.cli.console import note, write
 from airgap.cli.lazy import typer_app
 from airgap.errors import UsageError

@@ -8,7 +8,7 @@ import typer
 
 import airgap
 from airgap.cli.command import command
-from airgap.cli.connection import Connection, RegistryConfigOption
+from airgap.cli.connection_options import Connection, RegistryConfigOption
 from airgap.cli.console import write
 from airgap.cli.lazy import typer_app
 from airgap.text import safe

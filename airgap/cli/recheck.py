@@ -11,7 +11,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import QuietOutput, clock, demands
-from airgap.cli.judging import Judging
+from airgap.cli.judging_options import Judging
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugin_options import PluginOptions
 

@@ -10,11 +10,11 @@ import typer
 import airgap.report
 import airgap.signature
 from airgap.cli.command import command
-from airgap.cli.connection import SigningConnection
+from airgap.cli.connection_options import SigningConnection
 from airgap.cli.console import LayoutOption, QuietOutput, clock, key_values, layout_reference
+from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
-from airgap.cli.signer import KeyChoice
-from airgap.cli.signing import (
+from airgap.cli.signing_options import (
     ExpiryOption,
     ForceReferrersTagOption,
     FormatOption,

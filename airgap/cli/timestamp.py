@@ -8,10 +8,10 @@ import typer
 
 import airgap.report
 from airgap.cli.command import command
-from airgap.cli.connection import SigningConnection
+from airgap.cli.connection_options import SigningConnection
 from airgap.cli.console import LayoutOption, QuietOutput, layout_reference
 from airgap.cli.lazy import typer_app
-from airgap.cli.signing import ForceReferrersTagOption, TimestampOptions, attach
+from airgap.cli.signing_options import ForceReferrersTagOption, TimestampOptions, attach
 from airgap.errors import FormatError, UsageError
 
 app = typer_app("Timestamp signatures that exist.", no_args_is_help=True)

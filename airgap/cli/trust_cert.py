@@ -12,7 +12,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import Output, YesOption, note, write
-from airgap.cli.judging import TrustOption, location
+from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.errors import UsageError
 from airgap.text import safe

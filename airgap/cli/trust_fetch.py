@@ -12,9 +12,9 @@ import typer
 import airgap.report
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.connection import Connection
+from airgap.cli.connection_options import Connection
 from airgap.cli.console import QuietOutput, VerboseOption, clock
-from airgap.cli.judging import TrustOption, location
+from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.errors import UsageError
 

@@ -12,7 +12,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import Output, clock, note
-from airgap.cli.judging import StreamOption, TrustOption, location
+from airgap.cli.judging_options import StreamOption, TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.errors import Rejected, Undecided, UsageError
 from airgap.reasons import REASONS

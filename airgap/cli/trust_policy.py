@@ -11,7 +11,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import Output, note, write
-from airgap.cli.judging import TrustOption, location
+from airgap.cli.judging_options import TrustOption, location
 from airgap.cli.lazy import typer_app
 from airgap.errors import UsageError
 from airgap.text import safe
@@ -57,7 +57,7 @@ def init(
         )
     data = airgap.trust.strict_policy(name=name, scopes=scope or [], stores=store, identities=identity, blob=blob)
     root = airgap.trust.writable(location(trust))
-    _told(airgap.trust.put_policy(root, data, _kind(blob=blob), replace=force))
+    _show_written(airgap.trust.put_policy(root, data, _kind(blob=blob), replace=force))
 
 
 @command(app, "import")
@@ -73,7 +73,7 @@ def import_(
     What was there is kept under a name of its own. Exit codes: 0, 2 not replaced, 18 malformed (nothing was changed).
     """
     root = airgap.trust.writable(location(trust))
-    _told(airgap.trust.import_policy(root, file, _kind(blob=blob), replace=force))
+    _show_written(airgap.trust.import_policy(root, file, _kind(blob=blob), replace=force))
 
 
 @command(app)
@@ -125,7 +125,7 @@ def _kind(*, blob: bool) -> Literal["oci", "blob"]:
     return "blob" if blob else "oci"
 
 
-def _told(written: airgap.trust.PolicyWritten) -> None:
+def _show_written(written: airgap.trust.PolicyWritten) -> None:
     for backup in written.backups:
         note(f"The policy that was there is kept as {safe(backup)}.")
     write(airgap.report.PolicyReport(written.policy).text())

@@ -14,12 +14,12 @@ import airgap.report
 import airgap.signature
 import airgap.trust
 from airgap.cli.command import command
-from airgap.cli.connection import Connection
+from airgap.cli.connection_options import Connection
 from airgap.cli.console import Output, VerboseOption, clock, note
-from airgap.cli.judging import Judging, StreamOption, TrustOption, location, moment
+from airgap.cli.judging_options import Judging, StreamOption, TrustOption, location, moment
+from airgap.cli.key_options import KeyChoice
 from airgap.cli.lazy import typer_app
-from airgap.cli.signer import KeyChoice
-from airgap.cli.signing import ExpiryOption, FormatOption, TimestampOptions, lifetime
+from airgap.cli.signing_options import ExpiryOption, FormatOption, TimestampOptions, lifetime
 from airgap.errors import AirgapError, UsageError
 
 if TYPE_CHECKING:
@@ -72,24 +72,24 @@ def create(
     Never packed: airgap.toml and .airgap/, which belong to one machine. Sign it next: airgap trust snapshot sign.
     """
 
-    def run(told: SnapshotReport) -> SnapshotReport:
+    def run(report: SnapshotReport) -> SnapshotReport:
         place = location(trust)
         if tuf is not None:
-            airgap.trust.prepare_tuf_keys(tuf, init=tuf_init, at=told.at)
+            airgap.trust.prepare_tuf_keys(tuf, init=tuf_init, at=report.at)
         made = airgap.trust.create_snapshot(
             place.path,
             destination,
             stream=stream,
             number=number,
-            created=told.at,
+            created=report.at,
             evidence_only=evidence_only,
             overwrite=overwrite,
             remember=not place.read_only,
         )
         if tuf is not None:
-            airgap.trust.add_tuf_metadata(made.reference, tuf, at=told.at)
+            airgap.trust.add_tuf_metadata(made.reference, tuf, at=report.at)
         return replace(
-            told,
+            report,
             reference=made.reference,
             snapshot=made.snapshot,
             done=f"Packed as {made.reference}.",
@@ -114,13 +114,13 @@ def sign(
     --expiry bounds how long this snapshot can be passed off as the newest one.
     """
 
-    def run(told: SnapshotReport) -> SnapshotReport:
+    def run(report: SnapshotReport) -> SnapshotReport:
         with airgap.trust.open_snapshot(target) as opened:
             reference, snapshot = str(opened.place), opened.snapshot
         request = airgap.SignRequest(
             targets=[reference],
             signer=key.open(),
-            at=told.at,
+            at=report.at,
             envelope=signature_format,
             lifetime=lifetime(expiry),
             timestamper=timestamp.open(lambda: Connection().transport(note)),
@@ -128,7 +128,7 @@ def sign(
         (signed,) = airgap.sign(request)
         word = "Signed already" if signed.existed else "Signed"
         return replace(
-            told,
+            report,
             reference=signed.name,
             snapshot=snapshot,
             done=f"{word}: {signed.name} has the signature {signed.signature.digest}.",
@@ -145,11 +145,11 @@ def show(
 ) -> None:
     """Show what a snapshot says of itself, without judging it."""
 
-    def run(told: SnapshotReport) -> SnapshotReport:
+    def run(report: SnapshotReport) -> SnapshotReport:
         with airgap.no_network(), airgap.trust.open_snapshot(target) as opened:
             reference, snapshot = opened.reference, opened.snapshot
         return replace(
-            told,
+            report,
             reference=reference,
             snapshot=snapshot,
             done=f"{reference} says of itself (nothing is judged here):",
@@ -170,11 +170,11 @@ def diff(
 ) -> None:
     """Show what a snapshot has otherwise than the trust directory, or than another snapshot. Judges nothing."""
 
-    def run(told: SnapshotReport) -> SnapshotReport:
+    def run(report: SnapshotReport) -> SnapshotReport:
         with airgap.no_network():
             snapshot, change = airgap.trust.diff_snapshots(target, location(trust).path if other is None else other)
         return replace(
-            told,
+            report,
             reference=target,
             snapshot=snapshot,
             done="The same files." if change.is_empty else "What differs:",
@@ -208,13 +208,13 @@ class _ApplyOptions:
         )
 
 
-def _judge(asked: _ApplyOptions, told: SnapshotReport) -> SnapshotReport:
+def _judge(asked: _ApplyOptions, report: SnapshotReport) -> SnapshotReport:
     place = asked.judging.location()
     airgap.trust.check_apart(place.path, [asked.target])
     airgap.trust.load_tuf(place.path)  # before the network guard starts
     with airgap.no_network(), airgap.trust.open_snapshot(asked.target) as opened:
-        request = asked.request(told.at, told.clock)
-        if told.command == "verify":
+        request = asked.request(report.at, report.clock)
+        if report.command == "verify":
             outcome = airgap.trust.verify_snapshot(opened, place.path, request)
         else:
             outcome = airgap.trust.apply_snapshot(opened, place, request)
@@ -225,7 +225,7 @@ def _judge(asked: _ApplyOptions, told: SnapshotReport) -> SnapshotReport:
         elif outcome.in_force:
             done = "IN FORCE: the trust directory holds this snapshot already; nothing was changed."
         return replace(
-            told,
+            report,
             reference=opened.reference,
             snapshot=outcome.snapshot,
             applied=outcome.applied,
@@ -253,7 +253,7 @@ def verify(
     17 older than what was accepted, or nobody remembers; 18 malformed.
     """
     asked = _ApplyOptions(target, judging, verbose=verbose)
-    output.finish(_reporting("verify", judging.at, lambda told: _judge(asked, told)))
+    output.finish(_reporting("verify", judging.at, lambda report: _judge(asked, report)))
 
 
 @command(app, "apply", failure=_failed("apply"))
@@ -278,7 +278,7 @@ def apply_(
     files stay. It happens in one step, and airgap trust snapshot undo goes back. Exit codes: as for verify.
     """
     asked = _ApplyOptions(target, judging, allow_rollback, accept_lost_state, dry_run, verbose)
-    output.finish(_reporting("apply", judging.at, lambda told: _judge(asked, told)))
+    output.finish(_reporting("apply", judging.at, lambda report: _judge(asked, report)))
 
 
 @command(app, failure=_failed("undo"))
@@ -294,10 +294,10 @@ def undo(
     were.
     """
 
-    def run(told: SnapshotReport) -> SnapshotReport:
-        state = airgap.trust.undo_snapshot(location(trust), at=told.clock, reason=reason)
+    def run(report: SnapshotReport) -> SnapshotReport:
+        state = airgap.trust.undo_snapshot(location(trust), at=report.clock, reason=reason)
         force = f"in force: {state.in_force}" if state.in_force else "no snapshot is in force"
-        return replace(told, applied=True, done=f"UNDONE: {force}.")
+        return replace(report, applied=True, done=f"UNDONE: {force}.")
 
     output.finish(_reporting("undo", None, run))
 
@@ -306,10 +306,10 @@ def _reporting(command: str, at: str | None, run: Callable[[SnapshotReport], Sna
     """The report that `run` makes out of an empty one; an AirgapError becomes a problem in it."""
     now = clock()
     judged = moment(at, now, whole_day=command != "create")
-    told = airgap.report.SnapshotReport(command=command, clock=now, at=judged)
+    report = airgap.report.SnapshotReport(command=command, clock=now, at=judged)
     try:
-        return run(told)
+        return run(report)
     except UsageError:
         raise
     except AirgapError as error:
-        return told.failed(error)
+        return report.failed(error)

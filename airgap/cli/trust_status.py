@@ -6,7 +6,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import QuietOutput, VerboseOption, clock
-from airgap.cli.judging import Judging
+from airgap.cli.judging_options import Judging
 from airgap.cli.lazy import typer_app
 
 app = typer_app()

@@ -10,7 +10,7 @@ import airgap.report
 import airgap.trust
 from airgap.cli.command import command
 from airgap.cli.console import LayoutOption, QuietOutput, VerboseOption, clock, demands, layout_reference
-from airgap.cli.judging import DemandsOption, Judging, ReportOption
+from airgap.cli.judging_options import DemandsOption, Judging, ReportOption
 from airgap.cli.lazy import typer_app
 from airgap.cli.plugin_options import PluginOptions
 

@@ -481,7 +481,7 @@ class _Walk:
     unreported: dict[int, ContentProblem] = field(default_factory=dict)
     """Unreadable content that may refer to something here."""
     seen: set[tuple[Digest, str, int, bytes | None, bool]] = field(default_factory=set)
-    limits_told: set[str] = field(default_factory=set)
+    limits_reported: set[str] = field(default_factory=set)
     """Messages about bounds that were given already: one bound of the layout may concern thousands of artifacts."""
 
     def run(self, root: Descriptor) -> Closure:
@@ -504,9 +504,9 @@ class _Walk:
         self.problems += [problem for digest, problem in self.absent if digest in not_excused]
         absent = [(digest, problem) for digest, problem in self.absent if digest not in not_excused]
         self._explain()
-        told = {problem.descriptor for problem in (*self.problems, *(problem for _, problem in absent))}
+        known = {problem.descriptor for problem in (*self.problems, *(problem for _, problem in absent))}
         self.problems += [
-            problem for problem in self.unreported.values() if not problem.descriptor or problem.descriptor not in told
+            problem for problem in self.unreported.values() if not problem.descriptor or problem.descriptor not in known
         ]
         return Closure(
             root=root,
@@ -544,9 +544,9 @@ class _Walk:
 
     def _unread(self, step: _Step, error: ContentError) -> None:
         if error.reason == "content.limit":
-            if str(error) in self.limits_told:
+            if str(error) in self.limits_reported:
                 return
-            self.limits_told.add(str(error))
+            self.limits_reported.add(str(error))
         problem = ContentProblem.of(error, step.descriptor, step.path)
         left_out = step.depth > 0 and step.entry and step.descriptor.digest in self.declared_absent
         if error.reason == "content.missing" and left_out:

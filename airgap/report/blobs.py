@@ -24,7 +24,7 @@ from airgap.report.inspection import inspected_document, inspected_exit_code, in
 from airgap.report.report import Json, Report, VerdictReport
 from airgap.report.signing import signature_json, signed_lines
 from airgap.report.style import Style
-from airgap.report.text import problem_line, reason_lines, signature_lines, signed_by, told_lines
+from airgap.report.text import problem_and_warning_lines, problem_line, reason_lines, signature_lines, signed_by
 from airgap.report.wording import described
 from airgap.signature.inspected import InspectedSignature
 from airgap.signature.results import SignedBlob
@@ -149,7 +149,7 @@ def _lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:
         yield from reason_lines(message, reason, style, kind, remedy=outcome.remedy or _REMEDIES.get(reason, ""))
     if signature:
         yield from signature_lines(signature, style, verbose, quiet=False)
-    yield from told_lines(outcome, style)
+    yield from problem_and_warning_lines(outcome, style)
     yield style.paint("quiet", "; ".join(_footer(outcome)))
 
 

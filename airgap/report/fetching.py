@@ -14,7 +14,7 @@ from airgap.report.document import problem_document
 from airgap.report.failure import problem_of
 from airgap.report.report import TOOL, Json, OutcomeReport
 from airgap.report.style import Style
-from airgap.report.text import told_lines
+from airgap.report.text import problem_and_warning_lines
 from airgap.report.wording import count, moment
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
@@ -135,7 +135,7 @@ def _lines(outcome: FetchOutcome, style: Style, verbose: bool) -> Iterator[str]:
     for artifact in outcome.written:
         word = "written" if artifact.changed else "unchanged"
         yield f"  beside {artifact.reference}: {count(artifact.files, 'file')} of evidence, {word} ({artifact.digest})"
-    yield from told_lines(outcome, style)
+    yield from problem_and_warning_lines(outcome, style)
     parts = [f"fetched at {iso(outcome.at)}"]
     if outcome.directory:
         parts.append(f"kept in {outcome.directory}")

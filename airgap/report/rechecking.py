@@ -15,7 +15,7 @@ from airgap.report.document import heading, problem_document, signature_document
 from airgap.report.failure import problem_of
 from airgap.report.report import Json, OutcomeReport
 from airgap.report.style import PLAIN, Style
-from airgap.report.text import has_reservations, problem_line, soft_lines, told_lines
+from airgap.report.text import has_reservations, problem_and_warning_lines, problem_line, soft_lines
 from airgap.verdict import Verdict
 from airgap.verifier.rechecked import Basis, Change, Rechecked, RecheckOutcome
 
@@ -84,7 +84,7 @@ def _lines(outcome: RecheckOutcome, style: Style) -> Iterator[str]:
             if remedy := remedy_of(reason):
                 yield f"          → {remedy}"
         yield from soft_lines(artifact.now, style)
-    yield from told_lines(outcome, style)
+    yield from problem_and_warning_lines(outcome, style)
 
 
 def _line(artifact: Rechecked, style: Style) -> str:

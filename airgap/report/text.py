@@ -80,7 +80,7 @@ def _lines(outcome: Outcome, style: Style, verbose: bool) -> Iterator[str]:
     for artifact in outcome.artifacts:
         yield _artifact_line(artifact, style)
         yield from _each_once(_artifact_details(artifact, style, verbose))
-    yield from told_lines(outcome, style)
+    yield from problem_and_warning_lines(outcome, style)
     yield from _footer(outcome, style)
 
 
@@ -305,7 +305,7 @@ def _referrer_lines(referrer: ReferrerOutcome, style: Style, verbose: bool) -> I
             yield from signature_lines(signature, style, verbose, quiet=True)
 
 
-class _Told(Protocol):
+class _HasProblems(Protocol):
     @property
     def problems(self) -> Sequence[Problem]: ...
 
@@ -313,7 +313,7 @@ class _Told(Protocol):
     def warnings(self) -> Sequence[Problem]: ...
 
 
-def told_lines(outcome: _Told, style: Style) -> Iterator[str]:
+def problem_and_warning_lines(outcome: _HasProblems, style: Style) -> Iterator[str]:
     """The problems and warnings of an outcome, and the remedies."""
     for problem in outcome.problems:
         yield from _problem_lines(problem, style, "problem", "bad")
@@ -345,8 +345,8 @@ def reason_lines(
     """A sentence with its reason code and the remedy: `remedy`, else that of the reason code."""
     code = style.paint(kind, f"[{reason}]") if reason else ""
     yield f"          {check + ': ' if check else ''}{message} {code}".rstrip()
-    if kind != "quiet" and (told := remedy_of(reason, remedy)):
-        yield f"{_ARROW}{told}"
+    if kind != "quiet" and (shown := remedy_of(reason, remedy)):
+        yield f"{_ARROW}{shown}"
 
 
 def _footer(outcome: Outcome, style: Style) -> Iterator[str]:

@@ -337,7 +337,11 @@ class EvidencePool:
     def notices(self) -> tuple[Problem, ...]:
         """See `Evidence`."""
         found = self._sorted()
-        return (*found.notices, *(_told(item) for item in found.unread), *_misplaced_problems(found.misplaced))
+        return (
+            *found.notices,
+            *(_unread_problem(item) for item in found.unread),
+            *_misplaced_problems(found.misplaced),
+        )
 
     def summary(self) -> EvidenceSummary:
         """Counts and ages of all that is at hand."""
@@ -370,7 +374,7 @@ def unusable(name: str, problem: str, *, remedy: str = "", folder: str = "") -> 
     )
 
 
-def _told(item: UnreadableEvidence) -> Problem:
+def _unread_problem(item: UnreadableEvidence) -> Problem:
     """The notice about an unreadable file: left out in a target, never ignored in the trust directory."""
     if not item.trusted:
         return unusable(item.name, f"{item.problem} ({item.origin})", remedy=item.remedy)

@@ -98,7 +98,7 @@ class Records:
         return bool({item.digest for item in planned.left_out} - declared)
 
 
-def _told(problems: Sequence[AirgapError]) -> tuple[str, ...]:
+def _sentences(problems: Sequence[AirgapError]) -> tuple[str, ...]:
     """A bounded number of them, so that the record stays readable."""
     more = len(problems) - _PROBLEMS
     told = tuple(safe(problem) for problem in problems[:_PROBLEMS])
@@ -116,7 +116,7 @@ def _recorded(found: FoundReferrers, planned: PlannedArtifact) -> RecordedLookup
     return RecordedLookup(
         lookup=replace(lookup, notes=tuple(safe(note) for note in lookup.notes)),
         copied=sum(attached.subject == lookup.subject for attached in planned.attached),
-        problems=_told(found.problems),
+        problems=_sentences(found.problems),
         came=_came(lookup.subject, planned),
     )
 

@@ -75,11 +75,11 @@ def near_misses(identity: Mapping[str, str], subject: Mapping[str, str]) -> tupl
 def difference(identity: Mapping[str, str], subject: Mapping[str, str]) -> tuple[str, ...]:
     """The attributes in which a subject is another than an identity names."""
     names = [name for name, wanted in identity.items() if subject.get(name, "") != wanted]
-    told = [_told(name, identity[name], subject.get(name, "")) for name in names[:_SHOWN]]
-    return (*told, *([f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []))
+    described = [_described(name, identity[name], subject.get(name, "")) for name in names[:_SHOWN]]
+    return (*described, *([f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []))
 
 
-def _told(name: str, wanted: str, actual: str) -> str:
+def _described(name: str, wanted: str, actual: str) -> str:
     shown = safe(name, limit=64)
     if meant := type_for(name):
         return f"{shown} must be written {meant}"

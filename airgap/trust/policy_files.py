@@ -32,7 +32,7 @@ def policy_missing(folder: Path, names: tuple[str, ...], *, remedy: str, **facts
     `names` is OCI_POLICY_FILES or BLOB_POLICY_FILES; `remedy` is used if no similar file is found.
     """
     meant = _near(folder)
-    here = next(((text, own) for text, own in _told(folder, names, meant)), ("", remedy))
+    here = next(((text, own) for text, own in _endings(folder, names, meant)), ("", remedy))
     return TrustMaterialError(
         "policy.missing",
         f"the trust directory {safe(folder)} holds no {names[0]}{here[0]}",
@@ -61,7 +61,7 @@ _CREATE: Final = (
 )
 
 
-def _told(folder: Path, names: tuple[str, ...], meant: list[str]) -> Iterator[tuple[str, str]]:
+def _endings(folder: Path, names: tuple[str, ...], meant: list[str]) -> Iterator[tuple[str, str]]:
     """Ends of the sentence with their remedies, the likeliest first."""
     own = [name for name in meant if name not in _ALL]
     if own:

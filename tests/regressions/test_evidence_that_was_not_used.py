@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airgap.cli.judging import parse_moment
+from airgap.cli.judging_options import parse_moment
 from tests.support.command import run_here
 from tests.support.crls import crl, entry, pem, scope
 from tests.support.pki import AT, END, Issued, Pki

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airgap.cli.connection import Connection
+from airgap.cli.connection_options import Connection
 from airgap.cli.trust_fetch import _for_evidence
 from airgap.errors import TrustMaterialError
 from airgap.trust.directory import TrustDirectory

@@ -13,7 +13,7 @@ import typer
 import airgap.signature
 from airgap.cli.console import key_values
 from airgap.cli.plugin_options import plugin_directory
-from airgap.cli.signing import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
+from airgap.cli.signing_options import KeyConfigOption, PassPhraseOption, key_folders, pass_phrase
 from airgap.errors import UsageError
 
 MODULE = "AIRGAP_PKCS11_MODULE"
