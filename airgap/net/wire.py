@@ -30,7 +30,7 @@ _RELATION: Final = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))', re.IGN
 _LINK_CHARACTERS: Final = 16 * limits.KIB
 
 
-class SaidError(NamedTuple):
+class StatedError(NamedTuple):
     """One entry of an error body (DIST-10)."""
 
     code: str
@@ -39,7 +39,7 @@ class SaidError(NamedTuple):
     """The digest in the details: a text, or the member `digest` of an object; else any text."""
 
 
-def said_errors(reply: Reply) -> tuple[SaidError, ...]:
+def stated_errors(reply: Reply) -> tuple[StatedError, ...]:
     """The entries of an error body; empty if it has another form."""
     try:
         if not reply.body:
@@ -50,25 +50,25 @@ def said_errors(reply: Reply) -> tuple[SaidError, ...]:
         return ()
 
 
-def _error(item: object) -> SaidError:
+def _error(item: object) -> StatedError:
     if not isinstance(item, dict):
-        return SaidError("", "", "")
+        return StatedError("", "", "")
     detail = item.get("detail")
     if isinstance(detail, dict):
         detail = detail.get("digest") or detail.get("Digest") or detail.get("message")
     # some use numbers for codes, as HTTP does
     code, message = (str(said) if isinstance(said := item.get(name), str | int) else "" for name in ("code", "message"))
-    return SaidError(code, message, detail if isinstance(detail, str) else "")
+    return StatedError(code, message, detail if isinstance(detail, str) else "")
 
 
 def has_code(reply: Reply, *codes: str) -> bool:
     """Whether the error body names one of the codes."""
-    return any(error.code in codes for error in said_errors(reply))
+    return any(error.code in codes for error in stated_errors(reply))
 
 
 def said(reply: Reply) -> str:
     """The text of the error body for a message; empty if it is not readable."""
-    errors = said_errors(reply)
+    errors = stated_errors(reply)
     if errors:
         parts = (": ".join(dict.fromkeys(part for part in error if part)) for error in errors[:_SHOWN_ERRORS])
         return safe("; ".join(parts), limit=300)
@@ -80,7 +80,7 @@ def said(reply: Reply) -> str:
 def _hint(reply: Reply) -> str:
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return "The registry limits its use; try again later or log in."
-    if reply.status == HTTPStatus.BAD_REQUEST and reply.request.url.startswith("http://") and not said_errors(reply):
+    if reply.status == HTTPStatus.BAD_REQUEST and reply.request.url.startswith("http://") and not stated_errors(reply):
         return "It was asked in plain HTTP. If it speaks TLS, name its authority with --ca-file, or use --insecure."
     return ""
 
@@ -105,7 +105,7 @@ def failure(
         url=str(reply.request).partition(" ")[2],
         status=reply.status,
         retry_after=retry_after(reply.headers),
-        codes=[safe(error.code, limit=64) for error in said_errors(reply)[:_SHOWN_ERRORS]],
+        codes=[safe(error.code, limit=64) for error in stated_errors(reply)[:_SHOWN_ERRORS]],
         **facts,
     )
 
@@ -189,7 +189,7 @@ def check_sent(data: bytes, digest: Digest, what: str) -> None:
 def missing_digests(reply: Reply) -> tuple[Digest, ...]:
     """The digests that the details of an error body name."""
     found: list[Digest] = []
-    for error in said_errors(reply):
+    for error in stated_errors(reply):
         with suppress(FormatError):
             found.append(Digest.parse(error.detail))
     return tuple(found)

@@ -164,7 +164,7 @@ class CrlFacts:
 def read_facts(data: bytes) -> CrlFacts:
     """The facts of a CRL (DER, or one PEM block), without reading its entries. Raises FormatError."""
     parts = _Parts.read(_der_of(data))
-    return CrlFacts(**parts.facts(_Said.in_(parts.extensions)))
+    return CrlFacts(**parts.facts(_Extensions.in_(parts.extensions)))
 
 
 def split_pem(data: bytes) -> tuple[bytes, ...]:
@@ -271,7 +271,7 @@ class Crl(CrlFacts):
         `entries` reads the entries later, and raises if they are malformed.
         """
         parts = _Parts.read(_der_of(data))
-        said = _Said.in_(parts.extensions)
+        said = _Extensions.in_(parts.extensions)
         return cls(
             **parts.facts(said),
             der=parts.data,
@@ -534,7 +534,7 @@ class _Parts:
             signature=signature,
         )
 
-    def facts(self, said: _Said) -> dict[str, Any]:
+    def facts(self, said: _Extensions) -> dict[str, Any]:
         """The members of `CrlFacts`."""
         scope = self.extensions.get(ISSUING_DISTRIBUTION_POINT)
         return {
@@ -554,7 +554,7 @@ class _Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _Extensions:
     """What extensions say that has no part in the meaning of an entry; what cannot be read in them is a flaw."""
 
     number: int | None

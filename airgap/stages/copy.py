@@ -226,7 +226,7 @@ class _Copy:
             received.destination = open_directory(destination.path)
         self._streamed = frozenset(received.moved)
         findings = find_all(received, STANDARD_INPUT)
-        for missing in findings.unfound:
+        for missing in findings.missing:
             self._refuse(missing.reference, missing.error)
         return findings.found
 
@@ -243,7 +243,7 @@ class _Copy:
             except AirgapError as error:
                 self._refuse(safe(text), error)
                 continue
-            for missing in findings.unfound:
+            for missing in findings.missing:
                 self._refuse(missing.reference, missing.error)
             for item in findings.found:
                 found.setdefault((item.source.name, item.descriptor.digest, item.tags), item)

@@ -62,7 +62,7 @@ class FoundArtifact:
     from_layout: bool = False
 
 
-class Unfound(NamedTuple):
+class MissingSource(NamedTuple):
     """Content of a reference that cannot be read, or has no usable name."""
 
     reference: str
@@ -74,7 +74,7 @@ class Findings(NamedTuple):
     """The artifacts of one reference."""
 
     found: list[FoundArtifact]
-    unfound: list[Unfound]
+    missing: list[MissingSource]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +172,7 @@ class _OpenLayout:
             return Findings(found, [])
         # a copy of a whole layout includes unreadable entries and every name: a loss must be reported
         errors = (*(problem.error() for problem in self._graph.problems), *self._lost_names(choice))
-        return Findings(found, [Unfound(safe(reference), error) for error in errors])
+        return Findings(found, [MissingSource(safe(reference), error) for error in errors])
 
     def _lost_names(self, choice: Choice) -> Iterator[NotFoundError]:
         for name in filter(choice.takes, self._graph.shared_names):
@@ -285,7 +285,7 @@ class _Tagged:
                 except TransferError:
                     raise  # the registry cannot be reached: all other requests will fail, too
                 except AirgapError as error:
-                    found.unfound.append(Unfound(safe(f"{name}:{tag}"), error))
+                    found.missing.append(MissingSource(safe(f"{name}:{tag}"), error))
         finally:
             for future in asked.values():
                 future.cancel()

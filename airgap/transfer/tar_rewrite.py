@@ -33,7 +33,7 @@ from airgap.transfer.tar_writer import header
 _RECORD: Final = 20 * BLOCK
 
 
-class _Anatomy(NamedTuple):
+class _TarParts(NamedTuple):
     """The offsets of the parts to replace in a tar."""
 
     start: int
@@ -64,18 +64,18 @@ def add_to_tar(
         with open_regular(path) as file:
             shared = SharedFile(file)
             try:
-                anatomy = _examine(shared, path)
+                parts = _examine(shared, path)
             except FormatError as error:
                 raise malformed(f"{source}: {error}") from None
-            index, named = merged(anatomy.content, entries, drop=frozenset(drop), source=source)
+            index, named = merged(parts.content, entries, drop=frozenset(drop), source=source)
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             with complete_or_absent(target, mode=mode) as out:
-                _write(out, shared, anatomy, index, blobs)
+                _write(out, shared, parts, index, blobs)
                 file.close()  # Windows cannot rename over an open file
     return named
 
 
-def _examine(shared: SharedFile, source: str) -> _Anatomy:
+def _examine(shared: SharedFile, source: str) -> _TarParts:
     index: Member | None = None
     names: set[str] = set()
     end = 0
@@ -95,25 +95,25 @@ def _examine(shared: SharedFile, source: str) -> _Anatomy:
     if index.size > limits.LAYOUT_INDEX_BYTES:
         raise FormatError(f"{LAYOUT_INDEX} has {index.size} bytes")
     content = shared.read(index.offset, index.size)
-    return _Anatomy(index.start, index.stop, end, index.name, frozenset(names), content)
+    return _TarParts(index.start, index.stop, end, index.name, frozenset(names), content)
 
 
 def _write(
-    out: BinaryIO, shared: SharedFile, anatomy: _Anatomy, index: bytes, blobs: Sequence[tuple[Descriptor, bytes]]
+    out: BinaryIO, shared: SharedFile, parts: _TarParts, index: bytes, blobs: Sequence[tuple[Descriptor, bytes]]
 ) -> None:
-    prefix = anatomy.name.removesuffix(LAYOUT_INDEX)
-    _copy(out, shared, 0, anatomy.start)
-    _put(out, anatomy.name, index)
-    _copy(out, shared, anatomy.stop, anatomy.end)
-    for name, raw in _new(anatomy, blobs):
+    prefix = parts.name.removesuffix(LAYOUT_INDEX)
+    _copy(out, shared, 0, parts.start)
+    _put(out, parts.name, index)
+    _copy(out, shared, parts.stop, parts.end)
+    for name, raw in _new(parts, blobs):
         _put(out, f"{prefix}{name}", raw)
     out.write(bytes(2 * BLOCK))
     out.write(bytes(-out.tell() % _RECORD))
 
 
-def _new(anatomy: _Anatomy, blobs: Sequence[tuple[Descriptor, bytes]]) -> Iterator[tuple[str, bytes]]:
+def _new(parts: _TarParts, blobs: Sequence[tuple[Descriptor, bytes]]) -> Iterator[tuple[str, bytes]]:
     """New blobs, each once: readers differ in how they treat two members with one name."""
-    seen = set(anatomy.names)
+    seen = set(parts.names)
     for descriptor, raw in blobs:
         name = f"{BLOBS}/{descriptor.digest.algorithm}/{descriptor.digest.encoded}"
         check_bytes(descriptor, raw)
