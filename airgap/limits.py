@@ -119,6 +119,9 @@ MISPLACED_FILES: Final = 100_000
 FOLDER_NAMES: Final = 1_000_000
 """Names in one folder that is searched for misplaced evidence."""
 
+LOOSE_FILES: Final = 100_000
+"""Files in a layout, beside its own, that may be evidence."""
+
 EVIDENCE_URLS: Final = 10_000
 """Distribution points and responders that one fetch asks: a mirror's artifacts share a few hundred."""
 

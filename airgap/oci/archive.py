@@ -6,12 +6,14 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from airgap.errors import FormatError
+from airgap import limits
+from airgap.errors import FormatError, LimitError
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
     BLOBS,
     DOCKER_SAVE_FILES,
     FULL_INDEX_FILES,
+    OWN_NAMES,
     LayoutOnDisk,
     malformed,
     open_regular,
@@ -31,10 +33,11 @@ Extent = tuple[int, int]
 class LayoutArchive(LayoutOnDisk):
     """An OCI image layout in a tar (a `Store`). Blobs are sections of the one open file; threads may share it."""
 
-    def __init__(self, path: str, shared: SharedFile, table: Mapping[str, Extent]) -> None:
+    def __init__(self, path: str, shared: SharedFile, table: Mapping[str, Extent], loose: Mapping[str, Extent]) -> None:
         """Use `open_archive`."""
         self._shared: Final = shared
         self._table: Final = table
+        self._loose: Final = loose
         super().__init__(path)
 
     def size(self, digest: Digest) -> int | None:
@@ -48,6 +51,12 @@ class LayoutArchive(LayoutOnDisk):
         if extent is None:
             raise missing(self, digest)
         return Section(self._shared, *extent)
+
+    def loose_files(self) -> Iterable[str]:
+        """See `LayoutOnDisk`."""
+        if len(self._loose) > limits.LOOSE_FILES:
+            raise LimitError(f"has more than {limits.LOOSE_FILES} other files")
+        return self._loose
 
     def close(self) -> None:
         """Closes the file; its sections cannot be read any more."""
@@ -64,7 +73,7 @@ class LayoutArchive(LayoutOnDisk):
         return name in self._table
 
     def _document(self, name: str, limit: int) -> bytes:
-        start, size = self._table[name]
+        start, size = self._table[name] if name in self._table else self._loose[name]
         if size > limit:
             raise malformed(f"{self.name}: {name} has {size} bytes, more than {limit}")
         return self._shared.read(start, size)
@@ -79,7 +88,7 @@ def open_archive(path: str, *, portable: bool = False) -> LayoutArchive:
     try:
         shared = SharedFile(file, portable=portable)
         check_head(path, shared.read(0, BLOCK), shared.size)
-        return LayoutArchive(path, shared, _table(path, shared))
+        return LayoutArchive(path, shared, *_tables(path, shared))
     except FormatError as error:
         file.close()
         raise malformed(f"{safe(path)}: {error}", remedy=error.remedy) from None
@@ -88,19 +97,29 @@ def open_archive(path: str, *, portable: bool = False) -> LayoutArchive:
         raise
 
 
-def _table(path: str, shared: SharedFile) -> dict[str, Extent]:
-    """The offsets of the layout's files and of files that other tools read instead. The rest is ignored (LAYOUT-8)."""
+def _tables(path: str, shared: SharedFile) -> tuple[dict[str, Extent], dict[str, Extent]]:
+    """The offsets of the layout's files and of files that other tools read instead; and of other files, in a bound.
+
+    The rest is ignored (LAYOUT-8).
+    """
     others: set[str] = set()
     telling: dict[str, Extent] = {}
-    found = layout_files(_remembered(members(shared), telling), path, others)
-    return telling | {part.name: (part.member.offset, part.member.size) for part in found}
+    loose: dict[str, Extent] = {}
+    found = layout_files(_remembered(members(shared), telling, loose), path, others)
+    return telling | {part.name: (part.member.offset, part.member.size) for part in found}, loose
 
 
-def _remembered(found: Iterable[Member], telling: dict[str, Extent]) -> Iterator[Member]:
+def _remembered(found: Iterable[Member], telling: dict[str, Extent], loose: dict[str, Extent]) -> Iterator[Member]:
     for member in found:
         name = member.name
         while name.startswith("./"):
             name = name.removeprefix("./")
         if name in DOCKER_SAVE_FILES | FULL_INDEX_FILES and member.kind is not MemberKind.DIRECTORY:
             telling[name] = (member.offset, member.size)
+        elif (
+            member.kind is MemberKind.FILE
+            and name.partition("/")[0] not in OWN_NAMES
+            and len(loose) <= limits.LOOSE_FILES
+        ):
+            loose[name] = (member.offset, member.size)
         yield member

@@ -7,6 +7,7 @@ import io
 import os
 import stat
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Final, Self
 
 from airgap import limits
@@ -22,6 +23,8 @@ DOCKER_SAVE_FILES: Final = frozenset({"manifest.json", "repositories"})
 """Files that show that `docker save` made a tar."""
 FULL_INDEX_FILES: Final = frozenset({"hauler-index.json"})
 """Where a tool lists everything when `index.json` lists only the images (hauler store save --containerd)."""
+OWN_NAMES: Final = frozenset({LAYOUT_FILE, LAYOUT_INDEX, BLOBS})
+"""What a layout consists of."""
 _VERSION: Final = "1.0.0"
 
 # A symbolic link is refused by the system itself where it can; a pipe must not make the opener wait for a writer.
@@ -136,6 +139,17 @@ class LayoutOnDisk(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @abstractmethod
+    def loose_files(self) -> Iterable[str]:
+        """Names of regular files that are no part of the layout, and lie in it or in a folder in it.
+
+        Raises OSError, and LimitError where there are more than `limits.LOOSE_FILES`.
+        """
+
+    def read_loose(self, name: str, limit: int) -> bytes:
+        """One of them, at most `limit` bytes. Raises ContentError (`layout.malformed`)."""
+        return self._document(name, limit)
 
     @abstractmethod
     def _has(self, name: str) -> bool:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from airgap import limits
 from airgap.errors import ContentError
+from airgap.files import list_folder
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
     BLOBS,
     LAYOUT_FILE,
     LAYOUT_INDEX,
+    OWN_NAMES,
     LayoutOnDisk,
     NotRegularError,
     kind_of,
@@ -78,6 +82,18 @@ class LayoutDirectory(LayoutOnDisk):
         if digest.algorithm not in self._shortened:
             self._shortened[digest.algorithm] = Shortened(Path(directory))
         return self._shortened[digest.algorithm].of(digest.encoded)
+
+    def loose_files(self) -> Iterator[str]:
+        """See `LayoutOnDisk`."""
+        left = limits.LOOSE_FILES
+        for name, is_folder in list_folder(Path(self.path), left).items():
+            if name in OWN_NAMES:
+                continue
+            found = list_folder(Path(self.path, name), left) if is_folder else {}
+            left -= len(found)
+            yield from (f"{name}/{below}" for below, is_deeper in found.items() if not is_deeper)
+            if not is_folder:
+                yield name
 
     def __reduce__(self) -> tuple[object, ...]:
         # an executor of processes opens the layout again on its side

@@ -12,16 +12,17 @@ is ignored.
 from __future__ import annotations
 
 import json as writer
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain
 from typing import Final
 
 from airgap import limits
-from airgap.errors import ContentError, FormatError
+from airgap.errors import ContentError, FormatError, LimitError
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest
 from airgap.oci.nodes import Root, reported_elsewhere
@@ -115,19 +116,21 @@ def evidence_artifacts(graph: Graph, subject: Descriptor) -> tuple[tuple[Digest,
 
 def find_evidence_beside(store: Store, graph: Graph, subject: Descriptor, origin: str) -> TargetEvidence:
     """The evidence that is attached to one artifact; empty if there is none. Reads manifests only."""
-    return TargetEvidence(store, dict(evidence_artifacts(graph, subject)).values(), origin)
+    return TargetEvidence(store, dict(evidence_artifacts(graph, subject)).values(), origin, layout=None)
 
 
 def find_target_evidence(store: Store, graph: Graph, origin: str) -> TargetEvidence:
     """All evidence in a target, whatever its subject is. Reads manifests only.
 
-    Evidence is signed, so its place does not matter (decision 0020): a trust snapshot, or an attachment of any tool.
+    Evidence is signed, so its place does not matter (decision 0020): a trust snapshot, an attachment of any tool, or a
+    file in the layout that belongs to none of its manifests. Of these only such are read that are called evidence.
     """
     roots = (root.descriptor for root in graph.roots())
     manifests = dict.fromkeys(item for item in chain(roots, graph.known) if item.is_manifest)
     alone = ((item.digest, graph.manifest(item)) for item in manifests if _is_readable(graph, item))
     attached = ((item.descriptor.digest, item.manifest) for found in graph.attached.values() for item in found)
-    return TargetEvidence(store, dict(_manifests_among(chain(attached, alone))).values(), origin)
+    layout = store if isinstance(store, LayoutOnDisk) else None
+    return TargetEvidence(store, dict(_manifests_among(chain(attached, alone))).values(), origin, layout=layout)
 
 
 def _evidence_among(manifests: Iterable[tuple[Digest, Manifest | Index]]) -> Iterator[tuple[Digest, Manifest]]:
@@ -229,9 +232,12 @@ def _is_readable(graph: Graph, descriptor: Descriptor) -> bool:
 class TargetEvidence(EvidencePool):
     """The evidence in one target, read on demand. Empty if there is none."""
 
-    def __init__(self, store: Store, manifests: Iterable[Manifest], origin: str) -> None:
+    def __init__(
+        self, store: Store, manifests: Iterable[Manifest], origin: str, *, layout: LayoutOnDisk | None
+    ) -> None:
         """`manifests` are manifests of `store` that may hold evidence; the same file in several of them counts once.
 
+        `layout`: where loose files are looked for, too.
         Never raises for what they hold: what is too large or no evidence is left out with a notice. Where there is too
         much, what is not used may be about anybody.
         """
@@ -241,6 +247,8 @@ class TargetEvidence(EvidencePool):
             gathered.take(manifest)
         for manifest in known:  # last, so that it takes the room of nothing that is called evidence
             gathered.try_to_take(manifest)
+        if layout is not None:
+            gathered.take_loose(layout)
         self.pieces: Final = tuple(gathered.pieces.values())
         self.named: Final = frozenset(gathered.pieces)
         """The same by what layers state, whether or not they are there."""
@@ -283,27 +291,46 @@ class _Gathered:
             if item.size <= limits.CRL_FILE_BYTES:
                 self._take(item, nothing_to_speak_of=True)
 
+    def take_loose(self, layout: LayoutOnDisk) -> None:
+        """Files that no manifest names, and that are called evidence; what is none of these is nothing to speak of."""
+        try:
+            names = [name for name in layout.loose_files() if says_evidence(name) or name.lower().endswith(POSSIBLE)]
+        except (OSError, LimitError):
+            self._leave_out("", "the target has more loose files than are looked at")
+            return
+        for name in names:
+            try:
+                data = layout.read_loose(name, limits.CRL_FILE_BYTES)
+            except ContentError as error:
+                self._leave_out(name, str(error))
+                continue
+            loose = Descriptor(media_type="", digest=Digest.of(data), size=len(data), annotations={TITLE: name})
+            self._keep(loose, partial(bytes, data), nothing_to_speak_of=True)
+
     def _take(self, item: Descriptor, *, nothing_to_speak_of: bool) -> None:
-        title, named = item.annotations.get(TITLE, ""), (item.digest, item.size)
-        if named in self.pieces:
+        if (item.digest, item.size) in self.pieces:
             return  # the evidence artifacts of several images share most of their layers
+        self._keep(item, partial(_read, self._store, item), nothing_to_speak_of=nothing_to_speak_of)
+
+    def _keep(self, item: Descriptor, read: Callable[[], bytes], *, nothing_to_speak_of: bool) -> None:
         is_full = len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + item.size > limits.BOX_EVIDENCE_BYTES
+        title = item.annotations.get(TITLE, "")
         if is_full or item.size > limits.CRL_FILE_BYTES:
-            self._leave_out(item)
+            self._leave_out(title, "the target holds more evidence than is read")
             return
         self._bytes += item.size
         name = title.rpartition("/")[2] or item.digest.encoded[:16]  # the content decides what a file is
-        read = partial(_read, self._store, item)
-        self.pieces[named] = EvidenceFile(name, self._origin, read, leftover=nothing_to_speak_of)
+        piece = EvidenceFile(name, self._origin, read, leftover=nothing_to_speak_of)
+        self.pieces[item.digest, item.size] = piece
 
-    def _leave_out(self, item: Descriptor) -> None:
-        """The notice that evidence beyond the bound is not read; given once."""
+    def _leave_out(self, name: str, problem: str) -> None:
+        """The notice that evidence is not read; given once."""
         if not self.unread:
             self.unread.append(
                 UnreadableEvidence(
-                    name=safe(_title(item), limit=128),
+                    name=safe(name, limit=128),
                     origin=self._origin,
-                    problem="the target holds more evidence than is read",
+                    problem=problem,
                     trusted=True,
                     in_target=True,
                     remedy="Take superseded evidence out of the target.",

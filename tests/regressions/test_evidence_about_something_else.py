@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from airgap import limits
 from airgap.oci.descriptor import ARTIFACT_MANIFEST, EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
+from airgap.parse.time import iso
 from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
 from airgap.trust.snapshots.document import SNAPSHOT_TYPE
 from tests.support.command import Ran, run_here
@@ -154,6 +156,44 @@ def test_evidence_of_a_target_is_used_wherever_it_lies(tmp_path: Path, name: str
     scene.packing = [WAYS[name]]
     ran = run_here(scene.write(tmp_path).arguments())
     assert ran.code == 14, ran
+
+
+@pytest.mark.parametrize("archive", [False, True])
+@pytest.mark.parametrize("name", ["r.crl", "crls/r.crl", "Sperrliste/ca.pem", "revoked", "new.DER", "ocsp/a"])
+def test_loose_files_of_a_layout_are_used(tmp_path: Path, name: str, *, archive: bool) -> None:
+    """No manifest names them; somebody put them there all the same."""
+    scene = Scene(archive=archive)
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    scene.box.extra_files[name] = pem(REVOKING) if name.endswith(".pem") else REVOKING
+    written = scene.write(tmp_path)
+    report = tmp_path / "report.json"
+    ran = run_here(written.arguments("--report", str(report)))
+    assert ran.code == 14, ran
+    (shutil.rmtree if written.layout.is_dir() else Path.unlink)(written.layout)
+    assert run_here(["recheck", str(report), "--trust", str(written.trust), "--at", iso(AT)]).code == 14
+
+
+@pytest.mark.parametrize("name", ["a.crl", "crls/a.crl", "ca.pem", "crl-notes.txt", "docs/revocation.html"])
+def test_loose_files_that_are_no_evidence_are_none(tmp_path: Path, name: str) -> None:
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    scene.box.extra_files[name] = b"notes"
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == 0, ran
+
+
+def test_more_loose_files_than_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LOOSE_FILES", 5)
+    for archive in (False, True):
+        scene = Scene(archive=archive)
+        scene.sign_with(LEAF)
+        scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+        scene.box.extra_files |= {f"notes/{number}.txt": b"" for number in range(6)}
+        (folder := tmp_path / str(archive)).mkdir()
+        ran = run_here(scene.write(folder).arguments())
+        assert ran.code == 15, ran
 
 
 def test_a_crl_of_the_renewed_key_that_the_chain_proves(tmp_path: Path) -> None:
