@@ -76,6 +76,15 @@ def test_a_crl_that_condemns_is_used_wherever_it_lies(tmp_path: Path, place: str
     assert run_here(written.arguments()).code == 14
 
 
+def test_what_lies_in_a_folder_of_such_a_name_is_looked_at_however_it_begins(tmp_path: Path) -> None:
+    """Its first bytes are lost, so that only the folder says what it was."""
+    written = write(tmp_path)
+    put(written.trust / "crl-copies/june/r", bytes(16) + REVOKING[16:])
+    assert run_here(written.arguments()).code == 15
+    (written.trust / "crl-copies").rename(written.trust / "june")
+    assert run_here(written.arguments()).code == 0
+
+
 @pytest.mark.parametrize("place", ["june/current", "current.bin"])
 def test_a_link_of_any_name_to_what_condemns_is_used(tmp_path: Path, place: str) -> None:
     written = write(tmp_path)

@@ -361,6 +361,17 @@ def test_what_is_newer_and_of_the_other_kind_is_told_where_it_is_not_usable(name
     assert re.search(r"\bn\b", note)
 
 
+@pytest.mark.parametrize("name", _UNUSABLE)
+def test_what_is_as_old_is_not_newer(name: str) -> None:
+    crls, ocsp = _UNUSABLE[name]
+    (use,) = (
+        ask(BOTH, {"c": crl(BOTH.root, **_NEWER), **crls}, ocsp)
+        if ocsp
+        else ask(BOTH, crls, {"o": ocsp_response(BOTH, **_NEWER)})
+    )
+    assert use.notes == ()
+
+
 def test_what_is_newer_and_agrees_is_not_told() -> None:
     crls, ocsp = {"c": crl(BOTH.root, **_NEWER)}, {"o": ocsp_response(BOTH)}
     assert [use.notes for use in ask(BOTH, crls, ocsp)] == [()]

@@ -13,11 +13,13 @@ import pytest
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
+from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.extensions import authority_key
 from airgap.revocation.evidence_directory import EvidenceDirectory
 from airgap.revocation.pool import EvidenceFile, EvidencePool
+from airgap.revocation.unsigned import UnsignedEvidence
 from tests.support import crls, names
 from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response
@@ -342,3 +344,19 @@ def test_files_are_read_when_they_are_asked_for_and_bodies_once_by_any_number_of
         bodies = list(pool.map(lambda file: file.load(), files))
     assert len(reads) == 2
     assert all(body is bodies[0] for body in bodies)
+
+
+@pytest.mark.parametrize("is_as_it_came", [True, False])
+def test_what_came_unsigned_is_trusted_once_somebody_replaced_it(*, is_as_it_came: bool) -> None:
+    brought = NEW if is_as_it_came else OLD
+    piece = EvidenceFile("a.crl", "trust directory", lambda: NEW, trusted=True, unsigned=Digest.of(brought))
+    assert [file.trusted for file in EvidencePool([piece], unread=()).all_crls()] == [not is_as_it_came]
+
+
+def test_the_record_of_what_came_unsigned_goes_with_the_last_file(tmp_path: Path) -> None:
+    UnsignedEvidence({"crls/a.crl": Digest.of(NEW)}).write(tmp_path)
+    assert UnsignedEvidence.read(tmp_path).files
+    (record,) = (tmp_path / ".airgap").iterdir()
+    UnsignedEvidence({}).write(tmp_path)
+    assert not record.exists()
+    UnsignedEvidence({}).write(tmp_path)
