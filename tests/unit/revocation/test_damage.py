@@ -42,6 +42,14 @@ def damaged(piece: bytes) -> Iterator[tuple[int, bytes]]:
             yield place, piece[:place] + bytes([piece[place] ^ change]) + piece[place + 1 :]
 
 
+def test_a_good_response_whose_signature_is_damaged_leaves_it_open() -> None:
+    """It may have said "revoked" before; in a target it is left out."""
+    good = ocsp_response(LEAF, embed=())
+    piece = good[:-3] + bytes([good[-3] ^ 1]) + good[-2:]
+    assert verdict(piece, "ocsp") == "revocation.ocsp.signature"
+    assert verdict(piece, "ocsp", trusted=False) == "good"
+
+
 REVOKED = [entry(LEAF.serial, reason="keyCompromise")]
 DELEGATE = issue("ocsp", issuer=CA)
 PIECES = {
