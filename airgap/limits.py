@@ -121,6 +121,7 @@ FOLDER_NAMES: Final = 1_000_000
 
 LOOSE_FILES: Final = 100_000
 """Files in a layout, beside its own, that may be evidence."""
+LOOSE_DEPTH: Final = 3  # how deep they are looked for: media have much else in deeper folders
 
 EVIDENCE_URLS: Final = 10_000
 """Distribution points and responders that one fetch asks: a mirror's artifacts share a few hundred."""

@@ -15,6 +15,7 @@ from airgap.oci.documents import (
     FULL_INDEX_FILES,
     OWN_NAMES,
     LayoutOnDisk,
+    LooseFiles,
     malformed,
     open_regular,
 )
@@ -52,11 +53,18 @@ class LayoutArchive(LayoutOnDisk):
             raise missing(self, digest)
         return Section(self._shared, *extent)
 
-    def loose_files(self) -> Iterable[str]:
+    def loose_files(self) -> LooseFiles:
         """See `LayoutOnDisk`."""
         if len(self._loose) > limits.LOOSE_FILES:
             raise LimitError(f"has more than {limits.LOOSE_FILES} other files")
-        return self._loose
+        return LooseFiles(tuple(self._loose))
+
+    def read_loose(self, name: str, limit: int) -> bytes:
+        """See `LayoutOnDisk`."""
+        start, size = self._loose[name]
+        if size > limit:
+            raise LimitError(f"{self.name}: {safe(name)} has {size} bytes, more than {limit}")
+        return self._shared.read(start, size)
 
     def close(self) -> None:
         """Closes the file; its sections cannot be read any more."""
@@ -73,7 +81,7 @@ class LayoutArchive(LayoutOnDisk):
         return name in self._table
 
     def _document(self, name: str, limit: int) -> bytes:
-        start, size = self._table[name] if name in self._table else self._loose[name]
+        start, size = self._table[name]
         if size > limit:
             raise malformed(f"{self.name}: {name} has {size} bytes, more than {limit}")
         return self._shared.read(start, size)
@@ -119,6 +127,7 @@ def _remembered(found: Iterable[Member], telling: dict[str, Extent], loose: dict
         elif (
             member.kind is MemberKind.FILE
             and name.partition("/")[0] not in OWN_NAMES
+            and name.count("/") <= limits.LOOSE_DEPTH
             and len(loose) <= limits.LOOSE_FILES
         ):
             loose[name] = (member.offset, member.size)

@@ -7,7 +7,7 @@ import io
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, Self
 
 from airgap import limits
@@ -103,6 +103,16 @@ def read_index(raw: bytes, source: str) -> Index:
         raise malformed(f"{source} has an {LAYOUT_INDEX} that cannot be read: {error}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class LooseFiles:
+    """What is no part of a layout, and lies in it or in folders in it, at most `limits.LOOSE_DEPTH` deep."""
+
+    names: tuple[str, ...]
+    """Of files, and in a directory of links and other things, too: reading tells."""
+    closed: tuple[str, ...] = ()
+    """Folders that cannot be listed."""
+
+
 class LayoutOnDisk(ABC):
     """A layout that is read where it lies: its two documents are read once, when it is opened."""
 
@@ -141,15 +151,12 @@ class LayoutOnDisk(ABC):
         self.close()
 
     @abstractmethod
-    def loose_files(self) -> Iterable[str]:
-        """Names of regular files that are no part of the layout, and lie in it or in a folder in it.
+    def loose_files(self) -> LooseFiles:
+        """Raises OSError, and LimitError where there are more than `limits.LOOSE_FILES`."""
 
-        Raises OSError, and LimitError where there are more than `limits.LOOSE_FILES`.
-        """
-
+    @abstractmethod
     def read_loose(self, name: str, limit: int) -> bytes:
-        """One of them, at most `limit` bytes. Raises ContentError (`layout.malformed`)."""
-        return self._document(name, limit)
+        """One of them. Raises ContentError (`layout.malformed`), and LimitError if it has more than `limit` bytes."""
 
     @abstractmethod
     def _has(self, name: str) -> bool:

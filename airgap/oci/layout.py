@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airgap import limits
-from airgap.errors import ContentError
+from airgap.errors import ContentError, LimitError
 from airgap.files import list_folder
 from airgap.oci.digest import Digest
 from airgap.oci.documents import (
@@ -19,6 +18,7 @@ from airgap.oci.documents import (
     LAYOUT_INDEX,
     OWN_NAMES,
     LayoutOnDisk,
+    LooseFiles,
     NotRegularError,
     kind_of,
     malformed,
@@ -83,17 +83,44 @@ class LayoutDirectory(LayoutOnDisk):
             self._shortened[digest.algorithm] = Shortened(Path(directory))
         return self._shortened[digest.algorithm].of(digest.encoded)
 
-    def loose_files(self) -> Iterator[str]:
+    def loose_files(self) -> LooseFiles:
         """See `LayoutOnDisk`."""
-        left = limits.LOOSE_FILES
-        for name, is_folder in list_folder(Path(self.path), left).items():
-            if name in OWN_NAMES:
+        names: list[str] = []
+        closed: list[str] = []
+        left, folders = limits.LOOSE_FILES, [""]
+        for below in folders:  # grows with the folders that are found
+            try:
+                found = list_folder(Path(self.path, below), left)
+            except OSError:
+                if not below:
+                    raise
+                closed.append(below)
                 continue
-            found = list_folder(Path(self.path, name), left) if is_folder else {}
             left -= len(found)
-            yield from (f"{name}/{below}" for below, is_deeper in found.items() if not is_deeper)
-            if not is_folder:
-                yield name
+            beside = {f"{below}{name}": is_folder for name, is_folder in found.items()}
+            names += (name for name, is_folder in beside.items() if not (is_folder or name in OWN_NAMES))
+            if below.count("/") < limits.LOOSE_DEPTH:
+                folders += (f"{name}/" for name, is_folder in beside.items() if is_folder and name not in OWN_NAMES)
+        return LooseFiles(tuple(names), tuple(closed))
+
+    def read_loose(self, name: str, limit: int) -> bytes:
+        """See `LayoutOnDisk`. Links are followed to files in the layout: elsewhere, the layout would not have them."""
+        path = Path(self.path, name)
+        try:
+            target = Path(os.path.realpath(path, strict=True)) if path.is_symlink() else path
+            if target != path and not target.is_relative_to(Path(self.path).resolve()):
+                raise malformed(
+                    f"{safe(path)} is a link that leads out of the layout",
+                    remedy="Put the file itself in its place, or remove it.",
+                )
+            with open_regular(str(target)) as file:
+                if (size := os.fstat(file.fileno()).st_size) > limit:
+                    raise LimitError(f"{safe(path)} has {size} bytes, more than {limit}")
+                return file.read(limit)
+        except NotRegularError as error:
+            raise malformed(f"{safe(path)} {error.strerror}") from None
+        except OSError as error:
+            raise denied(str(path), error) from None
 
     def __reduce__(self) -> tuple[object, ...]:
         # an executor of processes opens the layout again on its side

@@ -20,6 +20,7 @@ from typing import Final
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError
+from airgap.files import reading_problem
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.documents import LayoutOnDisk
@@ -294,17 +295,33 @@ class _Gathered:
     def take_loose(self, layout: LayoutOnDisk) -> None:
         """Files that no manifest names, and that are called evidence; what is none of these is nothing to speak of."""
         try:
-            names = [name for name in layout.loose_files() if says_evidence(name) or name.lower().endswith(POSSIBLE)]
-        except (OSError, LimitError):
-            self._leave_out("", "the target has more loose files than are looked at")
+            found = layout.loose_files()
+        except LimitError:
+            self._leave_out("", "the target has more loose files than are looked at", _FEWER_LOOSE)
             return
-        for name in names:
-            try:
-                data = layout.read_loose(name, limits.CRL_FILE_BYTES)
-            except ContentError as error:
-                self._leave_out(name, str(error))
-                continue
-            loose = Descriptor(media_type="", digest=Digest.of(data), size=len(data), annotations={TITLE: name})
+        except OSError as error:
+            self._leave_out("", f"the target cannot be listed ({reading_problem(error)})", _LET_READ)
+            return
+        for folder in filter(says_evidence, found.closed):
+            self._leave_out(folder, "it is a folder that cannot be listed", _LET_READ)
+        for name in found.names:
+            is_possible = name.lower().endswith((*_ENDINGS, *POSSIBLE))
+            if not self.unread and (is_possible or says_evidence(name)):
+                self._take_loose(layout, name, is_possible=is_possible)
+
+    def _take_loose(self, layout: LayoutOnDisk, name: str, *, is_possible: bool) -> None:
+        try:
+            data = layout.read_loose(name, limits.CRL_FILE_BYTES)
+        except LimitError as error:
+            if is_possible:  # else it is no CRL, but something large whose name reads like one
+                self._leave_out(name, str(error), _FEWER)
+            return
+        except ContentError as error:
+            if says_evidence(name):  # else it may be a key, which others may not read, or a link to a system's file
+                self._leave_out(name, str(error), error.remedy or _LET_READ)
+            return
+        loose = Descriptor(media_type="", digest=Digest.of(data), size=len(data), annotations={TITLE: name})
+        if (loose.digest, loose.size) not in self.pieces or not _is_whole(self.pieces[loose.digest, loose.size]):
             self._keep(loose, partial(bytes, data), nothing_to_speak_of=True)
 
     def _take(self, item: Descriptor, *, nothing_to_speak_of: bool) -> None:
@@ -316,14 +333,14 @@ class _Gathered:
         is_full = len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + item.size > limits.BOX_EVIDENCE_BYTES
         title = item.annotations.get(TITLE, "")
         if is_full or item.size > limits.CRL_FILE_BYTES:
-            self._leave_out(title, "the target holds more evidence than is read")
+            self._leave_out(title, "the target holds more evidence than is read", _FEWER)
             return
         self._bytes += item.size
         name = title.rpartition("/")[2] or item.digest.encoded[:16]  # the content decides what a file is
         piece = EvidenceFile(name, self._origin, read, leftover=nothing_to_speak_of)
         self.pieces[item.digest, item.size] = piece
 
-    def _leave_out(self, name: str, problem: str) -> None:
+    def _leave_out(self, name: str, problem: str, remedy: str) -> None:
         """The notice that evidence is not read; given once."""
         if not self.unread:
             self.unread.append(
@@ -333,9 +350,14 @@ class _Gathered:
                     problem=problem,
                     trusted=True,
                     in_target=True,
-                    remedy="Take superseded evidence out of the target.",
+                    remedy=remedy,
                 )
             )
+
+
+_FEWER: Final = "Take superseded evidence out of the target."
+_FEWER_LOOSE: Final = "Put the layout into a folder of its own, with its evidence."
+_LET_READ: Final = "Let this user read it, or take it out of the target."
 
 
 def _is_whole(piece: EvidenceFile) -> bool:

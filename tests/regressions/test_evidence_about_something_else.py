@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from airgap import limits
+from airgap.files import list_folder
+from airgap.oci import layout
 from airgap.oci.descriptor import ARTIFACT_MANIFEST, EMPTY, IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
@@ -159,7 +161,9 @@ def test_evidence_of_a_target_is_used_wherever_it_lies(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("archive", [False, True])
-@pytest.mark.parametrize("name", ["r.crl", "crls/r.crl", "Sperrliste/ca.pem", "revoked", "new.DER", "ocsp/a"])
+@pytest.mark.parametrize(
+    "name", ["r.crl", "crls/r.crl", "Sperrliste/ca.pem", "revoked", "new.DER", "ocsp/a", "site/trust/crls/r.crl"]
+)
 def test_loose_files_of_a_layout_are_used(tmp_path: Path, name: str, *, archive: bool) -> None:
     """No manifest names them; somebody put them there all the same."""
     scene = Scene(archive=archive)
@@ -180,6 +184,82 @@ def test_loose_files_that_are_no_evidence_are_none(tmp_path: Path, name: str) ->
     scene.sign_with(LEAF)
     scene.crls = {"good.crl": crl(LEAF.root, number=1)}
     scene.box.extra_files[name] = b"notes"
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == 0, ran
+
+
+def large(folder: Path) -> None:
+    with (folder / "basic-rlang.tar.gz").open("wb") as file:  # "crl", where only letters are compared
+        file.truncate(limits.CRL_FILE_BYTES + 1)
+
+
+def link_beside(folder: Path) -> None:
+    (folder / "a.crl").write_bytes(GOOD)
+    (folder / "current.crl").symlink_to("a.crl")
+
+
+BESIDE: dict[str, tuple[Callable[[Path], object], int]] = {
+    "large file of another kind": (large, 0),
+    "link to good evidence": (link_beside, 0),
+    "link of a system": (lambda folder: (folder / "ca.pem").symlink_to("/ca.pem"), 0),
+    "key of somebody else": (lambda folder: (folder / "key.pem").symlink_to("key.pem"), 0),
+    "link that leads out": (lambda folder: (folder / "new.crl").symlink_to(folder.parent), 15),
+    "link to itself": (lambda folder: (folder / "new.crl").symlink_to("new.crl"), 15),
+    "evidence without a medium": (lambda folder: (folder / "new.crl").symlink_to("nowhere"), 15),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_else_lies_beside_a_layout(tmp_path: Path, name: str) -> None:
+    put, code = BESIDE[name]
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": GOOD}
+    written = scene.write(tmp_path)
+    put(written.layout)
+    ran = run_here(written.arguments())
+    assert ran.code == code, ran
+
+
+def test_a_link_to_a_file_of_another_name_in_the_layout(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": GOOD}
+    scene.box.extra_files["data/1"] = REVOKING
+    written = scene.write(tmp_path)
+    (written.layout / "new.crl").symlink_to("data/1")
+    assert run_here(written.arguments()).code == 14
+
+
+@pytest.mark.parametrize(("name", "code"), [("lost+found", 0), ("crls", 15)])
+def test_folders_in_a_layout_that_cannot_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: int
+) -> None:
+    """The root of a medium has one that only the system may look into."""
+
+    def listed(folder: Path, limit: int) -> dict[str, bool]:
+        if folder.name == name:
+            raise PermissionError(13, "Permission denied")
+        return list_folder(folder, limit)
+
+    monkeypatch.setattr(layout, "list_folder", listed)
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": GOOD}
+    scene.box.extra_files[f"{name}/x"] = b""
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert ran.code == code, ran
+
+
+def test_loose_evidence_that_the_layout_also_holds_takes_no_more_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BOX_EVIDENCE_BYTES", 2 * len(GOOD) - 1)
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": GOOD}
+    scene.packing = [lambda box, target: box.list(attach(box, target, GOOD))]
+    scene.box.extra_files |= {"a.crl": GOOD, "crls/a.crl": GOOD}
     ran = run_here(scene.write(tmp_path).arguments())
     assert ran.code == 0, ran
 
