@@ -6,7 +6,7 @@ counts decides, so that a snapshot can revoke its own signer and never hide it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -104,15 +104,16 @@ def judge_signatures(
     which is checked before.
     """
     referrers = graph.referrers(snapshot.descriptor).readable(reported_elsewhere)
-    found = [referrer for referrer in referrers if is_signature(referrer.manifest)]
+    found = [referrer for referrer in referrers if is_signature(referrer.manifest)][: limits.SIGNATURES]
+
+    def candidates() -> Iterator[Candidate]:
+        return (candidate_of(store, referrer, snapshot.descriptor) for referrer in found)
+
     outcomes: list[SignatureOutcome] = []
     accepted: Pin | None = None
-    for referrer in found[: limits.SIGNATURES]:
-        candidate = candidate_of(store, referrer, snapshot.descriptor)
-        judged = [(pin, _judge(candidate, snapshot, pin, evidence, freshness, stored, moment)) for pin in pins]
-        if not judged:
-            continue
-        pin, outcome = min(judged, key=lambda item: item[1].verdict.rank)
+    judged = [_judge(candidates, snapshot, pin, evidence, freshness, stored, moment) for pin in pins]
+    for under_pins in zip(*judged, strict=True):
+        pin, outcome = min(zip(pins, under_pins, strict=True), key=lambda item: item[1].verdict.rank)
         outcomes.append(outcome)
         if outcome.verdict is Verdict.PASS:
             accepted = accepted or pin
@@ -120,20 +121,28 @@ def judge_signatures(
 
 
 def _judge(
-    candidate: Candidate,
+    candidates: Callable[[], Iterator[Candidate]],
     snapshot: Snapshot,
     pin: Pin,
     evidence: Evidence,
     freshness: Freshness,
     stored: Callable[[], Iterable[Certificate]],
     moment: Moment,
-) -> SignatureOutcome:
-    roots = pin.roots if pin.kind is PinKind.SUBJECT else _pinned_chain(candidate, pin)
-    anchors, tsa_anchors = Anchors.of({f"pin:{pin.id}": roots}), Anchors.of({"tsa:pin": pin.tsa_roots})
-    trust = _Pinned(evidence, freshness, stored, anchors, tsa_anchors)
-    return SignatureVerifier(trust, moment=moment).judge(
-        candidate, target=snapshot.descriptor, statement=_statement(pin), metadata={}
-    )
+) -> list[SignatureOutcome]:
+    """Every signature under one pin, in their order.
+
+    What is trusted may differ from one signature to the next, and evidence in the timestamp token of each is used for
+    all: so all are judged for each of the few sets of roots that there are, one of which is empty.
+    """
+    roots = [pin.roots if pin.kind is PinKind.SUBJECT else _pinned_chain(candidate, pin) for candidate in candidates()]
+    tsa_anchors = Anchors.of({"tsa:pin": pin.tsa_roots})
+    outcomes = {}
+    for trusted in set(roots):
+        trust = _Pinned(evidence, freshness, stored, Anchors.of({f"pin:{pin.id}": trusted}), tsa_anchors)
+        outcomes[trusted] = SignatureVerifier(trust, moment=moment).judge_all(
+            candidates(), target=snapshot.descriptor, statement=_statement(pin), metadata={}
+        )
+    return [outcomes[trusted][number] for number, trusted in enumerate(roots)]
 
 
 def _statement(pin: Pin) -> Statement:

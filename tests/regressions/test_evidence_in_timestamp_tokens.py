@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -9,16 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
 from airgap.parse import der
 from airgap.parse.time import iso
 from tests.support import asn1
 from tests.support.command import run_here
 from tests.support.crls import crl, entry
+from tests.support.layouts import LayoutBuilder
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, END, Issued, Pki
-from tests.support.scenario import Scene, Signature
+from tests.support.scenario import NOTARY, Scene, Signature
+from tests.support.snapshots import Ground
 from tests.support.trust import oci_policy, statement
-from tests.support.tsa import attribute
+from tests.support.tsa import attribute, token
 
 URL = "http://crl.example/tsa.crl"
 OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
@@ -157,3 +162,28 @@ def test_what_cannot_be_read_is_told_and_spoils_nothing(tmp_path: Path) -> None:
     ran = run_here(scene(lambda *_: [asn1.sequence(asn1.null())]).write(tmp_path).arguments())
     assert ran.code == 0, ran
     assert "of the timestamp token" in ran.out
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_another_signature_of_a_snapshot_has_it(tmp_path: Path, exact: bool) -> None:
+    """Each was judged with the evidence in its own token alone, and the snapshot of a revoked signer was applied."""
+    ground = Ground(tmp_path)
+    ground.pin(exact=exact)
+    box = ground.folder / "box"
+    ground.packed("box")
+    index = json.loads((box / "index.json").read_text())
+    about = next(item for item in index["manifests"] if item.get("artifactType") != NOTARY)
+    target = Descriptor(media_type=about["mediaType"], digest=Digest.parse(about["digest"]), size=about["size"])
+    revoking = crl(ground.leaf.chain[1], revoked=[entry(ground.leaf.serial, reason="keyCompromise")], number=9)
+    other = Signature(
+        "cose", Pki().code_chain("p384", 2), token=lambda value: token(Pki().tsa_chain(), value, crls=[revoking])
+    )
+    added = LayoutBuilder()
+    other.attach(added, target)
+    for digest, data in added.blobs.items():
+        (box / "blobs" / digest.algorithm / digest.encoded).write_bytes(data)
+    assert not ground.verify(str(box)).problems
+    index["manifests"] += added.entries
+    (box / "index.json").write_text(json.dumps(index))
+    outcome = ground.verify(str(box))
+    assert 14 in {problem.exit_code for problem in outcome.problems}, outcome.problems
