@@ -18,7 +18,7 @@ from airgap.errors import FormatError, Rejected, Undecided
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
-from airgap.revocation.pool import CrlFile, Evidence, OcspFile, UnreadableEvidence
+from airgap.revocation.pool import CrlFile, Evidence, MisplacedEvidence, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 from airgap.revocation.use import TargetStatement
 
@@ -77,6 +77,8 @@ class RevocationStatements:
     holds: tuple[RevocationStatement, ...]
     doubts: tuple[Undecided, ...]
     """Evidence that may be against it but cannot be read or understood."""
+    misplaced_holds: tuple[tuple[RevocationStatement, Undecided], ...]
+    """Holds in misplaced evidence, and the doubt for each that nothing newer lifts."""
     softened: str = ""
     """Why a statement does not count for this signature and time; empty if there is none."""
 
@@ -107,21 +109,18 @@ class CondemningEvidence:
             ).advising(item.remedy)
             for item in self._unread(query)
         ]
-        misplaced = [
-            Undecided(
-                "evidence.unread",
-                f"{item.path} in the {item.file.origin} {against} against {query.who}, and is not judged: "
-                f"it {item.problem}",
-                **query.facts(evidence=item.file.name, problem=item.problem),
-            ).advising(item.remedy)
-            for item in evidence.misplaced(query.certificate)
-            if (against := _would_say(query, item.file))
-        ]
+        misplaced: list[Undecided] = []
+        misplaced_holds: list[tuple[RevocationStatement, Undecided]] = []
+        for item in evidence.misplaced(query.certificate):
+            holds, doubt = _of_misplaced(query, item)
+            misplaced_holds += ((hold, doubt) for hold in holds if doubt)
+            misplaced += [doubt] if doubt and not holds else []
         doubts = [item for item in said if isinstance(item, Undecided)]
         return RevocationStatements(
             final=tuple(item for item in listings if not item.is_hold),
             holds=tuple(item for item in listings if item.is_hold),
             doubts=(*doubts, *self._from_others(query), *self._damaged.about(query), *unread, *misplaced),
+            misplaced_holds=tuple(misplaced_holds),
             softened=max((item for item in said if isinstance(item, str)), default=""),
         )
 
@@ -348,12 +347,25 @@ def _of_entries(
         )
 
 
-def _would_say(query: RevocationQuery, file: CrlFile | OcspFile) -> str:
-    """What evidence would say against the certificate if it were proven; empty if nothing."""
+def _of_misplaced(
+    query: RevocationQuery, item: MisplacedEvidence
+) -> tuple[Sequence[RevocationStatement], Undecided | None]:
+    """The doubt about misplaced evidence that says something against the certificate; its holds if it says no more.
+
+    Backups of evidence hold former states.
+    """
+    file = item.file
     said = list(_from_crls(query, [file]) if isinstance(file, CrlFile) else _from_ocsp(query, [file]))
-    if any(isinstance(item, RevocationStatement) for item in said):
-        return "says something"
-    return "may say something" if any(isinstance(item, Undecided) for item in said) else ""
+    statements = [one for one in said if isinstance(one, RevocationStatement)]
+    unclear = any(isinstance(one, Undecided) for one in said)
+    if not (statements or unclear):
+        return (), None
+    against = "says something" if statements else "may say something"
+    text = f"{item.path} in the {file.origin} {against} against {query.who}, and is not judged: it {item.problem}"
+    facts = query.facts(evidence=file.name, problem=item.problem)
+    doubt = Undecided("evidence.unread", text, **facts).advising(item.remedy)
+    is_hold_alone = not unclear and all(one.is_hold for one in statements)
+    return (statements if is_hold_alone else ()), doubt
 
 
 def _from_ocsp(query: RevocationQuery, files: Iterable[OcspFile]) -> Iterator[RevocationStatement | Undecided | str]:

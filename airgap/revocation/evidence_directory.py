@@ -11,7 +11,7 @@ from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
 from airgap.files import list_folder, read_material, read_regular, reading_problem
 from airgap.revocation.index import INDEX, EvidenceIndex
-from airgap.revocation.misplaced import POSSIBLE, find_misplaced, is_left_behind
+from airgap.revocation.misplaced import POSSIBLE, find_misplaced, is_left_behind, leads_to_evidence
 from airgap.revocation.pool import CrlFile, EvidenceFile, EvidencePool, OcspFile, UnreadableEvidence
 from airgap.revocation.unsigned import UnsignedEvidence
 from airgap.text import safe
@@ -102,7 +102,7 @@ class _EvidenceFiles:
     ) -> None:
         for name, is_folder in names.items():
             path, shown = folder / name, f"{below}{name}"
-            if _leads_to_another(path, ending):
+            if leads_to_evidence(path, [folder], (ending,)):  # `openssl rehash` makes such links (`3ad48a91.r0`)
                 continue
             if is_folder:
                 self._inner(path, shown, ending, limit)
@@ -153,23 +153,6 @@ class _EvidenceFiles:
                 remedy=remedy,
             )
         )
-
-
-def _leads_to_another(path: Path, ending: str) -> bool:
-    """Whether it is a link to a file beside it that is called as evidence, and so is read under that name.
-
-    `openssl rehash` makes such links (`3ad48a91.r0`), and people do (`current.crl`).
-    """
-    try:
-        if path.readlink().parent != Path():
-            return False
-        target = path.resolve(strict=True)
-        is_beside = target.parent == path.parent.resolve()
-    except (OSError, RuntimeError):  # no link, or one that leads nowhere
-        return False
-    name = target.name.lower()
-    # what editors leave behind is not expected to be evidence: nobody would say that it is damaged
-    return is_beside and (ending in name or name.endswith(POSSIBLE)) and not is_left_behind(name, (ending,))
 
 
 def _list(folder: Path) -> dict[str, bool]:

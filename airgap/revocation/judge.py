@@ -20,7 +20,7 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import other_keys
 from airgap.pki.distinguished_names import name_key
 from airgap.revocation.clearing import ClearingAnswer, ClearingEvidence
-from airgap.revocation.condemning import CondemningEvidence, RevocationStatement
+from airgap.revocation.condemning import CondemningEvidence, RevocationStatement, RevocationStatements
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.pool import CrlFile, Evidence
 from airgap.revocation.query import RevocationQuery
@@ -191,6 +191,8 @@ class RevocationJudge:
         try:
             if against.holds:
                 self._check_holds(query, against.holds, self._cleared(query))
+            if against.misplaced_holds:
+                self._check_misplaced_holds(query, against, self._cleared(query))
         except (Rejected, Undecided) as error:
             return error
         return next(iter(against.doubts), ())
@@ -221,14 +223,15 @@ class RevocationJudge:
         against = self._condemning.find(query)
         if worst := against.worst():
             raise worst.rejection(query)
-        doubt = next(iter(against.doubts), None)
+        doubt = next(iter((*against.doubts, *(doubt for _, doubt in against.misplaced_holds))), None)
         try:
             answer = self._clearing.answer(query)
         except Undecided as error:
             raise self._with_hints(query, error, doubt) from None
         lifting = self._check_holds(query, against.holds, answer)
-        if doubt:
-            raise doubt
+        if against.doubts:
+            raise against.doubts[0]
+        lifting = (*lifting, *self._check_misplaced_holds(query, against, answer))
         status = against.softened
         return tuple(replace(use, status=status) if status else use for use in (*answer.uses, *lifting))
 
@@ -265,6 +268,18 @@ class RevocationJudge:
                 raise hold.rejection(query)
         if undecided:
             raise undecided
+        return besides
+
+    def _check_misplaced_holds(
+        self, query: RevocationQuery, against: RevocationStatements, answer: ClearingAnswer
+    ) -> tuple[EvidenceUse, ...]:
+        """The same for misplaced holds: nobody can tell where nothing newer lifts them. Raises Undecided."""
+        besides: tuple[EvidenceUse, ...] = ()
+        for hold, doubt in against.misplaced_holds:
+            lifting = self._lifting(query, hold, answer)
+            if lifting is None:
+                raise doubt
+            besides = lifting.uses if lifting is not answer else besides
         return besides
 
     def _lifting(

@@ -7,7 +7,7 @@ revocation in it is not ignored, and the user is told where the file belongs.
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -91,6 +91,8 @@ class _Search:
 
     def _entry(self, path: Path, below: str, *, is_folder: bool, likely: bool) -> None:
         name, shown = path.name, f"{below}{path.name}"
+        if leads_to_evidence(path, (self._root / known for known in self._known), _EXPECTED):
+            return
         in_store, is_program = below.startswith(f"{_STORES}/"), below.startswith(f"{_PROGRAMS}/")
         is_called_so = says_evidence(name) and not is_program
         if is_folder or (not below and is_called_so and _leads_to_folder(path)):
@@ -198,6 +200,24 @@ def _leads_to_folder(path: Path) -> bool:
         return False
 
 
+def leads_to_evidence(path: Path, folders: Iterable[Path], endings: tuple[str, ...]) -> bool:
+    """Whether it is a link to a file in one of `folders` that is called as evidence, and so is read under that name.
+
+    An absolute link is none: on another machine it leads elsewhere.
+    """
+    try:
+        if path.readlink().is_absolute():
+            return False
+        target = path.resolve(strict=True)
+        is_there = target.parent in {folder.resolve() for folder in folders} and target.is_file()
+    except (OSError, RuntimeError):  # no link, or one that leads nowhere
+        return False
+    name = target.name.lower()
+    # what editors leave behind is not expected to be evidence: nobody would say that it is damaged
+    is_expected = any(ending in name for ending in endings) or name.endswith(POSSIBLE)
+    return is_there and is_expected and not is_left_behind(name, endings)
+
+
 def is_left_behind(name: str, endings: tuple[str, ...]) -> bool:
     """Whether it is a name that tools leave behind.
 
@@ -209,8 +229,11 @@ def is_left_behind(name: str, endings: tuple[str, ...]) -> bool:
     return name.startswith(".") and not name.endswith((*endings, *(f"{ending}.pem" for ending in endings)))
 
 
-_OF_DOWNLOADS: Final = (".sha1", ".sha256", ".sha384", ".sha512", ".md5", ".etag", ":zone.identifier")
-"""Sums and marks of a file that was downloaded, beside it under its name."""
+_OF_DOWNLOADS: Final = (
+    *(f".{kind}{ending}" for kind in ("sha1", "sha256", "sha384", "sha512", "md5") for ending in ("", "sum")),
+    *(".asc", ".sig", ".minisig", ".etag", ":zone.identifier"),
+)
+"""Sums, signatures and marks of a file that was downloaded, beside it under its name."""
 _OF_WINDOWS: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 

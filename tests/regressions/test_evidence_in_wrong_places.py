@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha1
 from pathlib import Path
 
@@ -74,6 +75,28 @@ def test_a_crl_that_condemns_is_used_wherever_it_lies(tmp_path: Path, place: str
     assert f"Move {place} into crls/" in ran.out
     (written.trust / place).rename(written.trust / "crls/r.crl")
     assert run_here(written.arguments()).code == 14
+
+
+HOLD = entry(LEAF.serial, reason="certificateHold", at=AT - timedelta(days=10))
+
+
+@pytest.mark.parametrize("is_also_in_place", [False, True])
+@pytest.mark.parametrize(("number", "code"), [(1, 0), (3, 15)])
+def test_a_former_hold_in_a_backup_leaves_nothing_open(
+    tmp_path: Path, number: int, code: int, *, is_also_in_place: bool
+) -> None:
+    """What lifts it in its place lifts it elsewhere, too."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    held = crl(LEAF.root, number=number, this_update=AT - timedelta(days=10 - number), revoked=[HOLD])
+    scene.crls = {"good.crl": crl(LEAF.root, number=2, this_update=AT - timedelta(days=8))}
+    if is_also_in_place:
+        scene.crls["old.crl"] = held
+    written = scene.write(tmp_path)
+    put(written.trust / "crls.bak/old.crl", held)
+    ran = run_here(written.arguments())
+    assert ran.code == (14 if code and is_also_in_place else code), ran
+    assert "crls.bak/old.crl" in ran.out
 
 
 def test_what_lies_in_a_folder_of_such_a_name_is_looked_at_however_it_begins(tmp_path: Path) -> None:

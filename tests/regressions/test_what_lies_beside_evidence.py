@@ -28,6 +28,9 @@ BESIDE: Final[dict[str, bytes]] = {
     "crls/old.crl.sha256": b"0" * 64 + b"  old.crl\n",
     "crls/old.crl.etag": b'"5f3a"\n',
     "crls/old.crl:Zone.Identifier": b"[ZoneTransfer]\r\nZoneId=3\r\n",
+    "crls/old.crl.sha256sum": b"0" * 64 + b"  old.crl\n",
+    "crls/old.crl.asc": b"-----BEGIN PGP SIGNATURE-----\n\niQEz\n-----END PGP SIGNATURE-----\n",
+    "crls/old.crl.sig": bytes(range(256)),
     "ocsp/issuer.pem": CA.pem,
     "ocsp/leaf.req": ocsp_request(Certificate.parse(LEAF.der), Certificate.parse(CA.der)),
 }
@@ -81,6 +84,20 @@ def test_a_link_to_anything_else_is_not_passed_over(tmp_path: Path, target: str)
     written = made.write(tmp_path)
     (written.trust / "crls/notes").write_text("see the other stick\n")
     (written.trust / "crls/current.crl").symlink_to(target.format(written.trust))
+    assert run_here(written.arguments()).code == 15
+
+
+@pytest.mark.parametrize("link", ["latest.crl", "evidence/a.crl", "now/june.pem"])
+def test_a_link_elsewhere_to_evidence_in_its_folder(tmp_path: Path, link: str) -> None:
+    made, chain = scene()
+    written = made.write(tmp_path)
+    path = written.trust / link
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to("../crls/old.crl" if "/" in link else "crls/old.crl")
+    assert run_here(written.arguments()).code == 0
+    (written.trust / "crls/old.crl").write_bytes(revoking(chain))
+    assert run_here(written.arguments()).code == 14
+    (written.trust / "crls/old.crl").rename(tmp_path / "old.crl")
     assert run_here(written.arguments()).code == 15
 
 
