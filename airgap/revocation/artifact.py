@@ -30,7 +30,7 @@ from airgap.oci.nodes import Root, reported_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.problem import Problem
 from airgap.revocation.index import INDEX
-from airgap.revocation.misplaced import POSSIBLE, says_evidence
+from airgap.revocation.misplaced import POSSIBLE, is_left_behind, says_evidence
 from airgap.revocation.pool import EvidenceFile, EvidencePool, UnreadableEvidence
 from airgap.text import safe
 
@@ -297,10 +297,10 @@ class _Gathered:
         try:
             found = layout.loose_files()
         except LimitError:
-            self._leave_out("", "the target has more loose files than are looked at", _FEWER_LOOSE)
+            self._leave_out("a loose file", "the target has more of them than are looked at", _FEWER_LOOSE)
             return
         except OSError as error:
-            self._leave_out("", f"the target cannot be listed ({reading_problem(error)})", _LET_READ)
+            self._leave_out("a loose file", f"the target cannot be listed ({reading_problem(error)})", _LET_READ)
             return
         for folder in filter(says_evidence, found.closed):
             self._leave_out(folder, "it is a folder that cannot be listed", _LET_READ)
@@ -322,7 +322,9 @@ class _Gathered:
             return
         loose = Descriptor(media_type="", digest=Digest.of(data), size=len(data), annotations={TITLE: name})
         if (loose.digest, loose.size) not in self.pieces or not _is_whole(self.pieces[loose.digest, loose.size]):
-            self._keep(loose, partial(bytes, data), nothing_to_speak_of=True)
+            lower = name.rpartition("/")[2].lower()
+            is_expected = lower.endswith(_ENDINGS) and not is_left_behind(lower, _ENDINGS)
+            self._keep(loose, partial(bytes, data), nothing_to_speak_of=not is_expected)
 
     def _take(self, item: Descriptor, *, nothing_to_speak_of: bool) -> None:
         if (item.digest, item.size) in self.pieces:

@@ -264,6 +264,17 @@ def test_loose_evidence_that_the_layout_also_holds_takes_no_more_room(
     assert ran.code == 0, ran
 
 
+def test_damaged_loose_evidence_is_told(tmp_path: Path) -> None:
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.crls = {"good.crl": crl(LEAF.root, number=1)}
+    scene.box.extra_files |= {"crls/new.crl": REVOKING[:-10], "crls/._new.crl": b"\0\5\26\7"}
+    ran = run_here(scene.write(tmp_path).arguments())
+    assert [item["message"].partition(" is ")[0] for item in ran.document["warnings"]] == [
+        "the evidence file 'new.crl'"
+    ]
+
+
 def test_more_loose_files_than_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LOOSE_FILES", 5)
     for archive in (False, True):
