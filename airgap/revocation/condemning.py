@@ -90,11 +90,13 @@ class RevocationStatements:
 class CondemningEvidence:
     """Finds the statements against certificates in one body of evidence."""
 
-    def __init__(self, evidence: Evidence, stored: Callable[[bytes], Iterable[Certificate]]) -> None:
-        """`stored`: the certificates of the trust stores with a subject (raw Name)."""
+    def __init__(
+        self, evidence: Evidence, damaged: DamagedEvidence, stored: Callable[[bytes], Iterable[Certificate]]
+    ) -> None:
+        """`damaged`: of the trust directory. `stored`: the certificates of its stores with a subject (raw Name)."""
         self._evidence: Final = evidence
         self._stored: Final = stored
-        self._damaged: Final = DamagedEvidence(evidence)
+        self._damaged: Final = damaged
 
     def find(self, query: RevocationQuery) -> RevocationStatements:
         """All statements of genuine evidence against the certificate of `query`."""

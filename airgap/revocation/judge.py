@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -20,7 +21,9 @@ from airgap.pki.certificate import Certificate
 from airgap.pki.chain import other_keys
 from airgap.pki.distinguished_names import name_key
 from airgap.revocation.clearing import ClearingAnswer, ClearingEvidence
+from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.condemning import CondemningEvidence, RevocationStatement, RevocationStatements
+from airgap.revocation.damage import DamagedEvidence
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.pool import CrlFile, Evidence
 from airgap.revocation.query import RevocationQuery
@@ -37,15 +40,29 @@ class RevocationJudge:
         self, evidence: Evidence, freshness: Freshness, moment: Moment, *, stored: Callable[[], Iterable[Certificate]]
     ) -> None:
         """`stored`: reads the certificates of all trust stores; what it raises, each method here does."""
-        self._evidence = evidence
-        self._condemning = CondemningEvidence(evidence, self._named)
         self._moment = moment
+        self._freshness = freshness
         self._stored = Once(lambda: _by_subject(stored()))
-        self._clearing = ClearingEvidence(evidence, self._condemning, freshness, moment)
+        self._damaged = DamagedEvidence(evidence)
+        self._trusted = Once(lambda: frozenset(file.fingerprint for file in evidence.trusted()))
+        """Fingerprints of all evidence in the trust directory."""
+        self._use(evidence)
+
+    def _use(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._condemning = CondemningEvidence(evidence, self._damaged, self._named)
+        self._clearing = ClearingEvidence(evidence, self._condemning, self._freshness, self._moment)
         self._answers: dict[RevocationQuery, _Answered] = {}
         self._said: dict[RevocationQuery, tuple[TargetStatement, ...]] = {}
-        self._trusted: frozenset[str] | None = None
-        """Fingerprints of all evidence in the trust directory."""
+
+    def using(self, more: Iterable[Evidence]) -> RevocationJudge:
+        """A judge that uses `more` evidence of a target, too.
+
+        It does not search the trust directory again: there may be thousands of files and of targets.
+        """
+        judge = copy(self)
+        judge._use(CombinedEvidence([self._evidence, *more]))  # noqa: SLF001 - a copy of its own
+        return judge
 
     def check_chain(
         self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None
@@ -112,15 +129,14 @@ class RevocationJudge:
         What is here now, or in the trust directory, was judged with the chain. Of the rest, a hold is over where newer
         evidence lifts it, and a delegate matters to nobody for whom it does not answer.
         """
-        if self._trusted is None:
-            self._trusted = frozenset(file.fingerprint for file in self._evidence.trusted())
-        known = self._trusted | {item.fingerprint for item in self.statements_in_targets(chain, kind=kind)}
+        here = {item.fingerprint for item in self.statements_in_targets(chain, kind=kind)}
         responders = {use.responder for use in uses}
         queries = {query.certificate.fingerprint: query for query in self._queries(chain, kind, None)}
         return [
             item
             for item in said
-            if item.fingerprint not in known
+            if item.fingerprint not in here
+            and item.fingerprint not in self._trusted()
             and not (
                 item.responder not in responders
                 if item.responder

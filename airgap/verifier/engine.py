@@ -22,7 +22,6 @@ from airgap.oci.manifest import Manifest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, check_code_signing_chain
-from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import Evidence, EvidenceFile, EvidencePool
@@ -196,8 +195,7 @@ class SignatureVerifier:
         self._plugins = plugins
         self._allowed = plugins.names if plugins else frozenset()
         self._at, self._clock = moment.judged, moment.clock
-        self._judge = partial(RevocationJudge, freshness=trust.freshness, moment=moment, stored=trust.stored)
-        self._revocation = self._judge(trust.evidence)
+        self._revocation = RevocationJudge(trust.evidence, trust.freshness, moment, stored=trust.stored)
 
     def judge(
         self,
@@ -232,7 +230,7 @@ class SignatureVerifier:
             if evidence := state.stamped_evidence():
                 stamped.append(evidence)
                 state.warnings += [notice.message for notice in evidence.notices()]
-        judge = self._judge(CombinedEvidence([self._trust.evidence, *stamped])) if stamped else self._revocation
+        judge = self._revocation.using(stamped) if stamped else self._revocation
         return tuple(self._rest(state, judge) for state in states)
 
     def _rest(self, state: _SignatureState, revocation: RevocationJudge) -> SignatureOutcome:

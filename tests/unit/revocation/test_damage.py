@@ -13,6 +13,7 @@ from airgap.pki.certificate import Certificate
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.near_bytes import nearly_same
+from airgap.revocation.pool import CrlFile, EvidenceFile, EvidencePool, OcspFile
 from tests.support.crls import crl, entry
 from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response
@@ -176,6 +177,30 @@ def test_the_message_names_the_file_and_the_certificate() -> None:
     judge = RevocationJudge(evidence, Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
     with pytest.raises(Undecided, match=r"bad\.crl in the .* may be damaged and about the certificate"):
         judge.check_chain([Certificate.parse(item.der) for item in LEAF.chain], kind="signing", signed_at=None)
+
+
+def test_evidence_of_more_targets_searches_the_trust_directory_no_more() -> None:
+    """With evidence in the timestamp token of every image, each image cost a search through all files."""
+    searched: list[int] = []
+
+    class Counted(EvidencePool):
+        def trusted(self) -> tuple[CrlFile | OcspFile, ...]:
+            searched.append(1)
+            return super().trusted()
+
+    pieces = [EvidenceFile("clean.crl", "trust directory", lambda: CLEAN, trusted=True)]
+    judge = RevocationJudge(Counted(pieces, unread=()), Freshness(), Moment(judged=AT, clock=AT), stored=tuple)
+    chain = [Certificate.parse(item.der) for item in LEAF.chain]
+    judge.check_chain(chain, kind="signing", signed_at=None)
+    for _ in range(3):
+        more = judge.using([MemoryEvidence({"same.crl": CLEAN})])
+        more.check_chain(chain, kind="signing", signed_at=None)
+    assert len(searched) == 1
+    with pytest.raises(Rejected, match="revoked"):
+        judge.using([MemoryEvidence({"revoking.crl": crl(CA, revoked=REVOKED)})]).check_chain(
+            chain, kind="signing", signed_at=None
+        )
+    judge.check_chain(chain, kind="signing", signed_at=None)
 
 
 def test_what_is_damaged_in_its_name_and_cut_too() -> None:
