@@ -138,32 +138,35 @@ class Saved:
         return {config: tuple(tags) for config, tags in found.items()}
 
     def _in_manifest_json(self, images: tuple[Image, ...]) -> Iterator[str]:
-        by_config: defaultdict[str, list[Image]] = defaultdict(list)
-        for image in images:
-            if (config := image[0].config) is not None:
-                by_config[path_of(config.digest)].append(image)
+        by_config: defaultdict[str, defaultdict[tuple[str, ...], list[frozenset[str]]]]
+        by_config = defaultdict(lambda: defaultdict(list))
+        for manifest, names in images:
+            if manifest.config is not None:
+                by_config[path_of(manifest.config.digest)][_layers(manifest)].append(names)
+        named: dict[Item, _Names] = {}
+        """What thousands of items and tags are compared with, computed once."""
         for number, item in enumerate(self.items):
             called = ", ".join(repr(safe(tag, limit=160)) for tag in item.tags[:1]) or f"item {number}"
-            same = by_config.get(item.config, [])
-            if not same:
+            same = by_config.get(item.config)
+            if same is None:
                 shown = safe(item.config, limit=160)
                 yield f"docker load takes {called} with the config {shown}, which index.json has not"
                 continue
-            names = [names for manifest, names in same if _layers(manifest) == item.layers]
-            if not names:
+            if item.layers not in same:
                 yield f"docker load takes other layers for {called} than index.json names"
                 continue
-            known = frozenset[str]().union(*names)
+            key = (item.config, item.layers)
+            known = named.get(key) or named.setdefault(key, _Names(same[item.layers]))
             for tag in item.tags:
-                if not _is_among(tag, known):
-                    yield f"docker load calls an image {safe(tag, limit=160)!r} that index.json calls {_called(known)}"
+                if not known.have(tag):
+                    yield f"docker load calls an image {safe(tag, limit=160)!r} that index.json calls {known.called}"
 
     def _in_repositories(self, images: tuple[Image, ...]) -> Iterator[str]:
-        names = frozenset[str]().union(*(names for _, names in images))
+        known = _Names(names for _, names in images)
         for name in self.repositories:
             if self.is_alone:
                 yield f"docker load takes {safe(name, limit=160)!r} from files that index.json does not name"
-            elif not _is_among(name, names):
+            elif not known.have(name):
                 yield f"it names {safe(name, limit=160)!r}, which index.json does not"
 
 
@@ -190,13 +193,21 @@ def _layers(manifest: Manifest) -> tuple[str, ...]:
     return tuple(path_of(layer.digest) for layer in manifest.layers)
 
 
-def _is_among(tag: str, names: frozenset[str]) -> bool:
-    """Whether `tag` is one of the names of an image.
+class _Names:
+    """The names of an image in `index.json`."""
 
-    If all names are short, only the tags are compared, because no name has a registry or folder.
-    """
-    whole = {loaded for name in names for loaded in _loaded_as(name)}
-    return docker_name(tag) in whole if whole else "/" not in tag and tag_part(tag) in names
+    def __init__(self, names: Iterable[frozenset[str]]) -> None:
+        self._names: Final = frozenset[str]().union(*names)
+        self._whole: Final = {loaded for name in self._names for loaded in _loaded_as(name)}
+        self.called: Final = repr(safe(min(self._names), limit=160)) if self._names else "nothing"
+        """One of them, for a message."""
+
+    def have(self, tag: str) -> bool:
+        """Whether `tag` is one of them.
+
+        If all names are short, only the tags are compared, because no name has a registry or folder.
+        """
+        return docker_name(tag) in self._whole if self._whole else "/" not in tag and tag_part(tag) in self._names
 
 
 def _loaded_as(name: str) -> Iterator[str]:
@@ -213,7 +224,3 @@ def _loaded_as(name: str) -> Iterator[str]:
     if at or tag_part(name) != name:
         yield docker_name(name)
         yield whole_docker_name(before)
-
-
-def _called(names: frozenset[str]) -> str:
-    return repr(safe(min(names), limit=160)) if names else "nothing"

@@ -182,7 +182,7 @@ class Graph:
     @cached_property
     def _saved(self) -> Saved | None:
         """What other tools read instead of `index.json`; None where there is nothing of it."""
-        look = getattr(self._store, "beside", None)  # only only layouts on disk have it
+        look = getattr(self._store, "beside", None)  # only layouts on disk have it
         try:
             documents: Mapping[str, bytes] = look() if look else {}
         except ContentError as error:
@@ -198,7 +198,10 @@ class Graph:
 
     @cached_property
     def disagreements(self) -> tuple[ContentProblem, ...]:
-        """Everything that `docker load` would load and `index.json` does not name (`layout.disagrees`)."""
+        """Everything that `docker load` would load and `index.json` does not name (`layout.disagrees`).
+
+        Raises ContentError (`content.limit`) where too much would have to be compared.
+        """
         return tuple(self._saved.disagreements(self._images())) if self._saved else ()
 
     @property
@@ -207,7 +210,10 @@ class Graph:
         return self._saved.unread if self._saved else ()
 
     def docker_names(self, root: Root) -> tuple[str, ...]:
-        """The names that `docker load` gives to an artifact, by a `manifest.json` beside the layout."""
+        """The names that `docker load` gives to an artifact, by a `manifest.json` beside the layout.
+
+        Raises ContentError (`content.limit`), as `disagreements` does.
+        """
         if not self._docker_names:
             return ()
         from airgap.oci.docker_save import path_of
@@ -243,6 +249,9 @@ class Graph:
             if descriptor.digest in seen or not descriptor.is_manifest:
                 continue
             seen.add(descriptor.digest)
+            if not self.spend():  # thousands of artifacts may list the same thousands of images
+                bound = f"more than {limits.GRAPH_REACHED} descriptors together"
+                raise ContentError("content.limit", f"the artifacts of {self._store.name} reach {bound}")
             try:
                 manifest = self.manifest(descriptor)
             except ContentError:

@@ -1,10 +1,20 @@
-"""Names of a layout that patterns took hours to refuse."""
+"""Names of a layout that were refused or compared for hours."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from time import process_time
 
+import pytest
+
+from airgap import limits
+from airgap.errors import ContentError
+from airgap.oci.descriptor import CONTAINERD_NAME, Descriptor
+from airgap.oci.graph import Graph
+from airgap.oci.open import open_layout
 from airgap.oci.tags import is_referrers_tag
+from tests.support.layouts import LayoutBuilder, dump
 
 
 def test_a_tag_of_dashes_alone_held_a_verify_for_hours() -> None:
@@ -12,3 +22,42 @@ def test_a_tag_of_dashes_alone_held_a_verify_for_hours() -> None:
     assert not is_referrers_tag("a-" * 500_000 + "!")
     assert process_time() - began < 5
     assert is_referrers_tag(f"sha512-{'0' * 128}")
+
+
+def _item(box: LayoutBuilder, image: Descriptor, *tags: str) -> dict[str, object]:
+    manifest = json.loads(box.blobs[image.digest])
+    config, *layers = (
+        item["digest"].replace("sha256:", "blobs/sha256/") for item in (manifest["config"], *manifest["layers"])
+    )
+    return {"Config": config, "RepoTags": tags, "Layers": layers}
+
+
+@pytest.mark.parametrize("are_many", [True, False])
+def test_names_of_docker_load_were_compared_each_with_each(tmp_path: Path, *, are_many: bool) -> None:
+    box = LayoutBuilder()
+    names = [f"reg.example/app{number}:v1" for number in range(4000)]
+    images = [box.add_image(b"x", config=b"%d" % (number if are_many else 0)) for number in range(len(names))]
+    for image, name in zip(images, names, strict=True):
+        box.list(image, **{CONTAINERD_NAME: name})
+    items = [_item(box, image, name) for image, name in zip(images, names, strict=True)]
+    box.extra_files["manifest.json"] = dump(items if are_many else [_item(box, images[0], *names)])
+    box.extra_files["repositories"] = dump({name.removesuffix(":v1"): {"v1": ""} for name in names})
+    with open_layout(box.write_directory(tmp_path)) as layout:
+        began = process_time()
+        assert not Graph(layout).disagreements
+        assert process_time() - began < 10
+
+
+def test_images_of_many_indexes_are_compared_in_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = LayoutBuilder()
+    images = box.add_index(*(box.add_image(b"x", config=b"%d" % number) for number in range(50)))
+    for number in range(50):
+        box.tag(box.add_index(images, annotations={"number": str(number)}), f"v{number}")
+    box.extra_files["manifest.json"] = dump([])
+    monkeypatch.setattr(limits, "GRAPH_REACHED", 1000)
+    with (
+        open_layout(box.write_directory(tmp_path)) as layout,
+        pytest.raises(ContentError, match="more than 1000") as raised,
+    ):
+        _ = Graph(layout).disagreements
+    assert raised.value.reason == "content.limit"
