@@ -24,6 +24,8 @@ class Kind(Enum):
     EMPTY = auto()
     PAGE = auto()
     JSON = auto()
+    DOCUMENT = auto()
+    """A document of an office, or a picture."""
     PACKED = auto()
     WIDE_TEXT = auto()
     """UTF-16."""
@@ -103,6 +105,13 @@ _STARTS: Final = (
     (re.compile(rb"(\[InternetShortcut\]|\s*(https?|ldap)://)[^\0]{0,4096}\Z"), Kind.ADDRESS, "a web address"),
     (re.compile(rb"(\xef\xbb\xbf)?\s*(---\s+)?apiVersion:"), Kind.MANIFEST, "a resource of Kubernetes (YAML)"),
     (re.compile(rb"\s*LS0tLS1CRUdJTi"), Kind.TWICE, "base64 of PEM, as Kubernetes keeps files"),
+    (re.compile(rb"%PDF-"), Kind.DOCUMENT, "a document (PDF)"),
+    (re.compile(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a"), Kind.DOCUMENT, "a picture"),
+    (
+        re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]\.xml|_rels/|mimetypeapplication/vnd\.oasis)", re.DOTALL),
+        Kind.DOCUMENT,
+        "a document of an office program",
+    ),
     (re.compile(rb"\x1f\x8b"), Kind.PACKED, "compressed (gzip)"),
     (re.compile(rb"PK\x03\x04"), Kind.PACKED, "compressed (zip)"),
     (re.compile(rb"[^\0].{256}ustar", re.DOTALL), Kind.PACKED, "a tar"),

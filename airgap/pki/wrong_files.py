@@ -48,10 +48,12 @@ def needed_in(folder: str, name: str) -> NeededFile:
 def may_hide_evidence(data: bytes) -> bool:
     """Whether it may contain evidence that is damaged, or that must first be unpacked, decoded or downloaded.
 
-    False for keys, certificates and requests, and for text without a PEM line and without possible DER in base64 or
-    hex.
+    False for keys, certificates and requests, for documents and pictures, and for text without a PEM line and without
+    possible DER in base64 or hex.
     """
     found = recognise(data)
+    if found is not None and found.kind is Kind.DOCUMENT:
+        return False
     if found is not None and (found.kind in _HIDING or found.kind in _NO_EVIDENCE):
         return found.kind in _HIDING or not _is_alone(data)
     return (_NO_TEXT.search(data) or _ENCODED.search(data)) is not None
@@ -185,9 +187,9 @@ _CHANGED_ON_THE_WAY: Final = {
     Kind.EMPTY, Kind.PAGE, Kind.PACKED, Kind.WIDE_TEXT, Kind.WITH_HEADERS, Kind.POINTER, Kind.ADDRESS,
 }  # fmt: skip
 _OTHERS: Final = {
-    Kind.PAGE, Kind.JSON, Kind.CERTIFICATE, Kind.ATTRIBUTE_CERTIFICATE, Kind.TRUSTED_CERTIFICATE, Kind.REQUEST,
-    Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.PKCS7, Kind.PKCS12, Kind.KEY_STORE, Kind.CRL, Kind.OCSP_RESPONSE,
-    Kind.OCSP_REQUEST, Kind.OTHER_LABEL,
+    Kind.PAGE, Kind.JSON, Kind.DOCUMENT, Kind.CERTIFICATE, Kind.ATTRIBUTE_CERTIFICATE, Kind.TRUSTED_CERTIFICATE,
+    Kind.REQUEST, Kind.PRIVATE_KEY, Kind.PUBLIC_KEY, Kind.PKCS7, Kind.PKCS12, Kind.KEY_STORE, Kind.CRL,
+    Kind.OCSP_RESPONSE, Kind.OCSP_REQUEST, Kind.OTHER_LABEL,
 }  # fmt: skip
 """Kinds that are certainly not evidence: the message says so."""
 _ARTICLES: Final = {NeededFile.CERTIFICATE: "a", NeededFile.CRL: "a", NeededFile.OCSP: "an"}
@@ -204,6 +206,7 @@ _ALWAYS: Final[dict[Kind, str]] = {
     Kind.EMPTY: "The copy may have broken off: get the file again.",
     Kind.PAGE: "The download gave a page instead of the file (of a proxy, or to log in?): get the {what} again.",
     Kind.JSON: _GET,
+    Kind.DOCUMENT: _GET,
     Kind.PACKED: "Unpack it first, and put the file that was in it in its place.",
     Kind.WIDE_TEXT: "Save it as plain text (ASCII or UTF-8); PowerShell's '>' writes UTF-16.",
     Kind.WITH_HEADERS: "Save the body alone (curl without -i), and put it in the place of this file.",

@@ -47,6 +47,30 @@ def test_what_is_certainly_no_evidence_leaves_nothing_open(tmp_path: Path, name:
     assert ran.code == 0, ran
 
 
+DOCUMENTS: Final[dict[str, bytes]] = {
+    "docs/revocation-policy.pdf": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(99),
+    "docs/crl-plan.png": b"\x89PNG\r\n\x1a\n" + bytes(99),
+    "docs/crl-plan.jpg": b"\xff\xd8\xff\xe0" + bytes(99),
+    "evidence.docx": b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml" + bytes(99),
+    "ocsp/notes.odt": b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument.text" + bytes(99),
+    "crls/who-to-ask.pdf": b"%PDF-1.7\n" + bytes(99),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_about_revocation_leave_nothing_open(tmp_path: Path, name: str) -> None:
+    made, chain = scene()
+    written = made.write(tmp_path)
+    path = written.trust / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(DOCUMENTS[name])
+    assert run_here(written.arguments()).code == 0
+    path.write_bytes(b"PK\x03\x04" + bytes(26) + b"r.crl" + revoking(chain))
+    assert run_here(written.arguments()).code == 15
+    (written.trust / "crls/new.crl").write_bytes(DOCUMENTS[name])
+    assert run_here(written.arguments()).code == 15
+
+
 @pytest.mark.parametrize("name", ["ca.crl", "ca.crl.pem", "ca.crl.0"])
 def test_in_the_place_of_a_crl_it_does(tmp_path: Path, name: str) -> None:
     """Whoever saved the wrong file meant a CRL."""
