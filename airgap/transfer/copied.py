@@ -104,7 +104,7 @@ def status_of(
         return "partial"
     if dry_run:
         return "planned"
-    return "copied" if not planned.keys.isdisjoint(moved) else "current"
+    return "current" if moved.keys().isdisjoint(planned.keys) else "copied"
 
 
 def added(
