@@ -14,7 +14,7 @@ from airgap.oci.descriptor import ARTIFACT_MANIFEST, IMAGE_INDEX, IMAGE_MANIFEST
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.manifest import Index, Manifest, parse_layout_index, parse_manifest
-from airgap.oci.reference import parse_reference, parse_registry_reference
+from airgap.oci.reference import LayoutReference, parse_reference, parse_registry_reference
 from airgap.transfer.tar_stream import items
 from fuzz.doors.law import refusable, same
 
@@ -108,12 +108,16 @@ def _compare(layout: LayoutArchive, streamed: Mapping[str, bytes]) -> None:
 
 
 def reference(data: bytes) -> None:
-    """What a person types, or a list of references holds; what it names is the same after it was written."""
+    """What a person types, or a list of references holds; what it names is the same after it was written.
+
+    A name in a registry is written without `docker://` or `oci://`: it is the same where no folder has that name.
+    """
     text = data.decode("utf-8", "surrogateescape")
     for exists in (_nothing, _everything):
         with refusable():
             found = parse_reference(text, exists)
-            same(parse_reference(str(found), exists), found, "a reference, written again")
+            here = exists if isinstance(found, LayoutReference) else _nothing
+            same(parse_reference(str(found), here), found, "a reference, written again")
     with refusable():
         registry = parse_registry_reference(text)
         same(parse_registry_reference(str(registry)), registry, "a registry's reference, written again")
