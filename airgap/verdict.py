@@ -6,6 +6,7 @@ A verdict is always derived, never stored beside its causes. There are two rules
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,15 +73,15 @@ class Ruling:
         return cls(verdict, frozenset({exit_code} - {ExitCode.OK}))
 
 
-class Ruled:
+class Ruled(ABC):
     """What has a ruling, and is judged by it."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def ruling(self) -> Ruling:
         """The verdict."""
-        raise NotImplementedError
 
     @property
     def verdict(self) -> Verdict:

@@ -255,8 +255,6 @@ class TargetEvidence(EvidencePool):
         """The same by what layers state, whether or not they are there."""
         self.beyond_bounds: Final = tuple(gathered.unread)
         """What it holds that is more than is read."""
-        self.has_more: Final = bool(gathered.unread)
-        """Whether it holds more than is read."""
         self._by_name: Final = gathered.pieces
         super().__init__(self.pieces, unread=gathered.unread)
 

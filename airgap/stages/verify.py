@@ -230,7 +230,7 @@ class _Verification:
         self._beside = known or evidence_in(target)
         self._judge = self._shared_judge
         self._judged.clear()
-        if self._beside.has_more or self._beside.named - self._shared:
+        if self._beside.beyond_bounds or self._beside.named - self._shared:
             self._judge = self._make_judge((*self._at_hand.bodies, self._beside))
         self._warnings += list(find_proposals(target.graph, roots, name_of(target)))
 

@@ -71,7 +71,7 @@ def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
                 tried.add(path)
                 with ExitStack() as opened:
                     evidence = evidence_in(opened.enter_context(open_target(text)))
-                    new = evidence.has_more or evidence.named - seen
+                    new = evidence.beyond_bounds or evidence.named - seen
                     if new and left:
                         left -= 1
                         seen |= evidence.whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,9 +26,9 @@ class RunOutcome(Ruled):
     warnings: tuple[Problem, ...] = ()
 
     @property
+    @abstractmethod
     def parts(self) -> Sequence[Judged]:
         """What was judged, each with a verdict of its own; the run is good where all of it is."""
-        raise NotImplementedError
 
     @property
     def ruling(self) -> Ruling:
