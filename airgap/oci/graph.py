@@ -20,7 +20,7 @@ from airgap.oci.documents import LAYOUT_INDEX
 from airgap.oci.entry_names import listed
 from airgap.oci.images import Images, platform_missing, platform_names
 from airgap.oci.manifest import Index, Manifest, parse_manifest
-from airgap.oci.nodes import LayoutMechanism, Referrer, Referrers, Root
+from airgap.oci.nodes import Referrer, Referrers, Root
 from airgap.oci.problems import ContentProblem, own_remedy
 from airgap.oci.reference import LayoutReference
 from airgap.oci.scan import Scan, scan
@@ -30,8 +30,6 @@ from airgap.text import safe
 
 if TYPE_CHECKING:  # few layouts are saved by docker
     from airgap.oci.docker_save import Saved
-
-__all__ = ["Closure", "Graph", "LayoutMechanism", "Reached", "Referrer", "Referrers", "Root"]
 
 _Key = tuple[Digest, str, int, bytes | None]
 _SCHEMA: Final = 2

@@ -8,7 +8,9 @@ from typing import Self
 
 from airgap.errors import ContentError, Fact
 from airgap.oci.descriptor import Descriptor
-from airgap.reasons import REASONS
+from airgap.problem import Problem
+from airgap.reasons import REASONS, ExitCode
+from airgap.text import safe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,17 @@ class ContentProblem:
     def below(self, path: str) -> Self:
         """The same with `path` before its own."""
         return replace(self, path=f"{path} > {self.path}")
+
+    def beside(self, target: str | None = None, *, exit_code: int = ExitCode.CONTENT) -> Problem:
+        """The same as a problem beside the verdicts of a run."""
+        return Problem(
+            message=f"{self.path}: {self.message}",
+            exit_code=exit_code,
+            reason=self.reason,
+            target=safe(target) if target is not None else None,
+            remedy=self.remedy,
+            facts=self.facts,
+        )
 
     def error(self) -> ContentError:
         """The same as an error that names the place."""

@@ -18,9 +18,10 @@ from airgap import limits
 from airgap.errors import AirgapError, FormatError
 from airgap.oci.descriptor import ACQUISITION, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph, Referrer
+from airgap.oci.graph import Graph
 from airgap.oci.lookup import ReferrersLookup
 from airgap.oci.manifest import Manifest, parse_manifest
+from airgap.oci.nodes import Referrer
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
 from airgap.parse.json import JsonObject, Reading, as_object, load_object, take, take_list, take_optional, text

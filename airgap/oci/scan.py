@@ -25,8 +25,6 @@ from airgap.oci.store import Store, check_embedded
 from airgap.oci.tags import cosign_tag, cosign_target, is_referrers_tag, referrers_tags, tag_part
 from airgap.text import safe
 
-__all__ = ["LayoutMechanism", "Referrer", "Root", "Scan", "scan"]
-
 Read = Callable[[Descriptor], Manifest | Index]
 """Returns the verified manifest of a descriptor; raises ContentError."""
 CheckOpaque = Callable[[Descriptor], None]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from airgap.oci.graph import Graph, Root
+from airgap.oci.graph import Graph
+from airgap.oci.nodes import Root
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference, parse_layout_reference
 from airgap.oci.store import Store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airgap.oci.graph import Root
+from airgap.oci.nodes import Root
 from airgap.oci.outline import Discovered, Outliner
 from airgap.oci.record import newest_record
 from airgap.oci.target import Target, open_target

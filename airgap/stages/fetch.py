@@ -32,7 +32,8 @@ from airgap.net.registries import Registries
 from airgap.oci.archive import LayoutArchive
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph, Root
+from airgap.oci.graph import Graph
+from airgap.oci.nodes import Root
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.store import Store
 from airgap.oci.target import Target, open_target

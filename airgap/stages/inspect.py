@@ -5,7 +5,7 @@ from __future__ import annotations
 from airgap import limits
 from airgap.errors import AirgapError, ContentError
 from airgap.oci.descriptor import Descriptor
-from airgap.oci.graph import Referrer, Root
+from airgap.oci.nodes import Referrer, Root
 from airgap.oci.problems import ContentProblem
 from airgap.oci.store import Store, read_verified
 from airgap.oci.target import Target, open_target

@@ -179,15 +179,7 @@ class _Judgement:
     def outcome(self) -> SnapshotOutcome:
         snapshot = self._snapshot
         content = verify_content(self._store, self._graph.closure(snapshot.descriptor))
-        problems = [
-            Problem(
-                message=f"{found.path}: {found.message}",
-                exit_code=REASONS[found.reason].exit_code,
-                reason=found.reason,
-                facts=found.facts,
-            )
-            for found in content.problems
-        ]
+        problems = [found.beside() for found in content.problems]
         signatures: tuple[SignatureOutcome, ...] = ()
         if not problems:
             problems += self._evidence_problems()

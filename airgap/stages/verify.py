@@ -22,8 +22,7 @@ from airgap.oci.content import ContentChecker, ContentReport
 from airgap.oci.content_mode import Content
 from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Referrer, Root
-from airgap.oci.nodes import reported_elsewhere
+from airgap.oci.nodes import Referrer, Root, reported_elsewhere
 from airgap.oci.problems import ContentProblem
 from airgap.oci.target import Target, open_target
 from airgap.problem import Problem
@@ -258,36 +257,19 @@ class _Verification:
         unread, others = target.graph.names_unread, (*target.graph.problems, *target.graph.disagreements)
         for problem in (*unread, *others):
             counts = target.is_whole or problem in unread
-            found = self._problems if counts else self._warnings
-            found.append(
-                Problem(
-                    message=f"{problem.path}: {problem.message}",
-                    exit_code=ExitCode.CONTENT if counts else ExitCode.OK,
-                    reason=problem.reason,
-                    target=safe(text),
-                )
-            )
+            if counts:
+                self._problems.append(problem.beside(text))
+            else:
+                self._warnings.append(problem.beside(text, exit_code=ExitCode.OK))
         notes = target.graph.notes if target.is_whole else ()
-        for note in notes[: limits.NOTES_SHOWN]:
-            self._warnings.append(
-                Problem(message=f"{note.path}: {note.message}", reason=note.reason, target=safe(text))
-            )
+        self._warnings += [note.beside(text, exit_code=ExitCode.OK) for note in notes[: limits.NOTES_SHOWN]]
         if len(notes) > limits.NOTES_SHOWN:
             more = len(notes) - limits.NOTES_SHOWN
             self._warnings.append(Problem(message=f"{more} more entries of this kind", target=safe(text)))
 
     def _report_evidence(self, report: ContentReport | None, text: str) -> None:
         """Evidence about what is not here: it needs no signature, and has to be whole as everything here."""
-        for problem in report.problems if report else ():
-            self._problems.append(
-                Problem(
-                    message=f"{problem.path}: {problem.message}",
-                    exit_code=ExitCode.CONTENT,
-                    reason=problem.reason,
-                    target=safe(text),
-                    remedy=problem.remedy,
-                )
-            )
+        self._problems += [problem.beside(text) for problem in (report.problems if report else ())]
 
     # --- one artifact ---
 

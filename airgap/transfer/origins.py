@@ -17,8 +17,8 @@ from airgap.errors import AirgapError, FormatError, NotFoundError, TransferError
 from airgap.files import read_given
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph, Root
-from airgap.oci.nodes import reported_elsewhere
+from airgap.oci.graph import Graph
+from airgap.oci.nodes import Root, reported_elsewhere
 from airgap.oci.open import open_layout
 from airgap.oci.record import FoundRecord, find_records
 from airgap.oci.reference import LayoutReference, RegistryReference, parse_reference, parse_registry_reference

@@ -12,10 +12,10 @@ from airgap import limits
 from airgap.errors import AirgapError, ContentError, Rejected
 from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, ORAS_ARTIFACT_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph, LayoutMechanism, Referrer
+from airgap.oci.graph import Graph
 from airgap.oci.images import is_attestation
 from airgap.oci.manifest import Manifest
-from airgap.oci.nodes import reported_elsewhere
+from airgap.oci.nodes import LayoutMechanism, Referrer, reported_elsewhere
 from airgap.oci.store import Store, read_verified
 from airgap.signature.manifest import envelope_descriptor, is_before_one, is_signature
 from airgap.text import safe

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airgap.oci.descriptor import IMAGE_MANIFEST
 from tests.support.blobs import BlobScene
 from tests.support.command import run_here
 from tests.support.scenario import Scene, Written, with_everything
@@ -111,3 +112,16 @@ def test_a_patience_that_no_system_has(written: Written, seconds: str) -> None:
     """It was an unexpected OverflowError, as soon as somebody was asked."""
     ran = run_here(["trust", "fetch", written.target, "--trust", str(written.trust), "--timeout", seconds])
     assert (ran.code, "--timeout" in ran.err, "Write 60." in ran.err) == (2, True, True)
+
+
+def test_an_entry_that_cannot_be_read_keeps_its_facts(written: Written) -> None:
+    """Facts and remedy of an entry were dropped; those of an artifact's blob were not."""
+    digest = f"sha256:{'0' * 64}"
+    index = json.loads((written.layout / "index.json").read_bytes())
+    index["manifests"].append({"mediaType": IMAGE_MANIFEST, "digest": digest, "size": 2})
+    (written.layout / "index.json").write_text(json.dumps(index))
+    (written.layout / "blobs/sha256" / ("0" * 64)).symlink_to("0" * 64)
+    ran = run_here(["verify", f"oci:{written.layout}", "--trust", str(written.trust), "--format", "json"])
+    (problem,) = json.loads(ran.out)["problems"]
+    assert (ran.code, problem["exit_code"], problem["reason"]) == (16, 16, "content.unreadable")
+    assert problem["facts"] == {"digest": digest}

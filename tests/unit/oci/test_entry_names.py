@@ -20,7 +20,8 @@ from airgap.oci.descriptor import (
     Descriptor,
 )
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph, LayoutMechanism
+from airgap.oci.graph import Graph
+from airgap.oci.nodes import LayoutMechanism
 from tests.support.layouts import LayoutBuilder, graph_of, tar_member
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"

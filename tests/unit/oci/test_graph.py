@@ -19,9 +19,9 @@ from airgap.oci.descriptor import (
     Platform,
 )
 from airgap.oci.digest import Digest
-from airgap.oci.graph import Graph, LayoutMechanism
+from airgap.oci.graph import Graph
 from airgap.oci.layout import LayoutDirectory
-from airgap.oci.nodes import reported_elsewhere
+from airgap.oci.nodes import LayoutMechanism, reported_elsewhere
 from tests.support.layouts import LayoutBuilder, dump, graph_of
 
 ARM = Platform(architecture="arm64", os="linux")
