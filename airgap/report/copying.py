@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 COPY_SCHEMA = "airgap.copy/1"
 
+_NAMES = 3
+"""Files that are named in a line."""
 _KIND = {"copied": "good", "current": "good", "planned": "strong", "partial": "unsure", "failed": "bad"}
 _COSIGN = {"sig": "cosign signature", "att": "cosign attestation", "sbom": "cosign SBOM"}
 _WORD = {"copied": "copied", "current": "current", "planned": "planned", "partial": "PARTIAL", "failed": "FAILED"}
@@ -85,6 +87,7 @@ class CopyReport(Report):
         for artifact in self.result.artifacts:
             if artifact.status in {"failed", "partial"}:
                 yield from _artifact_lines(artifact, PLAIN)
+        yield from _evidence_left_lines(self.result, PLAIN)
         yield _headline(self.result)
         yield from self._unsigned_lines(PLAIN)
         if evidence := self._evidence():
@@ -126,7 +129,16 @@ def _lines(result: CopyResult, style: Style, seconds: float | None) -> Iterator[
         yield from _artifact_lines(artifact, style)
     for tag in result.moved_tags:
         yield f"  {style.paint('unsure', 'note')} the tag {tag} named something else before"
+    yield from _evidence_left_lines(result, style)
     yield _headline(result, seconds)
+
+
+def _evidence_left_lines(result: CopyResult, style: Style) -> Iterator[str]:
+    for left in result.evidence_left:
+        others = f" and {len(left.names) - _NAMES} more" if len(left.names) > _NAMES else ""
+        text = f"evidence about revocation in {left.source} was not copied: {', '.join(left.names[:_NAMES])}{others}"
+        yield f"{style.paint('unsure', 'note')} {text}"
+        yield "     → Take it along: airgap trust fetch --no-download --into COPY COPY SOURCE"
 
 
 def _artifact_lines(artifact: CopiedArtifact, style: Style) -> Iterator[str]:
@@ -191,6 +203,7 @@ def _document(result: CopyResult, error: AirgapError | None) -> Json:
             "present_bytes": totals.present_bytes,
         },
         "moved_tags": list(result.moved_tags),
+        "evidence_left": [{"source": left.source, "names": list(left.names)} for left in result.evidence_left],
         "error": _error(error) if error else None,
     }
 

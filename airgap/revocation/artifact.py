@@ -12,7 +12,7 @@ is ignored.
 from __future__ import annotations
 
 import json as writer
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain
@@ -259,11 +259,15 @@ class TargetEvidence(EvidencePool):
         super().__init__(self.pieces, unread=gathered.unread)
 
     def offered(self) -> Iterator[EvidenceFile]:
-        """Those that are evidence, or are called so: what only might have been, and is none, nobody offers."""
-        for piece in self.pieces:
-            pool = EvidencePool([piece] if piece.leftover else [], unread=())
-            if not piece.leftover or pool.all_crls() or pool.all_ocsp():
-                yield piece
+        """Those that are evidence, or are called so; not what might have been evidence, and is none."""
+        return filter(_is_evidence, self.pieces)
+
+    def not_among(self, copied: Container[Digest]) -> tuple[str, ...]:
+        """The file names of the evidence that has none of these digests, and of the evidence that was not read."""
+        left = (piece for (digest, _), piece in self._by_name.items() if digest not in copied)
+        return tuple(piece.name for piece in left if _is_evidence(piece)) + tuple(
+            item.name for item in self.beyond_bounds
+        )
 
     @cached_property
     def whole(self) -> frozenset[Named]:
@@ -277,6 +281,7 @@ class _Gathered:
         self.pieces: dict[Named, EvidenceFile] = {}
         self.unread: list[UnreadableEvidence] = []
         self._bytes = 0
+        self._is_full = False
 
     def take(self, manifest: Manifest) -> None:
         """Takes the layers that are evidence by name or type. Layers beyond the bound are not read."""
@@ -304,7 +309,7 @@ class _Gathered:
             self._leave_out(folder, "it is a folder that cannot be listed", _LET_READ)
         for name in found.names:
             is_possible = name.lower().endswith((*_ENDINGS, *POSSIBLE))
-            if not self.unread and (is_possible or says_evidence(name)):
+            if not self._is_full and (is_possible or says_evidence(name)):
                 self._take_loose(layout, name, is_possible=is_possible)
 
     def _take_loose(self, layout: LayoutOnDisk, name: str, *, is_possible: bool) -> None:
@@ -330,9 +335,10 @@ class _Gathered:
         self._keep(item, partial(_read, self._store, item), nothing_to_speak_of=nothing_to_speak_of)
 
     def _keep(self, item: Descriptor, read: Callable[[], bytes], *, nothing_to_speak_of: bool) -> None:
-        is_full = len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + item.size > limits.BOX_EVIDENCE_BYTES
+        full = len(self.pieces) >= limits.BOX_EVIDENCE_FILES or self._bytes + item.size > limits.BOX_EVIDENCE_BYTES
+        self._is_full |= full
         title = item.annotations.get(TITLE, "")
-        if is_full or item.size > limits.CRL_FILE_BYTES:
+        if full or item.size > limits.CRL_FILE_BYTES:
             self._leave_out(title, "the target holds more evidence than is read", _FEWER)
             return
         self._bytes += item.size
@@ -358,6 +364,18 @@ class _Gathered:
 _FEWER: Final = "Take superseded evidence out of the target."
 _FEWER_LOOSE: Final = "Put the layout into a folder of its own, with its evidence."
 _LET_READ: Final = "Let this user read it, or take it out of the target."
+
+
+def called_evidence(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of some names of loose files that evidence usually has, where the files cannot be read any more."""
+    return tuple(sorted(name for name in names if name.lower().endswith(_ENDINGS) or says_evidence(name)))
+
+
+def _is_evidence(piece: EvidenceFile) -> bool:
+    if not piece.leftover:
+        return True
+    pool = EvidencePool([piece], unread=())
+    return bool(pool.all_crls() or pool.all_ocsp())
 
 
 def _is_whole(piece: EvidenceFile) -> bool:

@@ -18,13 +18,15 @@ from airgap.files import check_writable
 from airgap.net.registries import Registries
 from airgap.oci.descriptor import ACQUISITION, REF_NAME
 from airgap.oci.digest import Digest
+from airgap.oci.documents import LayoutOnDisk
 from airgap.oci.layout import LayoutDirectory, open_directory
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.recognise import STANDARD_INPUT
 from airgap.oci.record import listed_records
 from airgap.oci.reference import LayoutReference, RegistryReference
+from airgap.revocation.artifact import called_evidence, find_target_evidence
 from airgap.text import safe
-from airgap.transfer.copied import CopiedArtifact, CopyResult, Totals, added, status_of
+from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Totals, added, status_of
 from airgap.transfer.destinations import (
     CopyPlace,
     Destination,
@@ -170,6 +172,9 @@ class _Copy:
         self._streamed: frozenset[Digest] = frozenset()
         """The blobs that came from standard input before the plan was made."""
         self._moved: list[str] = []
+        self._loose: tuple[str, ...] = ()
+        """Names of what is evidence, it seems, and came on standard input beside the layout."""
+        self._planned: set[Digest] = set()
         self._written = STREAM
         """The layout that is written; None for a registry."""
 
@@ -195,7 +200,19 @@ class _Copy:
             artifacts=(*self._copied, *self._failed),
             totals=self._totals,
             moved_tags=tuple(self._moved),
+            evidence_left=tuple(self._evidence_left()),
         )
+
+    def _evidence_left(self) -> Iterator[EvidenceLeft]:
+        """What a verifier of a source would use and a verifier of the copy does not get."""
+        written = _written(self._request.destination)
+        if self._loose:
+            yield EvidenceLeft(source=STANDARD_INPUT, names=tuple(safe(name, limit=128) for name in self._loose))
+        for store, graph in self._sources.opened():
+            if isinstance(store, LayoutOnDisk) and not (written and same_place(Path(written.path), Path(store.path))):
+                evidence = find_target_evidence(store, graph, store.name)
+                if names := evidence.not_among(self._planned):
+                    yield EvidenceLeft(source=store.name, names=tuple(safe(name, limit=128) for name in names))
 
     def _receive(self, destination: Destination | None) -> list[FoundArtifact]:
         """Receives a layout from standard input: its blobs are in the destination afterwards."""
@@ -225,6 +242,7 @@ class _Copy:
                 received = receive(stream, writer, self._progress, keep=False)
             received.destination = open_directory(destination.path)
         self._streamed = frozenset(received.moved)
+        self._loose = called_evidence(received.others)
         findings = find_all(received, STANDARD_INPUT)
         for missing in findings.missing:
             self._refuse(missing.reference, missing.error)
@@ -360,6 +378,7 @@ class _Copy:
     # --- accounting ---
 
     def _account(self, group: _Group, plan: CopyPlan, done: TransferResult | Survey) -> None:
+        self._planned |= {node.descriptor.digest for node in plan.nodes.values()}
         surveyed = done.survey if isinstance(done, TransferResult) else done
         moved = (
             done.moved if isinstance(done, TransferResult) else dict.fromkeys(surveyed.missing, TransferMethod.COPIED)

@@ -53,6 +53,16 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceLeft:
+    """The evidence of one source layout that was not copied."""
+
+    source: str
+    """The path of the layout, safe to show."""
+    names: tuple[str, ...]
+    """Names of its files, safe to show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CopyResult:
     """The result of a copy."""
 
@@ -62,6 +72,8 @@ class CopyResult:
     totals: Totals
     moved_tags: tuple[str, ...] = ()
     """Tags of the destination that named something else before."""
+    evidence_left: tuple[EvidenceLeft, ...] = ()
+    """Sources with evidence about revocation that no copied artifact has: a verifier of the copy does not see it."""
 
     @property
     def unsigned(self) -> tuple[str, ...]:

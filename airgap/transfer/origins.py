@@ -146,6 +146,11 @@ class Sources:
             self._layouts[path] = _OpenLayout(layout)
         return self._layouts[path].findings(reference, choice)
 
+    def opened(self) -> Iterator[tuple[Store, Graph]]:
+        """The layouts that were opened."""
+        for layout in self._layouts.values():
+            yield layout.store, layout.graph
+
 
 def find_all(store: Store, name: str) -> Findings:
     """Every artifact of a layout that is no file, called `name`."""
@@ -154,43 +159,43 @@ def find_all(store: Store, name: str) -> Findings:
 
 class _OpenLayout:
     def __init__(self, store: Store) -> None:
-        self._store: Final = store
-        self._graph: Final = Graph(store)
+        self.store: Final = store
+        self.graph: Final = Graph(store)
 
     @cache  # noqa: B019 - as long as the layout is open
     def _records(self, artifact: Descriptor) -> tuple[FoundRecord, ...]:
         # unreadable content is reported when referrers are looked up, unless the operator excludes them
-        return find_records(self._store, self._graph, artifact, reported_elsewhere)
+        return find_records(self.store, self.graph, artifact, reported_elsewhere)
 
     @cached_property
     def _source(self) -> LayoutSource:
-        return LayoutSource(self._store, self._graph)
+        return LayoutSource(self.store, self.graph)
 
     def findings(self, reference: LayoutReference, choice: Choice) -> Findings:
         found = list(self._find(reference, choice))
         if reference.tag is not None or reference.digest is not None:
             return Findings(found, [])
         # a copy of a whole layout includes unreadable entries and every name: a loss must be reported
-        errors = (*(problem.error() for problem in self._graph.problems), *self._lost_names(choice))
+        errors = (*(problem.error() for problem in self.graph.problems), *self._lost_names(choice))
         return Findings(found, [MissingSource(safe(reference), error) for error in errors])
 
     def _lost_names(self, choice: Choice) -> Iterator[NotFoundError]:
-        for name in filter(choice.takes, self._graph.shared_names):
+        for name in filter(choice.takes, self.graph.shared_names):
             try:
-                self._graph.resolve(name)
+                self.graph.resolve(name)
             except NotFoundError as error:
                 yield error
 
     def _find(self, reference: LayoutReference, choice: Choice) -> Iterator[FoundArtifact]:
         if reference.digest is not None:
-            yield self._found(reference, self._graph.find(reference))
+            yield self._found(reference, self.graph.find(reference))
         elif reference.tag is not None:
             if choice.all_tags:
                 raise UsageError(f"{safe(reference)} names one tag, and --all-tags or --tags asks for many")
-            root = self._graph.find(reference)
+            root = self.graph.find(reference)
             yield self._found(reference, root, (root.called or reference.tag,))
         else:
-            roots = self._graph.whole()
+            roots = self.graph.whole()
             chosen = [root for root in roots if choice.pattern is None or any(choice.takes(tag) for tag in root.tags)]
             if not chosen:
                 raise NotFoundError(f"the layout {safe(reference.path)} holds no such tag")

@@ -42,6 +42,8 @@ class StreamedLayout:
     sizes: dict[Digest, int] = field(default_factory=dict)
     moved: set[Digest] = field(default_factory=set)
     """The contents that are new in the destination."""
+    others: set[str] = field(default_factory=set)
+    """Names of files in the tar that are not the layout's, within a bound."""
     parsed: Index | None = None
 
     def index(self) -> Index:
@@ -110,7 +112,7 @@ def receive(stream: BinaryIO, sink: Sink, progress: Progress, *, keep: bool) -> 
     """
     received = StreamedLayout()
     room = limits.GRAPH_BYTES
-    for item in items(stream):
+    for item in items(stream, received.others):
         if item.digest is None:
             _document(item, received)
             continue

@@ -107,16 +107,17 @@ class Item:
     body: MemberBody
 
 
-def items(stream: BinaryIO) -> Iterator[Item]:
+def items(stream: BinaryIO, others: set[str]) -> Iterator[Item]:
     """The layout's files in the order of the tar. Raises ContentError (`layout.malformed`).
 
-    The stream is read to its end, so that the writer of the pipe does not get an error.
+    Names of other files are added to `others`, within a bound. The stream is read to its end, so that the writer of
+    the pipe does not get an error.
     """
     forward = ForwardFile(stream)
     head = forward.read(0, BLOCK)
     check_head(STANDARD_INPUT, head, len(head))
     try:
-        for part in layout_files(members(forward), STANDARD_INPUT, set()):
+        for part in layout_files(members(forward), STANDARD_INPUT, others):
             body = MemberBody(forward, part.member.offset, part.member.size)
             yield Item(part.name, part.digest, part.member.size, body)
     except FormatError as error:

@@ -1,0 +1,103 @@
+"""Evidence that a verifier of the source uses and the copy does not have is named."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
+from airgap.oci.digest import Digest
+from tests.regressions.test_evidence_about_something_else import LEAF, REVOKING, attach
+from tests.support.command import run_here
+from tests.support.crls import crl
+from tests.support.layouts import LayoutBuilder
+from tests.support.scenario import Scene, Written, add_image
+
+ABOUT = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(b"absent"), size=6)
+
+
+def scene(*, archive: bool = False) -> Scene:
+    made = Scene(archive=archive)
+    made.sign_with(LEAF)
+    made.crls = {"good.crl": crl(LEAF.root, number=1)}
+    return made
+
+
+def left(source: Path | str, destination: Path) -> list[dict[str, object]]:
+    ran = run_here(["copy", str(source), str(destination), "--format", "json"])
+    assert ran.code == 0, ran
+    found: list[dict[str, object]] = ran.document["evidence_left"]
+    return found
+
+
+def verify(written: Written, layout: Path) -> int:
+    return run_here([str(layout) if text == written.target else text for text in written.arguments()]).code
+
+
+@pytest.mark.parametrize("archive", [False, True])
+def test_loose_evidence_is_named_and_can_be_taken_along(tmp_path: Path, *, archive: bool) -> None:
+    made = scene(archive=archive)
+    made.box.extra_files |= {"crls/r.crl": REVOKING, "notes.txt": b"notes", "ca.pem": b"none"}
+    written = made.write(tmp_path)
+    copied = tmp_path / "copied"
+    assert left(written.layout, copied) == [{"source": str(written.layout), "names": ["r.crl"]}]
+    assert (verify(written, written.layout), verify(written, copied)) == (14, 0)
+    text = run_here(["copy", "--quiet", str(written.layout), str(copied)]).out
+    assert f"note evidence about revocation in {written.layout} was not copied: r.crl" in text
+    assert "airgap trust fetch --no-download --into COPY COPY SOURCE" in text
+    fetch = ["trust", "fetch", "--no-download", "--into", str(copied), str(copied), str(written.layout)]
+    run_here([*fetch, "--trust", str(written.trust)])
+    assert verify(written, copied) == 14
+
+
+def other_image(box: LayoutBuilder, _: Descriptor) -> None:
+    other = add_image(box, "s390x")
+    box.tag(other, "other")
+    box.list(attach(box, other))
+
+
+def test_evidence_of_an_image_that_is_not_copied_is_named(tmp_path: Path) -> None:
+    made = scene()
+    made.packing = [other_image]
+    written = made.write(tmp_path)
+    assert left(f"{written.layout}:v1", tmp_path / "one") == [{"source": str(written.layout), "names": ["r.crl"]}]
+    assert left(written.layout, tmp_path / "all") == []
+
+
+def test_evidence_about_what_is_absent_comes_along(tmp_path: Path) -> None:
+    made = scene()
+    made.packing = [lambda box, _: box.list(attach(box, ABOUT))]
+    written = made.write(tmp_path)
+    assert left(written.layout, tmp_path / "all") == []
+    assert verify(written, tmp_path / "all") == 14
+
+
+def test_a_new_tag_in_the_same_layout_leaves_nothing(tmp_path: Path) -> None:
+    made = scene()
+    made.box.extra_files["r.crl"] = REVOKING
+    written = made.write(tmp_path)
+    ran = run_here(["copy", f"{written.layout}:v1", f"{written.layout}:v2", "--format", "json"])
+    assert json.loads(ran.out)["evidence_left"] == []
+
+
+def test_loose_evidence_in_a_stream_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = scene(archive=True)
+    made.box.extra_files |= {"crls/r.crl": REVOKING, "notes.txt": b"notes"}
+    written = made.write(tmp_path)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(written.layout.read_bytes())))
+    assert left("-", tmp_path / "copied") == [{"source": "standard input", "names": ["crls/r.crl"]}]
+
+
+def test_one_unreadable_loose_file_hides_no_other(tmp_path: Path) -> None:
+    """It was the last one that was looked at: 15 where the next one revokes."""
+    made = scene()
+    made.box.extra_files["r.crl"] = REVOKING
+    written = made.write(tmp_path)
+    (written.layout / "a.crl").symlink_to("a.crl")
+    assert verify(written, written.layout) == 14
+    (written.layout / "r.crl").unlink()
+    assert verify(written, written.layout) == 15
