@@ -129,7 +129,7 @@ EVIDENCE_URLS: Final = 10_000
 NAMED_URLS: Final = 32
 """URLs that one certificate, or one CRL for its deltas, may name: real ones have six at most, and each may be slow."""
 
-LAYOUTS_AT_HAND: Final = 200
+LAYOUTS_WITH_EVIDENCE: Final = 200
 """Layouts with new evidence that are kept open at once: a process has some thousand files at most."""
 
 BOX_EVIDENCE_FILES: Final = EVIDENCE_FILES

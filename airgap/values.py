@@ -26,10 +26,10 @@ from airgap.signature.results import SignedBlob
 from airgap.stages.keys import GeneratedKey
 from airgap.stages.snapshot import Created, Difference
 from airgap.stages.snapshot_apply import SnapshotOutcome
-from airgap.trust.at_hand import EvidenceAtHand
 from airgap.trust.blob_policy import BlobPolicy
 from airgap.trust.edit import BrokenStore, StoredFile
 from airgap.trust.export import Exported
+from airgap.trust.layout_evidence import LayoutEvidence
 from airgap.trust.policy import OciPolicy
 from airgap.trust.policy_edit import CheckedPolicy, PolicyAnswer
 from airgap.trust.snapshots.document import Snapshot
@@ -44,8 +44,8 @@ from airgap.verifier.outcome import SignatureOutcome
 
 __all__ = [
     "Algorithm", "Anchors", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy", "ContentReport",
-    "Created", "Descriptor", "Difference", "Discovered", "EvidenceAtHand", "Exported", "ExtendedAttribute",
-    "GeneratedKey", "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "LocalKey",
+    "Created", "Descriptor", "Difference", "Discovered", "Exported", "ExtendedAttribute", "GeneratedKey",
+    "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "LayoutEvidence", "LocalKey",
     "LoginResult", "MadeEnvelope", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Plugin", "PluginDemand",
     "PluginUse", "PolicyAnswer", "Problem", "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot", "SnapshotOutcome",
     "State", "StoreRef", "StoredFile", "TokenKey", "TrustStatus", "UnknownKey",

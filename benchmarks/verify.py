@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def start_up(folder: Path, rounds: int = 25) -> None:
-    """The command against a bare import of cryptography.x509, with bytecode at hand, as it is once installed."""
+    """The command against a bare import of cryptography.x509, with its bytecode cached, as it is once installed."""
     compileall.compile_dir(Path(airgap.__file__).parent, quiet=1)
     one, full = signed_images(1).write(folder / "one"), signed_images(1, full=True).write(folder / "full")
     costs = alternate(

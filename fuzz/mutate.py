@@ -11,7 +11,7 @@ from airgap.errors import FormatError
 from airgap.parse import der
 
 Change = Callable[[Random, bytes, Sequence[bytes]], bytes]
-"""From bytes to other bytes, with others of the kind at hand to take pieces from."""
+"""From bytes to other bytes, and others of the kind to take pieces from."""
 
 _LONGEST: Final = 1 << 20
 _INTERESTING: Final = (b"\0", b"\xff", b"\x7f", b"\x80", b"\n", b'"', b"\\", b"{", b"[", b"\x30\x80", b"\x00" * 16)

@@ -35,14 +35,14 @@ class CertificateToCheck:
 
     certificate: Certificate
     issuer: Certificate | None
-    """None where the issuer's certificate is not at hand."""
+    """None where the issuer's certificate is not available."""
     chain: ChainKind
     renewed: tuple[Certificate, ...]
     """The issuer's certificates with other keys, where the chain proves them or the operator's stores have them."""
 
     @property
     def issuers(self) -> tuple[Certificate, ...]:
-        """All certificates of the issuer that are at hand."""
+        """All certificates of the issuer that are available."""
         return () if self.issuer is None else (self.issuer, *self.renewed)
 
 
@@ -170,7 +170,7 @@ def _timestamp(
 
 
 def _offered_chain(offered: Offered, anchors: Anchors) -> Sequence[Certificate]:
-    """The chain from the timestamping certificate upwards, as far as issuers are at hand."""
+    """The chain from the timestamping certificate upwards, as far as issuers are available."""
     purposes = ((item, item.extended_key_usage) for item in offered)
     leaf = next((item for item, usage in purposes if usage and usage.oids == (_TIME_STAMPING,)), None)
     if leaf is None:

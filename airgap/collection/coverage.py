@@ -31,7 +31,7 @@ class AttemptResult(StrEnum):
     NEW = "new"
     UNCHANGED = "unchanged"
     OLDER = "older"
-    """Proven, and older than what is at hand: ignored."""
+    """Proven, and older than what is available: ignored."""
     REFUSED = "refused"
     """It came, but it is not evidence for the certificate that was asked about."""
     FAILED = "failed"
@@ -63,7 +63,7 @@ class Status(StrEnum):
     REVOKED = "revoked"
     GAP = "gap"
     UNPROVEN = "unproven"
-    """There is a CRL, but the certificate that proves it is not at hand."""
+    """There is a CRL, but the certificate that proves it is not available."""
     NOTHING = "nothing-to-ask"
     """The certificate names no distribution point and no responder."""
 
@@ -87,7 +87,7 @@ class CertificateCoverage:
     message: str = ""
     attempts: tuple[Attempt, ...] = ()
     unanswered: bool = False
-    """The newest answer of some place was refused: the evidence at hand may be older than what that place has."""
+    """The newest answer of some place was refused: the available evidence may be older than what that place has."""
 
     @property
     def is_gap(self) -> bool:
@@ -143,7 +143,7 @@ class FetchOutcome:
     def misses_something(self) -> bool:
         """Whether evidence that a verifier will ask for did not come, or may have gone unread.
 
-        Evidence that only another machine can prove, because a root is not at hand here, is not missing.
+        Evidence that only another machine can prove, because a root is not available here, is not missing.
         """
         if self.problems or self.unread or self.unreadable:
             return True
@@ -152,7 +152,7 @@ class FetchOutcome:
 
     @property
     def is_revoked(self) -> bool:
-        """Whether a certificate of a signature or timestamp is revoked, by the evidence at hand."""
+        """Whether a certificate of a signature or timestamp is revoked, by the available evidence."""
         return any(item.status is Status.REVOKED and item.role == "chain" for item in self.certificates)
 
     @property
@@ -200,7 +200,7 @@ def cover(
 ) -> tuple[CertificateCoverage, ...]:
     """The coverage of every certificate by `evidence`, in their order, as a verifier would judge it at `at`.
 
-    `known`: all evidence at hand, including `evidence` and what a verifier finds in the targets. The rest of it can
+    `known`: all available evidence, including `evidence` and what a verifier finds in the targets. The rest of it can
     only prove revocations. `stored`: the certificates of all trust stores, for who made evidence.
     """
     moment = Moment(judged=at, clock=at)
@@ -244,7 +244,7 @@ def _status(
     if issuer is None and names_none:
         return Status.NOTHING, (), None, ""
     if issuer is None:
-        text = f"the certificate of its issuer {safe(certificate.issuer_text)!r} is not at hand"
+        text = f"the certificate of its issuer {safe(certificate.issuer_text)!r} is not available"
         return Status.GAP, (), "fetch.issuer", text
     try:
         strict.refuse_condemned_certificate(certificate, issuer, asked.renewed, kind=asked.chain)

@@ -65,7 +65,7 @@ class EvidenceWriter:
     # --- CRLs ---
 
     def keep_crl(self, crl: Crl, issuer: Certificate | None, urls: Sequence[str]) -> Kept:
-        """Keep a CRL that `issuer` made, found at `urls`. `issuer` is None if no certificate at hand proves the CRL.
+        """Keep a CRL that `issuer` made, found at `urls`. `issuer` is None if no available certificate proves the CRL.
 
         An older CRL of a stream is ignored if a newer one has all its entries. Without `issuer` neither this CRL nor
         those that are there are proven: it is kept beside them, whatever its date. Raises LimitError where

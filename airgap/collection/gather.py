@@ -51,7 +51,7 @@ class _Place:
     """One distribution point of one issuer, and the certificates that name it."""
 
     issuers: tuple[Certificate, ...]
-    """The issuer's certificates that are at hand."""
+    """The issuer's certificates that are available."""
     point: DistributionPoint
     asked: list[CertificateToCheck] = field(default_factory=list, compare=False)
 
@@ -60,7 +60,7 @@ class Gatherer:
     """Collects evidence in one folder. Use one object for one run."""
 
     def __init__(self, writer: EvidenceWriter, *, at: datetime, unproven: bool = False) -> None:
-        """`at`: now. `unproven`: also keep CRLs whose issuer's certificate is not at hand."""
+        """`at`: now. `unproven`: also keep CRLs whose issuer's certificate is not available."""
         self._writer: Final = writer
         self._unproven: Final = unproven
         self._at: Final = at
@@ -191,7 +191,7 @@ class Gatherer:
     ) -> None:
         """Ask places that should all have the same answer, until one has a fresh one.
 
-        If their newest answer was refused, the evidence at hand may be older than theirs; that is noted.
+        If their newest answer was refused, the available evidence may be older than theirs; that is noted.
         """
         refused: list[Attempt] = []
         answers: list[Attempt] = []
@@ -432,7 +432,7 @@ def _unneeded(crl: Crl | None, asked: Iterable[CertificateToCheck]) -> Undecided
     if crl is not None and any(
         item.issuer is None and same_name(crl.issuer, item.certificate.issuer) for item in asked
     ):
-        return Undecided("fetch.issuer", "the certificate of its issuer is not at hand, so that it cannot be checked")
+        return Undecided("fetch.issuer", "the certificate of its issuer is not available, so that it cannot be checked")
     return Undecided("evidence.unneeded", "it is about no certificate of the targets")
 
 

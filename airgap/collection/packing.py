@@ -20,18 +20,18 @@ def pack_evidence(
 ) -> EvidenceArtifact | None:
     """The artifact about `subject`; None where there is no evidence for any of its certificates.
 
-    All generations, scopes and deltas at hand are taken: the newest answers for today, older ones for certificates
+    All available generations, scopes and deltas are taken: the newest answers for today, older ones for certificates
     that have expired since, and any of them may prove a revocation (design 10). Only evidence that the issuers signed
-    is taken, if their certificates are at hand. Without those, evidence that names them and lies `beside` the image
+    is taken, if their certificates are available. Without those, evidence that names them and lies `beside` the image
     already is taken: the receiving site may be able to prove it.
     """
     crls: dict[str, bytes] = {}
     ocsp: dict[str, bytes] = {}
     index: dict[str, dict[str, None]] = {}
     for item in asked:
-        at_hand = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
-        ocsp |= dict(_responses(item, at_hand))
-        for file in at_hand.crls(item.certificate.issuer):
+        known = CombinedEvidence((evidence, beside)) if item.issuer is None else evidence
+        ocsp |= dict(_responses(item, known))
+        for file in known.crls(item.certificate.issuer):
             if (crl := _proven(file, item.issuers)) is None:
                 continue
             crls[crl_name(crl)] = crl.der
@@ -44,7 +44,7 @@ def pack_evidence(
 
 
 def _proven(file: CrlFile, issuers: tuple[Certificate, ...]) -> Crl | None:
-    """The CRL, if one of `issuers` made it; where none of their certificates is at hand, the CRL that names it."""
+    """The CRL, if one of `issuers` made it; where none of their certificates is available, the CRL that names it."""
     try:
         crl = file.load()
         if issuers:
@@ -55,7 +55,7 @@ def _proven(file: CrlFile, issuers: tuple[Certificate, ...]) -> Crl | None:
 
 
 def _responses(item: CertificateToCheck, evidence: Evidence) -> Iterator[tuple[str, bytes]]:
-    """Responses of the issuer; where its certificate is not at hand, all that may be about this serial number."""
+    """Responses of the issuer; where its certificate is not available, all that may be about this serial number."""
     for file in evidence.ocsp(item.certificate.serial):
         if item.issuer is not None:
             if not file.response.statements(item.certificate, *item.issuers):

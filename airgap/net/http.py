@@ -56,7 +56,7 @@ class Body(NamedTuple):
 
     @classmethod
     def of(cls, data: bytes) -> Body:
-        """Bytes that are at hand."""
+        """Bytes in memory."""
         return cls(len(data), lambda: io.BytesIO(data))
 
 

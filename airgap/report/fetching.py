@@ -90,15 +90,15 @@ def _headline(outcome: FetchOutcome) -> str:
     of_all = f"{count(len(chain), 'certificate')} of {count(outcome.signatures, 'signature')}"
     lacking = list(_lacking(outcome, sum(item.is_gap for item in chain), of_all))
     if revoked := sum(item.status is Status.REVOKED for item in chain):
-        return "; ".join((f"REVOKED: {revoked} of {of_all}, by the evidence at hand", *lacking)) + "."
+        return "; ".join((f"REVOKED: {revoked} of {of_all}, by the available evidence", *lacking)) + "."
     if lacking:
         return f"INCOMPLETE: {'; '.join(lacking)}."
     if not outcome.signatures:
         return "NOTHING TO DO: no target has a signature."
     if refused := sum(item.unanswered for item in chain):
         return (
-            f"INCOMPLETE: what was asked for {refused} of {of_all} gave no answer that counts; what is at hand may be "
-            "older."
+            f"INCOMPLETE: what was asked for {refused} of {of_all} gave no answer that counts; what is available may "
+            "be older."
         )
     if unreadable := len(outcome.unreadable):
         return f"INCOMPLETE: {count(unreadable, 'offered file')} cannot be read, and may hold a newer answer."

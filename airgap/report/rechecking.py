@@ -125,4 +125,4 @@ def _headline(outcome: RecheckOutcome) -> str:
 
 def _as_of_reports(artifacts: Sequence[Rechecked]) -> str:
     alone = sum(artifact.basis is Basis.REPORT for artifact in artifacts)
-    return f" ({alone} of them as their reports say of signature and content: they are not at hand)" if alone else ""
+    return f" ({alone} of them as their reports say of signature and content: they are not available)" if alone else ""

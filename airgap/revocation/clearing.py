@@ -77,7 +77,7 @@ class ClearingEvidence:
     def answer(self, query: RevocationQuery) -> ClearingAnswer:
         """The answer that decides.
 
-        Raises Undecided if nothing at hand clears the certificate, Rejected (revocation.on_hold) if the deciding
+        Raises Undecided if no available evidence clears the certificate, Rejected (revocation.on_hold) if the deciding
         evidence has it on hold.
         """
         certificate = query.certificate
@@ -113,7 +113,7 @@ class ClearingEvidence:
             self._check_crl_age(query, self._counting_crl(query, file).file)
 
     def _check_delta_counts(self, query: RevocationQuery, file: CrlFile) -> None:
-        """The same for a delta CRL: it must fit a usable base at hand. Raises Undecided."""
+        """The same for a delta CRL: it must fit a usable base that is available. Raises Undecided."""
         first: Undecided | None = None
         for base in self._evidence.crls(query.issuer.subject):
             try:
@@ -240,10 +240,10 @@ class ClearingEvidence:
         return _CountingOcsp(file, single, responder.certificate)
 
     def _check_delegate(self, query: RevocationQuery, file: OcspFile, delegate: Certificate) -> None:
-        """Checks that no evidence at hand says that the delegated responder is revoked or on hold, or may be so.
+        """Checks that no available evidence says that the delegated responder is revoked or on hold, or may be so.
 
         Also if its issuer waives that check (nocheck): then nobody must look, but known evidence is not ignored. If
-        nothing at hand is about it, it may answer: that is left to local policy (D37; RFC 6960, 4.2.2.2.1).
+        there is no evidence about it, it may answer: that is left to local policy (D37; RFC 6960, 4.2.2.2.1).
         """
         asked = replace(query, certificate=delegate, signed_at=None)
         against = self._condemning.find(asked)
@@ -280,14 +280,15 @@ class ClearingEvidence:
         )
 
     def _only_delta(self, query: RevocationQuery) -> Undecided | None:
-        """The error if only delta CRLs are at hand; it names the base CRL that the newest needs (CRL-16)."""
+        """The error if only delta CRLs are available; it names the base CRL that the newest needs (CRL-16)."""
         for file in self._evidence.crls(query.issuer.subject):
             if file.facts.is_delta and _is_proven(file, query):
                 urls = [safe(uri) for point in query.certificate.distribution_points for uri in point.uris]
                 where = f"; it comes from {urls[0]}" if urls else ""
                 text = (
-                    f"no base CRL for {query.who} is at hand, only a delta CRL ({file.name}), which says what changed "
-                    f"since base CRL number {file.load().base_number}: that one or a newer base CRL is missing{where}"
+                    f"no base CRL for {query.who} is available, only a delta CRL ({file.name}), which says what "
+                    f"changed since base CRL number {file.load().base_number}: that one or a newer base CRL is "
+                    f"missing{where}"
                 )
                 return Undecided("revocation.crl.missing", text, **query.facts(evidence=file.name, urls=urls))
         return None
@@ -355,7 +356,7 @@ class ClearingEvidence:
                     first = first or error
         urls = [safe(uri) for point in base.freshest for uri in point.uris]
         where = f"; it comes from {urls[0]}" if urls else ""
-        none = f"the CRL for {query.who} names a delta CRL, and none is at hand{where}"
+        none = f"the CRL for {query.who} names a delta CRL, and none is available{where}"
         raise first or Undecided("revocation.crl.delta", none, **query.facts())
 
     def _counting_delta(self, query: RevocationQuery, base: Crl, file: CrlFile) -> Crl:
@@ -524,7 +525,7 @@ def _choose(query: RevocationQuery, counting: list[_CountingCrl]) -> list[_Count
             missing -= found.reasons
     if missing:
         names, left = ", ".join(found.file.name for found in chosen), ", ".join(sorted(missing))
-        text = f"the CRLs at hand for {query.who} ({names}) leave out reasons for a revocation: {left}"
+        text = f"the available CRLs for {query.who} ({names}) leave out reasons for a revocation: {left}"
         raise Undecided("revocation.crl.scope", text, **query.facts())
     return chosen
 

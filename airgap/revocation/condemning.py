@@ -1,4 +1,4 @@
-"""Finds the evidence at hand that condemns a certificate, i.e. says that it is revoked or on hold (design 10).
+"""Finds the available evidence that condemns a certificate, i.e. says that it is revoked or on hold (design 10).
 
 To condemn, it is enough that the issuer of the certificate made the evidence, or a delegated responder of the issuer
 that was valid at signing. It does not matter whether the evidence is old, stale, out of scope, newer than the clock,
@@ -163,8 +163,8 @@ class CondemningEvidence:
     def statements_in_targets(self, query: RevocationQuery) -> Iterator[TargetStatement]:
         """The statements of genuine evidence outside of the trust directory, whether or not they count.
 
-        Includes those against its delegated responders, because later only an answer of these may be at hand, and what
-        is more than is read of a target, because it may be about anybody.
+        Includes those against its delegated responders, because later only an answer of these may be available, and
+        what is more than is read of a target, because it may be about any certificate.
         """
         yield from self._statements_in_targets(query)
         for delegate in self._delegates(query.certificate):

@@ -111,7 +111,7 @@ def is_damaged(file: CrlFile | OcspFile, known: Iterable[Certificate]) -> bool:
 
 
 def contradicts(one: CrlFacts, other: CrlFacts) -> bool:
-    """Whether one of two CRLs may be damaged, if no certificate of their issuers is at hand.
+    """Whether one of two CRLs may be damaged, if no certificate of their issuers is available.
 
     They state nearly one key, and not one key of one name. A name that is near alone says nothing.
     """
@@ -121,7 +121,7 @@ def contradicts(one: CrlFacts, other: CrlFacts) -> bool:
 
 
 class Contradictions:
-    """CRLs of makers whose certificates are not at hand, to find out which of them contradict each other."""
+    """CRLs of makers whose certificates are not available, to find out which of them contradict each other."""
 
     def __init__(self, files: Iterable[CrlFile]) -> None:
         self._by_part: Final[defaultdict[tuple[int, bytes], dict[tuple[object, ...], CrlFacts]]] = defaultdict(dict)

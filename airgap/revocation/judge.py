@@ -1,4 +1,4 @@
-"""Offline revocation checks: the status of the certificates of a chain by the evidence at hand (design 10; section 10).
+"""Offline revocation checks: the status of the certificates of a chain by the available evidence (design 10).
 
 There are two questions with different conditions. Evidence that *condemns* needs no scope, freshness and channel
 (`airgap.revocation.condemning`); evidence that *clears* needs all of them (`airgap.revocation.clearing`). More evidence
@@ -87,9 +87,9 @@ class RevocationJudge:
         self._worst_of([self._query(certificate, issuer, kind, None, renewed)], self._condemned)
 
     def refuse_condemned(self, chain: Sequence[Certificate], *, kind: ChainKind, signed_at: datetime | None) -> None:
-        """For chains that a plugin clears: evidence at hand that condemns still counts.
+        """For chains that a plugin clears: available evidence that condemns still counts.
 
-        Raises Rejected (revocation.revoked) if the evidence at hand has a final revocation of a certificate of `chain`,
+        Raises Rejected (revocation.revoked) if that evidence has a final revocation of a certificate of `chain`,
         Rejected (revocation.on_hold) if it is on hold and no newer evidence clears it; Undecided if either may be true.
         """
         self._of_chain(chain, kind, signed_at, self._condemned)
@@ -145,7 +145,7 @@ class RevocationJudge:
         ]
 
     def _is_over(self, hold: TargetStatement, query: RevocationQuery | None) -> bool:
-        """Whether what is at hand lifts a hold that is not at hand."""
+        """Whether what is available lifts a hold that is not available."""
         try:
             return query is not None and self._lifting(query, hold, self._cleared(query)) is not None
         except Rejected:  # another one is in force
@@ -322,7 +322,7 @@ def _by_subject(stored: Iterable[Certificate]) -> Mapping[tuple[object, ...], tu
 
 def _lifts(answer: ClearingAnswer, hold: RevocationStatement | TargetStatement) -> bool:
     """Whether the answer is newer. With equal dates the hold counts; CRLs of one stream compare by number."""
-    file = hold.file if isinstance(hold, RevocationStatement) else None  # what is not at hand is in no answer
+    file = hold.file if isinstance(hold, RevocationStatement) else None  # what is not available is in no answer
     if isinstance(file, CrlFile):
         if file.facts in answer.crls:
             return True

@@ -1,4 +1,4 @@
-"""The evidence at hand: CRLs and OCSP responses, found by issuer and serial number (design 4 and 10).
+"""The available evidence: CRLs and OCSP responses, found by issuer and serial number (design 4 and 10).
 
 The place of evidence proves nothing: the revocation check verifies its signature. File names and indexes do not matter
 for its meaning; the content decides what a file is. Unreadable files are `unread`: in the trust directory they may hide
@@ -63,7 +63,7 @@ class EvidenceFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrlFile:
-    """A CRL at hand."""
+    """A readable CRL."""
 
     name: str
     """The file's name, safe for a terminal."""
@@ -104,7 +104,7 @@ class CrlFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OcspFile:
-    """An OCSP response at hand."""
+    """A readable OCSP response."""
 
     name: str
     """The file's name, safe for a terminal."""
@@ -344,7 +344,7 @@ class EvidencePool:
         )
 
     def summary(self) -> EvidenceSummary:
-        """Counts and ages of all that is at hand."""
+        """Counts and ages of all that is available."""
         moments = [made.moment for made in self._dated()]
         found = self._sorted()
         return EvidenceSummary(

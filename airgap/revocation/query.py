@@ -79,7 +79,7 @@ def no_ocsp(query: RevocationQuery) -> Undecided:
     urls = [safe(url) for url in query.certificate.ocsp_urls]
     return Undecided(
         "revocation.ocsp.missing",
-        f"no OCSP response for {query.who} is at hand; its responder is {urls[0]}",
+        f"no OCSP response for {query.who} is available; its responder is {urls[0]}",
         **query.facts(urls=urls),
     )
 
@@ -92,7 +92,7 @@ def no_crl(query: RevocationQuery) -> Undecided:
         place = "it names where delta CRLs are, and not where the complete CRL is to which they belong"
     return Undecided(
         "revocation.crl.missing",
-        f"no CRL for {query.who} is at hand; {place}",
+        f"no CRL for {query.who} is available; {place}",
         **query.facts(urls=urls),
     )
 
@@ -114,6 +114,6 @@ def crl_use(query: RevocationQuery, kind: str, file: CrlFile, crl: Crl) -> Evide
 
 
 def about_file(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> Undecided:
-    """The same error with the name of its file: there may be many CRLs at hand."""
+    """The same error with the name of its file: there may be many available CRLs."""
     facts = {**query.facts(evidence=file.name), **error.facts}
     return Undecided(error.reason, f"{file.name}: {error}", **facts).advising(error.remedy)

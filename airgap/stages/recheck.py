@@ -1,7 +1,7 @@
 """Recheck: judges earlier accepted artifacts again under newer evidence, and reports what changed.
 
-If the layout is at hand, it is verified as always, with the same demands as then. If only the report is left, the same
-verifier judges its content.
+If the layout is available, it is verified as always, with the same demands as then. If only the report is left, the
+same verifier judges its content.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.stages.verify import VerifyRequest, verify
 from airgap.text import safe
-from airgap.trust.at_hand import EvidenceAtHand, TrustBeside, evidence_at_hand
 from airgap.trust.choice import (
     Named,
     ScopeOrigin,
@@ -34,6 +33,7 @@ from airgap.trust.choice import (
     repositories_of,
 )
 from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.layout_evidence import LayoutEvidence, TrustBeside, evidence_of_layouts
 from airgap.trust.separation import check_apart, layout_paths
 from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, PolicyFinding
@@ -81,18 +81,18 @@ def recheck(request: RecheckRequest, trust: TrustDirectory | Location | Path) ->
     check_apart(directory.path, request.sources)
     directory.policy()
     reports = [(source, _report_or_problem(source)) for source in request.sources]
-    with evidence_at_hand(_layouts(reports)) as at_hand:
-        return _Recheck(request, directory, at_hand).outcome(reports)
+    with evidence_of_layouts(_layouts(reports)) as layout_evidence:
+        return _Recheck(request, directory, layout_evidence).outcome(reports)
 
 
 class _Recheck:
-    def __init__(self, request: RecheckRequest, directory: TrustDirectory, at_hand: EvidenceAtHand) -> None:
-        self._at_hand = at_hand
+    def __init__(self, request: RecheckRequest, directory: TrustDirectory, layout_evidence: LayoutEvidence) -> None:
+        self._layout_evidence = layout_evidence
         self._request, self._opened = request, directory
         self._directory = directory.accepting(request.max_age)
         self._moment = Moment(judged=request.at, clock=request.clock)
         self._judge = SignatureVerifier(
-            TrustBeside.of(self._directory, at_hand.bodies), moment=self._moment, plugins=request.plugins
+            TrustBeside.of(self._directory, layout_evidence.bodies), moment=self._moment, plugins=request.plugins
         )
         """The judge of verify; one for all artifacts, as it remembers answers."""
         self._places: dict[str, _LayoutContent] = {}
@@ -100,7 +100,7 @@ class _Recheck:
         self._warnings: dict[str, Problem] = {}
 
     def outcome(self, reports: Sequence[tuple[str, RecordedReport | Problem | None]]) -> RecheckOutcome:
-        self._fail(*self._at_hand.problems)
+        self._fail(*self._layout_evidence.problems)
         artifacts = tuple(artifact for source, report in reports for artifact in self._source(source, report))
         try:
             policy = self._directory.policy()
@@ -238,7 +238,7 @@ class _Recheck:
             content=request.content,
             max_age=request.max_age,
             plugins=request.plugins,
-            at_hand=self._at_hand,
+            layout_evidence=self._layout_evidence,
             **more,
         )
 
@@ -398,7 +398,7 @@ def _not_recorded(report: RecordedReport, artifact: RecordedArtifact) -> tuple[P
 
 def _taken_as_it_is(report: RecordedReport, artifact: RecordedArtifact) -> Iterator[Problem]:
     yield Problem(
-        message=f"what {report.name} is about is not at hand; what it says is taken as it is",
+        message=f"what {report.name} is about is not available; what it says is taken as it is",
         reason="recheck.report_alone",
     )
     if artifact.content_mode != "all":

@@ -31,16 +31,16 @@ from airgap.revocation.artifact import find_proposals, is_evidence_alone
 from airgap.revocation.pool import Evidence
 from airgap.signature.manifest import is_signature
 from airgap.text import safe
-from airgap.trust.at_hand import (
-    NOTHING_ELSE,
-    EvidenceAtHand,
-    TrustBeside,
-    evidence_at_hand,
-    evidence_in,
-    name_of,
-)
 from airgap.trust.choice import Named, choose_statement, name_artifact
 from airgap.trust.directory import Location, TrustDirectory
+from airgap.trust.layout_evidence import (
+    NOTHING_ELSE,
+    LayoutEvidence,
+    TrustBeside,
+    evidence_in,
+    evidence_of_layouts,
+    name_of,
+)
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.trust.separation import check_apart, layout_paths
 from airgap.verifier.candidates import NearbySignatureFinder, candidate_of, foreign_kind
@@ -91,7 +91,7 @@ class VerifyRequest:
     """Verification plugins that may be run. The network guard does not watch them."""
     earlier: Mapping[Digest, PluginUse] = field(default_factory=dict)
     """Plugin results of an earlier judgement, by signature: undecided instead of refused if they may not be run now."""
-    at_hand: EvidenceAtHand | None = None
+    layout_evidence: LayoutEvidence | None = None
     """The evidence in open layouts, used for all targets; None to read it from the layouts of `targets`."""
 
     @property
@@ -124,11 +124,11 @@ def verify(
         def pool() -> Executor:
             return executor or stack.enter_context(_threads())
 
-        at_hand = request.at_hand
-        if at_hand is None:
+        layout_evidence = request.layout_evidence
+        if layout_evidence is None:
             several = len(set(layout_paths(request.targets))) > 1  # a single target is opened when it is judged
-            at_hand = stack.enter_context(evidence_at_hand(request.targets)) if several else NOTHING_ELSE
-        run = _Verification(request, directory, policy, at_hand, pool)
+            layout_evidence = stack.enter_context(evidence_of_layouts(request.targets)) if several else NOTHING_ELSE
+        run = _Verification(request, directory, policy, layout_evidence, pool)
         stack.callback(run.close)
         for target in request.targets:
             run.target(target)
@@ -160,14 +160,14 @@ class _Verification:
         request: VerifyRequest,
         directory: TrustDirectory,
         policy: OciPolicy,
-        at_hand: EvidenceAtHand,
+        layout_evidence: LayoutEvidence,
         pool: Callable[[], Executor],
     ) -> None:
         self._request = request
         self._directory = directory.accepting(request.max_age)
         self._policy = policy
-        self._at_hand, self._shared = at_hand, at_hand.whole
-        self._shared_judge = self._judge = self._make_judge(at_hand.bodies)
+        self._layout_evidence, self._shared = layout_evidence, layout_evidence.whole
+        self._shared_judge = self._judge = self._make_judge(layout_evidence.bodies)
         self._pool = pool
         self._layout = ExitStack()
         """Keeps the last layout open: following targets in it share what was read."""
@@ -175,7 +175,7 @@ class _Verification:
         self._judged: dict[Descriptor, tuple[Statement, ReferrerOutcome]] = {}
         """The judged attachments of that layout, with the last applied statement."""
         self._artifacts: list[ArtifactOutcome] = []
-        self._problems: list[Problem] = list(at_hand.problems)
+        self._problems: list[Problem] = list(layout_evidence.problems)
         self._warnings: list[Problem] = []
 
     def target(self, text: str) -> None:
@@ -225,12 +225,12 @@ class _Verification:
     def _open_evidence(self, target: Target) -> None:
         """The evidence in the layout and in the trust directory; trust material in the layout is only reported."""
         roots = [root.descriptor for root in target.graph.roots()]
-        known = self._at_hand.layouts.get(target.reference.path)
+        known = self._layout_evidence.layouts.get(target.reference.path)
         self._beside = known or evidence_in(target)
         self._judge = self._shared_judge
         self._judged.clear()
         if self._beside.beyond_bounds or self._beside.named - self._shared:
-            self._judge = self._make_judge((*self._at_hand.bodies, self._beside))
+            self._judge = self._make_judge((*self._layout_evidence.bodies, self._beside))
         self._warnings += list(find_proposals(target.graph, roots, name_of(target)))
 
     def outcome(self, moment: Moment) -> Outcome:

@@ -89,7 +89,7 @@ class MemoryBlobs:
     def open(self, descriptor: Descriptor) -> BlobStream:
         """See `Blobs`."""
         if descriptor.digest not in self._contents:
-            raise ContentError("content.missing", f"{descriptor.digest} is not at hand")
+            raise ContentError("content.missing", f"{descriptor.digest} is not available")
         return io.BytesIO(self._contents[descriptor.digest])
 
     def path(self, descriptor: Descriptor) -> str | None:  # noqa: ARG002

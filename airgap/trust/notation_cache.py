@@ -187,7 +187,7 @@ class _Cache:
                 break
             self._check_clears(delta, "")
             return file, delta
-        raise _MilderError("names a delta CRL, and none that fits and is not stale is at hand")
+        raise _MilderError("names a delta CRL, and none that fits and is not stale is available")
 
     # --- revocations of the issuer ---
 
@@ -260,7 +260,7 @@ class _Cache:
         )
 
     def _may_be_of(self, single: SingleResponse, issuer: bytes) -> bool:
-        """False where the answer is certainly about a certificate of another issuer whose CRLs are at hand."""
+        """False where the answer is certainly about a certificate of another issuer whose CRLs are available."""
         if not digests.known(single.hash_name):
             return True
         named = [
@@ -289,7 +289,7 @@ class _Cache:
             )
 
     def _damaged(self, crl: CrlFacts) -> Iterator[CrlFile | OcspFile]:
-        """What the maker's certificate proves damaged; where that is not at hand, what contradicts the CRL."""
+        """What the maker's certificate proves damaged; where that is not available, what contradicts the CRL."""
         makers = [item for item in self.known if same_name(item.subject, crl.issuer)]
         if makers:
             return (file for file in self.evidence.trusted() if is_damaged(file, makers))

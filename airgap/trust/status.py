@@ -1,8 +1,8 @@
 """The state of a trust directory's evidence at a moment: each piece, how old it is, and what goes stale first.
 
-Nobody says for which certificates the evidence has to do, so that it is what the files say, as far as nobody is at hand
-who could prove it: the certificates of all trust stores are asked. What a newer piece replaces, and could answer in its
-place, is `superseded`; only of the rest does the age matter.
+The certificates that the evidence is needed for are not known here. Evidence is proven with the certificates of all
+trust stores; without a fitting certificate, its own statements are reported. What a newer piece replaces, and could
+answer in its place, is `superseded`; only of the rest does the age matter.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class PieceState(StrEnum):
     SUPERSEDED = "superseded"
     """A newer one is there; kept for questions about the past."""
     INCOMPLETE = "incomplete"
-    """A CRL whose delta CRL is not at hand, or a delta CRL whose base is not: it answers for nothing by itself."""
+    """A CRL whose delta CRL is not available, or a delta CRL whose base is not: it answers for nothing by itself."""
     UNUSABLE = "unusable"
 
 
@@ -157,7 +157,7 @@ class _Look:
 
     file: CrlFile
     maker: Certificate | None
-    """Who made it; None where no certificate is at hand that could have."""
+    """Who made it; None where no certificate is available that could have."""
     problem: str = ""
     """Why it is not genuine; empty where it is, or nobody can tell."""
     refusal: str = ""
@@ -236,13 +236,13 @@ def _crls(directory: TrustDirectory, known: Sequence[Certificate], at: datetime)
 
 
 def _lack(look: _Look, others: Iterable[_Look]) -> str:
-    """What a CRL needs to be an answer, and is not at hand; empty where nothing is missing."""
+    """What a CRL needs to be an answer, and is not available; empty where nothing is missing."""
     facts = look.file.facts
     near = [other.file.facts for other in others if other.counts_for(look)]
     if facts.is_delta and all(facts.why_unfit_for(base) for base in near if not base.is_delta):
-        return f"no base CRL that it fits is at hand: base CRL number {facts.base_number}, or a newer one below its own"
+        return f"no base CRL that it fits is available: number {facts.base_number}, or a newer one below its own"
     if facts.names_delta and not facts.is_delta and all(delta.why_unfit_for(facts) for delta in near):
-        return "it names a delta CRL, and none that fits it is at hand"
+        return "it names a delta CRL, and none that fits it is available"
     return ""
 
 
@@ -299,7 +299,7 @@ def _no_answer(single: SingleResponse) -> str:
 
 
 def _unproven(file: OcspFile, known: Sequence[Certificate]) -> str:
-    """Why the responder is not authorized; empty if it is, or if the named issuer is not at hand."""
+    """Why the responder is not authorized; empty if it is, or if the named issuer is not available."""
     issuers = [item for item in known if any(single.names(item) for single in file.response.responses)]
     try:
         for issuer in issuers:

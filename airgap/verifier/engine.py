@@ -117,7 +117,7 @@ class _SignatureState:
     warnings: list[str] = field(default_factory=list)
     facts: SignatureFacts | None = None
     envelope: Envelope | None = None
-    """The envelope, if its bytes are at hand; for plugins."""
+    """The envelope, if its bytes are available; for plugins."""
     timestamp: VerifiedTimestamp | None = None
     anchor: str | None = None
     plugin: PluginAnswer | Rejected | None = None
@@ -263,7 +263,7 @@ class SignatureVerifier:
         if not isinstance(signature, Candidate):
             state.facts = signature.facts
             check_code_signing_chain(Offered(signature.proven().chain))
-            return "good, says the report; its bytes are not at hand"
+            return "good, says the report; its bytes are not available"
         if signature.obstacle:
             raise signature.obstacle
         if signature.envelope is None:
@@ -410,7 +410,7 @@ class SignatureVerifier:
         kind: ChainKind,
         signed_at: datetime | None,
     ) -> tuple[EvidenceUse, ...]:
-        """What the evidence at hand says; a recorded signature that was condemned for good stays so (design 10)."""
+        """What the available evidence says; a recorded signature that was condemned for good stays so (design 10)."""
         recorded = None if isinstance(state.signature, Candidate) else state.signature
         if recorded:
             recorded.refuse_if_revoked(check)
@@ -432,7 +432,7 @@ class SignatureVerifier:
         if plugin is None and demand.name in self._allowed:
             raise Undecided(
                 "recheck.unproven",
-                f"the verification plugin {safe(demand.name)!r} can only be asked where the layout is at hand",
+                f"the verification plugin {safe(demand.name)!r} can only be asked where the layout is available",
             )
         if plugin is None:  # VERIFY-25; never run unless the operator allowed it
             from airgap.verifier.plugins import required

@@ -330,7 +330,7 @@ class ArtifactOutcome(Ruled):
     near: NearbySignatures = NearbySignatures()
     """Signatures near an unsigned artifact."""
     path: str | None = None
-    """The absolute path of the layout; None if there is none at hand."""
+    """The absolute path of the layout; None if there is none."""
 
     @property
     def unsigned(self) -> UnsignedReason | None:

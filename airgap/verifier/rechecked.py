@@ -28,7 +28,7 @@ class Change(StrEnum):
     """It was better before: accepted, or at least undecided."""
     BETTER = "better"
     UNKNOWN = "unknown"
-    """No earlier verdict is at hand."""
+    """No earlier verdict is available."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

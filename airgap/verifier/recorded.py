@@ -90,11 +90,11 @@ class RecordedSignature:
                 )
 
     def refuse_unanswered(self, check: Check, said: Sequence[TargetStatement]) -> None:
-        """What went with the layout, and nothing at hand answers. Raises Rejected, where it counted; Undecided."""
+        """Evidence that went with the layout, unanswered by what is left. Raises Rejected, if it counted; Undecided."""
         if not said:
             return
         names = ", ".join(dict.fromkeys(item.name for item in said))
-        text = f"{names}, which lay in the layout, says or may say something against a certificate, and is not at hand"
+        text = f"{names}, which was in the layout, says or may say something against a certificate, and is gone"
         if self.findings.get(check) == (Verdict.FAIL, "revocation.on_hold"):
             raise Rejected("revocation.on_hold", f"a certificate had been put on hold, says the report: {text}")
         raise Undecided("recheck.unproven", text).advising(

@@ -1,7 +1,7 @@
 """Who signed a trust snapshot, judged by pins instead of a policy: the same engine and rules, every check enforced.
 
-Revocation is judged by the evidence at hand and by that in the snapshot: each piece proves itself, and the newest that
-counts decides, so that a snapshot can revoke its own signer and never hide it.
+Revocation is judged by the available evidence and by that in the snapshot: each piece proves itself, and the newest
+that counts decides, so that a snapshot can revoke its own signer and never hide it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The cases that are forged here, and those that lie elsewhere: layouts/ and, where it is at hand, shared/interop."""
+"""The cases that are forged here, and those that lie elsewhere: layouts/ and, where it is available, shared/interop."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _accepted() -> Iterator[Case]:
 
 
 def _revoked() -> Iterator[Case]:
-    """Every channel by which "revoked" is at hand, with what would clear it beside it."""
+    """Every channel by which "revoked" is available, with what would clear it beside it."""
     world = _world(_COMMON)
     for form in FORMS:
         leaf = world.leaf()
@@ -310,7 +310,7 @@ def _of_layouts() -> Iterator[Case]:
 
 
 def interop_places() -> list[Path]:
-    """The cases that were made elsewhere, where they are at hand."""
+    """The cases that were made elsewhere, where they are available."""
     folder = Path(os.environ.get("AIRGAP_INTEROP") or _HERE.parent / "shared" / "interop") / "cases"
     return sorted(folder.iterdir()) if folder.is_dir() else []
 

@@ -33,6 +33,7 @@ REPLACED = {
     r"dossiers?": "the state, the facts",
     r"(?<!evidence\.)astray": "misplaced",
     r"stands? there": "appears, is there",
+    r"at hand": "available, in the trust directory or the target",
     r"misfits?": "a wrong file, an unfit one",
 }
 """What is searched, and what to write instead."""

@@ -1,7 +1,7 @@
 """Tars as honest and as dishonest tools write them: a layout, its members in every format, and what may be odd in them.
 
-Each has none, one or some odd things; what is odd is noted, so that a failure says what it is about. Two images are at
-hand: the one that the layout's `index.json` names, and another one that a trick may put in its place.
+Each has none, one or some odd things; what is odd is noted, so that a failure says what it is about. There are two
+images: the one that the layout's `index.json` names, and another one that a trick may put in its place.
 """
 
 from __future__ import annotations

@@ -253,7 +253,7 @@ class TestEvidenceAlone:
         path.write_bytes(b"x" * path.stat().st_size)
         assert reasons(ground.apply(target)) == ["content.digest"]
 
-    def test_what_comes_neither_replaces_nor_hides_what_is_at_hand(self, ground: Ground) -> None:
+    def test_what_comes_neither_replaces_nor_hides_what_is_there(self, ground: Ground) -> None:
         """Whatever lies there, under any name and in any folder, and whatever the index that comes says of it."""
         folder = ground.site / "crls"
         (folder / "inner/more").mkdir(parents=True)
@@ -345,7 +345,7 @@ class TestRefused:
         assert reasons(outcome) == ["expiry.passed"]
         assert ground.policy_name() == "site"
 
-    def test_a_revoked_signer_by_evidence_at_hand_or_in_the_snapshot(self, tmp_path: Path) -> None:
+    def test_a_revoked_signer_by_known_evidence_or_in_the_snapshot(self, tmp_path: Path) -> None:
         leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
         for where in ("site", "packer"):
             ground = Ground(tmp_path / where, leaf=leaf)
@@ -366,7 +366,7 @@ class TestRefused:
             assert reasons(ground.apply(ground.packed())) == ["revocation.revoked"], where
 
     def test_of_crls_of_one_moment_that_with_the_higher_number_counts(self, tmp_path: Path) -> None:
-        """CRL numbers only grow (RFC 5280, 5.2.3): what is at hand must not keep what comes from being used."""
+        """CRL numbers only grow (RFC 5280, 5.2.3): what is available must not keep what comes from being used."""
         leaf = chain_with_crls(Pki().code_chain, "leaf", SIGNING_CRL)
         ground = Ground(tmp_path, leaf=leaf)
         ground.pin()
@@ -466,7 +466,7 @@ class TestTimestamps:
 
 
 class _Stamper:
-    """A timestamping authority at hand."""
+    """A running timestamping authority."""
 
     def __init__(self, tsa: Issued) -> None:
         self._tsa = tsa

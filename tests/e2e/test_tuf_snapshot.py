@@ -240,7 +240,7 @@ def test_keys_are_for_their_owner(ground: TufGround) -> None:
     assert {path.stat().st_mode & 0o077 for path in ground.keys.glob("*.pem")} == {0}
 
 
-def test_the_root_key_need_not_be_at_hand(ground: TufGround) -> None:
+def test_the_root_key_need_not_be_available(ground: TufGround) -> None:
     (ground.keys / "root.pem").unlink()
     assert ground.tuf(ground.box("box")).applied
 

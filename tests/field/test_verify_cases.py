@@ -1,4 +1,4 @@
-"""Cases made after public reports, over the installed command; run where the set is at hand, beside this project.
+"""Cases made after public reports, over the installed command; run where the set is available, beside this project.
 
 Each has a `case.json` with the exit codes and the words that are right, and a `run.sh`.
 """
@@ -21,7 +21,7 @@ COMMAND: Final = Path(sys.executable).with_name("airgap")
 NAMES: Final = sorted(path.parent.name for path in CASES.glob("*/case.json"))
 
 
-@pytest.mark.skipif(not CASES.is_dir(), reason="the field cases are not at hand")
+@pytest.mark.skipif(not CASES.is_dir(), reason="the field cases are not available")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_reported_case_is_right(name: str, tmp_path: Path) -> None:
     wanted = json.loads((CASES / name / "case.json").read_text())

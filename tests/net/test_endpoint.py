@@ -142,7 +142,7 @@ def test_tags_are_put_last_and_moved_ones_are_told(registry: LoopbackRegistry) -
     assert old != new
 
 
-def test_bytes_at_hand_can_be_put(registry: LoopbackRegistry) -> None:
+def test_bytes_in_memory_can_be_put(registry: LoopbackRegistry) -> None:
     told: list[int] = []
     with store(registry.host, writable=True) as sink:
         here = MemoryBlobs({Digest.of(b"record"): b"record", Digest.of(b""): b""})

@@ -198,13 +198,13 @@ def test_a_report_alone_gets_the_verdict_of_the_bytes(
         assert (again.document["verdict"], again.code) == (made.document["verdict"], made.code), (made, again)
         bytes_later = shipment.verify(new, later, "--scope", "registry.example/net-monitor", *demand)
         later_alone = shipment.recheck(report, new, later, gone=True)
-        if not _was_revoked(made):  # what was revoked for good stays so, whatever evidence is at hand now
+        if not _was_revoked(made):  # what was revoked for good stays so, whatever evidence is available now
             expected = (bytes_later.document["verdict"], bytes_later.code)
             assert (later_alone.document["verdict"], later_alone.code) == expected, (bytes_later, later_alone)
         assert RANK[later_alone.document["verdict"]] >= RANK[bytes_later.document["verdict"]]
-        at_hand = shipment.recheck(report, new, later, gone=False)
-        assert (at_hand.document["verdict"], at_hand.code) == (bytes_later.document["verdict"], bytes_later.code)
-        assert {item["basis"] for item in at_hand.document["artifacts"]} == {"layout"}
+        from_bytes = shipment.recheck(report, new, later, gone=False)
+        assert (from_bytes.document["verdict"], from_bytes.code) == (bytes_later.document["verdict"], bytes_later.code)
+        assert {item["basis"] for item in from_bytes.document["artifacts"]} == {"layout"}
 
     _in_a_folder(check)
 

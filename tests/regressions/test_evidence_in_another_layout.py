@@ -108,7 +108,7 @@ def test_a_layout_that_cannot_be_read_beside_others(tmp_path: Path) -> None:
 
 def test_more_layouts_than_are_kept_open_are_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Layouts with evidence of no use kept that of the next one from being used, and a warning told it."""
-    monkeypatch.setattr(limits, "LAYOUTS_AT_HAND", 1)
+    monkeypatch.setattr(limits, "LAYOUTS_WITH_EVIDENCE", 1)
     media = [medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)]
     ran = judge(media)
     assert (ran.code, verdicts(ran)) == (15, ["pass", "pass"])
@@ -133,7 +133,7 @@ def test_more_than_is_read_beside_what_another_layout_holds_too(
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_recheck_hears_all_layouts_at_hand(tmp_path: Path, gone: bool) -> None:
+def test_a_recheck_uses_all_layouts_that_are_left(tmp_path: Path, gone: bool) -> None:
     old, new = medium(tmp_path / "old", OLD, MAY), medium(tmp_path / "new", NEW, JUNE)
     reports = [str(tmp_path / "old.json"), str(tmp_path / "new.json")]
     for item, report in zip((old, new), reports, strict=True):

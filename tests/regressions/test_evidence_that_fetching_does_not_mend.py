@@ -1,4 +1,4 @@
-"""Evidence that leaves an answer open: what is at hand, what is missing, and a remedy that helps."""
+"""Evidence that leaves an answer open: what is available, what is missing, and a remedy that helps."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def judged(written: Written, *options: str) -> tuple[int, str]:
     return ran.code, ran.out
 
 
-def test_where_a_delta_alone_is_at_hand_its_base_is_named(tmp_path: Path) -> None:
+def test_where_there_is_only_a_delta_its_base_is_named(tmp_path: Path) -> None:
     scene = scene_with(crl_urls=[CRL])
     root = scene.signature.leaf.root
     scene.crls["d.crl"] = crl(root, number=14, delta_base=13)
@@ -64,7 +64,7 @@ def test_where_the_delta_is_missing_its_place_is_named(tmp_path: Path) -> None:
     scene.crls["base.crl"] = crl(scene.signature.leaf.root, number=13, freshest=[DELTA])
     code, text = judged(scene.write(tmp_path))
     assert code == 15
-    assert f"names a delta CRL, and none is at hand; it comes from {DELTA} [revocation.crl.delta]" in text
+    assert f"names a delta CRL, and none is available; it comes from {DELTA} [revocation.crl.delta]" in text
 
 
 def _names_a_crl_issuer() -> Scene:

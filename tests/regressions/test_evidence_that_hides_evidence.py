@@ -83,7 +83,7 @@ def test_an_older_crl_hid_a_stale_response_that_revokes_for_good(tmp_path: Path,
 
 @pytest.mark.parametrize("named", [True, False], ids=["the delegate names the CRL", "it does not"])
 def test_a_revoked_responder_was_trusted(tmp_path: Path, leaf: Issued, *, named: bool) -> None:
-    """D37: a delegate without ocsp-nocheck is looked up in the CRLs at hand (RFC 6960, 4.2.2.2.1)."""
+    """D37: a delegate without ocsp-nocheck is looked up in the available CRLs (RFC 6960, 4.2.2.2.1)."""
     delegate = issue("ocsp", issuer=leaf.root, serial=0x7777, extensions=(), crl_urls=[URL] if named else [])
     answer = ocsp_response(leaf, responder=delegate)
     assert _reasons(tmp_path / "good", leaf, {"a.crl": crl(leaf.root, revoked=[1])}, {"a.ors": answer}) == frozenset()

@@ -1,4 +1,4 @@
-"""Evidence at hand that nobody listened to, and emptiness that was taken for good news."""
+"""Available evidence that was not used, and emptiness that was taken for good news."""
 
 from __future__ import annotations
 

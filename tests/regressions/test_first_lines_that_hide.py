@@ -142,7 +142,7 @@ class TestFetch:
         trust = write_trust(tmp_path / "trust", stores={"ca:harbour": [leaf.root]}, crls=crls)
         options = ["--trust", str(trust), "--no-download", "-q"]
         ran = run_here(["trust", "fetch", str(layout), str(other), *options])
-        assert ran.out.startswith("REVOKED: 1 of 2 certificates of 1 signature, by the evidence at hand; "), ran
+        assert ran.out.startswith("REVOKED: 1 of 2 certificates of 1 signature, by the available evidence; "), ran
         assert "1 target could not be read" in ran.out
         ran = run_here(["trust", "fetch", str(other), *options])
         assert ran.out == "INCOMPLETE: 1 target could not be read.\n", ran

@@ -346,7 +346,7 @@ class TestRevocation:
         assert Kept(tmp_path, scene, code=code).again(gone=gone).code == code
 
     def test_what_the_layout_itself_proved_revoked_stays_so(self, tmp_path: Path) -> None:
-        """Evidence in the layout revoked the signer; the layout is gone, and only an older CRL is at hand."""
+        """Evidence in the layout revoked the signer; the layout is gone, and only an older CRL is available."""
         scene = Scene()
         leaf = Pki().code_chain(leaf={"crl_urls": [SIGNING_CRL.format(0)]})
         scene.sign_with(leaf)

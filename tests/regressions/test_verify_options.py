@@ -63,7 +63,7 @@ def test_of_two_values_that_are_demanded_of_one_key_the_first_was_dropped(tmp_pa
 
 
 @pytest.mark.parametrize("command", ["verify", "recheck"])
-def test_trust_of_a_variable_that_is_not_set_was_the_folder_at_hand(
+def test_trust_of_a_variable_that_is_not_set_was_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     """`--trust "$TRUST"` on a medium that holds a trust directory: a medium brought the trust for another medium."""

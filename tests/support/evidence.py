@@ -1,4 +1,4 @@
-"""Evidence that is at hand as bytes, or lies in a layout."""
+"""Evidence as bytes, or in a layout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.scenario import bare
 
 
 class MemoryEvidence(EvidencePool):
-    """Evidence that is at hand as bytes: file names to content."""
+    """Evidence as bytes: file names to content."""
 
     def __init__(
         self,

@@ -224,7 +224,7 @@ class TestAge:
 
 class TestDelegates:
     @pytest.mark.parametrize("no_check", [False, True])
-    def test_one_that_anything_at_hand_revokes_clears_nobody(self, no_check: bool) -> None:
+    def test_one_that_any_evidence_revokes_clears_nothing(self, no_check: bool) -> None:
         """Whatever its certificate says of distribution points, and although its issuer waives the check (D37)."""
         changes: dict[str, Any] = {} if no_check else {"extensions": ()}
         delegate = issue("ocsp", issuer=ca(ONLY_OCSP), **changes)

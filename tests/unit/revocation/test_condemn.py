@@ -32,7 +32,7 @@ URL, OTHER, OCSP, DELTA = "http://crl.example/a", "http://crl.example/b", "http:
 
 @dataclass(frozen=True)
 class Pile:
-    """What is at hand, and whom it is asked about."""
+    """What is available, and whom it is asked about."""
 
     leaf: Issued
     crls: Mapping[str, bytes] = field(default_factory=dict)

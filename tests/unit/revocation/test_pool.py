@@ -1,4 +1,4 @@
-"""Evidence at hand: design 4."""
+"""Available evidence: design 4."""
 
 from __future__ import annotations
 

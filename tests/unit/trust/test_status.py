@@ -47,7 +47,7 @@ STALE = {name: crl(issuer, **OLD) for name, issuer in (("root", ROOT), ("ca", CA
     ("stale", "newer", "state"),
     [
         pytest.param(STALE["root"], crl(ROOT, number=2, **NEW), "superseded", id="the root's"),
-        pytest.param(STALE["ca"], crl(CA, number=2, **NEW), "superseded", id="of an issuer that is not at hand"),
+        pytest.param(STALE["ca"], crl(CA, number=2, **NEW), "superseded", id="of an issuer that is not available"),
         pytest.param(STALE["ca"], crl(RENEWED, number=2, **NEW), "stale", id="of another key of the same name"),
         pytest.param(STALE["root"], crl(ROOT, number=2, signed_by=key("p256", 5), **NEW), "stale", id="forged"),
         pytest.param(STALE["root"], crl(ROOT, number=2, version=1, **NEW), "stale", id="version 1"),

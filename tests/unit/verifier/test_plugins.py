@@ -165,7 +165,7 @@ EARLIER, LATER = AT - timedelta(days=3), AT - timedelta(hours=1)
 )
 @pytest.mark.parametrize("named", [False, True], ids=["no-point", "point"])
 def test_a_plugin_that_clears_cannot_unsay_a_hold(crls: list[bytes], reason: str | None, *, named: bool) -> None:
-    """Only what is newer at hand and counts does; what the plugin knows and when it learned it, nobody can tell."""
+    """Only newer evidence that counts does: what the plugin knows and when it learned it is not known."""
     leaf = NAMED if named else LEAF
     listed = {f"{number}.crl": data for number, data in enumerate(crls)}
     outcome = judge(demanding(), Behaviour(capabilities=[REVOCATION]), leaf=leaf, crls=listed)
@@ -244,7 +244,7 @@ def test_a_plugin_without_that_capability_leaves_the_identity_check_to_us() -> N
 
 
 def test_a_plugin_replaces_the_check_of_revocation() -> None:
-    """VERIFY-15: no CRL is at hand, and none is needed."""
+    """VERIFY-15: no CRL is available, and none is needed."""
     leaf = Pki().code_chain(leaf={"crl_urls": ["http://crl.example/a.crl"]})
     assert blocked(judge({}, leaf=leaf)) == {"revocation": "revocation.crl.missing"}
     assert judge(demanding(), leaf=leaf).verdict is Verdict.PASS

@@ -1,4 +1,4 @@
-"""Evidence brought together: what was at hand stays at hand, and what came is at hand, too."""
+"""Evidence brought together: what was there stays, and what came is there, too."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sides(draw: Any) -> Drawn:
 
 @settings(max_examples=300, deadline=None)
 @given(sides(), sides())
-def test_everything_is_at_hand_and_mapped_as_before(one: Drawn, other: Drawn) -> None:
+def test_everything_is_there_and_mapped_as_before(one: Drawn, other: Drawn) -> None:
     merged = merge(side(*one), side(*other))
     files = content_of(merged, one[0], other[0])
     assert len({name.casefold() for name in files}) == len(files)

@@ -30,7 +30,7 @@ from airgap.trust.policy import Statement
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceAtHand:
+class LayoutEvidence:
     """The evidence of open layouts, by path."""
 
     layouts: Mapping[str, TargetEvidence] = field(default_factory=lambda: MappingProxyType({}))
@@ -48,11 +48,11 @@ class EvidenceAtHand:
         return tuple(evidence for evidence in self.layouts.values() if evidence.pieces)
 
 
-NOTHING_ELSE = EvidenceAtHand()
+NOTHING_ELSE = LayoutEvidence()
 
 
 @contextmanager
-def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
+def evidence_of_layouts(targets: Iterable[str]) -> Iterator[LayoutEvidence]:
     """The evidence of every layout in `targets`. Layouts with new evidence stay open meanwhile.
 
     Faults of the layouts do not raise here: judging reports them.
@@ -62,7 +62,7 @@ def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
     problems: list[Problem] = []
     tried: set[str] = set()
     with ExitStack() as stack:
-        left = limits.LAYOUTS_AT_HAND
+        left = limits.LAYOUTS_WITH_EVIDENCE
         for text in targets:
             try:
                 path = parse_layout_reference(text, exists=os.path.exists).path
@@ -81,7 +81,7 @@ def evidence_at_hand(targets: Iterable[str]) -> Iterator[EvidenceAtHand]:
                         problems.append(_too_many(path))
             except AirgapError:
                 continue
-        yield EvidenceAtHand(found, tuple(problems))
+        yield LayoutEvidence(found, tuple(problems))
 
 
 def evidence_in(target: Target) -> TargetEvidence:
@@ -98,7 +98,7 @@ def _too_many(path: str) -> Problem:
     reason = "evidence.unread"
     return Problem(
         message=f"the evidence in {safe(path)} is used for its own artifacts alone: more than "
-        f"{limits.LAYOUTS_AT_HAND} layouts with evidence of their own were named",
+        f"{limits.LAYOUTS_WITH_EVIDENCE} layouts with evidence of their own were named",
         reason=reason,
         exit_code=REASONS[reason].exit_code,
         target=safe(path),
