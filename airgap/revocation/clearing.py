@@ -248,7 +248,7 @@ class ClearingEvidence:
         asked = replace(query, certificate=delegate, signed_at=None)
         against = self._condemning.find(asked)
         said = against.worst() or next(iter(against.holds), None)
-        problem = said.rejection(asked) if said else next(iter(against.doubts), None)
+        problem = said.rejection(asked) if said else against.first_doubt()
         if problem:
             text = f"{file.name} is signed by a responder that may not answer any more: {problem}"
             raise Undecided("revocation.ocsp.responder", text, **query.facts(evidence=file.name))

@@ -86,6 +86,10 @@ class RevocationStatements:
         """The newest final revocation; file names do not decide."""
         return max(self.final, key=lambda said: said.age, default=None)
 
+    def first_doubt(self) -> Undecided | None:
+        """A doubt, also about a misplaced hold, where nobody asks whether something newer lifts that."""
+        return next(iter((*self.doubts, *(doubt for _, doubt in self.misplaced_holds))), None)
+
 
 class CondemningEvidence:
     """Finds the statements against certificates in one body of evidence."""

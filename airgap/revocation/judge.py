@@ -239,11 +239,10 @@ class RevocationJudge:
         against = self._condemning.find(query)
         if worst := against.worst():
             raise worst.rejection(query)
-        doubt = next(iter((*against.doubts, *(doubt for _, doubt in against.misplaced_holds))), None)
         try:
             answer = self._clearing.answer(query)
         except Undecided as error:
-            raise self._with_hints(query, error, doubt) from None
+            raise self._with_hints(query, error, against.first_doubt()) from None
         lifting = self._check_holds(query, against.holds, answer)
         if against.doubts:
             raise against.doubts[0]

@@ -99,6 +99,22 @@ def test_a_former_hold_in_a_backup_leaves_nothing_open(
     assert "crls.bak/old.crl" in ran.out
 
 
+@pytest.mark.parametrize("place", ["crls/r.crl", "crl/r.crl"])
+@pytest.mark.parametrize("reason", ["certificateHold", "keyCompromise"])
+def test_a_responder_that_is_on_hold_or_revoked_clears_nobody(tmp_path: Path, reason: str, place: str) -> None:
+    """A hold outside of crls/ was asked about for the certificates of the chain alone."""
+    scene = Scene()
+    scene.sign_with(Pki().code_chain(depth=2, leaf={"ocsp_urls": ["http://ocsp.example"]}))
+    root = scene.signature.leaf.root
+    responder = issue("ocsp", issuer=root)
+    scene.ocsp = {"good.ors": ocsp_response(scene.signature.leaf, responder=responder)}
+    written = scene.write(tmp_path)
+    assert run_here(written.arguments()).code == 0
+    put(written.trust / place, crl(root, revoked=[entry(responder.serial, reason=reason)]))
+    ran = run_here(written.arguments())
+    assert (ran.code, ran.reasons) == (15, {"revocation.ocsp.responder"}), ran
+
+
 def test_what_lies_in_a_folder_of_such_a_name_is_looked_at_however_it_begins(tmp_path: Path) -> None:
     """Its first bytes are lost, so that only the folder says what it was."""
     written = write(tmp_path)
