@@ -168,14 +168,15 @@ class _Recheck:
         besides = _not_recorded(report, artifact)
         if place is not None and outcome is not None:
             moved = tuple(self._moved(artifact, place))
-            if found := [item for item in outcome.artifacts if item.descriptor.digest == artifact.descriptor.digest]:
-                self._warn(*moved)
-                return Rechecked(basis=Basis.LAYOUT, now=found[0], was=artifact, report=report, besides=besides)
-            # the layout is there but cannot be judged: the report does not make it good
-            is_gone = artifact.descriptor.digest not in self._look(place).digests
+            found = [item for item in outcome.artifacts if item.descriptor.digest == artifact.descriptor.digest]
+            is_gone = not found and artifact.descriptor.digest not in self._look(place).digests
             own = (item for item in outcome.problems if item.target in {None, safe(_target(artifact, place))})
             stuck = tuple(item for item in own if item.exit_code != ExitCode.NOT_FOUND or not is_gone)
             self._fail(*stuck)
+            if found:
+                self._warn(*moved)
+                return Rechecked(basis=Basis.LAYOUT, now=found[0], was=artifact, report=report, besides=besides + stuck)
+            # the layout is there but cannot be judged: the report does not make it good
             besides += stuck or moved
         self._warn(*_taken_as_it_is(report, artifact))
         if artifact.content_failed:

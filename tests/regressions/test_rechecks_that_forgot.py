@@ -74,6 +74,15 @@ def a_layer(kept: Kept) -> Path:
 class TestContent:
     """The default read manifests alone, whatever the report had read."""
 
+    @pytest.mark.parametrize("name", ["manifest.json", "repositories"])
+    def test_what_verify_says_beside_the_artifact(self, tmp_path: Path, name: str) -> None:
+        """Problems of the layout that verify tells of an artifact that it judged were dropped."""
+        kept = Kept(tmp_path, Scene())
+        (kept.written.layout / name).write_text("{{")
+        assert run_here(kept.written.arguments()).code == 16
+        ran = kept.again()
+        assert (ran.code, ran.document["verdict"], said(ran)) == (16, "fail", {"layout.disagrees"})
+
     @pytest.mark.parametrize(
         ("spoil", "reason"),
         [
