@@ -9,14 +9,12 @@ from functools import lru_cache
 from typing import Final
 
 from airgap.errors import FormatError, UsageError
-from airgap.oci.reference import DOCKER_HUBS, is_repository
+from airgap.oci.reference import DOCKER_HUBS, is_host, is_repository
 from airgap.text import safe
 
 EVERY: Final = "*"
 """The scope that stands for every repository."""
 
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?", re.ASCII)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _EXAMPLE: Final = "registry.example/team/app"
 _LIMIT: Final = 128
@@ -43,7 +41,7 @@ def parse_scope(text: str) -> str:
         raise _refusal(text, "has a blank")
     if not slash:
         raise _refusal(text, "is not fully qualified: the registry's name must stand before the repository")
-    if not _DOMAIN.fullmatch(domain):
+    if not _is_domain(domain):
         raise _refusal(text, "has no valid registry name before its first '/'")
     if ":" in repository:
         raise _refusal(text, "has a tag")
@@ -52,6 +50,11 @@ def parse_scope(text: str) -> str:
     if not is_repository(repository):
         raise _refusal(text, "has no valid repository name (lower case, no empty part) behind its first '/'")
     return text
+
+
+def _is_domain(text: str) -> bool:
+    # SCOPE-2: a literal of IPv6 is a host, and no domain
+    return is_host(text) and not text.startswith("[")
 
 
 def check_scope(text: str) -> str:
@@ -181,7 +184,7 @@ def _meant(text: str) -> str | None:
         return found if is_repository(domain.partition(":")[0]) and "." not in domain else None
     found = f"{domain}/{repository.partition(':')[0].rstrip('/').lower()}"
     repaired = found.partition("/")
-    return found if _DOMAIN.fullmatch(repaired[0]) and is_repository(repaired[2]) else None
+    return found if _is_domain(repaired[0]) and is_repository(repaired[2]) else None
 
 
 def _shown(text: str) -> str:
