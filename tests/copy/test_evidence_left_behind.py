@@ -11,7 +11,7 @@ import pytest
 
 from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
-from tests.regressions.test_evidence_about_something_else import LEAF, REVOKING, attach
+from tests.regressions.test_evidence_of_a_target_counts_wherever_it_lies import LEAF, REVOKING, attach
 from tests.support.command import run_here
 from tests.support.crls import crl
 from tests.support.layouts import LayoutBuilder

@@ -9,7 +9,7 @@ import pytest
 
 from airgap.pki.certificate import Certificate
 from airgap.pki.ocsp_request import ocsp_request
-from tests.regressions.test_evidence_that_was_not_used import revoking, scene
+from tests.regressions.test_available_evidence_is_used import revoking, scene
 from tests.support import keyring
 from tests.support.command import run_here
 from tests.support.crls import crl, pem
