@@ -325,12 +325,12 @@ class Gatherer:
         if response.find(asked.certificate, issuer) is None:
             who = repr(safe(asked.certificate.subject_text))
             raise Undecided("revocation.ocsp.missing", f"it names the issuer of {who} by another name or key")
-        if all(single.status == "unknown" for single in statements):  # OCSP-8
+        if all(single.status == "unknown" for single in statements):  # OCSP-8: unknown is no answer
             who = repr(safe(asked.certificate.subject_text))
             raise Undecided("revocation.ocsp.unknown", f"the responder does not know {who}")
         for single in statements:
             self._check_date("ocsp", single.this_update)
-            if single.doubt:  # OCSP-6
+            if single.doubt:  # OCSP-6: an unknown critical extension
                 raise Undecided("revocation.ocsp.malformed", f"it {single.doubt}")
             responder = response.verify_signed_for(issuer, at=min(self._at, single.next_update or self._at))
             if responder.delegated and not responder.no_check:

@@ -44,7 +44,7 @@ _FORBIDDEN_PURPOSES: Final = {
     "1.3.6.1.5.5.7.3.9": "OCSPSigning",
     _ANY_PURPOSE: "anyExtendedKeyUsage",
 }
-# CHAIN-11
+# CHAIN-11: usages that a leaf must not have
 _FORBIDDEN_USAGES: Final = frozenset(ext.KEY_USAGE_BITS) - {"digitalSignature", "contentCommitment"}
 # Critical extensions that are understood (TSACH-6)
 _UNDERSTOOD: Final = frozenset(
@@ -186,24 +186,24 @@ def _check_order(chain: Sequence[Certificate]) -> None:
             _refuse("chain.hash", chain, position, f"is signed with {text}, which is not accepted")
     last = len(chain) - 1
     for position, certificate in enumerate(chain[:last]):
-        if certificate.self_signed:  # CHAIN-3, CHAIN-5
+        if certificate.self_signed:  # CHAIN-3, CHAIN-5: only the root may be
             _refuse("chain.self_signed", chain, position, "is self-signed, which only the last one may be")
-        verify_issued(certificate, chain[position + 1])  # CHAIN-2
-    if not chain[last].self_signed:  # CHAIN-1
+        verify_issued(certificate, chain[position + 1])  # CHAIN-2: the next one issued it
+    if not chain[last].self_signed:  # CHAIN-1: a chain ends with its root
         issuer = safe(chain[last].issuer_text, limit=200)
         ending = "its signature is not its own" if chain[last].self_issued else f'it was issued by "{issuer}"'
         _refuse("chain.root", chain, last, f"ends the chain and is not a self-signed root: {ending}")
 
 
 def _check_leaf_key(chain: Sequence[Certificate]) -> None:
-    if chain[0].algorithm is None:  # CHAIN-14, ALG-1, ALG-2
+    if chain[0].algorithm is None:  # CHAIN-14, ALG-1, ALG-2: types and sizes that may sign
         allowed = ", ".join(row.key_spec for row in algorithms.ALGORITHMS)
         problem = f"has the key {chain[0].key_name}; only {allowed} may sign"
         _refuse("chain.leaf.key", chain, 0, problem, key=chain[0].key_name)
 
 
 def _check_leaf_constraints(chain: Sequence[Certificate]) -> None:
-    if chain[0].is_ca:  # CHAIN-4, CHAIN-9
+    if chain[0].is_ca:  # CHAIN-4, CHAIN-9: a leaf is no CA
         _refuse("chain.leaf.basic_constraints", chain, 0, "signs and is a CA certificate (cA is true)")
 
 
@@ -243,7 +243,8 @@ def _check_authorities(chain: Sequence[Certificate], *, critical: bool) -> None:
         _check_authority_constraints(chain, position)
         _check_authority_usage(chain, position, critical=critical)
         certificate = chain[position]
-        if certificate.pss_only or not algorithms.strong_enough_for_ca(certificate.public_key):  # D17
+        # D17: also CA keys have a least size
+        if certificate.pss_only or not algorithms.strong_enough_for_ca(certificate.public_key):
             problem = (
                 f"has the key {certificate.key_name}; a CA needs RSA of {algorithms.CA_RSA_BITS} bits or more, "
                 "or one of the curves P-256, P-384 and P-521"
@@ -257,10 +258,10 @@ def _check_authority_constraints(chain: Sequence[Certificate], position: int) ->
         _refuse("chain.ca.basic_constraints", chain, position, "issues certificates without basic constraints")
     if not constraints.ca:
         _refuse("chain.ca.basic_constraints", chain, position, "issues certificates although its cA is false")
-    if not constraints.critical:  # CHAIN-6, D13
+    if not constraints.critical:  # CHAIN-6, D13: also where the reference does not check
         _refuse("chain.ca.basic_constraints", chain, position, "has basic constraints that are not marked critical")
     below = position - 1
-    if constraints.path_length is not None and constraints.path_length < below:  # CHAIN-7
+    if constraints.path_length is not None and constraints.path_length < below:  # CHAIN-7: the path length
         problem = f"allows {constraints.path_length} CA certificates below it, and the chain has {below}"
         _refuse("chain.ca.path_length", chain, position, problem)
 

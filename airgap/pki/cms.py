@@ -72,7 +72,7 @@ class SignedData:
         """SignedData of version 3. Raises FormatError."""
         fields = element.fields(_WHERE)
         version = fields.any("version").integer(f"{_WHERE}.version")
-        if version != _VERSION:  # TS-16
+        if version != _VERSION:  # TS-16: the version of tokens
             raise FormatError(f"is {version}, not {_VERSION}", where=f"{_WHERE}.version")
         for item in fields.take(der.SET, "digestAlgorithms").walk():
             hash_identifier(item, f"{_WHERE}.digestAlgorithms")  # those that count stand in the signers

@@ -152,7 +152,7 @@ class CrlFacts:
             return "is a delta of another issuer than the base CRL"
         if not same_scope(self.raw_scope, base.raw_scope, self.issuer):
             return "is a delta of another scope than the base CRL"
-        if base.number is None:  # D50
+        if base.number is None:  # D50: nothing tells which deltas fit
             return "cannot be applied: the base CRL has no number"
         if self.number is None or self.number <= base.number:
             return f"has number {self.number}, not above the base CRL's {base.number}"

@@ -84,7 +84,7 @@ class TimestampToken:
         whole.check_inside()
         fields = whole.fields("timestamp")
         first = fields.peek()
-        if first and first.tag == der.SEQUENCE:  # TS-10
+        if first and first.tag == der.SEQUENCE:  # TS-10: not a whole response
             raise FormatError(
                 "the timestamp is a whole TimeStampResp, the authority's answer, instead of the token inside it"
             )
@@ -94,7 +94,7 @@ class TimestampToken:
         explicit = fields.take(der.context(0), "content")
         fields.end()
         signed = SignedData.parse(explicit.only("timestamp.content"))
-        if signed.content_type != TST_INFO:  # TS-17
+        if signed.content_type != TST_INFO:  # TS-17: the content of a token
             raise FormatError(
                 f"is {safe(signed.content_type, limit=64)}, not TSTInfo",
                 where="signedData.encapContentInfo.eContentType",
@@ -158,7 +158,7 @@ class TimestampToken:
 
     def _check_imprint(self, signature_value: bytes) -> None:
         name = self.info.imprint_hash
-        if name not in SHA2:  # TS-12
+        if name not in SHA2:  # TS-12: SHA-2 only
             _refuse_hash("imprint", name)
         if not hmac.compare_digest(digest(name, signature_value), self.info.imprint):
             raise Rejected(
@@ -176,7 +176,7 @@ class TimestampToken:
         return chain
 
     def _check_attributes(self, signer: SignerInfo) -> None:
-        """TS-19."""
+        """Checks that signed attributes bind the content with SHA-2 (TS-19)."""
         if signer.digest_name not in SHA2:
             _refuse_hash("signer's digest", signer.digest_name)
         if signer.signed is None:
@@ -262,7 +262,7 @@ def _ess_certificate(attribute: Element) -> tuple[str, bytes, bytes | None, int 
 
 
 def _check_signature(signer: SignerInfo, certificate: Certificate) -> None:
-    """TS-21."""
+    """Checks the signature: RSA or ECDSA, with SHA-2 (TS-21)."""
     key, signature, signed = certificate.public_key, signer.signature, signer.signed or b""
     scheme = signature_scheme(signer.signature_algorithm)
     if scheme and scheme.family == "RSASSA-PSS" and scheme.hash_name != signer.digest_name:  # RFC 4056, 3
@@ -285,7 +285,7 @@ def _check_signature(signer: SignerInfo, certificate: Certificate) -> None:
 
 
 def _check_signing_time(signer: SignerInfo, chain: tuple[Certificate, ...]) -> None:
-    """TS-23."""
+    """Checks that a stated signing time is in the validity of the chain (TS-23)."""
     attribute = signer.attribute(SIGNING_TIME, "signingTime")
     if attribute is None:
         return

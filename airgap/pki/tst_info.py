@@ -97,7 +97,7 @@ def _accuracy(element: Element | None, policy: str) -> timedelta:
         if max(millis, micros) > _FRACTION_MAX:
             raise FormatError(f"has a fraction above {_FRACTION_MAX}", where=where)
         accuracy = timedelta(seconds=seconds, milliseconds=millis, microseconds=micros)
-    # TS-25
+    # TS-25: without an accuracy, the ETSI policy means one second
     return _BASELINE_ACCURACY if not accuracy and policy == _BASELINE_POLICY else accuracy
 
 

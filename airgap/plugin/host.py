@@ -55,7 +55,7 @@ class Plugin:
         metadata = self._ask(Command.METADATA, encode({}, {}), Metadata.parse, limits.PLUGIN_METADATA_SECONDS)
         if metadata.name != self.name:
             raise self._wrong_answer(Command.METADATA, f"says that its name is {safe(metadata.name, limit=128)!r}")
-        if CONTRACT not in metadata.contracts:  # PLUGIN-13
+        if CONTRACT not in metadata.contracts:  # PLUGIN-13: one contract
             spoken = ", ".join(safe(version, limit=32) for version in metadata.contracts)
             raise self._wrong_answer(
                 Command.METADATA, f"has version {spoken} of the contract, and {CONTRACT} is needed here"

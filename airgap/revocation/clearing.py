@@ -81,7 +81,7 @@ class ClearingEvidence:
         evidence has it on hold.
         """
         certificate = query.certificate
-        if not certificate.ocsp_urls and not certificate.names_crls:  # REV-1
+        if not certificate.ocsp_urls and not certificate.names_crls:  # REV-1: such a certificate is not checked
             status = "good (names no way to ask)"
             subject = safe(certificate.subject_text)
             return ClearingAnswer(
@@ -225,9 +225,9 @@ class ClearingEvidence:
         named = query.facts(evidence=file.name)
         if single is None:
             raise Undecided("revocation.ocsp.missing", f"{file.name} does not answer for {query.who}", **named)
-        if single.doubt:  # OCSP-6
+        if single.doubt:  # OCSP-6: an unknown critical extension
             raise Undecided("revocation.ocsp.malformed", f"{file.name}: the OCSP response {single.doubt}", **named)
-        if single.this_update > self._moment.judged + limits.CLOCK_SKEW:  # D36
+        if single.this_update > self._moment.judged + limits.CLOCK_SKEW:  # D36: it must be valid at the judged time
             raise self._future(query, "ocsp", file.name, single.this_update)
         until = min(self._moment.judged, single.next_update or self._moment.judged)
         try:
@@ -260,7 +260,7 @@ class ClearingEvidence:
         counting: list[_CountingCrl] = []
         first: Undecided | None = None
         for file in self._evidence.crls(query.issuer.subject):
-            if file.facts.is_delta:  # CRL-16
+            if file.facts.is_delta:  # CRL-16: a delta is no base
                 continue
             try:
                 counting.append(self._counting_crl(query, file))
@@ -306,7 +306,7 @@ class ClearingEvidence:
 
     def _counting_crl(self, query: RevocationQuery, file: CrlFile) -> _CountingCrl:
         """The CRL with the reasons that it covers. Raises Undecided."""
-        if file.facts.this_update > self._moment.judged + limits.CLOCK_SKEW:  # CRL-6, D52
+        if file.facts.this_update > self._moment.judged + limits.CLOCK_SKEW:  # CRL-6, D52: not valid yet
             raise self._future(query, "crl", file.name, file.facts.this_update)
         try:
             crl = file.load()
@@ -328,7 +328,7 @@ class ClearingEvidence:
         if base.freshest:
             lists.append(self._delta(query, base))
             kinds.append("delta-crl")
-        elif query.certificate.freshest_crl:  # CRL-15
+        elif query.certificate.freshest_crl:  # CRL-15: the delta cannot be checked
             text = f"{query.who} names a delta CRL that its base CRL {file.name} does not name"
             facts = query.facts_of(file.name, base.this_update, base.next_update)
             raise Undecided("revocation.crl.delta", text, **facts).advising(MADE_SO)
@@ -475,7 +475,7 @@ def _is_proven(file: CrlFile | OcspFile, query: RevocationQuery) -> bool:
 
 
 def _unknown(query: RevocationQuery, file: OcspFile, single: SingleResponse) -> Undecided:
-    """OCSP-8."""
+    """The error: the responder does not know the certificate (OCSP-8)."""
     text = f"the responder of {file.name} does not know {query.who}"
     facts = query.facts_of(file.name, single.this_update, single.next_update)
     return Undecided("revocation.ocsp.unknown", text, **facts)

@@ -98,7 +98,7 @@ _GO_ZERO_YEAR: Final = 1
 
 
 def _algorithm(header: Mapping[Label, Any], dialect: Dialect) -> Algorithm:
-    # JWS-10, COSE-10
+    # JWS-10, COSE-10: a known algorithm, in the protected header
     if dialect.algorithm not in header:
         raise Rejected("envelope.algorithm", "the protected header names no algorithm")
     stated = header[dialect.algorithm]
@@ -125,7 +125,7 @@ def _content_type(header: Mapping[Label, Any], dialect: Dialect) -> str:
 
 
 def _scheme(header: Mapping[Label, Any]) -> Scheme:
-    # SCHEME-1, JWS-13, COSE-14
+    # SCHEME-1, JWS-13, COSE-14: one of the two known schemes
     if model.SCHEME not in header:
         raise Rejected("envelope.scheme", "the protected header names no signing scheme")
     stated = header[model.SCHEME]
@@ -136,7 +136,7 @@ def _scheme(header: Mapping[Label, Any]) -> Scheme:
 
 
 def _critical(header: Mapping[Label, Any], dialect: Dialect) -> frozenset[Label]:
-    # JWS-12, JWS-19, COSE-11, COSE-12, D8
+    # JWS-12, JWS-19, COSE-11, COSE-12, D8: not empty; only headers that are present, and no registered ones
     if dialect.critical not in header:
         raise Rejected("envelope.critical", "the protected header has no list of critical headers (crit)")
     listed = header[dialect.critical]
@@ -159,7 +159,7 @@ def _critical(header: Mapping[Label, Any], dialect: Dialect) -> frozenset[Label]
 
 
 def _require_critical(header: Mapping[Label, Any], critical: frozenset[Label], scheme: Scheme) -> None:
-    # JWS-13, JWS-15, JWS-16, COSE-12
+    # JWS-13, JWS-15, JWS-16, COSE-12: the scheme, its time and the expiry are critical
     required = [model.SCHEME]
     if scheme is Scheme.SIGNING_AUTHORITY and model.AUTHENTIC_SIGNING_TIME in header:
         required.append(model.AUTHENTIC_SIGNING_TIME)
@@ -235,7 +235,7 @@ def _times(
         raise Rejected("envelope.time", f"{own!r} is missing, which the scheme {scheme.value} demands")
     stated = _time(header, dialect, own)
     expiry = _time(header, dialect, model.EXPIRY) if model.EXPIRY in header else None
-    if expiry is not None and expiry <= stated:  # JWS-17, COSE-17
+    if expiry is not None and expiry <= stated:  # JWS-17, COSE-17: it ends after it was made
         raise Rejected(
             "envelope.time",
             f"the expiry {iso(expiry)} is not later than the signing time {iso(stated)}",
@@ -258,7 +258,7 @@ def _time(header: Mapping[Label, Any], dialect: Dialect, label: str) -> datetime
 def _extended(
     header: Mapping[Label, Any], dialect: Dialect, critical: frozenset[Label]
 ) -> Mapping[Label, ExtendedAttribute]:
-    # JWS-21, COSE-18
+    # JWS-21, COSE-18: other headers are allowed, and are extended attributes
     known = DEFINED | dialect.not_extended | {dialect.algorithm, dialect.critical, dialect.content_type}
     return {label: ExtendedAttribute(value, label in critical) for label, value in header.items() if label not in known}
 

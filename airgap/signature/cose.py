@@ -94,7 +94,7 @@ _ABSENT: Final = object()
 
 def _attributes(protected: bytes, unprotected: cbor.CborMap, plugins: Container[str]) -> tuple[Attributes, Any]:
     header = cbor.load_map(protected, limit=limits.ENVELOPE_BYTES, what="protected header", times=True)
-    if CRITICAL in unprotected:  # COSE-11
+    if CRITICAL in unprotected:  # COSE-11: crit is protected
         raise FormatError("crit (label 2) stands in the unprotected header, where it may not be")
     # RFC 9052, section 3. The chain alone may be in both, then equal (D10).
     if double := sorted((header.keys() & unprotected.keys()) - {X5CHAIN}, key=str):

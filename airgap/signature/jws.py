@@ -73,7 +73,7 @@ def _parse(raw: bytes, plugins: Container[str]) -> Envelope:
 
 
 def _check_members(members: json.JsonObject) -> None:
-    # JWS-1, JWS-2, JWS-5, D7
+    # JWS-1, JWS-2, JWS-5, D7: flattened serialisation, with its own members only
     if "signatures" in members:
         raise FormatError("it is in general serialisation (`signatures`), and only the flattened one is allowed")
     if unknown := sorted(members.keys() - _MEMBERS):
@@ -109,7 +109,7 @@ def _find_algorithm(stated: Any) -> Algorithm | None:
 
 
 def _parse_time(stated: Any) -> datetime:
-    # JWS-18
+    # JWS-18: times are RFC 3339
     if not isinstance(stated, str):
         raise FormatError(f"is {show(stated)}, not a text in RFC 3339")
     try:
@@ -131,7 +131,7 @@ _DIALECT: Final = Dialect(
 
 
 def _x5c(header: Mapping[str, Any]) -> list[bytes]:
-    # JWS-30
+    # JWS-30: the whole chain, in standard base64
     listed = header.get(X5C)
     if not isinstance(listed, list) or not listed:
         raise Rejected("envelope.certificates", "the unprotected header has no certificate chain (x5c)")

@@ -143,7 +143,7 @@ def _check_type(manifest: Manifest) -> None:
 
 
 def _check_subject(manifest: Manifest, subject: Descriptor) -> None:
-    # MAN-6, MAN-31
+    # MAN-6, MAN-31: the subject is the artifact in media type, digest and size
     stated = manifest.subject
     if stated is None:
         raise _rejected("has no subject")

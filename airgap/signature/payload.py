@@ -63,7 +63,8 @@ LARGEST_SIZE: Final = 2**63 - 1
 
 
 def _parse(raw: bytes) -> Payload:
-    document = json.load_object(raw, json.Reading.SIGNED, limit=limits.ENVELOPE_BYTES, what="payload")  # JWS-6
+    # JWS-6: the payload is a JSON object
+    document = json.load_object(raw, json.Reading.SIGNED, limit=limits.ENVELOPE_BYTES, what="payload")
     target = json.take(document, TARGET, dict)
     try:
         check_hints(target)

@@ -89,7 +89,7 @@ def _root(name: str, data: bytes) -> Certificate:
             f"{safe(name)}: {safe(root.subject_text)!r} is not self-signed, but issued by {safe(root.issuer_text)!r}",
             remedy=_ROOT_REMEDY,
         )
-    if not root.is_ca:  # TSACH-5
+    if not root.is_ca:  # TSACH-5: no self-signed authority
         raise UsageError(
             f"{safe(name)}: {safe(root.subject_text)!r} is no CA certificate, so no chain can end in it",
             remedy=_ROOT_REMEDY,

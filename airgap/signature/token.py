@@ -146,7 +146,8 @@ def _mechanism(algorithm: Algorithm) -> dict[str, Any]:
         return {"mechanism": library.Mechanism.ECDSA}  # r and s side by side, each as wide as the field (JWS-41)
     name, size = algorithm.hash_name.upper(), new_hash(algorithm.hash_name).digest_size
     parameters = (getattr(library.Mechanism, name), getattr(library.MGF, name), size)
-    return {"mechanism": library.Mechanism.RSA_PKCS_PSS, "mechanism_param": parameters}  # JWS-42
+    # JWS-42: salt as long as the hash
+    return {"mechanism": library.Mechanism.RSA_PKCS_PSS, "mechanism_param": parameters}
 
 
 def _load() -> Any:

@@ -144,7 +144,7 @@ class BlobVerifyRequest:
 
     def __post_init__(self) -> None:
         for key in self.metadata:
-            if key.startswith(RESERVED_PREFIX):  # PAY-10
+            if key.startswith(RESERVED_PREFIX):  # PAY-10: a reserved key
                 raise UsageError(f"metadata never begins with {RESERVED_PREFIX!r}: {safe(key)!r}")
 
     @property

@@ -295,7 +295,8 @@ def _parse_blob_policy(data: bytes, source: str) -> BlobPolicy:
 
 def _read_policy_file(path: Path) -> bytes:
     what = "the trust policy "
-    return read_material(path, limits.POLICY_BYTES, "policy.malformed", what=what, statement=None)  # POLICY-3
+    # POLICY-3: a regular file, which exists
+    return read_material(path, limits.POLICY_BYTES, "policy.malformed", what=what, statement=None)
 
 
 def _freshness(root: Path) -> Freshness:

@@ -29,7 +29,7 @@ from airgap.trust.stores import (
 )
 
 FILE_MODE = 0o600
-FOLDER_MODE = 0o700  # STORE-14
+FOLDER_MODE = 0o700  # STORE-14: for the owner alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,13 +57,13 @@ def export_notation(directory: TrustDirectory, target: Path, *, at: datetime) ->
     """
     _prepare(target, directory.path)
     # a policy of one state with the stores of another may accept what neither state accepts
-    beliefs = read_one_state(directory.path, lambda: _beliefs(directory.path), absent=not_there(directory.path))
+    trusted = read_one_state(directory.path, lambda: _trust_files(directory.path), absent=not_there(directory.path))
     folder = directory.path / CRLS
     index = read_index(folder) if folder.is_dir() else EvidenceIndex()
     cache = notation_cache(directory.evidence, index, directory.stored(), at=at)
     notes = [*cache.notes, *_standing_notes(directory)]
     files: list[str] = []
-    for name, data in sorted(beliefs.items()):
+    for name, data in sorted(trusted.items()):
         files.append(_put(target, f"{CONFIG}/{name}", data))
     for name, data in sorted(cache.files.items()):
         files.append(_put(target, f"{CACHE}/crl/{name}", data))
@@ -126,7 +126,7 @@ def _prepare(target: Path, trust: Path) -> None:
     make_folders(target, mode=FOLDER_MODE)
 
 
-def _beliefs(path: Path) -> dict[str, bytes]:
+def _trust_files(path: Path) -> dict[str, bytes]:
     """The policies and the stores of the trust directory as it is now. Raises AirgapError."""
     directory = TrustDirectory.open(path)
     try:

@@ -68,12 +68,12 @@ def check_together(identities: Sequence[Identity]) -> None:
     """Checks the entries of one statement against each other. Raises FormatError with the index of each later one."""
     notes = Notes()
     for number, identity in enumerate(identities):
-        if identity.kind == ANY and len(identities) > 1:  # ID-1
+        if identity.kind == ANY and len(identities) > 1:  # ID-1: the wildcard stands alone
             notes.add(FormatError(_NOT_ALONE, where=f"[{number}]"))
     seen: list[tuple[int, Identity]] = []
     for second, other in _subjects(identities):
         twin = next((item for item in seen if _overlap(item[1], other)), None)
-        if twin:  # ID-13
+        if twin:  # ID-13: identities do not overlap
             notes.add(
                 FormatError(
                     f"{safe(other.text, limit=128)!r} and [{twin[0]}] {safe(twin[1].text, limit=128)!r} overlap: "
@@ -133,7 +133,7 @@ def match(identities: Sequence[Identity], leaf: Certificate, issuers: Sequence[C
             return identity
     subjects = [identity for _, identity in _subjects(identities)]
     shown = safe(leaf.subject_text)
-    if not subjects:  # ID-3
+    if not subjects:  # ID-3: only x509.subject is compared here
         meant = next((text for identity in identities if (text := _meant(identity))), "")
         raise Rejected(
             "identity.none",

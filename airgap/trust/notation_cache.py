@@ -161,7 +161,7 @@ class _Cache:
         """Checks that this CRL would clear every certificate that names `url` here, too."""
         if crl.version != _VERSION:
             raise _MilderError(f"has version {crl.version}")
-        if signature_scheme(crl.signature_algorithm) is None:  # CRL-4
+        if signature_scheme(crl.signature_algorithm) is None:  # CRL-4: an accepted algorithm
             raise _MilderError(f"is signed with {signature_text(crl.signature_algorithm)}")
         if crl.flaw:
             raise _MilderError(crl.flaw)
@@ -171,7 +171,7 @@ class _Cache:
             raise _MilderError(
                 f"has a critical extension that is not understood ({error.facts['extension']})"
             ) from None
-        if problem := _scope_problem(crl, url):  # CRL-8
+        if problem := _scope_problem(crl, url):  # CRL-8: scopes count
             raise _MilderError(f"{problem}, which notation does not look at")
 
     def _delta(self, base: Crl) -> tuple[CrlFile, Crl]:
@@ -282,7 +282,7 @@ class _Cache:
         for damaged in self._damaged(crl):
             raise _MilderError("is damaged, or from another CA of the same name", damaged.name)
         newest = self.evidence.newest()
-        if newest and newest.moment > self.at + limits.CLOCK_SKEW:  # CRL-6, D52
+        if newest and newest.moment > self.at + limits.CLOCK_SKEW:  # CRL-6, D52: the clock is wrong
             raise _MilderError(
                 f"was made on {iso(newest.moment)}, and the clock says {iso(self.at)}, which notation does not compare",
                 newest.name,

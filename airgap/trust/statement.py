@@ -216,14 +216,14 @@ def _statements(
         if isinstance(version := document.get("version"), int | float):
             kind = "true or false" if isinstance(version, bool) else "a number"
             raise FormatError(f'is {kind}, and must be the text "{VERSION}", in quotes', where="version")
-        if (version := json.take(document, "version", str)) != VERSION:  # POLICY-5
+        if (version := json.take(document, "version", str)) != VERSION:  # POLICY-5: the only version
             raise FormatError(
                 f'is {safe(version, limit=64)!r}, not "{VERSION}", which is the only version that there is',
                 where="version",
             )
     with notes.keep():
         items = json.take_list(document, _LIST, lambda item: item, limit=limits.POLICY_STATEMENTS)
-        if not items:  # POLICY-6
+        if not items:  # POLICY-6: at least one statement
             raise FormatError("has no statement", where=_LIST)
         with notes.keep():
             statements = each(items, _labelled(parse), where=_LIST)
@@ -288,7 +288,7 @@ def parse_statement(
     with notes.keep():
         refuse_unknown(source, (*_COMMON, *own), {**_STATEMENT_HINTS, **hints})
     with notes.keep():
-        if not json.take(source, "name", str):  # POLICY-7
+        if not json.take(source, "name", str):  # POLICY-7: a name
             raise FormatError("is empty; every statement needs a name", where="name")
     with notes.keep():
         if isinstance(level := source.get("signatureVerification"), str):
@@ -427,16 +427,14 @@ def _check_presence(verification: SignatureVerification, member: str, values: ob
 
 
 def _doubts(statement: Statement) -> tuple[str, ...]:
-    only_tsa = statement.stores and not any(store.type is not StoreType.TSA for store in statement.stores)
-    stores = (
-        ("its trust stores are all of type tsa, so that no signature can be trusted",) if only_tsa else ()
-    )  # POLICY-11
-    unused = (
-        ("it sets verifyTimestamp and names no trust store of type tsa, so that no timestamp is ever looked at",)
-        if statement.states_timestamp and not statement.skip and not statement.stores_of(StoreType.TSA)
-        else ()
-    )  # POLICY-9, TS-1
-    return (*stores, *unused, *doubts(statement.identities))
+    found = []
+    # POLICY-11: stores of type tsa anchor no signature
+    if statement.stores and all(store.type is StoreType.TSA for store in statement.stores):
+        found.append("its trust stores are all of type tsa, so that no signature can be trusted")
+    # POLICY-9, TS-1: timestamps count only with a store of type tsa
+    if statement.states_timestamp and not statement.skip and not statement.stores_of(StoreType.TSA):
+        found.append("it sets verifyTimestamp and names no trust store of type tsa, so that no timestamp is ever used")
+    return (*found, *doubts(statement.identities))
 
 
 def _notice(statement: Statement, doubt: str) -> Problem:

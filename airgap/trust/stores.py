@@ -148,7 +148,7 @@ def load_store(root: Path, ref: StoreRef) -> LoadedStore:
             found[certificate] = None
         if len(found) > limits.STORE_CERTIFICATES:
             _refuse(folder, ref, f"holds more than {limits.STORE_CERTIFICATES} certificates")
-    if all(certificate.unusable_key for certificate in found):  # STORE-9
+    if all(certificate.unusable_key for certificate in found):  # STORE-9: an empty store is an error
         which = " with a key of a kind that is known here" if found else ""
         inner = f"; the directory {safe(ignored[0])!r} in it is not looked into" if ignored else ""
         raise TrustMaterialError(
@@ -166,7 +166,7 @@ def _list(root: Path, ref: StoreRef) -> tuple[list[str], list[str]]:
     folder = ref.folder(root)
     try:
         mode = folder.lstat().st_mode
-        if not stat.S_ISDIR(mode):  # STORE-3
+        if not stat.S_ISDIR(mode):  # STORE-3: a real directory
             kind, remedy = ("a symbolic link", _NO_LINK) if stat.S_ISLNK(mode) else ("a file", _NO_FILE)
             _refuse(folder, ref, f"is {kind}, not a directory", remedy=remedy)
         found = list_folder(folder, limits.STORE_FILES)

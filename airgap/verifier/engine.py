@@ -303,7 +303,7 @@ class SignatureVerifier:
     def _authenticity(self, state: _SignatureState) -> str:
         facts = _proven(state.facts)
         kind = StoreType.CA if facts.scheme is Scheme.X509 else StoreType.SIGNING_AUTHORITY
-        if not state.statement.stores_of(kind):  # SCHEME-4
+        if not state.statement.stores_of(kind):  # SCHEME-4: each scheme has its own stores
             raise no_store(facts, kind, state.statement, self._trust.others(state.statement, kind))
         anchors = self._trust.anchors(state.statement, kind)
         anchor = next((certificate for certificate in facts.chain if certificate in anchors), None)
@@ -311,7 +311,7 @@ class SignatureVerifier:
             others = self._trust.others(state.statement, kind)
             raise no_anchor(facts.chain, anchors, unnamed_store(facts.chain, kind, state.statement, others))
         plugin = self._asked_plugin(state, Check.AUTHENTICITY)
-        if plugin and plugin.decides(Check.AUTHENTICITY):  # ID-16
+        if plugin and plugin.decides(Check.AUTHENTICITY):  # ID-16: it replaces the check of identities
             identity = plugin.check(Check.AUTHENTICITY)
         else:
             try:
@@ -327,7 +327,7 @@ class SignatureVerifier:
         expiry = _proven(state.facts).expiry
         if expiry is None:
             return None
-        if self._at >= expiry:  # D24
+        if self._at >= expiry:  # D24: the moment of expiry is too late
             raise Rejected(
                 "expiry.passed", f"the signature expired on {iso(expiry)}", expiry=iso(expiry), at=iso(self._at)
             )
@@ -339,7 +339,8 @@ class SignatureVerifier:
             return _authentic_time_inside(facts)
         if not self._needs_timestamp(state.statement, facts):
             others = partial(self._trust.others, state.statement, StoreType.TSA)
-            check_validity_untimed(facts, self._at, state.statement, others)  # TS-2, TS-4
+            # TS-2, TS-4: no timestamp proves an earlier time
+            check_validity_untimed(facts, self._at, state.statement, others)
             return "every certificate of the chain is valid at the moment judged for"
         return self._timestamp(state, facts)
 
@@ -357,7 +358,7 @@ class SignatureVerifier:
             token = state.token()
         except FormatError as error:  # TS-15 to TS-17
             raise Rejected("timestamp.malformed", f"the timestamp token cannot be read: {error}") from None
-        if token is None:  # TS-3
+        if token is None:  # TS-3: demanded and missing
             raise no_timestamp(facts, self._at, state.statement)
         from airgap.pki.timestamp import check_within
 
@@ -367,7 +368,7 @@ class SignatureVerifier:
         except Rejected as error:
             others = self._trust.others(state.statement, StoreType.TSA)
             raise untrusted_timestamp(error, token, stamped.signature_value, state.statement, others) from None
-        check_within(timestamp, facts.chain)  # TS-26
+        check_within(timestamp, facts.chain)  # TS-26: all of the time that it allows
         # TS-27: always judged, whatever the action for revocation is; no time of signing softens it
         self._ask_revocation(state, Check.AUTHENTIC_TIMESTAMP, timestamp.chain, kind="tsa", signed_at=None)
         state.timestamp = timestamp
@@ -377,18 +378,18 @@ class SignatureVerifier:
     def _warn_of_timestamp(self, state: _SignatureState, facts: SignatureFacts, timestamp: VerifiedTimestamp) -> None:
         """Warnings about facts that no rule refuses."""
         algorithm = facts.chain[0].algorithm  # integrity compared the envelope's with it
-        if algorithm and timestamp.imprint_hash != algorithm.hash_name:  # D30
+        if algorithm and timestamp.imprint_hash != algorithm.hash_name:  # D30: not the hash of the key
             state.warnings.append(
                 f"the timestamp is over a {timestamp.imprint_hash} imprint, the signature over {algorithm.hash_name}"
             )
-        if timestamp.earliest > self._at + limits.CLOCK_SKEW:  # TS-29
+        if timestamp.earliest > self._at + limits.CLOCK_SKEW:  # TS-29: compared with the judged time only
             state.warnings.append(
                 f"the timestamp, {iso(timestamp.gen_time)}, lies after the moment judged for: a clock is wrong"
             )
 
     def _chain_revocation(self, state: _SignatureState) -> str:
         facts = _proven(state.facts)
-        signed_at = state.timestamp.latest if state.timestamp else facts.authentic_time  # D31
+        signed_at = state.timestamp.latest if state.timestamp else facts.authentic_time  # D31: proven times only
         try:
             plugin = self._asked_plugin(state, Check.REVOCATION)
         except Undecided:  # the plugin's answer of now is unknown, but condemning evidence counts
@@ -472,7 +473,7 @@ class SignatureVerifier:
         if not state.demanded:
             return None
         signed = _proven(state.facts).require_later().metadata
-        for key, value in state.demanded.items():  # PAY-9
+        for key, value in state.demanded.items():  # PAY-9: the same value, byte for byte
             facts: dict[str, Fact] = {"key": key, "required": value}
             if key not in signed:
                 raise Rejected("metadata.missing", f"the signature has no metadata {safe(key)!r}", **facts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.architecture import requirements
@@ -25,6 +27,16 @@ def test_code_cites_every_rule_or_the_list_says_why_not() -> None:
     rules = [rule for area in requirements.areas() if not area.cases for rule in area.rules]
     assert not [rule.id for rule in rules if rule.id not in cited and not rule.reason], "cited by no code"
     assert not [rule.id for rule in rules if rule.id in cited and rule.reason], "code cites it: take the reason away"
+
+
+def test_a_comment_says_what_a_rule_demands() -> None:
+    """An id alone sends the reader to the list of rules, comment by comment."""
+    alone = re.compile(r'(?:#|""")\s*((?:(?:[A-Z]+-\d+|D\d+)(?:, )?)+)\.?(?:""")?\s*$', re.MULTILINE)
+    assert alone.search("if early:  # EARLY-" + "1")
+    known = requirements.known()
+    for module in (requirements.ROOT / "airgap").rglob("*.py"):
+        found = alone.findall(module.read_text(encoding="utf-8"))
+        assert not [ids for ids in found if ids.split(", ")[0] in known], module
 
 
 def test_a_test_cites_every_negative_case() -> None:

@@ -203,7 +203,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert set(problems) <= {"snapshot.rollback"}
-    assert ground.state().beliefs["default"].number == 3
+    assert ground.state().trust["default"].number == 3
     assert ground.policy_name() == "packer"
 
 
@@ -279,7 +279,7 @@ def test_the_command_finishes_what_was_left_between_two_renames(
         else:
             act(ground)
         assert ground.policy_name() == ("site" if act is Ground.undo else "packer")
-        assert ground.state().beliefs["default"].number == 1
+        assert ground.state().trust["default"].number == 1
 
 
 def test_a_folder_made_between_two_renames_does_not_cost_the_pins(

@@ -131,7 +131,7 @@ class TestAccepted:
 
 
 class TestEvidenceAlone:
-    def test_needs_no_pin_and_leaves_beliefs_alone(self, ground: Ground) -> None:
+    def test_needs_no_pin_and_leaves_stores_and_policies_alone(self, ground: Ground) -> None:
         outcome = ground.apply(ground.packed(evidence_only=True, signed=False))
         assert outcome.applied
         assert ground.policy_name() == "site"
@@ -141,7 +141,7 @@ class TestEvidenceAlone:
         """Else anybody could shut out genuine snapshots with a huge number."""
         ground.pin()
         ground.apply(ground.packed("evil", evidence_only=True, signed=False, number=10**9))
-        assert ground.state().beliefs == {}
+        assert ground.state().trust == {}
         assert ground.apply(ground.packed(number=1)).applied
 
     @pytest.mark.parametrize("killed", [False, True], ids=["whole", "killed"])
@@ -485,7 +485,7 @@ class TestRollback:
         assert ground.apply(first, allow_rollback="the new policy locks us out").applied
         events = {event.action: event.reason for event in ground.state().history}
         assert events["allow-rollback"] == "the new policy locks us out"
-        assert ground.state().beliefs["default"].number == 2
+        assert ground.state().trust["default"].number == 2
 
     def test_a_withheld_full_snapshot_is_applied_after_a_later_one_of_evidence_alone(self, ground: Ground) -> None:
         """Number 2 removes a root. Whoever keeps it back and lets number 3 through must not keep it out for ever."""
@@ -505,7 +505,7 @@ class TestRollback:
         assert (ground.site / "crls/b.crl").exists()
         assert reasons(ground.apply(first)) == ["snapshot.rollback"]
         state = ground.state()
-        assert (state.beliefs["default"].number, state.evidence["default"].number) == (2, 3)
+        assert (state.trust["default"].number, state.evidence["default"].number) == (2, 3)
         assert ground.undo().in_force == f"default/1 {_digest(first)}"
 
     def test_evidence_in_a_folder_of_its_own_does_not_make_the_same_another(self, ground: Ground) -> None:
@@ -522,7 +522,7 @@ class TestRollback:
     def test_the_memory_says_when_it_was_done_not_for_which_moment(self, ground: Ground) -> None:
         ground.pin()
         assert ground.apply(ground.packed(), clock=LATER + timedelta(days=3)).applied
-        assert ground.state().beliefs["default"].accepted == LATER + timedelta(days=3)
+        assert ground.state().trust["default"].accepted == LATER + timedelta(days=3)
         assert ground.state().history[-1].at == LATER + timedelta(days=3)
 
     def test_another_one_with_the_same_number_is_refused_whatever_is_said(self, ground: Ground) -> None:

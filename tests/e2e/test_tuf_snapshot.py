@@ -72,7 +72,7 @@ def test_metadata_of_the_pinned_root_are_accepted(ground: TufGround) -> None:
     for name in ("one", "two.tar"):
         assert ground.tuf(ground.box(name)).applied
     assert ground.policy_name() == "packer"
-    assert ground.state().beliefs["default"].number == 2
+    assert ground.state().trust["default"].number == 2
 
 
 def test_a_look_changes_no_memory(ground: TufGround) -> None:

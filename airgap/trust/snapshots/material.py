@@ -125,12 +125,12 @@ def list_material(root: Path, *, evidence_only: bool = False) -> tuple[MaterialF
     meaning are passed over. Raises TrustMaterialError(snapshot.malformed).
     """
     evidence = _evidence_paths(root)
-    return _list(root, evidence if evidence_only else chain(_belief_paths(root), evidence))
+    return _list(root, evidence if evidence_only else chain(_trust_paths(root), evidence))
 
 
 def list_trust_material(root: Path) -> tuple[MaterialFile, ...]:
     """Policies and trust stores alone, as `list_material` lists them. Raises TrustMaterialError(snapshot.malformed)."""
-    return _list(root, _belief_paths(root))
+    return _list(root, _trust_paths(root))
 
 
 def evidence_digests(root: Path) -> frozenset[Digest]:
@@ -162,7 +162,7 @@ def _list(root: Path, paths: Iterable[str]) -> tuple[MaterialFile, ...]:
     return tuple(files)
 
 
-def _belief_paths(root: Path) -> Iterator[str]:
+def _trust_paths(root: Path) -> Iterator[str]:
     yield from (name for name in _POLICIES if os.path.lexists(root / name))
     for kind in StoreType:
         base = "/".join((*FOLDER, kind.value))

@@ -100,8 +100,8 @@ class Event:
 class State:
     """The whole state of one trust directory."""
 
-    beliefs: Mapping[str, Accepted] = field(default_factory=lambda: MappingProxyType({}))
-    """The marks of stores and policies, by stream."""
+    trust: Mapping[str, Accepted] = field(default_factory=lambda: MappingProxyType({}))
+    """The marks of stores and policies, by stream; `beliefs` in the file."""
     evidence: Mapping[str, Accepted] = field(default_factory=lambda: MappingProxyType({}))
     """The marks of evidence, by stream."""
     made: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -127,10 +127,10 @@ class State:
             raise FormatError(f"is not {SCHEMA!r}", where="schema")
         marks = ("beliefs", "evidence") if schema == SCHEMA else ("streams", "streams")
         refuse_unknown(document, ("schema", *dict.fromkeys(marks), "made", "inForce", "history"))
-        beliefs, evidence = (_marks(document, member) for member in marks)
+        trust, evidence = (_marks(document, member) for member in marks)
         made = json.take(document, "made", dict)
         return cls(
-            beliefs=beliefs,
+            trust=trust,
             evidence=evidence,
             made=MappingProxyType({parse_stream(name): parse_number(json.take(made, name, int)) for name in made}),
             in_force=None if document.get("inForce") is None else json.take(document, "inForce", str),
@@ -141,7 +141,7 @@ class State:
         """The document."""
         document = {
             "schema": SCHEMA,
-            "beliefs": {name: accepted.to_json() for name, accepted in sorted(self.beliefs.items())},
+            "beliefs": {name: accepted.to_json() for name, accepted in sorted(self.trust.items())},
             "evidence": {name: accepted.to_json() for name, accepted in sorted(self.evidence.items())},
             "made": dict(sorted(self.made.items())),
             "inForce": self.in_force,
@@ -164,7 +164,7 @@ class State:
         evidence. Raises Rejected: snapshot.rollback, snapshot.fork.
         """
         stream, number = snapshot.stream, snapshot.number
-        marks = [mark for mark in (self.beliefs.get(stream), self.evidence.get(stream)) if mark is not None]
+        marks = [mark for mark in (self.trust.get(stream), self.evidence.get(stream)) if mark is not None]
         for mark in marks:
             if number == mark.number and snapshot.descriptor.digest != mark.digest:
                 raise Rejected(
@@ -193,7 +193,7 @@ class State:
             return replace(self, evidence=evidence)
         return replace(
             self,
-            beliefs=_raised(self.beliefs, snapshot.stream, mark),
+            trust=_raised(self.trust, snapshot.stream, mark),
             evidence=evidence,
             in_force=in_force_text(snapshot),
         )
@@ -206,7 +206,7 @@ class State:
         return mark is not None and mark.digest == snapshot.descriptor.digest
 
     def _marks_for(self, snapshot: Snapshot) -> Mapping[str, Accepted]:
-        return self.evidence if snapshot.evidence_only else self.beliefs
+        return self.evidence if snapshot.evidence_only else self.trust
 
     def undoing(self, in_force: str | None) -> State:
         """The state with the former snapshot in force; the marks stay."""
@@ -218,7 +218,7 @@ class State:
 
     def last_number(self, stream: str) -> int:
         """The highest known number, accepted or made here; 0 if there is none."""
-        marks = (marks.get(stream) for marks in (self.beliefs, self.evidence))
+        marks = (marks.get(stream) for marks in (self.trust, self.evidence))
         return max(self.made.get(stream, 0), *(mark.number if mark else 0 for mark in marks))
 
     def noting(self, at: datetime, action: str, detail: str, reason: str = "") -> State:
@@ -231,7 +231,7 @@ def is_behind(state: State, witness: State) -> bool:
     """Whether `witness` has a higher mark than `state`: then `state` is not the newest one."""
     return any(
         name not in marks or marks[name].number < mark.number
-        for marks, known in ((state.beliefs, witness.beliefs), (state.evidence, witness.evidence))
+        for marks, known in ((state.trust, witness.trust), (state.evidence, witness.evidence))
         for name, mark in known.items()
     )
 

@@ -135,18 +135,18 @@ class TestState:
     def test_streams_do_not_know_of_each_other(self) -> None:
         state, other = State().accepting(build().snapshot, AT), build(stream="other", number=1).snapshot
         state.check_not_older(other)  # raises where it is
-        assert state.accepting(other, AT).beliefs.keys() == {"default", "other"}
+        assert state.accepting(other, AT).trust.keys() == {"default", "other"}
 
     def test_going_back_on_purpose_does_not_lower_the_highest_number(self) -> None:
         state = State().accepting(build().snapshot, AT).accepting(build(number=3).snapshot, AT)
-        assert state.beliefs["default"].number == 7
+        assert state.trust["default"].number == 7
         assert state.in_force is not None
         assert state.in_force.startswith("default/3 ")
 
     def test_evidence_alone_has_a_mark_of_its_own(self) -> None:
         """Else a withheld full snapshot could never be applied again."""
         state = State().accepting(build(number=1).snapshot, AT).accepting(evidence(3), AT)
-        assert (state.beliefs["default"].number, state.evidence["default"].number) == (1, 3)
+        assert (state.trust["default"].number, state.evidence["default"].number) == (1, 3)
         assert state.in_force is not None
         assert state.in_force.startswith("default/1 ")
         state.check_not_older(build(number=2).snapshot)
@@ -157,7 +157,7 @@ class TestState:
 
     def test_a_full_snapshot_sets_both_marks(self) -> None:
         state = State().accepting(build(number=4).snapshot, AT)
-        assert state.beliefs == state.evidence
+        assert state.trust == state.evidence
         with pytest.raises(Rejected):
             state.check_not_older(evidence(3))
 
@@ -227,4 +227,4 @@ class TestState:
     def test_the_last_number_counts_what_was_made_and_what_was_accepted(self) -> None:
         state = State().accepting(build().snapshot, AT).making("default", 9).making("default", 2)
         assert state.last_number("default") == 9
-        assert state.beliefs["default"].digest == Digest.parse(str(build().snapshot.descriptor.digest))
+        assert state.trust["default"].digest == Digest.parse(str(build().snapshot.descriptor.digest))
