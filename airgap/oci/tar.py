@@ -156,7 +156,7 @@ class _Pending:
                     f"{source} follows another global one before a member, which some readers refuse", remedy=REPACK
                 )
             self.global_seen = True
-            check_global(parse_records(data, source), source)
+            check_global(header.name, parse_records(data, source), source)
             return
         self.used, self._start = True, offset
         if header.kind is MemberKind.EXTENDED:

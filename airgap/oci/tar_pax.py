@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 from airgap.errors import FormatError
@@ -17,6 +18,10 @@ _ID: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _TEXT: Final = re.compile(r"[^\0\udc80-\udcff]+")
 _NAME: Final = re.compile(r"[^\0\udc80-\udcff]{1,255}")
 _ANY: Final = re.compile(r"(?s).{0,65536}")
+_GLOBAL_NAME: Final = re.compile(
+    r"(?:[^/]*/)*(?:pax_global_header|@PaxHeader|GlobalHead\.[0-9.]+)|PaxHeader/[^/]*", re.ASCII
+)
+"""Names that git, Python, GNU tar, Go and Node give to a global header."""
 _FLAG: Final = (
     "arch|archive|compress|dirsync|hidden|noatime|nocow|nodump|notail|offline|opaque|projinherit|rdonly|sync|system"
     "|uarch"
@@ -86,10 +91,22 @@ def check_records(records: dict[str, str], member: str) -> None:
             raise FormatError(
                 f"{shown} with the value {safe(value, limit=64)!r}, which readers read differently", remedy=REPACK
             )
+        if key == "path" and not unicodedata.is_normalized("NFC", value):
+            raise FormatError(
+                f"{shown} with accents that stand apart from their letters; bsdtar joins them, which makes the name "
+                "another one",
+                remedy=REPACK,
+            )
 
 
-def check_global(records: dict[str, str], source: str) -> None:
-    """Refuses a global header that describes members: some readers apply it, others do not. Raises FormatError."""
+def check_global(name: str, records: dict[str, str], source: str) -> None:
+    """Refuses a global header that describes members, or is called like one. Raises FormatError.
+
+    Some readers apply its records, others do not. Readers in Go treat it as a member of its name: docker and skopeo
+    remove what was unpacked under that name before.
+    """
+    if not _GLOBAL_NAME.fullmatch(name) or ".." in name.split("/"):
+        raise FormatError(f"{source} has a name that no tool gives it: some readers take it for a file", remedy=REPACK)
     for key in records:
         if key != "comment":
             raise FormatError(

@@ -56,6 +56,7 @@ ODD_RECORDS: Final[tuple[tuple[str, str], ...]] = (
     ("path", ""),
     ("path", BLOB),
     ("path", "a"),
+    ("path", "cafe\u0301"),
     ("linkpath", "index.json"),
     ("linkpath", "a"),
     ("size", "0"),
@@ -328,7 +329,10 @@ def forged(draw: st.DrawFn) -> Forged:
     decoy[-1].decoy = True
     _put(draw, groups, decoy)
     if draw(st.integers(0, 9)) == 0:
-        groups.insert(0, [_Block(b"pax_global_header", _records({"comment": "0" * 40}), "pax", b"g")])
+        called = draw(
+            st.sampled_from([b"pax_global_header", b"././@PaxHeader", b"index.json", BLOB.encode(), b"blobs"])
+        )
+        _put(draw, groups, [_Block(called, _records({"comment": "0" * 40}), "pax", b"g")])
     oddities = draw(st.lists(st.sampled_from(_ODDITIES), min_size=draw(st.integers(0, 1)), max_size=2))
     notes += [oddity(draw, groups) for oddity in oddities]
     data = b"".join(block.raw() for group in groups for block in group) + END

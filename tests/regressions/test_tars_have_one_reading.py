@@ -127,6 +127,21 @@ TRICKS: Final = (
     Trick("global path", _pax({"path": "index.json"}, kind=b"g"), "sets 'path' for all members"),
     Trick("global size", _pax({"size": "3"}, kind=b"g"), "sets 'size' for all members"),
     Trick("global sparse", _pax({"GNU.sparse.name": "index.json"}, kind=b"g"), "'GNU.sparse.name' for all members"),
+    Trick(
+        "global called index.json",
+        tar_pax({"comment": "x"}, kind=b"g", name="index.json") + tar_member("a", b"1"),
+        "'index.json'.* has a name that no tool gives it",
+    ),
+    Trick(
+        "global called blobs",
+        tar_pax({"comment": "x"}, kind=b"g", name="./blobs") + tar_member("a", b"1"),
+        "'./blobs'.* has a name that no tool gives it",
+    ),
+    Trick(
+        "global that leaves",
+        tar_pax({"comment": "x"}, kind=b"g", name="../pax_global_header") + tar_member("a", b"1"),
+        "has a name that no tool gives it",
+    ),
     Trick("global between", tar_pax({"path": "b"}) + _pax({"comment": "x"}, kind=b"g"), "follows another one"),
     Trick("global twice", tar_pax({"comment": "x"}, kind=b"g") * 2 + tar_member("a", INDEX), "another global one"),
     Trick("header of Solaris", _pax({"path": "index.json"}, kind=b"X"), "'PaxHeader', .*Solaris"),
@@ -171,6 +186,7 @@ TRICKS: Final = (
     Trick("case of a directory", tar_member("Blobs/x", b"1"), "'Blobs' in the tar is another spelling of 'blobs'"),
     Trick("case of a blob", tar_member(f"blobs/sha256/{HEX.upper()}", b"x"), "is another spelling of"),
     Trick("normal form", tar_member("café", b"1") + tar_member("cafe\u0301", b"2"), "is in the tar twice"),
+    Trick("normal form in PAX", _pax({"path": "cafe\u0301"}), "PAX record 'path' with accents that stand apart"),
     Trick("wide letters", tar_member("\uff49ndex.json", INDEX), "another spelling of 'index.json'"),
     Trick("unseen letter", tar_member("index.json\u200d", INDEX), "another spelling of 'index.json'"),
     Trick("dot", tar_member("index.json.", INDEX), "'index.json.' in the tar is another spelling"),
@@ -273,7 +289,13 @@ def _go(name: str, data: bytes = b"", kind: bytes = b"0", mode: bytes = b"010064
 
 
 HONEST: Final[dict[str, Callable[[], bytes]]] = {
-    "global comment of git": lambda: tar_pax({"comment": "0" * 40}, kind=b"g") + FINE + END,
+    **{
+        f"global comment, called {name}": lambda name=name: (  # type: ignore[misc]
+            tar_pax({"comment": "0" * 40}, kind=b"g", name=name) + FINE + END
+        )
+        for name in ("pax_global_header", "././@PaxHeader", "/tmp/GlobalHead.17.1", "GlobalHead.0.0", "PaxHeader/")  # noqa: S108
+    },
+    "accents in a header": lambda: tar_member("cafe\u0301", b"x") + FINE + END,
     "times and owners in PAX": lambda: (
         _pax({"mtime": "1795917110.457845399", "atime": "1", "uid": "3000000", "uname": "jörg"}, "README") + FINE + END
     ),

@@ -225,10 +225,11 @@ def tar_member(name: str, data: bytes, form: TarFormat = "ustar", *, kind: bytes
     return extended + tar_header(name, len(data), form, kind=kind, **fields) + pad(data)
 
 
-def tar_pax(records: Mapping[str, str] | bytes, *, kind: bytes = b"x") -> bytes:
+def tar_pax(records: Mapping[str, str] | bytes, *, kind: bytes = b"x", name: str = "") -> bytes:
     """A PAX extended header (`x`, or `g` for all members); as bytes, exactly those."""
     data = records if isinstance(records, bytes) else b"".join(map(_record, records.items()))
-    return tar_header("PaxHeader", len(data), kind=kind) + pad(data)
+    name = name or ("pax_global_header" if kind == b"g" else "PaxHeader")
+    return tar_header(name, len(data), kind=kind) + pad(data)
 
 
 def tar_header(
