@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from airgap import limits
 from airgap.errors import AirgapError, ContentError, FormatError, Rejected
@@ -26,6 +27,7 @@ from airgap.signature.envelope import ANY_PLUGIN, parse_envelope
 from airgap.signature.manifest import envelope_descriptor, is_signature
 from airgap.signature.model import Envelope
 
+_Item = TypeVar("_Item")
 _TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 
 
@@ -67,17 +69,21 @@ class CollectedChains:
     stamped: tuple[bytes, ...] = ()
     """The CRLs and OCSP responses in the timestamp tokens (D51), not read."""
 
-    def __or__(self, other: CollectedChains) -> CollectedChains:
-        return CollectedChains(
-            asked=tuple(dict.fromkeys((*self.asked, *other.asked))),
-            signatures=self.signatures | other.signatures,
-            unread=tuple(dict.fromkeys((*self.unread, *other.unread))),
-            problems=tuple(dict.fromkeys((*self.problems, *other.problems))),
-            stamped=tuple(dict.fromkeys((*self.stamped, *other.stamped))),
-        )
+
+def merged(collected: Iterable[CollectedChains]) -> CollectedChains:
+    """All of them as one; what several have is in it once."""
+    parts = tuple(collected)
+    return CollectedChains(
+        asked=_each_once(part.asked for part in parts),
+        signatures=frozenset[Digest]().union(*(part.signatures for part in parts)),
+        unread=_each_once(part.unread for part in parts),
+        problems=_each_once(part.problems for part in parts),
+        stamped=_each_once(part.stamped for part in parts),
+    )
 
 
-NO_CHAINS = CollectedChains(asked=(), signatures=frozenset(), unread=())
+def _each_once(parts: Iterable[tuple[_Item, ...]]) -> tuple[_Item, ...]:
+    return tuple(dict.fromkeys(item for part in parts for item in part))
 
 
 def collect_chains(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from airgap.oci.graph import Graph
@@ -64,3 +64,30 @@ def open_target(text: str) -> Iterator[Target]:
     reference = parse_layout_reference(text, exists=os.path.exists)
     with open_layout(reference.path) as store:
         yield Target(reference, store, Graph(store))
+
+
+class TargetOpener:
+    """Opens references one after another. References to one layout in a row share what was read of it."""
+
+    def __init__(self, entered: Callable[[Target], object], left: Callable[[Target], object] = lambda _: None) -> None:
+        """`entered` is called for each layout that was opened, `left` before it is closed."""
+        self._entered, self._left = entered, left
+        self._stack = ExitStack()
+        self._target: Target | None = None
+
+    def open(self, text: str) -> Target:
+        """The target that `text` names; it is open until another layout is. Raises what `open_target` raises."""
+        if self._target is not None and (target := self._target.another(text)) is not None:
+            return target
+        self.close()
+        target = self._stack.enter_context(open_target(text))
+        self._entered(target)
+        self._target = target
+        return target
+
+    def close(self) -> None:
+        """Closes the layout that is open."""
+        if self._target is not None:
+            self._left(self._target)
+        self._target = None
+        self._stack.close()

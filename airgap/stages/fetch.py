@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from airgap import limits
-from airgap.collection.chains import NO_CHAINS, CertificateToCheck, CollectedChains, collect_chains
+from airgap.collection.chains import CertificateToCheck, CollectedChains, collect_chains, merged
 from airgap.collection.coverage import Attempt, AttemptResult, EvidenceWritten, FetchOutcome, cover
 from airgap.collection.evidence_writer import EvidenceWriter
 from airgap.collection.gather import MALFORMED, Gatherer
@@ -36,7 +36,7 @@ from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.store import Store
-from airgap.oci.target import Target, open_target
+from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.pki.chain import Anchors
 from airgap.pki.crl import split_pem
 from airgap.problem import Problem
@@ -136,7 +136,7 @@ class _Fetch:
         self._unreadable: tuple[str, ...] = ()
         self._anchors = self._tsa_anchors(trust)
         self._stored = tuple(trust.stored()) if trust is not None else ()
-        self.chains: CollectedChains = NO_CHAINS
+        self.chains = merged(())
         # evidence that only the receiving site can prove is attached to images, but not kept in a trust directory
         self.gatherer = Gatherer(EvidenceWriter(root), at=request.at, unproven=request.directory is None)
 
@@ -154,41 +154,43 @@ class _Fetch:
         """Walk the targets; evidence that is attached to their images is offered, too."""
         into = self._request.into
         names = [*self._request.targets, *([into] if into is not None and into not in self._request.targets else [])]
-        for name in names:
-            try:
-                with self._open(name) as (store, graph, roots):
+        collected: list[CollectedChains] = []
+        targets = TargetOpener(lambda target: self._offer_evidence(target.store, target.graph, target.store.name))
+        with closing(targets):
+            for name in names:
+                try:
+                    store, graph, roots = self._open(targets, name)
                     chains = collect_chains(store, graph, roots, self._anchors, stored=self._stored)
                     if name == into:
                         for problem in chains.problems:  # evidence beside the images may not be the one that they need
                             raise problem.error()
                     self._problems += [_problem(problem.error(), name) for problem in chains.problems]
-                    self.chains |= chains
-                    self._offer_box(store, graph, name)
+                    collected.append(chains)
                     self._offered += [(f"{safe(name)}: a timestamp token", piece) for piece in chains.stamped]
-            except (AirgapError, OSError) as error:
-                if name == into:
-                    raise
-                self._problems.append(_problem(error, name))
+                except (AirgapError, OSError) as error:
+                    if name == into:
+                        raise
+                    self._problems.append(_problem(error, name))
+        self.chains = merged(collected)
 
-    @contextmanager
-    def _open(self, name: str) -> Iterator[tuple[Store, Graph, list[Descriptor]]]:
+    def _open(self, targets: TargetOpener, name: str) -> tuple[Store, Graph, list[Descriptor]]:
         reference = parse_reference(name, exists=os.path.exists)
         if isinstance(reference, LayoutReference):
-            with open_target(name) as target:
-                yield target.store, target.graph, [root.descriptor for root in target.all_roots()]
-            return
+            target = targets.open(name)
+            return target.store, target.graph, [root.descriptor for root in target.all_roots()]
         found, root = outline(self._registries.source(reference), reference.digest or reference.tag or "latest")
-        for error in found.problems:
-            self._problems.append(_problem(error, name))
-        yield found, Graph(found), [root]
+        self._problems += [_problem(error, name) for error in found.problems]
+        graph = Graph(found)
+        self._offer_evidence(found, graph, safe(name))
+        return found, graph, [root]
 
-    def _offer_box(self, store: Store, graph: Graph, name: str) -> None:
-        beside = find_target_evidence(store, graph, safe(name))
+    def _offer_evidence(self, store: Store, graph: Graph, name: str) -> None:
+        beside = find_target_evidence(store, graph, name)
         for piece in beside.offered():
             try:
-                self._offered.append((f"{safe(name)}: {piece.name}", piece.read()))
+                self._offered.append((f"{name}: {piece.name}", piece.read()))
             except FormatError as error:
-                self._warnings.append(Problem(message=f"{safe(name)}: {error}", reason="evidence.unusable"))
+                self._warnings.append(Problem(message=f"{name}: {error}", reason="evidence.unusable"))
         self._unread += beside.beyond_bounds
 
     # --- taking ---

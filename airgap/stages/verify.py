@@ -24,7 +24,7 @@ from airgap.oci.descriptor import ACQUISITION, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.nodes import Referrer, Root, reported_elsewhere
 from airgap.oci.problems import ContentProblem
-from airgap.oci.target import Target, open_target
+from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.problem import Problem
 from airgap.reasons import ExitCode
 from airgap.revocation.artifact import find_proposals, is_evidence_alone
@@ -169,9 +169,7 @@ class _Verification:
         self._layout_evidence, self._shared = layout_evidence, layout_evidence.whole
         self._shared_judge = self._judge = self._make_judge(layout_evidence.bodies)
         self._pool = pool
-        self._layout = ExitStack()
-        """Keeps the last layout open: following targets in it share what was read."""
-        self._opened: Target | None = None
+        self._targets = TargetOpener(self._enter, self._leave)
         self._judged: dict[Descriptor, tuple[Statement, ReferrerOutcome]] = {}
         """The judged attachments of that layout, with the last applied statement."""
         self._artifacts: list[ArtifactOutcome] = []
@@ -181,7 +179,7 @@ class _Verification:
     def target(self, text: str) -> None:
         """Judge one target. An error becomes a problem, and the next target follows."""
         try:
-            target = self._open(text)
+            target = self._targets.open(text)
             content = self._contents(target)
             roots = _roots(target)
             alone = {root.descriptor for root in roots if target.is_whole and is_evidence_alone(target.graph, root)}
@@ -198,21 +196,15 @@ class _Verification:
 
     def close(self) -> None:
         """Closes the layout that is open."""
-        if self._opened is not None:
-            self._warnings += list(self._beside.notices())
-        self._opened = None
-        self._layout.close()
+        self._targets.close()
 
-    def _open(self, text: str) -> Target:
-        if self._opened is not None and (target := self._opened.another(text)) is not None:
-            return target
-        self.close()
-        target = self._layout.enter_context(open_target(text))
+    def _enter(self, target: Target) -> None:
         self._open_evidence(target)
         self._checker = ContentChecker(target.store, self._pool)
         self._nearby = NearbySignatureFinder(target.graph)
-        self._opened = target
-        return target
+
+    def _leave(self, _: Target) -> None:
+        self._warnings += list(self._beside.notices())
 
     def _make_judge(self, bodies: Sequence[Evidence]) -> SignatureVerifier:
         request = self._request
