@@ -14,7 +14,7 @@ from airgap.verdict import Ruling, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A problem that prevented judging a target or the whole run; or, with exit code 0, a warning."""
+    """Something that was not judged, and why; or, with exit code 0, a warning."""
 
     message: str
     exit_code: int = ExitCode.OK
@@ -32,6 +32,12 @@ class Problem:
     def exit_codes(self) -> frozenset[int]:
         """Its exit code."""
         return Ruling.of_code(self.exit_code).exit_codes
+
+    @classmethod
+    def of_reason(cls, reason: str, message: str, *, target: str | None = None, remedy: str = "") -> Self:
+        """The problem with the exit code of its reason code."""
+        exit_code = REASONS[reason].exit_code
+        return cls(message=message, exit_code=exit_code, reason=reason, target=target, remedy=remedy)
 
     @classmethod
     def of(cls, error: AirgapError, target: str | None = None) -> Self:

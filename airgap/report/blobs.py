@@ -90,7 +90,7 @@ class BlobReport(VerdictReport[BlobOutcome]):
             "digest": str(outcome.digest) if outcome.digest else None,
             "size": outcome.size,
             "signature_path": outcome.signature_path,
-            "policy": policy_document(outcome.policy, outcome.policy_finding, catch_all="global"),
+            "policy": policy_document(outcome.policy, outcome.unjudged, catch_all="global"),
             "signature": signature_document(signature) if signature else None,
             "certificates": certificates_document([signature] if signature else []),
             "problems": [problem_document(problem) for problem in outcome.problems],
@@ -143,10 +143,10 @@ def _lines(outcome: BlobOutcome, style: Style, verbose: bool) -> Iterator[str]:
         yield f"  {signed_by(signature)} {signature.signer.subject}; {outcome.size} bytes, {outcome.digest}"
         for key, value in signature.metadata.items():
             yield f"          {key}={value}"
-    if outcome.policy_finding:
-        reason, message = outcome.policy_finding
-        kind = "unsure" if reason == "policy.skip" else "bad"
-        yield from reason_lines(message, reason, style, kind, remedy=outcome.remedy or _REMEDIES.get(reason, ""))
+    if unjudged := outcome.unjudged:
+        kind = "unsure" if unjudged.reason == "policy.skip" else "bad"
+        remedy = unjudged.remedy or _REMEDIES.get(unjudged.reason or "", "")
+        yield from reason_lines(unjudged.message, unjudged.reason, style, kind, remedy=remedy)
     if signature:
         yield from signature_lines(signature, style, verbose, quiet=False)
     yield from problem_and_warning_lines(outcome, style)

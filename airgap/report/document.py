@@ -19,7 +19,6 @@ from airgap.verifier.outcome import (
     ArtifactOutcome,
     Finding,
     Outcome,
-    PolicyFinding,
     ReferrerOutcome,
     SignatureOutcome,
     SignerClaims,
@@ -77,16 +76,15 @@ def network_document(plugins: Sequence[str], attempts: int | None) -> Json:
     return {"guard": attempts is not None, "attempts": attempts or 0, "plugins": list(plugins)}
 
 
-def policy_document(policy: AppliedPolicy | None, finding: PolicyFinding | None, *, catch_all: str) -> Json:
+def policy_document(policy: AppliedPolicy | None, unjudged: Problem | None, *, catch_all: str) -> Json:
     """The applied statement; `catch_all` says whether it is the one for all other names."""
-    reason, message = finding or (None, None)
     return {
         "statement": safe(policy.statement) if policy else None,
         "level": policy.level if policy else None,
         "actions": {check.value: action.value for check, action in policy.actions.items()} if policy else {},
         catch_all: policy.wildcard if policy else False,
-        "reason": reason,
-        "message": message,
+        "reason": unjudged.reason if unjudged else None,
+        "message": unjudged.message if unjudged else None,
     }
 
 
@@ -104,9 +102,9 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
         "acquisition": record_document(artifact.record),
         "verdict": artifact.verdict.value,
         "exit_codes": sorted(artifact.exit_codes),
-        "policy": policy_document(artifact.policy, artifact.policy_finding, catch_all="wildcard"),
+        "policy": policy_document(artifact.policy, artifact.unjudged, catch_all="wildcard"),
         "signature_verdict": artifact.signature_verdict.value,
-        "unsigned": artifact.unsigned._asdict() if artifact.unsigned else None,
+        "unsigned": _unsigned(artifact.unsigned) if artifact.unsigned else None,
         "signatures": [
             {**signature_document(signature), "for_recheck": _for_recheck(signature.facts)}
             for signature in artifact.signatures
@@ -116,6 +114,10 @@ def _artifact(artifact: ArtifactOutcome) -> Json:
         "attachments": {"count": len(artifact.attachments), "unsigned": len(artifact.unsigned_attachments)},
         "warnings": list(artifact.warnings),
     }
+
+
+def _unsigned(problem: Problem) -> Json:
+    return {"reason": problem.reason, "message": problem.message, "remedy": problem.remedy}
 
 
 def content_document(content: ContentReport | None) -> Json:

@@ -166,13 +166,13 @@ def _artifact_line(artifact: ArtifactOutcome, style: Style) -> str:
 def _summary(artifact: ArtifactOutcome) -> str:
     parts = []
     accepted = artifact.accepted
-    if accepted and accepted.signer and not artifact.policy_finding:
+    if accepted and accepted.signer and not artifact.unjudged:
         others = sum(signature.verdict is Verdict.PASS for signature in artifact.signatures) - 1
         more = f" and {others} more" if others else ""
         parts.append(f"{signed_by(accepted)} {accepted.signer.subject}{more}")
     elif artifact.signatures:
         parts.append(f"none of {count(len(artifact.signatures), 'signature')} is accepted")
-    elif not artifact.policy_finding:
+    elif not artifact.unjudged:
         parts.append("no signature")
     content = artifact.content
     if content is not None and content.problems:
@@ -192,12 +192,9 @@ def signed_by(accepted: SignatureOutcome) -> str:
 
 
 def _artifact_details(artifact: ArtifactOutcome, style: Style, verbose: bool) -> Iterator[str]:
-    if artifact.policy_finding:
-        reason, message = artifact.policy_finding
-        yield from reason_lines(message, reason, style, "unsure" if reason == "policy.skip" else "bad")
-    elif artifact.unsigned:
-        unsigned = artifact.unsigned
-        yield from reason_lines(unsigned.message, unsigned.reason, style, "bad", remedy=unsigned.remedy)
+    if problem := artifact.unjudged or artifact.unsigned:
+        kind = "unsure" if problem.reason == "policy.skip" else "bad"
+        yield from reason_lines(problem.message, problem.reason, style, kind, remedy=problem.remedy)
     if artifact.scope_origin == "record":
         # the acquisition record chose the statement: a reader of the verdict must know that
         yield f"          {style.paint('unsure', 'note')} judged as {safe(artifact.scope)}, by the acquisition record"

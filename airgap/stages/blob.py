@@ -46,8 +46,9 @@ from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.policy import Statement
 from airgap.trust.separation import check_apart_from
 from airgap.verifier.blob_outcome import BlobOutcome
-from airgap.verifier.engine import Candidate, SignatureVerifier
-from airgap.verifier.outcome import AppliedPolicy, PolicyFinding
+from airgap.verifier.candidate import Candidate
+from airgap.verifier.engine import SignatureVerifier
+from airgap.verifier.outcome import AppliedPolicy
 from airgap.verifier.plugins import AllowedPlugins
 from airgap.verifier.run import clock_warning
 
@@ -222,11 +223,11 @@ class _Verification:
             if statement.skip:  # D45: success, and nothing is read; but the file must be there
                 self._open().close()
                 skipped = f"the statement {safe(statement.name)!r} has level skip"
-                return replace(base, policy_finding=PolicyFinding("policy.skip", skipped))
+                return replace(base, unjudged=Problem.of_reason("policy.skip", skipped))
             return self._judged(base, statement)
         except Rejected as error:
             own = error.remedy if error.remedy != REASONS[error.reason].remedy else ""
-            return replace(base, policy_finding=PolicyFinding(error.reason, str(error)), remedy=own)
+            return replace(base, unjudged=Problem.of_reason(error.reason, str(error), remedy=own))
         except UsageError:
             raise
         except AirgapError as error:

@@ -25,7 +25,7 @@ from airgap.trust.snapshots.memory import former_memory, lost_memory
 from airgap.trust.snapshots.pins import Pin, PinKind, Pins
 from airgap.trust.snapshots.state import State
 from airgap.trust.snapshots.swap import swap_of
-from airgap.verifier.candidates import candidate_of
+from airgap.verifier.candidate import candidate_of
 
 
 def propose_pin(source: str, *, stream: str, at: datetime, exact: bool = False, tsa_roots: Sequence[Path] = ()) -> Pin:

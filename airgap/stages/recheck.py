@@ -36,7 +36,7 @@ from airgap.trust.directory import Location, TrustDirectory
 from airgap.trust.layout_evidence import LayoutEvidence, TrustBeside, evidence_of_layouts
 from airgap.trust.separation import check_apart, layout_paths
 from airgap.verifier.engine import SignatureVerifier
-from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome, PolicyFinding
+from airgap.verifier.outcome import AppliedPolicy, ArtifactOutcome, Outcome
 from airgap.verifier.rechecked import Basis, Rechecked, RecheckOutcome
 from airgap.verifier.recorded import RecordedArtifact, RecordedReport, parse_report
 from airgap.verifier.run import clock_warning
@@ -254,26 +254,26 @@ class _Recheck:
             tags=(),
             scope=scope,
             policy=None,
-            policy_finding=None,
+            unjudged=None,
             content=None,
             signatures=(),
         )
         if artifact.policy_reason == "policy.name_conflict":  # another policy cannot resolve this
             conflict = "the report says that its names here and in its acquisition record disagree"
-            return replace(outcome, policy_finding=PolicyFinding(artifact.policy_reason, conflict))
+            return replace(outcome, unjudged=Problem.of_reason(artifact.policy_reason, conflict))
         try:
             named = _named(artifact, scope, origin)
             chosen = choose_statement(self._directory.policy(), named)
         except (Rejected, TrustMaterialError) as error:
-            return replace(outcome, policy_finding=PolicyFinding(error.reason, str(error)))
+            return replace(outcome, unjudged=Problem.of_reason(error.reason, str(error)))
         statement = chosen.statement
         outcome = replace(outcome, policy=AppliedPolicy.of(statement), warnings=(chosen.note,) if chosen.note else ())
         if statement.skip:
             skipped = f"the statement {safe(statement.name)!r} has level skip"
-            return replace(outcome, policy_finding=PolicyFinding("policy.skip", skipped))
+            return replace(outcome, unjudged=Problem.of_reason("policy.skip", skipped))
         if artifact.policy_reason is not None:
             unproven = "no statement judged its signatures when the report was made, so that it says nothing of them"
-            return replace(outcome, policy_finding=PolicyFinding("recheck.unproven", unproven))
+            return replace(outcome, unjudged=Problem.of_reason("recheck.unproven", unproven))
         return replace(
             outcome,
             signatures=self._judge.judge_all(

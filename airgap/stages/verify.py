@@ -43,14 +43,13 @@ from airgap.trust.layout_evidence import (
 )
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.trust.separation import check_apart, layout_paths
-from airgap.verifier.candidates import NearbySignatureFinder, candidate_of, foreign_kind
+from airgap.verifier.candidate import candidate_of
 from airgap.verifier.engine import SignatureVerifier
+from airgap.verifier.nearby import NearbySignatureFinder, NearbySignatures, foreign_kind
 from airgap.verifier.outcome import (
     AppliedPolicy,
     ArtifactOutcome,
-    NearbySignatures,
     Outcome,
-    PolicyFinding,
     ReferrerOutcome,
     SignatureOutcome,
 )
@@ -267,7 +266,7 @@ class _Verification:
 
     def _artifact(self, target: Target, content: _Contents, root: Root) -> ArtifactOutcome:
         policy: AppliedPolicy | None = None
-        finding: PolicyFinding | None = None
+        unjudged: Problem | None = None
         signatures: tuple[SignatureOutcome, ...] = ()
         referrers: tuple[ReferrerOutcome, ...] = ()
         warnings: list[str] = []
@@ -288,13 +287,13 @@ class _Verification:
             statement = chosen.statement
             policy = AppliedPolicy.of(statement)
             if statement.skip:
-                finding = PolicyFinding("policy.skip", f"the statement {safe(statement.name)!r} has level skip")
+                unjudged = Problem.of_reason("policy.skip", f"the statement {safe(statement.name)!r} has level skip")
             else:
                 demanded = self._request.metadata
                 signatures = self._signatures(target, root.descriptor, statement, demanded, warnings)
                 referrers = tuple(self._referrers(target, root.descriptor, statement, warnings))
         except Rejected as error:
-            finding = PolicyFinding(error.reason, str(error))
+            unjudged = Problem.of_reason(error.reason, str(error))
         record = next((found for found in records if found.name == named.scope), records[0] if records else None)
         return ArtifactOutcome(
             reference=target.name(root),
@@ -307,12 +306,12 @@ class _Verification:
             record=record,
             left_behind=_left_behind(target, root.descriptor, record, warnings),
             policy=policy,
-            policy_finding=finding,
+            unjudged=unjudged,
             content=content(root.descriptor),
             signatures=signatures,
             referrers=referrers,
             warnings=tuple(warnings),
-            near=NearbySignatures() if signatures or finding else self._nearby.of(root.descriptor, _named(root)),
+            near=NearbySignatures() if signatures or unjudged else self._nearby.of(root.descriptor, _named(root)),
         )
 
     def _contents(self, target: Target) -> _Contents:

@@ -19,7 +19,6 @@ from airgap.oci.target import Target, open_target
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
 from airgap.problem import Problem
-from airgap.reasons import REASONS
 from airgap.revocation.artifact import Named, TargetEvidence, find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.freshness import Freshness
@@ -95,12 +94,10 @@ def name_of(target: Target) -> str:
 
 
 def _too_many(path: str) -> Problem:
-    reason = "evidence.unread"
-    return Problem(
-        message=f"the evidence in {safe(path)} is used for its own artifacts alone: more than "
+    return Problem.of_reason(
+        "evidence.unread",
+        f"the evidence in {safe(path)} is used for its own artifacts alone: more than "
         f"{limits.LAYOUTS_WITH_EVIDENCE} layouts with evidence of their own were named",
-        reason=reason,
-        exit_code=REASONS[reason].exit_code,
         target=safe(path),
         remedy="Judge fewer at once, or first take their evidence into the trust directory: airgap trust fetch.",
     )

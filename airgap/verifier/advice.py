@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -15,17 +14,10 @@ from airgap.text import safe
 from airgap.trust.policy import Statement
 from airgap.trust.store_types import StoreType
 from airgap.verifier.facts import SignatureFacts
+from airgap.verifier.hint import Hint
 
 if TYPE_CHECKING:
     from airgap.pki.timestamp import TimestampToken
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A hint for a refusal, and its remedy; both empty if there is none."""
-
-    text: str = ""
-    remedy: str = ""
 
 
 def no_anchor(chain: Sequence[Certificate], anchors: Anchors, elsewhere: Hint) -> Rejected:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airgap.oci.digest import Digest
+from airgap.problem import Problem
 from airgap.verdict import Ruling
-from airgap.verifier.outcome import AppliedPolicy, PolicyFinding, SignatureOutcome, ruling_under_policy
+from airgap.verifier.outcome import AppliedPolicy, SignatureOutcome, ruling_under_policy
 from airgap.verifier.run import RunOutcome
 
 
@@ -21,18 +22,16 @@ class BlobOutcome(RunOutcome):
     size: int | None = None
     signature_path: str | None = None
     policy: AppliedPolicy | None = None
-    policy_finding: PolicyFinding | None = None
-    """Also where there is no signature; None where a statement judged it."""
-    remedy: str = ""
-    """What to do about the finding, where that is another thing than its reason code says."""
+    unjudged: Problem | None = None
+    """Why no signature was judged, also if there is none; None where a statement judged it."""
     signature: SignatureOutcome | None = None
 
     @property
     def parts(self) -> tuple[Ruling, ...]:
         """What the policy or the signature says; nothing where neither was reached."""
-        if self.policy_finding is None and self.signature is None:
+        if self.unjudged is None and self.signature is None:
             return ()
-        return (ruling_under_policy(self.policy_finding, (self.signature,) if self.signature else ()),)
+        return (ruling_under_policy(self.unjudged, (self.signature,) if self.signature else ()),)
 
     @property
     def plugins(self) -> tuple[str, ...]:

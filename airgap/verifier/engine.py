@@ -17,8 +17,6 @@ from airgap import limits
 from airgap.errors import ContentError, Fact, FormatError, Rejected, TrustMaterialError, Undecided
 from airgap.moment import Moment
 from airgap.oci.descriptor import Descriptor
-from airgap.oci.digest import Digest
-from airgap.oci.manifest import Manifest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, check_code_signing_chain
@@ -45,6 +43,7 @@ from airgap.verifier.advice import (
     unnamed_store,
     untrusted_timestamp,
 )
+from airgap.verifier.candidate import Candidate
 from airgap.verifier.facts import LaterFacts, PluginUse, SignatureFacts
 from airgap.verifier.outcome import Finding, SignatureOutcome, SignerClaims
 
@@ -84,23 +83,6 @@ class TrustContext(Protocol):
 
     def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:
         """The stores that the statement does not name for this purpose, by name: for messages, never for judging."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """An attached signature, not judged."""
-
-    digest: Digest
-    """Digest of the signature manifest."""
-    envelope: Descriptor | None = None
-    raw: bytes = b""
-    """The envelope's bytes."""
-    obstacle: Rejected | None = None
-    """The error if the envelope cannot be read (D27: it stops only this signature)."""
-    manifest: Manifest | None = None
-    """The signature manifest, where there is one: its annotations are hints that are compared (D1)."""
-    earlier: PluginUse | None = None
-    """The plugin result of an earlier judgement: undecided instead of refused if it may not be run now."""
 
 
 @dataclass(slots=True)

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from airgap import limits
 from airgap.errors import Fact
 from airgap.oci.content import ContentReport
-from airgap.oci.descriptor import NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import Descriptor
 from airgap.oci.digest import Digest
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
+from airgap.problem import Problem
 from airgap.reasons import REASONS, ExitCode, remedy_of
 from airgap.revocation.artifact import EVIDENCE_TYPE
 from airgap.revocation.use import EvidenceUse
@@ -26,6 +27,7 @@ from airgap.trust.choice import ScopeOrigin
 from airgap.trust.policy import Action, Check, Statement
 from airgap.verdict import Ruled, Ruling, Verdict, all_of, best_of
 from airgap.verifier.facts import PluginUse, SignatureFacts
+from airgap.verifier.nearby import NearbySignatures
 from airgap.verifier.run import RunOutcome
 
 if TYPE_CHECKING:
@@ -165,19 +167,13 @@ def best(signatures: Iterable[SignatureOutcome]) -> Verdict | None:
     return best_of(signature.verdict for signature in signatures)
 
 
-class PolicyFinding(NamedTuple):
-    """Why no statement judged the signatures: none applies, or it skips."""
+def ruling_under_policy(unjudged: Problem | None, signatures: Sequence[SignatureOutcome]) -> Ruling:
+    """The verdict of signatures under a statement; no signature or no statement is a failure.
 
-    reason: str
-    """A code of airgap.reasons."""
-    message: str
-
-
-def ruling_under_policy(policy_finding: PolicyFinding | None, signatures: Sequence[SignatureOutcome]) -> Ruling:
-    """The verdict of signatures under a statement; no signature or no statement is a failure."""
-    if policy_finding:
-        reason = policy_finding.reason
-        return Ruling(Verdict.SKIPPED) if reason == "policy.skip" else Ruling.of_code(REASONS[reason].exit_code)
+    `unjudged`: why no statement judged them, if so.
+    """
+    if unjudged:
+        return Ruling(Verdict.SKIPPED) if unjudged.reason == "policy.skip" else Ruling.of_code(unjudged.exit_code)
     verdict = best(signatures)
     if verdict is None:
         return Ruling(Verdict.FAIL, frozenset({ExitCode.UNSIGNED}))
@@ -202,106 +198,6 @@ class AppliedPolicy:
         )
 
 
-class UnsignedReason(NamedTuple):
-    """Why an artifact counts as unsigned, and the remedy."""
-
-    reason: str
-    message: str
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherSignatures:
-    """Signatures of unnamed artifacts in the layout."""
-
-    subject: Digest
-    """One of these artifacts, which need not be here."""
-    subjects: int
-    """How many there are."""
-    signatures: int
-
-    def hint(self, name: str) -> tuple[str, str]:
-        """The end of a sentence about the artifact with this name, and the remedy."""
-        are = "signature here is" if self.signatures == 1 else "signatures here are"
-        more = f" and {self.subjects - 1} more" if self.subjects > 1 else ""
-        what = f"{self.signatures} {are} of {self.subject}{more}, not of what {name} names now"
-        remedy = "Copy the signed artifact by its digest (SOURCE@sha256:...), or ask the publisher to sign this one."
-        return f"{what}: was it changed after it was signed, or was the tag moved?", remedy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NearbySignatures:
-    """Signatures that are not about the artifact but that a person may take for its own."""
-
-    name: str = "the artifact"
-    """What the artifact is called."""
-    foreign: tuple[str, ...] = ()
-    """Attached signatures of another kind, in words: `cosign signature (tag sha256-....sig)`."""
-    children: tuple[int, int] = (0, 0)
-    """How many of the images that an index lists are signed, and how many it lists."""
-    foreign_below: tuple[str, ...] = ()
-    """Signatures of another kind on these images."""
-    indexes: tuple[Digest, ...] = ()
-    """Signed indexes that list the artifact."""
-    foreign_above: str = ""
-    """One with a signature of another kind: `sha256:... that lists it carries a cosign signature`."""
-    others: OtherSignatures | None = None
-    """What else is signed here and has no name now."""
-
-    misdescribed: tuple[str, ...] = ()
-    """As what signatures name the artifact's digest that describe something else: `TYPE of N bytes`."""
-    signs: Digest | None = None
-    """What the artifact signs, where it is a signature itself."""
-    mistyped: str = ""
-    """The artifact type of an attachment that holds an envelope, where it is not that of signatures."""
-    full_index: str | None = None
-    """A file in the layout that lists more than `index.json`, and is not read."""
-
-    def hints(self) -> Iterator[tuple[str, str]]:
-        """Each as the end of a sentence, with the remedy."""
-        signed, listed = self.children
-        if self.signs:
-            yield f"it is a signature itself, of {self.signs}", f"Verify what it signs: @{self.signs}."
-        yield from self._passed_over()
-        if signed:
-            yield (
-                f"{signed} of the {listed} platform images that it lists are signed, and the index is not",
-                "Verify the images one by one, by digest (TARGET@sha256:...), or ask the publisher to sign the index.",
-            )
-        if self.indexes:
-            yield (
-                f"the index {self.indexes[0]} that lists it carries signatures",
-                "Verify the index, whose signature covers what it lists, or ask the publisher to sign each image.",
-            )
-        if self.others:
-            yield self.others.hint(self.name)
-        if self.foreign:
-            yield f"attached is a {', a '.join(self.foreign[:_SHOWN])}, which is not judged here", _OTHER_TOOL
-        if self.foreign_below:
-            kinds = ", a ".join(self.foreign_below[:_SHOWN])
-            yield f"attached to the platform images that it lists is a {kinds}, which is not judged here", _OTHER_TOOL
-        if self.foreign_above:
-            yield f"the index {self.foreign_above}, which is not judged here", _OTHER_TOOL
-
-    def _passed_over(self) -> Iterator[tuple[str, str]]:
-        """What may be its signature, and is not read as that."""
-        if self.mistyped:
-            text = f"an attachment holds an envelope and is of type {self.mistyped!r}, not {NOTARY_SIGNATURE}"
-            yield text, "Ask the publisher to attach it as a signature (airgap sign, notation sign): its type decides."
-        if self.full_index:
-            text = f"{self.full_index} lists what index.json leaves out, signatures perhaps, and is not read"
-            yield text, "Save it so that index.json lists all: hauler store save without --containerd."
-        if self.misdescribed:
-            yield (
-                f"a signature here names this digest as {self.misdescribed[0]}, which it is not",
-                "Ask the publisher to sign the artifact as it is: media type and size count, not the digest alone.",
-            )
-
-
-_SHOWN: Final = 3
-_OTHER_TOOL: Final = "Verify that signature with its own tool, or ask the publisher for a Notary Project signature."
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactOutcome(Ruled):
     """The judgement of one artifact: its signatures, and apart from them its content."""
@@ -311,8 +207,8 @@ class ArtifactOutcome(Ruled):
     tags: tuple[str, ...]
     scope: str | None
     policy: AppliedPolicy | None
-    policy_finding: PolicyFinding | None
-    """None where a statement judged them."""
+    unjudged: Problem | None
+    """Why its signatures were not judged: no statement applies, or it skips. None where a statement judged them."""
     content: ContentReport | None
     """None if the content was not checked (`--content none`)."""
     signatures: tuple[SignatureOutcome, ...]
@@ -327,21 +223,22 @@ class ArtifactOutcome(Ruled):
     """The newest acquisition record about the artifact."""
     left_behind: str | None = None
     """Why a signature may exist elsewhere, by the record and the content of the layout."""
-    near: NearbySignatures = NearbySignatures()
+    near: NearbySignatures = field(default_factory=NearbySignatures)
     """Signatures near an unsigned artifact."""
     path: str | None = None
     """The absolute path of the layout; None if there is none."""
 
     @property
-    def unsigned(self) -> UnsignedReason | None:
-        """The message if signatures are demanded and there is none."""
-        if self.policy_finding or self.signatures:
+    def unsigned(self) -> Problem | None:
+        """Why it counts as unsigned, if signatures are demanded and there is none."""
+        if self.unjudged or self.signatures:
             return None
         reason, message = self._without_signature()
-        return UnsignedReason(
+        hints = tuple(self.near.hints())
+        return Problem.of_reason(
             reason,
-            "".join((message, *(f"; {sentence}" for sentence, _ in self.near.hints()))),
-            next((remedy for _, remedy in self.near.hints()), REASONS[reason].remedy),
+            "; ".join((message, *(hint.text for hint in hints))),
+            remedy=hints[0].remedy if hints else REASONS[reason].remedy,
         )
 
     def _without_signature(self) -> tuple[str, str]:
@@ -377,7 +274,7 @@ class ArtifactOutcome(Ruled):
     @property
     def signature_verdict(self) -> Verdict:
         """The verdict of the signatures alone."""
-        return ruling_under_policy(self.policy_finding, self.signatures).verdict
+        return ruling_under_policy(self.unjudged, self.signatures).verdict
 
     @property
     def accepted(self) -> SignatureOutcome | None:
@@ -393,7 +290,7 @@ class ArtifactOutcome(Ruled):
     @property
     def ruling(self) -> Ruling:
         """Signatures and content together (design 2.4)."""
-        signed = ruling_under_policy(self.policy_finding, self.signatures)
+        signed = ruling_under_policy(self.unjudged, self.signatures)
         return all_of([signed, Ruling.of_code(ExitCode.CONTENT)]) if self.content_failed else signed
 
 

@@ -65,14 +65,10 @@ class Rechecked(Ruled):
     @property
     def because(self) -> tuple[tuple[str | None, str], ...]:
         """Reason and sentence of everything that keeps it from being accepted now."""
-        found: list[tuple[str | None, str]] = [(problem.reason, problem.message) for problem in self.besides]
-        if self.now.policy_finding:
-            found.append(self.now.policy_finding)
-        if self.now.content is not None:
-            found += [(problem.reason, problem.message) for problem in self.now.content.problems]
-        if self.now.signature_verdict is not Verdict.PASS:
-            if self.now.unsigned:
-                found.append((self.now.unsigned.reason, self.now.unsigned.message))
+        now, content = self.now, self.now.content
+        problems = [*self.besides, now.unjudged, *(content.problems if content else ()), now.unsigned]
+        found = [(problem.reason, problem.message) for problem in problems if problem]
+        if now.signature_verdict is not Verdict.PASS:
             found += [
                 (finding.reason, finding.message)
                 for signature in self.now.signatures

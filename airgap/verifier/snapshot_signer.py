@@ -34,8 +34,8 @@ from airgap.trust.statement import Statement
 from airgap.trust.store_types import StoreType
 from airgap.trust.stores import StoreRef
 from airgap.verdict import Verdict
-from airgap.verifier.candidates import candidate_of
-from airgap.verifier.engine import Candidate, SignatureVerifier
+from airgap.verifier.candidate import Candidate, candidate_of
+from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
 
 _CA = StoreRef(StoreType.CA, "pin")

@@ -14,7 +14,7 @@ import pytest
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.target import open_target
-from airgap.verifier.candidates import NearbySignatureFinder
+from airgap.verifier.nearby import NearbySignatureFinder
 from tests.support.command import run_here
 from tests.support.envelopes import REMOVED
 from tests.support.layouts import LayoutBuilder

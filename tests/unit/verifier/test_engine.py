@@ -19,7 +19,8 @@ from airgap.stages.verify import VerifyRequest, verify
 from airgap.trust.directory import TrustDirectory
 from airgap.trust.levels import Check
 from airgap.verdict import Verdict
-from airgap.verifier.engine import Candidate, SignatureVerifier
+from airgap.verifier.candidate import Candidate
+from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
 from tests.support import envelopes
 from tests.support.envelopes import SIGNED_AT

@@ -15,7 +15,7 @@ from airgap.problem import Problem
 from airgap.revocation.use import EvidenceUse
 from airgap.trust.policy import Action, Check
 from airgap.verdict import Verdict
-from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, PolicyFinding, SignatureOutcome
+from airgap.verifier.outcome import ArtifactOutcome, Finding, Outcome, SignatureOutcome
 
 DIGEST = Digest.of(b"")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,14 +32,14 @@ def signature(*findings: Finding) -> SignatureOutcome:
     return SignatureOutcome(digest=DIGEST, envelope=None, signer=None, findings=every)
 
 
-def artifact(*signatures: SignatureOutcome, policy_finding: PolicyFinding | None = None) -> ArtifactOutcome:
+def artifact(*signatures: SignatureOutcome, unjudged: Problem | None = None) -> ArtifactOutcome:
     return ArtifactOutcome(
         reference="oci:x",
         descriptor=Descriptor(media_type=IMAGE_MANIFEST, digest=DIGEST, size=0),
         tags=(),
         scope=None,
         policy=None,
-        policy_finding=policy_finding,
+        unjudged=unjudged,
         content=None,
         signatures=signatures,
     )
@@ -92,7 +92,7 @@ def test_the_best_signature_counts(signatures: tuple[SignatureOutcome, ...], ver
 
 
 def test_a_policy_that_skips_is_no_pass_and_no_failure() -> None:
-    skipped = artifact(policy_finding=PolicyFinding("policy.skip", ""))
+    skipped = artifact(unjudged=Problem.of_reason("policy.skip", ""))
     assert skipped.verdict is Verdict.SKIPPED
     assert skipped.exit_codes == frozenset()
     assert outcome(skipped).verdict is Verdict.SKIPPED
@@ -100,7 +100,7 @@ def test_a_policy_that_skips_is_no_pass_and_no_failure() -> None:
 
 
 def test_no_applicable_statement_fails_whatever_signatures_say() -> None:
-    refused = artifact(GOOD, policy_finding=PolicyFinding("policy.no_statement", ""))
+    refused = artifact(GOOD, unjudged=Problem.of_reason("policy.no_statement", ""))
     assert refused.verdict is Verdict.FAIL
     assert refused.exit_codes == {13}
 
@@ -121,7 +121,7 @@ def test_a_doubt_without_a_reason_still_has_an_exit_code() -> None:
         ((artifact(GOOD), artifact(BAD)), Verdict.FAIL, 13),
         ((artifact(GOOD), artifact(UNSURE)), Verdict.INDETERMINATE, 15),
         ((artifact(UNSURE), artifact(BAD), artifact()), Verdict.FAIL, 13),
-        ((artifact(GOOD), artifact(policy_finding=PolicyFinding("policy.skip", ""))), Verdict.PASS, 0),
+        ((artifact(GOOD), artifact(unjudged=Problem.of_reason("policy.skip", ""))), Verdict.PASS, 0),
     ],
 )
 def test_a_run_is_as_good_as_its_worst_artifact(

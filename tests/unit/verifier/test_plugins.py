@@ -20,7 +20,8 @@ from airgap.revocation.freshness import Freshness
 from airgap.trust.levels import Check
 from airgap.trust.policy import OciPolicy, Statement
 from airgap.verdict import Verdict
-from airgap.verifier.engine import Candidate, SignatureVerifier
+from airgap.verifier.candidate import Candidate
+from airgap.verifier.engine import SignatureVerifier
 from airgap.verifier.outcome import SignatureOutcome
 from airgap.verifier.plugins import AllowedPlugins
 from tests.support import envelopes

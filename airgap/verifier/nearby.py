@@ -1,46 +1,23 @@
-"""Collects the attached signatures to judge, and signatures nearby for messages."""
+"""Finds signatures near an unsigned artifact, for messages: of another kind, or about something else."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import Final
 
-from airgap import limits
-from airgap.errors import AirgapError, ContentError, Rejected
-from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, ORAS_ARTIFACT_MANIFEST, Descriptor
+from airgap.errors import ContentError
+from airgap.oci.descriptor import ENVELOPE_TYPES, INDEX_TYPES, NOTARY_SIGNATURE, ORAS_ARTIFACT_MANIFEST, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.images import is_attestation
 from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import LayoutMechanism, Referrer, reported_elsewhere
-from airgap.oci.store import Store, read_verified
-from airgap.signature.manifest import envelope_descriptor, is_before_one, is_signature
+from airgap.signature.manifest import is_before_one, is_signature
 from airgap.text import safe
-from airgap.verifier.engine import Candidate
-from airgap.verifier.facts import PluginUse
-from airgap.verifier.outcome import NearbySignatures, OtherSignatures
-
-
-def candidate_of(
-    store: Store, referrer: Referrer, subject: Descriptor, earlier: Mapping[Digest, PluginUse] = MappingProxyType({})
-) -> Candidate:
-    """The envelope of a signature, or its error; `earlier`: plugin results of before, by signature."""
-    digest = referrer.descriptor.digest
-    try:
-        envelope = envelope_descriptor(referrer.manifest, subject)
-    except Rejected as error:
-        return Candidate(digest=digest, obstacle=error)
-    try:
-        raw = read_verified(store, envelope, limits.ENVELOPE_BYTES)
-    except AirgapError as error:
-        obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} cannot be read: {error}")
-        return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
-    manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
-    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest, earlier=earlier.get(digest))
-
+from airgap.verifier.hint import Hint
 
 _COSIGN: Final = "cosign signature"
 _SIMPLE_SIGNING: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -48,6 +25,100 @@ _ATTESTED: Final = frozenset({"application/vnd.dsse.envelope.v1+json", "applicat
 _BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 _PGP: Final = "application/pgp-signature"
 _PROVENANCE: Final = "application/vnd.cncf.helm.chart.provenance.v1.prov"
+_SHOWN: Final = 3
+_OTHER_TOOL: Final = "Verify that signature with its own tool, or ask the publisher for a Notary Project signature."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherSignatures:
+    """Signatures of unnamed artifacts in the layout."""
+
+    subject: Digest
+    """One of these artifacts, which need not be here."""
+    subjects: int
+    """How many there are."""
+    signatures: int
+
+    def hint(self, name: str) -> Hint:
+        """The hint for the artifact with this name."""
+        are = "signature here is" if self.signatures == 1 else "signatures here are"
+        more = f" and {self.subjects - 1} more" if self.subjects > 1 else ""
+        what = f"{self.signatures} {are} of {self.subject}{more}, not of what {name} names now"
+        remedy = "Copy the signed artifact by its digest (SOURCE@sha256:...), or ask the publisher to sign this one."
+        return Hint(f"{what}: was it changed after it was signed, or was the tag moved?", remedy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearbySignatures:
+    """Signatures that are not about the artifact but that a person may take for its own."""
+
+    name: str = "the artifact"
+    """What the artifact is called."""
+    foreign: tuple[str, ...] = ()
+    """Attached signatures of another kind, in words: `cosign signature (tag sha256-....sig)`."""
+    children: tuple[int, int] = (0, 0)
+    """How many of the images that an index lists are signed, and how many it lists."""
+    foreign_below: tuple[str, ...] = ()
+    """Signatures of another kind on these images."""
+    indexes: tuple[Digest, ...] = ()
+    """Signed indexes that list the artifact."""
+    foreign_above: str = ""
+    """One with a signature of another kind: `sha256:... that lists it carries a cosign signature`."""
+    others: OtherSignatures | None = None
+    """What else is signed here and has no name now."""
+
+    misdescribed: tuple[str, ...] = ()
+    """As what signatures name the artifact's digest that describe something else: `TYPE of N bytes`."""
+    signs: Digest | None = None
+    """What the artifact signs, where it is a signature itself."""
+    mistyped: str = ""
+    """The artifact type of an attachment that holds an envelope, where it is not that of signatures."""
+    full_index: str | None = None
+    """A file in the layout that lists more than `index.json`, and is not read."""
+
+    def hints(self) -> Iterator[Hint]:
+        """One for each kind of signatures here."""
+        signed, listed = self.children
+        if self.signs:
+            yield Hint(f"it is a signature itself, of {self.signs}", f"Verify what it signs: @{self.signs}.")
+        yield from self._passed_over()
+        if signed:
+            yield Hint(
+                f"{signed} of the {listed} platform images that it lists are signed, and the index is not",
+                "Verify the images one by one, by digest (TARGET@sha256:...), or ask the publisher to sign the index.",
+            )
+        if self.indexes:
+            yield Hint(
+                f"the index {self.indexes[0]} that lists it carries signatures",
+                "Verify the index, whose signature covers what it lists, or ask the publisher to sign each image.",
+            )
+        if self.others:
+            yield self.others.hint(self.name)
+        if self.foreign:
+            yield Hint(f"attached is a {', a '.join(self.foreign[:_SHOWN])}, which is not judged here", _OTHER_TOOL)
+        if self.foreign_below:
+            kinds = ", a ".join(self.foreign_below[:_SHOWN])
+            yield Hint(
+                f"attached to the platform images that it lists is a {kinds}, which is not judged here", _OTHER_TOOL
+            )
+        if self.foreign_above:
+            yield Hint(f"the index {self.foreign_above}, which is not judged here", _OTHER_TOOL)
+
+    def _passed_over(self) -> Iterator[Hint]:
+        """What may be its signature, and is not read as that."""
+        if self.mistyped:
+            text = f"an attachment holds an envelope and is of type {self.mistyped!r}, not {NOTARY_SIGNATURE}"
+            yield Hint(
+                text, "Ask the publisher to attach it as a signature (airgap sign, notation sign): its type decides."
+            )
+        if self.full_index:
+            text = f"{self.full_index} lists what index.json leaves out, signatures perhaps, and is not read"
+            yield Hint(text, "Save it so that index.json lists all: hauler store save without --containerd.")
+        if self.misdescribed:
+            yield Hint(
+                f"a signature here names this digest as {self.misdescribed[0]}, which it is not",
+                "Ask the publisher to sign the artifact as it is: media type and size count, not the digest alone.",
+            )
 
 
 class NearbySignatureFinder:

@@ -1,0 +1,52 @@
+"""A signature that is to be judged, from its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from airgap import limits
+from airgap.errors import AirgapError, Rejected
+from airgap.oci.descriptor import Descriptor
+from airgap.oci.digest import Digest
+from airgap.oci.manifest import Manifest
+from airgap.oci.nodes import Referrer
+from airgap.oci.store import Store, read_verified
+from airgap.signature.manifest import envelope_descriptor
+from airgap.verifier.facts import PluginUse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An attached signature, not judged."""
+
+    digest: Digest
+    """Digest of the signature manifest."""
+    envelope: Descriptor | None = None
+    raw: bytes = b""
+    """The envelope's bytes."""
+    obstacle: Rejected | None = None
+    """The error if the envelope cannot be read (D27: it stops only this signature)."""
+    manifest: Manifest | None = None
+    """The signature manifest, where there is one: its annotations are hints that are compared (D1)."""
+    earlier: PluginUse | None = None
+    """The plugin result of an earlier judgement: undecided instead of refused if it may not be run now."""
+
+
+def candidate_of(
+    store: Store, referrer: Referrer, subject: Descriptor, earlier: Mapping[Digest, PluginUse] = MappingProxyType({})
+) -> Candidate:
+    """The envelope of a signature, or its error; `earlier`: plugin results of before, by signature."""
+    digest = referrer.descriptor.digest
+    try:
+        envelope = envelope_descriptor(referrer.manifest, subject)
+    except Rejected as error:
+        return Candidate(digest=digest, obstacle=error)
+    try:
+        raw = read_verified(store, envelope, limits.ENVELOPE_BYTES)
+    except AirgapError as error:
+        obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} cannot be read: {error}")
+        return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
+    manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
+    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest, earlier=earlier.get(digest))

@@ -1,0 +1,13 @@
+"""A hint for a person beside a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A likely cause, and its remedy: the end of a sentence about a refusal; both empty if there is none."""
+
+    text: str = ""
+    remedy: str = ""
