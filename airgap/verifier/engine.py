@@ -8,10 +8,9 @@ findings, under the action that the policy statement gives to the check.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from airgap import limits
 from airgap.errors import ContentError, Fact, FormatError, Rejected, TrustMaterialError, Undecided
@@ -22,10 +21,9 @@ from airgap.pki.certificate import Certificate, Offered
 from airgap.pki.chain import Anchors, check_code_signing_chain
 from airgap.revocation.freshness import Freshness
 from airgap.revocation.judge import RevocationJudge
-from airgap.revocation.pool import Evidence, EvidenceFile, EvidencePool
+from airgap.revocation.pool import Evidence, EvidencePool
 from airgap.revocation.use import EvidenceUse
 from airgap.signature.envelope import ANY_PLUGIN, parse_envelope, parse_payload, verify_signature
-from airgap.signature.manifest import thumbprint_warning
 from airgap.signature.model import Envelope, Scheme
 from airgap.signature.payload import check_about
 from airgap.text import safe
@@ -44,21 +42,20 @@ from airgap.verifier.advice import (
     untrusted_timestamp,
 )
 from airgap.verifier.candidate import Candidate
-from airgap.verifier.facts import LaterFacts, PluginUse, SignatureFacts
-from airgap.verifier.outcome import Finding, SignatureOutcome, SignerClaims
+from airgap.verifier.facts import LaterFacts, SignatureFacts
+from airgap.verifier.outcome import SignatureOutcome
+from airgap.verifier.signature_state import SignatureState
 
 if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
     from datetime import datetime
 
-    from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp
+    from airgap.pki.timestamp import VerifiedTimestamp
     from airgap.revocation.freshness import ChainKind
     from airgap.signature.blob_payload import BlobTarget
     from airgap.verifier.plugins import AllowedPlugins, PluginAnswer
     from airgap.verifier.recorded import RecordedSignature
 
 T = TypeVar("T")
-
-_NOTHING: Final[Mapping[str, Fact]] = MappingProxyType({})
 
 
 class TrustContext(Protocol):
@@ -83,83 +80,6 @@ class TrustContext(Protocol):
 
     def others(self, statement: Statement, kind: str, /) -> Mapping[str, Anchors]:
         """The stores that the statement does not name for this purpose, by name: for messages, never for judging."""
-
-
-@dataclass(slots=True)
-class _SignatureState:
-    """The state of judging one signature."""
-
-    statement: Statement
-    target: Descriptor | BlobTarget
-    signature: Candidate | RecordedSignature
-    demanded: Mapping[str, str]
-    """The metadata that it must state."""
-    findings: list[Finding] = field(default_factory=list)
-    evidence: list[EvidenceUse] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    facts: SignatureFacts | None = None
-    envelope: Envelope | None = None
-    """The envelope, if its bytes are available; for plugins."""
-    timestamp: VerifiedTimestamp | None = None
-    anchor: str | None = None
-    plugin: PluginAnswer | Rejected | None = None
-    """The result of the verification plugin, or its error; None before it was run."""
-    revocation: RevocationJudge = field(init=False)
-    """The judge that also uses what timestamp tokens hold, used or not (D51)."""
-    _token: TimestampToken | None = None
-
-    def token(self) -> TimestampToken | None:
-        """Its timestamp token, used or not; None if it has none. Raises FormatError."""
-        rest = self.facts.later if self.facts else None
-        if self._token is None and rest is not None and rest.timestamp_token is not None:
-            from airgap.pki.timestamp import TimestampToken
-
-            self._token = TimestampToken.parse(rest.timestamp_token)
-        return self._token
-
-    def release(self) -> None:
-        """Drops the bytes that only integrity needs: the signatures of an artifact may have 400 MiB together."""
-        if isinstance(self.signature, Candidate):
-            self.signature = replace(self.signature, raw=b"")
-        if self.envelope is not None:
-            self.envelope = replace(self.envelope, payload=b"", signing_input=b"")
-
-    def stamped_evidence(self) -> EvidencePool | None:
-        """The CRLs and OCSP responses in its timestamp token: used as all evidence of a target; None without any."""
-        try:
-            token = self.token()
-        except FormatError:  # whoever needs it refuses it
-            return None
-        return _evidence_in(token) if token is not None and token.evidence else None
-
-    def add_evidence(self, uses: Iterable[EvidenceUse]) -> None:
-        """Adds the evidence of an answer, and its warnings."""
-        for use in uses:
-            self.evidence.append(use)
-            self.warnings += use.notes
-
-    def add(
-        self,
-        check: Check,
-        verdict: Verdict,
-        message: str,
-        reason: str | None = None,
-        facts: Mapping[str, Fact] = _NOTHING,
-        remedy: str = "",
-    ) -> None:
-        """Add a finding with the action of the statement for the check."""
-        action = self.statement.actions[check]
-        self.findings.append(
-            Finding(
-                check=check,
-                action=action,
-                verdict=verdict,
-                message=message,
-                reason=reason,
-                facts=facts,
-                remedy=remedy,
-            )
-        )
 
 
 class SignatureVerifier:
@@ -203,10 +123,10 @@ class SignatureVerifier:
         metadata: Mapping[str, str],
     ) -> tuple[SignatureOutcome, ...]:
         """The same for all signatures of `target`: evidence in the timestamp token of one is used for each (D51)."""
-        states: list[_SignatureState] = []
+        states: list[SignatureState] = []
         stamped: list[EvidencePool] = []
         for signature in signatures:
-            states.append(state := _SignatureState(statement, target, signature, metadata))
+            states.append(state := SignatureState(statement, target, signature, metadata))
             self._check(state, Check.INTEGRITY, self._integrity)
             state.release()
             if evidence := state.stamped_evidence():
@@ -215,7 +135,7 @@ class SignatureVerifier:
         judge = self._revocation.using(stamped) if stamped else self._revocation
         return tuple(self._rest(state, judge) for state in states)
 
-    def _rest(self, state: _SignatureState, revocation: RevocationJudge) -> SignatureOutcome:
+    def _rest(self, state: SignatureState, revocation: RevocationJudge) -> SignatureOutcome:
         """The checks after that of integrity."""
         state.revocation = revocation
         if state.facts is None or state.findings[0].verdict is not Verdict.PASS:
@@ -240,7 +160,7 @@ class SignatureVerifier:
 
     # --- the checks: each returns what it found, or raises ---
 
-    def _integrity(self, state: _SignatureState) -> str:
+    def _integrity(self, state: SignatureState) -> str:
         signature = state.signature
         if not isinstance(signature, Candidate):
             state.facts = signature.facts
@@ -282,7 +202,7 @@ class SignatureVerifier:
 
             raise advised(error, envelope) from None
 
-    def _authenticity(self, state: _SignatureState) -> str:
+    def _authenticity(self, state: SignatureState) -> str:
         facts = _proven(state.facts)
         kind = StoreType.CA if facts.scheme is Scheme.X509 else StoreType.SIGNING_AUTHORITY
         if not state.statement.stores_of(kind):  # SCHEME-4: each scheme has its own stores
@@ -305,7 +225,7 @@ class SignatureVerifier:
         state.anchor = anchors.store_of(anchor)
         return f"trusted through {state.anchor}, {identity}"
 
-    def _expiry(self, state: _SignatureState) -> str | None:
+    def _expiry(self, state: SignatureState) -> str | None:
         expiry = _proven(state.facts).expiry
         if expiry is None:
             return None
@@ -315,7 +235,7 @@ class SignatureVerifier:
             )
         return f"expires on {iso(expiry)}"
 
-    def _authentic_timestamp(self, state: _SignatureState) -> str:
+    def _authentic_timestamp(self, state: SignatureState) -> str:
         facts = _proven(state.facts)
         if facts.scheme is Scheme.SIGNING_AUTHORITY:
             return _authentic_time_inside(facts)
@@ -334,7 +254,7 @@ class SignatureVerifier:
             return True
         return any(certificate.ended_before(self._at) for certificate in facts.chain)
 
-    def _timestamp(self, state: _SignatureState, facts: SignatureFacts) -> str:
+    def _timestamp(self, state: SignatureState, facts: SignatureFacts) -> str:
         stamped = facts.require_later()
         try:
             token = state.token()
@@ -357,7 +277,7 @@ class SignatureVerifier:
         self._warn_of_timestamp(state, facts, timestamp)
         return f"timestamped between {iso(timestamp.earliest)} and {iso(timestamp.latest)}"
 
-    def _warn_of_timestamp(self, state: _SignatureState, facts: SignatureFacts, timestamp: VerifiedTimestamp) -> None:
+    def _warn_of_timestamp(self, state: SignatureState, facts: SignatureFacts, timestamp: VerifiedTimestamp) -> None:
         """Warnings about facts that no rule refuses."""
         algorithm = facts.chain[0].algorithm  # integrity compared the envelope's with it
         if algorithm and timestamp.imprint_hash != algorithm.hash_name:  # D30: not the hash of the key
@@ -369,7 +289,7 @@ class SignatureVerifier:
                 f"the timestamp, {iso(timestamp.gen_time)}, lies after the moment judged for: a clock is wrong"
             )
 
-    def _chain_revocation(self, state: _SignatureState) -> str:
+    def _chain_revocation(self, state: SignatureState) -> str:
         facts = _proven(state.facts)
         signed_at = state.timestamp.latest if state.timestamp else facts.authentic_time  # D31: proven times only
         try:
@@ -386,7 +306,7 @@ class SignatureVerifier:
 
     def _ask_revocation(
         self,
-        state: _SignatureState,
+        state: SignatureState,
         check: Check,
         chain: Sequence[Certificate],
         *,
@@ -407,7 +327,7 @@ class SignatureVerifier:
         state.add_evidence(uses)
         return uses
 
-    def _plugin(self, state: _SignatureState) -> str | None:
+    def _plugin(self, state: SignatureState) -> str | None:
         demand = _proven(state.facts).require_later().plugin
         if demand is None:
             return None
@@ -426,11 +346,11 @@ class SignatureVerifier:
             return f"the policy skips all that the plugin {plugin} can check"
         return f"checked by the plugin {plugin}: {', '.join(check.value for check in plugin.asked)}"
 
-    def _may_ask(self, state: _SignatureState) -> bool:
+    def _may_ask(self, state: SignatureState) -> bool:
         envelope = state.envelope  # a report lacks the data that a plugin needs
         return envelope is not None and envelope.plugin is not None and envelope.plugin.name in self._allowed
 
-    def _asked_plugin(self, state: _SignatureState, check: Check) -> PluginAnswer | None:
+    def _asked_plugin(self, state: SignatureState, check: Check) -> PluginAnswer | None:
         """The result of the demanded plugin, run once; None if there is none that may be run.
 
         Raises Rejected plugin.failed, each time; and where it had a say in this check before and cannot be asked now,
@@ -451,7 +371,7 @@ class SignatureVerifier:
             raise state.plugin
         return state.plugin
 
-    def _required_metadata(self, state: _SignatureState) -> str | None:
+    def _required_metadata(self, state: SignatureState) -> str | None:
         if not state.demanded:
             return None
         signed = _proven(state.facts).require_later().metadata
@@ -470,7 +390,7 @@ class SignatureVerifier:
 
     # --- from checks to findings ---
 
-    def _check(self, state: _SignatureState, check: Check, rule: Callable[[_SignatureState], str | None]) -> None:
+    def _check(self, state: SignatureState, check: Check, rule: Callable[[SignatureState], str | None]) -> None:
         """Make one check and add its finding."""
         action = state.statement.actions[check]
         if action is Action.SKIP:
@@ -493,27 +413,13 @@ class SignatureVerifier:
             else:
                 state.add(check, Verdict.PASS, message)
 
-    def _outcome(self, state: _SignatureState) -> SignatureOutcome:
-        facts, signature = state.facts, state.signature
-        manifest = signature.manifest if isinstance(signature, Candidate) else None
-        if facts and manifest and (hint := thumbprint_warning(manifest, facts.chain)):
-            state.warnings.append(hint)
-        metadata = facts.later.metadata if facts and facts.later else {}
-        if facts and facts.later and isinstance(signature, Candidate):
+    def _outcome(self, state: SignatureState) -> SignatureOutcome:
+        facts = state.facts
+        if facts and facts.later and isinstance(state.signature, Candidate):
             facts = replace(facts, later=self._with_evidence_of_targets(facts.later, state, facts))
-        return SignatureOutcome(
-            digest=signature.digest,
-            envelope=signature.envelope,
-            signer=_signer(state, facts) if facts else None,
-            findings=tuple(state.findings),
-            facts=facts,
-            evidence=tuple(state.evidence),
-            metadata={safe(key): safe(value) for key, value in metadata.items()},
-            plugin_use=_plugin_use(state),
-            warnings=tuple(state.warnings),
-        )
+        return state.outcome(facts)
 
-    def _with_evidence_of_targets(self, rest: LaterFacts, state: _SignatureState, facts: SignatureFacts) -> LaterFacts:
+    def _with_evidence_of_targets(self, rest: LaterFacts, state: SignatureState, facts: SignatureFacts) -> LaterFacts:
         """What came with a target about its chains, whether or not revocation was asked: it goes with the target.
 
         Another policy may ask when the target is gone.
@@ -551,17 +457,6 @@ def _with_evidence_of_chain(
     )
 
 
-def _evidence_in(token: TimestampToken) -> EvidencePool:
-    """The CRLs and OCSP responses that came in the token: they are used as all evidence of a target (design 10)."""
-    return EvidencePool(
-        [
-            EvidenceFile(f"evidence {number} of the timestamp token", "timestamp token", partial(bytes, piece))
-            for number, piece in enumerate(token.evidence, start=1)
-        ],
-        unread=(),
-    )
-
-
 def _authentic_time_inside(facts: SignatureFacts) -> str:
     """SCHEME-3, SCHEME-7: the authentic signing time lies within every certificate's validity, bounds included."""
     moment = facts.authentic_time
@@ -577,43 +472,6 @@ def _authentic_time_inside(facts: SignatureFacts) -> str:
                 signed_at=iso(moment),
             )
     return f"signed at {iso(moment)}, says the signing authority"
-
-
-def _plugin_use(state: _SignatureState) -> PluginUse | None:
-    """The plugin that was run, with any result."""
-    demand = state.envelope.plugin if state.envelope else None
-    if demand is None or state.plugin is None:
-        return None
-    said = {finding.check: (finding.verdict, finding.reason) for finding in state.findings}
-    checks = [
-        check
-        for check in (Check.AUTHENTICITY, Check.REVOCATION)
-        if isinstance(state.plugin, Rejected) or state.plugin.decides(check)
-    ]
-    return PluginUse(
-        name=safe(demand.name),
-        version=None if isinstance(state.plugin, Rejected) else str(state.plugin.version),
-        decided={check: said[check] for check in (*checks, Check.PLUGIN) if check in said},
-    )
-
-
-def _signer(state: _SignatureState, facts: SignatureFacts) -> SignerClaims:
-    leaf = facts.chain[0]
-    timestamp = state.timestamp
-    return SignerClaims(
-        subject=safe(leaf.subject_text),
-        issuer=safe(leaf.issuer_text),
-        fingerprint=leaf.fingerprint,
-        scheme=facts.scheme.value,
-        algorithm=facts.algorithm,
-        signing_time=facts.stated_time,
-        expiry=facts.expiry,
-        agent=safe(facts.agent) if facts.agent else None,
-        timestamp=(timestamp.earliest, timestamp.latest) if timestamp else None,
-        anchor=state.anchor,
-        chain=facts.chain,
-        timestamp_chain=timestamp.chain if timestamp else (),
-    )
 
 
 def _proven(value: T | None) -> T:

@@ -1,0 +1,174 @@
+"""What is known of one signature while its checks are made, and its outcome after the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from airgap.errors import Fact, FormatError, Rejected
+from airgap.oci.descriptor import Descriptor
+from airgap.revocation.judge import RevocationJudge
+from airgap.revocation.pool import EvidenceFile, EvidencePool
+from airgap.revocation.use import EvidenceUse
+from airgap.signature.manifest import thumbprint_warning
+from airgap.signature.model import Envelope
+from airgap.text import safe
+from airgap.trust.policy import Check, Statement
+from airgap.verdict import Verdict
+from airgap.verifier.candidate import Candidate
+from airgap.verifier.facts import PluginUse, SignatureFacts
+from airgap.verifier.outcome import Finding, SignatureOutcome, SignerClaims
+
+if TYPE_CHECKING:  # modules that few signatures need are imported for those: see docs/explanation/performance.md
+    from airgap.pki.timestamp import TimestampToken, VerifiedTimestamp
+    from airgap.signature.blob_payload import BlobTarget
+    from airgap.verifier.plugins import PluginAnswer
+    from airgap.verifier.recorded import RecordedSignature
+
+_NOTHING: Final[Mapping[str, Fact]] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class SignatureState:
+    """The state of judging one signature."""
+
+    statement: Statement
+    target: Descriptor | BlobTarget
+    signature: Candidate | RecordedSignature
+    demanded: Mapping[str, str]
+    """The metadata that it must state."""
+    findings: list[Finding] = field(default_factory=list)
+    evidence: list[EvidenceUse] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    facts: SignatureFacts | None = None
+    envelope: Envelope | None = None
+    """The envelope, if its bytes are available; for plugins."""
+    timestamp: VerifiedTimestamp | None = None
+    anchor: str | None = None
+    plugin: PluginAnswer | Rejected | None = None
+    """The result of the verification plugin, or its error; None before it was run."""
+    revocation: RevocationJudge = field(init=False)
+    """The judge that also uses what timestamp tokens hold, used or not (D51)."""
+    _token: TimestampToken | None = None
+
+    def token(self) -> TimestampToken | None:
+        """Its timestamp token, used or not; None if it has none. Raises FormatError."""
+        rest = self.facts.later if self.facts else None
+        if self._token is None and rest is not None and rest.timestamp_token is not None:
+            from airgap.pki.timestamp import TimestampToken
+
+            self._token = TimestampToken.parse(rest.timestamp_token)
+        return self._token
+
+    def release(self) -> None:
+        """Drops the bytes that only integrity needs: the signatures of an artifact may have 400 MiB together."""
+        if isinstance(self.signature, Candidate):
+            self.signature = replace(self.signature, raw=b"")
+        if self.envelope is not None:
+            self.envelope = replace(self.envelope, payload=b"", signing_input=b"")
+
+    def stamped_evidence(self) -> EvidencePool | None:
+        """The CRLs and OCSP responses in its timestamp token: used as all evidence of a target; None without any."""
+        try:
+            token = self.token()
+        except FormatError:  # whoever needs it refuses it
+            return None
+        return _evidence_in(token) if token is not None and token.evidence else None
+
+    def add_evidence(self, uses: Iterable[EvidenceUse]) -> None:
+        """Adds the evidence of an answer, and its warnings."""
+        for use in uses:
+            self.evidence.append(use)
+            self.warnings += use.notes
+
+    def add(
+        self,
+        check: Check,
+        verdict: Verdict,
+        message: str,
+        reason: str | None = None,
+        facts: Mapping[str, Fact] = _NOTHING,
+        remedy: str = "",
+    ) -> None:
+        """Add a finding with the action of the statement for the check."""
+        action = self.statement.actions[check]
+        self.findings.append(
+            Finding(
+                check=check,
+                action=action,
+                verdict=verdict,
+                message=message,
+                reason=reason,
+                facts=facts,
+                remedy=remedy,
+            )
+        )
+
+    def outcome(self, facts: SignatureFacts | None) -> SignatureOutcome:
+        """The outcome of all checks; `facts`: what it says, for a later judgement."""
+        signature = self.signature
+        manifest = signature.manifest if isinstance(signature, Candidate) else None
+        if facts and manifest and (hint := thumbprint_warning(manifest, facts.chain)):
+            self.warnings.append(hint)
+        metadata = facts.later.metadata if facts and facts.later else {}
+        return SignatureOutcome(
+            digest=signature.digest,
+            envelope=signature.envelope,
+            signer=self._signer(facts) if facts else None,
+            findings=tuple(self.findings),
+            facts=facts,
+            evidence=tuple(self.evidence),
+            metadata={safe(key): safe(value) for key, value in metadata.items()},
+            plugin_use=self._plugin_use(),
+            warnings=tuple(self.warnings),
+        )
+
+    def _signer(self, facts: SignatureFacts) -> SignerClaims:
+        """What it says of the signer, and what was proven of it."""
+        leaf = facts.chain[0]
+        timestamp = self.timestamp
+        return SignerClaims(
+            subject=safe(leaf.subject_text),
+            issuer=safe(leaf.issuer_text),
+            fingerprint=leaf.fingerprint,
+            scheme=facts.scheme.value,
+            algorithm=facts.algorithm,
+            signing_time=facts.stated_time,
+            expiry=facts.expiry,
+            agent=safe(facts.agent) if facts.agent else None,
+            timestamp=(timestamp.earliest, timestamp.latest) if timestamp else None,
+            anchor=self.anchor,
+            chain=facts.chain,
+            timestamp_chain=timestamp.chain if timestamp else (),
+        )
+
+    def _plugin_use(self) -> PluginUse | None:
+        """The plugin that was run, with any result."""
+        demand = self.envelope.plugin if self.envelope else None
+        if demand is None or self.plugin is None:
+            return None
+        said = {finding.check: (finding.verdict, finding.reason) for finding in self.findings}
+        checks = [
+            check
+            for check in (Check.AUTHENTICITY, Check.REVOCATION)
+            if isinstance(self.plugin, Rejected) or self.plugin.decides(check)
+        ]
+        return PluginUse(
+            name=safe(demand.name),
+            version=None if isinstance(self.plugin, Rejected) else str(self.plugin.version),
+            decided={check: said[check] for check in (*checks, Check.PLUGIN) if check in said},
+        )
+
+
+def _evidence_in(token: TimestampToken) -> EvidencePool:
+    """The CRLs and OCSP responses that came in the token: they are used as all evidence of a target (design 10)."""
+    return EvidencePool(
+        [
+            EvidenceFile(f"evidence {number} of the timestamp token", "timestamp token", partial(bytes, piece))
+            for number, piece in enumerate(token.evidence, start=1)
+        ],
+        unread=(),
+    )
