@@ -39,14 +39,14 @@ from airgap.trust.statement import Refusal
 from airgap.trust.status import TrustStatus
 from airgap.trust.stores import StoreRef
 from airgap.verifier.blob_outcome import BlobOutcome
-from airgap.verifier.facts import PluginUse
 from airgap.verifier.outcome import SignatureOutcome
+from airgap.verifier.recorded import RecordedSignature
 
 __all__ = [
     "Algorithm", "Anchors", "BlobOutcome", "BlobPolicy", "BrokenStore", "Certificate", "CheckedPolicy", "ContentReport",
     "Created", "Descriptor", "Difference", "Discovered", "Exported", "ExtendedAttribute", "GeneratedKey",
     "Host", "InspectedArtifact", "InspectedSignature", "Installation", "Installed", "LayoutEvidence", "LocalKey",
     "LoginResult", "MadeEnvelope", "NamedKey", "NetworkGuard", "OciPolicy", "OpenSnapshot", "Plugin", "PluginDemand",
-    "PluginUse", "PolicyAnswer", "Problem", "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot", "SnapshotOutcome",
-    "State", "StoreRef", "StoredFile", "TokenKey", "TrustStatus", "UnknownKey",
+    "PolicyAnswer", "Problem", "RecordedSignature", "Refusal", "SignatureOutcome", "SignedBlob", "Snapshot",
+    "SnapshotOutcome", "State", "StoreRef", "StoredFile", "TokenKey", "TrustStatus", "UnknownKey",
 ]  # fmt: skip

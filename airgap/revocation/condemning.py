@@ -44,7 +44,7 @@ class RevocationStatement:
 
     @property
     def kind(self) -> EvidenceKind:
-        """The fingerprint of the CRL or OCSP response."""
+        """Whether it is in a CRL or an OCSP response."""
         return self.file.kind
 
     @property

@@ -215,14 +215,14 @@ class _Recheck:
     def _as_then(
         self, report: RecordedReport, artifacts: Sequence[RecordedArtifact], place: str, said: _TypedName
     ) -> VerifyRequest:
-        """The demands of the report, and the results of plugins then."""
+        """The demands of the report, and what it says of the signatures."""
         return self._demands(
             list(dict.fromkeys(_target(artifact, place) for artifact in artifacts)),
             said.scope,
             self._metadata(report),
             typed=said.typed,
             max_signatures=report.max_signatures,
-            earlier={digest: use for artifact in artifacts for digest, use in artifact.plugins.items()},
+            recorded={signature.digest: signature for artifact in artifacts for signature in artifact.signatures},
         )
 
     def _demands(

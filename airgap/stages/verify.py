@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from airgap.oci.record import Record
-    from airgap.verifier.facts import PluginUse
     from airgap.verifier.plugins import AllowedPlugins
+    from airgap.verifier.recorded import RecordedSignature
 
 _Contents = Callable[[Descriptor], ContentReport | None]
 """The result for the content of an artifact."""
@@ -88,8 +88,11 @@ class VerifyRequest:
     """How stale evidence may be, by kind (`airgap.trust.parse_ages`); overrides airgap.toml."""
     plugins: AllowedPlugins | None = None
     """Verification plugins that may be run. The network guard does not watch them."""
-    earlier: Mapping[Digest, PluginUse] = field(default_factory=dict)
-    """Plugin results of an earlier judgement, by signature: undecided instead of refused if they may not be run now."""
+    recorded: Mapping[Digest, RecordedSignature] = field(default_factory=dict)
+    """What the report of an earlier judgement says, by signature: what is lost since is undecided, not refused or good.
+
+    That is the result of a plugin that may not be run now, and evidence that was in the layout.
+    """
     layout_evidence: LayoutEvidence | None = None
     """The evidence in open layouts, used for all targets; None to read it from the layouts of `targets`."""
 
@@ -344,7 +347,7 @@ class _Verification:
         if len(found) > limit:
             warnings.append(f"{len(found)} signatures are attached; only the first {limit} were judged")
         return self._judge.judge_all(
-            (candidate_of(target.store, referrer, subject, self._request.earlier) for referrer in found[:limit]),
+            (candidate_of(target.store, referrer, subject, self._request.recorded) for referrer in found[:limit]),
             target=subject,
             statement=statement,
             metadata=demanded,

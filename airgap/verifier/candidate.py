@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from airgap import limits
 from airgap.errors import AirgapError, Rejected
@@ -14,7 +15,10 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.nodes import Referrer
 from airgap.oci.store import Store, read_verified
 from airgap.signature.manifest import envelope_descriptor
-from airgap.verifier.facts import PluginUse
+
+if TYPE_CHECKING:
+    from airgap.verifier.facts import PluginUse
+    from airgap.verifier.recorded import RecordedSignature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +34,27 @@ class Candidate:
     """The error if the envelope cannot be read (D27: it stops only this signature)."""
     manifest: Manifest | None = None
     """The signature manifest, where there is one: its annotations are hints that are compared (D1)."""
-    earlier: PluginUse | None = None
-    """The plugin result of an earlier judgement: undecided instead of refused if it may not be run now."""
+    recorded: RecordedSignature | None = None
+    """What the report of an earlier judgement says of it."""
+
+    @property
+    def earlier(self) -> PluginUse | None:
+        """The plugin result of that judgement: undecided instead of refused if it may not be run now."""
+        return self.recorded.earlier if self.recorded else None
+
+    @property
+    def lost_with_layout(self) -> RecordedSignature | None:
+        """Where evidence stands that was in the layout then; None where no report says so."""
+        return self.recorded if self.recorded and self.recorded.holds_evidence else None
 
 
 def candidate_of(
-    store: Store, referrer: Referrer, subject: Descriptor, earlier: Mapping[Digest, PluginUse] = MappingProxyType({})
+    store: Store,
+    referrer: Referrer,
+    subject: Descriptor,
+    recorded: Mapping[Digest, RecordedSignature] = MappingProxyType({}),
 ) -> Candidate:
-    """The envelope of a signature, or its error; `earlier`: plugin results of before, by signature."""
+    """The envelope of a signature, or its error; `recorded`: what a report says of signatures, by their digest."""
     digest = referrer.descriptor.digest
     try:
         envelope = envelope_descriptor(referrer.manifest, subject)
@@ -49,4 +66,4 @@ def candidate_of(
         obstacle = Rejected("signature.unreadable", f"the envelope {envelope.digest} cannot be read: {error}")
         return Candidate(digest=digest, envelope=envelope, obstacle=obstacle)
     manifest = referrer.manifest if isinstance(referrer.manifest, Manifest) else None
-    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest, earlier=earlier.get(digest))
+    return Candidate(digest=digest, envelope=envelope, raw=raw, manifest=manifest, recorded=recorded.get(digest))

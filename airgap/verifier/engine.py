@@ -313,13 +313,15 @@ class SignatureVerifier:
         kind: ChainKind,
         signed_at: datetime | None,
     ) -> tuple[EvidenceUse, ...]:
-        """What the available evidence says; a recorded signature that was condemned for good stays so (design 10)."""
-        recorded = None if isinstance(state.signature, Candidate) else state.signature
-        if recorded:
-            recorded.refuse_if_revoked(check)
+        """What the available evidence says; a recorded signature that was condemned for good stays so (design 10).
+
+        What was in the layout then and is lost since counts also where the layout is there: it may have been changed.
+        """
+        if not isinstance(state.signature, Candidate):
+            state.signature.refuse_if_revoked(check)
         judge = state.revocation
         uses = judge.check_chain(chain, kind=kind, signed_at=signed_at)
-        if recorded:
+        if recorded := state.signature.lost_with_layout:
             recorded.refuse_unanswered(
                 check, judge.unanswered(recorded.target_statements(kind), chain, kind=kind, uses=uses)
             )

@@ -35,6 +35,8 @@ ORIGINS: Final[tuple[ScopeOrigin, ...]] = ("option", "name", "record")
 _ARTIFACTS: Final = 1_000_000
 _SIGNATURES: Final = 10_000
 
+_COUNTED: Final = {"revocation.revoked": "revoked already", "revocation.on_hold": "put on hold"}
+
 E = TypeVar("E", Verdict, Scheme, Check)
 K = TypeVar("K", ChainKind, EvidenceKind)
 
@@ -51,6 +53,17 @@ class RecordedSignature:
     """None where the envelope could not be read, or where the report does not hold its chain."""
     earlier: PluginUse | None = None
     """The plugin that was run for it."""
+
+    @property
+    def lost_with_layout(self) -> RecordedSignature:
+        """Where the evidence stands that was in the layout."""
+        return self
+
+    @property
+    def holds_evidence(self) -> bool:
+        """Whether the report says which evidence of the layout there was; those of older versions do not."""
+        is_intact = self.findings.get(Check.INTEGRITY, (None, None))[0] is Verdict.PASS
+        return is_intact and self.facts is not None and self.facts.later is not None
 
     def proven(self) -> SignatureFacts:
         """What it says, where the report says that its integrity was proven.
@@ -95,8 +108,9 @@ class RecordedSignature:
             return
         names = ", ".join(dict.fromkeys(item.name for item in said))
         text = f"{names}, which was in the layout, says or may say something against a certificate, and is gone"
-        if self.findings.get(check) == (Verdict.FAIL, "revocation.on_hold"):
-            raise Rejected("revocation.on_hold", f"a certificate had been put on hold, says the report: {text}")
+        verdict, reason = self.findings.get(check, (None, None))
+        if verdict is Verdict.FAIL and reason in _COUNTED:
+            raise Rejected(reason, f"a certificate had been {_COUNTED[reason]}, says the report: {text}")
         raise Undecided("recheck.unproven", text).advising(
             "Bring the layout, or put this evidence into the trust directory (airgap trust fetch LAYOUT)."
         )
@@ -122,11 +136,6 @@ class RecordedArtifact:
     content_mode: str
     """How much of the content was read: `all`, `manifests` or `none`."""
     signatures: tuple[RecordedSignature, ...] = field(repr=False)
-
-    @property
-    def plugins(self) -> Mapping[Digest, PluginUse]:
-        """What plugins decided, by signature."""
-        return {signature.digest: signature.earlier for signature in self.signatures if signature.earlier}
 
     @property
     def demanded_unknown_metadata(self) -> bool:

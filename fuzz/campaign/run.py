@@ -137,7 +137,7 @@ def _batch(numbers: range) -> Tally:
 
 
 def run(cache: Path, numbers: range, seed: int, workers: int, tell: Callable[[str], None]) -> Tally:
-    """SignatureVerifier the mutants of these numbers. Findings are kept below `cache`/gained."""
+    """Judge the mutants of these numbers. Findings are kept below `cache`/gained."""
     cases = cases_in(cache)
     total = Tally()
     began = told = time.monotonic()

@@ -22,7 +22,7 @@ _CHANGES: Final = (0x01, 0x80)
 
 
 def sweep(cache: Path, workers: int, tell: Callable[[str], None]) -> Tally:
-    """SignatureVerifier them all; the numbers of findings are those of bytes."""
+    """Judge them all; the numbers of findings are those of bytes."""
     total = Tally()
     with (
         tempfile.TemporaryDirectory(prefix="airgap-sweep-", dir=memory_folder()) as folder,

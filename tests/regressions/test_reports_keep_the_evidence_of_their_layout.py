@@ -13,6 +13,7 @@ import pytest
 
 from airgap import limits
 from airgap.parse.time import iso
+from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
@@ -39,7 +40,9 @@ LATER = listing(reason="keyCompromise", at=AT + DAY, this_update=AT + 2 * DAY)
 
 
 class Kept:
-    def __init__(self, folder: Path, *data: bytes, skip: bool = False, trusted: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *data: bytes, skip: bool = False, trusted: bool = True, gone: str = "layout"
+    ) -> None:
         scene = Scene()
         scene.sign_with(LEAF)
         scene.crls = {"good.crl": GOOD} if trusted else {}
@@ -50,7 +53,10 @@ class Kept:
         self.written: Written = scene.write(folder)
         self.report = folder / "report.json"
         self.then = run_here(self.written.arguments("--report", str(self.report))).code
-        shutil.rmtree(self.written.layout)
+        if gone == "layout":
+            shutil.rmtree(self.written.layout)
+        else:
+            take_evidence_out(self.written.layout)
 
     def put(self, name: str, data: bytes) -> None:
         (self.written.trust / "crls").mkdir(exist_ok=True)
@@ -64,6 +70,22 @@ class Kept:
         return ran
 
 
+def take_evidence_out(layout: Path) -> None:
+    """What is left is the layout as it was without its evidence."""
+    index = json.loads((layout / "index.json").read_text())
+    kept = []
+    for item in index["manifests"]:
+        manifest = json.loads((layout / "blobs/sha256" / item["digest"].removeprefix("sha256:")).read_text())
+        kept += [] if manifest.get("artifactType") == EVIDENCE_TYPE else [item]
+    assert len(kept) < len(index["manifests"])
+    (layout / "index.json").write_text(json.dumps({**index, "manifests": kept}))
+
+
+GONE = pytest.mark.parametrize("gone", ["layout", "evidence"])
+"""A layout whose evidence somebody took out was good again, whatever the report said."""
+
+
+@GONE
 @pytest.mark.parametrize(
     ("data", "then", "now"),
     [
@@ -81,8 +103,8 @@ class Kept:
         pytest.param(crl(LEAF.root, number=5, this_update=AT), 0, 0, id="nothing"),
     ],
 )
-def test_what_was_said_against_it(tmp_path: Path, data: bytes, then: int, now: int) -> None:
-    kept = Kept(tmp_path, data)
+def test_what_was_said_against_it(tmp_path: Path, data: bytes, then: int, now: int, gone: str) -> None:
+    kept = Kept(tmp_path, data, gone=gone)
     assert (kept.then, kept.again().code) == (then, now)
 
 
@@ -164,9 +186,10 @@ def test_more_evidence_than_is_read_of_a_layout(tmp_path: Path, monkeypatch: pyt
     assert because["reason"] == "recheck.unproven"
 
 
-def test_what_was_only_revoked_later(tmp_path: Path) -> None:
+@GONE
+def test_what_was_only_revoked_later(tmp_path: Path, gone: str) -> None:
     """It was good at that moment, and is not now."""
-    kept = Kept(tmp_path, LATER)
+    kept = Kept(tmp_path, LATER, gone=gone)
     assert kept.then == 0
     assert kept.again(at=iso(AT + 3 * DAY)).code == 15
     kept.put("later.crl", LATER)
@@ -174,8 +197,9 @@ def test_what_was_only_revoked_later(tmp_path: Path) -> None:
     assert kept.again().code == 0
 
 
-def test_what_the_policy_did_not_ask_then(tmp_path: Path) -> None:
-    kept = Kept(tmp_path, listing(reason="keyCompromise"), skip=True)
+@GONE
+def test_what_the_policy_did_not_ask_then(tmp_path: Path, gone: str) -> None:
+    kept = Kept(tmp_path, listing(reason="keyCompromise"), skip=True, gone=gone)
     assert (kept.then, kept.again().code) == (0, 0)
     policy = oci_policy(statement())
     (kept.written.trust / "trustpolicy.oci.json").write_text(json.dumps(policy))
@@ -183,7 +207,17 @@ def test_what_the_policy_did_not_ask_then(tmp_path: Path) -> None:
     assert ran.code == 15
     (because,) = ran.document["artifacts"][0]["because"]
     assert because["reason"] == "recheck.unproven"
-    assert "lay in the layout" in because["message"]
+    assert "was in the layout" in because["message"]
+
+
+def test_a_report_of_an_older_version_says_nothing_of_evidence_and_the_bytes_are_there(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, HOLD, gone="evidence")
+    document = json.loads(kept.report.read_text())
+    del document["artifacts"][0]["signatures"][0]["for_recheck"]
+    kept.report.write_text(json.dumps(document))
+    assert kept.again().code == 0
+    shutil.rmtree(kept.written.layout)
+    assert kept.again().code == 15
 
 
 @pytest.mark.parametrize("change", [lambda rest: rest.pop("said_against"), lambda rest: rest.update(said_against=None)])
