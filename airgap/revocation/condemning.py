@@ -229,7 +229,8 @@ def _listed(certificate: Certificate, chain: ChainKind, file: CrlFile) -> Iterat
     """The statements of a CRL against a certificate. Raises FormatError."""
     reasons: list[str | None] = [None]  # None if its meaning is uncertain
     with suppress(Undecided):
-        reasons = [None if entry.doubt else entry.reason for entry in file.load().entries(certificate)]
+        entries = file.load().entries(certificate)
+        reasons = [None if entry.doubt else entry.reason for entry in entries if entry.doubt or entry.reason != REMOVED]
     yield from _said(certificate, chain, file, file.facts.this_update, reasons)
 
 
@@ -250,7 +251,7 @@ def _said(
     made: datetime,
     reasons: Sequence[str | None],
 ) -> Iterator[TargetStatement]:
-    if set(reasons) - {REMOVED}:
+    if reasons:
         yield TargetStatement(
             name=file.name,
             fingerprint=file.fingerprint,
@@ -258,7 +259,7 @@ def _said(
             chain=chain,
             certificate=certificate.fingerprint,
             this_update=made,
-            is_hold=set(reasons) <= {HOLD, REMOVED},
+            is_hold=set(reasons) == {HOLD},
         )
 
 

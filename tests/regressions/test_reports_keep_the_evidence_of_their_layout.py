@@ -100,6 +100,7 @@ GONE = pytest.mark.parametrize("gone", ["layout", "evidence"])
         pytest.param(listing(reason="keyCompromise", extra=[UNKNOWN_CRITICAL]), 15, 15, id="in doubt"),
         pytest.param(listing(reason="keyCompromise"), 14, 14, id="revoked"),
         pytest.param(OLD_HOLD, 0, 0, id="a hold that was lifted"),
+        pytest.param(listing(reason="removeFromCRL"), 0, 0, id="lifted, with its entry still there"),
         pytest.param(crl(LEAF.root, number=5, this_update=AT), 0, 0, id="nothing"),
     ],
 )
@@ -198,8 +199,16 @@ def test_what_was_only_revoked_later(tmp_path: Path, gone: str) -> None:
 
 
 @GONE
-def test_what_the_policy_did_not_ask_then(tmp_path: Path, gone: str) -> None:
-    kept = Kept(tmp_path, listing(reason="keyCompromise"), skip=True, gone=gone)
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(listing(reason="keyCompromise"), id="crl"),
+        # only CRLs have entries that are to be removed: in a response it is a reason like any other
+        pytest.param(ocsp_response(LEAF, status="revoked", reason="removeFromCRL"), id="ocsp"),
+    ],
+)
+def test_what_the_policy_did_not_ask_then(tmp_path: Path, data: bytes, gone: str) -> None:
+    kept = Kept(tmp_path, data, skip=True, gone=gone)
     assert (kept.then, kept.again().code) == (0, 0)
     policy = oci_policy(statement())
     (kept.written.trust / "trustpolicy.oci.json").write_text(json.dumps(policy))
