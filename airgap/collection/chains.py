@@ -143,11 +143,14 @@ def collect_chains(
 
 
 def _left_out(problem: ContentProblem, root: Descriptor) -> bool:
-    """Whether a platform of an index was left out: it needs no evidence. Never true for the artifact itself."""
+    """Whether a platform of an index was left out: it needs no evidence.
+
+    Never true for the artifact itself, nor for what states an artifact type: that may be the signature.
+    """
     descriptor = problem.descriptor
     if problem.reason != "content.missing" or descriptor is None or descriptor.digest == root.digest:
         return False
-    return descriptor.platform is not None
+    return descriptor.platform is not None and descriptor.artifact_type is None
 
 
 def _envelope(store: Store, graph: Graph, descriptor: Descriptor) -> Envelope | None:

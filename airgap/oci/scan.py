@@ -512,9 +512,12 @@ class _Scanner:
         return _manifests_below(manifest) if manifest else iter(())
 
     def _report_unreadable(self, plain: list[IndexEntry]) -> None:
+        """Also entries that state another size, or embed other data, than what some artifact reaches."""
         for entry in plain:
             descriptor = entry.descriptor
-            if entry.names or not descriptor.is_manifest or descriptor.digest in self._covered:
+            covered = self._covered.get(descriptor.digest)
+            is_judged = covered is not None and covered.same_content(descriptor) and _is_sound(descriptor)
+            if entry.names or not descriptor.is_manifest or is_judged:
                 continue
             try:
                 self._read(descriptor)

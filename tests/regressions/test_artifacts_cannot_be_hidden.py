@@ -473,3 +473,12 @@ def test_chain_of_cosign_tags_took_quadratic_time(tmp_path: Path) -> None:
         roots = Graph(store).roots()
         # the first is about v1 and cannot be read; the others are about what nobody can read, so nothing reaches them
         assert (len(roots), process_time() - start < 10) == (4000, True)
+
+
+@pytest.mark.parametrize("change", [{"size": 5}, {"data": "e30="}], ids=["size", "data"])
+def test_another_entry_of_a_judged_digest_states_the_same(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Without a name it was passed over as known, whatever it said of the image."""
+    scene = Scene()
+    scene.packing.append(lambda box, target: box.entries.append({**bare(target), **change}))
+    ran = _verified(scene, tmp_path)
+    assert (ran.code, *ran.reasons) == (16, "content.data" if "data" in change else "content.size"), ran

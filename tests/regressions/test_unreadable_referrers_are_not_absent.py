@@ -291,6 +291,21 @@ def test_an_entry_that_belongs_to_nothing_is_told_by_whoever_is_asked_about_the_
     _check_all(f"oci:{written.layout}", written, 16)
 
 
+def test_a_lost_signature_that_states_a_platform_is_no_platform_to_fetch(tmp_path: Path) -> None:
+    scene = Scene()
+    written = scene.write(tmp_path)
+    path = written.layout / "index.json"
+    index = json.loads(path.read_bytes())
+    (entry,) = (item for item in index["manifests"] if "artifactType" in item)
+    entry["platform"] = {"os": "linux", "architecture": "amd64"}
+    path.write_text(json.dumps(index))
+    _check_all(f"oci:{written.layout}:v1", written, 0)
+    _blob(written.layout, Digest.parse(entry["digest"])).unlink()
+    written.layout.with_name("copy0").rename(tmp_path / "before")
+    _check_all(f"oci:{written.layout}:v1", written, 16)
+    _check_all(f"oci:{written.layout}", written, 16)
+
+
 def _check_all(target: str, written: Written, code: int) -> None:
     """Every command that looks at a layout gives the same answer."""
     first, _, *options = written.arguments()
