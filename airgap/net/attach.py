@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, Self
 
 from airgap.errors import AirgapError, UsageError
 from airgap.net.sink import RegistrySink
@@ -42,7 +42,16 @@ class RegistryPlace:
         """See `Place`."""
         return self._sink.read_blob(descriptor, limit)
 
-    def attach(self, attachment: Attachment) -> str:
+    @property
+    def holder(self) -> Self:
+        """See `Place`: what is attached to it is put one by one."""
+        return self
+
+    def attach(self, attachments: Sequence[Attachment]) -> Iterator[str]:
+        """See `Holder`."""
+        return map(self._attach, attachments)
+
+    def _attach(self, attachment: Attachment) -> str:
         """Blobs, then the manifest by its digest; the referrers tag where the registry needs it (MAN-13, DIST-25)."""
         source = MemoryBlobs({descriptor.digest: raw for descriptor, raw in attachment.blobs})
         for descriptor, _ in attachment.blobs:

@@ -6,13 +6,15 @@ Network code is loaded when the first registry is named: signing in a layout nee
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, Self
 
 from airgap.net.registries import Registries
 from airgap.oci.lookup import ReferrersTag
 from airgap.oci.reference import LayoutReference, parse_reference
-from airgap.transfer.attach import Place, open_layout_place
+from airgap.transfer.attach import AttachableLayout, Attachment, Place
 
 if TYPE_CHECKING:
     from airgap.net.credentials import Credentials
@@ -32,6 +34,7 @@ class Places:
         """`referrers_tag`: keep the referrers tag up to date, too, where referrers can be found without it."""
         self._always_tag: Final = referrers_tag
         self._stack: Final = ExitStack()
+        self._layouts: Final[dict[str, AttachableLayout]] = {}
         self._registries: Final = self._stack.enter_context(Registries(credentials, transport))
 
     def __enter__(self) -> Self:
@@ -47,8 +50,24 @@ class Places:
         """
         reference = parse_reference(text, exists=os.path.exists)
         if isinstance(reference, LayoutReference):
-            return self._stack.enter_context(open_layout_place(reference, fallback=self._always_tag))
+            return self._layout(reference).place(reference)
         from airgap.net.attach import RegistryPlace
 
         tag = ReferrersTag.ALWAYS if self._always_tag else ReferrersTag.AUTO
         return RegistryPlace(reference, self._registries.sink(reference, referrers_tag=tag))
+
+    @staticmethod
+    def attach(wanted: Iterable[tuple[Place, Attachment]]) -> Iterator[str]:
+        """Attaches one after another, and says of each how it can be found; in one step what follows in one layout.
+
+        Raises AirgapError: those without an answer cannot be found.
+        """
+        for holder, group in groupby(wanted, key=lambda item: item[0].holder):
+            yield from holder.attach([attachment for _, attachment in group])
+
+    def _layout(self, reference: LayoutReference) -> AttachableLayout:
+        path = os.path.realpath(reference.path)
+        if path not in self._layouts:
+            layout = AttachableLayout(reference.path, fallback=self._always_tag)
+            self._layouts[path] = self._stack.enter_context(layout)
+        return self._layouts[path]

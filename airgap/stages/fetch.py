@@ -47,7 +47,7 @@ from airgap.revocation.misplaced import POSSIBLE, says_evidence
 from airgap.revocation.pool import EvidenceFile, EvidencePool, UnreadableEvidence
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
-from airgap.transfer.layout_referrers_tags import Relisted, relisted
+from airgap.transfer.layout_referrers_tags import LayoutReferrersTags, Relisted
 from airgap.transfer.sources import MemoryBlobs
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
@@ -237,6 +237,7 @@ class _Fetch:
         tags: list[Relisted] = []
         drop: list[Digest] = []
         with open_target(self._request.into or "") as target:
+            listed = LayoutReferrersTags(target.store)
             for root in target.roots():
                 artifact = self._artifact(target, root, evidence)
                 if artifact is None:
@@ -247,7 +248,7 @@ class _Fetch:
                     new.append(artifact)
                     drop += [digest for digest in old if digest != artifact.descriptor.digest]
                     gone = (*old, artifact.descriptor.digest)
-                    if tag := relisted(target.store, root.descriptor.digest, [artifact.descriptor], gone):
+                    if tag := listed.relisted(root.descriptor.digest, [artifact.descriptor], gone):
                         tags.append(tag)
                 written.append(
                     EvidenceWritten(

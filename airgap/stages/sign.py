@@ -94,9 +94,10 @@ def sign(
             place = places.open(target)
             if place.name not in prepared:
                 prepared[place.name] = _Prepared.of(request, target, place)
+        listed = places.attach([(item.place, item.attachment) for item in prepared.values() if item.attachment])
         done: list[SignedArtifact] = []
         for item in prepared.values():
-            done.append(item.finish())
+            done.append(replace(item.result, listed=next(listed)) if item.attachment else item.result)
             if attached is not None:
                 attached(done[-1])
         return tuple(done)
@@ -128,11 +129,6 @@ class _Prepared:
         layer = attachment.blobs[0][0]
         result = _result(target, place, attachment.manifest, layer, sealed.envelope, timestamp=sealed.timestamp)
         return cls(place, result, attachment)
-
-    def finish(self) -> SignedArtifact:
-        if self.attachment is None:
-            return self.result
-        return replace(self.result, listed=self.place.attach(self.attachment))
 
 
 def _draft(request: SignRequest, subject: Descriptor) -> Draft:

@@ -23,7 +23,7 @@ from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.parse.time import iso
 from airgap.text import safe
-from airgap.transfer.attach import Attachment, open_layout_place
+from airgap.transfer.attach import AttachableLayout, Attachment
 from airgap.trust.snapshots.document import Snapshot, read_snapshot
 from airgap.trust.snapshots.tuf_check import MANIFEST_TARGET, METADATA_TYPE, TITLE, TUF_TYPE, check_root, load
 
@@ -68,8 +68,8 @@ def add_tuf_metadata(reference: str, folder: Path, *, at: datetime, lifetime: ti
         root = graph.find(parsed)
         snapshot = read_snapshot(store, root.descriptor, graph.manifest(root.descriptor))
     attachment = _attachment(snapshot, _metadata(snapshot, folder, at + lifetime), at)
-    with open_layout_place(parsed) as place:
-        place.attach(attachment)
+    with AttachableLayout(parsed.path) as layout:
+        layout.attach([attachment])
     return attachment.manifest
 
 

@@ -61,9 +61,10 @@ def add_timestamps(
         if not prepared:
             wanted = "no signature" if request.signature is None else f"no signature {request.signature}"
             raise NotFoundError(f"{place.name} has {wanted} attached")
+        listed = places.attach([(place, attachment) for _, attachment in prepared if attachment])
         done = []
         for result, attachment in prepared:
-            finished = result if attachment is None else replace(result, listed=place.attach(attachment))
+            finished = replace(result, listed=next(listed)) if attachment else result
             done.append(finished)
             if attached is not None:
                 attached(finished)

@@ -1,16 +1,16 @@
 """Attaches a manifest with a subject, and its blobs, to an artifact.
 
-A `Place` is one artifact in one transport. Layout directories and tars are here; registries are in airgap.net.attach.
+A `Place` is one artifact in one transport. Layout directories and tars are here; registries are in
+`airgap.net.attach`. `airgap.net.places` opens both and attaches to both.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from airgap.errors import UsageError
 from airgap.oci.archive import LayoutArchive
@@ -21,11 +21,11 @@ from airgap.oci.manifest import Manifest
 from airgap.oci.open import open_layout
 from airgap.oci.record import bare
 from airgap.oci.reference import LayoutReference
-from airgap.oci.store import Store, read_verified
+from airgap.oci.store import read_verified
 from airgap.text import safe
 from airgap.transfer.checked_bytes import no_advance
 from airgap.transfer.endpoint import Entry
-from airgap.transfer.layout_referrers_tags import Relisted, relisted
+from airgap.transfer.layout_referrers_tags import LayoutReferrersTags, Relisted
 from airgap.transfer.sources import MemoryBlobs
 from airgap.transfer.tar_rewrite import add_to_tar
 from airgap.transfer.writer import LayoutWriter
@@ -51,6 +51,13 @@ class AttachedManifest:
     manifest: Manifest
 
 
+class Holder(Protocol):
+    """A layout, or an artifact in a registry."""
+
+    def attach(self, attachments: Sequence[Attachment]) -> Iterable[str]:
+        """Attach all; says of each how it can be found. Raises AirgapError: those without an answer cannot be found."""
+
+
 class Place(Protocol):
     """One artifact in one transport, to which something can be attached."""
 
@@ -65,77 +72,112 @@ class Place(Protocol):
     def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
         """Image manifests of this type that refer to the artifact. Raises AirgapError if the look-up fails."""
 
+    @property
+    def holder(self) -> Holder:
+        """What holds it, and is written when something is attached."""
+
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
         """A blob of at most `limit` bytes, its digest checked. Raises AirgapError."""
 
-    def attach(self, attachment: Attachment) -> str:
-        """Attach it; returns how it can be found. Raises AirgapError, and then it cannot be found."""
 
+class AttachableLayout:
+    """A layout directory or layout tar to attach to: it is read and written once for all of its artifacts."""
 
-class LayoutPlace:
-    """An artifact in a layout directory or layout tar."""
-
-    def __init__(self, reference: LayoutReference, store: Store, path: str, *, fallback: bool) -> None:
-        """Use `open_layout_place`. Raises NotFoundError where the reference names nothing, or several artifacts.
-
-        ContentError where the artifact's own bytes are not what the layout says of them: nobody shall sign a claim.
-        """
-        self._graph: Final = Graph(store)
-        self._store: Final = store
-        self._path: Final = path
+    def __init__(self, path: str, *, fallback: bool = False) -> None:
+        """`fallback`: keep the referrers tags, too, for tools that know nothing else. Raises ContentError."""
+        self.store: Final = open_layout(path)
+        self.graph: Final = Graph(self.store)
+        self._path: Final = os.path.realpath(path)  # rewriting a tar must not replace a link to it
         self._fallback: Final = fallback
-        root = self._graph.find(reference)
-        self.subject: Final = as_subject(root.descriptor)
-        self._graph.manifest(root.descriptor)  # media type, digest and size in index.json are unverified
-        self.name: Final = safe(f"{reference.transport}{reference.path}@{root.descriptor.digest}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+    def place(self, reference: LayoutReference) -> LayoutPlace:
+        """The artifact that a reference to this layout names, or the only one in it.
+
+        Raises NotFoundError where the reference names nothing, or several artifacts. ContentError where the artifact's
+        own bytes are not what the layout says of them: nobody shall sign a claim.
+        """
+        root = self.graph.find(reference)
+        subject = as_subject(root.descriptor)
+        self.graph.manifest(root.descriptor)  # media type, digest and size in index.json are unverified
+        name = safe(f"{reference.transport}{reference.path}@{root.descriptor.digest}")
+        return LayoutPlace(self, subject, name)
+
+    def attach(self, attachments: Sequence[Attachment]) -> list[str]:
+        """Attach all of them in one step; returns for each how it can be found. Raises AirgapError: none is then there.
+
+        Each is an untagged entry of `index.json`, as oras and notation write it (MAN-36). If the layout already has a
+        referrers tag for an artifact, as regctl writes it, the tag lists it, too.
+        """
+        blobs: dict[Digest, tuple[Descriptor, bytes]] = {}
+        for item in attachments:
+            for descriptor, raw in (*item.blobs, (item.manifest, item.raw)):
+                blobs.setdefault(descriptor.digest, (descriptor, raw))
+        entries = [Entry(descriptor=item.manifest) for item in attachments]
+        listings = self._listings(attachments)
+        for listing in listings.values():
+            blobs[listing.entry.descriptor.digest] = (listing.entry.descriptor, listing.raw)
+            entries.append(listing.entry)
+        drop = frozenset[Digest]().union(*(listing.old for listing in listings.values()))
+        if isinstance(self.store, LayoutArchive):
+            self.store.close()  # Windows cannot rename over an open file
+            add_to_tar(self._path, [*blobs.values()], entries, drop=drop)
+        else:
+            _add_to_folder(self._path, [*blobs.values()], entries, drop)
+        return [
+            "index.json and the referrers tag" if item.subject.digest in listings else "index.json"
+            for item in attachments
+        ]
+
+    def _listings(self, attachments: Sequence[Attachment]) -> dict[Digest, Relisted]:
+        """The indexes of the referrers tags with the attachments, by subject; only of subjects with such a tag."""
+        manifests: dict[Digest, list[Descriptor]] = {}
+        for item in attachments:
+            manifests.setdefault(item.subject.digest, []).append(item.manifest)
+        subjects = {item.subject.digest: item.subject for item in attachments}
+        found: dict[Digest, Relisted] = {}
+        with open_layout(self._path) as now:  # others may have attached something in between
+            tags, graph = LayoutReferrersTags(now), Graph(now)
+            for digest, added in manifests.items():
+                known = partial(_listed, graph, subjects[digest]) if self._fallback else None
+                if listing := tags.relisted(digest, added, {item.digest for item in added}, known=known):
+                    found[digest] = listing
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutPlace:
+    """An artifact in a layout directory or layout tar (`AttachableLayout.place`)."""
+
+    holder: AttachableLayout
+    subject: Descriptor
+    name: str
 
     def attached(self, artifact_type: str) -> Iterator[AttachedManifest]:
         """See `Place`."""
-        for referrer in self._graph.referrers(self.subject).all():
+        for referrer in self.holder.graph.referrers(self.subject).all():
             if referrer.artifact_type == artifact_type and isinstance(referrer.manifest, Manifest):
                 yield AttachedManifest(descriptor=referrer.descriptor, manifest=referrer.manifest)
 
     def read(self, descriptor: Descriptor, limit: int) -> bytes:
         """See `Place`."""
-        return read_verified(self._store, descriptor, limit)
-
-    def attach(self, attachment: Attachment) -> str:
-        """An untagged entry of `index.json`, as oras and notation write it (MAN-36).
-
-        If the layout already has a fallback tag for the artifact, as regctl writes it, the tag lists it, too.
-        """
-        blobs = [*attachment.blobs, (attachment.manifest, attachment.raw)]
-        entries = [Entry(descriptor=attachment.manifest)]
-        drop: tuple[Digest, ...] = ()
-        listing = self._listing(attachment)
-        if listing is not None:
-            blobs.append((listing.entry.descriptor, listing.raw))
-            entries.append(listing.entry)
-            drop = tuple(listing.old)
-        if isinstance(self._store, LayoutArchive):
-            self._store.close()  # Windows cannot rename over an open file
-            add_to_tar(self._path, blobs, entries, drop=drop)
-        else:
-            _add_to_folder(self._path, blobs, entries, drop)
-        return "index.json" if listing is None else "index.json and the referrers tag"
-
-    def _listing(self, attachment: Attachment) -> Relisted | None:
-        """The index of the referrers tag with the attachment; None if the layout has no such tag."""
-        subject, manifest = attachment.subject, attachment.manifest
-        with open_layout(self._path) as now:  # others may have attached something in between
-            known = partial(_listed, now, subject) if self._fallback else None
-            return relisted(now, subject.digest, [manifest], (manifest.digest,), known=known)
+        return read_verified(self.holder.store, descriptor, limit)
 
 
-def _listed(store: Store, subject: Descriptor) -> list[Descriptor]:
+def _listed(graph: Graph, subject: Descriptor) -> list[Descriptor]:
     return [
         replace(referrer.descriptor, artifact_type=referrer.artifact_type, annotations=referrer.manifest.annotations)
-        for referrer in Graph(store).referrers(subject).all()
+        for referrer in graph.referrers(subject).all()
     ]
 
 
 def _add_to_folder(
-    path: str, blobs: list[tuple[Descriptor, bytes]], entries: list[Entry], drop: tuple[Digest, ...]
+    path: str, blobs: Sequence[tuple[Descriptor, bytes]], entries: Sequence[Entry], drop: frozenset[Digest]
 ) -> None:
     source = MemoryBlobs({descriptor.digest: raw for descriptor, raw in blobs})
     with LayoutWriter(path, verify_existing=True) as writer:
@@ -143,17 +185,6 @@ def _add_to_folder(
             if not writer.has(descriptor):
                 writer.put_blob(descriptor, source, no_advance)
         writer.finish(entries, drop=drop)
-
-
-@contextmanager
-def open_layout_place(reference: LayoutReference, *, fallback: bool = False) -> Iterator[LayoutPlace]:
-    """The artifact that a reference to a layout names, or the only one in the layout.
-
-    `fallback`: keep the referrers tag, too, for tools that know nothing else. Raises NotFoundError, ContentError.
-    """
-    with open_layout(reference.path) as store:
-        path = os.path.realpath(reference.path)  # rewriting a tar must not replace a link to it
-        yield LayoutPlace(reference, store, path, fallback=fallback)
 
 
 def as_subject(descriptor: Descriptor) -> Descriptor:

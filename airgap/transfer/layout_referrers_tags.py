@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 from airgap.errors import ContentError, FormatError
 from airgap.oci.descriptor import IMAGE_INDEX, REF_NAME, Descriptor
@@ -27,32 +28,48 @@ class Relisted:
     raw: bytes
 
 
-def relisted(
-    store: Store | None,
-    subject: Digest,
-    added: Iterable[Descriptor],
-    gone: Collection[Digest] = (),
-    *,
-    known: Callable[[], Iterable[Descriptor]] | None = None,
-) -> Relisted | None:
-    """The index under the referrers tag of `subject` with `added` and without `gone`; there is no `store` yet if None.
+class _Tagged(NamedTuple):
+    position: int
+    """In the index of the layout."""
+    entry: Descriptor
+    store: Store
 
-    Other entries and members stay as they are. Where there is no such tag: None, or with `known` a new one that lists
-    those as well, as readers of the tag know nothing else. Raises ContentError where an index cannot be read.
-    """
-    tags = referrers_tags(subject)
-    entries = store.index().manifests if store else ()
-    present = [(store, entry) for entry in entries if store and entry.annotations.get(REF_NAME) in tags]
-    if not present and known is None:
-        return None
-    index = ReferrersIndex.empty().listing(known() if known and not present else ())
-    for number, (holder, entry) in enumerate(present):
-        found = _read(holder, subject, entry)
-        index = index.joined(found) if number else found
-    descriptor, raw = index.without(gone).listing(added).encode()
-    tag = present[-1][1].annotations[REF_NAME] if present else referrers_tag(subject)
-    old = frozenset(entry.digest for _, entry in present)
-    return Relisted(old=old, entry=Entry(descriptor=descriptor, tag=tag), raw=raw)
+
+class LayoutReferrersTags:
+    """The referrers tags of one layout; there is no `store` yet if None."""
+
+    def __init__(self, store: Store | None) -> None:
+        """Reads the index of the layout once, for any number of subjects."""
+        self._tagged: Final[dict[str, list[_Tagged]]] = {}
+        for position, entry in enumerate(store.index().manifests if store else ()):
+            if store and (tag := entry.annotations.get(REF_NAME)):
+                self._tagged.setdefault(tag, []).append(_Tagged(position, entry, store))
+
+    def relisted(
+        self,
+        subject: Digest,
+        added: Iterable[Descriptor],
+        gone: Collection[Digest] = (),
+        *,
+        known: Callable[[], Iterable[Descriptor]] | None = None,
+    ) -> Relisted | None:
+        """The index under the referrers tag of `subject` with `added` and without `gone`.
+
+        Other entries and members stay as they are. Where there is no such tag: None, or with `known` a new one that
+        lists those as well, as readers of the tag know nothing else. Raises ContentError where an index cannot be read.
+        """
+        found = (item for tag in referrers_tags(subject) for item in self._tagged.get(tag, ()))
+        present = sorted(found, key=lambda item: item.position)
+        if not present and known is None:
+            return None
+        index = ReferrersIndex.empty().listing(known() if known and not present else ())
+        for number, item in enumerate(present):
+            read = _read(item.store, subject, item.entry)
+            index = index.joined(read) if number else read
+        descriptor, raw = index.without(gone).listing(added).encode()
+        tag = present[-1].entry.annotations[REF_NAME] if present else referrers_tag(subject)
+        old = frozenset(item.entry.digest for item in present)
+        return Relisted(old=old, entry=Entry(descriptor=descriptor, tag=tag), raw=raw)
 
 
 def _read(store: Store, subject: Digest, entry: Descriptor) -> ReferrersIndex:
@@ -71,6 +88,7 @@ def with_referrers_tags(plan: CopyPlan, layout: Store | None) -> tuple[CopyPlan,
 
     `layout`: the destination as it is, where there is one: what its tags list stays listed. Raises ContentError.
     """
+    tags = LayoutReferrersTags(layout)
     listed: dict[Digest, dict[Digest, PlannedReferrer]] = {}
     for artifact in plan.artifacts:
         for item in artifact.attached:
@@ -81,7 +99,7 @@ def with_referrers_tags(plan: CopyPlan, layout: Store | None) -> tuple[CopyPlan,
     replaced: set[Digest] = set()
     for subject, items in sorted(listed.items()):
         added = [_listed(items[digest], nodes) for digest in sorted(items)]
-        made = relisted(layout, subject, added, known=tuple)
+        made = tags.relisted(subject, added, known=tuple)
         assert made is not None  # noqa: S101 - `known` makes one where there is none
         entries[subject] = made.entry
         replaced |= made.old

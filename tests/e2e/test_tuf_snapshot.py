@@ -21,6 +21,7 @@ from airgap.stages.snapshot_tuf import add_tuf_metadata, prepare_tuf_keys
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.tuf_check import check_root, load
 from tests.support.command import run_here
+from tests.support.places import open_layout_place
 from tests.support.snapshots import Ground, tree_of
 
 NOW = datetime.now(UTC)
@@ -159,7 +160,7 @@ def _move_metadata(box: Path, genuine: str, other: str, *, without: str = "") ->
     from airgap.oci.descriptor import IMAGE_MANIFEST, Descriptor
     from airgap.oci.digest import Digest
     from airgap.oci.reference import LayoutReference, parse_reference
-    from airgap.transfer.attach import Attachment, open_layout_place
+    from airgap.transfer.attach import Attachment
     from airgap.trust.snapshots.tuf_check import TUF_TYPE
 
     with open_snapshot(genuine) as opened:
@@ -172,7 +173,7 @@ def _move_metadata(box: Path, genuine: str, other: str, *, without: str = "") ->
         document["layers"] = [item for item in document["layers"] if without not in item["annotations"].values()]
         raw = json.dumps(document).encode()
         manifest = Descriptor(media_type=IMAGE_MANIFEST, digest=Digest.of(raw), size=len(raw), artifact_type=TUF_TYPE)
-        place.attach(Attachment(subject=place.subject, manifest=manifest, raw=raw, blobs=()))
+        place.holder.attach([Attachment(subject=place.subject, manifest=manifest, raw=raw, blobs=())])
     assert box.exists()
 
 

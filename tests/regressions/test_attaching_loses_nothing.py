@@ -14,11 +14,11 @@ from airgap.oci.descriptor import IMAGE_INDEX, NOTARY_SIGNATURE, REF_NAME
 from airgap.oci.digest import Digest
 from airgap.oci.reference import LayoutReference
 from airgap.oci.tags import referrers_tag
-from airgap.transfer.attach import open_layout_place
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import merged
 from tests.support.command import run_here
 from tests.support.layouts import LayoutBuilder
+from tests.support.places import open_layout_place
 from tests.support.registry import LoopbackRegistry, answer
 from tests.support.scenario import with_everything
 

@@ -19,10 +19,11 @@ from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
-from airgap.transfer.attach import Attachment, open_layout_place
+from airgap.transfer.attach import Attachment
 from airgap.transfer.checked_bytes import WriteError
 from airgap.transfer.tar_rewrite import add_to_tar
 from tests.support.layouts import LayoutBuilder, TarFormat, tar_member
+from tests.support.places import open_layout_place
 from tests.support.signing import tree
 
 EMPTY = Descriptor(media_type="application/vnd.oci.empty.v1+json", digest=Digest.of(b"{}"), size=2)
@@ -65,7 +66,7 @@ def attachment(subject: Descriptor, content: bytes = b"an envelope") -> Attachme
 def attach(path: Path, content: bytes = b"an envelope", *, tag: str = "v1", fallback: bool = False) -> Attachment:
     with open_layout_place(LayoutReference(path=str(path), tag=tag), fallback=fallback) as place:
         made = attachment(place.subject, content)
-        place.attach(made)
+        place.holder.attach([made])
     return made
 
 
