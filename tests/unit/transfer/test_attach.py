@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
+import airgap.transfer.attach
 from airgap.errors import ContentError, NotFoundError, UsageError
-from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, NOTARY_SIGNATURE, Descriptor
+from airgap.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, NOTARY_SIGNATURE, REF_NAME, Descriptor
 from airgap.oci.digest import Digest
 from airgap.oci.graph import Graph
 from airgap.oci.open import open_layout
 from airgap.oci.reference import LayoutReference
-from airgap.transfer.attach import Attachment
+from airgap.oci.tags import referrers_tag
+from airgap.transfer.attach import AttachableLayout, Attachment
 from airgap.transfer.checked_bytes import WriteError
 from airgap.transfer.tar_rewrite import add_to_tar
 from tests.support.layouts import LayoutBuilder, TarFormat, tar_member
@@ -346,3 +348,36 @@ def listed_under_tag(path: Path, subject: Descriptor) -> list[str]:
     assert entry["mediaType"] == IMAGE_INDEX
     document = json.loads(contents(path)[f"blobs/sha256/{entry['digest'].removeprefix('sha256:')}"])
     return [item["digest"] for item in document["manifests"]]
+
+
+class TestManyAtOnce:
+    """Signing 300 tags of a layout wrote and read it 300 times: time grew with the square."""
+
+    @each
+    @pytest.mark.parametrize("fallback", [False, True])
+    def test_are_written_in_one_step(
+        self, box: LayoutBuilder, tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch, *, fallback: bool
+    ) -> None:
+        box.tag(box.add_image(b"another"), "v2")
+        path = write(box, tmp_path)
+        written: list[str] = []
+        for name in ("add_to_tar", "_add_to_folder"):
+            step = getattr(airgap.transfer.attach, name)
+
+            def counted(*given: object, step: Callable[..., object] = step, **more: object) -> object:
+                written.append(step.__name__)
+                return step(*given, **more)
+
+            monkeypatch.setattr(airgap.transfer.attach, name, counted)
+        with AttachableLayout(str(path), fallback=fallback) as layout:
+            one, other = (layout.place(LayoutReference(path=str(path), tag=tag)).subject for tag in ("v1", "v2"))
+            made = [attachment(one, b"first"), attachment(one, b"second"), attachment(other, b"first")]
+            said = layout.attach(made)
+        assert len(written) == 1
+        assert said == ["index.json and the referrers tag" if fallback else "index.json"] * 3
+        digests = [item.manifest.digest for item in made]
+        assert (set(referrers(path)), referrers(path, "v2")) == (set(digests[:2]), digests[2:])
+        if fallback:
+            with open_layout(path) as store:
+                tags = [entry.annotations.get(REF_NAME) for entry in store.index().manifests]
+            assert {referrers_tag(one.digest), referrers_tag(other.digest)} < set(tags)
