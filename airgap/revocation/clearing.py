@@ -201,7 +201,7 @@ class ClearingEvidence:
             good_until=min((end for end in ends if end), default=None),
             responder=delegate.fingerprint if delegate else "",
             accepted_stale=stale,
-            notes=self._newer(query, single.this_update, None, []),
+            notes=self._newer(query, single.this_update, None, ()),
         )
         return ClearingAnswer(uses=(use,), since=single.this_update, response=file.response.fingerprint)
 
@@ -272,11 +272,12 @@ class ClearingEvidence:
         since = min(max(crl.this_update for _, crl, _ in part) for part in parts)
         used = [crl for part in parts for _, crl, _ in part]
         uses = [use for part in parts for _, _, use in part]
-        newer = self._newer(query, since, parts[0][0][1], used)
+        facts = tuple(crl.facts for crl in used)
+        newer = self._newer(query, since, parts[0][0][1], facts)
         return ClearingAnswer(
             uses=(replace(uses[0], notes=(*uses[0].notes, *newer)), *uses[1:]),
             since=since,
-            crls=tuple(crl.facts for crl in used),
+            crls=facts,
         )
 
     def _only_delta(self, query: RevocationQuery) -> Undecided | None:
@@ -374,7 +375,9 @@ class ClearingEvidence:
             raise about_file(query, file, error) from None
         return delta
 
-    def _newer(self, query: RevocationQuery, since: datetime, base: Crl | None, used: list[Crl]) -> tuple[str, ...]:
+    def _newer(
+        self, query: RevocationQuery, since: datetime, base: Crl | None, used: tuple[CrlFacts, ...]
+    ) -> tuple[str, ...]:
         """Why genuine evidence of either kind that is newer than the answer is not usable (design 10)."""
         return _folded([*self._newer_responses(query, since), *self._newer_crls(query, base, used, since)])
 
@@ -392,7 +395,7 @@ class ClearingEvidence:
                     yield _unknown(query, file, single)
 
     def _newer_crls(
-        self, query: RevocationQuery, base: Crl | None, used: list[Crl], since: datetime
+        self, query: RevocationQuery, base: Crl | None, used: tuple[CrlFacts, ...], since: datetime
     ) -> Iterator[Undecided]:
         """`base`: the one that answers; None where an OCSP response does."""
         for file in self._evidence.crls(query.issuer.subject):

@@ -122,34 +122,34 @@ class RevocationJudge:
         chain: Sequence[Certificate],
         *,
         kind: ChainKind,
+        signed_at: datetime | None,
         uses: Iterable[EvidenceUse],
     ) -> list[TargetStatement]:
         """Of what came with a target and said something against this chain: what may still stand against `uses`.
 
         What is here now, or in the trust directory, was judged with the chain. Of the rest, a hold is over where newer
-        evidence lifts it, and a delegate matters to nobody for whom it does not answer.
+        evidence lifts it, and a delegate matters to nobody for whom it does not answer. Raises Rejected
+        (revocation.on_hold).
         """
         here = {item.fingerprint for item in self.statements_in_targets(chain, kind=kind)}
         responders = {use.responder for use in uses}
-        queries = {query.certificate.fingerprint: query for query in self._queries(chain, kind, None)}
+        queries = {query.certificate.fingerprint: query for query in self._queries(chain, kind, signed_at)}
         return [
             item
             for item in said
-            if item.fingerprint not in here
+            if item.certificate in queries
+            and item.fingerprint not in here
             and item.fingerprint not in self._trusted()
             and not (
                 item.responder not in responders
                 if item.responder
-                else item.is_hold and self._is_over(item, queries.get(item.certificate))
+                else item.is_hold and self._is_over(item, queries[item.certificate])
             )
         ]
 
-    def _is_over(self, hold: TargetStatement, query: RevocationQuery | None) -> bool:
-        """Whether what is available lifts a hold that is not available."""
-        try:
-            return query is not None and self._lifting(query, hold, self._cleared(query)) is not None
-        except Rejected:  # another one is in force
-            return False
+    def _is_over(self, hold: TargetStatement, query: RevocationQuery) -> bool:
+        """Whether what is available lifts a hold that is not available. Raises Rejected (revocation.on_hold)."""
+        return self._lifting(query, hold, self._cleared(query)) is not None
 
     def _of_chain(
         self, chain: Sequence[Certificate], kind: ChainKind, signed_at: datetime | None, ask: _Ask

@@ -299,6 +299,7 @@ class SignatureVerifier:
             raise
         if plugin and plugin.decides(Check.REVOCATION):  # VERIFY-15: it clears, but cannot override condemning evidence
             state.revocation.refuse_condemned(facts.chain, kind="signing", signed_at=signed_at)
+            _refuse_lost(state, Check.REVOCATION, facts.chain, (), kind="signing", signed_at=signed_at)
             return plugin.check(Check.REVOCATION)
         uses = self._ask_revocation(state, Check.REVOCATION, facts.chain, kind="signing", signed_at=signed_at)
         named = [use for use in uses if use.kind != "none"]
@@ -313,18 +314,12 @@ class SignatureVerifier:
         kind: ChainKind,
         signed_at: datetime | None,
     ) -> tuple[EvidenceUse, ...]:
-        """What the available evidence says; a recorded signature that was condemned for good stays so (design 10).
-
-        What was in the layout then and is lost since counts also where the layout is there: it may have been changed.
-        """
+        """What the available evidence says; a recorded signature that was condemned for good stays so (design 10)."""
         if not isinstance(state.signature, Candidate):
             state.signature.refuse_if_revoked(check)
-        judge = state.revocation
-        uses = judge.check_chain(chain, kind=kind, signed_at=signed_at)
+        uses = state.revocation.check_chain(chain, kind=kind, signed_at=signed_at)
+        _refuse_lost(state, check, chain, uses, kind=kind, signed_at=signed_at)
         if recorded := state.signature.lost_with_layout:
-            recorded.refuse_unanswered(
-                check, judge.unanswered(recorded.target_statements(kind), chain, kind=kind, uses=uses)
-            )
             recorded.refuse_clock_behind(kind, self._clock)
         state.add_evidence(uses)
         return uses
@@ -442,6 +437,25 @@ class SignatureVerifier:
             claimed = judge.unproven_in_targets(token.certificates, kind="tsa")
             return replace(rest, target_statements=(*rest.target_statements, *claimed))
         return _with_evidence_of_chain(judge, rest, proven.chain, "tsa")
+
+
+def _refuse_lost(
+    state: SignatureState,
+    check: Check,
+    chain: Sequence[Certificate],
+    uses: tuple[EvidenceUse, ...],
+    *,
+    kind: ChainKind,
+    signed_at: datetime | None,
+) -> None:
+    """Evidence that was in the layout of a report and is lost counts, also where the layout is there without it.
+
+    Raises Rejected, Undecided.
+    """
+    if recorded := state.signature.lost_with_layout:
+        said = recorded.target_statements(kind)
+        lost = state.revocation.unanswered(said, chain, kind=kind, signed_at=signed_at, uses=uses)
+        recorded.refuse_unanswered(check, lost)
 
 
 def _with_evidence_of_chain(

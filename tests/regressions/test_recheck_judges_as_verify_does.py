@@ -18,6 +18,7 @@ from airgap.parse.time import iso
 from tests.support import envelopes
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
+from tests.support.evidence import evidence_artifact, take_evidence_out
 from tests.support.layouts import LayoutBuilder, write_tree
 from tests.support.pki import AT, Pki
 from tests.support.plugins import IDENTITY, REVOCATION, Behaviour, write_plugin
@@ -417,9 +418,13 @@ class TestPlugins:
         monkeypatch.setenv("AIRGAP_LIBEXEC", str(tmp_path / "libexec"))
         return tmp_path / "libexec"
 
-    def _kept(self, folder: Path, behaviour: Behaviour, code: int = 0) -> Kept:
+    def _kept(self, folder: Path, behaviour: Behaviour, code: int = 0, *, offers: str = "") -> Kept:
         write_plugin(folder / "libexec", behaviour)
         scene = Scene(policy=oci_policy(statement(trustedIdentities=["com.example.id: job/*"])))
+        if offers:
+            leaf = scene.signature.leaf
+            listed = crl(leaf.chain[1], revoked=[entry(leaf.serial, reason=offers)])
+            scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, listed)))]
         crit = [envelopes.SCHEME, envelopes.PLUGIN, "com.example.job"]
         scene.signature.options["protected"] = {"crit": crit, envelopes.PLUGIN: "good", "com.example.job": "7"}
         return Kept(folder, scene, "--allow-plugin", "good", code=code)
@@ -451,6 +456,19 @@ class TestPlugins:
         ran = kept.again(gone=gone)
         assert (ran.code, ran.document["verdict"]) == (14, "fail"), ran
         assert "revocation.revoked" in said(ran)
+
+    @pytest.mark.parametrize(
+        ("offers", "reason"), [("keyCompromise", "revocation.revoked"), ("certificateHold", "revocation.on_hold")]
+    )
+    def test_what_the_layout_said_against_it_counts_when_somebody_took_that_out(
+        self, tmp_path: Path, offers: str, reason: str
+    ) -> None:
+        """The plugin clears; evidence of then that condemned was forgotten."""
+        kept = self._kept(tmp_path, Behaviour(), 14, offers=offers)
+        take_evidence_out(kept.written.layout)
+        assert run_here(kept.written.arguments("--allow-plugin", "good")).code == 0
+        ran = kept.again("--allow-plugin", "good")
+        assert (ran.code, said(ran)) == (14, {reason}), ran
 
     @FORMS
     def test_an_older_report_does_not_say_what_it_decided(self, tmp_path: Path, *, gone: bool) -> None:

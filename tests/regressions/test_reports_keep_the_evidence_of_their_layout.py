@@ -13,11 +13,10 @@ import pytest
 
 from airgap import limits
 from airgap.parse.time import iso
-from airgap.revocation.artifact import EVIDENCE_TYPE
 from tests.support.clock import set_clock
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry
-from tests.support.evidence import evidence_artifact
+from tests.support.evidence import evidence_artifact, take_evidence_out
 from tests.support.extensions import UNKNOWN_CRITICAL
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Pki, issue
@@ -68,17 +67,6 @@ class Kept:
         )
         ran.check_sound()
         return ran
-
-
-def take_evidence_out(layout: Path) -> None:
-    """What is left is the layout as it was without its evidence."""
-    index = json.loads((layout / "index.json").read_text())
-    kept = []
-    for item in index["manifests"]:
-        manifest = json.loads((layout / "blobs/sha256" / item["digest"].removeprefix("sha256:")).read_text())
-        kept += [] if manifest.get("artifactType") == EVIDENCE_TYPE else [item]
-    assert len(kept) < len(index["manifests"])
-    (layout / "index.json").write_text(json.dumps({**index, "manifests": kept}))
 
 
 GONE = pytest.mark.parametrize("gone", ["layout", "evidence"])
@@ -138,6 +126,16 @@ def test_a_hold_that_newer_evidence_lifts_though_nothing_is_asked_for(tmp_path: 
     scene.crls = {"good.crl": crl(leaf.root, number=3, this_update=AT - DAY)}
     held = crl(leaf.root, number=2, this_update=AT - 9 * DAY, revoked=[entry(leaf.serial, reason="certificateHold")])
     assert recheck_without(tmp_path, scene, held) == 0
+
+
+def test_a_hold_that_newer_evidence_lifts_because_of_the_proven_time(tmp_path: Path) -> None:
+    """The newer CRL holds the certificate, too, and says that its key was good when the signature was made."""
+    scene = Scene()
+    scene.sign_with(LEAF)
+    scene.timestamp()
+    held = entry(LEAF.serial, reason="certificateHold", invalidity=AT + DAY)
+    scene.crls = {"newer.crl": crl(LEAF.root, number=3, this_update=AT - DAY, revoked=[held])}
+    assert recheck_without(tmp_path, scene, OLD_HOLD) == 0
 
 
 def recheck_without(folder: Path, scene: Scene, piece: bytes) -> int:

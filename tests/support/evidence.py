@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from airgap.oci.descriptor import EMPTY, IMAGE_MANIFEST, Descriptor
@@ -39,3 +41,14 @@ def evidence_artifact(box: LayoutBuilder, subject: Descriptor, *pieces: bytes) -
         "layers": [bare(box.add_blob(data, CRL_MEDIA_TYPE)) for data in pieces],
         "subject": bare(subject),
     }
+
+
+def take_evidence_out(layout: Path) -> None:
+    """What is left is the layout as it was without its evidence."""
+    index = json.loads((layout / "index.json").read_text())
+    kept = []
+    for item in index["manifests"]:
+        manifest = json.loads((layout / "blobs/sha256" / item["digest"].removeprefix("sha256:")).read_text())
+        kept += [] if manifest.get("artifactType") == EVIDENCE_TYPE else [item]
+    assert len(kept) < len(index["manifests"])
+    (layout / "index.json").write_text(json.dumps({**index, "manifests": kept}))

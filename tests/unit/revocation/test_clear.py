@@ -12,6 +12,7 @@ from airgap import limits
 from airgap.errors import Undecided
 from airgap.moment import Moment
 from airgap.pki.certificate import Certificate
+from airgap.pki.extensions import REASON_FLAGS
 from airgap.revocation.freshness import Freshness, parse_ages
 from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.use import EvidenceUse
@@ -333,6 +334,17 @@ class TestNewerThatDoesNotCount:
         leaf = chain(not_after=AT - 5 * DAY)
         notes = self.notes(leaf, {"a": crl(ca(leaf), this_update=AT - 5 * DAY + days * timedelta(seconds=1))})
         assert len(notes) == count
+
+
+def test_a_delta_that_is_used_is_not_told_as_one_that_does_not_count() -> None:
+    """Two CRLs of some reasons each, and a delta CRL of each: the second delta was compared with the first base."""
+    crls: dict[str, bytes] = {}
+    for place, reasons in enumerate((REASON_FLAGS[1:5], REASON_FLAGS[5:])):
+        made: dict[str, Any] = {"scope": scope(reasons=reasons)}
+        crls[f"base {place}"] = crl(LEAF.root, number=1, freshest=[OTHER], this_update=AT - (5 + place) * DAY, **made)
+        crls[f"delta {place}"] = crl(LEAF.root, number=3, delta_base=1, this_update=AT - (2 - place) * DAY, **made)
+    uses = ask(LEAF, crls)
+    assert {use.name: use.notes for use in uses} == dict.fromkeys(crls, ())
 
 
 _DELEGATE = issue("ocsp", issuer=BOTH.root)

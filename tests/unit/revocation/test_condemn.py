@@ -502,6 +502,24 @@ HOLDS: dict[str, tuple[Callable[[], Pile], str]] = {
         ),
         "good",
     ),
+    "in an answer of a delegate that has ended, newer than a good one": (
+        lambda: Pile(BOTH, {}, _held_by_ended_delegate(BOTH)), "revocation.ocsp.responder",
+    ),
+    "the same, and a newer CRL lifts it": (
+        lambda: Pile(BOTH, {"a": clean(BOTH, this_update=AT - DAY)}, _held_by_ended_delegate(BOTH)), "good",
+    ),
+    "the same, of a certificate that names no CRL": (
+        lambda: Pile(ONLY_OCSP, {"a": clean(ONLY_OCSP, this_update=AT - DAY)}, _held_by_ended_delegate(ONLY_OCSP)),
+        "revocation.ocsp.responder",
+    ),
+    "in a CRL that a newer one lifts, beside an older answer, and no CRL is named": (
+        lambda: Pile(
+            ONLY_OCSP,
+            {"a": _hold(ONLY_OCSP, this_update=AT - DAY), "b": clean(ONLY_OCSP, number=2, this_update=AT)},
+            {"o": ocsp_response(ONLY_OCSP, this_update=AT - 2 * DAY)},
+        ),
+        "good",
+    ),
     "in an answer newer than a clean CRL": (
         lambda: Pile(
             LEAF, {"a": clean()}, {"o": ocsp_response(LEAF, status="revoked", reason="certificateHold", this_update=AT)}
@@ -560,6 +578,16 @@ HOLDS: dict[str, tuple[Callable[[], Pile], str]] = {
 
 def _hold(leaf: Issued = LEAF, **members: Any) -> bytes:
     return revoking(leaf, "certificateHold", **members)
+
+
+def _held_by_ended_delegate(leaf: Issued) -> dict[str, bytes]:
+    """An answer that may not clear and says "on hold", beside an older one that clears."""
+    delegate = issue("ocsp", issuer=ca(leaf), not_before=AT - 30 * DAY, not_after=AT - DAY)
+    made = AT - 2 * DAY
+    held = ocsp_response(
+        leaf, responder=delegate, status="revoked", reason="certificateHold", this_update=made, produced_at=made
+    )
+    return {"held": held, "good": ocsp_response(leaf, this_update=AT - 5 * DAY)}
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["ocsp", "no-way-to-ask"])

@@ -12,18 +12,21 @@ from typing import Any
 import pytest
 
 from airgap import limits
-from airgap.errors import FormatError, TrustMaterialError
+from airgap.errors import FormatError, TrustMaterialError, Undecided
+from airgap.moment import Moment
 from airgap.oci.digest import Digest
 from airgap.pki.certificate import Certificate
 from airgap.pki.crl import Crl
 from airgap.pki.extensions import authority_key
 from airgap.revocation.evidence_directory import EvidenceDirectory
+from airgap.revocation.freshness import Freshness
+from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.pool import EvidenceFile, EvidencePool
 from airgap.revocation.unsigned import UnsignedEvidence
 from tests.support import crls, names
 from tests.support.evidence import MemoryEvidence
 from tests.support.ocsp import ocsp_response
-from tests.support.pki import Issued, issue
+from tests.support.pki import AT, Issued, issue
 from tests.support.trust import write_trust
 
 URL, OTHER_URL = "http://crl.example/root.crl", "http://crl.example/other.crl"
@@ -126,6 +129,21 @@ def test_in_a_target_it_is_left_out_and_told() -> None:
     evidence = MemoryEvidence({"a.crl": b"garbage", "b.crl": NEW})
     assert (found(evidence), unread(evidence)) == (["b.crl"], [])
     assert [notice.facts["name"] for notice in evidence.notices()] == ["a.crl"]
+
+
+def test_a_mapped_response_that_is_not_there_concerns_the_certificates_of_its_responder(tmp_path: Path) -> None:
+    leaf = issue("leaf", issuer=ROOT, ocsp_urls=[URL])
+
+    def check(name: str, url: str) -> None:
+        trust = write_trust(tmp_path / name, ocsp={"good.ors": ocsp_response(leaf)}, ocsp_index={url: "gone.ors"})
+        moment = Moment(judged=AT, clock=AT)
+        judge = RevocationJudge(EvidenceDirectory.open(trust), Freshness(), moment, stored=tuple)
+        assert judge.check_chain([parsed(leaf), parsed(ROOT)], kind="signing", signed_at=None)
+
+    check("another", OTHER_URL)
+    with pytest.raises(Undecided) as caught:
+        check("own", URL)
+    assert caught.value.reason == "evidence.unread"
 
 
 def test_a_mapped_file_that_is_not_there_concerns_whoever_is_asked_about_at_its_url(tmp_path: Path) -> None:
