@@ -405,7 +405,7 @@ class Crl(CrlFacts):
                 "revocation.crl.scope", f"does not cover {quoted(certificate.subject_text)}: {problem}", remedy
             )
 
-    def check_fits(self, base: Crl) -> None:
+    def check_fits(self, base: CrlFacts) -> None:
         """Checks that it is a delta CRL for `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14).
 
         The caller checks dates. Raises Undecided: revocation.crl.delta, revocation.crl.extension.

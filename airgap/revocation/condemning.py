@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
     from airgap.pki.crl import Crl, RevokedEntry
     from airgap.pki.ocsp import SingleResponse
-    from airgap.revocation.freshness import ChainKind, EvidenceKind
+    from airgap.revocation.freshness import ChainKind, DatedEvidence, EvidenceKind
 
 _SOFTENED = "revoked, but its key was only invalid after this signature was made"
 _LATER = "good at that moment; revoked later"
@@ -37,10 +37,9 @@ class RevocationStatement:
     """One statement that the certificate is revoked or on hold."""
 
     file: CrlFile | OcspFile
+    dated: DatedEvidence
     reason: str | None
     revoked_at: datetime | None
-    this_update: datetime
-    next_update: datetime | None
 
     @property
     def kind(self) -> EvidenceKind:
@@ -51,6 +50,11 @@ class RevocationStatement:
     def fingerprint(self) -> str:
         """The fingerprint of the CRL or OCSP response."""
         return self.file.fingerprint
+
+    @property
+    def this_update(self) -> datetime:
+        """When it was said."""
+        return self.dated.this_update
 
     @property
     def age(self) -> tuple[datetime, str]:
@@ -64,8 +68,7 @@ class RevocationStatement:
 
     def rejection(self, query: RevocationQuery) -> Rejected:
         """The error for this statement."""
-        facts = query.facts_of(self.file.name, self.this_update, self.next_update)
-        return revoked(query, self.file.name, self.reason, self.revoked_at, facts)
+        return revoked(query, self.dated, self.reason, self.revoked_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +309,7 @@ def _from_crls(query: RevocationQuery, files: Iterable[CrlFile]) -> Iterator[Rev
         except Undecided as error:
             yield about_file(query, file, error)
             continue
-        yield from _of_entries(query, file, entries, crl.this_update, crl.next_update)
+        yield from _of_entries(query, file, entries)
 
 
 def _unproven(query: RevocationQuery, file: CrlFile | OcspFile, error: Undecided) -> Undecided:
@@ -331,27 +334,19 @@ def _of_entries(
     query: RevocationQuery,
     file: CrlFile,
     entries: Sequence[RevokedEntry],
-    this_update: datetime,
-    next_update: datetime | None,
 ) -> Iterator[RevocationStatement | Undecided | str]:
     counting: list[RevokedEntry] = []
     for entry in entries:
         if entry.doubt:
             text = f"{file.name}: an entry of the CRL for {query.who} {entry.doubt}"
-            yield Undecided("revocation.crl.extension", text, **query.facts_of(file.name, this_update, next_update))
-        elif harmless := why_harmless(query, this_update, entry.revocation_date, entry.invalidity_date):
+            yield Undecided("revocation.crl.extension", text, **query.facts_of(file.dated))
+        elif harmless := why_harmless(query, file.facts.this_update, entry.revocation_date, entry.invalidity_date):
             yield harmless
         else:
             counting.append(entry)
     hold = hold_in_force(counting)
     for entry in (*(item for item in counting if item.reason not in {HOLD, REMOVED}), *((hold,) if hold else ())):
-        yield RevocationStatement(
-            file=file,
-            reason=entry.reason,
-            revoked_at=entry.revocation_date,
-            this_update=this_update,
-            next_update=next_update,
-        )
+        yield RevocationStatement(file=file, dated=file.dated, reason=entry.reason, revoked_at=entry.revocation_date)
 
 
 def _of_misplaced(
@@ -394,17 +389,12 @@ def _from_ocsp(query: RevocationQuery, files: Iterable[OcspFile]) -> Iterator[Re
             if single.doubt or not single.names(query.issuer):
                 doubt = single.doubt or "says 'revoked', and names another key of the issuer, or one that is not known"
                 text = f"{file.name}: the OCSP response about {query.who} {doubt}"
-                facts = query.facts_of(file.name, single.this_update, single.next_update)
-                yield Undecided("revocation.ocsp.malformed", text, **facts)
+                yield Undecided("revocation.ocsp.malformed", text, **query.facts_of(file.dated(single)))
             elif harmless := why_harmless(query, single.this_update, single.revocation_time, single.invalidity_date):
                 yield harmless
             else:
                 yield RevocationStatement(
-                    file=file,
-                    reason=single.reason,
-                    revoked_at=single.revocation_time,
-                    this_update=single.this_update,
-                    next_update=single.next_update,
+                    file=file, dated=file.dated(single), reason=single.reason, revoked_at=single.revocation_time
                 )
 
 

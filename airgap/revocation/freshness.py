@@ -52,6 +52,17 @@ def parse_ages(texts: Sequence[str]) -> dict[str, timedelta]:
 
 
 @dataclass(frozen=True, slots=True)
+class DatedEvidence:
+    """A CRL or an answer in an OCSP response, with its dates."""
+
+    kind: EvidenceKind
+    name: str
+    """Its file, safe to show."""
+    this_update: datetime
+    next_update: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Freshness:
     """How long after its nextUpdate evidence is accepted; the default is zero."""
 

@@ -20,14 +20,14 @@ from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import other_keys
 from airgap.pki.distinguished_names import name_key
-from airgap.revocation.clearing import ClearingAnswer, ClearingEvidence
+from airgap.revocation.clearing import ClearingEvidence
 from airgap.revocation.combined import CombinedEvidence
 from airgap.revocation.condemning import CondemningEvidence, RevocationStatement, RevocationStatements
 from airgap.revocation.damage import DamagedEvidence
 from airgap.revocation.freshness import ChainKind, Freshness
 from airgap.revocation.pool import CrlFile, Evidence
 from airgap.revocation.query import RevocationQuery
-from airgap.revocation.use import EvidenceUse, NewestInTargets, TargetStatement
+from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets, TargetStatement
 
 _Answered = tuple[EvidenceUse, ...] | Rejected | Undecided
 _Ask = Callable[[RevocationQuery], _Answered]

@@ -22,14 +22,14 @@ from airgap.once import Once
 from airgap.pki.certificate import Certificate
 from airgap.pki.distinguished_names import name_key, same_name
 from airgap.problem import Problem
+from airgap.revocation.freshness import DatedEvidence, EvidenceKind
 from airgap.revocation.index import EvidenceIndex
 from airgap.revocation.near_bytes import nearly_same, nearly_same_key
 from airgap.text import safe
 
 if TYPE_CHECKING:  # imported only when there is a file to read
     from airgap.pki.crl import Crl, CrlFacts
-    from airgap.pki.ocsp import OcspResponse
-    from airgap.revocation.freshness import EvidenceKind
+    from airgap.pki.ocsp import OcspResponse, SingleResponse
 
 
 _NO_INDEX = EvidenceIndex()
@@ -84,6 +84,11 @@ class CrlFile:
         return self.facts.fingerprint
 
     @property
+    def dated(self) -> DatedEvidence:
+        """Its dates."""
+        return DatedEvidence(self.kind, self.name, self.facts.this_update, self.facts.next_update)
+
+    @property
     def may_be_indirect(self) -> bool:
         """Whether it may list certificates of others than its issuer."""
         from airgap.pki.crl_scope import Scope
@@ -121,6 +126,10 @@ class OcspFile:
     def fingerprint(self) -> str:
         """Of its DER."""
         return self.response.fingerprint
+
+    def dated(self, single: SingleResponse) -> DatedEvidence:
+        """The dates of one of its answers."""
+        return DatedEvidence(self.kind, self.name, single.this_update, single.next_update)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from airgap.errors import Fact, Rejected, Undecided
+from airgap.errors import Fact, FormatError, Rejected, Undecided
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
-from airgap.revocation.freshness import ChainKind
+from airgap.revocation.freshness import ChainKind, DatedEvidence
+from airgap.revocation.pool import CrlFile, OcspFile
 from airgap.revocation.use import EvidenceUse
 from airgap.text import safe
 
 if TYPE_CHECKING:
     from airgap.pki.crl import Crl
-    from airgap.revocation.pool import CrlFile, OcspFile
 
 HOLD: Final = "certificateHold"
 REMOVED: Final = "removeFromCRL"
@@ -56,16 +55,15 @@ class RevocationQuery:
             **more,
         }
 
-    def facts_of(self, name: str, this_update: datetime, next_update: datetime | None) -> dict[str, Fact]:
+    def facts_of(self, dated: DatedEvidence) -> dict[str, Fact]:
         """Facts about the certificate and the evidence of an answer."""
-        ends = iso(next_update) if next_update else None
-        return self.facts(evidence=name, this_update=iso(this_update), next_update=ends)
+        ends = iso(dated.next_update) if dated.next_update else None
+        return self.facts(evidence=dated.name, this_update=iso(dated.this_update), next_update=ends)
 
 
-def revoked(
-    query: RevocationQuery, name: str, reason: str | None, when: datetime | None, facts: Mapping[str, Fact]
-) -> Rejected:
-    """The error: revoked or on hold according to the evidence `name`."""
+def revoked(query: RevocationQuery, said: DatedEvidence, reason: str | None, when: datetime | None) -> Rejected:
+    """The error: revoked or on hold according to this evidence."""
+    name, facts = said.name, query.facts_of(said)
     since = f" on {iso(when)}" if when else ""
     if reason == HOLD:
         return Rejected("revocation.on_hold", f"{query.who} was put on hold{since}, says {name}", **facts)
@@ -95,6 +93,18 @@ def no_crl(query: RevocationQuery) -> Undecided:
         f"no CRL for {query.who} is available; {place}",
         **query.facts(urls=urls),
     )
+
+
+def is_genuine(query: RevocationQuery, file: CrlFile | OcspFile) -> bool:
+    """Whether the issuer made it, or a delegate of the issuer: of what is newer and not genuine nothing follows."""
+    try:
+        if isinstance(file, CrlFile):
+            file.load().verify_made_by(*query.issuers)
+        else:
+            file.response.verify_made_for(*query.issuers)
+    except (FormatError, Undecided):
+        return False
+    return True
 
 
 def crl_use(query: RevocationQuery, kind: str, file: CrlFile, crl: Crl) -> EvidenceUse:

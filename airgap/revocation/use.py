@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from airgap.revocation.freshness import ChainKind, EvidenceKind
+
+if TYPE_CHECKING:
+    from airgap.pki.crl import CrlFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +65,16 @@ class EvidenceUse:
     accepted_stale: bool = False
     notes: tuple[str, ...] = ()
     """Warnings for every report: newer evidence that is not usable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearingAnswer:
+    """The evidence that a certificate is not revoked."""
+
+    uses: tuple[EvidenceUse, ...]
+    since: datetime | None
+    """The time of the answer: thisUpdate; None if the certificate names no distribution point and no responder."""
+    crls: tuple[CrlFacts, ...] = ()
+    """The CRLs of the answer, the newest base first."""
+    response: str = ""
+    """The fingerprint of the OCSP response of the answer."""
