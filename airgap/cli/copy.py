@@ -113,6 +113,16 @@ class WritingOptions:
     full_names: Annotated[
         bool, typer.Option("--full-names", help="Tag with the whole source name (registry/repo:tag) in layouts.")
     ] = False
+    keep_host: Annotated[
+        bool, typer.Option("--keep-host", help="In a registry, keep the source's host as the first part of the path.")
+    ] = False
+    name_map: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FILE", help="Prefixes of source names, and their paths in the registry."),
+    ] = None
+    to_repo: Annotated[
+        bool, typer.Option("--to-repo", help="Put the artifacts of all repositories into the one that DST names.")
+    ] = False
     no_record: Annotated[
         bool, typer.Option("--no-record", help="Leave no acquisition record in the layout or tar.")
     ] = False
@@ -152,6 +162,9 @@ class WritingOptions:
             overwrite=self.overwrite,
             lock_output=chosen.lock_output,
             full_names=self.full_names,
+            keep_host=self.keep_host,
+            name_map=self.name_map,
+            to_repository=self.to_repo,
             record=not self.no_record,
             referrers_tag=self.referrers_tag,
             concurrency=self.concurrency,

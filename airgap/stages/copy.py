@@ -30,7 +30,7 @@ from airgap.transfer.copied import CopiedArtifact, CopyResult, EvidenceLeft, Tot
 from airgap.transfer.destinations import (
     CopyPlace,
     Destination,
-    RegistryRoot,
+    RegistryPrefix,
     TaggedSource,
     check_takeover,
     check_whole_names,
@@ -43,6 +43,7 @@ from airgap.transfer.endpoint import Sink, TransferMethod
 from airgap.transfer.events import Progress, silent
 from airgap.transfer.layout_referrers_tags import with_referrers_tags
 from airgap.transfer.mover import Survey, TransferResult, survey, transfer
+from airgap.transfer.naming import Naming, read_name_map
 from airgap.transfer.origins import Choice, FoundArtifact, Sources, find_all, read_list
 from airgap.transfer.plan import CopyPlan, CopyRoot, PlannedArtifact, Selection
 from airgap.transfer.planner import make_plan
@@ -89,7 +90,13 @@ class CopyRequest:
     lock_output: Path | None = None
     """The path for `CopyResult.lock`; refused if writing it would change a source or the destination."""
     full_names: bool = False
-    """Full names as tags in layouts and full paths in registries, also for a single source repository."""
+    """Full names as tags in layouts, and in registries the own path of each source below the destination."""
+    keep_host: bool = False
+    """In registries, the host of each source before its path, below the destination."""
+    name_map: Path | None = None
+    """A file with prefixes of source names and what they become below the destination, a registry."""
+    to_repository: bool = False
+    """All artifacts into the one repository that the destination names, whatever repositories they come from."""
     record: bool = True
     """Leave acquisition records in layouts and tars."""
     referrers_tag: ReferrersTag = ReferrersTag.AUTO
@@ -166,6 +173,12 @@ class _Copy:
         self._request, self._sources, self._registries, self._pool = request, sources, registries, pool
         self._progress = progress
         self._input, self._output = streams
+        self._naming = Naming(
+            full_names=request.full_names,
+            keep_host=request.keep_host,
+            map=read_name_map(request.name_map) if request.name_map else {},
+            to_repository=request.to_repository,
+        )
         self._failed: list[CopiedArtifact] = []
         self._copied: list[CopiedArtifact] = []
         self._totals = Totals()
@@ -185,7 +198,7 @@ class _Copy:
             self._written = f"{destination.transport}{destination.path}"
             _check_place(destination, [text for text in request.sources if text != STREAM])
         found = self._receive(destination) if STREAM in request.sources else self._find()
-        placed = places(found, destination or LayoutReference(path=STREAM), full_names=request.full_names)
+        placed = places(found, destination or LayoutReference(path=STREAM), self._naming)
         groups: dict[str | None, _Group] = {}
         for item, place in zip(found, placed, strict=True):
             name = place.repository.name if place.repository else None
@@ -225,7 +238,7 @@ class _Copy:
                 "from standard input one layout is copied as a whole: it is read once, and what is in it is known last",
                 remedy="Save the tar to a file to choose from it: cat > trip.tar",
             )
-        if isinstance(destination, RegistryRoot):
+        if isinstance(destination, RegistryPrefix):
             raise UsageError(
                 "what comes on standard input is sent while it is read, and needs a repository to go to",
                 remedy=f"Name it: {destination}/team/app. Or save the tar to a file, and copy that.",
@@ -443,15 +456,16 @@ def _complete(request: CopyRequest) -> CopyRequest:
         raise UsageError("standard input holds one layout, and it is the only source then")
     reference = _written(request.destination)
     target = Path(reference.path) if reference else None
+    lists = [*request.lists, *([request.name_map] if request.name_map else [])]
     if target is not None:
-        check_output(target, request.lists, what="destination")
+        check_output(target, lists, what="destination")
     if request.lock_output is not None:
         if STREAM in sources:
             raise UsageError(
                 "what comes through standard input has no name that a lock file could hold",
                 remedy="Save the tar to a file, and copy from that.",
             )
-        read = [*layout_paths(text for text in sources if text != STREAM), *request.lists]
+        read = [*layout_paths(text for text in sources if text != STREAM), *lists]
         check_output(request.lock_output, [*read, *([target] if target else [])], what="lock file")
         check_writable(request.lock_output, "lock file")
     return replace(request, sources=sources, lists=())

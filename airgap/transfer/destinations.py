@@ -16,6 +16,7 @@ from airgap.oci.reference import (
     LayoutReference,
     RegistryReference,
     is_registry,
+    is_repository,
     local_reference,
     parse_new_layout,
     parse_reference,
@@ -25,6 +26,7 @@ from airgap.oci.tags import is_tag, tag_part
 from airgap.text import safe
 from airgap.transfer.endpoint import Entry
 from airgap.transfer.index_writer import names_of
+from airgap.transfer.naming import Naming
 from airgap.transfer.origins import FoundArtifact
 from airgap.transfer.plan import CopyPlan, PlannedArtifact, PlannedReferrer
 
@@ -34,17 +36,22 @@ _PACKED: Final = re.compile(r"\.(?:tgz|tbz2?|txz|tzst|zip|7z|rar|gz|bz2|xz|zst|l
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryRoot:
-    """A registry as destination: repositories keep their own paths."""
+class RegistryPrefix:
+    """A registry, or a path in it, as destination: repositories keep their own paths below it."""
 
     registry: str
+    path: str = ""
 
     def __str__(self) -> str:
-        """The registry as typed."""
-        return self.registry
+        """As typed, without a slash at the end."""
+        return f"{self.registry}/{self.path}" if self.path else self.registry
+
+    def below(self, path: str) -> RegistryReference:
+        """The repository with this path below the prefix."""
+        return RegistryReference(registry=self.registry, repository=f"{self.path}/{path}" if self.path else path)
 
 
-Destination = LayoutReference | RegistryReference | RegistryRoot
+Destination = LayoutReference | RegistryReference | RegistryPrefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +70,49 @@ class TaggedSource:
     name: str
 
 
-def places(found: Sequence[FoundArtifact], destination: Destination, *, full_names: bool) -> tuple[CopyPlace, ...]:
+def places(found: Sequence[FoundArtifact], destination: Destination, naming: Naming) -> tuple[CopyPlace, ...]:
     """The place of every artifact. Raises UsageError where two would have to share a name.
 
-    One source repository: tags stay as they are. Several: in a layout the tags become full references, in a registry
-    the destination becomes the prefix of the repositories' own paths. In the root of a registry these are the paths.
+    A layout keeps tags as they are; where there are several source repositories the tags become full names. In a
+    registry, a repository as destination is that repository, and a prefix is followed by the own path of each source.
     """
-    if isinstance(destination, RegistryRoot):
-        result = tuple(
-            _in_registry(item, destination.registry, _own_path(item, destination.registry)) for item in found
-        )
-        _check_collisions(found, result)
-        return result
-    if destination.digest is not None:
+    if not isinstance(destination, RegistryPrefix) and destination.digest is not None:
         raise UsageError(
             f"{safe(destination)} names a digest; the digest of what is copied is its own",
             remedy="Give a tag, or none.",
         )
+    if isinstance(destination, LayoutReference):
+        return _in_layouts(found, destination, naming)
+    if isinstance(destination, RegistryReference) and destination.tag is not None:
+        return _one(found, destination)
+    if isinstance(destination, RegistryReference) and naming.has_paths:
+        destination = RegistryPrefix(destination.registry, destination.repository)
+    if isinstance(destination, RegistryPrefix) and naming.to_repository:
+        raise UsageError(
+            f"{safe(destination)} is no repository; --to-repo puts everything into one",
+            remedy=f"Name it: {destination.below('app').name}",
+        )
+    if isinstance(destination, RegistryPrefix):
+        result = tuple(_below(item, destination, naming) for item in found)
+    else:
+        if not naming.to_repository:
+            _check_one_repository(found, destination)
+        result = tuple(_in_registry(item, destination) for item in found)
+    _check_collisions(found, result)
+    return result
+
+
+def _in_layouts(found: Sequence[FoundArtifact], destination: LayoutReference, naming: Naming) -> tuple[CopyPlace, ...]:
+    if naming.keep_host or naming.map or naming.to_repository:
+        raise UsageError(
+            f"{safe(destination)} is no registry; --keep-host, --map and --to-repo say what repositories of a registry "
+            "are called",
+            remedy="Leave them out. --full-names gives the artifacts of a layout the whole names of their sources.",
+        )
     if destination.tag is not None:
         return _one(found, destination)
     several = len({item.repository.name for item in found if item.repository is not None}) > 1
-    if isinstance(destination, RegistryReference):
-        result = tuple(_below(item, destination, several=several or full_names) for item in found)
-    else:
-        result = tuple(_in_layout(item, full=several or full_names) for item in found)
+    result = tuple(_in_layout(item, full=several or naming.full_names) for item in found)
     _check_collisions(found, result)
     return result
 
@@ -111,23 +137,35 @@ def _in_layout(found: FoundArtifact, *, full: bool) -> CopyPlace:
     return CopyPlace(None, tuple(f"{repository.name}:{tag_part(tag)}" for tag in found.tags))
 
 
-def _below(found: FoundArtifact, destination: RegistryReference, *, several: bool) -> CopyPlace:
-    path = destination.repository
-    return _in_registry(
-        found, destination.registry, f"{path}/{_own_path(found, destination.name)}" if several else path
-    )
+def _check_one_repository(found: Sequence[FoundArtifact], destination: RegistryReference) -> None:
+    """Refuses to mix the artifacts of several repositories in one that nobody called the one for all."""
+    names = dict.fromkeys(item.repository.name for item in found if item.repository is not None)
+    if len(names) > 1:
+        one, other, *_ = names
+        raise UsageError(
+            f"{safe(destination)} is one repository, and the sources are of {len(names)}: {one}, {other}"
+            + (", ..." if len(names) > 2 else ""),  # noqa: PLR2004
+            remedy=f"Write {destination.name}/ to keep their paths below it, or {destination.registry} to keep them in "
+            "the registry itself, or add --to-repo to put all into this one.",
+        )
 
 
-def _own_path(found: FoundArtifact, destination: str) -> str:
+def _below(found: FoundArtifact, destination: RegistryPrefix, naming: Naming) -> CopyPlace:
     if found.repository is None:
         raise UsageError(
             f"{found.reference} has no repository's name to put behind {destination}",
             remedy=f"Copy it alone, to a destination with its whole name: {destination}/team/app.",
         )
-    return found.repository.repository
+    repository = destination.below(naming.path_of(found.repository))
+    if not is_repository(repository.repository):
+        raise UsageError(
+            f"{found.reference} would go to {safe(repository.name, limit=300)}, which is no name of a repository",
+            remedy="Write lower case letters, digits and single . _ - between / in the map.",
+        )
+    return _in_registry(found, repository)
 
 
-def _in_registry(found: FoundArtifact, registry: str, path: str) -> CopyPlace:
+def _in_registry(found: FoundArtifact, repository: RegistryReference) -> CopyPlace:
     tags = tuple(tag_part(tag) for tag in found.tags)
     for tag in tags:
         if not is_tag(tag):
@@ -135,7 +173,7 @@ def _in_registry(found: FoundArtifact, registry: str, path: str) -> CopyPlace:
                 f"{safe(tag, limit=160)!r} can be a tag of a layout but not of a registry",
                 remedy="Copy it alone, and give the destination a tag.",
             )
-    return CopyPlace(RegistryReference(registry=registry, repository=path), tags)
+    return CopyPlace(repository, tags)
 
 
 def _check_collisions(found: Sequence[FoundArtifact], placed: Sequence[CopyPlace]) -> None:
@@ -261,13 +299,14 @@ def parse_destination(text: str) -> Destination:
     """The destination in `text`: an existing layout, a registry or a name in one, or a new layout.
 
     Nothing is guessed. The name of a new tar ends in .tar. A new folder is written as a path (`./x`, `oci:x`), or is in
-    an existing folder and has no dot or colon. Raises UsageError.
+    an existing folder and has no dot or colon. A registry, or a path in one that ends in `/`, is a prefix. Raises
+    UsageError.
     """
     layout = local_reference(text, exists=os.path.exists)
     if layout is None and "://" not in text:
         layout = _new_file(text)
-    if layout is None and (root := _registry_root(text)):
-        return root
+    if layout is None and (prefix := _registry_prefix(text)):
+        return prefix
     if layout is None and "://" not in text:
         layout = _new_folder(text)
     if layout is None:
@@ -281,17 +320,20 @@ def parse_destination(text: str) -> Destination:
     return layout
 
 
-def _registry_root(text: str) -> RegistryRoot | None:
-    """The registry that `text` names without a repository: `ghcr.io`, `host:5000/`, `oci://host`; None for other texts.
+def _registry_prefix(text: str) -> RegistryPrefix | None:
+    """The registry that `text` names (`ghcr.io`, `host:5000/`, `oci://host`), or a path in one (`ghcr.io/team/`).
 
-    A word with a dot counts if it ends in letters, as host names do.
+    None for other texts. A word with a dot counts if it ends in letters, as host names do.
     """
-    host = without_registry_scheme(text).removesuffix("/")
+    name = without_registry_scheme(text)
+    host, _, path = name.removesuffix("/").partition("/")
     if not is_registry(host):
         return None
+    if path:
+        return RegistryPrefix(host, path) if name.endswith("/") and is_repository(path) else None
     port, last = host.rpartition(":")[2], host.rpartition(".")[2]
     named = host == _LOCALHOST or (":" in host and port.isdigit()) or (last.isalpha() and len(last) > 1)
-    return RegistryRoot(host) if named else None
+    return RegistryPrefix(host) if named else None
 
 
 def _new_file(text: str) -> LayoutReference | None:

@@ -322,15 +322,15 @@ def is_cosign(found: FoundArtifact) -> bool:
     return any(cosign_target(tag) for tag in found.tags)
 
 
-def read_list(path: Path) -> list[str]:
-    """The references of a list file, one a line; blank lines and comments after `#` are ignored. Raises UsageError."""
-    raw = read_given(path, limits.LIST_BYTES, f"the list {safe(path)}")
+def read_list(path: Path, what: str = "list") -> list[str]:
+    """The lines of a list of references, or of `what`; no blank lines and comments after `#`. Raises UsageError."""
+    raw = read_given(path, limits.LIST_BYTES, f"the {what} {safe(path)}")
     try:
         text = raw.decode("utf-8-sig")  # editors on Windows write it
     except UnicodeDecodeError as error:
-        raise UsageError(f"the list {safe(path)} is not UTF-8 (byte {error.start})") from None
+        raise UsageError(f"the {what} {safe(path)} is not UTF-8 (byte {error.start})") from None
     lines = (_COMMENT.sub("", line).strip() for line in text.splitlines())
     found = [line for line in lines if line]
     if not found:
-        raise UsageError(f"the list {safe(path)} names nothing")
+        raise UsageError(f"the {what} {safe(path)} names nothing")
     return found

@@ -370,7 +370,7 @@ def test_several_repositories_get_full_names_in_a_layout(tmp_path: Path, registr
     with_names = run_here(["discover", f"{tmp_path / 'stick'}:{host}/team/two:v1"])
     assert str(two.index.digest) in with_names.out
     # out again, each below the destination, under its own path
-    copy(tmp_path / "stick", f"{host}/mirror")
+    copy(tmp_path / "stick", f"{host}/mirror/")
     assert registry.repositories["mirror/team/one"].tags["v1"] == str(one.index.digest)
     assert registry.repositories["mirror/team/two"].tags["v1"] == str(two.index.digest)
 
@@ -393,7 +393,7 @@ def test_the_same_content_of_two_repositories_is_copied_again(tmp_path: Path, re
     again = copy(*sources, tmp_path / "stick")
     assert again.out.count("current") == 2
     # each goes back to its own repository, though the content is one
-    copy(tmp_path / "stick", f"{registry.host}/mirror")
+    copy(tmp_path / "stick", f"{registry.host}/mirror/")
     for repository in ("one", "two"):
         assert registry.repositories[f"mirror/{repository}"].tags["v1"] == str(family(1).index.digest)
     # a full name is its own repository's, whatever record the content has

@@ -99,7 +99,7 @@ def test_of_two_images_saved_with_one_tag_one_lost_its_name(
         f"docker.io/library/{name}:latest": (str(image.digest), f"docker.io/library/{name}:latest")
         for name, image in (("a", a), ("b", b))
     }
-    copy(saved, f"{registry.host}/mirror")
+    copy(saved, f"{registry.host}/mirror/")
     for name, image in (("a", a), ("b", b)):
         assert registry.repositories[f"mirror/library/{name}"].tags["latest"] == str(image.digest)
 
@@ -319,7 +319,7 @@ def test_cosign_signatures_of_two_repositories_for_one_image_come_to_their_own(
     tmp_path: Path, target: LoopbackRegistry
 ) -> None:
     box, image, signatures = _with_cosign(tmp_path / "box", "registry.example/a", "registry.example/b")
-    ran = copy(box, f"{target.host}/mirror", "--format", "json")
+    ran = copy(box, f"{target.host}/mirror/", "--format", "json")
     tag = f"sha256-{image.digest.encoded}.sig"
     found = [target.repositories[name].tags[tag] for name in ("mirror/a", "mirror/b")]
     assert found == signatures

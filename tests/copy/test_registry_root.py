@@ -1,4 +1,4 @@
-"""A box goes to the root of a registry: each artifact under the path of the repository that it came from."""
+"""The names of repositories in a registry that several are copied to. No rule depends on how many there are."""
 
 from __future__ import annotations
 
@@ -56,3 +56,111 @@ def test_standard_input_needs_a_repository(target: LoopbackRegistry) -> None:
     ran = run_here(["copy", "-", target.host])
     assert ran.code == 2
     assert f"Name it: {target.host}/team/app" in ran.err
+
+
+def held(target: LoopbackRegistry) -> dict[str, set[str]]:
+    return {name: set(repository.tags) for name, repository in target.repositories.items()}
+
+
+@pytest.fixture
+def single(tmp_path: Path) -> Path:
+    """A layout with one image of another registry."""
+    with LoopbackRegistry() as source:
+        load(source, "team/web", family(1))
+        path = tmp_path / "single"
+        assert run_here(["copy", f"{source.host}/team/web:v1", str(path)]).code == 0
+    return path
+
+
+def test_prefix_keeps_the_paths_below_it(box: Path, single: Path, target: LoopbackRegistry) -> None:
+    assert run_here(["copy", str(box), f"{target.host}/mirror/"]).code == 0
+    assert held(target) == {"mirror/team/web": {"v1"}, "mirror/team/db": {"15"}}
+    assert run_here(["copy", str(single), f"{target.host}/mirror/"]).code == 0
+    assert held(target) == {"mirror/team/web": {"v1"}, "mirror/team/db": {"15"}}
+
+
+def test_one_repository_for_several_is_demanded(box: Path, target: LoopbackRegistry) -> None:
+    """The paths were put below it where there were two repositories, and left out where there was one."""
+    ran = run_here(["copy", str(box), f"{target.host}/mirror"])
+    assert ran.code == 2
+    assert "is one repository, and the sources are of 2: " in ran.err
+    assert f"Write {target.host}/mirror/ to keep their paths below it" in ran.err
+    assert not target.seen
+    assert run_here(["copy", "--to-repo", str(box), f"{target.host}/mirror"]).code == 0
+    assert held(target) == {"mirror": {"v1", "15"}}
+
+
+def test_one_repository_for_two_artifacts_of_one_tag_is_refused(tmp_path: Path, target: LoopbackRegistry) -> None:
+    with LoopbackRegistry() as source:
+        load(source, "team/web", family(1))
+        load(source, "team/db", family(2))
+        references = [f"{source.host}/team/web:v1", f"{source.host}/team/db:v1"]
+        ran = run_here(["copy", "--to-repo", *references, f"{target.host}/all"])
+    assert ran.code == 2
+    assert "would both be called 'v1'" in ran.err
+
+
+def test_host_can_be_kept(tmp_path: Path, target: LoopbackRegistry) -> None:
+    with LoopbackRegistry() as source:
+        load(source, "team/web", family(1))
+        ran = run_here(["copy", "--keep-host", f"{source.host}/team/web:v1", f"{target.host}/mirror"])
+        assert ran.code == 0, ran
+        host = source.host.replace(":", "-")
+    assert held(target) == {f"mirror/{host}/team/web": {"v1"}}
+
+
+@pytest.mark.parametrize(
+    ("lines", "web", "db"),
+    [
+        ("{host}/team  apps # and a comment\n", "apps/web", "apps/db"),
+        ("{host}/team apps\n\n{host}/team/db data/main\n", "apps/web", "data/main"),
+        ("{host}/team/we none\n{host} mirror", "mirror/team/web", "mirror/team/db"),
+        ("{host}/team .", "web", "db"),
+        ("other.example x", "team/web", "team/db"),
+    ],
+)
+def test_map_of_prefixes(box: Path, target: LoopbackRegistry, tmp_path: Path, lines: str, web: str, db: str) -> None:
+    """The longest prefix counts, in whole parts of a path; what no line is about keeps its path."""
+    listed = run_here(["copy", "--dry-run", "--format", "json", str(box), target.host]).document["artifacts"]
+    names = [item["source"] for item in listed]
+    host = next(name for name in names if "/team/web" in name).split(".tar:")[1].partition("/")[0]
+    (tmp_path / "map").write_text(lines.format(host=host))
+    ran = run_here(["copy", "--map", str(tmp_path / "map"), str(box), target.host])
+    assert ran.code == 0, ran
+    assert held(target) == {web: {"v1"}, db: {"15"}}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("registry.example", "cannot be read: 'registry.example'"),
+        ("team apps", "cannot be read: 'team apps'"),
+        ("r.example a b", "cannot be read"),
+        ("r.example a\nr.example b", "says two things about r.example"),
+        ("r.example Apps", "has 'Apps', which is no path of a repository"),
+        ("# nothing", "names nothing"),
+    ],
+)
+def test_map_that_cannot_be_understood(
+    box: Path, target: LoopbackRegistry, tmp_path: Path, lines: str, words: str
+) -> None:
+    (tmp_path / "map").write_text(lines)
+    ran = run_here(["copy", "--map", str(tmp_path / "map"), str(box), target.host])
+    assert (ran.code, words in ran.err) == (2, True), ran
+    assert not target.seen
+
+
+@pytest.mark.parametrize("options", [["--keep-host"], ["--to-repo"], ["--map", "MAP"]])
+def test_layout_has_no_repositories_to_name(box: Path, tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "MAP").write_text("r.example a")
+    given = [str(tmp_path / "MAP") if option == "MAP" else option for option in options]
+    ran = run_here(["copy", *given, str(box), str(tmp_path / "to")])
+    assert (ran.code, "is no registry" in ran.err) == (2, True), ran
+    assert not (tmp_path / "to").exists()
+
+
+def test_one_repository_and_paths_of_their_own_contradict(box: Path, target: LoopbackRegistry) -> None:
+    ran = run_here(["copy", "--to-repo", "--full-names", str(box), f"{target.host}/a"])
+    assert (ran.code, "--to-repo puts everything into one repository" in ran.err) == (2, True)
+    ran = run_here(["copy", "--to-repo", str(box), f"{target.host}/a/"])
+    assert (ran.code, f"Name it: {target.host}/a/app" in ran.err) == (2, True)

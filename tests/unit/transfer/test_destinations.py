@@ -8,7 +8,7 @@ import pytest
 
 from airgap.errors import UsageError
 from airgap.oci.reference import LayoutReference, RegistryReference
-from airgap.transfer.destinations import RegistryRoot, is_tar, parse_destination
+from airgap.transfer.destinations import RegistryPrefix, is_tar, parse_destination
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +125,18 @@ def test_what_may_be_a_folder_or_a_registry_is_refused(text: str, folder: Path) 
     ],
 )
 def test_registry_without_a_repository(text: str, registry: str) -> None:
-    assert parse_destination(text) == RegistryRoot(registry)
+    assert parse_destination(text) == RegistryPrefix(registry)
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [
+        ("ghcr.io/team/", RegistryPrefix("ghcr.io", "team")),
+        ("oci://localhost:5000/a/b/", RegistryPrefix("localhost:5000", "a/b")),
+    ],
+)
+def test_path_with_a_slash_at_its_end_is_a_prefix(text: str, prefix: RegistryPrefix) -> None:
+    assert parse_destination(text) == prefix
 
 
 def test_what_is_here_is_no_registry(folder: Path) -> None:
