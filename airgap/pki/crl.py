@@ -428,7 +428,8 @@ class Crl(CrlFacts):
     def entries_for(self, serial: int, issuer: bytes) -> tuple[RevokedEntry, ...]:
         """The same for a serial number of `issuer` (raw DER Name)."""
         try:
-            found = self._revoked.find(serial, issuer, self.issuer)
+            is_indirect = self.scope is not None and self.scope.indirect
+            found = self._revoked.find(serial, issuer, self.issuer, is_indirect=is_indirect)
         except Undecided as error:
             raise Undecided(error.reason, str(error), **{**self._facts(), **error.facts}) from None
         unknown = sorted(self.critical_extensions - _HARMLESS)

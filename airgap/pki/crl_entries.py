@@ -58,20 +58,37 @@ class RevokedList:
         self._found_issuers: Sequence[tuple[int, bytes | None]] | None = None
         self._places: Sequence[int] = ()
 
-    def find(self, serial: int, issuer: bytes, crl_issuer: bytes) -> tuple[RevokedEntry, ...]:
+    def find(self, serial: int, issuer: bytes, crl_issuer: bytes, *, is_indirect: bool) -> tuple[RevokedEntry, ...]:
         """Every entry for the certificate of `issuer` (raw DER Name) with this serial number, in their order.
 
         An entry belongs to the issuer in the last certificateIssuer at or before it, or to `crl_issuer` if there is
-        none (RFC 5280, 5.3.3). An entry with an uncertain meaning has a `RevokedEntry.doubt`: it has an unknown
-        critical extension (CRL-9) or an unreadable extension. Raises Undecided (revocation.crl.malformed) if the list
-        itself is malformed.
+        none (RFC 5280, 5.3.3). Only an indirect CRL may have that extension. An entry with an uncertain meaning has a
+        `RevokedEntry.doubt`: it has an unknown critical extension (CRL-9) or an unreadable extension, it names another
+        issuer in a CRL that is not indirect, or it has the serial number without its sign. Raises Undecided
+        (revocation.crl.malformed) if the list itself is malformed.
         """
         try:
             self._check_form()
-            found = [(item, self._issuer_of(item, crl_issuer)) for item in self._entries_for(der.integer(serial))]
-            return tuple(_read_entry(item, name) for item, name in found if name is None or same_name(name, issuer))
+            return tuple(self._found(serial, issuer, crl_issuer, is_indirect=is_indirect))
         except FormatError as error:
             raise Undecided("revocation.crl.malformed", f"the CRL's list is malformed: {error}") from None
+
+    def _found(self, serial: int, issuer: bytes, crl_issuer: bytes, *, is_indirect: bool) -> Iterator[RevokedEntry]:
+        whole = der.integer(serial)
+        bits = serial.bit_length()
+        # how broken CAs write it: without the zero that makes it positive
+        negative = [] if serial <= 0 or bits % 8 else [der.tlv(der.INTEGER, serial.to_bytes(bits // 8, "big"))]
+        for needle in (whole, *negative):
+            for item in self._entries_for(needle):
+                name = self._issuer_of(item, crl_issuer)
+                if name is None:
+                    yield _read_entry(item, "belongs to a certificateIssuer that cannot be read")
+                elif same_name(name, issuer):
+                    yield _read_entry(item, "" if needle is whole else "states the serial number as a negative one")
+                elif not is_indirect and same_name(crl_issuer, issuer):
+                    yield _read_entry(
+                        item, "belongs to another issuer (certificateIssuer), and the CRL is not indirect"
+                    )
 
     def _issuer_of(self, entry: der.Element, crl_issuer: bytes) -> bytes | None:
         """The raw Name of the issuer of the certificate of an entry; None if it cannot be read."""
@@ -185,7 +202,7 @@ def _holds(marks: Sequence[int], mark: int) -> bool:
     return place < len(marks) and marks[place] == mark
 
 
-def _read_entry(element: der.Element, issuer: bytes | None) -> RevokedEntry:
+def _read_entry(element: der.Element, doubt: str) -> RevokedEntry:
     found = _entry_extensions(element)
     fields = element.fields("revokedCertificates")
     fields.any("userCertificate")
@@ -196,7 +213,7 @@ def _read_entry(element: der.Element, issuer: bytes | None) -> RevokedEntry:
             read_reason(der.read(reason.value, "reasonCode")) if reason else None,
             moment,
             read_invalidity_date(invalidity.value) if invalidity else None,
-            _doubt(found) if issuer is not None else "belongs to a certificateIssuer that cannot be read",
+            doubt or _doubt(found),
         )
     except FormatError as error:
         return RevokedEntry(None, moment, None, f"has an extension that cannot be read ({error})")

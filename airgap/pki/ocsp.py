@@ -214,11 +214,12 @@ class OcspResponse:
         """All unverified answers that may be about `certificate`, whose issuer has these keys."""
         return tuple(single for single in self.responses if single.may_be_about(certificate, issuers))
 
-    def verify_made_for(self, issuer: Certificate, *others: Certificate) -> None:
+    def verify_made_for(self, issuer: Certificate, *others: Certificate, elsewhere: Iterable[Certificate] = ()) -> None:
         """Checks that the issuer or a responder valid at that time made this: enough to condemn (design 10).
 
-        `others`: further certificates of the same CA, with other keys. Any hash is accepted for the response and for
-        the responder's certificate, which may name the issuer in another string type. Raises Undecided:
+        `others`: further certificates of the same CA, with other keys. `elsewhere`: certificates of responders that are
+        not in this response, which need not hold its own (RFC 6960, 4.2.1). Any hash is accepted for the response and
+        for the responder's certificate, which may name the issuer in another string type. Raises Undecided:
         revocation.ocsp.responder, revocation.ocsp.signature.
         """
         if not self._made_for.isdisjoint(item.fingerprint for item in (issuer, *others)):
@@ -226,7 +227,7 @@ class OcspResponse:
         refusal: Undecided | None = None
         for item in (issuer, *others):
             try:
-                self._find_signer(item, partial(self._accept_made, issuer=item))
+                self._find_signer(item, partial(self._accept_made, issuer=item), elsewhere)
             except Undecided as error:
                 refusal = refusal or error
             else:
@@ -235,14 +236,26 @@ class OcspResponse:
         if refusal:
             raise refusal
 
+    def is_by_delegate_of(self, issuer: Certificate) -> bool:
+        """Whether the issuer or a delegate of it made this, even if the delegate was not valid at that time."""
+        try:
+            self._find_signer(issuer, partial(self._accept_whenever, issuer=issuer))
+        except Undecided:
+            return False
+        return True
+
     def verify_whole(self, issuer: Certificate) -> None:
         """Checks that the response is not damaged: the stated responder signed it.
 
         Does not check whether the responder is authorized. Raises Undecided (revocation.ocsp.signature).
         """
-        for candidate in dict.fromkeys((issuer, *self.certificates)):
-            if not self._names(candidate):
-                continue
+        candidates = [item for item in dict.fromkeys((issuer, *self.certificates)) if self._names(item)]
+        if not candidates and self.has_all_certificates:
+            self._refuse(
+                "revocation.ocsp.signature",
+                f"is from {quoted(self.responder)}, whose certificate lies neither in it nor in other evidence here",
+            )
+        for candidate in candidates:
             try:
                 self._check_signature(verify_ever_accepted, candidate)
                 if candidate != issuer and _claims(candidate, issuer):
@@ -264,10 +277,11 @@ class OcspResponse:
         """
         return self._find_signer(issuer, partial(self._accept_signed, issuer=issuer, at=at))
 
-    def _find_signer(self, issuer: Certificate, accept: Callable[[Certificate], T]) -> T:
-        candidates = [
-            certificate for certificate in dict.fromkeys((issuer, *self.certificates)) if self._names(certificate)
-        ]
+    def _find_signer(
+        self, issuer: Certificate, accept: Callable[[Certificate], T], elsewhere: Iterable[Certificate] = ()
+    ) -> T:
+        known = dict.fromkeys((issuer, *self.certificates, *elsewhere))
+        candidates = [certificate for certificate in known if self._names(certificate)]
         if not candidates and not self.has_all_certificates:
             self._refuse(
                 "revocation.ocsp.signature",
@@ -294,9 +308,13 @@ class OcspResponse:
         return digest("sha1", certificate.public_key_bits) == self.responder_key_hash
 
     def _accept_made(self, candidate: Certificate, issuer: Certificate) -> None:
+        self._accept_whenever(candidate, issuer)
+        if candidate != issuer:
+            self._check_valid(candidate, self.produced_at, "and the answer was made")
+
+    def _accept_whenever(self, candidate: Certificate, issuer: Certificate) -> None:
         if candidate != issuer:
             self._check_delegate(candidate, issuer, verify_ever_issued)
-            self._check_valid(candidate, self.produced_at, "and the answer was made")
         self._check_signature(verify_ever_accepted, candidate)
 
     def _accept_signed(self, candidate: Certificate, issuer: Certificate, at: datetime) -> Responder:
@@ -323,6 +341,12 @@ class OcspResponse:
             return False
         return True
 
+    @staticmethod
+    def may_sign(certificate: Certificate) -> bool:
+        """Whether it is a certificate of a delegated responder by its extended key usage."""
+        extended = certificate.extended_key_usage
+        return extended is not None and OCSP_SIGNING in extended.oids
+
     def _check_delegate(
         self, delegate: Certificate, issuer: Certificate, issued: Callable[[Certificate, Certificate], None]
     ) -> None:
@@ -331,8 +355,7 @@ class OcspResponse:
             issued(delegate, issuer)
         except Rejected as error:
             self._refuse_delegate(delegate, f"which was not issued by the certificate's issuer: {error}", MADE_SO)
-        extended = delegate.extended_key_usage
-        if not extended or OCSP_SIGNING not in extended.oids:
+        if not self.may_sign(delegate):
             self._refuse_delegate(delegate, "which has no extended key usage OCSPSigning", MADE_SO)
 
     def _check_trusted_delegate(self, delegate: Certificate, issuer: Certificate) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from airgap import limits
-from airgap.errors import Undecided
+from airgap.errors import Rejected, Undecided
 from airgap.moment import Moment
 from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.clearing_crls import ClearingCrls
@@ -19,7 +19,7 @@ from airgap.revocation.clearing_ocsp import ClearingResponses, unknown
 from airgap.revocation.condemning import CondemningEvidence
 from airgap.revocation.freshness import DatedEvidence, Freshness
 from airgap.revocation.pool import CrlFile, Evidence, OcspFile
-from airgap.revocation.query import RevocationQuery, is_genuine
+from airgap.revocation.query import RevocationQuery
 from airgap.revocation.use import ClearingAnswer, EvidenceUse, NewestInTargets
 from airgap.text import safe
 
@@ -34,7 +34,8 @@ class ClearingEvidence:
         self._evidence = evidence
         self._moment = moment
         self._ages = EvidenceAges(freshness, moment)
-        self._crls = ClearingCrls(evidence, self._ages)
+        self._makers = condemning.makers
+        self._crls = ClearingCrls(evidence, condemning.makers, self._ages)
         self._responses = ClearingResponses(evidence, condemning, self._ages)
 
     def answer(self, query: RevocationQuery) -> ClearingAnswer:
@@ -64,6 +65,13 @@ class ClearingEvidence:
                 ways = " ".join(dict.fromkeys((error.remedy, no_answer.remedy)))
                 text = f"{error}; and {no_answer}"
                 raise Undecided(error.reason, text, **error.facts).advising(ways) from None
+        except Rejected as on_hold:
+            if not certificate.names_crls:
+                raise
+            try:  # whether it is newer than the hold, and lifts it, is decided with all holds
+                return self.answer_of_crls(query)
+            except Undecided:
+                raise on_hold from None
 
     def answer_of_crls(self, query: RevocationQuery) -> ClearingAnswer:
         """The answer of CRLs alone. Raises as `answer`."""
@@ -84,7 +92,7 @@ class ClearingEvidence:
         """
         latest = self._moment.clock + limits.CLOCK_SKEW
         for file, dated in self._dated(query):
-            if dated.this_update > latest and is_genuine(query, file):
+            if dated.this_update > latest and self._makers.is_genuine(query, file):
                 raise self._ages.future(query, dated)
 
     def newest_in_targets(self, query: RevocationQuery) -> NewestInTargets | None:
@@ -93,7 +101,7 @@ class ClearingEvidence:
             return None
         found = ((file, dated) for file, dated in self._dated(query) if not file.trusted)
         for file, dated in sorted(found, key=lambda item: item[1].this_update, reverse=True):
-            if is_genuine(query, file):
+            if self._makers.is_genuine(query, file):
                 return NewestInTargets(name=file.name, kind=file.kind, chain=query.chain, this_update=dated.this_update)
         return None
 
@@ -117,7 +125,7 @@ class ClearingEvidence:
     def _newer_responses(self, query: RevocationQuery, since: datetime) -> Iterator[Undecided]:
         for file in self._evidence.ocsp(query.certificate.serial):
             single = file.response.find(query.certificate, query.issuer)
-            if single is None or single.this_update <= since or not is_genuine(query, file):
+            if single is None or single.this_update <= since or not self._makers.is_genuine(query, file):
                 continue
             try:
                 self.check_counts(query, file)
@@ -130,7 +138,7 @@ class ClearingEvidence:
     def _newer_crls(self, query: RevocationQuery, answer: ClearingAnswer, since: datetime) -> Iterator[Undecided]:
         base = next(iter(answer.crls), None)  # none where an OCSP response answers
         for file in self._evidence.crls(query.issuer.subject):
-            if file.facts.this_update <= since or file.facts in answer.crls or not is_genuine(query, file):
+            if file.facts.this_update <= since or file.facts in answer.crls or not self._makers.is_genuine(query, file):
                 continue
             try:
                 if base is None:

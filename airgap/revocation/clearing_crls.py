@@ -16,8 +16,9 @@ from airgap.pki.extensions import REASON_FLAGS
 from airgap.reasons import MADE_SO
 from airgap.revocation.ages import EvidenceAges
 from airgap.revocation.condemning import hold_in_force, why_harmless
+from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.pool import CrlFile, Evidence
-from airgap.revocation.query import RevocationQuery, about_file, crl_use, is_genuine, no_crl, revoked
+from airgap.revocation.query import RevocationQuery, about_file, crl_use, no_crl, revoked
 from airgap.revocation.use import ClearingAnswer, EvidenceUse
 from airgap.text import safe
 
@@ -40,8 +41,9 @@ class CountingCrl:
 class ClearingCrls:
     """Answers from CRLs."""
 
-    def __init__(self, evidence: Evidence, ages: EvidenceAges) -> None:
+    def __init__(self, evidence: Evidence, makers: EvidenceMakers, ages: EvidenceAges) -> None:
         self._evidence = evidence
+        self._makers = makers
         self._ages = ages
 
     def answer(self, query: RevocationQuery) -> ClearingAnswer:
@@ -145,7 +147,7 @@ class ClearingCrls:
     def _only_delta(self, query: RevocationQuery) -> Undecided | None:
         """The error if only delta CRLs are available; it names the base CRL that the newest needs (CRL-16)."""
         for file in self._evidence.crls(query.issuer.subject):
-            if file.facts.is_delta and is_genuine(query, file):
+            if file.facts.is_delta and self._makers.is_genuine(query, file):
                 urls = [safe(uri) for point in query.certificate.distribution_points for uri in point.uris]
                 where = f"; it comes from {urls[0]}" if urls else ""
                 text = (

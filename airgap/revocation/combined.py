@@ -35,6 +35,10 @@ class CombinedEvidence:
             sorted(found, key=lambda file: (file.response.produced_at, file.response.fingerprint), reverse=True)
         )
 
+    def responders(self) -> tuple[Certificate, ...]:
+        """See `Evidence`."""
+        return tuple(dict.fromkeys(item for body in self._bodies for item in body.responders()))
+
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""
         known = tuple(urls)

@@ -18,6 +18,7 @@ from airgap.errors import FormatError, Rejected, Undecided
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.extensions import authority_key
 from airgap.revocation.damage import DamagedEvidence, damage_of, has_near_key
+from airgap.revocation.makers import EvidenceMakers
 from airgap.revocation.pool import CrlFile, Evidence, MisplacedEvidence, OcspFile, UnreadableEvidence
 from airgap.revocation.query import HOLD, REMOVED, RevocationQuery, about_file, revoked
 from airgap.revocation.use import TargetStatement
@@ -104,11 +105,12 @@ class CondemningEvidence:
         self._evidence: Final = evidence
         self._stored: Final = stored
         self._damaged: Final = damaged
+        self.makers: Final = EvidenceMakers(evidence)
 
     def find(self, query: RevocationQuery) -> RevocationStatements:
         """All statements of genuine evidence against the certificate of `query`."""
         evidence, crls = self._evidence, self._evidence.crls(query.issuer.subject)
-        said = [*_from_crls(query, crls), *_from_ocsp(query, evidence.ocsp(query.certificate.serial))]
+        said = [*_from_crls(query, crls), *_from_ocsp(query, evidence.ocsp(query.certificate.serial), self.makers)]
         listings = [item for item in said if isinstance(item, RevocationStatement)]
         unread = [
             Undecided(
@@ -121,7 +123,7 @@ class CondemningEvidence:
         misplaced: list[Undecided] = []
         misplaced_holds: list[tuple[RevocationStatement, Undecided]] = []
         for item in evidence.misplaced(query.certificate):
-            holds, doubt = _of_misplaced(query, item)
+            holds, doubt = _of_misplaced(query, item, self.makers)
             misplaced_holds += ((hold, doubt) for hold in holds if doubt)
             misplaced += [doubt] if doubt and not holds else []
         doubts = [item for item in said if isinstance(item, Undecided)]
@@ -213,7 +215,7 @@ class CondemningEvidence:
         for ocsp in self._evidence.ocsp(certificate.serial):
             if not ocsp.trusted:
                 with suppress(Undecided):
-                    ocsp.response.verify_made_for(*query.issuers)
+                    self.makers.verify(ocsp.response, query.issuers)
                     singles = ocsp.response.statements(certificate, *query.issuers)
                     yield from _answered(certificate, query.chain, ocsp, singles)
 
@@ -350,14 +352,14 @@ def _of_entries(
 
 
 def _of_misplaced(
-    query: RevocationQuery, item: MisplacedEvidence
+    query: RevocationQuery, item: MisplacedEvidence, makers: EvidenceMakers
 ) -> tuple[Sequence[RevocationStatement], Undecided | None]:
     """The doubt about misplaced evidence that says something against the certificate; its holds if it says no more.
 
     Backups of evidence hold former states.
     """
     file = item.file
-    said = list(_from_crls(query, [file]) if isinstance(file, CrlFile) else _from_ocsp(query, [file]))
+    said = list(_from_crls(query, [file]) if isinstance(file, CrlFile) else _from_ocsp(query, [file], makers))
     statements = [one for one in said if isinstance(one, RevocationStatement)]
     unclear = any(isinstance(one, Undecided) for one in said)
     if not (statements or unclear):
@@ -370,17 +372,19 @@ def _of_misplaced(
     return (statements if is_hold_alone else ()), doubt
 
 
-def _from_ocsp(query: RevocationQuery, files: Iterable[OcspFile]) -> Iterator[RevocationStatement | Undecided | str]:
+def _from_ocsp(
+    query: RevocationQuery, files: Iterable[OcspFile], makers: EvidenceMakers
+) -> Iterator[RevocationStatement | Undecided | str]:
     for file in files:
         statements = file.response.statements(query.certificate, *query.issuers)
         if not statements:
             continue
         try:
-            file.response.verify_made_for(*query.issuers)
+            makers.verify(file.response, query.issuers)
         except Undecided as error:
             stated = any(single.status == "revoked" for single in statements)
             if file.trusted and (stated or error.reason == "revocation.ocsp.signature"):
-                for problem in damage_of(query, file):
+                for problem in damage_of(query, file, error):
                     yield _unproven(query, file, problem) if stated else about_file(query, file, problem)
             continue
         for single in statements:

@@ -25,11 +25,15 @@ if TYPE_CHECKING:
     from airgap.pki.ocsp import SingleResponse
 
 
-def damage_of(query: RevocationQuery, file: OcspFile) -> Iterator[Undecided]:
-    """The damage of a response about the certificate that no authorized responder signed.
+def damage_of(query: RevocationQuery, file: OcspFile, refusal: Undecided) -> Iterator[Undecided]:
+    """The damage of a response about the certificate that no authorized responder signed; `refusal` says why.
 
-    Nothing if it is not damaged: then another responder made it.
+    Nothing if it is not damaged: then another responder made it. One of the issuer's own that goes on to answer after
+    its certificate has ended is no other one.
     """
+    if any(file.response.is_by_delegate_of(issuer) for issuer in query.issuers):
+        yield refusal
+        return
     try:
         file.response.verify_whole(query.issuer)
     except Undecided as error:

@@ -251,6 +251,10 @@ class Evidence(Protocol):
         """Every response about a certificate with this serial number, newest first."""
         ...
 
+    def responders(self) -> tuple[Certificate, ...]:
+        """The certificates of delegated responders that lie in OCSP responses, not verified."""
+        ...
+
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """CRLs that an index names for these URLs: for messages only."""
         ...
@@ -305,6 +309,12 @@ class EvidencePool:
     def ocsp(self, serial: int) -> tuple[OcspFile, ...]:
         """See `Evidence`."""
         return self._sorted().by_serial.get(serial, ())
+
+    def responders(self) -> tuple[Certificate, ...]:
+        """See `Evidence`."""
+        responses = (file.response for file in self._sorted().responses)
+        found = (item for response in responses for item in response.certificates if response.may_sign(item))
+        return tuple(dict.fromkeys(found))
 
     def mapped(self, urls: Iterable[str]) -> tuple[CrlFile, ...]:
         """See `Evidence`."""

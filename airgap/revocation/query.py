@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from airgap.errors import Fact, FormatError, Rejected, Undecided
+from airgap.errors import Fact, Rejected, Undecided
 from airgap.moment import Moment
 from airgap.parse.time import iso
 from airgap.pki.certificate import Certificate
@@ -93,18 +93,6 @@ def no_crl(query: RevocationQuery) -> Undecided:
         f"no CRL for {query.who} is available; {place}",
         **query.facts(urls=urls),
     )
-
-
-def is_genuine(query: RevocationQuery, file: CrlFile | OcspFile) -> bool:
-    """Whether the issuer made it, or a delegate of the issuer: of what is newer and not genuine nothing follows."""
-    try:
-        if isinstance(file, CrlFile):
-            file.load().verify_made_by(*query.issuers)
-        else:
-            file.response.verify_made_for(*query.issuers)
-    except (FormatError, Undecided):
-        return False
-    return True
 
 
 def crl_use(query: RevocationQuery, kind: str, file: CrlFile, crl: Crl) -> EvidenceUse:

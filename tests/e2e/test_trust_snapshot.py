@@ -30,6 +30,7 @@ from airgap.trust.snapshots.pins import Pins
 from airgap.trust.snapshots.swap import StagedSwap
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl
+from tests.support.evidence import spoilt
 from tests.support.keyring import key
 from tests.support.pki import AT, Issued, Pki, issue
 from tests.support.scenario import SIGNING_CRL, chain_with_crls, good_crls
@@ -194,7 +195,7 @@ class TestEvidenceAlone:
         ground, target = self.forged(tmp_path)
         came = ground.site / "crls/forged.crl"
         if how == "changed since":
-            came.write_bytes(came.read_bytes()[:-1] + b"\0")
+            came.write_bytes(spoilt(came.read_bytes()))
         elif how == "put there by hand":
             (ground.site / "crls/mine.crl").write_bytes(came.read_bytes())
         else:

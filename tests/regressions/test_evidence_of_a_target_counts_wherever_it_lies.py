@@ -19,7 +19,7 @@ from airgap.revocation.artifact import CRL_MEDIA_TYPE, EVIDENCE_TYPE, TITLE
 from airgap.trust.snapshots.document import SNAPSHOT_TYPE
 from tests.support.command import Ran, run_here
 from tests.support.crls import crl, entry, pem
-from tests.support.evidence import evidence_artifact
+from tests.support.evidence import evidence_artifact, spoilt
 from tests.support.layouts import LayoutBuilder
 from tests.support.names import harbour
 from tests.support.ocsp import ocsp_response
@@ -333,7 +333,7 @@ def test_it_makes_up_for_no_signature(tmp_path: Path) -> None:
 def test_it_has_to_be_whole(tmp_path: Path) -> None:
     def pack(box: LayoutBuilder, _: Descriptor) -> None:
         box.list(stray(box))
-        box.damage(box.add_blob(GOOD), GOOD[:-1] + b"\0")
+        box.damage(box.add_blob(GOOD), spoilt(GOOD))
 
     ran = judged(tmp_path, pack)
     assert ran.code == 16, ran

@@ -15,6 +15,11 @@ from tests.support.layouts import LayoutBuilder
 from tests.support.scenario import bare
 
 
+def spoilt(data: bytes) -> bytes:
+    """The same with one bit of its last byte flipped: another signature, whatever the byte was."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 class MemoryEvidence(EvidencePool):
     """Evidence as bytes: file names to content."""
 

@@ -429,21 +429,36 @@ def test_unknown_entry_extensions_elsewhere_are_ignored() -> None:
 
 @pytest.mark.parametrize("at_match", [True, False])
 def test_entries_of_another_issuer(at_match: bool) -> None:
-    """CRL-4, CRL-9: certificateIssuer is inherited by later entries, so the serial may be another CA's."""
+    """CRL-4, CRL-9: certificateIssuer is inherited by later entries, so the serial may be another CA's.
+
+    Only an indirect CRL may have it (RFC 5280, 5.3.3): in another one nobody can tell whose certificate it is.
+    """
     foreign = names.harbour("Other CA")
     items = [entry(LEAF.serial if at_match else 5, certificate_issuer=foreign), entry(LEAF.serial)]
     error = undecided(crl(CA, revoked=items))
     assert error.reason == "revocation.crl.extension"
     assert "another issuer" in str(error)
-    assert Crl.parse(crl(CA, revoked=items)).entries(certificate(LEAF)) == ()
+    indirect = Crl.parse(crl(CA, revoked=items, scope=scope(indirect=True)))
+    assert indirect.entries(certificate(LEAF)) == ()
+    found = Crl.parse(crl(CA, revoked=items)).entries(certificate(LEAF))
+    assert len(found) == (2 if at_match else 1)
+    assert all("the CRL is not indirect" in item.doubt for item in found)
+
+
+def test_a_serial_number_without_its_sign() -> None:
+    """Broken CAs leave out the zero that makes a number positive; with a shorter one it is another number."""
+    leaf = issue("leaf", issuer=CA, serial=0xFF00000000000001)
+    for number, doubt in ((b"\xff" + bytes(6) + b"\x01", True), (b"\xff" + bytes(7) + b"\x01", False)):
+        item = asn1.sequence(asn1.tlv(asn1.INTEGER, number), asn1.time(REVOKED_AT))
+        found = Crl.parse(crl(CA, revoked=[item])).entries(certificate(leaf))
+        assert [bool(one.doubt) for one in found] == ([True] if doubt else [])
 
 
 def test_the_last_certificate_issuer_says_whose_an_entry_is() -> None:
     """RFC 5280, 5.3.3; the name is compared as 7.1 says."""
     foreign, own = names.harbour("Other CA"), CA.subject
-    parsed = Crl.parse(
-        crl(CA, revoked=[entry(5, certificate_issuer=foreign), entry(6, certificate_issuer=own), entry(LEAF.serial)])
-    )
+    items = [entry(5, certificate_issuer=foreign), entry(6, certificate_issuer=own), entry(LEAF.serial)]
+    parsed = Crl.parse(crl(CA, revoked=items, scope=scope(indirect=True)))
     assert len(parsed.entries(certificate(LEAF))) == 1
     assert parsed.entries_for(5, CA.subject) == ()
     assert len(parsed.entries_for(5, foreign)) == 1

@@ -65,6 +65,7 @@ LEAF = chain()
 BOTH = chain(ocsp_urls=[OCSP])
 SILENT = chain(crl_urls=[])
 ONLY_OCSP = chain(crl_urls=[], ocsp_urls=[OCSP])
+HIGH = chain(serial=0x80)
 SHARDED = chain(crl_urls=[], points=[Point((URL,))])
 
 
@@ -384,6 +385,19 @@ DOUBTFUL: dict[str, Callable[[], Pile]] = {
         },
     ),
     "an answer that names the CA by its other key and in another spelling": _answer_of_another_key,
+    "an issuer of the entry in a CRL that is not indirect": lambda: Pile(
+        LEAF, {"a": clean(this_update=AT - 2 * DAY), "b": revoking(certificate_issuer=names.harbour("X"))}
+    ),
+    "an issuer of an entry before it in a CRL that is not indirect": lambda: Pile(
+        LEAF,
+        {
+            "a": clean(this_update=AT - 2 * DAY),
+            "b": clean(revoked=[entry(7, certificate_issuer=names.harbour("X")), entry(LEAF.serial)]),
+        },
+    ),
+    "a serial number without the zero that makes it positive": lambda: Pile(
+        HIGH, {"a": clean(HIGH, revoked=[asn1.sequence(asn1.tlv(2, b"\x80"), asn1.time(AT - DAY))])}
+    ),
     "an unknown critical extension of the entry": lambda: Pile(
         LEAF, {"a": clean(number=2), "b": crl(ca(LEAF), revoked=[entry(LEAF.serial, extra=[UNKNOWN_CRITICAL])])}
     ),
@@ -425,6 +439,34 @@ def test_damage_in_the_trust_directory_is_never_a_pass(damage: Callable[[bytes],
     with pytest.raises(Undecided, match=r"b\.crl"):
         pile.ask()
     assert replace(pile, trusted=False).reason() == "good"
+
+
+def test_a_response_need_not_hold_the_certificate_of_its_responder() -> None:
+    """RFC 6960, 4.2.1: another available response holds it. One in a target was passed over: it was from nobody."""
+    delegate = _delegate(BOTH)
+    bare = ocsp_response(BOTH, responder=delegate, embed=[], status="revoked", reason="keyCompromise")
+    pile = Pile(BOTH, {"a": clean(BOTH)}, {"o": bare})
+    assert pile.reason() == "good"  # whoever packed the target could have made it
+    assert replace(pile, trusted=True).reason() == "revocation.ocsp.signature"
+    other = ocsp_response(issue("leaf", issuer=ca(BOTH)), responder=delegate)
+    for trusted in (True, False):
+        known = replace(pile, ocsp={**pile.ocsp, "other": other}, trusted=trusted)
+        assert known.reason() == "revocation.revoked"
+    # it proves itself: one that another CA made is nobody's here
+    root = issue("root", subject=ca(BOTH).subject, slot=6)
+    foreign = ocsp_response(BOTH, responder=issue("ocsp", issuer=root, slot=7), issuer=root)
+    assert replace(pile, ocsp={**pile.ocsp, "other": foreign}).reason() == "good"
+
+
+def test_a_responder_that_goes_on_after_its_certificate_has_ended_is_in_doubt() -> None:
+    """Nobody renewed its certificate in time: what it says is not proven, and is not passed over either."""
+    delegate = _delegate(BOTH, not_after=AT - 30 * DAY)
+    response = ocsp_response(BOTH, responder=delegate, status="revoked")
+    pile = Pile(BOTH, {"a": clean(BOTH)}, {"o": response}, trusted=True)
+    with pytest.raises(Undecided, match="which expired at") as caught:
+        pile.ask()
+    assert caught.value.reason == "revocation.ocsp.responder"
+    assert replace(pile, ocsp={"o": ocsp_response(BOTH, responder=delegate)}).reason() == "good"
 
 
 def test_a_crl_of_another_key_of_the_same_name_is_no_damage() -> None:
@@ -523,6 +565,30 @@ HOLDS: dict[str, tuple[Callable[[], Pile], str]] = {
     "in an answer newer than a clean CRL": (
         lambda: Pile(
             LEAF, {"a": clean()}, {"o": ocsp_response(LEAF, status="revoked", reason="certificateHold", this_update=AT)}
+        ),
+        "revocation.on_hold",
+    ),
+    "in an answer older than a clean CRL": (
+        lambda: Pile(
+            BOTH,
+            {"a": clean(BOTH, this_update=AT)},
+            {"o": ocsp_response(BOTH, status="revoked", reason="certificateHold", this_update=AT - DAY)},
+        ),
+        "good",
+    ),
+    "in an answer as new as a clean CRL": (
+        lambda: Pile(
+            BOTH,
+            {"a": clean(BOTH, this_update=AT)},
+            {"o": ocsp_response(BOTH, status="revoked", reason="certificateHold", this_update=AT)},
+        ),
+        "revocation.on_hold",
+    ),
+    "in an answer older than a CRL that does not count": (
+        lambda: Pile(
+            BOTH,
+            {"a": clean(BOTH, this_update=AT, scope=scope(only_ca=True))},
+            {"o": ocsp_response(BOTH, status="revoked", reason="certificateHold", this_update=AT - DAY)},
         ),
         "revocation.on_hold",
     ),

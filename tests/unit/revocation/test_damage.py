@@ -15,7 +15,7 @@ from airgap.revocation.judge import RevocationJudge
 from airgap.revocation.near_bytes import nearly_same
 from airgap.revocation.pool import CrlFile, EvidenceFile, EvidencePool, OcspFile
 from tests.support.crls import crl, entry
-from tests.support.evidence import MemoryEvidence
+from tests.support.evidence import MemoryEvidence, spoilt
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue, key_identifier
 
@@ -223,7 +223,7 @@ def test_a_crl_of_a_key_that_the_chain_proves_is_damaged_as_one_of_the_issuers_o
     leaf = issue("leaf", issuer=former, crl_urls=[URL])
     whole = crl(new, number=9, revoked=[leaf])
     in_list, in_name = (
-        crl(new, number=9, revoked=[leaf.serial ^ 1])[:-1] + b"x",
+        spoilt(crl(new, number=9, revoked=[leaf.serial ^ 1])),
         whole.replace(new.subject, new.subject[:-1] + b"x"),
     )
     chain = [Certificate.parse(issued.der) for issued in leaf.chain]

@@ -27,6 +27,7 @@ from airgap.trust.directory import TrustDirectory
 from airgap.trust.export import export_notation
 from airgap.trust.notation_cache import NotationCache, notation_cache
 from tests.support.crls import crl, entry, pem, scope
+from tests.support.evidence import spoilt
 from tests.support.extensions import Extension
 from tests.support.ocsp import ocsp_response
 from tests.support.pki import AT, Issued, Pki, issue, key_identifier
@@ -127,8 +128,8 @@ MILDER: dict[str, dict[str, bytes]] = {
     },
     "another file cannot be read": {"a.crl": GOOD, "b.crl": made(revoked=[7])[:-10]},
     "a CRL is damaged in its issuer's name": {"a.crl": GOOD, "b.crl": made(number=6).replace(CA.subject, NEAR)},
-    "a CRL is damaged in its list": {"a.crl": GOOD, "b.crl": made(number=4, revoked=[7])[:-1] + b"x"},
-    "an OCSP response is damaged": {"a.crl": GOOD, "r.ors": ocsp_response(LEAF)[:-1] + b"x"},
+    "a CRL is damaged in its list": {"a.crl": GOOD, "b.crl": spoilt(made(number=4, revoked=[7]))},
+    "an OCSP response is damaged": {"a.crl": GOOD, "r.ors": spoilt(ocsp_response(LEAF))},
     "a file that is nothing": {"a.crl": GOOD, "b.crl": b"-----BEGIN X509 CRL-----\nAAAA"},
 }
 
