@@ -1,7 +1,7 @@
 """The trust directory: whom the operator of this machine trusts, and the available evidence (design 4).
 
-Nothing is ever written here. The policies and every store that they name are read when the directory is opened, and
-kept: one run judges everything by the same material, and never by the policy of one tree and the stores of another that
+Nothing is ever written here. The policies and every store are read when the directory is opened, and kept: one run
+judges everything by the same material, and never by the policy of one tree and the stores of another that
 `airgap trust snapshot apply` has put in its place. What cannot be read is told when it is asked for.
 
 Evidence is listed then and read when it is needed: an exchange adds evidence, and keeps what is there under its name.
@@ -69,7 +69,10 @@ class _Read(Generic[T]):
 
 
 class _TrustMaterial:
-    """Policies and the stores that they name, all of one state of the directory."""
+    """Policies and stores, all of one state of the directory.
+
+    Stores that no policy names are read, too: a store that goes in an exchange may prove who made a piece of evidence.
+    """
 
     def __init__(self, location: Location) -> None:
         self._location = location
@@ -77,7 +80,8 @@ class _TrustMaterial:
         self.blob_policy = _Read(lambda: self._read_policy(BLOB_POLICY_FILES, _parse_blob_policy))
         policies = [policy for policy in (self.policy.look(), self.blob_policy.look()) if policy]
         named = {ref for policy in policies for statement in policy.statements for ref in statement.stores}
-        self._stores = {ref: self._read_store(ref) for ref in sorted(named, key=str)}
+        self._listed = _Read(lambda: list_stores(location.path))
+        self._stores = {ref: self._read_store(ref) for ref in sorted({*named, *(self._listed.look() or ())}, key=str)}
         self._lock = Lock()
         self._all = Once(self._load_all)
 
@@ -85,16 +89,18 @@ class _TrustMaterial:
         return self._all()
 
     def _load_all(self) -> Mapping[StoreRef, Anchors]:
-        """Every readable store, read now; stores that no policy names are not kept."""
-        found: dict[StoreRef, Anchors] = {}
-        for ref in _listed_stores(self._location.path):
-            with suppress(TrustMaterialError):  # judging with this store reports the error
-                found[ref] = Anchors.of({str(ref): load_store(self._location.path, ref).certificates})
-        return found
+        """Every readable store; judging with another one reports the error."""
+        refs = (self._listed.look() or ())[: limits.POLICY_STORES]
+        read = {ref: self._stores[ref].look() for ref in refs}
+        return {ref: Anchors.of({str(ref): store.certificates}) for ref, store in read.items() if store}
+
+    def listed(self, kind: StoreType) -> tuple[StoreRef, ...]:
+        """The stores of a type that were there. Raises TrustMaterialError if they could not be listed."""
+        return tuple(ref for ref in self._listed() if ref.type is kind)
 
     def store(self, ref: StoreRef) -> LoadedStore:
         with self._lock:
-            if ref not in self._stores:  # no policy names it: only to build chains, never to judge
+            if ref not in self._stores:  # neither there nor named by a policy
                 self._stores[ref] = self._read_store(ref)
             return self._stores[ref]()
 
@@ -138,7 +144,7 @@ class TrustDirectory:
     def open(cls, where: Path | Location) -> Self:
         """The trust directory at a path, or where `locate` found it, in one consistent state.
 
-        Reads policies, the stores that they name, and `airgap.toml`, and lists the evidence. Raises TrustMaterialError:
+        Reads policies, stores and `airgap.toml`, and lists the evidence. Raises TrustMaterialError:
         policy.missing where there is no directory, evidence.malformed, trust.exchanged.
         """
         location = where if isinstance(where, Location) else Location(path=where, origin="--trust")
@@ -191,7 +197,7 @@ class TrustDirectory:
         """
         loaded: list[LoadedStore] = []
         notices: list[Problem] = []
-        for ref in list_stores(self.path, kind):
+        for ref in self._material.listed(kind):
             try:
                 loaded.append(self._material.store(ref))
             except TrustMaterialError as error:
@@ -273,14 +279,6 @@ def _unread_policy(root: Path) -> Iterator[Problem]:
         facts={"name": older, "right": newer},
         remedy=f"Keep the one that is meant, as {newer}, and move the other one away.",
     )
-
-
-def _listed_stores(root: Path) -> tuple[StoreRef, ...]:
-    """Some of the stores, for messages; empty if they cannot be listed."""
-    try:
-        return list_stores(root)[: limits.POLICY_STORES]
-    except TrustMaterialError:
-        return ()
 
 
 def _age(made: datetime | None, at: datetime) -> int | None:

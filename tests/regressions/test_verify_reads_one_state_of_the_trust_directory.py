@@ -34,7 +34,9 @@ from airgap.trust.snapshots import swap as swapping
 from airgap.trust.snapshots.opened import open_snapshot
 from airgap.trust.snapshots.swap import StagedSwap
 from airgap.trust.stores import StoreRef, load_store
-from tests.support.pki import AT, issue
+from tests.support.crls import crl
+from tests.support.evidence import evidence_artifact
+from tests.support.pki import AT, Pki, issue
 from tests.support.scenario import Scene, Written
 from tests.support.trust import oci_policy, statement, write_trust
 
@@ -223,6 +225,22 @@ def test_a_directory_that_somebody_left_between_two_names(written: Written, monk
         TrustDirectory.open(written.trust)
     assert caught.value.reason == "trust.exchanged"
     assert 0.5 < sum(waited) < 5
+
+
+def test_a_store_that_goes_after_the_directory_was_opened(tmp_path: Path) -> None:
+    """No policy names it, and it proves that the issuer made a CRL with its new key. It was read when it was gone."""
+    leaf = Pki().code_chain(depth=2)
+    renewed = issue("root", slot=3, subject=leaf.root.subject)
+    scene = Scene(stores={"ca:harbour": [leaf.root], "ca:renewed": [renewed]})
+    scene.signature.leaf = leaf
+    revoking = crl(renewed, revoked=[leaf])
+    scene.packing = [lambda box, target: box.list(box.add_manifest(evidence_artifact(box, target, revoking)))]
+    written = scene.write(tmp_path)
+    directory = TrustDirectory.open(written.trust)
+    shutil.rmtree(written.trust / "truststore/x509/ca/renewed")
+    request = VerifyRequest(targets=[written.target], at=AT, clock=AT, scope=written.scope)
+    assert verify(request, directory).exit_code == 14
+    assert verify(request, written.trust).exit_code == 0
 
 
 @pytest.mark.parametrize("way", ["exchange", "renames"])
