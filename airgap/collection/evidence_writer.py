@@ -23,7 +23,8 @@ from airgap.files import make_folders, read_regular, sync_folder, write_file
 from airgap.hashing import digest
 from airgap.locking import exclusive
 from airgap.pki.certificate import Certificate
-from airgap.pki.crl import Crl, CrlFacts
+from airgap.pki.crl import Crl
+from airgap.pki.crl_facts import CrlFacts
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.ocsp import OcspResponse, SingleResponse
 from airgap.revocation.evidence_directory import CRLS, MAKE_ROOM, OCSP, file_names, list_crls, read_crl, read_index

@@ -13,232 +13,27 @@ reference.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
-from typing import Any, Final, NoReturn, Self, TypeVar
+from typing import Final, NoReturn, Self
 
-from airgap import limits
-from airgap.errors import Fact, FormatError, LimitError, Undecided
-from airgap.hashing import fingerprint
-from airgap.parse import der
-from airgap.parse.base64 import decode_standard
+from airgap.errors import Fact, FormatError, Undecided
 from airgap.parse.der import Element
 from airgap.pki.algorithms import UnverifiedError, verify_ever_accepted, verify_identified
 from airgap.pki.certificate import Certificate, DistributionPoint
 from airgap.pki.crl_entries import RevokedEntry, RevokedList
-from airgap.pki.crl_scope import ISSUING_DISTRIBUTION_POINT, Scope, same_scope
-from airgap.pki.distinguished_names import name_key, name_text, read_name, same_name
-from airgap.pki.extensions import (
-    AUTHORITY_KEY_IDENTIFIER,
-    FRESHEST_CRL,
-    ISSUER_ALTERNATIVE_NAME,
-    Extension,
-    authority_key,
-    distribution_points,
-    read_authority_key,
-    read_extensions,
-)
+from airgap.pki.crl_facts import CRL_NUMBER, DELTA_CRL_INDICATOR, VERSION, CrlFacts, CrlParts
+from airgap.pki.crl_pem import crl_der
+from airgap.pki.crl_scope import ISSUING_DISTRIBUTION_POINT, Scope
+from airgap.pki.distinguished_names import name_text, read_name, same_name
+from airgap.pki.extensions import AUTHORITY_KEY_IDENTIFIER, FRESHEST_CRL, ISSUER_ALTERNATIVE_NAME
 from airgap.pki.native import guarded
 from airgap.reasons import MADE_SO
 from airgap.text import quoted, safe
 
-__all__ = [
-    "Crl",
-    "CrlFacts",
-    "RevokedEntry",
-    "Scope",
-    "claimed_issuer",
-    "claimed_key",
-    "read_facts",
-    "split_pem",
-    "whole_key",
-]
-
-T = TypeVar("T")
-
-CRL_NUMBER: Final = "2.5.29.20"
-DELTA_CRL_INDICATOR: Final = "2.5.29.27"
 _UNDERSTOOD: Final = frozenset({ISSUING_DISTRIBUTION_POINT, DELTA_CRL_INDICATOR})
 _HARMLESS: Final = _UNDERSTOOD | {CRL_NUMBER, FRESHEST_CRL, AUTHORITY_KEY_IDENTIFIER, ISSUER_ALTERNATIVE_NAME}
 """Extensions that do not change the meaning of an entry, critical or not."""
-
-_VERSION: Final = 2
-_KEY_BYTES: Final = 80
-"""Bytes of an authorityKeyIdentifier that are searched in a damaged CRL: the key comes first in it."""
-_TIMES: Final = (der.UTC_TIME, der.GENERALIZED_TIME)
-_PEM = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/=\s]*)-----END X509 CRL-----")
-_PEM_BEGUN = re.compile(rb"-----BEGIN X509 CRL-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/\s]*)")
-_PEM_OTHER = re.compile(
-    rb"-----BEGIN (?P<label>(?:TRUSTED |X509 )?CERTIFICATE)-----[A-Za-z0-9+/=\s]*-----END (?P=label)-----"
-)
-_PEM_BYTES: Final = limits.CRL_BYTES * 3 // 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrlFacts:
-    """The unverified facts of a CRL, read without its entries. Compared by fingerprint."""
-
-    fingerprint: str
-    """SHA-256 of the DER, lower-case hex."""
-    version: int = field(compare=False)
-    """1 or 2."""
-    issuer: bytes = field(compare=False, repr=False)
-    """The raw DER Name."""
-    this_update: datetime = field(compare=False)
-    next_update: datetime | None = field(compare=False)
-    """None if the CRL states none: such a CRL is stale, not valid for ever (CRL-5)."""
-    number: int | None = field(compare=False)
-    base_number: int | None = field(compare=False)
-    """The delta CRL indicator: the number of the base of a delta; None for a base."""
-    authority_key: bytes | None = field(compare=False, repr=False)
-    """The identifier of the signing key that it claims (authorityKeyIdentifier)."""
-    raw_scope: bytes = field(compare=False, repr=False)
-    """DER of the issuing distribution point; empty where there is none."""
-    size: int = field(compare=False)
-    """Bytes of the DER."""
-    names_delta: bool = field(compare=False)
-    """Whether it names delta CRLs; without them it is no answer (CRL-13)."""
-    flaw: str = field(compare=False)
-    """What cannot be read in it beside its list, so that it clears nobody; what it lists is revoked all the same."""
-
-    @property
-    def is_delta(self) -> bool:
-        """Whether it calls itself a delta CRL."""
-        return self.base_number is not None
-
-    @property
-    def age(self) -> tuple[datetime, int, str]:
-        """A sort key: of two CRLs the one with the greater key is newer. Nothing else decides that.
-
-        By thisUpdate, then by number, which only grows (RFC 5280, 5.2.3). The fingerprint only makes the order total.
-        Compare `issued` where the order of two CRLs with equal date and number matters.
-        """
-        return (*self.issued, self.fingerprint)
-
-    @property
-    def issued(self) -> tuple[datetime, int]:
-        """When it was issued: thisUpdate and the number, which differs between CRLs of the same time."""
-        return self.this_update, -1 if self.number is None else self.number
-
-    @property
-    def stream(self) -> str:
-        """An identifier of all generations of one CRL: issuer, scope, and whether it is a base or a delta. Hex."""
-        issuer = repr(name_key(self.issuer)).encode()
-        key = b"\0".join((issuer, self.raw_scope, b"delta" if self.is_delta else b"base"))
-        return fingerprint(key)[:16]
-
-    def may_replace(self, older: CrlFacts) -> bool:
-        """Whether it claims to replace `older`, so that the age of `older` does not matter any more.
-
-        A newer generation of the same CRL does. A delta of a later base does not, because it does not fit the bases of
-        the older one. A complete CRL that is as new as a delta replaces the delta.
-        """
-        if self.flaw:
-            return False
-        if self.stream == older.stream:
-            return self.age > older.age and (self.base_number or 0) <= (older.base_number or 0)
-        if self.is_delta or not older.is_delta or self.raw_scope != older.raw_scope or self.issued < older.issued:
-            return False
-        return same_name(self.issuer, older.issuer) and (self.number or 0) >= (older.number or 0)
-
-    def why_unfit_for(self, base: CrlFacts) -> str:
-        """Why it is no delta CRL for `base` (RFC 5280, 5.2.4 and 6.3.3 (c); CRL-13, CRL-14); empty if it is one."""
-        if self.base_number is None:
-            return "has no delta CRL indicator"
-        if not same_name(self.issuer, base.issuer):
-            return "is a delta of another issuer than the base CRL"
-        if not same_scope(self.raw_scope, base.raw_scope, self.issuer):
-            return "is a delta of another scope than the base CRL"
-        if base.number is None:  # D50: nothing tells which deltas fit
-            return "cannot be applied: the base CRL has no number"
-        if self.number is None or self.number <= base.number:
-            return f"has number {self.number}, not above the base CRL's {base.number}"
-        if self.base_number > base.number:
-            return f"builds on base number {self.base_number}, newer than the base CRL's {base.number}"
-        return ""
-
-
-def read_facts(data: bytes) -> CrlFacts:
-    """The facts of a CRL (DER, or one PEM block), without reading its entries. Raises FormatError."""
-    parts = _Parts.read(_der_of(data))
-    return CrlFacts(**parts.facts(_Extensions.in_(parts.extensions)))
-
-
-def split_pem(data: bytes) -> tuple[bytes, ...]:
-    """Each PEM block "X509 CRL" of `data`, if there are several (as nginx and Apache need); else `data` itself.
-
-    Certificates and text between them are left out. Other content between them that may be evidence is returned as a
-    piece that no reader accepts: it may be a damaged or cut CRL.
-    """
-    if data[:1] == b"\x30":
-        return (data,)
-    from airgap.pki.wrong_files import may_hide_more
-
-    blocks = [match[0] for match in _PEM.finditer(data)]
-    rest = [part for gap in _gaps(_PEM_OTHER.sub(b"", data)) for part in re.split(rb"(?=-----BEGIN )", gap)]
-    pieces = (*blocks, *(piece for piece in rest if may_hide_more(piece)))
-    return pieces if blocks and len(pieces) > 1 else (data,)
-
-
-def _gaps(data: bytes) -> Iterator[bytes]:
-    """The bytes before, between and after the blocks "X509 CRL"."""
-    start = 0
-    for match in _PEM.finditer(data):
-        yield data[start : match.start()]
-        start = match.end()
-    yield data[start:]
-
-
-def claimed_issuer(data: bytes) -> bytes | None:
-    """The raw issuer Name of a CRL that may be damaged after it; None if it cannot be read.
-
-    None also if there is trailing data: that may be another CRL of any issuer.
-    """
-    try:
-        data = _der_of(data, damaged=True)
-        if _end(data) < len(data):
-            return None
-        # the outer lengths are useless in a cut CRL
-        element = der.element_at(data, der.content_at(data, der.content_at(data, 0)), len(data))
-        if element.tag == der.INTEGER:
-            element = der.element_at(data, element.end, len(data))
-        name = der.element_at(data, element.end, len(data)).expect(der.SEQUENCE, "crl.issuer")
-        said = name_text(read_name(name, "crl.issuer"))
-    except FormatError:
-        return None
-    return name.raw if said.isprintable() else None  # zeros in it are damage
-
-
-def _end(data: bytes) -> int:
-    """The stated end of the structure at the start of `data`; the end of `data` if it is cut."""
-    try:
-        return der.element_at(data, 0, len(data)).end
-    except FormatError:
-        return len(data)
-
-
-def claimed_key(data: bytes) -> bytes:
-    """Bytes of a damaged CRL that contain the identifier of its signing key; empty if not found."""
-    try:
-        data = _der_of(data, damaged=True)
-    except FormatError:
-        return b""
-    _, _, rest = data.rpartition(der.oid(AUTHORITY_KEY_IDENTIFIER))
-    return rest[:_KEY_BYTES]
-
-
-def whole_key(claimed: bytes) -> bytes | None:
-    """The key identifier in the result of `claimed_key`, if the whole extension can be read."""
-    try:
-        element = der.element_at(claimed, 0, len(claimed))
-        if element.tag == der.BOOLEAN:
-            element = der.element_at(claimed, element.end, len(claimed))
-        return read_authority_key(element.expect(der.OCTET_STRING, "authorityKeyIdentifier").value)
-    except FormatError:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,14 +65,13 @@ class Crl(CrlFacts):
 
         `entries` reads the entries later, and raises if they are malformed.
         """
-        parts = _Parts.read(_der_of(data))
-        said = _Extensions.in_(parts.extensions)
+        parts = CrlParts.read(crl_der(data))
         return cls(
-            **parts.facts(said),
+            **parts.facts(),
             der=parts.data,
             issuer_text=name_text(read_name(parts.issuer, "crl.issuer")),
-            scope=said.scope,
-            freshest=said.freshest,
+            scope=parts.said.scope,
+            freshest=parts.said.freshest,
             critical_extensions=frozenset(item.oid for item in parts.extensions.values() if item.critical),
             signature_algorithm=parts.algorithm,
             _signed=parts.signed,
@@ -340,8 +134,8 @@ class Crl(CrlFacts):
                 f"is from {quoted(issuer.subject_text)}, whose key usage does not allow it to sign CRLs",
             )
         self._verify(issuer, strict=True)
-        if self.version != _VERSION:
-            self._refuse("revocation.crl.malformed", f"has version {self.version}, not {_VERSION}")
+        if self.version != VERSION:
+            self._refuse("revocation.crl.malformed", f"has version {self.version}, not {VERSION}")
 
     def _check_named(self, issuer: Certificate) -> None:
         if not same_name(self.issuer, issuer.subject):
@@ -480,147 +274,3 @@ class Crl(CrlFacts):
             "crl_issuer": safe(self.issuer_text),
             "crl_number": None if self.number is None else str(self.number),
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    """The members of a CRL; the entries are not parsed."""
-
-    data: bytes
-    version: int
-    signed: der.Element
-    issuer: der.Element
-    algorithm: bytes
-    this_update: datetime
-    next_update: datetime | None
-    revoked: der.Element | None
-    extensions: Mapping[str, Extension]
-    unread: str
-    signature: bytes
-
-    @classmethod
-    def read(cls, data: bytes) -> Self:
-        outer = der.read(data, "crl").fields("crl")
-        signed = outer.take(der.SEQUENCE, "tbsCertList")
-        algorithm = outer.take(der.SEQUENCE, "signatureAlgorithm").raw
-        signature = outer.any("signatureValue").bits("crl.signatureValue")
-        outer.end()
-        fields = signed.fields("crl")
-        stated = fields.maybe(der.INTEGER)
-        version = stated.integer("crl.version") + 1 if stated else 1
-        if version not in (1, _VERSION) or (stated and version == 1):
-            raise FormatError("is neither 1 nor 2", where="crl.version")
-        if fields.take(der.SEQUENCE, "signature").raw != algorithm:
-            raise FormatError("differs from the algorithm outside of the signed part", where="crl.signature")
-        issuer = fields.take(der.SEQUENCE, "issuer")
-        this_update = fields.any("thisUpdate").time("crl.thisUpdate")
-        next_update = fields.maybe(*_TIMES)
-        revoked = fields.maybe(der.SEQUENCE)
-        explicit = fields.maybe(der.context(0))
-        fields.end()
-        if explicit and version == 1:
-            raise FormatError("has extensions, which version 1 does not know", where="crl")
-        extensions, unread = _read_extensions(explicit)
-        return cls(
-            data=data,
-            version=version,
-            signed=signed,
-            issuer=issuer,
-            algorithm=algorithm,
-            this_update=this_update,
-            next_update=next_update.time("crl.nextUpdate") if next_update else None,
-            revoked=revoked,
-            extensions=extensions,
-            unread=unread,
-            signature=signature,
-        )
-
-    def facts(self, said: _Extensions) -> dict[str, Any]:
-        """The members of `CrlFacts`."""
-        scope = self.extensions.get(ISSUING_DISTRIBUTION_POINT)
-        return {
-            "fingerprint": fingerprint(self.data),
-            "version": self.version,
-            "issuer": self.issuer.raw,
-            "this_update": self.this_update,
-            "next_update": self.next_update,
-            "number": said.number,
-            "base_number": said.base_number,
-            "authority_key": said.authority_key,
-            "raw_scope": scope.value if scope else b"",
-            "size": len(self.data),
-            "names_delta": FRESHEST_CRL in self.extensions,
-            "flaw": self.unread or said.flaw,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class _Extensions:
-    """What extensions say that has no part in the meaning of an entry; what cannot be read in them is a flaw."""
-
-    number: int | None
-    base_number: int | None
-    authority_key: bytes | None
-    scope: Scope | None
-    freshest: tuple[DistributionPoint, ...]
-    flaw: str
-
-    @classmethod
-    def in_(cls, extensions: Mapping[str, Extension]) -> Self:
-        flaws: list[str] = []
-
-        def read(what: str, reader: Callable[[], T]) -> T | None:
-            try:
-                return reader()
-            except FormatError as error:
-                flaws.append(f"has a {what} that cannot be read ({error})")
-                return None
-
-        return cls(
-            number=read("number", lambda: _number(extensions, CRL_NUMBER)),
-            base_number=read("delta CRL indicator", lambda: _number(extensions, DELTA_CRL_INDICATOR)),
-            authority_key=read("authorityKeyIdentifier", lambda: authority_key(extensions)),
-            scope=read("issuing distribution point", lambda: _scope(extensions)),
-            freshest=read("freshestCRL", lambda: distribution_points(extensions, FRESHEST_CRL)) or (),
-            flaw=next(iter(flaws), ""),
-        )
-
-
-def _scope(extensions: Mapping[str, Extension]) -> Scope | None:
-    found = extensions.get(ISSUING_DISTRIBUTION_POINT)
-    return Scope.parse(found.value) if found else None
-
-
-def _number(extensions: Mapping[str, Extension], oid: str) -> int | None:
-    """The number in an extension of type CRLNumber."""
-    extension = extensions.get(oid)
-    if extension is None:
-        return None
-    number = der.read(extension.value, "crl.number").integer("crl.number")
-    if number < 0:
-        raise FormatError("is negative", where="crl.number")
-    return number
-
-
-def _read_extensions(explicit: Element | None) -> tuple[Mapping[str, Extension], str]:
-    """The extensions; none, and why, where they cannot be told from each other: any may stand among them."""
-    try:
-        return (read_extensions(explicit.only("crl.extensions")) if explicit else {}), ""
-    except FormatError as error:
-        return {}, f"has extensions that cannot be read ({error})"
-
-
-def _der_of(data: bytes, *, damaged: bool = False) -> bytes:
-    if len(data) > _PEM_BYTES:
-        raise LimitError(f"the CRL has {len(data)} bytes, more than {_PEM_BYTES}")
-    if data[:1] != b"\x30":
-        block = _PEM.search(data) or (_PEM_BEGUN.search(data) if damaged else None)
-        if not block:
-            raise FormatError("the CRL is neither DER nor a PEM block X509 CRL")
-        if _PEM.search(data, block.end()):
-            raise FormatError("the file holds more than one CRL")
-        body = b"".join(block["body"].split())
-        data = decode_standard(body[: len(body) // 4 * 4 if damaged else None].decode("ascii"), where="crl")
-    if len(data) > limits.CRL_BYTES and not damaged:
-        raise LimitError(f"the CRL has {len(data)} bytes, more than {limits.CRL_BYTES}")
-    return data

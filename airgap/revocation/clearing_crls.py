@@ -23,7 +23,9 @@ from airgap.revocation.use import ClearingAnswer, EvidenceUse
 from airgap.text import safe
 
 if TYPE_CHECKING:
-    from airgap.pki.crl import Crl, CrlFacts, RevokedEntry
+    from airgap.pki.crl import Crl
+    from airgap.pki.crl_entries import RevokedEntry
+    from airgap.pki.crl_facts import CrlFacts
 
 ALL_REASONS = frozenset(REASON_FLAGS[1:])
 

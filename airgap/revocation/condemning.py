@@ -25,7 +25,8 @@ from airgap.revocation.use import TargetStatement
 
 if TYPE_CHECKING:
     from airgap.pki.certificate import Certificate
-    from airgap.pki.crl import Crl, RevokedEntry
+    from airgap.pki.crl import Crl
+    from airgap.pki.crl_entries import RevokedEntry
     from airgap.pki.ocsp import SingleResponse
     from airgap.revocation.freshness import ChainKind, DatedEvidence, EvidenceKind
 

@@ -21,7 +21,7 @@ from airgap.revocation.pool import CrlFile, Evidence, OcspFile
 from airgap.revocation.query import RevocationQuery
 
 if TYPE_CHECKING:
-    from airgap.pki.crl import CrlFacts
+    from airgap.pki.crl_facts import CrlFacts
     from airgap.pki.ocsp import SingleResponse
 
 

@@ -17,7 +17,8 @@ from airgap.revocation.unsigned import UnsignedEvidence
 from airgap.text import safe
 
 if TYPE_CHECKING:
-    from airgap.pki.crl import Crl, CrlFacts
+    from airgap.pki.crl import Crl
+    from airgap.pki.crl_facts import CrlFacts
 
 CRLS: Final = "crls"
 OCSP: Final = "ocsp"
@@ -198,7 +199,8 @@ def read_index(folder: Path) -> EvidenceIndex:
 
 def read_crl(folder: Path, name: str) -> Crl:
     """The CRL in a file that holds nothing else: what is done to the file is done to all of it. Raises FormatError."""
-    from airgap.pki.crl import Crl, split_pem
+    from airgap.pki.crl import Crl
+    from airgap.pki.crl_pem import split_pem
 
     data = read_regular(folder / name, limits.CRL_FILE_BYTES)
     if len(split_pem(data)) > 1:

@@ -28,7 +28,8 @@ from airgap.revocation.near_bytes import nearly_same, nearly_same_key
 from airgap.text import safe
 
 if TYPE_CHECKING:  # imported only when there is a file to read
-    from airgap.pki.crl import Crl, CrlFacts
+    from airgap.pki.crl import Crl
+    from airgap.pki.crl_facts import CrlFacts
     from airgap.pki.ocsp import OcspResponse, SingleResponse
 
 
@@ -482,7 +483,7 @@ class _Sorted:
 
 def _read(piece: EvidenceFile) -> Iterator[CrlFile | OcspFile | UnreadableEvidence | Problem]:
     """The content of a file: one OCSP response, one CRL or, as PEM blocks, several."""
-    from airgap.pki.crl import split_pem
+    from airgap.pki.crl_pem import split_pem
 
     try:
         data = piece.read()
@@ -518,7 +519,8 @@ def _is_harmless(piece: EvidenceFile, found: UnreadableEvidence | Problem, data:
 def _identify(
     piece: EvidenceFile, name: str, data: bytes, number: int
 ) -> CrlFile | OcspFile | UnreadableEvidence | Problem:
-    from airgap.pki.crl import Crl, claimed_issuer, claimed_key, whole_key
+    from airgap.pki.crl import Crl
+    from airgap.pki.crl_claims import claimed_issuer, claimed_key, whole_key
     from airgap.pki.ocsp import OcspResponse
 
     try:
@@ -561,7 +563,8 @@ def _unread(piece: EvidenceFile, error: FormatError) -> UnreadableEvidence:
 
 
 def _load_crl(piece: EvidenceFile, number: int, facts: CrlFacts) -> Crl:
-    from airgap.pki.crl import Crl, split_pem
+    from airgap.pki.crl import Crl
+    from airgap.pki.crl_pem import split_pem
 
     blocks = split_pem(piece.read())
     crl = Crl.parse(blocks[number]) if number < len(blocks) else None

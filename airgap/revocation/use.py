@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airgap.revocation.freshness import ChainKind, EvidenceKind
 
 if TYPE_CHECKING:
-    from airgap.pki.crl import CrlFacts
+    from airgap.pki.crl_facts import CrlFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from airgap.oci.reference import LayoutReference, parse_reference
 from airgap.oci.store import Store
 from airgap.oci.target import Target, TargetOpener, open_target
 from airgap.pki.chain import Anchors
-from airgap.pki.crl import split_pem
+from airgap.pki.crl_pem import split_pem
 from airgap.problem import Problem
 from airgap.revocation.artifact import EvidenceArtifact, evidence_artifacts, find_evidence_beside, find_target_evidence
 from airgap.revocation.combined import CombinedEvidence
@@ -402,7 +402,7 @@ def _cannot_list(error: OSError) -> None:
 
 
 def _age(data: bytes) -> tuple[bool, bool, float]:
-    from airgap.pki.crl import read_facts
+    from airgap.pki.crl_facts import read_facts
 
     try:
         facts = read_facts(data)

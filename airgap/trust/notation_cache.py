@@ -25,7 +25,8 @@ from airgap.parse.time import iso
 from airgap.pki import digests
 from airgap.pki.algorithms import signature_scheme, signature_text
 from airgap.pki.certificate import Certificate
-from airgap.pki.crl import Crl, CrlFacts
+from airgap.pki.crl import Crl
+from airgap.pki.crl_facts import CrlFacts
 from airgap.pki.distinguished_names import same_name
 from airgap.pki.ocsp import SingleResponse
 from airgap.revocation.damage import contradicts, is_damaged

@@ -8,7 +8,8 @@ from typing import Final
 from airgap.parse import der
 from airgap.pki.certificate import Certificate, load_certificates, verify_issued
 from airgap.pki.chain import Anchors, Offered, check_code_signing_chain
-from airgap.pki.crl import Crl, read_facts
+from airgap.pki.crl import Crl
+from airgap.pki.crl_facts import read_facts
 from airgap.pki.ocsp import OcspResponse
 from airgap.pki.timestamp import TimestampToken
 from airgap.pki.tsp import TimestampQuery, read_response

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from airgap.errors import FormatError, Rejected, Undecided
 from airgap.pki.certificate import Certificate
 from airgap.pki.chain import Anchors
-from airgap.pki.crl import Crl, read_facts
+from airgap.pki.crl import Crl
+from airgap.pki.crl_facts import read_facts
 from airgap.pki.ocsp import OcspResponse
 from airgap.pki.timestamp import TimestampToken
 from tests.support.crls import crl, entry, scope

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from airgap import limits
 from airgap.errors import FormatError, LimitError, Undecided
 from airgap.parse import der
-from airgap.pki import crl as crl_module
-from airgap.pki import native
+from airgap.pki import crl_pem, native
 from airgap.pki.certificate import Certificate, DistributionPoint
-from airgap.pki.crl import Crl, read_facts
+from airgap.pki.crl import Crl
+from airgap.pki.crl_entries import RevokedEntry
+from airgap.pki.crl_facts import read_facts
 from tests.support import asn1, extensions, names
 from tests.support.crls import NEXT_UPDATE, REVOKED_AT, THIS_UPDATE, crl, entry, many, pem, scope
 from tests.support.extensions import UNKNOWN_CRITICAL, BasicConstraints, Extension, KeyUsage, Point
@@ -37,7 +38,7 @@ def certificate(issued: Issued) -> Certificate:
     return Certificate.parse(issued.der)
 
 
-def judged(data: bytes, of: Issued = LEAF) -> tuple[crl_module.RevokedEntry, ...]:
+def judged(data: bytes, of: Issued = LEAF) -> tuple[RevokedEntry, ...]:
     """All that a caller does with a CRL for one certificate."""
     parsed = Crl.parse(data)
     parsed.verify_signed_by(certificate(of.chain[1]))
@@ -178,7 +179,7 @@ def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CRL_BYTES", len(data) - 1)
     with pytest.raises(LimitError, match="more than"):
         Crl.parse(data)
-    monkeypatch.setattr(crl_module, "_PEM_BYTES", 100)
+    monkeypatch.setattr(crl_pem, "_PEM_BYTES", 100)
     with pytest.raises(LimitError, match="more than 100"):
         Crl.parse(data)
 
