@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class Moment(NamedTuple):
     """The judged time, and what the clock said when the run began. Both are aware, in UTC.
 
     There is no default: a caller must give both. A clock that is set back must not make a revoked certificate good

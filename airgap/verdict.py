@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from airgap.reasons import ExitCode, most_severe
 
@@ -51,8 +50,7 @@ class Judged(Protocol):
         """The exit codes of all faults, without 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """A verdict with its exit codes."""
 
     verdict: Verdict

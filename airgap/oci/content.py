@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from airgap import limits
 from airgap.errors import ContentError, Fact
@@ -27,8 +26,7 @@ _BATCH_BYTES: Final = 8 * limits.MIB
 _BATCH_BLOBS: Final = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentReport:
+class ContentReport(NamedTuple):
     """The result for the content of an artifact."""
 
     verdict: Literal["pass", "fail", "not-applicable"]
@@ -45,8 +43,7 @@ class ContentReport:
     """Foreign layers that are not there. They may be elsewhere; they are not judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(NamedTuple):
     """A ContentError as a plain value, so that it crosses processes."""
 
     reason: str

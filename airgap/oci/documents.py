@@ -7,8 +7,7 @@ import io
 import os
 import stat
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from airgap import limits
 from airgap.errors import ContentError, Fact, FormatError
@@ -103,8 +102,7 @@ def read_index(raw: bytes, source: str) -> Index:
         raise malformed(f"{source} has an {LAYOUT_INDEX} that cannot be read: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class LooseFiles:
+class LooseFiles(NamedTuple):
     """What is no part of a layout, and lies in it or in folders in it, at most `limits.LOOSE_DEPTH` deep."""
 
     names: tuple[str, ...]

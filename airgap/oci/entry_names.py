@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from airgap.errors import NotFoundError
 from airgap.oci.descriptor import BASE_NAME, CONTAINERD_NAME, REF_NAME, Descriptor
@@ -32,8 +31,7 @@ _SHOWN: Final = 10
 _LONGEST: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
+class IndexEntry(NamedTuple):
     """An entry of `index.json`."""
 
     descriptor: Descriptor
@@ -94,7 +92,7 @@ def read_entries(
         if rest and all(may_run(entry.descriptor) for entry in rest):
             standing.add(name)
     aside = {number for number, entry in attached.items() if standing.issuperset(entry.names)}
-    return tuple(replace(entry, aside=True) if entry.number in aside else entry for entry in entries)
+    return tuple(entry._replace(aside=True) if entry.number in aside else entry for entry in entries)
 
 
 class Names:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import ContentError, FormatError, LimitError, NotFoundError
@@ -37,8 +37,7 @@ _FORMS: Final = frozenset({"manifests", "layers"})
 _SHORT: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(NamedTuple):
     """One descriptor of a closure, and the path to it: `index > linux/arm64 > layers[2]`."""
 
     descriptor: Descriptor
@@ -49,8 +48,7 @@ class Reached:
     """Whether it is a manifest, config or envelope: these are checked in mode `manifests`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closure:
+class Closure(NamedTuple):
     """Everything that an artifact reaches: children, configs, layers, and its referrers with theirs."""
 
     root: Descriptor
@@ -458,8 +456,7 @@ class Graph:
         return _Walk(self, frozenset(), inside=False).run(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """One descriptor on the walk, and how it was reached."""
 
     descriptor: Descriptor

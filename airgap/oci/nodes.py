@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from airgap.oci.descriptor import Descriptor
 from airgap.oci.manifest import Index, Manifest
@@ -19,8 +20,7 @@ class LayoutMechanism(StrEnum):
     COSIGN = "cosign tag"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Referrer:
+class Referrer(NamedTuple):
     """A manifest that refers to another."""
 
     descriptor: Descriptor

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from airgap.errors import FormatError, UsageError
 from airgap.oci.digest import Digest
@@ -48,8 +47,7 @@ _LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _HOST: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayoutReference:
+class LayoutReference(NamedTuple):
     """A layout, or one artifact in it; at most one of `tag` and `digest` is set."""
 
     path: str
@@ -74,8 +72,7 @@ class LayoutReference:
         return f"{self.transport}{self.path}{suffix}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryReference:
+class RegistryReference(NamedTuple):
     """A repository of a registry, or one artifact in it; a digest takes precedence over the tag."""
 
     registry: str
@@ -104,7 +101,7 @@ def _official(reference: RegistryReference) -> RegistryReference:
     """The name with `library/` for Docker Hub's own images: in all tools docker.io/nginx is docker.io/library/nginx."""
     if reference.registry not in DOCKER_HUB or "/" in reference.repository:
         return reference
-    return replace(reference, repository=f"library/{reference.repository}")
+    return reference._replace(repository=f"library/{reference.repository}")
 
 
 def docker_name(name: str) -> str:

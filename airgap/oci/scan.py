@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import ContentError
@@ -31,8 +31,7 @@ CheckOpaque = Callable[[Descriptor], None]
 """Raises ContentError where a descriptor of an unknown type leads to a manifest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
+class Scan(NamedTuple):
     """The result of one pass."""
 
     roots: tuple[Root, ...]
@@ -53,8 +52,7 @@ def scan(store: Store, read: Read, check_opaque: CheckOpaque) -> Scan:
     return _Scanner(store, read, check_opaque).run()
 
 
-@dataclass(frozen=True, slots=True)
-class _Reached:
+class _Reached(NamedTuple):
     """A descriptor that was reached from an entry of `index.json`."""
 
     descriptor: Descriptor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from airgap.oci.graph import Graph
 from airgap.oci.nodes import Root
@@ -15,8 +15,7 @@ from airgap.oci.store import Store
 from airgap.text import safe
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """An open layout, and the part of it that a reference names."""
 
     reference: LayoutReference
@@ -29,7 +28,7 @@ class Target:
         Raises UsageError.
         """
         reference = parse_layout_reference(text, exists=os.path.exists)
-        return replace(self, reference=reference) if reference.path == self.reference.path else None
+        return self._replace(reference=reference) if reference.path == self.reference.path else None
 
     @property
     def is_whole(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -23,8 +23,7 @@ from airgap.parse import der
 from airgap.text import safe
 
 
-@dataclass(frozen=True, slots=True)
-class UnusableKey:
+class UnusableKey(NamedTuple):
     """A key that cannot verify anything here: its certificate is read, and a chain that needs the key fails."""
 
     name: str
@@ -208,8 +207,7 @@ SchemeFamily = Literal["RSASSA-PKCS1-v1_5", "RSASSA-PSS", "ECDSA"]
 _ENVELOPE_FAMILY: Final[dict[str, SchemeFamily]] = {"RSA": "RSASSA-PSS", "EC": "ECDSA"}
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureScheme:
+class SignatureScheme(NamedTuple):
     """The algorithms of a signature of an X.509 structure: one of the nine accepted ones (CHAIN-15, TS-21)."""
 
     family: SchemeFamily

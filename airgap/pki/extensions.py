@@ -7,9 +7,8 @@ known extension (CHAIN-20). Unknown extensions are kept unparsed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from airgap.errors import FormatError
 from airgap.parse import der
@@ -59,8 +58,7 @@ REASON_FLAGS: Final = (
 """RFC 5280, 4.2.1.13, by bit number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(NamedTuple):
     """One unparsed extension: `value` is the content of its OCTET STRING."""
 
     oid: str
@@ -68,8 +66,7 @@ class Extension:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class BasicConstraints:
+class BasicConstraints(NamedTuple):
     """RFC 5280, 4.2.1.9. A `path_length` of None means no limit."""
 
     ca: bool
@@ -77,24 +74,21 @@ class BasicConstraints:
     critical: bool
 
 
-@dataclass(frozen=True, slots=True)
-class KeyUsage:
+class KeyUsage(NamedTuple):
     """RFC 5280, 4.2.1.3: the names of the bits that are set."""
 
     bits: frozenset[str]
     critical: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ExtendedKeyUsage:
+class ExtendedKeyUsage(NamedTuple):
     """RFC 5280, 4.2.1.12: dotted object identifiers, in their order."""
 
     oids: tuple[str, ...]
     critical: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PointName:
+class PointName(NamedTuple):
     """A DistributionPointName (RFC 5280, 4.2.1.13)."""
 
     names: tuple[bytes, ...]
@@ -105,8 +99,7 @@ class PointName:
     """nameRelativeToCRLIssuer: its raw DER, tag [1]."""
 
 
-@dataclass(frozen=True, slots=True)
-class DistributionPoint:
+class DistributionPoint(NamedTuple):
     """One DistributionPoint (RFC 5280, 4.2.1.13)."""
 
     names: tuple[bytes, ...] = ()

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap.errors import FormatError, Rejected, Undecided
 from airgap.pki.distinguished_names import same_name
@@ -34,8 +34,7 @@ _SOFTENED = "revoked, but its key was only invalid after this signature was made
 _LATER = "good at that moment; revoked later"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevocationStatement:
+class RevocationStatement(NamedTuple):
     """One statement that the certificate is revoked or on hold."""
 
     file: CrlFile | OcspFile
@@ -73,8 +72,7 @@ class RevocationStatement:
         return revoked(query, self.dated, self.reason, self.revoked_at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevocationStatements:
+class RevocationStatements(NamedTuple):
     """All statements against a certificate."""
 
     final: tuple[RevocationStatement, ...]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airgap.errors import FormatError, Undecided
 from airgap.hashing import digest
@@ -70,8 +69,7 @@ class DamagedEvidence:
 _DAMAGE: Final = frozenset({"revocation.crl.signature", "revocation.ocsp.signature"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Damaged:
+class _Damaged(NamedTuple):
     file: CrlFile | OcspFile
     problem: FormatError | Undecided
 

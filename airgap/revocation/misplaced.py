@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError
@@ -37,8 +36,7 @@ _PRIVATE: Final = frozenset({"localkeys", "lost+found"})
 """Folders of notation, whose directory may be the trust directory, and of file systems that others may not enter."""
 
 
-@dataclass(frozen=True, slots=True)
-class MisplacedFiles:
+class MisplacedFiles(NamedTuple):
     """Files that may be evidence, and folders that could not be searched."""
 
     pieces: tuple[EvidenceFile, ...]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from airgap.errors import FormatError, LimitError
 from airgap.oci.digest import Digest
@@ -179,8 +179,7 @@ class UnreadableEvidence:
         return not self.is_known and nearly_same(self.issuer, issuer)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MisplacedEvidence:
+class MisplacedEvidence(NamedTuple):
     """Misplaced evidence in the trust directory. It clears no certificate."""
 
     file: CrlFile | OcspFile
@@ -215,8 +214,7 @@ class MisplacedEvidence:
         return any(single.serial == certificate.serial for single in self.file.response.responses)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewestEvidence:
+class NewestEvidence(NamedTuple):
     """The newest evidence."""
 
     moment: datetime
@@ -224,8 +222,7 @@ class NewestEvidence:
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceSummary:
+class EvidenceSummary(NamedTuple):
     """A summary of the evidence, for a report."""
 
     crls: int
@@ -422,8 +419,7 @@ def _misplaced_problems(items: Sequence[MisplacedEvidence]) -> Iterator[Problem]
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sorted:
+class _Sorted(NamedTuple):
     """Evidence by kind and by look-up key."""
 
     crls: tuple[CrlFile, ...]

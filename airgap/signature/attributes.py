@@ -7,9 +7,8 @@ are here, so that each rule holds for both formats (D8, D9).
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from airgap.errors import FormatError, Rejected
 from airgap.parse.time import iso
@@ -21,8 +20,7 @@ from airgap.text import safe
 Label = int | str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(NamedTuple):
     """The spelling of the protected header in one envelope format."""
 
     algorithm: Label
@@ -40,8 +38,7 @@ class Dialect:
     """Further labels that the format itself defines."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attributes:
+class Attributes(NamedTuple):
     """The signed attributes of one envelope."""
 
     algorithm: Algorithm

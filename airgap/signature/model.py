@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from airgap.oci.digest import Digest
 from airgap.pki.algorithms import Algorithm
@@ -41,8 +41,7 @@ class Scheme(StrEnum):
     """A trusted authority states the time; anchors come from `signingAuthority` stores."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExtendedAttribute:
+class ExtendedAttribute(NamedTuple):
     """A signed attribute that the Notary Project does not define."""
 
     value: Any
@@ -50,8 +49,7 @@ class ExtendedAttribute:
     critical: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PluginDemand:
+class PluginDemand(NamedTuple):
     """The signature may only be accepted by this verification plugin (JWS-22)."""
 
     name: str
@@ -98,8 +96,7 @@ class Envelope:
         return self.authentic_signing_time if self.scheme is Scheme.SIGNING_AUTHORITY else self.signing_time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payload:
+class Payload(NamedTuple):
     """The signed payload: a descriptor of the target artifact (PAY-2)."""
 
     media_type: str

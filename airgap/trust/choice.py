@@ -7,9 +7,9 @@ statement, but never a weaker judgement.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Final, Literal, NoReturn
+from typing import Final, Literal, NamedTuple, NoReturn
 
 from airgap import limits
 from airgap.errors import FormatError, Rejected, UsageError
@@ -39,8 +39,7 @@ _STRICTNESS: Final = {Action.SKIP: 0, Action.LOG: 1, Action.ENFORCE: 2}
 _SHOWN: Final = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class Named(NamedTuple):
     """The repository for the policy."""
 
     scope: str | None
@@ -54,8 +53,7 @@ class Named:
     """Why none is known, if that needs a message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatementChoice:
+class StatementChoice(NamedTuple):
     """The statement that judges an artifact."""
 
     statement: Statement
@@ -129,7 +127,7 @@ def name_artifact(
     meant = [found] if found is not None else own_names or claimed
     if len(meant) > 1:
         note = f"it was copied from several repositories ({_listed(claimed)}): name the one meant with --scope"
-        return replace(unknown, note=note)
+        return unknown._replace(note=note)
     try:
         by_docker = docker_repositories_of((*called_here, meant[0]))
         return Named(scope=parse_scope(meant[0]), origin="record", by_docker=by_docker)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from airgap.errors import FormatError
 from airgap.parse import json
@@ -86,8 +85,7 @@ _OVERRIDES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignatureVerification:
+class SignatureVerification(NamedTuple):
     """The member `signatureVerification` of a statement."""
 
     base: Level

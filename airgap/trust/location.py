@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from airgap.errors import NotFoundError, TrustMaterialError, UsageError
 from airgap.text import safe
 from airgap.trust.generation import is_between
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
+class Location(NamedTuple):
     """The path of the trust directory, which may not exist."""
 
     path: Path

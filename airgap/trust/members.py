@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from airgap.errors import FormatError
 from airgap.parse import json
@@ -18,8 +17,7 @@ _LONGEST_NAME: Final = 64
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing that is wrong with a document."""
 
     error: FormatError
@@ -39,11 +37,11 @@ class FormatErrors(FormatError):  # noqa: N818 - several of them
 
     def under(self, parent: str) -> Self:
         """See `FormatError`: of each."""
-        return type(self)([replace(fault, error=fault.error.under(parent)) for fault in self.faults])
+        return type(self)([fault._replace(error=fault.error.under(parent)) for fault in self.faults])
 
     def of_statement(self, name: str | None) -> Self:
         """The same, of the statement of this name."""
-        return type(self)([replace(fault, statement=name) for fault in self.faults])
+        return type(self)([fault._replace(statement=name) for fault in self.faults])
 
 
 def faults_of(error: FormatError) -> tuple[Fault, ...]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from airgap.errors import FormatError, UsageError
 from airgap.oci.reference import DOCKER_HUBS, is_host, is_repository
@@ -98,8 +97,7 @@ def near_scopes(scope: str, known: Iterable[str]) -> str:
     return f"{_shown(near[0])} is spelt nearly so" if near else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
+class _Index(NamedTuple):
     """The scopes of a policy by what may be asked: a layout may hold as many strange repositories as it likes."""
 
     all: frozenset[str]

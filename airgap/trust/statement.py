@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from airgap import limits
 from airgap.errors import FormatError, TrustMaterialError
@@ -85,8 +85,7 @@ class Statement:
         return tuple(store for store in self.stores if store.type == kind)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(NamedTuple):
     """A policy file, parsed."""
 
     source: str

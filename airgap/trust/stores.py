@@ -11,9 +11,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Final, NoReturn, Self
+from typing import Final, NamedTuple, NoReturn, Self
 
 from airgap import limits
 from airgap.errors import FormatError, LimitError, TrustMaterialError
@@ -44,8 +43,7 @@ _OTHER_ROOT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StoreRef:
+class StoreRef(NamedTuple):
     """A named store, as a policy writes it: `ca:acme`."""
 
     type: StoreType
@@ -84,8 +82,7 @@ def _meant(text: str) -> str:
     return "a type and a name, as ca:acme"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedStore:
+class LoadedStore(NamedTuple):
     """A store whose every file was read."""
 
     ref: StoreRef

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from airgap.errors import Rejected, Undecided
 from airgap.pki.certificate import Certificate
@@ -84,8 +84,7 @@ class SignatureFacts:
         return self.later
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginUse:
+class PluginUse(NamedTuple):
     """A verification plugin that was run for a signature, and its checks."""
 
     name: str

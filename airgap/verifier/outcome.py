@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from airgap import limits
 from airgap.errors import Fact
@@ -143,8 +143,7 @@ def exit_codes_of(findings: Iterable[Finding], verdict: Verdict) -> frozenset[in
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferrerOutcome:
+class ReferrerOutcome(NamedTuple):
     """An artifact attached to another one (an SBOM, an attestation), and what its own signatures say.
 
     It is reported, and does not change the verdict of the artifact that it is attached to.
@@ -181,8 +180,7 @@ def ruling_under_policy(unjudged: Problem | None, signatures: Sequence[Signature
     return Ruling(verdict, frozenset[int]().union(*like) - {ExitCode.OK})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedPolicy:
+class AppliedPolicy(NamedTuple):
     """The statement that an artifact was judged by."""
 
     statement: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from airgap.errors import ContentError, NotFoundError
 from airgap.oci.graph import Graph
@@ -35,7 +35,7 @@ def open_snapshot(target: str) -> Iterator[OpenSnapshot]:
     with open_target(target) as opened:
         root = _only_one(opened, target) if opened.is_whole else opened.graph.find(opened.reference)
         snapshot = read_snapshot(opened.store, root.descriptor, opened.graph.manifest(root.descriptor))
-        place = replace(opened.reference, tag=None, literal=None, digest=root.descriptor.digest)
+        place = opened.reference._replace(tag=None, literal=None, digest=root.descriptor.digest)
         yield OpenSnapshot(opened.name(root), place, opened.store, opened.graph, snapshot)
 
 
