@@ -154,10 +154,9 @@ def _plain_name(member: Member) -> str:
         raise FormatError(f"{shown} has a longer name than systems take", remedy=REPACK)
     plain = _TOP.sub("", name)
     if member.kind is MemberKind.DIRECTORY:
-        if not plain or name == ".":
+        if not plain or name in {".", "/"}:  # Python writes "/" for a directory that is added under no name
             return ""
-        if plain != "/":
-            plain = plain.removesuffix("/")
+        plain = plain.removesuffix("/")
     elif plain.endswith("/"):
         raise FormatError(f"{shown} is {member.kind.value} and has the name of a directory", remedy=REPACK)
     _check_path(plain, shown)

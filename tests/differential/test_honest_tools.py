@@ -35,10 +35,10 @@ def _tool(*command: str, names: tuple[str, ...] = (".",)) -> Maker:
     return lambda layout, tar: _run(*command, "-cf", str(tar), "-C", str(layout), *names)
 
 
-def _python(form: int) -> Maker:
+def _python(form: int, name: str = ".") -> Maker:
     def make(layout: Path, path: Path) -> None:
         with tarfile.open(path, "w", format=form) as tar:
-            tar.add(layout, arcname=".")
+            tar.add(layout, arcname=name)
 
     return make
 
@@ -56,6 +56,7 @@ MAKERS: Final[dict[str, Maker]] = {
     "Python, ustar": _python(tarfile.USTAR_FORMAT),
     "Python, GNU": _python(tarfile.GNU_FORMAT),
     "Python, PAX": _python(tarfile.PAX_FORMAT),
+    "Python, no name": _python(tarfile.PAX_FORMAT, ""),
 }
 
 
